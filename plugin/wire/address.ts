@@ -1,0 +1,80 @@
+/**
+ * IPv4 and MAC addresses as branded strings, and their bytes.
+ *
+ * The brand is the proof that a value passed a parser here: text from users, dockerd or the wire becomes
+ * an `Ipv4` or a `Mac` once, at the edge. Canonical text: dotted decimal without leading zeros; lower-case
+ * hex pairs joined by colons.
+ */
+import { Address4 } from 'ip-address';
+
+export type Ipv4 = string & { readonly brand: 'Ipv4' };
+export type Mac = string & { readonly brand: 'Mac' };
+
+export const IPV4_ANY = '0.0.0.0' as Ipv4;
+export const IPV4_BROADCAST = '255.255.255.255' as Ipv4;
+export const MAC_BROADCAST = 'ff:ff:ff:ff:ff:ff' as Mac;
+export const MAC_ZERO = '00:00:00:00:00:00' as Mac;
+
+/** A dotted quad without prefix length; undefined for anything else, leading zeros included. */
+export function parseIpv4(text: string): Ipv4 | undefined {
+  if (!/^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/.test(text)) return undefined;
+  return Address4.isValid(text) ? (text as Ipv4) : undefined;
+}
+
+/** Six colon- or dash-separated hex pairs in either case; undefined for anything else. */
+export function parseMac(text: string): Mac | undefined {
+  if (!/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text)) return undefined;
+  return text.toLowerCase().replaceAll('-', ':') as Mac;
+}
+
+/** `bytes` holds four octets from `offset`. */
+export function ipv4FromBytes(bytes: Uint8Array, offset = 0): Ipv4 {
+  return bytes.subarray(offset, offset + 4).join('.') as Ipv4;
+}
+
+export function ipv4ToBytes(address: Ipv4): Uint8Array {
+  return Uint8Array.from(address.split('.'), Number);
+}
+
+/** `bytes` holds six octets from `offset`. */
+export function macFromBytes(bytes: Uint8Array, offset = 0): Mac {
+  const octets = Array.from(bytes.subarray(offset, offset + 6));
+  return octets.map((octet) => octet.toString(16).padStart(2, '0')).join(':') as Mac;
+}
+
+export function macToBytes(mac: Mac): Uint8Array {
+  return Uint8Array.from(mac.split(':'), (pair) => Number.parseInt(pair, 16));
+}
+
+/** True for a group address: the lowest bit of the first octet (IEEE 802). */
+export function isMulticastMac(mac: Mac): boolean {
+  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
+}
+
+/** The address as an unsigned 32-bit number. */
+export function ipv4ToNumber(address: Ipv4): number {
+  return ipv4ToBytes(address).reduce((value, octet) => value * 256 + octet, 0);
+}
+
+export function ipv4FromNumber(value: number): Ipv4 {
+  return ipv4FromBytes(
+    Uint8Array.of(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255),
+  );
+}
+
+/** The address with its host bits cleared. @param prefixLength 0 to 32. */
+export function networkOf(address: Ipv4, prefixLength: number): Ipv4 {
+  const mask = prefixLength === 0 ? 0 : (0xffffffff << (32 - prefixLength)) >>> 0;
+  return ipv4FromNumber((ipv4ToNumber(address) & mask) >>> 0);
+}
+
+/** True if `address` lies in the subnet that `inside` and `prefixLength` name. */
+export function isInSubnet(address: Ipv4, inside: Ipv4, prefixLength: number): boolean {
+  return networkOf(address, prefixLength) === networkOf(inside, prefixLength);
+}
+
+/** True if a host may have it: not 0/8, loopback, multicast, reserved or broadcast. */
+export function isUnicastIpv4(address: Ipv4): boolean {
+  const first = Number(address.split('.')[0]);
+  return first >= 1 && first <= 223 && first !== 127;
+}

@@ -1,0 +1,54 @@
+// Lint about meaning; layout is prettier's. test/architecture.test.ts enforces the import rule itself.
+import tseslint from 'typescript-eslint';
+
+const pure = ['wire', 'dhcp4', 'acd'].map((folder) => `plugin/${folder}/**/*.ts`);
+const vocabulary = ['plugin/time.ts', 'plugin/lease.ts', 'plugin/errors.ts'];
+const root = new URL('..', import.meta.url).pathname;
+
+export default tseslint.config(
+  {
+    files: ['plugin/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts'],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: root } },
+    rules: {
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/only-throw-error': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      eqeqeq: 'error',
+      'no-console': 'error',
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'ExportDefaultDeclaration', message: 'name every export' },
+      ],
+      'max-lines': ['error', { max: 300, skipComments: true, skipBlankLines: true }],
+    },
+  },
+  {
+    files: ['test/**/*.ts'],
+    rules: { '@typescript-eslint/no-non-null-assertion': 'off', 'max-lines': 'off' },
+  },
+  {
+    files: ['test/**/*.config.ts'],
+    rules: { 'no-restricted-syntax': 'off' },
+  },
+  {
+    files: [...pure, ...vocabulary],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...['Date', 'process', 'setTimeout', 'setInterval', 'performance', 'Buffer', 'console'],
+      ],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random', message: 'the core is told: take `random` as input' },
+      ],
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['node:*'], message: 'the core is pure' }] },
+      ],
+    },
+  },
+);

@@ -1,0 +1,41 @@
+import { defineConfig } from 'vitest/config';
+
+// `unit` needs nothing; `kernel` needs root and network namespaces; `e2e` needs a machine that may be
+// wrecked (scripts/test runs both inside the lab).
+export default defineConfig({
+  root: new URL('..', import.meta.url).pathname,
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: [
+            'test/unit/**/*.test.ts',
+            'test/sim/**/*.test.ts',
+            'test/contract/**/*.test.ts',
+            'test/architecture.test.ts',
+          ],
+        },
+      },
+      {
+        test: {
+          name: 'kernel',
+          include: ['test/kernel/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          bail: 0,
+        },
+      },
+    ],
+  },
+});
