@@ -1,0 +1,5 @@
+# Everything a lab machine offers, in one source line.
+# shellcheck shell=bash
+inside=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=/dev/null
+for part in "$inside/../common.sh" "$inside"/{daemon,trunk,server,capture,engine,registry,plugin}.sh; do . "$part"; done

@@ -1,0 +1,25 @@
+# A real Docker Engine: ENGINE=20, 26 or 28 (default 28), whose programs `guest` has put first on the PATH.
+# shellcheck shell=bash
+
+engine_answers() { curl -sf --max-time 2 --unix-socket /run/docker.sock http://docker/_ping; }
+
+# in-lab engine-up [FLAG...]           starts dockerd and waits until it answers; loads the image `bb` (busybox) once
+engine_up() {
+  daemon_start dockerd dockerd "$@"
+  daemon_ready dockerd 60 engine_answers
+  if [ ! -e "$lab_state/image-loaded" ]; then
+    image_load bb
+    touch "$lab_state/image-loaded"
+  fi
+}
+
+# in-lab engine-down                   stops dockerd as a reboot would, and waits
+engine_down() { daemon_stop dockerd; }
+
+# in-lab engine-kill                   kill -9 for dockerd alone; engine-up starts it again
+engine_kill() { daemon_stop dockerd KILL; }
+
+# in-lab image-load NAME               the busybox image under a name of your choice; its default command waits for TERM
+image_load() {
+  docker import --change 'CMD ["sh", "-c", "trap exit TERM; sleep 2000000 & wait"]' "$LAB/image/bb.tar" "$1:latest" >/dev/null
+}

@@ -1,0 +1,34 @@
+# What a bare Debian 12 lacks, installed with its own apt. Nothing here starts a service: daemons that
+# would (Docker, DHCP servers, the registry) are unpacked privately by engines.sh and servers.sh instead.
+# shellcheck shell=bash
+
+lab_packages=(
+  ca-certificates curl jq procps util-linux xz-utils                       # scripts
+  iproute2 iptables nftables ethtool kmod iputils-ping tcpdump             # network
+  libdevmapper1.02.1 libseccomp2 libsystemd0 patchelf                      # what the engines are linked with
+  busybox-static dnsmasq-base kea-common                                   # image, DHCP servers
+)
+kernel_packages=(gcc libc6-dev make flex bison bc perl python3 xz-utils kmod) # to compile the guest kernel
+
+is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# apt_install PACKAGE...: installs those that are missing.
+apt_install() {
+  local package missing=()
+  for package; do is_installed "$package" || missing+=("$package"); done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "packages: installing ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  local options=(-qq --yes --no-install-recommends -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3
+    -o Dpkg::Options::=--force-confold)
+  # A third-party source that is down must not stop us: what counts is whether the install works.
+  apt-get "${options[@]}" update >>"$LAB/log/apt.log" 2>&1 || say 'packages: apt-get update had errors, going on'
+  if ! apt-get "${options[@]}" install "${missing[@]}" >>"$LAB/log/apt.log" 2>&1; then
+    tail -n 15 "$LAB/log/apt.log" >&2
+    die "apt-get install failed, see $LAB/log/apt.log"
+  fi
+  say 'packages: installed'
+}
+
+install_packages() { apt_install "${lab_packages[@]}"; }
+install_kernel_packages() { apt_install "${kernel_packages[@]}"; }

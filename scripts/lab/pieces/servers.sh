@@ -1,0 +1,18 @@
+# Daemons of Debian 12 that would start by themselves when installed: ISC dhcpd, Kea and docker-registry are
+# unpacked under $LAB/servers and run only inside the lab. (dnsmasq and udhcpd come as programs without service.)
+# shellcheck shell=bash
+
+have_servers() {
+  local recipe='servers recipe 1' part=$LAB/servers.partial
+  if is_stamped servers "$recipe" && [ -d "$LAB/servers/bin" ]; then return 0; fi
+  unstamp servers
+  say 'servers: ISC dhcpd, Kea, docker-registry'
+  rm -rf "$part" "$LAB/servers"
+  suite_unpack bookworm "$part/root" isc-dhcp-server kea-dhcp4-server docker-registry ||
+    die "the DHCP servers could not be fetched, see $LAB/log/apt.log"
+  mkdir -p "$part/bin"
+  ln -s ../root/usr/sbin/dhcpd ../root/usr/sbin/kea-dhcp4 ../root/usr/bin/docker-registry "$part/bin/"
+  rm -rf "$part/root/usr/share"
+  mv "$part" "$LAB/servers"
+  stamp servers "$recipe"
+}
