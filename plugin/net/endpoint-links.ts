@@ -1,0 +1,129 @@
+/**
+ * The links of an endpoint: a veth pair whose host end is a port of the network's bridge.
+ *
+ * The container's end starts its life in the host's namespace, up but without addresses, so that the
+ * lease can be asked for over it; dockerd moves it into the container later. Only the host end carries
+ * the mark of ours; removing it removes both.
+ */
+import { PluginError } from '../errors.ts';
+import type { Mac } from '../wire/address.ts';
+import { ipBatch, isAlreadyGone, isAlreadyThere } from './ip.ts';
+import { readLink, readLinksOfKind } from './link-info.ts';
+import type { Link } from './link-info.ts';
+import { ENDPOINT_MARK, hostEndMac, isLinkName } from './link-names.ts';
+import { hasIpv6, ignoreArp } from './sysctl.ts';
+
+export interface EndpointLinkSpec {
+  readonly hostEnd: string;
+  readonly containerEnd: string;
+  /** The container's MAC. */
+  readonly mac: Mac;
+  readonly mtu: number;
+  readonly bridge: string;
+}
+
+/** A host end of ours. */
+export interface EndpointLink {
+  readonly hostEnd: string;
+  /** True while the container's end is in this namespace: not joined yet, or left again. */
+  readonly containerEndHere: boolean;
+  readonly bridge: string | undefined;
+}
+
+/**
+ * Makes the pair, or finds it as it should be; one of ours that differs is made anew, unless a container
+ * holds its other end.
+ * @returns sentences for the log.
+ * @throws PluginError LINK_CONFLICT if one of the names is taken; INVALID_OPTION, IP_COMMAND_FAILED.
+ */
+export async function ensureEndpointLink(spec: EndpointLinkSpec): Promise<readonly string[]> {
+  for (const name of [spec.hostEnd, spec.containerEnd, spec.bridge]) {
+    if (!isLinkName(name)) {
+      throw new PluginError('INVALID_OPTION', `${JSON.stringify(name)} is not a link name`);
+    }
+  }
+  try {
+    await makePair(spec);
+  } catch (error) {
+    if (!isAlreadyThere(error)) throw error;
+    await replaceOrKeepPair(spec, error);
+  }
+  const warning = ignoreArp(spec.containerEnd);
+  return warning === undefined ? [] : [warning];
+}
+
+async function makePair(spec: EndpointLinkSpec): Promise<void> {
+  const { hostEnd, containerEnd, mac, mtu, bridge } = spec;
+  const ends = [hostEnd, containerEnd];
+  try {
+    await ipBatch([
+      // Both MACs are set at creation: udev then leaves them alone.
+      `link add name ${hostEnd} address ${hostEndMac(hostEnd, mac)} mtu ${mtu} type veth` +
+        ` peer name ${containerEnd} address ${mac} mtu ${mtu}`,
+      `link set dev ${hostEnd} alias "${ENDPOINT_MARK}"`,
+      // While here: the setting does not move into the container with the link.
+      ...(hasIpv6(mtu) ? ends.map((end) => `link set dev ${end} addrgenmode none`) : []),
+      `link set dev ${hostEnd} master ${bridge} up`,
+      `link set dev ${containerEnd} up`,
+    ]);
+  } catch (error) {
+    // "File exists" can only come from the first line: what is there is not ours to remove.
+    if (!isAlreadyThere(error)) await deleteLink(hostEnd);
+    throw error;
+  }
+}
+
+async function replaceOrKeepPair(spec: EndpointLinkSpec, cause: unknown): Promise<void> {
+  const { hostEnd, containerEnd } = spec;
+  const host = await readLink(hostEnd);
+  const taken = (name: string, what: string): PluginError =>
+    new PluginError('LINK_CONFLICT', `link ${name} exists and is ${what}; remove it`, { cause });
+  if (host === undefined) {
+    if ((await readLink(containerEnd)) === undefined) return makePair(spec); // it just went
+    throw taken(containerEnd, 'not part of this endpoint');
+  }
+  if (host.alias !== ENDPOINT_MARK) throw taken(hostEnd, 'not one of ours');
+  if (host.lower === undefined) throw taken(hostEnd, "connected to a container's namespace");
+  const container = await readLink(host.lower);
+  if (isRight(spec, host, container)) return;
+  await deleteLink(hostEnd);
+  await makePair(spec);
+}
+
+function isRight(spec: EndpointLinkSpec, host: Link, container: Link | undefined): boolean {
+  return (
+    host.master === spec.bridge &&
+    host.isUp &&
+    host.mtu === spec.mtu &&
+    container?.name === spec.containerEnd &&
+    container.isUp &&
+    container.mac === spec.mac &&
+    container.mtu === spec.mtu
+  );
+}
+
+/** Removes the pair, wherever its other end is. Gone already is fine; a link that is not ours stays. */
+export async function removeEndpointLink(hostEnd: string): Promise<void> {
+  const link = await readLink(hostEnd);
+  if (link?.alias === ENDPOINT_MARK) await deleteLink(hostEnd);
+}
+
+/** Every host end of ours in this namespace. */
+export async function listEndpointLinks(): Promise<readonly EndpointLink[]> {
+  const links = await readLinksOfKind('veth');
+  return links
+    .filter((link) => link.alias === ENDPOINT_MARK)
+    .map((link) => ({
+      hostEnd: link.name,
+      containerEndHere: link.lower !== undefined,
+      bridge: link.master,
+    }));
+}
+
+async function deleteLink(name: string): Promise<void> {
+  try {
+    await ipBatch([`link del dev ${name}`]);
+  } catch (error) {
+    if (!isAlreadyGone(error)) throw error;
+  }
+}

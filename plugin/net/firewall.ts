@@ -1,0 +1,158 @@
+/**
+ * The one firewall rule a bridge needs: what goes from port to port of the same bridge is accepted.
+ *
+ * With br_netfilter loaded, bridged frames pass iptables' FORWARD chain, whose policy dockerd sets to
+ * DROP. Docker reserves the chain DOCKER-USER for rules of others and never flushes it. The rule goes
+ * where that chain is: nft or legacy, for IPv4 and IPv6 each. Where there is no such chain there is
+ * nothing to do. iptables-legacy is run only if its tables are in use, since running it creates them.
+ */
+import { readFileSync } from 'node:fs';
+
+import { PluginError } from '../errors.ts';
+import { commandEvidence, runCommand } from './command.ts';
+import { isLinkName } from './link-names.ts';
+import { createQueue } from './serially.ts';
+
+/** `no-chain`: Docker keeps no DOCKER-USER chain here. */
+export type RuleOutcome = 'added' | 'present' | 'removed' | 'absent' | 'no-chain';
+
+export interface FirewallOutcome {
+  readonly ipv4: RuleOutcome;
+  readonly ipv6: RuleOutcome;
+  /** Sentences for the log, such as a missing program. */
+  readonly warnings: readonly string[];
+}
+
+const CHAIN = 'DOCKER-USER';
+const FAMILIES = [
+  { family: 'ipv4', command: 'iptables', tables: '/proc/net/ip_tables_names' },
+  { family: 'ipv6', command: 'ip6tables', tables: '/proc/net/ip6_tables_names' },
+] as const;
+type Family = (typeof FAMILIES)[number];
+type Backend = 'nft' | 'legacy';
+
+/** Looking and inserting must not interleave, or a bridge gets two rules. */
+const oneAtATime = createQueue();
+
+/** Sees to it that each DOCKER-USER chain has exactly one accepting rule for the bridge. */
+export function ensureBridgeAccept(bridge: string): Promise<FirewallOutcome> {
+  return inEveryChain(bridge, ensureRule);
+}
+
+/** Removes every such rule. */
+export function removeBridgeAccept(bridge: string): Promise<FirewallOutcome> {
+  return inEveryChain(bridge, removeRules);
+}
+
+type Change = (command: string, bridge: string, count: number) => Promise<RuleOutcome>;
+
+async function ensureRule(command: string, bridge: string, count: number): Promise<RuleOutcome> {
+  if (count === 0) {
+    // First in the chain: dockerd used to end it with a RETURN.
+    await runCommand(command, ['-w', '-I', CHAIN, '1', ...ruleFor(bridge)]);
+    return 'added';
+  }
+  await deleteRules(command, bridge, count - 1);
+  return 'present';
+}
+
+async function removeRules(command: string, bridge: string, count: number): Promise<RuleOutcome> {
+  await deleteRules(command, bridge, count);
+  return count === 0 ? 'absent' : 'removed';
+}
+
+async function deleteRules(command: string, bridge: string, count: number): Promise<void> {
+  for (let index = 0; index < count; index += 1) {
+    await runCommand(command, ['-w', '-D', CHAIN, ...ruleFor(bridge)]);
+  }
+}
+
+function inEveryChain(bridge: string, change: Change): Promise<FirewallOutcome> {
+  if (!isLinkName(bridge)) {
+    const message = `${JSON.stringify(bridge)} is not a link name`;
+    return Promise.reject(new PluginError('INVALID_OPTION', message));
+  }
+  return oneAtATime(async () => {
+    const warnings: string[] = [];
+    const outcomes: Record<Family['family'], RuleOutcome> = { ipv4: 'no-chain', ipv6: 'no-chain' };
+    for (const family of FAMILIES) {
+      for (const backend of backendsInUse(family)) {
+        const outcome = await inChain(family, backend, bridge, change, warnings);
+        if (outcome !== 'no-chain') outcomes[family.family] = outcome;
+      }
+    }
+    return { ...outcomes, warnings };
+  });
+}
+
+function backendsInUse(family: Family): readonly Backend[] {
+  try {
+    const names = readFileSync(family.tables, 'utf8').split('\n');
+    return names.includes('filter') ? ['nft', 'legacy'] : ['nft'];
+  } catch {
+    return ['nft']; // the legacy module is not loaded
+  }
+}
+
+async function inChain(
+  family: Family,
+  backend: Backend,
+  bridge: string,
+  change: Change,
+  warnings: string[],
+): Promise<RuleOutcome> {
+  try {
+    const command = await findProgram(family, backend);
+    if (command === undefined) return 'no-chain';
+    const count = await countRules(command, bridge);
+    return count === undefined ? 'no-chain' : await change(command, bridge, count);
+  } catch (error) {
+    const evidence = commandEvidence(error);
+    if (evidence === undefined) throw error;
+    warnings.push(
+      evidence.missing
+        ? `${family.command} is not installed: ${CHAIN} cannot be checked, and Docker's firewall may drop the frames of bridge ${bridge}`
+        : `the frames of bridge ${bridge} may be dropped by Docker's firewall: ${(error as Error).message}`,
+    );
+    return 'no-chain';
+  }
+}
+
+/**
+ * The program for a backend: by its full name, else the plain one if it is of that backend; undefined if
+ * it is of the other one.
+ * @throws PluginError IP_COMMAND_FAILED with `missing` if there is neither.
+ */
+async function findProgram(family: Family, backend: Backend): Promise<string | undefined> {
+  const fullName = `${family.command}-${backend}`;
+  try {
+    await runCommand(fullName, ['-V']);
+    return fullName;
+  } catch (error) {
+    if (commandEvidence(error)?.missing !== true) throw error;
+  }
+  const { stdout } = await runCommand(family.command, ['-V']);
+  const isNft = stdout.includes('nf_tables');
+  return isNft === (backend === 'nft') ? family.command : undefined;
+}
+
+/** How many accepting rules the chain has for the bridge; undefined if there is no such chain. */
+async function countRules(command: string, bridge: string): Promise<number | undefined> {
+  let listing: string;
+  try {
+    listing = (await runCommand(command, ['-w', '-S', CHAIN])).stdout;
+  } catch (error) {
+    const stderr = commandEvidence(error)?.stderr ?? '';
+    // How iptables says "no such chain": legacy, nft, and nft 1.8.9 in its own way.
+    if (/No chain\/target\/match by that name|does not exist|is incompatible/.test(stderr)) {
+      return undefined;
+    }
+    throw error;
+  }
+  const rule = `-A ${CHAIN} ${ruleFor(bridge).join(' ')}`;
+  return listing.split('\n').filter((line) => line.trim() === rule).length;
+}
+
+function ruleFor(bridge: string): readonly string[] {
+  return ['-i', bridge, '-o', bridge, '-j', 'ACCEPT'];
+}

@@ -1,0 +1,210 @@
+/**
+ * The links of a network: `parent`, `parent.VID` on it, and the bridge that joins containers to it.
+ *
+ * Making them is idempotent and goes one at a time, because it looks first and acts then. What is ours
+ * carries a mark (link-names.ts) and only that is ever removed (remove-links.ts). The host takes no part in the VLAN:
+ * no addresses, no IPv6, and no ARP answers with the addresses of its other links.
+ */
+import { PluginError } from '../errors.ts';
+import { ipBatch, isAlreadyThere, isNotSupported } from './ip.ts';
+import { detachUplink, oneNetworkAtATime, removeLink, settle } from './link-changes.ts';
+import {
+  checkBridge,
+  checkHostUse,
+  checkParent,
+  checkSpec,
+  checkVlanLink,
+  checkVlanNameIsFree,
+  effectiveMtu,
+  warningsAbout,
+} from './link-checks.ts';
+import type { NetworkLinkSpec } from './link-checks.ts';
+import {
+  isVlanOf,
+  readHostUse,
+  readLink,
+  readLinkNames,
+  readLinksOfKind,
+  readPorts,
+} from './link-info.ts';
+import type { Link } from './link-info.ts';
+import { bridgeMac, bridgeMark, VLAN_MARK, vlanLinkName } from './link-names.ts';
+import { UndoList } from './undo.ts';
+
+export interface NetworkLinks {
+  /** undefined for an untagged network. */
+  readonly vlanLink: string | undefined;
+  readonly bridge: string;
+  /** The MTU that container links get. */
+  readonly mtu: number;
+  /** What this call changed; `uplinkPort`: it put VLAN link or parent into the bridge. */
+  readonly created: {
+    readonly vlanLink: boolean;
+    readonly bridge: boolean;
+    readonly uplinkPort: boolean;
+  };
+  /** Sentences for the log: working, but worth knowing. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The VLAN id that a bridge of ours uses inside for untagged frames. A trunk may carry VLAN 1, the
+ * kernel's default, tagged; frames tagged with this id would count as untagged.
+ */
+const UNTAGGED_PVID = 4094;
+
+/**
+ * Makes what is missing of a network's links, or refuses and leaves everything as it was.
+ * @throws PluginError INVALID_OPTION, PARENT_LINK_MISSING, PARENT_LINK_UNUSABLE, LINK_CONFLICT,
+ * VLAN_UNSUPPORTED, IP_COMMAND_FAILED; an AggregateError with it if undoing failed too.
+ */
+export function ensureNetworkLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
+  return oneNetworkAtATime(async () => {
+    checkSpec(spec);
+    try {
+      return await makeLinks(spec);
+    } catch (error) {
+      if (!isAlreadyThere(error)) throw error;
+      return await makeLinks(spec); // someone else made one between our look and our act
+    }
+  });
+}
+
+async function makeLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
+  const parent = await requireParent(spec);
+  const vlanLink = await examineVlanLink(spec);
+  const uplink = spec.vlan === undefined ? parent : vlanLink;
+  const uplinkName = uplink?.name ?? vlanLinkName(parent.name, spec.vlan ?? 0);
+  if (uplink !== undefined && uplink.master !== spec.bridge) {
+    checkHostUse(uplink, await readHostUse(uplink.name));
+  }
+  const mtu = effectiveMtu(spec, uplink ?? parent);
+  const bridge = await readLink(spec.bridge);
+  if (bridge !== undefined) {
+    checkBridge(spec, bridge, await readPorts(bridge.name), uplinkName);
+  }
+
+  const warnings = warningsAbout(parent, bridge);
+  const undo = new UndoList();
+  try {
+    if (uplink === undefined) warnings.push(...(await makeVlanLink(spec, uplinkName, undo)));
+    if (bridge === undefined) warnings.push(...(await makeBridge(spec, parent, uplinkName, undo)));
+    const isPort = uplink?.master === spec.bridge;
+    if (!isPort) await attachUplink(uplinkName, spec.bridge, undo);
+    await ipBatch([`link set dev ${uplinkName} up`, `link set dev ${spec.bridge} up`]);
+    return {
+      vlanLink: spec.vlan === undefined ? undefined : uplinkName,
+      bridge: spec.bridge,
+      mtu,
+      created: {
+        vlanLink: uplink === undefined,
+        bridge: bridge === undefined,
+        uplinkPort: !isPort,
+      },
+      warnings,
+    };
+  } catch (error) {
+    throw await undo.undo(error);
+  }
+}
+
+async function requireParent(spec: NetworkLinkSpec): Promise<Link> {
+  const parent = await readLink(spec.parent);
+  if (parent === undefined) {
+    const names = (await readLinkNames()).filter((name) => name !== 'lo');
+    throw new PluginError(
+      'PARENT_LINK_MISSING',
+      `parent link ${spec.parent} does not exist; set -o parent= to one of: ${names.join(', ')}`,
+      { evidence: { links: names } },
+    );
+  }
+  const master = parent.master === undefined ? undefined : await readLink(parent.master);
+  checkParent(spec, parent, master);
+  return parent;
+}
+
+/** The VLAN link that exists for (parent, vlan), under whatever name; the kernel allows only one. */
+async function examineVlanLink(spec: NetworkLinkSpec): Promise<Link | undefined> {
+  if (spec.vlan === undefined) return undefined;
+  const links = await readLinksOfKind('vlan');
+  const found = links.find((link) => isVlanOf(link, spec.parent, spec.vlan));
+  if (found === undefined) {
+    checkVlanNameIsFree(spec, await readLink(vlanLinkName(spec.parent, spec.vlan)));
+  } else {
+    checkVlanLink(spec, found);
+  }
+  return found;
+}
+
+async function makeVlanLink(
+  spec: NetworkLinkSpec,
+  name: string,
+  undo: UndoList,
+): Promise<string[]> {
+  const { parent, vlan } = spec;
+  try {
+    await ipBatch([`link add link ${parent} name ${name} type vlan id ${String(vlan)}`]);
+  } catch (error) {
+    if (isNotSupported(error)) {
+      throw new PluginError(
+        'VLAN_UNSUPPORTED',
+        `this kernel cannot make VLAN ${String(vlan)} on ${parent}: it has no 802.1Q support; load it with: modprobe 8021q`,
+        { cause: error },
+      );
+    }
+    if (isAlreadyThere(error) && (await readLink(name)) === undefined) {
+      const links = await readLinksOfKind('vlan');
+      if (!links.some((link) => isVlanOf(link, parent, vlan))) {
+        throw new PluginError(
+          'LINK_CONFLICT',
+          `VLAN ${String(vlan)} of ${parent} is taken by a link in another network namespace; remove that link or choose another VLAN`,
+          { cause: error },
+        );
+      }
+    }
+    throw error;
+  }
+  undo.add(() => removeLink(name));
+  const { mtu } = (await readLink(spec.parent)) ?? { mtu: 0 };
+  return settle(name, VLAN_MARK, mtu, '');
+}
+
+async function makeBridge(
+  spec: NetworkLinkSpec,
+  parent: Link,
+  uplink: string,
+  undo: UndoList,
+): Promise<string[]> {
+  const mac = bridgeMac(spec.bridge, parent.name, parent.mac);
+  const add = `link add name ${spec.bridge} address ${mac} type bridge stp_state 0 forward_delay 0`;
+  const warnings: string[] = [];
+  if (spec.vlan === undefined) {
+    // Otherwise the tagged frames of a trunk would reach containers, and containers could send such.
+    try {
+      await ipBatch([`${add} vlan_filtering 1 vlan_default_pvid ${UNTAGGED_PVID}`]);
+    } catch (error) {
+      if (!isNotSupported(error)) throw error;
+      await ipBatch([add]);
+      warnings.push(
+        `this kernel cannot filter VLANs in bridge ${spec.bridge}: containers see tagged frames of ${parent.name}, too`,
+      );
+    }
+  } else {
+    await ipBatch([add]);
+  }
+  undo.add(() => removeLink(spec.bridge));
+  return [...warnings, ...(await settle(spec.bridge, bridgeMark(uplink), parent.mtu, 'arp off'))];
+}
+
+async function attachUplink(uplink: string, bridge: string, undo: UndoList): Promise<void> {
+  try {
+    await ipBatch([`link set dev ${uplink} master ${bridge}`]);
+  } catch (cause) {
+    throw new PluginError(
+      'PARENT_LINK_UNUSABLE',
+      `link ${uplink} cannot be a port of bridge ${bridge}: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+  undo.add(() => detachUplink(uplink));
+}

@@ -1,0 +1,251 @@
+/**
+ * An AF_PACKET socket on one link: whole Ethernet frames out and in (packet(7)).
+ *
+ * What to know about the kernel here:
+ *   - Opened with protocol 0 it hears nothing; the filter is attached before bind turns it on, so no
+ *     unfiltered frame is ever queued.
+ *   - 802.1Q tags are moved out of the frame into PACKET_AUXDATA, also on the untagged parent. A frame
+ *     of another VLAN would look like ours, so tagged frames are dropped here and counted.
+ *   - A UDP checksum is left unfinished over veth; auxdata tells, and `checksumReady` passes it on.
+ *   - A link that goes down reports ENETDOWN and resumes by itself when it is up again. A link that is
+ *     removed, or moved to another namespace, never comes back: only that is reported to `onError`.
+ */
+import { PluginError } from '../errors.ts';
+import { macFromBytes } from '../wire/address.ts';
+import type { Mac } from '../wire/address.ts';
+import type { BpfInstruction } from './filter.ts';
+import {
+  addressOf,
+  bindSocket,
+  controlDevice,
+  fixedBytes,
+  openSocket,
+  readSocketName,
+  readSocketOption,
+  sendBytes,
+  setSocketOption,
+  SystemCallError,
+  watchReadable,
+} from './libc.ts';
+import type { ReadinessWatch } from './libc.ts';
+import { closeSync } from 'node:fs';
+import { inNetns } from './netns.ts';
+import { receiveFrame } from './receive-frame.ts';
+
+export interface FrameInfo {
+  /** False: the sender's kernel left the transport checksum to hardware; it must not be verified. */
+  readonly checksumReady: boolean;
+}
+
+export interface PacketSocketOptions {
+  readonly link: string;
+  /** Where the link is, as a path such as a SandboxKey; undefined: this process's own namespace. */
+  readonly netnsPath: string | undefined;
+  readonly filter: readonly BpfInstruction[];
+  /** Also hear unicasts to other MACs, for a socket that speaks for a container from its parent link. */
+  readonly promiscuous: boolean;
+  /** What is received, and what frames sent are declared as. */
+  readonly protocol: 'ipv4' | 'arp' | 'ipv6';
+  /** Called for each frame; `frame` belongs to the callee. */
+  readonly onFrame: (frame: Uint8Array, info: FrameInfo) => void;
+  /** Called once, when the link is gone for good; the socket is closed by then. */
+  readonly onError: (error: Error) => void;
+}
+
+export interface PacketSocket {
+  /** @throws PluginError SOCKET_FAILED with the errno's name in `evidence.errno`. */
+  send(frame: Uint8Array): void;
+  /** Repeatable; no callback comes afterwards. */
+  close(): void;
+  /** As they were when the socket was opened. */
+  readonly linkMac: Mac;
+  readonly mtu: number;
+  /** Frames of another VLAN that were dropped so far. */
+  readonly taggedFramesDropped: number;
+}
+
+const AF_PACKET = 17;
+const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000;
+const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
+
+const SOL_SOCKET = 1;
+const SO_ERROR = 4;
+const SO_RCVBUF = 8;
+const SO_ATTACH_FILTER = 26;
+const SOL_PACKET = 263;
+const PACKET_ADD_MEMBERSHIP = 1;
+const PACKET_AUXDATA = 8;
+const PACKET_MR_PROMISC = 1;
+
+const SIOCGIFMTU = 0x8921;
+const SIOCGIFHWADDR = 0x8927;
+const SIOCGIFINDEX = 0x8933;
+const IFREQ_LENGTH = 40;
+const IFREQ_VALUE_AT = 16;
+const SOCKADDR_LL_LENGTH = 20;
+/** The index of a bound socket's link once the kernel has taken the link away. */
+const NO_LINK = -1;
+
+/** Room for a dozen queued DHCP frames: there may be thousands of sockets. The kernel doubles it. */
+const RECEIVE_BUFFER_BYTES = 32 * 1024;
+/** Frames taken per wake-up; the loop comes back for the rest after everyone else had a turn. */
+const FRAMES_PER_WAKE_UP = 64;
+
+/** Opens synchronously. @throws PluginError SOCKET_FAILED. */
+export function openPacketSocket(options: PacketSocketOptions): PacketSocket {
+  const open = (): number => openSocket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, 0);
+  let fd: number | undefined;
+  try {
+    // A socket belongs to the namespace it was opened in; everything after works from anywhere.
+    fd = options.netnsPath === undefined ? open() : inNetns(options.netnsPath, open);
+    return start(fd, options);
+  } catch (cause) {
+    if (fd !== undefined) closeSync(fd);
+    if (cause instanceof PluginError) throw cause;
+    throw failure('open a packet socket', options, cause);
+  }
+}
+
+function start(fd: number, options: PacketSocketOptions): PacketSocket {
+  const index = linkIndex(fd, options.link);
+  const hardware = deviceRequest(fd, SIOCGIFHWADDR, options.link);
+  const linkMac = macFromBytes(new Uint8Array(hardware.buffer), IFREQ_VALUE_AT + 2);
+  const mtu = deviceRequest(fd, SIOCGIFMTU, options.link).getInt32(IFREQ_VALUE_AT, true);
+  setSocketOption(fd, SOL_SOCKET, SO_RCVBUF, int32(RECEIVE_BUFFER_BYTES));
+  setSocketOption(fd, SOL_PACKET, PACKET_AUXDATA, int32(1));
+  attachFilter(fd, options.filter);
+  if (options.promiscuous) {
+    const membership = fixedBytes(16); // struct packet_mreq
+    const view = new DataView(membership.buffer);
+    view.setInt32(0, index, true);
+    view.setUint16(4, PACKET_MR_PROMISC, true);
+    setSocketOption(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership);
+  }
+  const address = fixedBytes(SOCKADDR_LL_LENGTH);
+  const view = new DataView(address.buffer);
+  view.setUint16(0, AF_PACKET, true);
+  view.setUint16(2, ETHERTYPE[options.protocol]); // network order
+  view.setInt32(4, index, true);
+  bindSocket(fd, address);
+  return watched(fd, options, linkMac, mtu);
+}
+
+function watched(
+  fd: number,
+  options: PacketSocketOptions,
+  linkMac: Mac,
+  mtu: number,
+): PacketSocket {
+  let isOpen = true;
+  let taggedFramesDropped = 0;
+  let watch: ReadinessWatch;
+
+  const close = (): void => {
+    if (!isOpen) return;
+    isOpen = false;
+    watch.close();
+    closeSync(fd);
+  };
+  const fail = (cause: unknown): void => {
+    if (!isOpen) return;
+    close();
+    options.onError(failure('use the packet socket', options, cause));
+  };
+  const drain = (): void => {
+    for (let count = 0; isOpen && count < FRAMES_PER_WAKE_UP; count += 1) {
+      const received = receiveFrame(fd);
+      if (received === undefined) return;
+      if (received.isOutgoing) continue;
+      if (received.vlanId !== 0) taggedFramesDropped += 1;
+      else options.onFrame(received.frame, { checksumReady: received.checksumReady });
+    }
+  };
+  const onReady = (): void => {
+    try {
+      drain();
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      onPendingError(error);
+    }
+  };
+  const onPendingError = (seen?: SystemCallError): void => {
+    if (!isOpen) return;
+    const errno = readSocketOption(fd, SOL_SOCKET, SO_ERROR);
+    if (hasLostLink(fd)) {
+      fail(seen ?? new SystemCallError('link', errno));
+      return;
+    }
+    watch.close();
+    watch = watchReadable(fd, onReady, onPendingError);
+  };
+  watch = watchReadable(fd, onReady, onPendingError);
+
+  return {
+    linkMac,
+    mtu,
+    get taggedFramesDropped() {
+      return taggedFramesDropped;
+    },
+    send(frame) {
+      if (!isOpen) throw failure('send on the closed packet socket', options, undefined);
+      try {
+        sendBytes(fd, frame);
+      } catch (cause) {
+        // A link that was down before it was removed says nothing on its own: sending finds out.
+        if (hasLostLink(fd)) setImmediate(fail, cause);
+        throw failure('send', options, cause);
+      }
+    },
+    close,
+  };
+}
+
+function attachFilter(fd: number, filter: readonly BpfInstruction[]): void {
+  const instructions = fixedBytes(filter.length * 8);
+  const code = new DataView(instructions.buffer);
+  filter.forEach((instruction, index) => {
+    code.setUint16(index * 8, instruction.code, true);
+    code.setUint8(index * 8 + 2, instruction.jt);
+    code.setUint8(index * 8 + 3, instruction.jf);
+    code.setUint32(index * 8 + 4, instruction.k, true);
+  });
+  const program = fixedBytes(16); // struct sock_fprog
+  const view = new DataView(program.buffer);
+  view.setUint16(0, filter.length, true);
+  view.setBigUint64(8, addressOf(instructions), true);
+  setSocketOption(fd, SOL_SOCKET, SO_ATTACH_FILTER, program);
+}
+
+function linkIndex(fd: number, link: string): number {
+  return deviceRequest(fd, SIOCGIFINDEX, link).getInt32(IFREQ_VALUE_AT, true);
+}
+
+/** Asks about the link in the socket's own namespace. */
+function deviceRequest(fd: number, request: number, link: string): DataView<ArrayBuffer> {
+  const area = fixedBytes(IFREQ_LENGTH);
+  new TextEncoder().encodeInto(link, area.subarray(0, IFREQ_VALUE_AT - 1));
+  controlDevice(fd, request, area);
+  return new DataView(area.buffer);
+}
+
+function hasLostLink(fd: number): boolean {
+  const address = fixedBytes(SOCKADDR_LL_LENGTH);
+  readSocketName(fd, address);
+  return new DataView(address.buffer).getInt32(4, true) === NO_LINK;
+}
+
+function int32(value: number): Uint8Array<ArrayBuffer> {
+  const bytes = fixedBytes(4);
+  new DataView(bytes.buffer).setInt32(0, value, true);
+  return bytes;
+}
+
+function failure(what: string, options: PacketSocketOptions, cause: unknown): PluginError {
+  const errno = cause instanceof SystemCallError ? cause.code : undefined;
+  const place = options.netnsPath === undefined ? '' : ` in ${options.netnsPath}`;
+  const seen = cause === undefined ? '' : `: ${cause instanceof Error ? cause.message : 'unknown'}`;
+  return new PluginError('SOCKET_FAILED', `cannot ${what} on link ${options.link}${place}${seen}`, {
+    cause,
+    evidence: { link: options.link, netnsPath: options.netnsPath, errno },
+  });
+}

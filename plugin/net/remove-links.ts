@@ -1,0 +1,69 @@
+/**
+ * Removes the links of a network, as far as they are ours.
+ */
+import { detachUplink, oneNetworkAtATime, removeLink } from './link-changes.ts';
+import { isVlanOf, readLink, readPorts } from './link-info.ts';
+import { bridgeMark, isMarked } from './link-names.ts';
+
+export interface RemovedLinks {
+  readonly parent: string;
+  readonly vlan: number | undefined;
+  readonly vlanLink: string | undefined;
+  readonly bridge: string;
+  /** Take the uplink out of a bridge that is not ours: say so if `created.uplinkPort` was true. */
+  readonly uplinkPort?: boolean;
+}
+
+/**
+ * Removes what of these links is ours: the bridge, and with it the VLAN link. A bridge that has ports
+ * of somebody else's stays, and its VLAN link with it. Links that are gone already are fine.
+ * @returns sentences for the log about what stays.
+ * @throws AggregateError of everything that failed; the rest is done.
+ */
+export function removeNetworkLinks(links: RemovedLinks): Promise<readonly string[]> {
+  return oneNetworkAtATime(async () => {
+    const errors: unknown[] = [];
+    const attempt = async <Result>(work: () => Promise<Result>): Promise<Result | undefined> => {
+      try {
+        return await work();
+      } catch (error) {
+        errors.push(error);
+        return undefined;
+      }
+    };
+    const uplink = links.vlanLink ?? links.parent;
+    const guests = (await attempt(() => removeOwnBridge(links, uplink))) ?? [];
+    if (guests.length === 0) await attempt(() => removeOwnVlanLink(links));
+    if (errors.length > 0) {
+      throw new AggregateError(errors, `not all links of bridge ${links.bridge} could be removed`);
+    }
+    if (guests.length === 0) return [];
+    return [`bridge ${links.bridge} stays: it has other ports (${guests.join(', ')})`];
+  });
+}
+
+/** @returns the ports of others, because of which the bridge stays. */
+async function removeOwnBridge(links: RemovedLinks, uplink: string): Promise<string[]> {
+  const bridge = await readLink(links.bridge);
+  if (bridge?.kind !== 'bridge') return [];
+  if (!isMarked(bridge.alias)) {
+    if (links.uplinkPort === true && (await readLink(uplink))?.master === bridge.name) {
+      await detachUplink(uplink);
+    }
+    return [];
+  }
+  if (bridge.alias !== bridgeMark(uplink)) return []; // by now another network's
+  const ports = await readPorts(bridge.name);
+  const guests = ports.filter((port) => port.name !== uplink && !isMarked(port.alias));
+  if (guests.length === 0) await removeLink(bridge.name);
+  return guests.map((port) => port.name);
+}
+
+async function removeOwnVlanLink(links: RemovedLinks): Promise<void> {
+  if (links.vlanLink === undefined) return;
+  const link = await readLink(links.vlanLink);
+  if (link === undefined || !isMarked(link.alias)) return;
+  if (!isVlanOf(link, links.parent, links.vlan)) return;
+  if (link.master !== undefined && link.master !== links.bridge) return; // put to another use
+  await removeLink(link.name);
+}
