@@ -1,0 +1,328 @@
+/**
+ * The arrows of RFC 2131 Figure 5: one `enter…` function per state, with the message that entering it
+ * sends. States are made here and nowhere else.
+ */
+import type { Instant, Ms } from '../time.ts';
+import type { Lease } from '../lease.ts';
+import type { Ipv4 } from '../wire/address.ts';
+import type { Nak } from './client-acceptance.ts';
+import type {
+  Effect,
+  Env,
+  Exchange,
+  IgnoreReason,
+  LossCause,
+  Memory,
+  State,
+  StateOf,
+  Step,
+} from './client-types.ts';
+import { isSameConfiguration } from './lease-terms.ts';
+import type { Dhcp4Message } from './message.ts';
+import {
+  buildDecline,
+  buildDiscover,
+  buildInitRebootRequest,
+  buildRebindingRequest,
+  buildRelease,
+  buildRenewingRequest,
+  buildSelectingRequest,
+} from './requests.ts';
+import {
+  declineDelay,
+  MAX_CONFLICTS,
+  refusalDelay,
+  renewalResendAt,
+  retransmitDelay,
+} from './retransmit.ts';
+
+export const FRESH_MEMORY: Memory = { declined: [], refusals: 0, wished: undefined };
+
+/** RFC 5227's full probe takes at most 7 s; without an answer by then nobody is looking. */
+const CHECK_TIMEOUT: Ms = 10_000;
+
+/** Between two renewals, when a server's T1 has passed by the time its ACK arrives. */
+const LEAST_TIME_BOUND: Ms = 1_000;
+
+/**
+ * Silence in REBOOTING is normal: a server that does not know the lease need not answer (RFC 2131
+ * §4.3.2). A container that waits gets a new address sooner.
+ */
+const REBOOTING_PATIENCE = { 'container-start': 4_000, rfc2131: 10_000 } as const;
+
+export function enterInit(memory: Memory, startAt: Instant): Step {
+  return { state: { name: 'INIT', memory, startAt }, effects: [] };
+}
+
+export function enterSelecting(memory: Memory, env: Env): Step {
+  return sendDiscover(memory, newExchange(env), env);
+}
+
+/** Also the resend: what is in the message depends on the exchange alone. */
+export function sendDiscover(memory: Memory, exchange: Exchange, env: Env): Step {
+  const wished = env.config.requestedAddress ?? memory.wished;
+  const isDeclined = memory.declined.some(({ address }) => address === wished);
+  return {
+    state: { name: 'SELECTING', memory, exchange, resendAt: resendAt(exchange, env) },
+    effects: [broadcast(buildDiscover(env.config, exchange, isDeclined ? undefined : wished))],
+  };
+}
+
+/** The REQUEST carries on with the xid and the secs of the DISCOVER (RFC 2131 §4.4.1). */
+export function enterRequesting(
+  from: StateOf<'SELECTING'>,
+  offered: { readonly address: Ipv4; readonly serverId: Ipv4 },
+  env: Env,
+): Step {
+  const exchange = { ...from.exchange, attempt: 0 };
+  return sendSelectingRequest(
+    { name: 'REQUESTING', memory: from.memory, exchange, offered, requestedAt: env.now },
+    env,
+  );
+}
+
+export function sendSelectingRequest(
+  state: Omit<StateOf<'REQUESTING'>, 'resendAt'>,
+  env: Env,
+): Step {
+  return {
+    state: { ...state, resendAt: resendAt(state.exchange, env) },
+    effects: [broadcast(buildSelectingRequest(env.config, state.exchange, state.offered))],
+  };
+}
+
+/** An ACK for a lease that is not in use yet: check the address first if that is wanted. */
+export function enterCheckingOrBound(memory: Memory, lease: Lease, env: Env): Step {
+  if (!env.config.acd) return enterBound(memory, lease, 'acquired', env);
+  return {
+    state: { name: 'CHECKING', memory, lease, checkBy: env.now + CHECK_TIMEOUT },
+    effects: [{ type: 'check', address: lease.address }],
+  };
+}
+
+/** @param change undefined: the lease was in use before and nothing about it is new. */
+export function enterBound(
+  memory: Memory,
+  lease: Lease,
+  change: 'acquired' | 'renewed' | 'changed' | undefined,
+  env: Env,
+): Step {
+  return {
+    state: {
+      name: 'BOUND',
+      memory: { ...memory, refusals: 0, wished: lease.address },
+      lease,
+      renewAt: Math.max(lease.t1At, env.now + LEAST_TIME_BOUND),
+    },
+    effects: change === undefined ? [] : [{ type: 'lease', change, lease }],
+  };
+}
+
+export function enterRenewing(memory: Memory, lease: Lease, env: Env): Step {
+  return sendRenewingRequest(memory, lease, newExchange(env), env);
+}
+
+/** Unicast: only the server that made the lease is asked (RFC 2131 §4.4.5). */
+export function sendRenewingRequest(
+  memory: Memory,
+  lease: Lease,
+  exchange: Exchange,
+  env: Env,
+): Step {
+  const message = buildRenewingRequest(env.config, exchange, lease.address);
+  return {
+    state: {
+      name: 'RENEWING',
+      memory,
+      lease,
+      exchange,
+      resendAt: renewalResendAt(env.now, lease.t2At),
+    },
+    effects: [{ type: 'send', message, to: serverOf(lease) }],
+  };
+}
+
+export function enterRebinding(memory: Memory, lease: Lease, env: Env): Step {
+  return sendRebindingRequest(memory, lease, newExchange(env), env);
+}
+
+export function sendRebindingRequest(
+  memory: Memory,
+  lease: Lease,
+  exchange: Exchange,
+  env: Env,
+): Step {
+  return {
+    state: {
+      name: 'REBINDING',
+      memory,
+      lease,
+      exchange,
+      resendAt: renewalResendAt(env.now, lease.expiresAt),
+    },
+    effects: [broadcast(buildRebindingRequest(env.config, exchange, lease.address))],
+  };
+}
+
+export function enterInitReboot(
+  memory: Memory,
+  lease: Lease,
+  inUse: boolean,
+  startAt: Instant,
+): Step {
+  return { state: { name: 'INIT-REBOOT', memory, lease, inUse, startAt }, effects: [] };
+}
+
+export function enterRebooting(memory: Memory, lease: Lease, inUse: boolean, env: Env): Step {
+  return sendInitRebootRequest(
+    {
+      name: 'REBOOTING',
+      memory,
+      lease,
+      inUse,
+      exchange: newExchange(env),
+      giveUpAt: env.now + REBOOTING_PATIENCE[env.config.retransmit],
+    },
+    env,
+  );
+}
+
+export function sendInitRebootRequest(
+  state: Omit<StateOf<'REBOOTING'>, 'resendAt'>,
+  env: Env,
+): Step {
+  const message = buildInitRebootRequest(env.config, state.exchange, state.lease.address);
+  return {
+    state: { ...state, resendAt: resendAt(state.exchange, env) },
+    effects: [broadcast(message)],
+  };
+}
+
+/**
+ * BOUND, RENEWING or REBINDING, whichever the times of a lease in use call for; INIT when it is over.
+ * Skipping states is normal after a restart of the plugin or a suspended host.
+ */
+export function enterByLeaseTimes(memory: Memory, lease: Lease, env: Env): Step {
+  if (env.now < lease.t1At) return enterBound(memory, lease, undefined, env);
+  if (env.now < lease.t2At) return enterRenewing(memory, lease, env);
+  if (env.now < lease.expiresAt) return enterRebinding(memory, lease, env);
+  return loseLease(memory, lease, 'expired', env);
+}
+
+/** The container must stop using the address now (RFC 2131 §4.4.5); asking for one goes on. */
+export function loseLease(memory: Memory, lease: Lease, cause: 'expired' | 'nak', env: Env): Step {
+  const next =
+    cause === 'nak'
+      ? enterInitAfterNak(memory, true, env)
+      : enterInit({ ...memory, wished: lease.address }, env.now + desynchronisingDelay(env));
+  return { state: next.state, effects: [lost(lease, cause), ...next.effects] };
+}
+
+/** @param hadLease whether a lease in use ends with it, or only an attempt to get one. */
+export function enterInitAfterNak(memory: Memory, hadLease: boolean, env: Env): Step {
+  return enterInit(
+    { ...memory, refusals: memory.refusals + 1, wished: undefined },
+    env.now + refusalDelay(memory.refusals, hadLease),
+  );
+}
+
+/** Another host has the address. @param inUse whether the container was using it already. */
+export function declineLease(memory: Memory, lease: Lease, inUse: boolean, env: Env): Step {
+  const declined = [
+    ...memory.declined.filter(({ address }) => address !== lease.address),
+    { address: lease.address, declinedAt: env.now },
+  ].slice(-MAX_CONFLICTS);
+  const next = enterInit(
+    { ...memory, declined, wished: undefined },
+    env.now + declineDelay(declined.length),
+  );
+  return {
+    state: next.state,
+    effects: [
+      broadcast(buildDecline(env.config, randomXid(env), lease)),
+      ...(inUse ? [lost(lease, 'declined')] : []),
+    ],
+  };
+}
+
+/** @param inUse whether the container was using the lease. */
+export function releaseLease(lease: Lease, inUse: boolean, env: Env): Step {
+  const message = buildRelease(env.config, randomXid(env), lease);
+  return {
+    state: { name: 'STOPPED' },
+    effects: [
+      { type: 'send', message, to: serverOf(lease) },
+      ...(inUse ? [lost(lease, 'released')] : []),
+    ],
+  };
+}
+
+/** Nothing was leased, so nobody needs to be told. */
+export function enterStopped(): Step {
+  return { state: { name: 'STOPPED' }, effects: [] };
+}
+
+/** A new ACK for a lease that the container is using. */
+export function keepLease(memory: Memory, before: Lease, lease: Lease, env: Env): Step {
+  const change = isSameConfiguration(before, lease) ? 'renewed' : 'changed';
+  const next = enterBound(memory, lease, change, env);
+  // A server that moves the container to another address does not wait for our check of it.
+  const needsCheck = env.config.acd && before.address !== lease.address;
+  if (!needsCheck) return next;
+  return {
+    state: next.state,
+    effects: [...next.effects, { type: 'check', address: lease.address }],
+  };
+}
+
+export function stay(state: State): Step {
+  return { state, effects: [] };
+}
+
+export function ignoreMessage(state: State, message: Dhcp4Message, reason: IgnoreReason): Step {
+  return { state, effects: [{ type: 'ignored', reason, message }] };
+}
+
+/** Says that a NAK was for us, before what follows from it. */
+export function refused(nak: Nak, next: Step): Step {
+  const effect: Effect = { type: 'refused', by: nak.serverId, text: nak.text };
+  return { state: next.state, effects: [effect, ...next.effects] };
+}
+
+/** The same exchange, one message later. */
+export function resent(exchange: Exchange, env: Env): Exchange {
+  return { ...exchange, attempt: exchange.attempt + 1, secs: elapsedSeconds(exchange, env) };
+}
+
+/** Spreads clients that were started, cut off or expired by one cause: 1 ms to 1 s. */
+export function desynchronisingDelay(env: Env): Ms {
+  return 1 + Math.floor(env.random() * 1_000);
+}
+
+function newExchange(env: Env): Exchange {
+  return { xid: randomXid(env), startedAt: env.now, secs: 0, attempt: 0 };
+}
+
+function randomXid(env: Env): number {
+  return Math.floor(env.random() * 2 ** 32);
+}
+
+function resendAt(exchange: Exchange, env: Env): Instant {
+  return env.now + retransmitDelay(exchange.attempt, env.config.retransmit, env.random);
+}
+
+function elapsedSeconds(exchange: Exchange, env: Env): number {
+  return Math.min(Math.floor((env.now - exchange.startedAt) / 1_000), 0xffff);
+}
+
+function broadcast(message: Dhcp4Message): Effect {
+  return { type: 'send', message, to: 'broadcast' };
+}
+
+function serverOf(lease: Lease): { readonly address: Ipv4; readonly mac: Lease['serverMac'] } {
+  return { address: lease.serverId, mac: lease.serverMac };
+}
+
+function lost(lease: Lease, cause: LossCause): Effect {
+  return { type: 'lease', change: 'lost', lease, cause };
+}

@@ -1,0 +1,174 @@
+/**
+ * The words of the client machine: states, events, effects (RFC 2131 §4.4, Figure 5).
+ *
+ * States are plain data and hold a field only where it has meaning. `client.ts` is the way in.
+ */
+import type { Instant } from '../time.ts';
+import type { Lease } from '../lease.ts';
+import type { Ipv4, Mac } from '../wire/address.ts';
+import type { Dhcp4Message } from './message.ts';
+import type { ClientIdentity } from './requests.ts';
+import type { RetransmitProfile } from './retransmit.ts';
+
+export interface ClientConfig extends ClientIdentity {
+  /** Option 50 in DISCOVER; when set, an OFFER or ACK of another address is ignored. */
+  readonly requestedAddress: Ipv4 | undefined;
+  readonly retransmit: RetransmitProfile;
+  /** Empty: any. Otherwise messages of other servers are ignored. */
+  readonly allowedServers: readonly Ipv4[];
+  /** Emit `check` and pass through CHECKING before BOUND (RFC 2131 §4.4.1, RFC 5227). */
+  readonly acd: boolean;
+}
+
+export interface Env {
+  readonly now: Instant;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly config: ClientConfig;
+}
+
+/** One conversation with servers: its xid never changes, and no other has the same one. */
+export interface Exchange {
+  readonly xid: number;
+  readonly startedAt: Instant;
+  /** `secs` of the message sent last. */
+  readonly secs: number;
+  /** Resends so far. */
+  readonly attempt: number;
+}
+
+/** An address that another host answered for. */
+export interface DeclinedAddress {
+  readonly address: Ipv4;
+  readonly declinedAt: Instant;
+}
+
+/** What outlives a single state. */
+export interface Memory {
+  /** The latest MAX_CONFLICTS addresses; none of them is asked for in a DISCOVER again. */
+  readonly declined: readonly DeclinedAddress[];
+  /** NAKs since the last BOUND. */
+  readonly refusals: number;
+  /** The address of the last lease, suggested in the next DISCOVER (RFC 2131 §4.4.1). */
+  readonly wished: Ipv4 | undefined;
+}
+
+/** The lease is in use and a REQUEST to extend it is under way. */
+interface Extending {
+  readonly memory: Memory;
+  readonly lease: Lease;
+  readonly exchange: Exchange;
+  readonly resendAt: Instant;
+}
+
+export type State =
+  /** `startAt` Infinity: not started yet; else when the next DISCOVER goes out. */
+  | { readonly name: 'INIT'; readonly memory: Memory; readonly startAt: Instant }
+  | {
+      readonly name: 'SELECTING';
+      readonly memory: Memory;
+      readonly exchange: Exchange;
+      readonly resendAt: Instant;
+    }
+  | {
+      readonly name: 'REQUESTING';
+      readonly memory: Memory;
+      readonly exchange: Exchange;
+      readonly resendAt: Instant;
+      readonly offered: { readonly address: Ipv4; readonly serverId: Ipv4 };
+      /** When the first REQUEST was sent: a lease counts from there whichever of them is answered. */
+      readonly requestedAt: Instant;
+    }
+  /** ACK received, address not yet proven unused. */
+  | {
+      readonly name: 'CHECKING';
+      readonly memory: Memory;
+      readonly lease: Lease;
+      readonly checkBy: Instant;
+    }
+  /** `renewAt` is T1, or a little later when T1 had passed by the time the ACK came. */
+  | {
+      readonly name: 'BOUND';
+      readonly memory: Memory;
+      readonly lease: Lease;
+      readonly renewAt: Instant;
+    }
+  | ({ readonly name: 'RENEWING' } & Extending)
+  | ({ readonly name: 'REBINDING' } & Extending)
+  /** `inUse`: the container is using the lease meanwhile (the link was away, not the container). */
+  | {
+      readonly name: 'INIT-REBOOT';
+      readonly memory: Memory;
+      readonly lease: Lease;
+      readonly inUse: boolean;
+      readonly startAt: Instant;
+    }
+  | {
+      readonly name: 'REBOOTING';
+      readonly memory: Memory;
+      readonly lease: Lease;
+      readonly inUse: boolean;
+      readonly exchange: Exchange;
+      readonly resendAt: Instant;
+      readonly giveUpAt: Instant;
+    }
+  | { readonly name: 'STOPPED' };
+
+export type StateName = State['name'];
+
+export type StateOf<Name extends StateName> = Extract<State, { readonly name: Name }>;
+
+export type Event =
+  /** Acts only on a fresh machine. A `previous` lease that is still valid is asked for again. */
+  | { readonly type: 'start'; readonly previous?: Lease }
+  /** After a restart of the plugin: the container has been using the lease all the time. */
+  | { readonly type: 'resume'; readonly lease: Lease }
+  | { readonly type: 'tick' }
+  | { readonly type: 'release' }
+  | { readonly type: 'link'; readonly up: boolean }
+  | { readonly type: 'message'; readonly message: Dhcp4Message; readonly sourceMac: Mac }
+  /** The answer to `check`; `inUse` also later, when a conflict shows while the lease is used. */
+  | { readonly type: 'checked'; readonly inUse: boolean };
+
+export type MessageEvent = Extract<Event, { readonly type: 'message' }>;
+
+export type LossCause = 'expired' | 'nak' | 'declined' | 'released';
+
+/** Why a well-formed message was not for us, or not now. */
+export type IgnoreReason =
+  | 'not-a-reply' // op 1, or a type that servers do not send
+  | 'chaddr-mismatch'
+  | 'xid-mismatch'
+  | 'client-id-mismatch' // option 61 echoed, and not ours (RFC 6842 §3)
+  | 'unexpected-in-state'
+  | 'no-server-id' // option 54 absent or not a host's address
+  | 'server-not-allowed'
+  | 'server-mismatch' // not the server we chose or hold the lease from
+  | 'address-not-unicast'
+  | 'address-not-requested'
+  | 'address-declined' // offered again soon after another host answered for it
+  | 'no-lease-time' // option 51 absent or 0
+  | 'already-expired'; // the ACK took longer than its lease lasts
+
+export type Effect =
+  | {
+      readonly type: 'send';
+      readonly message: Dhcp4Message;
+      /** A unicast goes to the lease's server by the MAC its ACK came from. */
+      readonly to: 'broadcast' | { readonly address: Ipv4; readonly mac: Mac };
+    }
+  | { readonly type: 'check'; readonly address: Ipv4 }
+  | {
+      readonly type: 'lease';
+      readonly change: 'acquired' | 'renewed' | 'changed' | 'lost';
+      readonly lease: Lease;
+      readonly cause?: LossCause;
+    }
+  /** A NAK that was for us, with the text of its option 56. */
+  | { readonly type: 'refused'; readonly by: Ipv4 | undefined; readonly text: string | undefined }
+  | { readonly type: 'ignored'; readonly reason: IgnoreReason; readonly message: Dhcp4Message };
+
+export interface Step {
+  readonly state: State;
+  readonly effects: readonly Effect[];
+}

@@ -1,0 +1,47 @@
+/** T1, T2 and expiry from an ACK (RFC 2131 §4.4.5). */
+import type { Instant, Ms } from '../time.ts';
+import type { Lease } from '../lease.ts';
+import { durationOf, OPTION } from './options.ts';
+import type { Options } from './options.ts';
+
+export type LeaseTimes = Pick<Lease, 'requestedAt' | 't1At' | 't2At' | 'expiresAt'>;
+
+/** RFC 2131 §4.4.5: T1 defaults to 0.5 and T2 to 0.875 of the lease, with some fuzz. */
+const T1_FRACTION = 0.5;
+const T2_FRACTION = 0.875;
+/** ±5 %: both defaults stay apart from each other and from the end of the lease. */
+const FUZZ = 0.05;
+
+/**
+ * The times of a lease counted from when its REQUEST was sent, so that we never believe in it longer
+ * than the server does. Options 58 and 59 are used as sent when 0 < T1 < T2 < lease; if not, both
+ * defaults are. Infinity for all three in an infinite lease.
+ * @param random uniform in [0, 1).
+ * @returns undefined when option 51 is absent or 0.
+ */
+export function leaseTimesOf(
+  options: Options,
+  requestedAt: Instant,
+  random: () => number,
+): LeaseTimes | undefined {
+  const lease = durationOf(options, OPTION.LEASE_TIME);
+  if (lease === undefined || lease === 0) return undefined;
+  if (lease === Infinity) {
+    return { requestedAt, t1At: Infinity, t2At: Infinity, expiresAt: Infinity };
+  }
+  const defaultT1 = fuzzed(lease * T1_FRACTION, random);
+  const defaultT2 = fuzzed(lease * T2_FRACTION, random);
+  const t1 = durationOf(options, OPTION.RENEWAL_TIME) ?? defaultT1;
+  const t2 = durationOf(options, OPTION.REBINDING_TIME) ?? defaultT2;
+  const inOrder = t1 > 0 && t1 < t2 && t2 < lease;
+  return {
+    requestedAt,
+    t1At: requestedAt + (inOrder ? t1 : defaultT1),
+    t2At: requestedAt + (inOrder ? t2 : defaultT2),
+    expiresAt: requestedAt + lease,
+  };
+}
+
+function fuzzed(duration: Ms, random: () => number): Ms {
+  return Math.round(duration * (1 + FUZZ * (2 * random() - 1)));
+}

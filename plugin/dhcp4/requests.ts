@@ -1,0 +1,196 @@
+/**
+ * Builds each message of a client: one function per column of RFC 2131 Tables 4 and 5.
+ *
+ * Option 61 is in every message: a server that made a lease under a client identifier refuses or
+ * ignores a renewal without it (ISC dhcpd, networkd), and RFC 2131 §2 asks for the same one throughout.
+ */
+import { IPV4_ANY } from '../wire/address.ts';
+import type { Ipv4, Mac } from '../wire/address.ts';
+import type { LeaseTerms } from '../lease.ts';
+import { BOOTREQUEST } from './message.ts';
+import type { Dhcp4Message } from './message.ts';
+import {
+  clientFqdnValue,
+  ipv4Value,
+  messageTypeValue,
+  OPTION,
+  textValue,
+  u16Value,
+} from './options.ts';
+import type { MessageType } from './options.ts';
+
+/** Who asks, and what of it goes into the messages. */
+export interface ClientIdentity {
+  readonly mac: Mac; // chaddr and L2 source
+  readonly clientId: Uint8Array; // option 61 payload, type octet included
+  readonly hostName: string | undefined; // option 12, or 81 when it contains a dot
+  readonly vendorClass?: string | undefined; // option 60
+  readonly mtu: number; // option 57 value
+  readonly broadcast: boolean; // broadcast flag while address-less
+}
+
+/** What ties a reply to a request. */
+export interface ExchangeFields {
+  readonly xid: number;
+  readonly secs: number;
+}
+
+/**
+ * Option 55, in order of wish. 121 stands before 3 and 33 because servers that run out of room drop
+ * from the end (RFC 3442). 249 is what Microsoft servers called 121 before it had a number.
+ */
+export const PARAMETER_REQUEST_LIST: readonly number[] = [
+  OPTION.SUBNET_MASK,
+  OPTION.CLASSLESS_ROUTE,
+  OPTION.ROUTER,
+  OPTION.DOMAIN_NAME_SERVER,
+  OPTION.HOST_NAME,
+  OPTION.DOMAIN_NAME,
+  OPTION.INTERFACE_MTU,
+  OPTION.BROADCAST_ADDRESS,
+  OPTION.STATIC_ROUTE,
+  OPTION.NTP_SERVERS,
+  OPTION.LEASE_TIME,
+  OPTION.SERVER_ID,
+  OPTION.RENEWAL_TIME,
+  OPTION.REBINDING_TIME,
+  OPTION.DOMAIN_SEARCH,
+  OPTION.MICROSOFT_CLASSLESS_ROUTE,
+];
+
+/** RFC 2132 §9.10: the least that option 57 may say. */
+const LEAST_MAX_MESSAGE_SIZE = 576;
+
+/** @param wished option 50: an address we would like; undefined leaves the choice to the server. */
+export function buildDiscover(
+  identity: ClientIdentity,
+  exchange: ExchangeFields,
+  wished: Ipv4 | undefined,
+): Dhcp4Message {
+  return build(identity, exchange, 'DISCOVER', {
+    broadcast: identity.broadcast,
+    options: [...addressOption(wished), ...askingOptions(identity)],
+  });
+}
+
+/** Answers an OFFER: 50 and 54 from it; xid and secs are those of the DISCOVER (RFC 2131 §4.3.2). */
+export function buildSelectingRequest(
+  identity: ClientIdentity,
+  exchange: ExchangeFields,
+  offered: { readonly address: Ipv4; readonly serverId: Ipv4 },
+): Dhcp4Message {
+  return build(identity, exchange, 'REQUEST', {
+    broadcast: identity.broadcast,
+    options: [
+      ...addressOption(offered.address),
+      [OPTION.SERVER_ID, ipv4Value(offered.serverId)],
+      ...askingOptions(identity),
+    ],
+  });
+}
+
+/** Asks whether an address leased before is still good: 50, no 54, ciaddr 0. */
+export function buildInitRebootRequest(
+  identity: ClientIdentity,
+  exchange: ExchangeFields,
+  address: Ipv4,
+): Dhcp4Message {
+  return build(identity, exchange, 'REQUEST', {
+    broadcast: identity.broadcast,
+    options: [...addressOption(address), ...askingOptions(identity)],
+  });
+}
+
+/** Neither 50 nor 54, ciaddr filled in: the server answers to that address. Sent by unicast. */
+export function buildRenewingRequest(
+  identity: ClientIdentity,
+  exchange: ExchangeFields,
+  address: Ipv4,
+): Dhcp4Message {
+  return build(identity, exchange, 'REQUEST', {
+    ciaddr: address,
+    options: askingOptions(identity),
+  });
+}
+
+/** The bytes of a RENEWING request; what differs is that it is broadcast (RFC 2131 §4.3.6). */
+export const buildRebindingRequest = buildRenewingRequest;
+
+/** Tells the server that somebody else has the address: ciaddr 0, no 55, 57, 60, 12 or 81. */
+export function buildDecline(
+  identity: ClientIdentity,
+  xid: number,
+  lease: LeaseTerms,
+): Dhcp4Message {
+  return build(identity, { xid, secs: 0 }, 'DECLINE', {
+    options: [...addressOption(lease.address), [OPTION.SERVER_ID, ipv4Value(lease.serverId)]],
+  });
+}
+
+/** Gives the lease back: ciaddr says which, and option 50 MUST NOT be there. */
+export function buildRelease(
+  identity: ClientIdentity,
+  xid: number,
+  lease: LeaseTerms,
+): Dhcp4Message {
+  return build(identity, { xid, secs: 0 }, 'RELEASE', {
+    ciaddr: lease.address,
+    options: [[OPTION.SERVER_ID, ipv4Value(lease.serverId)]],
+  });
+}
+
+type OptionEntries = readonly (readonly [code: number, value: Uint8Array])[];
+
+function build(
+  identity: ClientIdentity,
+  exchange: ExchangeFields,
+  type: MessageType,
+  parts: {
+    readonly ciaddr?: Ipv4;
+    readonly broadcast?: boolean;
+    readonly options: OptionEntries;
+  },
+): Dhcp4Message {
+  return {
+    op: BOOTREQUEST,
+    hops: 0,
+    xid: exchange.xid,
+    secs: exchange.secs,
+    broadcast: parts.broadcast ?? false,
+    ciaddr: parts.ciaddr ?? IPV4_ANY,
+    yiaddr: IPV4_ANY,
+    siaddr: IPV4_ANY,
+    giaddr: IPV4_ANY,
+    chaddr: identity.mac,
+    options: new Map<number, Uint8Array>([
+      [OPTION.MESSAGE_TYPE, messageTypeValue(type)],
+      [OPTION.CLIENT_ID, identity.clientId],
+      ...parts.options,
+    ]),
+  };
+}
+
+function addressOption(address: Ipv4 | undefined): OptionEntries {
+  return address === undefined ? [] : [[OPTION.REQUESTED_ADDRESS, ipv4Value(address)]];
+}
+
+/** What only DISCOVER and REQUEST may carry (Table 5). */
+function askingOptions(identity: ClientIdentity): OptionEntries {
+  const maxMessageSize = Math.max(identity.mtu, LEAST_MAX_MESSAGE_SIZE);
+  return [
+    [OPTION.MAX_MESSAGE_SIZE, u16Value(maxMessageSize)],
+    ...nameOption(identity.hostName),
+    ...(identity.vendorClass === undefined
+      ? []
+      : [[OPTION.VENDOR_CLASS, textValue(identity.vendorClass)] as const]),
+    [OPTION.PARAMETER_LIST, Uint8Array.from(PARAMETER_REQUEST_LIST)],
+  ];
+}
+
+/** RFC 4702 §3.1: a client that sends 81 does not send 12. */
+function nameOption(hostName: string | undefined): OptionEntries {
+  if (hostName === undefined) return [];
+  return hostName.includes('.')
+    ? [[OPTION.CLIENT_FQDN, clientFqdnValue(hostName)]]
+    : [[OPTION.HOST_NAME, textValue(hostName)]];
+}

@@ -1,0 +1,62 @@
+/**
+ * How long to wait before sending again (RFC 2131 §4.1, §4.4.5) and after a refusal or a conflict.
+ * All results are milliseconds; every `random` is uniform in [0, 1).
+ */
+import type { Instant, Ms } from '../time.ts';
+
+export type RetransmitProfile = 'container-start' | 'rfc2131';
+
+/** RFC 2131 §4.1: 4 s at first, doubled up to 64 s, each ±1 s. */
+const FIRST_DELAY: Ms = 4_000;
+const LONGEST_DELAY: Ms = 64_000;
+const JITTER: Ms = 1_000;
+/**
+ * Deviation: 1, 2, 4, 8 s… while a person waits for a container, because a lost first DISCOVER would
+ * otherwise cost 4 s of a budget of some 20 s. ±1 s would swallow the short delays: a quarter instead.
+ */
+const CONTAINER_START_FIRST_DELAY: Ms = 1_000;
+
+/** RFC 2131 §4.4.5: never less than this between two requests in RENEWING or REBINDING. */
+const LEAST_RENEWAL_DELAY: Ms = 60_000;
+
+/** RFC 2131 §3.1 step 5: at least this long between a DECLINE and the next DISCOVER. */
+const DECLINE_HOLD: Ms = 10_000;
+/** RFC 5227 §2.1.1: after MAX_CONFLICTS addresses were taken, one new try per RATE_LIMIT_INTERVAL. */
+export const MAX_CONFLICTS = 10;
+const RATE_LIMIT_INTERVAL: Ms = 60_000;
+
+const LONGEST_REFUSAL_DELAY: Ms = 60_000;
+
+/** Delay before resending in SELECTING, REQUESTING or REBOOTING. @param attempt resends so far. */
+export function retransmitDelay(
+  attempt: number,
+  profile: RetransmitProfile,
+  random: () => number,
+): Ms {
+  const first = profile === 'container-start' ? CONTAINER_START_FIRST_DELAY : FIRST_DELAY;
+  const delay = Math.min(first * 2 ** attempt, LONGEST_DELAY);
+  const jitter = Math.min(JITTER, delay / 4);
+  return Math.round(delay + jitter * (2 * random() - 1));
+}
+
+/**
+ * When to resend in RENEWING (`until` is T2) or REBINDING (`until` is expiry): after half of what is
+ * left, at least 60 s. The result may lie after `until`: then the one already sent was the last.
+ */
+export function renewalResendAt(now: Instant, until: Instant): Instant {
+  return now + Math.max(Math.round((until - now) / 2), LEAST_RENEWAL_DELAY);
+}
+
+/**
+ * Delay before the next DISCOVER after a NAK, doubled up to 60 s while refusals follow each other.
+ * While the container waits for its first address it starts at 100 ms (servers that gave one address
+ * to two clients refuse the second); after a lease that was in use, at 1 s.
+ */
+export function refusalDelay(refusalsBefore: number, hadLease: boolean): Ms {
+  return Math.min((hadLease ? 1_000 : 100) * 2 ** refusalsBefore, LONGEST_REFUSAL_DELAY);
+}
+
+/** @param conflicts addresses declined so far, the last one included. */
+export function declineDelay(conflicts: number): Ms {
+  return conflicts >= MAX_CONFLICTS ? RATE_LIMIT_INTERVAL : DECLINE_HOLD;
+}

@@ -1,0 +1,14 @@
+/** The Internet checksum: ones' complement of the ones' complement sum of 16-bit words (RFC 1071). */
+
+/**
+ * The checksum over `parts` laid end to end, each padded with a zero octet to an even length. Over
+ * bytes that contain their own checksum the result is 0 when they are intact.
+ */
+export function internetChecksum(...parts: readonly Uint8Array[]): number {
+  let sum = 0;
+  for (const part of parts) {
+    for (const [index, octet] of part.entries()) sum += index % 2 === 0 ? octet * 0x100 : octet;
+  }
+  while (sum > 0xffff) sum = (sum % 0x10000) + Math.floor(sum / 0x10000);
+  return 0xffff - sum;
+}

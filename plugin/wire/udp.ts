@@ -1,0 +1,70 @@
+/** UDP over IPv4 (RFC 768), with the pseudo header in the checksum. */
+import type { Ipv4 } from './address.ts';
+import { internetChecksum } from './checksum.ts';
+import { PROTOCOL_UDP } from './ipv4.ts';
+import { MalformedError } from './malformed-error.ts';
+import { Reader } from './reader.ts';
+import { Writer } from './writer.ts';
+
+const HEADER_LENGTH = 8;
+
+export interface UdpDatagram {
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  readonly payload: Uint8Array;
+}
+
+/** The addresses that the checksum covers besides the datagram. */
+export interface UdpAddresses {
+  readonly source: Ipv4;
+  readonly destination: Ipv4;
+}
+
+/**
+ * @param options.checksumReady false when the sender left the checksum to hardware that was never
+ *   passed (TP_STATUS_CSUMNOTREADY, usual on veth); it is not looked at then.
+ * @throws MalformedError for a wrong length or checksum. Checksum 0 means that there is none.
+ */
+export function decodeUdp(
+  bytes: Uint8Array,
+  addresses: UdpAddresses,
+  options: { readonly checksumReady: boolean },
+): UdpDatagram {
+  const reader = new Reader(bytes);
+  const sourcePort = reader.u16('UDP source port');
+  const destinationPort = reader.u16('UDP destination port');
+  const length = reader.u16('UDP length');
+  const checksum = reader.u16('UDP checksum');
+  if (length < HEADER_LENGTH || length > bytes.length) throw new MalformedError('UDP length', 4);
+  const datagram = bytes.subarray(0, length);
+  if (options.checksumReady && checksum !== 0) {
+    if (internetChecksum(pseudoHeader(addresses, length), datagram) !== 0) {
+      throw new MalformedError('UDP checksum', 6);
+    }
+  }
+  return { sourcePort, destinationPort, payload: datagram.subarray(HEADER_LENGTH) };
+}
+
+export function encodeUdp(datagram: UdpDatagram, addresses: UdpAddresses): Uint8Array {
+  const length = HEADER_LENGTH + datagram.payload.length;
+  const withChecksum = (checksum: number): Uint8Array =>
+    new Writer()
+      .u16(datagram.sourcePort)
+      .u16(datagram.destinationPort)
+      .u16(length)
+      .u16(checksum)
+      .bytes(datagram.payload)
+      .toBytes();
+  const checksum = internetChecksum(pseudoHeader(addresses, length), withChecksum(0));
+  // RFC 768: a computed 0 is sent as all ones, since 0 says that there is no checksum.
+  return withChecksum(checksum === 0 ? 0xffff : checksum);
+}
+
+function pseudoHeader(addresses: UdpAddresses, length: number): Uint8Array {
+  return new Writer()
+    .ipv4(addresses.source)
+    .ipv4(addresses.destination)
+    .u16(PROTOCOL_UDP)
+    .u16(length)
+    .toBytes();
+}
