@@ -1,0 +1,36 @@
+/**
+ * Prints the state machines as Mermaid diagrams, from the same tables that the tests assert:
+ * `node scripts/state-diagram.ts [dhcp4|acd]`, by default dhcp4.
+ */
+import { PROBE_TRANSITIONS } from '../plugin/acd/probe.ts';
+import { TRANSITIONS } from '../plugin/dhcp4/client.ts';
+
+const tables: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  dhcp4: TRANSITIONS,
+  acd: PROBE_TRANSITIONS,
+};
+
+/** Mermaid takes no hyphen in a state's name, so the name shown is given apart. */
+function diagram(table: Readonly<Record<string, readonly string[]>>): string {
+  const identifier = (name: string): string => name.replaceAll('-', '_');
+  const names = Object.keys(table);
+  return [
+    'stateDiagram-v2',
+    ...names.map((name) => `  state "${name}" as ${identifier(name)}`),
+    `  [*] --> ${identifier(names[0]!)}`,
+    ...Object.entries(table).flatMap(([from, targets]) =>
+      targets.length === 0
+        ? [`  ${identifier(from)} --> [*]`]
+        : targets.map((to) => `  ${identifier(from)} --> ${identifier(to)}`),
+    ),
+  ].join('\n');
+}
+
+const wanted = process.argv[2] ?? 'dhcp4';
+const table = tables[wanted];
+if (table === undefined) {
+  process.stderr.write(`no machine "${wanted}"; there are: ${Object.keys(tables).join(', ')}\n`);
+  process.exitCode = 1;
+} else {
+  process.stdout.write(`${diagram(table)}\n`);
+}
