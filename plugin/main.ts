@@ -1,7 +1,106 @@
-/** Placeholder entry until the composition root lands: answers Plugin.Activate on the socket it is given. */
-import { createServer } from 'node:http';
+/**
+ * The composition root: settings, logger, store, wiring, recovery, sockets, signals. The only file that acts
+ * on import.
+ */
+import { networkDriverHandlers } from './api/network-driver.ts';
+import { serve } from './api/server.ts';
+import { systemClock } from './clock.ts';
+import { BridgeAccess } from './driver/bridge-access.ts';
+import { Endpoints } from './driver/endpoints.ts';
+import { NetworkDriver } from './driver/network-driver.ts';
+import { Networks } from './driver/networks.ts';
+import { recover } from './driver/recover.ts';
+import { Registry } from './driver/registry.ts';
+import { Store } from './driver/store.ts';
+import { LeaseService } from './leasing/lease-service.ts';
+import { createLogger, type Logger } from './logger.ts';
+import { linuxHost } from './net/host.ts';
+import { openLeaseSocket } from './net/lease-socket.ts';
+import { findSandboxLink } from './net/sandbox-link.ts';
+import { parseSettings, type Settings } from './settings.ts';
 
-createServer((_request, response) => response.end('{"Implements":["NetworkDriver"]}')).listen(
-  process.argv[2] ?? '/run/docker/plugins/vlandhcp.sock',
-);
-process.on('SIGTERM', () => process.exit(0));
+/** Filled in by the bundler from package.json. */
+declare const VLANDHCP_VERSION: string;
+
+async function start(settings: Settings, log: Logger): Promise<() => Promise<void>> {
+  const clock = systemClock;
+  const store = await Store.open(settings.stateDir);
+  const contents = await store.load();
+  for (const problem of contents.problems) log.error({ err: problem }, 'state file not usable');
+  const registry = new Registry(store);
+  registry.adopt(contents);
+
+  const leases = new LeaseService({
+    clock,
+    random: Math.random,
+    log,
+    openSocket: openLeaseSocket,
+    probeSandbox: findSandboxLink,
+    onChange: (endpointId, change) => {
+      endpoints.leaseChanged(endpointId, change).catch((err: unknown) => {
+        log.error({ endpoint: endpointId.slice(0, 12), err }, 'lease change not handled');
+      });
+    },
+  });
+  const access = new BridgeAccess({ host: linuxHost, clock, log });
+  const networks = new Networks({ registry, host: linuxHost, access, log });
+  const endpoints: Endpoints = new Endpoints({
+    registry,
+    networks,
+    host: linuxHost,
+    leases,
+    clock,
+    log,
+    joinTimeoutMs: settings.joinTimeoutMs,
+    sandboxPath: (key) => key.replace(/^\/(var\/)?run\/docker(?=\/)/, settings.dockerRunDir),
+  });
+  const recovered = recover({ registry, networks, endpoints, host: linuxHost, log });
+  const driver = new NetworkDriver({ registry, networks, endpoints, recovered });
+  const server = await serve(settings.sockets, networkDriverHandlers(driver), log);
+  await recovered;
+  return async () => {
+    access.close();
+    endpoints.close();
+    leases.close(); // before the server: containers keep their leases, which the store remembers
+    await server.close();
+  };
+}
+
+/** Ends the process; a second signal, or a stop that hangs, ends it the hard way. */
+function stopOn(signals: readonly NodeJS.Signals[], stop: () => Promise<void>, log: Logger): void {
+  let isStopping = false;
+  for (const signal of signals) {
+    process.on(signal, () => {
+      if (isStopping) process.exit(1);
+      isStopping = true;
+      log.info({ signal }, 'stopping; leases and links stay');
+      setTimeout(() => process.exit(1), 3000).unref();
+      stop().then(
+        () => process.exit(0),
+        (err: unknown) => {
+          log.error({ err }, 'stop failed');
+          process.exit(1);
+        },
+      );
+    });
+  }
+}
+
+async function main(): Promise<void> {
+  let log = createLogger('info');
+  process.on('unhandledRejection', (err) => {
+    log.fatal({ err }, 'unhandled rejection');
+    process.exit(1);
+  });
+  try {
+    const settings = parseSettings(process.argv.slice(2), process.env);
+    log = createLogger(settings.logLevel);
+    log.info({ version: VLANDHCP_VERSION, node: process.version, ...settings }, 'starting');
+    stopOn(['SIGTERM', 'SIGINT'], await start(settings, log), log);
+  } catch (err) {
+    log.fatal({ err }, `vlandhcp cannot start: ${err instanceof Error ? err.message : 'unknown'}`);
+    process.exit(1);
+  }
+}
+
+void main();

@@ -1,0 +1,100 @@
+/**
+ * `/NetworkDriver.*`: one handler per call that libnetwork knows (its remote driver API), each turning a
+ * decoded request into a driver call and the answer into libnetwork's fields.
+ */
+import type { CreateEndpointRequest } from '../driver/endpoint-setup.ts';
+import type { CreateEndpointAnswer } from '../driver/endpoints.ts';
+import type { JoinAnswer } from '../driver/join-answer.ts';
+import type { CreateNetworkRequest } from '../driver/networks.ts';
+import type { Route } from '../lease.ts';
+import {
+  decodeCreateEndpoint,
+  decodeCreateNetwork,
+  decodeEndpointId,
+  decodeJoin,
+  decodeNetworkId,
+  type JsonObject,
+} from './messages.ts';
+
+/** What `plugin/driver` promises to Docker. */
+export interface NetworkDriver {
+  createNetwork(request: CreateNetworkRequest): Promise<void>;
+  removeNetwork(networkId: string): Promise<void>;
+  createEndpoint(
+    request: CreateEndpointRequest,
+    signal: AbortSignal,
+  ): Promise<CreateEndpointAnswer>;
+  removeEndpoint(endpointId: string): Promise<void>;
+  join(endpointId: string, sandboxKey: string): Promise<JoinAnswer>;
+  leave(endpointId: string): Promise<void>;
+  endpointInfo(endpointId: string): Readonly<Record<string, string>>;
+}
+
+/** `signal` aborts when dockerd hangs up or the call's time is over. */
+export type Handler = (body: JsonObject, signal: AbortSignal) => Promise<object> | object;
+
+/** Calls that come without an argument; every other call with an empty body is a broken retry. */
+export const CALLS_WITHOUT_BODY: ReadonlySet<string> = new Set([
+  'Plugin.Activate',
+  'NetworkDriver.GetCapabilities',
+]);
+
+const NEXTHOP = 0;
+const CONNECTED = 1;
+
+export function networkDriverHandlers(driver: NetworkDriver): Readonly<Record<string, Handler>> {
+  const done = {};
+  return {
+    'Plugin.Activate': () => ({ Implements: ['NetworkDriver'] }),
+    'NetworkDriver.GetCapabilities': () => ({ Scope: 'local', ConnectivityScope: 'local' }),
+    'NetworkDriver.CreateNetwork': async (body) => {
+      await driver.createNetwork(decodeCreateNetwork(body));
+      return done;
+    },
+    'NetworkDriver.DeleteNetwork': async (body) => {
+      await driver.removeNetwork(decodeNetworkId(body));
+      return done;
+    },
+    'NetworkDriver.CreateEndpoint': async (body, signal) => {
+      const answer = await driver.createEndpoint(decodeCreateEndpoint(body), signal);
+      return { Interface: { Address: answer.address, MacAddress: answer.macAddress ?? '' } };
+    },
+    'NetworkDriver.DeleteEndpoint': async (body) => {
+      await driver.removeEndpoint(decodeEndpointId(body));
+      return done;
+    },
+    'NetworkDriver.EndpointOperInfo': (body) => ({
+      Value: driver.endpointInfo(decodeEndpointId(body)),
+    }),
+    'NetworkDriver.Join': async (body) => {
+      const { endpointId, sandboxKey } = decodeJoin(body);
+      return encodeJoin(await driver.join(endpointId, sandboxKey));
+    },
+    'NetworkDriver.Leave': async (body) => {
+      await driver.leave(decodeEndpointId(body));
+      return done;
+    },
+    // Containers are hosts of their own in the VLAN: there is no port to map and no peer to learn.
+    'NetworkDriver.ProgramExternalConnectivity': () => done,
+    'NetworkDriver.RevokeExternalConnectivity': () => done,
+    'NetworkDriver.DiscoverNew': () => done,
+    'NetworkDriver.DiscoverDelete': () => done,
+  };
+}
+
+function encodeJoin({ srcName, gateway, staticRoutes }: JoinAnswer): object {
+  return {
+    InterfaceName: { SrcName: srcName, DstPrefix: 'eth' },
+    Gateway: gateway ?? '',
+    StaticRoutes: staticRoutes.map(encodeRoute),
+    // Without it dockerd adds docker_gwbridge, a second way out, to a container without gateway.
+    DisableGatewayService: true,
+  };
+}
+
+function encodeRoute({ destination, prefixLength, via }: Route): object {
+  const Destination = `${destination}/${prefixLength}`;
+  return via === undefined
+    ? { Destination, RouteType: CONNECTED }
+    : { Destination, RouteType: NEXTHOP, NextHop: via };
+}

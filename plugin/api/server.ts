@@ -1,0 +1,161 @@
+/**
+ * Docker's plugin protocol over HTTP on unix sockets: `POST /<Capability>.<Method>`, one JSON object each
+ * way. Failures carry `Err` and `Error`, since libnetwork's two halves look for different keys.
+ */
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type Response,
+} from 'express';
+import { PluginError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { Ms } from '../time.ts';
+import { parseBody } from './messages.ts';
+import { CALLS_WITHOUT_BODY, type Handler } from './network-driver.ts';
+
+const CONTENT_TYPE = 'application/vnd.docker.plugins.v1.2+json';
+const BODY_LIMIT = '1mb';
+/** dockerd gives up at 30 s where it has a limit at all; we answer before. */
+const CALL_LIMIT_MS: Ms = 28_000;
+
+export interface PluginServer {
+  /** Stops listening, removes the sockets, lets calls in flight finish. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves all handlers on every path, mode 0600.
+ * @throws PluginError SOCKET_FAILED if a path is in use by another process or cannot be made.
+ */
+export async function serve(
+  paths: readonly string[],
+  handlers: Readonly<Record<string, Handler>>,
+  log: Logger,
+): Promise<PluginServer> {
+  const app = createApp(handlers, log);
+  const servers: Server[] = [];
+  const close = async () => {
+    await Promise.all(servers.map(closeServer));
+    // Node removes the socket files of servers that listened.
+  };
+  try {
+    for (const path of paths) servers.push(await listen(app, path));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  log.info({ paths }, 'listening');
+  return { close };
+}
+
+export function createApp(handlers: Readonly<Record<string, Handler>>, log: Logger): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  // dockerd sends no Content-Type; the body is JSON whatever it claims to be.
+  app.use(express.text({ type: () => true, limit: BODY_LIMIT, defaultCharset: 'utf-8' }));
+  app.use(async (request, response) => {
+    const call = request.path.slice(1);
+    const handler = Object.hasOwn(handlers, call) ? handlers[call] : undefined;
+    if (request.method !== 'POST' || handler === undefined) {
+      return fail(response, 404, `vlandhcp has no call ${request.method} ${request.path}`);
+    }
+    await answer({ call, handler, request, response, log });
+  });
+  app.use(bodyError);
+  return app;
+}
+
+async function answer(exchange: {
+  call: string;
+  handler: Handler;
+  request: Request;
+  response: Response;
+  log: Logger;
+}): Promise<void> {
+  const { call, handler, request, response, log } = exchange;
+  const startedAt = performance.now();
+  const ms = () => Math.round(performance.now() - startedAt);
+  const hungUp = new AbortController();
+  response.on('close', () => {
+    if (!response.writableFinished) hungUp.abort();
+  });
+  const timeout = AbortSignal.timeout(CALL_LIMIT_MS);
+  try {
+    const text = typeof request.body === 'string' ? request.body : '';
+    const body = CALLS_WITHOUT_BODY.has(call) ? {} : parseBody(text);
+    const result = await handler(body, AbortSignal.any([hungUp.signal, timeout]));
+    log.debug({ call, ms: ms() }, 'request finished');
+    send(response, 200, result);
+  } catch (error) {
+    const expected = error instanceof PluginError;
+    if (expected) log.warn({ call, ms: ms(), code: error.code, err: error }, 'request failed');
+    else log.error({ call, ms: ms(), err: error }, 'request failed unexpectedly');
+    fail(response, expected ? 200 : 500, error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Too large, cut short, or in an unknown encoding: refused before any handler sees it. */
+const bodyError: ErrorRequestHandler = (
+  error: { status?: number; message?: string },
+  _q,
+  response,
+  _next,
+) => {
+  fail(response, error.status ?? 500, `the request cannot be read: ${error.message ?? 'unknown'}`);
+};
+
+function fail(response: Response, status: number, message: string): void {
+  send(response, status, { Err: message, Error: message });
+}
+
+function send(response: Response, status: number, body: object): void {
+  if (response.headersSent || response.destroyed) return;
+  response.status(status).set('Content-Type', CONTENT_TYPE).end(JSON.stringify(body));
+}
+
+async function listen(app: Express, path: string): Promise<Server> {
+  await mkdir(dirname(path), { recursive: true });
+  await removeStale(path);
+  const server = createServer(app);
+  // dockerd keeps idle connections; closing one under it makes it repeat a call with an empty body.
+  server.keepAliveTimeout = 0;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(new PluginError('SOCKET_FAILED', `cannot listen on ${path}: ${error.message}`)),
+    );
+    const mask = process.umask(0o177);
+    server.listen(path, resolve);
+    process.umask(mask);
+  });
+  await chmod(path, 0o600);
+  return server;
+}
+
+/** A socket file without a listener is what a killed process leaves; one with a listener is not ours. */
+async function removeStale(path: string): Promise<void> {
+  const isAlive = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => resolve((probe.destroy(), true)));
+    probe.once('error', () => resolve(false));
+  });
+  if (isAlive) {
+    throw new PluginError(
+      'SOCKET_FAILED',
+      `another process already listens on ${path}; is vlandhcp running both as a service and as a managed plugin? Stop one of the two`,
+    );
+  }
+  await rm(path, { force: true });
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+}

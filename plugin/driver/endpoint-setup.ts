@@ -1,0 +1,131 @@
+/**
+ * Making one endpoint: veth, lease, record, in this order, and all of it taken back if a step fails.
+ */
+import type { Clock } from '../clock.ts';
+import { PluginError } from '../errors.ts';
+import type { LeaseSubject } from '../leasing/lease-service.ts';
+import type { Lease } from '../lease.ts';
+import type { Logger } from '../logger.ts';
+import type { Instant } from '../time.ts';
+import { macToBytes, type Mac } from '../wire/address.ts';
+import { chooseMac, linkEnds } from './endpoint-identity.ts';
+import type { Host } from './host.ts';
+import { parseEndpointOptions } from './options.ts';
+import { segmentOf, storeLease, type EndpointRecord, type NetworkRecord } from './records.ts';
+import type { Registry } from './registry.ts';
+import { UndoList } from './undo.ts';
+
+export interface CreateEndpointRequest {
+  readonly networkId: string;
+  readonly endpointId: string;
+  readonly interface: {
+    readonly address: string;
+    readonly addressIpv6: string;
+    readonly macAddress: string;
+  };
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export interface EndpointSetupDeps {
+  readonly registry: Registry;
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly leases: {
+    acquire(
+      subject: LeaseSubject,
+      link: string,
+      limits: { by: Instant; signal: AbortSignal },
+    ): Promise<Lease>;
+    release(key: string, link: string): void;
+  };
+}
+
+/**
+ * @param limits `by`: until when to wait for a lease; `refuseTwin` throws if the MAC is worn already.
+ * @returns the record, already stored. @throws PluginError; then nothing is left behind.
+ */
+export async function makeEndpoint(
+  { host, leases, registry, clock, log }: EndpointSetupDeps,
+  network: NetworkRecord,
+  request: CreateEndpointRequest,
+  limits: { by: Instant; signal: AbortSignal; refuseTwin: (mac: Mac) => Promise<void> },
+): Promise<EndpointRecord> {
+  refuseGivenAddress(request);
+  const draft = draftEndpoint(network, request, clock);
+  await limits.refuseTwin(draft.mac);
+  const { bridge } = network.options;
+  const undo = new UndoList();
+  try {
+    undo.add(() => host.removeEndpointLink(draft.hostEnd));
+    for (const warning of await host.ensureEndpointLink({ ...draft, bridge })) {
+      log.warn({ link: draft.hostEnd }, warning);
+    }
+    const lease = await leases.acquire(subjectOf(draft, network), draft.containerEnd, limits);
+    undo.add(() => leases.release(draft.id, bridge));
+    const mtu = usableMtu(lease.mtu, network.mtu);
+    if (mtu !== network.mtu) await host.setEndpointMtu({ ...draft, mtu });
+    const record = { ...draft, mtu, lease: storeLease(lease, clock) };
+    undo.add(() => registry.removeEndpoint(draft.id));
+    await registry.addEndpoint(record);
+    if (limits.signal.aborted) throw new PluginError('CANCELLED', 'dockerd hung up');
+    return record;
+  } catch (error) {
+    await undo.run(error);
+    throw error;
+  }
+}
+
+/** How the lease service is to know an endpoint. */
+export function subjectOf(
+  record: Omit<EndpointRecord, 'lease'>,
+  { options }: NetworkRecord,
+): LeaseSubject {
+  return {
+    key: record.id,
+    identity: {
+      mac: record.mac,
+      clientId: Uint8Array.from(Buffer.from(record.clientId, 'hex')),
+      hostName: record.hostName,
+      requestedAddress: record.requestedAddress,
+    },
+    mtu: record.mtu,
+    segment: segmentOf(options),
+  };
+}
+
+function draftEndpoint(
+  network: NetworkRecord,
+  request: CreateEndpointRequest,
+  clock: Clock,
+): Omit<EndpointRecord, 'lease'> {
+  const options = parseEndpointOptions(request.options);
+  const mac = chooseMac(request.interface.macAddress, options);
+  return {
+    id: request.endpointId,
+    networkId: network.id,
+    ...linkEnds(request.endpointId),
+    mac,
+    macGiven: request.interface.macAddress !== '',
+    // Type 1 and the MAC: what common clients send, so reservations by either key match.
+    clientId: `01${Buffer.from(macToBytes(mac)).toString('hex')}`,
+    hostName: options.hostName,
+    requestedAddress: options.address,
+    mtu: network.mtu,
+    createdAt: clock.wall(),
+    sandboxKey: undefined,
+  };
+}
+
+function refuseGivenAddress({ interface: { address, addressIpv6 } }: CreateEndpointRequest): void {
+  if (address === '' && addressIpv6 === '') return;
+  throw new PluginError(
+    'UNSUPPORTED',
+    `Docker chose ${address || addressIpv6}, but addresses come from the VLAN's DHCP server; create the network with --ipam-driver null and ask with driver-opt ip=ADDRESS`,
+  );
+}
+
+/** RFC 2132 §5.1: an MTU below 576 is not to be believed; one above the link's cannot be used. */
+function usableMtu(offered: number | undefined, linkMtu: number): number {
+  return offered !== undefined && offered >= 576 && offered < linkMtu ? offered : linkMtu;
+}

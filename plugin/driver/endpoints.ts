@@ -1,0 +1,255 @@
+/**
+ * Endpoints: a veth between the bridge and the container, and the lease that goes with it.
+ *
+ * All that can fail happens in `create`; Join only reports it (libnetwork drops a network from a
+ * container whose Join failed). Calls for one endpoint take turns.
+ */
+import { PluginError } from '../errors.ts';
+import type { LeaseChange, SocketPlace } from '../leasing/client-runner.ts';
+import type { LeaseSubject } from '../leasing/lease-service.ts';
+import type { Lease } from '../lease.ts';
+import type { Ms } from '../time.ts';
+import type { Mac } from '../wire/address.ts';
+import {
+  makeEndpoint,
+  subjectOf,
+  type CreateEndpointRequest,
+  type EndpointSetupDeps,
+} from './endpoint-setup.ts';
+import { joinAnswer, type JoinAnswer } from './join-answer.ts';
+import { JoinTimers } from './join-timers.ts';
+import { KeyedLock } from './keyed-lock.ts';
+import type { Networks } from './networks.ts';
+import {
+  restoreLease,
+  segmentOf,
+  storeLease,
+  type EndpointRecord,
+  type NetworkRecord,
+} from './records.ts';
+
+/** Only what the request left empty: libnetwork refuses an answer that repeats what it set. */
+export interface CreateEndpointAnswer {
+  readonly address: string;
+  readonly macAddress: string | undefined;
+}
+
+/** What the endpoints need of `leasing/lease-service.ts` beyond acquiring and releasing. */
+interface LeaseKeeper {
+  resume(subject: LeaseSubject, lease: Lease): void;
+  place(key: string, place: SocketPlace): void;
+  follow(key: string, target: { netnsPath: string; hostEnd: string; fallback: string }): void;
+  unfollow(key: string): void;
+  forget(key: string): void;
+}
+
+export interface EndpointDeps extends EndpointSetupDeps {
+  readonly networks: Networks;
+  readonly leases: EndpointSetupDeps['leases'] & LeaseKeeper;
+  readonly joinTimeoutMs: Ms;
+  /** Where a sandbox key of dockerd's is found from here. */
+  readonly sandboxPath: (sandboxKey: string) => string;
+}
+
+export class Endpoints {
+  readonly #deps: EndpointDeps;
+  readonly #lock = new KeyedLock();
+  readonly #joinTimers: JoinTimers;
+
+  constructor(deps: EndpointDeps) {
+    this.#deps = deps;
+    this.#joinTimers = new JoinTimers(deps.clock, deps.joinTimeoutMs, (id) => this.#abandon(id));
+  }
+
+  /**
+   * Makes the veth and leases an address for it. The same id again gets the same answer.
+   * @throws PluginError; then nothing is left behind.
+   */
+  create(request: CreateEndpointRequest, signal: AbortSignal): Promise<CreateEndpointAnswer> {
+    const startedAt = this.#deps.clock.now();
+    return this.#lock.run(request.endpointId, async () => {
+      const known = this.#deps.registry.findEndpoint(request.endpointId);
+      if (known !== undefined) return createAnswer(known);
+      const network = await this.#deps.networks.restore(this.#networkOf(request.networkId));
+      const record = await makeEndpoint(this.#deps, network, request, {
+        by: startedAt + network.options.leaseTimeoutMs,
+        signal,
+        refuseTwin: (mac) => this.#refuseTwin(network.id, mac),
+      });
+      this.#joinTimers.arm(record.id);
+      this.#deps.log.info(
+        {
+          ...context(record),
+          segment: segmentOf(network.options),
+          address: record.lease.address,
+          server: record.lease.serverId,
+          ms: Math.round(this.#deps.clock.now() - startedAt),
+        },
+        'endpoint created, lease acquired',
+      );
+      return createAnswer(record);
+    });
+  }
+
+  /** @throws PluginError ENDPOINT_UNKNOWN or NETWORK_UNKNOWN. */
+  join(endpointId: string, sandboxKey: string): Promise<JoinAnswer> {
+    return this.#lock.run(endpointId, async () => {
+      const record = this.#deps.registry.findEndpoint(endpointId);
+      if (record === undefined) throw unknownEndpoint(endpointId);
+      const network = this.#networkOf(record.networkId);
+      this.#joinTimers.disarm(endpointId);
+      await this.#remember({ ...record, sandboxKey });
+      this.#followInto(record, network, sandboxKey);
+      return joinAnswer(record, network.internal);
+    });
+  }
+
+  /** The link is about to leave the sandbox; the lease stays until `remove`. May come twice. */
+  leave(endpointId: string): Promise<void> {
+    return this.#lock.run(endpointId, async () => {
+      const record = this.#deps.registry.findEndpoint(endpointId);
+      if (record === undefined) return;
+      this.#deps.leases.unfollow(endpointId);
+      await this.#remember({ ...record, sandboxKey: undefined });
+      this.#joinTimers.arm(endpointId);
+    });
+  }
+
+  /** Gives the lease back and removes the veth. Unknown ids are no error. @throws AggregateError. */
+  remove(endpointId: string): Promise<void> {
+    return this.#lock.run(endpointId, () => this.#remove(endpointId));
+  }
+
+  /** What `docker network inspect --verbose` may show; the truth where Docker's own view is stale. */
+  info(endpointId: string): Readonly<Record<string, string>> {
+    const record = this.#deps.registry.findEndpoint(endpointId);
+    if (record === undefined) return {};
+    const { address, prefixLength, serverId, expiresAt } = record.lease;
+    return {
+      'vlandhcp.address': `${address}/${prefixLength}`,
+      'vlandhcp.server': serverId,
+      'vlandhcp.expires': expiresAt === Infinity ? 'infinite' : new Date(expiresAt).toISOString(),
+    };
+  }
+
+  /** Keeps the record true when a lease changes after it was acquired. */
+  leaseChanged(endpointId: string, { change, lease, cause }: LeaseChange): Promise<void> {
+    return this.#lock.run(endpointId, async () => {
+      const record = this.#deps.registry.findEndpoint(endpointId);
+      if (record === undefined) return;
+      const fields = { ...context(record), change, cause, address: lease.address };
+      if (change === 'renewed') this.#deps.log.info(fields, 'lease renewed');
+      else this.#deps.log.error(fields, 'lease changed; the container still has the old one');
+      await this.#remember({ ...record, lease: storeLease(lease, this.#deps.clock) });
+    });
+  }
+
+  /** After a restart: takes up an endpoint whose veth is still there. */
+  resume(record: EndpointRecord, containerEndHere: boolean): void {
+    const { leases, clock } = this.#deps;
+    const network = this.#networkOf(record.networkId);
+    leases.resume(subjectOf(record, network), restoreLease(record.lease, clock));
+    if (containerEndHere) {
+      leases.place(record.id, { link: record.containerEnd });
+      this.#joinTimers.arm(record.id);
+    } else if (record.sandboxKey === undefined) {
+      leases.place(record.id, { link: network.options.bridge, promiscuous: true });
+    } else {
+      this.#followInto(record, network, record.sandboxKey);
+    }
+  }
+
+  /** After a restart: gives back the lease of an endpoint whose veth is gone, and forgets it. */
+  clear(record: EndpointRecord): Promise<void> {
+    const { leases, clock, registry } = this.#deps;
+    const network = registry.findNetwork(record.networkId);
+    if (network !== undefined) {
+      leases.resume(subjectOf(record, network), restoreLease(record.lease, clock));
+    }
+    return this.remove(record.id);
+  }
+
+  /** Stops the timers; leases and links stay as they are. */
+  close(): void {
+    this.#joinTimers.close();
+  }
+
+  async #remove(endpointId: string): Promise<void> {
+    const { registry, host, leases, log } = this.#deps;
+    this.#joinTimers.disarm(endpointId);
+    const record = registry.findEndpoint(endpointId);
+    if (record === undefined) return;
+    const bridge = registry.findNetwork(record.networkId)?.options.bridge;
+    if (bridge === undefined) leases.forget(endpointId);
+    else leases.release(endpointId, bridge);
+    await registry.removeEndpoint(endpointId);
+    await host.removeEndpointLink(record.hostEnd);
+    log.info({ ...context(record), address: record.lease.address }, 'endpoint removed');
+  }
+
+  /** Two clients under one MAC would be handed one lease. A record whose veth is gone is no twin. */
+  async #refuseTwin(networkId: string, mac: Mac): Promise<void> {
+    const { registry, host } = this.#deps;
+    const twin = registry.endpoints().find((e) => e.networkId === networkId && e.mac === mac);
+    if (twin === undefined) return;
+    if (host.linkExists(twin.hostEnd)) {
+      throw new PluginError(
+        'INVALID_OPTION',
+        `MAC ${mac} is worn by another container on this network (endpoint ${twin.id.slice(0, 12)}, ${twin.lease.address}); give each its own id or --mac-address`,
+      );
+    }
+    await this.remove(twin.id);
+  }
+
+  #followInto(record: EndpointRecord, network: NetworkRecord, sandboxKey: string): void {
+    this.#deps.leases.follow(record.id, {
+      netnsPath: this.#deps.sandboxPath(sandboxKey),
+      hostEnd: record.hostEnd,
+      fallback: network.options.bridge,
+    });
+  }
+
+  /** For changes that must not fail the call they come from: what is wrong then is an operator's matter. */
+  async #remember(record: EndpointRecord): Promise<void> {
+    try {
+      await this.#deps.registry.addEndpoint(record);
+    } catch (error) {
+      this.#deps.log.error({ ...context(record), err: error }, 'endpoint state not saved');
+    }
+  }
+
+  #abandon(endpointId: string): void {
+    const log = this.#deps.log.child({ endpoint: endpointId.slice(0, 12) });
+    log.warn({}, 'endpoint without a container removed');
+    this.remove(endpointId).catch((error: unknown) => {
+      log.error({ err: error }, 'endpoint not removed');
+    });
+  }
+
+  #networkOf(networkId: string): NetworkRecord {
+    const network = this.#deps.registry.findNetwork(networkId);
+    if (network !== undefined) return network;
+    throw new PluginError(
+      'NETWORK_UNKNOWN',
+      `network ${networkId.slice(0, 12)} is not in this plugin's state; remove it and create it again`,
+    );
+  }
+}
+
+function createAnswer({ lease, mac, macGiven }: EndpointRecord): CreateEndpointAnswer {
+  return {
+    address: `${lease.address}/${lease.prefixLength}`,
+    macAddress: macGiven ? undefined : mac,
+  };
+}
+
+function unknownEndpoint(endpointId: string): PluginError {
+  return new PluginError(
+    'ENDPOINT_UNKNOWN',
+    `endpoint ${endpointId.slice(0, 12)} is not in this plugin's state; start the container again`,
+  );
+}
+
+function context({ id, networkId }: EndpointRecord): Record<string, string> {
+  return { network: networkId.slice(0, 12), endpoint: id.slice(0, 12) };
+}

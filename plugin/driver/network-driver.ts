@@ -1,0 +1,69 @@
+/**
+ * The driver as Docker's API sees it: networks and endpoints behind one face. Calls wait until recovery
+ * after a restart is through, so that none acts on half a picture.
+ */
+import type { CreateEndpointRequest } from './endpoint-setup.ts';
+import type { CreateEndpointAnswer, Endpoints } from './endpoints.ts';
+import type { JoinAnswer } from './join-answer.ts';
+import type { CreateNetworkRequest, Networks } from './networks.ts';
+import type { Registry } from './registry.ts';
+
+export class NetworkDriver {
+  readonly #registry: Registry;
+  readonly #networks: Networks;
+  readonly #endpoints: Endpoints;
+  readonly #recovered: Promise<void>;
+
+  constructor(deps: {
+    registry: Registry;
+    networks: Networks;
+    endpoints: Endpoints;
+    recovered: Promise<void>;
+  }) {
+    this.#registry = deps.registry;
+    this.#networks = deps.networks;
+    this.#endpoints = deps.endpoints;
+    this.#recovered = deps.recovered;
+  }
+
+  async createNetwork(request: CreateNetworkRequest): Promise<void> {
+    await this.#recovered;
+    return this.#networks.create(request);
+  }
+
+  /** Endpoints that dockerd forgot to delete go first. */
+  async removeNetwork(networkId: string): Promise<void> {
+    await this.#recovered;
+    const left = this.#registry.endpoints().filter((e) => e.networkId === networkId);
+    await Promise.all(left.map(({ id }) => this.#endpoints.remove(id)));
+    return this.#networks.remove(networkId);
+  }
+
+  async createEndpoint(
+    request: CreateEndpointRequest,
+    signal: AbortSignal,
+  ): Promise<CreateEndpointAnswer> {
+    await this.#recovered;
+    return this.#endpoints.create(request, signal);
+  }
+
+  async removeEndpoint(endpointId: string): Promise<void> {
+    await this.#recovered;
+    return this.#endpoints.remove(endpointId);
+  }
+
+  async join(endpointId: string, sandboxKey: string): Promise<JoinAnswer> {
+    await this.#recovered;
+    return this.#endpoints.join(endpointId, sandboxKey);
+  }
+
+  async leave(endpointId: string): Promise<void> {
+    await this.#recovered;
+    return this.#endpoints.leave(endpointId);
+  }
+
+  /** Never waits: dockerd asks within every connect. */
+  endpointInfo(endpointId: string): Readonly<Record<string, string>> {
+    return this.#endpoints.info(endpointId);
+  }
+}

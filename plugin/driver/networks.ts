@@ -1,0 +1,180 @@
+/**
+ * Networks: one bridge on one VLAN of one parent link each. Networks on the same segment share its links;
+ * the last one takes along what carries our mark.
+ */
+import { PluginError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { BridgeAccess } from './bridge-access.ts';
+import type { Host } from './host.ts';
+import { KeyedLock } from './keyed-lock.ts';
+import { parseNetworkOptions, type NetworkOptions } from './options.ts';
+import { segmentOf, type NetworkRecord } from './records.ts';
+import type { Registry } from './registry.ts';
+
+export interface IpamData {
+  readonly addressSpace: string;
+  readonly pool: string;
+}
+
+export interface CreateNetworkRequest {
+  readonly networkId: string;
+  /** The `-o` map. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly internal: boolean;
+  readonly ipv4Data: readonly IpamData[];
+  readonly ipv6Data: readonly IpamData[];
+}
+
+/** Links are shared between networks, so all changes to them take turns. */
+const LINKS = 'links';
+
+export class Networks {
+  readonly #registry: Registry;
+  readonly #host: Host;
+  readonly #access: BridgeAccess;
+  readonly #log: Logger;
+  readonly #lock = new KeyedLock();
+
+  constructor(deps: { registry: Registry; host: Host; access: BridgeAccess; log: Logger }) {
+    this.#registry = deps.registry;
+    this.#host = deps.host;
+    this.#access = deps.access;
+    this.#log = deps.log;
+  }
+
+  /** Idempotent for the same id and options. @throws PluginError; then nothing is left behind. */
+  create(request: CreateNetworkRequest): Promise<void> {
+    const options = parseNetworkOptions(request.options);
+    refuseAddressing(request, options);
+    return this.#lock.run(LINKS, async () => {
+      const known = this.#registry.findNetwork(request.networkId);
+      if (known !== undefined) return refuseDifference(known, options);
+      this.#refuseClash(options);
+      const record = {
+        id: request.networkId,
+        options,
+        internal: request.internal,
+        ...(await this.#makeLinks(options)),
+      };
+      try {
+        await this.#registry.addNetwork(record);
+      } catch (error) {
+        await this.#dropLinks(record);
+        throw error;
+      }
+      this.#log.info({ ...context(record), link: options.bridge }, 'network created');
+    });
+  }
+
+  /** Unknown ids are no error. @throws AggregateError if a link could not be removed; the record is gone. */
+  remove(networkId: string): Promise<void> {
+    return this.#lock.run(LINKS, async () => {
+      const record = this.#registry.findNetwork(networkId);
+      if (record === undefined) return;
+      await this.#registry.removeNetwork(networkId);
+      await this.#dropLinks(record);
+      this.#log.info({ ...context(record), link: record.options.bridge }, 'network removed');
+    });
+  }
+
+  /**
+   * Makes links that are gone: after a reboot, or when someone removed them; sees to the firewall if that
+   * could not be done before. Cheap if all is there.
+   * @throws PluginError if they cannot be made.
+   */
+  async restore(record: NetworkRecord): Promise<NetworkRecord> {
+    const { bridge } = record.options;
+    const { vlanLink } = record;
+    const isThere = [bridge, vlanLink].every(
+      (link) => link === undefined || this.#host.linkExists(link),
+    );
+    if (isThere) {
+      await this.#access.ensureGranted(bridge);
+      return record;
+    }
+    return this.#lock.run(LINKS, async () => {
+      const restored = { ...record, ...(await this.#makeLinks(record.options)) };
+      await this.#registry.addNetwork(restored);
+      this.#log.info({ ...context(record), link: bridge }, 'network links made again');
+      return restored;
+    });
+  }
+
+  async #makeLinks(
+    options: NetworkOptions,
+  ): Promise<Pick<NetworkRecord, 'vlanLink' | 'mtu' | 'uplinkPort'>> {
+    const { bridge } = options;
+    const { vlanLink, mtu, created, warnings } = await this.#host.ensureNetworkLinks(options);
+    this.#warn(bridge, warnings);
+    await this.#access.grant(bridge);
+    const uplinkPort = created.uplinkPort || this.#sharers(bridge).some((n) => n.uplinkPort);
+    return { vlanLink, mtu, uplinkPort };
+  }
+
+  async #dropLinks({ options, vlanLink, uplinkPort }: NetworkRecord): Promise<void> {
+    const { parent, vlan, bridge } = options;
+    if (this.#sharers(bridge).length > 0) return;
+    await this.#access.revoke(bridge);
+    const links = { parent, vlan, vlanLink, bridge, uplinkPort };
+    this.#warn(bridge, await this.#host.removeNetworkLinks(links));
+  }
+
+  #sharers(bridge: string): readonly NetworkRecord[] {
+    return this.#registry.networks().filter(({ options }) => options.bridge === bridge);
+  }
+
+  #warn(link: string, warnings: readonly string[]): void {
+    for (const warning of warnings) this.#log.warn({ link }, warning);
+  }
+
+  #refuseClash(options: NetworkOptions): void {
+    const { bridge } = options;
+    const segment = segmentOf(options);
+    for (const { id, options: other } of this.#registry.networks()) {
+      const isSameSegment = other.parent === options.parent && other.vlan === options.vlan;
+      if (isSameSegment && other.bridge !== bridge) {
+        throw new PluginError(
+          'LINK_CONFLICT',
+          `${segment} is already on bridge ${other.bridge} for network ${id.slice(0, 12)}; use -o bridge=${other.bridge}`,
+        );
+      }
+      if (!isSameSegment && other.bridge === bridge) {
+        throw new PluginError(
+          'LINK_CONFLICT',
+          `bridge ${bridge} already serves ${segmentOf(other)} for network ${id.slice(0, 12)}; choose another -o bridge= for ${segment}`,
+        );
+      }
+    }
+  }
+}
+
+function refuseAddressing(request: CreateNetworkRequest, options: NetworkOptions): void {
+  const command = `docker network create -d vlandhcp --ipam-driver null -o parent=${options.parent}${
+    options.vlan === undefined ? '' : ` -o vlan=${options.vlan}`
+  } NAME`;
+  const subnets = request.ipv4Data.filter(({ pool }) => pool !== '0.0.0.0/0' && pool !== '');
+  if (subnets.length > 0) {
+    throw new PluginError(
+      'UNSUPPORTED',
+      `addresses come from the VLAN's DHCP server, not from Docker's pool ${subnets[0]?.pool ?? ''}; type: ${command}`,
+    );
+  }
+  if (request.ipv6Data.length > 0) {
+    throw new PluginError(
+      'UNSUPPORTED',
+      `IPv6 addressing is not built yet; leave out --ipv6: ${command}`,
+    );
+  }
+}
+
+function refuseDifference(known: NetworkRecord, options: NetworkOptions): void {
+  if (JSON.stringify(known.options) === JSON.stringify(options)) return;
+  throw new PluginError(
+    'INVALID_REQUEST',
+    `network ${known.id.slice(0, 12)} exists with other options (${segmentOf(known.options)}, bridge ${known.options.bridge})`,
+  );
+}
+
+function context({ id, options }: NetworkRecord): Record<string, string> {
+  return { network: id.slice(0, 12), segment: segmentOf(options) };
+}

@@ -1,0 +1,209 @@
+/**
+ * What a user may write after `-o` (network) and `driver-opt=` (endpoint): key, check, default and help
+ * text in one table each. README's option tables are tested against these.
+ *
+ * Strict: an unknown key or a bad value is refused, all mistakes in one answer.
+ */
+import { createHash } from 'node:crypto';
+import { PluginError } from '../errors.ts';
+import type { Ms } from '../time.ts';
+import { isMulticastMac, isUnicastIpv4, parseIpv4, type Ipv4, type Mac } from '../wire/address.ts';
+
+export interface NetworkOptions {
+  readonly parent: string;
+  /** VLAN id 1–4094; undefined: untagged. */
+  readonly vlan: number | undefined;
+  readonly bridge: string;
+  readonly mtu: number | undefined;
+  readonly leaseTimeoutMs: Ms;
+}
+
+export interface EndpointOptions {
+  /** The name whose MAC is derived as pipework's `U:NAME` did. */
+  readonly id: string | undefined;
+  readonly hostName: string | undefined;
+  readonly address: Ipv4 | undefined;
+}
+
+interface OptionSpec {
+  /** As shown in help: what the value looks like. */
+  readonly value: string;
+  readonly default: string;
+  readonly help: string;
+  /** Returns what is wrong with the text, or undefined. */
+  readonly problem: (text: string) => string | undefined;
+}
+
+const LINK_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/;
+const LINK_NAME_RULE =
+  'a link name: 1 to 15 of A–Z a–z 0–9 . _ -, beginning with a letter or digit';
+const LEASE_TIMEOUT_MAX_SEC = 25;
+
+export const NETWORK_OPTIONS = {
+  parent: {
+    value: 'LINK',
+    default: 'required',
+    help: "the host's link to the trunk, as `ip link` shows it (`eth1`, `bond0`)",
+    problem: (text) => (LINK_NAME.test(text) ? undefined : `is not ${LINK_NAME_RULE}`),
+  },
+  vlan: {
+    value: '1–4094',
+    default: 'untagged',
+    help: 'the 802.1Q VLAN id; absent, frames leave the parent untagged',
+    problem: (text) => numberProblem(text, 1, 4094, 'a VLAN id'),
+  },
+  bridge: {
+    value: 'LINK',
+    default: '`br<vlan>`, untagged `br-<parent>`',
+    help: 'the bridge that joins the VLAN link and the containers; made if it is not there',
+    problem: (text) => (LINK_NAME.test(text) ? undefined : `is not ${LINK_NAME_RULE}`),
+  },
+  mtu: {
+    value: '576–65535',
+    default: "the parent's",
+    help: "MTU of the containers' links; at most the parent's",
+    problem: (text) => numberProblem(text, 576, 65535, 'an MTU'),
+  },
+  lease_timeout: {
+    value: '1s–25s',
+    default: '20s',
+    help: 'how long `docker run` waits for a lease before it fails; dockerd itself gives up at 30 s',
+    problem: (text) =>
+      numberProblem(text.replace(/s$/, ''), 1, LEASE_TIMEOUT_MAX_SEC, 'a number of seconds'),
+  },
+} as const satisfies Record<string, OptionSpec>;
+
+export const ENDPOINT_OPTIONS = {
+  id: {
+    value: 'NAME',
+    default: 'none',
+    help: "a stable MAC derived from NAME, the same that pipework's `U:NAME` gave",
+    problem: (text) =>
+      /^[\x21-\x7e]{1,64}$/.test(text) ? undefined : 'is not 1 to 64 visible ASCII characters',
+  },
+  hostname: {
+    value: 'NAME',
+    default: 'none',
+    help: 'told to the DHCP server: option 12, or option 81 when it contains a dot',
+    problem: (text) => hostNameProblem(text),
+  },
+  ip: {
+    value: 'ADDRESS',
+    default: 'none',
+    help: 'the IPv4 address to ask for (option 50); any other offer is refused',
+    problem: (text) => {
+      const address = parseIpv4(text);
+      return address !== undefined && isUnicastIpv4(address)
+        ? undefined
+        : 'is not an IPv4 address a host can have';
+    },
+  },
+} as const satisfies Record<string, OptionSpec>;
+
+/** libnetwork's own network options that it applies itself, whatever the driver. */
+const LIBNETWORK_OPTION = /^com\.docker\.network\.advertise_addr_(nmsgs|ms)$/;
+
+/**
+ * @param given the `-o` map: `com.docker.network.generic` of CreateNetwork.
+ * @throws PluginError INVALID_OPTION naming every mistake.
+ */
+export function parseNetworkOptions(given: Readonly<Record<string, unknown>>): NetworkOptions {
+  const own = Object.fromEntries(
+    Object.entries(given).filter(([key]) => !LIBNETWORK_OPTION.test(key)),
+  );
+  const problems = [...findProblems('-o ', NETWORK_OPTIONS, own)];
+  const text = (key: keyof typeof NETWORK_OPTIONS) => textOf(own, key);
+  const parent = text('parent');
+  if (parent === undefined) {
+    problems.unshift('-o parent=LINK is missing: name the link that carries the trunk');
+  }
+  refuse(problems);
+  const vlanText = text('vlan');
+  const vlan = vlanText === undefined ? undefined : Number(vlanText);
+  const mtu = text('mtu');
+  return {
+    parent: parent ?? '',
+    vlan,
+    bridge: text('bridge') ?? (vlan === undefined ? `br-${parent}`.slice(0, 15) : `br${vlan}`),
+    mtu: mtu === undefined ? undefined : Number(mtu),
+    leaseTimeoutMs: Number((text('lease_timeout') ?? '20').replace(/s$/, '')) * 1000,
+  };
+}
+
+/**
+ * @param given all of CreateEndpoint's `Options`; Docker's own keys carry its `com.docker.` prefix.
+ * @throws PluginError INVALID_OPTION naming every mistake.
+ */
+export function parseEndpointOptions(given: Readonly<Record<string, unknown>>): EndpointOptions {
+  const own = Object.fromEntries(
+    Object.entries(given).filter(([key]) => !key.startsWith('com.docker.')),
+  );
+  refuse([...findProblems('driver-opt ', ENDPOINT_OPTIONS, own)]);
+  const ip = textOf(own, 'ip');
+  return {
+    id: textOf(own, 'id'),
+    hostName: textOf(own, 'hostname'),
+    address: ip === undefined ? undefined : parseIpv4(ip),
+  };
+}
+
+/**
+ * pipework's derivation, so that a reservation made for it keeps working: `02:` and the first five bytes
+ * of the MD5 of the name and a newline.
+ */
+export function macFromId(id: string): Mac {
+  const digest = createHash('md5').update(`${id}\n`).digest('hex');
+  return `02:${digest.slice(0, 10).replace(/..(?=.)/g, '$&:')}` as Mac;
+}
+
+/** True if a container may wear it: not all zeros and no group address. */
+export function isUsableMac(mac: Mac): boolean {
+  return !isMulticastMac(mac) && mac !== '00:00:00:00:00:00';
+}
+
+function* findProblems(
+  prefix: string,
+  table: Readonly<Record<string, OptionSpec>>,
+  given: Readonly<Record<string, unknown>>,
+): Generator<string> {
+  for (const [key, value] of Object.entries(given)) {
+    const spec = table[key];
+    if (spec === undefined) {
+      yield `${prefix}${printable(key)} is unknown; known are ${Object.keys(table).join(', ')}`;
+    } else if (typeof value !== 'string') {
+      yield `${prefix}${key}=${printable(value)} is not text`;
+    } else {
+      const problem = spec.problem(value);
+      if (problem !== undefined) yield `${prefix}${key}=${printable(value)} ${problem}`;
+    }
+  }
+}
+
+function refuse(problems: readonly string[]): void {
+  if (problems.length > 0) throw new PluginError('INVALID_OPTION', problems.join('; '));
+}
+
+function textOf(given: Readonly<Record<string, unknown>>, key: string): string | undefined {
+  const value = given[key];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function numberProblem(text: string, min: number, max: number, what: string): string | undefined {
+  const value = /^(0|[1-9]\d{0,5})$/.test(text) ? Number(text) : NaN;
+  return value >= min && value <= max ? undefined : `is not ${what} from ${min} to ${max}`;
+}
+
+function hostNameProblem(text: string): string | undefined {
+  const labels = text.split('.');
+  const isLabel = (label: string) => /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label);
+  return text.length <= 253 && labels.every(isLabel)
+    ? undefined
+    : 'is not a host name: labels of letters, digits and inner hyphens, at most 63 each';
+}
+
+/** Plain text as it is, anything odd quoted and cut, so that one line stays one line. */
+function printable(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined');
+  const cut = text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  return /^[\w.:/+-]+$/.test(cut) ? cut : JSON.stringify(cut);
+}

@@ -1,0 +1,74 @@
+/**
+ * What the plugin remembers of each network and endpoint (D7): plain data, one file each in the store.
+ * Times are wall clock, because they outlive the process; in memory the cores use monotonic instants.
+ */
+import type { Clock } from '../clock.ts';
+import type { Lease, LeaseTerms } from '../lease.ts';
+import type { WallTime } from '../time.ts';
+import type { Ipv4, Mac } from '../wire/address.ts';
+import type { NetworkOptions } from './options.ts';
+
+export interface NetworkRecord {
+  readonly id: string;
+  readonly options: NetworkOptions;
+  /** `docker network create --internal`: containers get no gateway. */
+  readonly internal: boolean;
+  /** The VLAN sub-interface in use, which may have been there before us under any name. */
+  readonly vlanLink: string | undefined;
+  /** True if the uplink was put into the bridge for this segment, so that it must come out again. */
+  readonly uplinkPort: boolean;
+  /** MTU of the containers' links. */
+  readonly mtu: number;
+}
+
+/** A lease as it is stored: same terms, wall times. */
+export interface StoredLease extends LeaseTerms {
+  readonly requestedAt: WallTime;
+  readonly t1At: WallTime;
+  readonly t2At: WallTime;
+  readonly expiresAt: WallTime;
+}
+
+export interface EndpointRecord {
+  readonly id: string;
+  readonly networkId: string;
+  /** The veth's end in the bridge. */
+  readonly hostEnd: string;
+  /** The veth's end that becomes the container's interface. */
+  readonly containerEnd: string;
+  readonly mac: Mac;
+  /** True if Docker chose the MAC: then the answer to CreateEndpoint must not repeat it. */
+  readonly macGiven: boolean;
+  /** Option 61 in hex, type octet included. */
+  readonly clientId: string;
+  readonly hostName: string | undefined;
+  readonly requestedAddress: Ipv4 | undefined;
+  readonly mtu: number;
+  readonly lease: StoredLease;
+  readonly createdAt: WallTime;
+  /** As dockerd spelled it in Join; undefined before Join and after Leave. */
+  readonly sandboxKey: string | undefined;
+}
+
+export function storeLease(lease: Lease, clock: Clock): StoredLease {
+  return shiftTimes(lease, clock.wall() - clock.now());
+}
+
+export function restoreLease(lease: StoredLease, clock: Clock): Lease {
+  return shiftTimes(lease, clock.now() - clock.wall());
+}
+
+/** `VLAN 500 of eth1`: how errors and logs name where a network lives. */
+export function segmentOf({ parent, vlan }: Pick<NetworkOptions, 'parent' | 'vlan'>): string {
+  return vlan === undefined ? `${parent} (untagged)` : `VLAN ${vlan} of ${parent}`;
+}
+
+function shiftTimes<T extends StoredLease>(lease: T, by: number): T {
+  return {
+    ...lease,
+    requestedAt: lease.requestedAt + by,
+    t1At: lease.t1At + by,
+    t2At: lease.t2At + by,
+    expiresAt: lease.expiresAt + by,
+  };
+}

@@ -1,0 +1,208 @@
+/**
+ * The imperative shell around one DHCPv4 machine: one state, at most one socket, one timer.
+ *
+ * Contract: one event at a time in the order of arrival; effects performed in order; then the one timer is
+ * re-armed for `nextDeadline`. A failed send is recorded and left to retransmission (RFC 2131 §4.1).
+ * What happened is kept in a bounded `Trace`, from which a failure can be explained.
+ */
+import type { Clock } from '../clock.ts';
+import {
+  initialState,
+  nextDeadline,
+  step,
+  type ClientConfig,
+  type Effect,
+  type Event,
+  type LossCause,
+  type State,
+} from '../dhcp4/client.ts';
+import { decodeFrame, encodeFrame } from '../dhcp4/frame.ts';
+import type { Lease } from '../lease.ts';
+import type { Logger } from '../logger.ts';
+import { MalformedError } from '../wire/malformed-error.ts';
+import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST, type Mac } from '../wire/address.ts';
+import { Trace } from './trace.ts';
+
+/** Where a socket sits. */
+export interface SocketPlace {
+  readonly link: string;
+  /** The sandbox the link is in; undefined: the host's namespace. */
+  readonly netnsPath?: string;
+  /** Hear unicasts to our MAC on a link that has another one: the bridge, speaking for a container. */
+  readonly promiscuous?: boolean;
+}
+
+export interface FrameSocket {
+  /** @throws if the kernel refuses the frame. */
+  send(frame: Uint8Array): void;
+  close(): void;
+}
+
+/** Opens an AF_PACKET socket that passes DHCP replies for `mac` only. @throws PluginError SOCKET_FAILED. */
+export type OpenSocket = (
+  place: SocketPlace,
+  mac: Mac,
+  handlers: {
+    onFrame(frame: Uint8Array, info: { checksumReady: boolean }): void;
+    onError(error: Error): void;
+  },
+) => FrameSocket;
+
+export interface LeaseChange {
+  readonly change: 'acquired' | 'renewed' | 'changed' | 'lost';
+  readonly lease: Lease;
+  readonly cause: LossCause | undefined;
+}
+
+export interface RunnerDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly openSocket: OpenSocket;
+  readonly log: Logger;
+  /** Told of each change of the lease, after the machine's state holds it. */
+  onLease(change: LeaseChange): void;
+  /** Told of each NAK that was for us. */
+  onRefused(by: string | undefined, text: string | undefined): void;
+}
+
+export class ClientRunner {
+  readonly trace = new Trace();
+  readonly #deps: RunnerDeps;
+  readonly #config: ClientConfig;
+  #state: State = initialState();
+  #socket: FrameSocket | undefined;
+  #cancelTimer: () => void = () => undefined;
+  readonly #queue: Event[] = [];
+  #stepping = false;
+
+  constructor(config: ClientConfig, deps: RunnerDeps) {
+    this.#config = config;
+    this.#deps = deps;
+  }
+
+  get stateName(): State['name'] {
+    return this.#state.name;
+  }
+
+  /** Replaces the socket. @throws PluginError SOCKET_FAILED, the old socket closed all the same. */
+  open(place: SocketPlace, onError: (error: Error) => void): void {
+    this.closeSocket();
+    const socket = this.#deps.openSocket(place, this.#config.mac, {
+      onFrame: (frame, info) => this.#receive(frame, info.checksumReady),
+      onError: (error) => {
+        if (this.#socket === socket) this.closeSocket();
+        onError(error);
+      },
+    });
+    this.#socket = socket;
+  }
+
+  closeSocket(): void {
+    this.#socket?.close();
+    this.#socket = undefined;
+  }
+
+  /** Feeds one event; returns after its effects are performed, unless called from within an effect. */
+  dispatch(event: Event): void {
+    this.#queue.push(event);
+    if (this.#stepping) return;
+    this.#stepping = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        this.#step(next);
+      }
+    } finally {
+      this.#stepping = false;
+    }
+    this.#arm();
+  }
+
+  /** Ends it silently: no socket, no timer, no further change. */
+  stop(): void {
+    this.closeSocket();
+    this.#cancelTimer();
+    this.#cancelTimer = () => undefined;
+    this.#queue.length = 0;
+    this.#state = initialState();
+  }
+
+  #step(event: Event): void {
+    const { clock, random } = this.#deps;
+    const env = { now: clock.now(), random, config: this.#config };
+    const before = this.#state.name;
+    const { state, effects } = step(this.#state, event, env);
+    this.#state = state;
+    if (state.name !== before) {
+      this.#deps.log.debug({ from: before, to: state.name, event: event.type }, 'dhcp state');
+    }
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'send':
+        return this.#send(effect);
+      case 'lease':
+        return this.#deps.onLease({
+          change: effect.change,
+          lease: effect.lease,
+          cause: effect.cause,
+        });
+      case 'refused':
+        this.trace.refused(effect.by, effect.text);
+        return this.#deps.onRefused(effect.by, effect.text);
+      case 'ignored':
+        this.trace.ignored(effect.reason, effect.message);
+        return this.#deps.log.debug({ reason: effect.reason }, 'dhcp message ignored');
+      case 'check':
+        // Optimistic: the address counts as free at once; acd runs beside it when it is switched on.
+        return this.dispatch({ type: 'checked', inUse: false });
+    }
+  }
+
+  #send({ message, to }: Extract<Effect, { type: 'send' }>): void {
+    const unicast = to === 'broadcast' ? undefined : to;
+    const frame = encodeFrame({
+      sourceMac: this.#config.mac,
+      destinationMac: unicast?.mac ?? MAC_BROADCAST,
+      // RFC 2131 §4.1: 0.0.0.0 until bound; ciaddr is set in exactly the messages sent from the lease.
+      sourceAddress: message.ciaddr === IPV4_ANY ? IPV4_ANY : message.ciaddr,
+      destinationAddress: unicast?.address ?? IPV4_BROADCAST,
+      message,
+    });
+    try {
+      if (this.#socket === undefined) throw new Error('no socket is open');
+      this.#socket.send(frame);
+      this.trace.sent(message, this.#deps.clock.now());
+      this.#deps.log.debug({ xid: message.xid, to: unicast?.address ?? 'broadcast' }, 'dhcp sent');
+    } catch (error) {
+      this.trace.sendFailed(error);
+      this.#deps.log.warn({ err: error }, 'dhcp message could not be sent');
+    }
+  }
+
+  #receive(frame: Uint8Array, checksumReady: boolean): void {
+    let received;
+    try {
+      received = decodeFrame(frame, { checksumReady });
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      this.trace.malformed(error.what);
+      this.#deps.log.debug({ what: error.what, offset: error.offset }, 'dhcp frame malformed');
+      return;
+    }
+    this.trace.received(received.message);
+    this.dispatch({
+      type: 'message',
+      message: received.message,
+      sourceMac: received.sourceMac,
+    });
+  }
+
+  #arm(): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#deps.clock.at(nextDeadline(this.#state), () =>
+      this.dispatch({ type: 'tick' }),
+    );
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Follows one endpoint's link into its sandbox.
+ *
+ * libnetwork moves the link after our answer to Join, and engines before 28 make the sandbox's file only
+ * then, so there is nothing to wait on but the file and the link themselves: tried at growing intervals,
+ * with the lease kept over the bridge meanwhile. When the sandbox cannot be entered for good (the host's
+ * /run is not a shared mount), that is said once and the bridge stays.
+ */
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../logger.ts';
+import type { Ms } from '../time.ts';
+import type { ClientRunner } from './client-runner.ts';
+
+/**
+ * Looks into a sandbox for the far end of a veth.
+ * @returns the link's name inside, `not-yet` (no file, no link, or link down), or `not-a-namespace`
+ * for a file that is there but is no namespace.
+ */
+export type SandboxProbe = (
+  netnsPath: string,
+  hostEnd: string,
+) => { link: string } | 'not-yet' | 'not-a-namespace';
+
+/** Then every 2 s, as long as the endpoint is joined: `docker pause` or a slow runtime may take its time. */
+const INTERVALS: readonly Ms[] = [10, 20, 50, 100, 200, 500, 1000];
+const LAST_INTERVAL: Ms = 2000;
+/** A sandbox file that is no namespace after this many looks will not become one. */
+const LOOKS_BEFORE_FALLBACK = INTERVALS.length;
+
+export class SandboxSocket {
+  readonly #target;
+  readonly #clock: Clock;
+  readonly #probe: SandboxProbe;
+  #cancelTimer: () => void = () => undefined;
+  #cancelled = false;
+  #looks = 0;
+  #saidFallback = false;
+
+  constructor(
+    target: {
+      netnsPath: string;
+      hostEnd: string;
+      /** The bridge: a socket there with our MAC reaches the same segment. */
+      fallback: string;
+      runner: ClientRunner;
+      log: Logger;
+    },
+    deps: { clock: Clock; probe: SandboxProbe },
+  ) {
+    this.#target = target;
+    this.#clock = deps.clock;
+    this.#probe = deps.probe;
+    this.#look();
+  }
+
+  cancel(): void {
+    this.#cancelled = true;
+    this.#cancelTimer();
+  }
+
+  #look(): void {
+    if (this.#cancelled) return;
+    const { netnsPath, hostEnd, runner, log } = this.#target;
+    const found = this.#probe(netnsPath, hostEnd);
+    if (typeof found === 'object') {
+      try {
+        runner.open({ netnsPath, link: found.link }, (error) => this.#lost(error));
+        log.debug({ netnsPath, link: found.link }, 'lease socket is in the sandbox');
+        return;
+      } catch (error) {
+        log.debug({ err: error }, 'lease socket could not enter the sandbox yet');
+      }
+    }
+    this.#looks += 1;
+    if (this.#looks === LOOKS_BEFORE_FALLBACK) this.#fallBack(found === 'not-a-namespace');
+    const interval = INTERVALS[this.#looks] ?? LAST_INTERVAL;
+    this.#cancelTimer = this.#clock.at(this.#clock.now() + interval, () => this.#look());
+  }
+
+  #lost(error: Error): void {
+    if (this.#cancelled) return;
+    this.#target.log.debug({ err: error }, 'lease socket lost its link in the sandbox');
+    this.#looks = 0;
+    this.#cancelTimer = this.#clock.at(this.#clock.now() + LAST_INTERVAL, () => this.#look());
+  }
+
+  #fallBack(isUnreachable: boolean): void {
+    const { runner, fallback, log, netnsPath } = this.#target;
+    try {
+      runner.open({ link: fallback, promiscuous: true }, () => undefined);
+    } catch (error) {
+      log.warn({ err: error, link: fallback }, 'lease socket could not be opened on the bridge');
+      return;
+    }
+    if (isUnreachable && !this.#saidFallback) {
+      this.#saidFallback = true;
+      log.warn(
+        { netnsPath, link: fallback },
+        'sandbox cannot be entered (is /run a shared mount?); the lease is kept from the bridge',
+      );
+    }
+  }
+}

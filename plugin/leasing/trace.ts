@@ -1,0 +1,123 @@
+/**
+ * What one DHCP client sent, heard and threw away, in counters: enough to tell a person why there is no
+ * lease. Bounded by construction: a counter per message type and per reason, and the last of each server.
+ */
+import type { IgnoreReason } from '../dhcp4/client.ts';
+import type { Dhcp4Message } from '../dhcp4/message.ts';
+import type { Instant } from '../time.ts';
+import { ipv4FromBytes, type Ipv4 } from '../wire/address.ts';
+
+const TYPE_NAMES: Readonly<Record<number, string>> = {
+  1: 'DISCOVER',
+  2: 'OFFER',
+  3: 'REQUEST',
+  4: 'DECLINE',
+  5: 'ACK',
+  6: 'NAK',
+  7: 'RELEASE',
+};
+
+interface Heard {
+  count: number;
+  from: Ipv4 | undefined;
+  address: Ipv4;
+}
+
+export class Trace {
+  readonly #sent = new Map<string, number>();
+  readonly #ignored = new Map<IgnoreReason, Heard & { type: string }>();
+  readonly #received = new Map<string, Heard>();
+  #refusal: { by: string | undefined; text: string | undefined; count: number } | undefined;
+  #malformed: { what: string; count: number } | undefined;
+  #sendError: string | undefined;
+  #lastSentAt: Instant | undefined;
+
+  sent(message: Dhcp4Message, now: Instant): void {
+    const type = typeName(message);
+    this.#sent.set(type, (this.#sent.get(type) ?? 0) + 1);
+    this.#lastSentAt = now;
+  }
+
+  received(message: Dhcp4Message): void {
+    const type = typeName(message);
+    this.#received.set(type, heard(message, this.#received.get(type)));
+  }
+
+  ignored(reason: IgnoreReason, message: Dhcp4Message): void {
+    this.#ignored.set(reason, {
+      ...heard(message, this.#ignored.get(reason)),
+      type: typeName(message),
+    });
+  }
+
+  refused(by: string | undefined, text: string | undefined): void {
+    this.#refusal = { by, text, count: (this.#refusal?.count ?? 0) + 1 };
+  }
+
+  malformed(what: string): void {
+    this.#malformed = { what, count: (this.#malformed?.count ?? 0) + 1 };
+  }
+
+  sendFailed(error: unknown): void {
+    this.#sendError = error instanceof Error ? error.message : String(error);
+  }
+
+  get wasRefused(): boolean {
+    return this.#refusal !== undefined;
+  }
+
+  /** True once a server offered something, wanted or not. */
+  get heardOffer(): boolean {
+    return this.#received.has('OFFER');
+  }
+
+  /** True if the only thing wrong with an answer was its address. */
+  get otherAddressOffered(): Ipv4 | undefined {
+    return this.#ignored.get('address-not-requested')?.address;
+  }
+
+  get lastSentAt(): Instant | undefined {
+    return this.#lastSentAt;
+  }
+
+  /** `sent 4 DISCOVER`; what left the link. */
+  describeSent(): string {
+    const parts = [...this.#sent].map(([type, count]) => `${count} ${type}`);
+    const failed = this.#sendError === undefined ? '' : ` (sending failed: ${this.#sendError})`;
+    return `sent ${parts.join(' and ') || 'nothing'}${failed}`;
+  }
+
+  /** `heard nothing`, or what came back and why it did not do. */
+  describeHeard(): string {
+    const parts = [...this.#received].map(
+      ([type, { count, from, address }]) =>
+        `${count} ${type}${fromText(from)}${type === 'NAK' ? '' : ` (${address})`}`,
+    );
+    if (this.#refusal?.text) parts.push(`the server says ${JSON.stringify(this.#refusal.text)}`);
+    for (const [reason, { count, type }] of this.#ignored) {
+      parts.push(`${count} ${type} ignored: ${reason}`);
+    }
+    if (this.#malformed !== undefined) {
+      parts.push(`${this.#malformed.count} malformed: ${this.#malformed.what}`);
+    }
+    return `heard ${parts.join(', ') || 'nothing'}`;
+  }
+}
+
+function heard(message: Dhcp4Message, before: Heard | undefined): Heard {
+  const serverId = message.options.get(54);
+  return {
+    count: (before?.count ?? 0) + 1,
+    from: serverId?.length === 4 ? ipv4FromBytes(serverId) : undefined,
+    address: message.yiaddr,
+  };
+}
+
+function typeName(message: Dhcp4Message): string {
+  const type = message.options.get(53)?.[0] ?? 0;
+  return TYPE_NAMES[type] ?? `type ${type}`;
+}
+
+function fromText(server: Ipv4 | undefined): string {
+  return server === undefined ? ' from a server without id' : ` from ${server}`;
+}

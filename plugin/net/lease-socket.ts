@@ -1,0 +1,24 @@
+/** The packet socket that a DHCP client wants: replies to its own MAC and nothing else. */
+import type { Mac } from '../wire/address.ts';
+import { dhcpClientFilter } from './filter.ts';
+import { openPacketSocket, type FrameInfo } from './packet-socket.ts';
+
+/** @throws PluginError SOCKET_FAILED if the link or its namespace is not there. */
+export function openLeaseSocket(
+  place: { readonly link: string; readonly netnsPath?: string; readonly promiscuous?: boolean },
+  mac: Mac,
+  handlers: {
+    onFrame(frame: Uint8Array, info: FrameInfo): void;
+    onError(error: Error): void;
+  },
+): { send(frame: Uint8Array): void; close(): void } {
+  return openPacketSocket({
+    link: place.link,
+    netnsPath: place.netnsPath,
+    promiscuous: place.promiscuous ?? false,
+    filter: dhcpClientFilter(mac),
+    protocol: 'ipv4',
+    onFrame: (frame, info) => handlers.onFrame(frame, info),
+    onError: (error) => handlers.onError(error),
+  });
+}

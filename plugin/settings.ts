@@ -1,0 +1,78 @@
+/**
+ * What the process is told at start: the command line and the environment, parsed once, all mistakes in
+ * one sentence. Defaults live here and not in `config.json`, because `docker plugin upgrade` keeps the
+ * environment of the old version.
+ */
+import { PluginError } from './errors.ts';
+import type { Ms } from './time.ts';
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface Settings {
+  /** True inside a managed plugin, where paths are the plugin's own. */
+  readonly managed: boolean;
+  readonly logLevel: LogLevel;
+  readonly stateDir: string;
+  /** Unix sockets to serve; the last one is where dockerd looks for `-d vlandhcp` without a tag. */
+  readonly sockets: readonly string[];
+  /** Where the host's /run/docker is seen from here; sandbox keys are translated to it. */
+  readonly dockerRunDir: string;
+  /** How long an endpoint may wait for its Join before it counts as abandoned by dockerd. */
+  readonly joinTimeoutMs: Ms;
+}
+
+const SERVICE = {
+  stateDir: '/var/lib/vlandhcp',
+  sockets: ['/run/docker/plugins/vlandhcp.sock'],
+  dockerRunDir: '/run/docker',
+};
+const MANAGED = {
+  stateDir: '/state',
+  sockets: ['/run/docker/plugins/vlandhcp.sock', '/host/docker/plugins/vlandhcp.sock'],
+  dockerRunDir: '/host/docker',
+};
+const JOIN_TIMEOUT_SEC = 120;
+
+/**
+ * @param args the command line without program and script: `--managed` or nothing.
+ * @param env LOG_LEVEL, STATE_DIR, SOCKET, DOCKER_RUN_DIR, JOIN_TIMEOUT; an empty value counts as unset.
+ * @throws PluginError INVALID_OPTION naming every mistake.
+ */
+export function parseSettings(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Settings {
+  const problems: string[] = [];
+  const unknown = args.filter((arg) => arg !== '--managed');
+  if (unknown.length > 0) problems.push(`unknown argument ${JSON.stringify(unknown[0])}`);
+  const managed = args.includes('--managed');
+  const base = managed ? MANAGED : SERVICE;
+
+  const level = env['LOG_LEVEL'] || 'info';
+  const logLevel = LOG_LEVELS.find((known) => known === level);
+  if (logLevel === undefined) {
+    problems.push(`LOG_LEVEL=${level} is not one of ${LOG_LEVELS.join(', ')}`);
+  }
+
+  const path = (name: string, fallback: string): string => {
+    const value = env[name] || fallback;
+    if (!value.startsWith('/')) problems.push(`${name}=${value} is not an absolute path`);
+    return value;
+  };
+  const joinTimeout = env['JOIN_TIMEOUT'] || String(JOIN_TIMEOUT_SEC);
+  if (!/^[1-9]\d{0,4}$/.test(joinTimeout)) {
+    problems.push(`JOIN_TIMEOUT=${joinTimeout} is not a number of seconds from 1 to 99999`);
+  }
+
+  const settings: Settings = {
+    managed,
+    logLevel: logLevel ?? 'info',
+    stateDir: path('STATE_DIR', base.stateDir),
+    sockets: env['SOCKET'] ? [path('SOCKET', '')] : base.sockets,
+    dockerRunDir: path('DOCKER_RUN_DIR', base.dockerRunDir),
+    joinTimeoutMs: Number(joinTimeout) * 1000,
+  };
+  if (problems.length > 0) throw new PluginError('INVALID_OPTION', problems.join('; '));
+  return settings;
+}
