@@ -1,0 +1,154 @@
+/**
+ * Throw-away network namespaces for tests. The test process itself moves into one of them, so that the
+ * code under test, and every `ip` it runs, sees only what the test has made; whatever happens, it goes
+ * back and the namespaces are deleted.
+ */
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+
+import { enterNetworkNamespace } from '../../plugin/net/libc.ts';
+import { inNetns } from '../../plugin/net/netns.ts';
+
+let counter = 0;
+
+/** Runs a program to its end; its output. Throws with its error text if it fails. */
+export function run(file: string, args: readonly string[], input?: string): string {
+  const result = spawnSync(file, args, {
+    encoding: 'utf8',
+    ...(input === undefined ? {} : { input }),
+  });
+  if (result.error !== undefined) throw result.error;
+  if (result.status !== 0) {
+    throw new Error(`${file} ${args.join(' ')}: status ${result.status}: ${result.stderr}`);
+  }
+  return result.stdout;
+}
+
+/** `ip` with words as a shell would split them. */
+export function ip(command: string): string {
+  return run('ip', command.split(' '));
+}
+
+/** The names of all links here except the loopback, sorted. */
+export function linkNames(): string[] {
+  const links = JSON.parse(ip('-j link show')) as { ifname: string }[];
+  return links
+    .map((link) => link.ifname)
+    .filter((name) => name !== 'lo')
+    .sort();
+}
+
+/** Everything `ip` says about the links here that does not change by itself. */
+export function linkSnapshot(): unknown {
+  const links = JSON.parse(ip('-j -d link show')) as Record<string, unknown>[];
+  return links.map((link) => ({ ...link, operstate: undefined, link_netnsid: undefined }));
+}
+
+export interface TestNamespace {
+  readonly name: string;
+  readonly path: string;
+  run<Result>(work: () => Result): Result;
+  delete(): void;
+}
+
+export function createNamespace(): TestNamespace {
+  counter += 1;
+  const name = `vt${process.pid}-${counter}`;
+  run('ip', ['netns', 'add', name]);
+  const path = `/run/netns/${name}`;
+  return {
+    name,
+    path,
+    run: (work) => inNetns(path, work),
+    delete: () => {
+      run('ip', ['netns', 'del', name]);
+    },
+  };
+}
+
+export interface Sandbox {
+  /** Another namespace, deleted with the sandbox. */
+  addNamespace(): TestNamespace;
+  /** Back to where the process came from; deletes the namespaces. Repeatable. */
+  dispose(): void;
+}
+
+/** Moves this process into a fresh namespace that has only a loopback link, which is up. */
+export function enterSandbox(): Sandbox {
+  const home = openSync('/proc/thread-self/ns/net', 'r');
+  const made: TestNamespace[] = [createNamespace()];
+  const inside = openSync(made[0]!.path, 'r');
+  enterNetworkNamespace(inside);
+  closeSync(inside);
+  let isOpen = true;
+  ip('link set dev lo up');
+  return {
+    addNamespace() {
+      const namespace = createNamespace();
+      made.push(namespace);
+      return namespace;
+    },
+    dispose() {
+      if (!isOpen) return;
+      isOpen = false;
+      enterNetworkNamespace(home);
+      closeSync(home);
+      for (const namespace of made) namespace.delete();
+    },
+  };
+}
+
+/** Makes a veth pair that stands for a network card and the switch port it is plugged into. */
+export function addParent(name: string, switchPort: string, mtu = 1500): void {
+  run(
+    'ip',
+    ['-batch', '-'],
+    [
+      `link add name ${name} mtu ${mtu} type veth peer name ${switchPort} mtu ${mtu}`,
+      `link set dev ${name} up`,
+      `link set dev ${switchPort} up`,
+      '',
+    ].join('\n'),
+  );
+}
+
+/** True if this kernel can make 802.1Q links, found out by trying. */
+export function kernelHasVlans(): boolean {
+  const namespace = createNamespace();
+  try {
+    return namespace.run(() => {
+      ip('link add name p type veth peer name q');
+      return spawnSync('ip', 'link add link p name p.2 type vlan id 2'.split(' ')).status === 0;
+    });
+  } finally {
+    namespace.delete();
+  }
+}
+
+/** Tests of VLANs are left out only where that is allowed: never with VLANDHCP_REQUIRE set. */
+export function mayLeaveOutVlans(): boolean {
+  return process.env['VLANDHCP_REQUIRE'] === undefined && !kernelHasVlans();
+}
+
+/** The number of open descriptors of this process. */
+export function openDescriptors(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+/** Which network namespace this thread is in, such as `net:[4026531840]`. */
+export function currentNamespace(): string {
+  return readlinkSync('/proc/thread-self/ns/net');
+}
+
+/** Waits, yielding to the event loop, until `condition` holds. */
+export async function until(
+  what: string,
+  condition: () => boolean,
+  timeoutMs = 5000,
+): Promise<void> {
+  const giveUpAt = performance.now() + timeoutMs;
+  while (!condition()) {
+    if (performance.now() > giveUpAt) throw new Error(`never happened in ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
