@@ -165,7 +165,9 @@ function watched(
       drain();
     } catch (error) {
       if (!(error instanceof SystemCallError)) throw error;
-      onPendingError(error);
+      // A link that is down comes back; anything else would only repeat itself.
+      if (error.code === 'ENETDOWN') onPendingError(error);
+      else fail(error);
     }
   };
   const onPendingError = (seen?: SystemCallError): void => {
@@ -201,19 +203,20 @@ function watched(
 }
 
 function attachFilter(fd: number, filter: readonly BpfInstruction[]): void {
-  const instructions = fixedBytes(filter.length * 8);
-  const code = new DataView(instructions.buffer);
-  filter.forEach((instruction, index) => {
-    code.setUint16(index * 8, instruction.code, true);
-    code.setUint8(index * 8 + 2, instruction.jt);
-    code.setUint8(index * 8 + 3, instruction.jf);
-    code.setUint32(index * 8 + 4, instruction.k, true);
-  });
-  const program = fixedBytes(16); // struct sock_fprog
+  // struct sock_fprog and the instructions it points to, in one piece of memory that lives as long.
+  const instructionsAt = 16;
+  const program = fixedBytes(instructionsAt + filter.length * 8);
   const view = new DataView(program.buffer);
   view.setUint16(0, filter.length, true);
-  view.setBigUint64(8, addressOf(instructions), true);
-  setSocketOption(fd, SOL_SOCKET, SO_ATTACH_FILTER, program);
+  view.setBigUint64(8, addressOf(program) + BigInt(instructionsAt), true);
+  filter.forEach((instruction, index) => {
+    const at = instructionsAt + index * 8;
+    view.setUint16(at, instruction.code, true);
+    view.setUint8(at + 2, instruction.jt);
+    view.setUint8(at + 3, instruction.jf);
+    view.setUint32(at + 4, instruction.k, true);
+  });
+  setSocketOption(fd, SOL_SOCKET, SO_ATTACH_FILTER, program.subarray(0, instructionsAt));
 }
 
 function linkIndex(fd: number, link: string): number {

@@ -31,23 +31,34 @@ const NAME_LENGTH = 20;
 const CONTROL_LENGTH = 64;
 const CONTROL_HEADER_LENGTH = 16;
 
+const MESSAGE_LENGTH = 56;
+const VECTOR_LENGTH = 16;
 /** Larger than any frame a link can carry. */
-const data = fixedBytes(65_536);
-const name = fixedBytes(NAME_LENGTH);
-const control = fixedBytes(CONTROL_LENGTH);
-const vector = fixedBytes(16);
-const message = fixedBytes(56);
-const nameView = new DataView(name.buffer);
-const controlView = new DataView(control.buffer);
-const messageView = new DataView(message.buffer);
+const DATA_LENGTH = 65_536;
 
-const vectorView = new DataView(vector.buffer);
-vectorView.setBigUint64(0, addressOf(data), true);
-vectorView.setBigUint64(8, BigInt(data.length), true);
-messageView.setBigUint64(0, addressOf(name), true);
-messageView.setBigUint64(16, addressOf(vector), true);
+/**
+ * One piece of memory for all of it: the kernel follows the addresses inside, which the garbage collector
+ * does not see, so a part on its own would be freed under the kernel's feet.
+ */
+const area = fixedBytes(MESSAGE_LENGTH + VECTOR_LENGTH + 24 + CONTROL_LENGTH + DATA_LENGTH);
+const message = area.subarray(0, MESSAGE_LENGTH);
+const vectorAt = MESSAGE_LENGTH;
+const nameAt = vectorAt + VECTOR_LENGTH;
+const controlAt = nameAt + 24; // NAME_LENGTH, aligned
+const dataAt = controlAt + CONTROL_LENGTH;
+const messageView = new DataView(area.buffer, 0, MESSAGE_LENGTH);
+const nameView = new DataView(area.buffer, nameAt, NAME_LENGTH);
+const controlView = new DataView(area.buffer, controlAt, CONTROL_LENGTH);
+
+const base = addressOf(area);
+const at = (offset: number): bigint => base + BigInt(offset);
+const vectorView = new DataView(area.buffer, vectorAt, VECTOR_LENGTH);
+vectorView.setBigUint64(0, at(dataAt), true);
+vectorView.setBigUint64(8, BigInt(DATA_LENGTH), true);
+messageView.setBigUint64(0, at(nameAt), true);
+messageView.setBigUint64(16, at(vectorAt), true);
 messageView.setBigUint64(24, 1n, true);
-messageView.setBigUint64(32, addressOf(control), true);
+messageView.setBigUint64(32, at(controlAt), true);
 
 /** Undefined when nothing is waiting. @throws SystemCallError */
 export function receiveFrame(fd: number): ReceivedFrame | undefined {
@@ -60,7 +71,7 @@ export function receiveFrame(fd: number): ReceivedFrame | undefined {
   const status = auxdataAt === undefined ? 0 : controlView.getUint32(auxdataAt, true);
   const isTagged = auxdataAt !== undefined && (status & TP_STATUS_VLAN_VALID) !== 0;
   return {
-    frame: data.slice(0, length),
+    frame: area.slice(dataAt, dataAt + length),
     checksumReady: (status & TP_STATUS_CSUMNOTREADY) === 0,
     vlanId: isTagged ? controlView.getUint16(auxdataAt + 16, true) & VLAN_ID_BITS : 0,
     isOutgoing: nameView.getUint8(10) === PACKET_OUTGOING,
@@ -69,15 +80,15 @@ export function receiveFrame(fd: number): ReceivedFrame | undefined {
 
 function findAuxdata(): number | undefined {
   const end = Number(messageView.getBigUint64(40, true));
-  let at = 0;
-  while (at + CONTROL_HEADER_LENGTH <= end) {
-    const length = Number(controlView.getBigUint64(at, true));
+  let offset = 0;
+  while (offset + CONTROL_HEADER_LENGTH <= end) {
+    const length = Number(controlView.getBigUint64(offset, true));
     const isAuxdata =
-      controlView.getInt32(at + 8, true) === SOL_PACKET &&
-      controlView.getInt32(at + 12, true) === PACKET_AUXDATA;
-    if (isAuxdata) return at + CONTROL_HEADER_LENGTH;
+      controlView.getInt32(offset + 8, true) === SOL_PACKET &&
+      controlView.getInt32(offset + 12, true) === PACKET_AUXDATA;
+    if (isAuxdata) return offset + CONTROL_HEADER_LENGTH;
     if (length < CONTROL_HEADER_LENGTH) return undefined;
-    at += (length + 7) & ~7;
+    offset += (length + 7) & ~7;
   }
   return undefined;
 }
