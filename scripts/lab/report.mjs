@@ -25,37 +25,38 @@ function fromVitest(name, status) {
     report = JSON.parse(read(name, 'report.json'));
   } catch {
     const why = `no report (exit status ${status || 'unknown'}); the end of its log:`;
-    return { passed: 0, skipped: 0, failures: [failure(name, `${why}\n${logTail(name)}`)] };
+    return { passed: 0, skipped: [], failures: [failure(name, `${why}\n${logTail(name)}`)] };
   }
-  const run = { passed: 0, skipped: 0, failures: [] };
+  const run = { passed: 0, skipped: [], failures: [] };
   for (const file of report.testResults) {
     const where = `${name}: ${relative(process.cwd(), file.name)}`;
-    const failed = file.assertionResults.filter((test) => test.status === 'failed');
-    run.passed += file.assertionResults.filter((test) => test.status === 'passed').length;
-    run.skipped += file.assertionResults.length - failed.length;
-    for (const test of failed) {
-      run.failures.push(failure(`${where}: ${test.fullName}`, test.failureMessages.join('\n')));
+    const failuresBefore = run.failures.length;
+    for (const test of file.assertionResults) {
+      const title = `${where}: ${test.fullName}`;
+      if (test.status === 'passed') run.passed += 1;
+      else if (test.status === 'failed')
+        run.failures.push(failure(title, test.failureMessages.join('\n')));
+      else run.skipped.push(title);
     }
-    if (file.status === 'failed' && failed.length === 0)
-      run.failures.push(failure(where, file.message));
+    const said = run.failures.length > failuresBefore;
+    if (file.status === 'failed' && !said) run.failures.push(failure(where, file.message));
   }
-  run.skipped -= run.passed;
   if (run.failures.length === 0 && status !== '0') {
     run.failures.push(
       failure(name, `exit status ${status || 'unknown'}; the end of its log:\n${logTail(name)}`),
     );
   }
-  if (run.failures.length === 0 && run.passed + run.skipped === 0) {
+  if (run.failures.length === 0 && run.passed + run.skipped.length === 0) {
     run.failures.push(failure(name, 'ran no test at all'));
   }
   return run;
 }
 
 function fromStatus(name, status) {
-  if (status === '0') return { passed: 1, skipped: 0, failures: [] };
+  if (status === '0') return { passed: 1, skipped: [], failures: [] };
   const text =
     status === '' ? 'did not run' : `exit status ${status}; the end of its log:\n${logTail(name)}`;
-  return { passed: 0, skipped: 0, failures: [failure(name, text)] };
+  return { passed: 0, skipped: [], failures: [failure(name, text)] };
 }
 
 const runs = names.map((name) => {
@@ -68,9 +69,12 @@ console.log();
 for (const { title, text } of runs.flatMap((run) => run.failures)) {
   console.log(`FAILED  ${title}\n${indent(text)}\n`);
 }
+for (const title of runs.flatMap((run) => run.skipped)) {
+  console.log(`SKIPPED ${title}\n    counts as a failure: give it what it needs, or remove it\n`);
+}
 for (const run of runs) {
   console.log(
-    `${run.name.padEnd(8)} ${run.passed} passed, ${run.failures.length} failed, ${run.skipped} skipped`,
+    `${run.name.padEnd(8)} ${run.passed} passed, ${run.failures.length} failed, ${run.skipped.length} skipped`,
   );
 }
 writeFileSync(join(results, 'summary.json'), `${JSON.stringify(runs, null, 2)}\n`);
@@ -78,8 +82,9 @@ writeFileSync(join(results, 'summary.json'), `${JSON.stringify(runs, null, 2)}\n
 const sum = (count) => runs.reduce((total, run) => total + count(run), 0);
 const passed = sum((run) => run.passed);
 const failed = sum((run) => run.failures.length);
-const skipped = sum((run) => run.skipped);
+const skipped = sum((run) => run.skipped.length);
 if (skipped > 0)
   console.log('\nA skipped test is a failure here: install what it needs, or remove it.');
+console.log(`logs     ${relative(process.cwd(), results)}`);
 console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed === 0 && skipped === 0 && passed > 0 ? 0 : 1;

@@ -41,13 +41,12 @@ suite_newest() { suite_apt "$1" apt-cache search --names-only "$2" | cut -d' ' -
 
 # suite_unpack SUITE FOLDER PACKAGE...: downloads the packages (not what they depend on) and unpacks them.
 suite_unpack() {
-  local suite=$1 folder=$2 downloads
+  local suite=$1 folder=$2 downloads=$LAB/apt/$1/downloads package
   shift 2
-  suite_open "$suite"
-  downloads=$(mktemp -d "$LAB/apt/$suite/download.XXXXXX")
-  mkdir -p "$folder"
-  (cd "$downloads" && suite_apt "$suite" apt-get -qq download "$@" >>"$LAB/log/apt.log" 2>&1)
-  local package
-  for package in "$downloads"/*.deb; do dpkg-deb --extract "$package" "$folder"; done
+  suite_open "$suite" || return
+  rm -rf "$downloads"
+  mkdir -p "$folder" "$downloads"
+  (cd "$downloads" && suite_apt "$suite" apt-get -qq download "$@" >>"$LAB/log/apt.log" 2>&1) || return
+  for package in "$downloads"/*.deb; do dpkg-deb --extract "$package" "$folder" || return; done
   rm -rf "$downloads"
 }

@@ -8,7 +8,7 @@ lab_packages=(
   libdevmapper1.02.1 libseccomp2 libsystemd0 patchelf                      # what the engines are linked with
   busybox-static dnsmasq-base kea-common                                   # image, DHCP servers
 )
-kernel_packages=(gcc libc6-dev make flex bison bc perl python3 xz-utils kmod) # to compile the guest kernel
+kernel_packages=(gcc libc6-dev make flex bison bc perl python3 xz-utils) # to compile the guest kernel
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
