@@ -1,0 +1,184 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { isSameConfiguration, leaseTermsOf } from '../../../plugin/dhcp4/lease-terms.ts';
+import { leaseTimesOf } from '../../../plugin/dhcp4/lease-times.ts';
+import { OPTION } from '../../../plugin/dhcp4/options.ts';
+import type { LeaseTerms } from '../../../plugin/lease.ts';
+import { ack, ip, lease, mac, SERVER, SERVER_MAC } from '../../support/messages.ts';
+import type { ReplyParts } from '../../support/messages.ts';
+
+const times = (parts: ReplyParts, requestedAt = 0, roll = 0.5) =>
+  leaseTimesOf(ack(parts).options, requestedAt, () => roll);
+const terms = (...options: NonNullable<ReplyParts['options']>): LeaseTerms =>
+  leaseTermsOf(ack({ options }), SERVER, SERVER_MAC);
+
+describe('T1, T2 and expiry (RFC 2131 §4.4.5)', () => {
+  it('default to 0.5 and 0.875 of the lease, counted from the REQUEST', () => {
+    expect(times({ leaseSec: 1000 }, 7)).toEqual({
+      requestedAt: 7,
+      t1At: 500_007,
+      t2At: 875_007,
+      expiresAt: 1_000_007,
+    });
+  });
+
+  it.each([
+    [0, 475_000, 831_250],
+    [1 - Number.EPSILON, 525_000, 918_750],
+  ])('spread the defaults by ±5 %%: dice at %d', (roll, t1At, t2At) => {
+    expect(times({ leaseSec: 1000 }, 0, roll)).toMatchObject({ t1At, t2At });
+  });
+
+  it('use options 58 and 59 as sent', () => {
+    expect(times({ leaseSec: 1000, t1Sec: 100, t2Sec: 200 }, 0, 0)).toMatchObject({
+      t1At: 100_000,
+      t2At: 200_000,
+    });
+  });
+
+  it.each([
+    ['T1 = T2', { t1Sec: 500, t2Sec: 500 }],
+    ['T1 > T2', { t1Sec: 600, t2Sec: 500 }],
+    ['T2 = lease', { t1Sec: 500, t2Sec: 1000 }],
+    ['T1 = 0', { t1Sec: 0, t2Sec: 800 }],
+    ['infinite T1 and T2', { t1Sec: 0xffffffff, t2Sec: 0xffffffff }],
+    ['T1 after the default T2', { t1Sec: 900 }],
+    ['T2 before the default T1', { t2Sec: 300 }],
+  ])('fall back to the defaults for %s', (_, parts) => {
+    expect(times({ leaseSec: 1000, ...parts })).toMatchObject({ t1At: 500_000, t2At: 875_000 });
+  });
+
+  it('are all infinite for an infinite lease, whatever 58 and 59 say', () => {
+    expect(times({ leaseSec: 0xffffffff, t1Sec: 5, t2Sec: 6 }, 9)).toEqual({
+      requestedAt: 9,
+      t1At: Infinity,
+      t2At: Infinity,
+      expiresAt: Infinity,
+    });
+  });
+
+  it.each([0, null])('are unknown for option 51 = %s', (leaseSec) => {
+    expect(times({ leaseSec })).toBeUndefined();
+  });
+
+  it('are in order for any lease and any options', () => {
+    const seconds = fc.integer({ min: 0, max: 0xffffffff });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 0xffffffff }),
+        fc.option(seconds, { nil: undefined }),
+        fc.option(seconds, { nil: undefined }),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (leaseSec, t1Sec, t2Sec, roll) => {
+          const parts = {
+            leaseSec,
+            ...(t1Sec === undefined ? {} : { t1Sec }),
+            ...(t2Sec === undefined ? {} : { t2Sec }),
+          };
+          const { t1At, t2At, expiresAt } = times(parts, 0, roll)!;
+          expect(t1At).toBeGreaterThan(0);
+          if (leaseSec === 0xffffffff) return;
+          expect(t1At).toBeLessThan(t2At);
+          expect(t2At).toBeLessThan(expiresAt);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe('the terms of a lease', () => {
+  const routers = [OPTION.ROUTER, Uint8Array.of(192, 0, 2, 7, 192, 0, 2, 8)] as const;
+  const route33 = [OPTION.STATIC_ROUTE, Uint8Array.of(10, 0, 0, 0, 192, 0, 2, 9)] as const;
+  const route121 = [24, 198, 51, 100, 192, 0, 2, 2];
+  const default121 = [0, 192, 0, 2, 3];
+
+  it('take the first router of option 3 and the routes of option 33', () => {
+    expect(terms(routers, route33)).toMatchObject({
+      gateway: '192.0.2.7',
+      routes: [{ destination: '10.0.0.0', prefixLength: 8, via: '192.0.2.9' }],
+    });
+  });
+
+  it('take option 121 instead of 3 and 33; its default route is the gateway (RFC 3442)', () => {
+    const value = Uint8Array.from([...default121, ...route121]);
+    expect(terms(routers, route33, [121, value])).toMatchObject({
+      gateway: '192.0.2.3',
+      routes: [{ destination: '198.51.100.0', prefixLength: 24, via: '192.0.2.2' }],
+    });
+  });
+
+  it('have no gateway when option 121 has no default route (RFC 3442)', () => {
+    expect(terms(routers, [121, Uint8Array.from(route121)]).gateway).toBeUndefined();
+  });
+
+  it('drop an on-link default route and routes over addresses that are no host', () => {
+    const value = Uint8Array.from([0, 0, 0, 0, 0, 8, 10, 224, 0, 0, 1, 16, 172, 16, 0, 0, 0, 0]);
+    expect(terms([121, value])).toMatchObject({
+      gateway: undefined,
+      routes: [{ destination: '172.16.0.0', prefixLength: 16, via: undefined }],
+    });
+  });
+
+  it('take option 249 where 121 is missing, and 121 where both are there', () => {
+    const microsoft = [249, Uint8Array.from(default121)] as const;
+    expect(terms(routers, microsoft).gateway).toBe('192.0.2.3');
+    expect(terms(routers, microsoft, [121, Uint8Array.from(route121)]).gateway).toBeUndefined();
+  });
+
+  it('fall back to options 3 and 33 when option 121 is malformed', () => {
+    expect(terms(routers, [121, Uint8Array.of(24, 10)]).gateway).toBe('192.0.2.7');
+  });
+
+  it('derive the mask from the class when option 1 is missing (RFC 950 §2.1)', () => {
+    const message = ack({ address: ip('10.9.8.7'), options: [[1, new Uint8Array(0)]] });
+    expect(leaseTermsOf(message, SERVER, SERVER_MAC).prefixLength).toBe(8);
+  });
+
+  it('skip routers and name servers that cannot be hosts', () => {
+    const zeroFirst = Uint8Array.of(0, 0, 0, 0, 192, 0, 2, 8);
+    expect(terms([OPTION.ROUTER, zeroFirst], [OPTION.DOMAIN_NAME_SERVER, zeroFirst])).toMatchObject(
+      { gateway: '192.0.2.8', dnsServers: ['192.0.2.8'] },
+    );
+  });
+
+  it('have no gateway without any router option', () => {
+    expect(terms([OPTION.ROUTER, new Uint8Array(0)]).gateway).toBeUndefined();
+  });
+
+  it('carry MTU, names and the server as sent', () => {
+    expect(
+      terms([26, Uint8Array.of(0, 68)], [15, Uint8Array.of(97)], [119, Uint8Array.of(1, 98, 0)]),
+    ).toMatchObject({
+      mtu: 68,
+      domainName: 'a',
+      domainSearch: ['b'],
+      serverId: SERVER,
+      serverMac: SERVER_MAC,
+    });
+  });
+});
+
+describe('isSameConfiguration', () => {
+  it('looks past times and the server', () => {
+    const other = lease({
+      requestedAt: 5,
+      serverId: ip('192.0.2.9'),
+      serverMac: mac('02:00:00:00:00:09'),
+    });
+    expect(isSameConfiguration(lease(), other)).toBe(true);
+  });
+
+  it.each<[string, Partial<LeaseTerms>]>([
+    ['address', { address: ip('192.0.2.51') }],
+    ['prefix', { prefixLength: 25 }],
+    ['gateway', { gateway: undefined }],
+    ['routes', { routes: [{ destination: ip('10.0.0.0'), prefixLength: 8, via: undefined }] }],
+    ['MTU', { mtu: 1400 }],
+    ['DNS servers', { dnsServers: [SERVER] }],
+    ['domain', { domainName: 'lab.example' }],
+    ['search list', { domainSearch: ['lab.example'] }],
+  ])('sees a change of %s', (_, change) => {
+    expect(isSameConfiguration(lease(), lease(change))).toBe(false);
+  });
+});

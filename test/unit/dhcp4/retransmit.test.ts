@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import {
+  declineDelay,
+  refusalDelay,
+  renewalResendAt,
+  retransmitDelay,
+} from '../../../plugin/dhcp4/retransmit.ts';
+
+const ALMOST_ONE = 1 - Number.EPSILON;
+
+describe('retransmitDelay', () => {
+  it.each([
+    [0, 3_000, 5_000],
+    [1, 7_000, 9_000],
+    [2, 15_000, 17_000],
+    [3, 31_000, 33_000],
+    [4, 63_000, 65_000],
+    [5, 63_000, 65_000],
+    [1_000, 63_000, 65_000],
+  ])('is 4 s doubled to 64 s, ±1 s (RFC 2131 §4.1): attempt %i', (attempt, least, most) => {
+    expect(retransmitDelay(attempt, 'rfc2131', () => 0)).toBe(least);
+    expect(retransmitDelay(attempt, 'rfc2131', () => ALMOST_ONE)).toBe(most);
+  });
+
+  it.each([
+    [0, 750, 1_250],
+    [1, 1_500, 2_500],
+    [2, 3_000, 5_000],
+    [3, 7_000, 9_000],
+    [7, 63_000, 65_000],
+  ])('begins with 1 s while a container waits: attempt %i', (attempt, least, most) => {
+    expect(retransmitDelay(attempt, 'container-start', () => 0)).toBe(least);
+    expect(retransmitDelay(attempt, 'container-start', () => ALMOST_ONE)).toBe(most);
+  });
+});
+
+describe('renewalResendAt', () => {
+  it.each([
+    [1_000_000, 500_000],
+    [120_001, 60_001],
+    [120_000, 60_000],
+    [119_999, 60_000],
+    [1_000, 60_000],
+  ])('is half the time left, at least 60 s (RFC 2131 §4.4.5): %i ms left', (left, delay) => {
+    expect(renewalResendAt(5, 5 + left)).toBe(5 + delay);
+  });
+});
+
+describe('refusalDelay', () => {
+  it('doubles up to a minute', () => {
+    expect([0, 1, 5, 6, 50].map((count) => refusalDelay(count, true))).toEqual([
+      1_000, 2_000, 32_000, 60_000, 60_000,
+    ]);
+  });
+
+  it('is short for the first refusals on the way to a lease', () => {
+    expect([0, 1, 9, 10].map((count) => refusalDelay(count, false))).toEqual([
+      100, 200, 51_200, 60_000,
+    ]);
+  });
+});
+
+describe('declineDelay', () => {
+  it('is 10 s (RFC 2131 §3.1 step 5), and a minute from 10 conflicts on (RFC 5227 §2.1.1)', () => {
+    expect([1, 9, 10].map(declineDelay)).toEqual([10_000, 10_000, 60_000]);
+  });
+});
