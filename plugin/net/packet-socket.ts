@@ -4,12 +4,17 @@
  * What to know about the kernel here:
  *   - Opened with protocol 0 it hears nothing; the filter is attached before bind turns it on, so no
  *     unfiltered frame is ever queued.
- *   - 802.1Q tags are moved out of the frame into PACKET_AUXDATA, also on the untagged parent. A frame
- *     of another VLAN would look like ours, so tagged frames are dropped here and counted.
+ *   - 802.1Q tags are moved out of the frame, also on the untagged parent, so that a frame of another
+ *     VLAN looks like ours. A socket bound to one protocol does not even see the tag in PACKET_AUXDATA:
+ *     all that is left is the packet type "for another host". A promiscuous socket wants such frames
+ *     and is therefore bound to all protocols, where the tag is still told. Either way, frames of other
+ *     VLANs are dropped here and counted.
  *   - A UDP checksum is left unfinished over veth; auxdata tells, and `checksumReady` passes it on.
  *   - A link that goes down reports ENETDOWN and resumes by itself when it is up again. A link that is
  *     removed, or moved to another namespace, never comes back: only that is reported to `onError`.
  */
+import { closeSync } from 'node:fs';
+
 import { PluginError } from '../errors.ts';
 import { macFromBytes } from '../wire/address.ts';
 import type { Mac } from '../wire/address.ts';
@@ -28,7 +33,6 @@ import {
   watchReadable,
 } from './libc.ts';
 import type { ReadinessWatch } from './libc.ts';
-import { closeSync } from 'node:fs';
 import { inNetns } from './netns.ts';
 import { receiveFrame } from './receive-frame.ts';
 
@@ -44,7 +48,7 @@ export interface PacketSocketOptions {
   readonly filter: readonly BpfInstruction[];
   /** Also hear unicasts to other MACs, for a socket that speaks for a container from its parent link. */
   readonly promiscuous: boolean;
-  /** What is received, and what frames sent are declared as. */
+  /** What the frames are; `filter` must accept nothing else. */
   readonly protocol: 'ipv4' | 'arp' | 'ipv6';
   /** Called for each frame; `frame` belongs to the callee. */
   readonly onFrame: (frame: Uint8Array, info: FrameInfo) => void;
@@ -60,13 +64,14 @@ export interface PacketSocket {
   /** As they were when the socket was opened. */
   readonly linkMac: Mac;
   readonly mtu: number;
-  /** Frames of another VLAN that were dropped so far. */
-  readonly taggedFramesDropped: number;
+  /** Frames of other VLANs, or for other hosts, that passed the filter and were dropped so far. */
+  readonly strayFramesDropped: number;
 }
 
 const AF_PACKET = 17;
 const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000;
 const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
+const ETH_P_ALL = 0x0003;
 
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
@@ -75,6 +80,7 @@ const SO_ATTACH_FILTER = 26;
 const SOL_PACKET = 263;
 const PACKET_ADD_MEMBERSHIP = 1;
 const PACKET_AUXDATA = 8;
+const PACKET_IGNORE_OUTGOING = 23;
 const PACKET_MR_PROMISC = 1;
 
 const SIOCGIFMTU = 0x8921;
@@ -120,11 +126,13 @@ function start(fd: number, options: PacketSocketOptions): PacketSocket {
     view.setInt32(0, index, true);
     view.setUint16(4, PACKET_MR_PROMISC, true);
     setSocketOption(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership);
+    setSocketOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(1));
   }
   const address = fixedBytes(SOCKADDR_LL_LENGTH);
   const view = new DataView(address.buffer);
   view.setUint16(0, AF_PACKET, true);
-  view.setUint16(2, ETHERTYPE[options.protocol]); // network order
+  // In network order.
+  view.setUint16(2, options.promiscuous ? ETH_P_ALL : ETHERTYPE[options.protocol]);
   view.setInt32(4, index, true);
   bindSocket(fd, address);
   return watched(fd, options, linkMac, mtu);
@@ -137,7 +145,7 @@ function watched(
   mtu: number,
 ): PacketSocket {
   let isOpen = true;
-  let taggedFramesDropped = 0;
+  let strayFramesDropped = 0;
   let watch: ReadinessWatch;
 
   const close = (): void => {
@@ -156,7 +164,8 @@ function watched(
       const received = receiveFrame(fd);
       if (received === undefined) return;
       if (received.isOutgoing) continue;
-      if (received.vlanId !== 0) taggedFramesDropped += 1;
+      const isStray = received.isForOthers && !options.promiscuous;
+      if (received.vlanId !== 0 || isStray) strayFramesDropped += 1;
       else options.onFrame(received.frame, { checksumReady: received.checksumReady });
     }
   };
@@ -185,8 +194,8 @@ function watched(
   return {
     linkMac,
     mtu,
-    get taggedFramesDropped() {
-      return taggedFramesDropped;
+    get strayFramesDropped() {
+      return strayFramesDropped;
     },
     send(frame) {
       if (!isOpen) throw failure('send on the closed packet socket', options, undefined);

@@ -17,10 +17,13 @@ export interface ReceivedFrame {
   readonly vlanId: number;
   /** Sent by this host, not received. */
   readonly isOutgoing: boolean;
+  /** For another host, as the kernel sees it: another MAC, or a VLAN that this link is not. */
+  readonly isForOthers: boolean;
 }
 
 const SOL_PACKET = 263;
 const PACKET_AUXDATA = 8;
+const PACKET_OTHERHOST = 3;
 const PACKET_OUTGOING = 4;
 const TP_STATUS_CSUMNOTREADY = 1 << 3;
 const TP_STATUS_VLAN_VALID = 1 << 4;
@@ -70,11 +73,13 @@ export function receiveFrame(fd: number): ReceivedFrame | undefined {
   const auxdataAt = findAuxdata();
   const status = auxdataAt === undefined ? 0 : controlView.getUint32(auxdataAt, true);
   const isTagged = auxdataAt !== undefined && (status & TP_STATUS_VLAN_VALID) !== 0;
+  const packetType = nameView.getUint8(10);
   return {
     frame: area.slice(dataAt, dataAt + length),
     checksumReady: (status & TP_STATUS_CSUMNOTREADY) === 0,
     vlanId: isTagged ? controlView.getUint16(auxdataAt + 16, true) & VLAN_ID_BITS : 0,
-    isOutgoing: nameView.getUint8(10) === PACKET_OUTGOING,
+    isOutgoing: packetType === PACKET_OUTGOING,
+    isForOthers: packetType === PACKET_OTHERHOST,
   };
 }
 
