@@ -1,0 +1,225 @@
+/**
+ * The package's life on a host: pushed to a registry, installed by the stock docker commands, set, stopped,
+ * upgraded and removed; with containers that must not notice. One story, told in order.
+ */
+import { cp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  attachment,
+  docker,
+  dockerRefuses,
+  firewallReaches,
+  lab,
+  pingSteadily,
+  removeAllContainersAndNetworks,
+  run,
+  until,
+} from '../support/lab.ts';
+
+const ROOT = new URL('../..', import.meta.url).pathname;
+const FOLDER = process.env['VLANDHCP_PLUGIN_FOLDER'] ?? join(ROOT, 'build/plugin');
+const NEXT_FOLDER = '/var/lib/vlandhcp/next-version';
+const REPOSITORY = '127.0.0.1:5000/net/vlandhcp';
+const SHORT_NAME_SOCKET = '/run/docker/plugins/vlandhcp.sock';
+
+let version = '';
+let reference = '';
+let id = '';
+let linksBefore = '';
+
+/** scripts/plugin as an operator calls it. */
+const operator = (...args: string[]) => run(join(ROOT, 'scripts/plugin'), args);
+
+async function operatorDoes(...args: string[]): Promise<string> {
+  const { status, stdout, stderr } = await operator(...args);
+  if (status !== 0) throw new Error(`scripts/plugin ${args.join(' ')}: ${stderr}${stdout}`);
+  return stdout;
+}
+
+const inspect = (format: string) => docker('plugin', 'inspect', '-f', format, 'vlandhcp:stable');
+const dockerFolder = (...parts: string[]) => join('/var/lib/docker/plugins', id, ...parts);
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function createNetwork(name: string, driver: string, vlan: number): Promise<void> {
+  const options = ['-o', 'parent=eth1', '-o', `vlan=${vlan}`];
+  await docker('network', 'create', '-d', driver, '--ipam-driver', 'null', ...options, name);
+}
+
+async function stateFiles(): Promise<string[]> {
+  const names = await readdir(dockerFolder('propagated-mount'), { recursive: true });
+  return names.filter((name) => name.endsWith('.json')).sort();
+}
+
+/** Runs `change` while the firewall pings the container; resolves to the number of lost answers. */
+async function lossDuring(address: string, change: () => Promise<void>): Promise<number> {
+  const ping = pingSteadily(address);
+  try {
+    await change();
+  } finally {
+    await until('the container answers', () => firewallReaches(address));
+  }
+  return (await ping.stop()).lost;
+}
+
+beforeAll(async () => {
+  await lab('trunk-up');
+  await lab('server-up', 'dnsmasq-no-ping', '500', '600');
+  await lab('engine-up');
+  await lab('registry-up');
+  linksBefore = await lab('links');
+  const release = await readFile(join(FOLDER, 'rootfs/app/RELEASE'), 'utf8');
+  version = /^vlandhcp (\S+ \S+)/.exec(release)?.[1]?.replace(' ', '-') ?? '';
+});
+afterAll(async () => {
+  await removeAllContainersAndNetworks();
+  await run('docker', ['plugin', 'rm', '-f', 'vlandhcp:stable']);
+  await rm(NEXT_FOLDER, { recursive: true, force: true });
+  await rm(`${NEXT_FOLDER}.store`, { recursive: true, force: true });
+  await lab('registry-down');
+  await lab('engine-down');
+  await lab('server-down');
+  await lab('trunk-down');
+});
+
+describe('the managed plugin', () => {
+  it('is pushed under a tag that names version and architecture', async () => {
+    expect(version).toMatch(/^\d+\.\d+\.\d+-(amd64|arm64)$/);
+    reference = `${REPOSITORY}:${version}`;
+    expect(await operatorDoes('push', '--dir', FOLDER, REPOSITORY)).toContain(reference);
+    const tags = await fetch('http://127.0.0.1:5000/v2/net/vlandhcp/tags/list');
+    expect(await tags.json()).toMatchObject({ tags: [version] });
+    expect(await docker('plugin', 'ls', '-q')).toBe('');
+  });
+
+  it('says what to do when the reference is wrong, and leaves nothing', async () => {
+    const answer = await operator('install', '--yes', `${REPOSITORY}:0.0.0-none`);
+    expect(answer.status).toBe(1);
+    expect(answer.stderr).toContain('check the reference');
+    expect(await docker('plugin', 'ls', '-q')).toBe('');
+  });
+
+  it('is installed by docker plugin install and serves both of its names', async () => {
+    const alias = ['--alias', 'vlandhcp:stable'];
+    await docker('plugin', 'install', '--grant-all-permissions', ...alias, reference);
+    id = await inspect('{{.Id}}');
+    expect(await inspect('{{.Enabled}}')).toBe('true');
+    await createNetwork('short', 'vlandhcp', 500);
+    await createNetwork('long', 'vlandhcp:stable', 600);
+    for (const name of ['short', 'long']) {
+      await docker('run', '-d', '--name', `on-${name}`, '--net', name, 'bb');
+      const { address } = await attachment(`on-${name}`, name);
+      expect(address).toMatch(name === 'short' ? /^10\.50\.0\.1\d\d$/ : /^10\.60\.0\.1\d\d$/);
+      expect(await firewallReaches(address)).toBe(true);
+    }
+  });
+
+  it('asks for the privileges its documentation names, and no others', async () => {
+    const wanted = JSON.parse(await inspect('{{json .Config}}')) as {
+      Linux: { Capabilities: string[]; AllowAllDevices: boolean; Devices: unknown };
+      Network: { Type: string };
+      Mounts: { Source: string }[];
+      PidHost: boolean;
+      IpcHost: boolean;
+    };
+    expect(wanted.Linux.Capabilities.toSorted()).toEqual([
+      'CAP_NET_ADMIN',
+      'CAP_NET_RAW',
+      'CAP_SYS_ADMIN',
+    ]);
+    expect(wanted.Linux.AllowAllDevices).toBe(false);
+    expect(wanted.Linux.Devices ?? []).toEqual([]);
+    expect(wanted.Mounts.map(({ Source }) => Source)).toEqual(['/var/run/docker']);
+    expect([wanted.Network.Type, wanted.PidHost, wanted.IpcHost]).toEqual(['host', false, false]);
+  });
+
+  it('keeps networks, leases and traffic over disable, set and enable', async () => {
+    expect(await dockerRefuses('plugin', 'disable', 'vlandhcp:stable')).toContain('in use');
+    const before = await stateFiles();
+    expect(before).not.toEqual([]);
+    const { address } = await attachment('on-short', 'short');
+    const lost = await lossDuring(address, async () => {
+      await docker('plugin', 'disable', '-f', 'vlandhcp:stable');
+      expect(await exists(SHORT_NAME_SOCKET)).toBe(false);
+      await docker('plugin', 'set', 'vlandhcp:stable', 'LOG_LEVEL=debug');
+      await docker('plugin', 'enable', 'vlandhcp:stable');
+    });
+    expect(lost).toBe(0);
+    expect(await inspect('{{.Settings.Env}}')).toBe('[LOG_LEVEL=debug]');
+    expect(await stateFiles()).toEqual(before);
+    expect(await lab('plugin-log')).toContain('"logLevel":"debug"');
+    await docker('restart', '-t', '1', 'on-short');
+    expect(await firewallReaches((await attachment('on-short', 'short')).address)).toBe(true);
+  });
+
+  it('refuses an unknown setting without changing anything', async () => {
+    const answer = await operator('set', 'COLOUR=red');
+    expect(answer.status).toBe(1);
+    expect(answer.stderr).toContain('LOG_LEVEL');
+    expect(await inspect('{{.Enabled}} {{.Settings.Env}}')).toBe('true [LOG_LEVEL=debug]');
+  });
+
+  it('is upgraded with the same ID, settings, state and networks, and no lost packet', async () => {
+    await cp(FOLDER, NEXT_FOLDER, { recursive: true, verbatimSymlinks: true });
+    const architecture = version.split('-')[1] ?? '';
+    await writeFile(
+      join(NEXT_FOLDER, 'rootfs/app/RELEASE'),
+      `vlandhcp 99.0.0 ${architecture}\nnext\n`,
+    );
+    const before = await stateFiles();
+    const { address } = await attachment('on-long', 'long');
+    const lost = await lossDuring(address, async () => {
+      const said = await operatorDoes('upgrade', '--yes', '--dir', NEXT_FOLDER);
+      expect(said).toContain('running containers keep their traffic');
+    });
+    expect(lost).toBe(0);
+    expect(await readFile(dockerFolder('rootfs/app/RELEASE'), 'utf8')).toContain('99.0.0');
+    expect(await inspect('{{.Id}} {{.Enabled}} {{.Settings.Env}}')).toBe(
+      `${id} true [LOG_LEVEL=debug]`,
+    );
+    expect((await docker('plugin', 'ls', '-q')).split('\n')).toHaveLength(1);
+    expect(await stateFiles()).toEqual(before);
+    for (const name of ['short', 'long']) {
+      await docker('run', '-d', '--name', `after-${name}`, '--net', name, 'bb');
+      expect(await firewallReaches((await attachment(`after-${name}`, name)).address)).toBe(true);
+    }
+  });
+
+  it('stays as it is when an upgrade cannot be fetched', async () => {
+    const answer = await operator('upgrade', '--yes', `${REPOSITORY}:0.0.0-none`);
+    expect(answer.status).toBe(1);
+    expect(answer.stderr).toContain('nothing changed');
+    expect(await inspect('{{.Id}} {{.Enabled}}')).toBe(`${id} true`);
+  });
+
+  it('comes back after a restart of the engine and starts containers again', async () => {
+    await docker('update', '--restart=always', 'on-short', 'on-long');
+    await lab('engine-down');
+    await lab('engine-up');
+    for (const name of ['short', 'long']) {
+      await until(
+        `on-${name} runs`,
+        async () => (await docker('inspect', '-f', '{{.State.Running}}', `on-${name}`)) === 'true',
+      );
+      expect(await firewallReaches((await attachment(`on-${name}`, name)).address)).toBe(true);
+    }
+  });
+
+  it('is not removed while a network needs it, and then leaves nothing behind', async () => {
+    const answer = await operator('remove');
+    expect(answer.status).toBe(1);
+    expect(answer.stderr).toMatch(/docker network rm long short/);
+    await removeAllContainersAndNetworks();
+    await until('the links are as before', async () => (await lab('links')) === linksBefore);
+    await operatorDoes('remove');
+    expect(await exists(SHORT_NAME_SOCKET)).toBe(false);
+    expect(await exists(`/run/docker/plugins/${id}`)).toBe(false);
+    expect(await exists(dockerFolder())).toBe(false);
+  });
+});
