@@ -167,7 +167,7 @@ function* findProblems(
   given: Readonly<Record<string, unknown>>,
 ): Generator<string> {
   for (const [key, value] of Object.entries(given)) {
-    const spec = table[key];
+    const spec = Object.hasOwn(table, key) ? table[key] : undefined;
     if (spec === undefined) {
       yield `${prefix}${printable(key)} is unknown; known are ${Object.keys(table).join(', ')}`;
     } else if (typeof value !== 'string') {

@@ -1,0 +1,312 @@
+import { describe, expect, it } from 'vitest';
+import { PluginError } from '../../../plugin/errors.ts';
+import {
+  ENDPOINT_OPTIONS,
+  NETWORK_OPTIONS,
+  isUsableMac,
+  macFromId,
+  parseEndpointOptions,
+  parseNetworkOptions,
+} from '../../../plugin/driver/options.ts';
+import { chooseMac, linkEnds } from '../../../plugin/driver/endpoint-identity.ts';
+import { mac } from '../../support/messages.ts';
+
+const network = (options: Record<string, unknown>) =>
+  parseNetworkOptions({ parent: 'eth1', ...options });
+
+/** The message of the refusal; `undefined` if it was accepted. */
+function mistake(parse: () => unknown): string | undefined {
+  try {
+    parse();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof PluginError)) throw error;
+    expect(error.code).toBe('INVALID_OPTION');
+    expect(error.message).not.toMatch(/[\n\r\0]/); // one line stays one line
+    return error.message;
+  }
+}
+
+describe('network options', () => {
+  it('only parent is required; the others have the defaults that the help names', () => {
+    expect(parseNetworkOptions({ parent: 'eth1' })).toEqual({
+      parent: 'eth1',
+      vlan: undefined,
+      bridge: 'br-eth1',
+      mtu: undefined,
+      leaseTimeoutMs: 20_000,
+    });
+  });
+
+  it('all options are taken over, and the bridge is named after the VLAN', () => {
+    expect(network({ vlan: '500' }).bridge).toBe('br500');
+    expect(
+      network({ vlan: '4094', bridge: 'lan.7_a-b', mtu: '1400', lease_timeout: '7s' }),
+    ).toEqual({ parent: 'eth1', vlan: 4094, bridge: 'lan.7_a-b', mtu: 1400, leaseTimeoutMs: 7000 });
+  });
+
+  it('the name of an untagged bridge is cut to the 15 characters a link may have', () => {
+    expect(parseNetworkOptions({ parent: 'enp130s0f1np1ab' }).bridge).toBe('br-enp130s0f1np');
+  });
+
+  it.each(['1', '2', '500', '4094'])('vlan=%s is a VLAN id (IEEE 802.1Q)', (vlan) => {
+    expect(network({ vlan }).vlan).toBe(Number(vlan));
+  });
+
+  it.each([
+    '0',
+    '4095',
+    'abc',
+    '1.5',
+    '',
+    ' 5',
+    '5 ',
+    '+5',
+    '-1',
+    '0x10',
+    '1e2',
+    '0500',
+    '5\n',
+    '٥',
+  ])('vlan=%j is no VLAN id, and the answer names option, value and range', (vlan) => {
+    const message = mistake(() => network({ vlan }));
+    expect(message).toMatch(/^-o vlan=.* is not a VLAN id from 1 to 4094$/s);
+  });
+
+  it.each([
+    'a b',
+    'eth1/0',
+    '../x',
+    'eth1\n',
+    'eth1\nlink del eth0',
+    'a2345678901234567',
+    '1234567890123456',
+    '-eth1',
+    '.',
+    '..',
+    '.x',
+    '_x',
+    '',
+    'eth1;reboot',
+    'eth1\0',
+    'eth1:0',
+    'eth1%d',
+    'ethé',
+  ])(
+    '%j is no name for parent or bridge: it could not be a link, or ip would misread it',
+    (name) => {
+      expect(mistake(() => parseNetworkOptions({ parent: name }))).toMatch(
+        /^-o parent=.*a link name/,
+      );
+      expect(mistake(() => network({ bridge: name }))).toMatch(/^-o bridge=.*a link name/);
+    },
+  );
+
+  it.each([
+    ['1', 1000],
+    ['1s', 1000],
+    ['20', 20_000],
+    ['25', 25_000],
+    ['25s', 25_000],
+  ])('lease_timeout=%s is accepted: dockerd gives up at 30 s, so 25 is the most', (text, ms) => {
+    expect(network({ lease_timeout: text }).leaseTimeoutMs).toBe(ms);
+  });
+
+  it.each(['0', '26', 'abc', '26s', '0s', 's', '', '25ss', '2.5s', '5m', '-5', '1 s'])(
+    'lease_timeout=%j is refused',
+    (text) => {
+      expect(mistake(() => network({ lease_timeout: text }))).toMatch(
+        /^-o lease_timeout=.* is not a number of seconds from 1 to 25$/,
+      );
+    },
+  );
+
+  it.each(['576', '1500', '9000', '65535'])('mtu=%s is accepted', (text) => {
+    expect(network({ mtu: text }).mtu).toBe(Number(text));
+  });
+
+  it.each(['575', '65536', '0', 'big', '1500.0', '', '999999999'])('mtu=%j is refused', (text) => {
+    expect(mistake(() => network({ mtu: text }))).toMatch(
+      /^-o mtu=.* is not an MTU from 576 to 65535$/,
+    );
+  });
+
+  it('a missing parent is named together with what to give', () => {
+    expect(mistake(() => parseNetworkOptions({}))).toBe(
+      '-o parent=LINK is missing: name the link that carries the trunk',
+    );
+  });
+
+  it('an unknown option is named together with the known ones', () => {
+    expect(mistake(() => network({ vlna: '5' }))).toBe(
+      '-o vlna is unknown; known are parent, vlan, bridge, mtu, lease_timeout',
+    );
+  });
+
+  it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
+    'an option called %s is unknown like any other',
+    (key) => {
+      const given = JSON.parse(`{"parent":"eth1","${key}":"x"}`) as Record<string, unknown>;
+      expect(mistake(() => parseNetworkOptions(given))).toContain(`-o ${key} is unknown`);
+      const endpoint = JSON.parse(`{"${key}":"x"}`) as Record<string, unknown>;
+      expect(mistake(() => parseEndpointOptions(endpoint))).toContain(`${key} is unknown`);
+    },
+  );
+
+  it('all mistakes are in one answer', () => {
+    const message = mistake(() =>
+      parseNetworkOptions({ vlan: '0', bridge: 'a b', mtu: '1', lease_timeout: '99', nope: 'x' }),
+    );
+    expect(message?.split('; ').map((part) => part.replace(/ is .*/, ''))).toEqual([
+      '-o parent=LINK',
+      '-o vlan=0',
+      '-o bridge="a b"',
+      '-o mtu=1',
+      '-o lease_timeout=99',
+      '-o nope',
+      'known are parent, vlan, bridge, mtu, lease_timeout',
+    ]);
+  });
+
+  it('a value that is not text is refused, and a long one is cut', () => {
+    expect(mistake(() => network({ vlan: 500 }))).toContain('-o vlan=500 is not text');
+    expect(mistake(() => network({ mtu: null }))).toContain('-o mtu=null is not text');
+    expect(mistake(() => network({ bridge: 'x'.repeat(10_000) }))!.length).toBeLessThan(250);
+  });
+
+  it.each(['advertise_addr_nmsgs', 'advertise_addr_ms'])(
+    "libnetwork's own com.docker.network.%s is left to libnetwork",
+    (name) => {
+      expect(network({ [`com.docker.network.${name}`]: '3' })).toEqual(network({}));
+    },
+  );
+
+  it("another driver's com.docker.* option is not for us and is refused", () => {
+    expect(mistake(() => network({ 'com.docker.network.bridge.name': 'x' }))).toContain('unknown');
+  });
+});
+
+describe('endpoint options', () => {
+  it('none is required', () => {
+    const none = { id: undefined, hostName: undefined, address: undefined };
+    expect(parseEndpointOptions({})).toEqual(none);
+  });
+
+  it("libnetwork's own keys are passed over (libnetwork.md §4)", () => {
+    const given = {
+      'com.docker.network.endpoint.exposedports': [{ Proto: 6, Port: 80 }],
+      'com.docker.network.portmap': [],
+      'com.docker.network.endpoint.macaddress': 'AkJ0Uh8=',
+      'com.docker.network.endpoint.dnsservers': ['192.0.2.9'],
+      'com.docker.network.endpoint.sysctls': 'net.ipv4.conf.IFNAME.log_martians=1',
+      'com.docker.network.driver.private.no_proxy_6to4': true,
+      hostname: 'pbx.example.org',
+      id: 'asterisk',
+      ip: '192.0.2.77',
+    };
+    expect(parseEndpointOptions(given)).toEqual({
+      id: 'asterisk',
+      hostName: 'pbx.example.org',
+      address: '192.0.2.77',
+    });
+  });
+
+  it.each([
+    '192.0.2.256',
+    '192.0.2',
+    '0.0.0.0',
+    '255.255.255.255',
+    '224.0.0.1',
+    '127.0.0.1',
+    '01.2.3.4',
+    '',
+    '::1',
+    '192.0.2.1/24',
+  ])('ip=%j is no address a host can have', (ip) => {
+    expect(mistake(() => parseEndpointOptions({ ip }))).toMatch(/^driver-opt ip=/);
+  });
+
+  it.each([
+    '',
+    'a b',
+    '-a',
+    'a-',
+    'a..b',
+    '.a',
+    'a.',
+    'ä',
+    'a_b',
+    'x'.repeat(64),
+    'a\n',
+    `${'abcdefg.'.repeat(32)}x`,
+  ])('hostname=%j is no host name (RFC 1123 §2.1)', (hostname) => {
+    expect(mistake(() => parseEndpointOptions({ hostname }))).toMatch(/^driver-opt hostname=/);
+  });
+
+  it.each(['', 'a b', 'ä', 'a\n', 'x'.repeat(65)])('id=%j is refused', (id) => {
+    expect(mistake(() => parseEndpointOptions({ id }))).toMatch(/^driver-opt id=/);
+  });
+
+  it('all mistakes are in one answer', () => {
+    const message = mistake(() =>
+      parseEndpointOptions({ id: '', ip: 'x', hostname: '-', foo: 'y' }),
+    );
+    for (const key of ['id', 'ip', 'hostname', 'foo'])
+      expect(message).toContain(`driver-opt ${key}`);
+  });
+
+  it('every option in the tables has a value, a default and a help text for README', () => {
+    for (const spec of [...Object.values(NETWORK_OPTIONS), ...Object.values(ENDPOINT_OPTIONS)]) {
+      expect([spec.value, spec.default, spec.help].every((text) => text.length > 0)).toBe(true);
+    }
+  });
+});
+
+describe('identity', () => {
+  it("id=asterisk gives the MAC that pipework's U:asterisk gave", () => {
+    expect(macFromId('asterisk')).toBe('02:74:52:1f:fe:e0');
+  });
+
+  it("Docker's MAC wins, id comes second, else the MAC is random: locally administered, unicast", () => {
+    const none = parseEndpointOptions({});
+    const asterisk = parseEndpointOptions({ id: 'asterisk' });
+    expect(chooseMac('02:00:00:00:00:AA', none)).toBe('02:00:00:00:00:aa');
+    expect(chooseMac('', asterisk)).toBe('02:74:52:1f:fe:e0');
+    expect(chooseMac('02:74:52:1F:FE:E0', asterisk)).toBe('02:74:52:1f:fe:e0');
+    const random = [chooseMac('', none), chooseMac('', none)];
+    expect(random[0]).toMatch(/^02(:[0-9a-f]{2}){5}$/);
+    expect(random[0]).not.toBe(random[1]);
+  });
+
+  it.each([
+    '01:00:5e:00:00:01',
+    'ff:ff:ff:ff:ff:ff',
+    '00:00:00:00:00:00',
+    '02:00:00:00:00',
+    'nonsense',
+  ])('--mac-address %s is refused: no host can wear it (IEEE 802)', (text) => {
+    expect(mistake(() => chooseMac(text, parseEndpointOptions({})))).toContain(text);
+  });
+
+  it('a MAC that contradicts id is refused with both', () => {
+    const message = mistake(() =>
+      chooseMac('02:00:00:00:00:aa', parseEndpointOptions({ id: 'asterisk' })),
+    );
+    expect(message).toMatch(/02:74:52:1f:fe:e0.*02:00:00:00:00:aa/);
+  });
+
+  it('a usable MAC is unicast and not all zeros', () => {
+    expect(isUsableMac(mac('02:00:00:00:00:01'))).toBe(true);
+    expect(isUsableMac(mac('03:00:00:00:00:01'))).toBe(false);
+  });
+
+  it('link names depend on the EndpointID alone and fit into 15 characters (trap 23: no format)', () => {
+    for (const id of ['e'.repeat(64), 'x', '0'.repeat(25)]) {
+      const { hostEnd, containerEnd } = linkEnds(id);
+      expect(linkEnds(id)).toEqual({ hostEnd, containerEnd });
+      expect(hostEnd).toMatch(/^vdh[0-9a-f]{12}$/);
+      expect(containerEnd).toMatch(/^vdc[0-9a-f]{12}$/);
+    }
+    expect(linkEnds('a')).not.toEqual(linkEnds('b'));
+  });
+});
