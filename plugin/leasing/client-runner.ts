@@ -102,6 +102,15 @@ export class ClientRunner {
     this.#socket = undefined;
   }
 
+  /** Sends a frame beside the machine's own; without a socket, or if the kernel refuses, it is lost. */
+  sendFrame(frame: Uint8Array): void {
+    try {
+      this.#socket?.send(frame);
+    } catch (error) {
+      this.#deps.log.debug({ err: error }, 'frame could not be sent');
+    }
+  }
+
   /** Feeds one event; returns after its effects are performed, unless called from within an effect. */
   dispatch(event: Event): void {
     this.#queue.push(event);

@@ -16,6 +16,7 @@ import {
   type RunnerDeps,
   type SocketPlace,
 } from './client-runner.ts';
+import { Announcer } from './announcer.ts';
 import { leaseFailure } from './lease-failure.ts';
 import { SandboxSocket, type SandboxProbe } from './sandbox-socket.ts';
 
@@ -47,6 +48,9 @@ interface Client {
   readonly subject: LeaseSubject;
   readonly runner: ClientRunner;
   readonly log: Logger;
+  readonly announcer: Announcer;
+  /** What the machine holds now. */
+  lease: Lease | undefined;
   sandbox: SandboxSocket | undefined;
   /** While `acquire` waits: what to call with the first lease. */
   waiting: ((lease: Lease) => void) | undefined;
@@ -74,6 +78,7 @@ export class LeaseService {
     const { clock } = this.#deps;
     const startedAt = clock.now();
     const client = this.#add(subject);
+    const whenDone: (() => void)[] = [];
     try {
       return await new Promise<Lease>((resolve, reject) => {
         const cancelled = () =>
@@ -82,8 +87,8 @@ export class LeaseService {
           );
         if (signal.aborted) return cancelled();
         signal.addEventListener('abort', cancelled, { once: true });
-        const waitedEnough = () => {
-          if (clock.now() < by) return;
+        whenDone.push(() => signal.removeEventListener('abort', cancelled));
+        const waitedEnough = () =>
           reject(
             leaseFailure(client.runner.trace, {
               segment: subject.segment,
@@ -92,20 +97,17 @@ export class LeaseService {
               waitedMs: Math.round(clock.now() - startedAt),
             }),
           );
-        };
-        const cancelTimer = clock.at(by, waitedEnough);
-        client.waiting = (lease) => {
-          client.waiting = undefined;
-          cancelTimer();
-          signal.removeEventListener('abort', cancelled);
-          resolve(lease);
-        };
+        whenDone.push(clock.at(by, waitedEnough));
+        client.waiting = resolve;
         client.runner.open({ link }, reject);
         client.runner.dispatch({ type: 'start' });
       });
     } catch (error) {
       this.forget(subject.key);
       throw error;
+    } finally {
+      client.waiting = undefined;
+      for (const finish of whenDone) finish();
     }
   }
 
@@ -114,7 +116,9 @@ export class LeaseService {
    * Without a place the client keeps time but sends nothing until `follow` or `place`.
    */
   resume(subject: LeaseSubject, lease: Lease): void {
-    this.#add(subject).runner.dispatch({ type: 'resume', lease });
+    const client = this.#add(subject);
+    client.lease = lease;
+    client.runner.dispatch({ type: 'resume', lease });
   }
 
   /** Listens and sends on a link of the host: where the container end is before Join. */
@@ -135,7 +139,14 @@ export class LeaseService {
     if (client === undefined) return;
     client.sandbox?.cancel();
     client.sandbox = new SandboxSocket(
-      { ...target, runner: client.runner, log: client.log },
+      {
+        ...target,
+        runner: client.runner,
+        log: client.log,
+        entered: () => {
+          if (client.lease !== undefined) client.announcer.announce(client.lease.address);
+        },
+      },
       { clock: this.#deps.clock, probe: this.#deps.probeSandbox },
     );
   }
@@ -144,6 +155,7 @@ export class LeaseService {
   unfollow(key: string): void {
     const client = this.#clients.get(key);
     client?.sandbox?.cancel();
+    client?.announcer.stop();
     client?.runner.closeSocket();
   }
 
@@ -168,6 +180,7 @@ export class LeaseService {
   forget(key: string): void {
     const client = this.#clients.get(key);
     client?.sandbox?.cancel();
+    client?.announcer.stop();
     client?.runner.stop();
     this.#clients.delete(key);
   }
@@ -188,6 +201,7 @@ export class LeaseService {
       ...this.#deps,
       log,
       onLease: (change) => {
+        client.lease = change.change === 'lost' ? undefined : change.lease;
         if (change.change === 'acquired' && client.waiting !== undefined) {
           client.waiting(change.lease);
         } else {
@@ -196,7 +210,20 @@ export class LeaseService {
       },
       onRefused: (by, text) => log.warn({ by, text }, 'dhcp server refused (NAK)'),
     });
-    const client: Client = { subject, runner, log, sandbox: undefined, waiting: undefined };
+    const client: Client = {
+      subject,
+      runner,
+      log,
+      announcer: new Announcer({
+        clock: this.#deps.clock,
+        random: this.#deps.random,
+        mac: subject.identity.mac,
+        send: (frame) => runner.sendFrame(frame),
+      }),
+      lease: undefined,
+      sandbox: undefined,
+      waiting: undefined,
+    };
     this.#clients.set(subject.key, client);
     return client;
   }

@@ -44,6 +44,8 @@ export class SandboxSocket {
       fallback: string;
       runner: ClientRunner;
       log: Logger;
+      /** Called each time the socket has come to sit in the sandbox. */
+      entered(): void;
     },
     deps: { clock: Clock; probe: SandboxProbe },
   ) {
@@ -66,6 +68,7 @@ export class SandboxSocket {
       try {
         runner.open({ netnsPath, link: found.link }, (error) => this.#lost(error));
         log.debug({ netnsPath, link: found.link }, 'lease socket is in the sandbox');
+        this.#target.entered();
         return;
       } catch (error) {
         log.debug({ err: error }, 'lease socket could not enter the sandbox yet');

@@ -1,0 +1,144 @@
+/**
+ * The story of mission.md on a real engine, with the managed plugin: containers in VLANs with leased,
+ * routable addresses, and nothing left behind.
+ */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  attachment,
+  captured,
+  docker,
+  firewallReaches,
+  ip,
+  lab,
+  removeAllContainersAndNetworks,
+  until,
+} from '../support/lab.ts';
+
+beforeAll(async () => {
+  await lab('trunk-up');
+  await lab('server-up', 'dnsmasq-no-ping', '10', '500', '600', 'lan');
+  await lab('engine-up');
+  await lab('plugin-up');
+  await lab('capture-up');
+});
+afterAll(async () => {
+  await lab('plugin-down');
+  await lab('engine-down');
+  await lab('capture-down');
+  await lab('server-down');
+  await lab('trunk-down');
+});
+
+let linksBefore = '';
+beforeEach(async () => {
+  linksBefore = await lab('links');
+});
+afterEach(async () => {
+  await removeAllContainersAndNetworks();
+  await until('the links are as before', async () => (await lab('links')) === linksBefore);
+});
+
+describe.each(['vlandhcp', 'vlandhcp:stable'])('a network made with -d %s', (driver) => {
+  const createFw500 = () =>
+    docker(
+      ...['network', 'create', '-d', driver, '--ipam-driver', 'null'],
+      ...['-o', 'parent=eth1', '-o', 'vlan=500', 'fw500'],
+    );
+
+  it('gives a container a leased address of its VLAN, routable without NAT', async () => {
+    await createFw500();
+    await docker('run', '-d', '--name', 'asterisk', '--net=fw500', 'bb');
+    const { address, prefixLength, gateway, mac } = await attachment('asterisk', 'fw500');
+    expect(address).toMatch(/^10\.50\.0\.1\d\d$/);
+    expect(prefixLength).toBe(24);
+    expect(gateway).toBe('10.50.0.1');
+
+    expect(await firewallReaches(address)).toBe(true);
+    await docker('exec', 'asterisk', 'ping', '-c', '1', '-W', '2', '10.50.0.1');
+    // The host behind the firewall answers to the container's own address: there is no NAT on the way.
+    await lab('office', 'ping', '-c', '1', '-W', '2', address);
+
+    await until('frames were captured', async () => (await captured(mac)).length >= 4);
+    const frames = await captured(mac);
+    expect(frames.filter((line) => !line.includes('vlan 500'))).toEqual([]);
+    expect(frames.filter((line) => line.includes('BOOTP/DHCP'))).not.toEqual([]);
+  });
+
+  it('leaves the container one way out and needs no capability', async () => {
+    await createFw500();
+    await docker('run', '-d', '--name', 'box', '--cap-drop=ALL', '--net=fw500', 'bb');
+    const links = await docker('exec', 'box', 'ip', '-o', 'link');
+    expect(links.split('\n').map((line) => line.split(/[:@]/)[1]?.trim())).toEqual(['lo', 'eth0']);
+    expect(await docker('exec', 'box', 'ip', 'route')).toMatch(/^default via 10\.50\.0\.1 dev eth0/);
+    expect(await docker('network', 'ls', '--format', '{{.Name}}')).not.toContain('docker_gwbridge');
+  });
+
+  it('keeps stop, start, restart and rm clean', async () => {
+    await createFw500();
+    const mac = '02:00:00:00:05:01';
+    await docker('run', '-d', '--name', 'box', '--mac-address', mac, '--net=fw500', 'bb');
+    const first = await attachment('box', 'fw500');
+    expect(first.mac).toBe(mac);
+    await docker('stop', '-t', '1', 'box');
+    expect(await ip('-br', 'link')).not.toContain('vdh');
+    await docker('start', 'box');
+    await docker('restart', '-t', '1', 'box');
+    const last = await attachment('box', 'fw500');
+    expect(last.address).toBe(first.address);
+    expect(await firewallReaches(last.address)).toBe(true);
+  });
+
+  it('keeps three VLANs and an untagged segment apart', async () => {
+    const segments = [
+      { name: 'fw10', options: ['-o', 'parent=eth1', '-o', 'vlan=10'], prefix: '10.10.0.' },
+      { name: 'fw500', options: ['-o', 'parent=eth1', '-o', 'vlan=500'], prefix: '10.50.0.' },
+      { name: 'fw600', options: ['-o', 'parent=eth1', '-o', 'vlan=600'], prefix: '10.60.0.' },
+      { name: 'plain', options: ['-o', 'parent=eth2'], prefix: '10.20.0.' },
+    ];
+    for (const { name, options } of segments) {
+      await docker('network', 'create', '-d', driver, '--ipam-driver', 'null', ...options, name);
+      await docker('run', '-d', '--name', `c-${name}`, '--net', name, 'bb');
+    }
+    for (const { name, prefix } of segments) {
+      const { address } = await attachment(`c-${name}`, name);
+      expect(address.startsWith(prefix)).toBe(true);
+      expect(await firewallReaches(address)).toBe(true);
+    }
+    const { address } = await attachment('c-fw500', 'fw500');
+    // From one VLAN to another the way leads through the firewall, which takes one off the TTL.
+    expect(await docker('exec', 'c-fw10', 'ping', '-c', '1', '-W', '2', address)).toContain(
+      'ttl=63',
+    );
+    expect(await ip('-d', 'link', 'show', 'eth1.500')).toContain('vlan protocol 802.1Q id 500');
+    expect(await ip('-4', '-br', 'addr', 'show', 'br500')).not.toMatch(/\d+\.\d+\.\d+\.\d+/);
+    expect(await ip('-6', '-br', 'addr', 'show', 'br500')).not.toContain('fe80');
+  });
+});
+
+describe('endpoint options', () => {
+  beforeEach(async () => {
+    await docker(
+      ...['network', 'create', '-d', 'vlandhcp', '--ipam-driver', 'null'],
+      ...['-o', 'parent=eth1', '-o', 'vlan=500', 'fw500'],
+    );
+  });
+
+  const runWith = (name: string, option: string) =>
+    docker('run', '-d', '--name', name, '--network', `name=fw500,driver-opt=${option}`, 'bb');
+
+  it("id=asterisk wears the MAC that pipework's U:asterisk gave", async () => {
+    await runWith('box', 'id=asterisk');
+    expect((await attachment('box', 'fw500')).mac).toBe('02:74:52:1f:fe:e0');
+    expect(await docker('exec', 'box', 'ip', 'link', 'show', 'eth0')).toContain('02:74:52:1f:fe:e0');
+  });
+
+  it('ip=10.50.0.177 leases that address', async () => {
+    await runWith('box', 'ip=10.50.0.177');
+    expect((await attachment('box', 'fw500')).address).toBe('10.50.0.177');
+  });
+
+  it('hostname=asterisk reaches the DHCP server', async () => {
+    await runWith('box', 'hostname=asterisk');
+    expect(await lab('log', 'dhcp-dnsmasq')).toMatch(/client provides name: asterisk/);
+  });
+});

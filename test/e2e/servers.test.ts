@@ -1,0 +1,72 @@
+/** Five real DHCP servers, each with its habits (dhcp.md, table D), each gives a container its lease. */
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import {
+  attachment,
+  docker,
+  firewallReaches,
+  lab,
+  labWith,
+  removeAllContainersAndNetworks,
+  until,
+} from '../support/lab.ts';
+
+beforeAll(async () => {
+  await lab('trunk-up');
+  await lab('engine-up');
+  await lab('service-up');
+});
+afterAll(async () => {
+  await lab('service-down');
+  await lab('engine-down');
+  await lab('trunk-down');
+});
+afterEach(async () => {
+  await removeAllContainersAndNetworks();
+  await lab('server-down');
+  await lab('capture-down');
+});
+
+const createNetwork = () =>
+  docker(
+    ...['network', 'create', '-d', 'vlandhcp', '--ipam-driver', 'null'],
+    ...['-o', 'parent=eth1', '-o', 'vlan=500', 'fw500'],
+  );
+
+it.each([
+  ['dnsmasq', 'asks by ping for 3 s before it offers'],
+  ['dnsmasq-no-ping', 'answers at once'],
+  ['isc', 'asks by ping for 1 s before it offers'],
+  ['kea', 'sends replies shorter than 300 bytes'],
+  ['udhcpd', 'asks by ARP for 2 s, and broadcasts whatever the flag says'],
+  ['embedded', 'is the demo server'],
+])('%s, which %s, leases an address', async (kind) => {
+  await lab('capture-up');
+  await lab('server-up', kind, '500');
+  await createNetwork();
+  await docker('run', '-d', '--name', 'box', '--net=fw500', 'bb');
+  const { address, gateway } = await attachment('box', 'fw500');
+  expect(address).toMatch(/^10\.50\.0\.1\d\d$/);
+  expect(gateway).toBe('10.50.0.1');
+  expect(await firewallReaches(address)).toBe(true);
+});
+
+// ISC ARPs for the client before it ACKs a RENEW, so the address must be alive where the renewal comes from.
+it.each(['isc-no-ping', 'kea', 'udhcpd-no-arp'])(
+  '%s renews a lease of 12 s by unicast from the container',
+  async (kind) => {
+    await lab('capture-up');
+    await labWith({ LEASE: '12' }, 'server-up', kind, '500');
+    await createNetwork();
+    await docker('run', '-d', '--name', 'box', '--net=fw500', 'bb');
+    const { address, mac } = await attachment('box', 'fw500');
+    const renewals = async () =>
+      (await lab('log', 'capture'))
+        .split('\n')
+        .filter(
+          (line) => line.includes(`${mac} > `) && line.includes(`${address}.68 > 10.50.0.1.67`),
+        );
+    await until('two renewals were sent', async () => (await renewals()).length >= 2, 30_000);
+    expect(await lab('log', 'vlandhcp')).toContain('lease renewed');
+    expect(await firewallReaches(address)).toBe(true);
+  },
+);
