@@ -61,7 +61,7 @@ export const nak = (parts: ReplyParts = {}): Dhcp4Message =>
   reply('NAK', { leaseSec: null, address: IPV4_ANY, ...parts });
 
 export function reply(type: MessageType, parts: ReplyParts): Dhcp4Message {
-  const options = new Map([[OPTION.MESSAGE_TYPE as number, messageTypeValue(type)]]);
+  const options = new Map<number, Uint8Array>([[OPTION.MESSAGE_TYPE, messageTypeValue(type)]]);
   const { serverId = SERVER, leaseSec = 3600 } = parts;
   if (serverId !== null) options.set(OPTION.SERVER_ID, ipv4Value(serverId));
   if (leaseSec !== null) {

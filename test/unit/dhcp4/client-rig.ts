@@ -1,0 +1,105 @@
+/** Steps one client through virtual time and keeps what it did; no network, no waiting. */
+import { initialState, nextDeadline, step } from '../../../plugin/dhcp4/client.ts';
+import type {
+  ClientConfig,
+  Effect,
+  Event,
+  State,
+  StateName,
+} from '../../../plugin/dhcp4/client.ts';
+import type { Dhcp4Message } from '../../../plugin/dhcp4/message.ts';
+import { messageTypeOf } from '../../../plugin/dhcp4/options.ts';
+import { ack, clientConfig, nak, offer, SERVER_MAC } from '../../support/messages.ts';
+import type { ReplyParts } from '../../support/messages.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
+
+export class ClientRig {
+  now = 0;
+  state: State = initialState();
+  effects: readonly Effect[] = [];
+  readonly config: ClientConfig;
+  readonly #random = seededRandom(1);
+
+  constructor(config: Partial<ClientConfig> = {}) {
+    this.config = clientConfig(config);
+  }
+
+  do(event: Event): this {
+    const result = step(this.state, event, {
+      now: this.now,
+      random: this.#random,
+      config: this.config,
+    });
+    this.state = result.state;
+    this.effects = result.effects;
+    return this;
+  }
+
+  at(now: number): this {
+    this.now = now;
+    return this.do({ type: 'tick' });
+  }
+
+  /** Lets the present deadline come. */
+  tick(): this {
+    return this.at(nextDeadline(this.state));
+  }
+
+  receive(message: Dhcp4Message): this {
+    return this.do({ type: 'message', message, sourceMac: SERVER_MAC });
+  }
+
+  /** Replies to the exchange that is under way. */
+  offer(parts: ReplyParts = {}): this {
+    return this.receive(offer({ xid: this.xid, ...parts }));
+  }
+
+  ack(parts: ReplyParts = {}): this {
+    return this.receive(ack({ xid: this.xid, ...parts }));
+  }
+
+  nak(parts: ReplyParts = {}): this {
+    return this.receive(nak({ xid: this.xid, ...parts }));
+  }
+
+  bound(parts: ReplyParts = {}): this {
+    return this.do({ type: 'start' }).offer(parts).ack(parts);
+  }
+
+  get name(): StateName {
+    return this.state.name;
+  }
+
+  get deadline(): number {
+    return nextDeadline(this.state);
+  }
+
+  get xid(): number {
+    return 'exchange' in this.state ? this.state.exchange.xid : 0;
+  }
+
+  /** Types of the messages sent by the last step. */
+  get sent(): readonly Dhcp4Message[] {
+    return this.effects.flatMap((effect) => (effect.type === 'send' ? [effect.message] : []));
+  }
+
+  /** One word per effect of the last step. */
+  get summary(): readonly string[] {
+    return this.effects.map((effect) => {
+      switch (effect.type) {
+        case 'send': {
+          const to = effect.to === 'broadcast' ? 'broadcast' : effect.to.address;
+          return `send ${messageTypeOf(effect.message.options)} to ${to}`;
+        }
+        case 'check':
+          return `check ${effect.address}`;
+        case 'lease':
+          return ['lease', effect.change, effect.cause].filter(Boolean).join(' ');
+        case 'refused':
+          return `refused by ${effect.by}: ${effect.text}`;
+        case 'ignored':
+          return `ignored ${effect.reason}`;
+      }
+    });
+  }
+}

@@ -1,0 +1,556 @@
+import { describe, expect, it } from 'vitest';
+import { ipv4Of, OPTION } from '../../../plugin/dhcp4/options.ts';
+import { ADDRESS, ip, lease, mac, SERVER, SERVER_MAC } from '../../support/messages.ts';
+import type { ReplyParts } from '../../support/messages.ts';
+import { ClientRig } from './client-rig.ts';
+
+const OTHER_SERVER = ip('192.0.2.2');
+const OTHER_ADDRESS = ip('192.0.2.77');
+const HOUR = 3_600_000;
+
+describe('getting a lease (RFC 2131 §3.1)', () => {
+  it('goes DISCOVER, OFFER, REQUEST, ACK with one xid and one secs (§4.4.1)', () => {
+    const rig = new ClientRig().do({ type: 'start' });
+    expect(rig.name).toBe('SELECTING');
+    expect(rig.summary).toEqual(['send DISCOVER to broadcast']);
+    rig.tick().tick();
+    const discover = rig.sent[0]!;
+    expect(discover.secs).toBe(Math.floor(rig.now / 1000));
+    rig.now += 500;
+    rig.offer();
+    expect(rig.name).toBe('REQUESTING');
+    expect(rig.summary).toEqual(['send REQUEST to broadcast']);
+    expect(rig.sent[0]).toMatchObject({ xid: discover.xid, secs: discover.secs });
+    rig.tick();
+    expect(rig.sent[0]).toMatchObject({ xid: discover.xid, secs: discover.secs });
+    rig.ack();
+    expect(rig.name).toBe('BOUND');
+    expect(rig.summary).toEqual(['lease acquired']);
+  });
+
+  it('counts the lease from when the first REQUEST was sent (§4.4.1)', () => {
+    const rig = new ClientRig().do({ type: 'start' });
+    rig.now = 300;
+    rig.offer().tick();
+    rig.ack();
+    expect(rig.state).toMatchObject({ lease: { requestedAt: 300, expiresAt: 300 + HOUR } });
+  });
+
+  it('takes the server’s MAC from the frame that carried the ACK', () => {
+    const rig = new ClientRig().bound();
+    expect(rig.state).toMatchObject({ lease: { serverId: SERVER, serverMac: SERVER_MAC } });
+  });
+
+  it('waits up to a second first with the RFC’s timing (§4.4.1)', () => {
+    const rig = new ClientRig({ retransmit: 'rfc2131' }).do({ type: 'start' });
+    expect(rig.name).toBe('INIT');
+    expect(rig.effects).toEqual([]);
+    expect(rig.deadline).toBeGreaterThan(0);
+    expect(rig.deadline).toBeLessThanOrEqual(1_000);
+    expect(rig.tick().name).toBe('SELECTING');
+  });
+
+  it('keeps asking for ever when nobody answers', () => {
+    const rig = new ClientRig().do({ type: 'start' });
+    const { xid } = rig;
+    for (let count = 0; count < 20; count += 1) {
+      rig.tick();
+      expect(rig.summary).toEqual(['send DISCOVER to broadcast']);
+      expect(rig.sent[0]!.xid).toBe(xid);
+    }
+    expect(rig.deadline - rig.now).toBeLessThanOrEqual(65_000);
+  });
+
+  it('caps secs at its field', () => {
+    const rig = new ClientRig().do({ type: 'start' }).at(100_000_000);
+    expect(rig.sent[0]!.secs).toBe(0xffff);
+  });
+
+  it('sends four REQUESTs and then starts over with a new xid (§3.1 step 5)', () => {
+    const rig = new ClientRig().do({ type: 'start' }).offer();
+    const { xid } = rig;
+    for (let count = 2; count <= 4; count += 1)
+      expect(rig.tick().summary).toEqual(['send REQUEST to broadcast']);
+    expect(rig.tick().summary).toEqual([]);
+    expect(rig.name).toBe('INIT');
+    expect(rig.tick().summary).toEqual(['send DISCOVER to broadcast']);
+    expect(rig.xid).not.toBe(xid);
+  });
+
+  it('accepts an ACK of another address than offered', () => {
+    const rig = new ClientRig().do({ type: 'start' }).offer().ack({ address: OTHER_ADDRESS });
+    expect(rig.state).toMatchObject({ name: 'BOUND', lease: { address: OTHER_ADDRESS } });
+  });
+
+  it('asks for the wished address in option 50', () => {
+    const rig = new ClientRig({ requestedAddress: OTHER_ADDRESS }).do({ type: 'start' });
+    expect(ipv4Of(rig.sent[0]!.options, OPTION.REQUESTED_ADDRESS)).toBe(OTHER_ADDRESS);
+  });
+});
+
+describe('replies that do not count are ignored with a reason', () => {
+  const selecting = (config = {}): ClientRig => new ClientRig(config).do({ type: 'start' });
+  const requesting = (config = {}): ClientRig => selecting(config).offer();
+
+  it.each<[string, (rig: ClientRig) => unknown, () => ClientRig]>([
+    ['xid-mismatch', (rig) => rig.offer({ xid: (rig.xid + 1) >>> 0 }), selecting],
+    [
+      'chaddr-mismatch',
+      (rig) => rig.offer({ header: { chaddr: mac('02:00:00:00:00:c2') } }),
+      selecting,
+    ],
+    ['client-id-mismatch', (rig) => rig.offer({ options: [[61, Uint8Array.of(0, 1)]] }), selecting],
+    ['not-a-reply', (rig) => rig.offer({ header: { op: 1 } }), selecting],
+    ['not-a-reply', (rig) => rig.offer({ options: [[53, Uint8Array.of(9)]] }), selecting],
+    ['not-a-reply', (rig) => rig.offer({ options: [[53, Uint8Array.of(3)]] }), selecting],
+    ['no-server-id', (rig) => rig.offer({ serverId: null }), selecting],
+    ['no-server-id', (rig) => rig.offer({ serverId: ip('0.0.0.0') }), selecting],
+    ['no-server-id', (rig) => rig.offer({ options: [[54, Uint8Array.of(1)]] }), selecting],
+    ['address-not-unicast', (rig) => rig.offer({ address: ip('0.0.0.0') }), selecting],
+    ['address-not-unicast', (rig) => rig.offer({ address: ip('224.0.0.1') }), selecting],
+    ['no-lease-time', (rig) => rig.offer({ leaseSec: null }), selecting],
+    ['no-lease-time', (rig) => rig.offer({ leaseSec: 0 }), selecting],
+    ['unexpected-in-state', (rig) => rig.ack(), selecting],
+    ['unexpected-in-state', (rig) => rig.nak(), selecting],
+    [
+      'address-not-requested',
+      (rig) => rig.offer(),
+      () => selecting({ requestedAddress: OTHER_ADDRESS }),
+    ],
+    [
+      'server-not-allowed',
+      (rig) => rig.offer(),
+      () => selecting({ allowedServers: [OTHER_SERVER] }),
+    ],
+    ['unexpected-in-state', (rig) => rig.offer(), requesting],
+    ['server-mismatch', (rig) => rig.ack({ serverId: OTHER_SERVER }), requesting],
+    ['server-mismatch', (rig) => rig.nak({ serverId: OTHER_SERVER }), requesting],
+    ['no-server-id', (rig) => rig.nak({ serverId: null }), requesting],
+    ['no-lease-time', (rig) => rig.ack({ leaseSec: null }), requesting],
+    ['address-not-unicast', (rig) => rig.ack({ address: ip('0.0.0.0') }), requesting],
+    [
+      'address-not-requested',
+      (rig) => rig.ack({ address: OTHER_ADDRESS }),
+      () => requesting({ requestedAddress: ADDRESS }),
+    ],
+    [
+      'already-expired',
+      (rig) => rig.ack({ leaseSec: 1 }),
+      () => {
+        const rig = new ClientRig({ retransmit: 'rfc2131' }).do({ type: 'start' }).tick().offer();
+        rig.now += 1_000;
+        return rig;
+      },
+    ],
+  ])('%s', (reason, act, arrange) => {
+    const rig = arrange();
+    const before = rig.state;
+    act(rig);
+    expect(rig.summary).toEqual([`ignored ${reason}`]);
+    expect(rig.state).toEqual(before);
+  });
+
+  it('accepts our own option 61 echoed (RFC 6842)', () => {
+    const rig = selecting();
+    rig.offer({ options: [[61, rig.config.clientId]] });
+    expect(rig.name).toBe('REQUESTING');
+  });
+
+  it('accepts a server that is on the list', () => {
+    expect(selecting({ allowedServers: [OTHER_SERVER, SERVER] }).offer().name).toBe('REQUESTING');
+  });
+
+  it('takes the OFFER of the second server when the first’s has no server identifier', () => {
+    const rig = selecting().offer({ serverId: null });
+    expect(rig.offer({ serverId: OTHER_SERVER }).name).toBe('REQUESTING');
+    expect(ipv4Of(rig.sent[0]!.options, OPTION.SERVER_ID)).toBe(OTHER_SERVER);
+  });
+});
+
+describe('a NAK', () => {
+  it('in REQUESTING is told with its text, and leads to INIT after a short, doubling wait', () => {
+    const rig = new ClientRig().do({ type: 'start' });
+    for (const delay of [100, 200, 400]) {
+      rig.offer().nak({ options: [[56, Uint8Array.of(0x6e, 0x6f, 0)]] });
+      expect(rig.summary).toEqual([`refused by ${SERVER}: no`]);
+      expect(rig.name).toBe('INIT');
+      expect(rig.deadline - rig.now).toBe(delay);
+      rig.tick();
+    }
+    rig.offer().ack();
+    expect(rig.state).toMatchObject({ name: 'BOUND', memory: { refusals: 0 } });
+  });
+
+  it.each(['RENEWING', 'REBINDING'])('in %s from our server ends the lease now', (name) => {
+    const rig = new ClientRig().bound();
+    while (rig.name !== name) rig.tick();
+    rig.nak({ serverId: OTHER_SERVER });
+    expect(rig.summary).toEqual(['ignored server-mismatch']);
+    rig.nak();
+    expect(rig.summary).toEqual([`refused by ${SERVER}: undefined`, 'lease lost nak']);
+    expect(rig.deadline - rig.now).toBe(1_000);
+    rig.tick();
+    expect(rig.sent[0]!.options.has(OPTION.REQUESTED_ADDRESS)).toBe(false);
+  });
+});
+
+describe('extending a lease (RFC 2131 §4.4.5)', () => {
+  const EXACT: ReplyParts = { t1Sec: 1800, t2Sec: 3150 };
+
+  it.each([
+    [-1, 'BOUND', []],
+    [0, 'RENEWING', ['send REQUEST to 192.0.2.1']],
+    [1, 'RENEWING', ['send REQUEST to 192.0.2.1']],
+  ])('at T1 %i ms it is %s', (offset, name, summary) => {
+    const rig = new ClientRig().bound(EXACT).at(1_800_000 + offset);
+    expect([rig.name, rig.summary]).toEqual([name, summary]);
+  });
+
+  it.each([
+    [-1, 'RENEWING', []],
+    [0, 'REBINDING', ['send REQUEST to broadcast']],
+    [1, 'REBINDING', ['send REQUEST to broadcast']],
+  ])('at T2 %i ms it is %s', (offset, name, summary) => {
+    const rig = new ClientRig().bound(EXACT);
+    while (rig.deadline < 3_150_000) rig.tick();
+    rig.at(3_150_000 + offset);
+    expect([rig.name, rig.summary]).toEqual([name, summary]);
+  });
+
+  it.each([
+    [-1, 'REBINDING', []],
+    [0, 'INIT', ['lease lost expired']],
+    [1, 'INIT', ['lease lost expired']],
+  ])('at expiry %i ms it is %s', (offset, name, summary) => {
+    const rig = new ClientRig().bound(EXACT);
+    while (rig.deadline < HOUR) rig.tick();
+    rig.at(HOUR + offset);
+    expect([rig.name, rig.summary]).toEqual([name, summary]);
+  });
+
+  it('unicasts to the lease’s server by its MAC, never to siaddr', () => {
+    const rig = new ClientRig().bound({ header: { siaddr: OTHER_SERVER } }).tick();
+    expect(rig.effects).toMatchObject([{ to: { address: SERVER, mac: SERVER_MAC } }]);
+  });
+
+  it('repeats after half the time left, at least 60 s, and stops when less is left', () => {
+    const rig = new ClientRig().bound(EXACT);
+    const times: number[] = [];
+    while (rig.now < HOUR) {
+      rig.tick();
+      if (rig.sent.length > 0) times.push(rig.now / 1000);
+    }
+    expect(times).toEqual([
+      1800, 2475, 2812.5, 2981.25, 3065.625, 3125.625, 3150, 3375, 3487.5, 3547.5,
+    ]);
+  });
+
+  it('sends one REQUEST each even when a lease of 10 s leaves no time for more', () => {
+    const rig = new ClientRig().bound({ leaseSec: 10, t1Sec: 5, t2Sec: 8 });
+    expect(rig.tick().summary).toEqual([`send REQUEST to ${SERVER}`]);
+    expect(rig.tick().summary).toEqual(['send REQUEST to broadcast']);
+    expect(rig.tick().summary).toEqual(['lease lost expired']);
+    expect(rig.now).toBe(10_000);
+  });
+
+  it('uses a new xid for each exchange and the same within one', () => {
+    const rig = new ClientRig().bound(EXACT);
+    const xids = [rig.tick().xid, rig.tick().xid];
+    while (rig.name !== 'REBINDING') rig.tick();
+    xids.push(rig.xid, rig.tick().xid);
+    expect(xids[0]).toBe(xids[1]);
+    expect(xids[2]).toBe(xids[3]);
+    expect(xids[0]).not.toBe(xids[2]);
+  });
+
+  it('says renewed for new times, counted from the REQUEST', () => {
+    const rig = new ClientRig().bound(EXACT).tick();
+    rig.now += 40;
+    rig.ack(EXACT);
+    expect(rig.summary).toEqual(['lease renewed']);
+    expect(rig.state).toMatchObject({ lease: { expiresAt: 1_800_000 + HOUR } });
+  });
+
+  it('says changed for other terms, another address included', () => {
+    const rig = new ClientRig()
+      .bound(EXACT)
+      .tick()
+      .ack({ options: [[26, Uint8Array.of(5, 0)]] });
+    expect(rig.summary).toEqual(['lease changed']);
+    expect(rig.tick().ack({ address: OTHER_ADDRESS }).summary).toEqual(['lease changed']);
+  });
+
+  it('checks an address that a renewal brought', () => {
+    const rig = new ClientRig({ acd: true }).bound(EXACT).do({ type: 'checked', inUse: false });
+    rig.tick().ack({ address: OTHER_ADDRESS });
+    expect(rig.summary).toEqual(['lease changed', `check ${OTHER_ADDRESS}`]);
+    expect(rig.tick().ack({ address: OTHER_ADDRESS }).summary).toEqual(['lease renewed']);
+  });
+
+  it('accepts an ACK of another server in REBINDING and renews there from then on', () => {
+    const rig = new ClientRig().bound(EXACT);
+    while (rig.name !== 'REBINDING') rig.tick();
+    rig.ack({ serverId: OTHER_SERVER });
+    expect(rig.summary).toEqual(['lease renewed']);
+    expect(rig.tick().summary).toEqual([`send REQUEST to ${OTHER_SERVER}`]);
+  });
+
+  it('never asks about an infinite lease', () => {
+    const rig = new ClientRig().bound({ leaseSec: 0xffffffff });
+    expect(rig.deadline).toBe(Infinity);
+    expect(rig.at(1e15).effects).toEqual([]);
+  });
+
+  it('waits a second when T1 had passed before the ACK came', () => {
+    const rig = new ClientRig().do({ type: 'start' }).offer();
+    rig.now = 700;
+    rig.ack({ leaseSec: 1000, t1Sec: 1, t2Sec: 2 });
+    expect(rig.name).toBe('BOUND');
+    expect(rig.deadline).toBe(1_700);
+  });
+
+  it('lets a late tick skip what is over (a suspended host)', () => {
+    expect(new ClientRig().bound(EXACT).at(3_200_000).name).toBe('REBINDING');
+    expect(new ClientRig().bound(EXACT).at(HOUR).summary).toEqual(['lease lost expired']);
+    expect(new ClientRig().bound(EXACT).tick().at(HOUR).summary).toEqual(['lease lost expired']);
+  });
+
+  it('does not let a reply revive a lease that ended before it came', () => {
+    const rig = new ClientRig().bound(EXACT);
+    while (rig.name !== 'REBINDING') rig.tick();
+    rig.now = HOUR;
+    rig.ack();
+    expect(rig.summary).toEqual(['lease lost expired', 'ignored unexpected-in-state']);
+  });
+
+  it('suggests the old address after expiry', () => {
+    const rig = new ClientRig().bound(EXACT).at(HOUR).tick();
+    expect(ipv4Of(rig.sent[0]!.options, OPTION.REQUESTED_ADDRESS)).toBe(ADDRESS);
+  });
+});
+
+describe('an address that another host has (RFC 2131 §3.1 step 5, RFC 5227)', () => {
+  const checking = (): ClientRig => new ClientRig({ acd: true }).bound();
+
+  it('is checked before it is used', () => {
+    const rig = checking();
+    expect([rig.name, rig.summary]).toEqual(['CHECKING', [`check ${ADDRESS}`]]);
+    rig.do({ type: 'checked', inUse: false });
+    expect([rig.name, rig.summary]).toEqual(['BOUND', ['lease acquired']]);
+  });
+
+  it('is used when the check brings no answer in 10 s', () => {
+    const rig = checking();
+    expect(rig.tick().summary).toEqual(['lease acquired']);
+    expect(rig.now).toBe(10_000);
+  });
+
+  it('is dropped silently when its lease ends during the check', () => {
+    const rig = new ClientRig({ acd: true }).bound({ leaseSec: 5 }).tick();
+    expect([rig.name, rig.summary, rig.now]).toEqual(['INIT', [], 5_000]);
+  });
+
+  it('is declined, and nothing is sent for 10 s', () => {
+    const rig = checking();
+    rig.do({ type: 'checked', inUse: true });
+    expect(rig.summary).toEqual(['send DECLINE to broadcast']);
+    expect(rig.deadline - rig.now).toBe(10_000);
+  });
+
+  it('is never asked for in a DISCOVER again, not even when it was wished', () => {
+    const rig = new ClientRig({ acd: true, requestedAddress: ADDRESS }).bound();
+    rig.do({ type: 'checked', inUse: true }).tick();
+    expect(rig.summary).toEqual(['send DISCOVER to broadcast']);
+    expect(rig.sent[0]!.options.has(OPTION.REQUESTED_ADDRESS)).toBe(false);
+  });
+
+  it('is passed over for 10 minutes when it is offered again, then taken', () => {
+    const rig = checking().do({ type: 'checked', inUse: true }).tick();
+    expect(rig.offer().summary).toEqual(['ignored address-declined']);
+    while (rig.deadline < 600_000) rig.tick();
+    rig.at(600_000 - 1);
+    expect(rig.offer().summary).toEqual(['ignored address-declined']);
+    rig.at(600_000);
+    expect(rig.offer().summary).toEqual(['send REQUEST to broadcast']);
+  });
+
+  it('slows down to one try a minute after 10 conflicts, and remembers no more than 10', () => {
+    const rig = new ClientRig({ acd: true }).do({ type: 'start' });
+    for (let host = 1; host <= 12; host += 1) {
+      const address = ip(`192.0.2.${host + 100}`);
+      rig.offer({ address }).ack({ address }).do({ type: 'checked', inUse: true });
+      expect(rig.deadline - rig.now).toBe(host < 10 ? 10_000 : 60_000);
+      rig.tick();
+    }
+    expect(rig.state).toMatchObject({ memory: { declined: { length: 10 } } });
+  });
+
+  it.each(['BOUND', 'RENEWING', 'REBINDING'])('ends the use in %s (RFC 5227 §2.4)', (name) => {
+    const rig = new ClientRig().bound();
+    while (rig.name !== name) rig.tick();
+    rig.do({ type: 'checked', inUse: true });
+    expect(rig.summary).toEqual(['send DECLINE to broadcast', 'lease lost declined']);
+  });
+});
+
+describe('starting with a lease from before (RFC 2131 §3.2)', () => {
+  const previous = lease({ requestedAt: -1000 });
+
+  it('asks whether it is still good: option 50, no 54, ciaddr 0', () => {
+    const rig = new ClientRig().do({ type: 'start', previous });
+    expect([rig.name, rig.summary]).toEqual(['REBOOTING', ['send REQUEST to broadcast']]);
+    expect(rig.sent[0]!.ciaddr).toBe('0.0.0.0');
+    expect(ipv4Of(rig.sent[0]!.options, OPTION.REQUESTED_ADDRESS)).toBe(ADDRESS);
+    rig.ack();
+    expect([rig.name, rig.summary]).toEqual(['BOUND', ['lease acquired']]);
+  });
+
+  it('checks the address before use', () => {
+    const rig = new ClientRig({ acd: true }).do({ type: 'start', previous }).ack();
+    expect(rig.summary).toEqual([`check ${ADDRESS}`]);
+  });
+
+  it('discovers after 4 s of silence while a container waits', () => {
+    const rig = new ClientRig().do({ type: 'start', previous });
+    while (rig.name === 'REBOOTING') rig.tick();
+    expect([rig.name, rig.now, rig.summary]).toEqual([
+      'SELECTING',
+      4_000,
+      ['send DISCOVER to broadcast'],
+    ]);
+    expect(ipv4Of(rig.sent[0]!.options, OPTION.REQUESTED_ADDRESS)).toBe(ADDRESS);
+  });
+
+  it('waits in INIT-REBOOT and then 10 s with the RFC’s timing', () => {
+    const rig = new ClientRig({ retransmit: 'rfc2131' }).do({ type: 'start', previous });
+    expect(rig.name).toBe('INIT-REBOOT');
+    const started = rig.tick().now;
+    while (rig.name === 'REBOOTING') rig.tick();
+    expect(rig.now - started).toBe(10_000);
+  });
+
+  it('discovers soon after a NAK of its server, without asking for the address', () => {
+    const rig = new ClientRig().do({ type: 'start', previous }).nak();
+    expect(rig.summary).toEqual([`refused by ${SERVER}: undefined`]);
+    expect(rig.deadline - rig.now).toBe(100);
+    expect(rig.tick().sent[0]!.options.has(OPTION.REQUESTED_ADDRESS)).toBe(false);
+  });
+
+  it('is not moved by the NAK of a server that never gave the lease (udhcpd does that)', () => {
+    const rig = new ClientRig().do({ type: 'start', previous });
+    expect(rig.nak({ serverId: OTHER_SERVER }).summary).toEqual(['ignored server-mismatch']);
+    expect(rig.ack().name).toBe('BOUND');
+  });
+
+  it('discovers at once when the lease is over, suggesting its address', () => {
+    const rig = new ClientRig();
+    rig.now = previous.expiresAt;
+    rig.do({ type: 'start', previous });
+    expect(rig.summary).toEqual(['send DISCOVER to broadcast']);
+    expect(ipv4Of(rig.sent[0]!.options, OPTION.REQUESTED_ADDRESS)).toBe(ADDRESS);
+  });
+
+  it('discovers when another address is wished now', () => {
+    const rig = new ClientRig({ requestedAddress: OTHER_ADDRESS }).do({ type: 'start', previous });
+    expect(rig.name).toBe('SELECTING');
+  });
+
+  it('discovers when the lease ends before anyone answered', () => {
+    const short = lease({ expiresAt: 1_500 });
+    expect(new ClientRig().do({ type: 'start', previous: short }).at(1_500).name).toBe('SELECTING');
+    const rig = new ClientRig({ retransmit: 'rfc2131' });
+    rig.do({ type: 'start', previous: lease({ expiresAt: 1 }) }).at(1);
+    expect(rig.name).toBe('SELECTING');
+  });
+});
+
+describe('resuming after a restart of the plugin', () => {
+  it.each([
+    [0, 'BOUND', []],
+    [1_799_999, 'BOUND', []],
+    [1_800_000, 'RENEWING', [`send REQUEST to ${SERVER}`]],
+    [3_150_000, 'REBINDING', ['send REQUEST to broadcast']],
+    [HOUR, 'INIT', ['lease lost expired']],
+  ])('at %i ms of an hour it is %s', (now, name, summary) => {
+    const rig = new ClientRig();
+    rig.now = now;
+    rig.do({ type: 'resume', lease: lease() });
+    expect([rig.name, rig.summary]).toEqual([name, summary]);
+  });
+});
+
+describe('a link that comes back (RFC 2131 §3.7)', () => {
+  const rebooting = (): ClientRig => new ClientRig().bound().do({ type: 'link', up: true }).tick();
+
+  it('asks about the lease within a second, and the container keeps it meanwhile', () => {
+    const rig = new ClientRig().bound().do({ type: 'link', up: false });
+    expect(rig.name).toBe('BOUND');
+    rig.do({ type: 'link', up: true });
+    expect([rig.name, rig.summary]).toEqual(['INIT-REBOOT', []]);
+    expect(rig.deadline - rig.now).toBeLessThanOrEqual(1_000);
+    expect(rig.tick().summary).toEqual(['send REQUEST to broadcast']);
+    expect(rig.ack().summary).toEqual(['lease renewed']);
+  });
+
+  it('keeps the rest of the lease when nobody answers (§3.2 step 3)', () => {
+    const rig = rebooting();
+    while (rig.name === 'REBOOTING') rig.tick();
+    expect([rig.name, rig.summary]).toEqual(['BOUND', []]);
+  });
+
+  it('asks anew when it comes back again', () => {
+    const rig = rebooting().do({ type: 'link', up: false });
+    expect(rig.name).toBe('REBOOTING');
+    expect(rig.do({ type: 'link', up: true }).name).toBe('INIT-REBOOT');
+  });
+
+  it('loses the lease by a NAK of its server', () => {
+    expect(rebooting().nak().summary).toEqual([
+      `refused by ${SERVER}: undefined`,
+      'lease lost nak',
+    ]);
+  });
+
+  it('loses the lease by expiry and by conflict', () => {
+    expect(rebooting().at(HOUR).summary).toEqual(['lease lost expired']);
+    expect(rebooting().do({ type: 'checked', inUse: true }).summary).toEqual([
+      'send DECLINE to broadcast',
+      'lease lost declined',
+    ]);
+    const waiting = new ClientRig().bound().do({ type: 'link', up: true });
+    expect(waiting.at(HOUR).summary).toEqual(['lease lost expired']);
+  });
+
+  it.each(['SELECTING', 'REQUESTING'])('starts discovery over within a second: %s', (name) => {
+    const rig = new ClientRig().do({ type: 'start' });
+    if (name === 'REQUESTING') rig.offer();
+    expect(rig.do({ type: 'link', up: false }).name).toBe(name);
+    expect(rig.do({ type: 'link', up: true }).name).toBe('INIT');
+    expect(rig.deadline - rig.now).toBeLessThanOrEqual(1_000);
+  });
+});
+
+describe('releasing (RFC 2131 §4.4.6)', () => {
+  it.each(['BOUND', 'RENEWING', 'REBINDING'])('unicasts a RELEASE from %s and stops', (name) => {
+    const rig = new ClientRig().bound();
+    while (rig.name !== name) rig.tick();
+    rig.do({ type: 'release' });
+    expect(rig.summary).toEqual([`send RELEASE to ${SERVER}`, 'lease lost released']);
+    expect([rig.name, rig.deadline]).toEqual(['STOPPED', Infinity]);
+  });
+
+  it('gives back a lease that was not used yet, without calling it lost', () => {
+    const checking = new ClientRig({ acd: true }).bound().do({ type: 'release' });
+    expect(checking.summary).toEqual([`send RELEASE to ${SERVER}`]);
+    const rebooting = new ClientRig().do({ type: 'start', previous: lease() });
+    expect(rebooting.do({ type: 'release' }).summary).toEqual([`send RELEASE to ${SERVER}`]);
+  });
+
+  it('has nothing to send before there is a lease', () => {
+    expect(new ClientRig().do({ type: 'release' }).summary).toEqual([]);
+    const selecting = new ClientRig().do({ type: 'start' }).do({ type: 'release' });
+    expect([selecting.name, selecting.summary]).toEqual(['STOPPED', []]);
+    const requesting = new ClientRig().do({ type: 'start' }).offer().do({ type: 'release' });
+    expect([requesting.name, requesting.summary]).toEqual(['STOPPED', []]);
+  });
+});
