@@ -11,6 +11,7 @@ import { ipBatch, isAlreadyGone, isAlreadyThere } from './ip.ts';
 import { readLink, readLinksOfKind } from './link-info.ts';
 import type { Link } from './link-info.ts';
 import { ENDPOINT_MARK, hostEndMac, isLinkName } from './link-names.ts';
+import { waitUntilRunning } from './link-ready.ts';
 import { hasIpv6, ignoreArp } from './sysctl.ts';
 
 export interface EndpointLinkSpec {
@@ -31,7 +32,7 @@ export interface EndpointLink {
 }
 
 /**
- * Makes the pair, or finds it as it should be; one of ours that differs is made anew, unless a container
+ * Makes the pair, ready to carry frames, or finds it as it should be; one of ours that differs is made anew, unless a container
  * holds its other end.
  * @returns sentences for the log.
  * @throws PluginError LINK_CONFLICT if one of the names is taken; INVALID_OPTION, IP_COMMAND_FAILED.
@@ -49,6 +50,7 @@ export async function ensureEndpointLink(spec: EndpointLinkSpec): Promise<readon
     await replaceOrKeepPair(spec, error);
   }
   const warning = ignoreArp(spec.containerEnd);
+  await waitUntilRunning([spec.hostEnd, spec.containerEnd]);
   return warning === undefined ? [] : [warning];
 }
 

@@ -50,7 +50,7 @@ export async function ipBatch(lines: readonly string[]): Promise<void> {
 
 /** True if `ip` failed because what it should make exists. */
 export function isAlreadyThere(error: unknown): boolean {
-  return saidByIp(error, /File exists/);
+  return saidByIp(error, /File exists|already exists/);
 }
 
 /** True if `ip` failed because what it should change or remove does not exist. */

@@ -38,10 +38,26 @@ export function linkNames(): string[] {
     .sort();
 }
 
-/** Everything `ip` says about the links here that does not change by itself. */
+/** What `ip` says about the links here, without what settles by itself (carrier, queues, timers). */
 export function linkSnapshot(): unknown {
   const links = JSON.parse(ip('-j -d link show')) as Record<string, unknown>[];
-  return links.map((link) => ({ ...link, operstate: undefined, link_netnsid: undefined }));
+  const lasting = [
+    'ifindex',
+    'ifname',
+    'link',
+    'mtu',
+    'master',
+    'group',
+    'ifalias',
+    'address',
+    'promiscuity',
+    'inet6_addr_gen_mode',
+  ];
+  return links.map((link) => ({
+    ...Object.fromEntries(lasting.map((key) => [key, link[key]])),
+    flags: (link['flags'] as string[]).filter((flag) => flag === 'UP' || flag === 'NOARP'),
+    kind: (link['linkinfo'] as { info_kind?: string } | undefined)?.info_kind,
+  }));
 }
 
 export interface TestNamespace {

@@ -96,6 +96,7 @@ describe('what the error texts of iproute2 mean', () => {
 
   test.each([
     ['RTNETLINK answers: File exists\nCommand failed -:1\n', isAlreadyThere],
+    ['Error: VLAN device already exists.\n', isAlreadyThere],
     ['Cannot find device "zz"\nCommand failed -:1\n', isAlreadyGone],
     ['Device "zz" does not exist.\n', isAlreadyGone],
     ['RTNETLINK answers: No such device\n', isAlreadyGone],

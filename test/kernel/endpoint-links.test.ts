@@ -1,0 +1,220 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import {
+  ensureEndpointLink,
+  listEndpointLinks,
+  removeEndpointLink,
+} from '../../plugin/net/endpoint-links.ts';
+import { arpFilter } from '../../plugin/net/filter.ts';
+import { linkExists, readLink } from '../../plugin/net/link-info.ts';
+import { ensureNetworkLinks } from '../../plugin/net/links.ts';
+import { openPacketSocket } from '../../plugin/net/packet-socket.ts';
+import { parseMac } from '../../plugin/wire/address.ts';
+import { addParent, enterSandbox, ip, linkSnapshot, run, until } from '../support/netns.ts';
+import type { Sandbox } from '../support/netns.ts';
+
+let sandbox: Sandbox;
+const MAC = parseMac('02:00:00:00:00:aa')!;
+const spec = { hostEnd: 'vh0', containerEnd: 'vc0', mac: MAC, mtu: 1400, bridge: 'br0' };
+
+beforeEach(async () => {
+  sandbox = enterSandbox();
+  addParent('eth1', 'port1');
+  await ensureNetworkLinks({ parent: 'eth1', vlan: undefined, bridge: 'br0', mtu: undefined });
+});
+
+afterEach(() => {
+  sandbox.dispose();
+});
+
+/** An ARP request by broadcast for an IPv4 address. */
+function arpRequest(forAddress: readonly number[]): Uint8Array {
+  const sender = [2, 0, 0, 0, 0, 0x99];
+  return Uint8Array.from([
+    ...[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, ...sender, 0x08, 0x06],
+    ...[0, 1, 0x08, 0, 6, 4, 0, 1, ...sender, 10, 1, 0, 99, 0, 0, 0, 0, 0, 0, ...forAddress],
+  ]);
+}
+
+describe('an endpoint link', () => {
+  test('is a veth pair with the MAC and MTU asked for, up, without addresses, in the bridge', async () => {
+    const before = linkSnapshot();
+    expect(await ensureEndpointLink(spec)).toEqual([]);
+    expect(await readLink('vh0')).toMatchObject({
+      kind: 'veth',
+      master: 'br0',
+      isUp: true,
+      mtu: 1400,
+      lower: 'vc0',
+      alias: 'vlandhcp endpoint',
+    });
+    expect(await readLink('vc0')).toMatchObject({
+      mac: MAC,
+      isUp: true,
+      mtu: 1400,
+      alias: undefined,
+    });
+    expect((await readLink('vh0'))!.mac).toMatch(/^fe:/);
+    for (const end of ['vh0', 'vc0']) {
+      expect(ip(`addr show dev ${end}`)).not.toMatch(/inet/);
+      expect(ip(`-d link show dev ${end}`)).toContain('addrgenmode none');
+    }
+    await removeEndpointLink('vh0');
+    expect(linkSnapshot()).toEqual(before);
+    await removeEndpointLink('vh0');
+  });
+
+  test('is found as it is the second time', async () => {
+    await ensureEndpointLink(spec);
+    const before = linkSnapshot();
+    await ensureEndpointLink(spec);
+    expect(linkSnapshot()).toEqual(before);
+  });
+
+  test.each([
+    ['MAC', 'link set dev vc0 address 02:00:00:00:00:bb'],
+    ['bridge', 'link set dev vh0 nomaster'],
+    ['MTU', 'link set dev vh0 mtu 1300'],
+    ['state', 'link set dev vc0 down'],
+  ])('of ours with another %s is made anew', async (_what, command) => {
+    await ensureEndpointLink(spec);
+    ip(command);
+    await ensureEndpointLink(spec);
+    expect(await readLink('vc0')).toMatchObject({ mac: MAC, isUp: true, mtu: 1400 });
+    expect(await readLink('vh0')).toMatchObject({ master: 'br0', mtu: 1400 });
+  });
+
+  test('is refused, and left alone, where one of the names is taken', async () => {
+    ip('link add name vh0 type veth peer name other0');
+    const before = linkSnapshot();
+    await expect(ensureEndpointLink(spec)).rejects.toThrow(/vh0 exists and is not one of ours/);
+    await expect(
+      ensureEndpointLink({ ...spec, hostEnd: 'vh1', containerEnd: 'other0' }),
+    ).rejects.toMatchObject({ code: 'LINK_CONFLICT' });
+    await removeEndpointLink('vh0');
+    expect(linkSnapshot()).toEqual(before);
+  });
+
+  test('leaves nothing when the bridge is missing', async () => {
+    const before = linkSnapshot();
+    await expect(ensureEndpointLink({ ...spec, bridge: 'br9' })).rejects.toMatchObject({
+      code: 'IP_COMMAND_FAILED',
+      evidence: { stderr: expect.stringContaining('Device does not exist') as string },
+    });
+    expect(linkSnapshot()).toEqual(before);
+  });
+
+  test('works with an MTU too small for IPv6', async () => {
+    await ensureEndpointLink({ ...spec, mtu: 1000 });
+    expect((await readLink('vc0'))!.mtu).toBe(1000);
+  });
+
+  test('moves into a container and is removed from there, with ARP and IPv6 as usual inside', async () => {
+    await ensureEndpointLink(spec);
+    expect(await listEndpointLinks()).toEqual([
+      { hostEnd: 'vh0', containerEndHere: true, bridge: 'br0' },
+    ]);
+    const container = sandbox.addNamespace();
+    ip(`link set dev vc0 netns ${container.name}`);
+    container.run(() => {
+      ip('link set dev vc0 name eth0');
+      ip('link set dev eth0 up');
+      expect(run('cat', ['/proc/sys/net/ipv4/conf/eth0/arp_ignore']).trim()).toBe('0');
+      expect(ip('-d link show dev eth0')).toContain('addrgenmode eui64');
+    });
+    expect(await listEndpointLinks()).toEqual([
+      { hostEnd: 'vh0', containerEndHere: false, bridge: 'br0' },
+    ]);
+    await expect(ensureEndpointLink(spec)).rejects.toThrow(/container's namespace/);
+    await removeEndpointLink('vh0');
+    container.run(() => expect(ip('link show')).not.toContain('eth0'));
+    expect(await linkExists('vh0')).toBe(false);
+  });
+
+  test('20 made at once are all right', async () => {
+    const specs = Array.from({ length: 20 }, (_, index) => ({
+      ...spec,
+      hostEnd: `vh${index}`,
+      containerEnd: `vc${index}`,
+      mac: parseMac(`02:00:00:00:01:${index.toString(16).padStart(2, '0')}`)!,
+    }));
+    const startedAt = performance.now();
+    await Promise.all(specs.map(ensureEndpointLink));
+    const ms = (performance.now() - startedAt) / specs.length;
+    process.stdout.write(`endpoint link: ${ms.toFixed(1)} ms each, 20 at once\n`);
+    const list = await listEndpointLinks();
+    expect(list.map(({ hostEnd }) => hostEnd).sort()).toEqual(specs.map((s) => s.hostEnd).sort());
+    await Promise.all(specs.map(({ hostEnd }) => removeEndpointLink(hostEnd)));
+    expect(await listEndpointLinks()).toEqual([]);
+  });
+});
+
+test('the host answers ARP for its addresses neither on the bridge nor on an endpoint link', async () => {
+  ip('addr add 10.1.0.5/24 dev lo'); // an address of the host on another link
+  await ensureEndpointLink(spec);
+  const heard: Uint8Array[] = [];
+  const port = openPacketSocket({
+    link: 'port1',
+    netnsPath: undefined,
+    filter: arpFilter(),
+    promiscuous: false,
+    protocol: 'arp',
+    onFrame: (frame) => heard.push(frame),
+    onError: () => undefined,
+  });
+  const control = openPacketSocket({
+    link: 'vc0',
+    netnsPath: undefined,
+    filter: arpFilter(),
+    promiscuous: false,
+    protocol: 'arp',
+    onFrame: (frame) => heard.push(frame),
+    onError: () => undefined,
+  });
+  try {
+    await until('requests cross the bridge', () => {
+      port.send(arpRequest([10, 1, 0, 5]));
+      return heard.length > 0;
+    });
+    const replies = heard.filter((frame) => frame[21] === 2);
+    expect(replies).toEqual([]);
+  } finally {
+    port.close();
+    control.close();
+  }
+});
+
+test('the first frame after the call reaches the uplink', async () => {
+  let lost = 0;
+  const tries = 20;
+  for (let index = 0; index < tries; index += 1) {
+    let arrived = 0;
+    await ensureEndpointLink(spec);
+    const common = { netnsPath: undefined, filter: arpFilter(), promiscuous: false } as const;
+    const port = openPacketSocket({
+      ...common,
+      link: 'port1',
+      protocol: 'arp',
+      onFrame: () => (arrived += 1),
+      onError: () => undefined,
+    });
+    const container = openPacketSocket({
+      ...common,
+      link: 'vc0',
+      protocol: 'arp',
+      onFrame: () => undefined,
+      onError: () => undefined,
+    });
+    container.send(arpRequest([10, 1, 0, 6]));
+    const giveUpAt = performance.now() + 100;
+    while (arrived === 0 && performance.now() < giveUpAt) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    if (arrived === 0) lost += 1;
+    container.close();
+    port.close();
+    await removeEndpointLink('vh0');
+  }
+  process.stdout.write(`first frame lost: ${lost} of ${tries}\n`);
+  expect(lost).toBe(0);
+});

@@ -1,0 +1,91 @@
+import { spawnSync } from 'node:child_process';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import { ensureBridgeAccept, removeBridgeAccept } from '../../plugin/net/firewall.ts';
+import { enterSandbox, run } from '../support/netns.ts';
+import type { Sandbox } from '../support/netns.ts';
+
+let sandbox: Sandbox;
+
+beforeEach(() => {
+  sandbox = enterSandbox();
+});
+
+afterEach(() => {
+  sandbox.dispose();
+});
+
+const RULE = '-A DOCKER-USER -i br0 -o br0 -j ACCEPT';
+const rules = (program: string): string[] =>
+  run(program, ['-w', '-S', 'DOCKER-USER'])
+    .split('\n')
+    .filter((line) => line.startsWith('-A'));
+
+describe('without a chain DOCKER-USER', () => {
+  test('nothing is done, and no table comes into being', async () => {
+    const nothing = { ipv4: 'no-chain', ipv6: 'no-chain', warnings: [] };
+    expect(await ensureBridgeAccept('br0')).toEqual(nothing);
+    expect(await removeBridgeAccept('br0')).toEqual(nothing);
+    expect(run('nft', ['list', 'ruleset'])).toBe('');
+    const tables = spawnSync('cat', ['/proc/net/ip_tables_names'], { encoding: 'utf8' });
+    expect(tables.stdout).toBe('');
+  });
+});
+
+describe.each(['nft', 'legacy'])('with the chain in %s', (backend) => {
+  const programs = [`iptables-${backend}`, `ip6tables-${backend}`] as const;
+
+  beforeEach(() => {
+    for (const program of programs) {
+      run(program, ['-w', '-N', 'DOCKER-USER']);
+      run(program, ['-w', '-A', 'DOCKER-USER', '-j', 'RETURN']);
+    }
+  });
+
+  test('exactly one rule per family, first in the chain; removed without a trace', async () => {
+    expect(await ensureBridgeAccept('br0')).toEqual({ ipv4: 'added', ipv6: 'added', warnings: [] });
+    expect(await ensureBridgeAccept('br0')).toMatchObject({ ipv4: 'present', ipv6: 'present' });
+    for (const program of programs)
+      expect(rules(program)).toEqual([RULE, '-A DOCKER-USER -j RETURN']);
+    expect(await removeBridgeAccept('br0')).toMatchObject({ ipv4: 'removed', ipv6: 'removed' });
+    expect(await removeBridgeAccept('br0')).toMatchObject({ ipv4: 'absent', ipv6: 'absent' });
+    for (const program of programs) expect(rules(program)).toEqual(['-A DOCKER-USER -j RETURN']);
+  });
+
+  test('many calls at once make one rule per bridge', async () => {
+    const calls = ['br0', 'br0', 'br0', 'br1', 'br0'].map(ensureBridgeAccept);
+    await Promise.all(calls);
+    expect(rules(programs[0]).filter((rule) => rule === RULE)).toHaveLength(1);
+    expect(rules(programs[0])).toHaveLength(3);
+  });
+
+  test('surplus rules are reduced to one, and rules of others stay', async () => {
+    const [program] = programs;
+    const accept = ['-i', 'br0', '-o', 'br0', '-j', 'ACCEPT'];
+    for (let count = 0; count < 3; count += 1) run(program, ['-w', '-I', 'DOCKER-USER', ...accept]);
+    const other = [
+      '-I',
+      'DOCKER-USER',
+      '-s',
+      '10.0.0.0/8',
+      '-i',
+      'br0',
+      '-o',
+      'br0',
+      '-j',
+      'ACCEPT',
+    ];
+    run(program, ['-w', ...other]);
+    expect((await ensureBridgeAccept('br0')).ipv4).toBe('present');
+    expect(rules(program).filter((rule) => rule === RULE)).toHaveLength(1);
+    await removeBridgeAccept('br0');
+    expect(rules(program)).toEqual([
+      '-A DOCKER-USER -s 10.0.0.0/8 -i br0 -o br0 -j ACCEPT',
+      '-A DOCKER-USER -j RETURN',
+    ]);
+  });
+});
+
+test('a bridge name that is none never reaches iptables', async () => {
+  await expect(ensureBridgeAccept('br0 -j DROP')).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+});

@@ -1,0 +1,88 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import { inNetns, runIpInNetns } from '../../plugin/net/netns.ts';
+import { currentNamespace, enterSandbox, ip, openDescriptors } from '../support/netns.ts';
+import type { Sandbox } from '../support/netns.ts';
+
+let sandbox: Sandbox;
+let folder: string;
+
+beforeEach(() => {
+  sandbox = enterSandbox();
+  folder = mkdtempSync(join(tmpdir(), 'netns-test-'));
+});
+
+afterEach(() => {
+  sandbox.dispose();
+  rmSync(folder, { recursive: true });
+});
+
+test('the function runs inside, and the thread is back afterwards', () => {
+  const other = sandbox.addNamespace();
+  const before = currentNamespace();
+  const inside = inNetns(other.path, currentNamespace);
+  expect(inside).not.toBe(before);
+  expect(currentNamespace()).toBe(before);
+});
+
+test('the thread is back after the function has thrown', () => {
+  const other = sandbox.addNamespace();
+  const before = currentNamespace();
+  expect(() =>
+    inNetns(other.path, () => {
+      throw new Error('inside');
+    }),
+  ).toThrow('inside');
+  expect(currentNamespace()).toBe(before);
+});
+
+test('calls may be nested, and leave no descriptor', () => {
+  const [first, second] = [sandbox.addNamespace(), sandbox.addNamespace()];
+  const before = openDescriptors();
+  inNetns(first.path, () => {
+    const between = currentNamespace();
+    inNetns(second.path, () => expect(currentNamespace()).not.toBe(between));
+    expect(currentNamespace()).toBe(between);
+  });
+  expect(openDescriptors()).toBe(before);
+});
+
+test('a file on which no namespace is mounted is told from one that is missing', () => {
+  const file = join(folder, 'empty');
+  writeFileSync(file, '');
+  expect(() => inNetns(file, () => undefined)).toThrowError(
+    expect.objectContaining({
+      code: 'SOCKET_FAILED',
+      evidence: { reason: 'not-a-namespace', path: file },
+    }),
+  );
+  const gone = join(folder, 'gone');
+  expect(() => inNetns(gone, () => undefined)).toThrowError(
+    expect.objectContaining({ code: 'SOCKET_FAILED', evidence: { reason: 'missing', path: gone } }),
+  );
+});
+
+test('a namespace of another kind is refused by the kernel, and the thread stays', () => {
+  const before = currentNamespace();
+  expect(() => inNetns('/proc/self/ns/uts', () => undefined)).toThrow(/setns says EINVAL/);
+  expect(currentNamespace()).toBe(before);
+});
+
+test('runIpInNetns changes links there, and reports what ip says', () => {
+  const other = sandbox.addNamespace();
+  runIpInNetns(other.path, ['link set dev lo up', 'addr add 10.2.0.1/32 dev lo']);
+  expect(inNetns(other.path, () => ip('addr show dev lo'))).toContain('10.2.0.1/32');
+  expect(ip('addr show dev lo')).not.toContain('10.2.0.1');
+  expect(() => runIpInNetns(other.path, ['link set dev nope0 up'])).toThrowError(
+    expect.objectContaining({
+      code: 'IP_COMMAND_FAILED',
+      evidence: expect.objectContaining({
+        exitCode: 1,
+        stderr: expect.stringContaining('Cannot find device "nope0"') as string,
+      }) as object,
+    }),
+  );
+});
