@@ -89,6 +89,25 @@ afterAll(async () => {
 });
 
 describe('the managed plugin', () => {
+  it('is created from a folder, without a registry', async () => {
+    // The folder's own part only: docker would spend half a minute here compressing the rest.
+    const folder = '/var/lib/vlandhcp/folder';
+    await cp(join(FOLDER, 'config.json'), join(folder, 'config.json'));
+    await cp(join(FOLDER, 'rootfs/app'), join(folder, 'rootfs/app'), { recursive: true });
+    expect(await operatorDoes('create', 'vlandhcp:probe', '--dir', folder)).toContain('created');
+    const settable = await docker(
+      'plugin',
+      'inspect',
+      '-f',
+      '{{json .Config.Env}}',
+      'vlandhcp:probe',
+    );
+    expect(settable).toContain('LOG_LEVEL');
+    expect(settable).toContain('STATE_DIR');
+    await docker('plugin', 'rm', 'vlandhcp:probe');
+    await rm(folder, { recursive: true });
+  });
+
   it('is pushed under a tag that names version and architecture', async () => {
     expect(version).toMatch(/^\d+\.\d+\.\d+-(amd64|arm64)$/);
     reference = `${REPOSITORY}:${version}`;
