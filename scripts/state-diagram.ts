@@ -1,6 +1,8 @@
 /**
- * Prints the state machines as Mermaid diagrams, from the same tables that the tests assert:
- * `node scripts/state-diagram.ts [dhcp4|acd]`, by default dhcp4.
+ * Prints a state machine as a Mermaid diagram, from the same table that the tests assert. Node 20 does
+ * not run TypeScript, so:
+ *   npx esbuild scripts/state-diagram.ts --bundle --platform=node --format=esm \
+ *     | node --input-type=module - [dhcp4|acd]
  */
 import { PROBE_TRANSITIONS } from '../plugin/acd/probe.ts';
 import { TRANSITIONS } from '../plugin/dhcp4/client.ts';

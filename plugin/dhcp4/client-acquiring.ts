@@ -11,7 +11,7 @@ import {
   enterByLeaseTimes,
   enterCheckingOrBound,
   enterInit,
-  enterInitAfterNak,
+  enterInitAfterFailure,
   enterInitReboot,
   enterRebooting,
   enterRequesting,
@@ -102,7 +102,7 @@ export function inRequesting(state: StateOf<'REQUESTING'>, event: Event, env: En
       const attempt = state.exchange.attempt + 1;
       return attempt < REQUEST_TRIES
         ? sendSelectingRequest({ ...state, exchange: { ...state.exchange, attempt } }, env)
-        : startOver(state, env);
+        : enterInitAfterFailure(state.memory, false, env);
     }
     case 'message':
       return onSelectingAnswer(state, event, env);
@@ -129,7 +129,7 @@ function onSelectingAnswer(state: StateOf<'REQUESTING'>, event: MessageEvent, en
     case 'ACK':
       return enterCheckingOrBound(state.memory, reply.lease, env);
     case 'NAK':
-      return refused(reply, enterInitAfterNak(state.memory, false, env));
+      return refused(reply, enterInitAfterFailure(state.memory, false, env));
     case 'ignored':
       return ignoreMessage(state, event.message, reply.reason);
   }
@@ -218,7 +218,7 @@ function onRebootAnswer(state: StateOf<'REBOOTING'>, event: MessageEvent, env: E
     case 'NAK':
       return refused(
         reply,
-        inUse ? loseLease(memory, lease, 'nak', env) : enterInitAfterNak(memory, false, env),
+        inUse ? loseLease(memory, lease, 'nak', env) : enterInitAfterFailure(memory, false, env),
       );
     case 'ignored':
       return ignoreMessage(state, event.message, reply.reason);

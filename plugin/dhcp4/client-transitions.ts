@@ -31,15 +31,18 @@ import {
 import {
   declineDelay,
   MAX_CONFLICTS,
-  refusalDelay,
+  failureDelay,
   renewalResendAt,
   retransmitDelay,
 } from './retransmit.ts';
 
-export const FRESH_MEMORY: Memory = { declined: [], refusals: 0, wished: undefined };
+export const FRESH_MEMORY: Memory = { declined: [], failures: 0, wished: undefined };
 
 /** RFC 5227's full probe takes at most 7 s; without an answer by then nobody is looking. */
 const CHECK_TIMEOUT: Ms = 10_000;
+
+/** After so many exchanges in vain, a client in a hurry keeps to the RFC's pace as well. */
+const FAST_EXCHANGES = 3;
 
 /** Between two renewals, when a server's T1 has passed by the time its ACK arrives. */
 const LEAST_TIME_BOUND: Ms = 1_000;
@@ -63,7 +66,7 @@ export function sendDiscover(memory: Memory, exchange: Exchange, env: Env): Step
   const wished = env.config.requestedAddress ?? memory.wished;
   const isDeclined = memory.declined.some(({ address }) => address === wished);
   return {
-    state: { name: 'SELECTING', memory, exchange, resendAt: resendAt(exchange, env) },
+    state: { name: 'SELECTING', memory, exchange, resendAt: resendAt(memory, exchange, env) },
     effects: [broadcast(buildDiscover(env.config, exchange, isDeclined ? undefined : wished))],
   };
 }
@@ -86,7 +89,7 @@ export function sendSelectingRequest(
   env: Env,
 ): Step {
   return {
-    state: { ...state, resendAt: resendAt(state.exchange, env) },
+    state: { ...state, resendAt: resendAt(state.memory, state.exchange, env) },
     effects: [broadcast(buildSelectingRequest(env.config, state.exchange, state.offered))],
   };
 }
@@ -110,7 +113,7 @@ export function enterBound(
   return {
     state: {
       name: 'BOUND',
-      memory: { ...memory, refusals: 0, wished: lease.address },
+      memory: { ...memory, failures: 0, wished: lease.address },
       lease,
       renewAt: Math.max(lease.t1At, env.now + LEAST_TIME_BOUND),
     },
@@ -193,7 +196,7 @@ export function sendInitRebootRequest(
 ): Step {
   const message = buildInitRebootRequest(env.config, state.exchange, state.lease.address);
   return {
-    state: { ...state, resendAt: resendAt(state.exchange, env) },
+    state: { ...state, resendAt: resendAt(state.memory, state.exchange, env) },
     effects: [broadcast(message)],
   };
 }
@@ -213,16 +216,16 @@ export function enterByLeaseTimes(memory: Memory, lease: Lease, env: Env): Step 
 export function loseLease(memory: Memory, lease: Lease, cause: 'expired' | 'nak', env: Env): Step {
   const next =
     cause === 'nak'
-      ? enterInitAfterNak(memory, true, env)
+      ? enterInitAfterFailure(memory, true, env)
       : enterInit({ ...memory, wished: lease.address }, env.now + desynchronisingDelay(env));
   return { state: next.state, effects: [lost(lease, cause), ...next.effects] };
 }
 
 /** @param hadLease whether a lease in use ends with it, or only an attempt to get one. */
-export function enterInitAfterNak(memory: Memory, hadLease: boolean, env: Env): Step {
+export function enterInitAfterFailure(memory: Memory, hadLease: boolean, env: Env): Step {
   return enterInit(
-    { ...memory, refusals: memory.refusals + 1, wished: undefined },
-    env.now + refusalDelay(memory.refusals, hadLease),
+    { ...memory, failures: memory.failures + 1, wished: undefined },
+    env.now + failureDelay(memory.failures, hadLease),
   );
 }
 
@@ -307,8 +310,10 @@ function randomXid(env: Env): number {
   return Math.floor(env.random() * 2 ** 32);
 }
 
-function resendAt(exchange: Exchange, env: Env): Instant {
-  return env.now + retransmitDelay(exchange.attempt, env.config.retransmit, env.random);
+function resendAt(memory: Memory, exchange: Exchange, env: Env): Instant {
+  const isPatient = memory.failures >= FAST_EXCHANGES;
+  const profile = isPatient ? 'rfc2131' : env.config.retransmit;
+  return env.now + retransmitDelay(exchange.attempt, profile, env.random);
 }
 
 function elapsedSeconds(exchange: Exchange, env: Env): number {

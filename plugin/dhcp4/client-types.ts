@@ -47,8 +47,8 @@ export interface DeclinedAddress {
 export interface Memory {
   /** The latest MAX_CONFLICTS addresses; none of them is asked for in a DISCOVER again. */
   readonly declined: readonly DeclinedAddress[];
-  /** NAKs since the last BOUND. */
-  readonly refusals: number;
+  /** NAKs and REQUESTs that nobody answered, since the last BOUND. */
+  readonly failures: number;
   /** The address of the last lease, suggested in the next DISCOVER (RFC 2131 §4.4.1). */
   readonly wished: Ipv4 | undefined;
 }

@@ -25,7 +25,7 @@ const DECLINE_HOLD: Ms = 10_000;
 export const MAX_CONFLICTS = 10;
 const RATE_LIMIT_INTERVAL: Ms = 60_000;
 
-const LONGEST_REFUSAL_DELAY: Ms = 60_000;
+const LONGEST_FAILURE_DELAY: Ms = 60_000;
 
 /** Delay before resending in SELECTING, REQUESTING or REBOOTING. @param attempt resends so far. */
 export function retransmitDelay(
@@ -48,12 +48,12 @@ export function renewalResendAt(now: Instant, until: Instant): Instant {
 }
 
 /**
- * Delay before the next DISCOVER after a NAK, doubled up to 60 s while refusals follow each other.
- * While the container waits for its first address it starts at 100 ms (servers that gave one address
- * to two clients refuse the second); after a lease that was in use, at 1 s.
+ * Delay before the next DISCOVER after a NAK, or after REQUESTs without answer; doubled up to 60 s while
+ * such failures follow each other. On the way to a first address it starts at 100 ms (servers that gave
+ * one address to two clients refuse the second); after a lease that was in use, at 1 s.
  */
-export function refusalDelay(refusalsBefore: number, hadLease: boolean): Ms {
-  return Math.min((hadLease ? 1_000 : 100) * 2 ** refusalsBefore, LONGEST_REFUSAL_DELAY);
+export function failureDelay(failuresBefore: number, hadLease: boolean): Ms {
+  return Math.min((hadLease ? 1_000 : 100) * 2 ** failuresBefore, LONGEST_FAILURE_DELAY);
 }
 
 /** @param conflicts addresses declined so far, the last one included. */

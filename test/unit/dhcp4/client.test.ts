@@ -178,7 +178,7 @@ describe('a NAK', () => {
       rig.tick();
     }
     rig.offer().ack();
-    expect(rig.state).toMatchObject({ name: 'BOUND', memory: { refusals: 0 } });
+    expect(rig.state).toMatchObject({ name: 'BOUND', memory: { failures: 0 } });
   });
 
   it.each(['RENEWING', 'REBINDING'])('in %s from our server ends the lease now', (name) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   declineDelay,
-  refusalDelay,
+  failureDelay,
   renewalResendAt,
   retransmitDelay,
 } from '../../../plugin/dhcp4/retransmit.ts';
@@ -46,15 +46,15 @@ describe('renewalResendAt', () => {
   });
 });
 
-describe('refusalDelay', () => {
+describe('failureDelay', () => {
   it('doubles up to a minute', () => {
-    expect([0, 1, 5, 6, 50].map((count) => refusalDelay(count, true))).toEqual([
+    expect([0, 1, 5, 6, 50].map((count) => failureDelay(count, true))).toEqual([
       1_000, 2_000, 32_000, 60_000, 60_000,
     ]);
   });
 
-  it('is short for the first refusals on the way to a lease', () => {
-    expect([0, 1, 9, 10].map((count) => refusalDelay(count, false))).toEqual([
+  it('is short for the first failures on the way to a lease', () => {
+    expect([0, 1, 9, 10].map((count) => failureDelay(count, false))).toEqual([
       100, 200, 51_200, 60_000,
     ]);
   });

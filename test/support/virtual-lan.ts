@@ -1,0 +1,273 @@
+/**
+ * Clients and servers on one simulated wire, in virtual time: frames are lost, late, doubled and out of
+ * order as the seed says. After each step the rules that must hold at all times are checked.
+ */
+import { initialState, nextDeadline, step, TRANSITIONS } from '../../plugin/dhcp4/client.ts';
+import type { ClientConfig, Effect, Event, State } from '../../plugin/dhcp4/client.ts';
+import { decodeFrame, encodeFrame } from '../../plugin/dhcp4/frame.ts';
+import type { Dhcp4Message } from '../../plugin/dhcp4/message.ts';
+import { ipv4Of, messageTypeOf, OPTION } from '../../plugin/dhcp4/options.ts';
+import type { Lease } from '../../plugin/lease.ts';
+import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST } from '../../plugin/wire/address.ts';
+import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
+import { clientConfig } from './messages.ts';
+import type { ScriptedServer } from './scripted-server.ts';
+import { seededRandom } from './seeded-random.ts';
+
+export interface Weather {
+  /** Probability that a frame is lost, and that it arrives twice. */
+  readonly loss: number;
+  readonly duplication: number;
+  /** Delay is uniform between these; a wide range means reordering. */
+  readonly leastDelayMs: number;
+  readonly mostDelayMs: number;
+}
+
+export const FAIR: Weather = { loss: 0, duplication: 0, leastDelayMs: 1, mostDelayMs: 1 };
+
+const HOUR = 3_600_000;
+/** A bound for every scenario: refusals double up to a minute, two messages for each. */
+const MOST_SENDS_PER_HOUR = 200;
+
+/** `order` decides between events of one instant. */
+interface DueEvent {
+  readonly at: number;
+  readonly order: number;
+  readonly act: () => void;
+}
+
+export class VirtualLan {
+  now = 0;
+  weather: Weather;
+  readonly transcript: string[] = [];
+  /** Addresses that hosts without DHCP hold: a check of one finds it in use. */
+  readonly occupied = new Set<Ipv4>();
+  readonly servers: ScriptedServer[] = [];
+  readonly clients: SimulatedClient[] = [];
+  readonly random: () => number;
+  readonly #due: DueEvent[] = [];
+  #order = 0;
+
+  constructor(seed: number, weather: Weather = FAIR) {
+    this.random = seededRandom(seed);
+    this.weather = weather;
+  }
+
+  addServer(server: ScriptedServer): ScriptedServer {
+    this.servers.push(server);
+    return server;
+  }
+
+  addClient(name: string, config: Partial<ClientConfig> = {}): SimulatedClient {
+    const client = new SimulatedClient(this, name, clientConfig(config));
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Runs `act` at an instant of virtual time. */
+  schedule(at: number, act: () => void): void {
+    this.#due.push({ at, order: this.#order, act });
+    this.#order += 1;
+  }
+
+  /** Lets time pass: what is due first happens first, deadlines of clients included. */
+  runUntil(end: number): void {
+    for (;;) {
+      const event = this.#earliest();
+      const client = this.clients.reduce<SimulatedClient | undefined>(
+        (first, each) => (first === undefined || each.deadline < first.deadline ? each : first),
+        undefined,
+      );
+      const eventAt = event?.at ?? Infinity;
+      const clientAt = client?.deadline ?? Infinity;
+      if (Math.min(eventAt, clientAt) > end) break;
+      if (event !== undefined && eventAt <= clientAt) {
+        this.#due.splice(this.#due.indexOf(event), 1);
+        this.now = event.at;
+        event.act();
+      } else {
+        this.now = clientAt;
+        client!.do({ type: 'tick' });
+      }
+    }
+    this.now = end;
+  }
+
+  /** Puts a frame on the wire: each copy that survives the weather arrives on its own. */
+  carry(frame: Uint8Array, deliver: (frame: Uint8Array) => void): void {
+    const copies = this.random() < this.weather.duplication ? 2 : 1;
+    for (let copy = 0; copy < copies; copy += 1) {
+      const { loss, leastDelayMs, mostDelayMs } = this.weather;
+      if (this.random() < loss) continue;
+      const delay = leastDelayMs + Math.round(this.random() * (mostDelayMs - leastDelayMs));
+      this.schedule(this.now + delay, () => deliver(frame));
+    }
+  }
+
+  log(who: string, what: string): void {
+    this.transcript.push(`${formatInstant(this.now)}  ${who.padEnd(9)} ${what}`);
+  }
+
+  #earliest(): DueEvent | undefined {
+    let first: DueEvent | undefined;
+    for (const each of this.#due) {
+      const isSooner =
+        first === undefined ||
+        each.at < first.at ||
+        (each.at === first.at && each.order < first.order);
+      if (isSooner) first = each;
+    }
+    return first;
+  }
+}
+
+export class SimulatedClient {
+  state: State = initialState();
+  /** What the container is configured with. */
+  using: Lease | undefined;
+  /** Instants of all messages sent. */
+  readonly sentAt: number[] = [];
+  readonly changes: string[] = [];
+  readonly name: string;
+  readonly config: ClientConfig;
+  readonly #lan: VirtualLan;
+
+  constructor(lan: VirtualLan, name: string, config: ClientConfig) {
+    this.#lan = lan;
+    this.name = name;
+    this.config = config;
+  }
+
+  get deadline(): number {
+    return nextDeadline(this.state);
+  }
+
+  do(event: Event): void {
+    const { now, random } = this.#lan;
+    const before = this.state;
+    const { state, effects } = step(before, event, { now, random, config: this.config });
+    this.state = state;
+    for (const effect of effects) this.#perform(effect);
+    if (before.name !== state.name) this.#lan.log(this.name, `${before.name} → ${state.name}`);
+    this.#check(before, event);
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'send':
+        this.sentAt.push(this.#lan.now);
+        this.#lan.log(this.name, `sends ${describeMessage(effect.message)}`);
+        for (const server of this.#lan.servers) this.#sendTo(server, effect);
+        break;
+      case 'check':
+        this.#lan.schedule(this.#lan.now + 400, () =>
+          this.do({ type: 'checked', inUse: this.#lan.occupied.has(effect.address) }),
+        );
+        break;
+      case 'lease':
+        this.using = effect.change === 'lost' ? undefined : effect.lease;
+        this.changes.push([effect.change, effect.cause].filter(Boolean).join(' '));
+        this.#lan.log(this.name, `lease ${this.changes.at(-1)}: ${effect.lease.address}`);
+        break;
+      case 'refused':
+        this.#lan.log(this.name, `refused by ${effect.by}`);
+        break;
+      case 'ignored':
+        this.#lan.log(this.name, `ignores ${describeMessage(effect.message)}: ${effect.reason}`);
+        break;
+    }
+  }
+
+  #sendTo(server: ScriptedServer, effect: Extract<Effect, { type: 'send' }>): void {
+    const isBroadcast = effect.to === 'broadcast';
+    if (effect.to !== 'broadcast' && effect.to.address !== server.settings.serverId) return;
+    const frame = encodeFrame({
+      message: effect.message,
+      sourceMac: this.config.mac,
+      destinationMac: effect.to === 'broadcast' ? MAC_BROADCAST : effect.to.mac,
+      sourceAddress: isBroadcast ? IPV4_ANY : this.using!.address,
+      destinationAddress: effect.to === 'broadcast' ? IPV4_BROADCAST : effect.to.address,
+    });
+    this.#lan.carry(frame, (arrived) => this.#serve(server, arrived));
+  }
+
+  #serve(server: ScriptedServer, frame: Uint8Array): void {
+    const { message } = decodeFrame(frame, { checksumReady: true, port: 67 });
+    const answer = server.receive(message, this.#lan.now);
+    if (answer === undefined) return;
+    const { serverId, mac } = server.settings;
+    const reply = encodeFrame({
+      message: answer,
+      sourceMac: mac,
+      destinationMac: this.config.mac,
+      sourceAddress: serverId,
+      destinationAddress: IPV4_BROADCAST,
+    });
+    this.#lan.log(serverId, `sends ${describeMessage(answer)}`);
+    this.#lan.carry(reply, (arrived) => this.#receive(arrived));
+  }
+
+  #receive(frame: Uint8Array): void {
+    const { message, sourceMac }: { message: Dhcp4Message; sourceMac: Mac } = decodeFrame(frame, {
+      checksumReady: true,
+    });
+    this.do({ type: 'message', message, sourceMac });
+  }
+
+  /** @throws Error naming the rule that the last step broke. */
+  #check(before: State, event: Event): void {
+    const { now } = this.#lan;
+    const { state, using } = this;
+    const rules: readonly (readonly [rule: string, holds: boolean])[] = [
+      ['the deadline lies in the future', nextDeadline(state) > now],
+      // A step may take two arrows: what is due first, and then the event.
+      [
+        'the transition is on the table',
+        state.name === before.name ||
+          TRANSITIONS[before.name].includes(state.name) ||
+          (event.type !== 'tick' &&
+            TRANSITIONS[before.name].some((via) => TRANSITIONS[via].includes(state.name))),
+      ],
+      ['no lease is used after its expiry', using === undefined || now < using.expiresAt],
+      [
+        'T1 ≤ T2 ≤ expiry',
+        using === undefined || (using.t1At <= using.t2At && using.t2At <= using.expiresAt),
+      ],
+      ['sends per hour are bounded', this.#sendsInLastHour() <= MOST_SENDS_PER_HOUR],
+    ];
+    for (const [rule, holds] of rules) {
+      if (!holds) throw new Error(`${this.name} at ${formatInstant(now)}: broken: ${rule}`);
+    }
+  }
+
+  #sendsInLastHour(): number {
+    const from = this.#lan.now - HOUR;
+    let count = 0;
+    for (let index = this.sentAt.length - 1; index >= 0 && this.sentAt[index]! > from; index -= 1) {
+      count += 1;
+    }
+    return count;
+  }
+}
+
+function describeMessage(message: Dhcp4Message): string {
+  const { options } = message;
+  const asked = ipv4Of(options, OPTION.REQUESTED_ADDRESS);
+  const server = ipv4Of(options, OPTION.SERVER_ID);
+  const isReply = message.op === 2;
+  return [
+    messageTypeOf(options),
+    ...(message.ciaddr === IPV4_ANY ? [] : [`ciaddr ${message.ciaddr}`]),
+    ...(message.yiaddr === IPV4_ANY ? [] : [`yiaddr ${message.yiaddr}`]),
+    ...(asked === undefined ? [] : [`asks ${asked}`]),
+    ...(server === undefined || isReply ? [] : [`for server ${server}`]),
+  ].join(', ');
+}
+
+/** Hours (not wrapped into days), minutes, seconds, milliseconds. */
+function formatInstant(now: number): string {
+  const pad = (value: number, width: number): string =>
+    String(Math.floor(value)).padStart(width, '0');
+  const time = [now / HOUR, (now / 60_000) % 60, (now / 1000) % 60].map((part) => pad(part, 2));
+  return `${time.join(':')}.${pad(now % 1000, 3)}`;
+}
