@@ -8,7 +8,7 @@ import { PluginError } from '../errors.ts';
 import type { ClientConfig } from '../dhcp4/client.ts';
 import type { Lease } from '../lease.ts';
 import type { Logger } from '../logger.ts';
-import type { Instant, Ms } from '../time.ts';
+import type { Instant } from '../time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import {
   ClientRunner,
@@ -44,6 +44,11 @@ export interface LeaseServiceDeps extends Omit<RunnerDeps, 'onLease' | 'onRefuse
   onChange(key: string, change: LeaseChange): void;
 }
 
+interface Waiting {
+  done(lease: Lease): void;
+  failed(error: Error): void;
+}
+
 interface Client {
   readonly subject: LeaseSubject;
   readonly runner: ClientRunner;
@@ -52,8 +57,8 @@ interface Client {
   /** What the machine holds now. */
   lease: Lease | undefined;
   sandbox: SandboxSocket | undefined;
-  /** While `acquire` waits: what to call with the first lease. */
-  waiting: ((lease: Lease) => void) | undefined;
+  /** While `acquire` waits: whom to tell. */
+  waiting: Waiting | undefined;
 }
 
 export class LeaseService {
@@ -98,12 +103,12 @@ export class LeaseService {
             }),
           );
         whenDone.push(clock.at(by, waitedEnough));
-        client.waiting = resolve;
+        client.waiting = { done: resolve, failed: reject };
         client.runner.open({ link }, reject);
         client.runner.dispatch({ type: 'start' });
       });
     } catch (error) {
-      this.forget(subject.key);
+      if (this.#clients.get(subject.key) === client) this.forget(subject.key);
       throw error;
     } finally {
       client.waiting = undefined;
@@ -176,9 +181,10 @@ export class LeaseService {
     this.forget(key);
   }
 
-  /** Drops the client without a word to the server. */
+  /** Drops the client without a word to the server; if it is still asking, `acquire` fails. */
   forget(key: string): void {
     const client = this.#clients.get(key);
+    client?.waiting?.failed(new PluginError('CANCELLED', 'the lease is not wanted any more'));
     client?.sandbox?.cancel();
     client?.announcer.stop();
     client?.runner.stop();
@@ -203,7 +209,7 @@ export class LeaseService {
       onLease: (change) => {
         client.lease = change.change === 'lost' ? undefined : change.lease;
         if (change.change === 'acquired' && client.waiting !== undefined) {
-          client.waiting(change.lease);
+          client.waiting.done(change.lease);
         } else {
           this.#deps.onChange(subject.key, change);
         }

@@ -34,7 +34,9 @@ export class SandboxSocket {
   #cancelTimer: () => void = () => undefined;
   #cancelled = false;
   #looks = 0;
-  #saidFallback = false;
+  #isOnFallback = false;
+  /** Troubles that were told; each is told once. */
+  readonly #said = new Set<string>();
 
   constructor(
     target: {
@@ -65,6 +67,7 @@ export class SandboxSocket {
     const { netnsPath, hostEnd, runner, log } = this.#target;
     const found = this.#probe(netnsPath, hostEnd);
     if (typeof found === 'object') {
+      this.#isOnFallback = false; // opening closes that socket, even if it fails
       try {
         runner.open({ netnsPath, link: found.link }, (error) => this.#lost(error));
         log.debug({ netnsPath, link: found.link }, 'lease socket is in the sandbox');
@@ -74,9 +77,9 @@ export class SandboxSocket {
         log.debug({ err: error }, 'lease socket could not enter the sandbox yet');
       }
     }
-    this.#looks += 1;
-    if (this.#looks === LOOKS_BEFORE_FALLBACK) this.#fallBack(found === 'not-a-namespace');
     const interval = INTERVALS[this.#looks] ?? LAST_INTERVAL;
+    this.#looks += 1;
+    if (this.#looks >= LOOKS_BEFORE_FALLBACK) this.#fallBack(found === 'not-a-namespace');
     this.#cancelTimer = this.#clock.at(this.#clock.now() + interval, () => this.#look());
   }
 
@@ -88,19 +91,26 @@ export class SandboxSocket {
   }
 
   #fallBack(isUnreachable: boolean): void {
-    const { runner, fallback, log, netnsPath } = this.#target;
+    const { runner, fallback, netnsPath } = this.#target;
     try {
-      runner.open({ link: fallback, promiscuous: true }, () => undefined);
-    } catch (error) {
-      log.warn({ err: error, link: fallback }, 'lease socket could not be opened on the bridge');
+      if (!this.#isOnFallback) {
+        runner.open({ link: fallback, promiscuous: true }, () => void (this.#isOnFallback = false));
+        this.#isOnFallback = true;
+      }
+    } catch (err) {
+      this.#warnOnce({ err, link: fallback }, 'lease socket could not be opened on the bridge');
       return;
     }
-    if (isUnreachable && !this.#saidFallback) {
-      this.#saidFallback = true;
-      log.warn(
-        { netnsPath, link: fallback },
-        'sandbox cannot be entered (is /run a shared mount?); the lease is kept from the bridge',
-      );
-    }
+    if (!isUnreachable) return;
+    this.#warnOnce(
+      { netnsPath, link: fallback },
+      'sandbox cannot be entered (is /run a shared mount?); the lease is kept from the bridge',
+    );
+  }
+
+  #warnOnce(fields: object, message: string): void {
+    if (this.#said.has(message)) return;
+    this.#said.add(message);
+    this.#target.log.warn(fields, message);
   }
 }

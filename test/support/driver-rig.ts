@@ -1,0 +1,182 @@
+/**
+ * The whole driver over stand-ins for host, disk, clock and wire, put together as main.ts does it.
+ * `restart` is `kill -9` and a new process: what the stand-ins hold stays, the rest is new.
+ */
+import { BridgeAccess } from '../../plugin/driver/bridge-access.ts';
+import type { CreateEndpointRequest } from '../../plugin/driver/endpoint-setup.ts';
+import { Endpoints } from '../../plugin/driver/endpoints.ts';
+import { NetworkDriver } from '../../plugin/driver/network-driver.ts';
+import { Networks, type CreateNetworkRequest } from '../../plugin/driver/networks.ts';
+import { recover } from '../../plugin/driver/recover.ts';
+import { Registry } from '../../plugin/driver/registry.ts';
+import { LeaseService } from '../../plugin/leasing/lease-service.ts';
+import type { SandboxProbe } from '../../plugin/leasing/sandbox-socket.ts';
+import { FakeClock } from './fake-clock.ts';
+import { FakeHost } from './fake-host.ts';
+import { FakeStore } from './fake-store.ts';
+import { LeasingServer } from './leasing-server.ts';
+import { MemoryLogger } from './memory-logger.ts';
+import { MemoryWire } from './memory-packet-socket.ts';
+import type { ReplyParts } from './messages.ts';
+import { seededRandom } from './seeded-random.ts';
+
+export const JOIN_TIMEOUT_MS = 120_000;
+export const NETWORK = 'n'.repeat(64);
+export const ENDPOINT = 'e'.repeat(64);
+export const SANDBOX = '/var/run/docker/netns/0123456789ab';
+
+/** Signals for calls nobody hangs up on. */
+export const PATIENT = new AbortController().signal;
+
+export class DriverRig {
+  readonly clock: FakeClock;
+  readonly host = new FakeHost();
+  readonly store = new FakeStore();
+  readonly wire = new MemoryWire();
+  readonly log = new MemoryLogger();
+  readonly server: LeasingServer;
+  /** What a look into a sandbox finds. */
+  sandbox: ReturnType<SandboxProbe> = 'not-yet';
+  registry!: Registry;
+  networks!: Networks;
+  endpoints!: Endpoints;
+  leases!: LeaseService;
+  access!: BridgeAccess;
+  driver!: NetworkDriver;
+
+  constructor(parts: { server?: ReplyParts; clock?: FakeClock } = {}) {
+    this.clock = parts.clock ?? new FakeClock();
+    this.server = new LeasingServer(parts.server);
+    this.wire.server = this.server.answer;
+    this.#wireUp(Promise.resolve());
+  }
+
+  /** The process dies, and another one starts. */
+  async restart(): Promise<void> {
+    this.stop();
+    this.#wireUp(undefined);
+    await this.driver.removeEndpoint('unknown'); // calls wait for recovery
+  }
+
+  stop(): void {
+    this.access.close();
+    this.endpoints.close();
+    this.leases.close();
+  }
+
+  createNetwork(parts: Partial<CreateNetworkRequest> = {}): Promise<void> {
+    return this.driver.createNetwork(networkRequest(parts));
+  }
+
+  createEndpoint(
+    parts: Partial<Omit<CreateEndpointRequest, 'interface'>> & {
+      interface?: Partial<CreateEndpointRequest['interface']>;
+    } = {},
+    signal: AbortSignal = PATIENT,
+  ) {
+    return this.driver.createEndpoint(
+      {
+        networkId: NETWORK,
+        endpointId: ENDPOINT,
+        options: {},
+        ...parts,
+        interface: { address: '', addressIpv6: '', macAddress: '', ...parts.interface },
+      },
+      signal,
+    );
+  }
+
+  /** Join, and what libnetwork does after it. */
+  async join(endpointId = ENDPOINT): Promise<void> {
+    const { hostEnd } = this.record(endpointId);
+    await this.driver.join(endpointId, SANDBOX);
+    this.host.moveIntoSandbox(hostEnd);
+    this.sandbox = { link: 'eth0' };
+    await this.clock.pass(100);
+  }
+
+  record(endpointId = ENDPOINT) {
+    const record = this.registry.findEndpoint(endpointId);
+    if (record === undefined) throw new Error(`no endpoint ${endpointId}`);
+    return record;
+  }
+
+  /** All that an endpoint occupies anywhere; all empty when nothing is left behind. */
+  get leftovers() {
+    return {
+      links: [...this.host.endpoints.keys()],
+      leases: [...this.server.leases.values()],
+      clients: this.leases.size,
+      sockets: this.wire.openSockets.length,
+      records: [...this.registry.endpoints(), ...this.store.endpoints].map(({ id }) => id),
+      timers: this.clock.pending - 1, // the firewall's interval runs always
+    };
+  }
+
+  #wireUp(recovered: Promise<void> | undefined): void {
+    const { clock, host, log } = this;
+    const registry = new Registry(this.store);
+    registry.adopt({ networks: this.store.networks, endpoints: this.store.endpoints });
+    const leases = new LeaseService({
+      clock,
+      random: seededRandom(1),
+      log,
+      openSocket: this.wire.open,
+      probeSandbox: () => this.sandbox,
+      onChange: (id, change) => void endpoints.leaseChanged(id, change),
+    });
+    const access = new BridgeAccess({ host, clock, log });
+    const networks = new Networks({ registry, host, access, log });
+    const endpoints: Endpoints = new Endpoints({
+      registry,
+      networks,
+      host,
+      leases,
+      clock,
+      log,
+      joinTimeoutMs: JOIN_TIMEOUT_MS,
+      sandboxPath: (key) => key,
+    });
+    const ready = recovered ?? recover({ registry, networks, endpoints, host, log });
+    Object.assign(this, { registry, leases, access, networks, endpoints });
+    this.driver = new NetworkDriver({ registry, networks, endpoints, recovered: ready });
+  }
+}
+
+export const NOTHING_LEFT = {
+  links: [],
+  leases: [],
+  clients: 0,
+  sockets: 0,
+  records: [],
+  timers: 0,
+};
+
+export function networkRequest(parts: Partial<CreateNetworkRequest> = {}): CreateNetworkRequest {
+  return {
+    networkId: NETWORK,
+    options: { parent: 'eth1', vlan: '500' },
+    internal: false,
+    ipv4Data: [{ addressSpace: 'null', pool: '0.0.0.0/0' }],
+    ipv6Data: [],
+    ...parts,
+  };
+}
+
+/** A network and a driver to go with it. */
+export async function rigWithNetwork(parts: ConstructorParameters<typeof DriverRig>[0] = {}) {
+  const rig = new DriverRig(parts);
+  await rig.createNetwork();
+  return rig;
+}
+
+/** What a promise is refused with, as code and sentence. */
+export async function refusal(work: Promise<unknown>): Promise<{ code: string; message: string }> {
+  try {
+    await work;
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    return { code: code ?? (error as Error).name, message };
+  }
+  throw new Error('it was not refused');
+}

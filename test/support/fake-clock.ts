@@ -1,0 +1,62 @@
+/** A clock that stands still until a test steps it; timers due on the way run in the order of their time. */
+import type { Clock } from '../../plugin/clock.ts';
+import type { Instant, Ms, WallTime } from '../../plugin/time.ts';
+
+interface Timer {
+  readonly dueAt: Instant;
+  readonly fn: () => void;
+}
+
+export class FakeClock implements Clock {
+  readonly #timers = new Set<Timer>();
+  readonly #wallOffset: number;
+  /** Fires timers this much before their time, as Node's own may by up to 1 ms. */
+  readonly earlyBy: Ms;
+  #now: Instant;
+
+  constructor({ now = 1000, wall = Date.UTC(2026, 0, 1), earlyBy = 0 } = {}) {
+    this.#now = now;
+    this.#wallOffset = wall - now;
+    this.earlyBy = earlyBy;
+  }
+
+  now(): Instant {
+    return this.#now;
+  }
+
+  wall(): WallTime {
+    return this.#now + this.#wallOffset;
+  }
+
+  at(instant: Instant, fn: () => void): () => void {
+    if (instant === Infinity) return () => undefined;
+    const isNear = instant - this.#now <= this.earlyBy + 1e-6;
+    const timer = { dueAt: isNear ? instant : instant - this.earlyBy, fn };
+    this.#timers.add(timer);
+    return () => void this.#timers.delete(timer);
+  }
+
+  /** Timers that would still fire. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Lets `ms` pass; whatever a timer sets off is done before the next one fires. */
+  async pass(ms: Ms): Promise<void> {
+    const until = this.#now + ms;
+    for (;;) {
+      await settled();
+      const next = [...this.#timers].sort((a, b) => a.dueAt - b.dueAt)[0];
+      if (next === undefined || next.dueAt > until) break;
+      this.#timers.delete(next);
+      this.#now = Math.max(this.#now, next.dueAt);
+      next.fn();
+    }
+    this.#now = until;
+  }
+}
+
+/** Resolves when everything that needs no time has happened. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

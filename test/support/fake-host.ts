@@ -1,0 +1,106 @@
+/** A host without a kernel: which links and rules there would be. Every call can be made to fail. */
+import type { Host, NetworkLinkSpec } from '../../plugin/driver/host.ts';
+
+type Call = keyof Host;
+
+export class FakeHost implements Host {
+  /** Every link there is; a test adds and removes at will. */
+  readonly links = new Set(['eth1']);
+  /** Host ends of ours, and whether the container end is in this namespace. */
+  readonly endpoints = new Map<string, { containerEnd: string; here: boolean; mtu: number }>();
+  readonly rules = new Set<string>();
+  /** Links that were there before us. */
+  readonly foreign = new Set<string>();
+  readonly calls: string[] = [];
+  readonly failing = new Map<Call, Error>();
+  hasChain = true;
+  warnings: string[] = [];
+
+  async ensureNetworkLinks(spec: NetworkLinkSpec) {
+    await this.#attempt('ensureNetworkLinks', spec.bridge);
+    const vlanLink = spec.vlan === undefined ? undefined : `${spec.parent}.${spec.vlan}`;
+    const uplinkPort = !this.links.has(spec.bridge);
+    this.links.add(spec.bridge);
+    if (vlanLink !== undefined) this.links.add(vlanLink);
+    return { vlanLink, mtu: spec.mtu ?? 1500, created: { uplinkPort }, warnings: this.warnings };
+  }
+
+  async removeNetworkLinks({ bridge, vlanLink }: Parameters<Host['removeNetworkLinks']>[0]) {
+    await this.#attempt('removeNetworkLinks', bridge);
+    for (const link of [bridge, vlanLink]) {
+      if (link !== undefined && !this.foreign.has(link)) this.links.delete(link);
+    }
+    return this.warnings;
+  }
+
+  async ensureEndpointLink(spec: Parameters<Host['ensureEndpointLink']>[0]) {
+    await this.#attempt('ensureEndpointLink', spec.hostEnd);
+    this.links.add(spec.hostEnd).add(spec.containerEnd);
+    this.endpoints.set(spec.hostEnd, {
+      containerEnd: spec.containerEnd,
+      here: true,
+      mtu: spec.mtu,
+    });
+    return this.warnings;
+  }
+
+  async setEndpointMtu({ hostEnd, mtu }: Parameters<Host['setEndpointMtu']>[0]) {
+    await this.#attempt('setEndpointMtu', hostEnd);
+    const link = this.endpoints.get(hostEnd);
+    if (link !== undefined) this.endpoints.set(hostEnd, { ...link, mtu });
+  }
+
+  async removeEndpointLink(hostEnd: string) {
+    await this.#attempt('removeEndpointLink', hostEnd);
+    this.loseEndpoint(hostEnd);
+  }
+
+  async listEndpointLinks() {
+    await this.#attempt('listEndpointLinks', '');
+    return [...this.endpoints].map(([hostEnd, { here }]) => ({ hostEnd, containerEndHere: here }));
+  }
+
+  linkExists(name: string) {
+    return this.links.has(name);
+  }
+
+  async ensureBridgeAccept(bridge: string) {
+    await this.#attempt('ensureBridgeAccept', bridge);
+    if (this.hasChain) this.rules.add(bridge);
+    return { hasChain: this.hasChain, warnings: this.warnings };
+  }
+
+  async removeBridgeAccept(bridge: string) {
+    await this.#attempt('removeBridgeAccept', bridge);
+    this.rules.delete(bridge);
+    return this.warnings;
+  }
+
+  /** What libnetwork does after Join. */
+  moveIntoSandbox(hostEnd: string): void {
+    const link = this.endpoints.get(hostEnd);
+    if (link === undefined) throw new Error(`no link ${hostEnd}`);
+    this.links.delete(link.containerEnd);
+    this.endpoints.set(hostEnd, { ...link, here: false });
+  }
+
+  /** Both ends go, as when a sandbox is destroyed. */
+  loseEndpoint(hostEnd: string): void {
+    const link = this.endpoints.get(hostEnd);
+    this.links.delete(hostEnd);
+    if (link !== undefined) this.links.delete(link.containerEnd);
+    this.endpoints.delete(hostEnd);
+  }
+
+  /** How often a call was made. */
+  count(call: Call): number {
+    return this.calls.filter((made) => made.startsWith(`${call} `)).length;
+  }
+
+  async #attempt(call: Call, link: string): Promise<void> {
+    this.calls.push(`${call} ${link}`);
+    await Promise.resolve();
+    const problem = this.failing.get(call);
+    if (problem !== undefined) throw problem;
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Packet sockets without a kernel: what is sent on any of them is decoded, kept and shown to a DHCP server
+ * that a test scripts; its answers arrive as frames on the socket that asked.
+ */
+import { decodeFrame, encodeFrame } from '../../plugin/dhcp4/frame.ts';
+import type { Dhcp4Message } from '../../plugin/dhcp4/message.ts';
+import { messageTypeOf } from '../../plugin/dhcp4/options.ts';
+import { decodeEthernet, ETHERTYPE_IPV4 } from '../../plugin/wire/ethernet.ts';
+import type { FrameSocket, OpenSocket, SocketPlace } from '../../plugin/leasing/client-runner.ts';
+import { MAC_BROADCAST, type Mac } from '../../plugin/wire/address.ts';
+import { SERVER, SERVER_MAC } from './messages.ts';
+
+export interface SentMessage {
+  readonly type: string;
+  readonly message: Dhcp4Message;
+  readonly place: SocketPlace;
+  readonly destinationMac: Mac;
+}
+
+export interface MemorySocket extends FrameSocket {
+  readonly place: SocketPlace;
+  readonly mac: Mac;
+  readonly isOpen: boolean;
+  /** Hands a frame in, as if it came from the wire. */
+  receive(frame: Uint8Array, checksumReady?: boolean): void;
+  /** What the kernel says when the link goes away. */
+  fail(error: Error): void;
+}
+
+/** Answers to one message of a client; an empty list is silence. */
+export type Server = (sent: SentMessage) => readonly Dhcp4Message[];
+
+export class MemoryWire {
+  readonly sent: SentMessage[] = [];
+  /** Frames that are not IPv4: announcements of addresses. */
+  readonly sentArp: { readonly frame: Uint8Array; readonly place: SocketPlace }[] = [];
+  readonly sockets: MemorySocket[] = [];
+  server: Server = () => [];
+  /** Returns what opening fails with, or undefined. */
+  openProblem: (place: SocketPlace) => Error | undefined = () => undefined;
+  /** What every send fails with. */
+  sendProblem: Error | undefined;
+
+  readonly open: OpenSocket = (place, mac, handlers) => {
+    const problem = this.openProblem(place);
+    if (problem !== undefined) throw problem;
+    let isOpen = true;
+    const socket: MemorySocket = {
+      place,
+      mac,
+      get isOpen() {
+        return isOpen;
+      },
+      send: (frame) => this.#send(socket, frame),
+      close: () => void (isOpen = false),
+      receive: (frame, checksumReady = true) => {
+        if (isOpen) handlers.onFrame(frame, { checksumReady });
+      },
+      fail: (error) => {
+        if (isOpen) handlers.onError(error);
+      },
+    };
+    this.sockets.push(socket);
+    return socket;
+  };
+
+  get openSockets(): MemorySocket[] {
+    return this.sockets.filter(({ isOpen }) => isOpen);
+  }
+
+  /** The types of what was sent, in order. */
+  get sentTypes(): string[] {
+    return this.sent.map(({ type }) => type);
+  }
+
+  #send(socket: MemorySocket, frame: Uint8Array): void {
+    if (!socket.isOpen) throw new Error('send on a closed socket');
+    if (this.sendProblem !== undefined) throw this.sendProblem;
+    if (decodeEthernet(frame).etherType !== ETHERTYPE_IPV4) {
+      this.sentArp.push({ frame, place: socket.place });
+      return;
+    }
+    const { message, destinationMac } = decodeFrame(frame, { checksumReady: true, port: 67 });
+    const type = messageTypeOf(message.options) ?? 'none';
+    const sent = { type, message, place: socket.place, destinationMac };
+    this.sent.push(sent);
+    for (const answer of this.server(sent)) {
+      queueMicrotask(() => socket.receive(replyFrame(answer)));
+    }
+  }
+}
+
+/** A server's message as a frame to the client it is for. */
+export function replyFrame(message: Dhcp4Message): Uint8Array {
+  return encodeFrame({
+    sourceMac: SERVER_MAC,
+    destinationMac: message.chaddr === MAC_BROADCAST ? MAC_BROADCAST : message.chaddr,
+    sourceAddress: SERVER,
+    destinationAddress: message.yiaddr,
+    message,
+  });
+}

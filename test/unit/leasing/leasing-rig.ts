@@ -1,0 +1,82 @@
+/** The lease service over a memory wire and a stepped clock. */
+import { LeaseService, type LeaseSubject } from '../../../plugin/leasing/lease-service.ts';
+import type { LeaseChange } from '../../../plugin/leasing/client-runner.ts';
+import type { SandboxProbe } from '../../../plugin/leasing/sandbox-socket.ts';
+import type { Lease } from '../../../plugin/lease.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { LeasingServer } from '../../support/leasing-server.ts';
+import { MemoryLogger } from '../../support/memory-logger.ts';
+import { MemoryWire, type SentMessage } from '../../support/memory-packet-socket.ts';
+import { CLIENT_ID, CLIENT_MAC } from '../../support/messages.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
+
+export const KEY = 'e'.repeat(64);
+export const LINK = 'vdc0';
+export const BRIDGE = 'br500';
+
+export class LeasingRig {
+  readonly clock: FakeClock;
+  readonly wire = new MemoryWire();
+  readonly log = new MemoryLogger();
+  readonly server = new LeasingServer();
+  readonly changes: (LeaseChange & { key: string })[] = [];
+  readonly probes: string[] = [];
+  sandbox: ReturnType<SandboxProbe> = 'not-yet';
+  readonly service: LeaseService;
+
+  constructor({ earlyBy = 0 } = {}) {
+    this.clock = new FakeClock({ earlyBy });
+    this.wire.server = this.server.answer;
+    this.service = new LeaseService({
+      clock: this.clock,
+      random: seededRandom(7),
+      log: this.log,
+      openSocket: this.wire.open,
+      probeSandbox: (netnsPath, hostEnd) => {
+        this.probes.push(`${netnsPath} ${hostEnd}`);
+        return this.sandbox;
+      },
+      onChange: (key, change) => void this.changes.push({ key, ...change }),
+    });
+  }
+
+  acquire(
+    parts: Partial<LeaseSubject> = {},
+    { waitMs = 20_000, signal = new AbortController().signal } = {},
+  ): Promise<Lease> {
+    const by = this.clock.now() + waitMs;
+    return this.service.acquire(subject(parts), LINK, { by, signal });
+  }
+
+  follow(): void {
+    this.service.follow(KEY, { netnsPath: '/netns/1', hostEnd: 'vdh0', fallback: BRIDGE });
+  }
+
+  /** Where the open sockets are. */
+  get places() {
+    return this.wire.openSockets.map(({ place }) => place);
+  }
+}
+
+export function subject(parts: Partial<LeaseSubject> = {}): LeaseSubject {
+  return {
+    key: KEY,
+    mtu: 1500,
+    segment: 'VLAN 500 of eth1',
+    ...parts,
+    identity: {
+      mac: CLIENT_MAC,
+      clientId: CLIENT_ID,
+      hostName: 'web-1',
+      requestedAddress: undefined,
+      ...parts.identity,
+    },
+  };
+}
+
+/** Answers by message type. */
+export function script(
+  answers: Partial<Record<string, (sent: SentMessage) => ReturnType<MemoryWire['server']>>>,
+): MemoryWire['server'] {
+  return (sent) => answers[sent.type]?.(sent) ?? [];
+}
