@@ -1,9 +1,9 @@
 # The plugin's root file system as an image: node, ip, iptables (nft and legacy), one bundled file and koffi.
 # scripts/build-rootfs --from image turns it into a plugin folder; without an image registry use its default,
 # Debian packages. BASE is any Debian (bookworm or newer) with Node >= 20.19 and npm.
-#   docker build --build-arg BASE=node:24-bookworm-slim .
-# Another npm registry: --build-arg NPM_CONFIG_REGISTRY=URL, or, with a token, --secret id=npmrc,src=$HOME/.npmrc
-# (BuildKit). Neither reaches the last stage, which starts from nothing.
+#   docker build --build-arg BASE=node:24-bookworm-slim .        (BuildKit, the default since Engine 23)
+# Another npm registry: --build-arg NPM_CONFIG_REGISTRY=URL, or, with a token, --secret id=npmrc,src=$HOME/.npmrc.
+# Neither reaches the last stage, which starts from nothing.
 ARG BASE=node:24-bookworm-slim
 
 FROM ${BASE} AS build
