@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { inNetns, runIpInNetns } from '../../plugin/net/netns.ts';
-import { currentNamespace, enterSandbox, ip, openDescriptors } from '../support/netns.ts';
+import { currentNamespace, enterSandbox, ip, openDescriptors, runNode } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';
 
 let sandbox: Sandbox;
@@ -85,4 +85,20 @@ test('runIpInNetns changes links there, and reports what ip says', () => {
       }) as object,
     }),
   );
+});
+
+test('a process that cannot come back dies at once', () => {
+  const other = sandbox.addNamespace();
+  const script = `
+    const fs = require('node:fs');
+    const isNamespace = (fd) => {
+      try { return fs.readlinkSync('/proc/self/fd/' + fd).startsWith('net:'); } catch { return false; }
+    };
+    subject.inNetns(${JSON.stringify(other.path)}, () => {
+      for (let fd = 3; fd < 100; fd += 1) if (isNamespace(fd)) fs.closeSync(fd);
+    });
+    console.log('still alive');`;
+  const result = runNode('plugin/net/netns.ts', script);
+  expect(result.signal).toBe('SIGABRT');
+  expect(result.stdout).toBe('');
 });

@@ -4,11 +4,15 @@
  * back and the namespaces are deleted.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildSync } from 'esbuild';
 
 import { enterNetworkNamespace } from '../../plugin/net/libc.ts';
 import { inNetns } from '../../plugin/net/netns.ts';
 
+const repository = new URL('../..', import.meta.url).pathname;
 let counter = 0;
 
 /** Runs a program to its end; its output. Throws with its error text if it fails. */
@@ -166,5 +170,37 @@ export async function until(
   while (!condition()) {
     if (performance.now() > giveUpAt) throw new Error(`never happened in ${timeoutMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/**
+ * Runs JavaScript in a Node process of its own, where `require(file)` of a bundled source file of the
+ * plugin is `subject`. @param wrap a command that the process is started through.
+ */
+export function runNode(
+  source: string,
+  script: string,
+  wrap: readonly string[] = [],
+): { status: number | null; signal: string | null; stdout: string; stderr: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'vlandhcp-node-'));
+  try {
+    const outfile = join(folder, 'subject.cjs');
+    buildSync({
+      entryPoints: [join(repository, source)],
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      external: ['koffi'],
+      outfile,
+      logLevel: 'error',
+    });
+    const code = `const subject = require(${JSON.stringify(outfile)});\n${script}`;
+    const [file = '', ...args] = [...wrap, process.execPath, '-e', code];
+    return spawnSync(file, args, {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_PATH: join(repository, 'node_modules') },
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 }
