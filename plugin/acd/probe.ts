@@ -119,7 +119,8 @@ export function initialProbeState(): ProbeState {
 
 /** What is due is done before the event is looked at; a `tick` before the deadline is a no-op. */
 export function stepProbe(state: ProbeState, event: ProbeEvent, env: ProbeEnv): ProbeStep {
-  const before = env.now >= nextProbeDeadline(state) ? onDeadline(state, env) : stay(state);
+  const isWaiting = state.name === 'PROBING' || state.name === 'DEFENDING';
+  const before = isWaiting && env.now >= state.nextAt ? onDeadline(state, env) : stay(state);
   const after = onEvent(before.state, event, env);
   return { state: after.state, effects: [...before.effects, ...after.effects] };
 }
@@ -159,21 +160,15 @@ function startProbing(address: Ipv4, env: ProbeEnv): ProbeStep {
     : probe(address, 0, env);
 }
 
-function onDeadline(state: ProbeState, env: ProbeEnv): ProbeStep {
-  switch (state.name) {
-    case 'PROBING':
-      return state.sent < env.config.profile.PROBE_NUM
-        ? probe(state.address, state.sent, env)
-        : {
-            state: { name: 'FREE', address: state.address },
-            effects: [{ type: 'free', address: state.address }],
-          };
-    case 'DEFENDING':
-      return announce(state.address, state.announced, state.defendedAt, env);
-    case 'IDLE':
-    case 'FREE':
-      return stay(state);
-  }
+function onDeadline(
+  state: Extract<ProbeState, { readonly name: 'PROBING' | 'DEFENDING' }>,
+  env: ProbeEnv,
+): ProbeStep {
+  const { address } = state;
+  if (state.name === 'DEFENDING') return announce(address, state.announced, state.defendedAt, env);
+  return state.sent < env.config.profile.PROBE_NUM
+    ? probe(address, state.sent, env)
+    : { state: { name: 'FREE', address }, effects: [{ type: 'free', address }] };
 }
 
 function probe(address: Ipv4, sentBefore: number, env: ProbeEnv): ProbeStep {

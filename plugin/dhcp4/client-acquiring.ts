@@ -4,9 +4,9 @@
  */
 import type { Lease } from '../lease.ts';
 import { readAnswer, readOffer, reasonToIgnore } from './client-acceptance.ts';
+import { desynchronisingDelay, resent } from './client-exchange.ts';
 import {
   declineLease,
-  desynchronisingDelay,
   enterBound,
   enterByLeaseTimes,
   enterCheckingOrBound,
@@ -22,7 +22,6 @@ import {
   loseLease,
   refused,
   releaseLease,
-  resent,
   sendDiscover,
   sendInitRebootRequest,
   sendSelectingRequest,

@@ -3,9 +3,9 @@
  * that arrives here is due: client.ts sees to that.
  */
 import { readAnswer, reasonToIgnore } from './client-acceptance.ts';
+import { desynchronisingDelay, resent } from './client-exchange.ts';
 import {
   declineLease,
-  desynchronisingDelay,
   enterByLeaseTimes,
   enterInitReboot,
   ignoreMessage,
@@ -13,7 +13,6 @@ import {
   loseLease,
   refused,
   releaseLease,
-  resent,
   sendRebindingRequest,
   sendRenewingRequest,
   stay,

@@ -17,6 +17,7 @@ import type {
   StateOf,
   Step,
 } from './client-types.ts';
+import { desynchronisingDelay, newExchange, randomXid, resendAt } from './client-exchange.ts';
 import { isSameConfiguration } from './lease-terms.ts';
 import type { Dhcp4Message } from './message.ts';
 import {
@@ -28,21 +29,12 @@ import {
   buildRenewingRequest,
   buildSelectingRequest,
 } from './requests.ts';
-import {
-  declineDelay,
-  MAX_CONFLICTS,
-  failureDelay,
-  renewalResendAt,
-  retransmitDelay,
-} from './retransmit.ts';
+import { declineDelay, failureDelay, MAX_CONFLICTS, renewalResendAt } from './retransmit.ts';
 
 export const FRESH_MEMORY: Memory = { declined: [], failures: 0, wished: undefined };
 
 /** RFC 5227's full probe takes at most 7 s; without an answer by then nobody is looking. */
 const CHECK_TIMEOUT: Ms = 10_000;
-
-/** After so many exchanges in vain, a client in a hurry keeps to the RFC's pace as well. */
-const FAST_EXCHANGES = 3;
 
 /** Between two renewals, when a server's T1 has passed by the time its ACK arrives. */
 const LEAST_TIME_BOUND: Ms = 1_000;
@@ -290,34 +282,6 @@ export function ignoreMessage(state: State, message: Dhcp4Message, reason: Ignor
 export function refused(nak: Nak, next: Step): Step {
   const effect: Effect = { type: 'refused', by: nak.serverId, text: nak.text };
   return { state: next.state, effects: [effect, ...next.effects] };
-}
-
-/** The same exchange, one message later. */
-export function resent(exchange: Exchange, env: Env): Exchange {
-  return { ...exchange, attempt: exchange.attempt + 1, secs: elapsedSeconds(exchange, env) };
-}
-
-/** Spreads clients that were started, cut off or expired by one cause: 1 ms to 1 s. */
-export function desynchronisingDelay(env: Env): Ms {
-  return 1 + Math.floor(env.random() * 1_000);
-}
-
-function newExchange(env: Env): Exchange {
-  return { xid: randomXid(env), startedAt: env.now, secs: 0, attempt: 0 };
-}
-
-function randomXid(env: Env): number {
-  return Math.floor(env.random() * 2 ** 32);
-}
-
-function resendAt(memory: Memory, exchange: Exchange, env: Env): Instant {
-  const isPatient = memory.failures >= FAST_EXCHANGES;
-  const profile = isPatient ? 'rfc2131' : env.config.retransmit;
-  return env.now + retransmitDelay(exchange.attempt, profile, env.random);
-}
-
-function elapsedSeconds(exchange: Exchange, env: Env): number {
-  return Math.min(Math.floor((env.now - exchange.startedAt) / 1_000), 0xffff);
 }
 
 function broadcast(message: Dhcp4Message): Effect {

@@ -8,6 +8,7 @@
  *   client-acquiring.ts    one function per state on the way to a lease
  *   client-holding.ts      one function per state in which a lease is used
  *   client-transitions.ts  the arrows, with the message each of them sends
+ *   client-exchange.ts     xid, secs and resending within one exchange
  *   client-acceptance.ts   which replies count
  *
  * Left out: DHCPINFORM, rapid commit (RFC 4039), FORCERENEW (RFC 3203).

@@ -75,7 +75,11 @@ export class ScriptedServer {
       case 'RELEASE':
         this.#bindings.delete(client);
         return undefined;
-      default:
+      case 'OFFER':
+      case 'ACK':
+      case 'NAK':
+      case 'INFORM':
+      case undefined:
         throw new Error(`a client does not send ${type}`);
     }
   }

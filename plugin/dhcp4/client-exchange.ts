@@ -1,0 +1,38 @@
+/**
+ * One conversation with servers: its xid, its `secs`, and when to say the same thing again (RFC 2131
+ * §4.1, §4.4.1).
+ */
+import type { Instant, Ms } from '../time.ts';
+import type { Env, Exchange, Memory } from './client-types.ts';
+import { retransmitDelay } from './retransmit.ts';
+
+/** After so many exchanges in vain, a client in a hurry keeps to the RFC's pace as well. */
+const FAST_EXCHANGES = 3;
+
+/** The same exchange, one message later. */
+export function resent(exchange: Exchange, env: Env): Exchange {
+  return { ...exchange, attempt: exchange.attempt + 1, secs: elapsedSeconds(exchange, env) };
+}
+
+/** Spreads clients that were started, cut off or expired by one cause: 1 ms to 1 s. */
+export function desynchronisingDelay(env: Env): Ms {
+  return 1 + Math.floor(env.random() * 1_000);
+}
+
+export function newExchange(env: Env): Exchange {
+  return { xid: randomXid(env), startedAt: env.now, secs: 0, attempt: 0 };
+}
+
+export function randomXid(env: Env): number {
+  return Math.floor(env.random() * 2 ** 32);
+}
+
+export function resendAt(memory: Memory, exchange: Exchange, env: Env): Instant {
+  const isPatient = memory.failures >= FAST_EXCHANGES;
+  const profile = isPatient ? 'rfc2131' : env.config.retransmit;
+  return env.now + retransmitDelay(exchange.attempt, profile, env.random);
+}
+
+function elapsedSeconds(exchange: Exchange, env: Env): number {
+  return Math.min(Math.floor((env.now - exchange.startedAt) / 1_000), 0xffff);
+}
