@@ -69,7 +69,9 @@ describe.each(['vlandhcp', 'vlandhcp:stable'])('a network made with -d %s', (dri
     await docker('run', '-d', '--name', 'box', '--cap-drop=ALL', '--net=fw500', 'bb');
     const links = await docker('exec', 'box', 'ip', '-o', 'link');
     expect(links.split('\n').map((line) => line.split(/[:@]/)[1]?.trim())).toEqual(['lo', 'eth0']);
-    expect(await docker('exec', 'box', 'ip', 'route')).toMatch(/^default via 10\.50\.0\.1 dev eth0/);
+    expect(await docker('exec', 'box', 'ip', 'route')).toMatch(
+      /^default via 10\.50\.0\.1 dev eth0/,
+    );
     expect(await docker('network', 'ls', '--format', '{{.Name}}')).not.toContain('docker_gwbridge');
   });
 
@@ -129,7 +131,9 @@ describe('endpoint options', () => {
   it("id=asterisk wears the MAC that pipework's U:asterisk gave", async () => {
     await runWith('box', 'id=asterisk');
     expect((await attachment('box', 'fw500')).mac).toBe('02:74:52:1f:fe:e0');
-    expect(await docker('exec', 'box', 'ip', 'link', 'show', 'eth0')).toContain('02:74:52:1f:fe:e0');
+    expect(await docker('exec', 'box', 'ip', 'link', 'show', 'eth0')).toContain(
+      '02:74:52:1f:fe:e0',
+    );
   });
 
   it('ip=10.50.0.177 leases that address', async () => {

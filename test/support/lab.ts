@@ -2,7 +2,7 @@
  * The lab as the e2e tests see it: the pieces of scripts/lab/in-lab and the docker command, called as a
  * person would call them. Runs only inside a lab machine (scripts/lab/guest), as root.
  */
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -126,21 +126,39 @@ export async function captured(text: string): Promise<string[]> {
   return (await lab('log', 'capture')).split('\n').filter((line) => line.includes(text));
 }
 
-/** A ping from the firewall ten times a second, until `stop`, which tells how many were lost. */
-export function pingSteadily(address: string): { stop(): Promise<{ sent: number; lost: number }> } {
-  const child: ChildProcess = spawn(IN_LAB, ['fw', 'ping', '-i', '0.1', '-W', '1', address], {
-    stdio: ['ignore', 'pipe', 'ignore'],
+/** A program on the firewall, in a process group of its own. */
+export interface FirewallProgram {
+  /** What it has printed so far. */
+  printed(): string;
+  /** Ends the group and waits for it. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+export function startOnFirewall(...command: string[]): FirewallProgram {
+  const child = spawn(IN_LAB, ['fw', ...command], {
+    stdio: ['ignore', 'pipe', 'inherit'],
     detached: true,
   });
   let text = '';
-  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
   return {
-    async stop() {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT');
+    printed: () => text,
+    async stop(signal = 'SIGTERM') {
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, signal);
       await ended;
-      const counts = /(\d+) packets transmitted, (\d+) received/.exec(text);
-      if (counts === null) throw new Error(`ping printed no summary: ${text}`);
+    },
+  };
+}
+
+/** A ping from the firewall ten times a second, until `stop`, which tells how many were lost. */
+export function pingSteadily(address: string): { stop(): Promise<{ sent: number; lost: number }> } {
+  const ping = startOnFirewall('ping', '-i', '0.1', '-W', '1', address);
+  return {
+    async stop() {
+      await ping.stop('SIGINT');
+      const counts = /(\d+) packets transmitted, (\d+) received/.exec(ping.printed());
+      if (counts === null) throw new Error(`ping printed no summary: ${ping.printed()}`);
       const [sent, received] = [Number(counts[1]), Number(counts[2])];
       return { sent, lost: sent - received };
     },

@@ -1,0 +1,192 @@
+/** What can go wrong without anybody's fault: servers, dockerd and the plugin itself. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  attachment,
+  callPlugin,
+  docker,
+  dockerRefuses,
+  firewallReaches,
+  ip,
+  lab,
+  labWith,
+  pingSteadily,
+  removeAllContainersAndNetworks,
+  startOnFirewall,
+  until,
+} from '../support/lab.ts';
+
+const SERVER = new URL('../support/odd-dhcp-server.mjs', import.meta.url).pathname;
+const serviceUp = () => labWith({ JOIN_TIMEOUT: '2' }, 'service-up');
+const vethsHere = async () =>
+  (await ip('-br', 'link')).split('\n').filter((l) => /^vd[hc]/.test(l));
+const noVethsLeft = () => until('the veths are gone', async () => (await vethsHere()).length === 0);
+
+let linksBefore = '';
+beforeAll(async () => {
+  await lab('trunk-up');
+  await lab('engine-up');
+  await serviceUp();
+  linksBefore = await lab('links');
+});
+afterAll(async () => {
+  await lab('service-down');
+  await lab('engine-down');
+  await lab('trunk-down');
+});
+afterEach(async () => {
+  await removeAllContainersAndNetworks();
+  await until('the links are as before', async () => (await lab('links')) === linksBefore);
+  await lab('server-down');
+});
+
+const createNetwork = (...options: string[]) =>
+  docker(
+    ...['network', 'create', '-d', 'vlandhcp', '--ipam-driver', 'null', '-o', 'parent=eth1'],
+    ...['-o', 'vlan=500', ...options, 'fw500'],
+  );
+const runBox = ['run', '-d', '--name', 'box', '--net=fw500', 'bb'];
+
+describe('DHCP', () => {
+  it('without a server docker run fails within lease_timeout and says what was tried', async () => {
+    await createNetwork('-o', 'lease_timeout=3s');
+    const startedAt = performance.now();
+    const words = await dockerRefuses(...runBox);
+    const waitedMs = performance.now() - startedAt;
+    expect(words).toMatch(
+      /no DHCP server answered on VLAN 500 of eth1 in 3 s: sent \d DISCOVER from 02:[0-9a-f:]{14}, heard nothing; check/,
+    );
+    expect(waitedMs).toBeGreaterThan(2900);
+    expect(await vethsHere()).toEqual([]);
+  });
+
+  it.each([
+    ['refuse', /refused every request \(NAK\).*"not today"/],
+    ['no-server-id', /OFFER ignored: no-server-id/],
+    ['garbage', /no DHCP server answered.*malformed/],
+    ['deaf', /offered an address but no lease followed.*OFFER from 10\.50\.0\.1/],
+  ])('a server with the habit "%s" is named in the error', async (habit, sentence) => {
+    const addresses = ['10.50.0.1', '10.50.0.255', '10.50.0.99'];
+    const server = startOnFirewall('node', SERVER, habit, ...addresses);
+    await until('the odd server listens', () => server.printed().includes('ready'));
+    try {
+      await createNetwork('-o', 'lease_timeout=3s');
+      expect(await dockerRefuses(...runBox)).toMatch(sentence);
+      expect(await vethsHere()).toEqual([]);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('an address that the server does not offer is refused', async () => {
+    await lab('server-up', 'dnsmasq-no-ping', '500');
+    await createNetwork('-o', 'lease_timeout=3s');
+    const words = await dockerRefuses(
+      ...['run', '-d', '--name', 'box', '--network', 'name=fw500,driver-opt=ip=10.50.0.222', 'bb'],
+    );
+    expect(words).toMatch(
+      /no DHCP server offered 10\.50\.0\.222 .*the server has 10\.50\.0\.1\d\d/,
+    );
+  });
+
+  it('neighbours that know the address under another MAC learn the new one', async () => {
+    await lab('server-up', 'dnsmasq-no-ping', '500');
+    await createNetwork();
+    const stale = [
+      '10.50.0.155',
+      'lladdr',
+      '02:00:00:00:00:99',
+      'dev',
+      'trunk.500',
+      'nud',
+      'reachable',
+    ];
+    await lab('fw', 'ip', 'neigh', 'replace', ...stale);
+    await docker(
+      ...['run', '-d', '--name', 'box', '--network', 'name=fw500,driver-opt=ip=10.50.0.155', 'bb'],
+    );
+    await until('the firewall reaches it', () => firewallReaches('10.50.0.155'), 5000);
+  });
+});
+
+describe('dockerd', () => {
+  it('killed while CreateEndpoint waits for the server leaves nothing behind', async () => {
+    await createNetwork();
+    const attempt = dockerRefuses(...runBox);
+    await until('the veth is there', async () => (await vethsHere()).length === 2);
+    await lab('engine-kill');
+    await attempt;
+    await noVethsLeft();
+    await lab('engine-up');
+  });
+
+  it('killed between CreateEndpoint and Join: the endpoint is removed after JOIN_TIMEOUT', async () => {
+    await lab('server-up', 'dnsmasq-no-ping', '500');
+    await createNetwork();
+    const networkId = await docker('network', 'inspect', '-f', '{{.Id}}', 'fw500');
+    const answer = await callPlugin('NetworkDriver.CreateEndpoint', {
+      NetworkID: networkId,
+      EndpointID: 'never-joined',
+      Interface: { Address: '', AddressIPv6: '', MacAddress: '' },
+      Options: {},
+    });
+    expect(JSON.stringify(answer)).toMatch(/"Address":"10\.50\.0\./);
+    expect((await vethsHere()).length).toBe(2);
+    await noVethsLeft();
+    expect(await lab('log', 'dhcp-dnsmasq')).toContain('DHCPRELEASE');
+  });
+
+  it('restarted: networks are kept and containers start again', async () => {
+    await lab('server-up', 'dnsmasq-no-ping', '500');
+    await createNetwork();
+    await docker(...runBox);
+    await lab('engine-down');
+    await lab('engine-up');
+    await docker('start', 'box');
+    expect(await firewallReaches((await attachment('box', 'fw500')).address)).toBe(true);
+  });
+});
+
+describe('the plugin', () => {
+  it('killed: traffic flows, the lease is renewed after the restart, rm still cleans up', async () => {
+    await labWith({ LEASE: '10' }, 'server-up', 'kea', '500');
+    await createNetwork();
+    await docker(...runBox);
+    const { address } = await attachment('box', 'fw500');
+    const ping = pingSteadily(address);
+    await lab('service-kill');
+    await serviceUp();
+    const renewals = async () => (await lab('log', 'vlandhcp')).split('lease renewed').length - 1;
+    const before = await renewals();
+    await until('it is renewed', async () => (await renewals()) > before, 20_000);
+    const { sent, lost } = await ping.stop();
+    expect(sent).toBeGreaterThan(10);
+    expect(lost).toBe(0);
+  });
+
+  it('killed while CreateEndpoint waits: the next start clears the link away', async () => {
+    await createNetwork();
+    const attempt = dockerRefuses(...runBox);
+    await until('the veth is there', async () => (await vethsHere()).length === 2);
+    await lab('service-kill');
+    await serviceUp();
+    await attempt;
+    await noVethsLeft();
+  });
+
+  it('killed between CreateEndpoint and Join: the endpoint is removed after JOIN_TIMEOUT', async () => {
+    await lab('server-up', 'dnsmasq-no-ping', '500');
+    await createNetwork();
+    const networkId = await docker('network', 'inspect', '-f', '{{.Id}}', 'fw500');
+    await callPlugin('NetworkDriver.CreateEndpoint', {
+      NetworkID: networkId,
+      EndpointID: 'never-joined',
+      Interface: { Address: '', AddressIPv6: '', MacAddress: '' },
+      Options: {},
+    });
+    await lab('service-kill');
+    await serviceUp();
+    expect((await vethsHere()).length).toBe(2);
+    await noVethsLeft();
+    expect(await lab('log', 'dhcp-dnsmasq')).toContain('DHCPRELEASE');
+  });
+});
