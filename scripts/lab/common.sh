@@ -49,10 +49,10 @@ stamp() {
 # host_has_vlans: can this kernel make every kind of link the lab is built from? (tried in a throw-away namespace)
 host_has_vlans() {
   unshare --net sh -ec '
-    ip link add up type veth peer name down
-    ip link add link up name up.5 type vlan id 5
-    ip link add mv link up.5 type macvlan mode bridge
-    ip link add br type bridge' >/dev/null 2>&1
+    ip link add name lab0 type veth peer name lab1
+    ip link add link lab0 name lab0.5 type vlan id 5
+    ip link add link lab0.5 name lab2 type macvlan mode bridge
+    ip link add name lab3 type bridge' >/dev/null 2>&1
 }
 
 # chosen_kernel: prints host or uml.

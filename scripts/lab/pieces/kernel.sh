@@ -72,8 +72,9 @@ have_kernel() {
   kernel_fetch "$tree"
   kernel_compile "$tree"
   strip -o "$lab_kernel_image.new" "$tree/linux" && mv "$lab_kernel_image.new" "$lab_kernel_image"
-  VLANDHCP_LAB_KERNEL=uml "$lab_scripts/guest" -t 60 -- ip link add link lo name lo.5 type vlan id 5 >>"$LAB/log/kernel.log" 2>&1 ||
-    kernel_trouble 'it was compiled, but a guest does not start with it'
+  VLANDHCP_LAB_KERNEL=uml "$lab_scripts/guest" -t 60 -- bash -c '. "$1" && host_has_vlans' check "$lab_scripts/common.sh" \
+    >>"$LAB/log/kernel.log" 2>&1 ||
+    kernel_trouble 'it was compiled, but a guest cannot make VLAN links with it'
   rm -rf "$tree" "$tree.complete"
   stamp kernel "$recipe"
   say "kernel: built ($(du -m "$lab_kernel_image" | cut -f1) MB), boots, knows 802.1Q"
