@@ -13,11 +13,10 @@ daemon_start() {
   echo $! >"$lab_state/$name.pid"
 }
 
-daemon_pid() { cat "$lab_state/$1.pid" 2>/dev/null; }
+daemon_pid() { [ -s "$lab_state/$1.pid" ] && echo "$(<"$lab_state/$1.pid")"; }
 
 daemon_runs() {
-  local pid
-  pid=$(daemon_pid "$1") && kill -0 "$pid" 2>/dev/null
+  [ -s "$lab_state/$1.pid" ] && kill -0 "$(<"$lab_state/$1.pid")" 2>/dev/null
 }
 
 # daemon_ready NAME SECONDS CONDITION...: waits for CONDITION, gives up at once when the daemon dies.

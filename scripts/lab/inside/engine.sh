@@ -1,7 +1,8 @@
 # A real Docker Engine: ENGINE=20, 26 or 28 (default 28), whose programs `guest` has put first on the PATH.
 # shellcheck shell=bash
 
-engine_answers() { curl -sf --max-time 2 --unix-socket /run/docker.sock http://docker/_ping; }
+# dockerd listens early and answers late: one patient request is cheaper than many short ones.
+engine_answers() { [ -S /run/docker.sock ] && curl -sf --max-time 20 --unix-socket /run/docker.sock http://docker/_ping; }
 
 # in-lab engine-up [FLAG...]           starts dockerd and waits until it answers; loads the image `bb` (busybox) once
 engine_up() {

@@ -5,7 +5,7 @@
 plugin_folder=${VLANDHCP_PLUGIN_FOLDER:-$checkout/build/plugin}
 plugin_name=vlandhcp:stable
 plugin_socket=/run/docker/plugins/vlandhcp.sock
-plugin_answers() { curl -sf --max-time 2 --unix-socket "$plugin_socket" -X POST http://plugin/Plugin.Activate; }
+plugin_answers() { [ -S "$plugin_socket" ] && curl -sf --max-time 2 --unix-socket "$plugin_socket" -X POST http://plugin/Plugin.Activate; }
 
 # in-lab service-up                    node dist/vlandhcp.cjs as a plain service; waits until it answers
 service_up() {
