@@ -65,6 +65,7 @@ export class BridgeAccess {
       this.#bridges.set(bridge, { isSettled: hasChain });
       this.#warn(bridge, warnings);
     } catch (err) {
+      this.#bridges.set(bridge, { isSettled: false });
       this.#log.warn({ link: bridge, err }, 'firewall rule for the bridge not ensured');
     }
   }

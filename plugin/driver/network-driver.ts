@@ -7,6 +7,7 @@ import type { CreateEndpointAnswer, Endpoints } from './endpoints.ts';
 import type { JoinAnswer } from './join-answer.ts';
 import type { CreateNetworkRequest, Networks } from './networks.ts';
 import type { Registry } from './registry.ts';
+import { runEach } from './undo.ts';
 
 export class NetworkDriver {
   readonly #registry: Registry;
@@ -35,8 +36,14 @@ export class NetworkDriver {
   async removeNetwork(networkId: string): Promise<void> {
     await this.#recovered;
     const left = this.#registry.endpoints().filter((e) => e.networkId === networkId);
-    await Promise.all(left.map(({ id }) => this.#endpoints.remove(id)));
-    return this.#networks.remove(networkId);
+    await runEach(
+      ...left.map(
+        ({ id }) =>
+          () =>
+            this.#endpoints.remove(id),
+      ),
+      () => this.#networks.remove(networkId),
+    );
   }
 
   async createEndpoint(

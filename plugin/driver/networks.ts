@@ -7,9 +7,10 @@ import type { Logger } from '../logger.ts';
 import type { BridgeAccess } from './bridge-access.ts';
 import type { Host } from './host.ts';
 import { KeyedLock } from './keyed-lock.ts';
-import { parseNetworkOptions, type NetworkOptions } from './options.ts';
+import { NETWORK_OPTIONS, parseNetworkOptions, type NetworkOptions } from './options.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 import type { Registry } from './registry.ts';
+import { runEach, UndoList } from './undo.ts';
 
 export interface IpamData {
   readonly addressSpace: string;
@@ -45,10 +46,10 @@ export class Networks {
   /** Idempotent for the same id and options. @throws PluginError; then nothing is left behind. */
   create(request: CreateNetworkRequest): Promise<void> {
     const options = parseNetworkOptions(request.options);
-    refuseAddressing(request, options);
+    refuseAddressing(request);
     return this.#lock.run(LINKS, async () => {
       const known = this.#registry.findNetwork(request.networkId);
-      if (known !== undefined) return refuseDifference(known, options);
+      if (known !== undefined) return refuseDifference(known, options, request.internal);
       this.#refuseClash(options);
       const record = {
         id: request.networkId,
@@ -56,23 +57,27 @@ export class Networks {
         internal: request.internal,
         ...(await this.#makeLinks(options)),
       };
+      const undo = new UndoList();
+      undo.add(() => this.#dropLinks(record));
       try {
         await this.#registry.addNetwork(record);
       } catch (error) {
-        await this.#dropLinks(record);
+        await undo.run(error);
         throw error;
       }
       this.#log.info({ ...context(record), link: options.bridge }, 'network created');
     });
   }
 
-  /** Unknown ids are no error. @throws AggregateError if a link could not be removed; the record is gone. */
+  /** Unknown ids are no error. @throws if a link or the record could not be removed; the rest is gone. */
   remove(networkId: string): Promise<void> {
     return this.#lock.run(LINKS, async () => {
       const record = this.#registry.findNetwork(networkId);
       if (record === undefined) return;
-      await this.#registry.removeNetwork(networkId);
-      await this.#dropLinks(record);
+      await runEach(
+        () => this.#registry.removeNetwork(networkId),
+        () => this.#dropLinks(record),
+      );
       this.#log.info({ ...context(record), link: record.options.bridge }, 'network removed');
     });
   }
@@ -80,7 +85,7 @@ export class Networks {
   /**
    * Makes links that are gone: after a reboot, or when someone removed them; sees to the firewall if that
    * could not be done before. Cheap if all is there.
-   * @throws PluginError if they cannot be made.
+   * @throws PluginError if they cannot be made, or NETWORK_UNKNOWN if it is removed meanwhile.
    */
   async restore(record: NetworkRecord): Promise<NetworkRecord> {
     const { bridge } = record.options;
@@ -93,6 +98,7 @@ export class Networks {
       return record;
     }
     return this.#lock.run(LINKS, async () => {
+      this.#registry.requireNetwork(record.id); // it may have gone while we waited
       const restored = { ...record, ...(await this.#makeLinks(record.options)) };
       await this.#registry.addNetwork(restored);
       this.#log.info({ ...context(record), link: bridge }, 'network links made again');
@@ -114,9 +120,11 @@ export class Networks {
   async #dropLinks({ options, vlanLink, uplinkPort }: NetworkRecord): Promise<void> {
     const { parent, vlan, bridge } = options;
     if (this.#sharers(bridge).length > 0) return;
-    await this.#access.revoke(bridge);
     const links = { parent, vlan, vlanLink, bridge, uplinkPort };
-    this.#warn(bridge, await this.#host.removeNetworkLinks(links));
+    await runEach(
+      () => this.#access.revoke(bridge),
+      async () => this.#warn(bridge, await this.#host.removeNetworkLinks(links)),
+    );
   }
 
   #sharers(bridge: string): readonly NetworkRecord[] {
@@ -148,10 +156,8 @@ export class Networks {
   }
 }
 
-function refuseAddressing(request: CreateNetworkRequest, options: NetworkOptions): void {
-  const command = `docker network create -d vlandhcp --ipam-driver null -o parent=${options.parent}${
-    options.vlan === undefined ? '' : ` -o vlan=${options.vlan}`
-  } NAME`;
+function refuseAddressing(request: CreateNetworkRequest): void {
+  const command = commandFor(request);
   const subnets = request.ipv4Data.filter(({ pool }) => pool !== '0.0.0.0/0' && pool !== '');
   if (subnets.length > 0) {
     throw new PluginError(
@@ -167,8 +173,20 @@ function refuseAddressing(request: CreateNetworkRequest, options: NetworkOptions
   }
 }
 
-function refuseDifference(known: NetworkRecord, options: NetworkOptions): void {
-  if (JSON.stringify(known.options) === JSON.stringify(options)) return;
+/** What to type for this network, with the same options. */
+function commandFor({ options, internal }: CreateNetworkRequest): string {
+  const words = ['docker network create -d vlandhcp --ipam-driver null'];
+  if (internal) words.push('--internal');
+  for (const key of Object.keys(NETWORK_OPTIONS)) {
+    const value = options[key];
+    if (typeof value === 'string') words.push(`-o ${key}=${value}`);
+  }
+  return [...words, 'NAME'].join(' ');
+}
+
+function refuseDifference(known: NetworkRecord, options: NetworkOptions, internal: boolean): void {
+  const isSame = JSON.stringify(known.options) === JSON.stringify(options);
+  if (isSame && known.internal === internal) return;
   throw new PluginError(
     'INVALID_REQUEST',
     `network ${known.id.slice(0, 12)} exists with other options (${segmentOf(known.options)}, bridge ${known.options.bridge})`,

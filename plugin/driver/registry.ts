@@ -2,6 +2,7 @@
  * Networks and endpoints in memory, and the only writer of them in the store: what is here is on disk.
  * Bounded by what Docker has on this host.
  */
+import { PluginError } from '../errors.ts';
 import type { EndpointRecord, NetworkRecord } from './records.ts';
 
 export interface RecordStore {
@@ -39,6 +40,16 @@ export class Registry {
 
   findNetwork(id: string): NetworkRecord | undefined {
     return this.#networks.get(id);
+  }
+
+  /** @throws PluginError NETWORK_UNKNOWN. */
+  requireNetwork(id: string): NetworkRecord {
+    const network = this.#networks.get(id);
+    if (network !== undefined) return network;
+    throw new PluginError(
+      'NETWORK_UNKNOWN',
+      `network ${id.slice(0, 12)} is not in this plugin's state; remove it and create it again`,
+    );
   }
 
   findEndpoint(id: string): EndpointRecord | undefined {
