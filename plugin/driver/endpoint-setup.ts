@@ -68,6 +68,7 @@ export async function makeEndpoint(
     const record = { ...draft, mtu, lease: storeLease(lease, clock) };
     undo.add(() => registry.removeEndpoint(draft.id));
     await registry.addEndpoint(record);
+    registry.requireNetwork(network.id); // it may have gone while we waited for the lease
     if (limits.signal.aborted) throw new PluginError('CANCELLED', 'dockerd hung up');
     return record;
   } catch (error) {

@@ -27,6 +27,10 @@ import {
   type EndpointRecord,
   type NetworkRecord,
 } from './records.ts';
+import { runEach } from './undo.ts';
+
+/** Join follows CreateEndpoint within a second or two; dockerd needs about this long to come back. */
+const ABANDONED_AFTER: Ms = 5_000;
 
 /** Only what the request left empty: libnetwork refuses an answer that repeats what it set. */
 export interface CreateEndpointAnswer {
@@ -70,11 +74,13 @@ export class Endpoints {
     return this.#lock.run(request.endpointId, async () => {
       const known = this.#deps.registry.findEndpoint(request.endpointId);
       if (known !== undefined) return createAnswer(known);
-      const network = await this.#deps.networks.restore(this.#networkOf(request.networkId));
+      const network = await this.#deps.networks.restore(
+        this.#deps.registry.requireNetwork(request.networkId),
+      );
       const record = await makeEndpoint(this.#deps, network, request, {
         by: startedAt + network.options.leaseTimeoutMs,
         signal,
-        refuseTwin: (mac) => this.#refuseTwin(network.id, mac),
+        refuseTwin: (mac) => this.#refuseTwin(network, mac),
       });
       this.#joinTimers.arm(record.id);
       this.#deps.log.info(
@@ -96,7 +102,7 @@ export class Endpoints {
     return this.#lock.run(endpointId, async () => {
       const record = this.#deps.registry.findEndpoint(endpointId);
       if (record === undefined) throw unknownEndpoint(endpointId);
-      const network = this.#networkOf(record.networkId);
+      const network = this.#deps.registry.requireNetwork(record.networkId);
       this.#joinTimers.disarm(endpointId);
       await this.#remember({ ...record, sandboxKey });
       this.#followInto(record, network, sandboxKey);
@@ -115,7 +121,7 @@ export class Endpoints {
     });
   }
 
-  /** Gives the lease back and removes the veth. Unknown ids are no error. @throws AggregateError. */
+  /** Gives the lease back and removes the veth. Unknown ids are no error. @throws what failed; the rest is done. */
   remove(endpointId: string): Promise<void> {
     return this.#lock.run(endpointId, () => this.#remove(endpointId));
   }
@@ -147,7 +153,7 @@ export class Endpoints {
   /** After a restart: takes up an endpoint whose veth is still there. */
   resume(record: EndpointRecord, containerEndHere: boolean): void {
     const { leases, clock } = this.#deps;
-    const network = this.#networkOf(record.networkId);
+    const network = this.#deps.registry.requireNetwork(record.networkId);
     leases.resume(subjectOf(record, network), restoreLease(record.lease, clock));
     if (containerEndHere) {
       leases.place(record.id, { link: record.containerEnd });
@@ -182,20 +188,29 @@ export class Endpoints {
     const bridge = registry.findNetwork(record.networkId)?.options.bridge;
     if (bridge === undefined) leases.forget(endpointId);
     else leases.release(endpointId, bridge);
-    await registry.removeEndpoint(endpointId);
-    await host.removeEndpointLink(record.hostEnd);
+    await runEach(
+      () => registry.removeEndpoint(endpointId),
+      () => host.removeEndpointLink(record.hostEnd),
+    );
     log.info({ ...context(record), address: record.lease.address }, 'endpoint removed');
   }
 
-  /** Two clients under one MAC would be handed one lease. A record whose veth is gone is no twin. */
-  async #refuseTwin(networkId: string, mac: Mac): Promise<void> {
-    const { registry, host } = this.#deps;
-    const twin = registry.endpoints().find((e) => e.networkId === networkId && e.mac === mac);
+  /**
+   * Two clients under one MAC would be handed one lease, also from two networks on one segment. A record
+   * whose veth is gone is no twin, nor one that dockerd has abandoned: a container that restarts with its
+   * daemon must not be refused because of itself.
+   */
+  async #refuseTwin({ options }: NetworkRecord, mac: Mac): Promise<void> {
+    const { registry, host, clock } = this.#deps;
+    const bridgeOf = (e: EndpointRecord) => registry.findNetwork(e.networkId)?.options.bridge;
+    const twin = registry.endpoints().find((e) => e.mac === mac && bridgeOf(e) === options.bridge);
     if (twin === undefined) return;
-    if (host.linkExists(twin.hostEnd)) {
+    const isAbandoned =
+      twin.sandboxKey === undefined && clock.wall() - twin.createdAt >= ABANDONED_AFTER;
+    if (host.linkExists(twin.hostEnd) && !isAbandoned) {
       throw new PluginError(
         'INVALID_OPTION',
-        `MAC ${mac} is worn by another container on this network (endpoint ${twin.id.slice(0, 12)}, ${twin.lease.address}); give each its own id or --mac-address`,
+        `MAC ${mac} is worn by another container on this segment (endpoint ${twin.id.slice(0, 12)}, ${twin.lease.address}); give each its own id or --mac-address`,
       );
     }
     await this.remove(twin.id);
@@ -220,19 +235,21 @@ export class Endpoints {
 
   #abandon(endpointId: string): void {
     const log = this.#deps.log.child({ endpoint: endpointId.slice(0, 12) });
+    if (this.#isInSandbox(endpointId)) {
+      return log.warn({}, 'endpoint without a Join is in use by a container; kept');
+    }
     log.warn({}, 'endpoint without a container removed');
     this.remove(endpointId).catch((error: unknown) => {
       log.error({ err: error }, 'endpoint not removed');
     });
   }
 
-  #networkOf(networkId: string): NetworkRecord {
-    const network = this.#deps.registry.findNetwork(networkId);
-    if (network !== undefined) return network;
-    throw new PluginError(
-      'NETWORK_UNKNOWN',
-      `network ${networkId.slice(0, 12)} is not in this plugin's state; remove it and create it again`,
-    );
+  /** A Join or a restart may have been missed; the link tells where it is. */
+  #isInSandbox(endpointId: string): boolean {
+    const { registry, host } = this.#deps;
+    const record = registry.findEndpoint(endpointId);
+    if (record === undefined) return false;
+    return host.linkExists(record.hostEnd) && !host.linkExists(record.containerEnd);
   }
 }
 
