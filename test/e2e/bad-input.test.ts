@@ -45,12 +45,12 @@ describe('docker network create', () => {
     [['parent=abcdefghijklmnop'], /-o parent=abcdefghijklmnop is not a link name/],
     [['parent=-eth1'], /-o parent=-eth1 is not a link name/],
     [['parent=eth1', 'vlan=500', 'bridge=br/500'], /-o bridge=br\/500 is not a link name/],
-    [['parent=eth1', 'vlan=500', 'mtu=9000'], /mtu/],
+    [['parent=eth1', 'vlan=500', 'mtu=9000'], /MTU 9000 is more than the 1500 of eth1/],
     [['parent=eth1', 'vlan=500', 'lease_timeout=26s'], /-o lease_timeout=26s is not a number/],
     [['parent=eth9', 'vlan=500'], /eth9.* does not exist/],
     [
       ['parent=eth1', 'vlan=9999', 'bridge=-', 'x=y'],
-      /vlan=9999.*; -o bridge=- .*; -o x is unknown/,
+      /-o bridge=- is .*; -o vlan=9999 is .*; -o x is unknown/,
     ],
   ])('%j is refused with the reason', async (options, sentence) => {
     expect(await dockerRefuses(...create(...options))).toMatch(sentence);
