@@ -19,7 +19,6 @@ export const ERROR_CODES = [
   'NO_ACK', // a server offered, and then did not acknowledge in time
   'NAK', // the server refused, and the time ran out
   'ADDRESS_NOT_OFFERED', // the address asked for is not what servers offer
-  'ADDRESS_IN_USE', // another host answers for the leased address
   'IP_COMMAND_FAILED',
   'SOCKET_FAILED',
   'STATE_UNREADABLE',

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { PluginError } from '../errors.ts';
+import { isLinkName, LINK_NAME_RULE } from '../link-name.ts';
 import type { Ms } from '../time.ts';
 import { isMulticastMac, isUnicastIpv4, parseIpv4, type Ipv4, type Mac } from '../wire/address.ts';
 
@@ -34,9 +35,6 @@ interface OptionSpec {
   readonly problem: (text: string) => string | undefined;
 }
 
-const LINK_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/;
-const LINK_NAME_RULE =
-  'a link name: 1 to 15 of A–Z a–z 0–9 . _ -, beginning with a letter or digit';
 const LEASE_TIMEOUT_MAX_SEC = 25;
 
 export const NETWORK_OPTIONS = {
@@ -44,7 +42,7 @@ export const NETWORK_OPTIONS = {
     value: 'LINK',
     default: 'required',
     help: "the host's link to the trunk, as `ip link` shows it (`eth1`, `bond0`)",
-    problem: (text) => (LINK_NAME.test(text) ? undefined : `is not ${LINK_NAME_RULE}`),
+    problem: (text) => (isLinkName(text) ? undefined : `is not ${LINK_NAME_RULE}`),
   },
   vlan: {
     value: '1–4094',
@@ -56,7 +54,7 @@ export const NETWORK_OPTIONS = {
     value: 'LINK',
     default: '`br<vlan>`, untagged `br-<parent>`',
     help: 'the bridge that joins the VLAN link and the containers; made if it is not there',
-    problem: (text) => (LINK_NAME.test(text) ? undefined : `is not ${LINK_NAME_RULE}`),
+    problem: (text) => (isLinkName(text) ? undefined : `is not ${LINK_NAME_RULE}`),
   },
   mtu: {
     value: '576–65535',

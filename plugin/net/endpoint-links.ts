@@ -10,7 +10,8 @@ import type { Mac } from '../wire/address.ts';
 import { ipBatch, isAlreadyGone, isAlreadyThere } from './ip.ts';
 import { readLink, readLinksOfKind } from './link-info.ts';
 import type { Link } from './link-info.ts';
-import { ENDPOINT_MARK, hostEndMac, isLinkName } from './link-names.ts';
+import { isLinkName } from '../link-name.ts';
+import { ENDPOINT_MARK, hostEndMac } from './link-names.ts';
 import { waitUntilRunning } from './link-ready.ts';
 import { hasIpv6, ignoreArp } from './sysctl.ts';
 

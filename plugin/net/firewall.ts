@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs';
 
 import { PluginError } from '../errors.ts';
 import { commandEvidence, runCommand } from './command.ts';
-import { isLinkName } from './link-names.ts';
+import { isLinkName } from '../link-name.ts';
 import { createQueue } from './serially.ts';
 
 /** `no-chain`: Docker keeps no DOCKER-USER chain here. */

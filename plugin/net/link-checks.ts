@@ -7,7 +7,8 @@
  */
 import { PluginError } from '../errors.ts';
 import type { Link } from './link-info.ts';
-import { bridgeMark, isLinkName, isMarked, vlanLinkName } from './link-names.ts';
+import { isLinkName } from '../link-name.ts';
+import { bridgeMark, isMarked, vlanLinkName } from './link-names.ts';
 
 /** What a network wants; `vlan` undefined: the parent's untagged traffic. */
 export interface NetworkLinkSpec {

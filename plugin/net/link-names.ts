@@ -8,27 +8,17 @@
  */
 import { createHash } from 'node:crypto';
 
+import { LINK_NAME_MAX_LENGTH } from '../link-name.ts';
 import { macFromBytes } from '../wire/address.ts';
 import type { Mac } from '../wire/address.ts';
 
 const MARK = 'vlandhcp';
-const MAX_NAME_LENGTH = 15; // IFNAMSIZ - 1
-
-/**
- * True for text that can be a link's name and is safe in any `ip` command: 1 to 15 letters, digits, dots,
- * dashes and underscores, the first a letter or digit. `all` and `default` are refused: below
- * /proc/sys/net/…/conf they stand for every link of the host.
- */
-export function isLinkName(text: string): boolean {
-  if (text === 'all' || text === 'default') return false;
-  return text.length <= MAX_NAME_LENGTH && /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(text);
-}
 
 /** The name of a VLAN link we make: `<parent>.<vid>`, or `vlan<vid>.<hash>` if that is too long. */
 export function vlanLinkName(parent: string, vid: number): string {
   const name = `${parent}.${vid}`;
-  if (name.length <= MAX_NAME_LENGTH) return name;
-  return `vlan${vid}.${digest(parent).toString('hex')}`.slice(0, MAX_NAME_LENGTH);
+  if (name.length <= LINK_NAME_MAX_LENGTH) return name;
+  return `vlan${vid}.${digest(parent).toString('hex')}`.slice(0, LINK_NAME_MAX_LENGTH);
 }
 
 export const VLAN_MARK = `${MARK} vlan`;

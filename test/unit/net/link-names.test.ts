@@ -1,3 +1,4 @@
+import { isLinkName } from '../../../plugin/link-name.ts';
 import { describe, expect, test } from 'vitest';
 
 import {
@@ -5,7 +6,6 @@ import {
   bridgeMark,
   ENDPOINT_MARK,
   hostEndMac,
-  isLinkName,
   isMarked,
   VLAN_MARK,
   vlanLinkName,

@@ -1,0 +1,168 @@
+/**
+ * The import rule of plugin/ARCHITECTURE.md, and what the pure cores may not touch: read from the sources
+ * themselves, so that it holds whatever the editor's lint says.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ERROR_CODES } from '../plugin/errors.ts';
+
+const root = resolve(import.meta.dirname, '..');
+const plugin = join(root, 'plugin');
+const files = readdirSync(plugin, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .sort();
+const sourceOf = (path: string) => readFileSync(join(plugin, path), 'utf8');
+const codeOf = (path: string) =>
+  sourceOf(path)
+    .replace(/\/\*[^]*?\*\//g, '')
+    .replace(/(^|\s)\/\/.*$/gm, '');
+
+/** What a file imports: `layer` for our own files, the package's name for others. */
+function importsOf(path: string): { specifier: string; layer: string }[] {
+  return [...codeOf(path).matchAll(/(?:from|import)\s+'([^']+)'/g)].map(([, specifier = '']) => ({
+    specifier,
+    layer: specifier.startsWith('.')
+      ? layerOf(relative(plugin, resolve(plugin, dirname(path), specifier)))
+      : specifier,
+  }));
+}
+
+const VOCABULARY = ['time.ts', 'lease.ts', 'errors.ts', 'link-name.ts'];
+const SHELL_VOCABULARY = ['clock.ts', 'logger.ts'];
+
+function layerOf(path: string): string {
+  if (path.includes('/')) return path.slice(0, path.indexOf('/'));
+  return VOCABULARY.includes(path) ? 'vocabulary' : path;
+}
+
+/** Each layer and what of ours it may import besides itself. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  wire: [],
+  vocabulary: ['wire'],
+  dhcp4: ['wire', 'vocabulary'],
+  acd: ['wire', 'vocabulary'],
+  net: ['wire', 'vocabulary'],
+  leasing: ['wire', 'vocabulary', 'dhcp4', 'acd', ...SHELL_VOCABULARY],
+  driver: ['wire', 'vocabulary', 'leasing', ...SHELL_VOCABULARY],
+  api: ['wire', 'vocabulary', 'driver', ...SHELL_VOCABULARY],
+  'clock.ts': ['vocabulary'],
+  'settings.ts': ['vocabulary'],
+  'logger.ts': ['settings.ts'],
+};
+
+const PURE = ['wire', 'vocabulary', 'dhcp4', 'acd'];
+
+/** The only places from where a package may be imported. */
+const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
+  express: /^api\/server\.ts$/,
+  execa: /^net\/command\.ts$/,
+  pino: /^logger\.ts$/,
+  koffi: /^net\/libc\.ts$/,
+  'ip-address': /^wire\/address\.ts$/,
+};
+
+/** Files may be touched only by the store, by Linux' own interfaces and by the socket of the API. */
+const FILE_SYSTEM_HOMES = /^(driver\/store|api\/server|net\/[a-z-]+)\.ts$/;
+
+describe('the import rule', () => {
+  it.each(files.filter((path) => path !== 'main.ts'))(
+    '%s imports only what its layer may',
+    (path) => {
+      const layer = layerOf(path);
+      const allowed = new Set([layer, ...(MAY_IMPORT[layer] ?? [])]);
+      const wrong = importsOf(path).filter(
+        ({ specifier, layer: target }) => specifier.startsWith('.') && !allowed.has(target),
+      );
+      expect(wrong).toEqual([]);
+    },
+  );
+
+  it('each package has one home', () => {
+    const strays = files.flatMap((path) =>
+      importsOf(path)
+        .filter(({ specifier }) => !/^(\.|node:)/.test(specifier))
+        .filter(({ specifier }) => PACKAGE_HOMES[specifier]?.test(path) !== true)
+        .map(({ specifier }) => `${path}: ${specifier}`),
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it('node:fs is imported by the store, the API socket and plugin/net only', () => {
+    const strays = files.filter(
+      (path) =>
+        importsOf(path).some(({ specifier }) => /^node:fs/.test(specifier)) &&
+        !FILE_SYSTEM_HOMES.test(path),
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it('the environment and the command line are read by main.ts only', () => {
+    const strays = files.filter(
+      (path) => path !== 'main.ts' && /process\.(env|argv)/.test(codeOf(path)),
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it('no file is imported in a circle', () => {
+    const edges = new Map(
+      files.map((path) => [
+        path,
+        importsOf(path)
+          .filter(({ specifier }) => specifier.startsWith('.'))
+          .map(({ specifier }) => relative(plugin, resolve(plugin, dirname(path), specifier))),
+      ]),
+    );
+    // Types are erased, so a circle of them is harmless; it is a circle in the reader's head all the same.
+    const circles: string[] = [];
+    const done = new Set<string>();
+    const visit = (path: string, trail: readonly string[]): void => {
+      if (trail.includes(path)) {
+        circles.push([...trail.slice(trail.indexOf(path)), path].join(' -> '));
+      } else if (!done.has(path)) {
+        for (const next of edges.get(path) ?? []) visit(next, [...trail, path]);
+        done.add(path);
+      }
+    };
+    for (const path of files) visit(path, []);
+    expect(circles).toEqual([]);
+  });
+});
+
+describe('the pure cores', () => {
+  it.each(files.filter((path) => PURE.includes(layerOf(path))))(
+    '%s has no clock, dice, process or await',
+    (path) => {
+      const code = codeOf(path);
+      const forbidden =
+        /\b(Date|setTimeout|setInterval|setImmediate|performance|process|Buffer|console|async|await)\b|Math\.random|'node:/;
+      expect(forbidden.exec(code)?.[0]).toBeUndefined();
+    },
+  );
+});
+
+describe('the house', () => {
+  it.each(files)('%s has at most 300 lines', (path) => {
+    expect(sourceOf(path).split('\n').length - 1).toBeLessThanOrEqual(300);
+  });
+
+  it.each(files)('%s says at its head what it is', (path) => {
+    expect(sourceOf(path)).toMatch(/^\/\*\*/);
+  });
+
+  it('every error code is thrown somewhere, so that none promises what never happens', () => {
+    const all = files
+      .filter((path) => path !== 'errors.ts')
+      .map(codeOf)
+      .join('\n');
+    expect(ERROR_CODES.filter((code) => !all.includes(`'${code}'`))).toEqual([]);
+  });
+
+  it('ARCHITECTURE.md names every folder and top-level file of plugin/', () => {
+    const text = sourceOf('ARCHITECTURE.md');
+    const names = new Set(
+      files.map((path) => (path.includes('/') ? `${path.split('/')[0]}/` : path)),
+    );
+    expect([...names].filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+  });
+});
