@@ -4,7 +4,7 @@
  * Never a default route among the static routes (engines from 28 refuse the start) and never an empty
  * destination (it panics dockerd).
  */
-import { isInSubnet, type Ipv4 } from '../wire/address.ts';
+import { isInSubnet, networkOf, type Ipv4 } from '../wire/address.ts';
 import type { LeaseTerms, Route } from '../lease.ts';
 import type { EndpointRecord } from './records.ts';
 
@@ -19,24 +19,39 @@ export interface JoinAnswer {
 /** @param internal `--internal`: the container reaches its own segment only. */
 export function joinAnswer(record: EndpointRecord, internal: boolean): JoinAnswer {
   const { containerEnd: srcName, lease } = record;
-  if (internal) return { srcName, gateway: undefined, staticRoutes: onLinkRoutes(lease) };
-  return { srcName, gateway: lease.gateway, staticRoutes: [...nextHops(lease), ...lease.routes] };
+  const routes = routesBeside(lease);
+  if (internal) return { srcName, gateway: undefined, staticRoutes: onLinkRoutes(routes) };
+  const hops = nextHops(lease, routes);
+  return { srcName, gateway: lease.gateway, staticRoutes: [...hops, ...routes] };
 }
 
-function onLinkRoutes({ routes }: LeaseTerms): Route[] {
+/**
+ * What the lease routes beside the subnet of its own address: that route the kernel has already, and a
+ * start fails over any route given twice (`file exists`).
+ */
+function routesBeside({ address, prefixLength, routes }: LeaseTerms): Route[] {
+  const key = (route: Route) => `${route.destination}/${route.prefixLength}`;
+  const seen = new Set([`${networkOf(address, prefixLength)}/${prefixLength}`]);
+  return routes.filter((route) => {
+    if (route.prefixLength === 0 || seen.has(key(route))) return false;
+    seen.add(key(route));
+    return true;
+  });
+}
+
+function onLinkRoutes(routes: readonly Route[]): Route[] {
   return routes.filter(({ via }) => via === undefined);
 }
 
 /** Host routes to the next hops that no subnet or on-link route covers: a router outside the mask. */
-function nextHops(lease: LeaseTerms): Route[] {
-  const { gateway, routes } = lease;
+function nextHops(lease: LeaseTerms, routes: readonly Route[]): Route[] {
   const connected = [
     { destination: lease.address, prefixLength: lease.prefixLength },
-    ...onLinkRoutes(lease),
+    ...onLinkRoutes(routes),
   ];
   const isReachable = (hop: Ipv4) =>
     connected.some(({ destination, prefixLength }) => isInSubnet(hop, destination, prefixLength));
-  const hops = [gateway, ...routes.map(({ via }) => via)].filter((hop) => hop !== undefined);
+  const hops = [lease.gateway, ...routes.map(({ via }) => via)].filter((hop) => hop !== undefined);
   return [...new Set(hops)]
     .filter((hop) => !isReachable(hop))
     .map((destination) => ({ destination, prefixLength: 32, via: undefined }));

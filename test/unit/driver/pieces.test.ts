@@ -1,0 +1,320 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { BridgeAccess } from '../../../plugin/driver/bridge-access.ts';
+import { joinAnswer } from '../../../plugin/driver/join-answer.ts';
+import { JoinTimers } from '../../../plugin/driver/join-timers.ts';
+import { KeyedLock } from '../../../plugin/driver/keyed-lock.ts';
+import type { EndpointRecord } from '../../../plugin/driver/records.ts';
+import { Registry } from '../../../plugin/driver/registry.ts';
+import { runEach, UndoList } from '../../../plugin/driver/undo.ts';
+import type { LeaseTerms, Route } from '../../../plugin/lease.ts';
+import { ipv4FromNumber, networkOf, type Ipv4 } from '../../../plugin/wire/address.ts';
+import { FakeClock, settled } from '../../support/fake-clock.ts';
+import { FakeHost } from '../../support/fake-host.ts';
+import { FakeStore } from '../../support/fake-store.ts';
+import { MemoryLogger } from '../../support/memory-logger.ts';
+import { ip, lease } from '../../support/messages.ts';
+
+const route = (text: string, via?: string): Route => {
+  const [destination, prefixLength] = text.split('/');
+  return {
+    destination: ip(destination!),
+    prefixLength: Number(prefixLength),
+    via: via === undefined ? undefined : ip(via),
+  };
+};
+
+describe('the answer to Join', () => {
+  const answer = (terms: Partial<LeaseTerms>, internal = false) =>
+    joinAnswer(
+      { containerEnd: 'vdc0', lease: lease(terms) } as unknown as EndpointRecord,
+      internal,
+    );
+
+  it('gateway on the segment: nothing but the gateway', () => {
+    expect(answer({})).toEqual({ srcName: 'vdc0', gateway: '192.0.2.1', staticRoutes: [] });
+  });
+
+  it('no gateway: none, and DisableGatewayService keeps docker_gwbridge away', () => {
+    expect(answer({ gateway: undefined })).toMatchObject({ gateway: undefined, staticRoutes: [] });
+  });
+
+  it('routes of option 121 are passed on as they are (RFC 3442)', () => {
+    const routes = [route('10.0.0.0/8', '192.0.2.9'), route('198.51.100.0/24')];
+    expect(answer({ routes }).staticRoutes).toEqual(routes);
+  });
+
+  it('a gateway outside the subnet gets a host route on the link, else the start fails', () => {
+    expect(answer({ gateway: ip('198.51.100.1') })).toMatchObject({
+      gateway: '198.51.100.1',
+      staticRoutes: [route('198.51.100.1/32')],
+    });
+    expect(answer({ prefixLength: 32 }).staticRoutes).toEqual([route('192.0.2.1/32')]);
+  });
+
+  it('a next hop outside the subnet gets one, too, and only one', () => {
+    const routes = [route('10.0.0.0/8', '198.51.100.1'), route('172.16.0.0/12', '198.51.100.1')];
+    expect(answer({ routes }).staticRoutes).toEqual([route('198.51.100.1/32'), ...routes]);
+  });
+
+  it('an on-link route that covers the gateway is enough', () => {
+    const routes = [route('198.51.100.0/24')];
+    expect(answer({ gateway: ip('198.51.100.1'), routes }).staticRoutes).toEqual(routes);
+  });
+
+  it('--internal: on-link routes only, no gateway and no next hop', () => {
+    const routes = [route('10.0.0.0/8', '192.0.2.9'), route('198.51.100.0/24')];
+    expect(answer({ routes }, true)).toEqual({
+      srcName: 'vdc0',
+      gateway: undefined,
+      staticRoutes: [routes[1]],
+    });
+  });
+
+  it("the segment's own subnet is left out: the kernel has that route from the address, and a second one fails the start", () => {
+    const routes = [
+      route('192.0.2.0/24'),
+      route('192.0.2.0/24', '192.0.2.1'),
+      route('192.0.2.0/25'),
+    ];
+    expect(answer({ routes }).staticRoutes).toEqual([route('192.0.2.0/25')]);
+    expect(answer({ routes }, true).staticRoutes).toEqual([route('192.0.2.0/25')]);
+  });
+
+  it('of two routes to one destination the first counts: a second one fails the start', () => {
+    const routes = [route('10.0.0.0/8', '192.0.2.9'), route('10.0.0.0/8', '192.0.2.10')];
+    expect(answer({ routes }).staticRoutes).toEqual([routes[0]]);
+  });
+
+  it('a default route that got here from anywhere is never passed on (trap 9)', () => {
+    expect(
+      answer({ routes: [route('0.0.0.0/0', '192.0.2.9'), route('0.0.0.0/0')] }).staticRoutes,
+    ).toEqual([]);
+  });
+
+  it('whatever the lease: destinations whole, masked and unique, no default route, every hop reachable', () => {
+    const address = fc.integer({ min: 0x01000000, max: 0xdfffffff }).map(ipv4FromNumber);
+    const anyRoute = fc
+      .record({
+        to: address,
+        prefixLength: fc.integer({ min: 1, max: 32 }),
+        via: fc.option(address, { nil: undefined }),
+      })
+      .map(({ to, prefixLength, via }) => ({
+        destination: networkOf(to, prefixLength),
+        prefixLength,
+        via,
+      }));
+    const terms = fc.record({
+      address,
+      prefixLength: fc.integer({ min: 1, max: 32 }),
+      gateway: fc.option(address, { nil: undefined }),
+      routes: fc.array(anyRoute, { maxLength: 6 }),
+    });
+    fc.assert(
+      fc.property(terms, fc.boolean(), (given, internal) => {
+        const { gateway, staticRoutes } = answer(given, internal);
+        const keys = staticRoutes.map((r) => `${r.destination}/${r.prefixLength}`);
+        expect(new Set(keys).size).toBe(keys.length);
+        const own = `${networkOf(given.address, given.prefixLength)}/${given.prefixLength}`;
+        expect(keys).not.toContain(own);
+        const onLink = [
+          { destination: given.address, prefixLength: given.prefixLength },
+          ...staticRoutes.filter(({ via }) => via === undefined),
+        ];
+        const hops = [gateway, ...staticRoutes.map(({ via }) => via)];
+        for (const hop of hops.filter((h): h is Ipv4 => h !== undefined)) {
+          const isReachable = onLink.some(
+            (r) => networkOf(hop, r.prefixLength) === networkOf(r.destination, r.prefixLength),
+          );
+          expect(isReachable).toBe(true);
+        }
+        for (const { destination, prefixLength } of staticRoutes) {
+          expect(prefixLength).toBeGreaterThan(0);
+          expect(networkOf(destination, prefixLength)).toBe(destination);
+        }
+        if (internal)
+          expect([gateway, onLink.length]).toEqual([undefined, staticRoutes.length + 1]);
+      }),
+    );
+  });
+});
+
+describe('join timers', () => {
+  const timers = (clock = new FakeClock()) => {
+    const expired: string[] = [];
+    return { clock, expired, timers: new JoinTimers(clock, 1000, (id) => void expired.push(id)) };
+  };
+
+  it('fire once, after the timeout; arming again starts anew', async () => {
+    const { clock, expired, timers: t } = timers();
+    t.arm('a');
+    await clock.pass(999);
+    t.arm('a');
+    await clock.pass(999);
+    expect(expired).toEqual([]);
+    await clock.pass(10_000);
+    expect(expired).toEqual(['a']);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('do not fire early when the clock does', async () => {
+    const { clock, expired, timers: t } = timers(new FakeClock({ earlyBy: 0.9 }));
+    t.arm('a');
+    await clock.pass(999.5);
+    expect(expired).toEqual([]);
+    await clock.pass(1);
+    expect(expired).toEqual(['a']);
+  });
+
+  it('disarming and closing leave none', async () => {
+    const { clock, expired, timers: t } = timers();
+    for (const id of ['a', 'b', 'c']) t.arm(id);
+    t.disarm('a');
+    t.disarm('unknown');
+    t.close();
+    await clock.pass(10_000);
+    expect([expired, clock.pending]).toEqual([[], 0]);
+  });
+});
+
+describe('the keyed lock', () => {
+  it('runs one at a time per key in the order of asking, and keys beside each other', async () => {
+    const lock = new KeyedLock();
+    const log: string[] = [];
+    const work = (key: string, name: string) =>
+      lock.run(key, async () => {
+        log.push(`${name} begins`);
+        await settled();
+        log.push(`${name} ends`);
+      });
+    await Promise.all([work('a', 'a1'), work('a', 'a2'), work('b', 'b1')]);
+    expect(log.filter((line) => line.startsWith('a'))).toEqual([
+      'a1 begins',
+      'a1 ends',
+      'a2 begins',
+      'a2 ends',
+    ]);
+    expect(log.indexOf('b1 begins')).toBeLessThan(log.indexOf('a1 ends'));
+  });
+
+  it('hands the result or the failure to the one who asked, and goes on', async () => {
+    const lock = new KeyedLock();
+    const failing = lock.run('a', () => Promise.reject(new Error('no')));
+    const next = lock.run('a', () => Promise.resolve('yes'));
+    await expect(failing).rejects.toThrow('no');
+    expect(await next).toBe('yes');
+  });
+});
+
+describe('taking back', () => {
+  it('undo runs every step, last first', async () => {
+    const undo = new UndoList();
+    const log: number[] = [];
+    for (const step of [1, 2, 3]) undo.add(() => void log.push(step));
+    await undo.run(new Error('x'));
+    expect(log).toEqual([3, 2, 1]);
+  });
+
+  it('undo that fails tells the reason first, then what failed', async () => {
+    const undo = new UndoList();
+    let done = false;
+    undo.add(() => void (done = true));
+    undo.add(() => Promise.reject(new Error('stuck')));
+    const error = await undo.run(new Error('why')).catch((e: unknown) => e as AggregateError);
+    expect(done).toBe(true);
+    expect((error as AggregateError).message).toBe('why; clean-up failed too');
+    expect((error as AggregateError).errors.map(String)).toEqual(['Error: why', 'Error: stuck']);
+  });
+
+  it('runEach goes on after a failure and tells one as it is, several together', async () => {
+    const one = new Error('one');
+    const fail = (error: Error) => () => Promise.reject(error);
+    let done = 0;
+    const step = () => void (done += 1);
+    await runEach(step, step);
+    await expect(runEach(step, fail(one), step)).rejects.toBe(one);
+    await expect(runEach(fail(one), step, fail(new Error('two')))).rejects.toThrow('one; two');
+    expect(done).toBe(5);
+  });
+});
+
+describe('the registry', () => {
+  it('holds nothing that could not be written', async () => {
+    const store = new FakeStore();
+    const registry = new Registry(store);
+    store.failing.add('saveNetwork').add('saveEndpoint');
+    await expect(registry.addNetwork({ id: 'n' } as never)).rejects.toThrow();
+    await expect(registry.addEndpoint({ id: 'e' } as never)).rejects.toThrow();
+    expect([registry.networks(), registry.endpoints()]).toEqual([[], []]);
+  });
+});
+
+describe("the firewall's rule (D6)", () => {
+  const rig = () => {
+    const host = new FakeHost();
+    const clock = new FakeClock();
+    const log = new MemoryLogger();
+    return { host, clock, log, access: new BridgeAccess({ host, clock, log }) };
+  };
+
+  it('comes back by itself when a firewall reload flushed it', async () => {
+    const { host, clock, access } = rig();
+    await access.grant('br500');
+    host.rules.clear();
+    await clock.pass(30_000);
+    expect([...host.rules]).toEqual(['br500']);
+  });
+
+  it('is set when Docker makes its chain after us, before the first lease is asked for', async () => {
+    const { host, access } = rig();
+    host.hasChain = false;
+    await access.grant('br500');
+    host.hasChain = true;
+    await access.ensureGranted('br500');
+    expect([...host.rules]).toEqual(['br500']);
+    const looks = host.count('ensureBridgeAccept');
+    await access.ensureGranted('br500');
+    expect(host.count('ensureBridgeAccept')).toBe(looks);
+  });
+
+  it('is not asked for again and again where Docker runs without iptables', async () => {
+    const { host, clock, access } = rig();
+    host.hasChain = false;
+    await access.grant('br500');
+    await clock.pass(120_000);
+    const looks = host.count('ensureBridgeAccept');
+    await access.ensureGranted('br500');
+    expect(host.count('ensureBridgeAccept')).toBe(looks);
+  });
+
+  it('looks under way are shared', async () => {
+    const { host, access } = rig();
+    await Promise.all([access.grant('br500'), access.grant('br500'), access.grant('br600')]);
+    expect(host.count('ensureBridgeAccept')).toBe(2);
+  });
+
+  it('is not put back for a bridge that is given up while a look is under way', async () => {
+    const { host, clock, access } = rig();
+    void access.grant('br500');
+    await access.revoke('br500');
+    await clock.pass(60_000);
+    expect([...host.rules]).toEqual([]);
+  });
+
+  it('closing stops the interval', async () => {
+    const { host, clock, access } = rig();
+    await access.grant('br500');
+    access.close();
+    await clock.pass(300_000);
+    expect([clock.pending, host.count('ensureBridgeAccept')]).toEqual([0, 1]);
+  });
+
+  it("the host's warnings go to the log", async () => {
+    const { host, log, access } = rig();
+    host.warnings = ['iptables is missing'];
+    await access.grant('br500');
+    await access.revoke('br500');
+    expect(log.messages('warn')).toEqual(['iptables is missing', 'iptables is missing']);
+  });
+});
