@@ -63,12 +63,14 @@ export class Store {
     return this.#save('endpoints', record);
   }
 
+  /** Gone already is fine. @throws PluginError STATE_UNWRITABLE. */
   deleteNetwork(id: string): Promise<void> {
-    return rm(this.#path('networks', id), { force: true });
+    return this.#delete('networks', id);
   }
 
+  /** Gone already is fine. @throws PluginError STATE_UNWRITABLE. */
   deleteEndpoint(id: string): Promise<void> {
-    return rm(this.#path('endpoints', id), { force: true });
+    return this.#delete('endpoints', id);
   }
 
   async #loadAll<T>(kind: Kind, problems: PluginError[]): Promise<T[]> {
@@ -104,6 +106,15 @@ export class Store {
     }
   }
 
+  async #delete(kind: Kind, id: string): Promise<void> {
+    const path = this.#path(kind, id);
+    try {
+      await rm(path, { force: true });
+    } catch (error) {
+      throw unwritable(path, error);
+    }
+  }
+
   #path(kind: Kind, id: string): string {
     return join(this.#dir, kind, `${id}${SUFFIX}`);
   }
@@ -116,18 +127,18 @@ async function readRecord(
 ): Promise<object | undefined> {
   let reason: string;
   try {
-    const parsed = JSON.parse(await readFile(path, 'utf8'), readInfinity) as {
+    const { version, record } = (JSON.parse(await readFile(path, 'utf8'), readInfinity) ?? {}) as {
       version?: unknown;
       record?: Record<string, unknown>;
     };
-    const { version, record } = parsed;
     if (typeof version === 'number' && version > VERSION) {
       problems.push(
         unreadable(path, `it was written by a newer vlandhcp (format ${version})`, 'left as it is'),
       );
       return undefined;
     }
-    const missing = REQUIRED[kind].filter((field) => record?.[field] === undefined);
+    const missing = REQUIRED[kind].filter((field) => (record?.[field] ?? undefined) === undefined);
+    if (version !== VERSION) missing.unshift('version');
     if (record !== undefined && missing.length === 0) return record;
     reason = `it lacks ${missing.join(', ')}`;
   } catch (error) {
