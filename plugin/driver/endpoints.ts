@@ -6,7 +6,7 @@
  */
 import { PluginError } from '../errors.ts';
 import type { LeaseChange, SocketPlace } from '../leasing/client-runner.ts';
-import type { LeaseSubject } from '../leasing/lease-service.ts';
+import type { FollowTarget, LeaseSubject } from '../leasing/lease-service.ts';
 import type { Lease } from '../lease.ts';
 import type { Ms } from '../time.ts';
 import type { Mac } from '../wire/address.ts';
@@ -40,9 +40,13 @@ export interface CreateEndpointAnswer {
 
 /** What the endpoints need of `leasing/lease-service.ts` beyond acquiring and releasing. */
 interface LeaseKeeper {
-  resume(subject: LeaseSubject, lease: Lease): void;
+  resume(
+    subject: LeaseSubject,
+    lease: Lease,
+    where?: { place?: SocketPlace; follow?: FollowTarget },
+  ): void;
   place(key: string, place: SocketPlace): void;
-  follow(key: string, target: { netnsPath: string; hostEnd: string; fallback: string }): void;
+  follow(key: string, target: FollowTarget): void;
   unfollow(key: string): void;
   forget(key: string): void;
 }
@@ -105,7 +109,7 @@ export class Endpoints {
       const network = this.#deps.registry.requireNetwork(record.networkId);
       this.#joinTimers.disarm(endpointId);
       await this.#remember({ ...record, sandboxKey });
-      this.#followInto(record, network, sandboxKey);
+      this.#deps.leases.follow(endpointId, this.#followTarget(record, network, sandboxKey));
       return joinAnswer(record, network.internal);
     });
   }
@@ -150,19 +154,21 @@ export class Endpoints {
     });
   }
 
-  /** After a restart: takes up an endpoint whose veth is still there. */
+  /**
+   * After a restart: takes up an endpoint whose veth is still there.
+   * @throws PluginError SOCKET_FAILED; the endpoint is taken up all the same.
+   */
   resume(record: EndpointRecord, containerEndHere: boolean): void {
-    const { leases, clock } = this.#deps;
-    const network = this.#deps.registry.requireNetwork(record.networkId);
-    leases.resume(subjectOf(record, network), restoreLease(record.lease, clock));
-    if (containerEndHere) {
-      leases.place(record.id, { link: record.containerEnd });
-      this.#joinTimers.arm(record.id);
-    } else if (record.sandboxKey === undefined) {
-      leases.place(record.id, { link: network.options.bridge, promiscuous: true });
-    } else {
-      this.#followInto(record, network, record.sandboxKey);
-    }
+    const { leases, clock, registry } = this.#deps;
+    const network = registry.requireNetwork(record.networkId);
+    // Joined, and the link here: dockerd may be about to move it.
+    if (containerEndHere) this.#joinTimers.arm(record.id);
+    const isFollowed = record.sandboxKey !== undefined;
+    const place = containerEndHere ? { link: record.containerEnd } : onBridge(network);
+    leases.resume(subjectOf(record, network), restoreLease(record.lease, clock), {
+      ...(containerEndHere || !isFollowed ? { place } : {}),
+      ...(isFollowed ? { follow: this.#followTarget(record, network, record.sandboxKey) } : {}),
+    });
   }
 
   /** After a restart: gives back the lease of an endpoint whose veth is gone, and forgets it. */
@@ -216,12 +222,12 @@ export class Endpoints {
     await this.remove(twin.id);
   }
 
-  #followInto(record: EndpointRecord, network: NetworkRecord, sandboxKey: string): void {
-    this.#deps.leases.follow(record.id, {
+  #followTarget(record: EndpointRecord, network: NetworkRecord, sandboxKey: string): FollowTarget {
+    return {
       netnsPath: this.#deps.sandboxPath(sandboxKey),
       hostEnd: record.hostEnd,
       fallback: network.options.bridge,
-    });
+    };
   }
 
   /** For changes that must not fail the call they come from: what is wrong then is an operator's matter. */
@@ -234,23 +240,31 @@ export class Endpoints {
   }
 
   #abandon(endpointId: string): void {
+    const { registry, host, leases } = this.#deps;
     const log = this.#deps.log.child({ endpoint: endpointId.slice(0, 12) });
-    if (this.#isInSandbox(endpointId)) {
-      return log.warn({}, 'endpoint without a Join is in use by a container; kept');
-    }
-    log.warn({}, 'endpoint without a container removed');
-    this.remove(endpointId).catch((error: unknown) => {
-      log.error({ err: error }, 'endpoint not removed');
-    });
-  }
-
-  /** A Join or a restart may have been missed; the link tells where it is. */
-  #isInSandbox(endpointId: string): boolean {
-    const { registry, host } = this.#deps;
     const record = registry.findEndpoint(endpointId);
-    if (record === undefined) return false;
-    return host.linkExists(record.hostEnd) && !host.linkExists(record.containerEnd);
+    const network = record && registry.findNetwork(record.networkId);
+    const failed = (err: unknown) => log.error({ err }, 'endpoint not removed or not followed');
+    // A Join may have been missed: the link tells where it is, and one in use is not taken away.
+    const isInSandbox =
+      record && host.linkExists(record.hostEnd) && !host.linkExists(record.containerEnd);
+    if (isInSandbox !== true || network === undefined) {
+      log.warn({}, 'endpoint without a container removed');
+      this.remove(endpointId).catch(failed);
+    } else if (record?.sandboxKey === undefined) {
+      log.warn({}, 'endpoint without a Join is in use by a container; its lease is kept');
+      try {
+        leases.place(endpointId, onBridge(network));
+      } catch (error) {
+        failed(error);
+      }
+    }
   }
+}
+
+/** Where a container is heard whose sandbox is not known. */
+function onBridge({ options }: NetworkRecord): SocketPlace {
+  return { link: options.bridge, promiscuous: true };
 }
 
 function createAnswer({ lease, mac, macGiven }: EndpointRecord): CreateEndpointAnswer {

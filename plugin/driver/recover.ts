@@ -1,6 +1,7 @@
 /**
  * After a restart (D7): the store says what was, the kernel says what is. Networks get their links back,
  * endpoints whose veth survived get their lease kept, the rest is cleared away. Containers notice nothing.
+ * Trouble with one of them is told, and does not keep the others from being recovered.
  */
 import type { Logger } from '../logger.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -32,20 +33,28 @@ export async function recover(deps: {
   for (const record of registry.endpoints()) {
     const containerEndHere = links.get(record.hostEnd);
     links.delete(record.hostEnd);
-    if (containerEndHere === undefined || registry.findNetwork(record.networkId) === undefined) {
-      await endpoints.clear(record);
-      counts.cleared += 1;
-    } else {
-      endpoints.resume(record, containerEndHere);
-      counts.resumed += 1;
+    try {
+      if (containerEndHere === undefined || registry.findNetwork(record.networkId) === undefined) {
+        await endpoints.clear(record);
+        counts.cleared += 1;
+      } else {
+        endpoints.resume(record, containerEndHere);
+        counts.resumed += 1;
+      }
+    } catch (err) {
+      log.error({ endpoint: record.id.slice(0, 12), err }, 'endpoint not recovered');
     }
   }
-  for (const [hostEnd, containerEndHere] of links) {
-    if (containerEndHere) {
-      await host.removeEndpointLink(hostEnd); // made, and cut short before it was written down
+  for (const [link, containerEndHere] of links) {
+    if (!containerEndHere) {
+      log.error({ link }, 'a container uses a link that is not in the state; left alone');
+      continue;
+    }
+    try {
+      await host.removeEndpointLink(link); // made, and cut short before it was written down
       counts.cleared += 1;
-    } else {
-      log.error({ link: hostEnd }, 'a container uses a link that is not in the state; left alone');
+    } catch (err) {
+      log.error({ link, err }, 'link of nobody not removed');
     }
   }
   log.info(counts, 'state recovered');

@@ -38,6 +38,13 @@ export interface LeaseSubject {
   readonly segment: string;
 }
 
+/** Where an endpoint's link will be, and the bridge to fall back to. */
+export interface FollowTarget {
+  readonly netnsPath: string;
+  readonly hostEnd: string;
+  readonly fallback: string;
+}
+
 export interface LeaseServiceDeps extends Omit<RunnerDeps, 'onLease' | 'onRefused'> {
   readonly probeSandbox: SandboxProbe;
   /** Told of changes after the first acquisition; the key is the subject's. */
@@ -118,12 +125,23 @@ export class LeaseService {
 
   /**
    * Takes up a lease that was acquired before this process started; its times are already monotonic.
-   * Without a place the client keeps time but sends nothing until `follow` or `place`.
+   * Where it is to be heard comes with it, since a renewal may be due at once; without, the client keeps
+   * time but sends nothing until `follow` or `place`.
+   * @throws PluginError SOCKET_FAILED if the place cannot be used; the lease is kept in time all the same.
    */
-  resume(subject: LeaseSubject, lease: Lease): void {
+  resume(
+    subject: LeaseSubject,
+    lease: Lease,
+    where: { readonly place?: SocketPlace; readonly follow?: FollowTarget } = {},
+  ): void {
     const client = this.#add(subject);
     client.lease = lease;
-    client.runner.dispatch({ type: 'resume', lease });
+    try {
+      if (where.place !== undefined) this.place(subject.key, where.place);
+    } finally {
+      if (where.follow !== undefined) this.follow(subject.key, where.follow);
+      client.runner.dispatch({ type: 'resume', lease });
+    }
   }
 
   /** Listens and sends on a link of the host: where the container end is before Join. */
@@ -139,7 +157,7 @@ export class LeaseService {
    * Moves the socket into the sandbox once libnetwork has moved the link there; until then, and where the
    * sandbox cannot be entered, the lease is kept over `fallback`.
    */
-  follow(key: string, target: { netnsPath: string; hostEnd: string; fallback: string }): void {
+  follow(key: string, target: FollowTarget): void {
     const client = this.#clients.get(key);
     if (client === undefined) return;
     client.sandbox?.cancel();

@@ -440,6 +440,9 @@ describe('an endpoint nobody joins', () => {
     await rig.clock.pass(JOIN_TIMEOUT_MS + 1000);
     expect(rig.host.endpoints.size).toBe(1);
     expect(rig.store.endpoints).toHaveLength(1);
+    expect(rig.wire.openSockets.map(({ place }) => place)).toEqual([
+      { link: 'br500', promiscuous: true },
+    ]);
   });
 });
 

@@ -1,0 +1,201 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PluginError } from '../../../plugin/errors.ts';
+import { linkEnds } from '../../../plugin/driver/endpoint-identity.ts';
+import {
+  DriverRig,
+  ENDPOINT,
+  JOIN_TIMEOUT_MS,
+  NETWORK,
+  NOTHING_LEFT,
+  rigWithNetwork,
+  SANDBOX,
+} from '../../support/driver-rig.ts';
+import { settled } from '../../support/fake-clock.ts';
+
+const SECOND = 'f'.repeat(64);
+const INSIDE = { netnsPath: SANDBOX, link: 'eth0' };
+
+let rig: DriverRig;
+beforeEach(async () => {
+  rig = await rigWithNetwork();
+  await rig.createEndpoint();
+});
+afterEach(() => {
+  rig.stop();
+  expect([rig.clock.pending, rig.wire.openSockets.length]).toEqual([0, 0]);
+});
+
+const places = () => rig.wire.openSockets.map(({ place }) => place);
+
+describe('after a restart (D7)', () => {
+  it('record, link in a container: the lease is kept from inside, without a word on the wire', async () => {
+    await rig.join();
+    const sent = rig.wire.sent.length;
+    await rig.restart();
+    expect(places()).toEqual([INSIDE]);
+    expect(rig.wire.sent).toHaveLength(sent);
+    await rig.clock.pass(JOIN_TIMEOUT_MS + 1000);
+    expect(rig.host.endpoints.size).toBe(1);
+  });
+
+  it('and renews at the old T1, counted over the restart in wall time', async () => {
+    await rig.join();
+    await rig.clock.pass(1_000_000);
+    await rig.restart();
+    await rig.clock.pass(900_000);
+    expect(rig.wire.sent.at(-1)).toMatchObject({ type: 'REQUEST', place: INSIDE });
+    expect(rig.log.messages('info')).toContain('lease renewed');
+  });
+
+  it('T1 passed while we were away: the first REQUEST goes out over a socket, at once', async () => {
+    await rig.join();
+    rig.stop();
+    await rig.clock.pass(2_000_000);
+    const sent = rig.wire.sent.length;
+    await rig.restart();
+    await settled();
+    expect(rig.wire.sent.slice(sent)).toMatchObject([{ type: 'REQUEST', place: INSIDE }]);
+    expect(rig.log.messages('warn')).toEqual([]);
+  });
+
+  it('record, link in a container, sandbox unknown: the lease is kept from the bridge', async () => {
+    rig.host.moveIntoSandbox(rig.record().hostEnd);
+    await rig.restart();
+    expect(places()).toEqual([{ link: 'br500', promiscuous: true }]);
+    await rig.clock.pass(JOIN_TIMEOUT_MS * 2);
+    expect(rig.host.endpoints.size).toBe(1);
+  });
+
+  it('record, link here, never joined: Join may still come, and works', async () => {
+    await rig.restart();
+    expect(places()).toEqual([{ link: rig.record().containerEnd }]);
+    await rig.join();
+    expect(places()).toEqual([INSIDE]);
+    await rig.clock.pass(JOIN_TIMEOUT_MS * 2);
+    expect(rig.host.endpoints.size).toBe(1);
+  });
+
+  it('record, link here, never joined: if no Join comes, link, lease and record go', async () => {
+    await rig.restart();
+    await rig.clock.pass(JOIN_TIMEOUT_MS);
+    await settled();
+    expect(rig.leftovers).toEqual(NOTHING_LEFT);
+  });
+
+  it('killed between the answer to Join and the move of the link: the container keeps its link', async () => {
+    const { hostEnd } = rig.record();
+    await rig.driver.join(ENDPOINT, SANDBOX);
+    await rig.restart();
+    rig.host.moveIntoSandbox(hostEnd);
+    rig.sandbox = { link: 'eth0' };
+    await rig.clock.pass(JOIN_TIMEOUT_MS * 2);
+    expect(rig.host.endpoints.size).toBe(1);
+    expect(places()).toEqual([INSIDE]);
+  });
+
+  it('joined, but the link is back and nobody asks for it: it goes after the join timeout', async () => {
+    await rig.driver.join(ENDPOINT, SANDBOX);
+    await rig.restart();
+    await rig.clock.pass(JOIN_TIMEOUT_MS);
+    await settled();
+    expect(rig.leftovers).toEqual(NOTHING_LEFT);
+  });
+
+  it('record, no link: the lease is given back over the bridge, the record goes', async () => {
+    await rig.join();
+    rig.host.loseEndpoint(rig.record().hostEnd);
+    await rig.restart();
+    expect(rig.wire.sent.at(-1)).toMatchObject({ type: 'RELEASE', place: { link: 'br500' } });
+    expect(rig.leftovers).toEqual(NOTHING_LEFT);
+    expect(rig.log.messages('warn')).toEqual([]);
+  });
+
+  it('record, no link, lease expired meanwhile: nothing is given back that is not ours any more', async () => {
+    rig.stop();
+    rig.host.loseEndpoint(rig.record().hostEnd);
+    await rig.clock.pass(4_000_000);
+    await rig.restart();
+    expect(rig.wire.sentTypes).not.toContain('RELEASE');
+    expect(rig.store.endpoints).toEqual([]);
+  });
+
+  it('record without its network: it goes, and its link', async () => {
+    await rig.store.deleteNetwork(NETWORK);
+    await rig.restart();
+    expect([rig.store.endpoints, rig.host.endpoints.size]).toEqual([[], 0]);
+  });
+
+  it('no record, link here: made, and cut short before it was written down; it goes', async () => {
+    const { hostEnd } = linkEnds(SECOND);
+    rig.host.endpoints.set(hostEnd, { containerEnd: 'vdcx', here: true, mtu: 1500 });
+    await rig.restart();
+    expect([...rig.host.endpoints.keys()]).toEqual([rig.record().hostEnd]);
+  });
+
+  it('no record, link in a container: left alone and told to an operator', async () => {
+    const { hostEnd } = linkEnds(SECOND);
+    rig.host.endpoints.set(hostEnd, { containerEnd: 'vdcx', here: false, mtu: 1500 });
+    await rig.restart();
+    expect(rig.host.endpoints.has(hostEnd)).toBe(true);
+    expect(rig.log.messages('error')).toEqual([
+      'a container uses a link that is not in the state; left alone',
+    ]);
+  });
+
+  it('nothing at all: it just starts', async () => {
+    await rig.driver.removeNetwork(NETWORK);
+    await rig.restart();
+    expect(rig.log.messages('info')).toContain('state recovered');
+  });
+
+  it('a reboot: network links are made again, the firewall rule, too', async () => {
+    rig.host.loseEndpoint(rig.record().hostEnd);
+    rig.host.links.delete('br500');
+    rig.host.links.delete('eth1.500');
+    rig.host.rules.clear();
+    await rig.restart();
+    expect([...rig.host.links]).toEqual(['eth1', 'br500', 'eth1.500']);
+    expect([...rig.host.rules]).toEqual(['br500']);
+    expect(rig.store.endpoints).toEqual([]);
+  });
+});
+
+describe('trouble with one thing does not keep the rest from being recovered', () => {
+  it('a network whose parent is missing: told, and the next container says why', async () => {
+    rig.host.links.delete('br500');
+    rig.host.failing.set(
+      'ensureNetworkLinks',
+      new PluginError('PARENT_LINK_MISSING', 'parent link eth1 does not exist'),
+    );
+    await rig.restart();
+    expect(rig.log.messages('error')).toEqual(['network links not restored']);
+    await expect(rig.createEndpoint({ endpointId: SECOND })).rejects.toThrow('parent link eth1');
+  });
+
+  it('an endpoint whose socket cannot be opened', async () => {
+    rig.wire.openProblem = () => new PluginError('SOCKET_FAILED', 'link is down');
+    await rig.restart();
+    expect(rig.log.messages('error')).toEqual(['endpoint not recovered']);
+    expect(rig.store.endpoints).toHaveLength(1);
+    rig.wire.openProblem = () => undefined;
+    await rig.createEndpoint({ endpointId: SECOND });
+    expect(rig.store.endpoints).toHaveLength(2);
+  });
+
+  it('an endpoint that cannot be cleared', async () => {
+    await rig.createEndpoint({ endpointId: SECOND });
+    rig.host.loseEndpoint(rig.record().hostEnd);
+    rig.store.failing.add('deleteEndpoint');
+    await rig.restart();
+    expect(rig.log.messages('error')).toEqual(['endpoint not recovered']);
+    expect(rig.leases.size).toBe(1);
+  });
+
+  it('a link of nobody that cannot be removed', async () => {
+    rig.host.endpoints.set('vdhx', { containerEnd: 'vdcx', here: true, mtu: 1500 });
+    rig.host.failing.set('removeEndpointLink', new Error('ip failed'));
+    await rig.restart();
+    expect(rig.log.messages('error')).toEqual(['link of nobody not removed']);
+    expect(rig.leases.size).toBe(1);
+  });
+});
