@@ -79,6 +79,10 @@ export function networkDriverHandlers(driver: NetworkDriver): Readonly<Record<st
     'NetworkDriver.RevokeExternalConnectivity': () => done,
     'NetworkDriver.DiscoverNew': () => done,
     'NetworkDriver.DiscoverDelete': () => done,
+    // Not asked for with our capabilities; the answers are those of a driver that leaves it to DHCP.
+    'NetworkDriver.GwAllocCheck': () => ({ SkipIPv4: true, SkipIPv6: true }),
+    'NetworkDriver.AllocateNetwork': () => ({ Options: {} }),
+    'NetworkDriver.FreeNetwork': () => done,
   };
 }
 

@@ -20,6 +20,8 @@ import { CALLS_WITHOUT_BODY, type Handler } from './network-driver.ts';
 
 const CONTENT_TYPE = 'application/vnd.docker.plugins.v1.2+json';
 const BODY_LIMIT = '1mb';
+/** unix(7): sun_path has 108 bytes, the last one zero; libuv cuts a longer path in silence. */
+const PATH_LIMIT = 107;
 /** dockerd gives up at 30 s where it has a limit at all; we answer before. */
 const CALL_LIMIT_MS: Ms = 28_000;
 
@@ -120,31 +122,50 @@ function send(response: Response, status: number, body: object): void {
 }
 
 async function listen(app: Express, path: string): Promise<Server> {
-  await mkdir(dirname(path), { recursive: true });
-  await removeStale(path);
+  try {
+    if (Buffer.byteLength(path) > PATH_LIMIT) throw new Error(`longer than ${PATH_LIMIT} bytes`);
+    await mkdir(dirname(path), { recursive: true });
+    await removeStale(path);
+    const server = createPluginServer(app);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      const mask = process.umask(0o177);
+      server.listen(path, resolve);
+      process.umask(mask);
+    });
+    await chmod(path, 0o600);
+    return server;
+  } catch (error) {
+    if (error instanceof PluginError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PluginError('SOCKET_FAILED', `cannot listen on ${path}: ${reason}`, { cause: error });
+  }
+}
+
+function createPluginServer(app: Express): Server {
   const server = createServer(app);
   // dockerd keeps idle connections; closing one under it makes it repeat a call with an empty body.
   server.keepAliveTimeout = 0;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) =>
-      reject(new PluginError('SOCKET_FAILED', `cannot listen on ${path}: ${error.message}`)),
-    );
-    const mask = process.umask(0o177);
-    server.listen(path, resolve);
-    process.umask(mask);
+  // While stopping, a connection is idle as soon as its call is answered.
+  server.on('request', (_request, response) => {
+    response.once('close', () => {
+      if (!server.listening) setImmediate(() => server.closeIdleConnections());
+    });
   });
-  await chmod(path, 0o600);
   return server;
 }
 
-/** A socket file without a listener is what a killed process leaves; one with a listener is not ours. */
+/**
+ * A socket file without a listener is what a killed process leaves; one with a listener, even one too busy
+ * to answer, is not ours.
+ */
 async function removeStale(path: string): Promise<void> {
-  const isAlive = await new Promise<boolean>((resolve) => {
+  const trouble = await new Promise<string | undefined>((resolve) => {
     const probe = connect(path);
-    probe.once('connect', () => resolve((probe.destroy(), true)));
-    probe.once('error', () => resolve(false));
+    probe.once('connect', () => resolve((probe.destroy(), undefined)));
+    probe.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code));
   });
-  if (isAlive) {
+  if (trouble !== 'ECONNREFUSED' && trouble !== 'ENOENT') {
     throw new PluginError(
       'SOCKET_FAILED',
       `another process already listens on ${path}; is vlandhcp running both as a service and as a managed plugin? Stop one of the two`,

@@ -1,0 +1,53 @@
+/** The API on a real unix socket in a folder of its own, over a driver that only notes. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { networkDriverHandlers, type Handler } from '../../plugin/api/network-driver.ts';
+import { serve, type PluginServer } from '../../plugin/api/server.ts';
+import { MemoryLogger } from '../support/memory-logger.ts';
+import { post, type Answer } from '../support/unix-http.ts';
+import { RecordedDriver } from './recorded-driver.ts';
+
+export class ServerRig {
+  readonly driver = new RecordedDriver();
+  readonly log = new MemoryLogger();
+  readonly dir: string;
+  readonly #servers: PluginServer[] = [];
+
+  private constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  static async start(extra: Record<string, Handler> = {}): Promise<ServerRig> {
+    const rig = new ServerRig(await mkdtemp(join(tmpdir(), 'vlandhcp-api-')));
+    await rig.serve([rig.path], extra);
+    return rig;
+  }
+
+  get path(): string {
+    return join(this.dir, 'vlandhcp.sock');
+  }
+
+  async serve(paths: string[], extra: Record<string, Handler> = {}): Promise<PluginServer> {
+    const handlers = { ...networkDriverHandlers(this.driver), ...extra };
+    const server = await serve(paths, handlers, this.log);
+    this.#servers.push(server);
+    return server;
+  }
+
+  /** A call with an argument. */
+  call(name: string, body: unknown, options: Parameters<typeof post>[3] = {}): Promise<Answer> {
+    return post(this.path, `/${name}`, goJson(body), options);
+  }
+
+  async stop(): Promise<void> {
+    for (const server of this.#servers) await server.close();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** JSON as Go's encoder writes it: `<`, `>` and `&` escaped, a newline at the end. */
+export function goJson(value: unknown): string {
+  const escape = (c: string) => `\\u00${c.charCodeAt(0).toString(16)}`;
+  return `${JSON.stringify(value).replace(/[<>&]/g, escape)}\n`;
+}
