@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PluginError } from '../../../plugin/errors.ts';
 import { ipv4Value, OPTION } from '../../../plugin/dhcp4/options.ts';
+import type {
+  DriverRig} from '../../support/driver-rig.ts';
 import {
-  DriverRig,
   ENDPOINT,
   JOIN_TIMEOUT_MS,
   NETWORK,
