@@ -2,10 +2,10 @@
  * The host as the driver wants it: links and firewall under one roof, their outcomes turned into the
  * warnings a log can carry.
  */
-import { existsSync } from 'node:fs';
 import { ipBatch } from './ip.ts';
 import { ensureEndpointLink, listEndpointLinks, removeEndpointLink } from './endpoint-links.ts';
 import { ensureBridgeAccept, removeBridgeAccept } from './firewall.ts';
+import { askKernel, linkIndex } from './interface-request.ts';
 import { ensureNetworkLinks } from './links.ts';
 import { removeNetworkLinks } from './remove-links.ts';
 
@@ -16,9 +16,9 @@ export const linuxHost = {
   removeEndpointLink,
   listEndpointLinks,
 
-  /** Asks sysfs: neither a process nor a wait. */
+  /** Neither a process nor a wait. */
   linkExists(name: string): boolean {
-    return existsSync(`/sys/class/net/${name}`);
+    return askKernel((fd) => linkIndex(fd, name)) !== undefined;
   },
 
   /** Both ends, in one `ip`. @throws PluginError IP_COMMAND_FAILED. */

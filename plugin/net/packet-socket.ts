@@ -16,13 +16,11 @@
 import { closeSync } from 'node:fs';
 
 import { PluginError } from '../errors.ts';
-import { macFromBytes } from '../wire/address.ts';
 import type { Mac } from '../wire/address.ts';
 import type { BpfInstruction } from './filter.ts';
 import {
   addressOf,
   bindSocket,
-  controlDevice,
   fixedBytes,
   openSocket,
   readSocketName,
@@ -33,6 +31,7 @@ import {
   watchReadable,
 } from './libc.ts';
 import type { ReadinessWatch } from './libc.ts';
+import { linkIndex, linkMac, linkMtu } from './interface-request.ts';
 import { inNetns } from './netns.ts';
 import { receiveFrame } from './receive-frame.ts';
 
@@ -83,11 +82,6 @@ const PACKET_AUXDATA = 8;
 const PACKET_IGNORE_OUTGOING = 23;
 const PACKET_MR_PROMISC = 1;
 
-const SIOCGIFMTU = 0x8921;
-const SIOCGIFHWADDR = 0x8927;
-const SIOCGIFINDEX = 0x8933;
-const IFREQ_LENGTH = 40;
-const IFREQ_VALUE_AT = 16;
 const SOCKADDR_LL_LENGTH = 20;
 /** The index of a bound socket's link once the kernel has taken the link away. */
 const NO_LINK = -1;
@@ -114,9 +108,6 @@ export function openPacketSocket(options: PacketSocketOptions): PacketSocket {
 
 function start(fd: number, options: PacketSocketOptions): PacketSocket {
   const index = linkIndex(fd, options.link);
-  const hardware = deviceRequest(fd, SIOCGIFHWADDR, options.link);
-  const linkMac = macFromBytes(new Uint8Array(hardware.buffer), IFREQ_VALUE_AT + 2);
-  const mtu = deviceRequest(fd, SIOCGIFMTU, options.link).getInt32(IFREQ_VALUE_AT, true);
   setSocketOption(fd, SOL_SOCKET, SO_RCVBUF, int32(RECEIVE_BUFFER_BYTES));
   setSocketOption(fd, SOL_PACKET, PACKET_AUXDATA, int32(1));
   attachFilter(fd, options.filter);
@@ -135,14 +126,16 @@ function start(fd: number, options: PacketSocketOptions): PacketSocket {
   view.setUint16(2, options.promiscuous ? ETH_P_ALL : ETHERTYPE[options.protocol]);
   view.setInt32(4, index, true);
   bindSocket(fd, address);
-  return watched(fd, options, linkMac, mtu);
+  return watched(fd, options, {
+    linkMac: linkMac(fd, options.link),
+    mtu: linkMtu(fd, options.link),
+  });
 }
 
 function watched(
   fd: number,
   options: PacketSocketOptions,
-  linkMac: Mac,
-  mtu: number,
+  link: { readonly linkMac: Mac; readonly mtu: number },
 ): PacketSocket {
   let isOpen = true;
   let strayFramesDropped = 0;
@@ -192,8 +185,7 @@ function watched(
   watch = watchReadable(fd, onReady, onPendingError);
 
   return {
-    linkMac,
-    mtu,
+    ...link,
     get strayFramesDropped() {
       return strayFramesDropped;
     },
@@ -226,18 +218,6 @@ function attachFilter(fd: number, filter: readonly BpfInstruction[]): void {
     view.setUint32(at + 4, instruction.k, true);
   });
   setSocketOption(fd, SOL_SOCKET, SO_ATTACH_FILTER, program.subarray(0, instructionsAt));
-}
-
-function linkIndex(fd: number, link: string): number {
-  return deviceRequest(fd, SIOCGIFINDEX, link).getInt32(IFREQ_VALUE_AT, true);
-}
-
-/** Asks about the link in the socket's own namespace. */
-function deviceRequest(fd: number, request: number, link: string): DataView<ArrayBuffer> {
-  const area = fixedBytes(IFREQ_LENGTH);
-  new TextEncoder().encodeInto(link, area.subarray(0, IFREQ_VALUE_AT - 1));
-  controlDevice(fd, request, area);
-  return new DataView(area.buffer);
 }
 
 function hasLostLink(fd: number): boolean {

@@ -1,0 +1,71 @@
+/**
+ * What the kernel says of a link at once, without a process: ioctl(2) with a struct ifreq (netdevice(7)).
+ *
+ *   struct ifreq   0 name (16)   16 flags | index | mtu | sockaddr
+ *
+ * A socket answers for the namespace it was opened in.
+ */
+import { closeSync } from 'node:fs';
+import { macFromBytes, type Mac } from '../wire/address.ts';
+import { controlDevice, fixedBytes, openSocket, SystemCallError } from './libc.ts';
+
+export const IFF_UP = 0x1;
+export const IFF_RUNNING = 0x40;
+
+const AF_UNIX = 1;
+const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
+const SIOCGIFNAME = 0x8910;
+const SIOCGIFFLAGS = 0x8913;
+const SIOCGIFMTU = 0x8921;
+const SIOCGIFHWADDR = 0x8927;
+const SIOCGIFINDEX = 0x8933;
+const IFREQ_LENGTH = 40;
+const VALUE_AT = 16;
+
+/** Runs `ask` with a socket of the current namespace; undefined if there is no such link. */
+export function askKernel<Result>(ask: (fd: number) => Result): Result | undefined {
+  const fd = openSocket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0);
+  try {
+    return ask(fd);
+  } catch (error) {
+    if (error instanceof SystemCallError && ['ENODEV', 'ENXIO'].includes(error.code)) {
+      return undefined;
+    }
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** @throws SystemCallError ENODEV if there is no such link; so do the others. */
+export function linkIndex(fd: number, link: string): number {
+  return request(fd, SIOCGIFINDEX, link).getInt32(VALUE_AT, true);
+}
+
+export function linkMtu(fd: number, link: string): number {
+  return request(fd, SIOCGIFMTU, link).getInt32(VALUE_AT, true);
+}
+
+export function linkMac(fd: number, link: string): Mac {
+  const answer = request(fd, SIOCGIFHWADDR, link);
+  return macFromBytes(new Uint8Array(answer.buffer), VALUE_AT + 2);
+}
+
+/** IFF_* bits. */
+export function linkFlags(fd: number, link: string): number {
+  return request(fd, SIOCGIFFLAGS, link).getUint16(VALUE_AT, true);
+}
+
+export function linkName(fd: number, index: number): string {
+  const area = fixedBytes(IFREQ_LENGTH);
+  new DataView(area.buffer).setInt32(VALUE_AT, index, true);
+  controlDevice(fd, SIOCGIFNAME, area);
+  return new TextDecoder().decode(area.subarray(0, area.indexOf(0)));
+}
+
+function request(fd: number, code: number, link: string): DataView<ArrayBuffer> {
+  const area = fixedBytes(IFREQ_LENGTH);
+  new TextEncoder().encodeInto(link, area.subarray(0, VALUE_AT - 1));
+  controlDevice(fd, code, area);
+  return new DataView(area.buffer);
+}
