@@ -17,7 +17,19 @@ export interface NetworkOptions {
   readonly bridge: string;
   readonly mtu: number | undefined;
   readonly leaseTimeoutMs: Ms;
+  readonly acd: AcdMode;
+  /** Servers whose offers count; empty: any. */
+  readonly dhcpServers: readonly Ipv4[];
+  readonly rapidCommit: boolean;
+  /** How long a lease is held after its container is gone: 0 gives it back at once, Infinity never. */
+  readonly releaseAfterMs: Ms;
+  readonly onExpiry: 'remove' | 'keep';
+  readonly onNoServer: 'fail' | 'late';
 }
+
+/** RFC 5227 probes: beside the container's start, before it (two or three probes), or not at all. */
+export type AcdMode = (typeof ACD_MODES)[number];
+export const ACD_MODES = ['optimistic', 'fast', 'full', 'off'] as const;
 
 export interface EndpointOptions {
   /** The name whose MAC is derived as pipework's `U:NAME` did. */
@@ -68,6 +80,46 @@ export const NETWORK_OPTIONS = {
     help: 'how long `docker run` waits for a lease before it fails; dockerd itself gives up at 30 s',
     problem: (text) =>
       numberProblem(text.replace(/s$/, ''), 1, LEASE_TIMEOUT_MAX_SEC, 'a number of seconds'),
+  },
+  acd: {
+    value: 'MODE',
+    default: '`optimistic`',
+    help: 'probe that nobody else has the address (RFC 5227): `optimistic` beside the start of the container, `fast` (0.4 s) or `full` (4–7 s) before it, `off`',
+    problem: (text) => choiceProblem(text, ACD_MODES),
+  },
+  dhcp_server: {
+    value: 'ADDRESS[,ADDRESS…]',
+    default: 'any',
+    help: 'the DHCP servers whose offers count; others are ignored and reported',
+    problem: (text) =>
+      parseAddresses(text) === undefined ? 'is not a list of IPv4 addresses' : undefined,
+  },
+  rapid_commit: {
+    value: '`true`, `false`',
+    default: '`false`',
+    help: 'ask for the lease in one round trip (RFC 4039), where the server does that',
+    problem: (text) => choiceProblem(text, ['true', 'false']),
+  },
+  release: {
+    value: '`hold=DURATION`, `now`, `never`',
+    default: '`hold=60s`',
+    help: 'when a lease is given back after its container is gone; a container with the same MAC within that time gets it again',
+    problem: (text) =>
+      parseRelease(text) === undefined
+        ? 'is not now, never or hold= and a duration such as 90s, 10m, 2h'
+        : undefined,
+  },
+  on_expiry: {
+    value: '`remove`, `keep`',
+    default: '`remove`',
+    help: 'what happens to the address of a running container whose lease ended because no server renewed it',
+    problem: (text) => choiceProblem(text, ['remove', 'keep']),
+  },
+  on_no_server: {
+    value: '`fail`, `late`',
+    default: '`fail`',
+    help: 'no server answers while a container starts: refuse the start, or start it without an address and add it later',
+    problem: (text) => choiceProblem(text, ['fail', 'late']),
   },
 } as const satisfies Record<string, OptionSpec>;
 
@@ -125,6 +177,12 @@ export function parseNetworkOptions(given: Readonly<Record<string, unknown>>): N
     bridge: text('bridge') ?? (vlan === undefined ? `br-${parent}`.slice(0, 15) : `br${vlan}`),
     mtu: mtu === undefined ? undefined : Number(mtu),
     leaseTimeoutMs: Number((text('lease_timeout') ?? '20').replace(/s$/, '')) * 1000,
+    acd: ACD_MODES.find((mode) => mode === text('acd')) ?? 'optimistic',
+    dhcpServers: parseAddresses(text('dhcp_server') ?? '') ?? [],
+    rapidCommit: text('rapid_commit') === 'true',
+    releaseAfterMs: parseRelease(text('release') ?? 'hold=60s') ?? 0,
+    onExpiry: text('on_expiry') === 'keep' ? 'keep' : 'remove',
+    onNoServer: text('on_no_server') === 'late' ? 'late' : 'fail',
   };
 }
 
@@ -189,6 +247,28 @@ function textOf(given: Readonly<Record<string, unknown>>, key: string): string |
 function numberProblem(text: string, min: number, max: number, what: string): string | undefined {
   const value = /^(0|[1-9]\d{0,5})$/.test(text) ? Number(text) : NaN;
   return value >= min && value <= max ? undefined : `is not ${what} from ${min} to ${max}`;
+}
+
+function choiceProblem(text: string, choices: readonly string[]): string | undefined {
+  return choices.includes(text) ? undefined : `is not one of ${choices.join(', ')}`;
+}
+
+/** Undefined unless each part is an address a host can have. */
+function parseAddresses(text: string): readonly Ipv4[] | undefined {
+  if (text === '') return undefined;
+  const addresses = text.split(',').map((part) => parseIpv4(part));
+  const usable = addresses.filter((address) => address !== undefined && isUnicastIpv4(address));
+  return usable.length === addresses.length ? (usable as Ipv4[]) : undefined;
+}
+
+const UNIT_MS: Readonly<Record<string, Ms>> = { s: 1000, m: 60_000, h: 3_600_000 };
+
+/** The hold time of `release`; undefined for anything that is not one. */
+function parseRelease(text: string): Ms | undefined {
+  if (text === 'now') return 0;
+  if (text === 'never') return Infinity;
+  const match = /^hold=([1-9]\d{0,5})([smh])$/.exec(text);
+  return match === null ? undefined : Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? NaN);
 }
 
 function hostNameProblem(text: string): string | undefined {
