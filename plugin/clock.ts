@@ -1,23 +1,49 @@
-/** The system clock: monotonic for decisions, wall time for what is stored, and one kind of timer. */
+/**
+ * The clock of the process: monotonic for decisions, wall time for what people read, the boot's id for what
+ * is stored, and one kind of timer. Where the time comes from is `main.ts`'s choice.
+ */
 import type { Instant, Ms, WallTime } from './time.ts';
 
 export interface Clock {
+  /** Goes on while the host is suspended, and never jumps. Comparable between processes of one boot. */
   now(): Instant;
   wall(): WallTime;
-  /** Calls `fn` at `instant`, or earlier if it is far away; returns how to cancel. Never for Infinity. */
+  /** Names the boot that `now()` counts from. */
+  readonly bootId: string;
+  /** Calls `fn` once `instant` has come, at most 30 s late after a suspend; returns how to cancel. */
   at(instant: Instant, fn: () => void): () => void;
 }
 
-/** Node turns longer delays into 1 ms; whoever is called too early looks at the time and asks again. */
-const LONGEST_DELAY: Ms = 2 ** 31 - 1;
+/** Where a clock reads the time that goes on during suspend. */
+export interface TimeSource {
+  now(): Instant;
+  readonly bootId: string;
+}
 
-export const systemClock: Clock = {
-  now: () => performance.now(),
-  wall: () => Date.now(),
-  at(instant, fn) {
-    if (instant === Infinity) return () => undefined;
-    const delay = Math.min(Math.max(0, Math.ceil(instant - performance.now())), LONGEST_DELAY);
-    const timer = setTimeout(fn, delay);
-    return () => clearTimeout(timer);
-  },
-};
+/**
+ * Node's timers stand still while the host is suspended. After this long the time is looked at again, so a
+ * host that wakes up notices a lease that ended in its sleep. (It also keeps clear of Node's longest delay.)
+ */
+const LONGEST_DELAY: Ms = 30_000;
+
+export function createClock(source: TimeSource): Clock {
+  return {
+    now: () => source.now(),
+    wall: () => Date.now(),
+    bootId: source.bootId,
+    at(instant, fn) {
+      if (instant === Infinity) return () => undefined;
+      let timer: NodeJS.Timeout;
+      const wait = (): void => {
+        const left = Math.max(0, Math.ceil(instant - source.now()));
+        timer = setTimeout(look, Math.min(left, LONGEST_DELAY));
+      };
+      const look = (): void => {
+        if (source.now() < instant) wait();
+        else fn();
+      };
+      wait();
+      return () => clearTimeout(timer);
+    },
+  };
+}

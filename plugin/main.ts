@@ -4,7 +4,7 @@
  */
 import { networkDriverHandlers } from './api/network-driver.ts';
 import { serve } from './api/server.ts';
-import { systemClock } from './clock.ts';
+import { createClock } from './clock.ts';
 import { BridgeAccess } from './driver/bridge-access.ts';
 import { Endpoints } from './driver/endpoints.ts';
 import { NetworkDriver } from './driver/network-driver.ts';
@@ -14,6 +14,7 @@ import { Registry } from './driver/registry.ts';
 import { Store } from './driver/store.ts';
 import { LeaseService } from './leasing/lease-service.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { boottime } from './net/boottime.ts';
 import { linuxHost } from './net/host.ts';
 import { openLeaseSocket } from './net/lease-socket.ts';
 import { findSandboxLink } from './net/sandbox-link.ts';
@@ -23,7 +24,7 @@ import { parseSettings, type Settings } from './settings.ts';
 declare const VLANDHCP_VERSION: string;
 
 async function start(settings: Settings, log: Logger): Promise<() => Promise<void>> {
-  const clock = systemClock;
+  const clock = createClock(boottime);
   const store = await Store.open(settings.stateDir);
   const contents = await store.load();
   for (const problem of contents.problems) log.error({ err: problem }, 'state file not usable');

@@ -25,6 +25,7 @@ const native = {
   send: bind('long send(int fd, void *bytes, unsigned long length, int flags)'),
   recvmsg: bind('long recvmsg(int fd, void *message, int flags)'),
   setns: bind('int setns(int fd, int kind)'),
+  clock_gettime: bind('int clock_gettime(int clock, void *result)'),
   fstatfs: bind('int fstatfs(int fd, void *result)'),
   mount: bind('int mount(str source, str target, str type, unsigned long flags, void *data)'),
 };
@@ -119,6 +120,11 @@ export function receiveMessage(fd: number, message: Bytes, flags: number): numbe
 export function enterNetworkNamespace(fd: number): void {
   const CLONE_NEWNET = 0x40000000;
   checked('setns', native.setns(fd, CLONE_NEWNET));
+}
+
+/** Fills `result`, a struct timespec. */
+export function readClock(clock: number, result: Bytes): void {
+  checked('clock_gettime', native.clock_gettime(clock, result));
 }
 
 /** The magic number of the file system that `fd` lies on. */

@@ -7,15 +7,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../../plugin/clock.ts';
+import { createClock } from '../../plugin/clock.ts';
 import type { LeaseChange } from '../../plugin/leasing/client-runner.ts';
 import { LeaseService, type LeaseSubject } from '../../plugin/leasing/lease-service.ts';
+import { boottime } from '../../plugin/net/boottime.ts';
 import { linuxHost } from '../../plugin/net/host.ts';
 import { openLeaseSocket } from '../../plugin/net/lease-socket.ts';
 import { parseMac } from '../../plugin/wire/address.ts';
 import { MemoryLogger } from '../support/memory-logger.ts';
 import { addParent, enterSandbox, ip, until, type Sandbox } from '../support/netns.ts';
 
+const clock = createClock(boottime);
 const MAC = parseMac('02:00:00:00:00:aa')!;
 const ENDS = { hostEnd: 'vdh0', containerEnd: 'vdc0' };
 
@@ -29,7 +31,7 @@ let farName = '';
 beforeEach(async () => {
   changes = [];
   leases = new LeaseService({
-    clock: systemClock,
+    clock,
     random: Math.random,
     log: new MemoryLogger(),
     openSocket: openLeaseSocket,
@@ -118,7 +120,7 @@ function subject(change: Partial<LeaseSubject['identity']> = {}): LeaseSubject {
 
 const acquire = (who = subject()) =>
   leases.acquire(who, ENDS.containerEnd, {
-    by: systemClock.now() + 10_000,
+    by: clock.now() + 10_000,
     signal: new AbortController().signal,
   });
 

@@ -9,15 +9,17 @@ interface Timer {
 
 export class FakeClock implements Clock {
   readonly #timers = new Set<Timer>();
-  readonly #wallOffset: number;
+  #wallOffset: number;
+  bootId: string;
   /** Fires timers this much before their time, as Node's own may by up to 1 ms. */
   readonly earlyBy: Ms;
   #now: Instant;
 
-  constructor({ now = 1000, wall = Date.UTC(2026, 0, 1), earlyBy = 0 } = {}) {
+  constructor({ now = 1000, wall = Date.UTC(2026, 0, 1), earlyBy = 0, bootId = 'boot 1' } = {}) {
     this.#now = now;
     this.#wallOffset = wall - now;
     this.earlyBy = earlyBy;
+    this.bootId = bootId;
   }
 
   now(): Instant {
@@ -26,6 +28,20 @@ export class FakeClock implements Clock {
 
   wall(): WallTime {
     return this.#now + this.#wallOffset;
+  }
+
+  /** Somebody sets the wall clock; no time passes. */
+  stepWall(by: Ms): void {
+    this.#wallOffset += by;
+  }
+
+  /** The host is booted again after `away` ms: its clock starts anew, pending timers are of the past. */
+  reboot(away: Ms = 60_000): void {
+    const wall = this.wall() + away;
+    this.#timers.clear();
+    this.#now = 5_000;
+    this.#wallOffset = wall - this.#now;
+    this.bootId = `${this.bootId}+`;
   }
 
   at(instant: Instant, fn: () => void): () => void {
