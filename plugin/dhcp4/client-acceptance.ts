@@ -82,7 +82,7 @@ export function readAnswer(
     readonly nakServer: Ipv4;
   },
 ): Ack | Nak | Ignored {
-  const { message, sourceMac } = event;
+  const { message } = event;
   const reply = readReply(message, env, expected.xid, ['ACK', 'NAK']);
   if (reply.type === 'ignored') return reply;
   const { serverId } = reply;
@@ -91,9 +91,33 @@ export function readAnswer(
   if (reply.type === 'NAK') {
     return { type: 'NAK', serverId, text: textOf(message.options, OPTION.MESSAGE) };
   }
+  return readLease(event, env, { serverId, requestedAt: expected.requestedAt });
+}
+
+export function isAck(message: Dhcp4Message): boolean {
+  return messageTypeOf(message.options) === 'ACK';
+}
+
+/** An ACK to a DISCOVER: it counts only with option 80 (RFC 4039 §3.1). */
+export function readRapidAck(
+  event: MessageEvent,
+  env: Env,
+  expected: { readonly xid: number; readonly requestedAt: Instant },
+): Ack | Ignored {
+  const reply = readReply(event.message, env, expected.xid, ['ACK']);
+  if (reply.type === 'ignored') return reply;
+  if (!event.message.options.has(OPTION.RAPID_COMMIT)) return ignored('no-rapid-commit');
+  return readLease(event, env, { ...expected, serverId: reply.serverId });
+}
+
+function readLease(
+  { message, sourceMac }: MessageEvent,
+  env: Env,
+  { serverId, requestedAt }: { readonly serverId: Ipv4; readonly requestedAt: Instant },
+): Ack | Ignored {
   const reason = addressProblem(message, env);
   if (reason !== undefined) return ignored(reason);
-  const times = leaseTimesOf(message.options, expected.requestedAt, env.random);
+  const times = leaseTimesOf(message.options, requestedAt, env.random);
   if (times === undefined) return ignored('no-lease-time');
   if (times.expiresAt <= env.now) return ignored('already-expired');
   return { type: 'ACK', lease: { ...leaseTermsOf(message, serverId, sourceMac), ...times } };

@@ -3,9 +3,11 @@
  * (RFC 2131 §4.4.1, §4.4.2). A `tick` that arrives here is due: client.ts sees to that.
  */
 import type { Lease } from '../lease.ts';
-import { readAnswer, readOffer, reasonToIgnore } from './client-acceptance.ts';
+import { isAck, readAnswer, readOffer, readRapidAck, reasonToIgnore } from './client-acceptance.ts';
 import { desynchronisingDelay, resent } from './client-exchange.ts';
+import { ignoreMessage, refused, stay } from './client-effects.ts';
 import {
+  asksForRapidCommit,
   declineLease,
   enterBound,
   enterByLeaseTimes,
@@ -17,15 +19,12 @@ import {
   enterRequesting,
   enterSelecting,
   enterStopped,
-  ignoreMessage,
   keepLease,
   loseLease,
-  refused,
   releaseLease,
   sendDiscover,
   sendInitRebootRequest,
   sendSelectingRequest,
-  stay,
 } from './client-transitions.ts';
 import type { Env, Event, MessageEvent, StateOf, Step } from './client-types.ts';
 
@@ -74,16 +73,9 @@ function start(state: StateOf<'INIT'>, previous: Lease | undefined, env: Env): S
 export function inSelecting(state: StateOf<'SELECTING'>, event: Event, env: Env): Step {
   switch (event.type) {
     case 'tick':
-      return sendDiscover(state.memory, resent(state.exchange, env), env);
-    case 'message': {
-      const reply = readOffer(event.message, env, {
-        xid: state.exchange.xid,
-        declined: state.memory.declined,
-      });
-      return reply.type === 'OFFER'
-        ? enterRequesting(state, reply, env)
-        : ignoreMessage(state, event.message, reply.reason);
-    }
+      return sendDiscover(state.memory, resent(state.exchange, env), state.committableFrom, env);
+    case 'message':
+      return onDiscoverAnswer(state, event, env);
     case 'link':
       return event.up ? startOver(state, env) : stay(state);
     case 'release':
@@ -92,6 +84,23 @@ export function inSelecting(state: StateOf<'SELECTING'>, event: Event, env: Env)
     case 'resume':
     case 'checked':
       return stay(state);
+  }
+}
+
+function onDiscoverAnswer(state: StateOf<'SELECTING'>, event: MessageEvent, env: Env): Step {
+  const { memory, exchange, committableFrom } = state;
+  const expected = { xid: exchange.xid, declined: memory.declined };
+  const reply =
+    asksForRapidCommit(memory, env) && isAck(event.message)
+      ? readRapidAck(event, env, { xid: exchange.xid, requestedAt: committableFrom })
+      : readOffer(event.message, env, expected);
+  switch (reply.type) {
+    case 'OFFER':
+      return enterRequesting(state, reply, env);
+    case 'ACK':
+      return enterCheckingOrBound(memory, reply.lease, env);
+    case 'ignored':
+      return ignoreMessage(state, event.message, reply.reason);
   }
 }
 

@@ -9,6 +9,9 @@ import { retransmitDelay } from './retransmit.ts';
 /** After so many exchanges in vain, a client in a hurry keeps to the RFC's pace as well. */
 const FAST_EXCHANGES = 3;
 
+/** dnsmasq asks by ping for 3 s, client after client: 18 s for twelve at once. */
+const SLOWEST_REPLY: Ms = 30_000;
+
 /** The same exchange, one message later. */
 export function resent(exchange: Exchange, env: Env): Exchange {
   return { ...exchange, attempt: exchange.attempt + 1, secs: elapsedSeconds(exchange, env) };
@@ -31,6 +34,15 @@ export function resendAt(memory: Memory, exchange: Exchange, env: Env): Instant 
   const isPatient = memory.failures >= FAST_EXCHANGES;
   const profile = isPatient ? 'rfc2131' : env.config.retransmit;
   return env.now + retransmitDelay(exchange.attempt, profile, env.random);
+}
+
+/**
+ * From when a lease counts that an ACK to a DISCOVER brings: the oldest DISCOVER that this ACK may answer,
+ * since a lease must never be believed in for longer than the server does. Older ones than this are not
+ * answered any more; counting from them would end leases early.
+ */
+export function committableFrom(before: Instant | undefined, env: Env): Instant {
+  return before === undefined || env.now - before > SLOWEST_REPLY ? env.now : before;
 }
 
 function elapsedSeconds(exchange: Exchange, env: Env): number {

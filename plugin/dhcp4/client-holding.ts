@@ -4,18 +4,16 @@
  */
 import { readAnswer, reasonToIgnore } from './client-acceptance.ts';
 import { desynchronisingDelay, resent } from './client-exchange.ts';
+import { ignoreMessage, refused, stay } from './client-effects.ts';
 import {
   declineLease,
   enterByLeaseTimes,
   enterInitReboot,
-  ignoreMessage,
   keepLease,
   loseLease,
-  refused,
   releaseLease,
   sendRebindingRequest,
   sendRenewingRequest,
-  stay,
 } from './client-transitions.ts';
 import type { Env, Event, MessageEvent, StateOf, Step } from './client-types.ts';
 

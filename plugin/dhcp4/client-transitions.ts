@@ -5,21 +5,16 @@
 import type { Instant, Ms } from '../time.ts';
 import type { Lease } from '../lease.ts';
 import type { Ipv4 } from '../wire/address.ts';
-import type { Nak } from './client-acceptance.ts';
-import type {
-  Effect,
-  Env,
-  Exchange,
-  IgnoreReason,
-  LossCause,
-  Memory,
-  State,
-  StateOf,
-  Step,
-} from './client-types.ts';
-import { desynchronisingDelay, newExchange, randomXid, resendAt } from './client-exchange.ts';
+import { broadcast, lost, serverOf } from './client-effects.ts';
+import type { Env, Exchange, Memory, StateOf, Step } from './client-types.ts';
+import {
+  committableFrom,
+  desynchronisingDelay,
+  newExchange,
+  randomXid,
+  resendAt,
+} from './client-exchange.ts';
 import { isSameConfiguration } from './lease-terms.ts';
-import type { Dhcp4Message } from './message.ts';
 import {
   buildDecline,
   buildDiscover,
@@ -50,17 +45,40 @@ export function enterInit(memory: Memory, startAt: Instant): Step {
 }
 
 export function enterSelecting(memory: Memory, env: Env): Step {
-  return sendDiscover(memory, newExchange(env), env);
+  return sendDiscover(memory, newExchange(env), undefined, env);
 }
 
-/** Also the resend: what is in the message depends on the exchange alone. */
-export function sendDiscover(memory: Memory, exchange: Exchange, env: Env): Step {
+/**
+ * Also the resend: what is in the message depends on exchange and memory alone.
+ * @param committable `committableFrom` of the DISCOVERs before.
+ */
+export function sendDiscover(
+  memory: Memory,
+  exchange: Exchange,
+  committable: Instant | undefined,
+  env: Env,
+): Step {
   const wished = env.config.requestedAddress ?? memory.wished;
   const isDeclined = memory.declined.some(({ address }) => address === wished);
-  return {
-    state: { name: 'SELECTING', memory, exchange, resendAt: resendAt(memory, exchange, env) },
-    effects: [broadcast(buildDiscover(env.config, exchange, isDeclined ? undefined : wished))],
+  const asking = {
+    wished: isDeclined ? undefined : wished,
+    rapidCommit: asksForRapidCommit(memory, env),
   };
+  return {
+    state: {
+      name: 'SELECTING',
+      memory,
+      exchange,
+      resendAt: resendAt(memory, exchange, env),
+      committableFrom: committableFrom(committable, env),
+    },
+    effects: [broadcast(buildDiscover(env.config, exchange, asking))],
+  };
+}
+
+/** Not after a conflict: an OFFER of the same address can be passed over, an ACK must be declined again. */
+export function asksForRapidCommit(memory: Memory, env: Env): boolean {
+  return env.config.rapidCommit && memory.declined.length === 0;
 }
 
 /** The REQUEST carries on with the xid and the secs of the DISCOVER (RFC 2131 §4.4.1). */
@@ -268,30 +286,4 @@ export function keepLease(memory: Memory, before: Lease, lease: Lease, env: Env)
     state: next.state,
     effects: [...next.effects, { type: 'check', address: lease.address }],
   };
-}
-
-export function stay(state: State): Step {
-  return { state, effects: [] };
-}
-
-export function ignoreMessage(state: State, message: Dhcp4Message, reason: IgnoreReason): Step {
-  return { state, effects: [{ type: 'ignored', reason, message }] };
-}
-
-/** Says that a NAK was for us, before what follows from it. */
-export function refused(nak: Nak, next: Step): Step {
-  const effect: Effect = { type: 'refused', by: nak.serverId, text: nak.text };
-  return { state: next.state, effects: [effect, ...next.effects] };
-}
-
-function broadcast(message: Dhcp4Message): Effect {
-  return { type: 'send', message, to: 'broadcast' };
-}
-
-function serverOf(lease: Lease): { readonly address: Ipv4; readonly mac: Lease['serverMac'] } {
-  return { address: lease.serverId, mac: lease.serverMac };
-}
-
-function lost(lease: Lease, cause: LossCause): Effect {
-  return { type: 'lease', change: 'lost', lease, cause };
 }

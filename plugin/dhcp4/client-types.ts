@@ -18,6 +18,8 @@ export interface ClientConfig extends ClientIdentity {
   readonly allowedServers: readonly Ipv4[];
   /** Emit `check` and pass through CHECKING before BOUND (RFC 2131 §4.4.1, RFC 5227). */
   readonly acd: boolean;
+  /** Ask for an ACK to the DISCOVER itself (RFC 4039). */
+  readonly rapidCommit: boolean;
 }
 
 export interface Env {
@@ -69,6 +71,8 @@ export type State =
       readonly memory: Memory;
       readonly exchange: Exchange;
       readonly resendAt: Instant;
+      /** From when a lease counts that is committed to a DISCOVER (RFC 4039). */
+      readonly committableFrom: Instant;
     }
   | {
       readonly name: 'REQUESTING';
@@ -143,6 +147,7 @@ export type IgnoreReason =
   | 'unexpected-in-state'
   | 'no-server-id' // option 54 absent or not a host's address
   | 'server-not-allowed'
+  | 'no-rapid-commit' // an ACK to a DISCOVER without option 80 (RFC 4039 §3.1)
   | 'server-mismatch' // not the server we chose or hold the lease from
   | 'address-not-unicast'
   | 'address-not-requested'

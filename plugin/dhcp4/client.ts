@@ -8,10 +8,11 @@
  *   client-acquiring.ts    one function per state on the way to a lease
  *   client-holding.ts      one function per state in which a lease is used
  *   client-transitions.ts  the arrows, with the message each of them sends
+ *   client-effects.ts     what the arrows are put together from
  *   client-exchange.ts     xid, secs and resending within one exchange
  *   client-acceptance.ts   which replies count
  *
- * Left out: DHCPINFORM, rapid commit (RFC 4039), FORCERENEW (RFC 3203).
+ * Left out: DHCPINFORM, FORCERENEW (RFC 3203).
  */
 import type { Instant } from '../time.ts';
 import {
@@ -24,7 +25,8 @@ import {
 } from './client-acquiring.ts';
 import { inBound, inRebinding, inRenewing } from './client-holding.ts';
 import { reasonToIgnore } from './client-acceptance.ts';
-import { FRESH_MEMORY, ignoreMessage, stay } from './client-transitions.ts';
+import { ignoreMessage, stay } from './client-effects.ts';
+import { FRESH_MEMORY } from './client-transitions.ts';
 import type { Env, Event, State, StateName, Step } from './client-types.ts';
 
 export type {
@@ -88,7 +90,7 @@ export function nextDeadline(state: State): Instant {
  */
 export const TRANSITIONS: Record<StateName, readonly StateName[]> = {
   INIT: ['SELECTING', 'INIT-REBOOT', 'REBOOTING', 'BOUND', 'RENEWING', 'REBINDING', 'STOPPED'],
-  SELECTING: ['REQUESTING', 'INIT', 'STOPPED'],
+  SELECTING: ['REQUESTING', 'CHECKING', 'BOUND', 'INIT', 'STOPPED'],
   REQUESTING: ['CHECKING', 'BOUND', 'INIT', 'STOPPED'],
   CHECKING: ['BOUND', 'INIT', 'STOPPED'],
   BOUND: ['RENEWING', 'REBINDING', 'INIT-REBOOT', 'INIT', 'STOPPED'],

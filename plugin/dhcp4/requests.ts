@@ -61,15 +61,22 @@ export const PARAMETER_REQUEST_LIST: readonly number[] = [
 /** RFC 2132 §9.10: the least that option 57 may say. */
 const LEAST_MAX_MESSAGE_SIZE = 576;
 
-/** @param wished option 50: an address we would like; undefined leaves the choice to the server. */
+/**
+ * @param asking.wished option 50: an address we would like; undefined leaves the choice to the server.
+ * @param asking.rapidCommit option 80: an ACK is welcome at once (RFC 4039).
+ */
 export function buildDiscover(
   identity: ClientIdentity,
   exchange: ExchangeFields,
-  wished: Ipv4 | undefined,
+  { wished, rapidCommit }: { readonly wished: Ipv4 | undefined; readonly rapidCommit: boolean },
 ): Dhcp4Message {
   return build(identity, exchange, 'DISCOVER', {
     broadcast: identity.broadcast,
-    options: [...addressOption(wished), ...askingOptions(identity)],
+    options: [
+      ...addressOption(wished),
+      ...(rapidCommit ? [[OPTION.RAPID_COMMIT, new Uint8Array()] as const] : []),
+      ...askingOptions(identity),
+    ],
   });
 }
 

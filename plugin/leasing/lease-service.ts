@@ -49,6 +49,8 @@ export interface LeaseServiceDeps extends Omit<RunnerDeps, 'onLease' | 'onRefuse
   readonly probeSandbox: SandboxProbe;
   /** Told of changes after the first acquisition; the key is the subject's. */
   onChange(key: string, change: LeaseChange): void;
+  /** Told when the client has come to sit in the endpoint's sandbox: it can be changed from now on. */
+  onEntered(key: string): void;
 }
 
 interface Waiting {
@@ -79,14 +81,15 @@ export class LeaseService {
   /**
    * Leases an address over `link`, which must be in this process's network namespace.
    * @param by when to give up. @param signal gives up at once.
-   * @returns the lease; the client lives on until `forget` or `release`.
+   * @returns the lease, undefined for a late one; the client lives on until `forget` or `release`.
+   * @param late when nobody has answered by then, go on asking; the lease then comes as a change.
    * @throws PluginError NO_OFFER, NO_ACK, NAK, ADDRESS_NOT_OFFERED, SOCKET_FAILED or CANCELLED; no client is left.
    */
   async acquire(
     subject: LeaseSubject,
     link: string,
-    { by, signal }: { by: Instant; signal: AbortSignal },
-  ): Promise<Lease> {
+    { by, signal, late = false }: { by: Instant; signal: AbortSignal; late?: boolean },
+  ): Promise<Lease | undefined> {
     const { clock } = this.#deps;
     const startedAt = clock.now();
     const client = this.#add(subject);
@@ -115,6 +118,7 @@ export class LeaseService {
         client.runner.dispatch({ type: 'start' });
       });
     } catch (error) {
+      if (late && isSilence(error)) return undefined;
       if (this.#clients.get(subject.key) === client) this.forget(subject.key);
       throw error;
     } finally {
@@ -125,13 +129,14 @@ export class LeaseService {
 
   /**
    * Takes up a lease that was acquired before this process started; its times are already monotonic.
+   * Without a lease it asks for one, which then comes as a change.
    * Where it is to be heard comes with it, since a renewal may be due at once; without, the client keeps
    * time but sends nothing until `follow` or `place`.
    * @throws PluginError SOCKET_FAILED if the place cannot be used; the lease is kept in time all the same.
    */
   resume(
     subject: LeaseSubject,
-    lease: Lease,
+    lease: Lease | undefined,
     where: { readonly place?: SocketPlace; readonly follow?: FollowTarget } = {},
   ): void {
     const client = this.#add(subject);
@@ -140,7 +145,7 @@ export class LeaseService {
       if (where.place !== undefined) this.place(subject.key, where.place);
     } finally {
       if (where.follow !== undefined) this.follow(subject.key, where.follow);
-      client.runner.dispatch({ type: 'resume', lease });
+      client.runner.dispatch(lease === undefined ? { type: 'start' } : { type: 'resume', lease });
     }
   }
 
@@ -167,11 +172,18 @@ export class LeaseService {
         runner: client.runner,
         log: client.log,
         entered: () => {
-          if (client.lease !== undefined) client.announcer.announce(client.lease.address);
+          this.announce(key);
+          this.#deps.onEntered(key);
         },
       },
       { clock: this.#deps.clock, probe: this.#deps.probeSandbox },
     );
+  }
+
+  /** Tells the segment whose the leased address is, after the container has got it. */
+  announce(key: string): void {
+    const client = this.#clients.get(key);
+    if (client?.lease !== undefined) client.announcer.announce(client.lease.address);
   }
 
   /** Stops following: the link is about to leave the sandbox. The lease stays. */
@@ -253,6 +265,11 @@ export class LeaseService {
   }
 }
 
+/** Nobody answered, or nobody kept a promise: a server that is not up yet. */
+function isSilence(error: unknown): boolean {
+  return error instanceof PluginError && (error.code === 'NO_OFFER' || error.code === 'NO_ACK');
+}
+
 function clientConfig({ identity, mtu }: LeaseSubject): ClientConfig {
   return {
     mac: identity.mac,
@@ -264,5 +281,6 @@ function clientConfig({ identity, mtu }: LeaseSubject): ClientConfig {
     retransmit: 'container-start',
     allowedServers: [],
     acd: false,
+    rapidCommit: false,
   };
 }

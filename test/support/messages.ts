@@ -38,6 +38,7 @@ export function clientConfig(overrides: Partial<ClientConfig> = {}): ClientConfi
     retransmit: 'container-start',
     allowedServers: [],
     acd: false,
+    rapidCommit: false,
     ...overrides,
   };
 }

@@ -31,7 +31,7 @@ const ROWS: readonly (readonly [name: string, row: Row])[] = [
   [
     'DISCOVER',
     {
-      message: requests.buildDiscover(identity, exchange, ADDRESS),
+      message: requests.buildDiscover(identity, exchange, { wished: ADDRESS, rapidCommit: false }),
       ...{ type: 'DISCOVER', ciaddr: '0.0.0.0', broadcast: true },
       ...{ option50: 'MAY', option54: 'MUST NOT', asking: 'MUST' },
     },
@@ -136,7 +136,10 @@ describe.each(ROWS)('%s (RFC 2131 Tables 4 and 5)', (_, row) => {
 
 describe('what a question carries', () => {
   const discover = (overrides: Parameters<typeof clientConfig>[0]): Dhcp4Message =>
-    requests.buildDiscover(clientConfig(overrides), exchange, undefined);
+    requests.buildDiscover(clientConfig(overrides), exchange, {
+      wished: undefined,
+      rapidCommit: false,
+    });
 
   it('leaves the choice of address to the server when none is wished', () => {
     expect(discover({}).options.has(OPTION.REQUESTED_ADDRESS)).toBe(false);
