@@ -2,10 +2,18 @@
  * The states on the way to a lease: INIT, SELECTING, REQUESTING, CHECKING, INIT-REBOOT, REBOOTING
  * (RFC 2131 §4.4.1, §4.4.2). A `tick` that arrives here is due: client.ts sees to that.
  */
+import type { Ms } from '../time.ts';
 import type { Lease } from '../lease.ts';
 import { isAck, readAnswer, readOffer, readRapidAck, reasonToIgnore } from './client-acceptance.ts';
 import { desynchronisingDelay, resent } from './client-exchange.ts';
 import { ignoreMessage, refused, stay } from './client-effects.ts';
+import {
+  askedAgain,
+  enterInitReboot,
+  enterRebooting,
+  sendInitRebootRequest,
+  useUnconfirmed,
+} from './client-rebooting.ts';
 import {
   asksForRapidCommit,
   declineLease,
@@ -14,8 +22,6 @@ import {
   enterCheckingOrBound,
   enterInit,
   enterInitAfterFailure,
-  enterInitReboot,
-  enterRebooting,
   enterRequesting,
   enterSelecting,
   enterStopped,
@@ -23,7 +29,6 @@ import {
   loseLease,
   releaseLease,
   sendDiscover,
-  sendInitRebootRequest,
   sendSelectingRequest,
 } from './client-transitions.ts';
 import type { Env, Event, MessageEvent, StateOf, Step } from './client-types.ts';
@@ -35,7 +40,7 @@ export function inInit(state: StateOf<'INIT'>, event: Event, env: Env): Step {
   const isFresh = state.startAt === Infinity;
   switch (event.type) {
     case 'start':
-      return isFresh ? start(state, event.previous, env) : stay(state);
+      return isFresh ? start(state, event, env) : stay(state);
     case 'resume':
       return isFresh ? enterByLeaseTimes(state.memory, event.lease, env) : stay(state);
     case 'tick':
@@ -55,14 +60,18 @@ export function inInit(state: StateOf<'INIT'>, event: Event, env: Env): Step {
  * starting at once. Deviation: up to 1 s, and none while a container waits for its start, which Docker
  * itself does one after the other.
  */
-function start(state: StateOf<'INIT'>, previous: Lease | undefined, env: Env): Step {
+function start(
+  state: StateOf<'INIT'>,
+  { previous, patience }: { readonly previous?: Lease; readonly patience?: Ms },
+  env: Env,
+): Step {
   const { requestedAddress, retransmit } = env.config;
   const memory = { ...state.memory, wished: previous?.address };
   const isWanted = requestedAddress === undefined || requestedAddress === previous?.address;
   const atOnce = retransmit === 'container-start';
   if (previous !== undefined && previous.expiresAt > env.now && isWanted) {
     return atOnce
-      ? enterRebooting(memory, previous, false, env)
+      ? enterRebooting(memory, previous, false, env, patience)
       : enterInitReboot(memory, previous, false, env.now + desynchronisingDelay(env));
   }
   return atOnce
@@ -190,10 +199,13 @@ export function inRebooting(state: StateOf<'REBOOTING'>, event: Event, env: Env)
     case 'tick':
       if (env.now >= lease.expiresAt) return expireBeforeAnswer(state, env);
       if (env.now < state.giveUpAt) {
-        return sendInitRebootRequest({ ...state, exchange: resent(state.exchange, env) }, env);
+        return sendInitRebootRequest({ ...state, exchange: askedAgain(state, env) }, env);
       }
       // RFC 2131 §3.2 step 3: without an answer the rest of the old lease may be used.
-      return inUse ? enterByLeaseTimes(memory, lease, env) : enterSelecting(memory, env);
+      if (inUse) return enterByLeaseTimes(memory, lease, env);
+      return env.config.retransmit === 'container-start' && !state.isDoubted
+        ? useUnconfirmed(state, env)
+        : enterSelecting(memory, env);
     case 'message':
       return onRebootAnswer(state, event, env);
     case 'link':
@@ -228,8 +240,10 @@ function onRebootAnswer(state: StateOf<'REBOOTING'>, event: MessageEvent, env: E
         reply,
         inUse ? loseLease(memory, lease, 'nak', env) : enterInitAfterFailure(memory, false, env),
       );
-    case 'ignored':
-      return ignoreMessage(state, event.message, reply.reason);
+    case 'ignored': {
+      const isDoubted = state.isDoubted || reply.reason === 'server-mismatch'; // only a NAK can be that here
+      return ignoreMessage({ ...state, isDoubted }, event.message, reply.reason);
+    }
   }
 }
 

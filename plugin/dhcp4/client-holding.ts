@@ -5,10 +5,10 @@
 import { readAnswer, reasonToIgnore } from './client-acceptance.ts';
 import { desynchronisingDelay, resent } from './client-exchange.ts';
 import { ignoreMessage, refused, stay } from './client-effects.ts';
+import { enterInitReboot } from './client-rebooting.ts';
 import {
   declineLease,
   enterByLeaseTimes,
-  enterInitReboot,
   keepLease,
   loseLease,
   releaseLease,

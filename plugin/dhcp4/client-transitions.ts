@@ -18,7 +18,6 @@ import { isSameConfiguration } from './lease-terms.ts';
 import {
   buildDecline,
   buildDiscover,
-  buildInitRebootRequest,
   buildRebindingRequest,
   buildRelease,
   buildRenewingRequest,
@@ -33,12 +32,6 @@ const CHECK_TIMEOUT: Ms = 10_000;
 
 /** Between two renewals, when a server's T1 has passed by the time its ACK arrives. */
 const LEAST_TIME_BOUND: Ms = 1_000;
-
-/**
- * Silence in REBOOTING is normal: a server that does not know the lease need not answer (RFC 2131
- * §4.3.2). A container that waits gets a new address sooner.
- */
-const REBOOTING_PATIENCE = { 'container-start': 4_000, rfc2131: 10_000 } as const;
 
 export function enterInit(memory: Memory, startAt: Instant): Step {
   return { state: { name: 'INIT', memory, startAt }, effects: [] };
@@ -174,40 +167,6 @@ export function sendRebindingRequest(
       resendAt: renewalResendAt(env.now, lease.expiresAt),
     },
     effects: [broadcast(buildRebindingRequest(env.config, exchange, lease.address))],
-  };
-}
-
-export function enterInitReboot(
-  memory: Memory,
-  lease: Lease,
-  inUse: boolean,
-  startAt: Instant,
-): Step {
-  return { state: { name: 'INIT-REBOOT', memory, lease, inUse, startAt }, effects: [] };
-}
-
-export function enterRebooting(memory: Memory, lease: Lease, inUse: boolean, env: Env): Step {
-  return sendInitRebootRequest(
-    {
-      name: 'REBOOTING',
-      memory,
-      lease,
-      inUse,
-      exchange: newExchange(env),
-      giveUpAt: env.now + REBOOTING_PATIENCE[env.config.retransmit],
-    },
-    env,
-  );
-}
-
-export function sendInitRebootRequest(
-  state: Omit<StateOf<'REBOOTING'>, 'resendAt'>,
-  env: Env,
-): Step {
-  const message = buildInitRebootRequest(env.config, state.exchange, state.lease.address);
-  return {
-    state: { ...state, resendAt: resendAt(state.memory, state.exchange, env) },
-    effects: [broadcast(message)],
   };
 }
 

@@ -3,7 +3,7 @@
  *
  * States are plain data and hold a field only where it has meaning. `client.ts` is the way in.
  */
-import type { Instant } from '../time.ts';
+import type { Instant, Ms } from '../time.ts';
 import type { Lease } from '../lease.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import type { Dhcp4Message } from './message.ts';
@@ -115,6 +115,8 @@ export type State =
       readonly exchange: Exchange;
       readonly resendAt: Instant;
       readonly giveUpAt: Instant;
+      /** A server that did not make the lease refused it: somebody is there, and silence is no consent. */
+      readonly isDoubted: boolean;
     }
   | { readonly name: 'STOPPED' };
 
@@ -123,8 +125,11 @@ export type StateName = State['name'];
 export type StateOf<Name extends StateName> = Extract<State, { readonly name: Name }>;
 
 export type Event =
-  /** Acts only on a fresh machine. A `previous` lease that is still valid is asked for again. */
-  | { readonly type: 'start'; readonly previous?: Lease }
+  /**
+   * Acts only on a fresh machine. A `previous` lease that is still valid is asked for again; `patience` shortens
+   * how long for, when servers are known to be silent.
+   */
+  | { readonly type: 'start'; readonly previous?: Lease; readonly patience?: Ms }
   /** After a restart of the plugin: the container has been using the lease all the time. */
   | { readonly type: 'resume'; readonly lease: Lease }
   | { readonly type: 'tick' }

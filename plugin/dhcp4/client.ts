@@ -7,7 +7,8 @@
  *   client-types.ts        states, events, effects
  *   client-acquiring.ts    one function per state on the way to a lease
  *   client-holding.ts      one function per state in which a lease is used
- *   client-transitions.ts  the arrows, with the message each of them sends
+ *   client-rebooting.ts    what a lease from before is asked, and what silence means
+ *   client-transitions.ts  the other arrows, with the message each of them sends
  *   client-effects.ts     what the arrows are put together from
  *   client-exchange.ts     xid, secs and resending within one exchange
  *   client-acceptance.ts   which replies count

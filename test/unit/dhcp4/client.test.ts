@@ -410,12 +410,54 @@ describe('starting with a lease from before (RFC 2131 §3.2)', () => {
     expect(rig.summary).toEqual([`check ${ADDRESS}`]);
   });
 
-  it('discovers after 4 s of silence while a container waits', () => {
+  it('uses the rest of it after 3 s of silence while a container waits (§3.2 step 3)', () => {
     const rig = new ClientRig().do({ type: 'start', previous });
+    while (rig.summary[0] !== 'lease acquired') rig.tick();
+    expect([rig.name, rig.now]).toEqual(['REBOOTING', 3_000]);
+    expect(rig.summary).toEqual(['lease acquired', 'send REQUEST to broadcast']);
+  });
+
+  it('goes on asking for 10 minutes, and takes the answer for a renewal that counts from its own REQUEST', () => {
+    const rig = new ClientRig().do({ type: 'start', previous });
+    while (rig.now < 120_000) rig.tick();
+    expect(rig.name).toBe('REBOOTING');
+    const askedAt = rig.now;
+    rig.ack();
+    expect([rig.name, rig.summary]).toEqual(['BOUND', ['lease renewed']]);
+    expect(rig.state).toMatchObject({ lease: { requestedAt: askedAt } });
+
+    const unheard = new ClientRig().do({ type: 'start', previous });
+    while (unheard.name === 'REBOOTING') unheard.tick();
+    expect([unheard.name, unheard.now]).toEqual(['BOUND', 603_000]);
+  });
+
+  it('is asked about for a shorter time where servers are known to be silent', () => {
+    const rig = new ClientRig().do({ type: 'start', previous, patience: 500 });
+    expect([rig.tick().now, rig.summary[0]]).toEqual([500, 'lease acquired']);
+  });
+
+  it('past its T1 goes on in RENEWING', () => {
+    const late = lease({ requestedAt: -2_000_000 });
+    const rig = new ClientRig().do({ type: 'start', previous: late });
+    while (rig.name === 'REBOOTING') rig.tick();
+    expect([rig.name, rig.summary[0]]).toEqual(['RENEWING', 'lease acquired']);
+  });
+
+  it('used in silence, the address is checked beside (RFC 5227)', () => {
+    const rig = new ClientRig({ acd: true }).do({ type: 'start', previous });
+    while (rig.summary[0] !== 'lease acquired') rig.tick();
+    expect(rig.summary[1]).toBe(`check ${ADDRESS}`);
+    rig.do({ type: 'checked', inUse: true });
+    expect(rig.summary).toEqual(['send DECLINE to broadcast', 'lease lost declined']);
+  });
+
+  it('is not used when another server refused it: somebody is there, so it discovers', () => {
+    const rig = new ClientRig().do({ type: 'start', previous });
+    rig.nak({ serverId: OTHER_SERVER });
     while (rig.name === 'REBOOTING') rig.tick();
     expect([rig.name, rig.now, rig.summary]).toEqual([
       'SELECTING',
-      4_000,
+      3_000,
       ['send DISCOVER to broadcast'],
     ]);
     expect(ipv4Of(rig.sent[0]!.options, OPTION.REQUESTED_ADDRESS)).toBe(ADDRESS);
