@@ -18,6 +18,7 @@ export const ERROR_CODES = [
   'NO_OFFER', // no DHCP server answered in time
   'NO_ACK', // a server offered, and then did not acknowledge in time
   'NAK', // the server refused, and the time ran out
+  'ADDRESS_IN_USE', // another host has the address that was leased, and the time ran out
   'ADDRESS_NOT_OFFERED', // the address asked for is not what servers offer
   'IP_COMMAND_FAILED',
   'SOCKET_FAILED',

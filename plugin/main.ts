@@ -16,6 +16,7 @@ import { LeaseService } from './leasing/lease-service.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { boottime } from './net/boottime.ts';
 import { linuxHost } from './net/host.ts';
+import { openArpSocket } from './net/arp-socket.ts';
 import { openLeaseSocket } from './net/lease-socket.ts';
 import { findSandboxLink } from './net/sandbox-link.ts';
 import { parseSettings, type Settings } from './settings.ts';
@@ -36,6 +37,7 @@ async function start(settings: Settings, log: Logger): Promise<() => Promise<voi
     random: Math.random,
     log,
     openSocket: openLeaseSocket,
+    openArpSocket,
     probeSandbox: findSandboxLink,
     onChange: (endpointId, change) => {
       endpoints.leaseChanged(endpointId, change).catch((err: unknown) => {

@@ -92,6 +92,9 @@ export function subjectOf(
     },
     mtu: record.mtu,
     segment: segmentOf(options),
+    acd: options.acd,
+    allowedServers: options.dhcpServers,
+    rapidCommit: options.rapidCommit,
   };
 }
 

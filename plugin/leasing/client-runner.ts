@@ -20,7 +20,7 @@ import { decodeFrame, encodeFrame } from '../dhcp4/frame.ts';
 import type { Lease } from '../lease.ts';
 import type { Logger } from '../logger.ts';
 import { MalformedError } from '../wire/malformed-error.ts';
-import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST, type Mac } from '../wire/address.ts';
+import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST, type Ipv4, type Mac } from '../wire/address.ts';
 import { Trace } from './trace.ts';
 
 /** Where a socket sits. */
@@ -63,6 +63,12 @@ export interface RunnerDeps {
   onLease(change: LeaseChange): void;
   /** Told of each NAK that was for us. */
   onRefused(by: string | undefined, text: string | undefined): void;
+  /** Told once of each server that answered and is not among the allowed ones. */
+  onStranger(server: Ipv4, type: string): void;
+  /** Asked to find out whether another host has the address; the answer is an event `checked`. */
+  onCheck(address: Ipv4): void;
+  /** Told where the socket is from now on; undefined: nowhere. */
+  onMoved(place: SocketPlace | undefined): void;
 }
 
 export class ClientRunner {
@@ -95,11 +101,13 @@ export class ClientRunner {
       },
     });
     this.#socket = socket;
+    this.#deps.onMoved(place);
   }
 
   closeSocket(): void {
     this.#socket?.close();
     this.#socket = undefined;
+    this.#deps.onMoved(undefined);
   }
 
   /** Sends a frame beside the machine's own; without a socket, or if the kernel refuses, it is lost. */
@@ -160,12 +168,13 @@ export class ClientRunner {
       case 'refused':
         this.trace.refused(effect.by, effect.text);
         return this.#deps.onRefused(effect.by, effect.text);
-      case 'ignored':
-        this.trace.ignored(effect.reason, effect.message);
+      case 'ignored': {
+        const stranger = this.trace.ignored(effect.reason, effect.message);
+        if (stranger !== undefined) this.#deps.onStranger(stranger.server, stranger.type);
         return this.#deps.log.debug({ reason: effect.reason }, 'dhcp message ignored');
+      }
       case 'check':
-        // Optimistic: the address counts as free at once; acd runs beside it when it is switched on.
-        return this.dispatch({ type: 'checked', inUse: false });
+        return this.#deps.onCheck(effect.address);
     }
   }
 

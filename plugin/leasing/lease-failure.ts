@@ -4,35 +4,37 @@
  */
 import { PluginError } from '../errors.ts';
 import type { Ms } from '../time.ts';
-import type { Ipv4, Mac } from '../wire/address.ts';
+import type { LeaseSubject } from './lease-subject.ts';
 import type { Trace } from './trace.ts';
 
-export interface LeaseAttempt {
-  /** Where it was tried, as the user knows it: `VLAN 500 of eth1`. */
-  readonly segment: string;
-  readonly mac: Mac;
-  readonly requestedAddress: Ipv4 | undefined;
-  readonly waitedMs: Ms;
-}
-
-export function leaseFailure(trace: Trace, attempt: LeaseAttempt): PluginError {
-  const waited = `${(attempt.waitedMs / 1000).toFixed(1).replace(/\.0$/, '')} s`;
-  const seen = `${trace.describeSent()} from ${attempt.mac}, ${trace.describeHeard()}`;
-  const evidence = { ...attempt, sent: trace.describeSent(), heard: trace.describeHeard() };
+export function leaseFailure(trace: Trace, subject: LeaseSubject, waitedMs: Ms): PluginError {
+  const { segment, allowedServers } = subject;
+  const { mac, requestedAddress } = subject.identity;
+  const waited = `${(waitedMs / 1000).toFixed(1).replace(/\.0$/, '')} s`;
+  const seen = `${trace.describeSent()} from ${mac}, ${trace.describeHeard()}`;
+  const evidence = {
+    ...{ segment, mac, requestedAddress, waitedMs },
+    ...{ sent: trace.describeSent(), heard: trace.describeHeard() },
+  };
   const failed = (
-    code: 'ADDRESS_NOT_OFFERED' | 'NAK' | 'NO_ACK' | 'NO_OFFER',
+    code: 'ADDRESS_IN_USE' | 'ADDRESS_NOT_OFFERED' | 'NAK' | 'NO_ACK' | 'NO_OFFER',
     what: string,
     hint: string,
-  ) =>
-    new PluginError(code, `${what} on ${attempt.segment} in ${waited}: ${seen}; ${hint}`, {
-      evidence,
-    });
+  ) => new PluginError(code, `${what} on ${segment} in ${waited}: ${seen}; ${hint}`, { evidence });
 
+  const conflict = trace.lastConflict;
+  if (conflict !== undefined) {
+    return failed(
+      'ADDRESS_IN_USE',
+      `${conflict.address} is in use by another host, MAC ${conflict.by}, and no other address was leased`,
+      "give that host another address or take this one out of the server's pool",
+    );
+  }
   const other = trace.otherAddressOffered;
-  if (attempt.requestedAddress !== undefined && other !== undefined) {
+  if (requestedAddress !== undefined && other !== undefined) {
     return failed(
       'ADDRESS_NOT_OFFERED',
-      `no DHCP server offered ${attempt.requestedAddress}`,
+      `no DHCP server offered ${requestedAddress}`,
       `the server has ${other} for this client: the address is taken, outside its pool or not reserved for this MAC`,
     );
   }
@@ -48,6 +50,13 @@ export function leaseFailure(trace: Trace, attempt: LeaseAttempt): PluginError {
       'NO_ACK',
       'a DHCP server offered an address but no lease followed',
       "look at the server's log for this MAC",
+    );
+  }
+  if (trace.strangers.length > 0) {
+    return failed(
+      'NO_OFFER',
+      `none of the DHCP servers in dhcp_server (${allowedServers.join(', ')}) answered`,
+      `${trace.strangers.join(', ')} answered and is not in dhcp_server: a rogue server, or one to add`,
     );
   }
   return failed(

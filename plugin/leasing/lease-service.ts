@@ -5,38 +5,21 @@
  * The map of clients is bounded by the endpoints Docker has on this host.
  */
 import { PluginError } from '../errors.ts';
-import type { ClientConfig } from '../dhcp4/client.ts';
 import type { Lease } from '../lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Instant } from '../time.ts';
-import type { Ipv4, Mac } from '../wire/address.ts';
 import {
   ClientRunner,
   type LeaseChange,
   type RunnerDeps,
   type SocketPlace,
 } from './client-runner.ts';
-import { Announcer } from './announcer.ts';
+import { ConflictWatch, type OpenArpSocket } from './conflict-watch.ts';
 import { leaseFailure } from './lease-failure.ts';
+import { clientConfig, type LeaseSubject } from './lease-subject.ts';
 import { SandboxSocket, type SandboxProbe } from './sandbox-socket.ts';
 
-export interface LeaseIdentity {
-  readonly mac: Mac;
-  /** Payload of option 61, type octet included; the same for the whole life of the lease. */
-  readonly clientId: Uint8Array;
-  readonly hostName: string | undefined;
-  readonly requestedAddress: Ipv4 | undefined;
-}
-
-export interface LeaseSubject {
-  /** Names the client in this service: the EndpointID. */
-  readonly key: string;
-  readonly identity: LeaseIdentity;
-  /** MTU of the link, told to the server in option 57. */
-  readonly mtu: number;
-  /** For messages: `VLAN 500 of eth1`. */
-  readonly segment: string;
-}
+export type { LeaseIdentity, LeaseSubject } from './lease-subject.ts';
 
 /** Where an endpoint's link will be, and the bridge to fall back to. */
 export interface FollowTarget {
@@ -45,7 +28,10 @@ export interface FollowTarget {
   readonly fallback: string;
 }
 
-export interface LeaseServiceDeps extends Omit<RunnerDeps, 'onLease' | 'onRefused'> {
+type RunnerCallback = 'onLease' | 'onRefused' | 'onStranger' | 'onCheck' | 'onMoved';
+
+export interface LeaseServiceDeps extends Omit<RunnerDeps, RunnerCallback> {
+  readonly openArpSocket: OpenArpSocket;
   readonly probeSandbox: SandboxProbe;
   /** Told of changes after the first acquisition; the key is the subject's. */
   onChange(key: string, change: LeaseChange): void;
@@ -53,16 +39,25 @@ export interface LeaseServiceDeps extends Omit<RunnerDeps, 'onLease' | 'onRefuse
   onEntered(key: string): void;
 }
 
+interface Limits {
+  readonly by: Instant;
+  readonly signal: AbortSignal;
+}
+
+interface Late extends Limits {
+  readonly late: boolean;
+}
+
 interface Waiting {
   done(lease: Lease): void;
-  failed(error: Error): void;
+  failed(reason: unknown): void;
 }
 
 interface Client {
   readonly subject: LeaseSubject;
   readonly runner: ClientRunner;
   readonly log: Logger;
-  readonly announcer: Announcer;
+  readonly watch: ConflictWatch;
   /** What the machine holds now. */
   lease: Lease | undefined;
   sandbox: SandboxSocket | undefined;
@@ -83,12 +78,14 @@ export class LeaseService {
    * @param by when to give up. @param signal gives up at once.
    * @returns the lease, undefined for a late one; the client lives on until `forget` or `release`.
    * @param late when nobody has answered by then, go on asking; the lease then comes as a change.
-   * @throws PluginError NO_OFFER, NO_ACK, NAK, ADDRESS_NOT_OFFERED, SOCKET_FAILED or CANCELLED; no client is left.
+   * @throws PluginError NO_OFFER, NO_ACK, NAK, ADDRESS_NOT_OFFERED, ADDRESS_IN_USE, SOCKET_FAILED or CANCELLED; no client is left.
    */
+  acquire(subject: LeaseSubject, link: string, limits: Late): Promise<Lease | undefined>;
+  acquire(subject: LeaseSubject, link: string, limits: Limits): Promise<Lease>;
   async acquire(
     subject: LeaseSubject,
     link: string,
-    { by, signal, late = false }: { by: Instant; signal: AbortSignal; late?: boolean },
+    { by, signal, late = false }: Limits & Partial<Late>,
   ): Promise<Lease | undefined> {
     const { clock } = this.#deps;
     const startedAt = clock.now();
@@ -103,15 +100,11 @@ export class LeaseService {
         if (signal.aborted) return cancelled();
         signal.addEventListener('abort', cancelled, { once: true });
         whenDone.push(() => signal.removeEventListener('abort', cancelled));
-        const waitedEnough = () =>
-          reject(
-            leaseFailure(client.runner.trace, {
-              segment: subject.segment,
-              mac: subject.identity.mac,
-              requestedAddress: subject.identity.requestedAddress,
-              waitedMs: Math.round(clock.now() - startedAt),
-            }),
-          );
+        const waitedEnough = () => {
+          this.#useUnchecked(client);
+          const waitedMs = Math.round(clock.now() - startedAt);
+          reject(leaseFailure(client.runner.trace, subject, waitedMs)); // unless that was a lease
+        };
         whenDone.push(clock.at(by, waitedEnough));
         client.waiting = { done: resolve, failed: reject };
         client.runner.open({ link }, reject);
@@ -119,6 +112,8 @@ export class LeaseService {
       });
     } catch (error) {
       if (late && isSilence(error)) return undefined;
+      // A lease that was being probed is given back.
+      if (client.runner.stateName === 'CHECKING') client.runner.dispatch({ type: 'release' });
       if (this.#clients.get(subject.key) === client) this.forget(subject.key);
       throw error;
     } finally {
@@ -156,6 +151,8 @@ export class LeaseService {
     client.runner.open(place, (error) => {
       client.log.debug({ err: error }, 'lease socket lost its link');
     });
+    // From a bridge we speak for a container that has the address already.
+    if (place.promiscuous === true) this.announce(key);
   }
 
   /**
@@ -171,6 +168,7 @@ export class LeaseService {
         ...target,
         runner: client.runner,
         log: client.log,
+        unreachable: () => this.announce(key),
         entered: () => {
           this.announce(key);
           this.#deps.onEntered(key);
@@ -183,14 +181,14 @@ export class LeaseService {
   /** Tells the segment whose the leased address is, after the container has got it. */
   announce(key: string): void {
     const client = this.#clients.get(key);
-    if (client?.lease !== undefined) client.announcer.announce(client.lease.address);
+    if (client?.lease !== undefined) client.watch.announce(client.lease.address);
   }
 
   /** Stops following: the link is about to leave the sandbox. The lease stays. */
   unfollow(key: string): void {
     const client = this.#clients.get(key);
     client?.sandbox?.cancel();
-    client?.announcer.stop();
+    client?.watch.stop();
     client?.runner.closeSocket();
   }
 
@@ -202,6 +200,7 @@ export class LeaseService {
     const client = this.#clients.get(key);
     if (client === undefined) return;
     client.sandbox?.cancel();
+    client.watch.stop();
     try {
       client.runner.open({ link }, () => undefined);
       client.runner.dispatch({ type: 'release' });
@@ -216,7 +215,7 @@ export class LeaseService {
     const client = this.#clients.get(key);
     client?.waiting?.failed(new PluginError('CANCELLED', 'the lease is not wanted any more'));
     client?.sandbox?.cancel();
-    client?.announcer.stop();
+    client?.watch.stop();
     client?.runner.stop();
     this.#clients.delete(key);
   }
@@ -238,6 +237,7 @@ export class LeaseService {
       log,
       onLease: (change) => {
         client.lease = change.change === 'lost' ? undefined : change.lease;
+        if (client.lease === undefined) client.watch.stop();
         if (change.change === 'acquired' && client.waiting !== undefined) {
           client.waiting.done(change.lease);
         } else {
@@ -245,16 +245,34 @@ export class LeaseService {
         }
       },
       onRefused: (by, text) => log.warn({ by, text }, 'dhcp server refused (NAK)'),
+      onStranger: (server, type) => {
+        log.warn({ server, type }, 'offer of a server that is not in dhcp_server ignored');
+      },
+      onCheck: (address) => {
+        client.watch.check(address);
+        if (subject.acd === 'optimistic') runner.dispatch({ type: 'checked', inUse: false });
+      },
+      onMoved: (place) => client.watch.moved(place),
     });
     const client: Client = {
       subject,
       runner,
       log,
-      announcer: new Announcer({
-        clock: this.#deps.clock,
-        random: this.#deps.random,
+      watch: new ConflictWatch({
+        ...this.#deps,
+        log,
         mac: subject.identity.mac,
+        mode: subject.acd,
         send: (frame) => runner.sendFrame(frame),
+        onFree: () => runner.dispatch({ type: 'checked', inUse: false }),
+        onConflict: (address, by) => {
+          runner.trace.conflict(address, by);
+          runner.dispatch({ type: 'checked', inUse: true });
+        },
+        onDeaf: (err) => {
+          log.warn({ err }, 'address conflicts cannot be heard');
+          if (subject.acd !== 'optimistic') client.waiting?.failed(err);
+        },
       }),
       lease: undefined,
       sandbox: undefined,
@@ -263,24 +281,16 @@ export class LeaseService {
     this.#clients.set(subject.key, client);
     return client;
   }
+
+  /** The time is up while the address is being probed: the lease counts, and probing goes on beside it. */
+  #useUnchecked({ runner, log }: Client): void {
+    if (runner.stateName !== 'CHECKING') return;
+    log.warn({}, 'address taken before all probes were sent: lease_timeout is over');
+    runner.dispatch({ type: 'checked', inUse: false });
+  }
 }
 
 /** Nobody answered, or nobody kept a promise: a server that is not up yet. */
 function isSilence(error: unknown): boolean {
   return error instanceof PluginError && (error.code === 'NO_OFFER' || error.code === 'NO_ACK');
-}
-
-function clientConfig({ identity, mtu }: LeaseSubject): ClientConfig {
-  return {
-    mac: identity.mac,
-    clientId: identity.clientId,
-    hostName: identity.hostName,
-    requestedAddress: identity.requestedAddress,
-    mtu,
-    broadcast: false,
-    retransmit: 'container-start',
-    allowedServers: [],
-    acd: false,
-    rapidCommit: false,
-  };
 }

@@ -27,6 +27,9 @@ const LAST_INTERVAL: Ms = 2000;
 /** A sandbox file that is no namespace after this many looks will not become one. */
 const LOOKS_BEFORE_FALLBACK = INTERVALS.length;
 
+const UNREACHABLE =
+  'sandbox cannot be entered (is /run a shared mount?); the lease is kept from the bridge';
+
 export class SandboxSocket {
   readonly #target;
   readonly #clock: Clock;
@@ -48,6 +51,8 @@ export class SandboxSocket {
       log: Logger;
       /** Called each time the socket has come to sit in the sandbox. */
       entered(): void;
+      /** Called once when it is clear that the sandbox cannot be entered: the bridge is where it stays. */
+      unreachable(): void;
     },
     deps: { clock: Clock; probe: SandboxProbe },
   ) {
@@ -102,10 +107,8 @@ export class SandboxSocket {
       return;
     }
     if (!isUnreachable) return;
-    this.#warnOnce(
-      { netnsPath, link: fallback },
-      'sandbox cannot be entered (is /run a shared mount?); the lease is kept from the bridge',
-    );
+    if (!this.#said.has(UNREACHABLE)) this.#target.unreachable();
+    this.#warnOnce({ netnsPath, link: fallback }, UNREACHABLE);
   }
 
   #warnOnce(fields: object, message: string): void {

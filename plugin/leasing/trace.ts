@@ -5,7 +5,7 @@
 import type { IgnoreReason } from '../dhcp4/client.ts';
 import type { Dhcp4Message } from '../dhcp4/message.ts';
 import type { Instant } from '../time.ts';
-import { ipv4FromBytes, type Ipv4 } from '../wire/address.ts';
+import { ipv4FromBytes, type Ipv4, type Mac } from '../wire/address.ts';
 
 const TYPE_NAMES: Readonly<Record<number, string>> = {
   1: 'DISCOVER',
@@ -16,6 +16,9 @@ const TYPE_NAMES: Readonly<Record<number, string>> = {
   6: 'NAK',
   7: 'RELEASE',
 };
+
+/** More servers than this on one segment are somebody's test. */
+const MOST_STRANGERS = 8;
 
 interface Heard {
   count: number;
@@ -28,6 +31,9 @@ export class Trace {
   readonly #ignored = new Map<IgnoreReason, Heard & { type: string }>();
   readonly #received = new Map<string, Heard>();
   #refusal: { by: string | undefined; text: string | undefined; count: number } | undefined;
+  /** Servers that answered and are not allowed, with how often they did. */
+  readonly #strangers = new Map<Ipv4, number>();
+  #conflict: { readonly address: Ipv4; readonly by: Mac } | undefined;
   #malformed: { what: string; count: number } | undefined;
   #sendError: string | undefined;
   #lastSentAt: Instant | undefined;
@@ -43,11 +49,24 @@ export class Trace {
     this.#received.set(type, heard(message, this.#received.get(type)));
   }
 
-  ignored(reason: IgnoreReason, message: Dhcp4Message): void {
-    this.#ignored.set(reason, {
-      ...heard(message, this.#ignored.get(reason)),
-      type: typeName(message),
-    });
+  /** @returns the server, if it is not an allowed one and is heard of for the first time. */
+  ignored(
+    reason: IgnoreReason,
+    message: Dhcp4Message,
+  ): { readonly server: Ipv4; readonly type: string } | undefined {
+    const type = typeName(message);
+    const seen = heard(message, this.#ignored.get(reason));
+    this.#ignored.set(reason, { ...seen, type });
+    if (reason !== 'server-not-allowed' || seen.from === undefined) return undefined;
+    const before = this.#strangers.get(seen.from) ?? 0;
+    if (before === 0 && this.#strangers.size >= MOST_STRANGERS) return undefined;
+    this.#strangers.set(seen.from, before + 1);
+    return before === 0 ? { server: seen.from, type } : undefined;
+  }
+
+  /** Another host has an address that was leased. */
+  conflict(address: Ipv4, by: Mac): void {
+    this.#conflict = { address, by };
   }
 
   refused(by: string | undefined, text: string | undefined): void {
@@ -66,9 +85,20 @@ export class Trace {
     return this.#refusal !== undefined;
   }
 
-  /** True once a server offered something, wanted or not. */
+  /** True once an allowed server offered something, wanted or not. */
   get heardOffer(): boolean {
-    return this.#received.has('OFFER');
+    const strange = this.#ignored.get('server-not-allowed')?.count ?? 0;
+    return (this.#received.get('OFFER')?.count ?? 0) > strange;
+  }
+
+  /** Servers that were heard and are not allowed. */
+  get strangers(): readonly Ipv4[] {
+    return [...this.#strangers.keys()];
+  }
+
+  /** The last address that another host turned out to have. */
+  get lastConflict(): { readonly address: Ipv4; readonly by: Mac } | undefined {
+    return this.#conflict;
   }
 
   /** True if the only thing wrong with an answer was its address. */

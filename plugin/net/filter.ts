@@ -5,8 +5,8 @@
  * runs, so offsets do not depend on it; a second tag stays inside and fails the EtherType check.
  * Checks that need more than a comparison (checksums, lengths, options) are the decoders' business.
  */
-import { macToBytes } from '../wire/address.ts';
-import type { Mac } from '../wire/address.ts';
+import { ipv4ToNumber, macToBytes } from '../wire/address.ts';
+import type { Ipv4, Mac } from '../wire/address.ts';
 
 /** One `struct sock_filter`: jumps are relative to the next instruction. */
 export interface BpfInstruction {
@@ -28,6 +28,11 @@ export const BPF = {
   JUMP_ANY_BIT: 0x45,
   RETURN: 0x06,
 } as const;
+
+/** In an Ethernet frame with ARP for IPv4 (RFC 826). */
+const ARP_SENDER_MAC_AT = 22;
+const ARP_SENDER_ADDRESS_AT = 28;
+const ARP_TARGET_ADDRESS_AT = 38;
 
 /** Returned by an accepting program: as much of the frame as there is. */
 const WHOLE_FRAME = 0x40000;
@@ -96,6 +101,32 @@ export function dhcpClientFilter(mac: Mac | undefined): readonly BpfInstruction[
     { load: BPF.LD_WORD_IND, k: chaddrAt, equals: view.getUint32(0) },
     { load: BPF.LD_HALF_IND, k: chaddrAt + 4, equals: view.getUint16(4) },
   ]);
+}
+
+/**
+ * Accepts ARP of another MAC that bears on `address`: it is used there, or probed for (sender 0.0.0.0,
+ * RFC 5227 §1.1). Ordinary questions for the address pass by; the kernel answers those.
+ */
+export function addressConflictFilter(mac: Mac, address: Ipv4): readonly BpfInstruction[] {
+  const octets = macToBytes(mac);
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+  const is = (k: number, jt: number, jf: number) => ({ code: BPF.JUMP_EQUAL, jt, jf, k });
+  const load = (code: number, k: number) => ({ code, jt: 0, jf: 0, k });
+  return [
+    load(BPF.LD_HALF_ABS, ETHERTYPE_AT),
+    is(ETHERTYPE_ARP, 0, 10),
+    load(BPF.LD_WORD_ABS, ARP_SENDER_ADDRESS_AT),
+    is(ipv4ToNumber(address), 3, 0), // used
+    is(0, 0, 7),
+    load(BPF.LD_WORD_ABS, ARP_TARGET_ADDRESS_AT),
+    is(ipv4ToNumber(address), 0, 5), // probed for
+    load(BPF.LD_WORD_ABS, ARP_SENDER_MAC_AT),
+    is(view.getUint32(0), 0, 2),
+    load(BPF.LD_HALF_ABS, ARP_SENDER_MAC_AT + 4),
+    is(view.getUint16(4), 1, 0), // ours
+    { code: BPF.RETURN, jt: 0, jf: 0, k: WHOLE_FRAME },
+    { code: BPF.RETURN, jt: 0, jf: 0, k: 0 },
+  ];
 }
 
 /** Accepts every ARP frame: a conflict shows in requests, replies and announcements alike. */

@@ -12,6 +12,7 @@ import type { LeaseChange } from '../../plugin/leasing/client-runner.ts';
 import { LeaseService, type LeaseSubject } from '../../plugin/leasing/lease-service.ts';
 import { boottime } from '../../plugin/net/boottime.ts';
 import { linuxHost } from '../../plugin/net/host.ts';
+import { openArpSocket } from '../../plugin/net/arp-socket.ts';
 import { openLeaseSocket } from '../../plugin/net/lease-socket.ts';
 import { parseMac } from '../../plugin/wire/address.ts';
 import { MemoryLogger } from '../support/memory-logger.ts';
@@ -35,8 +36,10 @@ beforeEach(async () => {
     random: Math.random,
     log: new MemoryLogger(),
     openSocket: openLeaseSocket,
+    openArpSocket,
     probeSandbox: () => 'not-yet',
     onChange: (_key, change) => changes.push(change),
+    onEntered: () => undefined,
   });
   sandbox = enterSandbox();
   folder = mkdtempSync(join(tmpdir(), 'vlandhcp-lease-'));
@@ -115,7 +118,8 @@ function subject(change: Partial<LeaseSubject['identity']> = {}): LeaseSubject {
     requestedAddress: undefined,
     ...change,
   };
-  return { key: 'endpoint', identity, mtu: 1500, segment: 'eth1 (untagged)' };
+  const how = { acd: 'optimistic', allowedServers: [], rapidCommit: false } as const;
+  return { key: 'endpoint', identity, mtu: 1500, segment: 'eth1 (untagged)', ...how };
 }
 
 const acquire = (who = subject()) =>

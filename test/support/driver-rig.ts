@@ -122,6 +122,7 @@ export class DriverRig {
       random: seededRandom(1),
       log,
       openSocket: this.wire.open,
+      openArpSocket: this.wire.openArp,
       probeSandbox: () => this.sandbox,
       onChange: (id, change) => void endpoints.leaseChanged(id, change),
     });

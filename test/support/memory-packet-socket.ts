@@ -2,12 +2,15 @@
  * Packet sockets without a kernel: what is sent on any of them is decoded, kept and shown to a DHCP server
  * that a test scripts; its answers arrive as frames on the socket that asked.
  */
+import { encodeArpFrame } from '../../plugin/acd/frame.ts';
 import { decodeFrame, encodeFrame } from '../../plugin/dhcp4/frame.ts';
 import type { Dhcp4Message } from '../../plugin/dhcp4/message.ts';
 import { messageTypeOf } from '../../plugin/dhcp4/options.ts';
 import { decodeEthernet, ETHERTYPE_IPV4 } from '../../plugin/wire/ethernet.ts';
 import type { FrameSocket, OpenSocket, SocketPlace } from '../../plugin/leasing/client-runner.ts';
-import { MAC_BROADCAST, type Mac } from '../../plugin/wire/address.ts';
+import type { OpenArpSocket } from '../../plugin/leasing/conflict-watch.ts';
+import { MAC_BROADCAST, type Ipv4, type Mac } from '../../plugin/wire/address.ts';
+import type { ArpPacket } from '../../plugin/wire/arp.ts';
 import { SERVER, SERVER_MAC } from './messages.ts';
 
 export interface SentMessage {
@@ -24,6 +27,14 @@ export interface MemorySocket extends FrameSocket {
   /** Hands a frame in, as if it came from the wire. */
   receive(frame: Uint8Array, checksumReady?: boolean): void;
   /** What the kernel says when the link goes away. */
+  fail(error: Error): void;
+}
+
+/** Hears what other hosts say about one address. */
+export interface MemoryArpSocket {
+  readonly place: SocketPlace;
+  readonly address: Ipv4;
+  receive(packet: ArpPacket): void;
   fail(error: Error): void;
 }
 
@@ -63,6 +74,35 @@ export class MemoryWire {
     this.sockets.push(socket);
     return socket;
   };
+
+  /** What listens for conflicts about one address. */
+  readonly arpSockets: MemoryArpSocket[] = [];
+  arpProblem: Error | undefined;
+
+  readonly openArp: OpenArpSocket = (place, { mac, address }, handlers) => {
+    if (this.arpProblem !== undefined) throw this.arpProblem;
+    const socket: MemoryArpSocket = {
+      place,
+      address,
+      receive: (packet) => {
+        const isOpen = this.arpSockets.includes(socket);
+        if (isOpen && packet.senderMac !== mac) handlers.onFrame(encodeArpFrame(packet));
+      },
+      fail: (error) => handlers.onError(error),
+    };
+    this.arpSockets.push(socket);
+    return { close: () => void this.arpSockets.splice(this.arpSockets.indexOf(socket) >>> 0, 1) };
+  };
+
+  /** Another host says that it has the address, to whoever listens. */
+  claim(address: Ipv4, senderMac: Mac): void {
+    for (const socket of [...this.arpSockets]) {
+      if (socket.address !== address) continue;
+      const targetMac = senderMac;
+      const packet = { operation: 'reply', senderMac, senderAddress: address, targetMac } as const;
+      socket.receive({ ...packet, targetAddress: address });
+    }
+  }
 
   get openSockets(): MemorySocket[] {
     return this.sockets.filter(({ isOpen }) => isOpen);

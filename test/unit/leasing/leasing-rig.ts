@@ -20,6 +20,7 @@ export class LeasingRig {
   readonly log = new MemoryLogger();
   readonly server = new LeasingServer();
   readonly changes: (LeaseChange & { key: string })[] = [];
+  readonly entered: string[] = [];
   readonly probes: string[] = [];
   sandbox: ReturnType<SandboxProbe> = 'not-yet';
   readonly service: LeaseService;
@@ -32,11 +33,13 @@ export class LeasingRig {
       random: seededRandom(7),
       log: this.log,
       openSocket: this.wire.open,
+      openArpSocket: this.wire.openArp,
       probeSandbox: (netnsPath, hostEnd) => {
         this.probes.push(`${netnsPath} ${hostEnd}`);
         return this.sandbox;
       },
       onChange: (key, change) => void this.changes.push({ key, ...change }),
+      onEntered: (key) => void this.entered.push(key),
     });
   }
 
@@ -63,6 +66,9 @@ export function subject(parts: Partial<LeaseSubject> = {}): LeaseSubject {
     key: KEY,
     mtu: 1500,
     segment: 'VLAN 500 of eth1',
+    acd: 'off', // conflicts.test.ts is about the others
+    allowedServers: [],
+    rapidCommit: false,
     ...parts,
     identity: {
       mac: CLIENT_MAC,

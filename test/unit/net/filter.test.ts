@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'vitest';
 
-import { arpFilter, BPF, dhcpClientFilter } from '../../../plugin/net/filter.ts';
+import {
+  addressConflictFilter,
+  arpFilter,
+  BPF,
+  dhcpClientFilter,
+} from '../../../plugin/net/filter.ts';
 import type { BpfInstruction } from '../../../plugin/net/filter.ts';
-import { parseMac } from '../../../plugin/wire/address.ts';
+import { parseIpv4, parseMac } from '../../../plugin/wire/address.ts';
 
 /** What the kernel's interpreter does with the instructions we use; loads past the end drop. */
 function accepts(program: readonly BpfInstruction[], frame: Uint8Array): boolean {
@@ -113,6 +118,54 @@ describe('dhcpClientFilter', () => {
     filter.forEach(({ jt, jf }, index) => {
       expect(index + 1 + Math.max(jt, jf)).toBeLessThan(filter.length + (jt + jf === 0 ? 1 : 0));
       expect(Math.min(jt, jf)).toBeGreaterThanOrEqual(0);
+    });
+    expect(filter.slice(-2).map(({ code, k }) => [code, k > 0])).toEqual([
+      [BPF.RETURN, true],
+      [BPF.RETURN, false],
+    ]);
+  });
+});
+
+describe('addressConflictFilter (RFC 5227 §2.1.1, §2.4)', () => {
+  const OURS = [192, 0, 2, 50];
+  const STRANGER = [2, 0, 0, 0, 0, 0x99];
+  const ANY = [0, 0, 0, 0];
+  const filter = addressConflictFilter(MAC, parseIpv4('192.0.2.50')!);
+  const arp = (senderMac: number[], sender: number[], target: number[]): Uint8Array => {
+    const frame = new Uint8Array(42);
+    frame.set([0x08, 0x06], 12);
+    frame.set(senderMac, 22);
+    frame.set(sender, 28);
+    frame.set(target, 38);
+    return frame;
+  };
+
+  test.each<[string, number[], number[], number[], boolean]>([
+    ['another host that uses our address', STRANGER, OURS, [192, 0, 2, 9], true],
+    ['another host that announces it', STRANGER, OURS, OURS, true],
+    ['another host that probes for it', STRANGER, ANY, OURS, true],
+    ['a sender that differs from us in its last octet', [0xde, 0xad, 0xbe, 0xef, 0x12, 0x35], OURS, OURS, true], // prettier-ignore
+    ['a sender that differs from us in its first octet', [0xdf, 0xad, 0xbe, 0xef, 0x12, 0x34], OURS, OURS, true], // prettier-ignore
+    ['ourselves, announcing', [0xde, 0xad, 0xbe, 0xef, 0x12, 0x34], OURS, OURS, false],
+    ['our own probe coming back', [0xde, 0xad, 0xbe, 0xef, 0x12, 0x34], ANY, OURS, false],
+    ['a question for our address', STRANGER, [192, 0, 2, 9], OURS, false],
+    ['a probe for another address', STRANGER, ANY, [192, 0, 2, 51], false],
+    ['traffic about others', STRANGER, [192, 0, 2, 9], [192, 0, 2, 51], false],
+  ])('%s', (_what, senderMac, sender, target, passes) => {
+    expect(accepts(filter, arp(senderMac, sender, target))).toBe(passes);
+  });
+
+  test('drops other protocols and frames that are cut short', () => {
+    const frame = arp(STRANGER, OURS, OURS);
+    expect(accepts(filter, changed(frame, 12, 0x08, 0x00))).toBe(false);
+    for (const length of [0, 13, 20, 30, 31]) {
+      expect(accepts(filter, frame.subarray(0, length))).toBe(false);
+    }
+  });
+
+  test('jumps only to instructions that exist, and has both returns last', () => {
+    filter.forEach(({ jt, jf }, index) => {
+      expect(index + 1 + Math.max(jt, jf)).toBeLessThan(filter.length + (jt + jf === 0 ? 1 : 0));
     });
     expect(filter.slice(-2).map(({ code, k }) => [code, k > 0])).toEqual([
       [BPF.RETURN, true],

@@ -1,0 +1,38 @@
+/** Whom a lease is for, and how it is to be asked for: what the driver tells the lease service. */
+import type { ClientConfig } from '../dhcp4/client.ts';
+import type { Ipv4, Mac } from '../wire/address.ts';
+import type { ConflictMode } from './conflict-watch.ts';
+
+export interface LeaseIdentity {
+  readonly mac: Mac;
+  /** Payload of option 61, type octet included; the same for the whole life of the lease. */
+  readonly clientId: Uint8Array;
+  readonly hostName: string | undefined;
+  readonly requestedAddress: Ipv4 | undefined;
+}
+
+export interface LeaseSubject {
+  /** Names the client in this service: the EndpointID. */
+  readonly key: string;
+  readonly identity: LeaseIdentity;
+  /** MTU of the link, told to the server in option 57. */
+  readonly mtu: number;
+  /** For messages: `VLAN 500 of eth1`. */
+  readonly segment: string;
+  readonly acd: ConflictMode;
+  /** Empty: any. */
+  readonly allowedServers: readonly Ipv4[];
+  readonly rapidCommit: boolean;
+}
+
+export function clientConfig(subject: LeaseSubject): ClientConfig {
+  return {
+    ...subject.identity,
+    mtu: subject.mtu,
+    broadcast: false,
+    retransmit: 'container-start',
+    allowedServers: subject.allowedServers,
+    acd: subject.acd !== 'off',
+    rapidCommit: subject.rapidCommit,
+  };
+}
