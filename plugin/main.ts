@@ -44,6 +44,7 @@ async function start(settings: Settings, log: Logger): Promise<() => Promise<voi
         log.error({ endpoint: endpointId.slice(0, 12), err }, 'lease change not handled');
       });
     },
+    onEntered: (endpointId) => endpoints.sandboxEntered(endpointId),
   });
   const access = new BridgeAccess({ host: linuxHost, clock, log });
   const networks = new Networks({ registry, host: linuxHost, access, log });

@@ -28,7 +28,7 @@ function importsOf(path: string): { specifier: string; layer: string }[] {
   }));
 }
 
-const VOCABULARY = ['time.ts', 'lease.ts', 'errors.ts', 'link-name.ts'];
+const VOCABULARY = ['time.ts', 'lease.ts', 'sandbox-change.ts', 'errors.ts', 'link-name.ts'];
 const SHELL_VOCABULARY = ['clock.ts', 'logger.ts'];
 
 function layerOf(path: string): string {

@@ -57,7 +57,7 @@ export function networkDriverHandlers(driver: NetworkDriver): Readonly<Record<st
     },
     'NetworkDriver.CreateEndpoint': async (body, signal) => {
       const answer = await driver.createEndpoint(decodeCreateEndpoint(body), signal);
-      return { Interface: { Address: answer.address, MacAddress: answer.macAddress ?? '' } };
+      return { Interface: { Address: answer.address ?? '', MacAddress: answer.macAddress ?? '' } };
     },
     'NetworkDriver.DeleteEndpoint': async (body) => {
       await driver.removeEndpoint(decodeEndpointId(body));

@@ -11,7 +11,13 @@ import { macToBytes, type Mac } from '../wire/address.ts';
 import { chooseMac, linkEnds } from './endpoint-identity.ts';
 import type { Host } from './host.ts';
 import { parseEndpointOptions } from './options.ts';
-import { segmentOf, storeLease, type EndpointRecord, type NetworkRecord } from './records.ts';
+import {
+  segmentOf,
+  storeLease,
+  termsOf,
+  type EndpointRecord,
+  type NetworkRecord,
+} from './records.ts';
 import type { Registry } from './registry.ts';
 import { UndoList } from './undo.ts';
 
@@ -35,8 +41,8 @@ export interface EndpointSetupDeps {
     acquire(
       subject: LeaseSubject,
       link: string,
-      limits: { by: Instant; signal: AbortSignal },
-    ): Promise<Lease>;
+      limits: { by: Instant; signal: AbortSignal; late: boolean },
+    ): Promise<Lease | undefined>;
     release(key: string, link: string): void;
   };
 }
@@ -61,11 +67,15 @@ export async function makeEndpoint(
     for (const warning of await host.ensureEndpointLink({ ...draft, bridge })) {
       log.warn({ link: draft.hostEnd }, warning);
     }
-    const lease = await leases.acquire(subjectOf(draft, network), draft.containerEnd, limits);
+    const late = network.options.onNoServer === 'late';
+    const lease = await leases.acquire(subjectOf(draft, network), draft.containerEnd, {
+      ...limits,
+      late,
+    });
     undo.add(() => leases.release(draft.id, bridge));
-    const mtu = usableMtu(lease.mtu, network.mtu);
+    const mtu = usableMtu(lease?.mtu, network.mtu);
     if (mtu !== network.mtu) await host.setEndpointMtu({ ...draft, mtu });
-    const record = { ...draft, mtu, lease: storeLease(lease, clock) };
+    const record = { ...draft, mtu, ...leaseFields(lease, clock) };
     undo.add(() => registry.removeEndpoint(draft.id));
     await registry.addEndpoint(record);
     registry.requireNetwork(network.id); // it may have gone while we waited for the lease
@@ -77,11 +87,24 @@ export async function makeEndpoint(
   }
 }
 
+function leaseFields(
+  lease: Lease | undefined,
+  clock: Clock,
+): Pick<EndpointRecord, 'lease' | 'lost' | 'terms'> {
+  if (lease === undefined) {
+    const lost = { at: clock.wall(), cause: 'no-server', isAddressKept: false } as const;
+    return { lease, lost, terms: { answered: undefined, configured: undefined } };
+  }
+  const terms = termsOf(lease);
+  const lost = undefined;
+  return { lease: storeLease(lease, clock), lost, terms: { answered: terms, configured: terms } };
+}
+
+/** An endpoint before anything is known of a lease. */
+type EndpointDraft = Omit<EndpointRecord, 'lease' | 'lost' | 'terms'>;
+
 /** How the lease service is to know an endpoint. */
-export function subjectOf(
-  record: Omit<EndpointRecord, 'lease'>,
-  { options }: NetworkRecord,
-): LeaseSubject {
+export function subjectOf(record: EndpointDraft, { options }: NetworkRecord): LeaseSubject {
   return {
     key: record.id,
     identity: {
@@ -102,7 +125,7 @@ function draftEndpoint(
   network: NetworkRecord,
   request: CreateEndpointRequest,
   clock: Clock,
-): Omit<EndpointRecord, 'lease'> {
+): EndpointDraft {
   const options = parseEndpointOptions(request.options);
   const mac = chooseMac(request.interface.macAddress, options);
   return {
@@ -130,6 +153,6 @@ function refuseGivenAddress({ interface: { address, addressIpv6 } }: CreateEndpo
 }
 
 /** RFC 2132 §5.1: an MTU below 576 is not to be believed; one above the link's cannot be used. */
-function usableMtu(offered: number | undefined, linkMtu: number): number {
+export function usableMtu(offered: number | undefined, linkMtu: number): number {
   return offered !== undefined && offered >= 576 && offered < linkMtu ? offered : linkMtu;
 }

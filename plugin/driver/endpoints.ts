@@ -19,14 +19,10 @@ import {
 import { joinAnswer, type JoinAnswer } from './join-answer.ts';
 import { JoinTimers } from './join-timers.ts';
 import { KeyedLock } from './keyed-lock.ts';
+import { LeaseChanges } from './lease-changes.ts';
 import type { Networks } from './networks.ts';
-import {
-  restoreLease,
-  segmentOf,
-  storeLease,
-  type EndpointRecord,
-  type NetworkRecord,
-} from './records.ts';
+import { restoreLease, segmentOf, type EndpointRecord, type NetworkRecord } from './records.ts';
+import { endpointInfo } from './status.ts';
 import { runEach } from './undo.ts';
 
 /** Join follows CreateEndpoint within a second or two; dockerd needs about this long to come back. */
@@ -34,7 +30,8 @@ const ABANDONED_AFTER: Ms = 5_000;
 
 /** Only what the request left empty: libnetwork refuses an answer that repeats what it set. */
 export interface CreateEndpointAnswer {
-  readonly address: string;
+  /** With its prefix length; undefined: it comes later (`on_no_server=late`). */
+  readonly address: string | undefined;
   readonly macAddress: string | undefined;
 }
 
@@ -42,13 +39,14 @@ export interface CreateEndpointAnswer {
 interface LeaseKeeper {
   resume(
     subject: LeaseSubject,
-    lease: Lease,
+    lease: Lease | undefined,
     where?: { place?: SocketPlace; follow?: FollowTarget },
   ): void;
   place(key: string, place: SocketPlace): void;
   follow(key: string, target: FollowTarget): void;
   unfollow(key: string): void;
   forget(key: string): void;
+  announce(key: string): void;
 }
 
 export interface EndpointDeps extends EndpointSetupDeps {
@@ -63,10 +61,13 @@ export class Endpoints {
   readonly #deps: EndpointDeps;
   readonly #lock = new KeyedLock();
   readonly #joinTimers: JoinTimers;
+  readonly #changes: LeaseChanges;
 
   constructor(deps: EndpointDeps) {
     this.#deps = deps;
     this.#joinTimers = new JoinTimers(deps.clock, deps.joinTimeoutMs, (id) => this.#abandon(id));
+    const remember = (record: EndpointRecord) => this.#remember(record);
+    this.#changes = new LeaseChanges({ ...deps, lock: this.#lock, remember });
   }
 
   /**
@@ -91,11 +92,13 @@ export class Endpoints {
         {
           ...context(record),
           segment: segmentOf(network.options),
-          address: record.lease.address,
-          server: record.lease.serverId,
+          address: record.lease?.address,
+          server: record.lease?.serverId,
           ms: Math.round(this.#deps.clock.now() - startedAt),
         },
-        'endpoint created, lease acquired',
+        record.lease === undefined
+          ? 'endpoint created without an address: no server answers yet'
+          : 'endpoint created, lease acquired',
       );
       return createAnswer(record);
     });
@@ -108,7 +111,10 @@ export class Endpoints {
       if (record === undefined) throw unknownEndpoint(endpointId);
       const network = this.#deps.registry.requireNetwork(record.networkId);
       this.#joinTimers.disarm(endpointId);
-      await this.#remember({ ...record, sandboxKey });
+      // libnetwork configures what CreateEndpoint answered, also when it is a second Join.
+      const terms = { ...record.terms, configured: record.terms.answered };
+      await this.#remember({ ...record, sandboxKey, terms });
+      this.#changes.joined(endpointId);
       this.#deps.leases.follow(endpointId, this.#followTarget(record, network, sandboxKey));
       return joinAnswer(record, network.internal);
     });
@@ -119,6 +125,7 @@ export class Endpoints {
     return this.#lock.run(endpointId, async () => {
       const record = this.#deps.registry.findEndpoint(endpointId);
       if (record === undefined) return;
+      this.#changes.left(endpointId);
       this.#deps.leases.unfollow(endpointId);
       await this.#remember({ ...record, sandboxKey: undefined });
       this.#joinTimers.arm(endpointId);
@@ -133,25 +140,17 @@ export class Endpoints {
   /** What `docker network inspect --verbose` may show; the truth where Docker's own view is stale. */
   info(endpointId: string): Readonly<Record<string, string>> {
     const record = this.#deps.registry.findEndpoint(endpointId);
-    if (record === undefined) return {};
-    const { address, prefixLength, serverId, expiresAt } = record.lease;
-    return {
-      'vlandhcp.address': `${address}/${prefixLength}`,
-      'vlandhcp.server': serverId,
-      'vlandhcp.expires': expiresAt === Infinity ? 'infinite' : new Date(expiresAt).toISOString(),
-    };
+    return record === undefined ? {} : endpointInfo(record);
   }
 
-  /** Keeps the record true when a lease changes after it was acquired. */
-  leaseChanged(endpointId: string, { change, lease, cause }: LeaseChange): Promise<void> {
-    return this.#lock.run(endpointId, async () => {
-      const record = this.#deps.registry.findEndpoint(endpointId);
-      if (record === undefined) return;
-      const fields = { ...context(record), change, cause, address: lease.address };
-      if (change === 'renewed') this.#deps.log.info(fields, 'lease renewed');
-      else this.#deps.log.error(fields, 'lease changed; the container still has the old one');
-      await this.#remember({ ...record, lease: storeLease(lease, this.#deps.clock) });
-    });
+  /** Keeps record and container true when a lease changes after it was acquired, or comes late. */
+  leaseChanged(endpointId: string, change: LeaseChange): Promise<void> {
+    return this.#changes.handle(endpointId, change);
+  }
+
+  /** The endpoint's link was found in its sandbox: what could not be changed before can be now. */
+  sandboxEntered(endpointId: string): void {
+    this.#changes.entered(endpointId);
   }
 
   /**
@@ -165,7 +164,8 @@ export class Endpoints {
     if (containerEndHere) this.#joinTimers.arm(record.id);
     const isFollowed = record.sandboxKey !== undefined;
     const place = containerEndHere ? { link: record.containerEnd } : onBridge(network);
-    leases.resume(subjectOf(record, network), restoreLease(record.lease, clock), {
+    if (isFollowed) this.#changes.joined(record.id);
+    leases.resume(subjectOf(record, network), record.lease && restoreLease(record.lease, clock), {
       ...(containerEndHere || !isFollowed ? { place } : {}),
       ...(isFollowed ? { follow: this.#followTarget(record, network, record.sandboxKey) } : {}),
     });
@@ -175,7 +175,7 @@ export class Endpoints {
   clear(record: EndpointRecord): Promise<void> {
     const { leases, clock, registry } = this.#deps;
     const network = registry.findNetwork(record.networkId);
-    if (network !== undefined) {
+    if (network !== undefined && record.lease !== undefined) {
       leases.resume(subjectOf(record, network), restoreLease(record.lease, clock));
     }
     return this.remove(record.id);
@@ -184,11 +184,13 @@ export class Endpoints {
   /** Stops the timers; leases and links stay as they are. */
   close(): void {
     this.#joinTimers.close();
+    this.#changes.close();
   }
 
   async #remove(endpointId: string): Promise<void> {
     const { registry, host, leases, log } = this.#deps;
     this.#joinTimers.disarm(endpointId);
+    this.#changes.left(endpointId);
     const record = registry.findEndpoint(endpointId);
     if (record === undefined) return;
     const bridge = registry.findNetwork(record.networkId)?.options.bridge;
@@ -198,7 +200,7 @@ export class Endpoints {
       () => registry.removeEndpoint(endpointId),
       () => host.removeEndpointLink(record.hostEnd),
     );
-    log.info({ ...context(record), address: record.lease.address }, 'endpoint removed');
+    log.info({ ...context(record), address: record.lease?.address }, 'endpoint removed');
   }
 
   /**
@@ -216,7 +218,7 @@ export class Endpoints {
     if (host.linkExists(twin.hostEnd) && !isAbandoned) {
       throw new PluginError(
         'INVALID_OPTION',
-        `MAC ${mac} is worn by another container on this segment (endpoint ${twin.id.slice(0, 12)}, ${twin.lease.address}); give each its own id or --mac-address`,
+        `MAC ${mac} is worn by another container on this segment (endpoint ${twin.id.slice(0, 12)}, ${twin.lease?.address ?? 'without an address'}); give each its own id or --mac-address`,
       );
     }
     await this.remove(twin.id);
@@ -267,9 +269,10 @@ function onBridge({ options }: NetworkRecord): SocketPlace {
   return { link: options.bridge, promiscuous: true };
 }
 
-function createAnswer({ lease, mac, macGiven }: EndpointRecord): CreateEndpointAnswer {
+function createAnswer({ terms, mac, macGiven }: EndpointRecord): CreateEndpointAnswer {
+  const { answered } = terms;
   return {
-    address: `${lease.address}/${lease.prefixLength}`,
+    address: answered && `${answered.address}/${answered.prefixLength}`,
     macAddress: macGiven ? undefined : mac,
   };
 }

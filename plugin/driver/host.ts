@@ -2,6 +2,7 @@
  * What the driver needs of the host: links and the firewall. `plugin/net` provides it; main.ts is where
  * the compiler proves that it does. Lists of sentences that calls return are warnings for the log.
  */
+import type { SandboxChange } from '../sandbox-change.ts';
 import type { Mac } from '../wire/address.ts';
 
 export interface NetworkLinkSpec {
@@ -40,6 +41,16 @@ export interface Host {
   }): Promise<readonly string[]>;
   /** Both ends, while the container end is still here. */
   setEndpointMtu(ends: { hostEnd: string; containerEnd: string; mtu: number }): Promise<void>;
+  /**
+   * Changes the container's link where it is, without taking it down. Only what our link carries is
+   * touched; what is so already is left as it is.
+   * @returns false if the link is not there. @throws PluginError SOCKET_FAILED if the sandbox cannot be
+   * entered, IP_COMMAND_FAILED.
+   */
+  changeSandbox(
+    place: { readonly netnsPath: string; readonly hostEnd: string },
+    changes: readonly SandboxChange[],
+  ): Promise<boolean>;
   removeEndpointLink(hostEnd: string): Promise<void>;
   listEndpointLinks(): Promise<
     readonly { readonly hostEnd: string; readonly containerEndHere: boolean }[]

@@ -17,12 +17,23 @@ export interface JoinAnswer {
 }
 
 /** @param internal `--internal`: the container reaches its own segment only. */
-export function joinAnswer(record: EndpointRecord, internal: boolean): JoinAnswer {
-  const { containerEnd: srcName, lease } = record;
+export function joinAnswer(
+  { containerEnd, terms }: Pick<EndpointRecord, 'containerEnd' | 'terms'>,
+  internal: boolean,
+): JoinAnswer {
+  return { srcName: containerEnd, ...routingOf(terms.answered, internal) };
+}
+
+/** What a container with that lease can reach beyond its subnet; nothing without one. */
+export function routingOf(
+  lease: LeaseTerms | undefined,
+  internal: boolean,
+): Pick<JoinAnswer, 'gateway' | 'staticRoutes'> {
+  if (lease === undefined) return { gateway: undefined, staticRoutes: [] };
   const routes = routesBeside(lease);
-  if (internal) return { srcName, gateway: undefined, staticRoutes: onLinkRoutes(routes) };
+  if (internal) return { gateway: undefined, staticRoutes: onLinkRoutes(routes) };
   const hops = nextHops(lease, routes);
-  return { srcName, gateway: lease.gateway, staticRoutes: [...hops, ...routes] };
+  return { gateway: lease.gateway, staticRoutes: [...hops, ...routes] };
 }
 
 /**

@@ -3,6 +3,7 @@
  * Times are wall clock, because they outlive the process; in memory the cores use monotonic instants.
  */
 import type { Clock } from '../clock.ts';
+import type { LeaseChange } from '../leasing/client-runner.ts';
 import type { Lease, LeaseTerms } from '../lease.ts';
 import type { WallTime } from '../time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
@@ -29,6 +30,14 @@ export interface StoredLease extends LeaseTerms {
   readonly expiresAt: WallTime;
 }
 
+export interface LeaseLoss {
+  readonly at: WallTime;
+  /** `no-server`: there never was one (`on_no_server=late`). */
+  readonly cause: NonNullable<LeaseChange['cause']> | 'no-server';
+  /** `on_expiry=keep`: the container goes on with the address of the lease that ended. */
+  readonly isAddressKept: boolean;
+}
+
 export interface EndpointRecord {
   readonly id: string;
   readonly networkId: string;
@@ -43,8 +52,18 @@ export interface EndpointRecord {
   readonly clientId: string;
   readonly hostName: string | undefined;
   readonly requestedAddress: Ipv4 | undefined;
+  /** MTU of the link as it is now. */
   readonly mtu: number;
-  readonly lease: StoredLease;
+  /** What a server has granted; undefined: nothing, or nothing any more. */
+  readonly lease: StoredLease | undefined;
+  /** Why there is no lease. */
+  readonly lost: LeaseLoss | undefined;
+  readonly terms: {
+    /** What CreateEndpoint answered: libnetwork configures it at every Join. */
+    readonly answered: LeaseTerms | undefined;
+    /** What the container's link is configured with, which may lag behind the lease. */
+    readonly configured: LeaseTerms | undefined;
+  };
   readonly createdAt: WallTime;
   /** As dockerd spelled it in Join; undefined before Join and after Leave. */
   readonly sandboxKey: string | undefined;
@@ -56,6 +75,25 @@ export function storeLease(lease: Lease, clock: Clock): StoredLease {
 
 export function restoreLease(lease: StoredLease, clock: Clock): Lease {
   return shiftTimes(lease, clock.now() - clock.wall());
+}
+
+/** The terms without the times, as the container's link is to know them. */
+export function termsOf(lease: Lease | StoredLease): LeaseTerms {
+  const { address, prefixLength, gateway, routes, mtu, serverId, serverMac } = lease;
+  const { dnsServers, domainName, domainSearch } = lease;
+  const names = { dnsServers, domainName, domainSearch };
+  return { address, prefixLength, gateway, routes, mtu, ...names, serverId, serverMac };
+}
+
+/** A record as it was stored, also by versions that knew of no change inside the sandbox. */
+export function completeRecord(
+  stored: EndpointRecord | (Omit<EndpointRecord, 'terms' | 'lost'> & { readonly lost?: undefined }),
+): EndpointRecord {
+  const { lease, lost } = stored;
+  const terms = lease === undefined ? undefined : termsOf(lease);
+  const before = 'terms' in stored ? stored.terms : { answered: terms, configured: terms };
+  const { answered, configured } = before;
+  return { ...stored, lease, lost, terms: { answered, configured } };
 }
 
 /** `VLAN 500 of eth1`: how errors and logs name where a network lives. */

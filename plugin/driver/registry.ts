@@ -3,7 +3,7 @@
  * Bounded by what Docker has on this host.
  */
 import { PluginError } from '../errors.ts';
-import type { EndpointRecord, NetworkRecord } from './records.ts';
+import { completeRecord, type EndpointRecord, type NetworkRecord } from './records.ts';
 
 export interface RecordStore {
   saveNetwork(record: NetworkRecord): Promise<void>;
@@ -27,7 +27,9 @@ export class Registry {
     endpoints: readonly EndpointRecord[];
   }): void {
     for (const network of contents.networks) this.#networks.set(network.id, network);
-    for (const endpoint of contents.endpoints) this.#endpoints.set(endpoint.id, endpoint);
+    for (const endpoint of contents.endpoints) {
+      this.#endpoints.set(endpoint.id, completeRecord(endpoint));
+    }
   }
 
   networks(): readonly NetworkRecord[] {

@@ -25,7 +25,7 @@ export interface StoreContents {
 /** Fields without which a record is of no use; more may be absent. */
 const REQUIRED: Readonly<Record<Kind, readonly string[]>> = {
   networks: ['id', 'options', 'mtu'],
-  endpoints: ['id', 'networkId', 'hostEnd', 'containerEnd', 'mac', 'clientId', 'mtu', 'lease'],
+  endpoints: ['id', 'networkId', 'hostEnd', 'containerEnd', 'mac', 'clientId', 'mtu'],
 };
 
 export class Store {
@@ -137,7 +137,11 @@ async function readRecord(
       );
       return undefined;
     }
-    const missing = REQUIRED[kind].filter((field) => (record?.[field] ?? undefined) === undefined);
+    // Before a lease could be absent every endpoint had one, and nothing beside it.
+    const isOld = kind === 'endpoints' && (record?.['terms'] ?? undefined) === undefined;
+    const missing = [...REQUIRED[kind], ...(isOld ? ['lease'] : [])].filter(
+      (field) => (record?.[field] ?? undefined) === undefined,
+    );
     if (version !== VERSION) missing.unshift('version');
     if (record !== undefined && missing.length === 0) return record;
     reason = `it lacks ${missing.join(', ')}`;

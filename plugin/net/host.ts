@@ -8,6 +8,7 @@ import { ensureBridgeAccept, removeBridgeAccept } from './firewall.ts';
 import { askKernel, linkIndex } from './interface-request.ts';
 import { ensureNetworkLinks } from './links.ts';
 import { removeNetworkLinks } from './remove-links.ts';
+import { changeSandbox } from './sandbox-config.ts';
 
 export const linuxHost = {
   ensureNetworkLinks,
@@ -15,6 +16,7 @@ export const linuxHost = {
   ensureEndpointLink,
   removeEndpointLink,
   listEndpointLinks,
+  changeSandbox,
 
   /** Neither a process nor a wait. */
   linkExists(name: string): boolean {

@@ -50,19 +50,24 @@ export function inNetns<Result>(path: string, fn: () => Result): Result {
 
 /**
  * Runs the lines in one `ip` process inside the namespace at `path`; see `ipBatch`.
+ * @param flags for all of them, such as `-j`. @returns what `ip` has printed.
  * @throws PluginError IP_COMMAND_FAILED with CommandEvidence; otherwise as `inNetns`.
  */
-export function runIpInNetns(path: string, lines: readonly string[]): void {
+export function runIpInNetns(
+  path: string,
+  lines: readonly string[],
+  flags: readonly string[] = [],
+): string {
   const input = `${lines.join('\n')}\n`;
   const result = inNetns(path, () =>
-    spawnSync('ip', ['-batch', '-'], {
+    spawnSync('ip', [...flags, '-batch', '-'], {
       input,
       encoding: 'utf8',
       env: COMMAND_ENVIRONMENT,
       timeout: IP_TIMEOUT_MS,
     }),
   );
-  if (result.error === undefined && result.status === 0) return;
+  if (result.error === undefined && result.status === 0) return result.stdout;
   const evidence: CommandEvidence = {
     command: 'ip -batch -',
     exitCode: result.status ?? undefined,

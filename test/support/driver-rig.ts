@@ -125,6 +125,7 @@ export class DriverRig {
       openArpSocket: this.wire.openArp,
       probeSandbox: () => this.sandbox,
       onChange: (id, change) => void endpoints.leaseChanged(id, change),
+      onEntered: (id) => endpoints.sandboxEntered(id),
     });
     const access = new BridgeAccess({ host, clock, log });
     const networks = new Networks({ registry, host, access, log });

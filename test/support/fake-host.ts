@@ -1,5 +1,6 @@
 /** A host without a kernel: which links and rules there would be. Every call can be made to fail. */
 import type { Host, NetworkLinkSpec } from '../../plugin/driver/host.ts';
+import type { SandboxChange } from '../../plugin/sandbox-change.ts';
 
 type Call = keyof Host;
 
@@ -12,6 +13,8 @@ export class FakeHost implements Host {
   /** Links that were there before us. */
   readonly foreign = new Set<string>();
   readonly calls: string[] = [];
+  /** What was changed inside sandboxes. */
+  readonly sandboxChanges: SandboxChange[] = [];
   readonly failing = new Map<Call, Error>();
   hasChain = true;
   warnings: string[] = [];
@@ -48,6 +51,16 @@ export class FakeHost implements Host {
     await this.#attempt('setEndpointMtu', hostEnd);
     const link = this.endpoints.get(hostEnd);
     if (link !== undefined) this.endpoints.set(hostEnd, { ...link, mtu });
+  }
+
+  async changeSandbox(
+    { hostEnd }: Parameters<Host['changeSandbox']>[0],
+    changes: readonly SandboxChange[],
+  ) {
+    await this.#attempt('changeSandbox', hostEnd);
+    if (this.endpoints.get(hostEnd)?.here !== false) return false;
+    this.sandboxChanges.push(...changes);
+    return true;
   }
 
   async removeEndpointLink(hostEnd: string) {

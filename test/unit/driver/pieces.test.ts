@@ -4,7 +4,6 @@ import { BridgeAccess } from '../../../plugin/driver/bridge-access.ts';
 import { joinAnswer } from '../../../plugin/driver/join-answer.ts';
 import { JoinTimers } from '../../../plugin/driver/join-timers.ts';
 import { KeyedLock } from '../../../plugin/driver/keyed-lock.ts';
-import type { EndpointRecord } from '../../../plugin/driver/records.ts';
 import { Registry } from '../../../plugin/driver/registry.ts';
 import { runEach, UndoList } from '../../../plugin/driver/undo.ts';
 import type { LeaseTerms, Route } from '../../../plugin/lease.ts';
@@ -27,7 +26,7 @@ const route = (text: string, via?: string): Route => {
 describe('the answer to Join', () => {
   const answer = (terms: Partial<LeaseTerms>, internal = false) =>
     joinAnswer(
-      { containerEnd: 'vdc0', lease: lease(terms) } as unknown as EndpointRecord,
+      { containerEnd: 'vdc0', terms: { answered: lease(terms), configured: undefined } },
       internal,
     );
 

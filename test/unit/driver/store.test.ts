@@ -2,7 +2,13 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { restoreLease, storeLease, type EndpointRecord } from '../../../plugin/driver/records.ts';
+import { parseNetworkOptions } from '../../../plugin/driver/options.ts';
+import {
+  restoreLease,
+  storeLease,
+  termsOf,
+  type EndpointRecord,
+} from '../../../plugin/driver/records.ts';
 import type { NetworkRecord } from '../../../plugin/driver/records.ts';
 import { Store } from '../../../plugin/driver/store.ts';
 import { refusal } from '../../support/driver-rig.ts';
@@ -12,7 +18,7 @@ import { ip, lease, mac } from '../../support/messages.ts';
 const clock = new FakeClock();
 const NETWORK: NetworkRecord = {
   id: 'n'.repeat(64),
-  options: { parent: 'eth1', vlan: 500, bridge: 'br500', mtu: undefined, leaseTimeoutMs: 20_000 },
+  options: parseNetworkOptions({ parent: 'eth1', vlan: '500' }),
   internal: false,
   vlanLink: 'eth1.500',
   uplinkPort: true,
@@ -33,6 +39,8 @@ const ENDPOINT: EndpointRecord = {
     lease({ routes: [{ destination: ip('10.0.0.0'), prefixLength: 8, via: undefined }] }),
     clock,
   ),
+  lost: undefined,
+  terms: { answered: termsOf(lease()), configured: termsOf(lease()) },
   createdAt: clock.wall(),
   sandboxKey: '/var/run/docker/netns/1',
 };
@@ -62,7 +70,7 @@ describe('what is stored', () => {
     await store.saveEndpoint(record);
     expect(await readFile(endpointFile(), 'utf8')).toContain('"expiresAt":"infinite"');
     const { endpoints } = await store.load();
-    expect(restoreLease(endpoints[0]!.lease, clock)).toMatchObject({
+    expect(restoreLease(endpoints[0]!.lease!, clock)).toMatchObject({
       t1At: Infinity,
       t2At: Infinity,
       expiresAt: Infinity,
@@ -112,10 +120,7 @@ describe('a file that cannot be used is told, and keeps no other from being load
     ['a list', '[]'],
     ['without record', '{"version":1}'],
     ['with a record that lacks its lease', '{"version":1,"record":{"id":"x","networkId":"n"}}'],
-    [
-      'with a record of nulls',
-      JSON.stringify({ version: 1, record: { ...ENDPOINT, lease: null } }),
-    ],
+    ['with a record of nulls', JSON.stringify({ version: 1, record: { ...ENDPOINT, mac: null } })],
     ['without version', JSON.stringify({ record: ENDPOINT })],
     ['with a version of no meaning', JSON.stringify({ version: 'x', record: ENDPOINT })],
     ['binary', '\u0000\u0001\u0002'],

@@ -1,0 +1,169 @@
+/**
+ * What becomes of a running container when its lease changes (RFC 2131 §4.4.5): the record is made true
+ * first, then the link in the sandbox is brought to what the record calls for.
+ *
+ * libnetwork configures the link itself after Join, with what CreateEndpoint answered; nothing is touched
+ * before that is over. Until then, and where a sandbox cannot be entered, the difference between lease and
+ * configuration stays in the record, and is made good at the next occasion.
+ */
+import type { Clock } from '../clock.ts';
+import type { LeaseChange } from '../leasing/client-runner.ts';
+import type { LeaseTerms } from '../lease.ts';
+import type { Logger } from '../logger.ts';
+import type { Ms } from '../time.ts';
+import { usableMtu } from './endpoint-setup.ts';
+import type { Host } from './host.ts';
+import type { KeyedLock } from './keyed-lock.ts';
+import { storeLease, termsOf, type EndpointRecord, type NetworkRecord } from './records.ts';
+import type { Registry } from './registry.ts';
+import { sandboxChanges, type LinkConfig } from './sandbox-changes.ts';
+
+/** libnetwork sets routes and gateway right after it has put the link up, which is when we find it. */
+const SETTLED_AFTER: Ms = 1_000;
+/** When the link has not been found in the sandbox by then, a change that is due is an error to be told. */
+const FOUND_WITHIN: Ms = 10_000;
+
+export interface LeaseChangesDeps {
+  readonly registry: Registry;
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly lock: KeyedLock;
+  readonly leases: { announce(key: string): void };
+  readonly sandboxPath: (sandboxKey: string) => string;
+  readonly remember: (record: EndpointRecord) => Promise<void>;
+}
+
+export class LeaseChanges {
+  readonly #deps: LeaseChangesDeps;
+  /** One per joined endpoint: what stops its wait; undefined once it may be changed. */
+  readonly #joined = new Map<string, (() => void) | undefined>();
+  /** Endpoints whose trouble was told. */
+  readonly #told = new Set<string>();
+
+  constructor(deps: LeaseChangesDeps) {
+    this.#deps = deps;
+  }
+
+  /** The link is on its way into the sandbox. */
+  joined(endpointId: string): void {
+    this.#wait(endpointId, FOUND_WITHIN);
+  }
+
+  /** The link was found up in the sandbox; also after trouble, so that what failed is tried again. */
+  entered(endpointId: string): void {
+    this.#wait(endpointId, SETTLED_AFTER);
+  }
+
+  left(endpointId: string): void {
+    this.#joined.get(endpointId)?.();
+    this.#joined.delete(endpointId);
+    this.#told.delete(endpointId);
+  }
+
+  close(): void {
+    for (const id of [...this.#joined.keys()]) this.left(id);
+  }
+
+  /** Keeps record and container true to what the DHCP client holds. */
+  handle(endpointId: string, change: LeaseChange): Promise<void> {
+    const { registry, clock, lock, remember } = this.#deps;
+    return lock.run(endpointId, async () => {
+      const record = registry.findEndpoint(endpointId);
+      const network = record && registry.findNetwork(record.networkId);
+      if (record === undefined || network === undefined || change.cause === 'released') return;
+      const next = recordAfter(record, change, network, clock);
+      this.#tell(record, next, change);
+      await remember(next);
+      await this.#apply(endpointId);
+    });
+  }
+
+  #wait(endpointId: string, ms: Ms): void {
+    const { clock, lock, log } = this.#deps;
+    this.#joined.get(endpointId)?.();
+    const dueAt = clock.now() + ms;
+    const due = () => {
+      this.#joined.set(endpointId, undefined);
+      lock
+        .run(endpointId, () => this.#apply(endpointId))
+        .catch((err: unknown) => log.error({ endpoint: endpointId.slice(0, 12), err }, TROUBLE));
+    };
+    this.#joined.set(endpointId, clock.at(dueAt, due));
+  }
+
+  /** Brings the container to what the record calls for, if it can be reached now. */
+  async #apply(endpointId: string): Promise<void> {
+    const { registry, host, leases, log, sandboxPath, remember } = this.#deps;
+    const record = registry.findEndpoint(endpointId);
+    const network = record && registry.findNetwork(record.networkId);
+    if (record?.sandboxKey === undefined || network === undefined) return;
+    const isReady = this.#joined.has(endpointId) && this.#joined.get(endpointId) === undefined;
+    if (!isReady) return;
+    const wanted = configOf(record, network);
+    const present = { terms: record.terms.configured, mtu: record.mtu };
+    const changes = sandboxChanges(present, wanted, network.internal);
+    if (changes.length === 0) return;
+    const place = { netnsPath: sandboxPath(record.sandboxKey), hostEnd: record.hostEnd };
+    const fields = { ...context(record), address: wanted.terms?.address ?? 'none' };
+    try {
+      if (!(await host.changeSandbox(place, changes))) return; // not there, or not there any more
+    } catch (err) {
+      if (this.#told.has(endpointId)) return;
+      this.#told.add(endpointId);
+      return log.error({ ...fields, configured: present.terms?.address ?? 'none', err }, TROUBLE);
+    }
+    this.#told.delete(endpointId);
+    const terms = { ...record.terms, configured: wanted.terms };
+    await remember({ ...record, mtu: wanted.mtu, terms });
+    log.info({ ...fields, gateway: wanted.terms?.gateway, mtu: wanted.mtu }, 'container changed');
+    leases.announce(endpointId);
+  }
+
+  #tell(record: EndpointRecord, next: EndpointRecord, { change, lease, cause }: LeaseChange): void {
+    const { log } = this.#deps;
+    const fields = { ...context(record), address: lease.address, server: lease.serverId };
+    switch (change) {
+      case 'acquired':
+        return log.info(fields, 'lease acquired');
+      case 'renewed':
+        return log.info(fields, 'lease renewed');
+      case 'changed':
+        return log.info({ ...fields, before: record.lease?.address }, 'lease changed');
+      case 'lost':
+        if (next.lost?.isAddressKept === true) {
+          return log.error({ ...fields, cause }, 'lease lost; the container keeps its address');
+        }
+        // An expiry means that no server answers, which does not mend itself.
+        return log[cause === 'expired' ? 'error' : 'warn'](
+          { ...fields, cause },
+          'lease lost; the container gives up its address',
+        );
+    }
+  }
+}
+
+const TROUBLE =
+  'the container could not be changed to its lease; restart it, and see that the plugin can enter its sandbox (mount --make-rshared /)';
+
+function recordAfter(
+  record: EndpointRecord,
+  { change, lease, cause }: LeaseChange,
+  { options }: NetworkRecord,
+  clock: Clock,
+): EndpointRecord {
+  if (change !== 'lost') return { ...record, lease: storeLease(lease, clock), lost: undefined };
+  const isAddressKept = cause === 'expired' && options.onExpiry === 'keep';
+  const lost = { at: clock.wall(), cause: cause ?? 'expired', isAddressKept };
+  return { ...record, lease: undefined, lost };
+}
+
+function configOf({ lease, lost, terms }: EndpointRecord, { mtu }: NetworkRecord): LinkConfig {
+  const kept = lost?.isAddressKept === true ? terms.configured : undefined;
+  const wanted: LeaseTerms | undefined = lease === undefined ? kept : termsOf(lease);
+  return { terms: wanted, mtu: usableMtu(wanted?.mtu, mtu) };
+}
+
+function context({ id, networkId }: EndpointRecord): Record<string, string> {
+  return { network: networkId.slice(0, 12), endpoint: id.slice(0, 12) };
+}

@@ -1,0 +1,91 @@
+/**
+ * From one configuration of a container's link to another: the differences and nothing else, in an order
+ * that keeps what is the same in both working all the time. What is new comes before what is old goes.
+ */
+import type { LeaseTerms, Route } from '../lease.ts';
+import type { LinkAddress, SandboxChange } from '../sandbox-change.ts';
+import { networkOf, type Ipv4 } from '../wire/address.ts';
+import { routingOf } from './join-answer.ts';
+
+/** A link as configured; without terms it has no address. */
+export interface LinkConfig {
+  readonly terms: LeaseTerms | undefined;
+  readonly mtu: number;
+}
+
+/** @param internal `--internal`: no gateway, nothing beyond the segment. */
+export function sandboxChanges(
+  from: LinkConfig,
+  to: LinkConfig,
+  internal: boolean,
+): readonly SandboxChange[] {
+  const old = { address: addressOf(from), ...routingOf(from.terms, internal) };
+  const next = { address: addressOf(to), ...routingOf(to.terms, internal) };
+  const address = addressChanges(old.address, next.address);
+  return [
+    ...(from.mtu === to.mtu ? [] : [{ type: 'set-mtu', mtu: to.mtu } as const]),
+    ...address.before,
+    ...missingIn(old.staticRoutes, next.staticRoutes, isSameRoute)
+      .sort(onLinkFirst)
+      .map((route) => ({ type: 'set-route', route }) as const),
+    ...gatewayChanges(old.gateway, next.gateway),
+    ...missingIn(next.staticRoutes, old.staticRoutes, isSameDestination)
+      .sort(onLinkFirst)
+      .reverse()
+      .map((route) => ({ type: 'remove-route', route }) as const),
+    ...address.after,
+  ];
+}
+
+function addressOf({ terms }: LinkConfig): LinkAddress | undefined {
+  return terms && { address: terms.address, prefixLength: terms.prefixLength };
+}
+
+/** Before: what routes may need. After: what they may still have used. */
+function addressChanges(
+  from: LinkAddress | undefined,
+  to: LinkAddress | undefined,
+): { before: readonly SandboxChange[]; after: readonly SandboxChange[] } {
+  if (from === undefined && to === undefined) return { before: [], after: [] };
+  if (from === undefined || to === undefined) {
+    return {
+      before: to === undefined ? [] : [{ type: 'add-address', to }],
+      after: from === undefined ? [] : [{ type: 'remove-address', from }],
+    };
+  }
+  if (from.prefixLength === to.prefixLength) {
+    if (from.address === to.address) return { before: [], after: [] };
+    const isSameSubnet =
+      networkOf(from.address, from.prefixLength) === networkOf(to.address, to.prefixLength);
+    if (isSameSubnet) return { before: [{ type: 'replace-address', from, to }], after: [] };
+  }
+  return { before: [{ type: 'add-address', to }], after: [{ type: 'remove-address', from }] };
+}
+
+function gatewayChanges(from: Ipv4 | undefined, to: Ipv4 | undefined): readonly SandboxChange[] {
+  if (from === to) return [];
+  if (to !== undefined) return [{ type: 'set-gateway', via: to }];
+  return from === undefined ? [] : [{ type: 'remove-gateway', via: from }];
+}
+
+/** What `wanted` has and `present` has not. */
+function missingIn(
+  present: readonly Route[],
+  wanted: readonly Route[],
+  isSame: (one: Route, other: Route) => boolean,
+): Route[] {
+  return wanted.filter((route) => !present.some((other) => isSame(route, other)));
+}
+
+function isSameDestination(one: Route, other: Route): boolean {
+  return one.destination === other.destination && one.prefixLength === other.prefixLength;
+}
+
+function isSameRoute(one: Route, other: Route): boolean {
+  return isSameDestination(one, other) && one.via === other.via;
+}
+
+/** A route by way of a router needs the one that leads to the router. */
+function onLinkFirst(one: Route, other: Route): number {
+  return Number(one.via !== undefined) - Number(other.via !== undefined);
+}

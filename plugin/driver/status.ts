@@ -1,0 +1,90 @@
+/**
+ * The truth about leases, for operators: Docker goes on showing the address that a container started with.
+ */
+import type { EndpointRecord, NetworkRecord } from './records.ts';
+import { segmentOf } from './records.ts';
+
+export interface EndpointStatus {
+  readonly endpoint: string;
+  readonly mac: string;
+  /** What the container's link has now, with its prefix length. */
+  readonly address: string | undefined;
+  readonly gateway: string | undefined;
+  /** `pending`: the container is not yet what its lease calls for. */
+  readonly state: 'leased' | 'pending' | 'no lease' | 'no lease, address kept';
+  readonly lease:
+    | {
+        readonly address: string;
+        readonly server: string;
+        /** ISO times, or `infinite`. */
+        readonly renewsAt: string;
+        readonly rebindsAt: string;
+        readonly expiresAt: string;
+      }
+    | undefined;
+  /** Since when there is no lease, and why. */
+  readonly lost: { readonly at: string; readonly cause: string } | undefined;
+  readonly sandbox: string | undefined;
+}
+
+export interface NetworkStatus {
+  readonly network: string;
+  readonly segment: string;
+  readonly bridge: string;
+  readonly endpoints: readonly EndpointStatus[];
+}
+
+export function networkStatus(
+  { id, options }: NetworkRecord,
+  endpoints: readonly EndpointRecord[],
+): NetworkStatus {
+  return {
+    network: id,
+    segment: segmentOf(options),
+    bridge: options.bridge,
+    endpoints: endpoints.filter((e) => e.networkId === id).map(endpointStatus),
+  };
+}
+
+export function endpointStatus(record: EndpointRecord): EndpointStatus {
+  const { lease, lost, terms } = record;
+  const { configured } = terms;
+  return {
+    endpoint: record.id,
+    mac: record.mac,
+    address: configured && `${configured.address}/${configured.prefixLength}`,
+    gateway: configured?.gateway,
+    state: stateOf(record),
+    lease: lease && {
+      address: `${lease.address}/${lease.prefixLength}`,
+      server: lease.serverId,
+      renewsAt: timeText(lease.t1At),
+      rebindsAt: timeText(lease.t2At),
+      expiresAt: timeText(lease.expiresAt),
+    },
+    lost: lost && { at: timeText(lost.at), cause: lost.cause },
+    sandbox: record.sandboxKey,
+  };
+}
+
+/** The same as flat text: the form of EndpointOperInfo. */
+export function endpointInfo(record: EndpointRecord): Readonly<Record<string, string>> {
+  const { address, lease, lost } = endpointStatus(record);
+  return {
+    'vlandhcp.address': address ?? 'none',
+    ...(lease && { 'vlandhcp.server': lease.server, 'vlandhcp.expires': lease.expiresAt }),
+    ...(lost && { 'vlandhcp.lost': lost.at, 'vlandhcp.cause': lost.cause }),
+  };
+}
+
+function stateOf({ lease, lost, terms }: EndpointRecord): EndpointStatus['state'] {
+  if (lease === undefined) {
+    if (terms.configured === undefined) return 'no lease';
+    return lost?.isAddressKept === true ? 'no lease, address kept' : 'pending';
+  }
+  return lease.address === terms.configured?.address ? 'leased' : 'pending';
+}
+
+function timeText(at: number): string {
+  return at === Infinity ? 'infinite' : new Date(at).toISOString();
+}
