@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// `unit` needs nothing; `kernel` needs root and network namespaces; `e2e` needs a machine that may be
-// wrecked (scripts/test runs both inside the lab).
+// `unit` needs nothing, and `sim-long` only more time; `kernel` needs root and network namespaces; `e2e`
+// needs a machine that may be wrecked (scripts/test runs both inside the lab).
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
   test: {
@@ -15,6 +15,14 @@ export default defineConfig({
             'test/contract/**/*.test.ts',
             'test/architecture.test.ts',
           ],
+          exclude: ['test/sim/**/*.long.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'sim-long',
+          include: ['test/sim/**/*.long.test.ts'],
+          testTimeout: 120_000,
         },
       },
       {

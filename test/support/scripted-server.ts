@@ -17,6 +17,8 @@ export interface ServerSettings {
   readonly mac: Mac;
   readonly pool: readonly Ipv4[];
   readonly leaseSec: number;
+  /** As by a ping before an OFFER: whether somebody other than the client answers for the address. */
+  readonly isTaken?: (address: Ipv4, clientMac: Mac) => boolean;
   /** A NAK for leases of other servers too, as udhcpd does. */
   readonly refusesStrangers?: boolean;
   readonly options?: ReplyParts['options'];
@@ -32,10 +34,14 @@ export class ScriptedServer {
   readonly settings: ServerSettings;
   /** By client identifier; bounded by the number of clients in a simulation. */
   readonly #bindings = new Map<string, Binding>();
+  /** By address: the client that has had it last. */
+  readonly #holders = new Map<Ipv4, string>();
   readonly #declined = new Set<Ipv4>();
+  readonly #pool: ReadonlySet<Ipv4>;
 
   constructor(settings: ServerSettings) {
     this.settings = settings;
+    this.#pool = new Set(settings.pool);
   }
 
   /** As after a restart with an empty lease file. */
@@ -45,7 +51,7 @@ export class ScriptedServer {
 
   /** Takes over a lease that another server made. */
   adopt(clientId: Uint8Array, address: Ipv4, expiresAt: number): void {
-    this.#bindings.set(clientId.join(), { address, expiresAt });
+    this.#bind(clientId.join(), { address, expiresAt });
   }
 
   /** When the server may give this client's address away; -Infinity if it is not bound here. */
@@ -98,7 +104,7 @@ export class ScriptedServer {
       const speaks = chosen !== undefined || bound !== undefined || refusesStrangers === true;
       return speaks ? nak(this.#reply(message, IPV4_ANY)) : undefined;
     }
-    this.#bindings.set(client, { address: asked, expiresAt: now + leaseSec * 1000 });
+    this.#bind(client, { address: asked, expiresAt: now + leaseSec * 1000 });
     return ack(this.#reply(message, asked));
   }
 
@@ -108,17 +114,26 @@ export class ScriptedServer {
       ipv4Of(message.options, OPTION.REQUESTED_ADDRESS),
       ...this.settings.pool,
     ];
+    const isTaken = this.settings.isTaken ?? (() => false);
     return candidates.find(
-      (address) => address !== undefined && this.#isFree(address, client, now),
+      (address) =>
+        address !== undefined &&
+        this.#isFree(address, client, now) &&
+        !isTaken(address, message.chaddr),
     );
   }
 
+  #bind(client: string, binding: Binding): void {
+    this.#bindings.set(client, binding);
+    this.#holders.set(binding.address, client);
+  }
+
   #isFree(address: Ipv4, client: string, now: number): boolean {
-    if (!this.settings.pool.includes(address) || this.#declined.has(address)) return false;
-    return !Array.from(this.#bindings).some(
-      ([other, binding]) =>
-        other !== client && binding.address === address && binding.expiresAt > now,
-    );
+    if (!this.#pool.has(address) || this.#declined.has(address)) return false;
+    const holder = this.#holders.get(address);
+    if (holder === undefined || holder === client) return true;
+    const binding = this.#bindings.get(holder);
+    return binding?.address !== address || binding.expiresAt <= now;
   }
 
   #reply(message: Dhcp4Message, address: Ipv4): ReplyParts {

@@ -12,6 +12,7 @@ import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST } from '../../plugin/wire/addre
 import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
 import { clientConfig } from './messages.ts';
 import type { ScriptedServer } from './scripted-server.ts';
+import { DueQueue, type Due } from './due-queue.ts';
 import { seededRandom } from './seeded-random.ts';
 
 export interface Weather {
@@ -29,11 +30,13 @@ const HOUR = 3_600_000;
 /** A bound for every scenario: refusals double up to a minute, two messages for each. */
 const MOST_SENDS_PER_HOUR = 200;
 
-/** `order` decides between events of one instant. */
-interface DueEvent {
-  readonly at: number;
-  readonly order: number;
+interface DueEvent extends Due {
   readonly act: () => void;
+}
+
+/** A deadline of a client; void once the client has another one, or is gone. */
+interface DueClient extends Due {
+  readonly client: SimulatedClient;
 }
 
 export class VirtualLan {
@@ -45,12 +48,17 @@ export class VirtualLan {
   readonly servers: ScriptedServer[] = [];
   readonly clients: SimulatedClient[] = [];
   readonly random: () => number;
-  readonly #due: DueEvent[] = [];
+  /** Who uses which address now. */
+  readonly users = new Map<Ipv4, SimulatedClient>();
+  readonly #keepsTranscript: boolean;
+  readonly #events = new DueQueue<DueEvent>();
+  readonly #deadlines = new DueQueue<DueClient>();
   #order = 0;
 
-  constructor(seed: number, weather: Weather = FAIR) {
+  constructor(seed: number, weather: Weather = FAIR, { keepsTranscript = true } = {}) {
     this.random = seededRandom(seed);
     this.weather = weather;
+    this.#keepsTranscript = keepsTranscript;
   }
 
   addServer(server: ScriptedServer): ScriptedServer {
@@ -59,35 +67,39 @@ export class VirtualLan {
   }
 
   addClient(name: string, config: Partial<ClientConfig> = {}): SimulatedClient {
-    const client = new SimulatedClient(this, name, clientConfig(config));
+    const client = new SimulatedClient(this, name, this.clients.length, clientConfig(config));
     this.clients.push(client);
     return client;
   }
 
   /** Runs `act` at an instant of virtual time. */
   schedule(at: number, act: () => void): void {
-    this.#due.push({ at, order: this.#order, act });
+    this.#events.push({ at, rank: this.#order, act });
     this.#order += 1;
+  }
+
+  /** Notes when a client wants to be woken. */
+  expect(client: SimulatedClient): void {
+    if (client.deadline === Infinity) return;
+    this.#deadlines.push({ at: client.deadline, rank: client.index, client });
   }
 
   /** Lets time pass: what is due first happens first, deadlines of clients included. */
   runUntil(end: number): void {
     for (;;) {
-      const event = this.#earliest();
-      const client = this.clients.reduce<SimulatedClient | undefined>(
-        (first, each) => (first === undefined || each.deadline < first.deadline ? each : first),
-        undefined,
-      );
+      const event = this.#events.first;
+      const deadline = this.#firstDeadline();
       const eventAt = event?.at ?? Infinity;
-      const clientAt = client?.deadline ?? Infinity;
+      const clientAt = deadline?.at ?? Infinity;
       if (Math.min(eventAt, clientAt) > end) break;
       if (event !== undefined && eventAt <= clientAt) {
-        this.#due.splice(this.#due.indexOf(event), 1);
+        this.#events.shift();
         this.now = event.at;
         event.act();
       } else {
+        this.#deadlines.shift();
         this.now = clientAt;
-        client!.do({ type: 'tick' });
+        deadline!.client.do({ type: 'tick' });
       }
     }
     this.now = end;
@@ -104,20 +116,19 @@ export class VirtualLan {
     }
   }
 
-  log(who: string, what: string): void {
-    this.transcript.push(`${formatInstant(this.now)}  ${who.padEnd(9)} ${what}`);
+  log(who: string, what: () => string): void {
+    if (this.#keepsTranscript)
+      this.transcript.push(`${formatInstant(this.now)}  ${who.padEnd(9)} ${what()}`);
   }
 
-  #earliest(): DueEvent | undefined {
-    let first: DueEvent | undefined;
-    for (const each of this.#due) {
-      const isSooner =
-        first === undefined ||
-        each.at < first.at ||
-        (each.at === first.at && each.order < first.order);
-      if (isSooner) first = each;
+  #firstDeadline(): DueClient | undefined {
+    for (;;) {
+      const first = this.#deadlines.first;
+      if (first === undefined) return undefined;
+      const { client, at } = first;
+      if (client.deadline === at && this.clients[client.index] === client) return first;
+      this.#deadlines.shift();
     }
-    return first;
   }
 }
 
@@ -129,12 +140,14 @@ export class SimulatedClient {
   readonly sentAt: number[] = [];
   readonly changes: string[] = [];
   readonly name: string;
+  readonly index: number;
   readonly config: ClientConfig;
   readonly #lan: VirtualLan;
 
-  constructor(lan: VirtualLan, name: string, config: ClientConfig) {
+  constructor(lan: VirtualLan, name: string, index: number, config: ClientConfig) {
     this.#lan = lan;
     this.name = name;
+    this.index = index;
     this.config = config;
   }
 
@@ -147,8 +160,10 @@ export class SimulatedClient {
     const before = this.state;
     const { state, effects } = step(before, event, { now, random, config: this.config });
     this.state = state;
+    this.#lan.expect(this);
     for (const effect of effects) this.#perform(effect);
-    if (before.name !== state.name) this.#lan.log(this.name, `${before.name} → ${state.name}`);
+    if (before.name !== state.name)
+      this.#lan.log(this.name, () => `${before.name} → ${state.name}`);
     this.#check(before, event);
   }
 
@@ -156,39 +171,65 @@ export class SimulatedClient {
     switch (effect.type) {
       case 'send':
         this.sentAt.push(this.#lan.now);
-        this.#lan.log(this.name, `sends ${describeMessage(effect.message)}`);
-        for (const server of this.#lan.servers) this.#sendTo(server, effect);
+        this.#lan.log(this.name, () => `sends ${describeMessage(effect.message)}`);
+        this.#send(effect);
         break;
       case 'check':
         this.#lan.schedule(this.#lan.now + 400, () =>
-          this.do({ type: 'checked', inUse: this.#lan.occupied.has(effect.address) }),
+          this.do({ type: 'checked', inUse: this.#isInUse(effect.address) }),
         );
         break;
       case 'lease':
-        this.using = effect.change === 'lost' ? undefined : effect.lease;
+        this.#use(effect.change === 'lost' ? undefined : effect.lease);
         this.changes.push([effect.change, effect.cause].filter(Boolean).join(' '));
-        this.#lan.log(this.name, `lease ${this.changes.at(-1)}: ${effect.lease.address}`);
+        this.#lan.log(this.name, () => `lease ${this.changes.at(-1)}: ${effect.lease.address}`);
         break;
       case 'refused':
-        this.#lan.log(this.name, `refused by ${effect.by}`);
+        this.#lan.log(this.name, () => `refused by ${effect.by}`);
         break;
       case 'ignored':
-        this.#lan.log(this.name, `ignores ${describeMessage(effect.message)}: ${effect.reason}`);
+        this.#lan.log(
+          this.name,
+          () => `ignores ${describeMessage(effect.message)}: ${effect.reason}`,
+        );
         break;
     }
   }
 
-  #sendTo(server: ScriptedServer, effect: Extract<Effect, { type: 'send' }>): void {
-    const isBroadcast = effect.to === 'broadcast';
-    if (effect.to !== 'broadcast' && effect.to.address !== server.settings.serverId) return;
+  /** @throws Error when another client uses the address already. */
+  #use(lease: Lease | undefined): void {
+    const { users, now } = this.#lan;
+    const before = this.using?.address;
+    if (before !== undefined && users.get(before) === this) users.delete(before);
+    this.using = lease;
+    if (lease === undefined) return;
+    const other = users.get(lease.address);
+    users.set(lease.address, this);
+    if (other?.using === undefined || other === this || !this.#lan.clients.includes(other)) return;
+    throw new Error(
+      `${this.name} at ${formatInstant(now)}: broken: ${lease.address} is ${other.name}'s`,
+    );
+  }
+
+  #isInUse(address: Ipv4): boolean {
+    const user = this.#lan.users.get(address);
+    return this.#lan.occupied.has(address) || (user !== undefined && user !== this);
+  }
+
+  /** A broadcast reaches each server on its own, or does not. */
+  #send({ message, to }: Extract<Effect, { type: 'send' }>): void {
+    const isBroadcast = to === 'broadcast';
     const frame = encodeFrame({
-      message: effect.message,
+      message,
       sourceMac: this.config.mac,
-      destinationMac: effect.to === 'broadcast' ? MAC_BROADCAST : effect.to.mac,
+      destinationMac: isBroadcast ? MAC_BROADCAST : to.mac,
       sourceAddress: isBroadcast ? IPV4_ANY : this.using!.address,
-      destinationAddress: effect.to === 'broadcast' ? IPV4_BROADCAST : effect.to.address,
+      destinationAddress: isBroadcast ? IPV4_BROADCAST : to.address,
     });
-    this.#lan.carry(frame, (arrived) => this.#serve(server, arrived));
+    for (const server of this.#lan.servers) {
+      const isMeant = isBroadcast || to.address === server.settings.serverId;
+      if (isMeant) this.#lan.carry(frame, (arrived) => this.#serve(server, arrived));
+    }
   }
 
   #serve(server: ScriptedServer, frame: Uint8Array): void {
@@ -203,7 +244,7 @@ export class SimulatedClient {
       sourceAddress: serverId,
       destinationAddress: IPV4_BROADCAST,
     });
-    this.#lan.log(serverId, `sends ${describeMessage(answer)}`);
+    this.#lan.log(serverId, () => `sends ${describeMessage(answer)}`);
     this.#lan.carry(reply, (arrived) => this.#receive(arrived));
   }
 
