@@ -7,10 +7,12 @@ import { serve } from './api/server.ts';
 import { createClock } from './clock.ts';
 import { BridgeAccess } from './driver/bridge-access.ts';
 import { Endpoints } from './driver/endpoints.ts';
+import { HeldLeases } from './driver/held-leases.ts';
 import { NetworkDriver } from './driver/network-driver.ts';
 import { Networks } from './driver/networks.ts';
 import { recover } from './driver/recover.ts';
 import { Registry } from './driver/registry.ts';
+import { SegmentSilence } from './driver/segment-silence.ts';
 import { Store } from './driver/store.ts';
 import { LeaseService } from './leasing/lease-service.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -47,24 +49,37 @@ async function start(settings: Settings, log: Logger): Promise<() => Promise<voi
     onEntered: (endpointId) => endpoints.sandboxEntered(endpointId),
   });
   const access = new BridgeAccess({ host: linuxHost, clock, log });
+  const held = new HeldLeases({ registry, clock, log, leases });
   const networks = new Networks({ registry, host: linuxHost, access, log });
   const endpoints: Endpoints = new Endpoints({
     registry,
     networks,
     host: linuxHost,
     leases,
+    held,
+    silence: new SegmentSilence(clock),
     clock,
     log,
     joinTimeoutMs: settings.joinTimeoutMs,
     sandboxPath: (key) => key.replace(/^\/(var\/)?run\/docker(?=\/)/, settings.dockerRunDir),
   });
-  const recovered = recover({ registry, networks, endpoints, host: linuxHost, log });
-  const driver = new NetworkDriver({ registry, networks, endpoints, recovered });
+  const recovered = recover({
+    registry,
+    networks,
+    endpoints,
+    held,
+    access,
+    host: linuxHost,
+    log,
+    isComplete: contents.problems.length === 0,
+  });
+  const driver = new NetworkDriver({ registry, networks, endpoints, held, recovered });
   const server = await serve(settings.sockets, networkDriverHandlers(driver), log);
   await recovered;
   return async () => {
     access.close();
     endpoints.close();
+    held.close();
     leases.close(); // before the server: containers keep their leases, which the store remembers
     await server.close();
   };

@@ -3,7 +3,6 @@
  */
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../errors.ts';
-import type { LeaseSubject } from '../leasing/lease-service.ts';
 import type { Lease } from '../lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Instant } from '../time.ts';
@@ -11,14 +10,9 @@ import { macToBytes, type Mac } from '../wire/address.ts';
 import { chooseMac, linkEnds } from './endpoint-identity.ts';
 import type { Host } from './host.ts';
 import { parseEndpointOptions } from './options.ts';
-import {
-  segmentOf,
-  storeLease,
-  termsOf,
-  type EndpointRecord,
-  type NetworkRecord,
-} from './records.ts';
+import { storeLease, termsOf, type EndpointRecord, type NetworkRecord } from './records.ts';
 import type { Registry } from './registry.ts';
+import { takeLease, type TakeLeaseDeps } from './take-lease.ts';
 import { UndoList } from './undo.ts';
 
 export interface CreateEndpointRequest {
@@ -32,19 +26,11 @@ export interface CreateEndpointRequest {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-export interface EndpointSetupDeps {
+export interface EndpointSetupDeps extends TakeLeaseDeps {
   readonly registry: Registry;
   readonly host: Host;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly leases: {
-    acquire(
-      subject: LeaseSubject,
-      link: string,
-      limits: { by: Instant; signal: AbortSignal; late: boolean },
-    ): Promise<Lease | undefined>;
-    release(key: string, link: string): void;
-  };
 }
 
 /**
@@ -52,11 +38,12 @@ export interface EndpointSetupDeps {
  * @returns the record, already stored. @throws PluginError; then nothing is left behind.
  */
 export async function makeEndpoint(
-  { host, leases, registry, clock, log }: EndpointSetupDeps,
+  deps: EndpointSetupDeps,
   network: NetworkRecord,
   request: CreateEndpointRequest,
   limits: { by: Instant; signal: AbortSignal; refuseTwin: (mac: Mac) => Promise<void> },
 ): Promise<EndpointRecord> {
+  const { host, registry, clock, log } = deps;
   refuseGivenAddress(request);
   const draft = draftEndpoint(network, request, clock);
   await limits.refuseTwin(draft.mac);
@@ -67,12 +54,7 @@ export async function makeEndpoint(
     for (const warning of await host.ensureEndpointLink({ ...draft, bridge })) {
       log.warn({ link: draft.hostEnd }, warning);
     }
-    const late = network.options.onNoServer === 'late';
-    const lease = await leases.acquire(subjectOf(draft, network), draft.containerEnd, {
-      ...limits,
-      late,
-    });
-    undo.add(() => leases.release(draft.id, bridge));
+    const { lease, settle } = await takeLease(deps, network, draft, limits, undo);
     const mtu = usableMtu(lease?.mtu, network.mtu);
     if (mtu !== network.mtu) await host.setEndpointMtu({ ...draft, mtu });
     const record = { ...draft, mtu, ...leaseFields(lease, clock) };
@@ -80,6 +62,7 @@ export async function makeEndpoint(
     await registry.addEndpoint(record);
     registry.requireNetwork(network.id); // it may have gone while we waited for the lease
     if (limits.signal.aborted) throw new PluginError('CANCELLED', 'dockerd hung up');
+    await settle();
     return record;
   } catch (error) {
     await undo.run(error);
@@ -103,24 +86,6 @@ function leaseFields(
 /** An endpoint before anything is known of a lease. */
 type EndpointDraft = Omit<EndpointRecord, 'lease' | 'lost' | 'terms'>;
 
-/** How the lease service is to know an endpoint. */
-export function subjectOf(record: EndpointDraft, { options }: NetworkRecord): LeaseSubject {
-  return {
-    key: record.id,
-    identity: {
-      mac: record.mac,
-      clientId: Uint8Array.from(Buffer.from(record.clientId, 'hex')),
-      hostName: record.hostName,
-      requestedAddress: record.requestedAddress,
-    },
-    mtu: record.mtu,
-    segment: segmentOf(options),
-    acd: options.acd,
-    allowedServers: options.dhcpServers,
-    rapidCommit: options.rapidCommit,
-  };
-}
-
 function draftEndpoint(
   network: NetworkRecord,
   request: CreateEndpointRequest,
@@ -128,12 +93,14 @@ function draftEndpoint(
 ): EndpointDraft {
   const options = parseEndpointOptions(request.options);
   const mac = chooseMac(request.interface.macAddress, options);
+  const macGiven = request.interface.macAddress !== '';
   return {
     id: request.endpointId,
     networkId: network.id,
     ...linkEnds(request.endpointId),
     mac,
-    macGiven: request.interface.macAddress !== '',
+    macGiven,
+    isStable: macGiven || options.id !== undefined,
     // Type 1 and the MAC: what common clients send, so reservations by either key match.
     clientId: `01${Buffer.from(macToBytes(mac)).toString('hex')}`,
     hostName: options.hostName,

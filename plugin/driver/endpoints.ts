@@ -12,14 +12,15 @@ import type { Ms } from '../time.ts';
 import type { Mac } from '../wire/address.ts';
 import {
   makeEndpoint,
-  subjectOf,
   type CreateEndpointRequest,
   type EndpointSetupDeps,
 } from './endpoint-setup.ts';
+import type { HeldLeases } from './held-leases.ts';
 import { joinAnswer, type JoinAnswer } from './join-answer.ts';
 import { JoinTimers } from './join-timers.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { LeaseChanges } from './lease-changes.ts';
+import { subjectOf } from './lease-subject.ts';
 import type { Networks } from './networks.ts';
 import { restoreLease, segmentOf, type EndpointRecord, type NetworkRecord } from './records.ts';
 import { endpointInfo } from './status.ts';
@@ -45,13 +46,13 @@ interface LeaseKeeper {
   place(key: string, place: SocketPlace): void;
   follow(key: string, target: FollowTarget): void;
   unfollow(key: string): void;
-  forget(key: string): void;
   announce(key: string): void;
 }
 
 export interface EndpointDeps extends EndpointSetupDeps {
   readonly networks: Networks;
   readonly leases: EndpointSetupDeps['leases'] & LeaseKeeper;
+  readonly held: EndpointSetupDeps['held'] & Pick<HeldLeases, 'hold'>;
   readonly joinTimeoutMs: Ms;
   /** Where a sandbox key of dockerd's is found from here. */
   readonly sandboxPath: (sandboxKey: string) => string;
@@ -171,14 +172,16 @@ export class Endpoints {
     });
   }
 
-  /** After a restart: gives back the lease of an endpoint whose veth is gone, and forgets it. */
+  /** After a restart: holds or gives back the lease of an endpoint whose veth is gone, and forgets it. */
   clear(record: EndpointRecord): Promise<void> {
     const { leases, clock, registry } = this.#deps;
     const network = registry.findNetwork(record.networkId);
-    if (network !== undefined && record.lease !== undefined) {
-      leases.resume(subjectOf(record, network), restoreLease(record.lease, clock));
+    const lease = record.lease && restoreLease(record.lease, clock);
+    if (network !== undefined && lease !== undefined && lease.expiresAt > clock.now()) {
+      // All it may have to say is good-bye: no renewal before.
+      leases.resume(subjectOf(record, network), { ...lease, t1At: Infinity, t2At: Infinity });
     }
-    return this.remove(record.id);
+    return this.#lock.run(record.id, () => this.#remove(record.id, { isOrphan: true }));
   }
 
   /** Stops the timers; leases and links stay as they are. */
@@ -187,14 +190,15 @@ export class Endpoints {
     this.#changes.close();
   }
 
-  async #remove(endpointId: string): Promise<void> {
-    const { registry, host, leases, log } = this.#deps;
+  async #remove(endpointId: string, how?: { isOrphan: boolean }): Promise<void> {
+    const { registry, host, leases, held, log } = this.#deps;
     this.#joinTimers.disarm(endpointId);
     this.#changes.left(endpointId);
     const record = registry.findEndpoint(endpointId);
     if (record === undefined) return;
     const bridge = registry.findNetwork(record.networkId)?.options.bridge;
-    if (bridge === undefined) leases.forget(endpointId);
+    // What is held is written down before the endpoint's own record goes.
+    if (bridge === undefined || (await held.hold(record, how))) leases.forget(endpointId);
     else leases.release(endpointId, bridge);
     await runEach(
       () => registry.removeEndpoint(endpointId),
@@ -214,7 +218,7 @@ export class Endpoints {
     const twin = registry.endpoints().find((e) => e.mac === mac && bridgeOf(e) === options.bridge);
     if (twin === undefined) return;
     const isAbandoned =
-      twin.sandboxKey === undefined && clock.wall() - twin.createdAt >= ABANDONED_AFTER;
+      twin.sandboxKey === undefined && Math.abs(clock.wall() - twin.createdAt) >= ABANDONED_AFTER;
     if (host.linkExists(twin.hostEnd) && !isAbandoned) {
       throw new PluginError(
         'INVALID_OPTION',
@@ -234,11 +238,9 @@ export class Endpoints {
 
   /** For changes that must not fail the call they come from: what is wrong then is an operator's matter. */
   async #remember(record: EndpointRecord): Promise<void> {
-    try {
-      await this.#deps.registry.addEndpoint(record);
-    } catch (error) {
-      this.#deps.log.error({ ...context(record), err: error }, 'endpoint state not saved');
-    }
+    const err = await this.#deps.registry.keepEndpoint(record);
+    if (err !== undefined)
+      this.#deps.log.error({ ...context(record), err }, 'endpoint state not saved');
   }
 
   #abandon(endpointId: string): void {

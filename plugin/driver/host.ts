@@ -32,6 +32,8 @@ export interface Host {
     /** Take the uplink out of a bridge that is not ours. */
     readonly uplinkPort: boolean;
   }): Promise<readonly string[]>;
+  /** Removes bridges and VLAN links of ours that are not among `known` and that nothing uses; names them. */
+  removeOrphanLinks(known: readonly string[]): Promise<readonly string[]>;
   ensureEndpointLink(spec: {
     readonly hostEnd: string;
     readonly containerEnd: string;

@@ -4,6 +4,7 @@
  */
 import type { CreateEndpointRequest } from './endpoint-setup.ts';
 import type { CreateEndpointAnswer, Endpoints } from './endpoints.ts';
+import type { HeldLeases } from './held-leases.ts';
 import type { JoinAnswer } from './join-answer.ts';
 import type { CreateNetworkRequest, Networks } from './networks.ts';
 import type { Registry } from './registry.ts';
@@ -13,17 +14,20 @@ export class NetworkDriver {
   readonly #registry: Registry;
   readonly #networks: Networks;
   readonly #endpoints: Endpoints;
+  readonly #held: HeldLeases;
   readonly #recovered: Promise<void>;
 
   constructor(deps: {
     registry: Registry;
     networks: Networks;
     endpoints: Endpoints;
+    held: HeldLeases;
     recovered: Promise<void>;
   }) {
     this.#registry = deps.registry;
     this.#networks = deps.networks;
     this.#endpoints = deps.endpoints;
+    this.#held = deps.held;
     this.#recovered = deps.recovered;
   }
 
@@ -32,7 +36,7 @@ export class NetworkDriver {
     return this.#networks.create(request);
   }
 
-  /** Endpoints that dockerd forgot to delete go first. */
+  /** Endpoints that dockerd forgot to delete go first, then held leases: a RELEASE needs the links. */
   async removeNetwork(networkId: string): Promise<void> {
     await this.#recovered;
     const left = this.#registry.endpoints().filter((e) => e.networkId === networkId);
@@ -42,6 +46,7 @@ export class NetworkDriver {
           () =>
             this.#endpoints.remove(id),
       ),
+      () => this.#held.endNetwork(networkId),
       () => this.#networks.remove(networkId),
     );
   }

@@ -59,6 +59,7 @@ export class Networks {
       };
       const undo = new UndoList();
       undo.add(() => this.#dropLinks(record));
+      undo.add(() => this.#registry.removeNetwork(record.id)); // it may be on disk all the same
       try {
         await this.#registry.addNetwork(record);
       } catch (error) {

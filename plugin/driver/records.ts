@@ -2,12 +2,14 @@
  * What the plugin remembers of each network and endpoint (D7): plain data, one file each in the store.
  * Times are wall clock, because they outlive the process; in memory the cores use monotonic instants.
  */
-import type { Clock } from '../clock.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import type { Lease, LeaseTerms } from '../lease.ts';
 import type { WallTime } from '../time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import type { NetworkOptions } from './options.ts';
+import type { StoredLease, StoredMoment } from './stored-lease.ts';
+
+export { restoreLease, storeLease, type StoredLease } from './stored-lease.ts';
 
 export interface NetworkRecord {
   readonly id: string;
@@ -22,12 +24,21 @@ export interface NetworkRecord {
   readonly mtu: number;
 }
 
-/** A lease as it is stored: same terms, wall times. */
-export interface StoredLease extends LeaseTerms {
-  readonly requestedAt: WallTime;
-  readonly t1At: WallTime;
-  readonly t2At: WallTime;
-  readonly expiresAt: WallTime;
+/** A lease whose container is gone, kept for its return (D9). */
+export interface HeldRecord {
+  /** The EndpointID that had it. */
+  readonly id: string;
+  readonly networkId: string;
+  readonly mac: Mac;
+  readonly clientId: string;
+  readonly hostName: string | undefined;
+  readonly requestedAddress: Ipv4 | undefined;
+  readonly mtu: number;
+  readonly lease: StoredLease;
+  /** The hold time counts from here. */
+  readonly heldAt: StoredMoment;
+  /** A crash or a reboot left it: dockerd needs time to start the containers one after the other. */
+  readonly isOrphan: boolean;
 }
 
 export interface LeaseLoss {
@@ -48,6 +59,11 @@ export interface EndpointRecord {
   readonly mac: Mac;
   /** True if Docker chose the MAC: then the answer to CreateEndpoint must not repeat it. */
   readonly macGiven: boolean;
+  /**
+   * True if the next container of the same identity will have the same MAC: Docker or `id` gave it. Absent in
+   * records of versions before leases were held.
+   */
+  readonly isStable?: boolean | undefined;
   /** Option 61 in hex, type octet included. */
   readonly clientId: string;
   readonly hostName: string | undefined;
@@ -67,14 +83,6 @@ export interface EndpointRecord {
   readonly createdAt: WallTime;
   /** As dockerd spelled it in Join; undefined before Join and after Leave. */
   readonly sandboxKey: string | undefined;
-}
-
-export function storeLease(lease: Lease, clock: Clock): StoredLease {
-  return shiftTimes(lease, clock.wall() - clock.now());
-}
-
-export function restoreLease(lease: StoredLease, clock: Clock): Lease {
-  return shiftTimes(lease, clock.now() - clock.wall());
 }
 
 /** The terms without the times, as the container's link is to know them. */
@@ -99,14 +107,4 @@ export function completeRecord(
 /** `VLAN 500 of eth1`: how errors and logs name where a network lives. */
 export function segmentOf({ parent, vlan }: Pick<NetworkOptions, 'parent' | 'vlan'>): string {
   return vlan === undefined ? `${parent} (untagged)` : `VLAN ${vlan} of ${parent}`;
-}
-
-function shiftTimes<T extends StoredLease>(lease: T, by: number): T {
-  return {
-    ...lease,
-    requestedAt: lease.requestedAt + by,
-    t1At: lease.t1At + by,
-    t2At: lease.t2At + by,
-    expiresAt: lease.expiresAt + by,
-  };
 }

@@ -1,22 +1,31 @@
 /**
  * After a restart (D7): the store says what was, the kernel says what is. Networks get their links back,
- * endpoints whose veth survived get their lease kept, the rest is cleared away. Containers notice nothing.
- * Trouble with one of them is told, and does not keep the others from being recovered.
+ * endpoints whose veth survived get their lease kept; of those whose veth is gone (the host was booted again)
+ * the lease is held if its MAC will return, else given back; what belongs to nobody is cleared away.
+ * Containers notice nothing. Trouble with one of them is told, and does not keep the others from being recovered.
  */
 import type { Logger } from '../logger.ts';
+import type { BridgeAccess } from './bridge-access.ts';
 import type { Endpoints } from './endpoints.ts';
+import type { HeldLeases } from './held-leases.ts';
 import type { Host } from './host.ts';
 import type { Networks } from './networks.ts';
 import type { Registry } from './registry.ts';
 
-export async function recover(deps: {
-  registry: Registry;
-  networks: Networks;
-  endpoints: Endpoints;
-  host: Host;
-  log: Logger;
-}): Promise<void> {
-  const { registry, networks, endpoints, host, log } = deps;
+export interface RecoverDeps {
+  readonly registry: Registry;
+  readonly networks: Networks;
+  readonly endpoints: Endpoints;
+  readonly held: HeldLeases;
+  readonly access: BridgeAccess;
+  readonly host: Host;
+  readonly log: Logger;
+  /** All that was stored could be read; if not, a link may belong to what could not. */
+  readonly isComplete: boolean;
+}
+
+export async function recover(deps: RecoverDeps): Promise<void> {
+  const { registry, networks, endpoints, held, host, log, isComplete } = deps;
   for (const network of registry.networks()) {
     try {
       await networks.restore(network);
@@ -45,11 +54,13 @@ export async function recover(deps: {
       log.error({ endpoint: record.id.slice(0, 12), err }, 'endpoint not recovered');
     }
   }
+  await held.recover();
   for (const [link, containerEndHere] of links) {
     if (!containerEndHere) {
       log.error({ link }, 'a container uses a link that is not in the state; left alone');
       continue;
     }
+    if (!isComplete) continue;
     try {
       await host.removeEndpointLink(link); // made, and cut short before it was written down
       counts.cleared += 1;
@@ -57,5 +68,21 @@ export async function recover(deps: {
       log.error({ link, err }, 'link of nobody not removed');
     }
   }
-  log.info(counts, 'state recovered');
+  if (isComplete) await removeOrphans(deps);
+  log.info({ ...counts, held: registry.held().length }, 'state recovered');
+}
+
+/** Bridges and VLAN links that a crash left between making them and writing them down, or the other way round. */
+async function removeOrphans({ registry, access, host, log }: RecoverDeps): Promise<void> {
+  const known = registry
+    .networks()
+    .flatMap(({ options, vlanLink }) => [options.bridge, vlanLink ?? options.parent]);
+  try {
+    for (const link of await host.removeOrphanLinks(known)) {
+      log.info({ link }, 'link of nobody removed');
+      await access.revoke(link);
+    }
+  } catch (err) {
+    log.error({ err }, 'links of nobody not removed');
+  }
 }

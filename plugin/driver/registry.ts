@@ -1,21 +1,32 @@
 /**
- * Networks and endpoints in memory, and the only writer of them in the store: what is here is on disk.
- * Bounded by what Docker has on this host.
+ * Networks, endpoints and held leases in memory, and the only writer of them in the store: what is here is on
+ * disk, except for what `keepEndpoint` could not write yet. Bounded by what Docker has on this host, and by
+ * the hold times.
  */
 import { PluginError } from '../errors.ts';
-import { completeRecord, type EndpointRecord, type NetworkRecord } from './records.ts';
+import {
+  completeRecord,
+  type EndpointRecord,
+  type HeldRecord,
+  type NetworkRecord,
+} from './records.ts';
 
 export interface RecordStore {
   saveNetwork(record: NetworkRecord): Promise<void>;
   saveEndpoint(record: EndpointRecord): Promise<void>;
+  saveHeld(record: HeldRecord): Promise<void>;
   deleteNetwork(id: string): Promise<void>;
   deleteEndpoint(id: string): Promise<void>;
+  deleteHeld(id: string): Promise<void>;
 }
 
 export class Registry {
   readonly #store: RecordStore;
   readonly #networks = new Map<string, NetworkRecord>();
   readonly #endpoints = new Map<string, EndpointRecord>();
+  readonly #held = new Map<string, HeldRecord>();
+  /** Endpoints whose file is older than what is here. */
+  readonly #unwritten = new Set<string>();
 
   constructor(store: RecordStore) {
     this.#store = store;
@@ -25,7 +36,9 @@ export class Registry {
   adopt(contents: {
     networks: readonly NetworkRecord[];
     endpoints: readonly EndpointRecord[];
+    held: readonly HeldRecord[];
   }): void {
+    for (const held of contents.held) this.#held.set(held.id, held);
     for (const network of contents.networks) this.#networks.set(network.id, network);
     for (const endpoint of contents.endpoints) {
       this.#endpoints.set(endpoint.id, completeRecord(endpoint));
@@ -68,6 +81,25 @@ export class Registry {
   async addEndpoint(record: EndpointRecord): Promise<void> {
     await this.#store.saveEndpoint(record);
     this.#endpoints.set(record.id, record);
+    await this.#catchUp(record.id);
+  }
+
+  /**
+   * Replaces what is true of a known endpoint, whether or not it can be written; what cannot is tried again with
+   * the next change of any endpoint.
+   * @returns why it could not be written, once; undefined if it was, or if that was said already.
+   */
+  async keepEndpoint(record: EndpointRecord): Promise<unknown> {
+    this.#endpoints.set(record.id, record);
+    try {
+      await this.#store.saveEndpoint(record);
+      await this.#catchUp(record.id);
+      return undefined;
+    } catch (error) {
+      const isNew = this.#unwritten.size === 0;
+      this.#unwritten.add(record.id);
+      return isNew ? error : undefined;
+    }
   }
 
   async removeNetwork(id: string): Promise<void> {
@@ -77,6 +109,36 @@ export class Registry {
 
   async removeEndpoint(id: string): Promise<void> {
     this.#endpoints.delete(id);
+    this.#unwritten.delete(id);
     await this.#store.deleteEndpoint(id);
+  }
+
+  held(): readonly HeldRecord[] {
+    return [...this.#held.values()];
+  }
+
+  /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
+  async addHeld(record: HeldRecord): Promise<void> {
+    await this.#store.saveHeld(record);
+    this.#held.set(record.id, record);
+  }
+
+  async removeHeld(id: string): Promise<void> {
+    this.#held.delete(id);
+    await this.#store.deleteHeld(id);
+  }
+
+  /** The disk takes writes: brings the files of endpoints up to date that it refused before. */
+  async #catchUp(writtenId: string): Promise<void> {
+    this.#unwritten.delete(writtenId);
+    for (const id of this.#unwritten) {
+      const record = this.#endpoints.get(id);
+      try {
+        if (record !== undefined) await this.#store.saveEndpoint(record);
+        this.#unwritten.delete(id);
+      } catch {
+        return; // full again
+      }
+    }
   }
 }

@@ -1,23 +1,26 @@
 /**
- * The plugin's memory on disk (D7): one versioned JSON file per network and endpoint, written to a
+ * The plugin's memory on disk (D7): one versioned JSON file per network, endpoint and held lease, written to a
  * temporary file, synced and renamed, so that a file is either whole or not there.
  *
- * A file that cannot be read is reported and set aside under `.unreadable`; one of a newer version is
- * reported and left as it is. Neither keeps the others from being loaded.
+ * A file that makes no sense is reported and set aside under `.unreadable`; one of a newer version, or that the
+ * disk does not give out, is reported and left as it is. None keeps the others from being loaded.
  */
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PluginError } from '../errors.ts';
-import type { EndpointRecord, NetworkRecord } from './records.ts';
+import { parseNetworkOptions } from './options.ts';
+import type { EndpointRecord, HeldRecord, NetworkRecord } from './records.ts';
 
 const VERSION = 1;
 const SUFFIX = '.json';
 
-type Kind = 'networks' | 'endpoints';
+const KINDS = ['networks', 'endpoints', 'held'] as const;
+type Kind = (typeof KINDS)[number];
 
 export interface StoreContents {
   readonly networks: readonly NetworkRecord[];
   readonly endpoints: readonly EndpointRecord[];
+  readonly held: readonly HeldRecord[];
   /** One per file that could not be used; each names the file and what happened to it. */
   readonly problems: readonly PluginError[];
 }
@@ -26,7 +29,11 @@ export interface StoreContents {
 const REQUIRED: Readonly<Record<Kind, readonly string[]>> = {
   networks: ['id', 'options', 'mtu'],
   endpoints: ['id', 'networkId', 'hostEnd', 'containerEnd', 'mac', 'clientId', 'mtu'],
+  held: ['id', 'networkId', 'mac', 'clientId', 'mtu', 'lease', 'heldAt'],
 };
+
+/** What options meant before they existed. */
+const DEFAULT_OPTIONS = parseNetworkOptions({ parent: 'none' });
 
 export class Store {
   readonly #dir: string;
@@ -38,19 +45,20 @@ export class Store {
   /** @throws PluginError STATE_UNWRITABLE if the folder cannot be made. */
   static async open(dir: string): Promise<Store> {
     try {
-      await mkdir(join(dir, 'networks'), { recursive: true, mode: 0o700 });
-      await mkdir(join(dir, 'endpoints'), { recursive: true, mode: 0o700 });
+      for (const kind of KINDS) await mkdir(join(dir, kind), { recursive: true, mode: 0o700 });
     } catch (error) {
       throw unwritable(dir, error);
     }
     return new Store(dir);
   }
 
+  /** @throws PluginError STATE_UNREADABLE if a folder cannot be listed: half a picture is worse than none. */
   async load(): Promise<StoreContents> {
     const problems: PluginError[] = [];
     const networks = await this.#loadAll<NetworkRecord>('networks', problems);
     const endpoints = await this.#loadAll<EndpointRecord>('endpoints', problems);
-    return { networks, endpoints, problems };
+    const held = await this.#loadAll<HeldRecord>('held', problems);
+    return { networks: networks.map(withDefaults), endpoints, held, problems };
   }
 
   /** @throws PluginError STATE_UNWRITABLE; what was stored before is then still there. */
@@ -61,6 +69,16 @@ export class Store {
   /** @throws PluginError STATE_UNWRITABLE; what was stored before is then still there. */
   saveEndpoint(record: EndpointRecord): Promise<void> {
     return this.#save('endpoints', record);
+  }
+
+  /** @throws PluginError STATE_UNWRITABLE; what was stored before is then still there. */
+  saveHeld(record: HeldRecord): Promise<void> {
+    return this.#save('held', record);
+  }
+
+  /** Gone already is fine. @throws PluginError STATE_UNWRITABLE. */
+  deleteHeld(id: string): Promise<void> {
+    return this.#delete('held', id);
   }
 
   /** Gone already is fine. @throws PluginError STATE_UNWRITABLE. */
@@ -75,10 +93,11 @@ export class Store {
 
   async #loadAll<T>(kind: Kind, problems: PluginError[]): Promise<T[]> {
     const records: T[] = [];
-    for (const name of (await readdir(join(this.#dir, kind))).sort()) {
+    for (const name of await list(join(this.#dir, kind))) {
       const path = join(this.#dir, kind, name);
       if (name.endsWith('.tmp')) {
-        await rm(path, { force: true }); // a write that a crash cut short; the old file is whole
+        // A write that a crash cut short; the old file is whole. If it stays, the next start tries again.
+        await rm(path, { force: true }).catch(() => undefined);
       } else if (name.endsWith(SUFFIX)) {
         const record = await readRecord(path, kind, problems);
         if (record !== undefined) records.push(record as T);
@@ -125,9 +144,16 @@ async function readRecord(
   kind: Kind,
   problems: PluginError[],
 ): Promise<object | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    problems.push(unreadable(path, reasonOf(error), 'left as it is'));
+    return undefined;
+  }
   let reason: string;
   try {
-    const { version, record } = (JSON.parse(await readFile(path, 'utf8'), readInfinity) ?? {}) as {
+    const { version, record } = (JSON.parse(text, readInfinity) ?? {}) as {
       version?: unknown;
       record?: Record<string, unknown>;
     };
@@ -146,11 +172,31 @@ async function readRecord(
     if (record !== undefined && missing.length === 0) return record;
     reason = `it lacks ${missing.join(', ')}`;
   } catch (error) {
-    reason = error instanceof Error ? error.message : String(error);
+    reason = reasonOf(error);
   }
-  await rename(path, `${path}.unreadable`);
-  problems.push(unreadable(path, reason, 'set aside as .unreadable'));
+  const isAside = await rename(path, `${path}.unreadable`).then(
+    () => true,
+    () => false,
+  );
+  problems.push(unreadable(path, reason, isAside ? 'set aside as .unreadable' : 'left as it is'));
   return undefined;
+}
+
+async function list(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    throw new PluginError(
+      'STATE_UNREADABLE',
+      `state folder ${folder} cannot be read: ${reasonOf(error)}; mend the disk or its permissions, or move the folder away to start afresh`,
+      { cause: error },
+    );
+  }
+}
+
+/** A network as it was stored, also by versions that knew fewer options. */
+function withDefaults(record: NetworkRecord): NetworkRecord {
+  return { ...record, options: { ...DEFAULT_OPTIONS, ...record.options } };
 }
 
 async function syncFolder(path: string): Promise<void> {
@@ -167,7 +213,7 @@ function writeInfinity(_key: string, value: unknown): unknown {
 }
 
 function readInfinity(key: string, value: unknown): unknown {
-  return value === 'infinite' && key.endsWith('At') ? Infinity : value;
+  return value === 'infinite' && /(At|Ms)$/.test(key) ? Infinity : value;
 }
 
 function unreadable(path: string, reason: string, fate: string): PluginError {
@@ -178,10 +224,13 @@ function unreadable(path: string, reason: string, fate: string): PluginError {
 }
 
 function unwritable(path: string, cause: unknown): PluginError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
   return new PluginError(
     'STATE_UNWRITABLE',
-    `state cannot be written to ${path}: ${reason}; free space or mend permissions there`,
+    `state cannot be written to ${path}: ${reasonOf(cause)}; free space or mend permissions there`,
     { cause },
   );
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

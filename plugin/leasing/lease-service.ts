@@ -7,7 +7,7 @@
 import { PluginError } from '../errors.ts';
 import type { Lease } from '../lease.ts';
 import type { Logger } from '../logger.ts';
-import type { Instant } from '../time.ts';
+import type { Instant, Ms } from '../time.ts';
 import {
   ClientRunner,
   type LeaseChange,
@@ -16,7 +16,7 @@ import {
 } from './client-runner.ts';
 import { ConflictWatch, type OpenArpSocket } from './conflict-watch.ts';
 import { leaseFailure } from './lease-failure.ts';
-import { clientConfig, type LeaseSubject } from './lease-subject.ts';
+import { clientConfig, type LeaseSubject, type Late, type Limits } from './lease-subject.ts';
 import { SandboxSocket, type SandboxProbe } from './sandbox-socket.ts';
 
 export type { LeaseIdentity, LeaseSubject } from './lease-subject.ts';
@@ -39,14 +39,8 @@ export interface LeaseServiceDeps extends Omit<RunnerDeps, RunnerCallback> {
   onEntered(key: string): void;
 }
 
-interface Limits {
-  readonly by: Instant;
-  readonly signal: AbortSignal;
-}
-
-interface Late extends Limits {
-  readonly late: boolean;
-}
+/** Between the machine's decision and the end of `acquire`. */
+const LAST_MOMENT: Ms = 100;
 
 interface Waiting {
   done(lease: Lease): void;
@@ -77,6 +71,7 @@ export class LeaseService {
    * Leases an address over `link`, which must be in this process's network namespace.
    * @param by when to give up. @param signal gives up at once.
    * @returns the lease, undefined for a late one; the client lives on until `forget` or `release`.
+   * @param previous a lease from before: it is asked for again, and used if nobody answers within `patience`.
    * @param late when nobody has answered by then, go on asking; the lease then comes as a change.
    * @throws PluginError NO_OFFER, NO_ACK, NAK, ADDRESS_NOT_OFFERED, ADDRESS_IN_USE, SOCKET_FAILED or CANCELLED; no client is left.
    */
@@ -85,7 +80,7 @@ export class LeaseService {
   async acquire(
     subject: LeaseSubject,
     link: string,
-    { by, signal, late = false }: Limits & Partial<Late>,
+    { by, signal, late = false, previous, patience = Infinity }: Limits & Partial<Late>,
   ): Promise<Lease | undefined> {
     const { clock } = this.#deps;
     const startedAt = clock.now();
@@ -108,7 +103,13 @@ export class LeaseService {
         whenDone.push(clock.at(by, waitedEnough));
         client.waiting = { done: resolve, failed: reject };
         client.runner.open({ link }, reject);
-        client.runner.dispatch({ type: 'start' });
+        // With a lease from before the machine decides a little before our patience ends.
+        const atMost = Math.max(0, Math.min(patience, by - startedAt - LAST_MOMENT));
+        client.runner.dispatch(
+          previous === undefined
+            ? { type: 'start' }
+            : { type: 'start', previous, patience: atMost },
+        );
       });
     } catch (error) {
       if (late && isSilence(error)) return undefined;

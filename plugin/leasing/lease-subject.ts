@@ -1,5 +1,7 @@
 /** Whom a lease is for, and how it is to be asked for: what the driver tells the lease service. */
 import type { ClientConfig } from '../dhcp4/client.ts';
+import type { Lease } from '../lease.ts';
+import type { Instant, Ms } from '../time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import type { ConflictMode } from './conflict-watch.ts';
 
@@ -23,6 +25,19 @@ export interface LeaseSubject {
   /** Empty: any. */
   readonly allowedServers: readonly Ipv4[];
   readonly rapidCommit: boolean;
+}
+
+/** How long an address is asked for. */
+export interface Limits {
+  readonly by: Instant;
+  readonly signal: AbortSignal;
+  /** A lease from before; if nobody answers within `patience`, the rest of it is used. */
+  readonly previous?: Lease | undefined;
+  readonly patience?: Ms;
+}
+
+export interface Late extends Limits {
+  readonly late: boolean;
 }
 
 export function clientConfig(subject: LeaseSubject): ClientConfig {

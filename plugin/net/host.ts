@@ -7,12 +7,14 @@ import { ensureEndpointLink, listEndpointLinks, removeEndpointLink } from './end
 import { ensureBridgeAccept, removeBridgeAccept } from './firewall.ts';
 import { askKernel, linkIndex } from './interface-request.ts';
 import { ensureNetworkLinks } from './links.ts';
+import { removeOrphanLinks } from './orphan-links.ts';
 import { removeNetworkLinks } from './remove-links.ts';
 import { changeSandbox } from './sandbox-config.ts';
 
 export const linuxHost = {
   ensureNetworkLinks,
   removeNetworkLinks,
+  removeOrphanLinks,
   ensureEndpointLink,
   removeEndpointLink,
   listEndpointLinks,

@@ -52,6 +52,10 @@ export async function readLinksOfKind(kind: 'vlan' | 'veth'): Promise<readonly L
   return decodeLinks(await ipJson(['-d', 'link', 'show', 'type', kind]));
 }
 
+export async function readAllLinks(): Promise<readonly Link[]> {
+  return decodeLinks(await ipJson(['-d', 'link', 'show']));
+}
+
 /** True for the 802.1Q link of that parent and id, whatever its name. */
 export function isVlanOf(link: Link, parent: string, id: number | undefined): boolean {
   return link.lower === parent && link.vlan?.id === id && link.vlan?.protocol === '802.1Q';
@@ -67,7 +71,7 @@ export async function readPorts(bridge: string): Promise<readonly Link[]> {
 }
 
 export async function readLinkNames(): Promise<readonly string[]> {
-  return decodeLinks(await ipJson(['-d', 'link', 'show'])).map((link) => link.name);
+  return (await readAllLinks()).map((link) => link.name);
 }
 
 /**

@@ -29,6 +29,10 @@ export function bridgeMark(uplink: string): string {
   return `${MARK} bridge for ${uplink}`;
 }
 
+export function isBridgeMark(alias: string | undefined): boolean {
+  return alias?.startsWith(bridgeMark('')) === true;
+}
+
 /** True if the alias says that the link is one of ours. */
 export function isMarked(alias: string | undefined): boolean {
   return alias === MARK || alias?.startsWith(`${MARK} `) === true;

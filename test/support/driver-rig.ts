@@ -5,10 +5,12 @@
 import { BridgeAccess } from '../../plugin/driver/bridge-access.ts';
 import type { CreateEndpointRequest } from '../../plugin/driver/endpoint-setup.ts';
 import { Endpoints } from '../../plugin/driver/endpoints.ts';
+import { HeldLeases } from '../../plugin/driver/held-leases.ts';
 import { NetworkDriver } from '../../plugin/driver/network-driver.ts';
 import { Networks, type CreateNetworkRequest } from '../../plugin/driver/networks.ts';
 import { recover } from '../../plugin/driver/recover.ts';
 import { Registry } from '../../plugin/driver/registry.ts';
+import { SegmentSilence } from '../../plugin/driver/segment-silence.ts';
 import { LeaseService } from '../../plugin/leasing/lease-service.ts';
 import type { SandboxProbe } from '../../plugin/leasing/sandbox-socket.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -32,6 +34,8 @@ export class DriverRig {
   readonly clock: FakeClock;
   readonly host = new FakeHost();
   readonly store = new FakeStore();
+  /** False: some file in the store cannot be read. */
+  isStoreComplete = true;
   readonly wire = new MemoryWire();
   readonly log = new MemoryLogger();
   readonly server: LeasingServer;
@@ -42,6 +46,7 @@ export class DriverRig {
   endpoints!: Endpoints;
   leases!: LeaseService;
   access!: BridgeAccess;
+  held!: HeldLeases;
   driver!: NetworkDriver;
 
   constructor(parts: { server?: ReplyParts; clock?: FakeClock } = {}) {
@@ -61,6 +66,7 @@ export class DriverRig {
   stop(): void {
     this.access.close();
     this.endpoints.close();
+    this.held.close();
     this.leases.close();
   }
 
@@ -109,6 +115,7 @@ export class DriverRig {
       clients: this.leases.size,
       sockets: this.wire.openSockets.length,
       records: [...this.registry.endpoints(), ...this.store.endpoints].map(({ id }) => id),
+      held: [...this.registry.held(), ...this.store.held].map(({ id }) => id),
       timers: this.clock.pending - 1, // the firewall's interval runs always
     };
   }
@@ -116,7 +123,7 @@ export class DriverRig {
   #wireUp(recovered: Promise<void> | undefined): void {
     const { clock, host, log } = this;
     const registry = new Registry(this.store);
-    registry.adopt({ networks: this.store.networks, endpoints: this.store.endpoints });
+    registry.adopt(structuredClone(this.store.contents));
     const leases = new LeaseService({
       clock,
       random: seededRandom(1),
@@ -128,20 +135,34 @@ export class DriverRig {
       onEntered: (id) => endpoints.sandboxEntered(id),
     });
     const access = new BridgeAccess({ host, clock, log });
+    const held = new HeldLeases({ registry, clock, log, leases });
     const networks = new Networks({ registry, host, access, log });
     const endpoints: Endpoints = new Endpoints({
       registry,
       networks,
       host,
       leases,
+      held,
+      silence: new SegmentSilence(clock),
       clock,
       log,
       joinTimeoutMs: JOIN_TIMEOUT_MS,
       sandboxPath: (key) => key,
     });
-    const ready = recovered ?? recover({ registry, networks, endpoints, host, log });
-    Object.assign(this, { registry, leases, access, networks, endpoints });
-    this.driver = new NetworkDriver({ registry, networks, endpoints, recovered: ready });
+    const ready =
+      recovered ??
+      recover({
+        registry,
+        networks,
+        endpoints,
+        held,
+        access,
+        host,
+        log,
+        isComplete: this.isStoreComplete,
+      });
+    Object.assign(this, { registry, leases, access, networks, endpoints, held });
+    this.driver = new NetworkDriver({ registry, networks, endpoints, held, recovered: ready });
   }
 }
 
@@ -151,6 +172,7 @@ export const NOTHING_LEFT = {
   clients: 0,
   sockets: 0,
   records: [],
+  held: [],
   timers: 0,
 };
 

@@ -36,6 +36,16 @@ export class FakeHost implements Host {
     return this.warnings;
   }
 
+  /** Bridges and VLAN links with our mark that no network has. */
+  readonly orphans = new Set<string>();
+
+  async removeOrphanLinks(known: readonly string[]) {
+    await this.#attempt('removeOrphanLinks', known.join());
+    const gone = [...this.orphans].filter((name) => !known.includes(name));
+    for (const name of gone) this.orphans.delete(name);
+    return gone;
+  }
+
   async ensureEndpointLink(spec: Parameters<Host['ensureEndpointLink']>[0]) {
     await this.#attempt('ensureEndpointLink', spec.hostEnd);
     this.links.add(spec.hostEnd).add(spec.containerEnd);

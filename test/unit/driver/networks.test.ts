@@ -316,9 +316,9 @@ describe('calls during recovery', () => {
     const { networkId } = networkRequest();
     let done = () => {};
     const recovered = new Promise<void>((resolve) => (done = resolve));
-    const { registry, networks, endpoints } = rig;
+    const { registry, networks, endpoints, held } = rig;
     const { NetworkDriver } = await import('../../../plugin/driver/network-driver.ts');
-    rig.driver = new NetworkDriver({ registry, networks, endpoints, recovered });
+    rig.driver = new NetworkDriver({ registry, networks, endpoints, held, recovered });
     let finished = 0;
     const calls = [
       rig.createNetwork(),

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,7 +9,8 @@ import {
   termsOf,
   type EndpointRecord,
 } from '../../../plugin/driver/records.ts';
-import type { NetworkRecord } from '../../../plugin/driver/records.ts';
+import type { HeldRecord, NetworkRecord } from '../../../plugin/driver/records.ts';
+import { storeMoment } from '../../../plugin/driver/stored-lease.ts';
 import { Store } from '../../../plugin/driver/store.ts';
 import { refusal } from '../../support/driver-rig.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -45,6 +46,19 @@ const ENDPOINT: EndpointRecord = {
   sandboxKey: '/var/run/docker/netns/1',
 };
 
+const HELD: HeldRecord = {
+  id: 'h'.repeat(64),
+  networkId: NETWORK.id,
+  mac: ENDPOINT.mac,
+  clientId: ENDPOINT.clientId,
+  hostName: undefined,
+  requestedAddress: undefined,
+  mtu: 1500,
+  lease: ENDPOINT.lease!,
+  heldAt: storeMoment(clock),
+  isOrphan: false,
+};
+
 let dir: string;
 let store: Store;
 beforeEach(async () => {
@@ -60,8 +74,14 @@ describe('what is stored', () => {
   it('comes back as it was; what was undefined is absent', async () => {
     await store.saveNetwork(NETWORK);
     await store.saveEndpoint(ENDPOINT);
+    await store.saveHeld(HELD);
     const contents = await (await Store.open(join(dir, 'state'))).load();
-    expect(contents).toEqual({ networks: [NETWORK], endpoints: [ENDPOINT], problems: [] });
+    expect(contents).toEqual({
+      networks: [NETWORK],
+      endpoints: [ENDPOINT],
+      held: [HELD],
+      problems: [],
+    });
   });
 
   it('an infinite lease is written as a word and comes back infinite (time.ts)', async () => {
@@ -97,16 +117,6 @@ describe('what is stored', () => {
     await store.deleteNetwork(NETWORK.id);
     await store.deleteEndpoint('unknown');
     expect(await files('networks')).toEqual([]);
-  });
-});
-
-describe('a lease keeps its times over a restart', () => {
-  it('in wall time: another process with another monotonic clock sees the same moments', () => {
-    const before = new FakeClock({ now: 5000, wall: 1_000_000 });
-    const after = new FakeClock({ now: 77, wall: 1_060_000 }); // a minute later
-    const given = lease({ requestedAt: 5000 });
-    const back = restoreLease(storeLease(given, before), after);
-    expect(back.expiresAt - after.now()).toBe(given.expiresAt - before.now() - 60_000);
   });
 });
 
@@ -162,6 +172,42 @@ describe('a file that cannot be used is told, and keeps no other from being load
     await writeFile(join(dir, 'state', 'endpoints', 'README'), 'hello');
     expect((await store.load()).problems).toEqual([]);
     expect(await files('endpoints')).toEqual(['README']);
+  });
+});
+
+describe('what older versions wrote', () => {
+  it('a network without the later options has their defaults', async () => {
+    const { parent, vlan, bridge, leaseTimeoutMs } = NETWORK.options;
+    const record = { ...NETWORK, options: { parent, vlan, bridge, leaseTimeoutMs } };
+    const path = join(dir, 'state', 'networks', `${NETWORK.id}.json`);
+    await writeFile(path, JSON.stringify({ version: 1, record }));
+    const { networks } = await store.load();
+    expect(networks).toEqual([NETWORK]);
+    // CreateNetwork compares them as text when dockerd repeats itself.
+    expect(JSON.stringify(networks[0]!.options)).toBe(JSON.stringify(NETWORK.options));
+  });
+
+  it('release=never comes back as never', async () => {
+    const options = { ...NETWORK.options, releaseAfterMs: Infinity };
+    await store.saveNetwork({ ...NETWORK, options });
+    expect((await store.load()).networks[0]!.options.releaseAfterMs).toBe(Infinity);
+  });
+});
+
+describe('a disk that does not give out what is on it', () => {
+  it('a folder that cannot be listed is fatal: half a picture would clear containers away', async () => {
+    await rm(join(dir, 'state', 'endpoints'), { recursive: true });
+    await writeFile(join(dir, 'state', 'endpoints'), '');
+    const { code, message } = await refusal(store.load());
+    expect(code).toBe('STATE_UNREADABLE');
+    expect(message).toMatch(/^state folder .*endpoints cannot be read: ENOTDIR.*; mend the disk/);
+  });
+
+  it('a file that cannot be read is told and left as it is', async () => {
+    await mkdir(endpointFile()); // EISDIR, as an EIO would be
+    const { problems } = await store.load();
+    expect(problems[0]!.message).toMatch(/not usable: EISDIR.*; left as it is$/);
+    expect(await files('endpoints')).toEqual([`${ENDPOINT.id}.json`]);
   });
 });
 

@@ -1,0 +1,55 @@
+/**
+ * Removes networks' links that carry our mark and that no network has: a crash cut short what made them or
+ * what removed them.
+ */
+import { oneNetworkAtATime, removeLink } from './link-changes.ts';
+import { readAllLinks, type Link } from './link-info.ts';
+import { bridgeMark, isBridgeMark, isMarked, VLAN_MARK } from './link-names.ts';
+
+/**
+ * @param known every bridge and VLAN link that a network has.
+ * @returns the bridges and VLAN links removed. @throws AggregateError of what failed; the rest is done.
+ */
+export function removeOrphanLinks(known: readonly string[]): Promise<readonly string[]> {
+  return oneNetworkAtATime(async () => {
+    const removed: string[] = [];
+    const errors: unknown[] = [];
+    // Bridges first: a VLAN link in a bridge that stays is in use.
+    for (const find of [orphanBridges, orphanVlanLinks]) {
+      for (const name of find(await readAllLinks(), known)) {
+        try {
+          await removeLink(name);
+          removed.push(name);
+        } catch (error) {
+          errors.push(error);
+        }
+      }
+    }
+    if (errors.length > 0) throw new AggregateError(errors, 'not all orphaned links were removed');
+    return removed;
+  });
+}
+
+/** Bridges of ours whose only ports are ours, containers' not among them. */
+export function orphanBridges(links: readonly Link[], known: readonly string[]): string[] {
+  const isOrphan = (bridge: Link): boolean => {
+    if (bridge.kind !== 'bridge' || !isBridgeMark(bridge.alias)) return false;
+    const ports = links.filter(({ master }) => master === bridge.name);
+    return ports.every(
+      ({ name, alias }) => alias === VLAN_MARK || bridge.alias === bridgeMark(name),
+    );
+  };
+  return links
+    .filter((link) => !known.includes(link.name) && isOrphan(link))
+    .map(({ name }) => name);
+}
+
+/** VLAN links of ours that nothing lies on and no bridge has. */
+export function orphanVlanLinks(links: readonly Link[], known: readonly string[]): string[] {
+  const isUnused = (vlan: Link): boolean =>
+    vlan.master === undefined && !links.some(({ lower }) => lower === vlan.name);
+  return links
+    .filter((link) => link.kind === 'vlan' && isMarked(link.alias) && isUnused(link))
+    .filter((link) => !known.includes(link.name))
+    .map(({ name }) => name);
+}
