@@ -187,10 +187,13 @@ export function networkRequest(parts: Partial<CreateNetworkRequest> = {}): Creat
   };
 }
 
-/** A network and a driver to go with it. */
-export async function rigWithNetwork(parts: ConstructorParameters<typeof DriverRig>[0] = {}) {
+/** A network and a driver to go with it. @param options beside parent and VLAN. */
+export async function rigWithNetwork({
+  options = {},
+  ...parts
+}: ConstructorParameters<typeof DriverRig>[0] & { options?: Record<string, string> } = {}) {
   const rig = new DriverRig(parts);
-  await rig.createNetwork();
+  await rig.createNetwork({ options: { parent: 'eth1', vlan: '500', ...options } });
   return rig;
 }
 

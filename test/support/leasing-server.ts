@@ -10,6 +10,7 @@ export class LeasingServer {
   readonly leases = new Map<Mac, Ipv4>();
   readonly #known = new Map<Mac, Ipv4>();
   readonly #extra: ReplyParts;
+  #first = 50;
 
   constructor(extra: ReplyParts = {}) {
     this.#extra = extra;
@@ -35,8 +36,15 @@ export class LeasingServer {
     }
   };
 
+  /** Its database is lost; the first address it gives from now on is another one. */
+  forgetClients(addressesGone: number): void {
+    this.#known.clear();
+    this.leases.clear();
+    this.#first += addressesGone;
+  }
+
   #addressFor(mac: Mac): Ipv4 {
-    const known = this.#known.get(mac) ?? ip(`192.0.2.${50 + this.#known.size}`);
+    const known = this.#known.get(mac) ?? ip(`192.0.2.${this.#first + this.#known.size}`);
     this.#known.set(mac, known);
     return known;
   }
