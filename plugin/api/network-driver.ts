@@ -6,6 +6,7 @@ import type { CreateEndpointRequest } from '../driver/endpoint-setup.ts';
 import type { CreateEndpointAnswer } from '../driver/endpoints.ts';
 import type { JoinAnswer } from '../driver/join-answer.ts';
 import type { CreateNetworkRequest } from '../driver/networks.ts';
+import type { NetworkStatus } from '../driver/status.ts';
 import type { Route } from '../lease.ts';
 import {
   decodeCreateEndpoint,
@@ -28,6 +29,7 @@ export interface NetworkDriver {
   join(endpointId: string, sandboxKey: string): Promise<JoinAnswer>;
   leave(endpointId: string): Promise<void>;
   endpointInfo(endpointId: string): Readonly<Record<string, string>>;
+  status(): readonly NetworkStatus[];
 }
 
 /** `signal` aborts when dockerd hangs up or the call's time is over. */
@@ -37,6 +39,7 @@ export type Handler = (body: JsonObject, signal: AbortSignal) => Promise<object>
 export const CALLS_WITHOUT_BODY: ReadonlySet<string> = new Set([
   'Plugin.Activate',
   'NetworkDriver.GetCapabilities',
+  'VlanDhcp.Status',
 ]);
 
 const NEXTHOP = 0;
@@ -74,6 +77,8 @@ export function networkDriverHandlers(driver: NetworkDriver): Readonly<Record<st
       await driver.leave(decodeEndpointId(body));
       return done;
     },
+    // Ours, for operators: Docker goes on showing what a container started with.
+    'VlanDhcp.Status': () => ({ networks: driver.status() }),
     // Containers are hosts of their own in the VLAN: there is no port to map and no peer to learn.
     'NetworkDriver.ProgramExternalConnectivity': () => done,
     'NetworkDriver.RevokeExternalConnectivity': () => done,

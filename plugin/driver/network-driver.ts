@@ -8,6 +8,7 @@ import type { HeldLeases } from './held-leases.ts';
 import type { JoinAnswer } from './join-answer.ts';
 import type { CreateNetworkRequest, Networks } from './networks.ts';
 import type { Registry } from './registry.ts';
+import { networkStatus, type NetworkStatus } from './status.ts';
 import { runEach } from './undo.ts';
 
 export class NetworkDriver {
@@ -72,6 +73,12 @@ export class NetworkDriver {
   async leave(endpointId: string): Promise<void> {
     await this.#recovered;
     return this.#endpoints.leave(endpointId);
+  }
+
+  /** All networks and endpoints as they are now. */
+  status(): readonly NetworkStatus[] {
+    const endpoints = this.#registry.endpoints();
+    return this.#registry.networks().map((network) => networkStatus(network, endpoints));
   }
 
   /** Never waits: dockerd asks within every connect. */

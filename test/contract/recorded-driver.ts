@@ -50,6 +50,10 @@ export class RecordedDriver implements NetworkDriver {
     return { 'vlandhcp.address': '10.50.0.101/24' };
   }
 
+  status() {
+    return [];
+  }
+
   #note(method: string, args: readonly unknown[], signal?: AbortSignal): Promise<void> {
     this.calls.push({ method, args });
     return this.behaviour(method, signal);

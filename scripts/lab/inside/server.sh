@@ -1,5 +1,6 @@
 # DHCP servers on the firewall's side. Addresses .100 to .199 of each segment, the firewall (.1) as router.
 # LEASE=SECONDS sets the lease time (default 3600; dnsmasq makes at least 120 of it).
+# KEA_PREFIX=A.B.C moves Kea's pools there (one segment only): renumbering.
 # shellcheck shell=bash
 
 # in-lab server-up KIND [SEGMENT...] [-- OPTION...]   KIND: dnsmasq dnsmasq-no-ping isc isc-no-ping kea udhcpd udhcpd-no-arp embedded;
@@ -78,7 +79,7 @@ isc_up() {
 kea_up() {
   local segment prefix links='' subnets='' id=0
   for segment in "${segments[@]}"; do
-    prefix=$(segment_prefix "$segment")
+    prefix=${KEA_PREFIX:-$(segment_prefix "$segment")}
     id=$((id + 1))
     links+="${links:+,}\"$(segment_link "$segment")\""
     subnets+="${subnets:+,}{\"id\":$id,\"subnet\":\"$prefix.0/24\",\"interface\":\"$(segment_link "$segment")\",
