@@ -7,7 +7,7 @@
 import { PluginError } from '../errors.ts';
 import type { Lease } from '../lease.ts';
 import type { Logger } from '../logger.ts';
-import type { Instant, Ms } from '../time.ts';
+import type { Ms } from '../time.ts';
 import {
   ClientRunner,
   type LeaseChange,
