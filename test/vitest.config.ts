@@ -14,6 +14,7 @@ export default defineConfig({
             'test/sim/**/*.test.ts',
             'test/contract/**/*.test.ts',
             'test/architecture.test.ts',
+            'test/checklist.test.ts',
           ],
           exclude: ['test/sim/**/*.long.test.ts'],
         },
@@ -42,6 +43,15 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           bail: 0,
+        },
+      },
+      {
+        test: {
+          name: 'recovery',
+          include: ['test/recovery/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
         },
       },
     ],

@@ -152,7 +152,8 @@ export class ConflictWatch {
     const handlers = {
       onFrame: (frame: Uint8Array) => this.#receive(frame),
       onError: (error: Error) => {
-        this.#closeSocket();
+        // The client's socket will find out as well, and tell where it moves to.
+        this.moved(undefined);
         this.#deps.log.debug({ err: error }, 'ARP socket lost its link');
       },
     };
