@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PluginError } from '../../../plugin/errors.ts';
 import { ipv4Value, OPTION } from '../../../plugin/dhcp4/options.ts';
-import type {
-  DriverRig} from '../../support/driver-rig.ts';
+import type { DriverRig } from '../../support/driver-rig.ts';
 import {
   ENDPOINT,
   JOIN_TIMEOUT_MS,
