@@ -27,7 +27,7 @@ import {
   type EndpointRecord,
   type NetworkRecord,
 } from './records.ts';
-import { runEach } from './undo.ts';
+import { runEach } from '../undo.ts';
 
 /** Join follows CreateEndpoint within a second or two; dockerd needs about this long to come back. */
 const ABANDONED_AFTER: Ms = 5_000;

@@ -7,7 +7,7 @@ import type { CreateEndpointAnswer, Endpoints } from './endpoints.ts';
 import type { JoinAnswer } from './join-answer.ts';
 import type { CreateNetworkRequest, Networks } from './networks.ts';
 import type { Registry } from './registry.ts';
-import { runEach } from './undo.ts';
+import { runEach } from '../undo.ts';
 
 export class NetworkDriver {
   readonly #registry: Registry;
