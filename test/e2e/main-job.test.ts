@@ -11,6 +11,7 @@ import {
   ip,
   lab,
   removeAllContainersAndNetworks,
+  run,
   until,
 } from '../support/lab.ts';
 
@@ -114,6 +115,32 @@ describe.each(['vlandhcp', 'vlandhcp:stable'])('a network made with -d %s', (dri
     expect(await ip('-d', 'link', 'show', 'eth1.500')).toContain('vlan protocol 802.1Q id 500');
     expect(await ip('-4', '-br', 'addr', 'show', 'br500')).not.toMatch(/\d+\.\d+\.\d+\.\d+/);
     expect(await ip('-6', '-br', 'addr', 'show', 'br500')).not.toContain('fe80');
+  });
+});
+
+describe("Docker's firewall", () => {
+  const rules = async () =>
+    (await run('iptables', ['-S', 'DOCKER-USER'])).stdout
+      .split('\n')
+      .filter((rule) => rule.includes('br500'));
+
+  it('does not eat what two containers of one VLAN say to each other', async () => {
+    // dockerd turned forwarding on and set the policy; bridged frames pass this chain here (br_netfilter).
+    expect((await run('iptables', ['-S', 'FORWARD'])).stdout).toContain('-P FORWARD DROP');
+    for (const name of ['one', 'two']) {
+      await docker(
+        ...['network', 'create', '-d', 'vlandhcp', '--ipam-driver', 'null'],
+        ...['-o', 'parent=eth1', '-o', 'vlan=500', name],
+      );
+      await docker('run', '-d', '--name', `box-${name}`, '--net', name, 'bb');
+    }
+    const { address } = await attachment('box-two', 'two');
+    await docker('exec', 'box-one', 'ping', '-c', '1', '-W', '2', address);
+    expect(await rules()).toEqual(['-A DOCKER-USER -i br500 -o br500 -j ACCEPT']);
+
+    await docker('rm', '-f', 'box-one', 'box-two');
+    await docker('network', 'rm', 'one', 'two');
+    expect(await rules()).toEqual([]);
   });
 });
 
