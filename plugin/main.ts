@@ -74,7 +74,7 @@ async function start(settings: Settings, log: Logger): Promise<() => Promise<voi
     isComplete: contents.problems.length === 0,
   });
   const driver = new NetworkDriver({ registry, networks, endpoints, held, recovered });
-  const server = await serve(settings.sockets, networkDriverHandlers(driver), log);
+  const server = await serve(settings.sockets, networkDriverHandlers(driver), log, clock);
   await recovered;
   return async () => {
     access.close();

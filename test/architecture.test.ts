@@ -29,7 +29,7 @@ function importsOf(path: string): { specifier: string; layer: string }[] {
 }
 
 const VOCABULARY = ['time.ts', 'lease.ts', 'sandbox-change.ts', 'errors.ts', 'link-name.ts'];
-const SHELL_VOCABULARY = ['clock.ts', 'logger.ts'];
+const SHELL_VOCABULARY = ['clock.ts', 'logger.ts', 'undo.ts'];
 
 function layerOf(path: string): string {
   if (path.includes('/')) return path.slice(0, path.indexOf('/'));
@@ -42,7 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   vocabulary: ['wire'],
   dhcp4: ['wire', 'vocabulary'],
   acd: ['wire', 'vocabulary'],
-  net: ['wire', 'vocabulary'],
+  net: ['wire', 'vocabulary', 'undo.ts'],
   leasing: ['wire', 'vocabulary', 'dhcp4', 'acd', ...SHELL_VOCABULARY],
   driver: ['wire', 'vocabulary', 'leasing', ...SHELL_VOCABULARY],
   api: ['wire', 'vocabulary', 'driver', ...SHELL_VOCABULARY],

@@ -12,7 +12,8 @@ import express, {
   type Request,
   type Response,
 } from 'express';
-import { PluginError } from '../errors.ts';
+import type { Clock } from '../clock.ts';
+import { PluginError, type ErrorCode } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
 import { parseBody } from './messages.ts';
@@ -38,8 +39,9 @@ export async function serve(
   paths: readonly string[],
   handlers: Readonly<Record<string, Handler>>,
   log: Logger,
+  clock: Clock,
 ): Promise<PluginServer> {
-  const app = createApp(handlers, log);
+  const app = createApp(handlers, log, clock);
   const servers: Server[] = [];
   const close = async () => {
     await Promise.all(servers.map(closeServer));
@@ -55,7 +57,11 @@ export async function serve(
   return { close };
 }
 
-export function createApp(handlers: Readonly<Record<string, Handler>>, log: Logger): Express {
+export function createApp(
+  handlers: Readonly<Record<string, Handler>>,
+  log: Logger,
+  clock: Clock,
+): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -67,7 +73,7 @@ export function createApp(handlers: Readonly<Record<string, Handler>>, log: Logg
     if (request.method !== 'POST' || handler === undefined) {
       return fail(response, 404, `vlandhcp has no call ${request.method} ${request.path}`);
     }
-    await answer({ call, handler, request, response, log });
+    await answer({ call, handler, request, response, log, clock });
   });
   app.use(bodyError);
   return app;
@@ -79,27 +85,65 @@ async function answer(exchange: {
   request: Request;
   response: Response;
   log: Logger;
+  clock: Clock;
 }): Promise<void> {
-  const { call, handler, request, response, log } = exchange;
-  const startedAt = performance.now();
-  const ms = () => Math.round(performance.now() - startedAt);
-  const hungUp = new AbortController();
+  const { call, handler, request, response, log, clock } = exchange;
+  const startedAt = clock.now();
+  const ms = () => Math.round(clock.now() - startedAt);
+  const ended = new AbortController();
+  const end = (why: string) => ended.abort(new PluginError('CANCELLED', why));
   response.on('close', () => {
-    if (!response.writableFinished) hungUp.abort();
+    if (!response.writableFinished) end(`dockerd hung up during ${call}`);
   });
-  const timeout = AbortSignal.timeout(CALL_LIMIT_MS);
+  const cancelTimer = clock.at(startedAt + CALL_LIMIT_MS, () => {
+    end(`${call} was not finished within ${CALL_LIMIT_MS / 1000} s; see the plugin's log`);
+  });
   try {
     const text = typeof request.body === 'string' ? request.body : '';
     const body = CALLS_WITHOUT_BODY.has(call) ? {} : parseBody(text);
-    const result = await handler(body, AbortSignal.any([hungUp.signal, timeout]));
+    const result = await unlessAborted(ended.signal, async () => handler(body, ended.signal), log);
     log.debug({ call, ms: ms() }, 'request finished');
     send(response, 200, result);
   } catch (error) {
-    const expected = error instanceof PluginError;
-    if (expected) log.warn({ call, ms: ms(), code: error.code, err: error }, 'request failed');
+    const code = codeOf(error);
+    if (code !== undefined) log.warn({ call, ms: ms(), code, err: error }, 'request failed');
     else log.error({ call, ms: ms(), err: error }, 'request failed unexpectedly');
-    fail(response, expected ? 200 : 500, error instanceof Error ? error.message : String(error));
+    const message = error instanceof Error ? error.message : String(error);
+    fail(response, code === undefined ? 500 : 200, message);
+  } finally {
+    cancelTimer();
   }
+}
+
+/**
+ * dockerd must get an answer in time, whatever the work does: at boot it waits for us without a limit. The
+ * work is told by the signal and takes back by itself what it did.
+ */
+async function unlessAborted<Result>(
+  signal: AbortSignal,
+  work: () => Promise<Result>,
+  log: Logger,
+): Promise<Result> {
+  const result = work();
+  const aborted = new Promise<never>((_resolve, reject) => {
+    const fail = () => reject(signal.reason as PluginError);
+    if (signal.aborted) fail();
+    else signal.addEventListener('abort', fail, { once: true });
+  });
+  try {
+    return await Promise.race([result, aborted]);
+  } catch (error) {
+    if (signal.aborted) {
+      result.catch((err: unknown) => log.debug({ err }, 'request taken back after its answer'));
+    }
+    throw error;
+  }
+}
+
+/** The code of an expected failure, also of one whose clean-up failed too. */
+function codeOf(error: unknown): ErrorCode | undefined {
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  return first instanceof PluginError ? first.code : undefined;
 }
 
 /** Too large, cut short, or in an unknown encoding: refused before any handler sees it. */

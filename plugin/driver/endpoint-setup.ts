@@ -13,7 +13,7 @@ import { parseEndpointOptions } from './options.ts';
 import { storeLease, termsOf, type EndpointRecord, type NetworkRecord } from './records.ts';
 import type { Registry } from './registry.ts';
 import { takeLease, type TakeLeaseDeps } from './take-lease.ts';
-import { UndoList } from './undo.ts';
+import { UndoList } from '../undo.ts';
 
 export interface CreateEndpointRequest {
   readonly networkId: string;
@@ -61,12 +61,11 @@ export async function makeEndpoint(
     undo.add(() => registry.removeEndpoint(draft.id));
     await registry.addEndpoint(record);
     registry.requireNetwork(network.id); // it may have gone while we waited for the lease
-    if (limits.signal.aborted) throw new PluginError('CANCELLED', 'dockerd hung up');
+    if (limits.signal.aborted) throw new PluginError('CANCELLED', 'dockerd waits no longer');
     await settle();
     return record;
   } catch (error) {
-    await undo.run(error);
-    throw error;
+    throw await undo.run(error);
   }
 }
 

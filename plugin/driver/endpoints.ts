@@ -24,7 +24,7 @@ import { subjectOf } from './lease-subject.ts';
 import type { Networks } from './networks.ts';
 import { restoreLease, segmentOf, type EndpointRecord, type NetworkRecord } from './records.ts';
 import { endpointInfo } from './status.ts';
-import { runEach } from './undo.ts';
+import { runEach } from '../undo.ts';
 
 /** Join follows CreateEndpoint within a second or two; dockerd needs about this long to come back. */
 const ABANDONED_AFTER: Ms = 5_000;

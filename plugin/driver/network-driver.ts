@@ -9,7 +9,7 @@ import type { JoinAnswer } from './join-answer.ts';
 import type { CreateNetworkRequest, Networks } from './networks.ts';
 import type { Registry } from './registry.ts';
 import { networkStatus, type NetworkStatus } from './status.ts';
-import { runEach } from './undo.ts';
+import { runEach } from '../undo.ts';
 
 export class NetworkDriver {
   readonly #registry: Registry;

@@ -10,7 +10,7 @@ import { KeyedLock } from './keyed-lock.ts';
 import { NETWORK_OPTIONS, parseNetworkOptions, type NetworkOptions } from './options.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 import type { Registry } from './registry.ts';
-import { runEach, UndoList } from './undo.ts';
+import { runEach, UndoList } from '../undo.ts';
 
 export interface IpamData {
   readonly addressSpace: string;
@@ -63,8 +63,7 @@ export class Networks {
       try {
         await this.#registry.addNetwork(record);
       } catch (error) {
-        await undo.run(error);
-        throw error;
+        throw await undo.run(error);
       }
       this.#log.info({ ...context(record), link: options.bridge }, 'network created');
     });

@@ -9,7 +9,7 @@ import type { Instant, Ms } from '../time.ts';
 import type { HeldLease } from './held-leases.ts';
 import { subjectOf } from './lease-subject.ts';
 import type { EndpointRecord, NetworkRecord } from './records.ts';
-import type { UndoList } from './undo.ts';
+import type { UndoList } from '../undo.ts';
 
 export interface TakeLeaseDeps {
   readonly leases: {

@@ -88,10 +88,10 @@ export class LeaseService {
     const whenDone: (() => void)[] = [];
     try {
       return await new Promise<Lease>((resolve, reject) => {
-        const cancelled = () =>
-          reject(
-            new PluginError('CANCELLED', `dockerd hung up while leasing on ${subject.segment}`),
-          );
+        const cancelled = () => {
+          const why = signal.reason instanceof Error ? signal.reason.message : 'cancelled';
+          reject(new PluginError('CANCELLED', `${why}, while leasing on ${subject.segment}`));
+        };
         if (signal.aborted) return cancelled();
         signal.addEventListener('abort', cancelled, { once: true });
         whenDone.push(() => signal.removeEventListener('abort', cancelled));

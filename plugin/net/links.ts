@@ -6,6 +6,7 @@
  * no addresses, no IPv6, and no ARP answers with the addresses of its other links.
  */
 import { PluginError } from '../errors.ts';
+import { UndoList } from '../undo.ts';
 import { ipBatch, isAlreadyThere, isNotSupported } from './ip.ts';
 import { detachUplink, oneNetworkAtATime, removeLink, settle } from './link-changes.ts';
 import {
@@ -29,7 +30,6 @@ import {
 } from './link-info.ts';
 import type { Link } from './link-info.ts';
 import { bridgeMac, bridgeMark, VLAN_MARK, vlanLinkName } from './link-names.ts';
-import { UndoList } from './undo.ts';
 
 export interface NetworkLinks {
   /** undefined for an untagged network. */
@@ -104,7 +104,7 @@ async function makeLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
       warnings,
     };
   } catch (error) {
-    throw await undo.undo(error);
+    throw await undo.run(error);
   }
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { networkDriverHandlers, type Handler } from '../../plugin/api/network-driver.ts';
 import { serve, type PluginServer } from '../../plugin/api/server.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { MemoryLogger } from '../support/memory-logger.ts';
 import { post, type Answer } from '../support/unix-http.ts';
 import { RecordedDriver } from './recorded-driver.ts';
@@ -11,6 +12,7 @@ import { RecordedDriver } from './recorded-driver.ts';
 export class ServerRig {
   readonly driver = new RecordedDriver();
   readonly log = new MemoryLogger();
+  readonly clock = new FakeClock();
   readonly dir: string;
   readonly #servers: PluginServer[] = [];
 
@@ -30,7 +32,7 @@ export class ServerRig {
 
   async serve(paths: string[], extra: Record<string, Handler> = {}): Promise<PluginServer> {
     const handlers = { ...networkDriverHandlers(this.driver), ...extra };
-    const server = await serve(paths, handlers, this.log);
+    const server = await serve(paths, handlers, this.log, this.clock);
     this.#servers.push(server);
     return server;
   }

@@ -172,6 +172,29 @@ describe('dockerd hangs up', () => {
   });
 });
 
+describe('a call that does not come to an end', () => {
+  it('is answered after 28 s, before dockerd gives up at 30, and told to take back (trap 2)', async () => {
+    let given: AbortSignal | undefined;
+    const arrived = new Promise<void>((resolve) => {
+      rig.driver.behaviour = (_method, signal) => {
+        given = signal;
+        resolve();
+        return new Promise(() => undefined);
+      };
+    });
+    const call = rig.call('NetworkDriver.CreateEndpoint', IDS);
+    await arrived;
+    await rig.clock.pass(27_999);
+    expect(given?.aborted).toBe(false);
+    await rig.clock.pass(1);
+    const { status, json } = await call;
+    const text = expect.stringContaining('CreateEndpoint was not finished within 28 s') as string;
+    expect([status, json]).toEqual([200, bothKeys(text)]);
+    expect(given?.aborted).toBe(true);
+    expect(rig.clock.pending).toBe(0);
+  });
+});
+
 describe('connections', () => {
   it('200 calls at a time are all answered (128 containers start at once at boot)', async () => {
     rig.driver.behaviour = () => new Promise((resolve) => setImmediate(resolve));

@@ -9,6 +9,7 @@ import {
   ip,
   lab,
   labWith,
+  networkCommand,
   pingSteadily,
   removeAllContainersAndNetworks,
   startOnFirewall,
@@ -40,15 +41,12 @@ afterEach(async () => {
 });
 
 const createNetwork = (...options: string[]) =>
-  docker(
-    ...['network', 'create', '-d', 'vlandhcp', '--ipam-driver', 'null', '-o', 'parent=eth1'],
-    ...['-o', 'vlan=500', ...options, 'fw500'],
-  );
+  docker(...networkCommand('fw500', ['parent=eth1', 'vlan=500', ...options]));
 const runBox = ['run', '-d', '--name', 'box', '--net=fw500', 'bb'];
 
 describe('DHCP', () => {
   it('without a server docker run fails within lease_timeout and says what was tried', async () => {
-    await createNetwork('-o', 'lease_timeout=3s');
+    await createNetwork('lease_timeout=3s');
     const startedAt = performance.now();
     const words = await dockerRefuses(...runBox);
     const waitedMs = performance.now() - startedAt;
@@ -69,7 +67,7 @@ describe('DHCP', () => {
     const server = startOnFirewall('node', SERVER, habit, ...addresses);
     await until('the odd server listens', () => server.printed().includes('ready'));
     try {
-      await createNetwork('-o', 'lease_timeout=3s');
+      await createNetwork('lease_timeout=3s');
       expect(await dockerRefuses(...runBox)).toMatch(sentence);
       expect(await vethsHere()).toEqual([]);
     } finally {
@@ -79,7 +77,7 @@ describe('DHCP', () => {
 
   it('an address that the server does not offer is refused', async () => {
     await lab('server-up', 'dnsmasq-no-ping', '500');
-    await createNetwork('-o', 'lease_timeout=3s');
+    await createNetwork('lease_timeout=3s');
     const words = await dockerRefuses(
       ...['run', '-d', '--name', 'box', '--network', 'name=fw500,driver-opt=ip=10.50.0.222', 'bb'],
     );

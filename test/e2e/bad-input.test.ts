@@ -5,6 +5,7 @@ import {
   dockerRefuses,
   ip,
   lab,
+  networkCommand,
   removeAllContainersAndNetworks,
   until,
 } from '../support/lab.ts';
@@ -26,11 +27,7 @@ afterEach(async () => {
   await until('the links are as before', async () => (await lab('links')) === linksBefore);
 });
 
-const create = (...options: string[]) => [
-  ...['network', 'create', '-d', 'vlandhcp', '--ipam-driver', 'null'],
-  ...options.flatMap((option) => ['-o', option]),
-  'bad',
-];
+const create = (...options: string[]) => networkCommand('bad', options);
 
 describe('docker network create', () => {
   it.each([
@@ -93,7 +90,7 @@ describe('docker network create', () => {
   });
 
   it('refuses the bridge of one VLAN for another', async () => {
-    await docker(...create('parent=eth1', 'vlan=500').slice(0, -1), 'fw500');
+    await docker(...networkCommand('fw500'));
     const words = await dockerRefuses(...create('parent=eth1', 'vlan=600', 'bridge=br500'));
     expect(words).toMatch(/br500.*VLAN 500 of eth1/);
     expect(await ip('-br', 'link')).not.toContain('eth1.600');
@@ -101,7 +98,7 @@ describe('docker network create', () => {
 
   it('shares the links of one VLAN between two networks until the last is gone', async () => {
     for (const name of ['one', 'two']) {
-      await docker(...create('parent=eth1', 'vlan=500').slice(0, -1), name);
+      await docker(...networkCommand(name));
     }
     await docker('network', 'rm', 'one');
     expect(await ip('-br', 'link')).toMatch(/br500[^]*eth1\.500|eth1\.500[^]*br500/);
@@ -116,7 +113,7 @@ describe('docker network create', () => {
       await ip('link', 'set', 'vlan500', 'up');
       await ip('link', 'set', 'br500', 'up');
       const before = await lab('links');
-      await docker(...create('parent=eth1', 'vlan=500').slice(0, -1), 'fw500');
+      await docker(...networkCommand('fw500'));
       expect(await ip('link', 'show', 'vlan500')).toContain('master br500');
       await docker('network', 'rm', 'fw500');
       expect(await lab('links')).toBe(before);
@@ -129,7 +126,7 @@ describe('docker network create', () => {
 
 describe('docker run', () => {
   beforeEach(async () => {
-    await docker(...create('parent=eth1', 'vlan=500', 'lease_timeout=3s').slice(0, -1), 'fw500');
+    await docker(...networkCommand('fw500', ['parent=eth1', 'vlan=500', 'lease_timeout=3s']));
   });
 
   const runWith = (network: string, ...more: string[]) => [

@@ -10,7 +10,9 @@ import {
   firewallReaches,
   ip,
   lab,
+  networkCommand,
   removeAllContainersAndNetworks,
+  run,
   until,
 } from '../support/lab.ts';
 
@@ -39,11 +41,7 @@ afterEach(async () => {
 });
 
 describe.each(['vlandhcp', 'vlandhcp:stable'])('a network made with -d %s', (driver) => {
-  const createFw500 = () =>
-    docker(
-      ...['network', 'create', '-d', driver, '--ipam-driver', 'null'],
-      ...['-o', 'parent=eth1', '-o', 'vlan=500', 'fw500'],
-    );
+  const createFw500 = () => docker(...networkCommand('fw500', ['parent=eth1', 'vlan=500'], driver));
 
   it('gives a container a leased address of its VLAN, routable without NAT', async () => {
     await createFw500();
@@ -92,13 +90,13 @@ describe.each(['vlandhcp', 'vlandhcp:stable'])('a network made with -d %s', (dri
 
   it('keeps three VLANs and an untagged segment apart', async () => {
     const segments = [
-      { name: 'fw10', options: ['-o', 'parent=eth1', '-o', 'vlan=10'], prefix: '10.10.0.' },
-      { name: 'fw500', options: ['-o', 'parent=eth1', '-o', 'vlan=500'], prefix: '10.50.0.' },
-      { name: 'fw600', options: ['-o', 'parent=eth1', '-o', 'vlan=600'], prefix: '10.60.0.' },
-      { name: 'plain', options: ['-o', 'parent=eth2'], prefix: '10.20.0.' },
+      { name: 'fw10', options: ['parent=eth1', 'vlan=10'], prefix: '10.10.0.' },
+      { name: 'fw500', options: ['parent=eth1', 'vlan=500'], prefix: '10.50.0.' },
+      { name: 'fw600', options: ['parent=eth1', 'vlan=600'], prefix: '10.60.0.' },
+      { name: 'plain', options: ['parent=eth2'], prefix: '10.20.0.' },
     ];
     for (const { name, options } of segments) {
-      await docker('network', 'create', '-d', driver, '--ipam-driver', 'null', ...options, name);
+      await docker(...networkCommand(name, options, driver));
       await docker('run', '-d', '--name', `c-${name}`, '--net', name, 'bb');
     }
     for (const { name, prefix } of segments) {
@@ -117,12 +115,32 @@ describe.each(['vlandhcp', 'vlandhcp:stable'])('a network made with -d %s', (dri
   });
 });
 
+describe("Docker's firewall", () => {
+  const rules = async () =>
+    (await run('iptables', ['-S', 'DOCKER-USER'])).stdout
+      .split('\n')
+      .filter((rule) => rule.includes('br500'));
+
+  it('does not eat what two containers of one VLAN say to each other', async () => {
+    // dockerd turned forwarding on and set the policy; bridged frames pass this chain here (br_netfilter).
+    expect((await run('iptables', ['-S', 'FORWARD'])).stdout).toContain('-P FORWARD DROP');
+    for (const name of ['one', 'two']) {
+      await docker(...networkCommand(name));
+      await docker('run', '-d', '--name', `box-${name}`, '--net', name, 'bb');
+    }
+    const { address } = await attachment('box-two', 'two');
+    await docker('exec', 'box-one', 'ping', '-c', '1', '-W', '2', address);
+    expect(await rules()).toEqual(['-A DOCKER-USER -i br500 -o br500 -j ACCEPT']);
+
+    await docker('rm', '-f', 'box-one', 'box-two');
+    await docker('network', 'rm', 'one', 'two');
+    expect(await rules()).toEqual([]);
+  });
+});
+
 describe('endpoint options', () => {
   beforeEach(async () => {
-    await docker(
-      ...['network', 'create', '-d', 'vlandhcp', '--ipam-driver', 'null'],
-      ...['-o', 'parent=eth1', '-o', 'vlan=500', 'fw500'],
-    );
+    await docker(...networkCommand('fw500'));
   });
 
   const runWith = (name: string, option: string) =>

@@ -11,6 +11,7 @@ import {
   dockerRefuses,
   firewallReaches,
   lab,
+  networkCommand,
   pingSteadily,
   removeAllContainersAndNetworks,
   run,
@@ -48,8 +49,7 @@ async function exists(path: string): Promise<boolean> {
 }
 
 async function createNetwork(name: string, driver: string, vlan: number): Promise<void> {
-  const options = ['-o', 'parent=eth1', '-o', `vlan=${vlan}`];
-  await docker('network', 'create', '-d', driver, '--ipam-driver', 'null', ...options, name);
+  await docker(...networkCommand(name, ['parent=eth1', `vlan=${vlan}`], driver));
 }
 
 async function stateFiles(): Promise<string[]> {

@@ -6,6 +6,7 @@ import {
   firewallReaches,
   lab,
   labWith,
+  networkCommand,
   removeAllContainersAndNetworks,
   until,
 } from '../support/lab.ts';
@@ -26,12 +27,6 @@ afterEach(async () => {
   await lab('capture-down');
 });
 
-const createNetwork = () =>
-  docker(
-    ...['network', 'create', '-d', 'vlandhcp', '--ipam-driver', 'null'],
-    ...['-o', 'parent=eth1', '-o', 'vlan=500', 'fw500'],
-  );
-
 it.each([
   ['dnsmasq', 'asks by ping for 3 s before it offers'],
   ['dnsmasq-no-ping', 'answers at once'],
@@ -42,7 +37,7 @@ it.each([
 ])('%s, which %s, leases an address', async (kind) => {
   await lab('capture-up');
   await lab('server-up', kind, '500');
-  await createNetwork();
+  await docker(...networkCommand('fw500'));
   await docker('run', '-d', '--name', 'box', '--net=fw500', 'bb');
   const { address, gateway } = await attachment('box', 'fw500');
   expect(address).toMatch(/^10\.50\.0\.1\d\d$/);
@@ -52,11 +47,11 @@ it.each([
 
 // ISC ARPs for the client before it ACKs a RENEW, so the address must be alive where the renewal comes from.
 it.each(['isc-no-ping', 'kea', 'udhcpd-no-arp'])(
-  '%s renews a lease of 12 s by unicast from the container',
+  '%s renews a lease of 8 s by unicast from the container',
   async (kind) => {
     await lab('capture-up');
-    await labWith({ LEASE: '12' }, 'server-up', kind, '500');
-    await createNetwork();
+    await labWith({ LEASE: '8' }, 'server-up', kind, '500');
+    await docker(...networkCommand('fw500'));
     await docker('run', '-d', '--name', 'box', '--net=fw500', 'bb');
     const { address, mac } = await attachment('box', 'fw500');
     const renewals = async () =>

@@ -57,6 +57,16 @@ export function docker(...args: string[]): Promise<string> {
   return output('docker', args);
 }
 
+/** The docker command that makes a network of ours; `options` are what follows `-o`. */
+export function networkCommand(
+  name: string,
+  options: readonly string[] = ['parent=eth1', 'vlan=500'],
+  driver = 'vlandhcp',
+): string[] {
+  const flags = options.flatMap((option) => ['-o', option]);
+  return ['network', 'create', '-d', driver, '--ipam-driver', 'null', ...flags, name];
+}
+
 /** What docker prints when the command is refused; throws if it is not. */
 export async function dockerRefuses(...args: string[]): Promise<string> {
   const { status, stdout, stderr } = await run('docker', args);

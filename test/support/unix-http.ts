@@ -1,5 +1,5 @@
 /** HTTP over a unix socket as dockerd speaks it: nothing added, nothing left out. */
-import type { Agent} from 'node:http';
+import type { Agent } from 'node:http';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { connect, type Socket } from 'node:net';
 

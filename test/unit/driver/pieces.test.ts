@@ -5,7 +5,7 @@ import { joinAnswer } from '../../../plugin/driver/join-answer.ts';
 import { JoinTimers } from '../../../plugin/driver/join-timers.ts';
 import { KeyedLock } from '../../../plugin/driver/keyed-lock.ts';
 import { Registry } from '../../../plugin/driver/registry.ts';
-import { runEach, UndoList } from '../../../plugin/driver/undo.ts';
+import { runEach, UndoList } from '../../../plugin/undo.ts';
 import type { LeaseTerms, Route } from '../../../plugin/lease.ts';
 import { ipv4FromNumber, networkOf, type Ipv4 } from '../../../plugin/wire/address.ts';
 import { FakeClock, settled } from '../../support/fake-clock.ts';
@@ -211,7 +211,8 @@ describe('taking back', () => {
     const undo = new UndoList();
     const log: number[] = [];
     for (const step of [1, 2, 3]) undo.add(() => void log.push(step));
-    await undo.run(new Error('x'));
+    const why = new Error('x');
+    expect(await undo.run(why)).toBe(why);
     expect(log).toEqual([3, 2, 1]);
   });
 
@@ -220,7 +221,7 @@ describe('taking back', () => {
     let done = false;
     undo.add(() => void (done = true));
     undo.add(() => Promise.reject(new Error('stuck')));
-    const error = await undo.run(new Error('why')).catch((e: unknown) => e as AggregateError);
+    const error = await undo.run(new Error('why'));
     expect(done).toBe(true);
     expect((error as AggregateError).message).toBe('why; clean-up failed too');
     expect((error as AggregateError).errors.map(String)).toEqual(['Error: why', 'Error: stuck']);

@@ -1,0 +1,147 @@
+/** README.md is true: its option tables, error sentences, commands and links are those of the code. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import {
+  ENDPOINT_OPTIONS,
+  macFromId,
+  NETWORK_OPTIONS,
+  parseEndpointOptions,
+  parseNetworkOptions,
+} from '../../plugin/driver/options.ts';
+import { LOG_LEVELS, parseSettings } from '../../plugin/settings.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+const readme = read('README.md');
+const config = JSON.parse(read('config.json')) as {
+  network: { type: string };
+  linux: { capabilities: string[] };
+  mounts: { source: string }[];
+  env: { name: string }[];
+};
+
+/** The text below the heading that begins with these words, up to the next heading. */
+function section(heading: string): string {
+  const lines = readme.split('\n');
+  const start = lines.findIndex((line) => /^#+ /.test(line) && line.includes(` ${heading}`));
+  if (start < 0) throw new Error(`README has no section "${heading}"`);
+  const length = lines.slice(start + 1).findIndex((line) => /^#+ /.test(line));
+  return lines.slice(start + 1, length < 0 ? undefined : start + 1 + length).join('\n');
+}
+
+/** The rows of a section's only table, without its head. */
+function table(heading: string): string[][] {
+  return section(heading)
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .slice(2)
+    .map((line) =>
+      line
+        .slice(1, -1)
+        .split('|')
+        .map((cell) => cell.trim()),
+    );
+}
+
+type Specs = Readonly<Record<string, { value: string; default: string; help: string }>>;
+const rowsOf = (specs: Specs) =>
+  Object.entries(specs).map(([key, spec]) => [`\`${key}\``, spec.value, spec.default, spec.help]);
+
+describe('the option tables', () => {
+  it.each([
+    ['Network:', NETWORK_OPTIONS],
+    ['Container:', ENDPOINT_OPTIONS],
+  ])('%s', (heading, specs) => {
+    expect(table(heading)).toEqual(rowsOf(specs));
+  });
+
+  it('Plugin:', () => {
+    const rows = new Map(table('Plugin:').map(([name = '', ...cells]) => [name, cells]));
+    const names = [...rows.keys()].map((name) => name.replaceAll('`', ''));
+    expect(rows.get('`LOG_LEVEL`')?.slice(0, 2)).toEqual([LOG_LEVELS.join(', '), 'info']);
+    const service = parseSettings([], {});
+    const managed = parseSettings(['--managed'], {});
+    expect(rows.get('`STATE_DIR`')?.[1]).toBe(
+      `\`${managed.stateDir}\`, service \`${service.stateDir}\``,
+    );
+    expect(rows.get('`JOIN_TIMEOUT`')?.[1]).toBe(String(service.joinTimeoutMs / 1000));
+    expect(names).toEqual(config.env.map(({ name }) => name));
+  });
+});
+
+describe('the commands', () => {
+  const words = (line: string) => line.split(/\s+/);
+
+  it('network options are accepted as written', () => {
+    const creates = readme.match(/docker network create -d [^\n`]*/g) ?? [];
+    expect(creates.length).toBeGreaterThan(0);
+    for (const command of creates) {
+      const given = words(command)
+        .filter((_, index, all) => all[index - 1] === '-o')
+        .map((word) => word.split('='));
+      expect(() =>
+        parseNetworkOptions(Object.fromEntries(given) as Record<string, string>),
+      ).not.toThrow();
+      expect(command).toContain('--ipam-driver null');
+    }
+  });
+
+  it('container options are accepted as written', () => {
+    const given = readme.match(/driver-opts?[= ][a-z]+=[\w.]+/g) ?? [];
+    const lowerCase = given.filter((text) => !text.includes('ADDRESS'));
+    expect(lowerCase.length).toBeGreaterThan(0);
+    for (const text of lowerCase) {
+      const [, key = '', value] = /[= ]([a-z]+)=(.*)$/.exec(text) ?? [];
+      expect(() => parseEndpointOptions({ [key]: value })).not.toThrow();
+    }
+    expect(readme).toContain(`id=asterisk asterisk:latest      # ${macFromId('asterisk')}`);
+  });
+
+  it('scripts/plugin knows every command', () => {
+    const usage = /<<'HELP'\n([^]*?)\nHELP/.exec(read('scripts/plugin'))?.[1] ?? '';
+    const commands = [...readme.matchAll(/scripts\/plugin ([a-z]+)/g)]
+      .map(([, command = '']) => command)
+      .filter((command) => !['without'].includes(command));
+    expect(commands.length).toBeGreaterThan(5);
+    for (const command of commands)
+      expect(usage).toMatch(new RegExp(`(^ {2}|\\| )${command}`, 'm'));
+  });
+
+  it('every npm script and every file named is there', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    for (const [, name = ''] of readme.matchAll(/npm run ([\w:]+)/g)) {
+      expect(Object.keys(scripts)).toContain(name);
+    }
+    const links = [...readme.matchAll(/\]\(([^)#]+)\)/g)].map(([, path = '']) => path);
+    const named = [...readme.matchAll(/scripts\/[a-z][\w.-]*[\w]/g)].map(([path]) => path);
+    const missing = [...links, ...named].filter(
+      (path) => !path.startsWith('https:') && !existsSync(join(root, path)),
+    );
+    expect(missing).toEqual([]);
+  });
+});
+
+it('the privileges are those of config.json', () => {
+  expect(readme).toContain(` - network: [${config.network.type}]\n`);
+  expect(readme).toContain(` - mount: [${config.mounts.map(({ source }) => source).join(' ')}]\n`);
+  expect(readme).toContain(` - capabilities: [${config.linux.capabilities.join(' ')}]\n`);
+});
+
+it('every sentence of ours in the troubleshooting table is in the code', () => {
+  const plugin = join(root, 'plugin');
+  const code = readdirSync(plugin, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => readFileSync(join(plugin, path), 'utf8'))
+    .join('\n');
+  const sentences = table('When you see something else')
+    .flatMap(([symptom = '']) => (symptom.startsWith('Docker') ? [] : [symptom]))
+    .flatMap((symptom) => [...symptom.matchAll(/`([^`]+)`/g)].map(([, words = '']) => words));
+  expect(sentences.length).toBeGreaterThan(15);
+  expect(sentences.filter((words) => !code.includes(words))).toEqual([]);
+});
+
+it('the changelog begins with the version of the package', () => {
+  const { version } = JSON.parse(read('package.json')) as { version: string };
+  expect(/^## (\S+)/m.exec(read('CHANGELOG.md'))?.[1]).toBe(version);
+});
