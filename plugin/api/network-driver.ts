@@ -6,7 +6,7 @@ import type { CreateEndpointRequest } from '../driver/endpoint-setup.ts';
 import type { CreateEndpointAnswer } from '../driver/endpoints.ts';
 import type { JoinAnswer } from '../driver/join-answer.ts';
 import type { CreateNetworkRequest } from '../driver/networks.ts';
-import type { NetworkStatus } from '../driver/status.ts';
+import { statusTable, type NetworkStatus } from '../driver/status.ts';
 import type { Route } from '../lease.ts';
 import {
   decodeCreateEndpoint,
@@ -78,7 +78,11 @@ export function networkDriverHandlers(driver: NetworkDriver): Readonly<Record<st
       return done;
     },
     // Ours, for operators: Docker goes on showing what a container started with.
-    'VlanDhcp.Status': () => ({ networks: driver.status() }),
+    // `table` comes last and has no quotes in it: scripts/plugin cuts it out with sed.
+    'VlanDhcp.Status': () => {
+      const networks = driver.status();
+      return { networks, table: statusTable(networks) };
+    },
     // Containers are hosts of their own in the VLAN: there is no port to map and no peer to learn.
     'NetworkDriver.ProgramExternalConnectivity': () => done,
     'NetworkDriver.RevokeExternalConnectivity': () => done,

@@ -33,7 +33,12 @@ export function routingOf(
   const routes = routesBeside(lease);
   if (internal) return { gateway: undefined, staticRoutes: onLinkRoutes(routes) };
   const hops = nextHops(lease, routes);
-  return { gateway: lease.gateway, staticRoutes: [...hops, ...routes] };
+  // What leads to a next hop leads nowhere else, whatever the lease says.
+  const others = routes.filter(
+    ({ destination, prefixLength }) =>
+      prefixLength !== 32 || !hops.some((hop) => hop.destination === destination),
+  );
+  return { gateway: lease.gateway, staticRoutes: [...hops, ...others] };
 }
 
 /**

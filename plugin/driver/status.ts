@@ -67,6 +67,29 @@ export function endpointStatus(record: EndpointRecord): EndpointStatus {
   };
 }
 
+const HEADINGS = ['NETWORK', 'SEGMENT', 'ENDPOINT', 'MAC', 'ADDRESS', 'SERVER', 'STATE', 'UNTIL'];
+
+/** For eyes: one line per endpoint under a line of headings, columns aligned. */
+export function statusTable(networks: readonly NetworkStatus[]): string {
+  const rows = networks.flatMap(({ network, segment, endpoints }) =>
+    endpoints.map(({ endpoint, mac, address, lease, lost, state }) => [
+      ...[network.slice(0, 12), segment, endpoint.slice(0, 12), mac, address ?? 'none'],
+      ...[lease?.server ?? 'none', lost === undefined ? state : `${state} (${lost.cause})`],
+      lease?.expiresAt ?? (lost === undefined ? '' : `since ${lost.at}`),
+    ]),
+  );
+  const all = [HEADINGS, ...rows];
+  const widths = HEADINGS.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
 /** The same as flat text: the form of EndpointOperInfo. */
 export function endpointInfo(record: EndpointRecord): Readonly<Record<string, string>> {
   const { address, lease, lost } = endpointStatus(record);

@@ -35,6 +35,12 @@ describe('network options', () => {
       bridge: 'br-eth1',
       mtu: undefined,
       leaseTimeoutMs: 20_000,
+      acd: 'optimistic',
+      dhcpServers: [],
+      rapidCommit: false,
+      releaseAfterMs: 60_000,
+      onExpiry: 'remove',
+      onNoServer: 'fail',
     });
   });
 
@@ -42,7 +48,15 @@ describe('network options', () => {
     expect(network({ vlan: '500' }).bridge).toBe('br500');
     expect(
       network({ vlan: '4094', bridge: 'lan.7_a-b', mtu: '1400', lease_timeout: '7s' }),
-    ).toEqual({ parent: 'eth1', vlan: 4094, bridge: 'lan.7_a-b', mtu: 1400, leaseTimeoutMs: 7000 });
+    ).toMatchObject({ vlan: 4094, bridge: 'lan.7_a-b', mtu: 1400, leaseTimeoutMs: 7000 });
+    const others = { acd: 'full', dhcp_server: '10.0.0.1,10.0.0.2', rapid_commit: 'true' };
+    expect(network({ ...others, on_expiry: 'keep', on_no_server: 'late' })).toMatchObject({
+      acd: 'full',
+      dhcpServers: ['10.0.0.1', '10.0.0.2'],
+      rapidCommit: true,
+      onExpiry: 'keep',
+      onNoServer: 'late',
+    });
   });
 
   it('the name of an untagged bridge is cut to the 15 characters a link may have', () => {
@@ -121,6 +135,32 @@ describe('network options', () => {
     },
   );
 
+  it.each([
+    ['now', 0],
+    ['never', Infinity],
+    ['hold=90s', 90_000],
+    ['hold=10m', 600_000],
+    ['hold=2h', 7_200_000],
+  ])('release=%s is a time to hold a lease for', (text, ms) => {
+    expect(network({ release: text }).releaseAfterMs).toBe(ms);
+  });
+
+  it.each([
+    ['release', 'hold', /is not now, never or hold=/],
+    ['release', 'hold=0s', /is not now, never or hold=/],
+    ['release', 'hold=5', /is not now, never or hold=/],
+    ['release', 'hold=1d', /is not now, never or hold=/],
+    ['acd', 'on', /is not one of optimistic, fast, full, off$/],
+    ['dhcp_server', '10.0.0.1,', /is not a list of IPv4 addresses$/],
+    ['dhcp_server', '255.255.255.255', /is not a list of IPv4 addresses$/],
+    ['dhcp_server', 'fw', /is not a list of IPv4 addresses$/],
+    ['rapid_commit', 'yes', /is not one of true, false$/],
+    ['on_expiry', 'stay', /is not one of remove, keep$/],
+    ['on_no_server', '', /is not one of fail, late$/],
+  ])('%s=%j is refused, and the answer says what it may be', (key, value, words) => {
+    expect(mistake(() => network({ [key]: value }))).toMatch(words);
+  });
+
   it.each(['576', '1500', '9000', '65535'])('mtu=%s is accepted', (text) => {
     expect(network({ mtu: text }).mtu).toBe(Number(text));
   });
@@ -139,7 +179,7 @@ describe('network options', () => {
 
   it('an unknown option is named together with the known ones', () => {
     expect(mistake(() => network({ vlna: '5' }))).toBe(
-      '-o vlna is unknown; known are parent, vlan, bridge, mtu, lease_timeout',
+      '-o vlna is unknown; known are parent, vlan, bridge, mtu, lease_timeout, acd, dhcp_server, rapid_commit, release, on_expiry, on_no_server',
     );
   });
 
@@ -164,7 +204,7 @@ describe('network options', () => {
       '-o mtu=1',
       '-o lease_timeout=99',
       '-o nope',
-      'known are parent, vlan, bridge, mtu, lease_timeout',
+      `known are ${Object.keys(NETWORK_OPTIONS).join(', ')}`,
     ]);
   });
 

@@ -91,6 +91,14 @@ describe('the answer to Join', () => {
     ).toEqual([]);
   });
 
+  it('a route to the very gateway is left out where the gateway needs one on the link', () => {
+    const gateway = ip('198.51.100.1');
+    const routes = [{ destination: gateway, prefixLength: 32, via: ip('192.0.2.9') }];
+    expect(answer({ gateway, routes }).staticRoutes).toEqual([
+      { destination: gateway, prefixLength: 32, via: undefined },
+    ]);
+  });
+
   it('whatever the lease: destinations whole, masked and unique, no default route, every hop reachable', () => {
     const address = fc.integer({ min: 0x01000000, max: 0xdfffffff }).map(ipv4FromNumber);
     const anyRoute = fc

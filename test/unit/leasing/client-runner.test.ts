@@ -20,8 +20,8 @@ function rig() {
     clock,
     random: seededRandom(1),
     log,
-    openSocket: (_place, _mac, { onFrame }) => {
-      receive = (frame) => onFrame(frame, { checksumReady: true });
+    openSocket: (_place, _mac, handlers) => {
+      receive = (frame) => handlers.onFrame(frame, { checksumReady: true });
       return { send: (frame) => void frames.push(frame), close: () => undefined };
     },
     onLease: () => undefined,

@@ -1,0 +1,366 @@
+/**
+ * The promise of issue 3 as a table: fault × what it costs a container that is pinged ten times a second.
+ * Every row is asserted. The plugin runs as a plain service, at the end as a managed plugin.
+ */
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  attachment,
+  docker,
+  dockerRefuses,
+  firewallReaches,
+  ip,
+  lab,
+  labWith,
+  run,
+  startOnFirewall,
+  until,
+} from '../support/lab.ts';
+import {
+  cleanUp,
+  createNetwork,
+  fault,
+  isRunning,
+  pinged,
+  printTable,
+  runBox,
+  stateFiles,
+} from './site.ts';
+
+const ROOT = new URL('../..', import.meta.url).pathname;
+let linksBefore = '';
+let row: ReturnType<typeof fault> | undefined;
+
+const pluginLog = () => lab('log', 'vlandhcp');
+/** Waits until the plugin has written `text` once more than before. */
+async function said(text: string, act?: () => Promise<unknown>, withinMs = 20_000): Promise<void> {
+  const count = async () => (await pluginLog()).split(text).length;
+  const before = await count();
+  await act?.();
+  await until(`the plugin says ${text}`, async () => (await count()) > before, withinMs);
+}
+const addressOf = async (name = 'box') => (await attachment(name, 'fw500')).address;
+
+/** Does `disturb` to a running container, and fills in and asserts the row. */
+async function survives(
+  allowedMs: number,
+  disturb: (address: string) => Promise<unknown>,
+): Promise<void> {
+  const address = await addressOf();
+  row!.lostMs = await pinged(address, () => disturb(address));
+  row!.kept = (await docker('exec', 'box', 'ip', '-4', '-o', 'addr', 'show', 'eth0')).includes(
+    ` ${address}/`,
+  );
+  expect(row!.kept).toBe(true);
+  expect(row!.lostMs).toBeLessThanOrEqual(allowedMs);
+}
+
+beforeAll(async () => {
+  await lab('trunk-up');
+  await lab('engine-up');
+  await lab('service-up');
+  linksBefore = await lab('links');
+});
+beforeEach(() => void (row = undefined));
+afterAll(async () => {
+  await printTable();
+  await lab('engine-down');
+  await lab('trunk-down');
+});
+
+describe('the plugin as a service', () => {
+  afterAll(() => lab('service-down'));
+  afterEach(async () => {
+    await cleanUp(row, linksBefore);
+    await lab('server-down');
+  });
+
+  describe('the plugin', () => {
+    it('killed and started again: nobody notices', async () => {
+      row = fault('plugin kill -9 and restart', 'udhcpd');
+      await lab('server-up', 'udhcpd-no-arp', '500');
+      await createNetwork();
+      await runBox();
+      await survives(0, async () => {
+        await lab('service-kill');
+        await lab('service-up');
+      });
+    });
+
+    it('renews without a lost packet', async () => {
+      row = fault('two renewals', 'isc');
+      await labWith({ LEASE: '8' }, 'server-up', 'isc-no-ping', '500');
+      await createNetwork();
+      await runBox();
+      await survives(0, async () => {
+        await said('"lease renewed"');
+        await said('"lease renewed"');
+      });
+    });
+  });
+
+  describe('docker restart of a container with id=', () => {
+    it.each([['isc-no-ping'], ['dnsmasq-no-ping']])(
+      'at %s: the same address by one REQUEST and one ACK',
+      async (kind) => {
+        row = fault('docker restart', kind.replace(/-no-.*/, ''));
+        await lab('server-up', kind, '500');
+        await createNetwork('-o', 'acd=off');
+        await runBox();
+        const { mac } = await attachment('box', 'fw500');
+        const filter = ['udp', 'port', '67', 'or', 'vlan', '500', 'and', 'udp', 'port', '67'];
+        await lab('capture-up', '-v', ...filter);
+        try {
+          await survives(10_000, () => docker('restart', '-t', '1', 'box'));
+          const text = await lab('log', 'capture');
+          const types = [...text.matchAll(/DHCP-Message.*: (\w+)/g)].map(([, type]) => type);
+          expect(text).toContain(mac);
+          expect(types.map((type) => type?.toUpperCase())).toEqual(['REQUEST', 'ACK']);
+        } finally {
+          await lab('capture-down');
+        }
+      },
+    );
+  });
+
+  describe('the DHCP server', () => {
+    beforeEach(async () => {
+      await labWith({ LEASE: '12' }, 'server-up', 'kea', '500');
+      await createNetwork('-o', 'acd=off');
+      await runBox();
+    });
+    const keaUp = () => labWith({ LEASE: '12' }, 'server-up', 'kea', '500');
+
+    it('restarted with its lease database wiped: the renewal makes it anew', async () => {
+      row = fault('server lease database wiped', 'kea');
+      await survives(0, async () => {
+        await lab('server-down');
+        await keaUp();
+        await said('"lease renewed"');
+      });
+    });
+
+    it('away until after T2', async () => {
+      row = fault('server away until after T2', 'kea');
+      await survives(8000, async () => {
+        await said('"to":"REBINDING"', () => lab('server-down'));
+        await keaUp();
+      });
+    });
+
+    it('away for longer than the lease: the address goes, and comes back with the server', async () => {
+      row = fault('server away longer than the lease', 'kea');
+      await survives(15_000, async () => {
+        await lab('server-down');
+        await until(
+          'the address is removed',
+          async () =>
+            !(await docker('exec', 'box', 'ip', '-4', 'addr', 'show', 'eth0')).includes('inet '),
+          25_000,
+        );
+        expect(await isRunning('box')).toBe(true);
+        await keaUp();
+      });
+    });
+  });
+
+  it('the lease file of dnsmasq is wiped, and the container restarted', async () => {
+    row = fault('lease file wiped, docker restart', 'dnsmasq');
+    await lab('server-up', 'dnsmasq-no-ping', '500');
+    await createNetwork();
+    await runBox();
+    await survives(10_000, async () => {
+      await lab('server-down');
+      await rm('/run/lab/dnsmasq.leases');
+      await lab('server-up', 'dnsmasq-no-ping', '500');
+      await docker('restart', '-t', '1', 'box');
+    });
+  });
+
+  it('a stranger refuses every lease it did not make (udhcpd beside dnsmasq)', async () => {
+    row = fault('stranger that NAKs, docker restart', 'dnsmasq + udhcpd');
+    await lab('server-up', 'dnsmasq-no-ping', '500');
+    await createNetwork('-o', 'dhcp_server=10.50.0.1');
+    await runBox();
+    await writeFile('/run/lab/stranger.leases', '');
+    await writeFile(
+      '/run/lab/stranger.conf',
+      [
+        ...['interface trunk.500', 'start 10.50.0.200', 'end 10.50.0.220'],
+        ...['lease_file /run/lab/stranger.leases', 'pidfile /run/lab/stranger.own-pid'],
+        ...['opt serverid 10.50.0.66', 'opt lease 3600', 'opt subnet 255.255.255.0', ''],
+      ].join('\n'),
+    );
+    const stranger = startOnFirewall(
+      'busybox',
+      'udhcpd',
+      '-f',
+      '-a',
+      '0',
+      '/run/lab/stranger.conf',
+    );
+    try {
+      await lab('capture-up', '-v');
+      await survives(10_000, () => docker('restart', '-t', '1', 'box'));
+      expect(await lab('log', 'capture')).toMatch(/DHCP-Message.*NACK/);
+    } finally {
+      await lab('capture-down');
+      await stranger.stop();
+    }
+  });
+
+  describe('dockerd', () => {
+    const engineUp = (...flags: string[]) => lab('engine-up', ...flags);
+    beforeEach(() => lab('server-up', 'dnsmasq-no-ping', '500'));
+    const backAgain = () => until('the box runs again', () => isRunning('box'), 60_000);
+
+    it('restarted with live-restore: nobody notices', async () => {
+      row = fault('dockerd restart, live-restore', 'dnsmasq');
+      await lab('engine-down');
+      await engineUp('--live-restore');
+      await createNetwork();
+      await runBox();
+      await survives(0, async () => {
+        await lab('engine-down');
+        await engineUp('--live-restore');
+      });
+      await cleanUp(row, linksBefore);
+      await lab('engine-down');
+      await engineUp();
+    });
+
+    it('restarted without live-restore: the container comes back with its address', async () => {
+      row = fault('dockerd restart', 'dnsmasq');
+      await createNetwork();
+      await runBox('box', '--restart=always');
+      await survives(60_000, async () => {
+        await lab('engine-down');
+        await engineUp();
+        await backAgain();
+      });
+    });
+
+    it('killed: the container comes back with its address', async () => {
+      row = fault('dockerd kill -9', 'dnsmasq');
+      await createNetwork();
+      await runBox('box', '--restart=always');
+      await survives(60_000, async () => {
+        await lab('engine-kill');
+        await engineUp();
+        await backAgain();
+      });
+    });
+  });
+
+  it('the host is booted again and no DHCP server is up', async () => {
+    row = fault('host reboot, server down', 'dnsmasq');
+    await lab('server-up', 'dnsmasq-no-ping', '500');
+    await createNetwork();
+    await runBox('box', '--restart=always');
+    await runBox('second', '--restart=always');
+    await docker('run', '-d', '--restart=always', '--name', 'random', '--net=fw500', 'bb');
+    const second = await addressOf('second');
+    let answeredAfter = Infinity;
+    await survives(120_000, async () => {
+      const boxes = ['box', 'second', 'random'];
+      const pids = await docker('inspect', '-f', '{{.State.Pid}}', ...boxes);
+      await lab('engine-kill');
+      await lab('service-kill');
+      for (const pid of pids.split('\n')) process.kill(Number(pid), 'SIGKILL');
+      await lab('server-down');
+      const names = (await ip('-br', 'link')).split('\n').map((line) => line.split(/[ @]/)[0]!);
+      for (const name of names.filter((n) => /^(vdh|vdc|br500|eth1\.500)/.test(n))) {
+        await run('ip', ['link', 'delete', name]);
+      }
+      await run('sh', ['-c', 'umount /run/docker/netns/* ; rm -rf /run/docker/netns ; true']);
+      await lab('service-up');
+      const startedAt = performance.now();
+      await lab('engine-up');
+      await docker('ps');
+      answeredAfter = performance.now() - startedAt;
+      await until('both run', async () => (await isRunning('box')) && isRunning('second'), 30_000);
+    });
+    expect(answeredAfter).toBeLessThan(40_000);
+    expect(await firewallReaches(second)).toBe(true);
+    expect(await isRunning('random')).toBe(false);
+    expect(await docker('inspect', '-f', '{{.State.Error}}', 'random')).toContain(
+      'no DHCP server answered',
+    );
+    await lab('server-up', 'dnsmasq-no-ping', '500');
+    await docker('start', 'random');
+  });
+
+  it('a full disk: docker says so, and nothing is left', async () => {
+    await lab('server-up', 'dnsmasq-no-ping', '500');
+    await createNetwork();
+    const tmpfs = ['-t', 'tmpfs', '-o', 'size=16k,nr_inodes=16', 'tmpfs'];
+    const folder = '/var/lib/vlandhcp/endpoints';
+    await run('mount', [...tmpfs, folder]);
+    try {
+      await run('sh', ['-c', `head -c 100000 /dev/zero > ${folder}/fill; true`]);
+      expect(await dockerRefuses('run', '-d', '--name', 'box', '--net=fw500', 'bb')).toMatch(
+        /state cannot be written to .*ENOSPC/,
+      );
+      expect(await ip('-br', 'link')).not.toContain('vdh');
+      expect((await stateFiles()).filter((name) => name.startsWith('endpoints'))).toEqual([]);
+    } finally {
+      await run('umount', [folder]);
+    }
+    await docker('rm', '-f', 'box');
+    await runBox();
+    expect(await firewallReaches(await addressOf())).toBe(true);
+  });
+});
+
+describe('the managed plugin', () => {
+  const FOLDER = process.env['VLANDHCP_PLUGIN_FOLDER'] ?? join(ROOT, 'build/plugin');
+  let folder = '';
+  beforeAll(async () => {
+    await lab('server-up', 'dnsmasq-no-ping', '500');
+    await lab('plugin-up');
+    const id = await docker('plugin', 'inspect', '-f', '{{.Id}}', 'vlandhcp:stable');
+    folder = join('/var/lib/docker/plugins', id, 'propagated-mount');
+  });
+  afterAll(async () => {
+    await lab('plugin-down');
+    await lab('server-down');
+  });
+  beforeEach(async () => {
+    await createNetwork();
+    await runBox();
+  });
+  afterEach(() => cleanUp(row, linksBefore, folder));
+
+  it('disabled and enabled: nobody notices', async () => {
+    row = fault('plugin disable and enable', 'dnsmasq');
+    await survives(0, async () => {
+      await docker('plugin', 'disable', '-f', 'vlandhcp:stable');
+      await docker('plugin', 'enable', 'vlandhcp:stable');
+    });
+  });
+
+  it('killed: dockerd starts it again, and nobody notices', async () => {
+    row = fault('managed plugin kill -9', 'dnsmasq');
+    const before = await lab('plugin-pid');
+    await survives(0, async () => {
+      await lab('plugin-kill');
+      // While dockerd starts it there is none.
+      const pid = async () => (await lab('plugin-pid').catch(() => '')).trim();
+      await until('it runs again', async () => !['', before].includes(await pid()));
+    });
+  });
+
+  it('upgraded: nobody notices, and the restarted container keeps its address', async () => {
+    row = fault('plugin upgrade', 'dnsmasq');
+    await survives(0, async () => {
+      const { status, stderr } = await run(join(ROOT, 'scripts/plugin'), [
+        ...['upgrade', '--yes', '--dir', FOLDER],
+      ]);
+      expect([status, stderr]).toEqual([0, expect.anything()]);
+    });
+    const address = await addressOf();
+    await docker('restart', '-t', '1', 'box');
+    expect(await addressOf()).toBe(address);
+  });
+});

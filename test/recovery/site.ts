@@ -1,0 +1,112 @@
+/**
+ * What the recovery tests are told in: a container pinged ten times a second while something goes wrong, and a
+ * table of what that cost.
+ */
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import {
+  docker,
+  firewallReaches,
+  lab,
+  pingSteadily,
+  removeAllContainersAndNetworks,
+  run,
+  until,
+} from '../support/lab.ts';
+
+export const STATE = '/var/lib/vlandhcp';
+const PING_INTERVAL_MS = 100;
+
+interface Row {
+  readonly fault: string;
+  readonly server: string;
+  lostMs: number | undefined;
+  kept: boolean | undefined;
+  leftovers: number | undefined;
+}
+
+const rows: Row[] = [];
+
+/** A row of the table; what is not known stays a question mark, so that a failed test shows, too. */
+export function fault(what: string, server: string): Row {
+  const row = { fault: what, server, lostMs: undefined, kept: undefined, leftovers: undefined };
+  rows.push(row);
+  return row;
+}
+
+/** Runs `disturb` while the firewall pings the container; waits until it answers again. */
+export async function pinged(address: string, disturb: () => Promise<unknown>): Promise<number> {
+  const ping = pingSteadily(address);
+  try {
+    await disturb();
+    await until(`${address} answers`, () => firewallReaches(address), 30_000);
+  } catch (error) {
+    await ping.stop();
+    throw error;
+  }
+  return (await ping.stop()).lost * PING_INTERVAL_MS;
+}
+
+export const createNetwork = (...options: string[]) =>
+  docker(
+    ...['network', 'create', '-d', 'vlandhcp', '--ipam-driver', 'null', '-o', 'parent=eth1'],
+    ...['-o', 'vlan=500', ...options, 'fw500'],
+  );
+
+/** A container with a stable identity. */
+export const runBox = (name = 'box', ...flags: string[]) =>
+  docker(
+    ...['run', '-d', '--name', name, '--network', `name=fw500,driver-opt=id=${name}`],
+    ...[...flags, 'bb'],
+  );
+
+export async function isRunning(name: string): Promise<boolean> {
+  return (await run('docker', ['inspect', '-f', '{{.State.Running}}', name])).stdout.startsWith(
+    'true',
+  );
+}
+
+/** Records of networks, endpoints and held leases. */
+export async function stateFiles(folder = STATE): Promise<string[]> {
+  return (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.json'));
+}
+
+/** Links there are beyond those of before, and records of the plugin. */
+export async function leftovers(linksBefore: string, folder = STATE): Promise<string[]> {
+  const before = new Set(linksBefore.split('\n'));
+  const links = (await lab('links')).split('\n').filter((line) => !before.has(line));
+  return [...links, ...(await stateFiles(folder))];
+}
+
+/** Removes all containers and networks and counts what stays. */
+export async function cleanUp(row: Row | undefined, linksBefore: string, folder = STATE) {
+  await removeAllContainersAndNetworks();
+  const isClean = async () => (await leftovers(linksBefore, folder)).length === 0;
+  await until('nothing is left', isClean, 5000).catch(() => undefined);
+  const left = await leftovers(linksBefore, folder);
+  if (row !== undefined) row.leftovers = left.length;
+  expect(left).toEqual([]);
+}
+
+/** Prints the table, and leaves it in the shared folder for the caller of the guest. */
+export async function printTable(): Promise<void> {
+  const header = ['fault', 'server', 'traffic lost', 'address kept', 'leftovers'];
+  const lines = rows.map(({ fault: what, server, lostMs, kept, leftovers: left }) => [
+    what,
+    server,
+    lostMs === undefined ? '?' : `${lostMs} ms`,
+    kept === undefined ? '?' : kept ? 'yes' : 'no',
+    left === undefined ? '?' : String(left),
+  ]);
+  const widths = header.map((_, i) =>
+    Math.max(...[header, ...lines].map((line) => line[i]!.length)),
+  );
+  const format = (line: string[]) =>
+    `| ${line.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`;
+  const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
+  const table = [format(header), rule, ...lines.map(format)].join('\n');
+  process.stdout.write(`\n${table}\n`);
+  const share = process.env['LAB_SHARE'];
+  if (share !== undefined) await writeFile(join(share, 'table'), `${table}\n`);
+}

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { parseNetworkOptions } from '../../../plugin/driver/options.ts';
+import { storeLease, termsOf, type EndpointRecord } from '../../../plugin/driver/records.ts';
+import {
+  endpointInfo,
+  endpointStatus,
+  networkStatus,
+  statusTable,
+} from '../../../plugin/driver/status.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { ip, lease, mac } from '../../support/messages.ts';
+
+const clock = new FakeClock();
+const granted = lease({ requestedAt: clock.now(), t1At: Infinity });
+const terms = termsOf(granted);
+const record = (parts: Partial<EndpointRecord> = {}): EndpointRecord => ({
+  id: 'e'.repeat(64),
+  networkId: 'n'.repeat(64),
+  hostEnd: 'vdh0',
+  containerEnd: 'vdc0',
+  mac: mac('02:00:00:00:00:aa'),
+  macGiven: false,
+  clientId: '01020000000000aa',
+  hostName: undefined,
+  requestedAddress: undefined,
+  mtu: 1500,
+  lease: storeLease(granted, clock),
+  lost: undefined,
+  terms: { answered: terms, configured: terms },
+  createdAt: clock.wall(),
+  sandboxKey: undefined,
+  ...parts,
+});
+const lost = { at: clock.wall(), cause: 'expired', isAddressKept: false } as const;
+const configured = (given: typeof terms | undefined) => ({ answered: terms, configured: given });
+
+describe('the truth about a container', () => {
+  it('is what it has, the lease behind it and the times of that, a time that never comes in a word', () => {
+    expect(endpointStatus(record())).toMatchObject({
+      address: '192.0.2.50/24',
+      gateway: '192.0.2.1',
+      state: 'leased',
+      lease: { server: '192.0.2.1', renewsAt: 'infinite', expiresAt: '2026-01-01T01:00:00.000Z' },
+      lost: undefined,
+    });
+  });
+
+  it.each([
+    ['no lease', { lease: undefined, lost, terms: configured(undefined) }],
+    ['no lease, address kept', { lease: undefined, lost: { ...lost, isAddressKept: true } }],
+    ['pending', { lease: undefined, lost }],
+    ['pending', { terms: configured(undefined) }],
+    ['pending', { terms: configured({ ...terms, address: ip('192.0.2.9') }) }],
+  ])('says "%s"', (state, parts) => {
+    expect(endpointStatus(record(parts)).state).toBe(state);
+  });
+
+  it('as EndpointOperInfo takes it: flat, text only', () => {
+    const parts = { lease: undefined, lost, terms: configured(undefined) };
+    expect(endpointInfo(record(parts))).toEqual({
+      'vlandhcp.address': 'none',
+      'vlandhcp.lost': '2026-01-01T00:00:00.000Z',
+      'vlandhcp.cause': 'expired',
+    });
+  });
+});
+
+it('the table has a line per endpoint of the network, aligned under its headings', () => {
+  const network = {
+    id: 'n'.repeat(64),
+    options: parseNetworkOptions({ parent: 'eth1', vlan: '500' }),
+    internal: false,
+    vlanLink: 'eth1.500',
+    uplinkPort: true,
+    mtu: 1500,
+  };
+  const gone = record({ id: 'f'.repeat(64), lease: undefined, lost, terms: configured(undefined) });
+  const elsewhere = record({ networkId: 'o' });
+  const table = statusTable([networkStatus(network, [record(), gone, elsewhere])]);
+  expect(table.split('\n')).toEqual([
+    'NETWORK       SEGMENT           ENDPOINT      MAC                ADDRESS        SERVER     STATE               UNTIL',
+    'nnnnnnnnnnnn  VLAN 500 of eth1  eeeeeeeeeeee  02:00:00:00:00:aa  192.0.2.50/24  192.0.2.1  leased              2026-01-01T01:00:00.000Z',
+    'nnnnnnnnnnnn  VLAN 500 of eth1  ffffffffffff  02:00:00:00:00:aa  none           none       no lease (expired)  since 2026-01-01T00:00:00.000Z',
+  ]);
+  expect(table).not.toMatch(/["\\]/);
+});
