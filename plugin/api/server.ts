@@ -2,7 +2,7 @@
  * Docker's plugin protocol over HTTP on unix sockets: `POST /<Capability>.<Method>`, one JSON object each
  * way. Failures carry `Err` and `Error`, since libnetwork's two halves look for different keys.
  */
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
@@ -200,22 +200,32 @@ function createPluginServer(app: Express): Server {
 }
 
 /**
- * A socket file without a listener is what a killed process leaves; one with a listener, even one too busy
- * to answer, is not ours.
+ * A socket without a listener is what a killed process leaves; one with a listener, even one too busy to
+ * answer, is not ours, and neither is anything else that has the name.
  */
 async function removeStale(path: string): Promise<void> {
+  const found = await stat(path).catch(({ code }: NodeJS.ErrnoException) => code);
+  if (typeof found === 'object') {
+    if (!found.isSocket()) throw new Error('what is there is no socket; remove it');
+    if (await hasListener(path)) {
+      throw new PluginError(
+        'SOCKET_FAILED',
+        `another process already listens on ${path}; is vlandhcp running both as a service and as a managed plugin? Stop one of the two`,
+      );
+    }
+  } else if (found !== 'ENOENT') {
+    throw new Error(found);
+  }
+  await rm(path, { force: true }); // the socket, or a link that leads to one or nowhere
+}
+
+async function hasListener(path: string): Promise<boolean> {
   const trouble = await new Promise<string | undefined>((resolve) => {
     const probe = connect(path);
     probe.once('connect', () => resolve((probe.destroy(), undefined)));
     probe.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code));
   });
-  if (trouble !== 'ECONNREFUSED' && trouble !== 'ENOENT') {
-    throw new PluginError(
-      'SOCKET_FAILED',
-      `another process already listens on ${path}; is vlandhcp running both as a service and as a managed plugin? Stop one of the two`,
-    );
-  }
-  await rm(path, { force: true });
+  return trouble !== 'ECONNREFUSED' && trouble !== 'ENOENT';
 }
 
 function closeServer(server: Server): Promise<void> {

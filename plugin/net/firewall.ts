@@ -5,6 +5,7 @@
  * DROP. Docker reserves the chain DOCKER-USER for rules of others and never flushes it. The rule goes
  * where that chain is: nft or legacy, for IPv4 and IPv6 each. Where there is no such chain there is
  * nothing to do. iptables-legacy is run only if its tables are in use, since running it creates them.
+ * Our rules carry a comment; one without it is somebody else's, even if it says the same.
  */
 import { readFileSync } from 'node:fs';
 
@@ -24,6 +25,7 @@ export interface FirewallOutcome {
 }
 
 const CHAIN = 'DOCKER-USER';
+const MARK = 'vlandhcp';
 const FAMILIES = [
   { family: 'ipv4', command: 'iptables', tables: '/proc/net/ip_tables_names' },
   { family: 'ipv6', command: 'ip6tables', tables: '/proc/net/ip6_tables_names' },
@@ -34,12 +36,12 @@ type Backend = 'nft' | 'legacy';
 /** Looking and inserting must not interleave, or a bridge gets two rules. */
 const oneAtATime = createQueue();
 
-/** Sees to it that each DOCKER-USER chain has exactly one accepting rule for the bridge. */
+/** Sees to it that each DOCKER-USER chain has exactly one rule of ours for the bridge. */
 export function ensureBridgeAccept(bridge: string): Promise<FirewallOutcome> {
   return inEveryChain(bridge, ensureRule);
 }
 
-/** Removes every such rule. */
+/** Removes every rule of ours for the bridge. */
 export function removeBridgeAccept(bridge: string): Promise<FirewallOutcome> {
   return inEveryChain(bridge, removeRules);
 }
@@ -136,7 +138,7 @@ async function findProgram(family: Family, backend: Backend): Promise<string | u
   return isNft === (backend === 'nft') ? family.command : undefined;
 }
 
-/** How many accepting rules the chain has for the bridge; undefined if there is no such chain. */
+/** How many rules of ours the chain has for the bridge; undefined if there is no such chain. */
 async function countRules(command: string, bridge: string): Promise<number | undefined> {
   let listing: string;
   try {
@@ -153,6 +155,7 @@ async function countRules(command: string, bridge: string): Promise<number | und
   return listing.split('\n').filter((line) => line.trim() === rule).length;
 }
 
+/** Spelled as `iptables -S` prints it. */
 function ruleFor(bridge: string): readonly string[] {
-  return ['-i', bridge, '-o', bridge, '-j', 'ACCEPT'];
+  return ['-i', bridge, '-o', bridge, '-m', 'comment', '--comment', MARK, '-j', 'ACCEPT'];
 }

@@ -1,5 +1,16 @@
 /** What the socket does with everything that is not a good request (libnetwork.md §1). */
-import { lstat, mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { Agent } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -28,6 +39,16 @@ beforeEach(async () => {
   rig = await ServerRig.start();
 });
 afterEach(() => rig.stop());
+
+/** What a process that listened there leaves when it is killed. */
+async function leaveSocket(path: string): Promise<void> {
+  const listen = `require('net').createServer().listen(${JSON.stringify(path)}, () => console.log())`;
+  const child = spawn(process.execPath, ['-e', listen], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  await once(child.stdout, 'data');
+  child.kill('SIGKILL');
+  await exited;
+}
 
 const bothKeys = (text: unknown) => ({ Err: text, Error: text });
 
@@ -246,17 +267,36 @@ describe('the socket file', () => {
 
   it('left by a killed process is replaced', async () => {
     const path = join(rig.dir, 'stale.sock');
-    await writeFile(path, '');
-    await rig.serve([path]);
+    await leaveSocket(path);
     expect((await lstat(path)).isSocket()).toBe(true);
+    await rig.serve([path]);
     expect((await post(path, '/Plugin.Activate')).status).toBe(200);
   });
 
-  it('a dangling link in its place is replaced', async () => {
+  it.each([
+    ['leads nowhere', () => '/nonexistent/x.sock'],
+    ['leads to the socket of a killed process', () => join(rig.dir, 'stale.sock')],
+  ])('a link in its place that %s is replaced', async (_what, target) => {
+    await leaveSocket(join(rig.dir, 'stale.sock'));
     const path = join(rig.dir, 'link.sock');
-    await symlink('/nonexistent/x.sock', path);
+    await symlink(target(), path);
     await rig.serve([path]);
     expect((await lstat(path)).isSocket()).toBe(true);
+  });
+
+  it.each([
+    ['in its place', (path: string, file: string) => rename(file, path)],
+    ['behind a link in its place', (path: string, file: string) => symlink(file, path)],
+  ])('a file of somebody else %s is left alone', async (_what, put) => {
+    const path = join(rig.dir, 'notes.sock');
+    const file = join(rig.dir, 'notes.txt');
+    await writeFile(file, 'precious');
+    await put(path, file);
+    expect(await refusal(rig.serve([path]))).toEqual({
+      code: 'SOCKET_FAILED',
+      message: `cannot listen on ${path}: what is there is no socket; remove it`,
+    });
+    expect(await readFile(path, 'utf8')).toBe('precious');
   });
 
   it('of a live process is left alone, and the sentence says what to do', async () => {

@@ -130,7 +130,9 @@ describe("Docker's firewall", () => {
     }
     const { address } = await attachment('box-two', 'two');
     await docker('exec', 'box-one', 'ping', '-c', '1', '-W', '2', address);
-    expect(await rules()).toEqual(['-A DOCKER-USER -i br500 -o br500 -j ACCEPT']);
+    expect(await rules()).toEqual([
+      '-A DOCKER-USER -i br500 -o br500 -m comment --comment vlandhcp -j ACCEPT',
+    ]);
 
     await docker('rm', '-f', 'box-one', 'box-two');
     await docker('network', 'rm', 'one', 'two');

@@ -15,7 +15,7 @@ afterEach(() => {
   sandbox.dispose();
 });
 
-const RULE = '-A DOCKER-USER -i br0 -o br0 -j ACCEPT';
+const RULE = '-A DOCKER-USER -i br0 -o br0 -m comment --comment vlandhcp -j ACCEPT';
 const rules = (program: string): string[] =>
   run(program, ['-w', '-S', 'DOCKER-USER'])
     .split('\n')
@@ -59,30 +59,25 @@ describe.each(['nft', 'legacy'])('with the chain in %s', (backend) => {
     expect(rules(programs[0])).toHaveLength(3);
   });
 
-  test('surplus rules are reduced to one, and rules of others stay', async () => {
+  test('surplus rules of ours are reduced to one; rules of others stay, also one like ours', async () => {
     const [program] = programs;
+    const insert = (...rule: string[]) => run(program, ['-w', '-I', 'DOCKER-USER', ...rule]);
     const accept = ['-i', 'br0', '-o', 'br0', '-j', 'ACCEPT'];
-    for (let count = 0; count < 3; count += 1) run(program, ['-w', '-I', 'DOCKER-USER', ...accept]);
-    const other = [
-      '-I',
-      'DOCKER-USER',
-      '-s',
-      '10.0.0.0/8',
-      '-i',
-      'br0',
-      '-o',
-      'br0',
-      '-j',
-      'ACCEPT',
-    ];
-    run(program, ['-w', ...other]);
+    insert(...accept);
+    insert('-m', 'comment', '--comment', 'theirs', ...accept);
+    insert('-s', '10.0.0.0/8', '-m', 'comment', '--comment', 'vlandhcp', ...accept);
+    const others = rules(program);
+    expect(others).toHaveLength(4);
+
+    expect((await ensureBridgeAccept('br0')).ipv4).toBe('added');
+    for (let count = 0; count < 2; count += 1) {
+      insert('-m', 'comment', '--comment', 'vlandhcp', ...accept);
+    }
+    expect(rules(program).filter((rule) => rule === RULE)).toHaveLength(3);
     expect((await ensureBridgeAccept('br0')).ipv4).toBe('present');
-    expect(rules(program).filter((rule) => rule === RULE)).toHaveLength(1);
-    await removeBridgeAccept('br0');
-    expect(rules(program)).toEqual([
-      '-A DOCKER-USER -s 10.0.0.0/8 -i br0 -o br0 -j ACCEPT',
-      '-A DOCKER-USER -j RETURN',
-    ]);
+    expect(rules(program)).toEqual([RULE, ...others]);
+    expect((await removeBridgeAccept('br0')).ipv4).toBe('removed');
+    expect(rules(program)).toEqual(others);
   });
 });
 

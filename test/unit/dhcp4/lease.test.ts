@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isSameConfiguration, leaseTermsOf } from '../../../plugin/dhcp4/lease-terms.ts';
 import { leaseTimesOf } from '../../../plugin/dhcp4/lease-times.ts';
-import { OPTION } from '../../../plugin/dhcp4/options.ts';
+import { ipv4Value, OPTION } from '../../../plugin/dhcp4/options.ts';
 import type { LeaseTerms } from '../../../plugin/lease.ts';
 import { ack, ip, lease, mac, SERVER, SERVER_MAC } from '../../support/messages.ts';
 import type { ReplyParts } from '../../support/messages.ts';
@@ -140,6 +140,53 @@ describe('the terms of a lease', () => {
     expect(terms([OPTION.ROUTER, zeroFirst], [OPTION.DOMAIN_NAME_SERVER, zeroFirst])).toMatchObject(
       { gateway: '192.0.2.8', dnsServers: ['192.0.2.8'] },
     );
+  });
+
+  const noRouters = [
+    ['0.0.0.0 in option 33, which has no on-link routes', '0.0.0.0'],
+    ['this network', '0.0.0.9'],
+    ['loopback', '127.0.0.1'],
+    ['multicast', '224.0.0.1'],
+    ['reserved', '240.0.0.1'],
+    ['broadcast', '255.255.255.255'],
+    ["the lease's own address", '192.0.2.50'],
+    ["the subnet's network address", '192.0.2.0'],
+    ["the subnet's broadcast address", '192.0.2.255'],
+  ] as const;
+
+  it.each(noRouters)('take no router or next hop that is %s', (_what, text) => {
+    const router = ipv4Value(ip(text));
+    const good = [192, 0, 2, 9];
+    const pairs = Uint8Array.from([10, 0, 0, 0, ...router, 172, 16, 0, 0, ...good]);
+    expect(
+      terms([OPTION.ROUTER, Uint8Array.from([...router, ...good])], [33, pairs]),
+    ).toMatchObject({
+      gateway: '192.0.2.9',
+      routes: [{ destination: '172.16.0.0', via: '192.0.2.9' }],
+    });
+    if (text === '0.0.0.0') return; // on-link in option 121
+    const classless = Uint8Array.from([0, ...router, 8, 10, ...router, 16, 172, 16, ...good]);
+    expect(terms(routers, [121, classless])).toMatchObject({
+      gateway: undefined,
+      routes: [{ destination: '172.16.0.0', via: '192.0.2.9' }],
+    });
+  });
+
+  it.each([
+    ['the other end of a /31 (RFC 3021)', '255.255.255.254', '192.0.2.51'],
+    ['the lower end of a /31', '255.255.255.254', '192.0.2.50'],
+    ['outside a /32', '255.255.255.255', '192.0.2.1'],
+    ['outside the subnet, where its last octet means nothing', '255.255.255.0', '198.51.100.255'],
+    ['inside a wider subnet', '255.255.0.0', '192.0.2.255'],
+    ['inside the widest', '128.0.0.0', '192.0.2.1'],
+  ])('take a router %s', (_what, mask, router) => {
+    const address = ip(router === '192.0.2.50' ? '192.0.2.51' : '192.0.2.50');
+    const options = [
+      [1, ipv4Value(ip(mask))],
+      [3, ipv4Value(ip(router))],
+    ] as const;
+    const message = ack({ address, options });
+    expect(leaseTermsOf(message, SERVER, SERVER_MAC).gateway).toBe(router);
   });
 
   it('have no gateway without any router option', () => {
