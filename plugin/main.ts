@@ -5,6 +5,7 @@
 import { networkDriverHandlers } from './api/network-driver.ts';
 import { serve } from './api/server.ts';
 import { createClock } from './clock.ts';
+import { sweepAbandoned } from './driver/abandoned.ts';
 import { BridgeAccess } from './driver/bridge-access.ts';
 import { Endpoints } from './driver/endpoints.ts';
 import { HeldLeases } from './driver/held-leases.ts';
@@ -58,6 +59,7 @@ async function start(settings: Settings, log: Logger): Promise<() => Promise<voi
     leases,
     held,
     silence: new SegmentSilence(clock),
+    probeSandbox: findSandboxLink,
     clock,
     log,
     joinTimeoutMs: settings.joinTimeoutMs,
@@ -76,8 +78,10 @@ async function start(settings: Settings, log: Logger): Promise<() => Promise<voi
   const driver = new NetworkDriver({ registry, networks, endpoints, held, recovered });
   const server = await serve(settings.sockets, networkDriverHandlers(driver), log, clock);
   await recovered;
+  const stopSweeping = sweepAbandoned({ clock, log, endpoints });
   return async () => {
     access.close();
+    stopSweeping();
     endpoints.close();
     held.close();
     leases.close(); // before the server: containers keep their leases, which the store remembers

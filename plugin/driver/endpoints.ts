@@ -15,6 +15,7 @@ import {
   type CreateEndpointRequest,
   type EndpointSetupDeps,
 } from './endpoint-setup.ts';
+import { isAbandoned, type SandboxWitness } from './abandoned.ts';
 import type { HeldLeases } from './held-leases.ts';
 import { joinAnswer, type JoinAnswer } from './join-answer.ts';
 import { JoinTimers } from './join-timers.ts';
@@ -24,6 +25,7 @@ import { subjectOf } from './lease-subject.ts';
 import type { Networks } from './networks.ts';
 import { restoreLease, segmentOf, type EndpointRecord, type NetworkRecord } from './records.ts';
 import { endpointInfo } from './status.ts';
+import { findTwin, twinRefusal } from './twin.ts';
 import { runEach } from '../undo.ts';
 
 /** Join follows CreateEndpoint within a second or two; dockerd needs about this long to come back. */
@@ -50,6 +52,7 @@ interface LeaseKeeper {
 }
 
 export interface EndpointDeps extends EndpointSetupDeps {
+  readonly probeSandbox: SandboxWitness['probeSandbox'];
   readonly networks: Networks;
   readonly leases: EndpointSetupDeps['leases'] & LeaseKeeper;
   readonly held: EndpointSetupDeps['held'] & Pick<HeldLeases, 'hold'>;
@@ -184,6 +187,15 @@ export class Endpoints {
     return this.#lock.run(record.id, () => this.#remove(record.id, { isOrphan: true }));
   }
 
+  /** Clears joined endpoints whose container went without a word. */
+  async clearAbandoned(): Promise<void> {
+    for (const record of this.#deps.registry.endpoints()) {
+      if (record.sandboxKey === undefined || !(await this.#isGone(record))) continue;
+      this.#deps.log.warn(context(record), 'endpoint whose container is gone removed');
+      await this.clear(record);
+    }
+  }
+
   /** Stops the timers; leases and links stay as they are. */
   close(): void {
     this.#joinTimers.close();
@@ -208,24 +220,27 @@ export class Endpoints {
   }
 
   /**
-   * Two clients under one MAC would be handed one lease, also from two networks on one segment. A record
-   * whose veth is gone is no twin, nor one that dockerd has abandoned: a container that restarts with its
-   * daemon must not be refused because of itself.
+   * A record whose container is gone is no twin, nor one that dockerd has abandoned: a container that restarts
+   * with its daemon must not be refused because of itself.
    */
   async #refuseTwin({ options }: NetworkRecord, mac: Mac): Promise<void> {
-    const { registry, host, clock } = this.#deps;
-    const bridgeOf = (e: EndpointRecord) => registry.findNetwork(e.networkId)?.options.bridge;
-    const twin = registry.endpoints().find((e) => e.mac === mac && bridgeOf(e) === options.bridge);
+    const { registry, clock } = this.#deps;
+    const twin = findTwin(registry, options.bridge, mac);
     if (twin === undefined) return;
-    const isAbandoned =
+    const wasNeverJoined =
       twin.sandboxKey === undefined && Math.abs(clock.wall() - twin.createdAt) >= ABANDONED_AFTER;
-    if (host.linkExists(twin.hostEnd) && !isAbandoned) {
-      throw new PluginError(
-        'INVALID_OPTION',
-        `MAC ${mac} is worn by another container on this segment (endpoint ${twin.id.slice(0, 12)}, ${twin.lease?.address ?? 'without an address'}); give each its own id or --mac-address`,
-      );
+    if (!wasNeverJoined && !(await this.#isGone(twin))) throw twinRefusal(twin);
+    await this.clear(twin);
+  }
+
+  async #isGone(record: EndpointRecord): Promise<boolean> {
+    const { host, registry } = this.#deps;
+    const network = registry.findNetwork(record.networkId);
+    if (network === undefined || record.sandboxKey === undefined) {
+      return !host.linkExists(record.hostEnd);
     }
-    await this.remove(twin.id);
+    const target = this.#followTarget(record, network, record.sandboxKey);
+    return isAbandoned(this.#deps, record.id, target);
   }
 
   #followTarget(record: EndpointRecord, network: NetworkRecord, sandboxKey: string): FollowTarget {

@@ -26,15 +26,17 @@ let sandbox: Sandbox;
 let folder: string;
 let server: { child: ChildProcess; ended: Promise<void>; printed: () => string } | undefined;
 let changes: LeaseChange[];
+let log: MemoryLogger;
 let leases: LeaseService;
 let farName = '';
 
 beforeEach(async () => {
   changes = [];
+  log = new MemoryLogger();
   leases = new LeaseService({
     clock,
     random: Math.random,
-    log: new MemoryLogger(),
+    log,
     openSocket: openLeaseSocket,
     openArpSocket,
     probeSandbox: () => 'not-yet',
@@ -160,4 +162,56 @@ test('a lease kept over the bridge is renewed there, although the link is not ou
   await until('it is renewed twice', () => changes.length >= 2, 15_000);
   expect(changes.every(({ change }) => change === 'renewed')).toBe(true);
   expect(changes[0]!.lease.address).toBe(lease.address);
+});
+
+describe('another host on the segment has the address (RFC 5227)', () => {
+  /** The far kernel answers for it, and asks as it. */
+  const claim = (address: string) => ip(`-n ${farName} addr add ${address}/32 dev lo`);
+  const askAs = (address: string) =>
+    spawn('ip', [
+      'netns',
+      'exec',
+      farName,
+      'ping',
+      '-c',
+      '1',
+      '-w',
+      '1',
+      '-I',
+      address,
+      '10.50.0.250',
+    ]);
+
+  test('its answer to our probe ends the attempt, with its MAC in the sentence', async () => {
+    await startDnsmasq();
+    claim('10.50.0.142');
+    const asked = {
+      ...subject({ requestedAddress: '10.50.0.142' as never }),
+      acd: 'fast' as const,
+    };
+    const attempt = leases.acquire(asked, ENDS.containerEnd, {
+      by: clock.now() + 2_000,
+      signal: new AbortController().signal,
+    });
+    const [link] = JSON.parse(ip(`-n ${farName} -j link show port1`)) as { address: string }[];
+    await expect(attempt).rejects.toMatchObject({
+      code: 'ADDRESS_IN_USE',
+      message: expect.stringContaining(
+        `10.50.0.142 is in use by another host, MAC ${link!.address}`,
+      ) as string,
+    });
+    expect(server!.printed()).toContain(`DHCPDECLINE(port1) 10.50.0.142 ${MAC}`);
+  });
+
+  test('over the bridge, too, it is heard and answered', async () => {
+    await startDnsmasq();
+    const { address } = await acquire();
+    leases.place('endpoint', { link: 'br0', promiscuous: true });
+    claim(address);
+    const warned = () => log.messages('warn');
+    const asking = askAs(address);
+    await until('it is heard', () => warned().length > 0);
+    asking.kill('SIGKILL');
+    expect(warned()[0]).toMatch(/another host (uses our address|has it)/);
+  });
 });

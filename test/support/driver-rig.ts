@@ -144,6 +144,7 @@ export class DriverRig {
       leases,
       held,
       silence: new SegmentSilence(clock),
+      probeSandbox: () => this.sandbox,
       clock,
       log,
       joinTimeoutMs: JOIN_TIMEOUT_MS,

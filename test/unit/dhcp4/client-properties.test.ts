@@ -67,7 +67,7 @@ function eventOf({ kind, leaseSec, host }: Move, state: State, now: number): Eve
     case 'OFFER':
       return message(support.offer(parts));
     case 'ACK':
-      return message(support.ack(parts));
+      return message(support.ack({ ...parts, options: host > 52 ? [[80, new Uint8Array()]] : [] }));
     case 'NAK':
       return message(support.nak({ xid, serverId }));
     case 'stranger':
@@ -88,10 +88,11 @@ it('stays on the table, keeps its deadline in the future, and never uses a lease
     fc.property(
       fc.array(move, { maxLength: 40 }),
       fc.boolean(),
+      fc.boolean(),
       fc.constantFrom('container-start' as const, 'rfc2131' as const),
       fc.integer(),
-      (moves, acd, retransmit, seed) => {
-        const config = support.clientConfig({ acd, retransmit });
+      (moves, acd, rapidCommit, retransmit, seed) => {
+        const config = support.clientConfig({ acd, rapidCommit, retransmit });
         const random = seededRandom(seed);
         let state = initialState();
         let now = 0;

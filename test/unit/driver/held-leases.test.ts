@@ -416,3 +416,50 @@ describe('a disk that is full', () => {
     expect([rig.host.links.has('br600'), rig.store.networks.length]).toEqual([false, 1]);
   });
 });
+
+describe('a container that went without a word (dockerd was killed)', () => {
+  const INSIDE = '/var/run/docker/netns/0123456789ab';
+  /** The sandbox is unmounted; its namespace goes when our socket is the last to leave it. */
+  const dies = (hostEnd: string) => {
+    rig.sandbox = 'not-a-namespace';
+    const unfollow = rig.leases.unfollow.bind(rig.leases);
+    rig.leases.unfollow = (key) => {
+      unfollow(key);
+      rig.host.loseEndpoint(hostEnd);
+    };
+  };
+  beforeEach(async () => {
+    await rig.createEndpoint(byId);
+    await rig.join();
+  });
+
+  it('is no twin of itself: it starts, with its lease', async () => {
+    dies(rig.record().hostEnd);
+    const sent = rig.wire.sent.length;
+    await rig.createEndpoint({ ...byId, endpointId: SECOND });
+    expect(sentSince(sent)).toEqual(['REQUEST']);
+    expect(rig.store.endpoints.map(({ id }) => id)).toEqual([SECOND]);
+  });
+
+  it('is found by the sweep, and its lease is held', async () => {
+    dies(rig.record().hostEnd);
+    await rig.endpoints.clearAbandoned();
+    expect([heldIds(), rig.store.endpoints, rig.host.endpoints.size]).toEqual([[ENDPOINT], [], 0]);
+  });
+
+  it('one that only cannot be seen is left alone, and refuses its twin', async () => {
+    rig.sandbox = 'not-a-namespace';
+    const swept = rig.endpoints.clearAbandoned();
+    await rig.clock.pass(3000);
+    await swept;
+    expect(rig.host.endpoints.size).toBe(1);
+    const refused = refusal(rig.createEndpoint({ ...byId, endpointId: SECOND }));
+    await rig.clock.pass(3000);
+    expect((await refused).code).toBe('INVALID_OPTION');
+    rig.sandbox = { link: 'eth0' };
+    await rig.clock.pass(3000);
+    expect(rig.wire.openSockets.map(({ place }) => place)).toEqual([
+      { netnsPath: INSIDE, link: 'eth0' },
+    ]);
+  });
+});

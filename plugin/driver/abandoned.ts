@@ -1,0 +1,65 @@
+/**
+ * Containers that went without a word: dockerd was killed, and a new one clears sandboxes away without telling
+ * drivers that it has not loaded yet. Our own socket then is all that keeps the dead sandbox, the veth and the
+ * lease alive.
+ */
+import type { Clock } from '../clock.ts';
+import type { FollowTarget } from '../leasing/lease-service.ts';
+import type { SandboxProbe } from '../leasing/sandbox-socket.ts';
+import type { Logger } from '../logger.ts';
+import type { Ms } from '../time.ts';
+
+/** The kernel takes a moment to destroy a namespace and the links in it. */
+const DESTROYED_WITHIN: Ms = 1_500;
+const LOOK_EVERY: Ms = 20;
+const SWEEP_EVERY: Ms = 60_000;
+
+export interface SandboxWitness {
+  readonly clock: Clock;
+  readonly host: { linkExists(name: string): boolean };
+  readonly probeSandbox: SandboxProbe;
+  readonly leases: { unfollow(key: string): void; follow(key: string, target: FollowTarget): void };
+}
+
+/**
+ * True if no container has the endpoint's link any more. Where the sandbox cannot be seen our socket lets go of
+ * it for a moment: a link that goes with it was held by nobody else.
+ */
+export async function isAbandoned(
+  { clock, host, probeSandbox, leases }: SandboxWitness,
+  endpointId: string,
+  target: FollowTarget,
+): Promise<boolean> {
+  if (!host.linkExists(target.hostEnd)) return true;
+  if (typeof probeSandbox(target.netnsPath, target.hostEnd) === 'object') return false;
+  leases.unfollow(endpointId);
+  const by = clock.now() + DESTROYED_WITHIN;
+  while (host.linkExists(target.hostEnd)) {
+    if (clock.now() >= by) {
+      leases.follow(endpointId, target);
+      return false;
+    }
+    await new Promise<void>((resolve) => void clock.at(clock.now() + LOOK_EVERY, resolve));
+  }
+  return true;
+}
+
+/** Looks after all joined endpoints once a minute. @returns how to stop. */
+export function sweepAbandoned(deps: {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly endpoints: { clearAbandoned(): Promise<void> };
+}): () => void {
+  const { clock, log, endpoints } = deps;
+  let cancel = () => {};
+  const schedule = (): void => {
+    cancel = clock.at(clock.now() + SWEEP_EVERY, () => {
+      schedule();
+      endpoints.clearAbandoned().catch((err: unknown) => {
+        log.error({ err }, 'endpoints without a container not cleared');
+      });
+    });
+  };
+  schedule();
+  return () => cancel();
+}
