@@ -3,7 +3,7 @@
  * on import.
  */
 import { networkDriverHandlers } from './api/network-driver.ts';
-import { serve } from './api/server.ts';
+import { serve, type Handlers } from './api/server.ts';
 import { createClock } from './clock.ts';
 import { sweepAbandoned } from './driver/abandoned.ts';
 import { BridgeAccess } from './driver/bridge-access.ts';
@@ -23,12 +23,24 @@ import { openArpSocket } from './net/arp-socket.ts';
 import { openLeaseSocket } from './net/lease-socket.ts';
 import { findSandboxLink } from './net/sandbox-link.ts';
 import { parseSettings, type Settings } from './settings.ts';
+import { runEach } from './undo.ts';
 
 /** Filled in by the bundler from package.json. */
 declare const VLANDHCP_VERSION: string;
 
-async function start(settings: Settings, log: Logger): Promise<() => Promise<void>> {
+type Stop = () => Promise<void> | void;
+
+/**
+ * Takes the sockets first: a second instance must learn there that it may not run, before it has touched the
+ * state or the links of the first. Calls wait for what comes after.
+ * @param stops filled with what has to be stopped, in the order of doing so.
+ */
+async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<void> {
   const clock = createClock(boottime);
+  let wire: (handlers: Handlers) => void = () => undefined;
+  const wired = new Promise<Handlers>((resolve) => (wire = resolve));
+  const server = await serve(settings.sockets, wired, log, clock);
+  stops.push(() => server.close());
   const store = await Store.open(settings.stateDir);
   const contents = await store.load();
   for (const problem of contents.problems) log.error({ err: problem }, 'state file not usable');
@@ -75,22 +87,21 @@ async function start(settings: Settings, log: Logger): Promise<() => Promise<voi
     log,
     isComplete: contents.problems.length === 0,
   });
+  // Before the server: containers keep their leases, which the store remembers.
+  stops.unshift(
+    () => access.close(),
+    () => endpoints.close(),
+    () => held.close(),
+    () => leases.close(),
+  );
   const driver = new NetworkDriver({ registry, networks, endpoints, held, recovered });
-  const server = await serve(settings.sockets, networkDriverHandlers(driver), log, clock);
+  wire(networkDriverHandlers(driver));
   await recovered;
-  const stopSweeping = sweepAbandoned({ clock, log, endpoints });
-  return async () => {
-    access.close();
-    stopSweeping();
-    endpoints.close();
-    held.close();
-    leases.close(); // before the server: containers keep their leases, which the store remembers
-    await server.close();
-  };
+  stops.unshift(sweepAbandoned({ clock, log, endpoints }));
 }
 
 /** Ends the process; a second signal, or a stop that hangs, ends it the hard way. */
-function stopOn(signals: readonly NodeJS.Signals[], stop: () => Promise<void>, log: Logger): void {
+function stopOn(signals: readonly NodeJS.Signals[], stops: readonly Stop[], log: Logger): void {
   let isStopping = false;
   for (const signal of signals) {
     process.on(signal, () => {
@@ -98,7 +109,7 @@ function stopOn(signals: readonly NodeJS.Signals[], stop: () => Promise<void>, l
       isStopping = true;
       log.info({ signal }, 'stopping; leases and links stay');
       setTimeout(() => process.exit(1), 3000).unref();
-      stop().then(
+      runEach(...stops).then(
         () => process.exit(0),
         (err: unknown) => {
           log.error({ err }, 'stop failed');
@@ -119,7 +130,9 @@ async function main(): Promise<void> {
     const settings = parseSettings(process.argv.slice(2), process.env);
     log = createLogger(settings.logLevel);
     log.info({ version: VLANDHCP_VERSION, node: process.version, ...settings }, 'starting');
-    stopOn(['SIGTERM', 'SIGINT'], await start(settings, log), log);
+    const stops: Stop[] = [];
+    stopOn(['SIGTERM', 'SIGINT'], stops, log); // PID 1 has no default action: also while starting
+    await start(settings, log, stops);
   } catch (err) {
     log.fatal({ err }, `vlandhcp cannot start: ${err instanceof Error ? err.message : 'unknown'}`);
     process.exit(1);

@@ -19,7 +19,7 @@ import {
 
 /** What `plugin/driver` promises to Docker. */
 export interface NetworkDriver {
-  createNetwork(request: CreateNetworkRequest): Promise<void>;
+  createNetwork(request: CreateNetworkRequest, signal: AbortSignal): Promise<void>;
   removeNetwork(networkId: string): Promise<void>;
   createEndpoint(
     request: CreateEndpointRequest,
@@ -50,8 +50,8 @@ export function networkDriverHandlers(driver: NetworkDriver): Readonly<Record<st
   return {
     'Plugin.Activate': () => ({ Implements: ['NetworkDriver'] }),
     'NetworkDriver.GetCapabilities': () => ({ Scope: 'local', ConnectivityScope: 'local' }),
-    'NetworkDriver.CreateNetwork': async (body) => {
-      await driver.createNetwork(decodeCreateNetwork(body));
+    'NetworkDriver.CreateNetwork': async (body, signal) => {
+      await driver.createNetwork(decodeCreateNetwork(body), signal);
       return done;
     },
     'NetworkDriver.DeleteNetwork': async (body) => {

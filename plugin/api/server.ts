@@ -31,13 +31,16 @@ export interface PluginServer {
   close(): Promise<void>;
 }
 
+export type Handlers = Readonly<Record<string, Handler>>;
+
 /**
  * Serves all handlers on every path, mode 0600.
+ * @param handlers calls that come before they are there wait for them.
  * @throws PluginError SOCKET_FAILED if a path is in use by another process or cannot be made.
  */
 export async function serve(
   paths: readonly string[],
-  handlers: Readonly<Record<string, Handler>>,
+  handlers: Handlers | Promise<Handlers>,
   log: Logger,
   clock: Clock,
 ): Promise<PluginServer> {
@@ -58,7 +61,7 @@ export async function serve(
 }
 
 export function createApp(
-  handlers: Readonly<Record<string, Handler>>,
+  handlers: Handlers | Promise<Handlers>,
   log: Logger,
   clock: Clock,
 ): Express {
@@ -69,7 +72,8 @@ export function createApp(
   app.use(express.text({ type: () => true, limit: BODY_LIMIT, defaultCharset: 'utf-8' }));
   app.use(async (request, response) => {
     const call = request.path.slice(1);
-    const handler = Object.hasOwn(handlers, call) ? handlers[call] : undefined;
+    const known = await handlers;
+    const handler = Object.hasOwn(known, call) ? known[call] : undefined;
     if (request.method !== 'POST' || handler === undefined) {
       return fail(response, 404, `vlandhcp has no call ${request.method} ${request.path}`);
     }

@@ -32,9 +32,9 @@ export class NetworkDriver {
     this.#recovered = deps.recovered;
   }
 
-  async createNetwork(request: CreateNetworkRequest): Promise<void> {
+  async createNetwork(request: CreateNetworkRequest, signal: AbortSignal): Promise<void> {
     await this.#recovered;
-    return this.#networks.create(request);
+    return this.#networks.create(request, signal);
   }
 
   /** Endpoints that dockerd forgot to delete go first, then held leases: a RELEASE needs the links. */

@@ -43,8 +43,12 @@ export class Networks {
     this.#log = deps.log;
   }
 
-  /** Idempotent for the same id and options. @throws PluginError; then nothing is left behind. */
-  create(request: CreateNetworkRequest): Promise<void> {
+  /**
+   * Idempotent for the same id and options.
+   * @param signal dockerd waits no longer: it will not use the network, nor ever delete it.
+   * @throws PluginError; then nothing is left behind.
+   */
+  create(request: CreateNetworkRequest, signal: AbortSignal): Promise<void> {
     const options = parseNetworkOptions(request.options);
     refuseAddressing(request);
     return this.#lock.run(LINKS, async () => {
@@ -62,6 +66,7 @@ export class Networks {
       undo.add(() => this.#registry.removeNetwork(record.id)); // it may be on disk all the same
       try {
         await this.#registry.addNetwork(record);
+        if (signal.aborted) throw new PluginError('CANCELLED', 'dockerd waits no longer');
       } catch (error) {
         throw await undo.run(error);
       }

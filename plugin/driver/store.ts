@@ -129,6 +129,7 @@ export class Store {
     const path = this.#path(kind, id);
     try {
       await rm(path, { force: true });
+      await syncFolder(join(this.#dir, kind)); // or a power cut brings it back
     } catch (error) {
       throw unwritable(path, error);
     }

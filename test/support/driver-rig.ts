@@ -70,8 +70,11 @@ export class DriverRig {
     this.leases.close();
   }
 
-  createNetwork(parts: Partial<CreateNetworkRequest> = {}): Promise<void> {
-    return this.driver.createNetwork(networkRequest(parts));
+  createNetwork(
+    parts: Partial<CreateNetworkRequest> = {},
+    signal = new AbortController().signal,
+  ): Promise<void> {
+    return this.driver.createNetwork(networkRequest(parts), signal);
   }
 
   createEndpoint(

@@ -41,6 +41,15 @@ describe('creating a network', () => {
     expect(rig.host.count('ensureNetworkLinks')).toBe(1);
   });
 
+  it('is taken back when dockerd waits no longer: it would never be deleted (libnetwork.md, trap 12)', async () => {
+    const before = [...rig.host.links];
+    const created = rig.createNetwork({}, AbortSignal.abort());
+    expect((await refusal(created)).code).toBe('CANCELLED');
+    expect([...rig.host.links]).toEqual(before);
+    expect([...rig.host.rules]).toEqual([]);
+    expect(rig.store.networks).toEqual([]);
+  });
+
   it('the same id with other options is refused', async () => {
     await rig.createNetwork();
     expect((await refusal(rig.createNetwork(segment('600')))).message).toBe(
