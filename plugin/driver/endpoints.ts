@@ -4,7 +4,6 @@
  * All that can fail happens in `create`; Join only reports it (libnetwork drops a network from a
  * container whose Join failed). Calls for one endpoint take turns.
  */
-import { PluginError } from '../errors.ts';
 import type { LeaseChange, SocketPlace } from '../leasing/client-runner.ts';
 import type { FollowTarget, LeaseSubject } from '../leasing/lease-service.ts';
 import type { Lease } from '../lease.ts';
@@ -24,6 +23,7 @@ import { LeaseChanges } from './lease-changes.ts';
 import { subjectOf } from './lease-subject.ts';
 import type { Networks } from './networks.ts';
 import { restoreLease, segmentOf, type EndpointRecord, type NetworkRecord } from './records.ts';
+import { endpointUnknown } from './registry.ts';
 import { endpointInfo } from './status.ts';
 import { findTwin, twinRefusal } from './twin.ts';
 import { runEach } from '../undo.ts';
@@ -112,7 +112,7 @@ export class Endpoints {
   join(endpointId: string, sandboxKey: string): Promise<JoinAnswer> {
     return this.#lock.run(endpointId, async () => {
       const record = this.#deps.registry.findEndpoint(endpointId);
-      if (record === undefined) throw unknownEndpoint(endpointId);
+      if (record === undefined) throw endpointUnknown(endpointId);
       const network = this.#deps.registry.requireNetwork(record.networkId);
       this.#joinTimers.disarm(endpointId);
       // libnetwork configures what CreateEndpoint answered, also when it is a second Join.
@@ -219,10 +219,7 @@ export class Endpoints {
     log.info({ ...context(record), address: record.lease?.address }, 'endpoint removed');
   }
 
-  /**
-   * A record whose container is gone is no twin, nor one that dockerd has abandoned: a container that restarts
-   * with its daemon must not be refused because of itself.
-   */
+  /** A container that restarts with its daemon must not be refused because of what it was before. */
   async #refuseTwin({ options }: NetworkRecord, mac: Mac): Promise<void> {
     const { registry, clock } = this.#deps;
     const twin = findTwin(registry, options.bridge, mac);
@@ -292,13 +289,6 @@ function createAnswer({ terms, mac, macGiven }: EndpointRecord): CreateEndpointA
     address: answered && `${answered.address}/${answered.prefixLength}`,
     macAddress: macGiven ? undefined : mac,
   };
-}
-
-function unknownEndpoint(endpointId: string): PluginError {
-  return new PluginError(
-    'ENDPOINT_UNKNOWN',
-    `endpoint ${endpointId.slice(0, 12)} is not in this plugin's state; start the container again`,
-  );
 }
 
 function context({ id, networkId }: EndpointRecord): Record<string, string> {

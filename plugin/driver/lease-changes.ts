@@ -153,6 +153,7 @@ function recordAfter(
   clock: Clock,
 ): EndpointRecord {
   if (change !== 'lost') return { ...record, lease: storeLease(lease, clock), lost: undefined };
+  // Deviation: RFC 2131 §4.4.5 lets nobody use an address whose lease is over; an operator may.
   const isAddressKept = cause === 'expired' && options.onExpiry === 'keep';
   const lost = { at: clock.wall(), cause: cause ?? 'expired', isAddressKept };
   return { ...record, lease: undefined, lost };

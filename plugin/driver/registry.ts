@@ -142,3 +142,10 @@ export class Registry {
     }
   }
 }
+
+export function endpointUnknown(id: string): PluginError {
+  return new PluginError(
+    'ENDPOINT_UNKNOWN',
+    `endpoint ${id.slice(0, 12)} is not in this plugin's state; start the container again`,
+  );
+}
