@@ -40,12 +40,18 @@ export function decodeIpJson(text: string, args: readonly string[]): readonly un
 
 /**
  * Runs the lines in one `ip` process; it stops at the first one that fails, and the error's `input`
- * and `stderr` ("Command failed -:3") say which that was.
+ * and `stderr` say which that was: see `failedLine`.
  * @throws PluginError IP_COMMAND_FAILED
  */
 export async function ipBatch(lines: readonly string[]): Promise<void> {
   if (lines.length === 0) return;
   await runCommand('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n` });
+}
+
+/** Which line of a batch failed, from 1; those before it were done. Undefined if `ip` did not say. */
+export function failedLine(error: unknown): number | undefined {
+  const found = /Command failed -:(\d+)/.exec(commandEvidence(error)?.stderr ?? '');
+  return found === null ? undefined : Number(found[1]);
 }
 
 /** True if `ip` failed because what it should make exists. */

@@ -1,25 +1,39 @@
 /**
  * The single steps that making and removing a network's links are made of.
  */
-import { ipBatch, isAlreadyGone } from './ip.ts';
+import type { UndoList } from '../undo.ts';
+import { ipBatch, isAlreadyGone, isAlreadyThere } from './ip.ts';
 import { createQueue } from './serially.ts';
 import { disableIpv6, hasIpv6 } from './sysctl.ts';
 
 /** Changes to networks' links look first and act then, so they must not interleave. */
 export const oneNetworkAtATime = createQueue();
 
-/** Marks a new link as ours and keeps the host's own addresses off it. */
-export async function settle(
-  link: string,
-  mark: string,
-  mtu: number,
-  properties: string,
+/**
+ * Makes a link, marks it as ours and keeps the host's own addresses off it. One `ip` does all of it: if we
+ * are killed meanwhile, no link without a mark stays behind, which nobody would ever remove.
+ * @param link `add`: the line that makes it. `set`: further properties, as `ip link set` takes them.
+ * @returns sentences for the log.
+ */
+export async function makeLink(
+  link: { name: string; add: string; mark: string; mtu: number; set?: string },
+  undo: UndoList,
 ): Promise<string[]> {
-  await ipBatch([
-    `link set dev ${link} alias "${mark}" ${properties}`,
-    ...(hasIpv6(mtu) ? [`link set dev ${link} addrgenmode none`] : []),
-  ]);
-  const warning = disableIpv6(link);
+  const { name, add, mark, mtu, set = '' } = link;
+  const remove = () => removeLink(name);
+  try {
+    await ipBatch([
+      add,
+      `link set dev ${name} alias "${mark}" ${set}`,
+      ...(hasIpv6(mtu) ? [`link set dev ${name} addrgenmode none`] : []),
+    ]);
+  } catch (error) {
+    // "File exists" can only come from the first line: what is there is not ours to remove.
+    if (!isAlreadyThere(error)) undo.add(remove);
+    throw error;
+  }
+  undo.add(remove);
+  const warning = disableIpv6(name);
   return warning === undefined ? [] : [warning];
 }
 

@@ -7,7 +7,7 @@
  */
 import { PluginError } from '../errors.ts';
 import type { Link } from './link-info.ts';
-import { isLinkName } from '../link-name.ts';
+import { isLinkName, LINK_NAME_RULE } from '../link-name.ts';
 import { bridgeMark, isMarked, vlanLinkName } from './link-names.ts';
 
 /** What a network wants; `vlan` undefined: the parent's untagged traffic. */
@@ -28,7 +28,7 @@ export function checkSpec(spec: NetworkLinkSpec): void {
     if (isLinkName(name)) continue;
     throw new PluginError(
       'INVALID_OPTION',
-      `-o ${option}=${JSON.stringify(name)} is not a link name: use 1 to 15 letters, digits, ".", "-" or "_", the first a letter or digit`,
+      `-o ${option}=${JSON.stringify(name)} is not ${LINK_NAME_RULE}`,
     );
   }
   if (vlan !== undefined && !(Number.isInteger(vlan) && vlan >= 1 && vlan <= 4094)) {
@@ -121,13 +121,14 @@ export function checkVlanLink(spec: NetworkLinkSpec, link: Link): void {
 
 /**
  * An existing link with the bridge's name, and its ports.
- * @param uplink the VLAN link's name, or the parent's for an untagged network.
+ * @param use see `readHostUse`. @param uplink the VLAN link's name, or the parent's for an untagged network.
  * @throws PluginError LINK_CONFLICT
  */
 export function checkBridge(
   spec: NetworkLinkSpec,
   bridge: Link,
   ports: readonly Link[],
+  use: readonly string[],
   uplink: string,
 ): void {
   const subject = `bridge ${bridge.name}`;
@@ -157,7 +158,26 @@ export function checkBridge(
       `${subject} already has port ${untagged.name} and would join its untagged traffic with VLAN ${spec.vlan}; choose another name with -o bridge=`,
     );
   }
+  // Where the uplink is a port already, its segment and the bridge's are one: there is nothing to join.
+  if (ports.some((port) => port.name === uplink) || bridge.alias === bridgeMark(uplink)) return;
+  const wayOut = ports.find((port) => !STAYS_IN_HOST.includes(port.kind));
+  if (wayOut !== undefined) {
+    throw conflict(
+      wayOut,
+      `${subject} already has port ${wayOut.name}, which is ${describe(wayOut)}, and would join it with ${uplink}; choose another name with -o bridge=`,
+    );
+  }
+  if (use.length > 0) {
+    throw new PluginError(
+      'LINK_CONFLICT',
+      `${subject} carries ${use.join(', ')} of this host, which would be joined with ${uplink}; choose another name with -o bridge=`,
+      { evidence: { link: bridge, use } },
+    );
+  }
 }
+
+/** Kinds of ports behind which there are containers and virtual machines of this host, or nothing. */
+const STAYS_IN_HOST: readonly (string | undefined)[] = ['veth', 'tun', 'dummy'];
 
 /** The MTU of container links. @throws PluginError INVALID_OPTION */
 export function effectiveMtu(spec: NetworkLinkSpec, uplink: Link): number {

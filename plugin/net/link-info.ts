@@ -24,13 +24,7 @@ export interface Link {
   readonly lower: string | undefined;
   readonly alias: string | undefined;
   readonly vlan: { readonly id: number; readonly protocol: string } | undefined;
-  readonly bridge:
-    | {
-        readonly hasStp: boolean;
-        readonly forwardDelaySec: number;
-        readonly filtersVlans: boolean;
-      }
-    | undefined;
+  readonly bridge: { readonly hasStp: boolean; readonly forwardDelaySec: number } | undefined;
 }
 
 /** Undefined if there is no link of that name. */
@@ -42,10 +36,6 @@ export async function readLink(name: string): Promise<Link | undefined> {
     if (isAlreadyGone(error)) return undefined;
     throw error;
   }
-}
-
-export async function linkExists(name: string): Promise<boolean> {
-  return (await readLink(name)) !== undefined;
 }
 
 export async function readLinksOfKind(kind: 'vlan' | 'veth'): Promise<readonly Link[]> {
@@ -134,7 +124,6 @@ function decodeLink(entry: unknown): Link {
         ? {
             hasStp: (optional(data, 'stp_state', 'number') ?? 0) !== 0,
             forwardDelaySec: (optional(data, 'forward_delay', 'number') ?? 0) / 100,
-            filtersVlans: (optional(data, 'vlan_filtering', 'number') ?? 0) !== 0,
           }
         : undefined,
   };

@@ -7,8 +7,8 @@
  */
 import { PluginError } from '../errors.ts';
 import { UndoList } from '../undo.ts';
-import { ipBatch, isAlreadyThere, isNotSupported } from './ip.ts';
-import { detachUplink, oneNetworkAtATime, removeLink, settle } from './link-changes.ts';
+import { failedLine, ipBatch, isAlreadyThere, isNotSupported } from './ip.ts';
+import { detachUplink, makeLink, oneNetworkAtATime } from './link-changes.ts';
 import {
   checkBridge,
   checkHostUse,
@@ -75,21 +75,23 @@ async function makeLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
   const vlanLink = await examineVlanLink(spec);
   const uplink = spec.vlan === undefined ? parent : vlanLink;
   const uplinkName = uplink?.name ?? vlanLinkName(parent.name, spec.vlan ?? 0);
-  if (uplink !== undefined && uplink.master !== spec.bridge) {
+  const isPort = uplink?.master === spec.bridge;
+  if (uplink !== undefined && !isPort) {
     checkHostUse(uplink, await readHostUse(uplink.name));
   }
   const mtu = effectiveMtu(spec, uplink ?? parent);
   const bridge = await readLink(spec.bridge);
   if (bridge !== undefined) {
-    checkBridge(spec, bridge, await readPorts(bridge.name), uplinkName);
+    const use = isPort ? [] : await readHostUse(bridge.name);
+    checkBridge(spec, bridge, await readPorts(bridge.name), use, uplinkName);
   }
 
   const warnings = warningsAbout(parent, bridge);
   const undo = new UndoList();
   try {
-    if (uplink === undefined) warnings.push(...(await makeVlanLink(spec, uplinkName, undo)));
+    if (uplink === undefined)
+      warnings.push(...(await makeVlanLink(spec, parent, uplinkName, undo)));
     if (bridge === undefined) warnings.push(...(await makeBridge(spec, parent, uplinkName, undo)));
-    const isPort = uplink?.master === spec.bridge;
     if (!isPort) await attachUplink(uplinkName, spec.bridge, undo);
     await ipBatch([`link set dev ${uplinkName} up`, `link set dev ${spec.bridge} up`]);
     return {
@@ -138,35 +140,35 @@ async function examineVlanLink(spec: NetworkLinkSpec): Promise<Link | undefined>
 
 async function makeVlanLink(
   spec: NetworkLinkSpec,
+  parent: Link,
   name: string,
   undo: UndoList,
 ): Promise<string[]> {
-  const { parent, vlan } = spec;
+  const vlan = String(spec.vlan);
+  const add = `link add link ${parent.name} name ${name} type vlan id ${vlan}`;
   try {
-    await ipBatch([`link add link ${parent} name ${name} type vlan id ${String(vlan)}`]);
+    return await makeLink({ name, add, mark: VLAN_MARK, mtu: parent.mtu }, undo);
   } catch (error) {
+    if (failedLine(error) !== 1) throw error;
     if (isNotSupported(error)) {
       throw new PluginError(
         'VLAN_UNSUPPORTED',
-        `this kernel cannot make VLAN ${String(vlan)} on ${parent}: it has no 802.1Q support; load it with: modprobe 8021q`,
+        `this kernel cannot make VLAN ${vlan} on ${parent.name}: it has no 802.1Q support; load it with: modprobe 8021q`,
         { cause: error },
       );
     }
     if (isAlreadyThere(error) && (await readLink(name)) === undefined) {
       const links = await readLinksOfKind('vlan');
-      if (!links.some((link) => isVlanOf(link, parent, vlan))) {
+      if (!links.some((link) => isVlanOf(link, parent.name, spec.vlan))) {
         throw new PluginError(
           'LINK_CONFLICT',
-          `VLAN ${String(vlan)} of ${parent} is taken by a link in another network namespace; remove that link or choose another VLAN`,
+          `VLAN ${vlan} of ${parent.name} is taken by a link in another network namespace; remove that link or choose another VLAN`,
           { cause: error },
         );
       }
     }
     throw error;
   }
-  undo.add(() => removeLink(name));
-  const { mtu } = (await readLink(spec.parent)) ?? { mtu: 0 };
-  return settle(name, VLAN_MARK, mtu, '');
 }
 
 async function makeBridge(
@@ -177,23 +179,17 @@ async function makeBridge(
 ): Promise<string[]> {
   const mac = bridgeMac(spec.bridge, parent.name, parent.mac);
   const add = `link add name ${spec.bridge} address ${mac} type bridge stp_state 0 forward_delay 0`;
-  const warnings: string[] = [];
-  if (spec.vlan === undefined) {
-    // Otherwise the tagged frames of a trunk would reach containers, and containers could send such.
-    try {
-      await ipBatch([`${add} vlan_filtering 1 vlan_default_pvid ${UNTAGGED_PVID}`]);
-    } catch (error) {
-      if (!isNotSupported(error)) throw error;
-      await ipBatch([add]);
-      warnings.push(
-        `this kernel cannot filter VLANs in bridge ${spec.bridge}: containers see tagged frames of ${parent.name}, too`,
-      );
-    }
-  } else {
-    await ipBatch([add]);
+  const bridge = { name: spec.bridge, mark: bridgeMark(uplink), mtu: parent.mtu, set: 'arp off' };
+  const make = (more: string) => makeLink({ ...bridge, add: add + more }, undo);
+  if (spec.vlan !== undefined) return make('');
+  // Otherwise the tagged frames of a trunk would reach containers, and containers could send such.
+  try {
+    return await make(` vlan_filtering 1 vlan_default_pvid ${UNTAGGED_PVID}`);
+  } catch (error) {
+    if (failedLine(error) !== 1 || !isNotSupported(error)) throw error;
+    const warning = `this kernel cannot filter VLANs in bridge ${spec.bridge}: containers see tagged frames of ${parent.name}, too`;
+    return [warning, ...(await make(''))];
   }
-  undo.add(() => removeLink(spec.bridge));
-  return [...warnings, ...(await settle(spec.bridge, bridgeMark(uplink), parent.mtu, 'arp off'))];
 }
 
 async function attachUplink(uplink: string, bridge: string, undo: UndoList): Promise<void> {

@@ -188,6 +188,8 @@ describe('a bridge that exists', () => {
     ip('link add name br0 type bridge');
     ip('link add name vm0 type veth peer name vm1');
     ip('link set dev vm0 master br0');
+    ip('tuntap add dev tap0 mode tap');
+    ip('link set dev tap0 master br0');
     const links = await ensureNetworkLinks(spec());
     expect(links.created).toEqual({ vlanLink: false, bridge: false, uplinkPort: true });
     expect(links.warnings).toEqual([]);
@@ -196,7 +198,7 @@ describe('a bridge that exists', () => {
     expect((await readLink('eth1'))!.master).toBe('br0');
     await removeNetworkLinks({ ...spec(), vlanLink: undefined, uplinkPort: true });
     expect((await readLink('eth1'))!.master).toBeUndefined();
-    expect(linkNames()).toEqual(['br0', 'eth1', 'port1', 'vm0', 'vm1']);
+    expect(linkNames()).toEqual(['br0', 'eth1', 'port1', 'tap0', 'vm0', 'vm1']);
   });
 
   test("is the user's own and has the parent as port already, whatever addresses it has", async () => {
@@ -205,6 +207,22 @@ describe('a bridge that exists', () => {
     ip('addr add 10.1.0.5/24 dev br0');
     ip('link set dev br0 up');
     expect((await ensureNetworkLinks(spec())).created.uplinkPort).toBe(false);
+  });
+
+  test("is the user's own and carries addresses of the host", async () => {
+    ip('link add name br0 type bridge');
+    ip('addr add 172.17.0.1/16 dev br0');
+    await expectRefusal(spec(), 'LINK_CONFLICT', 'br0 carries 172.17.0.1/16', 'joined with eth1');
+    ip('addr del 172.17.0.1/16 dev br0');
+    ip('addr add 2001:db8::1/64 dev br0');
+    await expectRefusal(spec(), 'LINK_CONFLICT', 'br0 carries 2001:db8::1/64');
+  });
+
+  test("is the user's own and has a port that leads elsewhere", async () => {
+    ip('link add name br0 type bridge');
+    ip('link add link port1 name elsewhere type macvlan');
+    ip('link set dev elsewhere master br0');
+    await expectRefusal(spec(), 'LINK_CONFLICT', 'port elsewhere, which is a macvlan');
   });
 
   test('runs STP: a warning', async () => {
@@ -375,7 +393,7 @@ describe.skipIf(withoutVlans)('a tagged network', () => {
     expect(linkNames()).toEqual(['br0', 'eth1', 'eth1.500', 'port1']);
   });
 
-  test('removes what it can when one step fails, and reports that step', async () => {
+  test('is removed without a word when its links went with their parent', async () => {
     await ensureNetworkLinks(tagged());
     ip('link del dev eth1'); // takes the VLAN link with it
     expect(await removeNetworkLinks(ours)).toEqual([]);

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { PluginError } from '../../../plugin/errors.ts';
 import {
   decodeIpJson,
+  failedLine,
   isAlreadyGone,
   isAlreadyThere,
   isNotSupported,
@@ -68,12 +69,11 @@ describe('decodeLinks', () => {
     const data = { protocol: '802.1Q', id: 500, flags: ['REORDER_HDR'] };
     const vlan = { ...veth, linkinfo: { info_kind: 'vlan', info_data: data } };
     expect(decodeLinks([vlan])[0]?.vlan).toEqual({ id: 500, protocol: '802.1Q' });
-    const info = { forward_delay: 1500, stp_state: 1, vlan_filtering: 0 };
+    const info = { forward_delay: 1500, stp_state: 1 };
     const bridge = { ...veth, linkinfo: { info_kind: 'bridge', info_data: info } };
     expect(decodeLinks([bridge])[0]?.bridge).toEqual({
       hasStp: true,
       forwardDelaySec: 15,
-      filtersVlans: false,
     });
   });
 
@@ -105,6 +105,12 @@ describe('what the error texts of iproute2 mean', () => {
   ])('%j', (stderr, means) => {
     const meanings = [isAlreadyThere, isAlreadyGone, isNotSupported];
     expect(meanings.filter((meaning) => meaning(failed(stderr)))).toEqual([means]);
+  });
+
+  test('which line of a batch failed', () => {
+    expect(failedLine(failed('RTNETLINK answers: File exists\nCommand failed -:12\n'))).toBe(12);
+    expect(failedLine(failed('Terminated\n'))).toBeUndefined();
+    expect(failedLine(new Error('Command failed -:1'))).toBeUndefined();
   });
 
   test('the same words in another error mean nothing', () => {

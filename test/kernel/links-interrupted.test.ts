@@ -1,0 +1,117 @@
+/** What making and removing links leaves behind when the plugin is killed half-way, or a step fails. */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+
+import type { runCommand } from '../../plugin/net/command.ts';
+import type { NetworkLinkSpec } from '../../plugin/net/link-checks.ts';
+import { readLink } from '../../plugin/net/link-info.ts';
+import { isMarked } from '../../plugin/net/link-names.ts';
+import { addParent, enterSandbox, linkNames, mayLeaveOutVlans } from '../support/netns.ts';
+import type { Sandbox } from '../support/netns.ts';
+
+/** What each batch of `ip` goes through before it runs, and what its end has to wait for. */
+let rewrite: (lines: string) => string;
+let afterwards: () => Promise<void> | void;
+
+vi.mock(import('../../plugin/net/command.ts'), async (original) => {
+  const real = await original();
+  const intercepted: typeof runCommand = async (file, args, options = {}) => {
+    if (options.input === undefined) return real.runCommand(file, args, options);
+    const output = await real.runCommand(file, args, { ...options, input: rewrite(options.input) });
+    await afterwards();
+    return output;
+  };
+  return { ...real, runCommand: intercepted };
+});
+
+const withoutVlans = mayLeaveOutVlans();
+let sandbox: Sandbox;
+
+beforeEach(() => {
+  rewrite = (lines) => lines;
+  afterwards = () => undefined;
+  sandbox = enterSandbox();
+  addParent('eth1', 'port1');
+});
+
+afterEach(() => {
+  sandbox.dispose();
+});
+
+const ours = () => linkNames().filter((name) => name !== 'eth1' && name !== 'port1');
+const untagged: NetworkLinkSpec = {
+  parent: 'eth1',
+  vlan: undefined,
+  bridge: 'br0',
+  mtu: undefined,
+};
+const tagged = { ...untagged, vlan: 500 };
+
+/** The code under test as a new process has it: nobody before it in the queue. */
+async function newProcess() {
+  vi.resetModules();
+  const { ensureNetworkLinks } = await import('../../plugin/net/links.ts');
+  const { removeNetworkLinks } = await import('../../plugin/net/remove-links.ts');
+  return { ensureNetworkLinks, removeNetworkLinks };
+}
+
+/** Makes the links as if the plugin was killed after `count` changes; false if that got to the end. */
+async function killedAfter(count: number, spec: NetworkLinkSpec): Promise<boolean> {
+  const { ensureNetworkLinks } = await newProcess();
+  let changes = 0;
+  const killed = new Promise<true>((resolve) => {
+    afterwards = () => {
+      changes += 1;
+      if (changes < count) return;
+      resolve(true);
+      return new Promise(() => undefined);
+    };
+  });
+  return Promise.race([killed, ensureNetworkLinks(spec).then(() => false)]);
+}
+
+const segments: [string, NetworkLinkSpec][] = [['an untagged network', untagged]];
+if (!withoutVlans) segments.push(['a tagged network', tagged]);
+
+describe.each(segments)('%s', (_what, spec) => {
+  test('killed after any change, the plugin leaves no link without its mark', async () => {
+    let count = 1;
+    for (; await killedAfter(count, spec); count += 1) {
+      for (const name of ours()) {
+        const { alias } = (await readLink(name))!;
+        expect(isMarked(alias), `${name} after ${count} changes`).toBe(true);
+      }
+      // The next attempt starts from nothing, so that every moment is reached.
+      afterwards = () => undefined;
+      const { removeNetworkLinks } = await newProcess();
+      await removeNetworkLinks({
+        ...spec,
+        vlanLink: spec.vlan === undefined ? undefined : 'eth1.500',
+      });
+      expect(ours()).toEqual([]);
+    }
+    expect(count).toBeGreaterThan(2);
+    expect((await readLink('br0'))?.isUp).toBe(true);
+  });
+
+  test('a link that was made and cannot be marked is removed again', async () => {
+    for (const link of spec.vlan === undefined ? ['br0'] : ['br0', 'eth1.500']) {
+      rewrite = (lines) => lines.replace(`set dev ${link} alias`, `set dev ${link} bogus`);
+      const { ensureNetworkLinks } = await newProcess();
+      await expect(ensureNetworkLinks(spec)).rejects.toMatchObject({ code: 'IP_COMMAND_FAILED' });
+      expect(ours()).toEqual([]);
+    }
+  });
+});
+
+describe.skipIf(withoutVlans)('removing', () => {
+  test.each(['br0', 'eth1.500'])('does the rest when %s cannot go, and says so', async (link) => {
+    const { ensureNetworkLinks, removeNetworkLinks } = await newProcess();
+    await ensureNetworkLinks(tagged);
+    rewrite = (lines) => lines.replace(`link del dev ${link}`, 'link bogus');
+    await expect(removeNetworkLinks({ ...tagged, vlanLink: 'eth1.500' })).rejects.toMatchObject({
+      message: 'not all links of bridge br0 could be removed',
+      errors: [{ code: 'IP_COMMAND_FAILED', message: expect.stringContaining('bogus') as string }],
+    });
+    expect(ours()).toEqual([link]);
+  });
+});
