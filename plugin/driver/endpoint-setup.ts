@@ -34,26 +34,26 @@ export interface EndpointSetupDeps extends TakeLeaseDeps {
 }
 
 /**
- * @param limits `by`: until when to wait for a lease; `refuseTwin` throws if the MAC is worn already.
+ * @param limits `by`: until when to wait for a lease; `takeMac` throws if the MAC is worn already.
  * @returns the record, already stored. @throws PluginError; then nothing is left behind.
  */
 export async function makeEndpoint(
   deps: EndpointSetupDeps,
   network: NetworkRecord,
   request: CreateEndpointRequest,
-  limits: { by: Instant; signal: AbortSignal; refuseTwin: (mac: Mac) => Promise<void> },
+  limits: { by: Instant; signal: AbortSignal; takeMac: (mac: Mac) => Promise<void> },
 ): Promise<EndpointRecord> {
   const { host, registry, clock, log } = deps;
   refuseGivenAddress(request);
   const draft = draftEndpoint(network, request, clock);
-  await limits.refuseTwin(draft.mac);
+  await limits.takeMac(draft.mac);
   const { bridge } = network.options;
   const undo = new UndoList();
   try {
+    const warnings = await host.ensureEndpointLink({ ...draft, bridge });
+    // Not before: a link that it refuses to touch is somebody's.
     undo.add(() => host.removeEndpointLink(draft.hostEnd));
-    for (const warning of await host.ensureEndpointLink({ ...draft, bridge })) {
-      log.warn({ link: draft.hostEnd }, warning);
-    }
+    for (const warning of warnings) log.warn({ link: draft.hostEnd }, warning);
     const { lease, settle } = await takeLease(deps, network, draft, limits, undo);
     const mtu = usableMtu(lease?.mtu, network.mtu);
     if (mtu !== network.mtu) await host.setEndpointMtu({ ...draft, mtu });

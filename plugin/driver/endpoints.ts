@@ -8,7 +8,6 @@ import type { LeaseChange, SocketPlace } from '../leasing/client-runner.ts';
 import type { FollowTarget, LeaseSubject } from '../leasing/lease-service.ts';
 import type { Lease } from '../lease.ts';
 import type { Ms } from '../time.ts';
-import type { Mac } from '../wire/address.ts';
 import {
   makeEndpoint,
   type CreateEndpointRequest,
@@ -25,11 +24,8 @@ import type { Networks } from './networks.ts';
 import { restoreLease, segmentOf, type EndpointRecord, type NetworkRecord } from './records.ts';
 import { endpointUnknown } from './registry.ts';
 import { endpointInfo } from './status.ts';
-import { findTwin, twinRefusal } from './twin.ts';
+import { Twins } from './twins.ts';
 import { runEach } from '../undo.ts';
-
-/** Join follows CreateEndpoint within a second or two; dockerd needs about this long to come back. */
-const ABANDONED_AFTER: Ms = 5_000;
 
 /** Only what the request left empty: libnetwork refuses an answer that repeats what it set. */
 export interface CreateEndpointAnswer {
@@ -66,12 +62,15 @@ export class Endpoints {
   readonly #lock = new KeyedLock();
   readonly #joinTimers: JoinTimers;
   readonly #changes: LeaseChanges;
+  readonly #twins: Twins;
 
   constructor(deps: EndpointDeps) {
     this.#deps = deps;
     this.#joinTimers = new JoinTimers(deps.clock, deps.joinTimeoutMs, (id) => this.#abandon(id));
     const remember = (record: EndpointRecord) => this.#remember(record);
     this.#changes = new LeaseChanges({ ...deps, lock: this.#lock, remember });
+    const isGone = (record: EndpointRecord) => this.#isGone(record);
+    this.#twins = new Twins({ ...deps, isGone, clear: (record) => this.clear(record) });
   }
 
   /**
@@ -89,8 +88,8 @@ export class Endpoints {
       const record = await makeEndpoint(this.#deps, network, request, {
         by: startedAt + network.options.leaseTimeoutMs,
         signal,
-        refuseTwin: (mac) => this.#refuseTwin(network, mac),
-      });
+        takeMac: (mac) => this.#twins.take(request.endpointId, network.options.bridge, mac),
+      }).finally(() => this.#twins.made(request.endpointId));
       this.#joinTimers.arm(record.id);
       this.#deps.log.info(
         {
@@ -219,17 +218,6 @@ export class Endpoints {
     log.info({ ...context(record), address: record.lease?.address }, 'endpoint removed');
   }
 
-  /** A container that restarts with its daemon must not be refused because of what it was before. */
-  async #refuseTwin({ options }: NetworkRecord, mac: Mac): Promise<void> {
-    const { registry, clock } = this.#deps;
-    const twin = findTwin(registry, options.bridge, mac);
-    if (twin === undefined) return;
-    const wasNeverJoined =
-      twin.sandboxKey === undefined && Math.abs(clock.wall() - twin.createdAt) >= ABANDONED_AFTER;
-    if (!wasNeverJoined && !(await this.#isGone(twin))) throw twinRefusal(twin);
-    await this.clear(twin);
-  }
-
   async #isGone(record: EndpointRecord): Promise<boolean> {
     const { host, registry } = this.#deps;
     const network = registry.findNetwork(record.networkId);
@@ -258,23 +246,24 @@ export class Endpoints {
   #abandon(endpointId: string): void {
     const { registry, host, leases } = this.#deps;
     const log = this.#deps.log.child({ endpoint: endpointId.slice(0, 12) });
-    const record = registry.findEndpoint(endpointId);
-    const network = record && registry.findNetwork(record.networkId);
-    const failed = (err: unknown) => log.error({ err }, 'endpoint not removed or not followed');
-    // A Join may have been missed: the link tells where it is, and one in use is not taken away.
-    const isInSandbox =
-      record && host.linkExists(record.hostEnd) && !host.linkExists(record.containerEnd);
-    if (isInSandbox !== true || network === undefined) {
-      log.warn({}, 'endpoint without a container removed');
-      this.remove(endpointId).catch(failed);
-    } else if (record?.sandboxKey === undefined) {
-      log.warn({}, 'endpoint without a Join is in use by a container; its lease is kept');
-      try {
-        leases.place(endpointId, onBridge(network));
-      } catch (error) {
-        failed(error);
-      }
-    }
+    const seen = registry.findEndpoint(endpointId);
+    this.#lock
+      .run(endpointId, async () => {
+        const record = registry.findEndpoint(endpointId);
+        if (record === undefined || record.sandboxKey !== seen?.sandboxKey) return; // joined just now
+        const network = registry.findNetwork(record.networkId);
+        // A Join may have been missed: the link tells where it is, and one in use is not taken away.
+        const isInSandbox =
+          host.linkExists(record.hostEnd) && !host.linkExists(record.containerEnd);
+        if (!isInSandbox || network === undefined) {
+          log.warn({}, 'endpoint without a container removed');
+          await this.#remove(endpointId);
+        } else if (record.sandboxKey === undefined) {
+          log.warn({}, 'endpoint without a Join is in use by a container; its lease is kept');
+          leases.place(endpointId, onBridge(network));
+        }
+      })
+      .catch((err: unknown) => log.error({ err }, 'endpoint not removed or not followed'));
   }
 }
 

@@ -19,8 +19,8 @@ export class RecordedDriver implements NetworkDriver {
   joinAnswer = JOIN_ANSWER;
   macAnswer: ReturnType<typeof mac> | undefined = mac('02:74:52:1f:fe:e0');
 
-  createNetwork(...args: Parameters<NetworkDriver['createNetwork']>) {
-    return this.#note('createNetwork', args);
+  createNetwork(...[request, signal]: Parameters<NetworkDriver['createNetwork']>) {
+    return this.#note('createNetwork', [request], signal);
   }
 
   removeNetwork(...args: Parameters<NetworkDriver['removeNetwork']>) {

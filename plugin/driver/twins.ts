@@ -1,0 +1,78 @@
+/**
+ * Two containers under one MAC: the server would give both one lease, also from two networks on one segment.
+ * A container that restarts with its daemon must not be refused because of what it was before.
+ */
+import type { Clock } from '../clock.ts';
+import { PluginError } from '../errors.ts';
+import type { Ms } from '../time.ts';
+import type { Mac } from '../wire/address.ts';
+import type { EndpointRecord } from './records.ts';
+import type { Registry } from './registry.ts';
+
+/** Join follows CreateEndpoint within a second or two; dockerd needs about this long to come back. */
+const JOINED_WITHIN: Ms = 5_000;
+
+export interface TwinsDeps {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly host: { linkExists(name: string): boolean };
+  /** No container has the link of this joined endpoint any more. */
+  readonly isGone: (record: EndpointRecord) => Promise<boolean>;
+  readonly clear: (record: EndpointRecord) => Promise<void>;
+}
+
+export class Twins {
+  readonly #deps: TwinsDeps;
+  /** Endpoints in the making, by EndpointID; bounded by the calls in flight. */
+  readonly #making = new Map<string, { readonly bridge: string; readonly mac: Mac }>();
+
+  constructor(deps: TwinsDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Takes the MAC for an endpoint in the making, until `made`. A twin that nobody uses is cleared away.
+   * @throws PluginError INVALID_OPTION if another container wears it.
+   */
+  async take(endpointId: string, bridge: string, mac: Mac): Promise<void> {
+    for (const [id, other] of this.#making) {
+      if (other.mac === mac && other.bridge === bridge) throw refusal(mac, id, 'starting');
+    }
+    this.#making.set(endpointId, { bridge, mac });
+    const twin = this.#find(bridge, mac);
+    if (twin === undefined) return;
+    if (await this.#isInUse(twin)) {
+      throw refusal(mac, twin.id, twin.lease?.address ?? 'without an address');
+    }
+    await this.#deps.clear(twin);
+  }
+
+  /** It is in the registry now, or it failed. */
+  made(endpointId: string): void {
+    this.#making.delete(endpointId);
+  }
+
+  #find(bridge: string, mac: Mac): EndpointRecord | undefined {
+    const { registry } = this.#deps;
+    return registry
+      .endpoints()
+      .filter((endpoint) => endpoint.mac === mac)
+      .find(({ networkId }) => registry.findNetwork(networkId)?.options.bridge === bridge);
+  }
+
+  async #isInUse(twin: EndpointRecord): Promise<boolean> {
+    const { host, clock, isGone } = this.#deps;
+    if (twin.sandboxKey !== undefined) return !(await isGone(twin));
+    if (!host.linkExists(twin.hostEnd)) return false;
+    // Its Join may have been missed: a link that is not here is in a container.
+    const isWaiting = host.linkExists(twin.containerEnd);
+    return !isWaiting || Math.abs(clock.wall() - twin.createdAt) < JOINED_WITHIN;
+  }
+}
+
+function refusal(mac: Mac, endpointId: string, state: string): PluginError {
+  return new PluginError(
+    'INVALID_OPTION',
+    `MAC ${mac} is worn by another container on this segment (endpoint ${endpointId.slice(0, 12)}, ${state}); give each its own id or --mac-address`,
+  );
+}
