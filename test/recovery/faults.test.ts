@@ -321,6 +321,7 @@ describe('the managed plugin', () => {
   const FOLDER = process.env['VLANDHCP_PLUGIN_FOLDER'] ?? join(ROOT, 'build/plugin');
   let folder = '';
   beforeAll(async () => {
+    await lab('service-down'); // it is still up when the other tests are left out
     await lab('server-up', 'dnsmasq-no-ping', '500');
     await lab('plugin-up');
     const id = await docker('plugin', 'inspect', '-f', '{{.Id}}', 'vlandhcp:stable');
