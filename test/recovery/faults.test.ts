@@ -181,32 +181,36 @@ describe('the plugin as a service', () => {
   it('a stranger refuses every lease it did not make (udhcpd beside dnsmasq)', async () => {
     row = fault('stranger that NAKs, docker restart', 'dnsmasq + udhcpd');
     await lab('server-up', 'dnsmasq-no-ping', '500');
-    await createNetwork('-o', 'dhcp_server=10.50.0.1');
+    await createNetwork('-o', 'acd=off');
     await runBox();
     await writeFile('/run/lab/stranger.leases', '');
     await writeFile(
       '/run/lab/stranger.conf',
       [
-        ...['interface trunk.500', 'start 10.50.0.200', 'end 10.50.0.220'],
+        ...['interface eth0', 'start 10.50.0.200', 'end 10.50.0.220'],
         ...['lease_file /run/lab/stranger.leases', 'pidfile /run/lab/stranger.own-pid'],
-        ...['opt serverid 10.50.0.66', 'opt lease 3600', 'opt subnet 255.255.255.0', ''],
+        ...['opt lease 3600', 'opt subnet 255.255.255.0', ''],
       ].join('\n'),
     );
-    const stranger = startOnFirewall(
-      'busybox',
-      'udhcpd',
-      '-f',
-      '-a',
-      '0',
-      '/run/lab/stranger.conf',
-    );
+    // A host of its own on the VLAN: on the firewall both servers would go by one server id.
+    await ip('netns', 'add', 'stranger');
+    const macvlan = ['link', 'trunk.500', 'name', 'stranger', 'type', 'macvlan', 'mode', 'bridge'];
+    await ip('-n', 'fw', 'link', 'add', ...macvlan);
+    await ip('-n', 'fw', 'link', 'set', 'stranger', 'netns', 'stranger', 'name', 'eth0');
+    await ip('-n', 'stranger', 'address', 'add', '10.50.0.66/24', 'dev', 'eth0');
+    await ip('-n', 'stranger', 'link', 'set', 'eth0', 'up');
+    const udhcpd = ['busybox', 'udhcpd', '-f', '-a', '0', '/run/lab/stranger.conf'];
+    const stranger = startOnFirewall('ip', 'netns', 'exec', 'stranger', ...udhcpd);
     try {
       await lab('capture-up', '-v');
       await survives(10_000, () => docker('restart', '-t', '1', 'box'));
-      expect(await lab('log', 'capture')).toMatch(/DHCP-Message.*NACK/);
+      const heard = await lab('log', 'capture');
+      expect(heard).toMatch(/DHCP-Message.*NACK/);
+      expect(heard).not.toMatch(/DHCP-Message.*Discover/);
     } finally {
       await lab('capture-down');
       await stranger.stop();
+      await ip('netns', 'delete', 'stranger');
     }
   });
 
@@ -317,6 +321,7 @@ describe('the managed plugin', () => {
   const FOLDER = process.env['VLANDHCP_PLUGIN_FOLDER'] ?? join(ROOT, 'build/plugin');
   let folder = '';
   beforeAll(async () => {
+    await lab('service-down'); // it is still up when the other tests are left out
     await lab('server-up', 'dnsmasq-no-ping', '500');
     await lab('plugin-up');
     const id = await docker('plugin', 'inspect', '-f', '{{.Id}}', 'vlandhcp:stable');
