@@ -9,7 +9,9 @@ import type { Instant, Ms } from '../time.ts';
 /** Silence is news for this long. */
 const REMEMBERED_FOR: Ms = 60_000;
 /** A server that knows a lease answers at once: none of them probes before it acknowledges. */
-const PATIENCE_WITH_LEASE: Ms = 500;
+const PATIENCE_WITH_LEASE: Ms = 200;
+/** A start that can do without an address has nothing to wait for. */
+const PATIENCE_WHEN_LATE: Ms = 200;
 /** A server that is back may probe for 3 s before it offers (dnsmasq). */
 const PATIENCE_WITHOUT: Ms = 5_000;
 /** Later starts are a person's: `lease_timeout` holds in full. */
@@ -37,16 +39,16 @@ export class SegmentSilence {
   }
 
   /**
-   * @param by until when to wait for a lease at most.
+   * @param by until when to wait for a lease at most. @param late `on_no_server=late`.
    * @returns until when to wait, and how long for an answer about a lease that is still valid.
    */
-  limits(bridge: string, by: Instant): { by: Instant; patience: Ms } {
+  limits(bridge: string, by: Instant, late: boolean): { by: Instant; patience: Ms } {
     const now = this.#clock.now();
     const since = this.#heardNothingAt.get(bridge) ?? -Infinity;
     if (now - since > REMEMBERED_FOR) return { by, patience: Infinity };
     const isBoot = now - this.#startedAt < BOOT_LASTS;
     return {
-      by: isBoot ? Math.min(by, now + PATIENCE_WITHOUT) : by,
+      by: isBoot ? Math.min(by, now + (late ? PATIENCE_WHEN_LATE : PATIENCE_WITHOUT)) : by,
       patience: PATIENCE_WITH_LEASE,
     };
   }

@@ -38,7 +38,7 @@ export interface TakeLeaseDeps {
   readonly silence: {
     note(bridge: string): void;
     end(bridge: string): void;
-    limits(bridge: string, by: Instant): { by: Instant; patience: Ms };
+    limits(bridge: string, by: Instant, late: boolean): { by: Instant; patience: Ms };
   };
 }
 
@@ -55,7 +55,8 @@ export async function takeLease(
   limits: { by: Instant; signal: AbortSignal },
   undo: UndoList,
 ): Promise<{ lease: Lease | undefined; settle: () => Promise<void> }> {
-  const { bridge, onNoServer } = network.options;
+  const { bridge } = network.options;
+  const late = network.options.onNoServer === 'late';
   const kept = held.claim(network, draft);
   if (kept !== undefined) undo.add(() => held.putBack(kept.id));
   const previous = kept?.lease;
@@ -63,9 +64,9 @@ export async function takeLease(
   try {
     lease = await leases.acquire(subjectOf(draft, network), draft.containerEnd, {
       signal: limits.signal,
-      late: onNoServer === 'late',
+      late,
       previous,
-      ...silence.limits(bridge, limits.by),
+      ...silence.limits(bridge, limits.by, late),
     });
   } catch (error) {
     if (error instanceof PluginError && error.code === 'NO_OFFER') silence.note(bridge);

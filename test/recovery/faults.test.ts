@@ -23,6 +23,7 @@ import {
   fault,
   isRunning,
   pinged,
+  powerCut,
   printTable,
   runBox,
   stateFiles,
@@ -267,18 +268,8 @@ describe('the plugin as a service', () => {
     const second = await addressOf('second');
     let answeredAfter = Infinity;
     await survives(120_000, async () => {
-      const boxes = ['box', 'second', 'random'];
-      const pids = await docker('inspect', '-f', '{{.State.Pid}}', ...boxes);
-      await lab('engine-kill');
-      await lab('service-kill');
-      for (const pid of pids.split('\n')) process.kill(Number(pid), 'SIGKILL');
       await lab('server-down');
-      const names = (await ip('-br', 'link')).split('\n').map((line) => line.split(/[ @]/)[0]!);
-      for (const name of names.filter((n) => /^(vdh|vdc|br500|eth1\.500)/.test(n))) {
-        await run('ip', ['link', 'delete', name]);
-      }
-      await run('sh', ['-c', 'umount /run/docker/netns/* ; rm -rf /run/docker/netns ; true']);
-      await lab('service-up');
+      await powerCut(['box', 'second', 'random']);
       const startedAt = performance.now();
       await lab('engine-up');
       await docker('ps');

@@ -8,6 +8,7 @@ import { expect } from 'vitest';
 import {
   docker,
   firewallReaches,
+  ip,
   lab,
   pingSteadily,
   removeAllContainersAndNetworks,
@@ -87,6 +88,23 @@ export async function cleanUp(row: Row | undefined, linksBefore: string, folder 
   const left = await leftovers(linksBefore, folder);
   if (row !== undefined) row.leftovers = left.length;
   expect(left).toEqual([]);
+}
+
+/**
+ * The power goes: dockerd, plugin and containers die at once, and what the kernel held is gone. The plugin is
+ * started again, as a service before Docker; dockerd is left to the caller.
+ */
+export async function powerCut(containers: readonly string[]): Promise<void> {
+  const pids = await docker('inspect', '-f', '{{.State.Pid}}', ...containers);
+  await lab('engine-kill');
+  await lab('service-kill');
+  for (const pid of pids.split('\n')) process.kill(Number(pid), 'SIGKILL');
+  const links = (await ip('-br', 'link')).split('\n').map((line) => line.split(/[ @]/)[0]!);
+  for (const link of links.filter((name) => /^(vd[hc]|br[56]00|eth1\.[56]00)/.test(name))) {
+    await run('ip', ['link', 'delete', link]);
+  }
+  await run('sh', ['-c', 'umount /run/docker/netns/* ; rm -rf /run/docker/netns ; true']);
+  await lab('service-up');
 }
 
 /** Prints the table, and leaves it in the shared folder for the caller of the guest. */

@@ -152,7 +152,7 @@ describe('no server answers a container that comes back', () => {
     await rig.clock.pass(3000);
     await first;
     const second = rig.createEndpoint({ ...other, endpointId: '2'.repeat(64) });
-    await rig.clock.pass(500);
+    await rig.clock.pass(200);
     expect(await second).toMatchObject({ address: '192.0.2.51/24' });
     const third = refusal(rig.createEndpoint({ endpointId: '3'.repeat(64) }));
     await rig.clock.pass(5000);
