@@ -8,23 +8,46 @@ import { askKernel, IFF_UP, linkFlags, linkName } from './interface-request.ts';
 import { inNetns, type NamespaceTrouble } from './netns.ts';
 
 /**
+ * Never throws: it is called from timers.
  * @param netnsPath the sandbox as seen from here. @param hostEnd the veth's end in this namespace.
+ * @param onTrouble is told, at each call, what stands in the way and does not pass by waiting: the kernel
+ * refuses the namespace, or this process is out of something. Without it that becomes a warning of the process.
  * @returns the link's name inside once libnetwork has set it up; `not-yet` before that, and after the
- * sandbox is gone; `not-a-namespace` if the path is a file that no namespace is mounted on.
+ * sandbox is gone; `not-a-namespace` if the path is a file that cannot be entered.
  */
 export function findSandboxLink(
   netnsPath: string,
   hostEnd: string,
+  onTrouble: (error: Error) => void = warnOnce,
 ): { link: string } | 'not-yet' | 'not-a-namespace' {
   try {
     const peerIndex = Number(readFileSync(`/sys/class/net/${hostEnd}/iflink`, 'utf8'));
     const link = inNetns(netnsPath, () => nameIfUp(peerIndex));
     return link === undefined ? 'not-yet' : { link };
   } catch (error) {
-    if (!(error instanceof PluginError)) return 'not-yet'; // the host's end is gone
-    const reason = error.evidence['reason'] as NamespaceTrouble | undefined;
-    return reason === 'missing' ? 'not-yet' : 'not-a-namespace';
+    const reason =
+      error instanceof PluginError ? (error.evidence['reason'] as NamespaceTrouble) : undefined;
+    if (reason === 'missing' || isGone(error)) return 'not-yet';
+    if (reason !== 'not-a-namespace') onTrouble(error as Error);
+    return reason === undefined ? 'not-yet' : 'not-a-namespace';
   }
+}
+
+/** The host's end went, also while it was being read. */
+function isGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENODEV';
+}
+
+const warned = new Set<string>();
+
+/** One line per kind of trouble: it is the same for every container. */
+function warnOnce(error: Error): void {
+  const cause = error.cause instanceof Error ? error.cause : error;
+  const kind = (cause as NodeJS.ErrnoException).code ?? cause.name;
+  if (warned.has(kind)) return;
+  warned.add(kind);
+  process.emitWarning(`a sandbox cannot be looked into: ${error.message}`);
 }
 
 /** The name of the link with that index in the current namespace; undefined if there is none, or it is down. */

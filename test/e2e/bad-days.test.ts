@@ -44,6 +44,25 @@ const createNetwork = (...options: string[]) =>
   docker(...networkCommand('fw500', ['parent=eth1', 'vlan=500', ...options]));
 const runBox = ['run', '-d', '--name', 'box', '--net=fw500', 'bb'];
 
+/** CreateEndpoint as dockerd sends it, and nothing after it. */
+async function createEndpoint(id: string, mac: string): Promise<string> {
+  const answer = await callPlugin('NetworkDriver.CreateEndpoint', {
+    NetworkID: await docker('network', 'inspect', '-f', '{{.Id}}', 'fw500'),
+    EndpointID: id,
+    Interface: { Address: '', AddressIPv6: '', MacAddress: mac },
+    Options: {},
+  });
+  return JSON.stringify(answer);
+}
+
+/** The server's log also has what earlier tests did: a MAC belongs to one test. */
+const leaseGivenBack = (mac: string) =>
+  until('the lease is given back', async () =>
+    (await lab('log', 'dhcp-dnsmasq')).split('\n').some((line) => {
+      return /DHCPRELEASE\(trunk\.500\) 10\.50\.0\./.test(line) && line.includes(mac);
+    }),
+  );
+
 describe('DHCP', () => {
   it('without a server docker run fails within lease_timeout and says what was tried', async () => {
     await createNetwork('lease_timeout=3s');
@@ -117,20 +136,19 @@ describe('dockerd', () => {
     await lab('engine-up');
   });
 
-  it('killed between CreateEndpoint and Join: the endpoint is removed after JOIN_TIMEOUT', async () => {
+  it('killed between CreateEndpoint and Join: the endpoint is removed after JOIN_TIMEOUT, and its MAC is free', async () => {
+    const mac = '02:00:00:00:0d:01';
     await lab('server-up', 'dnsmasq-no-ping', '500');
     await createNetwork();
-    const networkId = await docker('network', 'inspect', '-f', '{{.Id}}', 'fw500');
-    const answer = await callPlugin('NetworkDriver.CreateEndpoint', {
-      NetworkID: networkId,
-      EndpointID: 'never-joined',
-      Interface: { Address: '', AddressIPv6: '', MacAddress: '' },
-      Options: {},
-    });
-    expect(JSON.stringify(answer)).toMatch(/"Address":"10\.50\.0\./);
+    expect(await createEndpoint('never-joined', mac)).toMatch(/"Address":"10\.50\.0\./);
     expect((await vethsHere()).length).toBe(2);
+    expect(await createEndpoint('another', mac)).toMatch(/worn by another container/);
+    await lab('engine-kill');
     await noVethsLeft();
-    expect(await lab('log', 'dhcp-dnsmasq')).toContain('DHCPRELEASE');
+    await leaseGivenBack(mac);
+    await lab('engine-up');
+    await docker(...runBox.slice(0, -1), '--mac-address', mac, 'bb');
+    expect((await attachment('box', 'fw500')).mac).toBe(mac);
   });
 
   it('restarted: networks are kept and containers start again', async () => {
@@ -172,19 +190,14 @@ describe('the plugin', () => {
   });
 
   it('killed between CreateEndpoint and Join: the endpoint is removed after JOIN_TIMEOUT', async () => {
+    const mac = '02:00:00:00:0d:02';
     await lab('server-up', 'dnsmasq-no-ping', '500');
     await createNetwork();
-    const networkId = await docker('network', 'inspect', '-f', '{{.Id}}', 'fw500');
-    await callPlugin('NetworkDriver.CreateEndpoint', {
-      NetworkID: networkId,
-      EndpointID: 'never-joined',
-      Interface: { Address: '', AddressIPv6: '', MacAddress: '' },
-      Options: {},
-    });
+    expect(await createEndpoint('never-joined', mac)).toMatch(/"Address":"10\.50\.0\./);
     await lab('service-kill');
     await serviceUp();
     expect((await vethsHere()).length).toBe(2);
     await noVethsLeft();
-    expect(await lab('log', 'dhcp-dnsmasq')).toContain('DHCPRELEASE');
+    await leaseGivenBack(mac);
   });
 });

@@ -2,7 +2,8 @@
  * The package's life on a host: pushed to a registry, installed by the stock docker commands, set, stopped,
  * upgraded and removed; with containers that must not notice. One story, told in order.
  */
-import { cp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -88,6 +89,25 @@ afterAll(async () => {
   await lab('trunk-down');
 });
 
+describe('scripts/build-rootfs', () => {
+  it('refuses to replace the checkout, a folder around it, or one that is no plugin folder', async () => {
+    // A copy, so that a mistake costs nothing.
+    const around = await mkdtemp(join(tmpdir(), 'vlandhcp-'));
+    const checkout = join(around, 'checkout');
+    await mkdir(join(checkout, 'rootfs'), { recursive: true });
+    for (const name of ['scripts', 'config.json', 'package.json']) {
+      await cp(join(ROOT, name), join(checkout, name), { recursive: true });
+    }
+    for (const folder of [checkout, around, join(checkout, 'scripts')]) {
+      const { status, stderr } = await run(join(checkout, 'scripts/build-rootfs'), [folder]);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/this checkout|is not a plugin folder/);
+    }
+    expect(await exists(join(checkout, 'config.json'))).toBe(true);
+    await rm(around, { recursive: true });
+  });
+});
+
 describe('the managed plugin', () => {
   it('is created from a folder, without a registry', async () => {
     // The folder's own part only: docker would spend half a minute here compressing the rest.
@@ -115,6 +135,15 @@ describe('the managed plugin', () => {
     const tags = await fetch('http://127.0.0.1:5000/v2/net/vlandhcp/tags/list');
     expect(await tags.json()).toMatchObject({ tags: [version] });
     expect(await docker('plugin', 'ls', '-q')).toBe('');
+  });
+
+  it('is not pushed under the name of a plugin that runs here', async () => {
+    await docker('plugin', 'install', '--grant-all-permissions', reference);
+    const answer = await operator('push', '--dir', FOLDER, REPOSITORY);
+    expect(answer.status).toBe(1);
+    expect(answer.stderr).toContain('installed and enabled');
+    expect(await docker('plugin', 'inspect', '-f', '{{.Enabled}}', reference)).toBe('true');
+    await operatorDoes('remove', '--name', reference);
   });
 
   it('says what to do when the reference is wrong, and leaves nothing', async () => {
@@ -182,6 +211,34 @@ describe('the managed plugin', () => {
     expect(answer.status).toBe(1);
     expect(answer.stderr).toContain('LOG_LEVEL');
     expect(await inspect('{{.Enabled}} {{.Settings.Env}}')).toBe('true [LOG_LEVEL=debug]');
+  });
+
+  it('is enabled again when the operator interrupts a change', async () => {
+    // A docker that gets the script a TERM in the middle of `docker plugin set`.
+    const folder = await mkdtemp(join(tmpdir(), 'vlandhcp-'));
+    const path = process.env['PATH'] ?? '';
+    const real = (await run('which', ['docker'])).stdout.trim();
+    await writeFile(
+      join(folder, 'docker'),
+      `#!/bin/sh\n[ "$2" != set ] || kill -TERM $PPID\nexec ${real} "$@"\n`,
+      { mode: 0o755 },
+    );
+    const answer = await run(join(ROOT, 'scripts/plugin'), ['set', 'LOG_LEVEL=debug'], {
+      PATH: `${folder}:${path}`,
+    });
+    expect(answer.status).toBe(143);
+    expect(answer.stderr).toContain('was enabled before and is so again');
+    expect(await inspect('{{.Id}} {{.Enabled}}')).toBe(`${id} true`);
+    await rm(folder, { recursive: true });
+  });
+
+  it('asks for the privileges before an upgrade changes anything', async () => {
+    const upgrade = `${join(ROOT, 'scripts/plugin')} upgrade ${reference}`;
+    const answer = await run('bash', ['-c', `echo n | ${upgrade}`]);
+    expect(answer.status).toBe(1);
+    expect(answer.stdout).toContain('capabilities: [CAP_NET_ADMIN CAP_SYS_ADMIN CAP_NET_RAW]');
+    expect(answer.stderr).toContain('nothing changed');
+    expect(await inspect('{{.Id}} {{.Enabled}}')).toBe(`${id} true`);
   });
 
   it('is upgraded with the same ID, settings, state and networks, and no lost packet', async () => {
