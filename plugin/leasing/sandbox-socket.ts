@@ -14,11 +14,12 @@ import type { ClientRunner } from './client-runner.ts';
 /**
  * Looks into a sandbox for the far end of a veth.
  * @returns the link's name inside, `not-yet` (no file, no link, or link down), or `not-a-namespace`
- * for a file that is there but is no namespace.
+ * for a file that is there but cannot be entered. `onTrouble` is told what does not pass by waiting.
  */
 export type SandboxProbe = (
   netnsPath: string,
   hostEnd: string,
+  onTrouble?: (error: Error) => void,
 ) => { link: string } | 'not-yet' | 'not-a-namespace';
 
 /** Then every 2 s, as long as the endpoint is joined: `docker pause` or a slow runtime may take its time. */
@@ -70,7 +71,9 @@ export class SandboxSocket {
   #look(): void {
     if (this.#cancelled) return;
     const { netnsPath, hostEnd, runner, log } = this.#target;
-    const found = this.#probe(netnsPath, hostEnd);
+    const found = this.#probe(netnsPath, hostEnd, (err) => {
+      this.#warnOnce({ netnsPath, err }, 'sandbox cannot be looked into');
+    });
     if (typeof found === 'object') {
       this.#isOnFallback = false; // opening closes that socket, even if it fails
       try {
