@@ -28,8 +28,8 @@ export interface LeaseTerms {
   /** Option 54: where RENEW and RELEASE go. */
   readonly serverId: Ipv4;
   /**
-   * Source MAC of the frame that carried the ACK: the server, or the relay in front of it. It is the
-   * next hop for our unicasts, so no neighbour lookup is needed.
+   * Source MAC of the frame that carried the ACK: the server, or the relay in front of it.
+   * Deviation: our unicasts go there without a neighbour lookup; if that host is gone, REBINDING finds another.
    */
   readonly serverMac: Mac;
 }

@@ -100,7 +100,7 @@ function draftEndpoint(
     mac,
     macGiven,
     isStable: macGiven || options.id !== undefined,
-    // Type 1 and the MAC: what common clients send, so reservations by either key match.
+    // Deviation: not RFC 4361's DUID. Type 1 and the MAC are what reservations were made for.
     clientId: `01${Buffer.from(macToBytes(mac)).toString('hex')}`,
     hostName: options.hostName,
     requestedAddress: options.address,

@@ -283,7 +283,7 @@ export class LeaseService {
     return client;
   }
 
-  /** The time is up while the address is being probed: the lease counts, and probing goes on beside it. */
+  /** Deviation: the time is up during a probe, so the lease counts now (RFC 5227 §2.1); probing goes on. */
   #useUnchecked({ runner, log }: Client): void {
     if (runner.stateName !== 'CHECKING') return;
     log.warn({}, 'address taken before all probes were sent: lease_timeout is over');
