@@ -94,7 +94,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
     () => held.close(),
     () => leases.close(),
   );
-  const driver = new NetworkDriver({ registry, networks, endpoints, held, recovered });
+  const driver = new NetworkDriver({ registry, networks, endpoints, held, clock, recovered });
   wire(networkDriverHandlers(driver));
   await recovered;
   stops.unshift(sweepAbandoned({ clock, log, endpoints }));

@@ -143,7 +143,7 @@ export class Endpoints {
   /** What `docker network inspect --verbose` may show; the truth where Docker's own view is stale. */
   info(endpointId: string): Readonly<Record<string, string>> {
     const record = this.#deps.registry.findEndpoint(endpointId);
-    return record === undefined ? {} : endpointInfo(record);
+    return record === undefined ? {} : endpointInfo(record, this.#deps.clock);
   }
 
   /** Keeps record and container true when a lease changes after it was acquired, or comes late. */

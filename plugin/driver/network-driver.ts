@@ -2,6 +2,7 @@
  * The driver as Docker's API sees it: networks and endpoints behind one face. Calls wait until recovery
  * after a restart is through, so that none acts on half a picture.
  */
+import type { Clock } from '../clock.ts';
 import type { CreateEndpointRequest } from './endpoint-setup.ts';
 import type { CreateEndpointAnswer, Endpoints } from './endpoints.ts';
 import type { HeldLeases } from './held-leases.ts';
@@ -16,6 +17,7 @@ export class NetworkDriver {
   readonly #networks: Networks;
   readonly #endpoints: Endpoints;
   readonly #held: HeldLeases;
+  readonly #clock: Clock;
   readonly #recovered: Promise<void>;
 
   constructor(deps: {
@@ -23,12 +25,14 @@ export class NetworkDriver {
     networks: Networks;
     endpoints: Endpoints;
     held: HeldLeases;
+    clock: Clock;
     recovered: Promise<void>;
   }) {
     this.#registry = deps.registry;
     this.#networks = deps.networks;
     this.#endpoints = deps.endpoints;
     this.#held = deps.held;
+    this.#clock = deps.clock;
     this.#recovered = deps.recovered;
   }
 
@@ -78,7 +82,9 @@ export class NetworkDriver {
   /** All networks and endpoints as they are now. */
   status(): readonly NetworkStatus[] {
     const endpoints = this.#registry.endpoints();
-    return this.#registry.networks().map((network) => networkStatus(network, endpoints));
+    return this.#registry
+      .networks()
+      .map((network) => networkStatus(network, endpoints, this.#clock));
   }
 
   /** Never waits: dockerd asks within every connect. */

@@ -1,8 +1,10 @@
 /**
  * The truth about leases, for operators: Docker goes on showing the address that a container started with.
  */
+import type { Clock } from '../clock.ts';
 import type { EndpointRecord, NetworkRecord } from './records.ts';
 import { segmentOf } from './records.ts';
+import { readableLease } from './stored-lease.ts';
 
 export interface EndpointStatus {
   readonly endpoint: string;
@@ -37,17 +39,21 @@ export interface NetworkStatus {
 export function networkStatus(
   { id, options }: NetworkRecord,
   endpoints: readonly EndpointRecord[],
+  clock: Clock,
 ): NetworkStatus {
   return {
     network: id,
     segment: segmentOf(options),
     bridge: options.bridge,
-    endpoints: endpoints.filter((e) => e.networkId === id).map(endpointStatus),
+    endpoints: endpoints
+      .filter((e) => e.networkId === id)
+      .map((endpoint) => endpointStatus(endpoint, clock)),
   };
 }
 
-export function endpointStatus(record: EndpointRecord): EndpointStatus {
-  const { lease, lost, terms } = record;
+export function endpointStatus(record: EndpointRecord, clock: Clock): EndpointStatus {
+  const { lost, terms } = record;
+  const lease = record.lease && readableLease(record.lease, clock);
   const { configured } = terms;
   return {
     endpoint: record.id,
@@ -91,8 +97,11 @@ export function statusTable(networks: readonly NetworkStatus[]): string {
 }
 
 /** The same as flat text: the form of EndpointOperInfo. */
-export function endpointInfo(record: EndpointRecord): Readonly<Record<string, string>> {
-  const { address, lease, lost } = endpointStatus(record);
+export function endpointInfo(
+  record: EndpointRecord,
+  clock: Clock,
+): Readonly<Record<string, string>> {
+  const { address, lease, lost } = endpointStatus(record, clock);
   return {
     'vlandhcp.address': address ?? 'none',
     ...(lease && { 'vlandhcp.server': lease.server, 'vlandhcp.expires': lease.expiresAt }),

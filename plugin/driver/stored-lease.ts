@@ -52,9 +52,9 @@ export function restoreLease({ boot, ...lease }: StoredLease, clock: Clock): Lea
   return shifted(lease, clock.now() - age - lease.requestedAt);
 }
 
-/** When the lease ends by the wall clock as it is now. Infinity: never. */
-export function wallExpiry(lease: StoredLease, clock: Clock): WallTime {
-  return restoreLease(lease, clock).expiresAt - clock.now() + clock.wall();
+/** The same lease with its times by the wall clock as it is now: for people, who read them off that clock. */
+export function readableLease(lease: StoredLease, clock: Clock): StoredLease {
+  return storeLease(restoreLease(lease, clock), clock);
 }
 
 function shifted<T extends Pick<Lease, 'requestedAt' | 't1At' | 't2At' | 'expiresAt'>>(

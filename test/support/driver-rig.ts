@@ -166,7 +166,14 @@ export class DriverRig {
         isComplete: this.isStoreComplete,
       });
     Object.assign(this, { registry, leases, access, networks, endpoints, held });
-    this.driver = new NetworkDriver({ registry, networks, endpoints, held, recovered: ready });
+    this.driver = new NetworkDriver({
+      registry,
+      networks,
+      endpoints,
+      held,
+      clock: this.clock,
+      recovered: ready,
+    });
   }
 }
 

@@ -36,13 +36,20 @@ const configured = (given: typeof terms | undefined) => ({ answered: terms, conf
 
 describe('the truth about a container', () => {
   it('is what it has, the lease behind it and the times of that, a time that never comes in a word', () => {
-    expect(endpointStatus(record())).toMatchObject({
+    expect(endpointStatus(record(), clock)).toMatchObject({
       address: '192.0.2.50/24',
       gateway: '192.0.2.1',
       state: 'leased',
       lease: { server: '192.0.2.1', renewsAt: 'infinite', expiresAt: '2026-01-01T01:00:00.000Z' },
       lost: undefined,
     });
+  });
+
+  it('has times by the wall clock as it is now, though it was set since', () => {
+    const stepped = new FakeClock();
+    const stored = record({ lease: storeLease(granted, stepped) });
+    stepped.stepWall(3_600_000);
+    expect(endpointStatus(stored, stepped).lease?.expiresAt).toBe('2026-01-01T02:00:00.000Z');
   });
 
   it.each([
@@ -52,12 +59,12 @@ describe('the truth about a container', () => {
     ['pending', { terms: configured(undefined) }],
     ['pending', { terms: configured({ ...terms, address: ip('192.0.2.9') }) }],
   ])('says "%s"', (state, parts) => {
-    expect(endpointStatus(record(parts)).state).toBe(state);
+    expect(endpointStatus(record(parts), clock).state).toBe(state);
   });
 
   it('as EndpointOperInfo takes it: flat, text only', () => {
     const parts = { lease: undefined, lost, terms: configured(undefined) };
-    expect(endpointInfo(record(parts))).toEqual({
+    expect(endpointInfo(record(parts), clock)).toEqual({
       'vlandhcp.address': 'none',
       'vlandhcp.lost': '2026-01-01T00:00:00.000Z',
       'vlandhcp.cause': 'expired',
@@ -76,7 +83,7 @@ it('the table has a line per endpoint of the network, aligned under its headings
   };
   const gone = record({ id: 'f'.repeat(64), lease: undefined, lost, terms: configured(undefined) });
   const elsewhere = record({ networkId: 'o' });
-  const table = statusTable([networkStatus(network, [record(), gone, elsewhere])]);
+  const table = statusTable([networkStatus(network, [record(), gone, elsewhere], clock)]);
   expect(table.split('\n')).toEqual([
     'NETWORK       SEGMENT           ENDPOINT      MAC                ADDRESS        SERVER     STATE               UNTIL',
     'nnnnnnnnnnnn  VLAN 500 of eth1  eeeeeeeeeeee  02:00:00:00:00:aa  192.0.2.50/24  192.0.2.1  leased              2026-01-01T01:00:00.000Z',

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import {
   elapsedSince,
+  readableLease,
   restoreLease,
   storeLease,
   storeMoment,
-  wallExpiry,
 } from '../../../plugin/driver/stored-lease.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { lease } from '../../support/messages.ts';
@@ -24,7 +24,7 @@ describe('within one boot', () => {
       await clock.pass(60_000);
       clock.stepWall(step);
       expect(restoreLease(stored, clock)).toEqual(aLease());
-      expect(wallExpiry(stored, clock)).toBe(clock.wall() + HOUR - 60_000);
+      expect(readableLease(stored, clock).expiresAt).toBe(clock.wall() + HOUR - 60_000);
     },
   );
 
@@ -79,7 +79,7 @@ describe('leases of unusual length', () => {
     expect(restoreLease(stored, clock)).toEqual(infinite());
     clock.reboot();
     expect(restoreLease(stored, clock).expiresAt).toBe(Infinity);
-    expect(wallExpiry(stored, clock)).toBe(Infinity);
+    expect(readableLease(stored, clock).expiresAt).toBe(Infinity);
   });
 
   it('one of a second is over a second later', async () => {
