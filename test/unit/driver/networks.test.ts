@@ -327,7 +327,14 @@ describe('calls during recovery', () => {
     const recovered = new Promise<void>((resolve) => (done = resolve));
     const { registry, networks, endpoints, held } = rig;
     const { NetworkDriver } = await import('../../../plugin/driver/network-driver.ts');
-    rig.driver = new NetworkDriver({ registry, networks, endpoints, held, recovered });
+    rig.driver = new NetworkDriver({
+      registry,
+      networks,
+      endpoints,
+      held,
+      clock: rig.clock,
+      recovered,
+    });
     let finished = 0;
     const calls = [
       rig.createNetwork(),
