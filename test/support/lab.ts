@@ -131,6 +131,14 @@ export async function firewallReaches(address: string): Promise<boolean> {
   return (await run(IN_LAB, ['fw', 'ping', '-c', '1', '-W', '2', address])).status === 0;
 }
 
+/**
+ * Waits until the firewall reaches the address. It takes half a second where another MAC had the address before:
+ * an address is announced when it is proven unused (RFC 5227 §2.3).
+ */
+export function firewallComesToReach(address: string): Promise<void> {
+  return until(`the firewall reaches ${address}`, () => firewallReaches(address), 5000);
+}
+
 /** Frames the capture saw so far that carry the text. */
 export async function captured(text: string): Promise<string[]> {
   return (await lab('log', 'capture')).split('\n').filter((line) => line.includes(text));
