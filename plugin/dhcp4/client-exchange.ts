@@ -22,6 +22,15 @@ export function desynchronisingDelay(env: Env): Ms {
   return 1 + Math.floor(env.random() * 1_000);
 }
 
+/**
+ * The next REQUEST to extend a lease in use, an exchange of its own: a lease counts from the REQUEST that was
+ * answered, and these are minutes or hours apart. Counted from the first of them, a lease that the server has made
+ * shorter would seem over, and the old one still valid.
+ */
+export function askedAnew(exchange: Exchange, env: Env): Exchange {
+  return { ...newExchange(env), attempt: exchange.attempt + 1 };
+}
+
 export function newExchange(env: Env): Exchange {
   return { xid: randomXid(env), startedAt: env.now, secs: 0, attempt: 0 };
 }

@@ -3,7 +3,7 @@
  * that arrives here is due: client.ts sees to that.
  */
 import { readAnswer, reasonToIgnore } from './client-acceptance.ts';
-import { desynchronisingDelay, resent } from './client-exchange.ts';
+import { askedAnew, desynchronisingDelay } from './client-exchange.ts';
 import { ignoreMessage, refused, stay } from './client-effects.ts';
 import { enterInitReboot } from './client-rebooting.ts';
 import {
@@ -40,7 +40,7 @@ export function inRenewing(state: StateOf<'RENEWING'>, event: Event, env: Env): 
     case 'tick':
       return env.now >= lease.t2At
         ? enterByLeaseTimes(memory, lease, env)
-        : sendRenewingRequest(memory, lease, resent(state.exchange, env), env);
+        : sendRenewingRequest(memory, lease, askedAnew(state.exchange, env), env);
     case 'message':
       return onExtensionAnswer(state, event, env);
     case 'release':
@@ -58,7 +58,7 @@ export function inRebinding(state: StateOf<'REBINDING'>, event: Event, env: Env)
     case 'tick':
       return env.now >= lease.expiresAt
         ? loseLease(memory, lease, 'expired', env)
-        : sendRebindingRequest(memory, lease, resent(state.exchange, env), env);
+        : sendRebindingRequest(memory, lease, askedAnew(state.exchange, env), env);
     case 'message':
       return onExtensionAnswer(state, event, env);
     case 'release':

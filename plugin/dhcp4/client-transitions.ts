@@ -175,10 +175,10 @@ export function sendRebindingRequest(
  * Skipping states is normal after a restart of the plugin or a suspended host.
  */
 export function enterByLeaseTimes(memory: Memory, lease: Lease, env: Env): Step {
+  if (env.now >= lease.expiresAt) return loseLease(memory, lease, 'expired', env);
   if (env.now < lease.t1At) return enterBound(memory, lease, undefined, env);
   if (env.now < lease.t2At) return enterRenewing(memory, lease, env);
-  if (env.now < lease.expiresAt) return enterRebinding(memory, lease, env);
-  return loseLease(memory, lease, 'expired', env);
+  return enterRebinding(memory, lease, env);
 }
 
 /** The container must stop using the address now (RFC 2131 §4.4.5); asking for one goes on. */

@@ -52,14 +52,20 @@ export function sweepAbandoned(deps: {
 }): () => void {
   const { clock, log, endpoints } = deps;
   let cancel = () => {};
+  let isStopped = false;
   const schedule = (): void => {
     cancel = clock.at(clock.now() + SWEEP_EVERY, () => {
-      schedule();
-      endpoints.clearAbandoned().catch((err: unknown) => {
+      const swept = endpoints.clearAbandoned().catch((err: unknown) => {
         log.error({ err }, 'endpoints without a container not cleared');
+      });
+      void swept.then(() => {
+        if (!isStopped) schedule();
       });
     });
   };
   schedule();
-  return () => cancel();
+  return () => {
+    isStopped = true;
+    cancel();
+  };
 }

@@ -63,6 +63,8 @@ export class Endpoints {
   readonly #joinTimers: JoinTimers;
   readonly #changes: LeaseChanges;
   readonly #twins: Twins;
+  /** Endpoints whose lease socket came to sit in the sandbox; bounded by those that are joined. */
+  readonly #inside = new Set<string>();
 
   constructor(deps: EndpointDeps) {
     this.#deps = deps;
@@ -129,6 +131,7 @@ export class Endpoints {
       const record = this.#deps.registry.findEndpoint(endpointId);
       if (record === undefined) return;
       this.#changes.left(endpointId);
+      this.#inside.delete(endpointId);
       this.#deps.leases.unfollow(endpointId);
       await this.#remember({ ...record, sandboxKey: undefined });
       this.#joinTimers.arm(endpointId);
@@ -153,6 +156,7 @@ export class Endpoints {
 
   /** The endpoint's link was found in its sandbox: what could not be changed before can be now. */
   sandboxEntered(endpointId: string): void {
+    this.#inside.add(endpointId);
     this.#changes.entered(endpointId);
   }
 
@@ -174,23 +178,30 @@ export class Endpoints {
     });
   }
 
-  /** After a restart: holds or gives back the lease of an endpoint whose veth is gone, and forgets it. */
-  clear(record: EndpointRecord): Promise<void> {
+  /** Holds or gives back the lease of an endpoint whose container is gone, and forgets it. */
+  clear({ id }: EndpointRecord): Promise<void> {
     const { leases, clock, registry } = this.#deps;
-    const network = registry.findNetwork(record.networkId);
-    const lease = record.lease && restoreLease(record.lease, clock);
-    if (network !== undefined && lease !== undefined && lease.expiresAt > clock.now()) {
-      // All it may have to say is good-bye: no renewal before.
-      leases.resume(subjectOf(record, network), { ...lease, t1At: Infinity, t2At: Infinity });
-    }
-    return this.#lock.run(record.id, () => this.#remove(record.id, { isOrphan: true }));
+    return this.#lock.run(id, async () => {
+      const record = registry.findEndpoint(id);
+      if (record === undefined) return; // dockerd was faster
+      const network = registry.findNetwork(record.networkId);
+      const lease = record.lease && restoreLease(record.lease, clock);
+      if (network !== undefined && lease !== undefined && lease.expiresAt > clock.now()) {
+        // All it may have to say is good-bye: no renewal before.
+        leases.resume(subjectOf(record, network), { ...lease, t1At: Infinity, t2At: Infinity });
+      }
+      await this.#remove(id, { isOrphan: true });
+    });
   }
 
   /** Clears joined endpoints whose container went without a word. */
   async clearAbandoned(): Promise<void> {
-    for (const record of this.#deps.registry.endpoints()) {
-      if (record.sandboxKey === undefined || !(await this.#isGone(record))) continue;
-      this.#deps.log.warn(context(record), 'endpoint whose container is gone removed');
+    const { registry, log } = this.#deps;
+    for (const { id } of registry.endpoints()) {
+      const record = registry.findEndpoint(id);
+      if (record?.sandboxKey === undefined || !(await this.#isGone(record))) continue;
+      if (registry.findEndpoint(id)?.sandboxKey !== record.sandboxKey) continue; // it left meanwhile
+      log.warn(context(record), 'endpoint whose container is gone removed');
       await this.clear(record);
     }
   }
@@ -205,6 +216,7 @@ export class Endpoints {
     const { registry, host, leases, held, log } = this.#deps;
     this.#joinTimers.disarm(endpointId);
     this.#changes.left(endpointId);
+    this.#inside.delete(endpointId);
     const record = registry.findEndpoint(endpointId);
     if (record === undefined) return;
     const bridge = registry.findNetwork(record.networkId)?.options.bridge;
@@ -221,9 +233,9 @@ export class Endpoints {
   async #isGone(record: EndpointRecord): Promise<boolean> {
     const { host, registry } = this.#deps;
     const network = registry.findNetwork(record.networkId);
-    if (network === undefined || record.sandboxKey === undefined) {
-      return !host.linkExists(record.hostEnd);
-    }
+    // Only a socket inside keeps a dead sandbox alive.
+    const isPinned = record.sandboxKey !== undefined && this.#inside.has(record.id);
+    if (network === undefined || !isPinned) return !host.linkExists(record.hostEnd);
     const target = this.#followTarget(record, network, record.sandboxKey);
     return isAbandoned(this.#deps, record.id, target);
   }

@@ -111,10 +111,11 @@ export class HeldLeases {
   }
 
   /** After a restart: the times run on; what ended meanwhile ends now, what an endpoint has again is forgotten. */
-  async recover(): Promise<void> {
+  async recover({ isComplete }: { isComplete: boolean }): Promise<void> {
     const { registry } = this.#deps;
     for (const record of registry.held()) {
       const network = registry.findNetwork(record.networkId);
+      if (network === undefined && !isComplete) continue; // its network may be what could not be read
       const isTaken = (e: EndpointRecord): boolean =>
         e.mac === record.mac && bridgeOf(registry, e.networkId) === network?.options.bridge;
       if (network === undefined || registry.endpoints().some(isTaken)) await this.drop(record.id);

@@ -22,6 +22,8 @@ import { sandboxChanges, type LinkConfig } from './sandbox-changes.ts';
 const SETTLED_AFTER: Ms = 1_000;
 /** When the link has not been found in the sandbox by then, a change that is due is an error to be told. */
 const FOUND_WITHIN: Ms = 10_000;
+/** An address that must not be used any more is not left there because one `ip` failed. */
+const TRIED_AGAIN_AFTER: Ms = 10_000;
 
 export interface LeaseChangesDeps {
   readonly registry: Registry;
@@ -107,8 +109,11 @@ export class LeaseChanges {
     const place = { netnsPath: sandboxPath(record.sandboxKey), hostEnd: record.hostEnd };
     const fields = { ...context(record), address: wanted.terms?.address ?? 'none' };
     try {
-      if (!(await host.changeSandbox(place, changes))) return; // not there, or not there any more
+      if (!(await host.changeSandbox(place, changes))) {
+        throw new Error('its link was not found up in the sandbox');
+      }
     } catch (err) {
+      this.#wait(endpointId, TRIED_AGAIN_AFTER);
       if (this.#told.has(endpointId)) return;
       this.#told.add(endpointId);
       return log.error({ ...fields, configured: present.terms?.address ?? 'none', err }, TROUBLE);

@@ -42,6 +42,14 @@ export async function recover(deps: RecoverDeps): Promise<void> {
   for (const record of registry.endpoints()) {
     const containerEndHere = links.get(record.hostEnd);
     links.delete(record.hostEnd);
+    if (registry.findNetwork(record.networkId) === undefined && !isComplete) {
+      // Its network is among what could not be read: a container may be using it.
+      log.error(
+        { endpoint: record.id.slice(0, 12) },
+        'endpoint of an unreadable network left alone',
+      );
+      continue;
+    }
     try {
       if (containerEndHere === undefined || registry.findNetwork(record.networkId) === undefined) {
         await endpoints.clear(record);
@@ -54,7 +62,7 @@ export async function recover(deps: RecoverDeps): Promise<void> {
       log.error({ endpoint: record.id.slice(0, 12), err }, 'endpoint not recovered');
     }
   }
-  await held.recover();
+  await held.recover({ isComplete });
   for (const [link, containerEndHere] of links) {
     if (!containerEndHere) {
       log.error({ link }, 'a container uses a link that is not in the state; left alone');

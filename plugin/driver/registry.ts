@@ -136,6 +136,7 @@ export class Registry {
       try {
         if (record !== undefined) await this.#store.saveEndpoint(record);
         this.#unwritten.delete(id);
+        if (!this.#endpoints.has(id)) await this.#store.deleteEndpoint(id); // it went meanwhile
       } catch {
         return; // full again
       }

@@ -8,11 +8,14 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PluginError } from '../errors.ts';
+import { KeyedLock } from './keyed-lock.ts';
 import { parseNetworkOptions } from './options.ts';
 import type { EndpointRecord, HeldRecord, NetworkRecord } from './records.ts';
 
 const VERSION = 1;
 const SUFFIX = '.json';
+const UNREADABLE = `${SUFFIX}.unreadable`;
+const STILL_ASIDE = 'look at it, then remove it: nothing is cleared away while it is there';
 
 const KINDS = ['networks', 'endpoints', 'held'] as const;
 type Kind = (typeof KINDS)[number];
@@ -37,6 +40,8 @@ const DEFAULT_OPTIONS = parseNetworkOptions({ parent: 'none' });
 
 export class Store {
   readonly #dir: string;
+  /** Two writers of one file would share its temporary file. */
+  readonly #lock = new KeyedLock();
 
   private constructor(dir: string) {
     this.#dir = dir;
@@ -98,6 +103,8 @@ export class Store {
       if (name.endsWith('.tmp')) {
         // A write that a crash cut short; the old file is whole. If it stays, the next start tries again.
         await rm(path, { force: true }).catch(() => undefined);
+      } else if (name.endsWith(UNREADABLE)) {
+        problems.push(unreadable(path, 'it made no sense at an earlier start', STILL_ASIDE));
       } else if (name.endsWith(SUFFIX)) {
         const record = await readRecord(path, kind, problems);
         if (record !== undefined) records.push(record as T);
@@ -106,8 +113,12 @@ export class Store {
     return records;
   }
 
-  async #save(kind: Kind, record: { readonly id: string }): Promise<void> {
+  #save(kind: Kind, record: { readonly id: string }): Promise<void> {
     const path = this.#path(kind, record.id);
+    return this.#lock.run(path, () => this.#write(kind, path, record));
+  }
+
+  async #write(kind: Kind, path: string, record: object): Promise<void> {
     const temporary = `${path}.tmp`;
     try {
       const file = await open(temporary, 'w', 0o600);
@@ -125,14 +136,16 @@ export class Store {
     }
   }
 
-  async #delete(kind: Kind, id: string): Promise<void> {
+  #delete(kind: Kind, id: string): Promise<void> {
     const path = this.#path(kind, id);
-    try {
-      await rm(path, { force: true });
-      await syncFolder(join(this.#dir, kind)); // or a power cut brings it back
-    } catch (error) {
-      throw unwritable(path, error);
-    }
+    return this.#lock.run(path, async () => {
+      try {
+        await rm(path, { force: true });
+        await syncFolder(join(this.#dir, kind)); // or a power cut brings it back
+      } catch (error) {
+        throw unwritable(path, error);
+      }
+    });
   }
 
   #path(kind: Kind, id: string): string {

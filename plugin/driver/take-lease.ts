@@ -69,7 +69,10 @@ export async function takeLease(
       ...silence.limits(bridge, limits.by, late),
     });
   } catch (error) {
-    if (error instanceof PluginError && error.code === 'NO_OFFER') silence.note(bridge);
+    const code = error instanceof PluginError ? error.code : undefined;
+    if (code === 'NO_OFFER') silence.note(bridge);
+    // Declined: nobody may ask for it again, and it is not ours to give back.
+    if (code === 'ADDRESS_IN_USE' && kept !== undefined) await held.drop(kept.id);
     throw error;
   }
   // The held lease itself, times and all: nobody answered, it is used because it is not over.

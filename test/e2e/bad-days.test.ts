@@ -169,6 +169,7 @@ describe('the plugin', () => {
     await createNetwork();
     await docker(...runBox);
     const { address } = await attachment('box', 'fw500');
+    await firewallComesToReach(address);
     const ping = pingSteadily(address);
     await lab('service-kill');
     await serviceUp();

@@ -143,7 +143,7 @@ describe('an address that another host holds', () => {
     await runBox(mac);
     const { address } = await attachment('box', 'fw500');
     const announcement = `who-has ${address} tell ${address}`;
-    await until('it is announced', async () => (await captured(announcement)).length === 2);
+    await until('it is announced', async () => (await captured(announcement)).length >= 2);
     await addStranger(address);
     // Each question of the stranger carries the address as its own.
     const stranger = startOnFirewall('ip', 'netns', 'exec', 'stranger', 'ping', '10.50.0.250');

@@ -46,7 +46,9 @@ export async function pinged(address: string, disturb: () => Promise<unknown>): 
     await ping.stop();
     throw error;
   }
-  return (await ping.stop()).lost * PING_INTERVAL_MS;
+  const { sent, lost } = await ping.stop();
+  expect(sent).toBeGreaterThan(0);
+  return lost * PING_INTERVAL_MS;
 }
 
 export const createNetwork = (...options: string[]) =>
@@ -98,7 +100,10 @@ export async function powerCut(containers: readonly string[]): Promise<void> {
   const pids = await docker('inspect', '-f', '{{.State.Pid}}', ...containers);
   await lab('engine-kill');
   await lab('service-kill');
-  for (const pid of pids.split('\n')) process.kill(Number(pid), 'SIGKILL');
+  for (const pid of pids.split('\n').map(Number)) {
+    expect(pid).toBeGreaterThan(1);
+    process.kill(pid, 'SIGKILL');
+  }
   const links = (await ip('-br', 'link')).split('\n').map((line) => line.split(/[ @]/)[0]!);
   for (const link of links.filter((name) => /^(vd[hc]|br[56]00|eth1\.[56]00)/.test(name))) {
     await run('ip', ['link', 'delete', link]);

@@ -171,9 +171,12 @@ export function startOnFirewall(...command: string[]): FirewallProgram {
 
 /** A ping from the firewall ten times a second, until `stop`, which tells how many were lost. */
 export function pingSteadily(address: string): { stop(): Promise<{ sent: number; lost: number }> } {
-  const ping = startOnFirewall('ping', '-i', '0.1', '-W', '1', address);
+  const ping = startOnFirewall('stdbuf', '-oL', 'ping', '-i', '0.1', '-W', '1', address);
   return {
     async stop() {
+      // Right after a reply, or the request under way would count as lost; where none comes, all are.
+      const { length } = ping.printed();
+      await until('a reply', () => ping.printed().length > length, 1500).catch(() => undefined);
       await ping.stop('SIGINT');
       const counts = /(\d+) packets transmitted, (\d+) received/.exec(ping.printed());
       if (counts === null) throw new Error(`ping printed no summary: ${ping.printed()}`);

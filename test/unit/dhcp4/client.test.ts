@@ -254,13 +254,34 @@ describe('extending a lease (RFC 2131 §4.4.5)', () => {
   });
 
   it('uses a new xid for each exchange and the same within one', () => {
+    const rig = new ClientRig().do({ type: 'start' });
+    const { xid } = rig;
+    expect([rig.tick().xid, rig.tick().xid]).toEqual([xid, xid]);
+  });
+
+  it('extends by exchanges of their own: a lease counts from the REQUEST that was answered', () => {
     const rig = new ClientRig().bound(EXACT);
     const xids = [rig.tick().xid, rig.tick().xid];
     while (rig.name !== 'REBINDING') rig.tick();
     xids.push(rig.xid, rig.tick().xid);
-    expect(xids[0]).toBe(xids[1]);
-    expect(xids[2]).toBe(xids[3]);
-    expect(xids[0]).not.toBe(xids[2]);
+    expect(new Set(xids).size).toBe(4);
+  });
+
+  it('takes a shorter lease from a server that was silent for longer than that (RFC 2131 §4.4.5)', () => {
+    const rig = new ClientRig().bound({ leaseSec: 86_400 }).tick(); // at T1, unanswered
+    const asked = rig.now;
+    while (rig.now < asked + 2 * HOUR) rig.tick();
+    rig.ack({ leaseSec: 3600 });
+    expect(rig.summary).toEqual(['lease renewed']);
+    expect(rig.state).toMatchObject({ name: 'BOUND', lease: { expiresAt: rig.now + HOUR } });
+  });
+
+  it('is over at its end also without T1 and T2', () => {
+    const rig = new ClientRig();
+    const times = { t1At: Infinity, t2At: Infinity, expiresAt: HOUR };
+    rig.do({ type: 'resume', lease: lease({ requestedAt: 0, ...times }) });
+    rig.tick();
+    expect(rig.summary).toContain('lease lost expired');
   });
 
   it('says renewed for new times, counted from the REQUEST', () => {

@@ -380,6 +380,16 @@ describe('links of nobody', () => {
     expect([[...rig.host.orphans], rig.host.endpoints.size]).toEqual([['br600'], 1]);
   });
 
+  it('nor do endpoints whose network cannot be read: a container may be using them', async () => {
+    await rig.createEndpoint(byId);
+    await rig.join();
+    await rig.store.deleteNetwork(rig.record().networkId);
+    rig.isStoreComplete = false;
+    await rig.restart();
+    expect([rig.store.endpoints.length, rig.host.endpoints.size]).toEqual([1, 1]);
+    expect(rig.log.messages('error')).toContain('endpoint of an unreadable network left alone');
+  });
+
   it('that cannot be removed are told', async () => {
     rig.host.failing.set('removeOrphanLinks', new Error('ip failed'));
     await rig.restart();
@@ -445,6 +455,17 @@ describe('a container that went without a word (dockerd was killed)', () => {
     dies(rig.record().hostEnd);
     await rig.endpoints.clearAbandoned();
     expect([heldIds(), rig.store.endpoints, rig.host.endpoints.size]).toEqual([[ENDPOINT], [], 0]);
+  });
+
+  it('is forgotten once, though dockerd deletes it while the sweep looks', async () => {
+    const record = rig.record();
+    dies(record.hostEnd);
+    const swept = rig.endpoints.clearAbandoned();
+    await rig.driver.leave(ENDPOINT);
+    await rig.driver.removeEndpoint(ENDPOINT);
+    await swept;
+    await rig.endpoints.clear(record);
+    expect([rig.leases.size, rig.store.endpoints]).toEqual([0, []]);
   });
 
   it('one that only cannot be seen is left alone, and refuses its twin', async () => {
