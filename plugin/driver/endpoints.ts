@@ -118,7 +118,8 @@ export class Endpoints {
       this.#joinTimers.disarm(endpointId);
       // libnetwork configures what CreateEndpoint answered, also when it is a second Join.
       const terms = { ...record.terms, configured: record.terms.answered };
-      await this.#remember({ ...record, sandboxKey, terms });
+      const joinedAt = this.#deps.clock.wall();
+      await this.#remember({ ...record, sandboxKey, joinedAt, hasLeft: false, terms });
       this.#changes.joined(endpointId);
       this.#deps.leases.follow(endpointId, this.#followTarget(record, network, sandboxKey));
       return joinAnswer(record, network.internal);
@@ -133,7 +134,7 @@ export class Endpoints {
       this.#changes.left(endpointId);
       this.#inside.delete(endpointId);
       this.#deps.leases.unfollow(endpointId);
-      await this.#remember({ ...record, sandboxKey: undefined });
+      await this.#remember({ ...record, sandboxKey: undefined, hasLeft: true });
       this.#joinTimers.arm(endpointId);
     });
   }

@@ -83,6 +83,9 @@ export interface EndpointRecord {
   readonly createdAt: WallTime;
   /** As dockerd spelled it in Join; undefined before Join and after Leave. */
   readonly sandboxKey: string | undefined;
+  readonly joinedAt?: WallTime | undefined;
+  /** After Leave: its container is done with it, though DeleteEndpoint may never come. */
+  readonly hasLeft?: boolean | undefined;
 }
 
 /** The terms without the times, as the container's link is to know them. */

@@ -9,8 +9,8 @@ import type { Mac } from '../wire/address.ts';
 import type { EndpointRecord } from './records.ts';
 import type { Registry } from './registry.ts';
 
-/** Join follows CreateEndpoint within a second or two; dockerd needs about this long to come back. */
-const JOINED_WITHIN: Ms = 5_000;
+/** Join follows CreateEndpoint, and the link's move that, within a second or two; so long dockerd needs to come back. */
+const MOVED_WITHIN: Ms = 5_000;
 
 export interface TwinsDeps {
   readonly registry: Registry;
@@ -62,11 +62,13 @@ export class Twins {
 
   async #isInUse(twin: EndpointRecord): Promise<boolean> {
     const { host, clock, isGone } = this.#deps;
-    if (twin.sandboxKey !== undefined) return !(await isGone(twin));
-    if (!host.linkExists(twin.hostEnd)) return false;
-    // Its Join may have been missed: a link that is not here is in a container.
-    const isWaiting = host.linkExists(twin.containerEnd);
-    return !isWaiting || Math.abs(clock.wall() - twin.createdAt) < JOINED_WITHIN;
+    if (!host.linkExists(twin.hostEnd) || twin.hasLeft === true) return false;
+    // A link that is not here is in a container, also if its Join was missed.
+    if (!host.linkExists(twin.containerEnd)) {
+      return twin.sandboxKey === undefined || !(await isGone(twin));
+    }
+    // On its way into a container, or back out of one whose Leave was missed.
+    return Math.abs(clock.wall() - (twin.joinedAt ?? twin.createdAt)) < MOVED_WITHIN;
   }
 }
 

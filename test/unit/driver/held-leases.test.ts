@@ -451,6 +451,12 @@ describe('a container that went without a word (dockerd was killed)', () => {
     expect(rig.store.endpoints.map(({ id }) => id)).toEqual([SECOND]);
   });
 
+  it('is no twin of itself after a Leave whose DeleteEndpoint was missed (libnetwork.md §6)', async () => {
+    await rig.driver.leave(ENDPOINT);
+    await rig.createEndpoint({ ...byId, endpointId: SECOND });
+    expect(rig.store.endpoints.map(({ id }) => id)).toEqual([SECOND]);
+  });
+
   it('is found by the sweep, and its lease is held', async () => {
     dies(rig.record().hostEnd);
     await rig.endpoints.clearAbandoned();
