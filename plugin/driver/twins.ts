@@ -61,14 +61,19 @@ export class Twins {
   }
 
   async #isInUse(twin: EndpointRecord): Promise<boolean> {
-    const { host, clock, isGone } = this.#deps;
+    const { registry, host, clock, isGone } = this.#deps;
     if (!host.linkExists(twin.hostEnd) || twin.hasLeft === true) return false;
     // A link that is not here is in a container, also if its Join was missed.
     if (!host.linkExists(twin.containerEnd)) {
       return twin.sandboxKey === undefined || !(await isGone(twin));
     }
-    // On its way into a container, or back out of one whose Leave was missed.
-    return Math.abs(clock.wall() - (twin.joinedAt ?? twin.createdAt)) < MOVED_WITHIN;
+    // On its way into a container, or nobody's: its answer was lost, or its Leave. Time tells.
+    const age = Math.abs(clock.wall() - (twin.joinedAt ?? twin.createdAt));
+    if (age >= MOVED_WITHIN) return false;
+    const dueAt = clock.now() + MOVED_WITHIN - age;
+    await new Promise<void>((resolve) => void clock.at(dueAt, resolve));
+    const later = registry.findEndpoint(twin.id);
+    return later !== undefined && this.#isInUse(later);
   }
 }
 

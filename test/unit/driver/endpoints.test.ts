@@ -273,12 +273,23 @@ describe('one MAC, one container', () => {
     expect([...rig.server.leases]).toEqual([[ASTERISK, '192.0.2.50']]);
   });
 
-  it('a twin that was made just now may still be joined, and does not give way', async () => {
+  it('a twin that was made just now may still be joined: it is waited for, and then refuses', async () => {
     await rig.createEndpoint(withId);
     await rig.clock.pass(1000);
-    expect((await refusal(rig.createEndpoint({ endpointId: SECOND, ...withId }))).code).toBe(
-      'INVALID_OPTION',
-    );
+    const refused = refusal(rig.createEndpoint({ endpointId: SECOND, ...withId }));
+    await rig.clock.pass(1000);
+    await rig.join();
+    await rig.clock.pass(5000);
+    expect((await refused).code).toBe('INVALID_OPTION');
+  });
+
+  it('a twin that nobody joins within 5 s gives way: its answer never arrived (libnetwork.md §1)', async () => {
+    await rig.createEndpoint(withId);
+    await rig.clock.pass(1000);
+    const created = rig.createEndpoint({ endpointId: SECOND, ...withId });
+    await rig.clock.pass(4000);
+    await created;
+    expect(rig.store.endpoints.map(({ id }) => id)).toEqual([SECOND]);
   });
 });
 
