@@ -5,6 +5,7 @@
 import { PluginError } from '../errors.ts';
 import type { CreateEndpointRequest } from '../driver/endpoint-setup.ts';
 import type { CreateNetworkRequest, IpamData } from '../driver/networks.ts';
+import { macFromBytes, type Mac } from '../wire/address.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -47,6 +48,7 @@ export function decodeCreateNetwork(body: JsonObject): CreateNetworkRequest {
 
 export function decodeCreateEndpoint(body: JsonObject): CreateEndpointRequest {
   const given = objectField(body, 'Interface');
+  const options = objectField(body, 'Options');
   return {
     networkId: id(body, 'NetworkID'),
     endpointId: id(body, 'EndpointID'),
@@ -55,7 +57,8 @@ export function decodeCreateEndpoint(body: JsonObject): CreateEndpointRequest {
       addressIpv6: textField(given, 'AddressIPv6'),
       macAddress: textField(given, 'MacAddress'),
     },
-    options: objectField(body, 'Options'),
+    userMac: goBytesMac(options['com.docker.network.endpoint.macaddress']),
+    options,
   };
 }
 
@@ -101,7 +104,14 @@ function ipamData(body: JsonObject, key: string): IpamData[] {
   return value.map((item) => ({
     addressSpace: textField(item, 'AddressSpace'),
     pool: textField(item, 'Pool'),
+    gateway: textField(item, 'Gateway'),
   }));
+}
+
+/** Go writes a MAC, which is bytes to it, in base64. */
+function goBytesMac(value: unknown): Mac | undefined {
+  if (typeof value !== 'string' || !/^[A-Za-z0-9+/]{8}$/.test(value)) return undefined;
+  return macFromBytes(Buffer.from(value, 'base64'));
 }
 
 function isObject(value: unknown): value is JsonObject {

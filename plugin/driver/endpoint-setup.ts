@@ -23,6 +23,8 @@ export interface CreateEndpointRequest {
     readonly addressIpv6: string;
     readonly macAddress: string;
   };
+  /** The MAC if a person chose it; `interface.macAddress` may be one that libnetwork made up. */
+  readonly userMac: string | undefined;
   readonly options: Readonly<Record<string, unknown>>;
 }
 

@@ -3,6 +3,12 @@
  * an opaque PoolID of ours; no request says which network, endpoint or container it is for.
  */
 
+/**
+ * One for local and global networks alike: where the two differ, libnetwork rejects pools that overlap a route of
+ * the host, and asks again without end.
+ */
+export const ADDRESS_SPACE = 'vlandhcp';
+
 export interface RequestPoolRequest {
   readonly addressSpace: string;
   /** `--subnet`; empty if there was none. */

@@ -15,6 +15,8 @@ import { runEach, UndoList } from '../undo.ts';
 export interface IpamData {
   readonly addressSpace: string;
   readonly pool: string;
+  /** The router in CIDR form; empty if Docker knows of none. */
+  readonly gateway: string;
 }
 
 export interface CreateNetworkRequest {

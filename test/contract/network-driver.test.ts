@@ -46,7 +46,7 @@ describe('CreateNetwork', () => {
     networkId: NETWORK,
     options: { parent: 'eth1', vlan: '500' },
     internal: false,
-    ipv4Data: [{ addressSpace: 'null', pool: '0.0.0.0/0' }],
+    ipv4Data: [{ addressSpace: 'null', pool: '0.0.0.0/0', gateway: '' }],
     ipv6Data: [],
   };
 
@@ -118,7 +118,12 @@ describe('CreateNetwork', () => {
       request({ parent: 'eth1', vlan: '500' }, { IPv4Data }),
     );
     expect(lastCall()?.args).toEqual([
-      { ...decoded, ipv4Data: [{ addressSpace: 'LocalDefault', pool: '172.18.0.0/16' }] },
+      {
+        ...decoded,
+        ipv4Data: [
+          { addressSpace: 'LocalDefault', pool: '172.18.0.0/16', gateway: '172.18.0.1/16' },
+        ],
+      },
     ]);
   });
 });
@@ -138,6 +143,7 @@ describe('CreateEndpoint', () => {
     networkId: NETWORK,
     endpointId: ENDPOINT,
     interface: { address: '', addressIpv6: '', macAddress: '' },
+    userMac: undefined,
     options: request.Options,
   };
 

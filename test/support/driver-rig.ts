@@ -87,6 +87,7 @@ export class DriverRig {
       {
         networkId: NETWORK,
         endpointId: ENDPOINT,
+        userMac: undefined,
         options: {},
         ...parts,
         interface: { address: '', addressIpv6: '', macAddress: '', ...parts.interface },
@@ -192,7 +193,7 @@ export function networkRequest(parts: Partial<CreateNetworkRequest> = {}): Creat
     networkId: NETWORK,
     options: { parent: 'eth1', vlan: '500' },
     internal: false,
-    ipv4Data: [{ addressSpace: 'null', pool: '0.0.0.0/0' }],
+    ipv4Data: [{ addressSpace: 'null', pool: '0.0.0.0/0', gateway: '' }],
     ipv6Data: [],
     ...parts,
   };

@@ -72,7 +72,7 @@ describe('creating a network', () => {
   it("Docker's default IPAM is refused with the command to type, every option of it included (D8)", async () => {
     const request = {
       options: { parent: 'eth1', vlan: '500', bridge: 'lan', mtu: '1400', lease_timeout: '10' },
-      ipv4Data: [{ addressSpace: 'LocalDefault', pool: '172.18.0.0/16' }],
+      ipv4Data: [{ addressSpace: 'LocalDefault', pool: '172.18.0.0/16', gateway: '172.18.0.1/16' }],
     };
     expect(await refusal(rig.createNetwork(request))).toEqual({
       code: 'UNSUPPORTED',
@@ -86,7 +86,7 @@ describe('creating a network', () => {
     const request = {
       options: { parent: 'eth1' },
       internal: true,
-      ipv4Data: [{ addressSpace: 'LocalDefault', pool: '172.18.0.0/16' }],
+      ipv4Data: [{ addressSpace: 'LocalDefault', pool: '172.18.0.0/16', gateway: '172.18.0.1/16' }],
     };
     expect((await refusal(rig.createNetwork(request))).message).toMatch(
       /type: docker network create -d vlandhcp --ipam-driver null --internal -o parent=eth1 NAME$/,
@@ -94,7 +94,7 @@ describe('creating a network', () => {
   });
 
   it('IPv6 is refused with the command to type', async () => {
-    const request = { ipv6Data: [{ addressSpace: 'null', pool: '::/0' }] };
+    const request = { ipv6Data: [{ addressSpace: 'null', pool: '::/0', gateway: '' }] };
     expect(await refusal(rig.createNetwork(request))).toMatchObject({
       code: 'UNSUPPORTED',
       message: expect.stringMatching(/leave out --ipv6: docker network create .* NAME$/) as string,
