@@ -19,6 +19,7 @@ const SIOCGIFFLAGS = 0x8913;
 const SIOCGIFMTU = 0x8921;
 const SIOCGIFHWADDR = 0x8927;
 const SIOCGIFINDEX = 0x8933;
+const ARPHRD_ETHER = 1;
 const IFREQ_LENGTH = 40;
 const VALUE_AT = 16;
 
@@ -49,6 +50,11 @@ export function linkMtu(fd: number, link: string): number {
 export function linkMac(fd: number, link: string): Mac {
   const answer = request(fd, SIOCGIFHWADDR, link);
   return macFromBytes(new Uint8Array(answer.buffer), VALUE_AT + 2);
+}
+
+/** False for loopback, tunnels and others whose hardware address is not a MAC. */
+export function isEthernet(fd: number, link: string): boolean {
+  return request(fd, SIOCGIFHWADDR, link).getUint16(VALUE_AT, true) === ARPHRD_ETHER;
 }
 
 /** IFF_* bits. */

@@ -5,7 +5,13 @@ import { openPacketSocket, type FrameInfo } from './packet-socket.ts';
 
 /** @throws PluginError SOCKET_FAILED if the link or its namespace is not there. */
 export function openLeaseSocket(
-  place: { readonly link: string; readonly netnsPath?: string; readonly promiscuous?: boolean },
+  place: {
+    readonly link: string;
+    readonly netnsPath?: string;
+    readonly promiscuous?: boolean;
+    /** Many clients on one link of this namespace: one promiscuous socket hears for all of them. */
+    readonly shared?: boolean;
+  },
   mac: Mac,
   handlers: {
     onFrame(frame: Uint8Array, info: FrameInfo): void;
@@ -15,7 +21,7 @@ export function openLeaseSocket(
   return openPacketSocket({
     link: place.link,
     netnsPath: place.netnsPath,
-    promiscuous: place.promiscuous ?? false,
+    promiscuous: place.promiscuous ?? place.shared ?? false,
     filter: dhcpClientFilter(mac),
     protocol: 'ipv4',
     onFrame: (frame, info) => handlers.onFrame(frame, info),
