@@ -3,7 +3,7 @@
  * decoded request into a driver call and the answer into libnetwork's fields.
  */
 import type { CreateEndpointRequest } from '../driver/endpoint-setup.ts';
-import type { CreateEndpointAnswer } from '../driver/endpoints.ts';
+import type { CreateEndpointAnswer } from '../driver/create-answer.ts';
 import type { JoinAnswer } from '../driver/join-answer.ts';
 import type { CreateNetworkRequest } from '../driver/networks.ts';
 import { statusTable, type NetworkStatus } from '../driver/status.ts';

@@ -6,7 +6,14 @@ import type { Instant, Ms } from '../time.ts';
 import type { Lease } from '../lease.ts';
 import { isUnicastIpv4 } from '../wire/address.ts';
 import type { Ipv4 } from '../wire/address.ts';
-import type { DeclinedAddress, Env, IgnoreReason, MessageEvent } from './client-types.ts';
+import { subnetHas } from '../wire/subnet.ts';
+import type {
+  AddressBounds,
+  DeclinedAddress,
+  Env,
+  IgnoreReason,
+  MessageEvent,
+} from './client-types.ts';
 import { leaseTermsOf } from './lease-terms.ts';
 import { leaseTimesOf } from './lease-times.ts';
 import { BOOTREPLY } from './message.ts';
@@ -162,9 +169,16 @@ function notForUs(message: Dhcp4Message, env: Env): IgnoreReason | undefined {
 
 function addressProblem(message: Dhcp4Message, env: Env): IgnoreReason | undefined {
   if (!isUnicastIpv4(message.yiaddr)) return 'address-not-unicast';
-  const { requestedAddress } = env.config;
+  const { requestedAddress, bounds } = env.config;
   const isOther = requestedAddress !== undefined && message.yiaddr !== requestedAddress;
-  return isOther ? 'address-not-requested' : undefined;
+  if (isOther) return 'address-not-requested';
+  return bounds === undefined || isWithin(message.yiaddr, bounds)
+    ? undefined
+    : 'address-out-of-bounds';
+}
+
+function isWithin(address: Ipv4, { within, except }: AddressBounds): boolean {
+  return within.every((subnet) => subnetHas(subnet, address)) && !except.includes(address);
 }
 
 function ignored(reason: IgnoreReason): Ignored {

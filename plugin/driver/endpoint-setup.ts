@@ -9,6 +9,7 @@ import type { Instant } from '../time.ts';
 import { macToBytes, type Mac } from '../wire/address.ts';
 import { chooseMac, linkEnds } from './endpoint-identity.ts';
 import type { Host } from './host.ts';
+import { scopeOfNetwork } from './lease-scope.ts';
 import { parseEndpointOptions } from './options.ts';
 import { storeLease, termsOf, type EndpointRecord, type NetworkRecord } from './records.ts';
 import type { Registry } from './registry.ts';
@@ -56,7 +57,14 @@ export async function makeEndpoint(
     // Not before: a link that it refuses to touch is somebody's.
     undo.add(() => host.removeEndpointLink(draft.hostEnd));
     for (const warning of warnings) log.warn({ link: draft.hostEnd }, warning);
-    const { lease, settle } = await takeLease(deps, network, draft, limits, undo);
+    const { lease, settle } = await takeLease(
+      deps,
+      scopeOfNetwork(network),
+      draft,
+      { link: draft.containerEnd },
+      limits,
+      undo,
+    );
     const mtu = usableMtu(lease?.mtu, network.mtu);
     if (mtu !== network.mtu) await host.setEndpointMtu({ ...draft, mtu });
     const record = { ...draft, mtu, ...leaseFields(lease, clock) };

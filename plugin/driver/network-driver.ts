@@ -4,7 +4,8 @@
  */
 import type { Clock } from '../clock.ts';
 import type { CreateEndpointRequest } from './endpoint-setup.ts';
-import type { CreateEndpointAnswer, Endpoints } from './endpoints.ts';
+import type { CreateEndpointAnswer } from './create-answer.ts';
+import type { Endpoints } from './endpoints.ts';
 import type { HeldLeases } from './held-leases.ts';
 import type { JoinAnswer } from './join-answer.ts';
 import type { CreateNetworkRequest, Networks } from './networks.ts';
@@ -51,7 +52,7 @@ export class NetworkDriver {
           () =>
             this.#endpoints.remove(id),
       ),
-      () => this.#held.endNetwork(networkId),
+      () => this.#held.endScope(networkId),
       () => this.#networks.remove(networkId),
     );
   }
