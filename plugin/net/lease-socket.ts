@@ -2,6 +2,7 @@
 import type { Mac } from '../wire/address.ts';
 import { dhcpClientFilter } from './filter.ts';
 import { openPacketSocket, type FrameInfo } from './packet-socket.ts';
+import { openSharedLeaseSocket } from './shared-lease-socket.ts';
 
 /** @throws PluginError SOCKET_FAILED if the link or its namespace is not there. */
 export function openLeaseSocket(
@@ -18,10 +19,11 @@ export function openLeaseSocket(
     onError(error: Error): void;
   },
 ): { send(frame: Uint8Array): void; close(): void } {
+  if (place.shared === true) return openSharedLeaseSocket(place.link, mac, handlers);
   return openPacketSocket({
     link: place.link,
     netnsPath: place.netnsPath,
-    promiscuous: place.promiscuous ?? place.shared ?? false,
+    promiscuous: place.promiscuous ?? false,
     filter: dhcpClientFilter(mac),
     protocol: 'ipv4',
     onFrame: (frame, info) => handlers.onFrame(frame, info),
