@@ -3,12 +3,11 @@
  * a broadcast medium is full of other clients' traffic, and of servers that differ in opinion.
  */
 import type { Instant, Ms } from '../time.ts';
-import type { Lease } from '../lease.ts';
+import type { AddressBounds, Lease } from '../lease.ts';
 import { isUnicastIpv4 } from '../wire/address.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { subnetHas } from '../wire/subnet.ts';
 import type {
-  AddressBounds,
   DeclinedAddress,
   Env,
   IgnoreReason,

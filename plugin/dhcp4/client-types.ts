@@ -4,19 +4,11 @@
  * States are plain data and hold a field only where it has meaning. `client.ts` is the way in.
  */
 import type { Instant, Ms } from '../time.ts';
-import type { Lease } from '../lease.ts';
+import type { AddressBounds, Lease } from '../lease.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
-import type { Subnet } from '../wire/subnet.ts';
 import type { Dhcp4Message } from './message.ts';
 import type { ClientIdentity } from './requests.ts';
 import type { RetransmitProfile } from './retransmit.ts';
-
-/** Which addresses will do. */
-export interface AddressBounds {
-  /** Every one of them must have the address in it. */
-  readonly within: readonly Subnet[];
-  readonly except: readonly Ipv4[];
-}
 
 export interface ClientConfig extends ClientIdentity {
   /** Option 50 in DISCOVER; when set, an OFFER or ACK of another address is ignored. */

@@ -31,7 +31,6 @@ import { FRESH_MEMORY } from './client-transitions.ts';
 import type { Env, Event, State, StateName, Step } from './client-types.ts';
 
 export type {
-  AddressBounds,
   ClientConfig,
   Effect,
   Env,

@@ -57,7 +57,8 @@ export class Endpoints {
   readonly #lock = new KeyedLock();
   readonly #joinTimers: JoinTimers;
   readonly #changes: LeaseChanges;
-  readonly #twins: Twins;
+  /** MACs are taken by whoever leases for them, endpoints or addresses. */
+  readonly twins: Twins;
   /** Endpoints whose lease socket came to sit in the sandbox; bounded by those that are joined. */
   readonly #inside = new Set<string>();
 
@@ -67,7 +68,7 @@ export class Endpoints {
     const remember = (record: EndpointRecord) => this.#remember(record);
     this.#changes = new LeaseChanges({ ...deps, lock: this.#lock, remember });
     const isGone = (record: EndpointRecord) => this.#isGone(record);
-    this.#twins = new Twins({ ...deps, isGone, clear: (record) => this.clear(record) });
+    this.twins = new Twins({ ...deps, isGone, clear: (record) => this.clear(record) });
   }
 
   /**
@@ -85,8 +86,8 @@ export class Endpoints {
       const record = await makeEndpoint(this.#deps, network, request, {
         by: startedAt + network.options.leaseTimeoutMs,
         signal,
-        takeMac: (mac) => this.#twins.take(request.endpointId, network.options.bridge, mac),
-      }).finally(() => this.#twins.made(request.endpointId));
+        takeMac: (mac) => this.twins.take(request.endpointId, segmentOf(network.options), mac),
+      }).finally(() => this.twins.made(request.endpointId));
       this.#joinTimers.arm(record.id);
       this.#deps.log.info(
         {

@@ -33,8 +33,8 @@ export interface RequestAddressRequest {
   /** `--ip`, `--gateway` or `--aux-address`; empty if none was given. */
   readonly address: string;
   /**
-   * What it is for. Undefined for `null`: an `--aux-address`, or an address of before that is replayed; the two
-   * look the same.
+   * What it is for. Undefined where dockerd does not say: an `--aux-address`, an address of before that is
+   * replayed, or `--ip` up to engine 28 without RequiresMACAddress; they look the same, and have an address.
    */
   readonly purpose:
     | { readonly kind: 'gateway' }

@@ -2,6 +2,7 @@
  * Where a lease is made and by which rules: one of our networks, or a pool that a network of another driver takes
  * its addresses from.
  */
+import type { AddressBounds } from '../lease.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { NetworkOptions } from './options.ts';
 import { segmentOf, type HeldRecord, type NetworkRecord } from './records.ts';
@@ -14,16 +15,26 @@ export interface LeaseScope {
   /** The link of the host's that speaks for containers: the bridge, or what carries the VLAN. */
   readonly link: string;
   readonly options: NetworkOptions;
+  /** Addresses that will do; undefined: any. */
+  readonly bounds: AddressBounds | undefined;
+  /** The network is another driver's. */
+  readonly isForeign: boolean;
 }
 
-export function scopeOfNetwork({ id, options }: NetworkRecord): LeaseScope {
-  return { id, segment: segmentOf(options), link: options.bridge, options };
+export function scopeOfNetwork({ id, options, bounds }: NetworkRecord): LeaseScope {
+  return {
+    ...{ id, segment: segmentOf(options), link: options.bridge, options },
+    ...{ bounds, isForeign: false },
+  };
 }
 
 /** How the lease service is to know an endpoint, an address or a held lease. */
 export function subjectOf(
-  record: Pick<HeldRecord, 'id' | 'mac' | 'clientId' | 'hostName' | 'requestedAddress' | 'mtu'>,
-  { options, segment }: LeaseScope,
+  record: Pick<
+    HeldRecord,
+    'id' | 'mac' | 'clientId' | 'hostName' | 'requestedAddress' | 'mtu' | 'isMacShared'
+  >,
+  { options, segment, bounds, isForeign }: LeaseScope,
 ): LeaseSubject {
   return {
     key: record.id,
@@ -38,5 +49,8 @@ export function subjectOf(
     acd: options.acd,
     allowedServers: options.dhcpServers,
     rapidCommit: options.rapidCommit,
+    bounds,
+    isForeign,
+    broadcast: record.isMacShared ?? false,
   };
 }

@@ -2,6 +2,7 @@
  * What the plugin remembers of IPAM pools and of the addresses leased from them: plain data, one file each in the
  * store, as in records.ts.
  */
+import type { AddressBounds } from '../lease.ts';
 import type { WallTime } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import type { Subnet } from '../wire/subnet.ts';
@@ -45,17 +46,31 @@ export interface AddressRecord extends Omit<HeldRecord, 'lease' | 'heldAt' | 'is
   /** What Docker was told, whatever became of the lease. */
   readonly address: Ipv4;
   readonly isStable: boolean;
-  /** The container wears another MAC than `mac`, which is its parent link's (ipvlan). */
-  readonly isMacShared: boolean;
   readonly lease: StoredLease | undefined;
   readonly lost: LeaseLoss | undefined;
   readonly createdAt: WallTime;
+  /** A container was found to have it. */
+  readonly wasSeen: boolean;
 }
 
 /** Under another network driver; undefined as long as it is not known where the pool's VLAN is. */
-export function scopeOfPool({ id, options, link }: PoolRecord): LeaseScope | undefined {
+export function scopeOfPool(pool: PoolRecord): LeaseScope | undefined {
+  const { id, options, link } = pool;
   if (options === undefined) return undefined;
-  return { id, segment: segmentOf(options), link: link ?? defaultLink(options), options };
+  return {
+    ...{ id, segment: segmentOf(options), link: link ?? defaultLink(options), options },
+    ...{ bounds: boundsOf(pool), isForeign: true },
+  };
+}
+
+/** Which addresses of the server's will do. */
+export function boundsOf({ subnet, range, reserved }: PoolRecord): AddressBounds {
+  return { within: range === undefined ? [subnet] : [subnet, range], except: reserved };
+}
+
+/** The network is another driver's. */
+export function isForeign({ scopeId, poolId }: AddressRecord): boolean {
+  return scopeId === poolId;
 }
 
 function defaultLink({ parent, vlan }: NetworkOptions): string {

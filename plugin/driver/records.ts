@@ -3,7 +3,7 @@
  * Times are wall clock, because they outlive the process; in memory the cores use monotonic instants.
  */
 import type { LeaseChange } from '../leasing/client-runner.ts';
-import type { Lease, LeaseTerms } from '../lease.ts';
+import type { AddressBounds, Lease, LeaseTerms } from '../lease.ts';
 import type { WallTime } from '../time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import type { NetworkOptions } from './options.ts';
@@ -16,8 +16,11 @@ export interface NetworkRecord {
   readonly options: NetworkOptions;
   /** `docker network create --internal`: containers get no gateway. */
   readonly internal: boolean;
-  /** Addresses are leased by our IPAM driver, before the endpoint is made. Absent: by the endpoint. */
-  readonly usesPool?: boolean | undefined;
+  /**
+   * What may be leased: there only if addresses come from a pool of ours, before an endpoint is made. Absent: the
+   * endpoint leases any.
+   */
+  readonly bounds?: AddressBounds | undefined;
   /** The VLAN sub-interface in use, which may have been there before us under any name. */
   readonly vlanLink: string | undefined;
   /** True if the uplink was put into the bridge for this segment, so that it must come out again. */
@@ -34,6 +37,8 @@ export interface HeldRecord {
   readonly scopeId: string;
   readonly mac: Mac;
   readonly clientId: string;
+  /** The container wears another MAC than `mac`, which is its parent link's (ipvlan). Absent: no. */
+  readonly isMacShared?: boolean | undefined;
   readonly hostName: string | undefined;
   readonly requestedAddress: Ipv4 | undefined;
   readonly mtu: number;

@@ -39,28 +39,26 @@ export interface TakeLeaseDeps {
   };
 }
 
-type Draft = Parameters<typeof subjectOf>[0];
-
 /**
- * @param place what to ask on. @returns the lease, undefined if it comes late; call `settle` when it is there to stay.
+ * @param who the id is the client's key from now on. @param place what to ask on. @returns the lease, undefined if it comes late; call `settle` when it is there to stay.
  * @throws PluginError as `leases.acquire`.
  */
 export async function takeLease(
   { leases, held, silence }: TakeLeaseDeps,
   scope: LeaseScope,
-  draft: Draft,
+  who: Parameters<typeof subjectOf>[0],
   place: SocketPlace,
   limits: { by: Instant; signal: AbortSignal },
   undo: UndoList,
 ): Promise<{ lease: Lease | undefined; settle: () => Promise<void> }> {
   const { segment } = scope;
   const late = scope.options.onNoServer === 'late';
-  const kept = held.claim(scope, draft);
+  const kept = held.claim(scope, who);
   if (kept !== undefined) undo.add(() => held.putBack(kept.id));
   const previous = kept?.lease;
   let lease: Lease | undefined;
   try {
-    lease = await leases.acquire(subjectOf(draft, scope), place, {
+    lease = await leases.acquire(subjectOf(who, scope), place, {
       signal: limits.signal,
       late,
       previous,
@@ -77,8 +75,8 @@ export async function takeLease(
   if (lease === undefined || lease.requestedAt === previous?.requestedAt) silence.note(segment);
   else silence.end(segment);
   undo.add(() => {
-    if (lease !== undefined && lease.address === previous?.address) leases.forget(draft.id);
-    else leases.release(draft.id, scope.link);
+    if (lease !== undefined && lease.address === previous?.address) leases.forget(who.id);
+    else leases.release(who.id, scope.link);
   });
   return { lease, settle: async () => (kept === undefined ? undefined : held.drop(kept.id)) };
 }

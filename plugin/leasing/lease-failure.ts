@@ -3,7 +3,7 @@
  * sent, on which link, what came back, and what to look at next.
  */
 import { PluginError } from '../errors.ts';
-import type { AddressBounds } from '../dhcp4/client.ts';
+import type { AddressBounds } from '../lease.ts';
 import type { Ms } from '../time.ts';
 import { formatSubnet } from '../wire/subnet.ts';
 import type { LeaseSubject } from './lease-subject.ts';

@@ -1,6 +1,6 @@
 /** Whom a lease is for, and how it is to be asked for: what the driver tells the lease service. */
-import type { AddressBounds, ClientConfig } from '../dhcp4/client.ts';
-import type { Lease } from '../lease.ts';
+import type { ClientConfig } from '../dhcp4/client.ts';
+import type { AddressBounds, Lease } from '../lease.ts';
 import type { Instant, Ms } from '../time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import type { ConflictMode } from './conflict-watch.ts';

@@ -2,16 +2,21 @@
  * The whole driver over stand-ins for host, disk, clock and wire, put together as main.ts does it.
  * `restart` is `kill -9` and a new process: what the stand-ins hold stays, the rest is new.
  */
+import { Addresses } from '../../plugin/driver/addresses.ts';
 import { BridgeAccess } from '../../plugin/driver/bridge-access.ts';
 import type { CreateEndpointRequest } from '../../plugin/driver/endpoint-setup.ts';
 import { Endpoints } from '../../plugin/driver/endpoints.ts';
 import { HeldLeases } from '../../plugin/driver/held-leases.ts';
+import { IpamDriver } from '../../plugin/driver/ipam-driver.ts';
 import { NetworkDriver } from '../../plugin/driver/network-driver.ts';
-import { Networks, type CreateNetworkRequest } from '../../plugin/driver/networks.ts';
+import type { CreateNetworkRequest } from '../../plugin/driver/network-requests.ts';
+import { Networks } from '../../plugin/driver/networks.ts';
+import { Pools } from '../../plugin/driver/pools.ts';
 import { recover } from '../../plugin/driver/recover.ts';
 import { Registry } from '../../plugin/driver/registry.ts';
 import { SegmentSilence } from '../../plugin/driver/segment-silence.ts';
 import { LeaseService } from '../../plugin/leasing/lease-service.ts';
+import { probeSubnet } from '../../plugin/leasing/subnet-probe.ts';
 import type { SandboxProbe } from '../../plugin/leasing/sandbox-socket.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeHost } from './fake-host.ts';
@@ -48,6 +53,10 @@ export class DriverRig {
   access!: BridgeAccess;
   held!: HeldLeases;
   driver!: NetworkDriver;
+  addresses!: Addresses;
+  ipam!: IpamDriver;
+  /** The setting IPAM_REQUIRE_MAC. */
+  requiresMacAddress = true;
 
   constructor(parts: { server?: ReplyParts; clock?: FakeClock } = {}) {
     this.clock = parts.clock ?? new FakeClock();
@@ -66,6 +75,7 @@ export class DriverRig {
   stop(): void {
     this.access.close();
     this.endpoints.close();
+    this.addresses.close();
     this.held.close();
     this.leases.close();
   }
@@ -135,23 +145,30 @@ export class DriverRig {
       openSocket: this.wire.open,
       openArpSocket: this.wire.openArp,
       probeSandbox: () => this.sandbox,
-      onChange: (id, change) => void endpoints.leaseChanged(id, change),
+      onChange: (id, change) =>
+        void (addresses.owns(id) ? addresses : endpoints).leaseChanged(id, change),
       onEntered: (id) => endpoints.sandboxEntered(id),
     });
     const access = new BridgeAccess({ host, clock, log });
     const held = new HeldLeases({ registry, clock, log, leases });
-    const networks = new Networks({ registry, host, access, log });
-    const endpoints: Endpoints = new Endpoints({
-      registry,
-      networks,
-      host,
-      leases,
-      held,
+    const networks = new Networks({ registry, host, access, clock, log });
+    const shared = {
+      ...{ registry, networks, host, leases, held, clock, log },
       silence: new SegmentSilence(clock),
-      probeSandbox: () => this.sandbox,
-      clock,
-      log,
       joinTimeoutMs: JOIN_TIMEOUT_MS,
+    };
+    const addresses: Addresses = new Addresses({
+      ...shared,
+      twins: {
+        take: (key, segment, mac) => endpoints.twins.take(key, segment, mac),
+        made: (key) => endpoints.twins.made(key),
+      },
+      sandboxFolder: '/run/docker/netns',
+    });
+    const endpoints: Endpoints = new Endpoints({
+      ...shared,
+      addresses,
+      probeSandbox: () => this.sandbox,
       sandboxPath: (key) => key,
     });
     const ready =
@@ -160,13 +177,14 @@ export class DriverRig {
         registry,
         networks,
         endpoints,
+        addresses,
         held,
         access,
         host,
         log,
         isComplete: this.isStoreComplete,
       });
-    Object.assign(this, { registry, leases, access, networks, endpoints, held });
+    Object.assign(this, { registry, leases, access, networks, endpoints, addresses, held });
     this.driver = new NetworkDriver({
       registry,
       networks,
@@ -174,6 +192,15 @@ export class DriverRig {
       held,
       clock: this.clock,
       recovered: ready,
+    });
+    const socketDeps = { clock, random: seededRandom(2), openSocket: this.wire.open };
+    const pools = new Pools({
+      ...{ registry, host, clock, log },
+      askSubnet: (...question) => probeSubnet(socketDeps, ...question),
+    });
+    const { requiresMacAddress } = this;
+    this.ipam = new IpamDriver({
+      ...{ registry, pools, addresses, held, requiresMacAddress, recovered: ready },
     });
   }
 }
