@@ -108,6 +108,9 @@ function wantedAddress(registry: Registry, pool: PoolRecord, text: string): Ipv4
   if (reserved.includes(address)) {
     throw new PluginError('INVALID_OPTION', `--ip ${address} is reserved by --aux-address`);
   }
+  if (address === pool.gateway.address) {
+    throw new PluginError('INVALID_OPTION', `--ip ${address} is the gateway of this network`);
+  }
   const scope = registry.findScope(pool.networkId ?? pool.id);
   const owner = registry
     .holders()

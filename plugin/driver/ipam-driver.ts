@@ -2,7 +2,6 @@
  * The IPAM driver as Docker's API sees it: pools and addresses behind one face. Calls wait until recovery after a
  * restart is through, so that none acts on half a picture.
  */
-import { PluginError } from '../errors.ts';
 import type { Addresses } from './addresses.ts';
 import type { HeldLeases } from './held-leases.ts';
 import type {
@@ -64,10 +63,11 @@ export class IpamDriver {
       case 'endpoint':
         return addresses.lease(pool, { ...purpose, address }, signal);
       case undefined:
-        if (address === '') {
-          throw new PluginError('INVALID_REQUEST', 'Docker asks for an address for nobody');
+        if (this.requiresMacAddress || pools.isInTheMaking(pool)) {
+          return pools.reserve(pool, address);
         }
-        return pools.reserve(pool, address);
+        // Where no MAC is asked for, `--ip` looks like `--aux-address`, which only `network create` sends.
+        return addresses.lease(pool, { macAddress: undefined, name: undefined, address }, signal);
     }
   }
 

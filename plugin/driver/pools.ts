@@ -33,6 +33,8 @@ import type { Registry } from './registry.ts';
 
 /** Servers that ping an address before they offer it take 3 s (dnsmasq); a person waits. */
 const ASKED_FOR: Ms = 6_000;
+/** What comes after RequestPool comes at once. */
+const MADE_WITHIN: Ms = 1_000;
 /** No script makes networks on one VLAN at this pace. */
 const LOOP_LENGTH = 5;
 const LOOPS_WITHIN: Ms = 5_000;
@@ -151,6 +153,12 @@ export class Pools {
       await registry.addPool({ ...pool, reserved: [...pool.reserved, address] });
     }
     return `${address}/${pool.subnet.prefixLength}`;
+  }
+
+  /** True while `docker network create` may still be under way. */
+  isInTheMaking({ networkId, requestedAt }: PoolRecord): boolean {
+    const age = Math.abs(this.#deps.clock.wall() - requestedAt);
+    return networkId === undefined && age < MADE_WITHIN;
   }
 
   /** The reverse of `reserve`; anything else is no error. */
