@@ -8,6 +8,7 @@ import type { CreateEndpointRequest } from '../../plugin/driver/endpoint-setup.t
 import { Endpoints } from '../../plugin/driver/endpoints.ts';
 import { HeldLeases } from '../../plugin/driver/held-leases.ts';
 import { IpamDriver } from '../../plugin/driver/ipam-driver.ts';
+import type { RequestPoolAnswer, RequestPoolRequest } from '../../plugin/driver/ipam-requests.ts';
 import { NetworkDriver } from '../../plugin/driver/network-driver.ts';
 import type { CreateNetworkRequest } from '../../plugin/driver/network-requests.ts';
 import { Networks } from '../../plugin/driver/networks.ts';
@@ -31,6 +32,8 @@ export const JOIN_TIMEOUT_MS = 120_000;
 export const NETWORK = 'n'.repeat(64);
 export const ENDPOINT = 'e'.repeat(64);
 export const SANDBOX = '/var/run/docker/netns/0123456789ab';
+/** A MAC that libnetwork made up for a container. */
+export const BOX = '02:42:00:00:00:01';
 
 /** Signals for calls nobody hangs up on. */
 export const PATIENT = new AbortController().signal;
@@ -106,6 +109,55 @@ export class DriverRig {
     );
   }
 
+  /** As `docker network create --ipam-opt parent=eth1 --ipam-opt vlan=500` asks. */
+  requestPool(
+    parts: Partial<RequestPoolRequest> = {},
+    signal: AbortSignal = PATIENT,
+  ): Promise<RequestPoolAnswer> {
+    const options = { parent: 'eth1', vlan: '500' };
+    const request = { addressSpace: 'vlandhcp', pool: '', subPool: '', options, v6: false };
+    return this.ipam.requestPool({ ...request, ...parts }, signal);
+  }
+
+  /** For a container. @param wish a MAC and no name, as engines before 29 tell, unless it says otherwise. */
+  requestAddress(
+    poolId: string,
+    wish: { address?: string; macAddress?: string | undefined; name?: string } = {},
+    signal: AbortSignal = PATIENT,
+  ): Promise<string> {
+    const { address = '', name } = wish;
+    const macAddress = 'macAddress' in wish ? wish.macAddress : BOX;
+    const purpose = { kind: 'endpoint', macAddress, name } as const;
+    return this.ipam.requestAddress({ poolId, address, purpose }, signal);
+  }
+
+  /** `--aux-address`, `--gateway`, and what dockerd asks for where it has no gateway. */
+  requestReserved(poolId: string, address: string, kind?: 'gateway'): Promise<string> {
+    const purpose = kind === undefined ? undefined : { kind };
+    return this.ipam.requestAddress({ poolId, address, purpose }, PATIENT);
+  }
+
+  /** A network of ours whose addresses come from a pool of ours. @returns the PoolID. */
+  async createIpamNetwork(
+    parts: {
+      pool?: Partial<RequestPoolRequest>;
+      aux?: readonly string[];
+      network?: Partial<CreateNetworkRequest>;
+    } = {},
+  ): Promise<string> {
+    const { poolId, pool } = await this.requestPool(parts.pool);
+    for (const address of parts.aux ?? []) await this.requestReserved(poolId, address);
+    await this.createNetwork({ ...ipamNetwork(pool), ...parts.network });
+    return poolId;
+  }
+
+  /** A network of Docker's macvlan: it makes its link after RequestPool. @returns the PoolID. */
+  async createForeignNetwork(pool: Partial<RequestPoolRequest> = {}): Promise<string> {
+    const { poolId } = await this.requestPool(pool);
+    this.host.addSegmentLink('eth1.500');
+    return poolId;
+  }
+
   /** Join, and what libnetwork does after it. */
   async join(endpointId = ENDPOINT): Promise<void> {
     const { hostEnd } = this.record(endpointId);
@@ -121,6 +173,11 @@ export class DriverRig {
     return record;
   }
 
+  /** PoolIDs' last parts, in memory and on disk. */
+  get poolsLeft(): readonly string[] {
+    return [...this.registry.pools(), ...this.store.contents.pools].map(({ id }) => id);
+  }
+
   /** All that an endpoint occupies anywhere; all empty when nothing is left behind. */
   get leftovers() {
     return {
@@ -130,6 +187,9 @@ export class DriverRig {
       sockets: this.wire.openSockets.length,
       records: [...this.registry.endpoints(), ...this.store.endpoints].map(({ id }) => id),
       held: [...this.registry.held(), ...this.store.held].map(({ id }) => id),
+      addresses: [...this.registry.addresses(), ...this.store.contents.addresses].map(
+        ({ address }) => address,
+      ),
       timers: this.clock.pending - 1, // the firewall's interval runs always
     };
   }
@@ -212,6 +272,7 @@ export const NOTHING_LEFT = {
   sockets: 0,
   records: [],
   held: [],
+  addresses: [],
   timers: 0,
 };
 
@@ -224,6 +285,11 @@ export function networkRequest(parts: Partial<CreateNetworkRequest> = {}): Creat
     ipv6Data: [],
     ...parts,
   };
+}
+
+/** What CreateNetwork says where `--ipam-driver vlandhcp` was typed: the pool's subnet, and no PoolID. */
+export function ipamNetwork(pool: string): Partial<CreateNetworkRequest> {
+  return { options: {}, ipv4Data: [{ addressSpace: 'vlandhcp', pool, gateway: '' }] };
 }
 
 /** A network and a driver to go with it. @param options beside parent and VLAN. */

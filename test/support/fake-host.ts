@@ -127,7 +127,21 @@ export class FakeHost implements Host {
   /** What containers have configured; undefined: their namespaces cannot be looked into. */
   sandboxAddresses: ReadonlySet<Ipv4> | undefined = new Set();
   hostSubnets: readonly HostSubnet[] = [];
-  readonly macs = new Map<string, Mac>();
+  /** A VLAN link has its parent's. */
+  readonly macs = new Map(
+    ['eth1', 'eth1.500', 'eth1.600'].map((name) => [name, '02:00:00:00:00:e1' as Mac]),
+  );
+
+  /** What Docker's macvlan driver does when a network is created: `eth1.500`. */
+  addSegmentLink(name: string): void {
+    this.links.add(name);
+    this.segmentLinks.set(name, name);
+  }
+
+  removeSegmentLink(name: string): void {
+    this.links.delete(name);
+    this.segmentLinks.delete(name);
+  }
 
   async findSegmentLink(segment: Segment) {
     await this.#attempt('findSegmentLink', segmentName(segment));
