@@ -27,6 +27,7 @@ export interface AddressesDeps extends AddressSetupDeps {
     resume(subject: LeaseSubject, lease: Lease | undefined): void;
     stay(key: string, place: SocketPlace): void;
     pin(key: string): void;
+    announce(key: string): void;
   };
   readonly held: AddressSetupDeps['held'] & Pick<HeldLeases, 'hold'>;
   readonly joinTimeoutMs: Ms;
@@ -56,7 +57,11 @@ export class Addresses {
     const startedAt = this.#deps.clock.now();
     const make = { supersede: (record: AddressRecord) => this.#supersede(record) };
     const { record, scope } = await makeAddress(this.#deps, pool, wish, { signal, ...make });
-    if (isForeign(record)) this.#keepOnLink(record, scope);
+    if (isForeign(record)) {
+      this.#keepOnLink(record, scope);
+      // Neighbours may know the address under another MAC, and no engine before 28 tells them.
+      if (record.isMacShared !== true) this.#deps.leases.announce(record.id);
+    }
     this.#timers.arm(record.id);
     this.#deps.log.info(
       {

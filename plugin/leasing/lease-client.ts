@@ -68,11 +68,9 @@ export function makeLeaseClient(subject: LeaseSubject, deps: LeaseClientDeps): L
       log,
       mac: subject.identity.mac,
       mode: subject.acd,
+      defends: subject.isForeign !== true,
       send: (frame) => runner.sendFrame(frame),
-      onFree: () => {
-        runner.dispatch({ type: 'checked', inUse: false });
-        if (subject.isForeign === true) client.watch.stop();
-      },
+      onFree: () => runner.dispatch({ type: 'checked', inUse: false }),
       onConflict: (address, by) => {
         runner.trace.conflict(address, by);
         runner.dispatch({ type: 'checked', inUse: true });

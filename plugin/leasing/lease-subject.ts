@@ -29,7 +29,7 @@ export interface LeaseSubject {
   readonly bounds?: AddressBounds | undefined;
   /** The container does not wear `mac`: answers must be broadcast, as no switch knows where to send them (ipvlan). */
   readonly broadcast?: boolean | undefined;
-  /** The container is another driver's: its address is probed for, but neither announced nor defended by us. */
+  /** The container is another driver's: its address is probed for and announced, but not defended by us. */
   readonly isForeign?: boolean | undefined;
 }
 
