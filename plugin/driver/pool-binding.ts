@@ -38,12 +38,16 @@ export function findPoolFor(
     throw new PluginError('UNSUPPORTED', 'a VLAN has one subnet here; give one --subnet');
   }
   const subnet = parseSubnet(data?.pool ?? '');
-  const pools = registry
-    .pools()
+  // Stored in the order of asking: the newest is meant, also within one millisecond.
+  const pools = [...registry.pools()]
+    .reverse()
     .filter((pool) => subnet !== undefined && isSameSubnet(pool.subnet, subnet))
     .filter((pool) => pool.networkId === request.networkId || isAwaited(pool, clock))
     .sort((one, other) => other.requestedAt - one.requestedAt);
-  const agreeing = pools.filter((pool) => contradictions(request, pool).length === 0);
+  const possible = pools.filter((pool) => contradictions(request, pool).length === 0);
+  // With a parent neither here nor there a pool is another driver's, if there are others.
+  const placed = possible.filter(({ given }) => given['parent'] ?? request.options['parent']);
+  const agreeing = placed.length > 0 ? placed : possible;
   const newest = agreeing[0];
   if (newest === undefined) {
     const [other] = pools;
@@ -77,9 +81,18 @@ function isAwaited({ networkId, requestedAt }: PoolRecord, clock: Clock): boolea
 }
 
 function contradictions({ options }: CreateNetworkRequest, { given }: PoolRecord): string[] {
-  return Object.entries(given)
+  // Where the parent was named the untagged traffic was meant, and asked.
+  const isUntagged = given['parent'] !== undefined && given['vlan'] === undefined;
+  const untagged =
+    isUntagged && options['vlan'] !== undefined
+      ? [
+          `-o vlan=${String(options['vlan'])} contradicts --ipam-opt parent=${given['parent']} without vlan=`,
+        ]
+      : [];
+  const others = Object.entries(given)
     .filter(([key, value]) => options[key] !== undefined && options[key] !== value)
     .map(
       ([key, value]) => `-o ${key}=${String(options[key])} contradicts --ipam-opt ${key}=${value}`,
     );
+  return [...untagged, ...others];
 }
