@@ -18,7 +18,7 @@ import { clientConfig, type LeaseSubject } from './lease-subject.ts';
 import { Trace } from './trace.ts';
 
 /** A frame may get lost while a new VLAN link comes up; servers that ping first answer after 3 s (dnsmasq). */
-const SEND_AT: readonly Ms[] = [0, 500, 2_000];
+const RESEND_AFTER: readonly Ms[] = [500, 2_000];
 
 export interface SubnetProbeDeps {
   readonly clock: Clock;
@@ -93,7 +93,8 @@ export async function probeSubnet(
         },
         onError: reject,
       });
-      for (const after of SEND_AT) whenDone.push(clock.at(startedAt + after, send));
+      send();
+      for (const after of RESEND_AFTER) whenDone.push(clock.at(startedAt + after, send));
       const give = () => reject(leaseFailure(trace, subject, Math.round(clock.now() - startedAt)));
       whenDone.push(clock.at(by, give));
     });
