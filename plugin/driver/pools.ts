@@ -205,9 +205,10 @@ export class Pools {
   /** Where no server answers now, what it said for another pool on the segment. */
   async #askWire(options: NetworkOptions, signal: AbortSignal): Promise<Served> {
     const { host, clock, registry, log, askSubnet } = this.#deps;
+    const { parent, vlan } = options;
     const by = clock.now() + Math.min(ASKED_FOR, options.leaseTimeoutMs);
     try {
-      const terms = await host.withSegmentLink(options, (link) => {
+      const terms = await host.withSegmentLink({ parent, vlan }, (link) => {
         const subject = asker(options, host.linkMac(link));
         return askSubnet(subject, link, { by, signal });
       });
