@@ -7,12 +7,7 @@ import type { AddressBounds, Lease } from '../lease.ts';
 import { isUnicastIpv4 } from '../wire/address.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { subnetHas } from '../wire/subnet.ts';
-import type {
-  DeclinedAddress,
-  Env,
-  IgnoreReason,
-  MessageEvent,
-} from './client-types.ts';
+import type { DeclinedAddress, Env, IgnoreReason, MessageEvent } from './client-types.ts';
 import { leaseTermsOf } from './lease-terms.ts';
 import { leaseTimesOf } from './lease-times.ts';
 import { BOOTREPLY } from './message.ts';
@@ -174,6 +169,12 @@ function addressProblem(message: Dhcp4Message, env: Env): IgnoreReason | undefin
   return bounds === undefined || isWithin(message.yiaddr, bounds)
     ? undefined
     : 'address-out-of-bounds';
+}
+
+/** Whether a lease from before is worth asking for again. */
+export function isAcceptable(address: Ipv4, { requestedAddress, bounds }: Env['config']): boolean {
+  const isWanted = requestedAddress === undefined || requestedAddress === address;
+  return isWanted && (bounds === undefined || isWithin(address, bounds));
 }
 
 function isWithin(address: Ipv4, { within, except }: AddressBounds): boolean {
