@@ -3,7 +3,6 @@
  * under another it stays here for as long as Docker has it: the DHCP client then sits on the link that carries the
  * VLAN, and the container itself is out of reach.
  */
-import type { Clock } from '../clock.ts';
 import { PluginError } from '../errors.ts';
 import type { Lease } from '../lease.ts';
 import type { LeaseChange, SocketPlace } from '../leasing/client-runner.ts';
@@ -11,12 +10,12 @@ import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
-import { adoptable } from './adoption.ts';
+import { adoptable, isAdopted } from './adoption.ts';
 import { makeAddress, type AddressSetupDeps, type AddressWish } from './address-setup.ts';
 import type { HeldLeases } from './held-leases.ts';
 import { JoinTimers } from './join-timers.ts';
 import { KeyedLock } from './keyed-lock.ts';
-import { subjectOf, type LeaseScope } from './lease-scope.ts';
+import { placeOn, subjectOf, type LeaseScope } from './lease-scope.ts';
 import { isForeign, type AddressRecord, type PoolRecord } from './pool-records.ts';
 import type { NetworkRecord } from './records.ts';
 import { restoreLease, storeLease } from './stored-lease.ts';
@@ -24,7 +23,7 @@ import { runEach } from '../undo.ts';
 
 export interface AddressesDeps extends AddressSetupDeps {
   readonly leases: AddressSetupDeps['leases'] & {
-    resume(subject: LeaseSubject, lease: Lease | undefined): void;
+    resume(subject: LeaseSubject, lease: Lease | undefined, where?: { stay?: SocketPlace }): void;
     stay(key: string, place: SocketPlace): void;
     pin(key: string): void;
     announce(key: string): void;
@@ -96,18 +95,28 @@ export class Addresses {
   }
 
   /**
-   * Takes the lease over for an endpoint in the making; `settle` when that is stored, `putBack` if it failed.
+   * Finds the lease for an endpoint in the making; `take` when its link is there, `settle` when it is stored,
+   * `putBack` if it failed after `take`. What became of the lease meanwhile `take` tells.
    * @throws PluginError INVALID_OPTION if the address is none that was leased for that network and MAC.
    */
   adopt(
     network: NetworkRecord,
     given: { address: string; macAddress: string },
-  ): { record: AddressRecord; settle: () => Promise<void>; putBack: () => void } {
+  ): {
+    record: AddressRecord;
+    take: () => AddressRecord;
+    settle: () => Promise<void>;
+    putBack: () => void;
+  } {
     const { registry, log } = this.#deps;
     const record = adoptable(registry, network, given);
-    this.#timers.disarm(record.id);
     return {
       record,
+      take: () => {
+        const taken = adoptable(registry, network, given);
+        this.#timers.disarm(taken.id);
+        return taken;
+      },
       settle: async () => {
         try {
           await registry.removeAddress(record.id);
@@ -154,20 +163,20 @@ export class Addresses {
       const scope = this.#scopeOf(record);
       if (scope === undefined && !isComplete) continue; // its pool may be what could not be read
       try {
-        if (scope === undefined || this.#isEndpoint(record, scope)) {
+        if (scope === undefined || isAdopted(registry, record, scope)) {
           await registry.removeAddress(record.id);
           continue;
         }
         const lease = record.lease && restoreLease(record.lease, clock);
         const isYoung = Math.abs(clock.wall() - record.createdAt) < this.#deps.joinTimeoutMs;
         const isGone = record.wasSeen && !isYoung && inUse?.has(record.address) === false;
-        // All it may have to say is good-bye: no renewal before.
-        leases.resume(subjectOf(record, scope), isGone && lease ? { ...lease, ...MUTE } : lease);
         if (isGone) {
+          // All it may have to say is good-bye: no renewal before.
+          if (lease) leases.resume(subjectOf(record, scope), { ...lease, ...MUTE });
           await this.#end(record.id, { isOrphan: true });
           continue;
         }
-        if (isForeign(record)) this.#keepOnLink(record, scope);
+        this.#resume(record, scope, lease);
         this.#timers.arm(record.id);
       } catch (err) {
         log.error({ ...contextOf(record), err }, 'address not recovered');
@@ -252,8 +261,16 @@ export class Addresses {
     await this.#end(record.id, { isOrphan: true });
   }
 
-  #keepOnLink({ id }: AddressRecord, { link }: LeaseScope): void {
-    this.#deps.leases.stay(id, { link, promiscuous: true, shared: true });
+  #resume(record: AddressRecord, scope: LeaseScope, lease: Lease | undefined): void {
+    const { leases } = this.#deps;
+    if (!isForeign(record)) return leases.resume(subjectOf(record, scope), lease);
+    if (record.lost?.cause === 'declined') return; // another host has it
+    const only = { ...record, requestedAddress: record.address };
+    leases.resume(subjectOf(only, scope), lease, { stay: placeOn(scope) });
+  }
+
+  #keepOnLink({ id }: AddressRecord, scope: LeaseScope): void {
+    this.#deps.leases.stay(id, placeOn(scope));
     this.#deps.leases.pin(id);
   }
 
@@ -268,14 +285,6 @@ export class Addresses {
 
   #scopeOf({ scopeId }: AddressRecord): LeaseScope | undefined {
     return this.#deps.registry.findScope(scopeId);
-  }
-
-  #isEndpoint({ clientId }: AddressRecord, { segment }: LeaseScope): boolean {
-    const { registry } = this.#deps;
-    return registry
-      .endpoints()
-      .filter((endpoint) => endpoint.clientId === clientId)
-      .some(({ networkId }) => registry.findScope(networkId)?.segment === segment);
   }
 }
 

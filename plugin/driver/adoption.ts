@@ -2,6 +2,7 @@
 import { PluginError } from '../errors.ts';
 import { parseMac } from '../wire/address.ts';
 import { parseCidr } from '../wire/subnet.ts';
+import type { LeaseScope } from './lease-scope.ts';
 import type { AddressRecord } from './pool-records.ts';
 import type { NetworkRecord } from './records.ts';
 import type { Registry } from './registry.ts';
@@ -22,7 +23,7 @@ export function adoptable(
       `address ${given.address} was not leased for this network; start the container again`,
     );
   }
-  if (record.lease === undefined) {
+  if (record.lease?.address !== record.address) {
     throw new PluginError(
       'ADDRESS_IN_USE',
       `the lease of ${record.address} was lost (${record.lost?.cause ?? 'unknown'}) before the container started; start it again`,
@@ -33,4 +34,16 @@ export function adoptable(
     'INVALID_OPTION',
     `--mac-address ${given.macAddress} came after ${record.address} was leased for MAC ${record.mac}: set IPAM_REQUIRE_MAC=true for the plugin, or leave out --mac-address`,
   );
+}
+
+/** An endpoint has the lease already: a crash came before the address was forgotten. */
+export function isAdopted(
+  registry: Registry,
+  { clientId }: AddressRecord,
+  { segment }: LeaseScope,
+): boolean {
+  return registry
+    .endpoints()
+    .filter((endpoint) => endpoint.clientId === clientId)
+    .some(({ networkId }) => registry.findScope(networkId)?.segment === segment);
 }

@@ -108,10 +108,11 @@ function adopt(
 /** The client goes on as the endpoint's, on its link. */
 function adoptLease(
   { leases, clock }: EndpointSetupDeps,
-  { record, settle, putBack }: Adoption,
+  { take, settle, putBack }: Adoption,
   { id, containerEnd }: EndpointDraft,
   undo: UndoList,
 ): { lease: Lease | undefined; settle: () => Promise<void> } {
+  const record = take();
   leases.rename(record.id, id);
   undo.add(() => {
     leases.rename(id, record.id);

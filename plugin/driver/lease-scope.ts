@@ -3,6 +3,7 @@
  * its addresses from.
  */
 import type { AddressBounds } from '../lease.ts';
+import type { SocketPlace } from '../leasing/client-runner.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { NetworkOptions } from './options.ts';
 import { segmentOf, type HeldRecord, type NetworkRecord } from './records.ts';
@@ -26,6 +27,11 @@ export function scopeOfNetwork({ id, options, bounds }: NetworkRecord): LeaseSco
     ...{ id, segment: segmentOf(options), link: options.bridge, options },
     ...{ bounds, isForeign: false },
   };
+}
+
+/** Where the host speaks for the containers of another driver. */
+export function placeOn({ link }: LeaseScope): SocketPlace {
+  return { link, promiscuous: true, shared: true };
 }
 
 /** How the lease service is to know an endpoint, an address or a held lease. */

@@ -83,11 +83,10 @@ function isAwaited({ networkId, requestedAt }: PoolRecord, clock: Clock): boolea
 function contradictions({ options }: CreateNetworkRequest, { given }: PoolRecord): string[] {
   // Where the parent was named the untagged traffic was meant, and asked.
   const isUntagged = given['parent'] !== undefined && given['vlan'] === undefined;
+  const { vlan } = options;
   const untagged =
-    isUntagged && options['vlan'] !== undefined
-      ? [
-          `-o vlan=${String(options['vlan'])} contradicts --ipam-opt parent=${given['parent']} without vlan=`,
-        ]
+    isUntagged && typeof vlan === 'string'
+      ? [`-o vlan=${vlan} contradicts --ipam-opt parent=${given['parent']} without vlan=`]
       : [];
   const others = Object.entries(given)
     .filter(([key, value]) => options[key] !== undefined && options[key] !== value)

@@ -106,10 +106,16 @@ export class LeaseService {
   resume(
     subject: LeaseSubject,
     lease: Lease | undefined,
-    where: { readonly place?: SocketPlace; readonly follow?: FollowTarget } = {},
+    where: {
+      readonly place?: SocketPlace;
+      readonly follow?: FollowTarget;
+      /** As in `stay`. */
+      readonly stay?: SocketPlace;
+    } = {},
   ): void {
     const client = this.#add(subject);
     client.lease = lease;
+    if (where.stay !== undefined) this.stay(subject.key, where.stay);
     try {
       if (where.place !== undefined) this.place(subject.key, where.place);
     } finally {
