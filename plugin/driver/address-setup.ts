@@ -12,7 +12,7 @@ import type { Ipv4, Mac } from '../wire/address.ts';
 import { formatSubnet, subnetOf } from '../wire/subnet.ts';
 import { addressIdentity, type AddressIdentity } from './address-identity.ts';
 import type { Host } from './host.ts';
-import { scopeOfNetwork, type LeaseScope } from './lease-scope.ts';
+import { placeOn, scopeOfNetwork, type LeaseScope } from './lease-scope.ts';
 import type { Networks } from './networks.ts';
 import { scopeOfPool, type AddressRecord, type PoolRecord } from './pool-records.ts';
 import { requireAddress } from './pools.ts';
@@ -61,7 +61,7 @@ export async function makeAddress(
 ): Promise<{ record: AddressRecord; scope: LeaseScope }> {
   const { registry, clock, twins } = deps;
   const startedAt = clock.now();
-  const requestedAddress = wantedAddress(registry, pool, wish.address);
+  const requestedAddress = wantedAddress(pool, wish.address);
   const ground = await findGround(deps, pool);
   const { scope, network } = ground;
   const identity = await findIdentity(deps, ground, wish, limits.supersede);
@@ -76,12 +76,13 @@ export async function makeAddress(
     createdAt: clock.wall(),
     wasSeen: false,
     lost: undefined,
-    // Nothing tells a MAC that was chosen from one that was thrown: held only if that was asked for.
-    isStable: identity.isStable || pool.given['release'] !== undefined,
+    // Under another driver nothing tells a MAC that was chosen from one that was thrown: held only if that was asked for.
+    isStable: identity.isStable || (scope.isForeign && pool.given['release'] !== undefined),
   };
   const undo = new UndoList();
   try {
     if (!identity.isMacShared) await twins.take(draft.id, scope.segment, identity.mac);
+    refuseTaken(registry, scope, requestedAddress);
     const until = { by: startedAt + scope.options.leaseTimeoutMs, signal: limits.signal };
     const { lease, settle } = await takeLease(deps, scope, draft, ground.place, until, undo);
     if (lease === undefined) throw new Error('a pool has no late leases');
@@ -89,6 +90,9 @@ export async function makeAddress(
     const record = { ...draft, address: lease.address, lease: storeLease(lease, clock) };
     undo.add(() => registry.removeAddress(draft.id));
     await registry.addAddress(record);
+    if (registry.findPool(pool.id) === undefined) {
+      throw new PluginError('POOL_UNKNOWN', 'the network was removed while an address was leased');
+    }
     if (limits.signal.aborted) throw new PluginError('CANCELLED', 'dockerd waits no longer');
     await settle();
     return { record, scope };
@@ -99,8 +103,8 @@ export async function makeAddress(
   }
 }
 
-/** `--ip`, before anybody is asked for it. @throws PluginError INVALID_OPTION, ADDRESS_IN_USE. */
-function wantedAddress(registry: Registry, pool: PoolRecord, text: string): Ipv4 | undefined {
+/** `--ip`, before anybody is asked for it. @throws PluginError INVALID_OPTION. */
+function wantedAddress(pool: PoolRecord, text: string): Ipv4 | undefined {
   if (text === '') return undefined;
   const address = requireAddress(pool, text, '--ip');
   const { range, reserved } = pool;
@@ -111,15 +115,19 @@ function wantedAddress(registry: Registry, pool: PoolRecord, text: string): Ipv4
   if (address === pool.gateway.address) {
     throw new PluginError('INVALID_OPTION', `--ip ${address} is the gateway of this network`);
   }
-  const scope = registry.findScope(pool.networkId ?? pool.id);
+  return address;
+}
+
+/** After what has the same identity and no container was ended. @throws PluginError ADDRESS_IN_USE. */
+function refuseTaken(registry: Registry, { segment }: LeaseScope, address: Ipv4 | undefined): void {
   const owner = registry
     .holders()
-    .filter(({ lease }) => lease?.address === address)
-    .find(({ scopeId }) => registry.findScope(scopeId)?.segment === scope?.segment);
-  if (owner === undefined) return address;
+    .filter(({ lease }) => address !== undefined && lease?.address === address)
+    .find(({ scopeId }) => registry.findScope(scopeId)?.segment === segment);
+  if (owner === undefined) return;
   throw new PluginError(
     'ADDRESS_IN_USE',
-    `--ip ${address} belongs to another container of this host, MAC ${owner.mac}; stop that one, or ask for another`,
+    `--ip ${String(address)} belongs to another container of this host, MAC ${owner.mac}; stop that one, or ask for another`,
   );
 }
 
@@ -150,7 +158,7 @@ async function findGround(deps: AddressSetupDeps, pool: PoolRecord): Promise<Gro
   if (link !== pool.link) await registry.addPool({ ...pool, link });
   const scope = scopeOfPool({ ...pool, link });
   if (scope === undefined) throw new Error('a pool with options has a scope');
-  return { network: undefined, scope, place: { link, promiscuous: true, shared: true } };
+  return { network: undefined, scope, place: placeOn(scope) };
 }
 
 /**
