@@ -33,8 +33,8 @@ import type { Registry } from './registry.ts';
 
 /** Servers that ping an address before they offer it take 3 s (dnsmasq); a person waits. */
 const ASKED_FOR: Ms = 6_000;
-/** What comes after RequestPool comes at once. */
-const MADE_WITHIN: Ms = 1_000;
+/** What comes after RequestPool comes at once; no person, and no script, starts a container as fast. */
+const MADE_WITHIN: Ms = 200;
 /** No script makes networks on one VLAN at this pace. */
 const LOOP_LENGTH = 5;
 const LOOPS_WITHIN: Ms = 5_000;

@@ -3,10 +3,11 @@
  * without a process.
  *
  * A file without a namespace mounted on it is either what engines up to 26 leave behind for a minute when a
- * container stops, or a container whose mount does not reach this process. Mounts reach it for certain once a
- * namespace has appeared between two looks: where they do not, all it ever sees are those of before its start.
+ * container stops, or a container whose mount does not reach this process. Mounts reach it if they propagate to
+ * the folder (mount_namespaces(7)); and for certain once a namespace has appeared between two looks: where they do
+ * not, all it ever sees are those of before its start.
  */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PluginError } from '../errors.ts';
 import type { Ipv4 } from '../wire/address.ts';
@@ -36,12 +37,27 @@ export function listSandboxAddresses(folder: string): ReadonlySet<Ipv4> | undefi
   const namespaces = new Set(inside.map(({ name }) => name));
   const last = lastLooks.get(folder);
   const isNew = (name: string): boolean => last?.namespaces.has(name) === false;
-  const mountsReachUs = last?.mountsReachUs === true || [...namespaces].some(isNew);
+  const mountsReachUs =
+    last?.mountsReachUs === true || doMountsPropagate(folder) || [...namespaces].some(isNew);
   lastLooks.set(folder, { namespaces, mountsReachUs });
   const isHidden = (found: Found): boolean =>
     found === 'refused' || (found === 'not-a-namespace' && !mountsReachUs);
   if (looks.some(({ found }) => isHidden(found))) return undefined;
   return new Set(looks.flatMap(({ found }) => (typeof found === 'object' ? found : [])));
+}
+
+/**
+ * proc_pid_mountinfo(5): `shared:` is a member of a peer group, as the host's own /run under systemd; `master:` receives
+ * what is mounted there, as a managed plugin's bind mount does.
+ */
+function doMountsPropagate(folder: string): boolean {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter(([, , , , point = '']) => `${folder}/`.startsWith(point === '/' ? '/' : `${point}/`))
+    .sort(([, , , , one = ''], [, , , , other = '']) => one.length - other.length);
+  const fields = mounts.at(-1)?.slice(6) ?? [];
+  return fields.slice(0, fields.indexOf('-')).some((field) => /^(shared|master):/.test(field));
 }
 
 function namesIn(folder: string): readonly string[] | undefined {

@@ -31,6 +31,11 @@ interface Mode {
   readonly restart: string;
 }
 
+const PREFIXES: Readonly<Record<number, string>> = {
+  10: '10.10.0',
+  500: '10.50.0',
+  600: '10.60.0',
+};
 /** Macvlan and ipvlan have a VLAN to themselves; the others show how many networks one VLAN can have. */
 const VLAN_OF_ROW = [500, 500, 500, 600, 10, 600];
 
@@ -40,14 +45,14 @@ const MODES: readonly Mode[] = table('Which addressing mode when').map((cells, r
   const words = command.replaceAll('`', '').replaceAll('500', String(vlan));
   return {
     ...{ title, network: `net${row}`, vlan, choice, restart },
-    words: words.replaceAll('10.50.', `10.${vlan / 10}.`).split(' '),
+    words: words.replaceAll('10.50.0', PREFIXES[vlan] ?? '').split(' '),
     showsSubnet: shows === 'yes',
   };
 });
 const IPVLAN = MODES.filter(({ words }) => words.includes('ipvlan'));
 const OTHERS = MODES.filter(({ words }) => !words.includes('ipvlan'));
 
-const prefix = ({ vlan }: Mode) => `10.${vlan / 10}.0`;
+const prefix = ({ vlan }: Mode) => PREFIXES[vlan] ?? '';
 const boxes = ({ network }: Mode) => NAMES.map((i) => `${network}-${i}`);
 const startNetwork = (mode: Mode, ...more: string[]) =>
   docker('network', 'create', ...mode.words, ...more, mode.network);

@@ -14,10 +14,13 @@ let mounts: string[] = [];
 beforeEach(() => {
   sandbox = enterSandbox();
   folder = mkdtempSync(join(tmpdir(), 'sandbox-addresses-'));
+  run('mount', ['--bind', folder, folder]);
+  run('mount', ['--make-private', folder]);
+  mounts.push(folder);
 });
 
 afterEach(() => {
-  for (const mount of mounts) run('umount', [mount]);
+  for (const mount of mounts.toReversed()) run('umount', [mount]);
   mounts = [];
   sandbox.dispose();
   rmSync(folder, { recursive: true });
@@ -115,6 +118,28 @@ test('once a namespace has appeared between two looks, a file without one is a c
   stopContainer('one');
   expect(listed()).toEqual(['10.50.0.11']);
 });
+
+test.each(['shared', 'slave'])(
+  'where mounts propagate to the folder (%s), a file without a namespace is a container that stopped',
+  (how) => {
+    run('mount', ['--make-shared', folder]);
+    const seenAt = how === 'shared' ? folder : `${folder}-slave`;
+    if (how === 'slave') {
+      mkdirSync(seenAt);
+      run('mount', ['--bind', folder, seenAt]);
+      run('mount', ['--make-slave', seenAt]);
+    }
+    addContainer('one', 'addr add 10.50.0.10/24 dev eth0');
+    writeFileSync(join(folder, 'stopped'), '');
+    try {
+      expect(listSandboxAddresses(seenAt)).toEqual(new Set(['10.50.0.10']));
+    } finally {
+      stopContainer('one');
+      if (how === 'slave') run('umount', [seenAt]);
+      if (how === 'slave') rmSync(seenAt, { recursive: true });
+    }
+  },
+);
 
 test('what is no file, no folder, or refused by the kernel makes the answer unknown', () => {
   const file = join(folder, 'file');
