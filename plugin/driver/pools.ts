@@ -9,21 +9,27 @@ import { randomBytes } from 'node:crypto';
 import { PluginError } from '../errors.ts';
 import type { Ms } from '../time.ts';
 import { parseIpv4, type Ipv4 } from '../wire/address.ts';
-import { firstHostOf, formatSubnet, subnetHas } from '../wire/subnet.ts';
+import { firstHostOf, formatSubnet, isSameSubnet, subnetHas } from '../wire/subnet.ts';
 import type { RequestPoolAnswer, RequestPoolRequest } from './ipam-requests.ts';
 import { parseNetworkOptions } from './options.ts';
 import { formatPoolId, parsePoolId } from './pool-id.ts';
 import { contextOf, type PoolRecord } from './pool-records.ts';
 import { parsePoolRequest } from './pool-request.ts';
-import { servedSubnet, type ServedSubnetDeps } from './served-subnet.ts';
+import { segmentOf } from './records.ts';
+import {
+  AskingLoop,
+  servedSubnet,
+  type ServedSubnetContext,
+  type ServedSubnetDeps,
+} from './served-subnet.ts';
 
 /** What comes after RequestPool comes at once; no person, and no script, starts a container as fast. */
 const MADE_WITHIN: Ms = 200;
 export class Pools {
-  readonly #deps: ServedSubnetDeps;
+  readonly #deps: ServedSubnetContext;
 
   constructor(deps: ServedSubnetDeps) {
-    this.#deps = deps;
+    this.#deps = { ...deps, loop: new AskingLoop(deps.clock) };
   }
 
   /**
@@ -83,10 +89,18 @@ export class Pools {
     const { id, subnet, parent, vlan } = identity;
     const given: Record<string, string> = { parent };
     if (vlan !== undefined) given['vlan'] = String(vlan);
+    const options = parseNetworkOptions(given);
+    // Docker's network may be one of ours that outlived its pool's file.
+    const network = registry
+      .networks()
+      .filter((known) => segmentOf(known.options) === segmentOf(options))
+      .find(({ bounds }) => bounds?.within[0] && isSameSubnet(bounds.within[0], subnet));
     const pool: PoolRecord = {
-      ...{ id, subnet, given, range: undefined, reserved: [], networkId: undefined },
+      ...{ id, subnet, given, range: network?.bounds?.within[1] },
+      reserved: network?.bounds?.except ?? [],
+      networkId: network?.id,
       gateway: { address: firstHostOf(subnet), from: 'guess' },
-      options: parseNetworkOptions(given),
+      options: network?.options ?? options,
       link: undefined,
       requestedAt: clock.wall(),
     };

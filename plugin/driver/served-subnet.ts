@@ -9,13 +9,7 @@ import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Logger } from '../logger.ts';
 import type { Instant, Ms } from '../time.ts';
 import { macToBytes, type Ipv4 } from '../wire/address.ts';
-import {
-  formatSubnet,
-  isSameSubnet,
-  subnetOf,
-  subnetsOverlap,
-  type Subnet,
-} from '../wire/subnet.ts';
+import { formatSubnet, subnetOf, subnetsOverlap, type Subnet } from '../wire/subnet.ts';
 import type { Host } from './host.ts';
 import type { NetworkOptions } from './options.ts';
 import { contextOf } from './pool-records.ts';
@@ -25,9 +19,9 @@ import type { Registry } from './registry.ts';
 
 /** Servers that ping an address before they offer it take 3 s (dnsmasq); a person waits. */
 const ASKED_FOR: Ms = 6_000;
-/** No script makes networks on one VLAN at this pace. */
-const LOOP_LENGTH = 5;
-const LOOPS_WITHIN: Ms = 5_000;
+/** From our answer to the next question: libnetwork's loop takes a millisecond, a script at least a `docker` command. */
+const LOOPS_WITHIN: Ms = 50;
+const LONGEST_LOOP = 5;
 
 export interface ServedSubnetDeps {
   readonly registry: Registry;
@@ -42,6 +36,10 @@ export interface ServedSubnetDeps {
   ) => Promise<LeaseTerms>;
 }
 
+export interface ServedSubnetContext extends ServedSubnetDeps {
+  readonly loop: AskingLoop;
+}
+
 interface Served {
   readonly subnet: Subnet;
   readonly router: Ipv4 | undefined;
@@ -52,36 +50,45 @@ interface Served {
  * @throws PluginError NO_OFFER, POOL_CONFLICT, INVALID_OPTION, and those of the link.
  */
 export async function servedSubnet(
-  deps: ServedSubnetDeps,
+  deps: ServedSubnetContext,
   wish: PoolWish,
   signal: AbortSignal,
 ): Promise<Served> {
   const { options, range } = wish;
   if (options === undefined) throw new Error('a pool without subnet has a parent');
+  const answered = deps.loop.enter(segmentOf(options));
   const served = await askWire(deps, options, signal);
   if (range !== undefined) requireWithin(range, served.subnet);
   await refuseOverlap(deps, served.subnet);
-  refuseLoop(deps, options, served.subnet);
+  answered(served.subnet);
   return served;
 }
 
-/** Of what else engines compare a pool with, the loop itself tells. */
-function refuseLoop(
-  { registry, clock }: ServedSubnetDeps,
-  options: NetworkOptions,
-  subnet: Subnet,
-): void {
-  const asked = registry
-    .pools()
-    .filter((pool) => pool.networkId === undefined && isSameSubnet(pool.subnet, subnet))
-    .filter((pool) => pool.options && segmentOf(pool.options) === segmentOf(options))
-    .filter(({ requestedAt }) => Math.abs(clock.wall() - requestedAt) < LOOPS_WITHIN);
-  if (asked.length < LOOP_LENGTH) return;
-  const text = formatSubnet(subnet);
-  throw new PluginError(
-    'POOL_CONFLICT',
-    `Docker asks for the subnet ${text} again and again: it overlaps a route of the host; if that is no mistake, say so with --subnet ${text}`,
-  );
+/** Tells libnetwork's endless loop by its pace: what else engines compare a pool with is theirs to know. */
+export class AskingLoop {
+  readonly #clock: Clock;
+  /** By segment. Bounded by the segments that pools were asked for on. */
+  readonly #last = new Map<string, { readonly answeredAt: Instant; readonly length: number }>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A pool is asked for. @returns what to call when it is answered. @throws PluginError POOL_CONFLICT. */
+  enter(segment: string): (subnet: Subnet) => void {
+    const last = this.#last.get(segment);
+    const isAgain = last !== undefined && this.#clock.now() - last.answeredAt < LOOPS_WITHIN;
+    const length = isAgain ? last.length + 1 : 1;
+    return (subnet) => {
+      this.#last.set(segment, { answeredAt: this.#clock.now(), length });
+      if (length <= LONGEST_LOOP) return;
+      const text = formatSubnet(subnet);
+      throw new PluginError(
+        'POOL_CONFLICT',
+        `Docker asks for the subnet ${text} again and again: it overlaps a route of the host; if that is no mistake, say so with --subnet ${text}`,
+      );
+    };
+  }
 }
 
 /** Where no server answers now, what it said for another pool on the segment. */
