@@ -36,7 +36,8 @@ export interface LeaseClient {
 }
 
 export function makeLeaseClient(subject: LeaseSubject, deps: LeaseClientDeps): LeaseClient {
-  const log = deps.log.child({ endpoint: subject.key.slice(0, 12) });
+  // The MAC stays when an address becomes an endpoint's, and a server's log goes by it.
+  const log = deps.log.child({ endpoint: subject.key.slice(0, 12), mac: subject.identity.mac });
   const runner = new ClientRunner(clientConfig(subject), {
     ...deps,
     log,
