@@ -11,6 +11,8 @@ export default defineConfig({
           name: 'unit',
           // The tests share nothing but modules without state: a process each would cost twice the time.
           isolate: false,
+          // None waits; a busy machine only computes for longer.
+          testTimeout: 60_000,
           include: [
             'test/unit/**/*.test.ts',
             'test/sim/**/*.test.ts',

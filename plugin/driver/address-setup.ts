@@ -179,7 +179,7 @@ function linkMissing(options: NetworkOptions): PluginError {
     'PARENT_LINK_MISSING',
     vlan === undefined
       ? `parent link ${parent} does not exist; bring it back, or create the network again with another --ipam-opt parent=`
-      : `no link carries ${segmentOf(options)}, which the network's own driver should have made; create the network with -o parent=${name}, or make the link: ip link add link ${parent} name ${name} type vlan id ${vlan}`,
+      : `no link carries ${segmentOf(options)}; create a macvlan or ipvlan network with -o parent=${name}, for a bridge make the link: ip link add link ${parent} name ${name} type vlan id ${vlan}`,
   );
 }
 

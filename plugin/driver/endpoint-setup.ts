@@ -180,7 +180,7 @@ function refuseLateWishes(
       : [`driver-opt id=${String(id)} means MAC ${meant}: type --mac-address ${meant} instead`]),
     ...(address === undefined || address === leased
       ? []
-      : [`driver-opt ip=${address}: type --ip ${address} instead`]),
+      : [`driver-opt ip=${address}: type --ip ${address} instead, with --subnet on the network`]),
     ...(hostName === undefined ? [] : [`driver-opt hostname=${hostName}: leave it out`]),
   ];
   if (problems.length === 0) return;
