@@ -51,6 +51,16 @@ export default defineConfig({
       },
       {
         test: {
+          // With what does not depend on the engine: once is enough.
+          name: 'e2e-lan',
+          include: ['test/e2e/**/*.test.ts', 'test/lan/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
           name: 'ipam',
           include: ['test/ipam/**/*.test.ts', 'test/e2e/addressing-modes.test.ts'],
           fileParallelism: false,
