@@ -65,7 +65,7 @@ export class IpamDriver {
       case 'endpoint':
         return addresses.lease(pool, { ...purpose, address }, signal);
       case undefined:
-        if (this.requiresMacAddress || pools.isInTheMaking(pool)) {
+        if (this.requiresMacAddress || pools.isReserving(pool, address)) {
           return pools.reserve(pool, address);
         }
         // Where no MAC is asked for, `--ip` looks like `--aux-address`, which only `network create` sends.

@@ -23,8 +23,12 @@ import {
   type ServedSubnetDeps,
 } from './served-subnet.ts';
 
-/** What comes after RequestPool comes at once; no person, and no script, starts a container as fast. */
-const MADE_WITHIN: Ms = 200;
+/**
+ * What comes after RequestPool comes within some milliseconds; no script starts a container as fast. Too short a time
+ * makes `network create` fail, and says so; too long a one takes `--ip` for `--aux-address`, and leases nothing.
+ */
+const MADE_WITHIN: Ms = 30;
+
 export class Pools {
   readonly #deps: ServedSubnetContext;
   /** When what belongs to its making was answered last. Bounded by the pools there are. */
@@ -140,10 +144,16 @@ export class Pools {
     return this.#answered(pool, `${address}/${pool.subnet.prefixLength}`);
   }
 
-  /** True while `docker network create` may still be under way. */
-  isInTheMaking({ id, networkId }: PoolRecord): boolean {
+  /** True while `docker network create` may still be under way, or where it repeats what it asked for before. */
+  isReserving({ id, networkId, subnet, options }: PoolRecord, text: string): boolean {
+    const { registry, clock } = this.#deps;
     const last = this.#answeredAt.get(id) ?? -Infinity;
-    return networkId === undefined && this.#deps.clock.now() - last < MADE_WITHIN;
+    if (networkId === undefined && clock.now() - last < MADE_WITHIN) return true;
+    return registry
+      .pools()
+      .filter((pool) => isSameSubnet(pool.subnet, subnet))
+      .filter((pool) => options && pool.options && isOn(pool.options, options))
+      .some(({ reserved }) => reserved.some((address) => address === text));
   }
 
   #answered<Answer>({ id }: PoolRecord, answer: Answer): Answer {

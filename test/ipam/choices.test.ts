@@ -86,4 +86,15 @@ describe('IPAM_REQUIRE_MAC=false', () => {
   beforeAll(() => up({ IPAM_REQUIRE_MAC: 'false' }));
   afterAll(down);
   describeChoices(IPVLAN);
+
+  it('--aux-address, which looks like --ip here, asks nobody, also after a restart of dockerd', async () => {
+    const [mode] = IPVLAN;
+    const aux = [2, 3, 4, 5].flatMap((n) => ['--aux-address', `host${n}=${prefix(mode!)}.${n}`]);
+    await startNetwork(mode!, '--subnet', `${prefix(mode!)}.0/24`, ...aux);
+    expect(await leasesAtServer()).toEqual([]);
+    await lab('engine-down');
+    await lab('engine-up', '--live-restore');
+    await docker('run', '-d', '--name', 'box', `--net=${mode!.network}`, 'bb');
+    expect(await leasesAtServer()).toHaveLength(1);
+  });
 });

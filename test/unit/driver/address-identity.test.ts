@@ -246,6 +246,20 @@ describe('IPAM_REQUIRE_MAC=false, a network of another driver', () => {
     expect(new Set(rig.registry.addresses().map(({ lease }) => lease?.address)).size).toBe(2);
   });
 
+  it('--ip right after the network was made is leased; what comes with it is --aux-address, then and later', async () => {
+    await rig.requestReserved(poolId, '192.0.2.9');
+    await rig.clock.pass(30);
+    const sent = rig.wire.sent.length;
+    expect(await rig.requestReserved(poolId, '192.0.2.9')).toBe('192.0.2.9/24');
+    const { poolId: again } = await rig.requestPool({ pool: SUBNET }); // after a restart of dockerd
+    await rig.clock.pass(30);
+    expect(await rig.requestReserved(again, '192.0.2.9')).toBe('192.0.2.9/24');
+    expect(rig.wire.sent).toHaveLength(sent);
+    await rig.clock.pass(30);
+    expect(await rig.requestReserved(again, '192.0.2.50')).toBe('192.0.2.50/24');
+    expect([...rig.server.leases.values()]).toEqual(['192.0.2.50']);
+  });
+
   it('with names: known by name, held, and claimed', async () => {
     const address = await rig.requestAddress(poolId, { ...anonymous, name: 'web' });
     expect(clientIds()).toEqual([WEB]);
