@@ -64,7 +64,7 @@ export function createAnswering(settings: AnsweringSettings): (frame: Uint8Array
 }
 
 function messageType(frame: Uint8Array): number | undefined {
-  for (let at = AT.options; at < frame.length && frame[at] !== END; ) {
+  for (let at = AT.options; at < frame.length && frame[at] !== END;) {
     if (frame[at] === MESSAGE_TYPE) return frame[at + 2];
     at += frame[at] === PAD ? 1 : 2 + (frame[at + 1] ?? 0);
   }

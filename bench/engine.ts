@@ -118,14 +118,18 @@ function overMemory(): OpenSocket {
   return (_place, _mac, { onFrame }) => ({
     send: (frame) => {
       const answer = answerTo(frame);
-      if (answer !== undefined) queueMicrotask(() => onFrame(answer.frame, { checksumReady: true }));
+      if (answer !== undefined)
+        queueMicrotask(() => onFrame(answer.frame, { checksumReady: true }));
     },
     close: () => undefined,
   });
 }
 
 /** Work done by AT_ONCE workers in turn. @returns per second of wall time, and of this process's own time. */
-async function pace(count: number, work: (seat: Seat) => Promise<unknown>): Promise<[number, number]> {
+async function pace(
+  count: number,
+  work: (seat: Seat) => Promise<unknown>,
+): Promise<[number, number]> {
   let left = count;
   const cpuBefore = process.cpuUsage();
   const before = performance.now();

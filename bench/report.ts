@@ -79,19 +79,27 @@ function verdict(goal: Goal | undefined): string {
 function digits(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
-  return size >= 100 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3)));
+  return size >= 100
+    ? Math.round(value).toLocaleString('en')
+    : String(Number(value.toPrecision(3)));
 }
 
 function aligned(table: readonly (readonly string[])[]): string[] {
   const width = (column: number) => Math.max(...table.map((cells) => cells[column]?.length ?? 0));
   return table.map((cells) =>
-    cells.map((cell, column) => cell.padEnd(width(column))).join('  ').trimEnd(),
+    cells
+      .map((cell, column) => cell.padEnd(width(column)))
+      .join('  ')
+      .trimEnd(),
   );
 }
 
 function said(file: string, args: readonly string[]): string {
   try {
-    return execFileSync(file, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return execFileSync(file, args, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   } catch {
     return 'unknown';
   }
