@@ -41,7 +41,7 @@ interface Bound {
   readonly clock: ShiftableClock;
   lease: Lease;
   /** Called at each change of the lease. */
-  changed: () => void;
+  changed: (this: void) => void;
 }
 
 /** Where one worker's clients are: a link of a bridge, as an endpoint has it. */

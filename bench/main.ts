@@ -1,4 +1,5 @@
 /** `bench WORD [ARG]...`: one part of the benchmark, or one of its helpers; started by scripts/bench. */
+import { attach } from './attach.ts';
 import { engine } from './engine.ts';
 import { report } from './report.ts';
 import { scale } from './scale.ts';
@@ -7,6 +8,7 @@ import { responder } from './responder.ts';
 type Command = (args: readonly string[]) => void | Promise<void>;
 
 const COMMANDS: Readonly<Record<string, Command>> = {
+  attach,
   engine,
   scale,
   responder,

@@ -174,7 +174,7 @@ async function idle(plugin: Program, name: string, report: PartReport): Promise<
   await delay(IDLE_SEC * 1000);
   const share = ((cpuSecondsOf(plugin.pid) - before) / IDLE_SEC) * 100;
   report.fact(
-    `${name}: processor at rest, over ${seconds} s`,
+    `${name}: processor at rest, over ${IDLE_SEC} s`,
     share,
     '%',
     held(share, atMost(0.5, ' %')),
