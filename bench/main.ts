@@ -1,6 +1,8 @@
 /** `bench WORD [ARG]...`: one part of the benchmark, or one of its helpers; started by scripts/bench. */
 import { attach } from './attach.ts';
+import { burst } from './burst.ts';
 import { engine } from './engine.ts';
+import { footprint } from './footprint.ts';
 import { report } from './report.ts';
 import { scale } from './scale.ts';
 import { responder } from './responder.ts';
@@ -9,7 +11,9 @@ type Command = (args: readonly string[]) => void | Promise<void>;
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   attach,
+  burst,
   engine,
+  footprint,
   scale,
   responder,
   report: ([folder = '', output = '', ...parts]) => report(folder, output, parts),
