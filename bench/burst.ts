@@ -42,10 +42,14 @@ export async function burst(): Promise<void> {
     }
     for (const size of SIZES) await atOnce(scaled(size), variants, report);
     await atBoot(scaled(AT_BOOT), variants, report);
-    await server.stop();
-    server = await serverUp({ ping: true });
     const leased = variants.filter((variant) => variant !== MACVLAN);
-    for (const size of SIZES) await againstPing(scaled(size), leased, report);
+    for (const size of SIZES) {
+      for (const variant of leased) {
+        await server.stop(); // one that was just overloaded pings less
+        server = await serverUp({ ping: true });
+        await againstPing(scaled(size), variant, report);
+      }
+    }
   } finally {
     report.write();
     await run('scripts/lab/in-lab', ['service-down']);
@@ -100,21 +104,18 @@ async function atBoot(
   conclude(title, variants, failed, report);
 }
 
-/** dnsmasq asks the wire for 3 s before an offer, one client at a time, until it counts itself overloaded. */
-async function againstPing(
-  size: number,
-  variants: readonly Variant[],
-  report: PartReport,
-): Promise<void> {
-  for (const variant of variants) {
-    const name = `${size} at once, server pings 3 s: ${variant.name}`;
-    const ids = await create(size, variant.network);
-    const { ms, failures } = await startAll(ids);
-    await removeAll(ids);
-    if (failures[0] !== undefined) process.stderr.write(`${name}: ${failures[0]}\n`);
-    report.sample(name, 's', ms / 1000);
-    report.fact(`${name}: failures`, failures.length, '', held(failures.length, NONE_FAIL));
-  }
+/**
+ * dnsmasq asks the wire for 3 s before an offer, one client at a time. After six of these within 30 s it counts itself
+ * overloaded and stops asking: so 18 s is the bound, whatever the number of containers.
+ */
+async function againstPing(size: number, variant: Variant, report: PartReport): Promise<void> {
+  const name = `${size} at once, server pings 3 s: ${variant.name}`;
+  const ids = await create(size, variant.network);
+  const { ms, failures } = await startAll(ids);
+  await removeAll(ids);
+  if (failures[0] !== undefined) process.stderr.write(`${name}: ${failures[0]}\n`);
+  report.sample(name, 's', ms / 1000);
+  report.fact(`${name}: failures`, failures.length, '', held(failures.length, NONE_FAIL));
 }
 
 function conclude(

@@ -115,11 +115,11 @@ const log = createLogger('warn');
 
 function overMemory(): OpenSocket {
   const answerTo = createAnswering({ mac: SERVER_MAC, prefix: '10.100', leaseSec: LEASE_SEC });
-  return (_place, _mac, { onFrame }) => ({
+  return (_place, _mac, handlers) => ({
     send: (frame) => {
       const answer = answerTo(frame);
       if (answer !== undefined)
-        queueMicrotask(() => onFrame(answer.frame, { checksumReady: true }));
+        queueMicrotask(() => handlers.onFrame(answer.frame, { checksumReady: true }));
     },
     close: () => undefined,
   });

@@ -1,6 +1,7 @@
 /** `bench WORD [ARG]...`: one part of the benchmark, or one of its helpers; started by scripts/bench. */
 import { attach } from './attach.ts';
 import { burst } from './burst.ts';
+import { data } from './data.ts';
 import { engine } from './engine.ts';
 import { footprint } from './footprint.ts';
 import { report } from './report.ts';
@@ -12,6 +13,7 @@ type Command = (args: readonly string[]) => void | Promise<void>;
 const COMMANDS: Readonly<Record<string, Command>> = {
   attach,
   burst,
+  data,
   engine,
   footprint,
   scale,
