@@ -26,6 +26,11 @@ export function ipBatch(lines: readonly string[], namespace?: string): void {
   execFileSync('ip', [...inside, '-batch', '-'], { input: `${lines.join('\n')}\n` });
 }
 
+/** dockerd's chains: without them the plugin would look for them before each lease, for its first two minutes. */
+export function makeDockerChains(): void {
+  for (const command of ['iptables', 'ip6tables']) execFileSync(command, ['-N', 'DOCKER-USER']);
+}
+
 /** @throws what the plugin answered, if it is not a success. */
 export async function call<Answer = unknown>(name: string, body?: object): Promise<Answer> {
   const text = body === undefined ? undefined : JSON.stringify(body);

@@ -2,6 +2,7 @@
 import { attach } from './attach.ts';
 import { burst } from './burst.ts';
 import { data } from './data.ts';
+import { calls } from './calls.ts';
 import { engine } from './engine.ts';
 import { footprint } from './footprint.ts';
 import { report } from './report.ts';
@@ -14,6 +15,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   attach,
   burst,
   data,
+  calls,
   engine,
   footprint,
   scale,

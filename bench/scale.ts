@@ -39,6 +39,7 @@ export async function scale(): Promise<void> {
     where: 'host kernel, private namespaces, state on disk, no Docker',
     method: `the plugin's process, called as dockerd does; untagged networks of ${PER_NETWORK} endpoints, joined one after another; ${PER_SANDBOX} links in a sandbox; fast responder`,
   });
+  makeDockerChains();
   try {
     for (const size of SIZES) await withEndpoints(scaled(size), report);
   } finally {
@@ -67,9 +68,9 @@ async function withEndpoints(size: number, report: PartReport): Promise<void> {
     'far',
   );
   // On a disk, as in life: /var/lib/vlandhcp is in memory here.
-  const state = join(process.env['BENCH_STATE'] ?? 'build/bench/state', String(process.pid));
+  const state = join(process.env['LAB_SHARE'] ?? '', 'state');
   mkdirSync(state, { recursive: true });
-  const env = { STATE_DIR: join(process.cwd(), state), JOIN_TIMEOUT: '99999' };
+  const env = { STATE_DIR: state, JOIN_TIMEOUT: '99999' };
   const links = uplinks.map((n) => `far${n}=10.${100 + n}`);
   const server = start([
     'ip',
