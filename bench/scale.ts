@@ -13,6 +13,7 @@ import {
   createNetwork,
   detach,
   ipBatch,
+  makeDockerChains,
   startPlugin,
   type Joined,
 } from './driver.ts';
