@@ -41,12 +41,13 @@ export async function footprint(): Promise<void> {
         `${ROOT}/run/vlandhcp.sock`,
       );
       await delay(AT_REST_AFTER_MS);
-      const { rss, pss } = memoryOf(plugin.pid);
+      const { rss, pss, own } = memoryOf(plugin.pid);
       await plugin.stop();
       if (round < 0) continue;
       report.sample('start to first answer', 'ms', firstAnswerMs);
       report.sample('resident memory at rest', 'MB', rss);
       report.sample('proportional memory at rest', 'MB', pss);
+      report.sample('memory at rest that no file backs', 'MB', own);
     }
     const start = median(report.samples('start to first answer'));
     report.fact('start-up', start, 'ms', held(start, atMost(400, ' ms')));

@@ -55,12 +55,12 @@ export function start(
   };
 }
 
-/** @returns MB: `rss` counts what is shared with others in full, `pss` by share. */
-export function memoryOf(pid: number): { rss: number; pss: number } {
+/** @returns MB: `rss` is all that is resident, `pss` shared pages by share, `own` without what files back. */
+export function memoryOf(pid: number): { rss: number; pss: number; own: number } {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
   const mb = (field: string) =>
     Number(new RegExp(`^${field}: +(\\d+) kB`, 'm').exec(text)?.[1]) / 1024;
-  return { rss: mb('Rss'), pss: mb('Pss') };
+  return { rss: mb('Rss'), pss: mb('Pss'), own: mb('Pss_Anon') };
 }
 
 /** Seconds of processor time, its ended children included: the plugin starts `ip` and iptables. */

@@ -120,7 +120,12 @@ async function measure(
       held(after.rss, atMost(Number(limit.toFixed(1)), ' MB (60 MB + 8 KB each)')),
     );
     report.fact(`${name}: proportional memory`, after.pss, 'MB');
-    report.fact(`${name}: memory per endpoint`, ((after.rss - before.rss) * 1024) / size, 'KB');
+    report.fact(`${name}: memory that no file backs`, after.own, 'MB');
+    report.fact(
+      `${name}: memory of its own per endpoint`,
+      ((after.own - before.own) * 1024) / size,
+      'KB',
+    );
     report.fact(`${name}: open descriptors`, readdirSync(`/proc/${plugin.pid}/fd`).length);
     await idle(plugin, name, report);
     await detachSome(joined, name, report);
