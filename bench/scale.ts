@@ -42,7 +42,10 @@ export async function scale(): Promise<void> {
   });
   makeDockerChains();
   try {
-    for (const size of SIZES) await withEndpoints(scaled(size), report);
+    for (const size of SIZES) {
+      await withEndpoints(scaled(size), report);
+      report.write(); // the next takes long: what is known is kept
+    }
   } finally {
     report.write();
   }
