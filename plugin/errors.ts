@@ -11,6 +11,8 @@ export const ERROR_CODES = [
   'UNSUPPORTED', // understood, and deliberately not done
   'NETWORK_UNKNOWN',
   'ENDPOINT_UNKNOWN',
+  'POOL_UNKNOWN',
+  'POOL_CONFLICT', // a pool that overlaps what the host has, or that cannot be told from another
   'PARENT_LINK_MISSING',
   'PARENT_LINK_UNUSABLE', // down, enslaved, or carrying the host's own address
   'VLAN_UNSUPPORTED', // the kernel has no 802.1Q
@@ -20,6 +22,7 @@ export const ERROR_CODES = [
   'NAK', // the server refused, and the time ran out
   'ADDRESS_IN_USE', // another host has the address that was leased, and the time ran out
   'ADDRESS_NOT_OFFERED', // the address asked for is not what servers offer
+  'WRONG_SUBNET', // what the server leases does not fit the network's subnet
   'IP_COMMAND_FAILED',
   'SOCKET_FAILED',
   'STATE_UNREADABLE',

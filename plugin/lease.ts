@@ -3,6 +3,7 @@
  * Plain data: it is logged, compared and stored as it is.
  */
 import type { Ipv4, Mac } from './wire/address.ts';
+import type { Subnet } from './wire/subnet.ts';
 import type { Instant } from './time.ts';
 
 /** One entry of option 121 (RFC 3442) or option 33. `via` undefined: on-link (next hop 0.0.0.0). */
@@ -32,6 +33,13 @@ export interface LeaseTerms {
    * Deviation: our unicasts go there without a neighbour lookup; if that host is gone, REBINDING finds another.
    */
   readonly serverMac: Mac;
+}
+
+/** Which addresses will do. */
+export interface AddressBounds {
+  /** Every one of them must have the address in it. */
+  readonly within: readonly Subnet[];
+  readonly except: readonly Ipv4[];
 }
 
 /** A lease with its times on the monotonic clock. All of them are Infinity for an infinite lease. */

@@ -2,20 +2,26 @@
  * The composition root: settings, logger, store, wiring, recovery, sockets, signals. The only file that acts
  * on import.
  */
+import type { Handlers } from './api/handler.ts';
+import { ipamDriverHandlers } from './api/ipam-driver.ts';
 import { networkDriverHandlers } from './api/network-driver.ts';
-import { serve, type Handlers } from './api/server.ts';
+import { serve } from './api/server.ts';
 import { createClock } from './clock.ts';
 import { sweepAbandoned } from './driver/abandoned.ts';
+import { Addresses } from './driver/addresses.ts';
 import { BridgeAccess } from './driver/bridge-access.ts';
 import { Endpoints } from './driver/endpoints.ts';
 import { HeldLeases } from './driver/held-leases.ts';
+import { IpamDriver } from './driver/ipam-driver.ts';
 import { NetworkDriver } from './driver/network-driver.ts';
 import { Networks } from './driver/networks.ts';
+import { Pools } from './driver/pools.ts';
 import { recover } from './driver/recover.ts';
 import { Registry } from './driver/registry.ts';
 import { SegmentSilence } from './driver/segment-silence.ts';
 import { Store } from './driver/store.ts';
 import { LeaseService } from './leasing/lease-service.ts';
+import { probeSubnet } from './leasing/subnet-probe.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { boottime } from './net/boottime.ts';
 import { linuxHost } from './net/host.ts';
@@ -54,33 +60,41 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
     openSocket: openLeaseSocket,
     openArpSocket,
     probeSandbox: findSandboxLink,
-    onChange: (endpointId, change) => {
-      endpoints.leaseChanged(endpointId, change).catch((err: unknown) => {
-        log.error({ endpoint: endpointId.slice(0, 12), err }, 'lease change not handled');
+    onChange: (key, change) => {
+      const owner = addresses.owns(key) ? addresses : endpoints;
+      owner.leaseChanged(key, change).catch((err: unknown) => {
+        log.error({ endpoint: key.slice(0, 12), err }, 'lease change not handled');
       });
     },
     onEntered: (endpointId) => endpoints.sandboxEntered(endpointId),
   });
   const access = new BridgeAccess({ host: linuxHost, clock, log });
   const held = new HeldLeases({ registry, clock, log, leases });
-  const networks = new Networks({ registry, host: linuxHost, access, log });
-  const endpoints: Endpoints = new Endpoints({
-    registry,
-    networks,
-    host: linuxHost,
-    leases,
-    held,
+  const networks = new Networks({ registry, host: linuxHost, access, clock, log });
+  const shared = {
+    ...{ registry, networks, host: linuxHost, leases, held, clock, log },
     silence: new SegmentSilence(clock),
-    probeSandbox: findSandboxLink,
-    clock,
-    log,
     joinTimeoutMs: settings.joinTimeoutMs,
+  };
+  const addresses: Addresses = new Addresses({
+    ...shared,
+    twins: {
+      take: (key, segment, mac) => endpoints.twins.take(key, segment, mac),
+      made: (key) => endpoints.twins.made(key),
+    },
+    sandboxFolder: `${settings.dockerRunDir}/netns`,
+  });
+  const endpoints: Endpoints = new Endpoints({
+    ...shared,
+    addresses,
+    probeSandbox: findSandboxLink,
     sandboxPath: (key) => key.replace(/^\/(var\/)?run\/docker(?=\/)/, settings.dockerRunDir),
   });
   const recovered = recover({
     registry,
     networks,
     endpoints,
+    addresses,
     held,
     access,
     host: linuxHost,
@@ -91,13 +105,26 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   stops.unshift(
     () => access.close(),
     () => endpoints.close(),
+    () => addresses.close(),
     () => held.close(),
     () => leases.close(),
   );
   const driver = new NetworkDriver({ registry, networks, endpoints, held, clock, recovered });
-  wire(networkDriverHandlers(driver));
+  const pools = new Pools({
+    ...{ registry, host: linuxHost, clock, log },
+    askSubnet: (subject, link, limits) =>
+      probeSubnet(
+        { clock, random: Math.random, openSocket: openLeaseSocket },
+        subject,
+        link,
+        limits,
+      ),
+  });
+  const { requiresMacAddress } = settings;
+  const ipam = new IpamDriver({ registry, pools, addresses, held, requiresMacAddress, recovered });
+  wire({ ...networkDriverHandlers(driver), ...ipamDriverHandlers(ipam) });
   await recovered;
-  stops.unshift(sweepAbandoned({ clock, log, endpoints }));
+  stops.unshift(sweepAbandoned({ clock, log, looked: [endpoints, addresses] }));
 }
 
 /** Ends the process; a second signal, or a stop that hangs, ends it the hard way. */

@@ -20,6 +20,8 @@ export interface Settings {
   readonly dockerRunDir: string;
   /** How long an endpoint may wait for its Join before it counts as abandoned by dockerd. */
   readonly joinTimeoutMs: Ms;
+  /** Addresses of our IPAM driver are leased under the MAC that the container will wear. */
+  readonly requiresMacAddress: boolean;
 }
 
 const SERVICE = {
@@ -36,7 +38,7 @@ const JOIN_TIMEOUT_SEC = 120;
 
 /**
  * @param args the command line without program and script: `--managed` or nothing.
- * @param env LOG_LEVEL, STATE_DIR, SOCKET, DOCKER_RUN_DIR, JOIN_TIMEOUT; an empty value counts as unset.
+ * @param env LOG_LEVEL, STATE_DIR, SOCKET, DOCKER_RUN_DIR, JOIN_TIMEOUT, IPAM_REQUIRE_MAC; an empty value counts as unset.
  * @throws PluginError INVALID_OPTION naming every mistake.
  */
 export function parseSettings(
@@ -65,6 +67,11 @@ export function parseSettings(
     problems.push(`JOIN_TIMEOUT=${joinTimeout} is not a number of seconds from 1 to 99999`);
   }
 
+  const requireMac = env['IPAM_REQUIRE_MAC'] || 'true';
+  if (requireMac !== 'true' && requireMac !== 'false') {
+    problems.push(`IPAM_REQUIRE_MAC=${requireMac} is not true or false`);
+  }
+
   const settings: Settings = {
     managed,
     logLevel: logLevel ?? 'info',
@@ -72,6 +79,7 @@ export function parseSettings(
     sockets: env['SOCKET'] ? [path('SOCKET', '')] : base.sockets,
     dockerRunDir: path('DOCKER_RUN_DIR', base.dockerRunDir),
     joinTimeoutMs: Number(joinTimeout) * 1000,
+    requiresMacAddress: requireMac === 'true',
   };
   if (problems.length > 0) throw new PluginError('INVALID_OPTION', problems.join('; '));
   return settings;

@@ -49,6 +49,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'ipam',
+          include: ['test/ipam/**/*.test.ts', 'test/e2e/addressing-modes.test.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
           name: 'recovery',
           include: ['test/recovery/**/*.test.ts'],
           fileParallelism: false,

@@ -3,18 +3,18 @@
  * decoded request into a driver call and the answer into libnetwork's fields.
  */
 import type { CreateEndpointRequest } from '../driver/endpoint-setup.ts';
-import type { CreateEndpointAnswer } from '../driver/endpoints.ts';
+import type { CreateEndpointAnswer } from '../driver/create-answer.ts';
 import type { JoinAnswer } from '../driver/join-answer.ts';
-import type { CreateNetworkRequest } from '../driver/networks.ts';
+import type { CreateNetworkRequest } from '../driver/network-requests.ts';
 import { statusTable, type NetworkStatus } from '../driver/status.ts';
 import type { Route } from '../lease.ts';
+import type { Handlers } from './handler.ts';
 import {
   decodeCreateEndpoint,
   decodeCreateNetwork,
   decodeEndpointId,
   decodeJoin,
   decodeNetworkId,
-  type JsonObject,
 } from './messages.ts';
 
 /** What `plugin/driver` promises to Docker. */
@@ -32,23 +32,12 @@ export interface NetworkDriver {
   status(): readonly NetworkStatus[];
 }
 
-/** `signal` aborts when dockerd hangs up or the call's time is over. */
-export type Handler = (body: JsonObject, signal: AbortSignal) => Promise<object> | object;
-
-/** Calls that come without an argument; every other call with an empty body is a broken retry. */
-export const CALLS_WITHOUT_BODY: ReadonlySet<string> = new Set([
-  'Plugin.Activate',
-  'NetworkDriver.GetCapabilities',
-  'VlanDhcp.Status',
-]);
-
 const NEXTHOP = 0;
 const CONNECTED = 1;
 
-export function networkDriverHandlers(driver: NetworkDriver): Readonly<Record<string, Handler>> {
+export function networkDriverHandlers(driver: NetworkDriver): Handlers {
   const done = {};
   return {
-    'Plugin.Activate': () => ({ Implements: ['NetworkDriver'] }),
     'NetworkDriver.GetCapabilities': () => ({ Scope: 'local', ConnectivityScope: 'local' }),
     'NetworkDriver.CreateNetwork': async (body, signal) => {
       await driver.createNetwork(decodeCreateNetwork(body), signal);

@@ -16,10 +16,11 @@ import type { Clock } from '../clock.ts';
 import { PluginError, type ErrorCode } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
-import { parseBody } from './messages.ts';
-import { CALLS_WITHOUT_BODY, type Handler } from './network-driver.ts';
+import { CALLS_WITHOUT_BODY, type Handler, type Handlers } from './handler.ts';
+import { parseBody } from './json.ts';
 
 const CONTENT_TYPE = 'application/vnd.docker.plugins.v1.2+json';
+const CAPABILITIES = ['NetworkDriver', 'IpamDriver'];
 const BODY_LIMIT = '1mb';
 /** unix(7): sun_path has 108 bytes, the last one zero; libuv cuts a longer path in silence. */
 const PATH_LIMIT = 107;
@@ -30,8 +31,6 @@ export interface PluginServer {
   /** Stops listening, removes the sockets, lets calls in flight finish. */
   close(): Promise<void>;
 }
-
-export type Handlers = Readonly<Record<string, Handler>>;
 
 /**
  * Serves all handlers on every path, mode 0600.
@@ -72,7 +71,7 @@ export function createApp(
   app.use(express.text({ type: () => true, limit: BODY_LIMIT, defaultCharset: 'utf-8' }));
   app.use(async (request, response) => {
     const call = request.path.slice(1);
-    const known = await handlers;
+    const known = withActivate(await handlers);
     const handler = Object.hasOwn(known, call) ? known[call] : undefined;
     if (request.method !== 'POST' || handler === undefined) {
       return fail(response, 404, `vlandhcp has no call ${request.method} ${request.path}`);
@@ -81,6 +80,14 @@ export function createApp(
   });
   app.use(bodyError);
   return app;
+}
+
+/** The handshake of a plugin that dockerd found by its socket: it may serve what is named, and no more. */
+function withActivate(handlers: Handlers): Handlers {
+  const Implements = CAPABILITIES.filter((name) =>
+    Object.hasOwn(handlers, `${name}.GetCapabilities`),
+  );
+  return { ...handlers, 'Plugin.Activate': () => ({ Implements }) };
 }
 
 async function answer(exchange: {

@@ -3,9 +3,10 @@
  * a broadcast medium is full of other clients' traffic, and of servers that differ in opinion.
  */
 import type { Instant, Ms } from '../time.ts';
-import type { Lease } from '../lease.ts';
+import type { AddressBounds, Lease } from '../lease.ts';
 import { isUnicastIpv4 } from '../wire/address.ts';
 import type { Ipv4 } from '../wire/address.ts';
+import { subnetHas } from '../wire/subnet.ts';
 import type { DeclinedAddress, Env, IgnoreReason, MessageEvent } from './client-types.ts';
 import { leaseTermsOf } from './lease-terms.ts';
 import { leaseTimesOf } from './lease-times.ts';
@@ -162,9 +163,22 @@ function notForUs(message: Dhcp4Message, env: Env): IgnoreReason | undefined {
 
 function addressProblem(message: Dhcp4Message, env: Env): IgnoreReason | undefined {
   if (!isUnicastIpv4(message.yiaddr)) return 'address-not-unicast';
-  const { requestedAddress } = env.config;
+  const { requestedAddress, bounds } = env.config;
   const isOther = requestedAddress !== undefined && message.yiaddr !== requestedAddress;
-  return isOther ? 'address-not-requested' : undefined;
+  if (isOther) return 'address-not-requested';
+  return bounds === undefined || isWithin(message.yiaddr, bounds)
+    ? undefined
+    : 'address-out-of-bounds';
+}
+
+/** Whether a lease from before is worth asking for again. */
+export function isAcceptable(address: Ipv4, { requestedAddress, bounds }: Env['config']): boolean {
+  const isWanted = requestedAddress === undefined || requestedAddress === address;
+  return isWanted && (bounds === undefined || isWithin(address, bounds));
+}
+
+function isWithin(address: Ipv4, { within, except }: AddressBounds): boolean {
+  return within.every((subnet) => subnetHas(subnet, address)) && !except.includes(address);
 }
 
 function ignored(reason: IgnoreReason): Ignored {

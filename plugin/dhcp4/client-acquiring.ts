@@ -4,7 +4,14 @@
  */
 import type { Ms } from '../time.ts';
 import type { Lease } from '../lease.ts';
-import { isAck, readAnswer, readOffer, readRapidAck, reasonToIgnore } from './client-acceptance.ts';
+import {
+  isAcceptable,
+  isAck,
+  readAnswer,
+  readOffer,
+  readRapidAck,
+  reasonToIgnore,
+} from './client-acceptance.ts';
 import { desynchronisingDelay, resent } from './client-exchange.ts';
 import { ignoreMessage, refused, stay } from './client-effects.ts';
 import {
@@ -65,11 +72,11 @@ function start(
   { previous, patience }: { readonly previous?: Lease; readonly patience?: Ms },
   env: Env,
 ): Step {
-  const { requestedAddress, retransmit } = env.config;
-  const memory = { ...state.memory, wished: previous?.address };
-  const isWanted = requestedAddress === undefined || requestedAddress === previous?.address;
+  const { retransmit } = env.config;
+  const isWanted = previous !== undefined && isAcceptable(previous.address, env.config);
+  const memory = { ...state.memory, wished: isWanted ? previous.address : undefined };
   const atOnce = retransmit === 'container-start';
-  if (previous !== undefined && previous.expiresAt > env.now && isWanted) {
+  if (isWanted && previous.expiresAt > env.now) {
     return atOnce
       ? enterRebooting(memory, previous, false, env, patience)
       : enterInitReboot(memory, previous, false, env.now + desynchronisingDelay(env));

@@ -4,7 +4,7 @@
  * States are plain data and hold a field only where it has meaning. `client.ts` is the way in.
  */
 import type { Instant, Ms } from '../time.ts';
-import type { Lease } from '../lease.ts';
+import type { AddressBounds, Lease } from '../lease.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import type { Dhcp4Message } from './message.ts';
 import type { ClientIdentity } from './requests.ts';
@@ -13,6 +13,8 @@ import type { RetransmitProfile } from './retransmit.ts';
 export interface ClientConfig extends ClientIdentity {
   /** Option 50 in DISCOVER; when set, an OFFER or ACK of another address is ignored. */
   readonly requestedAddress: Ipv4 | undefined;
+  /** Other addresses are ignored; undefined: any will do. */
+  readonly bounds?: AddressBounds | undefined;
   readonly retransmit: RetransmitProfile;
   /** Empty: any. Otherwise messages of other servers are ignored. */
   readonly allowedServers: readonly Ipv4[];
@@ -156,6 +158,7 @@ export type IgnoreReason =
   | 'server-mismatch' // not the server we chose or hold the lease from
   | 'address-not-unicast'
   | 'address-not-requested'
+  | 'address-out-of-bounds'
   | 'address-declined' // offered again soon after another host answered for it
   | 'no-lease-time' // option 51 absent or 0
   | 'already-expired'; // the ACK took longer than its lease lasts

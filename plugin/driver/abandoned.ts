@@ -8,6 +8,7 @@ import type { FollowTarget } from '../leasing/lease-service.ts';
 import type { SandboxProbe } from '../leasing/sandbox-socket.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
+import { runEach } from '../undo.ts';
 
 /** The kernel takes a moment to destroy a namespace and the links in it. */
 const DESTROYED_WITHIN: Ms = 1_500;
@@ -44,20 +45,20 @@ export async function isAbandoned(
   return true;
 }
 
-/** Looks after all joined endpoints once a minute. @returns how to stop. */
+/** Looks after all that containers have once a minute. @returns how to stop. */
 export function sweepAbandoned(deps: {
   readonly clock: Clock;
   readonly log: Logger;
-  readonly endpoints: { clearAbandoned(): Promise<void> };
+  readonly looked: readonly { clearAbandoned(): Promise<void> }[];
 }): () => void {
-  const { clock, log, endpoints } = deps;
+  const { clock, log, looked } = deps;
   let cancel = () => {};
   let isStopped = false;
   const schedule = (): void => {
     cancel = clock.at(clock.now() + SWEEP_EVERY, () => {
-      const swept = endpoints.clearAbandoned().catch((err: unknown) => {
-        log.error({ err }, 'endpoints without a container not cleared');
-      });
+      const swept = runEach(...looked.map((all) => () => all.clearAbandoned())).catch(
+        (err: unknown) => log.error({ err }, 'what has no container any more not cleared'),
+      );
       void swept.then(() => {
         if (!isStopped) schedule();
       });

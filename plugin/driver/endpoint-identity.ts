@@ -3,7 +3,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { PluginError } from '../errors.ts';
-import { macFromBytes, parseMac, type Mac } from '../wire/address.ts';
+import { macFromBytes, macToBytes, parseMac, type Mac } from '../wire/address.ts';
 import { isUsableMac, macFromId, type EndpointOptions } from './options.ts';
 
 /** Names of at most 15 characters that depend on the EndpointID alone, whatever its form. */
@@ -19,13 +19,7 @@ export function linkEnds(endpointId: string): { hostEnd: string; containerEnd: s
 export function chooseMac(given: string, { id }: EndpointOptions): Mac {
   const derived = id === undefined ? undefined : macFromId(id);
   if (given === '') return derived ?? randomMac();
-  const mac = parseMac(given);
-  if (mac === undefined || !isUsableMac(mac)) {
-    throw new PluginError(
-      'INVALID_OPTION',
-      `--mac-address ${JSON.stringify(given)} is not a MAC a host can wear (six hex pairs, lowest bit of the first octet clear)`,
-    );
-  }
+  const mac = requireMac(given);
   if (derived !== undefined && derived !== mac) {
     throw new PluginError(
       'INVALID_OPTION',
@@ -35,8 +29,26 @@ export function chooseMac(given: string, { id }: EndpointOptions): Mac {
   return mac;
 }
 
+/** @throws PluginError INVALID_OPTION for a MAC no host can wear. */
+export function requireMac(text: string): Mac {
+  const mac = parseMac(text);
+  if (mac !== undefined && isUsableMac(mac)) return mac;
+  throw new PluginError(
+    'INVALID_OPTION',
+    `--mac-address ${JSON.stringify(text)} is not a MAC a host can wear (six hex pairs, lowest bit of the first octet clear)`,
+  );
+}
+
+/**
+ * Option 61 in hex: type 1 and the MAC.
+ * Deviation: not RFC 4361's DUID. This is what reservations were made for.
+ */
+export function macClientId(mac: Mac): string {
+  return `01${Buffer.from(macToBytes(mac)).toString('hex')}`;
+}
+
 /** Locally administered, unicast (IEEE 802: bit 1 set, bit 0 clear in the first octet). */
-function randomMac(): Mac {
+export function randomMac(): Mac {
   const bytes = Uint8Array.from(randomBytes(6));
   bytes[0] = 0x02;
   return macFromBytes(bytes);

@@ -4,13 +4,23 @@
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../errors.ts';
 import type { Lease } from '../lease.ts';
+import type { SocketPlace } from '../leasing/client-runner.ts';
 import type { Logger } from '../logger.ts';
 import type { Instant } from '../time.ts';
-import { macToBytes, type Mac } from '../wire/address.ts';
-import { chooseMac, linkEnds } from './endpoint-identity.ts';
+import type { Mac } from '../wire/address.ts';
+import type { Addresses } from './addresses.ts';
+import { chooseMac, linkEnds, macClientId } from './endpoint-identity.ts';
 import type { Host } from './host.ts';
-import { parseEndpointOptions } from './options.ts';
-import { storeLease, termsOf, type EndpointRecord, type NetworkRecord } from './records.ts';
+import { scopeOfNetwork } from './lease-scope.ts';
+import { macFromId, parseEndpointOptions, type EndpointOptions } from './options.ts';
+import type { AddressRecord } from './pool-records.ts';
+import {
+  restoreLease,
+  storeLease,
+  termsOf,
+  type EndpointRecord,
+  type NetworkRecord,
+} from './records.ts';
 import type { Registry } from './registry.ts';
 import { takeLease, type TakeLeaseDeps } from './take-lease.ts';
 import { UndoList } from '../undo.ts';
@@ -23,10 +33,19 @@ export interface CreateEndpointRequest {
     readonly addressIpv6: string;
     readonly macAddress: string;
   };
+  /** The MAC if a person chose it; `interface.macAddress` may be one that libnetwork made up. */
+  readonly userMac: string | undefined;
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+type Adoption = ReturnType<Addresses['adopt']>;
+
 export interface EndpointSetupDeps extends TakeLeaseDeps {
+  readonly leases: TakeLeaseDeps['leases'] & {
+    rename(from: string, to: string): void;
+    place(key: string, place: SocketPlace): void;
+  };
+  readonly addresses: Pick<Addresses, 'adopt'>;
   readonly registry: Registry;
   readonly host: Host;
   readonly clock: Clock;
@@ -44,9 +63,9 @@ export async function makeEndpoint(
   limits: { by: Instant; signal: AbortSignal; takeMac: (mac: Mac) => Promise<void> },
 ): Promise<EndpointRecord> {
   const { host, registry, clock, log } = deps;
-  refuseGivenAddress(request);
-  const draft = draftEndpoint(network, request, clock);
-  await limits.takeMac(draft.mac);
+  const adoption = adopt(deps, network, request);
+  const draft = draftEndpoint(network, request, clock, adoption?.record);
+  if (adoption === undefined) await limits.takeMac(draft.mac);
   const { bridge } = network.options;
   const undo = new UndoList();
   try {
@@ -54,7 +73,11 @@ export async function makeEndpoint(
     // Not before: a link that it refuses to touch is somebody's.
     undo.add(() => host.removeEndpointLink(draft.hostEnd));
     for (const warning of warnings) log.warn({ link: draft.hostEnd }, warning);
-    const { lease, settle } = await takeLease(deps, network, draft, limits, undo);
+    const place = { link: draft.containerEnd };
+    const { lease, settle } =
+      adoption === undefined
+        ? await takeLease(deps, scopeOfNetwork(network), draft, place, limits, undo)
+        : adoptLease(deps, adoption, draft, undo);
     const mtu = usableMtu(lease?.mtu, network.mtu);
     if (mtu !== network.mtu) await host.setEndpointMtu({ ...draft, mtu });
     const record = { ...draft, mtu, ...leaseFields(lease, clock) };
@@ -67,6 +90,36 @@ export async function makeEndpoint(
   } catch (error) {
     throw await undo.run(error);
   }
+}
+
+/** What our IPAM driver leased for the endpoint before. @throws PluginError. */
+function adopt(
+  { addresses }: EndpointSetupDeps,
+  network: NetworkRecord,
+  request: CreateEndpointRequest,
+): Adoption | undefined {
+  if (network.bounds === undefined) {
+    refuseGivenAddress(request);
+    return undefined;
+  }
+  return addresses.adopt(network, request.interface);
+}
+
+/** The client goes on as the endpoint's, on its link. */
+function adoptLease(
+  { leases, clock }: EndpointSetupDeps,
+  { take, settle, putBack }: Adoption,
+  { id, containerEnd }: EndpointDraft,
+  undo: UndoList,
+): { lease: Lease | undefined; settle: () => Promise<void> } {
+  const record = take();
+  leases.rename(record.id, id);
+  undo.add(() => {
+    leases.rename(id, record.id);
+    putBack();
+  });
+  leases.place(id, { link: containerEnd });
+  return { lease: record.lease && restoreLease(record.lease, clock), settle };
 }
 
 function leaseFields(
@@ -89,9 +142,11 @@ function draftEndpoint(
   network: NetworkRecord,
   request: CreateEndpointRequest,
   clock: Clock,
+  leased: AddressRecord | undefined,
 ): EndpointDraft {
   const options = parseEndpointOptions(request.options);
-  const mac = chooseMac(request.interface.macAddress, options);
+  if (leased !== undefined) refuseLateWishes(options, leased);
+  const mac = leased?.mac ?? chooseMac(request.interface.macAddress, options);
   const macGiven = request.interface.macAddress !== '';
   return {
     id: request.endpointId,
@@ -99,15 +154,41 @@ function draftEndpoint(
     ...linkEnds(request.endpointId),
     mac,
     macGiven,
-    isStable: macGiven || options.id !== undefined,
-    // Deviation: not RFC 4361's DUID. Type 1 and the MAC are what reservations were made for.
-    clientId: `01${Buffer.from(macToBytes(mac)).toString('hex')}`,
+    addressGiven: leased !== undefined,
+    // With our IPAM Docker gives every container a MAC, chosen or thrown.
+    isStable:
+      leased === undefined
+        ? macGiven || options.id !== undefined
+        : leased.isStable || request.userMac !== undefined,
+    clientId: leased?.clientId ?? macClientId(mac),
     hostName: options.hostName,
-    requestedAddress: options.address,
+    requestedAddress: leased?.requestedAddress ?? options.address,
     mtu: network.mtu,
     createdAt: clock.wall(),
     sandboxKey: undefined,
   };
+}
+
+/** @throws PluginError INVALID_OPTION for what had to be known before the lease was taken. */
+function refuseLateWishes(
+  { id, hostName, address }: EndpointOptions,
+  { mac, address: leased }: AddressRecord,
+): void {
+  const meant = id === undefined ? mac : macFromId(id);
+  const problems = [
+    ...(meant === mac
+      ? []
+      : [`driver-opt id=${String(id)} means MAC ${meant}: type --mac-address ${meant} instead`]),
+    ...(address === undefined || address === leased
+      ? []
+      : [`driver-opt ip=${address}: type --ip ${address} instead`]),
+    ...(hostName === undefined ? [] : [`driver-opt hostname=${hostName}: leave it out`]),
+  ];
+  if (problems.length === 0) return;
+  throw new PluginError(
+    'INVALID_OPTION',
+    `with --ipam-driver vlandhcp the address is leased before driver options are known; ${problems.join('; ')}; or use --ipam-driver null`,
+  );
 }
 
 function refuseGivenAddress({ interface: { address, addressIpv6 } }: CreateEndpointRequest): void {

@@ -15,24 +15,19 @@ import {
 } from './endpoint-setup.ts';
 import { isAbandoned, type SandboxWitness } from './abandoned.ts';
 import type { HeldLeases } from './held-leases.ts';
+import { createAnswer, type CreateEndpointAnswer } from './create-answer.ts';
+import { followTarget, onBridge } from './endpoint-places.ts';
 import { joinAnswer, type JoinAnswer } from './join-answer.ts';
 import { JoinTimers } from './join-timers.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { LeaseChanges } from './lease-changes.ts';
-import { subjectOf } from './lease-subject.ts';
+import { scopeOfNetwork, subjectOf } from './lease-scope.ts';
 import type { Networks } from './networks.ts';
-import { restoreLease, segmentOf, type EndpointRecord, type NetworkRecord } from './records.ts';
+import { holderOf, restoreLease, segmentOf, type EndpointRecord } from './records.ts';
 import { endpointUnknown } from './registry.ts';
 import { endpointInfo } from './status.ts';
 import { Twins } from './twins.ts';
 import { runEach } from '../undo.ts';
-
-/** Only what the request left empty: libnetwork refuses an answer that repeats what it set. */
-export interface CreateEndpointAnswer {
-  /** With its prefix length; undefined: it comes later (`on_no_server=late`). */
-  readonly address: string | undefined;
-  readonly macAddress: string | undefined;
-}
 
 /** What the endpoints need of `leasing/lease-service.ts` beyond acquiring and releasing. */
 interface LeaseKeeper {
@@ -62,7 +57,8 @@ export class Endpoints {
   readonly #lock = new KeyedLock();
   readonly #joinTimers: JoinTimers;
   readonly #changes: LeaseChanges;
-  readonly #twins: Twins;
+  /** MACs are taken by whoever leases for them, endpoints or addresses. */
+  readonly twins: Twins;
   /** Endpoints whose lease socket came to sit in the sandbox; bounded by those that are joined. */
   readonly #inside = new Set<string>();
 
@@ -72,7 +68,7 @@ export class Endpoints {
     const remember = (record: EndpointRecord) => this.#remember(record);
     this.#changes = new LeaseChanges({ ...deps, lock: this.#lock, remember });
     const isGone = (record: EndpointRecord) => this.#isGone(record);
-    this.#twins = new Twins({ ...deps, isGone, clear: (record) => this.clear(record) });
+    this.twins = new Twins({ ...deps, isGone, clear: (record) => this.clear(record) });
   }
 
   /**
@@ -90,8 +86,8 @@ export class Endpoints {
       const record = await makeEndpoint(this.#deps, network, request, {
         by: startedAt + network.options.leaseTimeoutMs,
         signal,
-        takeMac: (mac) => this.#twins.take(request.endpointId, network.options.bridge, mac),
-      }).finally(() => this.#twins.made(request.endpointId));
+        takeMac: (mac) => this.twins.take(request.endpointId, segmentOf(network.options), mac),
+      }).finally(() => this.twins.made(request.endpointId));
       this.#joinTimers.arm(record.id);
       this.#deps.log.info(
         {
@@ -121,7 +117,7 @@ export class Endpoints {
       const joinedAt = this.#deps.clock.wall();
       await this.#remember({ ...record, sandboxKey, joinedAt, hasLeft: false, terms });
       this.#changes.joined(endpointId);
-      this.#deps.leases.follow(endpointId, this.#followTarget(record, network, sandboxKey));
+      this.#deps.leases.follow(endpointId, followTarget(this.#deps, record, network, sandboxKey));
       return joinAnswer(record, network.internal);
     });
   }
@@ -173,9 +169,12 @@ export class Endpoints {
     const isFollowed = record.sandboxKey !== undefined;
     const place = containerEndHere ? { link: record.containerEnd } : onBridge(network);
     if (isFollowed) this.#changes.joined(record.id);
-    leases.resume(subjectOf(record, network), record.lease && restoreLease(record.lease, clock), {
+    const subject = subjectOf(record, scopeOfNetwork(network));
+    leases.resume(subject, record.lease && restoreLease(record.lease, clock), {
       ...(containerEndHere || !isFollowed ? { place } : {}),
-      ...(isFollowed ? { follow: this.#followTarget(record, network, record.sandboxKey) } : {}),
+      ...(isFollowed
+        ? { follow: followTarget(this.#deps, record, network, record.sandboxKey) }
+        : {}),
     });
   }
 
@@ -189,7 +188,8 @@ export class Endpoints {
       const lease = record.lease && restoreLease(record.lease, clock);
       if (network !== undefined && lease !== undefined && lease.expiresAt > clock.now()) {
         // All it may have to say is good-bye: no renewal before.
-        leases.resume(subjectOf(record, network), { ...lease, t1At: Infinity, t2At: Infinity });
+        const mute = { ...lease, t1At: Infinity, t2At: Infinity };
+        leases.resume(subjectOf(record, scopeOfNetwork(network)), mute);
       }
       await this.#remove(id, { isOrphan: true });
     });
@@ -222,7 +222,7 @@ export class Endpoints {
     if (record === undefined) return;
     const bridge = registry.findNetwork(record.networkId)?.options.bridge;
     // What is held is written down before the endpoint's own record goes.
-    if (bridge === undefined || (await held.hold(record, how))) leases.forget(endpointId);
+    if (bridge === undefined || (await held.hold(holderOf(record), how))) leases.forget(endpointId);
     else leases.release(endpointId, bridge);
     await runEach(
       () => registry.removeEndpoint(endpointId),
@@ -237,16 +237,8 @@ export class Endpoints {
     // Only a socket inside keeps a dead sandbox alive.
     const isPinned = record.sandboxKey !== undefined && this.#inside.has(record.id);
     if (network === undefined || !isPinned) return !host.linkExists(record.hostEnd);
-    const target = this.#followTarget(record, network, record.sandboxKey);
+    const target = followTarget(this.#deps, record, network, record.sandboxKey);
     return isAbandoned(this.#deps, record.id, target);
-  }
-
-  #followTarget(record: EndpointRecord, network: NetworkRecord, sandboxKey: string): FollowTarget {
-    return {
-      netnsPath: this.#deps.sandboxPath(sandboxKey),
-      hostEnd: record.hostEnd,
-      fallback: network.options.bridge,
-    };
   }
 
   /** For changes that must not fail the call they come from: what is wrong then is an operator's matter. */
@@ -278,19 +270,6 @@ export class Endpoints {
       })
       .catch((err: unknown) => log.error({ err }, 'endpoint not removed or not followed'));
   }
-}
-
-/** Where a container is heard whose sandbox is not known. */
-function onBridge({ options }: NetworkRecord): SocketPlace {
-  return { link: options.bridge, promiscuous: true };
-}
-
-function createAnswer({ terms, mac, macGiven }: EndpointRecord): CreateEndpointAnswer {
-  const { answered } = terms;
-  return {
-    address: answered && `${answered.address}/${answered.prefixLength}`,
-    macAddress: macGiven ? undefined : mac,
-  };
 }
 
 function context({ id, networkId }: EndpointRecord): Record<string, string> {

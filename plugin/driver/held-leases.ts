@@ -10,8 +10,8 @@ import type { LeaseSubject } from '../leasing/lease-service.ts';
 import type { Lease } from '../lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
-import { subjectOf } from './lease-subject.ts';
-import type { EndpointRecord, HeldRecord, NetworkRecord } from './records.ts';
+import { subjectOf, type LeaseScope } from './lease-scope.ts';
+import type { HeldRecord, LeaseHolder } from './records.ts';
 import type { Registry } from './registry.ts';
 import { elapsedSince, restoreLease, storeMoment } from './stored-lease.ts';
 
@@ -21,8 +21,8 @@ import { elapsedSince, restoreLease, storeMoment } from './stored-lease.ts';
  */
 const ORPHANS_HELD_FOR: Ms = 600_000;
 
-/** Who comes back: MAC and client-id on one bridge. */
-type Identity = Pick<EndpointRecord, 'mac' | 'clientId'>;
+/** Who comes back on a segment. It tells MACs apart, too: where no name is known it holds the MAC. */
+type Identity = Pick<HeldRecord, 'clientId'>;
 
 export interface HeldLease {
   readonly id: string;
@@ -49,22 +49,20 @@ export class HeldLeases {
   }
 
   /**
-   * Keeps the lease of an endpoint that ends.
+   * Keeps the lease of one that ends.
    * @param isOrphan nobody said that it ends: it was found after a crash or a reboot.
    * @returns false if it is not to be held, or cannot be written down: then it is to be given back now.
    */
-  async hold(endpoint: EndpointRecord, { isOrphan = false } = {}): Promise<boolean> {
+  async hold(holder: LeaseHolder, { isOrphan = false } = {}): Promise<boolean> {
     const { registry, clock, log } = this.#deps;
-    const network = registry.findNetwork(endpoint.networkId);
-    const { id, networkId, mac, clientId, hostName, requestedAddress, mtu, lease } = endpoint;
-    const isStable = endpoint.isStable ?? endpoint.macGiven;
-    if (network === undefined || lease === undefined || !isStable) return false;
-    if (network.options.releaseAfterMs === 0) return false;
+    const { isStable, lease, ...identity } = holder;
+    const scope = registry.findScope(holder.scopeId);
+    if (scope === undefined || lease === undefined || !isStable) return false;
+    if (scope.options.releaseAfterMs === 0) return false;
     if (restoreLease(lease, clock).expiresAt <= clock.now()) return false;
-    const identity = { id, networkId, mac, clientId, hostName, requestedAddress, mtu };
     const record = { ...identity, lease, heldAt: storeMoment(clock), isOrphan };
     try {
-      for (const older of this.#of(network, record)) await this.drop(older.id);
+      for (const older of this.#of(scope, record)) await this.drop(older.id);
       await registry.addHeld(record);
     } catch (err) {
       log.error({ ...context(record), err }, 'lease not held; it is given back');
@@ -76,9 +74,9 @@ export class HeldLeases {
   }
 
   /** The valid lease of this identity, which stays held until `drop`; its time stands still until `putBack`. */
-  claim(network: NetworkRecord, identity: Identity): HeldLease | undefined {
+  claim(scope: LeaseScope, identity: Identity): HeldLease | undefined {
     const { clock } = this.#deps;
-    const record = this.#of(network, identity)[0];
+    const record = this.#of(scope, identity)[0];
     if (record === undefined || !this.#cancels.has(record.id)) return undefined;
     const lease = restoreLease(record.lease, clock);
     if (lease.expiresAt <= clock.now()) return undefined;
@@ -103,10 +101,10 @@ export class HeldLeases {
     }
   }
 
-  /** Gives back what is held on a network that is about to go. */
-  async endNetwork(networkId: string): Promise<void> {
+  /** Gives back what is held on a network, or of a pool, that is about to go. */
+  async endScope(scopeId: string): Promise<void> {
     for (const record of this.#deps.registry.held()) {
-      if (record.networkId === networkId) await this.#end(record);
+      if (record.scopeId === scopeId) await this.#end(record);
     }
   }
 
@@ -114,11 +112,13 @@ export class HeldLeases {
   async recover({ isComplete }: { isComplete: boolean }): Promise<void> {
     const { registry } = this.#deps;
     for (const record of registry.held()) {
-      const network = registry.findNetwork(record.networkId);
-      if (network === undefined && !isComplete) continue; // its network may be what could not be read
-      const isTaken = (e: EndpointRecord): boolean =>
-        e.mac === record.mac && bridgeOf(registry, e.networkId) === network?.options.bridge;
-      if (network === undefined || registry.endpoints().some(isTaken)) await this.drop(record.id);
+      const scope = registry.findScope(record.scopeId);
+      if (scope === undefined && !isComplete) continue; // it may be what could not be read
+      const isTaken = registry
+        .holders()
+        .filter(({ clientId }) => clientId === record.clientId)
+        .some(({ scopeId }) => registry.findScope(scopeId)?.segment === scope?.segment);
+      if (scope === undefined || isTaken) await this.drop(record.id);
       else this.#arm(record);
     }
   }
@@ -132,17 +132,17 @@ export class HeldLeases {
     return this.#deps.registry.held().find((record) => record.id === id);
   }
 
-  #of({ options }: NetworkRecord, { mac, clientId }: Identity): HeldRecord[] {
+  #of({ segment }: LeaseScope, { clientId }: Identity): HeldRecord[] {
     const { registry } = this.#deps;
     return registry
       .held()
-      .filter((held) => held.mac === mac && held.clientId === clientId)
-      .filter((held) => bridgeOf(registry, held.networkId) === options.bridge);
+      .filter((held) => held.clientId === clientId)
+      .filter((held) => registry.findScope(held.scopeId)?.segment === segment);
   }
 
   #arm(record: HeldRecord): void {
     const { registry, clock, log } = this.#deps;
-    const holdMs = registry.findNetwork(record.networkId)?.options.releaseAfterMs ?? 0;
+    const holdMs = registry.findScope(record.scopeId)?.options.releaseAfterMs ?? 0;
     const heldFor = Math.max(holdMs, record.isOrphan ? ORPHANS_HELD_FOR : 0);
     const releaseAt = clock.now() + heldFor - elapsedSince(record.heldAt, clock);
     const endAt = Math.min(releaseAt, restoreLease(record.lease, clock).expiresAt);
@@ -164,14 +164,14 @@ export class HeldLeases {
 
   async #end(record: HeldRecord): Promise<void> {
     const { registry, clock, leases, log } = this.#deps;
-    const network = registry.findNetwork(record.networkId);
+    const scope = registry.findScope(record.scopeId);
     const lease = restoreLease(record.lease, clock);
     const isValid = lease.expiresAt > clock.now();
-    if (isValid && network !== undefined && network.options.releaseAfterMs !== Infinity) {
+    if (isValid && scope !== undefined && scope.options.releaseAfterMs !== Infinity) {
       // No renewal on the way: it only has to say good-bye.
       const mute = { ...lease, t1At: Infinity, t2At: Infinity };
-      leases.resume(subjectOf(record, network), mute);
-      leases.release(record.id, network.options.bridge);
+      leases.resume(subjectOf(record, scope), mute);
+      leases.release(record.id, scope.link);
       log.info({ ...context(record), address: lease.address }, 'held lease given back');
     } else {
       log.info({ ...context(record), address: lease.address }, 'held lease is over');
@@ -180,10 +180,6 @@ export class HeldLeases {
   }
 }
 
-function bridgeOf(registry: Registry, networkId: string): string | undefined {
-  return registry.findNetwork(networkId)?.options.bridge;
-}
-
-function context({ id, networkId }: HeldRecord): Record<string, string> {
-  return { network: networkId.slice(0, 12), endpoint: id.slice(0, 12) };
+function context({ id, scopeId }: HeldRecord): Record<string, string> {
+  return { network: scopeId.slice(0, 12), endpoint: id.slice(0, 12) };
 }

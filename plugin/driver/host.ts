@@ -3,13 +3,27 @@
  * the compiler proves that it does. Lists of sentences that calls return are warnings for the log.
  */
 import type { SandboxChange } from '../sandbox-change.ts';
-import type { Mac } from '../wire/address.ts';
+import type { Ipv4, Mac } from '../wire/address.ts';
 
 export interface NetworkLinkSpec {
   readonly parent: string;
   readonly vlan: number | undefined;
   readonly bridge: string;
   readonly mtu: number | undefined;
+}
+
+/** One VLAN on a parent link; `vlan` undefined: the parent's untagged traffic. */
+export interface Segment {
+  readonly parent: string;
+  readonly vlan: number | undefined;
+}
+
+/** A subnet of the host's that no pool may overlap. */
+export interface HostSubnet {
+  readonly destination: Ipv4;
+  readonly prefixLength: number;
+  /** Where it comes from, for a message: `the route 10.0.0.0/24 of eth0`, `the name server 10.0.0.53`. */
+  readonly what: string;
 }
 
 export interface Host {
@@ -66,4 +80,28 @@ export interface Host {
     readonly warnings: readonly string[];
   }>;
   removeBridgeAccept(bridge: string): Promise<readonly string[]>;
+  /**
+   * The link that carries the segment now: the 802.1Q link under whatever name, or the parent itself.
+   * @returns undefined if there is none. No process is started, but for the first look at each VLAN link.
+   */
+  findSegmentLink(segment: Segment): Promise<string | undefined>;
+  /**
+   * Runs `work` with a link that carries the segment: the one that exists, or a VLAN link that is there as long
+   * as `work` runs. That one stays if somebody took it into use meanwhile.
+   * @throws PluginError as ensureNetworkLinks does; whatever `work` throws.
+   */
+  withSegmentLink<Result>(
+    segment: Segment,
+    work: (link: string) => Promise<Result>,
+  ): Promise<Result>;
+  /**
+   * Without a process or a wait: all IPv4 addresses in the network namespaces whose files lie in `folder`, but
+   * for those of their loopback links.
+   * @returns undefined if one of them cannot be looked into, so that an address that is missing proves nothing.
+   */
+  listSandboxAddresses(folder: string): ReadonlySet<Ipv4> | undefined;
+  /** What engines compare a pool with: routes of scope link, and name servers. */
+  readHostSubnets(): Promise<readonly HostSubnet[]>;
+  /** Without a process or a wait; undefined if there is no such link, or it is not Ethernet. */
+  linkMac(name: string): Mac | undefined;
 }

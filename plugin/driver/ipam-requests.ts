@@ -3,6 +3,12 @@
  * an opaque PoolID of ours; no request says which network, endpoint or container it is for.
  */
 
+/**
+ * One for local and global networks alike: where the two differ, libnetwork rejects pools that overlap a route of
+ * the host, and asks again without end.
+ */
+export const ADDRESS_SPACE = 'vlandhcp';
+
 export interface RequestPoolRequest {
   readonly addressSpace: string;
   /** `--subnet`; empty if there was none. */
@@ -27,8 +33,8 @@ export interface RequestAddressRequest {
   /** `--ip`, `--gateway` or `--aux-address`; empty if none was given. */
   readonly address: string;
   /**
-   * What it is for. Undefined for `null`: an `--aux-address`, or an address of before that is replayed; the two
-   * look the same.
+   * What it is for. Undefined where dockerd does not say: an `--aux-address`, an address of before that is
+   * replayed, or `--ip` up to engine 28 without RequiresMACAddress; they look the same, and have an address.
    */
   readonly purpose:
     | { readonly kind: 'gateway' }

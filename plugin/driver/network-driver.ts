@@ -4,10 +4,12 @@
  */
 import type { Clock } from '../clock.ts';
 import type { CreateEndpointRequest } from './endpoint-setup.ts';
-import type { CreateEndpointAnswer, Endpoints } from './endpoints.ts';
+import type { CreateEndpointAnswer } from './create-answer.ts';
+import type { Endpoints } from './endpoints.ts';
 import type { HeldLeases } from './held-leases.ts';
 import type { JoinAnswer } from './join-answer.ts';
-import type { CreateNetworkRequest, Networks } from './networks.ts';
+import type { CreateNetworkRequest } from './network-requests.ts';
+import type { Networks } from './networks.ts';
 import type { Registry } from './registry.ts';
 import { networkStatus, type NetworkStatus } from './status.ts';
 import { runEach } from '../undo.ts';
@@ -51,7 +53,7 @@ export class NetworkDriver {
           () =>
             this.#endpoints.remove(id),
       ),
-      () => this.#held.endNetwork(networkId),
+      () => this.#held.endScope(networkId),
       () => this.#networks.remove(networkId),
     );
   }

@@ -2,29 +2,20 @@
  * Networks: one bridge on one VLAN of one parent link each. Networks on the same segment share its links;
  * the last one takes along what carries our mark.
  */
+import type { Clock } from '../clock.ts';
 import { PluginError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { BridgeAccess } from './bridge-access.ts';
 import type { Host } from './host.ts';
+import { ADDRESS_SPACE } from './ipam-requests.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { NETWORK_OPTIONS, parseNetworkOptions, type NetworkOptions } from './options.ts';
+import type { CreateNetworkRequest } from './network-requests.ts';
+import { findPoolFor, usesOurPool } from './pool-binding.ts';
+import { boundsOf, type PoolRecord } from './pool-records.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 import type { Registry } from './registry.ts';
 import { runEach, UndoList } from '../undo.ts';
-
-export interface IpamData {
-  readonly addressSpace: string;
-  readonly pool: string;
-}
-
-export interface CreateNetworkRequest {
-  readonly networkId: string;
-  /** The `-o` map. */
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly internal: boolean;
-  readonly ipv4Data: readonly IpamData[];
-  readonly ipv6Data: readonly IpamData[];
-}
 
 /** Links are shared between networks, so all changes to them take turns. */
 const LINKS = 'links';
@@ -33,13 +24,21 @@ export class Networks {
   readonly #registry: Registry;
   readonly #host: Host;
   readonly #access: BridgeAccess;
+  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #lock = new KeyedLock();
 
-  constructor(deps: { registry: Registry; host: Host; access: BridgeAccess; log: Logger }) {
+  constructor(deps: {
+    registry: Registry;
+    host: Host;
+    access: BridgeAccess;
+    clock: Clock;
+    log: Logger;
+  }) {
     this.#registry = deps.registry;
     this.#host = deps.host;
     this.#access = deps.access;
+    this.#clock = deps.clock;
     this.#log = deps.log;
   }
 
@@ -49,9 +48,8 @@ export class Networks {
    * @throws PluginError; then nothing is left behind.
    */
   create(request: CreateNetworkRequest, signal: AbortSignal): Promise<void> {
-    const options = parseNetworkOptions(request.options);
-    refuseAddressing(request);
     return this.#lock.run(LINKS, async () => {
+      const { options, pool } = this.#addressing(request);
       const known = this.#registry.findNetwork(request.networkId);
       if (known !== undefined) return refuseDifference(known, options, request.internal);
       this.#refuseClash(options);
@@ -59,6 +57,7 @@ export class Networks {
         id: request.networkId,
         options,
         internal: request.internal,
+        ...(pool === undefined ? {} : { bounds: boundsOf(pool) }),
         ...(await this.#makeLinks(options)),
       };
       const undo = new UndoList();
@@ -66,6 +65,10 @@ export class Networks {
       undo.add(() => this.#registry.removeNetwork(record.id)); // it may be on disk all the same
       try {
         await this.#registry.addNetwork(record);
+        if (pool !== undefined) {
+          undo.add(() => this.#registry.addPool(pool));
+          await this.#registry.addPool({ ...pool, options, networkId: record.id });
+        }
         if (signal.aborted) throw new PluginError('CANCELLED', 'dockerd waits no longer');
       } catch (error) {
         throw await undo.run(error);
@@ -79,8 +82,11 @@ export class Networks {
     return this.#lock.run(LINKS, async () => {
       const record = this.#registry.findNetwork(networkId);
       if (record === undefined) return;
+      // Docker released them before, if it came to that.
+      const pools = this.#registry.pools().filter((pool) => pool.networkId === networkId);
       await runEach(
         () => this.#registry.removeNetwork(networkId),
+        ...pools.map((pool) => () => this.#registry.removePool(pool.id)),
         () => this.#dropLinks(record),
       );
       this.#log.info({ ...context(record), link: record.options.bridge }, 'network removed');
@@ -109,6 +115,17 @@ export class Networks {
       this.#log.info({ ...context(record), link: bridge }, 'network links made again');
       return restored;
     });
+  }
+
+  /** @throws PluginError if the network's addresses are to come from elsewhere than the wire. */
+  #addressing(request: CreateNetworkRequest): { options: NetworkOptions; pool?: PoolRecord } {
+    if (usesOurPool(request)) {
+      refuseIpv6(request);
+      return findPoolFor(request, { registry: this.#registry, clock: this.#clock });
+    }
+    const options = parseNetworkOptions(request.options);
+    refuseAddressing(request);
+    return { options };
   }
 
   async #makeLinks(
@@ -170,17 +187,21 @@ function refuseAddressing(request: CreateNetworkRequest): void {
       `addresses come from the VLAN's DHCP server, not from Docker's pool ${subnets[0]?.pool ?? ''}; type: ${command}`,
     );
   }
-  if (request.ipv6Data.length > 0) {
-    throw new PluginError(
-      'UNSUPPORTED',
-      `IPv6 addressing is not built yet; leave out --ipv6: ${command}`,
-    );
-  }
+  refuseIpv6(request);
+}
+
+function refuseIpv6(request: CreateNetworkRequest): void {
+  if (request.ipv6Data.length === 0) return;
+  throw new PluginError(
+    'UNSUPPORTED',
+    `IPv6 addressing is not built yet; leave out --ipv6: ${commandFor(request)}`,
+  );
 }
 
 /** What to type for this network, with the same options. */
-function commandFor({ options, internal }: CreateNetworkRequest): string {
-  const words = ['docker network create -d vlandhcp --ipam-driver null'];
+function commandFor({ options, internal, ipv4Data }: CreateNetworkRequest): string {
+  const ipam = usesOurPool({ ipv4Data }) ? ADDRESS_SPACE : 'null';
+  const words = [`docker network create -d vlandhcp --ipam-driver ${ipam}`];
   if (internal) words.push('--internal');
   for (const key of Object.keys(NETWORK_OPTIONS)) {
     const value = options[key];

@@ -154,18 +154,22 @@ export const ENDPOINT_OPTIONS = {
 const LIBNETWORK_OPTION = /^com\.docker\.network\.advertise_addr_(nmsgs|ms)$/;
 
 /**
- * @param given the `-o` map: `com.docker.network.generic` of CreateNetwork.
+ * @param given the `-o` map: `com.docker.network.generic` of CreateNetwork; or the `--ipam-opt` map.
+ * @param flag what the user typed before each of them, with a blank.
  * @throws PluginError INVALID_OPTION naming every mistake.
  */
-export function parseNetworkOptions(given: Readonly<Record<string, unknown>>): NetworkOptions {
+export function parseNetworkOptions(
+  given: Readonly<Record<string, unknown>>,
+  flag = '-o ',
+): NetworkOptions {
   const own = Object.fromEntries(
     Object.entries(given).filter(([key]) => !LIBNETWORK_OPTION.test(key)),
   );
-  const problems = [...findProblems('-o ', NETWORK_OPTIONS, own)];
+  const problems = [...findProblems(flag, NETWORK_OPTIONS, own)];
   const text = (key: keyof typeof NETWORK_OPTIONS) => textOf(own, key);
   const parent = text('parent');
   if (parent === undefined) {
-    problems.unshift('-o parent=LINK is missing: name the link that carries the trunk');
+    problems.unshift(`${flag}parent=LINK is missing: name the link that carries the trunk`);
   }
   refuse(problems);
   const vlanText = text('vlan');

@@ -3,7 +3,7 @@
  * Times are wall clock, because they outlive the process; in memory the cores use monotonic instants.
  */
 import type { LeaseChange } from '../leasing/client-runner.ts';
-import type { Lease, LeaseTerms } from '../lease.ts';
+import type { AddressBounds, Lease, LeaseTerms } from '../lease.ts';
 import type { WallTime } from '../time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import type { NetworkOptions } from './options.ts';
@@ -16,6 +16,11 @@ export interface NetworkRecord {
   readonly options: NetworkOptions;
   /** `docker network create --internal`: containers get no gateway. */
   readonly internal: boolean;
+  /**
+   * What may be leased: there only if addresses come from a pool of ours, before an endpoint is made. Absent: the
+   * endpoint leases any.
+   */
+  readonly bounds?: AddressBounds | undefined;
   /** The VLAN sub-interface in use, which may have been there before us under any name. */
   readonly vlanLink: string | undefined;
   /** True if the uplink was put into the bridge for this segment, so that it must come out again. */
@@ -26,11 +31,14 @@ export interface NetworkRecord {
 
 /** A lease whose container is gone, kept for its return (D9). */
 export interface HeldRecord {
-  /** The EndpointID that had it. */
+  /** The EndpointID that had it, or the id of the address. */
   readonly id: string;
-  readonly networkId: string;
+  /** The NetworkID, or the id of the pool where another network driver uses it. */
+  readonly scopeId: string;
   readonly mac: Mac;
   readonly clientId: string;
+  /** The container wears another MAC than `mac`, which is its parent link's (ipvlan). Absent: no. */
+  readonly isMacShared?: boolean | undefined;
   readonly hostName: string | undefined;
   readonly requestedAddress: Ipv4 | undefined;
   readonly mtu: number;
@@ -40,6 +48,13 @@ export interface HeldRecord {
   /** A crash or a reboot left it: dockerd needs time to start the containers one after the other. */
   readonly isOrphan: boolean;
 }
+
+/** Whoever has a lease. */
+export type LeaseHolder = Omit<HeldRecord, 'lease' | 'heldAt' | 'isOrphan'> & {
+  readonly lease: StoredLease | undefined;
+  /** The next one of the same identity will be known by it. */
+  readonly isStable: boolean;
+};
 
 export interface LeaseLoss {
   readonly at: WallTime;
@@ -59,6 +74,8 @@ export interface EndpointRecord {
   readonly mac: Mac;
   /** True if Docker chose the MAC: then the answer to CreateEndpoint must not repeat it. */
   readonly macGiven: boolean;
+  /** True if our IPAM leased the address before: then the answer must not repeat it either. Absent: no. */
+  readonly addressGiven?: boolean | undefined;
   /**
    * True if the next container of the same identity will have the same MAC: Docker or `id` gave it. Absent in
    * records of versions before leases were held.
@@ -105,6 +122,22 @@ export function completeRecord(
   const before = 'terms' in stored ? stored.terms : { answered: terms, configured: terms };
   const { answered, configured } = before;
   return { ...stored, lease, lost, terms: { answered, configured } };
+}
+
+/** As it was stored, also by versions without pools. */
+export function completeHeld(
+  stored: HeldRecord | (Omit<HeldRecord, 'scopeId'> & { readonly networkId: string }),
+): HeldRecord {
+  if ('scopeId' in stored) return stored;
+  const { networkId, ...rest } = stored;
+  return { ...rest, scopeId: networkId };
+}
+
+/** An endpoint as one who has a lease. */
+export function holderOf(endpoint: EndpointRecord): LeaseHolder {
+  const { id, mac, clientId, hostName, requestedAddress, mtu, lease, macGiven } = endpoint;
+  const identity = { id, scopeId: endpoint.networkId, mac, clientId, hostName, requestedAddress };
+  return { ...identity, mtu, lease, isStable: endpoint.isStable ?? macGiven };
 }
 
 /** `VLAN 500 of eth1`: how errors and logs name where a network lives. */

@@ -6,6 +6,7 @@
  */
 import type { Logger } from '../logger.ts';
 import type { BridgeAccess } from './bridge-access.ts';
+import type { Addresses } from './addresses.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { HeldLeases } from './held-leases.ts';
 import type { Host } from './host.ts';
@@ -16,6 +17,7 @@ export interface RecoverDeps {
   readonly registry: Registry;
   readonly networks: Networks;
   readonly endpoints: Endpoints;
+  readonly addresses: Addresses;
   readonly held: HeldLeases;
   readonly access: BridgeAccess;
   readonly host: Host;
@@ -25,7 +27,7 @@ export interface RecoverDeps {
 }
 
 export async function recover(deps: RecoverDeps): Promise<void> {
-  const { registry, networks, endpoints, held, host, log, isComplete } = deps;
+  const { registry, networks, endpoints, addresses, held, host, log, isComplete } = deps;
   for (const network of registry.networks()) {
     try {
       await networks.restore(network);
@@ -62,6 +64,7 @@ export async function recover(deps: RecoverDeps): Promise<void> {
       log.error({ endpoint: record.id.slice(0, 12), err }, 'endpoint not recovered');
     }
   }
+  await addresses.recover({ isComplete });
   await held.recover({ isComplete });
   for (const [link, containerEndHere] of links) {
     if (!containerEndHere) {

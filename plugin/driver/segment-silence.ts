@@ -20,7 +20,7 @@ const BOOT_LASTS: Ms = 180_000;
 export class SegmentSilence {
   readonly #clock: Clock;
   readonly #startedAt: Instant;
-  /** By bridge. Bounded by the networks there are. */
+  /** By segment. Bounded by the networks and pools there are. */
   readonly #heardNothingAt = new Map<string, Instant>();
 
   constructor(clock: Clock) {
@@ -29,22 +29,22 @@ export class SegmentSilence {
   }
 
   /** Nobody answered there. */
-  note(bridge: string): void {
-    this.#heardNothingAt.set(bridge, this.#clock.now());
+  note(segment: string): void {
+    this.#heardNothingAt.set(segment, this.#clock.now());
   }
 
   /** Somebody did. */
-  end(bridge: string): void {
-    this.#heardNothingAt.delete(bridge);
+  end(segment: string): void {
+    this.#heardNothingAt.delete(segment);
   }
 
   /**
    * @param by until when to wait for a lease at most. @param late `on_no_server=late`.
    * @returns until when to wait, and how long for an answer about a lease that is still valid.
    */
-  limits(bridge: string, by: Instant, late: boolean): { by: Instant; patience: Ms } {
+  limits(segment: string, by: Instant, late: boolean): { by: Instant; patience: Ms } {
     const now = this.#clock.now();
-    const since = this.#heardNothingAt.get(bridge) ?? -Infinity;
+    const since = this.#heardNothingAt.get(segment) ?? -Infinity;
     if (now - since > REMEMBERED_FOR) return { by, patience: Infinity };
     const isBoot = now - this.#startedAt < BOOT_LASTS;
     return {

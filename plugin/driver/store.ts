@@ -1,5 +1,5 @@
 /**
- * The plugin's memory on disk (D7): one versioned JSON file per network, endpoint and held lease, written to a
+ * The plugin's memory on disk (D7): one versioned JSON file per record, in a folder per kind, written to a
  * temporary file, synced and renamed, so that a file is either whole or not there.
  *
  * A file that makes no sense is reported and set aside under `.unreadable`; one of a newer version, or that the
@@ -10,29 +10,31 @@ import { join } from 'node:path';
 import { PluginError } from '../errors.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { parseNetworkOptions } from './options.ts';
-import type { EndpointRecord, HeldRecord, NetworkRecord } from './records.ts';
+import type { NetworkOptions } from './options.ts';
+import type { Records } from './registry.ts';
 
 const VERSION = 1;
 const SUFFIX = '.json';
 const UNREADABLE = `${SUFFIX}.unreadable`;
 const STILL_ASIDE = 'look at it, then remove it: nothing is cleared away while it is there';
 
-const KINDS = ['networks', 'endpoints', 'held'] as const;
-type Kind = (typeof KINDS)[number];
+const KINDS: readonly Kind[] = ['networks', 'endpoints', 'held', 'pools', 'addresses'];
+type Kind = keyof Records;
 
-export interface StoreContents {
-  readonly networks: readonly NetworkRecord[];
-  readonly endpoints: readonly EndpointRecord[];
-  readonly held: readonly HeldRecord[];
+export type StoreContents = {
+  readonly [K in Kind]: readonly Records[K][];
+} & {
   /** One per file that could not be used; each names the file and what happened to it. */
   readonly problems: readonly PluginError[];
-}
+};
 
 /** Fields without which a record is of no use; more may be absent. */
 const REQUIRED: Readonly<Record<Kind, readonly string[]>> = {
   networks: ['id', 'options', 'mtu'],
   endpoints: ['id', 'networkId', 'hostEnd', 'containerEnd', 'mac', 'clientId', 'mtu'],
-  held: ['id', 'networkId', 'mac', 'clientId', 'mtu', 'lease', 'heldAt'],
+  held: ['id', 'mac', 'clientId', 'mtu', 'lease', 'heldAt'],
+  pools: ['id', 'subnet', 'gateway', 'given'],
+  addresses: ['id', 'poolId', 'scopeId', 'mac', 'clientId', 'address', 'mtu'],
 };
 
 /** What options meant before they existed. */
@@ -60,44 +62,38 @@ export class Store {
   /** @throws PluginError STATE_UNREADABLE if a folder cannot be listed: half a picture is worse than none. */
   async load(): Promise<StoreContents> {
     const problems: PluginError[] = [];
-    const networks = await this.#loadAll<NetworkRecord>('networks', problems);
-    const endpoints = await this.#loadAll<EndpointRecord>('endpoints', problems);
-    const held = await this.#loadAll<HeldRecord>('held', problems);
-    return { networks: networks.map(withDefaults), endpoints, held, problems };
+    const networks = await this.#loadAll('networks', problems);
+    return {
+      networks: networks.map(withDefaults),
+      endpoints: await this.#loadAll('endpoints', problems),
+      held: await this.#loadAll('held', problems),
+      pools: (await this.#loadAll('pools', problems)).map(withDefaults),
+      addresses: await this.#loadAll('addresses', problems),
+      problems,
+    };
   }
 
-  /** @throws PluginError STATE_UNWRITABLE; what was stored before is then still there. */
-  saveNetwork(record: NetworkRecord): Promise<void> {
-    return this.#save('networks', record);
-  }
-
-  /** @throws PluginError STATE_UNWRITABLE; what was stored before is then still there. */
-  saveEndpoint(record: EndpointRecord): Promise<void> {
-    return this.#save('endpoints', record);
-  }
-
-  /** @throws PluginError STATE_UNWRITABLE; what was stored before is then still there. */
-  saveHeld(record: HeldRecord): Promise<void> {
-    return this.#save('held', record);
+  /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; what was stored before is then still there. */
+  save<K extends Kind>(kind: K, record: Records[K]): Promise<void> {
+    const path = this.#path(kind, record.id);
+    return this.#lock.run(path, () => this.#write(kind, path, record));
   }
 
   /** Gone already is fine. @throws PluginError STATE_UNWRITABLE. */
-  deleteHeld(id: string): Promise<void> {
-    return this.#delete('held', id);
+  delete(kind: Kind, id: string): Promise<void> {
+    const path = this.#path(kind, id);
+    return this.#lock.run(path, async () => {
+      try {
+        await rm(path, { force: true });
+        await syncFolder(join(this.#dir, kind)); // or a power cut brings it back
+      } catch (error) {
+        throw unwritable(path, error);
+      }
+    });
   }
 
-  /** Gone already is fine. @throws PluginError STATE_UNWRITABLE. */
-  deleteNetwork(id: string): Promise<void> {
-    return this.#delete('networks', id);
-  }
-
-  /** Gone already is fine. @throws PluginError STATE_UNWRITABLE. */
-  deleteEndpoint(id: string): Promise<void> {
-    return this.#delete('endpoints', id);
-  }
-
-  async #loadAll<T>(kind: Kind, problems: PluginError[]): Promise<T[]> {
-    const records: T[] = [];
+  async #loadAll<K extends Kind>(kind: K, problems: PluginError[]): Promise<Records[K][]> {
+    const records: Records[K][] = [];
     for (const name of await list(join(this.#dir, kind))) {
       const path = join(this.#dir, kind, name);
       if (name.endsWith('.tmp')) {
@@ -107,15 +103,10 @@ export class Store {
         problems.push(unreadable(path, 'it made no sense at an earlier start', STILL_ASIDE));
       } else if (name.endsWith(SUFFIX)) {
         const record = await readRecord(path, kind, problems);
-        if (record !== undefined) records.push(record as T);
+        if (record !== undefined) records.push(record as Records[K]);
       }
     }
     return records;
-  }
-
-  #save(kind: Kind, record: { readonly id: string }): Promise<void> {
-    const path = this.#path(kind, record.id);
-    return this.#lock.run(path, () => this.#write(kind, path, record));
   }
 
   async #write(kind: Kind, path: string, record: object): Promise<void> {
@@ -134,18 +125,6 @@ export class Store {
       await rm(temporary, { force: true }).catch(() => undefined); // the first error is the one to tell
       throw unwritable(path, error);
     }
-  }
-
-  #delete(kind: Kind, id: string): Promise<void> {
-    const path = this.#path(kind, id);
-    return this.#lock.run(path, async () => {
-      try {
-        await rm(path, { force: true });
-        await syncFolder(join(this.#dir, kind)); // or a power cut brings it back
-      } catch (error) {
-        throw unwritable(path, error);
-      }
-    });
   }
 
   #path(kind: Kind, id: string): string {
@@ -208,8 +187,9 @@ async function list(folder: string): Promise<string[]> {
   }
 }
 
-/** A network as it was stored, also by versions that knew fewer options. */
-function withDefaults(record: NetworkRecord): NetworkRecord {
+/** Options as they were stored, also by versions that knew fewer of them. */
+function withDefaults<T extends { readonly options: NetworkOptions | undefined }>(record: T): T {
+  if (record.options === undefined) return record;
   return { ...record, options: { ...DEFAULT_OPTIONS, ...record.options } };
 }
 

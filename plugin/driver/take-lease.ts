@@ -3,19 +3,19 @@
  * puts a held lease back and gives a new one back.
  */
 import { PluginError } from '../errors.ts';
+import type { SocketPlace } from '../leasing/client-runner.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Lease } from '../lease.ts';
 import type { Instant, Ms } from '../time.ts';
 import type { HeldLease } from './held-leases.ts';
-import { subjectOf } from './lease-subject.ts';
-import type { EndpointRecord, NetworkRecord } from './records.ts';
+import { subjectOf, type LeaseScope } from './lease-scope.ts';
 import type { UndoList } from '../undo.ts';
 
 export interface TakeLeaseDeps {
   readonly leases: {
     acquire(
       subject: LeaseSubject,
-      link: string,
+      place: SocketPlace,
       limits: {
         by: Instant;
         signal: AbortSignal;
@@ -28,59 +28,55 @@ export interface TakeLeaseDeps {
     forget(key: string): void;
   };
   readonly held: {
-    claim(
-      network: NetworkRecord,
-      identity: Pick<EndpointRecord, 'mac' | 'clientId'>,
-    ): HeldLease | undefined;
+    claim(scope: LeaseScope, identity: { clientId: string }): HeldLease | undefined;
     putBack(id: string): void;
     drop(id: string): Promise<void>;
   };
   readonly silence: {
-    note(bridge: string): void;
-    end(bridge: string): void;
-    limits(bridge: string, by: Instant, late: boolean): { by: Instant; patience: Ms };
+    note(segment: string): void;
+    end(segment: string): void;
+    limits(segment: string, by: Instant, late: boolean): { by: Instant; patience: Ms };
   };
 }
 
-type Draft = Parameters<typeof subjectOf>[0] & Pick<EndpointRecord, 'containerEnd'>;
-
 /**
- * @returns the lease, undefined if it comes late; call `settle` when the endpoint is there to stay.
+ * @param who the id is the client's key from now on. @param place what to ask on. @returns the lease, undefined if it comes late; call `settle` when it is there to stay.
  * @throws PluginError as `leases.acquire`.
  */
 export async function takeLease(
   { leases, held, silence }: TakeLeaseDeps,
-  network: NetworkRecord,
-  draft: Draft,
+  scope: LeaseScope,
+  who: Parameters<typeof subjectOf>[0],
+  place: SocketPlace,
   limits: { by: Instant; signal: AbortSignal },
   undo: UndoList,
 ): Promise<{ lease: Lease | undefined; settle: () => Promise<void> }> {
-  const { bridge } = network.options;
-  const late = network.options.onNoServer === 'late';
-  const kept = held.claim(network, draft);
+  const { segment } = scope;
+  const late = scope.options.onNoServer === 'late';
+  const kept = held.claim(scope, who);
   if (kept !== undefined) undo.add(() => held.putBack(kept.id));
   const previous = kept?.lease;
   let lease: Lease | undefined;
   try {
-    lease = await leases.acquire(subjectOf(draft, network), draft.containerEnd, {
+    lease = await leases.acquire(subjectOf(who, scope), place, {
       signal: limits.signal,
       late,
       previous,
-      ...silence.limits(bridge, limits.by, late),
+      ...silence.limits(segment, limits.by, late),
     });
   } catch (error) {
     const code = error instanceof PluginError ? error.code : undefined;
-    if (code === 'NO_OFFER') silence.note(bridge);
+    if (code === 'NO_OFFER') silence.note(segment);
     // Declined: nobody may ask for it again, and it is not ours to give back.
     if (code === 'ADDRESS_IN_USE' && kept !== undefined) await held.drop(kept.id);
     throw error;
   }
   // The held lease itself, times and all: nobody answered, it is used because it is not over.
-  if (lease === undefined || lease.requestedAt === previous?.requestedAt) silence.note(bridge);
-  else silence.end(bridge);
+  if (lease === undefined || lease.requestedAt === previous?.requestedAt) silence.note(segment);
+  else silence.end(segment);
   undo.add(() => {
-    if (lease !== undefined && lease.address === previous?.address) leases.forget(draft.id);
-    else leases.release(draft.id, bridge);
+    if (lease !== undefined && lease.address === previous?.address) leases.forget(who.id);
+    else leases.release(who.id, scope.link);
   });
   return { lease, settle: async () => (kept === undefined ? undefined : held.drop(kept.id)) };
 }

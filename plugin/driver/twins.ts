@@ -23,23 +23,23 @@ export interface TwinsDeps {
 
 export class Twins {
   readonly #deps: TwinsDeps;
-  /** Endpoints in the making, by EndpointID; bounded by the calls in flight. */
-  readonly #making = new Map<string, { readonly bridge: string; readonly mac: Mac }>();
+  /** Endpoints and addresses in the making, by their ids; bounded by the calls in flight. */
+  readonly #making = new Map<string, { readonly segment: string; readonly mac: Mac }>();
 
   constructor(deps: TwinsDeps) {
     this.#deps = deps;
   }
 
   /**
-   * Takes the MAC for an endpoint in the making, until `made`. A twin that nobody uses is cleared away.
+   * Takes the MAC for an endpoint or an address in the making, until `made`. A twin that nobody uses is cleared away.
    * @throws PluginError INVALID_OPTION if another container wears it.
    */
-  async take(endpointId: string, bridge: string, mac: Mac): Promise<void> {
+  async take(key: string, segment: string, mac: Mac): Promise<void> {
     for (const [id, other] of this.#making) {
-      if (other.mac === mac && other.bridge === bridge) throw refusal(mac, id, 'starting');
+      if (other.mac === mac && other.segment === segment) throw refusal(mac, id, 'starting');
     }
-    this.#making.set(endpointId, { bridge, mac });
-    const twin = this.#find(bridge, mac);
+    this.#making.set(key, { segment, mac });
+    const twin = this.#find(segment, mac);
     if (twin === undefined) return;
     if (await this.#isInUse(twin)) {
       throw refusal(mac, twin.id, twin.lease?.address ?? 'without an address');
@@ -48,16 +48,16 @@ export class Twins {
   }
 
   /** It is in the registry now, or it failed. */
-  made(endpointId: string): void {
-    this.#making.delete(endpointId);
+  made(key: string): void {
+    this.#making.delete(key);
   }
 
-  #find(bridge: string, mac: Mac): EndpointRecord | undefined {
+  #find(segment: string, mac: Mac): EndpointRecord | undefined {
     const { registry } = this.#deps;
     return registry
       .endpoints()
       .filter((endpoint) => endpoint.mac === mac)
-      .find(({ networkId }) => registry.findNetwork(networkId)?.options.bridge === bridge);
+      .find(({ networkId }) => registry.findScope(networkId)?.segment === segment);
   }
 
   async #isInUse(twin: EndpointRecord): Promise<boolean> {

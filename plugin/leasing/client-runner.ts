@@ -30,6 +30,8 @@ export interface SocketPlace {
   readonly netnsPath?: string;
   /** Hear unicasts to our MAC on a link that has another one: the bridge, speaking for a container. */
   readonly promiscuous?: boolean;
+  /** One socket for all clients on that link, whatever their number. */
+  readonly shared?: boolean;
 }
 
 export interface FrameSocket {
@@ -74,7 +76,7 @@ export interface RunnerDeps {
 export class ClientRunner {
   readonly trace = new Trace();
   readonly #deps: RunnerDeps;
-  readonly #config: ClientConfig;
+  #config: ClientConfig;
   #state: State = initialState();
   #socket: FrameSocket | undefined;
   #cancelTimer: () => void = () => undefined;
@@ -102,6 +104,11 @@ export class ClientRunner {
     });
     this.#socket = socket;
     this.#deps.onMoved(place);
+  }
+
+  /** Nothing but this address will do from now on. */
+  pin(address: Ipv4): void {
+    this.#config = { ...this.#config, requestedAddress: address };
   }
 
   closeSocket(): void {

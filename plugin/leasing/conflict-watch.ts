@@ -42,6 +42,8 @@ export interface ConflictWatchDeps {
   readonly openArpSocket: OpenArpSocket;
   readonly mac: Mac;
   readonly mode: ConflictMode;
+  /** False: nothing is listened for once the address is proven unused; nobody could act on it. */
+  readonly defends: boolean;
   readonly log: Logger;
   /** Lost frames are no matter: probes and announcements are repeated. */
   readonly send: (frame: Uint8Array) => void;
@@ -144,7 +146,9 @@ export class ConflictWatch {
   /** Brings the socket in line with state and place. */
   #listen(): void {
     const state = this.#state;
-    const address = state.name === 'IDLE' ? undefined : state.address;
+    const { defends } = this.#deps;
+    const isHeard = state.name === 'PROBING' || (state.name !== 'IDLE' && defends);
+    const address = isHeard ? state.address : undefined;
     if (this.#socket?.address !== address) this.#closeSocket();
     const { mode, mac, openArpSocket } = this.#deps;
     const place = mode === 'off' || this.#isDeaf ? undefined : this.#place;

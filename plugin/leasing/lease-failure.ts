@@ -3,12 +3,14 @@
  * sent, on which link, what came back, and what to look at next.
  */
 import { PluginError } from '../errors.ts';
+import type { AddressBounds } from '../lease.ts';
 import type { Ms } from '../time.ts';
+import { formatSubnet } from '../wire/subnet.ts';
 import type { LeaseSubject } from './lease-subject.ts';
 import type { Trace } from './trace.ts';
 
 export function leaseFailure(trace: Trace, subject: LeaseSubject, waitedMs: Ms): PluginError {
-  const { segment, allowedServers } = subject;
+  const { segment, allowedServers, bounds } = subject;
   const { mac, requestedAddress } = subject.identity;
   const waited = `${(waitedMs / 1000).toFixed(1).replace(/\.0$/, '')} s`;
   const seen = `${trace.describeSent()} from ${mac}, ${trace.describeHeard()}`;
@@ -38,6 +40,14 @@ export function leaseFailure(trace: Trace, subject: LeaseSubject, waitedMs: Ms):
       `the server has ${other} for this client: the address is taken, outside its pool or not reserved for this MAC`,
     );
   }
+  const outside = trace.addressOutOfBounds;
+  if (outside !== undefined && bounds !== undefined) {
+    return failed(
+      'ADDRESS_NOT_OFFERED',
+      `no DHCP server offered an address of this network (${describeBounds(bounds)})`,
+      `the server has ${outside} for this client: create the network with the subnet and --ip-range that the server serves, or let the server serve these`,
+    );
+  }
   if (trace.wasRefused) {
     return failed(
       'NAK',
@@ -64,4 +74,9 @@ export function leaseFailure(trace: Trace, subject: LeaseSubject, waitedMs: Ms):
     'no DHCP server answered',
     'check that a server or relay serves this segment and that the switch port carries it',
   );
+}
+
+function describeBounds({ within, except }: AddressBounds): string {
+  const reserved = except.length === 0 ? '' : `, not ${except.join(', ')}`;
+  return `${within.map(formatSubnet).join(', range ')}${reserved}`;
 }

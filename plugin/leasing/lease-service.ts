@@ -6,17 +6,12 @@
  */
 import { PluginError } from '../errors.ts';
 import type { Lease } from '../lease.ts';
-import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
-import {
-  ClientRunner,
-  type LeaseChange,
-  type RunnerDeps,
-  type SocketPlace,
-} from './client-runner.ts';
-import { ConflictWatch, type OpenArpSocket } from './conflict-watch.ts';
+import type { SocketPlace } from './client-runner.ts';
 import { leaseFailure } from './lease-failure.ts';
-import { clientConfig, type LeaseSubject, type Late, type Limits } from './lease-subject.ts';
+import { makeLeaseClient, type LeaseClient, type LeaseClientDeps } from './lease-client.ts';
+import type { LeaseSubject, Late, Limits } from './lease-subject.ts';
+import { LinkSocket } from './link-socket.ts';
 import { SandboxSocket, type SandboxProbe } from './sandbox-socket.ts';
 
 export type { LeaseIdentity, LeaseSubject } from './lease-subject.ts';
@@ -28,13 +23,8 @@ export interface FollowTarget {
   readonly fallback: string;
 }
 
-type RunnerCallback = 'onLease' | 'onRefused' | 'onStranger' | 'onCheck' | 'onMoved';
-
-export interface LeaseServiceDeps extends Omit<RunnerDeps, RunnerCallback> {
-  readonly openArpSocket: OpenArpSocket;
+export interface LeaseServiceDeps extends LeaseClientDeps {
   readonly probeSandbox: SandboxProbe;
-  /** Told of changes after the first acquisition; the key is the subject's. */
-  onChange(key: string, change: LeaseChange): void;
   /** Told when the client has come to sit in the endpoint's sandbox: it can be changed from now on. */
   onEntered(key: string): void;
 }
@@ -42,25 +32,8 @@ export interface LeaseServiceDeps extends Omit<RunnerDeps, RunnerCallback> {
 /** Between the machine's decision and the end of `acquire`. */
 const LAST_MOMENT: Ms = 100;
 
-interface Waiting {
-  done(lease: Lease): void;
-  failed(reason: unknown): void;
-}
-
-interface Client {
-  readonly subject: LeaseSubject;
-  readonly runner: ClientRunner;
-  readonly log: Logger;
-  readonly watch: ConflictWatch;
-  /** What the machine holds now. */
-  lease: Lease | undefined;
-  sandbox: SandboxSocket | undefined;
-  /** While `acquire` waits: whom to tell. */
-  waiting: Waiting | undefined;
-}
-
 export class LeaseService {
-  readonly #clients = new Map<string, Client>();
+  readonly #clients = new Map<string, LeaseClient>();
   readonly #deps: LeaseServiceDeps;
 
   constructor(deps: LeaseServiceDeps) {
@@ -68,18 +41,18 @@ export class LeaseService {
   }
 
   /**
-   * Leases an address over `link`, which must be in this process's network namespace.
+   * Leases an address over the link at `place`, which must be in this process's network namespace.
    * @param by when to give up. @param signal gives up at once.
    * @returns the lease, undefined for a late one; the client lives on until `forget` or `release`.
    * @param previous a lease from before: it is asked for again, and used if nobody answers within `patience`.
    * @param late when nobody has answered by then, go on asking; the lease then comes as a change.
    * @throws PluginError NO_OFFER, NO_ACK, NAK, ADDRESS_NOT_OFFERED, ADDRESS_IN_USE, SOCKET_FAILED or CANCELLED; no client is left.
    */
-  acquire(subject: LeaseSubject, link: string, limits: Late): Promise<Lease | undefined>;
-  acquire(subject: LeaseSubject, link: string, limits: Limits): Promise<Lease>;
+  acquire(subject: LeaseSubject, place: SocketPlace, limits: Late): Promise<Lease | undefined>;
+  acquire(subject: LeaseSubject, place: SocketPlace, limits: Limits): Promise<Lease>;
   async acquire(
     subject: LeaseSubject,
-    link: string,
+    place: SocketPlace,
     { by, signal, late = false, previous, patience = Infinity }: Limits & Partial<Late>,
   ): Promise<Lease | undefined> {
     const { clock } = this.#deps;
@@ -102,7 +75,7 @@ export class LeaseService {
         };
         whenDone.push(clock.at(by, waitedEnough));
         client.waiting = { done: resolve, failed: reject };
-        client.runner.open({ link }, reject);
+        client.runner.open(place, reject);
         // With a lease from before the machine decides a little before our patience ends.
         const atMost = Math.max(0, Math.min(patience, by - startedAt - LAST_MOMENT));
         client.runner.dispatch(
@@ -133,10 +106,16 @@ export class LeaseService {
   resume(
     subject: LeaseSubject,
     lease: Lease | undefined,
-    where: { readonly place?: SocketPlace; readonly follow?: FollowTarget } = {},
+    where: {
+      readonly place?: SocketPlace;
+      readonly follow?: FollowTarget;
+      /** As in `stay`. */
+      readonly stay?: SocketPlace;
+    } = {},
   ): void {
     const client = this.#add(subject);
     client.lease = lease;
+    if (where.stay !== undefined) this.stay(subject.key, where.stay);
     try {
       if (where.place !== undefined) this.place(subject.key, where.place);
     } finally {
@@ -163,8 +142,8 @@ export class LeaseService {
   follow(key: string, target: FollowTarget): void {
     const client = this.#clients.get(key);
     if (client === undefined) return;
-    client.sandbox?.cancel();
-    client.sandbox = new SandboxSocket(
+    client.follower?.cancel();
+    client.follower = new SandboxSocket(
       {
         ...target,
         runner: client.runner,
@@ -179,6 +158,30 @@ export class LeaseService {
     );
   }
 
+  /** Listens and sends on a link of the host that may go and come; the lease is kept meanwhile. */
+  stay(key: string, place: SocketPlace): void {
+    const client = this.#clients.get(key);
+    if (client === undefined) return;
+    client.follower?.cancel();
+    client.follower = new LinkSocket(client.runner, place, this.#deps.clock);
+  }
+
+  /** The client goes on under another key: the address of a pool has become an endpoint's, or the other way round. */
+  rename(from: string, to: string): void {
+    const client = this.#clients.get(from);
+    if (client === undefined) return;
+    this.forget(to);
+    this.#clients.delete(from);
+    client.subject = { ...client.subject, key: to };
+    this.#clients.set(to, client);
+  }
+
+  /** From now on no other address will do than the one that is leased: the container cannot be given another. */
+  pin(key: string): void {
+    const client = this.#clients.get(key);
+    if (client?.lease !== undefined) client.runner.pin(client.lease.address);
+  }
+
   /** Tells the segment whose the leased address is, after the container has got it. */
   announce(key: string): void {
     const client = this.#clients.get(key);
@@ -188,7 +191,7 @@ export class LeaseService {
   /** Stops following: the link is about to leave the sandbox. The lease stays. */
   unfollow(key: string): void {
     const client = this.#clients.get(key);
-    client?.sandbox?.cancel();
+    client?.follower?.cancel();
     client?.watch.stop();
     client?.runner.closeSocket();
   }
@@ -200,7 +203,7 @@ export class LeaseService {
   release(key: string, link: string): void {
     const client = this.#clients.get(key);
     if (client === undefined) return;
-    client.sandbox?.cancel();
+    client.follower?.cancel();
     client.watch.stop();
     try {
       client.runner.open({ link }, () => undefined);
@@ -215,7 +218,7 @@ export class LeaseService {
   forget(key: string): void {
     const client = this.#clients.get(key);
     client?.waiting?.failed(new PluginError('CANCELLED', 'the lease is not wanted any more'));
-    client?.sandbox?.cancel();
+    client?.follower?.cancel();
     client?.watch.stop();
     client?.runner.stop();
     this.#clients.delete(key);
@@ -230,61 +233,15 @@ export class LeaseService {
     return this.#clients.size;
   }
 
-  #add(subject: LeaseSubject): Client {
+  #add(subject: LeaseSubject): LeaseClient {
     this.forget(subject.key);
-    const log = this.#deps.log.child({ endpoint: subject.key.slice(0, 12) });
-    const runner = new ClientRunner(clientConfig(subject), {
-      ...this.#deps,
-      log,
-      onLease: (change) => {
-        client.lease = change.change === 'lost' ? undefined : change.lease;
-        if (client.lease === undefined) client.watch.stop();
-        if (change.change === 'acquired' && client.waiting !== undefined) {
-          client.waiting.done(change.lease);
-        } else {
-          this.#deps.onChange(subject.key, change);
-        }
-      },
-      onRefused: (by, text) => log.warn({ by, text }, 'dhcp server refused (NAK)'),
-      onStranger: (server, type) => {
-        log.warn({ server, type }, 'offer of a server that is not in dhcp_server ignored');
-      },
-      onCheck: (address) => {
-        client.watch.check(address);
-        if (subject.acd === 'optimistic') runner.dispatch({ type: 'checked', inUse: false });
-      },
-      onMoved: (place) => client.watch.moved(place),
-    });
-    const client: Client = {
-      subject,
-      runner,
-      log,
-      watch: new ConflictWatch({
-        ...this.#deps,
-        log,
-        mac: subject.identity.mac,
-        mode: subject.acd,
-        send: (frame) => runner.sendFrame(frame),
-        onFree: () => runner.dispatch({ type: 'checked', inUse: false }),
-        onConflict: (address, by) => {
-          runner.trace.conflict(address, by);
-          runner.dispatch({ type: 'checked', inUse: true });
-        },
-        onDeaf: (err) => {
-          log.warn({ err }, 'address conflicts cannot be heard');
-          if (subject.acd !== 'optimistic') client.waiting?.failed(err);
-        },
-      }),
-      lease: undefined,
-      sandbox: undefined,
-      waiting: undefined,
-    };
+    const client = makeLeaseClient(subject, this.#deps);
     this.#clients.set(subject.key, client);
     return client;
   }
 
   /** Deviation: the time is up during a probe, so the lease counts now (RFC 5227 §2.1); probing goes on. */
-  #useUnchecked({ runner, log }: Client): void {
+  #useUnchecked({ runner, log }: LeaseClient): void {
     if (runner.stateName !== 'CHECKING') return;
     log.warn({}, 'address taken before all probes were sent: lease_timeout is over');
     runner.dispatch({ type: 'checked', inUse: false });

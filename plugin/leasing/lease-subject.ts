@@ -1,6 +1,6 @@
 /** Whom a lease is for, and how it is to be asked for: what the driver tells the lease service. */
 import type { ClientConfig } from '../dhcp4/client.ts';
-import type { Lease } from '../lease.ts';
+import type { AddressBounds, Lease } from '../lease.ts';
 import type { Instant, Ms } from '../time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import type { ConflictMode } from './conflict-watch.ts';
@@ -25,6 +25,12 @@ export interface LeaseSubject {
   /** Empty: any. */
   readonly allowedServers: readonly Ipv4[];
   readonly rapidCommit: boolean;
+  /** Undefined: any address will do. */
+  readonly bounds?: AddressBounds | undefined;
+  /** The container does not wear `mac`: answers must be broadcast, as no switch knows where to send them (ipvlan). */
+  readonly broadcast?: boolean | undefined;
+  /** The container is another driver's: its address is probed for and announced, but not defended by us. */
+  readonly isForeign?: boolean | undefined;
 }
 
 /** How long an address is asked for. */
@@ -44,7 +50,8 @@ export function clientConfig(subject: LeaseSubject): ClientConfig {
   return {
     ...subject.identity,
     mtu: subject.mtu,
-    broadcast: false,
+    broadcast: subject.broadcast ?? false,
+    bounds: subject.bounds,
     retransmit: 'container-start',
     allowedServers: subject.allowedServers,
     acd: subject.acd !== 'off',

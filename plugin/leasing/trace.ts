@@ -106,6 +106,11 @@ export class Trace {
     return this.#ignored.get('address-not-requested')?.address;
   }
 
+  /** The address that was offered and is not among those that will do. */
+  get addressOutOfBounds(): Ipv4 | undefined {
+    return this.#ignored.get('address-out-of-bounds')?.address;
+  }
+
   get lastSentAt(): Instant | undefined {
     return this.#lastSentAt;
   }

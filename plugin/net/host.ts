@@ -2,14 +2,19 @@
  * The host as the driver wants it: links and firewall under one roof, their outcomes turned into the
  * warnings a log can carry.
  */
+import { isLinkName } from '../link-name.ts';
+import type { Mac } from '../wire/address.ts';
 import { ipBatch } from './ip.ts';
 import { ensureEndpointLink, listEndpointLinks, removeEndpointLink } from './endpoint-links.ts';
 import { ensureBridgeAccept, removeBridgeAccept } from './firewall.ts';
-import { askKernel, linkIndex } from './interface-request.ts';
+import { readHostSubnets } from './host-subnets.ts';
+import { askKernel, isEthernet, linkIndex, linkMac } from './interface-request.ts';
 import { ensureNetworkLinks } from './links.ts';
 import { removeOrphanLinks } from './orphan-links.ts';
 import { removeNetworkLinks } from './remove-links.ts';
+import { listSandboxAddresses } from './sandbox-addresses.ts';
 import { changeSandbox } from './sandbox-config.ts';
+import { findSegmentLink, withSegmentLink } from './segment-link.ts';
 
 export const linuxHost = {
   ensureNetworkLinks,
@@ -19,10 +24,20 @@ export const linuxHost = {
   removeEndpointLink,
   listEndpointLinks,
   changeSandbox,
+  findSegmentLink,
+  withSegmentLink,
+  listSandboxAddresses,
+  readHostSubnets,
 
   /** Neither a process nor a wait. */
   linkExists(name: string): boolean {
     return askKernel((fd) => linkIndex(fd, name)) !== undefined;
+  },
+
+  /** Neither a process nor a wait; undefined if there is no such link, or it is not Ethernet. */
+  linkMac(name: string): Mac | undefined {
+    if (!isLinkName(name)) return undefined;
+    return askKernel((fd) => (isEthernet(fd, name) ? linkMac(fd, name) : undefined));
   },
 
   /** Both ends, in one `ip`. @throws PluginError IP_COMMAND_FAILED. */

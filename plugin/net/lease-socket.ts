@@ -2,16 +2,24 @@
 import type { Mac } from '../wire/address.ts';
 import { dhcpClientFilter } from './filter.ts';
 import { openPacketSocket, type FrameInfo } from './packet-socket.ts';
+import { openSharedLeaseSocket } from './shared-lease-socket.ts';
 
 /** @throws PluginError SOCKET_FAILED if the link or its namespace is not there. */
 export function openLeaseSocket(
-  place: { readonly link: string; readonly netnsPath?: string; readonly promiscuous?: boolean },
+  place: {
+    readonly link: string;
+    readonly netnsPath?: string;
+    readonly promiscuous?: boolean;
+    /** Many clients on one link of this namespace: one promiscuous socket hears for all of them. */
+    readonly shared?: boolean;
+  },
   mac: Mac,
   handlers: {
     onFrame(frame: Uint8Array, info: FrameInfo): void;
     onError(error: Error): void;
   },
 ): { send(frame: Uint8Array): void; close(): void } {
+  if (place.shared === true) return openSharedLeaseSocket(place.link, mac, handlers);
   return openPacketSocket({
     link: place.link,
     netnsPath: place.netnsPath,

@@ -18,22 +18,32 @@ export interface NetworkLinkSpec {
   readonly mtu: number | undefined;
 }
 
+/** What of a parent is wanted: all of a network's links, or without `bridge` just a link for one VLAN. */
+export interface SegmentSpec {
+  readonly parent: string;
+  readonly vlan: number | undefined;
+  readonly bridge?: string;
+}
+
+/** How its options are typed: those of a network, or those of an IPAM driver. */
+function flagOf(spec: SegmentSpec): string {
+  return spec.bridge === undefined ? '--ipam-opt' : '-o';
+}
+
 /** Checks the words alone. @throws PluginError INVALID_OPTION */
-export function checkSpec(spec: NetworkLinkSpec): void {
-  const { parent, vlan, bridge } = spec;
-  for (const [option, name] of [
-    ['parent', parent],
-    ['bridge', bridge],
-  ] as const) {
-    if (isLinkName(name)) continue;
-    throw new PluginError(
-      'INVALID_OPTION',
-      `-o ${option}=${JSON.stringify(name)} is not ${LINK_NAME_RULE}`,
-    );
-  }
+export function checkSegment(spec: SegmentSpec): void {
+  const { parent, vlan } = spec;
+  checkLinkName(spec, 'parent', parent);
   if (vlan !== undefined && !(Number.isInteger(vlan) && vlan >= 1 && vlan <= 4094)) {
     throw new PluginError('INVALID_OPTION', `VLAN id ${vlan} is outside 1 to 4094`);
   }
+}
+
+/** Checks the words alone. @throws PluginError INVALID_OPTION */
+export function checkSpec(spec: NetworkLinkSpec): void {
+  const { parent, vlan, bridge } = spec;
+  checkSegment(spec);
+  checkLinkName(spec, 'bridge', bridge);
   if (bridge === parent || (vlan !== undefined && bridge === vlanLinkName(parent, vlan))) {
     throw new PluginError(
       'INVALID_OPTION',
@@ -42,19 +52,39 @@ export function checkSpec(spec: NetworkLinkSpec): void {
   }
 }
 
+function checkLinkName(spec: SegmentSpec, option: string, name: string): void {
+  if (isLinkName(name)) return;
+  throw new PluginError(
+    'INVALID_OPTION',
+    `${flagOf(spec)} ${option}=${JSON.stringify(name)} is not ${LINK_NAME_RULE}`,
+  );
+}
+
+export function missingParent(spec: SegmentSpec, links: readonly string[]): PluginError {
+  return new PluginError(
+    'PARENT_LINK_MISSING',
+    `parent link ${spec.parent} does not exist; set ${flagOf(spec)} parent= to one of: ${links.join(', ')}`,
+    { evidence: { links } },
+  );
+}
+
 /**
  * @param master what the parent is a port of, already read.
  * @throws PluginError PARENT_LINK_UNUSABLE, LINK_CONFLICT
  */
-export function checkParent(spec: NetworkLinkSpec, parent: Link, master: Link | undefined): void {
+export function checkParent(spec: SegmentSpec, parent: Link, master: Link | undefined): void {
   const subject = `parent link ${parent.name}`;
+  const flag = flagOf(spec);
   if (parent.isLoopback) {
-    throw unusable(parent, `${subject} is the loopback link; set -o parent= to a network card`);
+    throw unusable(
+      parent,
+      `${subject} is the loopback link; set ${flag} parent= to a network card`,
+    );
   }
   if (!parent.isUp) {
     throw unusable(parent, `${subject} is down; bring it up with: ip link set ${parent.name} up`);
   }
-  if (spec.vlan === undefined && parent.kind === 'bridge') {
+  if (spec.bridge !== undefined && spec.vlan === undefined && parent.kind === 'bridge') {
     throw unusable(
       parent,
       `${subject} is a bridge, which cannot be a port of bridge ${spec.bridge}; set -o parent= to its network card and -o bridge=${parent.name}`,
@@ -63,7 +93,7 @@ export function checkParent(spec: NetworkLinkSpec, parent: Link, master: Link | 
   if (parent.master === undefined) return;
   if (spec.vlan === undefined) {
     if (parent.master === spec.bridge) return;
-    if (master?.kind === 'bridge') {
+    if (spec.bridge !== undefined && master?.kind === 'bridge') {
       throw unusable(
         parent,
         `${subject} is already a port of bridge ${master.name}; to use that bridge set -o bridge=${master.name}`,
@@ -80,7 +110,7 @@ export function checkParent(spec: NetworkLinkSpec, parent: Link, master: Link | 
   const kind = master?.kind ?? 'link';
   throw unusable(
     parent,
-    `${subject} is a port of ${kind} ${parent.master}; use that instead: -o parent=${parent.master}`,
+    `${subject} is a port of ${kind} ${parent.master}; use that instead: ${flag} parent=${parent.master}`,
   );
 }
 
@@ -102,7 +132,7 @@ export function checkHostUse(link: Link, use: readonly string[]): void {
 }
 
 /** The link that has the name our VLAN link should get. @throws PluginError LINK_CONFLICT */
-export function checkVlanNameIsFree(spec: NetworkLinkSpec, holder: Link | undefined): void {
+export function checkVlanNameIsFree(spec: SegmentSpec, holder: Link | undefined): void {
   if (holder === undefined) return;
   throw conflict(
     holder,

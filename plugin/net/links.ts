@@ -12,7 +12,6 @@ import { detachUplink, makeLink, oneNetworkAtATime } from './link-changes.ts';
 import {
   checkBridge,
   checkHostUse,
-  checkParent,
   checkSpec,
   checkVlanLink,
   checkVlanNameIsFree,
@@ -20,16 +19,10 @@ import {
   warningsAbout,
 } from './link-checks.ts';
 import type { NetworkLinkSpec } from './link-checks.ts';
-import {
-  isVlanOf,
-  readHostUse,
-  readLink,
-  readLinkNames,
-  readLinksOfKind,
-  readPorts,
-} from './link-info.ts';
+import { readHostUse, readLink, readPorts } from './link-info.ts';
 import type { Link } from './link-info.ts';
-import { bridgeMac, bridgeMark, VLAN_MARK, vlanLinkName } from './link-names.ts';
+import { bridgeMac, bridgeMark, vlanLinkName } from './link-names.ts';
+import { findVlanLink, makeVlanLink, requireParent } from './vlan-link.ts';
 
 export interface NetworkLinks {
   /** undefined for an untagged network. */
@@ -110,65 +103,16 @@ async function makeLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
   }
 }
 
-async function requireParent(spec: NetworkLinkSpec): Promise<Link> {
-  const parent = await readLink(spec.parent);
-  if (parent === undefined) {
-    const names = (await readLinkNames()).filter((name) => name !== 'lo');
-    throw new PluginError(
-      'PARENT_LINK_MISSING',
-      `parent link ${spec.parent} does not exist; set -o parent= to one of: ${names.join(', ')}`,
-      { evidence: { links: names } },
-    );
-  }
-  const master = parent.master === undefined ? undefined : await readLink(parent.master);
-  checkParent(spec, parent, master);
-  return parent;
-}
-
 /** The VLAN link that exists for (parent, vlan), under whatever name; the kernel allows only one. */
 async function examineVlanLink(spec: NetworkLinkSpec): Promise<Link | undefined> {
   if (spec.vlan === undefined) return undefined;
-  const links = await readLinksOfKind('vlan');
-  const found = links.find((link) => isVlanOf(link, spec.parent, spec.vlan));
+  const found = await findVlanLink(spec);
   if (found === undefined) {
     checkVlanNameIsFree(spec, await readLink(vlanLinkName(spec.parent, spec.vlan)));
   } else {
     checkVlanLink(spec, found);
   }
   return found;
-}
-
-async function makeVlanLink(
-  spec: NetworkLinkSpec,
-  parent: Link,
-  name: string,
-  undo: UndoList,
-): Promise<string[]> {
-  const vlan = String(spec.vlan);
-  const add = `link add link ${parent.name} name ${name} type vlan id ${vlan}`;
-  try {
-    return await makeLink({ name, add, mark: VLAN_MARK, mtu: parent.mtu }, undo);
-  } catch (error) {
-    if (failedLine(error) !== 1) throw error;
-    if (isNotSupported(error)) {
-      throw new PluginError(
-        'VLAN_UNSUPPORTED',
-        `this kernel cannot make VLAN ${vlan} on ${parent.name}: it has no 802.1Q support; load it with: modprobe 8021q`,
-        { cause: error },
-      );
-    }
-    if (isAlreadyThere(error) && (await readLink(name)) === undefined) {
-      const links = await readLinksOfKind('vlan');
-      if (!links.some((link) => isVlanOf(link, parent.name, spec.vlan))) {
-        throw new PluginError(
-          'LINK_CONFLICT',
-          `VLAN ${vlan} of ${parent.name} is taken by a link in another network namespace; remove that link or choose another VLAN`,
-          { cause: error },
-        );
-      }
-    }
-    throw error;
-  }
 }
 
 async function makeBridge(

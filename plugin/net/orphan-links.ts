@@ -5,6 +5,7 @@
 import { oneNetworkAtATime, removeLink } from './link-changes.ts';
 import { readAllLinks, type Link } from './link-info.ts';
 import { bridgeMark, isBridgeMark, isMarked, VLAN_MARK } from './link-names.ts';
+import { removeUnusedVlanLink } from './vlan-link.ts';
 
 /**
  * @param known every bridge and VLAN link that a network has.
@@ -15,11 +16,13 @@ export function removeOrphanLinks(known: readonly string[]): Promise<readonly st
     const removed: string[] = [];
     const errors: unknown[] = [];
     // Bridges first: a VLAN link in a bridge that stays is in use.
-    for (const find of [orphanBridges, orphanVlanLinks]) {
+    for (const { find, remove } of [
+      { find: orphanBridges, remove: removeLink },
+      { find: orphanVlanLinks, remove: removeUnusedVlanLink },
+    ]) {
       for (const name of find(await readAllLinks(), known)) {
         try {
-          await removeLink(name);
-          removed.push(name);
+          if ((await remove(name)) !== false) removed.push(name);
         } catch (error) {
           errors.push(error);
         }

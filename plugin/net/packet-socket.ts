@@ -49,6 +49,8 @@ export interface PacketSocketOptions {
   readonly promiscuous: boolean;
   /** What the frames are; `filter` must accept nothing else. */
   readonly protocol: 'ipv4' | 'arp' | 'ipv6';
+  /** Room for frames that wait to be taken; by default that for one client. */
+  readonly receiveBufferBytes?: number;
   /** Called for each frame; `frame` belongs to the callee. */
   readonly onFrame: (frame: Uint8Array, info: FrameInfo) => void;
   /** Called once, when the link is gone for good; the socket is closed by then. */
@@ -108,7 +110,8 @@ export function openPacketSocket(options: PacketSocketOptions): PacketSocket {
 
 function start(fd: number, options: PacketSocketOptions): PacketSocket {
   const index = linkIndex(fd, options.link);
-  setSocketOption(fd, SOL_SOCKET, SO_RCVBUF, int32(RECEIVE_BUFFER_BYTES));
+  const bufferBytes = options.receiveBufferBytes ?? RECEIVE_BUFFER_BYTES;
+  setSocketOption(fd, SOL_SOCKET, SO_RCVBUF, int32(bufferBytes));
   setSocketOption(fd, SOL_PACKET, PACKET_AUXDATA, int32(1));
   attachFilter(fd, options.filter);
   if (options.promiscuous) {

@@ -1,9 +1,9 @@
 /** Every NetworkDriver call: what dockerd sends, and the exact JSON that it gets (libnetwork.md §2). */
-import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PluginError } from '../../plugin/errors.ts';
 import { post } from '../support/unix-http.ts';
 import { RecordedDriver } from './recorded-driver.ts';
+import { methodsOf, numbered, readRecordings } from './recordings.ts';
 import { ServerRig } from './server-rig.ts';
 
 const NETWORK = 'a1'.repeat(32);
@@ -21,7 +21,7 @@ const lastCall = () => rig.driver.calls.at(-1);
 
 describe('calls without argument', () => {
   it.each([
-    ['Plugin.Activate', { Implements: ['NetworkDriver'] }],
+    ['Plugin.Activate', { Implements: ['NetworkDriver', 'IpamDriver'] }],
     ['NetworkDriver.GetCapabilities', { Scope: 'local', ConnectivityScope: 'local' }],
   ])('%s comes with an empty body and is answered', async (call, answer) => {
     const { status, json, headers } = await post(rig.path, `/${call}`);
@@ -46,7 +46,7 @@ describe('CreateNetwork', () => {
     networkId: NETWORK,
     options: { parent: 'eth1', vlan: '500' },
     internal: false,
-    ipv4Data: [{ addressSpace: 'null', pool: '0.0.0.0/0' }],
+    ipv4Data: [{ addressSpace: 'null', pool: '0.0.0.0/0', gateway: '' }],
     ipv6Data: [],
   };
 
@@ -118,7 +118,12 @@ describe('CreateNetwork', () => {
       request({ parent: 'eth1', vlan: '500' }, { IPv4Data }),
     );
     expect(lastCall()?.args).toEqual([
-      { ...decoded, ipv4Data: [{ addressSpace: 'LocalDefault', pool: '172.18.0.0/16' }] },
+      {
+        ...decoded,
+        ipv4Data: [
+          { addressSpace: 'LocalDefault', pool: '172.18.0.0/16', gateway: '172.18.0.1/16' },
+        ],
+      },
     ]);
   });
 });
@@ -138,6 +143,7 @@ describe('CreateEndpoint', () => {
     networkId: NETWORK,
     endpointId: ENDPOINT,
     interface: { address: '', addressIpv6: '', macAddress: '' },
+    userMac: undefined,
     options: request.Options,
   };
 
@@ -155,6 +161,28 @@ describe('CreateEndpoint', () => {
     const { json } = await rig.call('NetworkDriver.CreateEndpoint', { ...request, Interface });
     expect(json).toEqual({ Interface: { Address: '10.50.0.101/24', MacAddress: '' } });
     expect(lastCall()?.args).toMatchObject([{ interface: { macAddress: '02:00:00:00:00:aa' } }]);
+  });
+
+  it("a person's MAC is told apart from one that libnetwork made up, in Go's base64 (libnetwork.md §4)", async () => {
+    const Options = { 'com.docker.network.endpoint.macaddress': 'AgAAAACq' };
+    await rig.call('NetworkDriver.CreateEndpoint', { ...request, Options });
+    expect(lastCall()?.args).toMatchObject([{ userMac: '02:00:00:00:00:aa' }]);
+  });
+
+  it.each([
+    '',
+    'AgAAAAC',
+    'AgAAAACqAA==',
+    'AgAAAA==',
+    'AgAAAAC?',
+    '02:00:00:00:00:aa',
+    7,
+    null,
+    {},
+  ])("the MAC option %j is nobody's MAC", async (value) => {
+    const Options = { 'com.docker.network.endpoint.macaddress': value };
+    await rig.call('NetworkDriver.CreateEndpoint', { ...request, Options });
+    expect(lastCall()?.args).toMatchObject([{ userMac: undefined }]);
   });
 
   it('Interface and Options may be null or absent', async () => {
@@ -311,47 +339,25 @@ describe('failures', () => {
   });
 });
 
-const RECORDED = new URL('recorded/', import.meta.url);
-interface Recording {
-  readonly engine: string;
-  readonly recorded: string;
-  readonly requests: readonly {
-    readonly call: string;
-    readonly headers: Record<string, string>;
-    readonly body: string;
-  }[];
-}
-const recordings = readdirSync(RECORDED)
-  .filter((name) => name.endsWith('.json'))
-  .map((name) => JSON.parse(readFileSync(new URL(name, RECORDED), 'utf8')) as Recording);
+describe.each(readRecordings('null'))(
+  'what dockerd $engine really sent ($recorded)',
+  ({ requests }) => {
+    let replay: ServerRig;
+    beforeAll(async () => {
+      replay = await ServerRig.start();
+    });
+    afterAll(() => replay.stop());
 
-describe.each(recordings)('what dockerd $engine really sent ($recorded)', ({ requests }) => {
-  let replay: ServerRig;
-  beforeAll(async () => {
-    replay = await ServerRig.start();
-  });
-  afterAll(() => replay.stop());
-
-  it.each(requests.map((request, i) => [i + 1, request.call, request] as const))(
-    '%i: %s is understood',
-    async (_i, call, { headers, body }) => {
-      const given = Object.fromEntries(
-        Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'content-length'),
-      );
-      const { status, json } = await post(replay.path, `/${call}`, body === '' ? undefined : body, {
-        headers: given,
-      });
+    it.each(numbered(requests))('%i: %s is understood', async (_i, _call, request) => {
+      const { status, json } = await replay.replay(request);
       expect(status).toBe(200);
       expect(json).not.toHaveProperty('Err');
-    },
-  );
+    });
 
-  it('every call of the life of a container reaches the driver', () => {
-    const asked = new Set(replay.driver.calls.map(({ method }) => method));
-    const notDockers = ['constructor', 'status'];
-    const all = Object.getOwnPropertyNames(RecordedDriver.prototype).filter(
-      (name) => !notDockers.includes(name),
-    );
-    expect([...asked].sort()).toEqual(all.sort());
-  });
-});
+    it('every call of the life of a container reaches the driver', () => {
+      const asked = new Set(replay.driver.calls.map(({ method }) => method));
+      const ofDockers = methodsOf(RecordedDriver).filter((name) => name !== 'status');
+      expect([...asked].sort()).toEqual(ofDockers);
+    });
+  },
+);

@@ -12,8 +12,13 @@ export const JOIN_ANSWER: JoinAnswer = {
   ],
 };
 
+export interface RecordedCall {
+  readonly method: string;
+  readonly args: readonly unknown[];
+}
+
 export class RecordedDriver implements NetworkDriver {
-  readonly calls: { readonly method: string; readonly args: readonly unknown[] }[] = [];
+  readonly calls: RecordedCall[] = [];
   /** What a call does instead of succeeding. */
   behaviour: (method: string, signal?: AbortSignal) => Promise<void> = () => Promise.resolve();
   joinAnswer = JOIN_ANSWER;

@@ -1,16 +1,21 @@
-/** The API on a real unix socket in a folder of its own, over a driver that only notes. */
+/** The API on a real unix socket in a folder of its own, over drivers that only note. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { networkDriverHandlers, type Handler } from '../../plugin/api/network-driver.ts';
+import type { Handlers } from '../../plugin/api/handler.ts';
+import { ipamDriverHandlers } from '../../plugin/api/ipam-driver.ts';
+import { networkDriverHandlers } from '../../plugin/api/network-driver.ts';
 import { serve, type PluginServer } from '../../plugin/api/server.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { MemoryLogger } from '../support/memory-logger.ts';
 import { post, type Answer } from '../support/unix-http.ts';
 import { RecordedDriver } from './recorded-driver.ts';
+import { RecordedIpamDriver } from './recorded-ipam-driver.ts';
+import type { RecordedRequest } from './recordings.ts';
 
 export class ServerRig {
   readonly driver = new RecordedDriver();
+  readonly ipam = new RecordedIpamDriver();
   readonly log = new MemoryLogger();
   readonly clock = new FakeClock();
   readonly dir: string;
@@ -20,7 +25,7 @@ export class ServerRig {
     this.dir = dir;
   }
 
-  static async start(extra: Record<string, Handler> = {}): Promise<ServerRig> {
+  static async start(extra: Handlers = {}): Promise<ServerRig> {
     const rig = new ServerRig(await mkdtemp(join(tmpdir(), 'vlandhcp-api-')));
     await rig.serve([rig.path], extra);
     return rig;
@@ -30,8 +35,12 @@ export class ServerRig {
     return join(this.dir, 'vlandhcp.sock');
   }
 
-  async serve(paths: string[], extra: Record<string, Handler> = {}): Promise<PluginServer> {
-    const handlers = { ...networkDriverHandlers(this.driver), ...extra };
+  async serve(paths: string[], extra: Handlers = {}): Promise<PluginServer> {
+    const handlers = {
+      ...networkDriverHandlers(this.driver),
+      ...ipamDriverHandlers(this.ipam),
+      ...extra,
+    };
     const server = await serve(paths, handlers, this.log, this.clock);
     this.#servers.push(server);
     return server;
@@ -40,6 +49,14 @@ export class ServerRig {
   /** A call with an argument. */
   call(name: string, body: unknown, options: Parameters<typeof post>[3] = {}): Promise<Answer> {
     return post(this.path, `/${name}`, goJson(body), options);
+  }
+
+  /** A recorded request, once more; the length is ours to write. */
+  replay({ call, headers, body }: RecordedRequest): Promise<Answer> {
+    const given = Object.entries(headers).filter(([name]) => !/^content-length$/i.test(name));
+    return post(this.path, `/${call}`, body === '' ? undefined : body, {
+      headers: Object.fromEntries(given),
+    });
   }
 
   async stop(): Promise<void> {

@@ -109,7 +109,7 @@ describe('a bad request is answered and does nothing', () => {
 
   it.each([
     '/NetworkDriver.Nonsense',
-    '/IpamDriver.RequestPool',
+    '/IpamDriver.Nonsense',
     '/',
     '//',
     '/__proto__',

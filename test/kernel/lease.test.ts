@@ -125,10 +125,14 @@ function subject(change: Partial<LeaseSubject['identity']> = {}): LeaseSubject {
 }
 
 const acquire = (who = subject()) =>
-  leases.acquire(who, ENDS.containerEnd, {
-    by: clock.now() + 10_000,
-    signal: new AbortController().signal,
-  });
+  leases.acquire(
+    who,
+    { link: ENDS.containerEnd },
+    {
+      by: clock.now() + 10_000,
+      signal: new AbortController().signal,
+    },
+  );
 
 describe('a lease over the container end, still in the host', () => {
   test('from dnsmasq, given back through the bridge', async () => {
@@ -189,10 +193,14 @@ describe('another host on the segment has the address (RFC 5227)', () => {
       ...subject({ requestedAddress: '10.50.0.142' as never }),
       acd: 'fast' as const,
     };
-    const attempt = leases.acquire(asked, ENDS.containerEnd, {
-      by: clock.now() + 2_000,
-      signal: new AbortController().signal,
-    });
+    const attempt = leases.acquire(
+      asked,
+      { link: ENDS.containerEnd },
+      {
+        by: clock.now() + 2_000,
+        signal: new AbortController().signal,
+      },
+    );
     const [link] = JSON.parse(ip(`-n ${farName} -j link show port1`)) as { address: string }[];
     await expect(attempt).rejects.toMatchObject({
       code: 'ADDRESS_IN_USE',

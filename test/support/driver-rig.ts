@@ -2,16 +2,22 @@
  * The whole driver over stand-ins for host, disk, clock and wire, put together as main.ts does it.
  * `restart` is `kill -9` and a new process: what the stand-ins hold stays, the rest is new.
  */
+import { Addresses } from '../../plugin/driver/addresses.ts';
 import { BridgeAccess } from '../../plugin/driver/bridge-access.ts';
 import type { CreateEndpointRequest } from '../../plugin/driver/endpoint-setup.ts';
 import { Endpoints } from '../../plugin/driver/endpoints.ts';
 import { HeldLeases } from '../../plugin/driver/held-leases.ts';
+import { IpamDriver } from '../../plugin/driver/ipam-driver.ts';
+import type { RequestPoolAnswer, RequestPoolRequest } from '../../plugin/driver/ipam-requests.ts';
 import { NetworkDriver } from '../../plugin/driver/network-driver.ts';
-import { Networks, type CreateNetworkRequest } from '../../plugin/driver/networks.ts';
+import type { CreateNetworkRequest } from '../../plugin/driver/network-requests.ts';
+import { Networks } from '../../plugin/driver/networks.ts';
+import { Pools } from '../../plugin/driver/pools.ts';
 import { recover } from '../../plugin/driver/recover.ts';
 import { Registry } from '../../plugin/driver/registry.ts';
 import { SegmentSilence } from '../../plugin/driver/segment-silence.ts';
 import { LeaseService } from '../../plugin/leasing/lease-service.ts';
+import { probeSubnet } from '../../plugin/leasing/subnet-probe.ts';
 import type { SandboxProbe } from '../../plugin/leasing/sandbox-socket.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeHost } from './fake-host.ts';
@@ -26,6 +32,8 @@ export const JOIN_TIMEOUT_MS = 120_000;
 export const NETWORK = 'n'.repeat(64);
 export const ENDPOINT = 'e'.repeat(64);
 export const SANDBOX = '/var/run/docker/netns/0123456789ab';
+/** A MAC that libnetwork made up for a container. */
+export const BOX = '02:42:00:00:00:01';
 
 /** Signals for calls nobody hangs up on. */
 export const PATIENT = new AbortController().signal;
@@ -48,6 +56,10 @@ export class DriverRig {
   access!: BridgeAccess;
   held!: HeldLeases;
   driver!: NetworkDriver;
+  addresses!: Addresses;
+  ipam!: IpamDriver;
+  /** The setting IPAM_REQUIRE_MAC. */
+  requiresMacAddress = true;
 
   constructor(parts: { server?: ReplyParts; clock?: FakeClock } = {}) {
     this.clock = parts.clock ?? new FakeClock();
@@ -66,6 +78,7 @@ export class DriverRig {
   stop(): void {
     this.access.close();
     this.endpoints.close();
+    this.addresses.close();
     this.held.close();
     this.leases.close();
   }
@@ -87,12 +100,62 @@ export class DriverRig {
       {
         networkId: NETWORK,
         endpointId: ENDPOINT,
+        userMac: undefined,
         options: {},
         ...parts,
         interface: { address: '', addressIpv6: '', macAddress: '', ...parts.interface },
       },
       signal,
     );
+  }
+
+  /** As `docker network create --ipam-opt parent=eth1 --ipam-opt vlan=500` asks. */
+  requestPool(
+    parts: Partial<RequestPoolRequest> = {},
+    signal: AbortSignal = PATIENT,
+  ): Promise<RequestPoolAnswer> {
+    const options = { parent: 'eth1', vlan: '500' };
+    const request = { addressSpace: 'vlandhcp', pool: '', subPool: '', options, v6: false };
+    return this.ipam.requestPool({ ...request, ...parts }, signal);
+  }
+
+  /** For a container. @param wish a MAC and no name, as engines before 29 tell, unless it says otherwise. */
+  requestAddress(
+    poolId: string,
+    wish: { address?: string; macAddress?: string | undefined; name?: string } = {},
+    signal: AbortSignal = PATIENT,
+  ): Promise<string> {
+    const { address = '', name } = wish;
+    const macAddress = 'macAddress' in wish ? wish.macAddress : BOX;
+    const purpose = { kind: 'endpoint', macAddress, name } as const;
+    return this.ipam.requestAddress({ poolId, address, purpose }, signal);
+  }
+
+  /** `--aux-address`, `--gateway`, and what dockerd asks for where it has no gateway. */
+  requestReserved(poolId: string, address: string, kind?: 'gateway'): Promise<string> {
+    const purpose = kind === undefined ? undefined : { kind };
+    return this.ipam.requestAddress({ poolId, address, purpose }, PATIENT);
+  }
+
+  /** A network of ours whose addresses come from a pool of ours. @returns the PoolID. */
+  async createIpamNetwork(
+    parts: {
+      pool?: Partial<RequestPoolRequest>;
+      aux?: readonly string[];
+      network?: Partial<CreateNetworkRequest>;
+    } = {},
+  ): Promise<string> {
+    const { poolId, pool } = await this.requestPool(parts.pool);
+    for (const address of parts.aux ?? []) await this.requestReserved(poolId, address);
+    await this.createNetwork({ ...ipamNetwork(pool), ...parts.network });
+    return poolId;
+  }
+
+  /** A network of Docker's macvlan: it makes its link after RequestPool. @returns the PoolID. */
+  async createForeignNetwork(pool: Partial<RequestPoolRequest> = {}): Promise<string> {
+    const { poolId } = await this.requestPool(pool);
+    this.host.addSegmentLink('eth1.500');
+    return poolId;
   }
 
   /** Join, and what libnetwork does after it. */
@@ -110,6 +173,11 @@ export class DriverRig {
     return record;
   }
 
+  /** PoolIDs' last parts, in memory and on disk. */
+  get poolsLeft(): readonly string[] {
+    return [...this.registry.pools(), ...this.store.contents.pools].map(({ id }) => id);
+  }
+
   /** All that an endpoint occupies anywhere; all empty when nothing is left behind. */
   get leftovers() {
     return {
@@ -119,6 +187,9 @@ export class DriverRig {
       sockets: this.wire.openSockets.length,
       records: [...this.registry.endpoints(), ...this.store.endpoints].map(({ id }) => id),
       held: [...this.registry.held(), ...this.store.held].map(({ id }) => id),
+      addresses: [...this.registry.addresses(), ...this.store.contents.addresses].map(
+        ({ address }) => address,
+      ),
       timers: this.clock.pending - 1, // the firewall's interval runs always
     };
   }
@@ -134,23 +205,30 @@ export class DriverRig {
       openSocket: this.wire.open,
       openArpSocket: this.wire.openArp,
       probeSandbox: () => this.sandbox,
-      onChange: (id, change) => void endpoints.leaseChanged(id, change),
+      onChange: (id, change) =>
+        void (addresses.owns(id) ? addresses : endpoints).leaseChanged(id, change),
       onEntered: (id) => endpoints.sandboxEntered(id),
     });
     const access = new BridgeAccess({ host, clock, log });
     const held = new HeldLeases({ registry, clock, log, leases });
-    const networks = new Networks({ registry, host, access, log });
-    const endpoints: Endpoints = new Endpoints({
-      registry,
-      networks,
-      host,
-      leases,
-      held,
+    const networks = new Networks({ registry, host, access, clock, log });
+    const shared = {
+      ...{ registry, networks, host, leases, held, clock, log },
       silence: new SegmentSilence(clock),
-      probeSandbox: () => this.sandbox,
-      clock,
-      log,
       joinTimeoutMs: JOIN_TIMEOUT_MS,
+    };
+    const addresses: Addresses = new Addresses({
+      ...shared,
+      twins: {
+        take: (key, segment, mac) => endpoints.twins.take(key, segment, mac),
+        made: (key) => endpoints.twins.made(key),
+      },
+      sandboxFolder: '/run/docker/netns',
+    });
+    const endpoints: Endpoints = new Endpoints({
+      ...shared,
+      addresses,
+      probeSandbox: () => this.sandbox,
       sandboxPath: (key) => key,
     });
     const ready =
@@ -159,13 +237,14 @@ export class DriverRig {
         registry,
         networks,
         endpoints,
+        addresses,
         held,
         access,
         host,
         log,
         isComplete: this.isStoreComplete,
       });
-    Object.assign(this, { registry, leases, access, networks, endpoints, held });
+    Object.assign(this, { registry, leases, access, networks, endpoints, addresses, held });
     this.driver = new NetworkDriver({
       registry,
       networks,
@@ -173,6 +252,15 @@ export class DriverRig {
       held,
       clock: this.clock,
       recovered: ready,
+    });
+    const socketDeps = { clock, random: seededRandom(2), openSocket: this.wire.open };
+    const pools = new Pools({
+      ...{ registry, host, clock, log },
+      askSubnet: (...question) => probeSubnet(socketDeps, ...question),
+    });
+    const { requiresMacAddress } = this;
+    this.ipam = new IpamDriver({
+      ...{ registry, pools, addresses, held, requiresMacAddress, recovered: ready },
     });
   }
 }
@@ -184,6 +272,7 @@ export const NOTHING_LEFT = {
   sockets: 0,
   records: [],
   held: [],
+  addresses: [],
   timers: 0,
 };
 
@@ -192,10 +281,15 @@ export function networkRequest(parts: Partial<CreateNetworkRequest> = {}): Creat
     networkId: NETWORK,
     options: { parent: 'eth1', vlan: '500' },
     internal: false,
-    ipv4Data: [{ addressSpace: 'null', pool: '0.0.0.0/0' }],
+    ipv4Data: [{ addressSpace: 'null', pool: '0.0.0.0/0', gateway: '' }],
     ipv6Data: [],
     ...parts,
   };
+}
+
+/** What CreateNetwork says where `--ipam-driver vlandhcp` was typed: the pool's subnet, and no PoolID. */
+export function ipamNetwork(pool: string): Partial<CreateNetworkRequest> {
+  return { options: {}, ipv4Data: [{ addressSpace: 'vlandhcp', pool, gateway: '' }] };
 }
 
 /** A network and a driver to go with it. @param options beside parent and VLAN. */

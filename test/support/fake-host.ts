@@ -1,6 +1,8 @@
 /** A host without a kernel: which links and rules there would be. Every call can be made to fail. */
-import type { Host, NetworkLinkSpec } from '../../plugin/driver/host.ts';
+import { PluginError } from '../../plugin/errors.ts';
+import type { Host, HostSubnet, NetworkLinkSpec, Segment } from '../../plugin/driver/host.ts';
 import type { SandboxChange } from '../../plugin/sandbox-change.ts';
+import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
 
 type Call = keyof Host;
 
@@ -120,10 +122,72 @@ export class FakeHost implements Host {
     return this.calls.filter((made) => made.startsWith(`${call} `)).length;
   }
 
+  /** The links that carry segments, by `eth1.500`, or `eth1` for its untagged traffic; here under their own names. */
+  readonly segmentLinks = new Map<string, string>([['eth1', 'eth1']]);
+  /** What containers have configured; undefined: their namespaces cannot be looked into. */
+  sandboxAddresses: ReadonlySet<Ipv4> | undefined = new Set();
+  hostSubnets: readonly HostSubnet[] = [];
+  /** A VLAN link has its parent's. */
+  readonly macs = new Map(
+    ['eth1', 'eth1.500', 'eth1.600'].map((name) => [name, '02:00:00:00:00:e1' as Mac]),
+  );
+
+  /** What Docker's macvlan driver does when a network is created: `eth1.500`. */
+  addSegmentLink(name: string): void {
+    this.links.add(name);
+    this.segmentLinks.set(name, name);
+  }
+
+  removeSegmentLink(name: string): void {
+    this.links.delete(name);
+    this.segmentLinks.delete(name);
+  }
+
+  async findSegmentLink(segment: Segment) {
+    await this.#attempt('findSegmentLink', segmentName(segment));
+    return this.segmentLinks.get(segmentName(segment));
+  }
+
+  async withSegmentLink<Result>(segment: Segment, work: (link: string) => Promise<Result>) {
+    const name = segmentName(segment);
+    await this.#attempt('withSegmentLink', name);
+    const existing = this.segmentLinks.get(name);
+    if (existing !== undefined) return work(existing);
+    if (!this.links.has(segment.parent)) {
+      throw new PluginError(
+        'PARENT_LINK_MISSING',
+        `parent link ${segment.parent} does not exist; set --ipam-opt parent= to one of: ${[...this.links].join(', ')}`,
+      );
+    }
+    this.segmentLinks.set(name, name);
+    try {
+      return await work(name);
+    } finally {
+      this.segmentLinks.delete(name);
+    }
+  }
+
+  listSandboxAddresses() {
+    return this.sandboxAddresses;
+  }
+
+  async readHostSubnets() {
+    await this.#attempt('readHostSubnets', '');
+    return this.hostSubnets;
+  }
+
+  linkMac(name: string) {
+    return this.macs.get(name);
+  }
+
   async #attempt(call: Call, link: string): Promise<void> {
     this.calls.push(`${call} ${link}`);
     await Promise.resolve();
     const problem = this.failing.get(call);
     if (problem !== undefined) throw problem;
   }
+}
+
+function segmentName({ parent, vlan }: Segment): string {
+  return vlan === undefined ? parent : `${parent}.${vlan}`;
 }

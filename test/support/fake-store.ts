@@ -1,62 +1,55 @@
 /** The plugin's memory without a disk: as JSON, so that nothing but plain data gets through. */
 import { PluginError } from '../../plugin/errors.ts';
-import type { EndpointRecord, HeldRecord, NetworkRecord } from '../../plugin/driver/records.ts';
-import type { RecordStore } from '../../plugin/driver/registry.ts';
+import type { Records, RecordStore } from '../../plugin/driver/registry.ts';
+
+type Kind = keyof Records;
+type Call = `${keyof RecordStore} ${Kind}`;
 
 export class FakeStore implements RecordStore {
-  readonly #networks = new Map<string, NetworkRecord>();
-  readonly #endpoints = new Map<string, EndpointRecord>();
-  readonly #held = new Map<string, HeldRecord>();
+  readonly #records: { readonly [K in Kind]: Map<string, Records[K]> } = {
+    networks: new Map(),
+    endpoints: new Map(),
+    held: new Map(),
+    pools: new Map(),
+    addresses: new Map(),
+  };
   /** Calls that fail until taken out again. */
-  readonly failing = new Set<keyof RecordStore>();
+  readonly failing = new Set<Call>();
 
-  get networks(): NetworkRecord[] {
-    return [...this.#networks.values()];
+  get networks() {
+    return this.contents.networks;
   }
 
-  get endpoints(): EndpointRecord[] {
-    return [...this.#endpoints.values()];
+  get endpoints() {
+    return this.contents.endpoints;
   }
 
-  get held(): HeldRecord[] {
-    return [...this.#held.values()];
+  get held() {
+    return this.contents.held;
   }
 
-  get contents() {
-    return { networks: this.networks, endpoints: this.endpoints, held: this.held };
+  get contents(): { [K in Kind]: Records[K][] } {
+    const { networks, endpoints, held, pools, addresses } = this.#records;
+    return {
+      networks: [...networks.values()],
+      endpoints: [...endpoints.values()],
+      held: [...held.values()],
+      pools: [...pools.values()],
+      addresses: [...addresses.values()],
+    };
   }
 
-  async saveHeld(record: HeldRecord): Promise<void> {
-    await this.#attempt('saveHeld');
-    this.#held.set(record.id, structuredClone(record));
+  async save<K extends Kind>(kind: K, record: Records[K]): Promise<void> {
+    await this.#attempt(`save ${kind}`);
+    this.#records[kind].set(record.id, structuredClone(record));
   }
 
-  async deleteHeld(id: string): Promise<void> {
-    await this.#attempt('deleteHeld');
-    this.#held.delete(id);
+  async delete(kind: Kind, id: string): Promise<void> {
+    await this.#attempt(`delete ${kind}`);
+    this.#records[kind].delete(id);
   }
 
-  async saveNetwork(record: NetworkRecord): Promise<void> {
-    await this.#attempt('saveNetwork');
-    this.#networks.set(record.id, structuredClone(record));
-  }
-
-  async saveEndpoint(record: EndpointRecord): Promise<void> {
-    await this.#attempt('saveEndpoint');
-    this.#endpoints.set(record.id, structuredClone(record));
-  }
-
-  async deleteNetwork(id: string): Promise<void> {
-    await this.#attempt('deleteNetwork');
-    this.#networks.delete(id);
-  }
-
-  async deleteEndpoint(id: string): Promise<void> {
-    await this.#attempt('deleteEndpoint');
-    this.#endpoints.delete(id);
-  }
-
-  async #attempt(call: keyof RecordStore): Promise<void> {
+  async #attempt(call: Call): Promise<void> {
     await Promise.resolve();
     if (this.failing.has(call)) throw new PluginError('STATE_UNWRITABLE', `${call} failed`);
   }

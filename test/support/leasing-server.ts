@@ -1,14 +1,17 @@
 /** A DHCP server of the plainest kind: one address per client, answers at once, remembers who has what. */
 import { ipv4Of, OPTION } from '../../plugin/dhcp4/options.ts';
 import type { Dhcp4Message } from '../../plugin/dhcp4/message.ts';
-import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
+import { macFromBytes, type Ipv4 } from '../../plugin/wire/address.ts';
 import type { SentMessage } from './memory-packet-socket.ts';
 import { ack, ip, nak, offer, SERVER, type ReplyParts } from './messages.ts';
 
 export class LeasingServer {
-  /** Who holds what now: acknowledged and not released. */
-  readonly leases = new Map<Mac, Ipv4>();
-  readonly #known = new Map<Mac, Ipv4>();
+  /**
+   * Who holds what now, acknowledged and not released: by client identifier (RFC 2131 §4.2), which is a MAC where it
+   * is of type 1, else in hex.
+   */
+  readonly leases = new Map<string, Ipv4>();
+  readonly #known = new Map<string, Ipv4>();
   readonly #extra: ReplyParts;
   #first = 50;
 
@@ -18,18 +21,19 @@ export class LeasingServer {
 
   readonly answer = ({ type, message }: SentMessage): readonly Dhcp4Message[] => {
     const { chaddr, xid } = message;
-    const parts = { ...this.#extra, xid, address: this.#addressFor(chaddr), header: { chaddr } };
+    const client = clientOf(message);
+    const parts = { ...this.#extra, xid, address: this.#addressFor(client), header: { chaddr } };
     switch (type) {
       case 'DISCOVER':
         return [offer(parts)];
       case 'REQUEST': {
         const wanted = ipv4Of(message.options, OPTION.REQUESTED_ADDRESS) ?? message.ciaddr;
         if (wanted !== parts.address) return [nak({ xid, header: { chaddr } })];
-        this.leases.set(chaddr, parts.address);
+        this.leases.set(client, parts.address);
         return [ack(parts)];
       }
       case 'RELEASE':
-        if (ipv4Of(message.options, OPTION.SERVER_ID) === SERVER) this.leases.delete(chaddr);
+        if (ipv4Of(message.options, OPTION.SERVER_ID) === SERVER) this.leases.delete(client);
         return [];
       default:
         return [];
@@ -43,9 +47,20 @@ export class LeasingServer {
     this.#first += addressesGone;
   }
 
-  #addressFor(mac: Mac): Ipv4 {
-    const known = this.#known.get(mac) ?? ip(`192.0.2.${this.#first + this.#known.size}`);
-    this.#known.set(mac, known);
+  /** A reservation, as an administrator writes one. */
+  reserve(client: string, address: string): void {
+    this.#known.set(client, ip(address));
+  }
+
+  #addressFor(client: string): Ipv4 {
+    const known = this.#known.get(client) ?? ip(`192.0.2.${this.#first + this.#known.size}`);
+    this.#known.set(client, known);
     return known;
   }
+}
+
+export function clientOf({ chaddr, options }: Dhcp4Message): string {
+  const id = options.get(OPTION.CLIENT_ID);
+  if (id === undefined) return chaddr;
+  return id[0] === 1 && id.length === 7 ? macFromBytes(id, 1) : Buffer.from(id).toString('hex');
 }

@@ -1,6 +1,6 @@
 /** README.md is true: its option tables, error sentences, commands and links are those of the code. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   ENDPOINT_OPTIONS,
@@ -10,39 +10,15 @@ import {
   parseNetworkOptions,
 } from '../../plugin/driver/options.ts';
 import { LOG_LEVELS, parseSettings } from '../../plugin/settings.ts';
+import { readme, root, table } from '../support/readme.ts';
 
-const root = resolve(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
-const readme = read('README.md');
 const config = JSON.parse(read('config.json')) as {
   network: { type: string };
   linux: { capabilities: string[] };
   mounts: { source: string }[];
   env: { name: string }[];
 };
-
-/** The text below the heading that begins with these words, up to the next heading. */
-function section(heading: string): string {
-  const lines = readme.split('\n');
-  const start = lines.findIndex((line) => /^#+ /.test(line) && line.includes(` ${heading}`));
-  if (start < 0) throw new Error(`README has no section "${heading}"`);
-  const length = lines.slice(start + 1).findIndex((line) => /^#+ /.test(line));
-  return lines.slice(start + 1, length < 0 ? undefined : start + 1 + length).join('\n');
-}
-
-/** The rows of a section's only table, without its head. */
-function table(heading: string): string[][] {
-  return section(heading)
-    .split('\n')
-    .filter((line) => line.startsWith('|'))
-    .slice(2)
-    .map((line) =>
-      line
-        .slice(1, -1)
-        .split('|')
-        .map((cell) => cell.trim()),
-    );
-}
 
 type Specs = Readonly<Record<string, { value: string; default: string; help: string }>>;
 const rowsOf = (specs: Specs) =>
@@ -66,6 +42,7 @@ describe('the option tables', () => {
       `\`${managed.stateDir}\`, service \`${service.stateDir}\``,
     );
     expect(rows.get('`JOIN_TIMEOUT`')?.[1]).toBe(String(service.joinTimeoutMs / 1000));
+    expect(rows.get('`IPAM_REQUIRE_MAC`')?.[1]).toBe(String(service.requiresMacAddress));
     expect(names).toEqual(config.env.map(({ name }) => name));
   });
 });
@@ -78,12 +55,12 @@ describe('the commands', () => {
     expect(creates.length).toBeGreaterThan(0);
     for (const command of creates) {
       const given = words(command)
-        .filter((_, index, all) => all[index - 1] === '-o')
+        .filter((_, index, all) => ['-o', '--ipam-opt'].includes(all[index - 1] ?? ''))
         .map((word) => word.split('='));
       expect(() =>
         parseNetworkOptions(Object.fromEntries(given) as Record<string, string>),
       ).not.toThrow();
-      expect(command).toContain('--ipam-driver null');
+      expect(command).toMatch(/--ipam-driver (null|vlandhcp)/);
     }
   });
 

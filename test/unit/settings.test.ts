@@ -10,6 +10,7 @@ describe('settings', () => {
       sockets: ['/run/docker/plugins/vlandhcp.sock'],
       dockerRunDir: '/run/docker',
       joinTimeoutMs: 120_000,
+      requiresMacAddress: true,
     });
   });
 

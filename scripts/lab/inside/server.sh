@@ -41,6 +41,9 @@ server_down() {
   done
 }
 
+# in-lab leases                        what dnsmasq has leased: expiry, MAC, address, name, client-id
+leases() { cat "$lab_state/dnsmasq.leases" 2>/dev/null || true; }
+
 # server_listens NAME NAMESPACE: has the server its socket on port 67?
 server_listens() { ip netns exec "$2" ss -Hlunp 'sport = :67' | grep -q "pid=$(daemon_pid "$1"),"; }
 

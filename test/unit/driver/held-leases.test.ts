@@ -160,7 +160,7 @@ describe('no server answers a container that comes back', () => {
   });
 
   it('a start that fails later puts the lease back, and nobody is told', async () => {
-    rig.store.failing.add('saveEndpoint');
+    rig.store.failing.add('save endpoints');
     const failed = refusal(rig.createEndpoint({ ...byId, endpointId: SECOND }));
     await rig.clock.pass(3000);
     expect((await failed).code).toBe('STATE_UNWRITABLE');
@@ -231,7 +231,7 @@ describe('release=hold', () => {
   });
 
   it('what cannot be written down is given back at once, and told', async () => {
-    rig.store.failing.add('saveHeld');
+    rig.store.failing.add('save held');
     await runAndRemove();
     expect(rig.leftovers).toEqual(NOTHING_LEFT);
     expect(rig.log.messages('error')).toEqual(['lease not held; it is given back']);
@@ -274,7 +274,7 @@ describe('over a restart', () => {
 
   it('killed between taking over and forgetting: the endpoint has it', async () => {
     const sent = await runAndRemove();
-    rig.store.failing.add('deleteHeld');
+    rig.store.failing.add('delete held');
     await rig.createEndpoint({ ...byId, endpointId: SECOND });
     rig.store.failing.clear();
     expect(heldIds()).toEqual([ENDPOINT]);
@@ -357,7 +357,7 @@ describe('over a reboot of the host', () => {
 
   it('a record of an older version counts as stable if Docker gave the MAC', async () => {
     await rig.createEndpoint({ interface: { macAddress: '02:00:00:00:00:aa' } });
-    await rig.store.saveEndpoint({ ...rig.record(), isStable: undefined });
+    await rig.store.save('endpoints', { ...rig.record(), isStable: undefined });
     await reboot(MINUTE);
     expect(heldIds()).toEqual([ENDPOINT]);
   });
@@ -383,7 +383,7 @@ describe('links of nobody', () => {
   it('nor do endpoints whose network cannot be read: a container may be using them', async () => {
     await rig.createEndpoint(byId);
     await rig.join();
-    await rig.store.deleteNetwork(rig.record().networkId);
+    await rig.store.delete('networks', rig.record().networkId);
     rig.isStoreComplete = false;
     await rig.restart();
     expect([rig.store.endpoints.length, rig.host.endpoints.size]).toEqual([1, 1]);
@@ -403,7 +403,7 @@ describe('a disk that is full', () => {
     await rig.createEndpoint({ endpointId: SECOND });
     await rig.join();
     await rig.join(SECOND);
-    rig.store.failing.add('saveEndpoint');
+    rig.store.failing.add('save endpoints');
     const stored = rig.store.endpoints.map(({ lease }) => lease!.expiresAt);
     await rig.clock.pass(50 * MINUTE); // more than one renewal of both
     expect(rig.log.messages('error')).toEqual(['endpoint state not saved']);
@@ -418,7 +418,7 @@ describe('a disk that is full', () => {
   });
 
   it('CreateNetwork fails with the reason and leaves nothing', async () => {
-    rig.store.failing.add('saveNetwork');
+    rig.store.failing.add('save networks');
     const request = { networkId: 'o'.repeat(64), options: { parent: 'eth1', vlan: '600' } };
     expect((await refusal(rig.createNetwork(networkRequest(request)))).code).toBe(
       'STATE_UNWRITABLE',

@@ -273,7 +273,7 @@ describe('a container that cannot be changed', () => {
 
   it('a disk that is full keeps no change from the container', async () => {
     await running();
-    rig.store.failing.add('saveEndpoint');
+    rig.store.failing.add('save endpoints');
     rig.wire.server = () => [];
     await rig.clock.pass(101_000);
     expect(rig.log.messages('error')).toContain('endpoint state not saved');
@@ -355,7 +355,7 @@ describe('on_no_server=late', () => {
   });
 
   it('a record that cannot be written: the client does not stay behind', async () => {
-    rig.store.failing.add('saveEndpoint');
+    rig.store.failing.add('save endpoints');
     const failed = refusal(rig.createEndpoint());
     await rig.clock.pass(2_000);
     expect((await failed).code).toBe('STATE_UNWRITABLE');
@@ -367,7 +367,7 @@ it('a record of an earlier version has been configured with its lease', async ()
   await running();
   rig.stop();
   const record = JSON.parse(JSON.stringify({ ...stored(), terms: undefined })) as EndpointRecord;
-  await rig.store.saveEndpoint(record);
+  await rig.store.save('endpoints', record);
   await rig.restart();
   expect(rig.record().terms).toMatchObject({ answered: OLD, configured: OLD });
 });

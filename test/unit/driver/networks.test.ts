@@ -72,7 +72,7 @@ describe('creating a network', () => {
   it("Docker's default IPAM is refused with the command to type, every option of it included (D8)", async () => {
     const request = {
       options: { parent: 'eth1', vlan: '500', bridge: 'lan', mtu: '1400', lease_timeout: '10' },
-      ipv4Data: [{ addressSpace: 'LocalDefault', pool: '172.18.0.0/16' }],
+      ipv4Data: [{ addressSpace: 'LocalDefault', pool: '172.18.0.0/16', gateway: '172.18.0.1/16' }],
     };
     expect(await refusal(rig.createNetwork(request))).toEqual({
       code: 'UNSUPPORTED',
@@ -86,7 +86,7 @@ describe('creating a network', () => {
     const request = {
       options: { parent: 'eth1' },
       internal: true,
-      ipv4Data: [{ addressSpace: 'LocalDefault', pool: '172.18.0.0/16' }],
+      ipv4Data: [{ addressSpace: 'LocalDefault', pool: '172.18.0.0/16', gateway: '172.18.0.1/16' }],
     };
     expect((await refusal(rig.createNetwork(request))).message).toMatch(
       /type: docker network create -d vlandhcp --ipam-driver null --internal -o parent=eth1 NAME$/,
@@ -94,7 +94,7 @@ describe('creating a network', () => {
   });
 
   it('IPv6 is refused with the command to type', async () => {
-    const request = { ipv6Data: [{ addressSpace: 'null', pool: '::/0' }] };
+    const request = { ipv6Data: [{ addressSpace: 'null', pool: '::/0', gateway: '' }] };
     expect(await refusal(rig.createNetwork(request))).toMatchObject({
       code: 'UNSUPPORTED',
       message: expect.stringMatching(/leave out --ipv6: docker network create .* NAME$/) as string,
@@ -131,19 +131,19 @@ describe('a failure while creating leaves nothing behind', () => {
   });
 
   it('the state cannot be written', async () => {
-    rig.store.failing.add('saveNetwork');
+    rig.store.failing.add('save networks');
     expect((await refusal(rig.createNetwork())).code).toBe('STATE_UNWRITABLE');
     nothing();
   });
 
   it('the state cannot be written and the links cannot be removed: both are told, the first one first', async () => {
-    rig.store.failing.add('saveNetwork');
+    rig.store.failing.add('save networks');
     rig.host.failing.set('removeNetworkLinks', new Error('ip failed'));
     const error = await rig.createNetwork().catch((e: unknown) => e as AggregateError);
     expect(error).toBeInstanceOf(AggregateError);
-    expect((error as AggregateError).message).toContain('saveNetwork failed');
+    expect((error as AggregateError).message).toContain('save networks failed');
     expect((error as AggregateError).errors.map((e) => (e as Error).message)).toEqual([
-      'saveNetwork failed',
+      'save networks failed',
       'ip failed',
     ]);
   });
@@ -221,7 +221,7 @@ describe('sharing', () => {
 
   it('a failure of the second one leaves the links of the first one alone', async () => {
     await rig.createNetwork();
-    rig.store.failing.add('saveNetwork');
+    rig.store.failing.add('save networks');
     await refusal(rig.createNetwork({ networkId: OTHER }));
     expect([...rig.host.links]).toEqual(['eth1', 'br500', 'eth1.500']);
     expect([...rig.host.rules]).toEqual(['br500']);
@@ -258,7 +258,7 @@ describe('removing a network', () => {
   );
 
   it('a record that cannot be deleted does not keep the links from being removed', async () => {
-    rig.store.failing.add('deleteNetwork');
+    rig.store.failing.add('delete networks');
     await refusal(rig.driver.removeNetwork(NETWORK));
     expect([...rig.host.links]).toEqual(['eth1']);
   });

@@ -251,7 +251,7 @@ describe('the registry', () => {
   it('holds nothing that could not be written', async () => {
     const store = new FakeStore();
     const registry = new Registry(store);
-    store.failing.add('saveNetwork').add('saveEndpoint');
+    store.failing.add('save networks').add('save endpoints');
     await expect(registry.addNetwork({ id: 'n' } as never)).rejects.toThrow();
     await expect(registry.addEndpoint({ id: 'e' } as never)).rejects.toThrow();
     expect([registry.networks(), registry.endpoints()]).toEqual([[], []]);

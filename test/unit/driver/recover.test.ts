@@ -120,7 +120,7 @@ describe('after a restart (D7)', () => {
   });
 
   it('record without its network: it goes, and its link', async () => {
-    await rig.store.deleteNetwork(NETWORK);
+    await rig.store.delete('networks', NETWORK);
     await rig.restart();
     expect([rig.store.endpoints, rig.host.endpoints.size]).toEqual([[], 0]);
   });
@@ -185,7 +185,7 @@ describe('trouble with one thing does not keep the rest from being recovered', (
   it('an endpoint that cannot be cleared', async () => {
     await rig.createEndpoint({ endpointId: SECOND });
     rig.host.loseEndpoint(rig.record().hostEnd);
-    rig.store.failing.add('deleteEndpoint');
+    rig.store.failing.add('delete endpoints');
     await rig.restart();
     expect(rig.log.messages('error')).toEqual(['endpoint not recovered']);
     expect(rig.leases.size).toBe(1);

@@ -48,7 +48,7 @@ const ENDPOINT: EndpointRecord = {
 
 const HELD: HeldRecord = {
   id: 'h'.repeat(64),
-  networkId: NETWORK.id,
+  scopeId: NETWORK.id,
   mac: ENDPOINT.mac,
   clientId: ENDPOINT.clientId,
   hostName: undefined,
@@ -72,14 +72,16 @@ const files = (kind: string) => readdir(join(dir, 'state', kind));
 
 describe('what is stored', () => {
   it('comes back as it was; what was undefined is absent', async () => {
-    await store.saveNetwork(NETWORK);
-    await store.saveEndpoint(ENDPOINT);
-    await store.saveHeld(HELD);
+    await store.save('networks', NETWORK);
+    await store.save('endpoints', ENDPOINT);
+    await store.save('held', HELD);
     const contents = await (await Store.open(join(dir, 'state'))).load();
     expect(contents).toEqual({
       networks: [NETWORK],
       endpoints: [ENDPOINT],
       held: [HELD],
+      pools: [],
+      addresses: [],
       problems: [],
     });
   });
@@ -87,7 +89,7 @@ describe('what is stored', () => {
   it('an infinite lease is written as a word and comes back infinite (time.ts)', async () => {
     const infinite = lease({ t1At: Infinity, t2At: Infinity, expiresAt: Infinity });
     const record = { ...ENDPOINT, lease: storeLease(infinite, clock) };
-    await store.saveEndpoint(record);
+    await store.save('endpoints', record);
     expect(await readFile(endpointFile(), 'utf8')).toContain('"expiresAt":"infinite"');
     const { endpoints } = await store.load();
     expect(restoreLease(endpoints[0]!.lease!, clock)).toMatchObject({
@@ -98,13 +100,13 @@ describe('what is stored', () => {
   });
 
   it('a host called infinite stays one', async () => {
-    await store.saveEndpoint({ ...ENDPOINT, hostName: 'infinite' });
+    await store.save('endpoints', { ...ENDPOINT, hostName: 'infinite' });
     expect((await store.load()).endpoints[0]!.hostName).toBe('infinite');
   });
 
   it('is replaced whole, readable by root alone, and leaves no temporary file', async () => {
-    await store.saveEndpoint(ENDPOINT);
-    await store.saveEndpoint({ ...ENDPOINT, mtu: 1400 });
+    await store.save('endpoints', ENDPOINT);
+    await store.save('endpoints', { ...ENDPOINT, mtu: 1400 });
     expect((await store.load()).endpoints).toMatchObject([{ mtu: 1400 }]);
     expect((await stat(endpointFile())).mode & 0o777).toBe(0o600);
     expect((await stat(join(dir, 'state', 'endpoints'))).mode & 0o777).toBe(0o700);
@@ -112,16 +114,16 @@ describe('what is stored', () => {
   });
 
   it('deleting is idempotent', async () => {
-    await store.saveNetwork(NETWORK);
-    await store.deleteNetwork(NETWORK.id);
-    await store.deleteNetwork(NETWORK.id);
-    await store.deleteEndpoint('unknown');
+    await store.save('networks', NETWORK);
+    await store.delete('networks', NETWORK.id);
+    await store.delete('networks', NETWORK.id);
+    await store.delete('endpoints', 'unknown');
     expect(await files('networks')).toEqual([]);
   });
 });
 
 describe('a file that cannot be used is told, and keeps no other from being loaded', () => {
-  beforeEach(() => store.saveNetwork(NETWORK));
+  beforeEach(() => store.save('networks', NETWORK));
 
   it.each([
     ['empty (a crash before the data was on disk)', ''],
@@ -162,7 +164,7 @@ describe('a file that cannot be used is told, and keeps no other from being load
   });
 
   it('a temporary file that a crash left is removed; the old file counts', async () => {
-    await store.saveEndpoint(ENDPOINT);
+    await store.save('endpoints', ENDPOINT);
     await writeFile(`${endpointFile()}.tmp`, '{"version":1,"rec');
     const { endpoints, problems } = await store.load();
     expect([endpoints.length, problems.length]).toEqual([1, 0]);
@@ -190,7 +192,7 @@ describe('what older versions wrote', () => {
 
   it('release=never comes back as never', async () => {
     const options = { ...NETWORK.options, releaseAfterMs: Infinity };
-    await store.saveNetwork({ ...NETWORK, options });
+    await store.save('networks', { ...NETWORK, options });
     expect((await store.load()).networks[0]!.options.releaseAfterMs).toBe(Infinity);
   });
 });
@@ -225,7 +227,7 @@ describe('a folder that cannot be written to', () => {
   it('fails a save with the same sentence, and leaves no temporary file', async () => {
     await rm(join(dir, 'state', 'networks'), { recursive: true });
     await writeFile(join(dir, 'state', 'networks'), '');
-    const { code, message } = await refusal(store.saveNetwork(NETWORK));
+    const { code, message } = await refusal(store.save('networks', NETWORK));
     expect(code).toBe('STATE_UNWRITABLE');
     expect(message).toContain(NETWORK.id);
   });
@@ -233,13 +235,13 @@ describe('a folder that cannot be written to', () => {
   it('fails a delete with the same sentence', async () => {
     await rm(join(dir, 'state', 'networks'), { recursive: true });
     await writeFile(join(dir, 'state', 'networks'), '');
-    expect((await refusal(store.deleteNetwork(NETWORK.id))).code).toBe('STATE_UNWRITABLE');
+    expect((await refusal(store.delete('networks', NETWORK.id))).code).toBe('STATE_UNWRITABLE');
   });
 
   it('keeps what was stored before when a save fails', async () => {
-    await store.saveNetwork(NETWORK);
+    await store.save('networks', NETWORK);
     await rm(join(dir, 'state', 'endpoints'), { recursive: true });
-    await refusal(store.saveEndpoint(ENDPOINT));
+    await refusal(store.save('endpoints', ENDPOINT));
     expect(await files('networks')).toHaveLength(1);
   });
 });

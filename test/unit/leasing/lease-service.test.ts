@@ -306,7 +306,7 @@ describe('keeping a lease', () => {
   it('a lease from before a restart is taken up: kept time, renewed at T1 where it is placed', async () => {
     rig.server.answer({
       type: 'DISCOVER',
-      message: offer(),
+      message: offer({ options: [[OPTION.CLIENT_ID, CLIENT_ID]] }),
       place: { link: '' },
       destinationMac: CLIENT_MAC,
     });

@@ -48,7 +48,7 @@ export class LeasingRig {
     { waitMs = 20_000, signal = new AbortController().signal } = {},
   ): Promise<Lease> {
     const by = this.clock.now() + waitMs;
-    return this.service.acquire(subject(parts), LINK, { by, signal });
+    return this.service.acquire(subject(parts), { link: LINK }, { by, signal });
   }
 
   follow(): void {

@@ -1,0 +1,63 @@
+/**
+ * The JSON of dockerd's requests, field by field: exact about what is read, tolerant of all else, because
+ * Docker adds fields between versions. Absent and null count as empty, as Go's JSON writes nil.
+ */
+import { PluginError } from '../errors.ts';
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/**
+ * @param body the raw text of the request.
+ * @throws PluginError INVALID_REQUEST. An empty body is what dockerd's retry after a broken connection
+ * sends: it must be refused, and nothing done.
+ */
+export function parseBody(body: string): JsonObject {
+  if (body.trim() === '') {
+    throw invalid(
+      'the request has no body: it is a retry of a call whose connection broke; try again',
+    );
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch (error) {
+    throw invalid(
+      `the request is not JSON: ${error instanceof Error ? error.message : 'unreadable'}`,
+    );
+  }
+  if (!isObject(value)) throw invalid('the request is not a JSON object');
+  return value;
+}
+
+export function objectField(body: JsonObject, key: string): JsonObject {
+  const value = body[key] ?? {};
+  if (isObject(value)) return value;
+  throw invalid(`${key} is not an object`);
+}
+
+export function objectsField(body: JsonObject, key: string): readonly JsonObject[] {
+  const value = body[key] ?? [];
+  if (Array.isArray(value) && value.every(isObject)) return value;
+  throw invalid(`${key} is not a list of objects`);
+}
+
+export function textField(body: JsonObject, key: string): string {
+  const value = body[key] ?? '';
+  if (typeof value === 'string') return value;
+  throw invalid(`${key} is not text`);
+}
+
+/** @param kind what the field should be, for the message: `an id`. */
+export function matchingField(body: JsonObject, key: string, form: RegExp, kind: string): string {
+  const value = body[key];
+  if (typeof value === 'string' && form.test(value)) return value;
+  throw invalid(`${key} is ${value === undefined ? 'missing' : `not ${kind}`}`);
+}
+
+export function invalid(what: string): PluginError {
+  return new PluginError('INVALID_REQUEST', what);
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

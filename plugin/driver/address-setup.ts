@@ -1,0 +1,233 @@
+/**
+ * Leasing one address for a container that nothing is known of but a MAC, or a name: identity, lease, record, in this
+ * order, and all of it taken back if a step fails.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import { PluginError } from '../errors.ts';
+import type { Lease } from '../lease.ts';
+import type { SocketPlace } from '../leasing/client-runner.ts';
+import type { Logger } from '../logger.ts';
+import type { Ipv4, Mac } from '../wire/address.ts';
+import { formatSubnet, subnetOf } from '../wire/subnet.ts';
+import { addressIdentity, type AddressIdentity } from './address-identity.ts';
+import type { Host } from './host.ts';
+import { placeOn, scopeOfNetwork, type LeaseScope } from './lease-scope.ts';
+import type { Networks } from './networks.ts';
+import { scopeOfPool, type AddressRecord, type PoolRecord } from './pool-records.ts';
+import { requireAddress } from './pools.ts';
+import { segmentOf, storeLease, type NetworkRecord } from './records.ts';
+import type { Registry } from './registry.ts';
+import { takeLease, type TakeLeaseDeps } from './take-lease.ts';
+import { UndoList } from '../undo.ts';
+
+export interface AddressSetupDeps extends TakeLeaseDeps {
+  readonly registry: Registry;
+  readonly networks: Pick<Networks, 'restore'>;
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly twins: {
+    take(key: string, segment: string, mac: Mac): Promise<void>;
+    made(key: string): void;
+  };
+}
+
+export interface AddressWish {
+  /** `--ip`; empty if there was none. */
+  readonly address: string;
+  readonly macAddress: string | undefined;
+  readonly name: string | undefined;
+}
+
+interface MakeLimits {
+  readonly signal: AbortSignal;
+  /** Ends an address that has the same identity. @throws PluginError if a container uses it. */
+  readonly supersede: (record: AddressRecord) => Promise<void>;
+}
+
+interface Ground {
+  readonly scope: LeaseScope;
+  readonly place: SocketPlace;
+  readonly network: NetworkRecord | undefined;
+}
+
+/** @returns the record, already stored, and where it was leased. @throws PluginError; then nothing is left behind. */
+export async function makeAddress(
+  deps: AddressSetupDeps,
+  pool: PoolRecord,
+  wish: AddressWish,
+  limits: MakeLimits,
+): Promise<{ record: AddressRecord; scope: LeaseScope }> {
+  const { registry, clock, twins } = deps;
+  const startedAt = clock.now();
+  const requestedAddress = wantedAddress(pool, wish.address);
+  const ground = await findGround(deps, pool);
+  const { scope, network } = ground;
+  const identity = await findIdentity(deps, ground, wish, limits.supersede);
+  const draft = {
+    ...identity,
+    id: randomBytes(8).toString('hex'),
+    poolId: pool.id,
+    scopeId: scope.id,
+    hostName: undefined,
+    requestedAddress,
+    mtu: network?.mtu ?? scope.options.mtu ?? 1500,
+    createdAt: clock.wall(),
+    wasSeen: false,
+    lost: undefined,
+    // Under another driver nothing tells a MAC that was chosen from one that was thrown: held only if that was asked for.
+    isStable: identity.isStable || (scope.isForeign && pool.given['release'] !== undefined),
+  };
+  const undo = new UndoList();
+  try {
+    if (!identity.isMacShared) await twins.take(draft.id, scope.segment, identity.mac);
+    refuseTaken(registry, scope, requestedAddress);
+    const until = { by: startedAt + scope.options.leaseTimeoutMs, signal: limits.signal };
+    const { lease, settle } = await takeLease(deps, scope, draft, ground.place, until, undo);
+    if (lease === undefined) throw new Error('a pool has no late leases');
+    checkTerms(deps, pool, lease, scope);
+    const record = { ...draft, address: lease.address, lease: storeLease(lease, clock) };
+    undo.add(() => registry.removeAddress(draft.id));
+    await registry.addAddress(record);
+    if (registry.findPool(pool.id) === undefined) {
+      throw new PluginError('POOL_UNKNOWN', 'the network was removed while an address was leased');
+    }
+    if (limits.signal.aborted) throw new PluginError('CANCELLED', 'dockerd waits no longer');
+    await settle();
+    return { record, scope };
+  } catch (error) {
+    throw await undo.run(error);
+  } finally {
+    twins.made(draft.id);
+  }
+}
+
+/** `--ip`, before anybody is asked for it. @throws PluginError INVALID_OPTION. */
+function wantedAddress(pool: PoolRecord, text: string): Ipv4 | undefined {
+  if (text === '') return undefined;
+  const address = requireAddress(pool, text, '--ip');
+  const { range, reserved } = pool;
+  if (range !== undefined) requireAddress({ subnet: range }, text, '--ip');
+  if (reserved.includes(address)) {
+    throw new PluginError('INVALID_OPTION', `--ip ${address} is reserved by --aux-address`);
+  }
+  if (address === pool.gateway.address) {
+    throw new PluginError('INVALID_OPTION', `--ip ${address} is the gateway of this network`);
+  }
+  return address;
+}
+
+/** After what has the same identity and no container was ended. @throws PluginError ADDRESS_IN_USE. */
+function refuseTaken(registry: Registry, { segment }: LeaseScope, address: Ipv4 | undefined): void {
+  const owner = registry
+    .holders()
+    .filter(({ lease }) => address !== undefined && lease?.address === address)
+    .find(({ scopeId }) => registry.findScope(scopeId)?.segment === segment);
+  if (owner === undefined) return;
+  throw new PluginError(
+    'ADDRESS_IN_USE',
+    `--ip ${String(address)} belongs to another container of this host, MAC ${owner.mac}; stop that one, or ask for another`,
+  );
+}
+
+/** Over which link to ask, and by which rules. @throws PluginError. */
+async function findGround(deps: AddressSetupDeps, pool: PoolRecord): Promise<Ground> {
+  const { registry, networks, host } = deps;
+  const known = pool.networkId === undefined ? undefined : registry.findNetwork(pool.networkId);
+  if (known !== undefined) {
+    const network = await networks.restore(known);
+    const scope = scopeOfNetwork(network);
+    return { network, scope, place: { link: scope.link, promiscuous: true } };
+  }
+  const { options } = pool;
+  if (options === undefined) {
+    throw new PluginError(
+      'INVALID_OPTION',
+      `where to lease addresses of ${formatSubnet(pool.subnet)} is not known; create the network again with --ipam-opt parent=LINK --ipam-opt vlan=ID`,
+    );
+  }
+  const link = await host.findSegmentLink(options);
+  if (link === undefined) {
+    const { parent, vlan } = options;
+    throw new PluginError(
+      'PARENT_LINK_MISSING',
+      `no link carries ${segmentOf(options)}, which the network's own driver should have made; create the network with -o parent=${parent}.${vlan}, or make the link: ip link add link ${parent} name ${parent}.${vlan} type vlan id ${vlan}`,
+    );
+  }
+  if (link !== pool.link) await registry.addPool({ ...pool, link });
+  const scope = scopeOfPool({ ...pool, link });
+  if (scope === undefined) throw new Error('a pool with options has a scope');
+  return { network: undefined, scope, place: placeOn(scope) };
+}
+
+/**
+ * Who asks. What has the same identity and no container is ended; a name that another container goes by now counts as
+ * none.
+ * @throws PluginError INVALID_OPTION.
+ */
+async function findIdentity(
+  { registry, host }: AddressSetupDeps,
+  { scope, network }: Ground,
+  { macAddress, name }: AddressWish,
+  supersede: MakeLimits['supersede'],
+): Promise<AddressIdentity> {
+  const facts = {
+    ...{ macAddress, scope, isOurs: network !== undefined },
+    linkMac: host.linkMac(scope.link),
+    parentMac: host.linkMac(scope.options.parent),
+  };
+  const isHere = (one: { scopeId: string }) =>
+    registry.findScope(one.scopeId)?.segment === scope.segment;
+  const identity = addressIdentity({ ...facts, name });
+  const addresses = registry.addresses().filter(isHere);
+  const namesake = addresses.find(({ clientId }) => clientId === identity.clientId);
+  const isNamed = identity.isStable;
+  try {
+    if (namesake !== undefined) await supersede(namesake);
+  } catch (error) {
+    if (!isNamed) throw error;
+    return addressIdentity({ ...facts, name: undefined });
+  }
+  const isWornByName = registry
+    .holders()
+    .filter(isHere)
+    .some(({ clientId }) => clientId === identity.clientId);
+  if (isNamed && isWornByName) return addressIdentity({ ...facts, name: undefined });
+  if (identity.isMacShared) return identity;
+  const twin = registry
+    .addresses()
+    .filter(isHere)
+    .find(({ mac, isMacShared }) => mac === identity.mac && isMacShared !== true);
+  if (twin !== undefined) await supersede(twin);
+  return identity;
+}
+
+/** @throws PluginError WRONG_SUBNET for a lease that Docker would configure otherwise than the server means it. */
+function checkTerms(
+  { log }: AddressSetupDeps,
+  { subnet, gateway }: PoolRecord,
+  lease: Lease,
+  { isForeign, segment }: LeaseScope,
+): void {
+  const leased = subnetOf(lease.address, lease.prefixLength);
+  if (lease.prefixLength !== subnet.prefixLength) {
+    throw new PluginError(
+      'WRONG_SUBNET',
+      `the DHCP server on ${segment} leased ${lease.address}/${lease.prefixLength}, but the network's subnet is ${formatSubnet(subnet)}; create it with --subnet ${formatSubnet(leased)}, or without --subnet`,
+    );
+  }
+  if (lease.gateway === undefined || lease.gateway === gateway.address) return;
+  if (isForeign && gateway.from === 'guess') {
+    throw new PluginError(
+      'WRONG_SUBNET',
+      `the router on ${segment} is ${lease.gateway}, but Docker took the first address, ${gateway.address}; create the network again with --gateway ${lease.gateway}, or without --subnet`,
+    );
+  }
+  log.warn(
+    { segment, router: lease.gateway, shown: gateway.address, from: gateway.from },
+    isForeign
+      ? 'the server names another router than the one containers are given'
+      : 'Docker shows another gateway than the one containers are given',
+  );
+}

@@ -1,0 +1,296 @@
+/**
+ * Addresses that our IPAM driver leased. Under our own network driver one becomes an endpoint's within moments;
+ * under another it stays here for as long as Docker has it: the DHCP client then sits on the link that carries the
+ * VLAN, and the container itself is out of reach.
+ */
+import { PluginError } from '../errors.ts';
+import type { Lease } from '../lease.ts';
+import type { LeaseChange, SocketPlace } from '../leasing/client-runner.ts';
+import type { LeaseSubject } from '../leasing/lease-subject.ts';
+import type { Logger } from '../logger.ts';
+import type { Ms } from '../time.ts';
+import type { Ipv4 } from '../wire/address.ts';
+import { adoptable, isAdopted } from './adoption.ts';
+import { makeAddress, type AddressSetupDeps, type AddressWish } from './address-setup.ts';
+import type { HeldLeases } from './held-leases.ts';
+import { JoinTimers } from './join-timers.ts';
+import { KeyedLock } from './keyed-lock.ts';
+import { placeOn, subjectOf, type LeaseScope } from './lease-scope.ts';
+import { isForeign, type AddressRecord, type PoolRecord } from './pool-records.ts';
+import type { NetworkRecord } from './records.ts';
+import { restoreLease, storeLease } from './stored-lease.ts';
+import { runEach } from '../undo.ts';
+
+export interface AddressesDeps extends AddressSetupDeps {
+  readonly leases: AddressSetupDeps['leases'] & {
+    resume(subject: LeaseSubject, lease: Lease | undefined, where?: { stay?: SocketPlace }): void;
+    stay(key: string, place: SocketPlace): void;
+    pin(key: string): void;
+    announce(key: string): void;
+  };
+  readonly held: AddressSetupDeps['held'] & Pick<HeldLeases, 'hold'>;
+  readonly joinTimeoutMs: Ms;
+  readonly log: Logger;
+  /** Where the files of all sandboxes are found from here. */
+  readonly sandboxFolder: string;
+}
+
+const MUTE = { t1At: Infinity, t2At: Infinity };
+
+export class Addresses {
+  readonly #deps: AddressesDeps;
+  readonly #lock = new KeyedLock();
+  readonly #timers: JoinTimers;
+  #isBlindnessTold = false;
+
+  constructor(deps: AddressesDeps) {
+    this.#deps = deps;
+    const { clock, joinTimeoutMs, log } = deps;
+    this.#timers = new JoinTimers(clock, joinTimeoutMs, (id) => {
+      this.#look(id).catch((err: unknown) => log.error({ err }, 'address not ended'));
+    });
+  }
+
+  /** Leases an address for a container. @returns it, with its prefix length. @throws PluginError; then nothing is left behind. */
+  async lease(pool: PoolRecord, wish: AddressWish, signal: AbortSignal): Promise<string> {
+    const startedAt = this.#deps.clock.now();
+    const make = { supersede: (record: AddressRecord) => this.#supersede(record) };
+    const { record, scope } = await makeAddress(this.#deps, pool, wish, { signal, ...make });
+    if (isForeign(record)) {
+      this.#keepOnLink(record, scope);
+      // Neighbours may know the address under another MAC, and no engine before 28 tells them.
+      if (record.isMacShared !== true) this.#deps.leases.announce(record.id);
+    }
+    this.#timers.arm(record.id);
+    this.#deps.log.info(
+      {
+        ...contextOf(record),
+        segment: scope.segment,
+        server: record.lease?.serverId,
+        ms: Math.round(this.#deps.clock.now() - startedAt),
+      },
+      'address leased',
+    );
+    return `${record.address}/${pool.subnet.prefixLength}`;
+  }
+
+  /** Docker is done with it. Unknown ones are no error: most have become an endpoint's. */
+  release(poolId: string, address: string): Promise<void> {
+    const record = this.#deps.registry
+      .addresses()
+      .find((known) => known.poolId === poolId && known.address === address);
+    return record === undefined ? Promise.resolve() : this.#end(record.id);
+  }
+
+  /** Ends what is left of a pool that is going. */
+  async endPool(poolId: string): Promise<void> {
+    const left = this.#deps.registry.addresses().filter((record) => record.poolId === poolId);
+    await runEach(
+      ...left.map(
+        ({ id }) =>
+          () =>
+            this.#end(id),
+      ),
+    );
+  }
+
+  /**
+   * Finds the lease for an endpoint in the making; `take` when its link is there, `settle` when it is stored,
+   * `putBack` if it failed after `take`. What became of the lease meanwhile `take` tells.
+   * @throws PluginError INVALID_OPTION if the address is none that was leased for that network and MAC.
+   */
+  adopt(
+    network: NetworkRecord,
+    given: { address: string; macAddress: string },
+  ): {
+    record: AddressRecord;
+    take: () => AddressRecord;
+    settle: () => Promise<void>;
+    putBack: () => void;
+  } {
+    const { registry, log } = this.#deps;
+    const record = adoptable(registry, network, given);
+    return {
+      record,
+      take: () => {
+        const taken = adoptable(registry, network, given);
+        this.#timers.disarm(taken.id);
+        return taken;
+      },
+      settle: async () => {
+        try {
+          await registry.removeAddress(record.id);
+        } catch (err) {
+          log.error({ ...contextOf(record), err }, 'file of an address not removed');
+        }
+      },
+      putBack: () => this.#timers.arm(record.id),
+    };
+  }
+
+  /** True for the key of a client that is kept here. */
+  owns(key: string): boolean {
+    return this.#deps.registry.findAddress(key) !== undefined;
+  }
+
+  /** Keeps the record true. The container of another driver cannot be changed: an operator is told. */
+  leaseChanged(id: string, { change, lease, cause }: LeaseChange): Promise<void> {
+    const { registry, clock, log, leases } = this.#deps;
+    return this.#lock.run(id, async () => {
+      const record = registry.findAddress(id);
+      if (record === undefined || cause === 'released') return;
+      const fields = { ...contextOf(record), server: lease.serverId };
+      if (change === 'lost') {
+        const lost = { at: clock.wall(), cause: cause ?? 'expired', isAddressKept: true };
+        log.error({ ...fields, cause }, UNCHANGEABLE);
+        // Another host has the address for good: asking for it again would only be declined again.
+        if (cause === 'declined') leases.forget(id);
+        return this.#keep({ ...record, lease: undefined, lost });
+      }
+      const before = record.lease;
+      await this.#keep({ ...record, lease: storeLease(lease, clock), lost: undefined });
+      if (change !== 'changed') return log.info(fields, `lease ${change}`);
+      const gateways = { gateway: lease.gateway, before: before?.gateway };
+      log.warn({ ...fields, ...gateways }, 'lease changed; restart the container to apply it');
+    });
+  }
+
+  /** After a restart: takes up what a container still has, ends the rest. */
+  async recover({ isComplete }: { isComplete: boolean }): Promise<void> {
+    const { registry, leases, clock, log } = this.#deps;
+    const inUse = this.#addressesInUse();
+    for (const record of registry.addresses()) {
+      const scope = this.#scopeOf(record);
+      if (scope === undefined && !isComplete) continue; // its pool may be what could not be read
+      try {
+        if (scope === undefined || isAdopted(registry, record, scope)) {
+          await registry.removeAddress(record.id);
+          continue;
+        }
+        const lease = record.lease && restoreLease(record.lease, clock);
+        const isYoung = Math.abs(clock.wall() - record.createdAt) < this.#deps.joinTimeoutMs;
+        const isGone = record.wasSeen && !isYoung && inUse?.has(record.address) === false;
+        if (isGone) {
+          // All it may have to say is good-bye: no renewal before.
+          if (lease) leases.resume(subjectOf(record, scope), { ...lease, ...MUTE });
+          await this.#end(record.id, { isOrphan: true });
+          continue;
+        }
+        this.#resume(record, scope, lease);
+        this.#timers.arm(record.id);
+      } catch (err) {
+        log.error({ ...contextOf(record), err }, 'address not recovered');
+      }
+    }
+  }
+
+  /** Ends addresses whose container went without a word. */
+  async clearAbandoned(): Promise<void> {
+    for (const record of this.#deps.registry.addresses()) {
+      if (record.wasSeen) await this.#look(record.id);
+    }
+  }
+
+  close(): void {
+    this.#timers.close();
+  }
+
+  /** The wait for a container is over, or it is time to look whether it is still there. */
+  async #look(id: string): Promise<void> {
+    const { registry, log } = this.#deps;
+    const record = registry.findAddress(id);
+    if (record === undefined) return;
+    if (isForeign(record)) {
+      const inUse = this.#addressesInUse();
+      if (inUse === undefined) return; // Docker's ReleaseAddress is all there is to go by
+      if (inUse.has(record.address))
+        return record.wasSeen ? undefined : this.#keep({ ...record, wasSeen: true });
+      // A runtime with a network stack of its own shows no address: Docker's word is believed.
+      if (!record.wasSeen)
+        return log.warn(
+          contextOf(record),
+          'address is in no container that can be seen; it is kept',
+        );
+    }
+    log.warn(contextOf(record), 'address without a container ended');
+    await this.#end(id, { isOrphan: record.wasSeen });
+  }
+
+  #addressesInUse(): ReadonlySet<Ipv4> | undefined {
+    const { host, sandboxFolder, log, registry } = this.#deps;
+    const inUse = host.listSandboxAddresses(sandboxFolder);
+    const isOfUse = registry.addresses().some(isForeign);
+    if (inUse === undefined && isOfUse && !this.#isBlindnessTold) {
+      this.#isBlindnessTold = true;
+      log.warn(
+        { folder: sandboxFolder },
+        'sandboxes cannot be looked into (is /run a shared mount?); leases of other drivers end with ReleaseAddress only',
+      );
+    }
+    return inUse;
+  }
+
+  #end(id: string, how?: { isOrphan: boolean }): Promise<void> {
+    const { registry, leases, held, host, log } = this.#deps;
+    return this.#lock.run(id, async () => {
+      const record = registry.findAddress(id);
+      this.#timers.disarm(id);
+      if (record === undefined) return;
+      const scope = this.#scopeOf(record);
+      // Its link comes back with Docker's network: until then nobody can be told.
+      const isMute = how?.isOrphan === true && scope !== undefined && !host.linkExists(scope.link);
+      const holder = { ...record, isStable: record.isStable || isMute };
+      if (scope === undefined || (await held.hold(holder, how))) leases.forget(id);
+      else leases.release(id, scope.link);
+      await registry.removeAddress(id);
+      log.info(contextOf(record), 'address released');
+    });
+  }
+
+  /**
+   * Docker asks for an address for a MAC that has one: its answer was lost, or its release.
+   * @throws PluginError INVALID_OPTION if a container uses it.
+   */
+  async #supersede(record: AddressRecord): Promise<void> {
+    if (isForeign(record) && this.#addressesInUse()?.has(record.address) === true) {
+      throw new PluginError(
+        'INVALID_OPTION',
+        `MAC ${record.mac} is worn by another container on this segment (${record.address}); give each its own --mac-address`,
+      );
+    }
+    await this.#end(record.id, { isOrphan: true });
+  }
+
+  #resume(record: AddressRecord, scope: LeaseScope, lease: Lease | undefined): void {
+    const { leases } = this.#deps;
+    if (!isForeign(record)) return leases.resume(subjectOf(record, scope), lease);
+    if (record.lost?.cause === 'declined') return; // another host has it
+    const only = { ...record, requestedAddress: record.address };
+    leases.resume(subjectOf(only, scope), lease, { stay: placeOn(scope) });
+  }
+
+  #keepOnLink({ id }: AddressRecord, scope: LeaseScope): void {
+    this.#deps.leases.stay(id, placeOn(scope));
+    this.#deps.leases.pin(id);
+  }
+
+  /** For changes that no call waits for: what is wrong then is an operator's matter. */
+  async #keep(record: AddressRecord): Promise<void> {
+    try {
+      await this.#deps.registry.addAddress(record);
+    } catch (err) {
+      this.#deps.log.error({ ...contextOf(record), err }, 'address state not saved');
+    }
+  }
+
+  #scopeOf({ scopeId }: AddressRecord): LeaseScope | undefined {
+    return this.#deps.registry.findScope(scopeId);
+  }
+}
+
+const UNCHANGEABLE =
+  'lease lost; the container keeps its address, which another network driver gave it: see to the DHCP server, then restart the container';
+
+function contextOf({ id, poolId, address, mac }: AddressRecord): Record<string, string> {
+  return { pool: poolId, endpoint: id.slice(0, 12), address, mac };
+}

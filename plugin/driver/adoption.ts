@@ -1,0 +1,49 @@
+/** Which leased address a new endpoint of ours is given: libnetwork repeats it, and the MAC it was leased for. */
+import { PluginError } from '../errors.ts';
+import { parseMac } from '../wire/address.ts';
+import { parseCidr } from '../wire/subnet.ts';
+import type { LeaseScope } from './lease-scope.ts';
+import type { AddressRecord } from './pool-records.ts';
+import type { NetworkRecord } from './records.ts';
+import type { Registry } from './registry.ts';
+
+/** @throws PluginError INVALID_OPTION if it is none that was leased for that network and MAC, ADDRESS_IN_USE. */
+export function adoptable(
+  registry: Registry,
+  { id }: NetworkRecord,
+  given: { readonly address: string; readonly macAddress: string },
+): AddressRecord {
+  const address = parseCidr(given.address)?.address;
+  const record = registry
+    .addresses()
+    .find((known) => known.scopeId === id && known.address === address);
+  if (record === undefined) {
+    throw new PluginError(
+      'INVALID_OPTION',
+      `address ${given.address} was not leased for this network; start the container again`,
+    );
+  }
+  if (record.lease?.address !== record.address) {
+    throw new PluginError(
+      'ADDRESS_IN_USE',
+      `the lease of ${record.address} was lost (${record.lost?.cause ?? 'unknown'}) before the container started; start it again`,
+    );
+  }
+  if (given.macAddress === '' || parseMac(given.macAddress) === record.mac) return record;
+  throw new PluginError(
+    'INVALID_OPTION',
+    `--mac-address ${given.macAddress} came after ${record.address} was leased for MAC ${record.mac}: set IPAM_REQUIRE_MAC=true for the plugin, or leave out --mac-address`,
+  );
+}
+
+/** An endpoint has the lease already: a crash came before the address was forgotten. */
+export function isAdopted(
+  registry: Registry,
+  { clientId }: AddressRecord,
+  { segment }: LeaseScope,
+): boolean {
+  return registry
+    .endpoints()
+    .filter((endpoint) => endpoint.clientId === clientId)
+    .some(({ networkId }) => registry.findScope(networkId)?.segment === segment);
+}

@@ -1,0 +1,19 @@
+/** Where an endpoint's DHCP client is to sit. */
+import type { SocketPlace } from '../leasing/client-runner.ts';
+import type { FollowTarget } from '../leasing/lease-service.ts';
+import type { EndpointRecord, NetworkRecord } from './records.ts';
+
+/** Where a container is heard whose sandbox is not known. */
+export function onBridge({ options }: NetworkRecord): SocketPlace {
+  return { link: options.bridge, promiscuous: true };
+}
+
+/** @param sandboxPath where a sandbox key of dockerd's is found from here. */
+export function followTarget(
+  { sandboxPath }: { readonly sandboxPath: (sandboxKey: string) => string },
+  { hostEnd }: EndpointRecord,
+  { options }: NetworkRecord,
+  sandboxKey: string,
+): FollowTarget {
+  return { netnsPath: sandboxPath(sandboxKey), hostEnd, fallback: options.bridge };
+}

@@ -1,0 +1,84 @@
+/**
+ * The IPAM driver as Docker's API sees it: pools and addresses behind one face. Calls wait until recovery after a
+ * restart is through, so that none acts on half a picture.
+ */
+import type { Addresses } from './addresses.ts';
+import type { HeldLeases } from './held-leases.ts';
+import type {
+  RequestAddressRequest,
+  RequestPoolAnswer,
+  RequestPoolRequest,
+} from './ipam-requests.ts';
+import { parsePoolId } from './pool-id.ts';
+import type { Pools } from './pools.ts';
+import type { Registry } from './registry.ts';
+import { runEach } from '../undo.ts';
+
+export interface IpamDriverDeps {
+  readonly registry: Registry;
+  readonly pools: Pools;
+  readonly addresses: Addresses;
+  readonly held: Pick<HeldLeases, 'endScope'>;
+  /** Docker gives every container a MAC and tells it with the request for an address. */
+  readonly requiresMacAddress: boolean;
+  readonly recovered: Promise<void>;
+}
+
+export class IpamDriver {
+  readonly requiresMacAddress: boolean;
+  readonly #deps: IpamDriverDeps;
+
+  constructor(deps: IpamDriverDeps) {
+    this.#deps = deps;
+    this.requiresMacAddress = deps.requiresMacAddress;
+  }
+
+  async requestPool(request: RequestPoolRequest, signal: AbortSignal): Promise<RequestPoolAnswer> {
+    await this.#deps.recovered;
+    return this.#deps.pools.request(request, signal);
+  }
+
+  /** Unknown pools are no error. What is leased from it still is given back. */
+  async releasePool(poolId: string): Promise<void> {
+    const { recovered, pools, addresses, held } = this.#deps;
+    await recovered;
+    const id = parsePoolId(poolId)?.id;
+    if (id === undefined) return;
+    await runEach(
+      () => addresses.endPool(id),
+      () => held.endScope(id),
+      () => pools.remove(id),
+    );
+  }
+
+  /** @returns the address with the subnet's prefix length. @throws PluginError. */
+  async requestAddress(request: RequestAddressRequest, signal: AbortSignal): Promise<string> {
+    const { recovered, pools, addresses } = this.#deps;
+    await recovered;
+    const { purpose, address } = request;
+    const pool = await pools.require(request.poolId);
+    switch (purpose?.kind) {
+      case 'gateway':
+        return pools.gateway(pool, address);
+      case 'endpoint':
+        return addresses.lease(pool, { ...purpose, address }, signal);
+      case undefined:
+        if (this.requiresMacAddress || pools.isInTheMaking(pool)) {
+          return pools.reserve(pool, address);
+        }
+        // Where no MAC is asked for, `--ip` looks like `--aux-address`, which only `network create` sends.
+        return addresses.lease(pool, { macAddress: undefined, name: undefined, address }, signal);
+    }
+  }
+
+  /** Unknown addresses are no error: Docker also releases what it never asked for. */
+  async releaseAddress(poolId: string, address: string): Promise<void> {
+    const { recovered, registry, pools, addresses } = this.#deps;
+    await recovered;
+    const id = parsePoolId(poolId)?.id;
+    if (id === undefined) return;
+    await addresses.release(id, address);
+    const pool = registry.findPool(id);
+    if (pool !== undefined) await pools.unreserve(pool, address);
+  }
+}

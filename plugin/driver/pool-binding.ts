@@ -1,0 +1,97 @@
+/**
+ * Which pool a new network of ours takes its addresses from. CreateNetwork names the subnet only, so it is looked for
+ * among the pools that were asked for within moments and that no network has yet.
+ */
+import type { Clock } from '../clock.ts';
+import { PluginError } from '../errors.ts';
+import type { Ms } from '../time.ts';
+import { formatSubnet, isSameSubnet, parseSubnet } from '../wire/subnet.ts';
+import { ADDRESS_SPACE } from './ipam-requests.ts';
+import type { CreateNetworkRequest } from './network-requests.ts';
+import { parseNetworkOptions, type NetworkOptions } from './options.ts';
+import type { PoolRecord } from './pool-records.ts';
+import { refuseLate } from './pool-request.ts';
+import { segmentOf } from './records.ts';
+import type { Registry } from './registry.ts';
+
+/** RequestPool and CreateNetwork are two steps of one command. */
+const FOLLOWS_WITHIN: Ms = 60_000;
+
+export interface BoundPool {
+  readonly pool: PoolRecord;
+  /** Of both maps. */
+  readonly options: NetworkOptions;
+}
+
+/** True if the network's addresses are leased by our IPAM driver. */
+export function usesOurPool({ ipv4Data }: Pick<CreateNetworkRequest, 'ipv4Data'>): boolean {
+  return ipv4Data.some(({ addressSpace }) => addressSpace === ADDRESS_SPACE);
+}
+
+/** @throws PluginError INVALID_OPTION, POOL_UNKNOWN, POOL_CONFLICT, UNSUPPORTED. */
+export function findPoolFor(
+  request: CreateNetworkRequest,
+  { registry, clock }: { registry: Registry; clock: Clock },
+): BoundPool {
+  const [data, ...more] = request.ipv4Data;
+  if (more.length > 0) {
+    throw new PluginError('UNSUPPORTED', 'a VLAN has one subnet here; give one --subnet');
+  }
+  const subnet = parseSubnet(data?.pool ?? '');
+  // Stored in the order of asking: the newest is meant, also within one millisecond.
+  const pools = [...registry.pools()]
+    .reverse()
+    .filter((pool) => subnet !== undefined && isSameSubnet(pool.subnet, subnet))
+    .filter((pool) => pool.networkId === request.networkId || isAwaited(pool, clock))
+    .sort((one, other) => other.requestedAt - one.requestedAt);
+  const possible = pools.filter((pool) => contradictions(request, pool).length === 0);
+  // With a parent neither here nor there a pool is another driver's, if there are others.
+  const placed = possible.filter(({ given }) => given['parent'] ?? request.options['parent']);
+  const agreeing = placed.length > 0 ? placed : possible;
+  const newest = agreeing[0];
+  if (newest === undefined) {
+    const [other] = pools;
+    if (other !== undefined) {
+      throw new PluginError('INVALID_OPTION', contradictions(request, other).join('; '));
+    }
+    throw new PluginError(
+      'POOL_UNKNOWN',
+      `the subnet ${data?.pool ?? ''} is of no pool that was asked for just now; create the network again`,
+    );
+  }
+  const bound = {
+    pool: newest,
+    options: parseNetworkOptions({ ...newest.given, ...request.options }),
+  };
+  refuseLate(bound.options);
+  const segments = new Set(
+    agreeing.map(({ given }) => segmentOf(parseNetworkOptions({ ...given, ...request.options }))),
+  );
+  if (segments.size > 1) {
+    throw new PluginError(
+      'POOL_CONFLICT',
+      `the subnet ${formatSubnet(newest.subnet)} was asked for on ${[...segments].join(' and on ')} just now; give the same parent= and vlan= both by -o and by --ipam-opt`,
+    );
+  }
+  return bound;
+}
+
+function isAwaited({ networkId, requestedAt }: PoolRecord, clock: Clock): boolean {
+  return networkId === undefined && Math.abs(clock.wall() - requestedAt) < FOLLOWS_WITHIN;
+}
+
+function contradictions({ options }: CreateNetworkRequest, { given }: PoolRecord): string[] {
+  // Where the parent was named the untagged traffic was meant, and asked.
+  const isUntagged = given['parent'] !== undefined && given['vlan'] === undefined;
+  const { vlan } = options;
+  const untagged =
+    isUntagged && typeof vlan === 'string'
+      ? [`-o vlan=${vlan} contradicts --ipam-opt parent=${given['parent']} without vlan=`]
+      : [];
+  const others = Object.entries(given)
+    .filter(([key, value]) => options[key] !== undefined && options[key] !== value)
+    .map(
+      ([key, value]) => `-o ${key}=${String(options[key])} contradicts --ipam-opt ${key}=${value}`,
+    );
+  return [...untagged, ...others];
+}

@@ -1,0 +1,34 @@
+/**
+ * PoolIDs: dockerd keeps them for the life of a network and hands them back with every request for an address. They
+ * say what the pool is, so that a network outlives the loss of our state folder.
+ *
+ *   v1:4:<parent>:<vlan or 0>:<subnet>:<record id>      parent empty: a network of ours brings parent and VLAN
+ */
+import { isLinkName } from '../link-name.ts';
+import { formatSubnet, parseSubnet, type Subnet } from '../wire/subnet.ts';
+import type { PoolRecord } from './pool-records.ts';
+
+/** What a PoolID says. */
+export interface PoolIdentity {
+  readonly id: string;
+  readonly parent: string | undefined;
+  readonly vlan: number | undefined;
+  readonly subnet: Subnet;
+}
+
+export function formatPoolId({
+  id,
+  given,
+  subnet,
+}: Pick<PoolRecord, 'id' | 'given' | 'subnet'>): string {
+  return `v1:4:${given['parent'] ?? ''}:${given['vlan'] ?? 0}:${formatSubnet(subnet)}:${id}`;
+}
+
+/** Undefined for what is no PoolID of ours. */
+export function parsePoolId(text: string): PoolIdentity | undefined {
+  const match = /^v1:4:([^:]*):(\d{1,4}):([\d./]+):([0-9a-f]{16})$/.exec(text);
+  const [, parent = '', vlan = '', cidr = '', id = ''] = match ?? [];
+  const subnet = parseSubnet(cidr);
+  if (subnet === undefined || (parent !== '' && !isLinkName(parent))) return undefined;
+  return { id, parent: parent || undefined, vlan: Number(vlan) || undefined, subnet };
+}

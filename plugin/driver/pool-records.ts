@@ -1,0 +1,78 @@
+/**
+ * What the plugin remembers of IPAM pools and of the addresses leased from them: plain data, one file each in the
+ * store, as in records.ts.
+ */
+import type { AddressBounds } from '../lease.ts';
+import type { WallTime } from '../time.ts';
+import type { Ipv4 } from '../wire/address.ts';
+import type { Subnet } from '../wire/subnet.ts';
+import type { LeaseScope } from './lease-scope.ts';
+import type { NetworkOptions } from './options.ts';
+import { segmentOf, type HeldRecord, type LeaseLoss } from './records.ts';
+import type { StoredLease } from './stored-lease.ts';
+
+/** What a RequestPool was answered with; each has its own ReleasePool. */
+export interface PoolRecord {
+  /** The last part of the PoolID. */
+  readonly id: string;
+  readonly subnet: Subnet;
+  /** `--ip-range`. */
+  readonly range: Subnet | undefined;
+  readonly gateway: {
+    /** What Docker was told, or told us. */
+    readonly address: Ipv4;
+    /** `user`: --gateway; `server`: its offer; `guess`: Docker wants one, and nobody was asked yet. */
+    readonly from: 'user' | 'server' | 'guess';
+  };
+  /** `--aux-address`: never leased to a container. */
+  readonly reserved: readonly Ipv4[];
+  /** The `--ipam-opt` map, as it was typed. */
+  readonly given: Readonly<Record<string, string>>;
+  /** Undefined: --subnet alone; a network of ours brings parent and VLAN. */
+  readonly options: NetworkOptions | undefined;
+  /** Our network that takes its addresses from here; undefined: not known yet, or another driver's. */
+  readonly networkId: string | undefined;
+  /** The link that carries the VLAN, as it was found last. */
+  readonly link: string | undefined;
+  readonly requestedAt: WallTime;
+}
+
+/**
+ * A lease that Docker was given for a container: until our own CreateEndpoint makes an endpoint of it, and for as
+ * long as Docker has the address under another network driver.
+ */
+export interface AddressRecord extends Omit<HeldRecord, 'lease' | 'heldAt' | 'isOrphan'> {
+  readonly poolId: string;
+  /** What Docker was told, whatever became of the lease. */
+  readonly address: Ipv4;
+  readonly isStable: boolean;
+  readonly lease: StoredLease | undefined;
+  readonly lost: LeaseLoss | undefined;
+  readonly createdAt: WallTime;
+  /** A container was found to have it. */
+  readonly wasSeen: boolean;
+}
+
+/** Under another network driver; undefined as long as it is not known where the pool's VLAN is. */
+export function scopeOfPool(pool: PoolRecord): LeaseScope | undefined {
+  const { id, options, link } = pool;
+  if (options === undefined) return undefined;
+  return {
+    ...{ id, segment: segmentOf(options), link: link ?? defaultLink(options), options },
+    ...{ bounds: boundsOf(pool), isForeign: true },
+  };
+}
+
+/** Which addresses of the server's will do. */
+export function boundsOf({ subnet, range, reserved }: PoolRecord): AddressBounds {
+  return { within: range === undefined ? [subnet] : [subnet, range], except: reserved };
+}
+
+/** The network is another driver's. */
+export function isForeign({ scopeId, poolId }: AddressRecord): boolean {
+  return scopeId === poolId;
+}
+
+function defaultLink({ parent, vlan }: NetworkOptions): string {
+  return vlan === undefined ? parent : `${parent}.${vlan}`;
+}

@@ -1,0 +1,79 @@
+/**
+ * What may be asked of a pool: the words of RequestPool, checked, all mistakes in one answer.
+ */
+import { PluginError } from '../errors.ts';
+import { formatSubnet, parseSubnet, subnetHasAll, type Subnet } from '../wire/subnet.ts';
+import type { RequestPoolRequest } from './ipam-requests.ts';
+import { parseNetworkOptions, type NetworkOptions } from './options.ts';
+
+export interface PoolWish {
+  /** `--subnet`; undefined: ask the wire. */
+  readonly subnet: Subnet | undefined;
+  readonly range: Subnet | undefined;
+  readonly given: Readonly<Record<string, string>>;
+  /** Undefined: no parent was named; only with a subnet. */
+  readonly options: NetworkOptions | undefined;
+}
+
+/** In a /31 or /32 there is no room for a router and a container. */
+const LONGEST_PREFIX = 30;
+
+/** @throws PluginError INVALID_OPTION, UNSUPPORTED. */
+export function parsePoolRequest(request: RequestPoolRequest): PoolWish {
+  if (request.v6 || request.pool.includes(':')) {
+    throw new PluginError(
+      'UNSUPPORTED',
+      'IPv6 addressing is not built yet; leave out --ipv6 and IPv6 subnets',
+    );
+  }
+  const subnet = request.pool === '' ? undefined : requireSubnet('--subnet', request.pool);
+  const range = request.subPool === '' ? undefined : requireSubnet('--ip-range', request.subPool);
+  if (subnet !== undefined && range !== undefined) requireWithin(range, subnet);
+  const given = textOptions(request.options);
+  if (given['parent'] === undefined && subnet === undefined) {
+    throw new PluginError(
+      'INVALID_OPTION',
+      'which link and VLAN to lease addresses on is not known: add --ipam-opt parent=LINK --ipam-opt vlan=ID; or, for a network of vlandhcp, --subnet beside -o parent=LINK -o vlan=ID',
+    );
+  }
+  // Without a parent there is nothing to complain about that it misses; the rest is checked all the same.
+  const options = parseNetworkOptions({ parent: 'unknown', ...given }, '--ipam-opt ');
+  refuseLate(options);
+  return { subnet, range, given, options: given['parent'] === undefined ? undefined : options };
+}
+
+/** @throws PluginError INVALID_OPTION: an IPAM driver has to have an address when it is asked for one. */
+export function refuseLate({ onNoServer }: NetworkOptions): void {
+  if (onNoServer !== 'late') return;
+  throw new PluginError(
+    'INVALID_OPTION',
+    'on_no_server=late does not go with --ipam-driver vlandhcp, from which Docker wants an address at once; use --ipam-driver null, or leave it out',
+  );
+}
+
+/** @throws PluginError INVALID_OPTION. */
+export function requireWithin(range: Subnet, subnet: Subnet): void {
+  if (subnetHasAll(subnet, range)) return;
+  throw new PluginError(
+    'INVALID_OPTION',
+    `--ip-range ${formatSubnet(range)} is not within the subnet ${formatSubnet(subnet)}`,
+  );
+}
+
+function requireSubnet(flag: string, text: string): Subnet {
+  const subnet = parseSubnet(text);
+  if (subnet !== undefined && (flag !== '--subnet' || isUsable(subnet))) return subnet;
+  throw new PluginError(
+    'INVALID_OPTION',
+    `${flag} ${JSON.stringify(text)} is not an IPv4 subnet such as 10.50.0.0/24, at most a /${LONGEST_PREFIX}`,
+  );
+}
+
+function isUsable({ prefixLength }: Subnet): boolean {
+  return prefixLength >= 1 && prefixLength <= LONGEST_PREFIX;
+}
+
+function textOptions(given: Readonly<Record<string, unknown>>): Record<string, string> {
+  const entries = Object.entries(given).map(([key, value]) => [key, String(value)] as const);
+  return Object.fromEntries(entries);
+}

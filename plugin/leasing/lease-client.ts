@@ -1,0 +1,88 @@
+/**
+ * One DHCP client with the watch over its address, wired together: what the lease service keeps per lease.
+ */
+import type { Lease } from '../lease.ts';
+import type { Logger } from '../logger.ts';
+import { ClientRunner, type LeaseChange, type RunnerDeps } from './client-runner.ts';
+import { ConflictWatch, type OpenArpSocket } from './conflict-watch.ts';
+import { clientConfig, type LeaseSubject } from './lease-subject.ts';
+import type { LinkSocket } from './link-socket.ts';
+import type { SandboxSocket } from './sandbox-socket.ts';
+
+type RunnerCallback = 'onLease' | 'onRefused' | 'onStranger' | 'onCheck' | 'onMoved';
+
+export interface LeaseClientDeps extends Omit<RunnerDeps, RunnerCallback> {
+  readonly openArpSocket: OpenArpSocket;
+  /** Told of changes after the first acquisition; the key is the subject's. */
+  onChange(key: string, change: LeaseChange): void;
+}
+
+interface Waiting {
+  done(lease: Lease): void;
+  failed(reason: unknown): void;
+}
+
+export interface LeaseClient {
+  subject: LeaseSubject;
+  readonly runner: ClientRunner;
+  readonly log: Logger;
+  readonly watch: ConflictWatch;
+  /** What the machine holds now. */
+  lease: Lease | undefined;
+  /** What keeps the socket where the link is. */
+  follower: SandboxSocket | LinkSocket | undefined;
+  /** While `acquire` waits: whom to tell. */
+  waiting: Waiting | undefined;
+}
+
+export function makeLeaseClient(subject: LeaseSubject, deps: LeaseClientDeps): LeaseClient {
+  const log = deps.log.child({ endpoint: subject.key.slice(0, 12) });
+  const runner = new ClientRunner(clientConfig(subject), {
+    ...deps,
+    log,
+    onLease: (change) => {
+      client.lease = change.change === 'lost' ? undefined : change.lease;
+      if (client.lease === undefined) client.watch.stop();
+      if (change.change === 'acquired' && client.waiting !== undefined) {
+        client.waiting.done(change.lease);
+      } else {
+        deps.onChange(client.subject.key, change);
+      }
+    },
+    onRefused: (by, text) => log.warn({ by, text }, 'dhcp server refused (NAK)'),
+    onStranger: (server, type) => {
+      log.warn({ server, type }, 'offer of a server that is not in dhcp_server ignored');
+    },
+    onCheck: (address) => {
+      client.watch.check(address);
+      if (subject.acd === 'optimistic') runner.dispatch({ type: 'checked', inUse: false });
+    },
+    onMoved: (place) => client.watch.moved(place),
+  });
+  const client: LeaseClient = {
+    subject,
+    runner,
+    log,
+    watch: new ConflictWatch({
+      ...deps,
+      log,
+      mac: subject.identity.mac,
+      mode: subject.acd,
+      defends: subject.isForeign !== true,
+      send: (frame) => runner.sendFrame(frame),
+      onFree: () => runner.dispatch({ type: 'checked', inUse: false }),
+      onConflict: (address, by) => {
+        runner.trace.conflict(address, by);
+        runner.dispatch({ type: 'checked', inUse: true });
+      },
+      onDeaf: (err) => {
+        log.warn({ err }, 'address conflicts cannot be heard');
+        if (subject.acd !== 'optimistic') client.waiting?.failed(err);
+      },
+    }),
+    lease: undefined,
+    follower: undefined,
+    waiting: undefined,
+  };
+  return client;
+}

@@ -1,0 +1,69 @@
+/**
+ * The host's own subnets, as far as libnetwork compares a new pool with them: routes of scope link, and name
+ * servers. A pool that overlaps makes engines up to 26 ask for another one, again and again.
+ */
+import { readFileSync } from 'node:fs';
+import { parseIpv4, type Ipv4 } from '../wire/address.ts';
+import { ipJson } from './ip.ts';
+
+export interface HostSubnet {
+  readonly destination: Ipv4;
+  readonly prefixLength: number;
+  /** Where it comes from, for a message. */
+  readonly what: string;
+}
+
+const RESOLV_CONF = '/etc/resolv.conf';
+/** What systemd-resolved asks, where resolv.conf names nobody but itself; engines look there, too. */
+const RESOLVED_STUB = '127.0.0.53';
+const RESOLVED_RESOLV_CONF = '/run/systemd/resolve/resolv.conf';
+
+/** @throws PluginError IP_COMMAND_FAILED. */
+export async function readHostSubnets(): Promise<readonly HostSubnet[]> {
+  const routes = await ipJson(['-4', 'route', 'show', 'table', 'main', 'scope', 'link']);
+  return [...decodeRoutes(routes), ...nameServerSubnets(readNameServers())];
+}
+
+/** Entries of `ip -j route`; a default route has no destination to compare with. */
+export function decodeRoutes(entries: readonly unknown[]): HostSubnet[] {
+  return entries.flatMap((entry) => {
+    const { dst, dev } = entry as { dst?: unknown; dev?: unknown };
+    const [address = '', length = '32'] = String(dst).split('/');
+    const destination = parseIpv4(address);
+    if (destination === undefined) return [];
+    const prefixLength = Number(length);
+    const of = typeof dev === 'string' ? ` of ${dev}` : '';
+    return [{ destination, prefixLength, what: `the route ${destination}/${prefixLength}${of}` }];
+  });
+}
+
+function nameServerSubnets(servers: readonly Ipv4[]): HostSubnet[] {
+  return servers.map((destination) => ({
+    destination,
+    prefixLength: 32,
+    what: `the name server ${destination}`,
+  }));
+}
+
+function readNameServers(): readonly Ipv4[] {
+  const servers = parseNameServers(readIfThere(RESOLV_CONF));
+  const isStub = servers.length === 1 && servers[0] === RESOLVED_STUB;
+  return isStub ? parseNameServers(readIfThere(RESOLVED_RESOLV_CONF)) : servers;
+}
+
+/** The IPv4 ones of a resolv.conf(5). */
+export function parseNameServers(text: string): readonly Ipv4[] {
+  return text.split('\n').flatMap((line) => {
+    const [, address = ''] = /^\s*nameserver\s+([0-9.]+)\s*([#;].*)?$/.exec(line) ?? [];
+    return parseIpv4(address) ?? [];
+  });
+}
+
+/** A host without name servers has nothing to compare with. */
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,56 @@
+/** IPv4 subnets in CIDR form (RFC 4632): text, membership, overlap. */
+import {
+  ipv4FromNumber,
+  ipv4ToNumber,
+  isInSubnet,
+  networkOf,
+  parseIpv4,
+  type Ipv4,
+} from './address.ts';
+
+/** `network` has its host bits cleared. */
+export interface Subnet {
+  readonly network: Ipv4;
+  readonly prefixLength: number;
+}
+
+/** An address and its prefix length, host bits kept; undefined for anything else. */
+export function parseCidr(text: string): { address: Ipv4; prefixLength: number } | undefined {
+  const match = /^([\d.]+)\/(\d|[12]\d|3[0-2])$/.exec(text);
+  const address = parseIpv4(match?.[1] ?? '');
+  return address === undefined ? undefined : { address, prefixLength: Number(match?.[2]) };
+}
+
+export function parseSubnet(text: string): Subnet | undefined {
+  const cidr = parseCidr(text);
+  return cidr && subnetOf(cidr.address, cidr.prefixLength);
+}
+
+export function subnetOf(address: Ipv4, prefixLength: number): Subnet {
+  return { network: networkOf(address, prefixLength), prefixLength };
+}
+
+export function formatSubnet({ network, prefixLength }: Subnet): string {
+  return `${network}/${prefixLength}`;
+}
+
+export function isSameSubnet(one: Subnet, other: Subnet): boolean {
+  return one.network === other.network && one.prefixLength === other.prefixLength;
+}
+
+export function subnetHas({ network, prefixLength }: Subnet, address: Ipv4): boolean {
+  return isInSubnet(address, network, prefixLength);
+}
+
+export function subnetHasAll(outer: Subnet, inner: Subnet): boolean {
+  return inner.prefixLength >= outer.prefixLength && subnetHas(outer, inner.network);
+}
+
+export function subnetsOverlap(one: Subnet, other: Subnet): boolean {
+  return subnetHasAll(one, other) || subnetHasAll(other, one);
+}
+
+/** The first address that a host may have. @param subnet at most /30. */
+export function firstHostOf({ network }: Subnet): Ipv4 {
+  return ipv4FromNumber(ipv4ToNumber(network) + 1);
+}

@@ -1,0 +1,34 @@
+/** What real engines sent, kept in recorded/: `ipam-*` with an IPAM driver of ours, the others with `null`. */
+import { readdirSync, readFileSync } from 'node:fs';
+
+const FOLDER = new URL('recorded/', import.meta.url);
+
+export interface RecordedRequest {
+  readonly call: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface Recording {
+  readonly engine: string;
+  readonly recorded: string;
+  readonly requests: readonly RecordedRequest[];
+}
+
+export function readRecordings(ipam: 'null' | 'ours'): Recording[] {
+  return readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.json') && name.startsWith('ipam-') === (ipam === 'ours'))
+    .map((name) => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')) as Recording);
+}
+
+/** For a table of tests: number, call, request. */
+export function numbered(requests: readonly RecordedRequest[]) {
+  return requests.map((request, i) => [i + 1, request.call, request] as const);
+}
+
+/** What a driver may be asked for: all its methods. */
+export function methodsOf(driver: { readonly prototype: object }): string[] {
+  return Object.getOwnPropertyNames(driver.prototype)
+    .filter((name) => name !== 'constructor')
+    .sort();
+}

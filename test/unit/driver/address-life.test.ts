@@ -1,0 +1,325 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ipv4Of, OPTION } from '../../../plugin/dhcp4/options.ts';
+import { BOX, DriverRig, JOIN_TIMEOUT_MS, NOTHING_LEFT } from '../../support/driver-rig.ts';
+import { settled } from '../../support/fake-clock.ts';
+import { ack, ip, mac, nak } from '../../support/messages.ts';
+
+const SUBNET = '192.0.2.0/24';
+const ADDRESS = '192.0.2.50';
+const T1 = 1_900_000;
+const HOUR = 3_601_000;
+const STRANGER = mac('02:00:00:00:00:99');
+const PLACE = { link: 'eth1.500', promiscuous: true, shared: true };
+
+let rig: DriverRig;
+let poolId: string;
+beforeEach(async () => {
+  rig = new DriverRig();
+  poolId = await rig.createForeignNetwork({ pool: SUBNET });
+  await rig.requestAddress(poolId);
+});
+afterEach(() => {
+  rig.stop();
+  expect([rig.clock.pending, rig.wire.openSockets.length]).toEqual([0, 0]);
+});
+
+const record = () => rig.registry.addresses()[0]!;
+const typesSince = (count: number) => rig.wire.sent.slice(count).map(({ type }) => type);
+const openPlaces = () => rig.wire.openSockets.map(({ place }) => place);
+const inContainer = (...addresses: string[]) =>
+  void (rig.host.sandboxAddresses = new Set(addresses.map(ip)));
+const askedFor = (count: number) =>
+  rig.wire.sent
+    .slice(count)
+    .filter(({ type }) => type === 'DISCOVER')
+    .map(({ message }) => ipv4Of(message.options, OPTION.REQUESTED_ADDRESS));
+
+describe('a lease of another driver’s container', () => {
+  it('is renewed over the link that carries the VLAN', async () => {
+    await rig.clock.pass(T1);
+    expect(rig.wire.sent.at(-1)).toMatchObject({ type: 'REQUEST', place: PLACE });
+    expect(rig.log.messages('info')).toContain('lease renewed');
+    expect(record().lease!.expiresAt).toBeGreaterThan(rig.clock.wall() + HOUR / 2);
+  });
+
+  it('is neither announced nor defended by us: the container does that', async () => {
+    await rig.clock.pass(10_000);
+    rig.wire.claim(ip(ADDRESS), STRANGER);
+    await settled();
+    expect([rig.wire.sentTypes.includes('DECLINE'), rig.wire.arpSockets]).toEqual([false, []]);
+  });
+
+  it('the link goes and comes back: the lease is kept, and renewed over the new one', async () => {
+    rig.host.removeSegmentLink('eth1.500');
+    rig.wire.openProblem = () => new Error('no such device');
+    for (const socket of rig.wire.openSockets) socket.fail(new Error('link is gone'));
+    await rig.clock.pass(60_000);
+    expect([openPlaces(), rig.leases.size]).toEqual([[], 1]);
+    rig.wire.openProblem = () => undefined;
+    await rig.clock.pass(2_000);
+    expect(openPlaces()).toEqual([PLACE]);
+    await rig.clock.pass(T1);
+    expect(rig.log.messages('info')).toContain('lease renewed');
+  });
+
+  it('released: no timer looks for the link any more', async () => {
+    rig.wire.openProblem = () => new Error('no such device');
+    for (const socket of rig.wire.openSockets) socket.fail(new Error('link is gone'));
+    await rig.ipam.releaseAddress(poolId, ADDRESS);
+    expect(rig.leftovers).toEqual({ ...NOTHING_LEFT, leases: [ADDRESS] }); // nobody could be told
+    expect(rig.log.messages('warn')).toContain(
+      'lease not given back; the server keeps it until it expires',
+    );
+  });
+});
+
+describe('a lease that is lost', () => {
+  const lose = {
+    expired: async () => {
+      rig.wire.server = () => [];
+      await rig.clock.pass(HOUR);
+    },
+    nak: async () => {
+      rig.wire.server = ({ message: { xid, chaddr } }) => [nak({ xid, header: { chaddr } })];
+      await rig.clock.pass(T1);
+    },
+  };
+
+  it.each(['expired', 'nak'] as const)(
+    '%s: the record says so, the container keeps its address, an operator is told',
+    async (cause) => {
+      await lose[cause]();
+      expect(record()).toMatchObject({ address: ADDRESS, lost: { cause, isAddressKept: true } });
+      expect([record().lease, rig.store.contents.addresses[0]?.lost?.cause]).toEqual([
+        undefined,
+        cause,
+      ]);
+      expect(rig.log.messages('error')[0]).toMatch(/^lease lost; the container keeps its address/);
+    },
+  );
+
+  it.each(['expired', 'nak'] as const)(
+    '%s: only the same address is asked for, and another that is offered does not count',
+    async (cause) => {
+      await lose[cause]();
+      const sent = rig.wire.sent.length;
+      rig.wire.server = rig.server.answer;
+      rig.server.forgetClients(20);
+      await rig.clock.pass(300_000);
+      expect(new Set(askedFor(sent))).toEqual(new Set([ADDRESS]));
+      expect([record().lease, rig.server.leases.size]).toEqual([undefined, 0]);
+      rig.server.reserve(BOX, ADDRESS);
+      await rig.clock.pass(300_000);
+      expect(record()).toMatchObject({ lease: { address: ADDRESS }, lost: undefined });
+    },
+  );
+
+  it('also after a restart', async () => {
+    await lose.expired();
+    rig.server.forgetClients(20);
+    rig.wire.server = rig.server.answer;
+    const sent = rig.wire.sent.length;
+    await rig.restart();
+    await rig.clock.pass(300_000);
+    expect(new Set(askedFor(sent))).toEqual(new Set([ADDRESS]));
+    expect([record().lease, openPlaces()]).toEqual([undefined, [PLACE]]);
+    rig.server.reserve(BOX, ADDRESS);
+    await rig.clock.pass(300_000);
+    expect(record()).toMatchObject({ lease: { address: ADDRESS }, lost: undefined });
+  });
+
+  it('released meanwhile: nothing to give back, nothing left', async () => {
+    await lose.expired();
+    const sent = rig.wire.sent.length;
+    await rig.ipam.releaseAddress(poolId, ADDRESS);
+    expect(typesSince(sent)).toEqual([]);
+    expect({ ...rig.leftovers, leases: [] }).toEqual(NOTHING_LEFT);
+  });
+
+  it('another host has it: declined, and the client is forgotten for good', async () => {
+    rig.wire.claim(ip(ADDRESS), STRANGER);
+    await settled();
+    expect(record()).toMatchObject({ lease: undefined, lost: { cause: 'declined' } });
+    expect([rig.wire.sentTypes.at(-1), rig.leases.size]).toEqual(['DECLINE', 0]);
+    const sent = rig.wire.sent.length;
+    await rig.restart();
+    await rig.clock.pass(HOUR);
+    expect([typesSince(sent), rig.leases.size]).toEqual([[], 0]);
+    await rig.ipam.releaseAddress(poolId, ADDRESS);
+    expect({ ...rig.leftovers, leases: [] }).toEqual(NOTHING_LEFT);
+  });
+
+  it('a loss that cannot be written down is told, and stays true in memory of what is on disk', async () => {
+    rig.store.failing.add('save addresses');
+    await lose.expired();
+    expect(rig.log.messages('error')).toContain('address state not saved');
+  });
+
+  it('the server changes its router: an operator is told to restart the container', async () => {
+    rig.wire.server = ({ message }) => [
+      ack({
+        xid: message.xid,
+        header: { chaddr: message.chaddr },
+        options: [[OPTION.ROUTER, Uint8Array.of(192, 0, 2, 254)]],
+      }),
+    ];
+    await rig.clock.pass(T1);
+    expect(rig.log.messages('warn')).toContain('lease changed; restart the container to apply it');
+    expect(record().lease?.gateway).toBe('192.0.2.254');
+  });
+
+  it('the server moves it to another address: that does not count', async () => {
+    rig.wire.server = ({ message }) => [
+      ack({
+        xid: message.xid,
+        address: ip('192.0.2.77'),
+        header: { chaddr: message.chaddr },
+      }),
+    ];
+    await rig.clock.pass(T1);
+    expect(record().lease?.address).toBe(ADDRESS);
+  });
+});
+
+describe('a container that went without a ReleaseAddress', () => {
+  it('seen once and not there any more: its lease is given back', async () => {
+    inContainer(ADDRESS);
+    await rig.clock.pass(JOIN_TIMEOUT_MS);
+    expect(rig.store.contents.addresses[0]?.wasSeen).toBe(true);
+    await rig.addresses.clearAbandoned();
+    expect(rig.leases.size).toBe(1);
+    inContainer();
+    await rig.addresses.clearAbandoned();
+    expect(rig.leftovers).toEqual(NOTHING_LEFT);
+  });
+
+  it('never seen: a runtime with a network stack of its own; kept, and said once', async () => {
+    await rig.clock.pass(JOIN_TIMEOUT_MS);
+    await rig.addresses.clearAbandoned();
+    await rig.clock.pass(HOUR);
+    expect(rig.leases.size).toBe(1);
+    expect(rig.log.messages('warn')).toEqual([
+      'address is in no container that can be seen; it is kept',
+    ]);
+  });
+
+  it('sandboxes cannot be looked into: kept, and said once', async () => {
+    inContainer(ADDRESS);
+    await rig.clock.pass(JOIN_TIMEOUT_MS);
+    rig.host.sandboxAddresses = undefined;
+    await rig.addresses.clearAbandoned();
+    await rig.addresses.clearAbandoned();
+    expect(rig.leases.size).toBe(1);
+    expect(rig.log.messages('warn')).toEqual([
+      expect.stringMatching(/^sandboxes cannot be looked into/),
+    ]);
+  });
+
+  it('that it was seen cannot be written down: told, and tried again', async () => {
+    inContainer(ADDRESS);
+    rig.store.failing.add('save addresses');
+    await rig.clock.pass(JOIN_TIMEOUT_MS);
+    expect(rig.log.messages('error')).toEqual(['address state not saved']);
+    expect(rig.leases.size).toBe(1);
+  });
+});
+
+describe('after a restart', () => {
+  it('the lease is kept in time over the same link, without a word', async () => {
+    inContainer(ADDRESS);
+    const sent = rig.wire.sent.length;
+    await rig.restart();
+    expect([openPlaces(), typesSince(sent)]).toEqual([[PLACE], []]);
+    await rig.clock.pass(T1);
+    expect(typesSince(sent)).toEqual(['REQUEST']);
+  });
+
+  it('T1 passed while we were away: renewed at once, over a socket', async () => {
+    rig.stop();
+    await rig.clock.pass(2_000_000);
+    const sent = rig.wire.sent.length;
+    await rig.restart();
+    await settled();
+    expect(rig.wire.sent.slice(sent)).toMatchObject([{ type: 'REQUEST', place: PLACE }]);
+    expect(rig.log.messages('warn')).toEqual([]);
+    expect(rig.log.messages('info')).toContain('lease renewed');
+  });
+
+  it('the link is not there yet: it is looked for', async () => {
+    rig.wire.openProblem = () => new Error('no such device');
+    await rig.restart();
+    expect(openPlaces()).toEqual([]);
+    rig.wire.openProblem = () => undefined;
+    await rig.clock.pass(2_000);
+    expect(openPlaces()).toEqual([PLACE]);
+  });
+
+  it('the server moves it meanwhile: that does not count', async () => {
+    await rig.restart();
+    rig.wire.server = ({ message }) => [
+      ack({ xid: message.xid, address: ip('192.0.2.77'), header: { chaddr: message.chaddr } }),
+    ];
+    await rig.clock.pass(T1);
+    expect(record().lease?.address).toBe(ADDRESS);
+  });
+
+  describe('the container is gone', () => {
+    beforeEach(async () => {
+      inContainer(ADDRESS);
+      await rig.clock.pass(JOIN_TIMEOUT_MS);
+      inContainer();
+    });
+
+    it('the lease is given back', async () => {
+      await rig.restart();
+      expect(rig.leftovers).toEqual(NOTHING_LEFT);
+    });
+
+    it('T1 has passed: given back without a renewal on the way', async () => {
+      rig.stop();
+      await rig.clock.pass(T1);
+      const sent = rig.wire.sent.length;
+      await rig.restart();
+      expect(typesSince(sent)).toEqual(['RELEASE']);
+    });
+
+    it('and its link too: held until somebody can be told, or it comes back', async () => {
+      rig.host.removeSegmentLink('eth1.500');
+      const sent = rig.wire.sent.length;
+      await rig.restart();
+      expect([rig.store.held.length, typesSince(sent)]).toEqual([1, []]);
+      rig.host.addSegmentLink('eth1.500');
+      expect(await rig.requestAddress(poolId)).toBe('192.0.2.50/24');
+      expect([rig.store.held.length, typesSince(sent)]).toEqual([0, ['REQUEST']]);
+    });
+
+    it('nobody comes back: given back after ten minutes', async () => {
+      rig.host.removeSegmentLink('eth1.500');
+      await rig.restart();
+      rig.host.addSegmentLink('eth1.500');
+      await rig.clock.pass(600_000);
+      expect(rig.leftovers).toEqual(NOTHING_LEFT);
+    });
+  });
+
+  it('its pool is not in the state: forgotten, unless something could not be read', async () => {
+    await rig.store.delete('pools', poolId.slice(-16));
+    rig.isStoreComplete = false;
+    await rig.restart();
+    expect(rig.registry.addresses()).toHaveLength(1);
+    rig.isStoreComplete = true;
+    await rig.restart();
+    expect({ ...rig.leftovers, leases: [] }).toEqual(NOTHING_LEFT);
+  });
+
+  it('one that cannot be ended does not keep the others from being recovered', async () => {
+    const other = await rig.requestAddress(poolId, { macAddress: '02:42:00:00:00:02' });
+    inContainer(ADDRESS, '192.0.2.51');
+    await rig.clock.pass(JOIN_TIMEOUT_MS);
+    inContainer('192.0.2.51');
+    rig.store.failing.add('delete addresses');
+    await rig.restart();
+    expect(rig.log.messages('error')).toContain('address not recovered');
+    expect([other, openPlaces()]).toEqual(['192.0.2.51/24', [PLACE]]);
+  });
+});

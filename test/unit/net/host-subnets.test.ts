@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+
+import { decodeRoutes, parseNameServers } from '../../../plugin/net/host-subnets.ts';
+
+test('routes with a destination are told, in words that name their link', () => {
+  const routes = [
+    { dst: '10.1.2.0/24', dev: 'eth0', protocol: 'kernel', flags: ['linkdown'] },
+    { dst: '10.9.9.9', dev: 'wg0' },
+    { dst: '10.10.0.0/16', nexthops: [{ dev: 'eth0' }, { dev: 'eth1' }] },
+    { dst: 'default', dev: 'ppp0' },
+  ];
+  expect(decodeRoutes(routes)).toEqual([
+    { destination: '10.1.2.0', prefixLength: 24, what: 'the route 10.1.2.0/24 of eth0' },
+    { destination: '10.9.9.9', prefixLength: 32, what: 'the route 10.9.9.9/32 of wg0' },
+    { destination: '10.10.0.0', prefixLength: 16, what: 'the route 10.10.0.0/16' },
+  ]);
+});
+
+test('the IPv4 name servers of a resolv.conf are told', () => {
+  const text = [
+    '# nameserver 10.0.0.1',
+    'nameserver 10.0.0.53',
+    ' nameserver\t10.0.0.54 # office',
+    'nameserver fd00::53',
+    'nameserver 10.0.0.256',
+    'nameservers 10.0.0.2',
+    'search example.org',
+    'nameserver 127.0.0.53',
+  ].join('\n');
+  expect(parseNameServers(text)).toEqual(['10.0.0.53', '10.0.0.54', '127.0.0.53']);
+  expect(parseNameServers('')).toEqual([]);
+});
