@@ -1,0 +1,131 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { ADDRESS, ip, lease } from '../../support/messages.ts';
+import { BRIDGE, KEY, LeasingRig, subject } from './leasing-rig.ts';
+
+const PLACE = { link: 'eth1.500', promiscuous: true, shared: true };
+const T1 = 1_900_000;
+
+let rig: LeasingRig;
+beforeEach(async () => {
+  rig = new LeasingRig();
+  await rig.acquire({ isForeign: true });
+});
+afterEach(() => {
+  rig.service.close();
+  expect([rig.clock.pending, rig.places]).toEqual([0, []]);
+});
+
+const gone = () => {
+  rig.wire.openProblem = () => new Error('no such device');
+};
+const back = () => {
+  rig.wire.openProblem = () => undefined;
+};
+
+it('a client stays on a link of the host: its lease is renewed there', async () => {
+  rig.service.stay(KEY, PLACE);
+  expect(rig.places).toEqual([PLACE]);
+  await rig.clock.pass(T1);
+  expect(rig.wire.sent.at(-1)).toMatchObject({ type: 'REQUEST', place: PLACE });
+  expect(rig.wire.sentArp).toEqual([]);
+});
+
+it('the link is not there: it is looked for every 2 s, and the lease is kept meanwhile', async () => {
+  gone();
+  rig.service.stay(KEY, PLACE);
+  expect(rig.places).toEqual([]);
+  await rig.clock.pass(60_000);
+  back();
+  expect(rig.places).toEqual([]);
+  await rig.clock.pass(2_000);
+  expect([rig.places, rig.changes]).toEqual([[PLACE], []]);
+});
+
+it('the link goes away and comes back', async () => {
+  rig.service.stay(KEY, PLACE);
+  gone();
+  for (const socket of rig.wire.openSockets) socket.fail(new Error('gone'));
+  await rig.clock.pass(10_000);
+  expect(rig.places).toEqual([]);
+  back();
+  await rig.clock.pass(2_000);
+  expect(rig.places).toEqual([PLACE]);
+});
+
+it.each(['release', 'forget', 'follow', 'stay'] as const)(
+  '%s ends the search for the link',
+  async (call) => {
+    gone();
+    rig.service.stay(KEY, PLACE);
+    back();
+    if (call === 'release') rig.service.release(KEY, BRIDGE);
+    else if (call === 'forget') rig.service.forget(KEY);
+    else if (call === 'follow') rig.follow();
+    else rig.service.stay(KEY, { link: 'other' });
+    await rig.clock.pass(5_000);
+    expect(rig.wire.sockets.some(({ place }) => place.link === PLACE.link)).toBe(false);
+  },
+);
+
+it('an unknown client stays nowhere', () => {
+  rig.service.stay('nobody', PLACE);
+  expect(rig.places).not.toContainEqual(PLACE);
+});
+
+it('taken up after a restart with T1 behind it: the first REQUEST finds its socket', () => {
+  const old = lease({ requestedAt: rig.clock.now() - T1 });
+  const sent = rig.wire.sent.length;
+  rig.service.resume(subject({ isForeign: true }), old, { stay: PLACE });
+  expect(rig.wire.sent.slice(sent)).toMatchObject([{ type: 'REQUEST', place: PLACE }]);
+  expect(rig.log.messages('warn')).toEqual([]);
+});
+
+it('taken up while the link is missing: kept in time', async () => {
+  gone();
+  rig.service.resume(subject(), lease({ requestedAt: rig.clock.now() }), { stay: PLACE });
+  back();
+  await rig.clock.pass(2_000);
+  expect([rig.places, rig.service.size]).toEqual([[PLACE], 1]);
+});
+
+it('pinned to its address, a client takes no other when the server moves it', async () => {
+  rig.service.stay(KEY, PLACE);
+  rig.service.pin(KEY);
+  rig.server.forgetClients(30);
+  await rig.clock.pass(T1 + 600_000);
+  expect(rig.changes).toMatchObject([{ change: 'lost', cause: 'nak' }]);
+  rig.server.reserve('0077656231', ADDRESS);
+  await rig.clock.pass(120_000);
+  expect(rig.changes[1]).toMatchObject({ change: 'acquired', lease: { address: ADDRESS } });
+});
+
+it('not pinned it takes another', async () => {
+  rig.service.stay(KEY, PLACE);
+  rig.server.forgetClients(30);
+  await rig.clock.pass(T1 + 600_000);
+  expect(rig.changes[1]).toMatchObject({
+    change: 'acquired',
+    lease: { address: ip('192.0.2.80') },
+  });
+});
+
+it('renamed, a client goes on under the new key, which hears of its changes', async () => {
+  rig.service.rename(KEY, 'new');
+  rig.service.forget(KEY);
+  rig.service.place('new', { link: BRIDGE });
+  await rig.clock.pass(T1);
+  expect(rig.changes).toMatchObject([{ key: 'new', change: 'renewed' }]);
+  rig.service.release('new', BRIDGE);
+  expect([rig.server.leases.size, rig.service.size]).toEqual([0, 0]);
+});
+
+it('renamed to a key that is taken: the one before it ends', async () => {
+  await rig.acquire({ key: 'old' });
+  rig.service.rename(KEY, 'old');
+  expect([rig.service.size, rig.places.length]).toEqual([1, 1]);
+});
+
+it('an unknown client is not renamed, and the one of that key stays', () => {
+  rig.service.rename('nobody', KEY);
+  expect([rig.service.size, rig.places.length]).toEqual([1, 1]);
+});
