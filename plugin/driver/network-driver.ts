@@ -11,7 +11,7 @@ import type { JoinAnswer } from './join-answer.ts';
 import type { CreateNetworkRequest } from './network-requests.ts';
 import type { Networks } from './networks.ts';
 import type { Registry } from './registry.ts';
-import { networkStatus, type NetworkStatus } from './status.ts';
+import { networkStatus, poolStatus, type NetworkStatus } from './status.ts';
 import { runEach } from '../undo.ts';
 
 export class NetworkDriver {
@@ -81,12 +81,15 @@ export class NetworkDriver {
     return this.#endpoints.leave(endpointId);
   }
 
-  /** All networks and endpoints as they are now. */
+  /** All networks and endpoints as they are now, and the leases of other drivers' containers. */
   status(): readonly NetworkStatus[] {
-    const endpoints = this.#registry.endpoints();
-    return this.#registry
-      .networks()
-      .map((network) => networkStatus(network, endpoints, this.#clock));
+    const registry = this.#registry;
+    const [endpoints, addresses] = [registry.endpoints(), registry.addresses()];
+    const foreign = registry.pools().map((pool) => poolStatus(pool, addresses, this.#clock));
+    return [
+      ...registry.networks().map((network) => networkStatus(network, endpoints, this.#clock)),
+      ...foreign.filter((status) => status !== undefined),
+    ];
   }
 
   /** Never waits: dockerd asks within every connect. */

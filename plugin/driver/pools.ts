@@ -146,9 +146,10 @@ export class Pools {
   async reserve(pool: PoolRecord, text: string): Promise<string> {
     const address = requireAddress(pool, text, '--aux-address');
     const { registry } = this.#deps;
-    const isLeased = registry
-      .addresses()
-      .some((a) => a.poolId === pool.id && a.address === address);
+    const scopeId = pool.networkId ?? pool.id;
+    const isLeased =
+      registry.addresses().some((a) => a.poolId === pool.id && a.address === address) ||
+      registry.holders().some((h) => h.scopeId === scopeId && h.lease?.address === address);
     if (!isLeased && !pool.reserved.includes(address)) {
       await registry.addPool({ ...pool, reserved: [...pool.reserved, address] });
     }

@@ -2,8 +2,8 @@
  * The truth about leases, for operators: Docker goes on showing the address that a container started with.
  */
 import type { Clock } from '../clock.ts';
-import type { EndpointRecord, NetworkRecord } from './records.ts';
-import { segmentOf } from './records.ts';
+import { isForeign, scopeOfPool, type AddressRecord, type PoolRecord } from './pool-records.ts';
+import { segmentOf, type EndpointRecord, type NetworkRecord } from './records.ts';
 import { readableLease } from './stored-lease.ts';
 
 export interface EndpointStatus {
@@ -30,8 +30,10 @@ export interface EndpointStatus {
 }
 
 export interface NetworkStatus {
+  /** NetworkID; `pool` and its id where the network is another driver's. */
   readonly network: string;
   readonly segment: string;
+  /** The bridge, or the link that the leases of another driver's containers are kept over. */
   readonly bridge: string;
   readonly endpoints: readonly EndpointStatus[];
 }
@@ -51,16 +53,51 @@ export function networkStatus(
   };
 }
 
+/** Containers of another driver's network: what they have is what Docker was told. */
+export function poolStatus(
+  pool: PoolRecord,
+  addresses: readonly AddressRecord[],
+  clock: Clock,
+): NetworkStatus | undefined {
+  const scope = scopeOfPool(pool);
+  const theirs = addresses.filter((address) => address.poolId === pool.id && isForeign(address));
+  if (scope === undefined || theirs.length === 0) return undefined;
+  const { prefixLength } = pool.subnet;
+  return {
+    network: `pool ${pool.id}`,
+    segment: scope.segment,
+    bridge: scope.link,
+    endpoints: theirs.map((record) => ({
+      endpoint: record.id,
+      mac: record.mac,
+      address: `${record.address}/${prefixLength}`,
+      gateway: pool.gateway.address,
+      state: record.lease === undefined ? 'no lease, address kept' : 'leased',
+      ...leaseStatus(record, clock),
+      sandbox: undefined,
+    })),
+  };
+}
+
 export function endpointStatus(record: EndpointRecord, clock: Clock): EndpointStatus {
-  const { lost, terms } = record;
-  const lease = record.lease && readableLease(record.lease, clock);
-  const { configured } = terms;
+  const { configured } = record.terms;
   return {
     endpoint: record.id,
     mac: record.mac,
     address: configured && `${configured.address}/${configured.prefixLength}`,
     gateway: configured?.gateway,
     state: stateOf(record),
+    ...leaseStatus(record, clock),
+    sandbox: record.sandboxKey,
+  };
+}
+
+function leaseStatus(
+  { lease: stored, lost }: Pick<EndpointRecord, 'lease' | 'lost'>,
+  clock: Clock,
+): Pick<EndpointStatus, 'lease' | 'lost'> {
+  const lease = stored && readableLease(stored, clock);
+  return {
     lease: lease && {
       address: `${lease.address}/${lease.prefixLength}`,
       server: lease.serverId,
@@ -69,7 +106,6 @@ export function endpointStatus(record: EndpointRecord, clock: Clock): EndpointSt
       expiresAt: timeText(lease.expiresAt),
     },
     lost: lost && { at: timeText(lost.at), cause: lost.cause },
-    sandbox: record.sandboxKey,
   };
 }
 

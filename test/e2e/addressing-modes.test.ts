@@ -1,106 +1,67 @@
 /**
- * README's table of addressing modes, row by row as it is written there: ten containers of each, all at once, with
- * what restarts of plugin and dockerd leave of their addresses.
+ * README's table of addressing modes, row by row as it is written there: ten containers of each, all at once, and what
+ * restarts of plugin and dockerd leave of their addresses. The cells on chosen addresses: test/ipam/choices.test.ts.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  attachment,
+  bridgeByHand,
+  down,
+  IPVLAN,
+  leasesAtServer,
+  OTHERS,
+  prefix,
+  reachAll,
+  startNetwork,
+  up,
+  type Mode,
+} from '../support/addressing-modes.ts';
+import {
   docker,
   dockerRefuses,
-  firewallComesToReach,
-  ip,
   lab,
   labWith,
   removeAllContainersAndNetworks,
   run,
   until,
 } from '../support/lab.ts';
-import { table } from '../support/readme.ts';
 
-const NAMES = Array.from({ length: 10 }, (_, i) => i);
+const boxes = ({ network }: Mode) => Array.from({ length: 10 }, (_, i) => `${network}-${i}`);
 
-interface Mode {
-  readonly title: string;
-  /** The network's name, and what its containers' names begin with. */
-  readonly network: string;
-  readonly vlan: number;
-  /** As in README, with this VLAN in place of 500. */
-  readonly words: readonly string[];
-  readonly showsSubnet: boolean;
-  readonly choice: string;
-  readonly restart: string;
+interface Seen {
+  readonly pid: number;
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly gateway: string;
 }
 
-const PREFIXES: Readonly<Record<number, string>> = {
-  10: '10.10.0',
-  500: '10.50.0',
-  600: '10.60.0',
-};
-/** Macvlan and ipvlan have a VLAN to themselves; the others show how many networks one VLAN can have. */
-const VLAN_OF_ROW = [500, 500, 500, 600, 10, 600];
-
-const MODES: readonly Mode[] = table('Which addressing mode when').map((cells, row) => {
-  const [title = '', command = '', shows = '', choice = '', restart = ''] = cells;
-  const vlan = VLAN_OF_ROW[row] ?? 500;
-  const words = command.replaceAll('`', '').replaceAll('500', String(vlan));
-  return {
-    ...{ title, network: `net${row}`, vlan, choice, restart },
-    words: words.replaceAll('10.50.0', PREFIXES[vlan] ?? '').split(' '),
-    showsSubnet: shows === 'yes',
-  };
-});
-const IPVLAN = MODES.filter(({ words }) => words.includes('ipvlan'));
-const OTHERS = MODES.filter(({ words }) => !words.includes('ipvlan'));
-
-const prefix = ({ vlan }: Mode) => PREFIXES[vlan] ?? '';
-const boxes = ({ network }: Mode) => NAMES.map((i) => `${network}-${i}`);
-const startNetwork = (mode: Mode, ...more: string[]) =>
-  docker('network', 'create', ...mode.words, ...more, mode.network);
-
-/** A bridge on the VLAN, made by hand, as Docker's bridge driver wants it. */
-async function bridgeByHand(): Promise<void> {
-  await ip('link', 'add', 'link', 'eth1', 'name', 'eth1.10', 'type', 'vlan', 'id', '10');
-  await ip('link', 'add', 'br10', 'type', 'bridge', 'forward_delay', '0');
-  await ip('link', 'set', 'eth1.10', 'master', 'br10', 'up');
-  await ip('link', 'set', 'br10', 'up');
+/** What Docker says of all containers of a network, in their order. */
+async function inspect(mode: Mode): Promise<readonly Seen[]> {
+  const text = await docker('inspect', ...boxes(mode));
+  const all = JSON.parse(text) as readonly {
+    readonly State: { readonly Pid: number };
+    readonly NetworkSettings: {
+      readonly Networks: Record<
+        string,
+        { IPAddress: string; IPPrefixLen: number; Gateway: string }
+      >;
+    };
+  }[];
+  return all.map(({ State, NetworkSettings: { Networks } }) => {
+    const { IPAddress = '', IPPrefixLen = 0, Gateway = '' } = Networks[mode.network] ?? {};
+    return { pid: State.Pid, address: IPAddress, prefixLength: IPPrefixLen, gateway: Gateway };
+  });
 }
 
-/** What Docker says that each container has, after a look at what it has. */
+/** That each container has what Docker says. @returns the addresses. */
 async function addressesOf(mode: Mode): Promise<string[]> {
-  const addresses = [];
-  for (const name of boxes(mode)) {
-    const { address, prefixLength, gateway } = await attachment(name, mode.network);
-    const pid = await docker('inspect', '-f', '{{.State.Pid}}', name);
-    const inside = await run('nsenter', ['-t', pid, '-n', 'sh', '-c', 'ip -4 addr; ip route']);
-    expect(inside.stdout).toContain(` ${address}/${prefixLength} `);
-    expect(inside.stdout).toContain(`default via ${gateway} dev eth0`);
-    addresses.push(address);
+  const seen = await inspect(mode);
+  for (const { pid, address, prefixLength, gateway } of seen) {
+    const look = ['-t', String(pid), '-n', 'sh', '-c', 'ip -4 addr; ip route'];
+    const { stdout } = await run('nsenter', look);
+    expect(stdout).toContain(` ${address}/${prefixLength} `);
+    expect(stdout).toContain(`default via ${gateway} dev eth0`);
   }
-  return addresses;
-}
-
-async function reachAll(addresses: readonly string[]): Promise<void> {
-  await Promise.all(addresses.map((address) => firewallComesToReach(address)));
-}
-
-/** The server's own list of addresses that somebody has. */
-async function leasesAtServer(): Promise<string[]> {
-  const lines = (await lab('leases')).split('\n').filter((line) => line !== '');
-  return lines.map((line) => line.split(' ')[2] ?? '').sort();
-}
-
-/** Everything up, with a linger-free memory of who had which address before. */
-async function up(settings: Readonly<Record<string, string>> = {}): Promise<void> {
-  await lab('fw', 'ip', 'neigh', 'flush', 'all');
-  await labWith(settings, 'service-up');
-  // dockerd asks once what an IPAM driver requires.
-  await lab('engine-up', '--live-restore');
-}
-
-async function down(): Promise<void> {
-  await removeAllContainersAndNetworks();
-  await lab('engine-down');
-  await lab('service-down');
+  return seen.map(({ address }) => address);
 }
 
 beforeAll(async () => {
@@ -113,7 +74,6 @@ afterAll(async () => {
 });
 
 it('the table has the rows that this test knows', () => {
-  expect(MODES).toHaveLength(VLAN_OF_ROW.length);
   expect([OTHERS.length, IPVLAN.length]).toEqual([5, 1]);
 });
 
@@ -161,48 +121,6 @@ function describeModes(modes: readonly Mode[], settings: Readonly<Record<string,
   });
 }
 
-/** The cells on addresses of one's choice. */
-function describeChoices(modes: readonly Mode[]): void {
-  /** The same mode, so that the choice is possible. */
-  const startChoosing = async (mode: Mode) => {
-    const needsSubnet = mode.choice.includes('with `--subnet`');
-    const subnet = ['--subnet', `${prefix(mode)}.0/24`, '--gateway', `${prefix(mode)}.1`];
-    await startNetwork(mode, ...(needsSubnet ? subnet : []));
-  };
-  const chosen = (mode: Mode) => `${prefix(mode)}.177`;
-  const isPlain = ({ choice }: Mode) => choice.startsWith('`driver-opt=ip=');
-
-  it.each(modes)('$title: an address of your choice by $choice', async (mode) => {
-    await startChoosing(mode);
-    const wish = isPlain(mode)
-      ? ['--network', `name=${mode.network},driver-opt=ip=${chosen(mode)}`]
-      : [`--net=${mode.network}`, '--ip', chosen(mode)];
-    await docker('run', '-d', '--name', 'box', ...wish, 'bb');
-    expect(await attachment('box', mode.network)).toMatchObject({ address: chosen(mode) });
-    expect(await leasesAtServer()).toEqual([chosen(mode)]);
-    await removeAllContainersAndNetworks();
-  });
-
-  const ways = modes.flatMap((mode) =>
-    mode.restart.split(', ').map((way) => ({ mode, title: mode.title, way })),
-  );
-  it.each(ways)('$title: the same address after a restart by $way', async ({ mode, way }) => {
-    await startChoosing(mode);
-    const words =
-      way === '`--ip`'
-        ? [`--net=${mode.network}`, '--ip', chosen(mode)]
-        : way === '`--mac-address`'
-          ? [`--net=${mode.network}`, '--mac-address', '02:00:00:00:04:77']
-          : ['--network', `name=${mode.network},driver-opt=id=asterisk`];
-    await docker('run', '-d', '--name', 'box', '--restart=always', ...words, 'bb');
-    const { address } = await attachment('box', mode.network);
-    await docker('restart', '-t', '1', 'box');
-    expect(await attachment('box', mode.network)).toMatchObject({ address });
-    await firewallComesToReach(address);
-    await removeAllContainersAndNetworks();
-  });
-}
-
 describe('with the settings as they are', () => {
   let linksBefore = '';
   beforeAll(async () => {
@@ -217,7 +135,6 @@ describe('with the settings as they are', () => {
     await down();
   });
   describeModes(OTHERS, {});
-  describeChoices(OTHERS);
 
   it("Docker's ipvlan is refused, and Docker says why", async () => {
     for (const mode of IPVLAN) {
@@ -235,5 +152,4 @@ describe('IPAM_REQUIRE_MAC=false', () => {
   beforeAll(() => up(settings));
   afterAll(down);
   describeModes(IPVLAN, settings);
-  describeChoices(IPVLAN);
 });

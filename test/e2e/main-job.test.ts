@@ -40,6 +40,32 @@ afterEach(async () => {
   await until('the links are as before', async () => (await lab('links')) === linksBefore);
 });
 
+it.each(['vlandhcp', 'vlandhcp:stable'])(
+  "--ipam-driver %s leases for Docker's macvlan",
+  async (ipam) => {
+    const options = [
+      '--ipam-opt',
+      'parent=eth1',
+      '--ipam-opt',
+      'vlan=500',
+      '-o',
+      'parent=eth1.500',
+    ];
+    await docker('network', 'create', '-d', 'macvlan', '--ipam-driver', ipam, ...options, 'mac500');
+    await docker('run', '-d', '--name', 'asterisk', '--net=mac500', 'bb');
+    const { address, prefixLength, gateway } = await attachment('asterisk', 'mac500');
+    expect([address, prefixLength, gateway]).toEqual([
+      expect.stringMatching(/^10\.50\.0\.1\d\d$/),
+      24,
+      '10.50.0.1',
+    ]);
+    await firewallComesToReach(address);
+    expect(await lab('leases')).toContain(` ${address} `);
+    await docker('rm', '-f', 'asterisk');
+    expect(await lab('leases')).not.toContain(` ${address} `);
+  },
+);
+
 describe.each(['vlandhcp', 'vlandhcp:stable'])('a network made with -d %s', (driver) => {
   const createFw500 = () => docker(...networkCommand('fw500', ['parent=eth1', 'vlan=500'], driver));
 

@@ -41,6 +41,7 @@ describe('settings', () => {
       SOCKET: '/k.sock',
       DOCKER_RUN_DIR: '/d',
       JOIN_TIMEOUT: '30',
+      IPAM_REQUIRE_MAC: 'false',
       UNRELATED: 'x',
     };
     expect(parseSettings([], env)).toEqual({
@@ -50,6 +51,7 @@ describe('settings', () => {
       sockets: ['/k.sock'],
       dockerRunDir: '/d',
       joinTimeoutMs: 30_000,
+      requiresMacAddress: false,
     });
   });
 

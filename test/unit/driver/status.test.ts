@@ -7,6 +7,7 @@ import {
   networkStatus,
   statusTable,
 } from '../../../plugin/driver/status.ts';
+import { DriverRig } from '../../support/driver-rig.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { ip, lease, mac } from '../../support/messages.ts';
 
@@ -90,4 +91,25 @@ it('the table has a line per endpoint of the network, aligned under its headings
     'nnnnnnnnnnnn  VLAN 500 of eth1  ffffffffffff  02:00:00:00:00:aa  none           none       no lease (expired)  since 2026-01-01T00:00:00.000Z',
   ]);
   expect(table).not.toMatch(/["\\]/);
+});
+
+it("leases of another driver's containers stand under their pool, as Docker was told them", async () => {
+  const rig = new DriverRig();
+  const poolId = await rig.createForeignNetwork();
+  await rig.requestAddress(poolId, { macAddress: '02:00:00:00:00:aa' });
+  expect(rig.driver.status()).toMatchObject([
+    {
+      network: expect.stringMatching(/^pool [0-9a-f]{16}$/) as string,
+      segment: 'VLAN 500 of eth1',
+      bridge: 'eth1.500',
+      endpoints: [
+        {
+          mac: '02:00:00:00:00:aa',
+          address: expect.stringMatching(/^192\.0\.2\.5\d\/24$/) as string,
+          state: 'leased',
+        },
+      ],
+    },
+  ]);
+  rig.stop();
 });

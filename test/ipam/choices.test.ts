@@ -1,0 +1,89 @@
+/** README's table of addressing modes: the cells on addresses of one's choice, as they are written there. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  bridgeByHand,
+  down,
+  IPVLAN,
+  leasesAtServer,
+  OTHERS,
+  prefix,
+  startNetwork,
+  up,
+  type Mode,
+} from '../support/addressing-modes.ts';
+import {
+  attachment,
+  docker,
+  firewallComesToReach,
+  lab,
+  removeAllContainersAndNetworks,
+  run,
+} from '../support/lab.ts';
+
+beforeAll(async () => {
+  await lab('trunk-up');
+  await lab('server-up', 'dnsmasq-no-ping', '10', '500', '600');
+});
+afterAll(async () => {
+  await lab('server-down');
+  await lab('trunk-down');
+});
+afterEach(removeAllContainersAndNetworks);
+
+/** The cells on addresses of one's choice. */
+function describeChoices(modes: readonly Mode[]): void {
+  /** The same mode, so that the choice is possible. */
+  const startChoosing = async (mode: Mode) => {
+    const needsSubnet = mode.choice.includes('with `--subnet`');
+    const subnet = ['--subnet', `${prefix(mode)}.0/24`, '--gateway', `${prefix(mode)}.1`];
+    await startNetwork(mode, ...(needsSubnet ? subnet : []));
+  };
+  const chosen = (mode: Mode) => `${prefix(mode)}.177`;
+  const isPlain = ({ choice }: Mode) => choice.startsWith('`driver-opt=ip=');
+
+  it.each(modes)('$title: an address of your choice by $choice', async (mode) => {
+    await startChoosing(mode);
+    const wish = isPlain(mode)
+      ? ['--network', `name=${mode.network},driver-opt=ip=${chosen(mode)}`]
+      : [`--net=${mode.network}`, '--ip', chosen(mode)];
+    await docker('run', '-d', '--name', 'box', ...wish, 'bb');
+    expect(await attachment('box', mode.network)).toMatchObject({ address: chosen(mode) });
+    expect(await leasesAtServer()).toEqual([chosen(mode)]);
+  });
+
+  const ways = modes.flatMap((mode) =>
+    mode.restart.split(', ').map((way) => ({ mode, title: mode.title, way })),
+  );
+  it.each(ways)('$title: the same address after a restart by $way', async ({ mode, way }) => {
+    await startChoosing(mode);
+    const words =
+      way === '`--ip`'
+        ? [`--net=${mode.network}`, '--ip', chosen(mode)]
+        : way === '`--mac-address`'
+          ? [`--net=${mode.network}`, '--mac-address', '02:00:00:00:04:77']
+          : ['--network', `name=${mode.network},driver-opt=id=asterisk`];
+    await docker('run', '-d', '--name', 'box', '--restart=always', ...words, 'bb');
+    const { address } = await attachment('box', mode.network);
+    await docker('restart', '-t', '1', 'box');
+    expect(await attachment('box', mode.network)).toMatchObject({ address });
+    await firewallComesToReach(address);
+  });
+}
+
+describe('with the settings as they are', () => {
+  beforeAll(async () => {
+    await up();
+    await bridgeByHand();
+  });
+  afterAll(async () => {
+    for (const link of ['br10', 'eth1.10']) await run('ip', ['link', 'delete', link]);
+    await down();
+  });
+  describeChoices(OTHERS);
+});
+
+describe('IPAM_REQUIRE_MAC=false', () => {
+  beforeAll(() => up({ IPAM_REQUIRE_MAC: 'false' }));
+  afterAll(down);
+  describeChoices(IPVLAN);
+});
