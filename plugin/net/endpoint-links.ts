@@ -7,12 +7,13 @@
  */
 import { PluginError } from '../errors.ts';
 import type { Mac } from '../wire/address.ts';
-import { ipBatch, isAlreadyGone, isAlreadyThere } from './ip.ts';
+import { ipBatch, isAlreadyThere } from './ip.ts';
 import { readLink, readLinksOfKind } from './link-info.ts';
 import type { Link } from './link-info.ts';
 import { isLinkName } from '../link-name.ts';
 import { ENDPOINT_MARK, hostEndMac } from './link-names.ts';
 import { waitUntilRunning } from './link-ready.ts';
+import { findLink, removeLinkAt } from './rtnetlink.ts';
 import { hasIpv6, ignoreArp } from './sysctl.ts';
 
 export interface EndpointLinkSpec {
@@ -107,8 +108,8 @@ function isRight(spec: EndpointLinkSpec, host: Link, container: Link | undefined
 
 /** Removes the pair, wherever its other end is. Gone already is fine; a link that is not ours stays. */
 export async function removeEndpointLink(hostEnd: string): Promise<void> {
-  const link = await readLink(hostEnd);
-  if (link?.alias === ENDPOINT_MARK) await deleteLink(hostEnd);
+  const link = await findLink(hostEnd);
+  if (link?.alias === ENDPOINT_MARK) await removeLinkAt(link.index);
 }
 
 /** Every host end of ours in this namespace. */
@@ -124,9 +125,6 @@ export async function listEndpointLinks(): Promise<readonly EndpointLink[]> {
 }
 
 async function deleteLink(name: string): Promise<void> {
-  try {
-    await ipBatch([`link del dev ${name}`]);
-  } catch (error) {
-    if (!isAlreadyGone(error)) throw error;
-  }
+  const link = await findLink(name);
+  if (link !== undefined) await removeLinkAt(link.index);
 }
