@@ -145,7 +145,9 @@ export class LeaseService {
     client.follower?.cancel();
     client.follower = new SandboxSocket(
       {
-        ...target,
+        netnsPath: target.netnsPath,
+        hostEnd: target.hostEnd,
+        fallback: target.fallback,
         runner: client.runner,
         log: client.log,
         unreachable: () => this.announce(key),

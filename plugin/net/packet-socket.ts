@@ -66,7 +66,7 @@ export interface PacketSocket {
   readonly linkMac: Mac;
   readonly mtu: number;
   /** Frames of other VLANs, or for other hosts, that passed the filter and were dropped so far. */
-  readonly strayFramesDropped: number;
+  strayFramesDropped(): number;
 }
 
 const AF_PACKET = 17;
@@ -191,10 +191,9 @@ function watched(
   watch = watchReadable(fd, onReady, onPendingError);
 
   return {
-    ...link,
-    get strayFramesDropped() {
-      return strayFramesDropped;
-    },
+    linkMac: link.linkMac,
+    mtu: link.mtu,
+    strayFramesDropped: () => strayFramesDropped,
     send(frame) {
       if (!isOpen) throw failure('send on the closed packet socket', options, undefined);
       try {
