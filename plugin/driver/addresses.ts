@@ -10,6 +10,8 @@ import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
+import { AwaitedReleases } from './awaited-releases.ts';
+import { ContainersSeen } from './containers-seen.ts';
 import { adoptable, isAdopted } from './adoption.ts';
 import { makeAddress, type AddressSetupDeps, type AddressWish } from './address-setup.ts';
 import type { HeldLeases } from './held-leases.ts';
@@ -22,6 +24,8 @@ import { restoreLease, storeLease } from './stored-lease.ts';
 import { runEach } from '../undo.ts';
 
 export interface AddressesDeps extends AddressSetupDeps {
+  /** Where the files of all sandboxes are found from here. */
+  readonly sandboxFolder: string;
   readonly leases: AddressSetupDeps['leases'] & {
     resume(subject: LeaseSubject, lease: Lease | undefined, where?: { stay?: SocketPlace }): void;
     stay(key: string, place: SocketPlace): void;
@@ -31,8 +35,6 @@ export interface AddressesDeps extends AddressSetupDeps {
   readonly held: AddressSetupDeps['held'] & Pick<HeldLeases, 'hold'>;
   readonly joinTimeoutMs: Ms;
   readonly log: Logger;
-  /** Where the files of all sandboxes are found from here. */
-  readonly sandboxFolder: string;
 }
 
 const MUTE = { t1At: Infinity, t2At: Infinity };
@@ -41,10 +43,13 @@ export class Addresses {
   readonly #deps: AddressesDeps;
   readonly #lock = new KeyedLock();
   readonly #timers: JoinTimers;
-  #isBlindnessTold = false;
+  readonly #containers: ContainersSeen;
+  readonly #awaited: AwaitedReleases;
 
   constructor(deps: AddressesDeps) {
     this.#deps = deps;
+    this.#containers = new ContainersSeen(deps);
+    this.#awaited = new AwaitedReleases(deps.clock);
     const { clock, joinTimeoutMs, log } = deps;
     this.#timers = new JoinTimers(clock, joinTimeoutMs, (id) => {
       this.#look(id).catch((err: unknown) => log.error({ err }, 'address not ended'));
@@ -76,22 +81,29 @@ export class Addresses {
 
   /** Docker is done with it. Unknown ones are no error: most have become an endpoint's. */
   release(poolId: string, address: string): Promise<void> {
-    const record = this.#deps.registry
+    const { registry } = this.#deps;
+    const scopeId = registry.findPool(poolId)?.networkId ?? poolId;
+    if (this.#awaited.take(scopeId, address)) return Promise.resolve();
+    const record = registry
       .addresses()
       .find((known) => known.poolId === poolId && known.address === address);
     return record === undefined ? Promise.resolve() : this.#end(record.id);
   }
 
+  /** An endpoint of ours is gone, and its lease with it. */
+  endpointGone(scopeId: string, address: Ipv4): void {
+    this.#awaited.add(scopeId, address);
+  }
+
   /** Ends what is left of a pool that is going. */
   async endPool(poolId: string): Promise<void> {
     const left = this.#deps.registry.addresses().filter((record) => record.poolId === poolId);
-    await runEach(
-      ...left.map(
-        ({ id }) =>
-          () =>
-            this.#end(id),
-      ),
+    const ends = left.map(
+      ({ id }) =>
+        () =>
+          this.#end(id),
     );
+    await runEach(...ends);
   }
 
   /**
@@ -169,7 +181,10 @@ export class Addresses {
         }
         const lease = record.lease && restoreLease(record.lease, clock);
         const isYoung = Math.abs(clock.wall() - record.createdAt) < this.#deps.joinTimeoutMs;
-        const isGone = record.wasSeen && !isYoung && inUse?.has(record.address) === false;
+        const wasHere = record.lease?.boot === undefined || record.lease.boot.id === clock.bootId;
+        const isUnseen = record.wasSeen && !isYoung && inUse?.has(record.address) === false;
+        // No container outlives the boot that it was started in.
+        const isGone = isForeign(record) && (isUnseen || !wasHere);
         if (isGone) {
           // All it may have to say is good-bye: no renewal before.
           if (lease) leases.resume(subjectOf(record, scope), { ...lease, ...MUTE });
@@ -186,8 +201,9 @@ export class Addresses {
 
   /** Ends addresses whose container went without a word. */
   async clearAbandoned(): Promise<void> {
+    const inUse = this.#addressesInUse();
     for (const record of this.#deps.registry.addresses()) {
-      if (record.wasSeen) await this.#look(record.id);
+      if (record.wasSeen) await this.#look(record.id, inUse);
     }
   }
 
@@ -196,38 +212,25 @@ export class Addresses {
   }
 
   /** The wait for a container is over, or it is time to look whether it is still there. */
-  async #look(id: string): Promise<void> {
+  async #look(id: string, inUse = this.#addressesInUse()): Promise<void> {
     const { registry, log } = this.#deps;
     const record = registry.findAddress(id);
     if (record === undefined) return;
     if (isForeign(record)) {
-      const inUse = this.#addressesInUse();
       if (inUse === undefined) return; // Docker's ReleaseAddress is all there is to go by
-      if (inUse.has(record.address))
-        return record.wasSeen ? undefined : this.#keep({ ...record, wasSeen: true });
+      if (inUse.has(record.address)) {
+        if (!record.wasSeen) await this.#keep({ ...record, wasSeen: true });
+        return;
+      }
       // A runtime with a network stack of its own shows no address: Docker's word is believed.
-      if (!record.wasSeen)
-        return log.warn(
-          contextOf(record),
-          'address is in no container that can be seen; it is kept',
-        );
+      if (!record.wasSeen) return log.warn(contextOf(record), UNSEEN);
     }
     log.warn(contextOf(record), 'address without a container ended');
     await this.#end(id, { isOrphan: record.wasSeen });
   }
 
   #addressesInUse(): ReadonlySet<Ipv4> | undefined {
-    const { host, sandboxFolder, log, registry } = this.#deps;
-    const inUse = host.listSandboxAddresses(sandboxFolder);
-    const isOfUse = registry.addresses().some(isForeign);
-    if (inUse === undefined && isOfUse && !this.#isBlindnessTold) {
-      this.#isBlindnessTold = true;
-      log.warn(
-        { folder: sandboxFolder },
-        'sandboxes cannot be looked into (is /run a shared mount?); leases of other drivers end with ReleaseAddress only',
-      );
-    }
-    return inUse;
+    return this.#containers.addresses(this.#deps.registry.addresses().some(isForeign));
   }
 
   #end(id: string, how?: { isOrphan: boolean }): Promise<void> {
@@ -288,6 +291,7 @@ export class Addresses {
   }
 }
 
+const UNSEEN = 'address is in no container that can be seen; it is kept';
 const UNCHANGEABLE =
   'lease lost; the container keeps its address, which another network driver gave it: see to the DHCP server, then restart the container';
 

@@ -3,20 +3,22 @@ import { PluginError } from '../errors.ts';
 import { parseMac } from '../wire/address.ts';
 import { parseCidr } from '../wire/subnet.ts';
 import type { LeaseScope } from './lease-scope.ts';
-import type { AddressRecord } from './pool-records.ts';
-import type { NetworkRecord } from './records.ts';
+import { isForeign, type AddressRecord } from './pool-records.ts';
+import { segmentOf, type NetworkRecord } from './records.ts';
 import type { Registry } from './registry.ts';
 
 /** @throws PluginError INVALID_OPTION if it is none that was leased for that network and MAC, ADDRESS_IN_USE. */
 export function adoptable(
   registry: Registry,
-  { id }: NetworkRecord,
+  { options }: NetworkRecord,
   given: { readonly address: string; readonly macAddress: string },
 ): AddressRecord {
   const address = parseCidr(given.address)?.address;
   const record = registry
     .addresses()
-    .find((known) => known.scopeId === id && known.address === address);
+    .filter((known) => known.address === address && !isForeign(known))
+    // Two networks made on one segment at one moment may have each other's pool, and it makes no difference.
+    .find(({ scopeId }) => registry.findScope(scopeId)?.segment === segmentOf(options));
   if (record === undefined) {
     throw new PluginError(
       'INVALID_OPTION',

@@ -45,7 +45,7 @@ export interface EndpointSetupDeps extends TakeLeaseDeps {
     rename(from: string, to: string): void;
     place(key: string, place: SocketPlace): void;
   };
-  readonly addresses: Pick<Addresses, 'adopt'>;
+  readonly addresses: Pick<Addresses, 'adopt' | 'endpointGone'>;
   readonly registry: Registry;
   readonly host: Host;
   readonly clock: Clock;

@@ -220,6 +220,9 @@ export class Endpoints {
     this.#inside.delete(endpointId);
     const record = registry.findEndpoint(endpointId);
     if (record === undefined) return;
+    if (record.addressGiven === true && record.terms.answered !== undefined) {
+      this.#deps.addresses.endpointGone(record.networkId, record.terms.answered.address);
+    }
     const bridge = registry.findNetwork(record.networkId)?.options.bridge;
     // What is held is written down before the endpoint's own record goes.
     if (bridge === undefined || (await held.hold(holderOf(record), how))) leases.forget(endpointId);

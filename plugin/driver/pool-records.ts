@@ -5,7 +5,7 @@
 import type { AddressBounds } from '../lease.ts';
 import type { WallTime } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
-import type { Subnet } from '../wire/subnet.ts';
+import { formatSubnet, type Subnet } from '../wire/subnet.ts';
 import type { LeaseScope } from './lease-scope.ts';
 import type { NetworkOptions } from './options.ts';
 import { segmentOf, type HeldRecord, type LeaseLoss } from './records.ts';
@@ -75,4 +75,10 @@ export function isForeign({ scopeId, poolId }: AddressRecord): boolean {
 
 function defaultLink({ parent, vlan }: NetworkOptions): string {
   return vlan === undefined ? parent : `${parent}.${vlan}`;
+}
+
+/** For the log. */
+export function contextOf({ id, subnet, options }: PoolRecord): Record<string, string> {
+  const segment = options === undefined ? 'not known yet' : segmentOf(options);
+  return { pool: id, subnet: formatSubnet(subnet), segment };
 }

@@ -6,62 +6,30 @@
  * subnet: that is how the two halves find each other, and what was typed for one of them counts for both.
  */
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../clock.ts';
 import { PluginError } from '../errors.ts';
-import type { LeaseTerms } from '../lease.ts';
-import type { LeaseSubject } from '../leasing/lease-subject.ts';
-import type { Logger } from '../logger.ts';
-import type { Instant, Ms } from '../time.ts';
-import { macToBytes, parseIpv4, type Ipv4 } from '../wire/address.ts';
-import {
-  firstHostOf,
-  formatSubnet,
-  isSameSubnet,
-  subnetHas,
-  subnetOf,
-  subnetsOverlap,
-  type Subnet,
-} from '../wire/subnet.ts';
-import type { Host } from './host.ts';
+import type { Ms } from '../time.ts';
+import { parseIpv4, type Ipv4 } from '../wire/address.ts';
+import { firstHostOf, formatSubnet, isSameSubnet, subnetHas } from '../wire/subnet.ts';
 import type { RequestPoolAnswer, RequestPoolRequest } from './ipam-requests.ts';
-import { parseNetworkOptions, type NetworkOptions } from './options.ts';
+import { parseNetworkOptions } from './options.ts';
 import { formatPoolId, parsePoolId } from './pool-id.ts';
-import type { PoolRecord } from './pool-records.ts';
-import { parsePoolRequest, requireWithin, type PoolWish } from './pool-request.ts';
+import { contextOf, type PoolRecord } from './pool-records.ts';
+import { parsePoolRequest } from './pool-request.ts';
 import { segmentOf } from './records.ts';
-import type { Registry } from './registry.ts';
+import {
+  AskingLoop,
+  servedSubnet,
+  type ServedSubnetContext,
+  type ServedSubnetDeps,
+} from './served-subnet.ts';
 
-/** Servers that ping an address before they offer it take 3 s (dnsmasq); a person waits. */
-const ASKED_FOR: Ms = 6_000;
 /** What comes after RequestPool comes at once; no person, and no script, starts a container as fast. */
 const MADE_WITHIN: Ms = 200;
-/** No script makes networks on one VLAN at this pace. */
-const LOOP_LENGTH = 5;
-const LOOPS_WITHIN: Ms = 5_000;
-
-export interface PoolsDeps {
-  readonly registry: Registry;
-  readonly host: Pick<Host, 'withSegmentLink' | 'readHostSubnets' | 'linkMac'>;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** DISCOVER without a REQUEST. */
-  readonly askSubnet: (
-    subject: LeaseSubject,
-    link: string,
-    limits: { by: Instant; signal: AbortSignal },
-  ) => Promise<LeaseTerms>;
-}
-
-interface Served {
-  readonly subnet: Subnet;
-  readonly router: Ipv4 | undefined;
-}
-
 export class Pools {
-  readonly #deps: PoolsDeps;
+  readonly #deps: ServedSubnetContext;
 
-  constructor(deps: PoolsDeps) {
-    this.#deps = deps;
+  constructor(deps: ServedSubnetDeps) {
+    this.#deps = { ...deps, loop: new AskingLoop(deps.clock) };
   }
 
   /**
@@ -73,7 +41,7 @@ export class Pools {
     const wish = parsePoolRequest(request);
     const served =
       wish.subnet === undefined
-        ? await this.#ask(wish, signal)
+        ? await servedSubnet(this.#deps, wish, signal)
         : { subnet: wish.subnet, router: undefined };
     const { subnet, router } = served;
     const pool: PoolRecord = {
@@ -121,10 +89,18 @@ export class Pools {
     const { id, subnet, parent, vlan } = identity;
     const given: Record<string, string> = { parent };
     if (vlan !== undefined) given['vlan'] = String(vlan);
+    const options = parseNetworkOptions(given);
+    // Docker's network may be one of ours that outlived its pool's file.
+    const network = registry
+      .networks()
+      .filter((known) => segmentOf(known.options) === segmentOf(options))
+      .find(({ bounds }) => bounds?.within[0] && isSameSubnet(bounds.within[0], subnet));
     const pool: PoolRecord = {
-      ...{ id, subnet, given, range: undefined, reserved: [], networkId: undefined },
+      ...{ id, subnet, given, range: network?.bounds?.within[1] },
+      reserved: network?.bounds?.except ?? [],
+      networkId: network?.id,
       gateway: { address: firstHostOf(subnet), from: 'guess' },
-      options: parseNetworkOptions(given),
+      options: network?.options ?? options,
       link: undefined,
       requestedAt: clock.wall(),
     };
@@ -176,91 +152,11 @@ export class Pools {
     await this.#deps.registry.removePool(id);
     this.#deps.log.info(contextOf(pool), 'pool released');
   }
-
-  async #ask(wish: PoolWish, signal: AbortSignal): Promise<Served> {
-    const { options, range } = wish;
-    if (options === undefined) throw new Error('a pool without subnet has a parent');
-    const served = await this.#askWire(options, signal);
-    if (range !== undefined) requireWithin(range, served.subnet);
-    await this.#refuseOverlap(served.subnet);
-    this.#refuseLoop(options, served.subnet);
-    return served;
-  }
-
-  /** Of what else engines compare a pool with, the loop itself tells. */
-  #refuseLoop(options: NetworkOptions, subnet: Subnet): void {
-    const { registry, clock } = this.#deps;
-    const asked = registry
-      .pools()
-      .filter((pool) => pool.networkId === undefined && isSameSubnet(pool.subnet, subnet))
-      .filter((pool) => pool.options && segmentOf(pool.options) === segmentOf(options))
-      .filter(({ requestedAt }) => Math.abs(clock.wall() - requestedAt) < LOOPS_WITHIN);
-    if (asked.length < LOOP_LENGTH) return;
-    const text = formatSubnet(subnet);
-    throw new PluginError(
-      'POOL_CONFLICT',
-      `Docker asks for the subnet ${text} again and again: it overlaps a route of the host; if that is no mistake, say so with --subnet ${text}`,
-    );
-  }
-
-  /** Where no server answers now, what it said for another pool on the segment. */
-  async #askWire(options: NetworkOptions, signal: AbortSignal): Promise<Served> {
-    const { host, clock, registry, log, askSubnet } = this.#deps;
-    const { parent, vlan } = options;
-    const by = clock.now() + Math.min(ASKED_FOR, options.leaseTimeoutMs);
-    try {
-      const terms = await host.withSegmentLink({ parent, vlan }, (link) => {
-        const subject = asker(options, host.linkMac(link));
-        return askSubnet(subject, link, { by, signal });
-      });
-      return { subnet: subnetOf(terms.address, terms.prefixLength), router: terms.gateway };
-    } catch (error) {
-      if (!(error instanceof PluginError) || error.code !== 'NO_OFFER') throw error;
-      const before = registry
-        .pools()
-        .filter((pool) => pool.options && segmentOf(pool.options) === segmentOf(options))
-        .find(({ gateway }) => gateway.from === 'server');
-      if (before !== undefined) {
-        log.warn(
-          { ...contextOf(before), err: error },
-          'no server answers; the subnet is the one of before',
-        );
-        return { subnet: before.subnet, router: before.gateway.address };
-      }
-      throw new PluginError(
-        'NO_OFFER',
-        `${error.message}, tagged if it is a VLAN; to make the network without asking a server add --subnet`,
-        { cause: error, evidence: error.evidence },
-      );
-    }
-  }
-
-  /**
-   * libnetwork up to 26 asks for another pool, without end, while this one overlaps a route or a name server of the
-   * host, unless it was asked for by --subnet.
-   */
-  async #refuseOverlap(subnet: Subnet): Promise<void> {
-    const taken = await this.#deps.host.readHostSubnets();
-    const other = taken.find(({ destination, prefixLength }) =>
-      subnetsOverlap(subnet, subnetOf(destination, prefixLength)),
-    );
-    if (other === undefined) return;
-    const text = formatSubnet(subnet);
-    throw new PluginError(
-      'POOL_CONFLICT',
-      `the subnet ${text} of this VLAN overlaps ${other.what} of the host, which Docker would take for a mistake; if it is none, say so with --subnet ${text}`,
-    );
-  }
 }
 
 /** `10.50.0.1/24`. */
 export function gatewayText({ gateway, subnet }: PoolRecord): string {
   return `${gateway.address}/${subnet.prefixLength}`;
-}
-
-export function contextOf({ id, subnet, options }: PoolRecord): Record<string, string> {
-  const segment = options === undefined ? 'not known yet' : segmentOf(options);
-  return { pool: id, subnet: formatSubnet(subnet), segment };
 }
 
 /** @throws PluginError INVALID_OPTION. */
@@ -275,26 +171,4 @@ export function requireAddress(
     'INVALID_OPTION',
     `${flag} ${text} is not an address in the subnet ${formatSubnet(subnet)} of this network`,
   );
-}
-
-/** The host itself asks, under the link's own MAC: no switch learns a new one. */
-function asker(options: NetworkOptions, mac: ReturnType<Host['linkMac']>): LeaseSubject {
-  const segment = segmentOf(options);
-  if (mac === undefined) {
-    throw new PluginError('PARENT_LINK_UNUSABLE', `the link of ${segment} is not Ethernet`);
-  }
-  return {
-    key: 'subnet',
-    identity: {
-      mac,
-      clientId: Uint8Array.of(1, ...macToBytes(mac)),
-      hostName: undefined,
-      requestedAddress: undefined,
-    },
-    mtu: 1500,
-    segment,
-    acd: 'off',
-    allowedServers: options.dhcpServers,
-    rapidCommit: false,
-  };
 }

@@ -38,7 +38,8 @@ export interface LeaseClient {
 /** Written out field by field: V8 describes an object with a spread in it anew each time, 400 bytes for each. */
 export function makeLeaseClient(subject: LeaseSubject, deps: LeaseClientDeps): LeaseClient {
   const { clock, random, openSocket, openArpSocket } = deps;
-  const log = deps.log.child({ endpoint: subject.key.slice(0, 12) });
+  // The MAC stays when an address becomes an endpoint's, and a server's log goes by it.
+  const log = deps.log.child({ endpoint: subject.key.slice(0, 12), mac: subject.identity.mac });
   const runner = new ClientRunner(clientConfig(subject), {
     clock,
     random,

@@ -330,6 +330,7 @@ describe('libnetwork up to 26 asks without end for a pool that overlaps what the
     for (let i = 0; i < 5; i += 1) {
       const network = { networkId: `${i}`.repeat(64) };
       await rig.createIpamNetwork({ network });
+      await rig.clock.pass(100); // no less than the `docker` command takes
     }
     for (const vlan of ['1', '2', '3', '4', '5']) {
       await rig.requestPool({ options: { parent: 'eth1', vlan } }).catch(() => undefined);

@@ -1,0 +1,166 @@
+/**
+ * Which subnet a new pool has, where nobody said it: what the DHCP servers of its segment serve, as long as Docker will
+ * have it.
+ */
+import type { Clock } from '../clock.ts';
+import { PluginError } from '../errors.ts';
+import type { LeaseTerms } from '../lease.ts';
+import type { LeaseSubject } from '../leasing/lease-subject.ts';
+import type { Logger } from '../logger.ts';
+import type { Instant, Ms } from '../time.ts';
+import { macToBytes, type Ipv4 } from '../wire/address.ts';
+import { formatSubnet, subnetOf, subnetsOverlap, type Subnet } from '../wire/subnet.ts';
+import type { Host } from './host.ts';
+import type { NetworkOptions } from './options.ts';
+import { contextOf } from './pool-records.ts';
+import { requireWithin, type PoolWish } from './pool-request.ts';
+import { segmentOf } from './records.ts';
+import type { Registry } from './registry.ts';
+
+/** Servers that ping an address before they offer it take 3 s (dnsmasq); a person waits. */
+const ASKED_FOR: Ms = 6_000;
+/** From our answer to the next question: libnetwork's loop takes a millisecond, a script at least a `docker` command. */
+const LOOPS_WITHIN: Ms = 50;
+const LONGEST_LOOP = 5;
+
+export interface ServedSubnetDeps {
+  readonly registry: Registry;
+  readonly host: Pick<Host, 'withSegmentLink' | 'readHostSubnets' | 'linkMac'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** DISCOVER without a REQUEST. */
+  readonly askSubnet: (
+    subject: LeaseSubject,
+    link: string,
+    limits: { by: Instant; signal: AbortSignal },
+  ) => Promise<LeaseTerms>;
+}
+
+export interface ServedSubnetContext extends ServedSubnetDeps {
+  readonly loop: AskingLoop;
+}
+
+interface Served {
+  readonly subnet: Subnet;
+  readonly router: Ipv4 | undefined;
+}
+
+/**
+ * What the DHCP servers of the pool's segment serve.
+ * @throws PluginError NO_OFFER, POOL_CONFLICT, INVALID_OPTION, and those of the link.
+ */
+export async function servedSubnet(
+  deps: ServedSubnetContext,
+  wish: PoolWish,
+  signal: AbortSignal,
+): Promise<Served> {
+  const { options, range } = wish;
+  if (options === undefined) throw new Error('a pool without subnet has a parent');
+  const answered = deps.loop.enter(segmentOf(options));
+  const served = await askWire(deps, options, signal);
+  if (range !== undefined) requireWithin(range, served.subnet);
+  await refuseOverlap(deps, served.subnet);
+  answered(served.subnet);
+  return served;
+}
+
+/** Tells libnetwork's endless loop by its pace: what else engines compare a pool with is theirs to know. */
+export class AskingLoop {
+  readonly #clock: Clock;
+  /** By segment. Bounded by the segments that pools were asked for on. */
+  readonly #last = new Map<string, { readonly answeredAt: Instant; readonly length: number }>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A pool is asked for. @returns what to call when it is answered. @throws PluginError POOL_CONFLICT. */
+  enter(segment: string): (subnet: Subnet) => void {
+    const last = this.#last.get(segment);
+    const isAgain = last !== undefined && this.#clock.now() - last.answeredAt < LOOPS_WITHIN;
+    const length = isAgain ? last.length + 1 : 1;
+    return (subnet) => {
+      this.#last.set(segment, { answeredAt: this.#clock.now(), length });
+      if (length <= LONGEST_LOOP) return;
+      const text = formatSubnet(subnet);
+      throw new PluginError(
+        'POOL_CONFLICT',
+        `Docker asks for the subnet ${text} again and again: it overlaps a route of the host; if that is no mistake, say so with --subnet ${text}`,
+      );
+    };
+  }
+}
+
+/** Where no server answers now, what it said for another pool on the segment. */
+async function askWire(
+  { host, clock, registry, log, askSubnet }: ServedSubnetDeps,
+  options: NetworkOptions,
+  signal: AbortSignal,
+): Promise<Served> {
+  const { parent, vlan } = options;
+  const by = clock.now() + Math.min(ASKED_FOR, options.leaseTimeoutMs);
+  try {
+    const terms = await host.withSegmentLink({ parent, vlan }, (link) => {
+      const subject = asker(options, host.linkMac(link));
+      return askSubnet(subject, link, { by, signal });
+    });
+    return { subnet: subnetOf(terms.address, terms.prefixLength), router: terms.gateway };
+  } catch (error) {
+    if (!(error instanceof PluginError) || error.code !== 'NO_OFFER') throw error;
+    const before = registry
+      .pools()
+      .filter((pool) => pool.options && segmentOf(pool.options) === segmentOf(options))
+      .find(({ gateway }) => gateway.from === 'server');
+    if (before !== undefined) {
+      log.warn(
+        { ...contextOf(before), err: error },
+        'no server answers; the subnet is the one of before',
+      );
+      return { subnet: before.subnet, router: before.gateway.address };
+    }
+    throw new PluginError(
+      'NO_OFFER',
+      `${error.message}, tagged if it is a VLAN; to make the network without asking a server add --subnet`,
+      { cause: error, evidence: error.evidence },
+    );
+  }
+}
+
+/**
+ * libnetwork up to 26 asks for another pool, without end, while this one overlaps a route or a name server of the
+ * host, unless it was asked for by --subnet.
+ */
+async function refuseOverlap({ host }: ServedSubnetDeps, subnet: Subnet): Promise<void> {
+  const taken = await host.readHostSubnets();
+  const other = taken.find(({ destination, prefixLength }) =>
+    subnetsOverlap(subnet, subnetOf(destination, prefixLength)),
+  );
+  if (other === undefined) return;
+  const text = formatSubnet(subnet);
+  throw new PluginError(
+    'POOL_CONFLICT',
+    `the subnet ${text} of this VLAN overlaps ${other.what} of the host, which Docker would take for a mistake; if it is none, say so with --subnet ${text}`,
+  );
+}
+
+/** The host itself asks, under the link's own MAC: no switch learns a new one. */
+function asker(options: NetworkOptions, mac: ReturnType<Host['linkMac']>): LeaseSubject {
+  const segment = segmentOf(options);
+  if (mac === undefined) {
+    throw new PluginError('PARENT_LINK_UNUSABLE', `the link of ${segment} is not Ethernet`);
+  }
+  return {
+    key: 'subnet',
+    identity: {
+      mac,
+      clientId: Uint8Array.of(1, ...macToBytes(mac)),
+      hostName: undefined,
+      requestedAddress: undefined,
+    },
+    mtu: 1500,
+    segment,
+    acd: 'off',
+    allowedServers: options.dhcpServers,
+    rapidCommit: false,
+  };
+}
