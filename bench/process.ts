@@ -14,8 +14,8 @@ export interface Program {
   readonly pid: number;
   /** Lines of its standard output so far. */
   readonly lines: readonly string[];
-  /** Waits for a line that begins so. @throws if the program ends before. */
-  said(start: string): Promise<void>;
+  /** Waits for a line with these words in it. @returns the line. @throws if the program ends before. */
+  said(words: string): Promise<string>;
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
@@ -40,8 +40,10 @@ export function start(
   return {
     pid: child.pid,
     lines,
-    async said(start) {
-      while (!lines.some((line) => line.startsWith(start))) {
+    async said(words) {
+      for (;;) {
+        const line = lines.find((line) => line.includes(words));
+        if (line !== undefined) return line;
         if (child.exitCode !== null || child.signalCode !== null) {
           throw new Error(`${file} ${args.join(' ')} ended: ${lines.slice(-3).join(' | ')}`);
         }

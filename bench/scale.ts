@@ -235,7 +235,7 @@ async function restarted(
     's',
     held(seconds, atMost(5, ' s')),
   );
-  const recovered = plugin.lines.find((line) => line.includes('state recovered')) ?? '{}';
+  const recovered = await plugin.said('state recovered');
   const { resumed } = JSON.parse(recovered) as { resumed?: number };
   report.fact(`${name}: leases recovered`, resumed ?? 'unknown', `of ${size - Math.min(20, size)}`);
   return plugin;
