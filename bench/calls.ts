@@ -7,7 +7,15 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { attach, createNetwork, detach, ipBatch, makeDockerChains, startPlugin } from './driver.ts';
+import {
+  attach,
+  createNetwork,
+  detach,
+  ipBatch,
+  makeDockerChains,
+  NODE_OPTION,
+  startPlugin,
+} from './driver.ts';
 import { rounds } from './options.ts';
 import { SELF, start } from './process.ts';
 import { PartReport } from './result.ts';
@@ -45,6 +53,7 @@ export async function calls(): Promise<void> {
     const preload = process.env['BENCH_PRELOAD'];
     const { plugin } = await startPlugin({ STATE_DIR: state }, [
       process.execPath,
+      NODE_OPTION,
       ...(preload === undefined ? [] : ['--require', preload]),
       'dist/vlandhcp.cjs',
     ]);

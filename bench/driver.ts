@@ -40,10 +40,13 @@ export async function call<Answer = unknown>(name: string, body?: object): Promi
   return answer as Answer;
 }
 
+/** As config.json has it. */
+export const NODE_OPTION = '--optimize-for-size';
+
 /** Starts the bundle in dist/. @returns it, and how long its first answer took. */
 export async function startPlugin(
   env: Readonly<Record<string, string>> = {},
-  command: readonly string[] = [process.execPath, 'dist/vlandhcp.cjs'],
+  command: readonly string[] = [process.execPath, NODE_OPTION, 'dist/vlandhcp.cjs'],
   socket = SOCKET,
 ): Promise<{ plugin: Program; firstAnswerMs: number }> {
   const startedAt = performance.now();

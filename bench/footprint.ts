@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startPlugin } from './driver.ts';
+import { NODE_OPTION, startPlugin } from './driver.ts';
 import { rounds } from './options.ts';
 import { memoryOf } from './process.ts';
 import { atMost, held, PartReport } from './result.ts';
@@ -32,7 +32,7 @@ export async function footprint(): Promise<void> {
     mount('--rbind', '/proc', `${ROOT}/proc`);
     mount('--rbind', '/sys', `${ROOT}/sys`);
     mount('--rbind', '/dev', `${ROOT}/dev`);
-    const command = ['chroot', ROOT, '/usr/bin/node', '/app/vlandhcp.cjs'];
+    const command = ['chroot', ROOT, '/usr/bin/node', NODE_OPTION, '/app/vlandhcp.cjs'];
     const env = { STATE_DIR: '/state', SOCKET: '/run/vlandhcp.sock', NODE_ENV: 'production' };
     for (let round = -1; round < rounds(15); round += 1) {
       const { plugin, firstAnswerMs } = await startPlugin(
