@@ -11,6 +11,8 @@ export default defineConfig({
           name: 'unit',
           // The tests share nothing but modules without state: a process each would cost twice the time.
           isolate: false,
+          // None waits; a busy machine only computes for longer.
+          testTimeout: 60_000,
           include: [
             'test/unit/**/*.test.ts',
             'test/sim/**/*.test.ts',
@@ -45,6 +47,16 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           bail: 0,
+        },
+      },
+      {
+        test: {
+          // With what does not depend on the engine: once is enough.
+          name: 'e2e-lan',
+          include: ['test/e2e/**/*.test.ts', 'test/lan/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
         },
       },
       {

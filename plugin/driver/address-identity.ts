@@ -53,7 +53,7 @@ export function addressIdentity(facts: IdentityFacts): AddressIdentity {
   if (linkMac === undefined) {
     throw new PluginError(
       'PARENT_LINK_UNUSABLE',
-      `link ${facts.scope.link} has no Ethernet address to lease with on ${facts.scope.segment}`,
+      `link ${facts.scope.link} of ${facts.scope.segment} has no Ethernet address to lease with; bring it back (ip link show ${facts.scope.link}), then start the container again`,
     );
   }
   // One MAC for many containers: the client-id alone tells them apart.

@@ -14,14 +14,17 @@ import { addressIdentity, type AddressIdentity } from './address-identity.ts';
 import type { Host } from './host.ts';
 import { placeOn, scopeOfNetwork, type LeaseScope } from './lease-scope.ts';
 import type { Networks } from './networks.ts';
+import type { NetworkOptions } from './options.ts';
 import { scopeOfPool, type AddressRecord, type PoolRecord } from './pool-records.ts';
 import { requireAddress } from './pools.ts';
 import { segmentOf, storeLease, type NetworkRecord } from './records.ts';
+import { storeMoment } from './stored-lease.ts';
 import type { Registry } from './registry.ts';
 import { takeLease, type TakeLeaseDeps } from './take-lease.ts';
 import { UndoList } from '../undo.ts';
 
 export interface AddressSetupDeps extends TakeLeaseDeps {
+  readonly leases: TakeLeaseDeps['leases'] & { addressOf(key: string): Ipv4 | undefined };
   readonly registry: Registry;
   readonly networks: Pick<Networks, 'restore'>;
   readonly host: Host;
@@ -43,7 +46,7 @@ export interface AddressWish {
 interface MakeLimits {
   readonly signal: AbortSignal;
   /** Ends an address that has the same identity. @throws PluginError if a container uses it. */
-  readonly supersede: (record: AddressRecord) => Promise<void>;
+  readonly supersede: (record: AddressRecord, isNamed: boolean) => Promise<void>;
 }
 
 interface Ground {
@@ -59,7 +62,7 @@ export async function makeAddress(
   wish: AddressWish,
   limits: MakeLimits,
 ): Promise<{ record: AddressRecord; scope: LeaseScope }> {
-  const { registry, clock, twins } = deps;
+  const { registry, clock, twins, leases } = deps;
   const startedAt = clock.now();
   const requestedAddress = wantedAddress(pool, wish.address);
   const ground = await findGround(deps, pool);
@@ -73,7 +76,7 @@ export async function makeAddress(
     hostName: undefined,
     requestedAddress,
     mtu: network?.mtu ?? scope.options.mtu ?? 1500,
-    createdAt: clock.wall(),
+    createdAt: storeMoment(clock),
     wasSeen: false,
     lost: undefined,
     // Under another driver nothing tells a MAC that was chosen from one that was thrown: held only if that was asked for.
@@ -87,6 +90,10 @@ export async function makeAddress(
     const { lease, settle } = await takeLease(deps, scope, draft, ground.place, until, undo);
     if (lease === undefined) throw new Error('a pool has no late leases');
     checkTerms(deps, pool, lease, scope);
+    if (pool.gateway.from === 'unknown' && lease.gateway !== undefined) {
+      const gateway = { address: lease.gateway, from: 'server' } as const;
+      await registry.addPool({ ...(registry.findPool(pool.id) ?? pool), gateway });
+    }
     const record = { ...draft, address: lease.address, lease: storeLease(lease, clock) };
     undo.add(() => registry.removeAddress(draft.id));
     await registry.addAddress(record);
@@ -95,6 +102,13 @@ export async function makeAddress(
     }
     if (limits.signal.aborted) throw new PluginError('CANCELLED', 'dockerd waits no longer');
     await settle();
+    // A conflict that showed while all that was written down was told to nobody.
+    if (leases.addressOf(draft.id) !== record.address) {
+      throw new PluginError(
+        'ADDRESS_IN_USE',
+        `${record.address}, which was leased on ${scope.segment}, is in use by another host; start the container again, and find that host by the plugin's log`,
+      );
+    }
     return { record, scope };
   } catch (error) {
     throw await undo.run(error);
@@ -112,7 +126,7 @@ function wantedAddress(pool: PoolRecord, text: string): Ipv4 | undefined {
   if (reserved.includes(address)) {
     throw new PluginError('INVALID_OPTION', `--ip ${address} is reserved by --aux-address`);
   }
-  if (address === pool.gateway.address) {
+  if (address === pool.gateway.address && pool.gateway.from !== 'unknown') {
     throw new PluginError('INVALID_OPTION', `--ip ${address} is the gateway of this network`);
   }
   return address;
@@ -120,14 +134,15 @@ function wantedAddress(pool: PoolRecord, text: string): Ipv4 | undefined {
 
 /** After what has the same identity and no container was ended. @throws PluginError ADDRESS_IN_USE. */
 function refuseTaken(registry: Registry, { segment }: LeaseScope, address: Ipv4 | undefined): void {
+  if (address === undefined) return;
   const owner = registry
     .holders()
-    .filter(({ lease }) => address !== undefined && lease?.address === address)
+    .filter(({ lease }) => lease?.address === address)
     .find(({ scopeId }) => registry.findScope(scopeId)?.segment === segment);
   if (owner === undefined) return;
   throw new PluginError(
     'ADDRESS_IN_USE',
-    `--ip ${String(address)} belongs to another container of this host, MAC ${owner.mac}; stop that one, or ask for another`,
+    `--ip ${address} belongs to another container of this host, MAC ${owner.mac}; stop that one, or ask for another`,
   );
 }
 
@@ -149,16 +164,23 @@ async function findGround(deps: AddressSetupDeps, pool: PoolRecord): Promise<Gro
   }
   const link = await host.findSegmentLink(options);
   if (link === undefined) {
-    const { parent, vlan } = options;
-    throw new PluginError(
-      'PARENT_LINK_MISSING',
-      `no link carries ${segmentOf(options)}, which the network's own driver should have made; create the network with -o parent=${parent}.${vlan}, or make the link: ip link add link ${parent} name ${parent}.${vlan} type vlan id ${vlan}`,
-    );
+    throw linkMissing(options);
   }
   if (link !== pool.link) await registry.addPool({ ...pool, link });
   const scope = scopeOfPool({ ...pool, link });
   if (scope === undefined) throw new Error('a pool with options has a scope');
   return { network: undefined, scope, place: placeOn(scope) };
+}
+
+function linkMissing(options: NetworkOptions): PluginError {
+  const { parent, vlan } = options;
+  const name = `${parent}.${String(vlan)}`;
+  return new PluginError(
+    'PARENT_LINK_MISSING',
+    vlan === undefined
+      ? `parent link ${parent} does not exist; bring it back, or create the network again with another --ipam-opt parent=`
+      : `no link carries ${segmentOf(options)}; create a macvlan or ipvlan network with -o parent=${name}, for a bridge make the link: ip link add link ${parent} name ${name} type vlan id ${vlan}`,
+  );
 }
 
 /**
@@ -180,26 +202,23 @@ async function findIdentity(
   const isHere = (one: { scopeId: string }) =>
     registry.findScope(one.scopeId)?.segment === scope.segment;
   const identity = addressIdentity({ ...facts, name });
-  const addresses = registry.addresses().filter(isHere);
-  const namesake = addresses.find(({ clientId }) => clientId === identity.clientId);
+  const isSameClient = ({ clientId }: { clientId: string }) => clientId === identity.clientId;
+  const namesake = registry.addresses().filter(isSameClient).find(isHere);
   const isNamed = identity.isStable;
   try {
-    if (namesake !== undefined) await supersede(namesake);
+    if (namesake !== undefined) await supersede(namesake, isNamed);
   } catch (error) {
     if (!isNamed) throw error;
     return addressIdentity({ ...facts, name: undefined });
   }
-  const isWornByName = registry
-    .holders()
-    .filter(isHere)
-    .some(({ clientId }) => clientId === identity.clientId);
+  const isWornByName = registry.holders().filter(isSameClient).some(isHere);
   if (isNamed && isWornByName) return addressIdentity({ ...facts, name: undefined });
   if (identity.isMacShared) return identity;
   const twin = registry
     .addresses()
-    .filter(isHere)
-    .find(({ mac, isMacShared }) => mac === identity.mac && isMacShared !== true);
-  if (twin !== undefined) await supersede(twin);
+    .filter(({ mac, isMacShared }) => mac === identity.mac && isMacShared !== true)
+    .find(isHere);
+  if (twin !== undefined) await supersede(twin, false);
   return identity;
 }
 
@@ -217,7 +236,8 @@ function checkTerms(
       `the DHCP server on ${segment} leased ${lease.address}/${lease.prefixLength}, but the network's subnet is ${formatSubnet(subnet)}; create it with --subnet ${formatSubnet(leased)}, or without --subnet`,
     );
   }
-  if (lease.gateway === undefined || lease.gateway === gateway.address) return;
+  if (lease.gateway === undefined || gateway.from === 'unknown') return;
+  if (lease.gateway === gateway.address) return;
   if (isForeign && gateway.from === 'guess') {
     throw new PluginError(
       'WRONG_SUBNET',

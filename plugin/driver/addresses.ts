@@ -12,15 +12,20 @@ import type { Ms } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { AwaitedReleases } from './awaited-releases.ts';
 import { ContainersSeen } from './containers-seen.ts';
-import { adoptable, isAdopted } from './adoption.ts';
+import { adoption, isAdopted, type Adoption } from './adoption.ts';
 import { makeAddress, type AddressSetupDeps, type AddressWish } from './address-setup.ts';
 import type { HeldLeases } from './held-leases.ts';
 import { JoinTimers } from './join-timers.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { placeOn, subjectOf, type LeaseScope } from './lease-scope.ts';
-import { isForeign, type AddressRecord, type PoolRecord } from './pool-records.ts';
+import {
+  addressContext as contextOf,
+  isForeign,
+  type AddressRecord,
+  type PoolRecord,
+} from './pool-records.ts';
 import type { NetworkRecord } from './records.ts';
-import { restoreLease, storeLease } from './stored-lease.ts';
+import { elapsedSince, restoreLease, storeLease } from './stored-lease.ts';
 import { runEach } from '../undo.ts';
 
 export interface AddressesDeps extends AddressSetupDeps {
@@ -42,7 +47,10 @@ const MUTE = { t1At: Infinity, t2At: Infinity };
 export class Addresses {
   readonly #deps: AddressesDeps;
   readonly #lock = new KeyedLock();
+  /** For addresses that wait for an endpoint of ours. */
   readonly #timers: JoinTimers;
+  /** The next look at other drivers' containers that were not seen yet. */
+  #cancelLook: (() => void) | undefined;
   readonly #containers: ContainersSeen;
   readonly #awaited: AwaitedReleases;
 
@@ -52,21 +60,24 @@ export class Addresses {
     this.#awaited = new AwaitedReleases(deps.clock);
     const { clock, joinTimeoutMs, log } = deps;
     this.#timers = new JoinTimers(clock, joinTimeoutMs, (id) => {
-      this.#look(id).catch((err: unknown) => log.error({ err }, 'address not ended'));
+      log.warn({ endpoint: id.slice(0, 12) }, 'address that no endpoint took over ended');
+      this.#end(id).catch((err: unknown) => log.error({ err }, 'address not ended'));
     });
   }
 
   /** Leases an address for a container. @returns it, with its prefix length. @throws PluginError; then nothing is left behind. */
   async lease(pool: PoolRecord, wish: AddressWish, signal: AbortSignal): Promise<string> {
     const startedAt = this.#deps.clock.now();
-    const make = { supersede: (record: AddressRecord) => this.#supersede(record) };
-    const { record, scope } = await makeAddress(this.#deps, pool, wish, { signal, ...make });
+    const supersede = (other: AddressRecord, isNamed: boolean) => this.#supersede(other, isNamed);
+    const { record, scope } = await makeAddress(this.#deps, pool, wish, { signal, supersede });
     if (isForeign(record)) {
       this.#keepOnLink(record, scope);
+      this.#lookSoon();
       // Neighbours may know the address under another MAC, and no engine before 28 tells them.
       if (record.isMacShared !== true) this.#deps.leases.announce(record.id);
+    } else {
+      this.#timers.arm(record.id);
     }
-    this.#timers.arm(record.id);
     this.#deps.log.info(
       {
         ...contextOf(record),
@@ -95,49 +106,21 @@ export class Addresses {
     this.#awaited.add(scopeId, address);
   }
 
-  /** Ends what is left of a pool that is going. */
-  async endPool(poolId: string): Promise<void> {
+  /** Ends what is left of a pool that is going. @param was where it leased, which the registry may not know any more. */
+  async endPool(poolId: string, was: LeaseScope | undefined): Promise<void> {
     const left = this.#deps.registry.addresses().filter((record) => record.poolId === poolId);
     const ends = left.map(
       ({ id }) =>
         () =>
-          this.#end(id),
+          this.#end(id, { was }),
     );
     await runEach(...ends);
   }
 
-  /**
-   * Finds the lease for an endpoint in the making; `take` when its link is there, `settle` when it is stored,
-   * `putBack` if it failed after `take`. What became of the lease meanwhile `take` tells.
-   * @throws PluginError INVALID_OPTION if the address is none that was leased for that network and MAC.
-   */
-  adopt(
-    network: NetworkRecord,
-    given: { address: string; macAddress: string },
-  ): {
-    record: AddressRecord;
-    take: () => AddressRecord;
-    settle: () => Promise<void>;
-    putBack: () => void;
-  } {
+  /** Finds the lease for an endpoint in the making. @throws PluginError as `adoptable`. */
+  adopt(network: NetworkRecord, given: { address: string; macAddress: string }): Adoption {
     const { registry, log } = this.#deps;
-    const record = adoptable(registry, network, given);
-    return {
-      record,
-      take: () => {
-        const taken = adoptable(registry, network, given);
-        this.#timers.disarm(taken.id);
-        return taken;
-      },
-      settle: async () => {
-        try {
-          await registry.removeAddress(record.id);
-        } catch (err) {
-          log.error({ ...contextOf(record), err }, 'file of an address not removed');
-        }
-      },
-      putBack: () => this.#timers.arm(record.id),
-    };
+    return adoption({ registry, log, lock: this.#lock, timers: this.#timers }, network, given);
   }
 
   /** True for the key of a client that is kept here. */
@@ -169,22 +152,25 @@ export class Addresses {
 
   /** After a restart: takes up what a container still has, ends the rest. */
   async recover({ isComplete }: { isComplete: boolean }): Promise<void> {
-    const { registry, leases, clock, log } = this.#deps;
+    const { registry, leases, clock, log, joinTimeoutMs } = this.#deps;
     const inUse = this.#addressesInUse();
     for (const record of registry.addresses()) {
-      const scope = this.#scopeOf(record);
-      if (scope === undefined && !isComplete) continue; // its pool may be what could not be read
+      const scope = registry.findScope(record.scopeId);
+      if (scope === undefined && !isComplete) {
+        log.error(contextOf(record), 'address of an unreadable pool left alone');
+        continue;
+      }
       try {
         if (scope === undefined || isAdopted(registry, record, scope)) {
           await registry.removeAddress(record.id);
           continue;
         }
         const lease = record.lease && restoreLease(record.lease, clock);
-        const isYoung = Math.abs(clock.wall() - record.createdAt) < this.#deps.joinTimeoutMs;
-        const wasHere = record.lease?.boot === undefined || record.lease.boot.id === clock.bootId;
+        const { boot } = record.createdAt;
+        const isYoung = elapsedSince(record.createdAt, clock) < joinTimeoutMs;
         const isUnseen = record.wasSeen && !isYoung && inUse?.has(record.address) === false;
         // No container outlives the boot that it was started in.
-        const isGone = isForeign(record) && (isUnseen || !wasHere);
+        const isGone = isForeign(record) && (isUnseen || boot?.id !== clock.bootId);
         if (isGone) {
           // All it may have to say is good-bye: no renewal before.
           if (lease) leases.resume(subjectOf(record, scope), { ...lease, ...MUTE });
@@ -192,60 +178,75 @@ export class Addresses {
           continue;
         }
         this.#resume(record, scope, lease);
-        this.#timers.arm(record.id);
+        if (isForeign(record)) this.#lookSoon();
+        else this.#timers.arm(record.id);
       } catch (err) {
         log.error({ ...contextOf(record), err }, 'address not recovered');
       }
     }
   }
 
-  /** Ends addresses whose container went without a word. */
+  /** Looks once at all containers of other drivers, and ends addresses whose container went without a word. */
   async clearAbandoned(): Promise<void> {
-    const inUse = this.#addressesInUse();
-    for (const record of this.#deps.registry.addresses()) {
-      if (record.wasSeen) await this.#look(record.id, inUse);
+    const { registry, clock, log, joinTimeoutMs } = this.#deps;
+    const isOld = ({ createdAt }: AddressRecord) => elapsedSince(createdAt, clock) >= joinTimeoutMs;
+    const look = this.#containers.look(registry.addresses().filter(isForeign), isOld);
+    for (const { id } of look.seen) await this.#saw(id);
+    for (const record of look.gone) {
+      log.warn(contextOf(record), 'address without a container ended');
+      await this.#end(record.id, { isOrphan: record.wasSeen });
     }
   }
 
   close(): void {
     this.#timers.close();
+    this.#stopLooking();
   }
 
-  /** The wait for a container is over, or it is time to look whether it is still there. */
-  async #look(id: string, inUse = this.#addressesInUse()): Promise<void> {
-    const { registry, log } = this.#deps;
-    const record = registry.findAddress(id);
-    if (record === undefined) return;
-    if (isForeign(record)) {
-      if (inUse === undefined) return; // Docker's ReleaseAddress is all there is to go by
-      if (inUse.has(record.address)) {
-        if (!record.wasSeen) await this.#keep({ ...record, wasSeen: true });
-        return;
-      }
-      // A runtime with a network stack of its own shows no address: Docker's word is believed.
-      if (!record.wasSeen) return log.warn(contextOf(record), UNSEEN);
-    }
-    log.warn(contextOf(record), 'address without a container ended');
-    await this.#end(id, { isOrphan: record.wasSeen });
+  #stopLooking(): void {
+    this.#cancelLook?.();
+    this.#cancelLook = undefined;
+  }
+
+  /** When the youngest of them has had its time: one look for all that come meanwhile. */
+  #lookSoon(): void {
+    const { clock, joinTimeoutMs, log } = this.#deps;
+    if (this.#cancelLook !== undefined) return;
+    this.#cancelLook = clock.at(clock.now() + joinTimeoutMs, () => {
+      this.#cancelLook = undefined;
+      this.clearAbandoned().catch((err: unknown) => log.error({ err }, 'address not ended'));
+    });
+  }
+
+  #saw(id: string): Promise<void> {
+    return this.#lock.run(id, async () => {
+      const record = this.#deps.registry.findAddress(id);
+      if (record?.wasSeen === false) await this.#keep({ ...record, wasSeen: true });
+    });
   }
 
   #addressesInUse(): ReadonlySet<Ipv4> | undefined {
     return this.#containers.addresses(this.#deps.registry.addresses().some(isForeign));
   }
 
-  #end(id: string, how?: { isOrphan: boolean }): Promise<void> {
+  #end(
+    id: string,
+    { isOrphan = false, was }: { isOrphan?: boolean; was?: LeaseScope | undefined } = {},
+  ): Promise<void> {
     const { registry, leases, held, host, log } = this.#deps;
     return this.#lock.run(id, async () => {
       const record = registry.findAddress(id);
       this.#timers.disarm(id);
       if (record === undefined) return;
-      const scope = this.#scopeOf(record);
+      const scope = registry.findScope(record.scopeId) ?? was;
       // Its link comes back with Docker's network: until then nobody can be told.
-      const isMute = how?.isOrphan === true && scope !== undefined && !host.linkExists(scope.link);
+      const isMute = isOrphan && scope !== undefined && !host.linkExists(scope.link);
       const holder = { ...record, isStable: record.isStable || isMute };
-      if (scope === undefined || (await held.hold(holder, how))) leases.forget(id);
+      if (scope === undefined || (await held.hold(holder, { isOrphan }))) leases.forget(id);
       else leases.release(id, scope.link);
-      await registry.removeAddress(id);
+      await registry.removeAddress(id).finally(() => {
+        if (!registry.addresses().some(isForeign)) this.#stopLooking();
+      });
       log.info(contextOf(record), 'address released');
     });
   }
@@ -254,8 +255,10 @@ export class Addresses {
    * Docker asks for an address for a MAC that has one: its answer was lost, or its release.
    * @throws PluginError INVALID_OPTION if a container uses it.
    */
-  async #supersede(record: AddressRecord): Promise<void> {
-    if (isForeign(record) && this.#addressesInUse()?.has(record.address) === true) {
+  async #supersede(record: AddressRecord, isNamed: boolean): Promise<void> {
+    const isUsed = this.#addressesInUse()?.has(record.address);
+    // A name may be on two networks of one VLAN; two containers under one MAC are somebody's mistake.
+    if (isForeign(record) && (isUsed ?? isNamed)) {
       throw new PluginError(
         'INVALID_OPTION',
         `MAC ${record.mac} is worn by another container on this segment (${record.address}); give each its own --mac-address`,
@@ -279,22 +282,11 @@ export class Addresses {
 
   /** For changes that no call waits for: what is wrong then is an operator's matter. */
   async #keep(record: AddressRecord): Promise<void> {
-    try {
-      await this.#deps.registry.addAddress(record);
-    } catch (err) {
-      this.#deps.log.error({ ...contextOf(record), err }, 'address state not saved');
-    }
-  }
-
-  #scopeOf({ scopeId }: AddressRecord): LeaseScope | undefined {
-    return this.#deps.registry.findScope(scopeId);
+    const err = await this.#deps.registry.keepAddress(record);
+    if (err === undefined) return;
+    this.#deps.log.error({ ...contextOf(record), err }, 'address state not saved');
   }
 }
 
-const UNSEEN = 'address is in no container that can be seen; it is kept';
 const UNCHANGEABLE =
   'lease lost; the container keeps its address, which another network driver gave it: see to the DHCP server, then restart the container';
-
-function contextOf({ id, poolId, address, mac }: AddressRecord): Record<string, string> {
-  return { pool: poolId, endpoint: id.slice(0, 12), address, mac };
-}

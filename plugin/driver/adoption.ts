@@ -1,14 +1,60 @@
 /** Which leased address a new endpoint of ours is given: libnetwork repeats it, and the MAC it was leased for. */
 import { PluginError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
 import { parseMac } from '../wire/address.ts';
 import { parseCidr } from '../wire/subnet.ts';
+import type { JoinTimers } from './join-timers.ts';
+import type { KeyedLock } from './keyed-lock.ts';
 import type { LeaseScope } from './lease-scope.ts';
-import { isForeign, type AddressRecord } from './pool-records.ts';
+import { addressContext, isForeign, type AddressRecord } from './pool-records.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 import type { Registry } from './registry.ts';
 
+export interface Adoption {
+  readonly record: AddressRecord;
+  /** When the endpoint's link is there: what became of the lease meanwhile. @throws PluginError as `adoption`. */
+  readonly take: () => AddressRecord;
+  /** When the endpoint is stored. */
+  readonly settle: () => Promise<void>;
+  /** It failed after `take`. */
+  readonly putBack: () => void;
+}
+
+export interface AdoptionDeps {
+  readonly registry: Registry;
+  readonly log: Logger;
+  readonly lock: KeyedLock;
+  readonly timers: JoinTimers;
+}
+
 /** @throws PluginError INVALID_OPTION if it is none that was leased for that network and MAC, ADDRESS_IN_USE. */
-export function adoptable(
+export function adoption(
+  { registry, log, lock, timers }: AdoptionDeps,
+  network: NetworkRecord,
+  given: { address: string; macAddress: string },
+): Adoption {
+  const record = adoptable(registry, network, given);
+  return {
+    record,
+    take: () => {
+      const taken = adoptable(registry, network, given);
+      timers.disarm(taken.id);
+      return taken;
+    },
+    settle: () =>
+      lock.run(record.id, async () => {
+        try {
+          await registry.removeAddress(record.id);
+        } catch (err) {
+          log.error({ ...addressContext(record), err }, 'file of an address not removed');
+        }
+      }),
+    putBack: () => timers.arm(record.id),
+  };
+}
+
+/** @throws PluginError as `adoption`. */
+function adoptable(
   registry: Registry,
   { options }: NetworkRecord,
   given: { readonly address: string; readonly macAddress: string },

@@ -2,6 +2,7 @@
 import type { Logger } from '../logger.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import type { Host } from './host.ts';
+import type { AddressRecord } from './pool-records.ts';
 
 export interface ContainersSeenDeps {
   readonly host: Pick<Host, 'listSandboxAddresses'>;
@@ -13,6 +14,8 @@ export interface ContainersSeenDeps {
 export class ContainersSeen {
   readonly #deps: ContainersSeenDeps;
   #isTold = false;
+  /** Addresses that the last look missed; bounded by those there are. */
+  #missed: ReadonlySet<string> = new Set();
 
   constructor(deps: ContainersSeenDeps) {
     this.#deps = deps;
@@ -33,5 +36,28 @@ export class ContainersSeen {
       );
     }
     return found;
+  }
+
+  /**
+   * Which of these are in a container, and which are in none any more: missed twice after they were seen; or never
+   * seen, though they had their time and another of the same pool was. A runtime with a network stack of its own shows
+   * no address at all: nothing is known of its containers.
+   */
+  look(
+    all: readonly AddressRecord[],
+    isOld: (record: AddressRecord) => boolean,
+  ): { readonly seen: readonly AddressRecord[]; readonly gone: readonly AddressRecord[] } {
+    const inUse = this.addresses(all.length > 0);
+    if (inUse === undefined) return { seen: [], gone: [] };
+    const seen = all.filter(({ address }) => inUse.has(address));
+    const missed = all.filter(({ address }) => !inUse.has(address));
+    const showing = new Set(
+      all.filter(({ wasSeen, address }) => wasSeen || inUse.has(address)).map((one) => one.poolId),
+    );
+    const wasMissed = this.#missed;
+    const isGone = ({ id, poolId, wasSeen }: AddressRecord) =>
+      wasSeen ? wasMissed.has(id) : showing.has(poolId);
+    this.#missed = new Set(missed.map(({ id }) => id));
+    return { seen, gone: missed.filter((record) => isOld(record) && isGone(record)) };
   }
 }

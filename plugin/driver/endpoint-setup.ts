@@ -9,6 +9,7 @@ import type { Logger } from '../logger.ts';
 import type { Instant } from '../time.ts';
 import type { Mac } from '../wire/address.ts';
 import type { Addresses } from './addresses.ts';
+import type { Adoption } from './adoption.ts';
 import { chooseMac, linkEnds, macClientId } from './endpoint-identity.ts';
 import type { Host } from './host.ts';
 import { scopeOfNetwork } from './lease-scope.ts';
@@ -37,8 +38,6 @@ export interface CreateEndpointRequest {
   readonly userMac: string | undefined;
   readonly options: Readonly<Record<string, unknown>>;
 }
-
-type Adoption = ReturnType<Addresses['adopt']>;
 
 export interface EndpointSetupDeps extends TakeLeaseDeps {
   readonly leases: TakeLeaseDeps['leases'] & {
@@ -181,7 +180,7 @@ function refuseLateWishes(
       : [`driver-opt id=${String(id)} means MAC ${meant}: type --mac-address ${meant} instead`]),
     ...(address === undefined || address === leased
       ? []
-      : [`driver-opt ip=${address}: type --ip ${address} instead`]),
+      : [`driver-opt ip=${address}: type --ip ${address} instead, with --subnet on the network`]),
     ...(hostName === undefined ? [] : [`driver-opt hostname=${hostName}: leave it out`]),
   ];
   if (problems.length === 0) return;

@@ -10,6 +10,7 @@ import type { LeaseSubject } from '../leasing/lease-service.ts';
 import type { Lease } from '../lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
+import type { Ipv4 } from '../wire/address.ts';
 import { subjectOf, type LeaseScope } from './lease-scope.ts';
 import type { HeldRecord, LeaseHolder } from './records.ts';
 import type { Registry } from './registry.ts';
@@ -90,6 +91,23 @@ export class HeldLeases {
     if (record !== undefined) this.#arm(record);
   }
 
+  /** The one it was held for has another address now. */
+  async giveBack(id: string): Promise<void> {
+    const record = this.#find(id);
+    if (record !== undefined) await this.#end(record);
+  }
+
+  /** Gives back what is held of an address for others: somebody is to have it now. One that is being claimed stays. */
+  async yieldTo({ segment }: LeaseScope, address: Ipv4, { clientId }: Identity): Promise<void> {
+    const { registry } = this.#deps;
+    const others = registry
+      .held()
+      .filter(({ lease }) => lease.address === address)
+      .filter((held) => held.clientId !== clientId && this.#cancels.has(held.id))
+      .filter(({ scopeId }) => registry.findScope(scopeId)?.segment === segment);
+    for (const record of others) await this.#end(record);
+  }
+
   /** It is another's lease now. */
   async drop(id: string): Promise<void> {
     const { registry, log } = this.#deps;
@@ -111,13 +129,15 @@ export class HeldLeases {
   /** After a restart: the times run on; what ended meanwhile ends now, what an endpoint has again is forgotten. */
   async recover({ isComplete }: { isComplete: boolean }): Promise<void> {
     const { registry } = this.#deps;
+    const taken = new Set(
+      registry.holders().map(({ scopeId, clientId }) => {
+        return `${registry.findScope(scopeId)?.segment ?? ''}/${clientId}`;
+      }),
+    );
     for (const record of registry.held()) {
       const scope = registry.findScope(record.scopeId);
       if (scope === undefined && !isComplete) continue; // it may be what could not be read
-      const isTaken = registry
-        .holders()
-        .filter(({ clientId }) => clientId === record.clientId)
-        .some(({ scopeId }) => registry.findScope(scopeId)?.segment === scope?.segment);
+      const isTaken = scope !== undefined && taken.has(`${scope.segment}/${record.clientId}`);
       if (scope === undefined || isTaken) await this.drop(record.id);
       else this.#arm(record);
     }
@@ -129,7 +149,7 @@ export class HeldLeases {
   }
 
   #find(id: string): HeldRecord | undefined {
-    return this.#deps.registry.held().find((record) => record.id === id);
+    return this.#deps.registry.findHeld(id);
   }
 
   #of({ segment }: LeaseScope, { clientId }: Identity): HeldRecord[] {

@@ -40,14 +40,16 @@ export class IpamDriver {
 
   /** Unknown pools are no error. What is leased from it still is given back. */
   async releasePool(poolId: string): Promise<void> {
-    const { recovered, pools, addresses, held } = this.#deps;
+    const { recovered, registry, pools, addresses, held } = this.#deps;
     await recovered;
     const id = parsePoolId(poolId)?.id;
     if (id === undefined) return;
+    const scope = registry.findScope(id);
     await runEach(
-      () => addresses.endPool(id),
+      () => addresses.endPool(id, scope),
       () => held.endScope(id),
       () => pools.remove(id),
+      () => addresses.endPool(id, scope), // what was leased in between
     );
   }
 

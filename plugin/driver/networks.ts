@@ -51,7 +51,11 @@ export class Networks {
     return this.#lock.run(LINKS, async () => {
       const { options, pool } = this.#addressing(request);
       const known = this.#registry.findNetwork(request.networkId);
-      if (known !== undefined) return refuseDifference(known, options, request.internal);
+      if (known !== undefined) {
+        refuseDifference(known, options, request.internal);
+        if (pool !== undefined) await this.#bind(pool, known);
+        return;
+      }
       this.#refuseClash(options);
       const record = {
         id: request.networkId,
@@ -66,8 +70,8 @@ export class Networks {
       try {
         await this.#registry.addNetwork(record);
         if (pool !== undefined) {
-          undo.add(() => this.#registry.addPool(pool));
-          await this.#registry.addPool({ ...pool, options, networkId: record.id });
+          undo.add(() => this.#unbind(pool));
+          await this.#bind(pool, record);
         }
         if (signal.aborted) throw new PluginError('CANCELLED', 'dockerd waits no longer');
       } catch (error) {
@@ -115,6 +119,17 @@ export class Networks {
       this.#log.info({ ...context(record), link: bridge }, 'network links made again');
       return restored;
     });
+  }
+
+  async #bind({ id }: PoolRecord, { id: networkId, options }: NetworkRecord): Promise<void> {
+    const pool = this.#registry.findPool(id);
+    if (pool === undefined) return; // Docker gave it up meanwhile
+    await this.#registry.addPool({ ...pool, options, networkId });
+  }
+
+  async #unbind({ id, options, networkId }: PoolRecord): Promise<void> {
+    const pool = this.#registry.findPool(id);
+    if (pool !== undefined) await this.#registry.addPool({ ...pool, options, networkId });
   }
 
   /** @throws PluginError if the network's addresses are to come from elsewhere than the wire. */

@@ -9,7 +9,7 @@ import { formatSubnet, type Subnet } from '../wire/subnet.ts';
 import type { LeaseScope } from './lease-scope.ts';
 import type { NetworkOptions } from './options.ts';
 import { segmentOf, type HeldRecord, type LeaseLoss } from './records.ts';
-import type { StoredLease } from './stored-lease.ts';
+import type { StoredLease, StoredMoment } from './stored-lease.ts';
 
 /** What a RequestPool was answered with; each has its own ReleasePool. */
 export interface PoolRecord {
@@ -21,8 +21,11 @@ export interface PoolRecord {
   readonly gateway: {
     /** What Docker was told, or told us. */
     readonly address: Ipv4;
-    /** `user`: --gateway; `server`: its offer; `guess`: Docker wants one, and nobody was asked yet. */
-    readonly from: 'user' | 'server' | 'guess';
+    /**
+     * `user`: --gateway; `server`: its offer; `guess`: Docker wants one, and nobody was asked yet; `unknown`: the state
+     * was lost, and what Docker was told with it.
+     */
+    readonly from: 'user' | 'server' | 'guess' | 'unknown';
   };
   /** `--aux-address`: never leased to a container. */
   readonly reserved: readonly Ipv4[];
@@ -48,7 +51,7 @@ export interface AddressRecord extends Omit<HeldRecord, 'lease' | 'heldAt' | 'is
   readonly isStable: boolean;
   readonly lease: StoredLease | undefined;
   readonly lost: LeaseLoss | undefined;
-  readonly createdAt: WallTime;
+  readonly createdAt: StoredMoment;
   /** A container was found to have it. */
   readonly wasSeen: boolean;
 }
@@ -81,4 +84,14 @@ function defaultLink({ parent, vlan }: NetworkOptions): string {
 export function contextOf({ id, subnet, options }: PoolRecord): Record<string, string> {
   const segment = options === undefined ? 'not known yet' : segmentOf(options);
   return { pool: id, subnet: formatSubnet(subnet), segment };
+}
+
+/** For the log. */
+export function addressContext({
+  id,
+  poolId,
+  address,
+  mac,
+}: AddressRecord): Record<string, string> {
+  return { pool: poolId, endpoint: id.slice(0, 12), address, mac };
 }

@@ -7,15 +7,15 @@
  */
 import { randomBytes } from 'node:crypto';
 import { PluginError } from '../errors.ts';
-import type { Ms } from '../time.ts';
+import type { Instant, Ms } from '../time.ts';
 import { parseIpv4, type Ipv4 } from '../wire/address.ts';
 import { firstHostOf, formatSubnet, isSameSubnet, subnetHas } from '../wire/subnet.ts';
 import type { RequestPoolAnswer, RequestPoolRequest } from './ipam-requests.ts';
-import { parseNetworkOptions } from './options.ts';
-import { formatPoolId, parsePoolId } from './pool-id.ts';
+import { parseNetworkOptions, type NetworkOptions } from './options.ts';
+import { formatPoolId, parsePoolId, type PoolIdentity } from './pool-id.ts';
 import { contextOf, type PoolRecord } from './pool-records.ts';
 import { parsePoolRequest } from './pool-request.ts';
-import { segmentOf } from './records.ts';
+import { segmentOf, type NetworkRecord } from './records.ts';
 import {
   AskingLoop,
   servedSubnet,
@@ -27,6 +27,8 @@ import {
 const MADE_WITHIN: Ms = 200;
 export class Pools {
   readonly #deps: ServedSubnetContext;
+  /** When what belongs to its making was answered last. Bounded by the pools there are. */
+  readonly #answeredAt = new Map<string, Instant>();
 
   constructor(deps: ServedSubnetDeps) {
     this.#deps = { ...deps, loop: new AskingLoop(deps.clock) };
@@ -67,11 +69,11 @@ export class Pools {
     log.info({ ...contextOf(pool), asked: wish.subnet === undefined }, 'pool made');
     // Docker's own default where nothing is known of a router; but not against a server that names none.
     const isTold = router !== undefined || wish.subnet !== undefined;
-    return {
+    return this.#answered(pool, {
       poolId: formatPoolId(pool),
       pool: formatSubnet(subnet),
       gateway: isTold ? gatewayText(pool) : undefined,
-    };
+    });
   }
 
   /** The pool that a PoolID names, made again from the PoolID alone if the state was lost. @throws PluginError POOL_UNKNOWN. */
@@ -80,27 +82,22 @@ export class Pools {
     const identity = parsePoolId(poolId);
     const known = identity && registry.findPool(identity.id);
     if (known !== undefined) return known;
-    if (identity?.parent === undefined) {
+    const network = identity && this.#networkOf(identity);
+    if (identity === undefined || (identity.parent === undefined && network === undefined)) {
       throw new PluginError(
         'POOL_UNKNOWN',
         `pool ${poolId.slice(0, 80)} is not in this plugin's state; remove the network and create it again`,
       );
     }
     const { id, subnet, parent, vlan } = identity;
-    const given: Record<string, string> = { parent };
+    const given: Record<string, string> = parent === undefined ? {} : { parent };
     if (vlan !== undefined) given['vlan'] = String(vlan);
-    const options = parseNetworkOptions(given);
-    // Docker's network may be one of ours that outlived its pool's file.
-    const network = registry
-      .networks()
-      .filter((known) => segmentOf(known.options) === segmentOf(options))
-      .find(({ bounds }) => bounds?.within[0] && isSameSubnet(bounds.within[0], subnet));
     const pool: PoolRecord = {
       ...{ id, subnet, given, range: network?.bounds?.within[1] },
       reserved: network?.bounds?.except ?? [],
       networkId: network?.id,
-      gateway: { address: firstHostOf(subnet), from: 'guess' },
-      options: network?.options ?? options,
+      gateway: { address: firstHostOf(subnet), from: 'unknown' },
+      options: network?.options ?? parseNetworkOptions(given),
       link: undefined,
       requestedAt: clock.wall(),
     };
@@ -109,13 +106,24 @@ export class Pools {
     return pool;
   }
 
+  /** A network of ours that outlived its pool's file; the only one, where the PoolID does not say the segment. */
+  #networkOf({ parent, vlan, subnet }: PoolIdentity): NetworkRecord | undefined {
+    const { registry } = this.#deps;
+    const orphans = registry
+      .networks()
+      .filter(({ bounds }) => bounds?.within[0] && isSameSubnet(bounds.within[0], subnet))
+      .filter(({ id }) => !registry.pools().some(({ networkId }) => networkId === id))
+      .filter(({ options }) => parent === undefined || isOn(options, { parent, vlan }));
+    return parent === undefined && orphans.length > 1 ? undefined : orphans[0];
+  }
+
   /** What Docker reserves beside containers' addresses, without DHCP: the router, or what it is told to be one. */
   async gateway(pool: PoolRecord, address: string): Promise<string> {
-    if (address === '') return gatewayText(pool);
+    if (address === '') return this.#answered(pool, gatewayText(pool));
     const told = requireAddress(pool, address, '--gateway');
     const next: PoolRecord = { ...pool, gateway: { address: told, from: 'user' } };
     await this.#deps.registry.addPool(next);
-    return gatewayText(next);
+    return this.#answered(next, gatewayText(next));
   }
 
   /** An address that no container may have (`--aux-address`), or one that is replayed. */
@@ -129,13 +137,18 @@ export class Pools {
     if (!isLeased && !pool.reserved.includes(address)) {
       await registry.addPool({ ...pool, reserved: [...pool.reserved, address] });
     }
-    return `${address}/${pool.subnet.prefixLength}`;
+    return this.#answered(pool, `${address}/${pool.subnet.prefixLength}`);
   }
 
   /** True while `docker network create` may still be under way. */
-  isInTheMaking({ networkId, requestedAt }: PoolRecord): boolean {
-    const age = Math.abs(this.#deps.clock.wall() - requestedAt);
-    return networkId === undefined && age < MADE_WITHIN;
+  isInTheMaking({ id, networkId }: PoolRecord): boolean {
+    const last = this.#answeredAt.get(id) ?? -Infinity;
+    return networkId === undefined && this.#deps.clock.now() - last < MADE_WITHIN;
+  }
+
+  #answered<Answer>({ id }: PoolRecord, answer: Answer): Answer {
+    this.#answeredAt.set(id, this.#deps.clock.now());
+    return answer;
   }
 
   /** The reverse of `reserve`; anything else is no error. */
@@ -149,6 +162,7 @@ export class Pools {
   async remove(id: string): Promise<void> {
     const pool = this.#deps.registry.findPool(id);
     if (pool === undefined) return;
+    this.#answeredAt.delete(id);
     await this.#deps.registry.removePool(id);
     this.#deps.log.info(contextOf(pool), 'pool released');
   }
@@ -171,4 +185,8 @@ export function requireAddress(
     'INVALID_OPTION',
     `${flag} ${text} is not an address in the subnet ${formatSubnet(subnet)} of this network`,
   );
+}
+
+function isOn(options: NetworkOptions, segment: Pick<NetworkOptions, 'parent' | 'vlan'>): boolean {
+  return segmentOf(options) === segmentOf(segment);
 }

@@ -1,7 +1,7 @@
 /**
  * Networks, endpoints, pools, addresses and held leases in memory, and the only writer of them in the store: what
- * is here is on disk, except for what `keepEndpoint` could not write yet. Bounded by what Docker has on this host,
- * and by the hold times.
+ * is here is on disk, except for what `keepEndpoint` and `keepAddress` could not write yet. Bounded by what Docker has
+ * on this host, and by the hold times.
  */
 import { PluginError } from '../errors.ts';
 import { scopeOfNetwork, type LeaseScope } from './lease-scope.ts';
@@ -25,51 +25,59 @@ export interface Records {
   addresses: AddressRecord;
 }
 
+type Kind = keyof Records;
+
+/** Calls for one record take effect in the order of asking. */
 export interface RecordStore {
-  save<Kind extends keyof Records>(kind: Kind, record: Records[Kind]): Promise<void>;
-  delete(kind: keyof Records, id: string): Promise<void>;
+  save<K extends Kind>(kind: K, record: Records[K]): Promise<void>;
+  delete(kind: Kind, id: string): Promise<void>;
 }
 
 export class Registry {
   readonly #store: RecordStore;
-  readonly #networks = new Map<string, NetworkRecord>();
-  readonly #endpoints = new Map<string, EndpointRecord>();
-  readonly #held = new Map<string, HeldRecord>();
-  readonly #pools = new Map<string, PoolRecord>();
-  readonly #addresses = new Map<string, AddressRecord>();
-  /** Endpoints whose file is older than what is here. */
-  readonly #unwritten = new Set<string>();
+  readonly #records: { readonly [K in Kind]: Map<string, Records[K]> } = {
+    networks: new Map(),
+    endpoints: new Map(),
+    held: new Map(),
+    pools: new Map(),
+    addresses: new Map(),
+  };
+  /** Made when asked for, until the next change. */
+  readonly #lists = new Map<Kind, readonly Records[Kind][]>();
+  #holders: readonly LeaseHolder[] | undefined;
+  /** Saves under way that memory waits for. Outdated: what is true since then is in memory already. */
+  readonly #additions = new Set<{ kind: Kind; id: string; isOutdated: boolean }>();
+  /** By kind and id: how to bring the files up to date that are older than what is here. */
+  readonly #unwritten = new Map<string, () => Promise<void>>();
 
   constructor(store: RecordStore) {
     this.#store = store;
   }
 
   /** Takes in what the store already holds. */
-  adopt(contents: { readonly [Kind in keyof Records]: readonly Records[Kind][] }): void {
-    for (const pool of contents.pools) this.#pools.set(pool.id, pool);
-    for (const address of contents.addresses) this.#addresses.set(address.id, address);
-    for (const held of contents.held) this.#held.set(held.id, completeHeld(held));
-    for (const network of contents.networks) this.#networks.set(network.id, network);
-    for (const endpoint of contents.endpoints) {
-      this.#endpoints.set(endpoint.id, completeRecord(endpoint));
-    }
+  adopt(contents: { readonly [K in Kind]: readonly Records[K][] }): void {
+    for (const pool of contents.pools) this.#set('pools', pool);
+    for (const address of contents.addresses) this.#set('addresses', address);
+    for (const held of contents.held) this.#set('held', completeHeld(held));
+    for (const network of contents.networks) this.#set('networks', network);
+    for (const endpoint of contents.endpoints) this.#set('endpoints', completeRecord(endpoint));
   }
 
   networks(): readonly NetworkRecord[] {
-    return [...this.#networks.values()];
+    return this.#list('networks');
   }
 
   endpoints(): readonly EndpointRecord[] {
-    return [...this.#endpoints.values()];
+    return this.#list('endpoints');
   }
 
   findNetwork(id: string): NetworkRecord | undefined {
-    return this.#networks.get(id);
+    return this.#records.networks.get(id);
   }
 
   /** @throws PluginError NETWORK_UNKNOWN. */
   requireNetwork(id: string): NetworkRecord {
-    const network = this.#networks.get(id);
+    const network = this.findNetwork(id);
     if (network !== undefined) return network;
     throw new PluginError(
       'NETWORK_UNKNOWN',
@@ -78,131 +86,189 @@ export class Registry {
   }
 
   findEndpoint(id: string): EndpointRecord | undefined {
-    return this.#endpoints.get(id);
+    return this.#records.endpoints.get(id);
   }
 
   /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
-  async addNetwork(record: NetworkRecord): Promise<void> {
-    await this.#store.save('networks', record);
-    this.#networks.set(record.id, record);
+  addNetwork(record: NetworkRecord): Promise<void> {
+    return this.#add('networks', record);
   }
 
   /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
-  async addEndpoint(record: EndpointRecord): Promise<void> {
-    await this.#store.save('endpoints', record);
-    this.#endpoints.set(record.id, record);
-    await this.#catchUp(record.id);
+  addEndpoint(record: EndpointRecord): Promise<void> {
+    return this.#add('endpoints', record);
   }
 
   /**
    * Replaces what is true of a known endpoint, whether or not it can be written; what cannot is tried again with
-   * the next change of any endpoint.
+   * the next change of anything. One that is not known is left alone.
    * @returns why it could not be written, once; undefined if it was, or if that was said already.
    */
-  async keepEndpoint(record: EndpointRecord): Promise<unknown> {
-    this.#endpoints.set(record.id, record);
-    try {
-      await this.#store.save('endpoints', record);
-      await this.#catchUp(record.id);
-      return undefined;
-    } catch (error) {
-      const isNew = this.#unwritten.size === 0;
-      this.#unwritten.add(record.id);
-      return isNew ? error : undefined;
-    }
+  keepEndpoint(record: EndpointRecord): Promise<unknown> {
+    return this.#keep('endpoints', record);
   }
 
-  async removeNetwork(id: string): Promise<void> {
-    this.#networks.delete(id);
-    await this.#store.delete('networks', id);
+  removeNetwork(id: string): Promise<void> {
+    return this.#remove('networks', id);
   }
 
-  async removeEndpoint(id: string): Promise<void> {
-    this.#endpoints.delete(id);
-    this.#unwritten.delete(id);
-    await this.#store.delete('endpoints', id);
+  removeEndpoint(id: string): Promise<void> {
+    return this.#remove('endpoints', id);
   }
 
   held(): readonly HeldRecord[] {
-    return [...this.#held.values()];
+    return this.#list('held');
+  }
+
+  findHeld(id: string): HeldRecord | undefined {
+    return this.#records.held.get(id);
   }
 
   /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
-  async addHeld(record: HeldRecord): Promise<void> {
-    await this.#store.save('held', record);
-    this.#held.set(record.id, record);
+  addHeld(record: HeldRecord): Promise<void> {
+    return this.#add('held', record);
   }
 
-  async removeHeld(id: string): Promise<void> {
-    this.#held.delete(id);
-    await this.#store.delete('held', id);
+  removeHeld(id: string): Promise<void> {
+    return this.#remove('held', id);
   }
 
   pools(): readonly PoolRecord[] {
-    return [...this.#pools.values()];
+    return this.#list('pools');
   }
 
   findPool(id: string): PoolRecord | undefined {
-    return this.#pools.get(id);
+    return this.#records.pools.get(id);
   }
 
   /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
-  async addPool(record: PoolRecord): Promise<void> {
-    await this.#store.save('pools', record);
-    this.#pools.set(record.id, record);
+  addPool(record: PoolRecord): Promise<void> {
+    return this.#add('pools', record);
   }
 
-  async removePool(id: string): Promise<void> {
-    this.#pools.delete(id);
-    await this.#store.delete('pools', id);
+  removePool(id: string): Promise<void> {
+    return this.#remove('pools', id);
   }
 
   addresses(): readonly AddressRecord[] {
-    return [...this.#addresses.values()];
+    return this.#list('addresses');
   }
 
   findAddress(id: string): AddressRecord | undefined {
-    return this.#addresses.get(id);
+    return this.#records.addresses.get(id);
   }
 
   /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
-  async addAddress(record: AddressRecord): Promise<void> {
-    await this.#store.save('addresses', record);
-    this.#addresses.set(record.id, record);
+  addAddress(record: AddressRecord): Promise<void> {
+    return this.#add('addresses', record);
   }
 
-  async removeAddress(id: string): Promise<void> {
-    this.#addresses.delete(id);
-    await this.#store.delete('addresses', id);
+  /** As `keepEndpoint`. */
+  keepAddress(record: AddressRecord): Promise<unknown> {
+    return this.#keep('addresses', record);
+  }
+
+  removeAddress(id: string): Promise<void> {
+    return this.#remove('addresses', id);
   }
 
   /** A network of ours, or a pool that another network driver uses. */
   findScope(id: string): LeaseScope | undefined {
-    const network = this.#networks.get(id);
+    const network = this.findNetwork(id);
     if (network !== undefined) return scopeOfNetwork(network);
-    const pool = this.#pools.get(id);
+    const pool = this.findPool(id);
     return pool && scopeOfPool(pool);
   }
 
   /** All who have a lease now, whether by endpoint or by address. */
   holders(): readonly LeaseHolder[] {
-    return [...this.endpoints().map(holderOf), ...this.#addresses.values()];
+    this.#holders ??= [...this.endpoints().map(holderOf), ...this.addresses()];
+    return this.#holders;
   }
 
-  /** The disk takes writes: brings the files of endpoints up to date that it refused before. */
-  async #catchUp(writtenId: string): Promise<void> {
-    this.#unwritten.delete(writtenId);
-    for (const id of this.#unwritten) {
-      const record = this.#endpoints.get(id);
+  #list<K extends Kind>(kind: K): readonly Records[K][] {
+    let list = this.#lists.get(kind) as readonly Records[K][] | undefined;
+    list ??= [...this.#records[kind].values()];
+    this.#lists.set(kind, list);
+    return list;
+  }
+
+  #set<K extends Kind>(kind: K, record: Records[K]): void {
+    this.#records[kind].set(record.id, record);
+    this.#changed(kind);
+  }
+
+  async #add<K extends Kind>(kind: K, record: Records[K]): Promise<void> {
+    const addition = { kind, id: record.id, isOutdated: false };
+    this.#additions.add(addition);
+    try {
+      await this.#store.save(kind, record);
+    } finally {
+      this.#additions.delete(addition);
+    }
+    if (!addition.isOutdated) {
+      this.#set(kind, record);
+      this.#unwritten.delete(keyOf(kind, record.id));
+    }
+    await this.#catchUp();
+  }
+
+  async #keep<K extends Kind>(kind: K, record: Records[K]): Promise<unknown> {
+    const { id } = record;
+    const records = this.#records[kind];
+    if (!records.has(id)) return undefined;
+    this.#outdate(kind, id);
+    this.#set(kind, record);
+    try {
+      await this.#store.save(kind, record);
+    } catch (error) {
+      if (!records.has(id)) return undefined; // it went meanwhile
+      const isNew = this.#unwritten.size === 0;
+      this.#unwritten.set(keyOf(kind, id), async () => {
+        const current = records.get(id);
+        if (current !== undefined) await this.#store.save(kind, current);
+      });
+      return isNew ? error : undefined;
+    }
+    this.#unwritten.delete(keyOf(kind, id));
+    await this.#catchUp();
+    return undefined;
+  }
+
+  async #remove(kind: Kind, id: string): Promise<void> {
+    this.#outdate(kind, id);
+    this.#records[kind].delete(id);
+    this.#changed(kind);
+    this.#unwritten.delete(keyOf(kind, id));
+    await this.#store.delete(kind, id);
+  }
+
+  #outdate(kind: Kind, id: string): void {
+    for (const addition of this.#additions) {
+      if (addition.id === id && addition.kind === kind) addition.isOutdated = true;
+    }
+  }
+
+  #changed(kind: Kind): void {
+    this.#lists.delete(kind);
+    if (kind === 'endpoints' || kind === 'addresses') this.#holders = undefined;
+  }
+
+  /** The disk takes writes: brings the files up to date that it refused before. */
+  async #catchUp(): Promise<void> {
+    for (const [key, write] of this.#unwritten) {
       try {
-        if (record !== undefined) await this.#store.save('endpoints', record);
-        this.#unwritten.delete(id);
-        if (!this.#endpoints.has(id)) await this.#store.delete('endpoints', id); // it went meanwhile
+        await write();
+        if (this.#unwritten.get(key) === write) this.#unwritten.delete(key);
       } catch {
         return; // full again
       }
     }
   }
+}
+
+function keyOf(kind: Kind, id: string): string {
+  return `${kind}/${id}`;
 }
 
 export function endpointUnknown(id: string): PluginError {

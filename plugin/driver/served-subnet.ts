@@ -106,7 +106,9 @@ async function askWire(
     });
     return { subnet: subnetOf(terms.address, terms.prefixLength), router: terms.gateway };
   } catch (error) {
-    if (!(error instanceof PluginError) || error.code !== 'NO_OFFER') throw error;
+    if (!(error instanceof PluginError)) throw error;
+    if (error.code === 'PARENT_LINK_MISSING') throw explainParent(error, options);
+    if (error.code !== 'NO_OFFER') throw error;
     const before = registry
       .pools()
       .filter((pool) => pool.options && segmentOf(pool.options) === segmentOf(options))
@@ -124,6 +126,17 @@ async function askWire(
       { cause: error, evidence: error.evidence },
     );
   }
+}
+
+/** Docker's own drivers want the VLAN's link after `-o parent=`, and make it; we want the trunk's. */
+function explainParent(error: PluginError, { parent, vlan }: NetworkOptions): PluginError {
+  const [, trunk, id] = /^(.+)\.([1-9]\d{0,3})$/.exec(parent) ?? [];
+  if (vlan !== undefined || trunk === undefined || id === undefined) return error;
+  return new PluginError(
+    error.code,
+    `${error.message}; for VLAN ${id} of ${trunk} say --ipam-opt parent=${trunk} --ipam-opt vlan=${id}`,
+    { cause: error, evidence: error.evidence },
+  );
 }
 
 /**

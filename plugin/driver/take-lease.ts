@@ -7,6 +7,7 @@ import type { SocketPlace } from '../leasing/client-runner.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Lease } from '../lease.ts';
 import type { Instant, Ms } from '../time.ts';
+import type { Ipv4 } from '../wire/address.ts';
 import type { HeldLease } from './held-leases.ts';
 import { subjectOf, type LeaseScope } from './lease-scope.ts';
 import type { UndoList } from '../undo.ts';
@@ -31,6 +32,8 @@ export interface TakeLeaseDeps {
     claim(scope: LeaseScope, identity: { clientId: string }): HeldLease | undefined;
     putBack(id: string): void;
     drop(id: string): Promise<void>;
+    giveBack(id: string): Promise<void>;
+    yieldTo(scope: LeaseScope, address: Ipv4, identity: { clientId: string }): Promise<void>;
   };
   readonly silence: {
     note(segment: string): void;
@@ -56,6 +59,8 @@ export async function takeLease(
   const kept = held.claim(scope, who);
   if (kept !== undefined) undo.add(() => held.putBack(kept.id));
   const previous = kept?.lease;
+  const { requestedAddress } = who;
+  if (requestedAddress !== undefined) await held.yieldTo(scope, requestedAddress, who);
   let lease: Lease | undefined;
   try {
     lease = await leases.acquire(subjectOf(who, scope), place, {
@@ -78,5 +83,11 @@ export async function takeLease(
     if (lease !== undefined && lease.address === previous?.address) leases.forget(who.id);
     else leases.release(who.id, scope.link);
   });
-  return { lease, settle: async () => (kept === undefined ? undefined : held.drop(kept.id)) };
+  const settle = async (): Promise<void> => {
+    if (kept === undefined) return;
+    // A server that goes by addresses would keep the old one for nobody; but one that refused it has it back.
+    const isLeft = requestedAddress !== undefined && requestedAddress !== kept.lease.address;
+    await (isLeft ? held.giveBack(kept.id) : held.drop(kept.id));
+  };
+  return { lease, settle };
 }

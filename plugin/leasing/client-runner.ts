@@ -82,6 +82,8 @@ export class ClientRunner {
   #cancelTimer: () => void = () => undefined;
   readonly #queue: Event[] = [];
   #stepping = false;
+  /** Of the trouble that lasts: one warning for it, whatever the number of retransmissions. */
+  #isSendTroubleTold = false;
 
   constructor(config: ClientConfig, deps: RunnerDeps) {
     this.#config = config;
@@ -198,11 +200,14 @@ export class ClientRunner {
     try {
       if (this.#socket === undefined) throw new Error('no socket is open');
       this.#socket.send(frame);
+      this.#isSendTroubleTold = false;
       this.trace.sent(message, this.#deps.clock.now());
       this.#deps.log.debug({ xid: message.xid, to: unicast?.address ?? 'broadcast' }, 'dhcp sent');
     } catch (error) {
       this.trace.sendFailed(error);
-      this.#deps.log.warn({ err: error }, 'dhcp message could not be sent');
+      const level = this.#isSendTroubleTold ? 'debug' : 'warn';
+      this.#isSendTroubleTold = true;
+      this.#deps.log[level]({ err: error }, 'dhcp message could not be sent');
     }
   }
 

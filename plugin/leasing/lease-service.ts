@@ -7,6 +7,7 @@
 import { PluginError } from '../errors.ts';
 import type { Lease } from '../lease.ts';
 import type { Ms } from '../time.ts';
+import type { Ipv4 } from '../wire/address.ts';
 import type { SocketPlace } from './client-runner.ts';
 import { leaseFailure } from './lease-failure.ts';
 import { makeLeaseClient, type LeaseClient, type LeaseClientDeps } from './lease-client.ts';
@@ -164,6 +165,11 @@ export class LeaseService {
   pin(key: string): void {
     const client = this.#clients.get(key);
     if (client?.lease !== undefined) client.runner.pin(client.lease.address);
+  }
+
+  /** The address that the client holds now, if any. */
+  addressOf(key: string): Ipv4 | undefined {
+    return this.#clients.get(key)?.lease?.address;
   }
 
   /** Tells the segment whose the leased address is, after the container has got it. */

@@ -7,12 +7,15 @@ import type { Clock } from '../clock.ts';
 import type { Ms } from '../time.ts';
 import type { ClientRunner, SocketPlace } from './client-runner.ts';
 
-const LOOK_EVERY: Ms = 2_000;
+const LOOK_AFTER: Ms = 2_000;
+/** Links come back with dockerd, in seconds, or when somebody mends the trunk. */
+const LOOK_EVERY_AT_MOST: Ms = 30_000;
 
 export class LinkSocket {
   readonly #runner: ClientRunner;
   readonly #clock: Clock;
   readonly #place: SocketPlace;
+  #lookAfter: Ms = LOOK_AFTER;
   #cancelTimer: () => void = () => undefined;
 
   constructor(runner: ClientRunner, place: SocketPlace, clock: Clock) {
@@ -29,6 +32,7 @@ export class LinkSocket {
   #open(): void {
     try {
       this.#runner.open(this.#place, () => this.#retry());
+      this.#lookAfter = LOOK_AFTER;
     } catch {
       this.#retry(); // the client says so itself when it has something to send
     }
@@ -36,6 +40,7 @@ export class LinkSocket {
 
   #retry(): void {
     this.#cancelTimer();
-    this.#cancelTimer = this.#clock.at(this.#clock.now() + LOOK_EVERY, () => this.#open());
+    this.#cancelTimer = this.#clock.at(this.#clock.now() + this.#lookAfter, () => this.#open());
+    this.#lookAfter = Math.min(2 * this.#lookAfter, LOOK_EVERY_AT_MOST);
   }
 }

@@ -207,10 +207,13 @@ describe('the managed plugin', () => {
     await firewallComesToReach((await attachment('on-short', 'short')).address);
   });
 
-  it('refuses an unknown setting without changing anything', async () => {
-    const answer = await operator('set', 'COLOUR=red');
-    expect(answer.status).toBe(1);
-    expect(answer.stderr).toContain('LOG_LEVEL');
+  it('refuses an unknown setting, or a bad value, without changing anything', async () => {
+    const unknown = await operator('set', 'COLOUR=red');
+    expect(unknown.status).toBe(1);
+    expect(unknown.stderr).toMatch(/known are LOG_LEVEL .*IPAM_REQUIRE_MAC docker-run.source;/);
+    const bad = await operator('set', 'LOG_LEVEL=loud');
+    expect(bad.status).toBe(1);
+    expect(bad.stderr).toContain('LOG_LEVEL=loud is not one of');
     expect(await inspect('{{.Enabled}} {{.Settings.Env}}')).toBe('true [LOG_LEVEL=debug]');
   });
 
@@ -289,9 +292,13 @@ describe('the managed plugin', () => {
   });
 
   it('is not removed while a network needs it, and then leaves nothing behind', async () => {
+    // Docker's own driver, with addresses from the plugin
+    const opts = ['--ipam-opt', 'parent=eth1', '--ipam-opt', 'vlan=700'];
+    const macvlan = ['-d', 'macvlan', '-o', 'parent=eth1.700', '--ipam-driver', 'vlandhcp'];
+    await docker('network', 'create', ...macvlan, ...opts, '--subnet', '10.70.0.0/24', 'mac');
     const answer = await operator('remove');
     expect(answer.status).toBe(1);
-    expect(answer.stderr).toMatch(/docker network rm long short/);
+    expect(answer.stderr).toMatch(/docker network rm long mac short/);
     await removeAllContainersAndNetworks();
     await until('the links are as before', async () => (await lab('links')) === linksBefore);
     await operatorDoes('remove');

@@ -152,6 +152,16 @@ describe('the same name again', () => {
     expect(rig.server.leases.get(WEB)).toBe('192.0.2.50');
   });
 
+  it('containers cannot be looked into: who has the name may be running; by MAC', async () => {
+    await foreign();
+    await rig.requestAddress(poolId, { name: 'web' });
+    rig.host.sandboxAddresses = undefined;
+    expect(await rig.requestAddress(poolId, { name: 'web', macAddress: OTHER })).toBe(
+      '192.0.2.51/24',
+    );
+    expect([clientIds(), rig.leases.size]).toEqual([[WEB, OTHER], 2]);
+  });
+
   it('on two networks of one VLAN: the second time by MAC', async () => {
     await own();
     await run({ name: 'web' });
@@ -254,7 +264,7 @@ describe('IPAM_REQUIRE_MAC=false, a network of another driver', () => {
   it('the link has no MAC: the sentence names it', async () => {
     rig.host.macs.delete('eth1.500');
     expect((await refusal(rig.requestAddress(poolId, anonymous))).message).toBe(
-      'link eth1.500 has no Ethernet address to lease with on VLAN 500 of eth1',
+      'link eth1.500 of VLAN 500 of eth1 has no Ethernet address to lease with; bring it back (ip link show eth1.500), then start the container again',
     );
   });
 });

@@ -8,6 +8,7 @@ const SUBNET = '192.0.2.0/24';
 const ADDRESS = '192.0.2.50';
 const T1 = 1_900_000;
 const HOUR = 3_601_000;
+const SECOND = '02:42:00:00:00:02';
 const STRANGER = mac('02:00:00:00:00:99');
 const PLACE = { link: 'eth1.500', promiscuous: true, shared: true };
 
@@ -28,6 +29,16 @@ const typesSince = (count: number) => rig.wire.sent.slice(count).map(({ type }) 
 const openPlaces = () => rig.wire.openSockets.map(({ place }) => place);
 const inContainer = (...addresses: string[]) =>
   void (rig.host.sandboxAddresses = new Set(addresses.map(ip)));
+/** How often containers were looked at from now on. */
+function countLooks(): () => number {
+  const look = rig.host.listSandboxAddresses.bind(rig.host);
+  let looks = 0;
+  rig.host.listSandboxAddresses = () => {
+    looks += 1;
+    return look();
+  };
+  return () => looks;
+}
 const askedFor = (count: number) =>
   rig.wire.sent
     .slice(count)
@@ -56,7 +67,7 @@ describe('a lease of another driver’s container', () => {
     await rig.clock.pass(60_000);
     expect([openPlaces(), rig.leases.size]).toEqual([[], 1]);
     rig.wire.openProblem = () => undefined;
-    await rig.clock.pass(2_000);
+    await rig.clock.pass(30_000);
     expect(openPlaces()).toEqual([PLACE]);
     await rig.clock.pass(T1);
     expect(rig.log.messages('info')).toContain('lease renewed');
@@ -182,7 +193,7 @@ describe('a lease that is lost', () => {
 });
 
 describe('a container that went without a ReleaseAddress', () => {
-  it('seen once and not there any more: its lease is given back', async () => {
+  it('seen once and not there in two looks: its lease is given back', async () => {
     inContainer(ADDRESS);
     await rig.clock.pass(JOIN_TIMEOUT_MS);
     expect(rig.store.contents.addresses[0]?.wasSeen).toBe(true);
@@ -190,17 +201,49 @@ describe('a container that went without a ReleaseAddress', () => {
     expect(rig.leases.size).toBe(1);
     inContainer();
     await rig.addresses.clearAbandoned();
+    expect(rig.leases.size).toBe(1);
+    await rig.addresses.clearAbandoned();
     expect(rig.leftovers).toEqual(NOTHING_LEFT);
   });
 
-  it('never seen: a runtime with a network stack of its own; kept, and said once', async () => {
+  it('missed once, and there again: the looks are counted from anew', async () => {
+    inContainer(ADDRESS);
+    await rig.clock.pass(JOIN_TIMEOUT_MS);
+    for (const present of [[], [ADDRESS], [], [ADDRESS]]) {
+      inContainer(...present);
+      await rig.addresses.clearAbandoned();
+    }
+    expect(rig.leases.size).toBe(1);
+  });
+
+  it('never seen, and no other of its network: a runtime with a network stack of its own; kept', async () => {
     await rig.clock.pass(JOIN_TIMEOUT_MS);
     await rig.addresses.clearAbandoned();
     await rig.clock.pass(HOUR);
     expect(rig.leases.size).toBe(1);
-    expect(rig.log.messages('warn')).toEqual([
-      'address is in no container that can be seen; it is kept',
-    ]);
+    expect(rig.log.messages('warn')).toEqual([]);
+  });
+
+  it('never seen, though another of its network was: its start failed after the answer; given back', async () => {
+    await rig.requestAddress(poolId, { macAddress: SECOND });
+    inContainer('192.0.2.51');
+    await rig.addresses.clearAbandoned();
+    expect(rig.leases.size).toBe(2); // it had no time yet
+    await rig.clock.pass(JOIN_TIMEOUT_MS);
+    expect([...rig.server.leases]).toEqual([[SECOND, '192.0.2.51']]);
+    expect(rig.log.messages('warn')).toEqual(['address without a container ended']);
+  });
+
+  it('containers are looked at once for all that start together, and not while none is', async () => {
+    const looks = countLooks();
+    for (let i = 2; i < 12; i += 1) {
+      await rig.requestAddress(poolId, { macAddress: `02:42:00:00:01:0${i.toString(16)}` });
+    }
+    await rig.clock.pass(JOIN_TIMEOUT_MS);
+    expect(looks()).toBe(1);
+    await rig.ipam.releasePool(poolId);
+    await rig.clock.pass(HOUR);
+    expect(looks()).toBe(1);
   });
 
   it('sandboxes cannot be looked into: kept, and said once', async () => {
@@ -252,6 +295,7 @@ describe('after a restart', () => {
     rig.wire.openProblem = () => undefined;
     await rig.clock.pass(2_000);
     expect(openPlaces()).toEqual([PLACE]);
+    expect(rig.log.messages('warn')).toEqual([]);
   });
 
   it('the server moves it meanwhile: that does not count', async () => {

@@ -132,6 +132,21 @@ describe.each([
     expect(await request()).toBe('192.0.2.50/24');
   });
 
+  it('another host shows itself under the address while it is written down: refused, nothing is left', async () => {
+    const save = rig.store.save.bind(rig.store);
+    rig.store.save = async (...args) => {
+      if (args[0] === 'addresses') {
+        rig.wire.claim(ip('192.0.2.50'), mac('02:00:00:00:00:99'));
+        await settled();
+      }
+      return save(...args);
+    };
+    const { code, message } = await refusal(request());
+    expect([code, message]).toEqual(['ADDRESS_IN_USE', expect.stringContaining('192.0.2.50')]);
+    expect(rig.wire.sentTypes.at(-1)).toBe('DECLINE');
+    expect({ ...rig.leftovers, leases: [] }).toEqual(NOTHING_LEFT);
+  });
+
   it('the pool goes while it is leased: the lease is given back', async () => {
     rig.wire.server = () => [];
     const failed = refusal(request());

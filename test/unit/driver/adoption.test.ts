@@ -146,7 +146,10 @@ describe('CreateEndpoint is refused', () => {
       { id: 'asterisk' },
       `driver-opt id=asterisk means MAC ${macFromId('asterisk')}: type --mac-address`,
     ],
-    [{ ip: '192.0.2.77' }, 'driver-opt ip=192.0.2.77: type --ip 192.0.2.77 instead'],
+    [
+      { ip: '192.0.2.77' },
+      'driver-opt ip=192.0.2.77: type --ip 192.0.2.77 instead, with --subnet on the network',
+    ],
     [{ hostname: 'web' }, 'driver-opt hostname=web: leave it out'],
   ])('with driver options that come too late: %j', async (options, text) => {
     const { code, message } = await refusal(rig.createEndpoint({ ...given(), options }));

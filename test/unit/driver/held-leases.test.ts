@@ -97,6 +97,41 @@ describe('a container that comes back (D9)', () => {
     expect(heldIds()).toEqual([ENDPOINT]);
   });
 
+  it('wants another address, and gets it: the held one is given back', async () => {
+    const sent = await runAndRemove();
+    rig.server.reserve(rig.wire.sent[0]!.message.chaddr, '192.0.2.77');
+    const wish = { options: { id: 'asterisk', ip: '192.0.2.77' } };
+    expect(await rig.createEndpoint({ ...wish, endpointId: SECOND })).toMatchObject({
+      address: '192.0.2.77/24',
+    });
+    expect(sentSince(sent)).toEqual(['DISCOVER', 'REQUEST', 'RELEASE']);
+    expect(rig.wire.sent.at(-1)!.message.ciaddr).toBe('192.0.2.50');
+    expect(heldIds()).toEqual([]);
+  });
+
+  it('its address is wanted by another meanwhile: it is given back first', async () => {
+    const sent = await runAndRemove();
+    const macAddress = '02:00:00:00:00:aa';
+    rig.server.reserve(macAddress, '192.0.2.50');
+    const wish = { options: { ip: '192.0.2.50' }, interface: { macAddress } };
+    expect(await rig.createEndpoint({ ...wish, endpointId: SECOND })).toMatchObject({
+      address: '192.0.2.50/24',
+    });
+    expect(sentSince(sent)).toEqual(['RELEASE', 'DISCOVER', 'REQUEST']);
+    expect(heldIds()).toEqual([]);
+  });
+
+  it('on another VLAN that is no matter', async () => {
+    const networkId = 'o'.repeat(64);
+    await rig.createNetwork({ networkId, options: { parent: 'eth1', vlan: '600' } });
+    await runAndRemove();
+    const wish = { options: { id: 'other', ip: '192.0.2.50' } };
+    const created = refusal(rig.createEndpoint({ ...wish, networkId, endpointId: SECOND }));
+    await rig.clock.pass(20_000);
+    await created;
+    expect(heldIds()).toEqual([ENDPOINT]);
+  });
+
   it('is refused by the server: it discovers', async () => {
     const sent = await runAndRemove();
     rig.server.forgetClients(1);

@@ -4,13 +4,11 @@ import { BridgeAccess } from '../../../plugin/driver/bridge-access.ts';
 import { joinAnswer } from '../../../plugin/driver/join-answer.ts';
 import { JoinTimers } from '../../../plugin/driver/join-timers.ts';
 import { KeyedLock } from '../../../plugin/driver/keyed-lock.ts';
-import { Registry } from '../../../plugin/driver/registry.ts';
 import { runEach, UndoList } from '../../../plugin/undo.ts';
 import type { LeaseTerms, Route } from '../../../plugin/lease.ts';
 import { ipv4FromNumber, networkOf, type Ipv4 } from '../../../plugin/wire/address.ts';
 import { FakeClock, settled } from '../../support/fake-clock.ts';
 import { FakeHost } from '../../support/fake-host.ts';
-import { FakeStore } from '../../support/fake-store.ts';
 import { MemoryLogger } from '../../support/memory-logger.ts';
 import { ip, lease } from '../../support/messages.ts';
 
@@ -244,17 +242,6 @@ describe('taking back', () => {
     await expect(runEach(step, fail(one), step)).rejects.toBe(one);
     await expect(runEach(fail(one), step, fail(new Error('two')))).rejects.toThrow('one; two');
     expect(done).toBe(5);
-  });
-});
-
-describe('the registry', () => {
-  it('holds nothing that could not be written', async () => {
-    const store = new FakeStore();
-    const registry = new Registry(store);
-    store.failing.add('save networks').add('save endpoints');
-    await expect(registry.addNetwork({ id: 'n' } as never)).rejects.toThrow();
-    await expect(registry.addEndpoint({ id: 'e' } as never)).rejects.toThrow();
-    expect([registry.networks(), registry.endpoints()]).toEqual([[], []]);
   });
 });
 

@@ -87,6 +87,13 @@ describe('RequestPool without --subnet asks the wire', () => {
     expect([code, message.includes('eth1')]).toEqual(['PARENT_LINK_MISSING', true]);
   });
 
+  it("a VLAN's link is typed as the parent, as Docker's macvlan wants it: said how to type it here", async () => {
+    const { message } = await refusal(rig.requestPool({ options: { parent: 'eth1.500' } }));
+    expect(message).toMatch(
+      /^parent link eth1.500 does not exist; .*; for VLAN 500 of eth1 say --ipam-opt parent=eth1 --ipam-opt vlan=500$/,
+    );
+  });
+
   it('nobody answers: refused after 6 s, with what to look at and how to do without', async () => {
     rig.wire.server = () => [];
     const { code, message } = await refusedInSilence(rig.requestPool());

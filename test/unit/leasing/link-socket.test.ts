@@ -30,15 +30,50 @@ it('a client stays on a link of the host: its lease is renewed there', async () 
   expect(rig.wire.sentArp).toEqual([]);
 });
 
-it('the link is not there: it is looked for every 2 s, and the lease is kept meanwhile', async () => {
+it('the link is not there: it is looked for after 2 s, then less often, and the lease is kept meanwhile', async () => {
   gone();
+  const { openProblem } = rig.wire;
+  const looks: number[] = [];
+  rig.wire.openProblem = (...place) => {
+    looks.push(rig.clock.now());
+    return openProblem(...place);
+  };
   rig.service.stay(KEY, PLACE);
-  expect(rig.places).toEqual([]);
-  await rig.clock.pass(60_000);
+  await rig.clock.pass(100_000);
+  expect(looks.map((at) => at - looks[0]!)).toEqual([0, 2, 6, 14, 30, 60, 90].map((s) => s * 1000));
   back();
   expect(rig.places).toEqual([]);
-  await rig.clock.pass(2_000);
+  await rig.clock.pass(30_000);
   expect([rig.places, rig.changes]).toEqual([[PLACE], []]);
+});
+
+it('the link flaps: each time it is looked for at once', async () => {
+  rig.service.stay(KEY, PLACE);
+  for (const longer of [20_000, 20_000]) {
+    gone();
+    for (const socket of rig.wire.openSockets) socket.fail(new Error('gone'));
+    await rig.clock.pass(longer);
+    back();
+    await rig.clock.pass(30_000);
+    expect(rig.places).toEqual([PLACE]);
+  }
+  for (const socket of rig.wire.openSockets) socket.fail(new Error('gone'));
+  await rig.clock.pass(2_000);
+  expect(rig.places).toEqual([PLACE]);
+});
+
+it('a message that cannot be sent is told once, whatever its retransmissions, and again after the next trouble', async () => {
+  const told = () => rig.log.messages('warn').filter((m) => m === 'dhcp message could not be sent');
+  rig.service.stay(KEY, PLACE);
+  for (const count of [1, 2]) {
+    gone();
+    for (const socket of rig.wire.openSockets) socket.fail(new Error('gone'));
+    await rig.clock.pass(T1 + 900_000);
+    expect(told()).toHaveLength(count);
+    back();
+    await rig.clock.pass(600_000);
+  }
+  expect(rig.changes.at(-1)).toMatchObject({ change: 'renewed' });
 });
 
 it('the link goes away and comes back', async () => {
@@ -48,7 +83,7 @@ it('the link goes away and comes back', async () => {
   await rig.clock.pass(10_000);
   expect(rig.places).toEqual([]);
   back();
-  await rig.clock.pass(2_000);
+  await rig.clock.pass(5_000);
   expect(rig.places).toEqual([PLACE]);
 });
 

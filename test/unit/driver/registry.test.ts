@@ -1,0 +1,102 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Registry, type Records } from '../../../plugin/driver/registry.ts';
+import { FakeStore } from '../../support/fake-store.ts';
+
+let store: FakeStore;
+let registry: Registry;
+beforeEach(() => {
+  store = new FakeStore();
+  registry = new Registry(store);
+});
+
+/** No more of a record than the registry looks at. */
+const endpoint = (id: string, mtu = 1500) => ({ id, mtu }) as Records['endpoints'];
+const address = (id: string, mtu = 1500) => ({ id, mtu }) as Records['addresses'];
+const onDisk = () => {
+  const { endpoints, addresses } = store.contents;
+  return [...endpoints, ...addresses].map(({ id, mtu }) => [id, mtu]);
+};
+const inMemory = () =>
+  [...registry.endpoints(), ...registry.addresses()].map(({ id, mtu }) => [id, mtu]);
+
+it('holds nothing that could not be written', async () => {
+  store.failing.add('save networks').add('save endpoints');
+  await expect(registry.addNetwork({ id: 'n' } as never)).rejects.toThrow();
+  await expect(registry.addEndpoint(endpoint('e'))).rejects.toThrow();
+  expect([registry.networks(), registry.endpoints()]).toEqual([[], []]);
+});
+
+it('lists are as new as the last change', async () => {
+  await registry.addEndpoint(endpoint('e'));
+  expect(registry.endpoints().map(({ id }) => id)).toEqual(['e']);
+  await registry.addEndpoint(endpoint('f'));
+  expect(registry.endpoints().map(({ id }) => id)).toEqual(['e', 'f']);
+  await registry.removeEndpoint('e');
+  expect(registry.endpoints().map(({ id }) => id)).toEqual(['f']);
+  expect(registry.holders()).toHaveLength(1);
+});
+
+describe('while a record is being written', () => {
+  it('it is removed: it stays removed, in memory and on disk', async () => {
+    const added = registry.addAddress(address('a'));
+    await registry.removeAddress('a');
+    await added;
+    expect([inMemory(), onDisk()]).toEqual([[], []]);
+  });
+
+  it('something newer is found to be true of it: that stays', async () => {
+    await registry.addEndpoint(endpoint('e', 1));
+    const added = registry.addEndpoint(endpoint('e', 2));
+    await registry.keepEndpoint(endpoint('e', 3));
+    await added;
+    expect([inMemory(), onDisk()]).toEqual([[['e', 3]], [['e', 3]]]);
+  });
+
+  it('another of the same id does not matter to it', async () => {
+    const added = registry.addAddress(address('x'));
+    await registry.removeEndpoint('x');
+    await added;
+    expect(inMemory()).toEqual([['x', 1500]]);
+  });
+});
+
+describe.each([
+  ['endpoints', (mtu: number) => registry.keepEndpoint(endpoint('one', mtu))],
+  ['addresses', (mtu: number) => registry.keepAddress(address('one', mtu))],
+] as const)('what is true of %s, and cannot be written', (kind, keep) => {
+  beforeEach(async () => {
+    if (kind === 'endpoints') await registry.addEndpoint(endpoint('one'));
+    else await registry.addAddress(address('one'));
+    store.failing.add(`save ${kind}`);
+  });
+
+  it('is told once, and true in memory', async () => {
+    expect(await keep(1)).toBeInstanceOf(Error);
+    expect(await keep(2)).toBeUndefined();
+    expect([inMemory(), onDisk()]).toEqual([[['one', 2]], [['one', 1500]]]);
+  });
+
+  it('is written with the next change of anything', async () => {
+    await keep(1);
+    store.failing.clear();
+    await registry.addPool({ id: 'p' } as never);
+    expect(onDisk()).toEqual([['one', 1]]);
+    store.failing.add(`save ${kind}`);
+    expect(await keep(2)).toBeInstanceOf(Error); // trouble of its own
+  });
+
+  it('is not written any more once it is removed', async () => {
+    await keep(1);
+    await (kind === 'endpoints' ? registry.removeEndpoint('one') : registry.removeAddress('one'));
+    store.failing.clear();
+    await registry.addPool({ id: 'p' } as never);
+    expect([inMemory(), onDisk()]).toEqual([[], []]);
+  });
+
+  it('of one that went there is nothing to keep', async () => {
+    store.failing.clear();
+    await (kind === 'endpoints' ? registry.removeEndpoint('one') : registry.removeAddress('one'));
+    expect(await keep(1)).toBeUndefined();
+    expect([inMemory(), onDisk()]).toEqual([[], []]);
+  });
+});

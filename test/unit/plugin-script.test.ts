@@ -1,0 +1,157 @@
+/** scripts/plugin before it changes anything: settings it refuses, networks it sees. With a docker that only takes notes. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { parseSettings } from '../../plugin/settings.ts';
+import { root } from '../support/readme.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'vlandhcp-'));
+const file = (name: string) => join(folder, name);
+const { env } = JSON.parse(readFileSync(join(root, 'config.json'), 'utf8')) as {
+  env: { name: string }[];
+};
+
+/** Is enabled or not, as the file `enabled` says; has the networks of the file `networks`. */
+const DOCKER = `#!/bin/bash
+cd "$(dirname "$0")"
+case "$*" in
+  'plugin inspect -f {{.Enabled}} '*) cat enabled ;;
+  'plugin inspect '*.Config.Env*) echo '${env.map(({ name }) => `${name} `).join('')}' ;;
+  'plugin inspect '*) echo 1234 ;;
+  'network ls -q') seq "$(wc -l <networks)" ;;
+  'network inspect '*) cat networks ;;
+  'plugin enable '*) echo "$*" >>done; echo true >enabled ;;
+  'plugin disable '*) echo "$*" >>done; echo false >enabled ;;
+  *) echo "$*" >>done ;;
+esac
+`;
+
+beforeEach(() => {
+  writeFileSync(file('docker'), DOCKER, { mode: 0o755 });
+  writeFileSync(file('enabled'), 'true\n');
+  writeFileSync(file('networks'), 'bridge default bridge\nnull default none\n');
+  writeFileSync(file('done'), '');
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function operator(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  const PATH = `${folder}:${process.env['PATH'] ?? ''}`;
+  const options = { env: { ...process.env, PATH }, encoding: 'utf8' } as const;
+  return spawnSync(join(root, 'scripts/plugin'), args, options);
+}
+const done = () => readFileSync(file('done'), 'utf8').trim().split('\n');
+
+describe('scripts/plugin set', () => {
+  it.each([
+    ['LOG_LEVEL=loud'],
+    ['LOG_LEVEL=debug'],
+    ['LOG_LEVEL='],
+    ['STATE_DIR=state'],
+    ['STATE_DIR=/elsewhere'],
+    ['JOIN_TIMEOUT=0'],
+    ['JOIN_TIMEOUT=99999'],
+    ['JOIN_TIMEOUT=100000'],
+    ['JOIN_TIMEOUT=2m'],
+    ['IPAM_REQUIRE_MAC=no'],
+    ['IPAM_REQUIRE_MAC=false'],
+    ['LOG_LEVEL=loud', 'JOIN_TIMEOUT=never'],
+  ])('%s %s: takes what the plugin takes, and says the same of what it does not', (...words) => {
+    const given = words.filter((word) => word !== undefined);
+    const pairs = given.map((word): [string, string] => {
+      const [key = '', value = ''] = word.split('=');
+      return [key, value];
+    });
+    let problem: string | undefined;
+    try {
+      parseSettings(['--managed'], Object.fromEntries(pairs));
+    } catch (error) {
+      problem = (error as Error).message;
+    }
+    const { status, stderr } = operator('set', ...given);
+    if (problem === undefined) {
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(done()).toEqual([
+        'plugin disable -f vlandhcp:stable',
+        `plugin set vlandhcp:stable ${given.join(' ')}`,
+        'plugin enable vlandhcp:stable',
+      ]);
+    } else {
+      expect({ status, stderr }).toEqual({
+        status: 1,
+        stderr: `plugin: ${problem}; nothing changed\n`,
+      });
+      expect(done()).toEqual(['']);
+    }
+  });
+
+  it.each([
+    ['COLOUR=red', `COLOUR=red is unknown; known are ${env.map(({ name }) => name).join(' ')} `],
+    ['LOG_LEVEL', 'LOG_LEVEL is not SETTING=VALUE; nothing changed'],
+    ['docker-run.source=run/docker', 'is not a folder here, by its absolute path'],
+    ['docker-run.source=/no/such/folder', 'is not a folder here, by its absolute path'],
+  ])('%s is refused before anything is stopped', (word, sentence) => {
+    const { status, stderr } = operator('set', word);
+    expect(status).toBe(1);
+    expect(stderr).toContain(sentence);
+    expect(done()).toEqual(['']);
+  });
+
+  it('a stopped plugin stays stopped, and is said to be', () => {
+    writeFileSync(file('enabled'), 'false\n');
+    const { status, stdout } = operator('set', 'LOG_LEVEL=debug');
+    expect(status).toBe(0);
+    expect(stdout).toBe(
+      'plugin: vlandhcp:stable is stopped, as before; start it: scripts/plugin enable\n',
+    );
+    expect(done()).toEqual(['plugin set vlandhcp:stable LOG_LEVEL=debug']);
+  });
+
+  it('IPAM_REQUIRE_MAC: which networks go by it from when on', () => {
+    expect(operator('set', 'IPAM_REQUIRE_MAC=false').stdout).toMatch(
+      /with --ipam-driver vlandhcp from dockerd's next restart on\n$/,
+    );
+  });
+
+  it('install refuses a bad value before it fetches anything', () => {
+    writeFileSync(file('docker'), '#!/bin/sh\nexit 1\n', { mode: 0o755 }); // not installed
+    const { status, stderr } = operator('install', '--yes', 'registry/x:1', 'LOG_LEVEL=loud');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^plugin: LOG_LEVEL=loud is not one of .*; nothing changed\n$/);
+  });
+});
+
+describe('scripts/plugin remove', () => {
+  it("is refused for networks by either name, and for other drivers' with our addresses", () => {
+    writeFileSync(
+      file('networks'),
+      [
+        'bridge default bridge',
+        'vlandhcp:stable null long',
+        'macvlan vlandhcp mv',
+        'bridge vlandhcp:stable dock',
+        'vlandhcp null short',
+        'macvlan other vlandhcp',
+        'vlandhcp:next null next',
+        '',
+      ].join('\n'),
+    );
+    const { status, stderr } = operator('remove');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/docker network rm dock long mv short\n$/);
+    expect(done()).toEqual(['']);
+  });
+
+  it('goes through when there is none', () => {
+    const name = 'vlandhcp-of-a-test:stable'; // whose socket's leftover would be removed
+    expect(operator('remove', '--name', name).status).toBe(0);
+    expect(done()).toEqual([`plugin disable -f ${name}`, `plugin rm ${name}`]);
+  });
+});
+
+it('scripts/plugin is valid bash', () => {
+  expect(() => execFileSync('bash', ['-n', join(root, 'scripts/plugin')])).not.toThrow();
+});
