@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { SystemCallError } from '../../plugin/net/libc.ts';
-import { findLink, removeLinkAt } from '../../plugin/net/rtnetlink.ts';
+import { addVethPair, changeLinks, findLink, removeLinkAt } from '../../plugin/net/rtnetlink.ts';
 import { removeEndpointLink } from '../../plugin/net/endpoint-links.ts';
+import { parseMac } from '../../plugin/wire/address.ts';
 import { enterSandbox, ip, linkNames, openDescriptors, run } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';
 
@@ -42,6 +43,39 @@ test('removing it takes both ends; once more is fine; no descriptor is left', as
 
 test('a link that the kernel does not let go of is an error', async () => {
   await expect(removeLinkAt(indexOf('lo'))).rejects.toThrow(/removing link 1: ENOTSUP/);
+});
+
+test('of several changes all are tried, and the first that failed is told', async () => {
+  const changes = [
+    { name: 'vh0', alias: 'x'.repeat(256) },
+    { name: 'vc0', isUp: true },
+    { name: 'gone0', isUp: true },
+  ];
+  const before = openDescriptors();
+  await expect(changeLinks(changes)).rejects.toThrow('changing links vh0, vc0, gone0: ERANGE');
+  expect(ip('link show dev vc0')).toContain('UP');
+  await expect(changeLinks(changes.slice(2))).rejects.toThrow('changing links gone0: ENODEV');
+  expect(openDescriptors()).toBe(before);
+});
+
+test('a link that comes up forms no IPv6 address of its own, whatever the order of what is said', async () => {
+  await changeLinks([
+    { name: 'vh0', isUp: true, formsNoAddress: true },
+    { name: 'vc0', formsNoAddress: true, isUp: true },
+  ]);
+  expect(ip('-6 address show')).not.toContain('fe80');
+  ip('link set dev vh0 down');
+  await changeLinks([{ name: 'vh0', alias: 'mine' }]);
+  expect(ip('link show dev vh0')).toMatch(/state DOWN[^]*alias mine/);
+});
+
+test('a name that is taken: nothing is made', async () => {
+  const link = (name: string, last: number) =>
+    ({ name, mac: parseMac(`02:00:00:00:00:0${last}`)!, mtu: 1500 }) as const;
+  await expect(addVethPair(link('vh1', 1), link('vc0', 2))).rejects.toMatchObject({
+    code: 'EEXIST',
+  });
+  expect(linkNames()).toEqual(['vc0', 'vh0']);
 });
 
 test.each(['', 'vlandhcp', 'vlandhcp endpoints', 'my vlandhcp endpoint'])(
