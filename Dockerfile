@@ -23,5 +23,5 @@ RUN strip --strip-unneeded "$(command -v node)" \
 FROM scratch
 COPY --from=build /plugin/rootfs /
 WORKDIR /app
-ENTRYPOINT ["/usr/bin/node", "/app/vlandhcp.cjs"]
+ENTRYPOINT ["/usr/bin/node", "--optimize-for-size", "/app/vlandhcp.cjs"]
 CMD ["--managed"]

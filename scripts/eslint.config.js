@@ -7,7 +7,7 @@ const root = new URL('..', import.meta.url).pathname;
 
 export default tseslint.config(
   {
-    files: ['plugin/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts'],
+    files: ['plugin/**/*.ts', 'bench/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: root } },
     rules: {

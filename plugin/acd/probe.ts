@@ -49,6 +49,9 @@ export const PROBE_PROFILES = {
   },
 } as const satisfies Record<string, ProbeProfile>;
 
+/** What is resumed is announced by then. */
+const LONGEST_RESUME_DELAY: Ms = 10_000;
+
 export interface ProbeEnv {
   readonly now: Instant;
   /** Uniform in [0, 1). */
@@ -82,8 +85,10 @@ export type ProbeStateName = ProbeState['name'];
 export type ProbeEvent =
   /** Begins anew from any state. */
   | { readonly type: 'start'; readonly address: Ipv4 }
-  /** The address is on the link. Without a probe before (after a restart) it names the address. */
+  /** The address is on the link. */
   | { readonly type: 'announce'; readonly address: Ipv4 }
+  /** The address has been on the link since before we began. */
+  | { readonly type: 'resume'; readonly address: Ipv4 }
   | { readonly type: 'tick' }
   | { readonly type: 'arp'; readonly packet: ArpPacket }
   | { readonly type: 'stop' };
@@ -143,6 +148,8 @@ function onEvent(state: ProbeState, event: ProbeEvent, env: ProbeEnv): ProbeStep
       return startProbing(event.address, env);
     case 'announce':
       return announce(event.address, 0, -Infinity, env);
+    case 'resume':
+      return remindLater(event.address, env);
     case 'arp':
       return onPacket(state, event.packet, env);
     case 'stop':
@@ -196,6 +203,13 @@ function announce(
     state: { name: 'DEFENDING', address, announced, nextAt, defendedAt },
     effects: [{ type: 'send', packet: request(address, address, env) }],
   };
+}
+
+/** Announced before: once more will do, at a time of its own, as thousands may be resumed at once. */
+function remindLater(address: Ipv4, env: ProbeEnv): ProbeStep {
+  const announced = env.config.profile.ANNOUNCE_NUM - 1;
+  const nextAt = env.now + env.random() * LONGEST_RESUME_DELAY;
+  return stay({ name: 'DEFENDING', address, announced, nextAt, defendedAt: -Infinity });
 }
 
 function onPacket(state: ProbeState, packet: ArpPacket, env: ProbeEnv): ProbeStep {

@@ -35,6 +35,7 @@ import {
   keepLease,
   loseLease,
   releaseLease,
+  resumeLease,
   sendDiscover,
   sendSelectingRequest,
 } from './client-transitions.ts';
@@ -49,7 +50,7 @@ export function inInit(state: StateOf<'INIT'>, event: Event, env: Env): Step {
     case 'start':
       return isFresh ? start(state, event, env) : stay(state);
     case 'resume':
-      return isFresh ? enterByLeaseTimes(state.memory, event.lease, env) : stay(state);
+      return isFresh ? resumeLease(state.memory, event.lease, env) : stay(state);
     case 'tick':
       return enterSelecting(state.memory, env);
     case 'release':

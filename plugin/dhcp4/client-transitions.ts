@@ -23,7 +23,13 @@ import {
   buildRenewingRequest,
   buildSelectingRequest,
 } from './requests.ts';
-import { declineDelay, failureDelay, MAX_CONFLICTS, renewalResendAt } from './retransmit.ts';
+import {
+  declineDelay,
+  failureDelay,
+  MAX_CONFLICTS,
+  renewalResendAt,
+  resumeDelay,
+} from './retransmit.ts';
 
 export const FRESH_MEMORY: Memory = { declined: [], failures: 0, wished: undefined };
 
@@ -112,7 +118,7 @@ export function enterBound(
   lease: Lease,
   change: 'acquired' | 'renewed' | 'changed' | undefined,
   env: Env,
-): Step {
+): Step & { readonly state: StateOf<'BOUND'> } {
   return {
     state: {
       name: 'BOUND',
@@ -179,6 +185,18 @@ export function enterByLeaseTimes(memory: Memory, lease: Lease, env: Env): Step 
   if (env.now < lease.t1At) return enterBound(memory, lease, undefined, env);
   if (env.now < lease.t2At) return enterRenewing(memory, lease, env);
   return enterRebinding(memory, lease, env);
+}
+
+/**
+ * The plugin was restarted, and with it all clients of this host: what is due by then is asked for one after the
+ * other, well before the next of its times.
+ */
+export function resumeLease(memory: Memory, lease: Lease, env: Env): Step {
+  const { now } = env;
+  if (now >= lease.expiresAt || now < lease.t1At) return enterByLeaseTimes(memory, lease, env);
+  const nextTime = now < lease.t2At ? lease.t2At : lease.expiresAt;
+  const { state, effects } = enterBound(memory, lease, undefined, env);
+  return { state: { ...state, renewAt: now + resumeDelay(nextTime - now, env.random) }, effects };
 }
 
 /** The container must stop using the address now (RFC 2131 §4.4.5); asking for one goes on. */

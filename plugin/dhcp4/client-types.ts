@@ -92,7 +92,7 @@ export type State =
       readonly lease: Lease;
       readonly checkBy: Instant;
     }
-  /** `renewAt` is T1, or a little later when T1 had passed by the time the ACK came. */
+  /** `renewAt` is T1, or a little later when T1 had passed by the time the ACK, or the plugin, came. */
   | {
       readonly name: 'BOUND';
       readonly memory: Memory;

@@ -90,7 +90,7 @@ export function nextDeadline(state: State): Instant {
  * and where the way through INIT would only cost time.
  */
 export const TRANSITIONS: Record<StateName, readonly StateName[]> = {
-  INIT: ['SELECTING', 'INIT-REBOOT', 'REBOOTING', 'BOUND', 'RENEWING', 'REBINDING', 'STOPPED'],
+  INIT: ['SELECTING', 'INIT-REBOOT', 'REBOOTING', 'BOUND', 'STOPPED'],
   SELECTING: ['REQUESTING', 'CHECKING', 'BOUND', 'INIT', 'STOPPED'],
   REQUESTING: ['CHECKING', 'BOUND', 'INIT', 'STOPPED'],
   CHECKING: ['BOUND', 'INIT', 'STOPPED'],

@@ -14,8 +14,8 @@ const FUZZ = 0.05;
 
 /**
  * The times of a lease counted from when its REQUEST was sent, so that we never believe in it longer
- * than the server does. Options 58 and 59 are used as sent when 0 < T1 < T2 < lease; if not, both
- * defaults are. Infinity for all three in an infinite lease.
+ * than the server does. Options 58 and 59 are used when 0 < T1 < T2 < lease, T1 with some fuzz; if
+ * not, both defaults are. Infinity for all three in an infinite lease.
  * @param random uniform in [0, 1).
  * @returns undefined when option 51 is absent or 0.
  */
@@ -31,15 +31,21 @@ export function leaseTimesOf(
   }
   const defaultT1 = fuzzed(lease * T1_FRACTION, random);
   const defaultT2 = fuzzed(lease * T2_FRACTION, random);
-  const t1 = durationOf(options, OPTION.RENEWAL_TIME) ?? defaultT1;
+  const toldT1 = durationOf(options, OPTION.RENEWAL_TIME);
+  const t1 = toldT1 ?? defaultT1;
   const t2 = durationOf(options, OPTION.REBINDING_TIME) ?? defaultT2;
   const inOrder = t1 > 0 && t1 < t2 && t2 < lease;
   return {
     requestedAt,
-    t1At: requestedAt + (inOrder ? t1 : defaultT1),
+    t1At: requestedAt + (inOrder && toldT1 !== undefined ? earlier(toldT1, random) : defaultT1),
     t2At: requestedAt + (inOrder ? t2 : defaultT2),
     expiresAt: requestedAt + lease,
   };
+}
+
+/** A server tells all its clients the same T1: up to 5 % before it. */
+function earlier(t1: Ms, random: () => number): Ms {
+  return Math.round(t1 * (1 - FUZZ * random()));
 }
 
 function fuzzed(duration: Ms, random: () => number): Ms {

@@ -26,6 +26,7 @@ export const MAX_CONFLICTS = 10;
 const RATE_LIMIT_INTERVAL: Ms = 60_000;
 
 const LONGEST_FAILURE_DELAY: Ms = 60_000;
+const LONGEST_RESUME_DELAY: Ms = 10_000;
 
 /** Delay before resending in SELECTING, REQUESTING or REBOOTING. @param attempt resends so far. */
 export function retransmitDelay(
@@ -45,6 +46,14 @@ export function retransmitDelay(
  */
 export function renewalResendAt(now: Instant, until: Instant): Instant {
   return now + Math.max(Math.round((until - now) / 2), LEAST_RENEWAL_DELAY);
+}
+
+/**
+ * Delay before extending a lease whose time for that came while the plugin was away: up to 10 s, as long as
+ * RFC 2131 §4.4.1 has clients wait that start together, and no longer than half of what is left.
+ */
+export function resumeDelay(left: Ms, random: () => number): Ms {
+  return 1 + Math.floor(random() * Math.min(left / 2, LONGEST_RESUME_DELAY));
 }
 
 /**

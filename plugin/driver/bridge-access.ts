@@ -35,11 +35,7 @@ export class BridgeAccess {
 
   /** Sees to the rule now. Trouble is a warning in the log, not a failure: most hosts need no rule. */
   grant(bridge: string): Promise<void> {
-    const known = this.#looks.get(bridge);
-    if (known !== undefined) return known;
-    const look = this.#look(bridge).finally(() => this.#looks.delete(bridge));
-    this.#looks.set(bridge, look);
-    return look;
+    return this.#looks.get(bridge) ?? this.#lookAt([bridge]);
   }
 
   /** As `grant`, if it has not been seen to yet. */
@@ -59,20 +55,33 @@ export class BridgeAccess {
     this.#cancelTimer();
   }
 
-  async #look(bridge: string): Promise<void> {
+  #lookAt(bridges: readonly string[]): Promise<void> {
+    const look = this.#look(bridges).finally(() => {
+      for (const bridge of bridges) this.#looks.delete(bridge);
+    });
+    for (const bridge of bridges) this.#looks.set(bridge, look);
+    return look;
+  }
+
+  async #look(bridges: readonly string[]): Promise<void> {
+    const link = bridges.join(' ');
+    const settle = (isSettled: boolean): void => {
+      for (const bridge of bridges) this.#bridges.set(bridge, { isSettled });
+    };
     try {
-      const { hasChain, warnings } = await this.#host.ensureBridgeAccept(bridge);
-      this.#bridges.set(bridge, { isSettled: hasChain });
-      this.#warn(bridge, warnings);
+      const { hasChain, warnings } = await this.#host.ensureBridgeAccept(bridges);
+      settle(hasChain);
+      this.#warn(link, warnings);
     } catch (err) {
-      this.#bridges.set(bridge, { isSettled: false });
-      this.#log.warn({ link: bridge, err }, 'firewall rule for the bridge not ensured');
+      settle(false);
+      this.#log.warn({ link, err }, 'firewall rule for the bridge not ensured');
     }
   }
 
   #schedule(): () => void {
     return this.#clock.at(this.#clock.now() + INTERVAL, () => {
-      for (const bridge of this.#bridges.keys()) void this.grant(bridge);
+      const bridges = [...this.#bridges.keys()].filter((bridge) => !this.#looks.has(bridge));
+      if (bridges.length > 0) void this.#lookAt(bridges);
       this.#cancelTimer = this.#schedule();
     });
   }

@@ -74,7 +74,7 @@ export interface Host {
   /** Without a process or a wait: is there a link of that name? */
   linkExists(name: string): boolean;
   /** Lets bridged frames through Docker's FORWARD policy (D6). */
-  ensureBridgeAccept(bridge: string): Promise<{
+  ensureBridgeAccept(bridges: readonly string[]): Promise<{
     /** False: Docker keeps no chain for such rules here, or not yet. */
     readonly hasChain: boolean;
     readonly warnings: readonly string[];

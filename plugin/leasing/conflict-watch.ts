@@ -94,6 +94,11 @@ export class ConflictWatch {
     else this.#step({ type: 'announce', address });
   }
 
+  /** The container has had the address since before this process started. */
+  resume(address: Ipv4): void {
+    this.#step({ type: 'resume', address });
+  }
+
   /** The address is not ours any more. */
   stop(): void {
     this.#announcesWhenFree = false;

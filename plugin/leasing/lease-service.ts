@@ -116,11 +116,14 @@ export class LeaseService {
   ): void {
     const client = this.#add(subject);
     client.lease = lease;
+    const remind = () => {
+      if (client.lease !== undefined) client.watch.resume(client.lease.address);
+    };
     if (where.stay !== undefined) this.stay(subject.key, where.stay);
     try {
-      if (where.place !== undefined) this.place(subject.key, where.place);
+      if (where.place !== undefined) this.#place(client, where.place, remind);
     } finally {
-      if (where.follow !== undefined) this.follow(subject.key, where.follow);
+      if (where.follow !== undefined) this.#follow(client, where.follow, remind);
       client.runner.dispatch(lease === undefined ? { type: 'start' } : { type: 'resume', lease });
     }
   }
@@ -128,12 +131,7 @@ export class LeaseService {
   /** Listens and sends on a link of the host: where the container end is before Join. */
   place(key: string, place: SocketPlace): void {
     const client = this.#clients.get(key);
-    if (client === undefined) return;
-    client.runner.open(place, (error) => {
-      client.log.debug({ err: error }, 'lease socket lost its link');
-    });
-    // From a bridge we speak for a container that has the address already.
-    if (place.promiscuous === true) this.announce(key);
+    if (client !== undefined) this.#place(client, place, () => this.announce(key));
   }
 
   /**
@@ -142,21 +140,7 @@ export class LeaseService {
    */
   follow(key: string, target: FollowTarget): void {
     const client = this.#clients.get(key);
-    if (client === undefined) return;
-    client.follower?.cancel();
-    client.follower = new SandboxSocket(
-      {
-        ...target,
-        runner: client.runner,
-        log: client.log,
-        unreachable: () => this.announce(key),
-        entered: () => {
-          this.announce(key);
-          this.#deps.onEntered(key);
-        },
-      },
-      { clock: this.#deps.clock, probe: this.#deps.probeSandbox },
-    );
+    if (client !== undefined) this.#follow(client, target, () => this.announce(key));
   }
 
   /** Listens and sends on a link of the host that may go and come; the lease is kept meanwhile. */
@@ -237,6 +221,26 @@ export class LeaseService {
 
   get size(): number {
     return this.#clients.size;
+  }
+
+  #place({ runner, log }: LeaseClient, place: SocketPlace, tell: () => void): void {
+    runner.open(place, (error) => log.debug({ err: error }, 'lease socket lost its link'));
+    // From a bridge we speak for a container that has the address already.
+    if (place.promiscuous === true) tell();
+  }
+
+  #follow(client: LeaseClient, target: FollowTarget, tell: () => void): void {
+    const { runner, log } = client;
+    const { netnsPath, hostEnd, fallback } = target;
+    client.follower?.cancel();
+    const entered = () => {
+      tell();
+      this.#deps.onEntered(client.subject.key);
+    };
+    client.follower = new SandboxSocket(
+      { netnsPath, hostEnd, fallback, runner, log, unreachable: tell, entered },
+      { clock: this.#deps.clock, probe: this.#deps.probeSandbox },
+    );
   }
 
   #add(subject: LeaseSubject): LeaseClient {

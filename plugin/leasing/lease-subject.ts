@@ -47,8 +47,12 @@ export interface Late extends Limits {
 }
 
 export function clientConfig(subject: LeaseSubject): ClientConfig {
+  const { mac, clientId, hostName, requestedAddress } = subject.identity;
   return {
-    ...subject.identity,
+    mac,
+    clientId,
+    hostName,
+    requestedAddress,
     mtu: subject.mtu,
     broadcast: subject.broadcast ?? false,
     bounds: subject.bounds,

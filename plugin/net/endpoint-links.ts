@@ -7,12 +7,14 @@
  */
 import { PluginError } from '../errors.ts';
 import type { Mac } from '../wire/address.ts';
-import { ipBatch, isAlreadyGone, isAlreadyThere } from './ip.ts';
+import { askKernel, linkIndex } from './interface-request.ts';
+import { SystemCallError } from './libc.ts';
 import { readLink, readLinksOfKind } from './link-info.ts';
 import type { Link } from './link-info.ts';
 import { isLinkName } from '../link-name.ts';
 import { ENDPOINT_MARK, hostEndMac } from './link-names.ts';
 import { waitUntilRunning } from './link-ready.ts';
+import { addVethPair, changeLinks, findLink, removeLinkAt } from './rtnetlink.ts';
 import { hasIpv6, ignoreArp } from './sysctl.ts';
 
 export interface EndpointLinkSpec {
@@ -36,7 +38,7 @@ export interface EndpointLink {
  * Makes the pair, ready to carry frames, or finds it as it should be; one of ours that differs is made anew, unless a container
  * holds its other end.
  * @returns sentences for the log.
- * @throws PluginError LINK_CONFLICT if one of the names is taken; INVALID_OPTION, IP_COMMAND_FAILED.
+ * @throws PluginError LINK_CONFLICT if one of the names is taken; INVALID_OPTION; SystemCallError.
  */
 export async function ensureEndpointLink(spec: EndpointLinkSpec): Promise<readonly string[]> {
   for (const name of [spec.hostEnd, spec.containerEnd, spec.bridge]) {
@@ -47,7 +49,7 @@ export async function ensureEndpointLink(spec: EndpointLinkSpec): Promise<readon
   try {
     await makePair(spec);
   } catch (error) {
-    if (!isAlreadyThere(error)) throw error;
+    if (!(error instanceof SystemCallError) || error.code !== 'EEXIST') throw error;
     await replaceOrKeepPair(spec, error);
   }
   const warning = ignoreArp(spec.containerEnd);
@@ -55,23 +57,30 @@ export async function ensureEndpointLink(spec: EndpointLinkSpec): Promise<readon
   return warning === undefined ? [] : [warning];
 }
 
+/** @throws SystemCallError, of code EEXIST if one of the names is taken; then nothing is left. */
 async function makePair(spec: EndpointLinkSpec): Promise<void> {
   const { hostEnd, containerEnd, mac, mtu, bridge } = spec;
-  const ends = [hostEnd, containerEnd];
+  const master = askKernel((fd) => linkIndex(fd, bridge));
+  if (master === undefined) {
+    throw new PluginError(
+      'LINK_CONFLICT',
+      `bridge ${bridge} has just gone; start the container again`,
+    );
+  }
+  // Both MACs are set at creation: udev then leaves them alone.
+  await addVethPair(
+    { name: hostEnd, mac: hostEndMac(hostEnd, mac), mtu },
+    { name: containerEnd, mac, mtu },
+  );
+  // While here: the setting does not move into the container with the link.
+  const formsNoAddress = hasIpv6(mtu);
   try {
-    await ipBatch([
-      // Both MACs are set at creation: udev then leaves them alone.
-      `link add name ${hostEnd} address ${hostEndMac(hostEnd, mac)} mtu ${mtu} type veth` +
-        ` peer name ${containerEnd} address ${mac} mtu ${mtu}`,
-      `link set dev ${hostEnd} alias "${ENDPOINT_MARK}"`,
-      // While here: the setting does not move into the container with the link.
-      ...(hasIpv6(mtu) ? ends.map((end) => `link set dev ${end} addrgenmode none`) : []),
-      `link set dev ${hostEnd} master ${bridge} up`,
-      `link set dev ${containerEnd} up`,
+    await changeLinks([
+      { name: hostEnd, alias: ENDPOINT_MARK, master, formsNoAddress, isUp: true },
+      { name: containerEnd, formsNoAddress, isUp: true },
     ]);
   } catch (error) {
-    // "File exists" can only come from the first line: what is there is not ours to remove.
-    if (!isAlreadyThere(error)) await deleteLink(hostEnd);
+    await deleteLink(hostEnd);
     throw error;
   }
 }
@@ -107,8 +116,8 @@ function isRight(spec: EndpointLinkSpec, host: Link, container: Link | undefined
 
 /** Removes the pair, wherever its other end is. Gone already is fine; a link that is not ours stays. */
 export async function removeEndpointLink(hostEnd: string): Promise<void> {
-  const link = await readLink(hostEnd);
-  if (link?.alias === ENDPOINT_MARK) await deleteLink(hostEnd);
+  const link = await findLink(hostEnd);
+  if (link?.alias === ENDPOINT_MARK) await removeLinkAt(link.index);
 }
 
 /** Every host end of ours in this namespace. */
@@ -124,9 +133,6 @@ export async function listEndpointLinks(): Promise<readonly EndpointLink[]> {
 }
 
 async function deleteLink(name: string): Promise<void> {
-  try {
-    await ipBatch([`link del dev ${name}`]);
-  } catch (error) {
-    if (!isAlreadyGone(error)) throw error;
-  }
+  const link = await findLink(name);
+  if (link !== undefined) await removeLinkAt(link.index);
 }

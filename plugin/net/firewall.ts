@@ -36,14 +36,17 @@ type Backend = 'nft' | 'legacy';
 /** Looking and inserting must not interleave, or a bridge gets two rules. */
 const oneAtATime = createQueue();
 
-/** Sees to it that each DOCKER-USER chain has exactly one rule of ours for the bridge. */
-export function ensureBridgeAccept(bridge: string): Promise<FirewallOutcome> {
-  return inEveryChain(bridge, ensureRule);
+/**
+ * Sees to it that each DOCKER-USER chain has exactly one rule of ours for each of the bridges.
+ * @returns `added` if one of them had none.
+ */
+export function ensureBridgeAccept(bridges: readonly string[]): Promise<FirewallOutcome> {
+  return inEveryChain(bridges, ensureRule);
 }
 
 /** Removes every rule of ours for the bridge. */
 export function removeBridgeAccept(bridge: string): Promise<FirewallOutcome> {
-  return inEveryChain(bridge, removeRules);
+  return inEveryChain([bridge], removeRules);
 }
 
 type Change = (command: string, bridge: string, count: number) => Promise<RuleOutcome>;
@@ -69,21 +72,25 @@ async function deleteRules(command: string, bridge: string, count: number): Prom
   }
 }
 
-function inEveryChain(bridge: string, change: Change): Promise<FirewallOutcome> {
-  if (!isLinkName(bridge)) {
-    const message = `${JSON.stringify(bridge)} is not a link name`;
+function inEveryChain(bridges: readonly string[], change: Change): Promise<FirewallOutcome> {
+  const wrong = bridges.find((bridge) => !isLinkName(bridge));
+  if (wrong !== undefined) {
+    const message = `${JSON.stringify(wrong)} is not a link name`;
     return Promise.reject(new PluginError('INVALID_OPTION', message));
   }
   return oneAtATime(async () => {
     const warnings: string[] = [];
-    const outcomes: Record<Family['family'], RuleOutcome> = { ipv4: 'no-chain', ipv6: 'no-chain' };
-    for (const family of FAMILIES) {
-      for (const backend of backendsInUse(family)) {
-        const outcome = await inChain(family, backend, bridge, change, warnings);
-        if (outcome !== 'no-chain') outcomes[family.family] = outcome;
-      }
-    }
-    return { ...outcomes, warnings };
+    const [ipv4, ipv6] = await Promise.all(
+      FAMILIES.map(async (family) => {
+        let found: RuleOutcome = 'no-chain';
+        for (const backend of backendsInUse(family)) {
+          const outcome = await inChain(family, backend, bridges, change, warnings);
+          if (outcome !== 'no-chain') found = outcome;
+        }
+        return found;
+      }),
+    );
+    return { ipv4: ipv4 ?? 'no-chain', ipv6: ipv6 ?? 'no-chain', warnings };
   });
 }
 
@@ -99,26 +106,34 @@ function backendsInUse(family: Family): readonly Backend[] {
 async function inChain(
   family: Family,
   backend: Backend,
-  bridge: string,
+  bridges: readonly string[],
   change: Change,
   warnings: string[],
 ): Promise<RuleOutcome> {
   try {
     const command = await findProgram(family, backend);
     if (command === undefined) return 'no-chain';
-    const count = await countRules(command, bridge);
-    return count === undefined ? 'no-chain' : await change(command, bridge, count);
+    const rules = await listRules(command);
+    if (rules === undefined) return 'no-chain';
+    const outcomes: RuleOutcome[] = [];
+    for (const bridge of bridges) {
+      outcomes.push(await change(command, bridge, countRules(rules, bridge)));
+    }
+    return outcomes.find((outcome) => outcome === 'added') ?? outcomes[0] ?? 'no-chain';
   } catch (error) {
     const evidence = commandEvidence(error);
     if (evidence === undefined) throw error;
     warnings.push(
       evidence.missing
-        ? `${family.command} is not installed: ${CHAIN} cannot be checked, and Docker's firewall may drop the frames of bridge ${bridge}`
-        : `the frames of bridge ${bridge} may be dropped by Docker's firewall: ${(error as Error).message}`,
+        ? `${family.command} is not installed: ${CHAIN} cannot be checked, and Docker's firewall may drop the frames of bridge ${bridges.join(', ')}`
+        : `the frames of bridge ${bridges.join(', ')} may be dropped by Docker's firewall: ${(error as Error).message}`,
     );
     return 'no-chain';
   }
 }
+
+/** Full names that were found; one that is uninstalled later is missed when it is run. Four at most. */
+const installed = new Set<string>();
 
 /**
  * The program for a backend: by its full name, else the plain one if it is of that backend; undefined if
@@ -127,8 +142,10 @@ async function inChain(
  */
 async function findProgram(family: Family, backend: Backend): Promise<string | undefined> {
   const fullName = `${family.command}-${backend}`;
+  if (installed.has(fullName)) return fullName;
   try {
     await runCommand(fullName, ['-V']);
+    installed.add(fullName);
     return fullName;
   } catch (error) {
     if (commandEvidence(error)?.missing !== true) throw error;
@@ -138,11 +155,11 @@ async function findProgram(family: Family, backend: Backend): Promise<string | u
   return isNft === (backend === 'nft') ? family.command : undefined;
 }
 
-/** How many rules of ours the chain has for the bridge; undefined if there is no such chain. */
-async function countRules(command: string, bridge: string): Promise<number | undefined> {
-  let listing: string;
+/** The rules of the chain; undefined if there is no such chain. */
+async function listRules(command: string): Promise<readonly string[] | undefined> {
   try {
-    listing = (await runCommand(command, ['-w', '-S', CHAIN])).stdout;
+    const { stdout } = await runCommand(command, ['-w', '-S', CHAIN]);
+    return stdout.split('\n').map((line) => line.trim());
   } catch (error) {
     const stderr = commandEvidence(error)?.stderr ?? '';
     // How iptables says "no such chain": legacy, nft, and nft 1.8.9 in its own way.
@@ -151,8 +168,12 @@ async function countRules(command: string, bridge: string): Promise<number | und
     }
     throw error;
   }
-  const rule = `-A ${CHAIN} ${ruleFor(bridge).join(' ')}`;
-  return listing.split('\n').filter((line) => line.trim() === rule).length;
+}
+
+/** How many of them are ours for the bridge. */
+function countRules(rules: readonly string[], bridge: string): number {
+  const ours = `-A ${CHAIN} ${ruleFor(bridge).join(' ')}`;
+  return rules.filter((rule) => rule === ours).length;
 }
 
 /** Spelled as `iptables -S` prints it. */

@@ -51,9 +51,9 @@ export const linuxHost = {
   },
 
   async ensureBridgeAccept(
-    bridge: string,
+    bridges: readonly string[],
   ): Promise<{ readonly hasChain: boolean; readonly warnings: readonly string[] }> {
-    const { ipv4, warnings } = await ensureBridgeAccept(bridge);
+    const { ipv4, warnings } = await ensureBridgeAccept(bridges);
     return { hasChain: ipv4 !== 'no-chain', warnings };
   },
 

@@ -13,7 +13,7 @@
  *   - A link that goes down reports ENETDOWN and resumes by itself when it is up again. A link that is
  *     removed, or moved to another namespace, never comes back: only that is reported to `onError`.
  */
-import { closeSync } from 'node:fs';
+import { close as closeDescriptor, closeSync } from 'node:fs';
 
 import { PluginError } from '../errors.ts';
 import type { Mac } from '../wire/address.ts';
@@ -60,13 +60,13 @@ export interface PacketSocketOptions {
 export interface PacketSocket {
   /** @throws PluginError SOCKET_FAILED with the errno's name in `evidence.errno`. */
   send(frame: Uint8Array): void;
-  /** Repeatable; no callback comes afterwards. */
+  /** Repeatable; no callback comes afterwards. The kernel lets go of the link some 10 ms later. */
   close(): void;
   /** As they were when the socket was opened. */
   readonly linkMac: Mac;
   readonly mtu: number;
   /** Frames of other VLANs, or for other hosts, that passed the filter and were dropped so far. */
-  readonly strayFramesDropped: number;
+  strayFramesDropped(): number;
 }
 
 const AF_PACKET = 17;
@@ -148,7 +148,10 @@ function watched(
     if (!isOpen) return;
     isOpen = false;
     watch.close();
-    closeSync(fd);
+    // The kernel takes 10 ms for it, until no processor looks at the socket any more: not on this thread.
+    closeDescriptor(fd, (error) => {
+      if (error !== null) throw error; // somebody else closed it, and may have closed others
+    });
   };
   const fail = (cause: unknown): void => {
     if (!isOpen) return;
@@ -188,10 +191,9 @@ function watched(
   watch = watchReadable(fd, onReady, onPendingError);
 
   return {
-    ...link,
-    get strayFramesDropped() {
-      return strayFramesDropped;
-    },
+    linkMac: link.linkMac,
+    mtu: link.mtu,
+    strayFramesDropped: () => strayFramesDropped,
     send(frame) {
       if (!isOpen) throw failure('send on the closed packet socket', options, undefined);
       try {

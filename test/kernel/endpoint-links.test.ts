@@ -98,9 +98,17 @@ describe('an endpoint link', () => {
   test('leaves nothing when the bridge is missing', async () => {
     const before = linkSnapshot();
     await expect(ensureEndpointLink({ ...spec, bridge: 'br9' })).rejects.toMatchObject({
-      code: 'IP_COMMAND_FAILED',
-      evidence: { stderr: expect.stringContaining('Device does not exist') as string },
+      code: 'LINK_CONFLICT',
+      message: 'bridge br9 has just gone; start the container again',
     });
+    expect(linkSnapshot()).toEqual(before);
+  });
+
+  test('leaves nothing when the kernel refuses a part of it', async () => {
+    const before = linkSnapshot();
+    await expect(ensureEndpointLink({ ...spec, bridge: 'lo' })).rejects.toThrow(
+      /^changing links vh0, vc0: E/,
+    );
     expect(linkSnapshot()).toEqual(before);
   });
 

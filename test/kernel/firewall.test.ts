@@ -24,7 +24,7 @@ const rules = (program: string): string[] =>
 describe('without a chain DOCKER-USER', () => {
   test('nothing is done, and no table comes into being', async () => {
     const nothing = { ipv4: 'no-chain', ipv6: 'no-chain', warnings: [] };
-    expect(await ensureBridgeAccept('br0')).toEqual(nothing);
+    expect(await ensureBridgeAccept(['br0'])).toEqual(nothing);
     expect(await removeBridgeAccept('br0')).toEqual(nothing);
     expect(run('nft', ['list', 'ruleset'])).toBe('');
     const tables = spawnSync('cat', ['/proc/net/ip_tables_names'], { encoding: 'utf8' });
@@ -43,8 +43,12 @@ describe.each(['nft', 'legacy'])('with the chain in %s', (backend) => {
   });
 
   test('exactly one rule per family, first in the chain; removed without a trace', async () => {
-    expect(await ensureBridgeAccept('br0')).toEqual({ ipv4: 'added', ipv6: 'added', warnings: [] });
-    expect(await ensureBridgeAccept('br0')).toMatchObject({ ipv4: 'present', ipv6: 'present' });
+    expect(await ensureBridgeAccept(['br0'])).toEqual({
+      ipv4: 'added',
+      ipv6: 'added',
+      warnings: [],
+    });
+    expect(await ensureBridgeAccept(['br0'])).toMatchObject({ ipv4: 'present', ipv6: 'present' });
     for (const program of programs)
       expect(rules(program)).toEqual([RULE, '-A DOCKER-USER -j RETURN']);
     expect(await removeBridgeAccept('br0')).toMatchObject({ ipv4: 'removed', ipv6: 'removed' });
@@ -53,7 +57,7 @@ describe.each(['nft', 'legacy'])('with the chain in %s', (backend) => {
   });
 
   test('many calls at once make one rule per bridge', async () => {
-    const calls = ['br0', 'br0', 'br0', 'br1', 'br0'].map(ensureBridgeAccept);
+    const calls = [['br0'], ['br0', 'br1'], ['br0'], ['br1'], ['br0']].map(ensureBridgeAccept);
     await Promise.all(calls);
     expect(rules(programs[0]).filter((rule) => rule === RULE)).toHaveLength(1);
     expect(rules(programs[0])).toHaveLength(3);
@@ -69,12 +73,12 @@ describe.each(['nft', 'legacy'])('with the chain in %s', (backend) => {
     const others = rules(program);
     expect(others).toHaveLength(4);
 
-    expect((await ensureBridgeAccept('br0')).ipv4).toBe('added');
+    expect((await ensureBridgeAccept(['br0'])).ipv4).toBe('added');
     for (let count = 0; count < 2; count += 1) {
       insert('-m', 'comment', '--comment', 'vlandhcp', ...accept);
     }
     expect(rules(program).filter((rule) => rule === RULE)).toHaveLength(3);
-    expect((await ensureBridgeAccept('br0')).ipv4).toBe('present');
+    expect((await ensureBridgeAccept(['br0'])).ipv4).toBe('present');
     expect(rules(program)).toEqual([RULE, ...others]);
     expect((await removeBridgeAccept('br0')).ipv4).toBe('removed');
     expect(rules(program)).toEqual(others);
@@ -82,5 +86,7 @@ describe.each(['nft', 'legacy'])('with the chain in %s', (backend) => {
 });
 
 test('a bridge name that is none never reaches iptables', async () => {
-  await expect(ensureBridgeAccept('br0 -j DROP')).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+  await expect(ensureBridgeAccept(['br0', 'br0 -j DROP'])).rejects.toMatchObject({
+    code: 'INVALID_OPTION',
+  });
 });

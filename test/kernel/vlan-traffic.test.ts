@@ -47,7 +47,7 @@ function tap(link: string): { socket: PacketSocket; seen: string[]; strays(): nu
     onError: () => undefined,
   });
   sockets.push(socket);
-  return { socket, seen, strays: () => socket.strayFramesDropped };
+  return { socket, seen, strays: () => socket.strayFramesDropped() };
 }
 
 function frame(mark: number, vid?: number): Uint8Array {

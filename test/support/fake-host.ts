@@ -89,9 +89,9 @@ export class FakeHost implements Host {
     return this.links.has(name);
   }
 
-  async ensureBridgeAccept(bridge: string) {
-    await this.#attempt('ensureBridgeAccept', bridge);
-    if (this.hasChain) this.rules.add(bridge);
+  async ensureBridgeAccept(bridges: readonly string[]) {
+    await this.#attempt('ensureBridgeAccept', bridges.join(' '));
+    for (const bridge of this.hasChain ? bridges : []) this.rules.add(bridge);
     return { hasChain: this.hasChain, warnings: this.warnings };
   }
 

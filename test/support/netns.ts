@@ -68,6 +68,7 @@ export interface TestNamespace {
   readonly name: string;
   readonly path: string;
   run<Result>(work: () => Result): Result;
+  /** Repeatable. */
   delete(): void;
 }
 
@@ -76,11 +77,14 @@ export function createNamespace(): TestNamespace {
   const name = `vt${process.pid}-${counter}`;
   run('ip', ['netns', 'add', name]);
   const path = `/run/netns/${name}`;
+  let isThere = true;
   return {
     name,
     path,
     run: (work) => inNetns(path, work),
     delete: () => {
+      if (!isThere) return;
+      isThere = false;
       run('ip', ['netns', 'del', name]);
     },
   };

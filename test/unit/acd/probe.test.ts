@@ -163,6 +163,13 @@ describe('announcing (RFC 5227 §2.3)', () => {
     expect(rig.tick().types).toEqual(['send']);
     expect([rig.now, nextProbeDeadline(rig.state)]).toEqual([2_000, Infinity]);
   });
+
+  it.each([0, 0.25, 0.99])('once, within ten seconds, what was announced before: %d', (random) => {
+    const rig = new ProbeRig('fast', () => random).do({ type: 'resume', address: ADDRESS });
+    expect(rig.types).toEqual([]);
+    expect(rig.tick().types).toEqual(['send']);
+    expect([rig.now, nextProbeDeadline(rig.state)]).toEqual([random * 10_000, Infinity]);
+  });
 });
 
 describe('defending (RFC 5227 §2.4)', () => {

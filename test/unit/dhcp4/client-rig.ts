@@ -18,9 +18,10 @@ export class ClientRig {
   state: State = initialState();
   effects: readonly Effect[] = [];
   readonly config: ClientConfig;
-  readonly #random = seededRandom(1);
+  readonly #random: () => number;
 
-  constructor(config: Partial<ClientConfig> = {}) {
+  constructor(config: Partial<ClientConfig> = {}, dice = 1) {
+    this.#random = seededRandom(dice);
     this.config = clientConfig(config);
   }
 

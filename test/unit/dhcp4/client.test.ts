@@ -202,7 +202,8 @@ describe('extending a lease (RFC 2131 §4.4.5)', () => {
     [0, 'RENEWING', ['send REQUEST to 192.0.2.1']],
     [1, 'RENEWING', ['send REQUEST to 192.0.2.1']],
   ])('at T1 %i ms it is %s', (offset, name, summary) => {
-    const rig = new ClientRig().bound(EXACT).at(1_800_000 + offset);
+    const rig = new ClientRig().bound(EXACT);
+    rig.at(rig.deadline + offset);
     expect([rig.name, rig.summary]).toEqual([name, summary]);
   });
 
@@ -235,7 +236,9 @@ describe('extending a lease (RFC 2131 §4.4.5)', () => {
 
   it('repeats after half the time left, at least 60 s, and stops when less is left', () => {
     const rig = new ClientRig().bound(EXACT);
-    const times: number[] = [];
+    rig.now = 1_800_000; // after T1: that is a little earlier than the server says
+    rig.do({ type: 'tick' });
+    const times: number[] = [rig.now / 1000];
     while (rig.now < HOUR) {
       rig.tick();
       if (rig.sent.length > 0) times.push(rig.now / 1000);
@@ -286,10 +289,11 @@ describe('extending a lease (RFC 2131 §4.4.5)', () => {
 
   it('says renewed for new times, counted from the REQUEST', () => {
     const rig = new ClientRig().bound(EXACT).tick();
+    const asked = rig.now;
     rig.now += 40;
     rig.ack(EXACT);
     expect(rig.summary).toEqual(['lease renewed']);
-    expect(rig.state).toMatchObject({ lease: { expiresAt: 1_800_000 + HOUR } });
+    expect(rig.state).toMatchObject({ lease: { expiresAt: asked + HOUR } });
   });
 
   it('says changed for other terms, another address included', () => {
@@ -531,14 +535,34 @@ describe('resuming after a restart of the plugin', () => {
   it.each([
     [0, 'BOUND', []],
     [1_799_999, 'BOUND', []],
-    [1_800_000, 'RENEWING', [`send REQUEST to ${SERVER}`]],
-    [3_150_000, 'REBINDING', ['send REQUEST to broadcast']],
     [HOUR, 'INIT', ['lease lost expired']],
   ])('at %i ms of an hour it is %s', (now, name, summary) => {
     const rig = new ClientRig();
     rig.now = now;
     rig.do({ type: 'resume', lease: lease() });
     expect([rig.name, rig.summary]).toEqual([name, summary]);
+  });
+
+  it.each([
+    ['T1', 1_800_000, 10_000, 'RENEWING', `send REQUEST to ${SERVER}`],
+    ['almost T2', 3_149_000, 500, 'RENEWING', `send REQUEST to ${SERVER}`],
+    ['T2', 3_150_000, 10_000, 'REBINDING', 'send REQUEST to broadcast'],
+    ['almost its end', HOUR - 1_000, 500, 'REBINDING', 'send REQUEST to broadcast'],
+    ['its last moment', HOUR - 1, 1, 'INIT', 'lease lost expired'],
+  ])('past %s, at %i ms, waits up to %i ms', (_, now, most, name, summary) => {
+    const delays = Array.from({ length: 200 }, (_, dice) => {
+      const rig = new ClientRig({}, dice);
+      rig.now = now;
+      rig.do({ type: 'resume', lease: lease() });
+      expect([rig.name, rig.summary]).toEqual(['BOUND', []]);
+      const delay = rig.deadline - now;
+      expect([rig.tick().name, rig.summary]).toEqual([name, [summary]]);
+      return delay;
+    });
+    expect(Math.min(...delays)).toBeGreaterThan(0);
+    expect(Math.min(...delays)).toBeLessThan(Math.max(2, most / 10));
+    expect(Math.max(...delays)).toBeLessThanOrEqual(most);
+    expect(Math.max(...delays)).toBeGreaterThan(most * 0.9);
   });
 });
 

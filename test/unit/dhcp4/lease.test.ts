@@ -29,11 +29,12 @@ describe('T1, T2 and expiry (RFC 2131 §4.4.5)', () => {
     expect(times({ leaseSec: 1000 }, 0, roll)).toMatchObject({ t1At, t2At });
   });
 
-  it('use options 58 and 59 as sent', () => {
-    expect(times({ leaseSec: 1000, t1Sec: 100, t2Sec: 200 }, 0, 0)).toMatchObject({
-      t1At: 100_000,
-      t2At: 200_000,
-    });
+  it.each([
+    [0, 100_000],
+    [1 - Number.EPSILON, 95_000],
+  ])('are options 58 and 59, T1 up to 5 %% earlier: dice at %d', (roll, t1At) => {
+    const sent = { leaseSec: 1000, t1Sec: 100, t2Sec: 200 };
+    expect(times(sent, 0, roll)).toMatchObject({ t1At, t2At: 200_000 });
   });
 
   it.each([

@@ -283,6 +283,16 @@ describe("the firewall's rule (D6)", () => {
     expect(host.count('ensureBridgeAccept')).toBe(looks);
   });
 
+  it('one look serves all bridges', async () => {
+    const { host, clock, access } = rig();
+    for (const bridge of ['br500', 'br600', 'br700']) await access.grant(bridge);
+    host.rules.clear();
+    const looks = host.count('ensureBridgeAccept');
+    await clock.pass(30_000);
+    expect(host.count('ensureBridgeAccept')).toBe(looks + 1);
+    expect([...host.rules]).toEqual(['br500', 'br600', 'br700']);
+  });
+
   it('looks under way are shared', async () => {
     const { host, access } = rig();
     await Promise.all([access.grant('br500'), access.grant('br500'), access.grant('br600')]);

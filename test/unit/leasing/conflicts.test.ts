@@ -249,17 +249,18 @@ describe('after a restart of the plugin', () => {
   ])('an address in use is announced and defended, not probed: %s', async (_, where, link) => {
     rig.sandbox = { link: 'eth0' };
     resumed(where);
-    await rig.clock.pass(5_000);
-    expect(arpSent()).toEqual([`announce ${link}`, `announce ${link}`]);
+    expect(arpSent()).toEqual([]); // thousands may be resumed at once
+    await rig.clock.pass(10_000);
+    expect(arpSent()).toEqual([`announce ${link}`]);
     rig.wire.claim(ADDRESS, STRANGER);
-    expect(arpSent()).toHaveLength(3);
+    expect(arpSent()).toHaveLength(2);
   });
 
   it('also where the sandbox cannot be entered', async () => {
     rig.sandbox = 'not-a-namespace';
     resumed({ follow: { netnsPath: '/n', hostEnd: 'h', fallback: BRIDGE } });
-    await rig.clock.pass(10_000);
-    expect(arpSent()).toEqual([`announce ${BRIDGE}`, `announce ${BRIDGE}`]);
+    await rig.clock.pass(20_000);
+    expect(arpSent()).toEqual([`announce ${BRIDGE}`]);
   });
 });
 

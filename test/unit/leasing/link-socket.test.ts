@@ -107,10 +107,11 @@ it('an unknown client stays nowhere', () => {
   expect(rig.places).not.toContainEqual(PLACE);
 });
 
-it('taken up after a restart with T1 behind it: the first REQUEST finds its socket', () => {
+it('taken up after a restart with T1 behind it: the first REQUEST finds its socket', async () => {
   const old = lease({ requestedAt: rig.clock.now() - T1 });
   const sent = rig.wire.sent.length;
   rig.service.resume(subject({ isForeign: true }), old, { stay: PLACE });
+  await rig.clock.pass(10_000);
   expect(rig.wire.sent.slice(sent)).toMatchObject([{ type: 'REQUEST', place: PLACE }]);
   expect(rig.log.messages('warn')).toEqual([]);
 });

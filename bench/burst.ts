@@ -1,0 +1,132 @@
+/**
+ * Part `burst`: many containers at once, by the engine's API, on our networks and on macvlan with static addresses;
+ * all containers of a host when its daemon starts; and against a server that pings before it offers.
+ */
+import { lab, run } from '../test/support/lab.ts';
+import { countReady, create, removeAll, startAll, waitForAll } from './containers.ts';
+import { rounds, scaled } from './options.ts';
+import { atMost, held, PartReport } from './result.ts';
+import { engineUp, linksUp, serverUp } from './site.ts';
+import {
+  MACVLAN,
+  MACVLAN_IPAM,
+  prepare,
+  VLANDHCP,
+  VLANDHCP_IPAM,
+  type Variant,
+} from './variants.ts';
+
+const SIZES = [50, 100];
+const AT_BOOT = 100;
+const BOOT_WITHIN_MS = 180_000;
+const NONE_FAIL = atMost(0);
+
+export async function burst(): Promise<void> {
+  const report = new PartReport({
+    part: 'burst',
+    where:
+      'host kernel, untagged links, Docker Engine 28.5, state in memory, plugin as a service, dnsmasq',
+    method:
+      'containers made beforehand, then started at once by the API, until the last answer; variants in turn',
+  });
+  linksUp();
+  let server = await serverUp({ ping: false });
+  try {
+    await engineUp();
+    await lab('service-up');
+    const variants: Variant[] = [];
+    for (const variant of [MACVLAN, VLANDHCP, VLANDHCP_IPAM, MACVLAN_IPAM]) {
+      const refusal = await prepare(variant);
+      if (refusal === undefined) variants.push(variant);
+      else report.unavailable(variant.name, 's', refusal);
+    }
+    for (const size of SIZES) await atOnce(scaled(size), variants, report);
+    await atBoot(scaled(AT_BOOT), variants, report);
+    const leased = variants.filter((variant) => variant !== MACVLAN);
+    for (const size of SIZES) {
+      for (const variant of leased) {
+        await server.stop(); // one that was just overloaded pings less
+        server = await serverUp({ ping: true });
+        await againstPing(scaled(size), variant, report);
+      }
+    }
+  } finally {
+    report.write();
+    await run('scripts/lab/in-lab', ['service-down']);
+    await run('scripts/lab/in-lab', ['engine-down']);
+    await server.stop();
+  }
+}
+
+async function atOnce(
+  size: number,
+  variants: readonly Variant[],
+  report: PartReport,
+): Promise<void> {
+  const title = ({ name }: Variant) => `${size} at once: ${name}`;
+  const failed = new Map(variants.map((variant) => [variant, 0]));
+  for (let round = -1; round < rounds(5); round += 1) {
+    for (const variant of variants) {
+      const ids = await create(size, variant.network);
+      const { ms, failures } = await startAll(ids);
+      const lacking = size - (await countReady(ids, variant.network));
+      await removeAll(ids);
+      if (failures[0] !== undefined) process.stderr.write(`${title(variant)}: ${failures[0]}\n`);
+      failed.set(variant, (failed.get(variant) ?? 0) + Math.max(failures.length, lacking));
+      if (round >= 0) report.sample(title(variant), 's', ms / 1000);
+    }
+  }
+  conclude(title, variants, failed, report);
+}
+
+/** The daemon is stopped and started again; leases of the time before are still held by the server. */
+async function atBoot(
+  size: number,
+  variants: readonly Variant[],
+  report: PartReport,
+): Promise<void> {
+  const title = ({ name }: Variant) => `${size} at daemon boot: ${name}`;
+  const failed = new Map(variants.map((variant) => [variant, 0]));
+  for (let round = 0; round < rounds(3); round += 1) {
+    for (const variant of variants) {
+      const ids = await create(size, variant.network, 'always');
+      await startAll(ids);
+      await lab('engine-down');
+      const before = performance.now();
+      await engineUp();
+      const waited = await waitForAll(ids, variant.network, BOOT_WITHIN_MS);
+      report.sample(title(variant), 's', (performance.now() - before) / 1000);
+      const lacking = waited === undefined ? size - (await countReady(ids, variant.network)) : 0;
+      failed.set(variant, (failed.get(variant) ?? 0) + lacking);
+      await removeAll(ids);
+    }
+  }
+  conclude(title, variants, failed, report);
+}
+
+/**
+ * dnsmasq asks the wire for 3 s before an offer, one client at a time. After six of these within 30 s it counts itself
+ * overloaded and stops asking: so 18 s is the bound, whatever the number of containers.
+ */
+async function againstPing(size: number, variant: Variant, report: PartReport): Promise<void> {
+  const name = `${size} at once, server pings 3 s: ${variant.name}`;
+  const ids = await create(size, variant.network);
+  const { ms, failures } = await startAll(ids);
+  await removeAll(ids);
+  if (failures[0] !== undefined) process.stderr.write(`${name}: ${failures[0]}\n`);
+  report.sample(name, 's', ms / 1000);
+  report.fact(`${name}: failures`, failures.length, '', held(failures.length, NONE_FAIL));
+}
+
+function conclude(
+  title: (variant: Variant) => string,
+  variants: readonly Variant[],
+  failed: ReadonlyMap<Variant, number>,
+  report: PartReport,
+): void {
+  for (const variant of variants) {
+    if (variant !== MACVLAN) report.ratio(title(variant), title(MACVLAN), atMost(1.1));
+    const failures = failed.get(variant) ?? 0;
+    report.fact(`${title(variant)}: failures`, failures, '', held(failures, NONE_FAIL));
+  }
+}

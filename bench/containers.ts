@@ -1,0 +1,73 @@
+/** Many containers by the engine's API, so that no command-line programs compete with what is measured. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { engineCall } from './site.ts';
+
+export interface Burst {
+  /** From the first start asked for to the last answer. */
+  readonly ms: number;
+  /** What the engine said of those that did not start. */
+  readonly failures: readonly string[];
+}
+
+interface Listed {
+  readonly Id: string;
+  readonly State: string;
+  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, { IPAddress: string }>> };
+}
+
+export async function create(
+  count: number,
+  network: string,
+  restart: 'no' | 'always' = 'no',
+): Promise<string[]> {
+  const ids: string[] = [];
+  for (let number = 0; number < count; number += 1) {
+    const { Id } = await engineCall<{ Id: string }>('POST', '/containers/create', {
+      Image: 'bb',
+      HostConfig: { NetworkMode: network, RestartPolicy: { Name: restart } },
+    });
+    ids.push(Id);
+  }
+  return ids;
+}
+
+/** All at once. */
+export async function startAll(ids: readonly string[]): Promise<Burst> {
+  const before = performance.now();
+  const ends = await Promise.allSettled(
+    ids.map((id) => engineCall('POST', `/containers/${id}/start`)),
+  );
+  const failures = ends.flatMap((end) =>
+    end.status === 'rejected' ? [end.reason instanceof Error ? end.reason.message : 'unknown'] : [],
+  );
+  return { ms: performance.now() - before, failures };
+}
+
+export async function removeAll(ids: readonly string[]): Promise<void> {
+  await Promise.all(ids.map((id) => engineCall('DELETE', `/containers/${id}?force=1`)));
+}
+
+/** Containers of these that run and have an address of their own on the network, as the engine tells it. */
+export async function countReady(ids: readonly string[], network: string): Promise<number> {
+  const all = await engineCall<readonly Listed[]>('GET', '/containers/json');
+  const wanted = new Set(ids);
+  const addresses = all
+    .filter(({ Id, State }) => wanted.has(Id) && State === 'running')
+    .map(({ NetworkSettings }) => NetworkSettings.Networks[network]?.IPAddress ?? '')
+    .filter((address) => address !== '');
+  return new Set(addresses).size;
+}
+
+/** @returns how long until all were ready, or undefined when time was up. */
+export async function waitForAll(
+  ids: readonly string[],
+  network: string,
+  withinMs: number,
+): Promise<number | undefined> {
+  const before = performance.now();
+  while (performance.now() - before < withinMs) {
+    if ((await countReady(ids, network)) === ids.length) return performance.now() - before;
+    await delay(100);
+  }
+  return undefined;
+}

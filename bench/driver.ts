@@ -1,0 +1,124 @@
+/**
+ * The plugin's process, and libnetwork's part played by us: the same calls over the same socket, and moving the
+ * container's end into its sandbox as libnetwork does. No Docker, so that nothing but the plugin is measured.
+ */
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { post } from '../test/support/unix-http.ts';
+import { start, type Program } from './process.ts';
+
+const SOCKET = '/run/docker/plugins/vlandhcp.sock';
+const START_TIMEOUT_MS = 60_000;
+
+export interface Joined {
+  readonly endpointId: string;
+  readonly networkId: string;
+  readonly link: string;
+  readonly address: string;
+  readonly mac: string;
+  readonly gateway: string;
+}
+
+/** Runs `ip -batch` with the lines. */
+export function ipBatch(lines: readonly string[], namespace?: string): void {
+  const inside = namespace === undefined ? [] : ['-n', namespace];
+  execFileSync('ip', [...inside, '-batch', '-'], { input: `${lines.join('\n')}\n` });
+}
+
+/** dockerd's chains: without them the plugin would look for them before each lease, for its first two minutes. */
+export function makeDockerChains(): void {
+  for (const command of ['iptables', 'ip6tables']) execFileSync(command, ['-N', 'DOCKER-USER']);
+}
+
+/** @throws what the plugin answered, if it is not a success. */
+export async function call<Answer = unknown>(name: string, body?: object): Promise<Answer> {
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  const { status, json } = await post(SOCKET, `/${name}`, text);
+  const answer = json as { Err?: string };
+  if (status !== 200 || answer.Err) throw new Error(`${name}: ${status} ${answer.Err ?? ''}`);
+  return answer as Answer;
+}
+
+/** As config.json has it. */
+export const NODE_OPTION = '--optimize-for-size';
+
+/** Starts the bundle in dist/. @returns it, and how long its first answer took. */
+export async function startPlugin(
+  env: Readonly<Record<string, string>> = {},
+  command: readonly string[] = [process.execPath, NODE_OPTION, 'dist/vlandhcp.cjs'],
+  socket = SOCKET,
+): Promise<{ plugin: Program; firstAnswerMs: number }> {
+  const startedAt = performance.now();
+  const plugin = start(command, { LOG_LEVEL: 'info', ...env });
+  while (performance.now() < startedAt + START_TIMEOUT_MS) {
+    const answer = await post(socket, '/Plugin.Activate').catch(() => undefined);
+    if (answer?.status === 200) return { plugin, firstAnswerMs: performance.now() - startedAt };
+    await delay(2);
+  }
+  await plugin.stop('SIGKILL');
+  throw new Error(`the plugin did not answer: ${plugin.lines.slice(-3).join('\n')}`);
+}
+
+export function newId(): string {
+  return randomBytes(32).toString('hex');
+}
+
+export async function createNetwork(parent: string, options: object = {}): Promise<string> {
+  const networkId = newId();
+  const generic = { parent, ...options };
+  await call('NetworkDriver.CreateNetwork', {
+    NetworkID: networkId,
+    Options: { 'com.docker.network.generic': generic },
+    IPv4Data: [{ AddressSpace: '', Pool: '0.0.0.0/0', Gateway: '', AuxAddresses: {} }],
+    IPv6Data: [],
+  });
+  return networkId;
+}
+
+/** CreateEndpoint and Join. @returns times of both calls with what they gave. */
+export async function attach(
+  networkId: string,
+  sandbox: string,
+): Promise<{ joined: Joined; createMs: number; joinMs: number }> {
+  const endpointId = newId();
+  const before = performance.now();
+  const created = await call<{ Interface: { Address: string; MacAddress: string } }>(
+    'NetworkDriver.CreateEndpoint',
+    {
+      NetworkID: networkId,
+      EndpointID: endpointId,
+      Interface: { Address: '', AddressIPv6: '', MacAddress: '' },
+      Options: {},
+    },
+  );
+  const between = performance.now();
+  const answer = await call<{ InterfaceName: { SrcName: string }; Gateway: string }>(
+    'NetworkDriver.Join',
+    { NetworkID: networkId, EndpointID: endpointId, SandboxKey: sandbox, Options: {} },
+  );
+  const joined = {
+    endpointId,
+    networkId,
+    link: answer.InterfaceName.SrcName,
+    gateway: answer.Gateway,
+    address: created.Interface.Address,
+    mac: created.Interface.MacAddress,
+  };
+  return { joined, createMs: between - before, joinMs: performance.now() - between };
+}
+
+/** Leave, the link back, DeleteEndpoint, as libnetwork does it. @returns the times of both calls. */
+export async function detach(
+  { networkId, endpointId, link }: Joined,
+  namespace: string,
+): Promise<{ leaveMs: number; deleteMs: number }> {
+  const ids = { NetworkID: networkId, EndpointID: endpointId };
+  const before = performance.now();
+  await call('NetworkDriver.Leave', ids);
+  const left = performance.now();
+  ipBatch([`link set ${link} down`, `link set ${link} netns 1`], namespace);
+  const back = performance.now();
+  await call('NetworkDriver.DeleteEndpoint', ids);
+  return { leaveMs: left - before, deleteMs: performance.now() - back };
+}

@@ -1,0 +1,189 @@
+/**
+ * Part `engine`: how many leases a second the DHCP client itself can acquire and renew on one core, without
+ * Docker, links or disk. Over memory it is the client's own work (codec, machine, runner) plus the responder's;
+ * over a veth it is the same clients with real packet sockets, and a responder process on the other core.
+ */
+import { execFileSync } from 'node:child_process';
+import type { Clock } from '../plugin/clock.ts';
+import { createClock } from '../plugin/clock.ts';
+import { ClientRunner, type OpenSocket } from '../plugin/leasing/client-runner.ts';
+import { createLogger } from '../plugin/logger.ts';
+import { boottime } from '../plugin/net/boottime.ts';
+import { openLeaseSocket } from '../plugin/net/lease-socket.ts';
+import type { Instant } from '../plugin/time.ts';
+import type { Lease } from '../plugin/lease.ts';
+import { parseMac, type Mac } from '../plugin/wire/address.ts';
+import { clientConfig, SERVER_MAC } from '../test/support/messages.ts';
+import { createAnswering } from './answering.ts';
+import { rounds } from './options.ts';
+import { SELF, start } from './process.ts';
+import { atLeast, PartReport } from './result.ts';
+import { median } from './statistics.ts';
+
+const LEASE_SEC = 3600;
+/** Clients of one round, and how many of them are asking at the same time. */
+const CLIENTS = { memory: 2000, veth: 500 };
+const AT_ONCE = 16;
+
+/** Real time, moved ahead at will: a renewal is due when we say so. */
+class ShiftableClock implements Clock {
+  readonly #clock = createClock(boottime);
+  readonly bootId = boottime.bootId;
+  shift = 0;
+  now = (): Instant => this.#clock.now() + this.shift;
+  wall = () => this.#clock.wall() + this.shift;
+  at = (instant: Instant, fn: () => void) => this.#clock.at(instant - this.shift, fn);
+}
+
+interface Bound {
+  readonly runner: ClientRunner;
+  /** Of its own: moved ahead for all, a lease would end while its renewal is under way. */
+  readonly clock: ShiftableClock;
+  lease: Lease;
+  /** Called at each change of the lease. */
+  changed: (this: void) => void;
+}
+
+/** Where one worker's clients are: a link of a bridge, as an endpoint has it. */
+interface Seat {
+  readonly link: string;
+  readonly mac: Mac;
+}
+
+const seats: readonly Seat[] = Array.from({ length: AT_ONCE }, (_, index) => {
+  const mac = parseMac(`02:be:00:00:00:${index.toString(16).padStart(2, '0')}`);
+  if (mac === undefined) throw new Error('no MAC');
+  return { link: `c${index}`, mac };
+});
+
+/** The seats on a bridge, and the responder's link behind its uplink. */
+function makeLinks(): void {
+  const lines = [
+    'link add br0 type bridge',
+    'link add up0 type veth peer name lan',
+    'link set up0 master br0 up',
+    'link set lan up',
+    'link set br0 up',
+    ...seats.flatMap(({ link, mac }) => [
+      `link add h${link} type veth peer name ${link} address ${mac}`,
+      `link set h${link} master br0 up`,
+      `link set ${link} up`,
+    ]),
+  ];
+  execFileSync('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n` });
+}
+
+/** Starts a client and waits for its lease. */
+function acquire(open: OpenSocket, { link, mac }: Seat): Promise<Bound> {
+  const clock = new ShiftableClock();
+  return new Promise((resolve, reject) => {
+    const ignore = () => undefined;
+    const runner = new ClientRunner(clientConfig({ mac }), {
+      clock,
+      random: Math.random,
+      openSocket: open,
+      log,
+      onLease: ({ lease }) => {
+        bound.lease = lease;
+        bound.changed();
+      },
+      onRefused: () => reject(new Error('refused')),
+      onStranger: ignore,
+      onCheck: ignore,
+      onMoved: ignore,
+    });
+    const bound: Bound = {
+      runner,
+      clock,
+      lease: undefined as unknown as Lease, // there is one before anybody gets to see this
+      changed: () => resolve(bound),
+    };
+    runner.open({ link }, reject);
+    runner.dispatch({ type: 'start' });
+  });
+}
+
+function renew(bound: Bound): Promise<void> {
+  return new Promise((resolve) => {
+    bound.changed = resolve;
+    bound.clock.shift += Math.max(0, bound.lease.t1At - bound.clock.now());
+    bound.runner.dispatch({ type: 'tick' });
+  });
+}
+
+const log = createLogger('warn');
+
+function overMemory(): OpenSocket {
+  const answerTo = createAnswering({ mac: SERVER_MAC, prefix: '10.100', leaseSec: LEASE_SEC });
+  return (_place, _mac, handlers) => ({
+    send: (frame) => {
+      const answer = answerTo(frame);
+      if (answer !== undefined)
+        queueMicrotask(() => handlers.onFrame(answer.frame, { checksumReady: true }));
+    },
+    close: () => undefined,
+  });
+}
+
+/** Work done by AT_ONCE workers in turn. @returns per second of wall time, and of this process's own time. */
+async function pace(
+  count: number,
+  work: (seat: Seat) => Promise<unknown>,
+): Promise<[number, number]> {
+  let left = count;
+  const cpuBefore = process.cpuUsage();
+  const before = performance.now();
+  const worker = async (seat: Seat) => {
+    while (left-- > 0) await work(seat);
+  };
+  await Promise.all(seats.map(worker));
+  const wall = (performance.now() - before) / 1000;
+  const cpu = process.cpuUsage(cpuBefore);
+  return [count / wall, count / ((cpu.user + cpu.system) / 1e6)];
+}
+
+export async function engine(): Promise<void> {
+  const report = new PartReport({
+    part: 'engine',
+    where: 'host kernel, private namespace, no Docker',
+    method: `ClientRunner, ${AT_ONCE} asking at once; memory: responder in the same thread; veth: real packet sockets, opened per lease, responder in a process of its own`,
+  });
+  makeLinks();
+  const server = start([...SELF, 'responder', String(LEASE_SEC), '-', 'lan=10.100']);
+  try {
+    await server.said('ready');
+    const variants = [
+      { name: 'memory', open: overMemory(), clients: CLIENTS.memory },
+      { name: 'veth', open: openLeaseSocket, clients: CLIENTS.veth },
+    ] as const;
+    const count = rounds(15);
+    for (let round = -2; round < count; round += 1) {
+      for (const { name, open, clients } of variants) {
+        const once = async (seat: Seat) => (await acquire(open, seat)).runner.stop();
+        const [acquired, acquiredOnCore] = await pace(clients, once);
+        // A client per seat, renewed again and again: each has its socket open, as in life.
+        const bound = new Map<Seat, Bound>();
+        for (const seat of seats) bound.set(seat, await acquire(open, seat));
+        const again = async (seat: Seat) => {
+          const client = bound.get(seat);
+          if (client !== undefined) await renew(client);
+        };
+        const [renewed, renewedOnCore] = await pace(clients, again);
+        for (const { runner } of bound.values()) runner.stop();
+        if (round < 0) continue; // warming up
+        report.sample(`${name}: acquired (DORA)`, '/s', acquired);
+        report.sample(`${name}: acquired, per second of its core`, '/s', acquiredOnCore);
+        report.sample(`${name}: renewed`, '/s', renewed);
+        report.sample(`${name}: renewed, per second of its core`, '/s', renewedOnCore);
+      }
+    }
+    for (const name of ['memory', 'veth']) {
+      const value = median(report.samples(`${name}: acquired, per second of its core`));
+      const { text, isGood } = atLeast(3000, ' DORA/s on one core');
+      report.fact(`${name}: DORA per core`, value, '/s', { text, isMet: isGood(value) });
+    }
+  } finally {
+    report.write();
+    await server.stop();
+  }
+}

@@ -1,0 +1,75 @@
+/** Programs that a part starts and stops again, by their own process id, and what the kernel says of them. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+/** The bundle this process itself runs from: parts start helpers out of it. */
+export const SELF = [process.execPath, process.argv[1] ?? ''] as const;
+
+/** USER_HZ, the unit of /proc/PID/stat: 100 on every architecture the plugin is built for. */
+const TICKS_PER_SECOND = 100;
+
+export interface Program {
+  readonly pid: number;
+  /** Lines of its standard output so far. */
+  readonly lines: readonly string[];
+  /** Waits for a line with these words in it. @returns the line. @throws if the program ends before. */
+  said(words: string): Promise<string>;
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+export function start(
+  [file = '', ...args]: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Program {
+  const child: ChildProcess = spawn(file, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  });
+  const ended = once(child, 'close');
+  const lines: string[] = [];
+  const waiting = new Set<() => void>();
+  const look = () => waiting.forEach((wake) => wake());
+  if (child.stdout === null || child.pid === undefined) throw new Error(`${file} does not start`);
+  createInterface(child.stdout).on('line', (line) => {
+    lines.push(line);
+    look();
+  });
+  child.on('close', look);
+  return {
+    pid: child.pid,
+    lines,
+    async said(words) {
+      for (;;) {
+        const line = lines.find((line) => line.includes(words));
+        if (line !== undefined) return line;
+        if (child.exitCode !== null || child.signalCode !== null) {
+          throw new Error(`${file} ${args.join(' ')} ended: ${lines.slice(-3).join(' | ')}`);
+        }
+        await new Promise<void>((resolve) => waiting.add(resolve));
+      }
+    },
+    async stop(signal = 'SIGTERM') {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+      await ended;
+    },
+  };
+}
+
+/** @returns MB: `rss` is all that is resident, `pss` shared pages by share, `own` without what files back. */
+export function memoryOf(pid: number): { rss: number; pss: number; own: number } {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  const mb = (field: string) =>
+    Number(new RegExp(`^${field}: +(\\d+) kB`, 'm').exec(text)?.[1]) / 1024;
+  return { rss: mb('Rss'), pss: mb('Pss'), own: mb('Pss_Anon') };
+}
+
+/** Seconds of processor time, its ended children included: the plugin starts `ip` and iptables. */
+export function cpuSecondsOf(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // After the name, which may contain blanks: state is field 3, utime to cstime are 14 to 17.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  return ticks / TICKS_PER_SECOND;
+}

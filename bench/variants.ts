@@ -1,0 +1,59 @@
+/**
+ * The ways of attaching that are compared, each as the network it needs. A plugin that cannot do one yet refuses to
+ * create the network; its words then stand in the table.
+ */
+import { run } from '../test/support/lab.ts';
+import { staticRangeOf, subnetOf, type LinkNumber } from './site.ts';
+
+export interface Variant {
+  readonly name: string;
+  readonly network: string;
+  /** What follows `docker network create`; undefined: the network is Docker's own. */
+  readonly create: readonly string[] | undefined;
+}
+
+const macvlan = (n: LinkNumber, ...more: string[]) => [
+  '-d',
+  'macvlan',
+  '-o',
+  `parent=eth${n}`,
+  ...more,
+];
+const ours = (n: LinkNumber, ...more: string[]) => [
+  '-d',
+  'vlandhcp',
+  '-o',
+  `parent=eth${n}`,
+  ...more,
+];
+const ourIpam = (n: LinkNumber) => ['--ipam-driver', 'vlandhcp', '--ipam-opt', `parent=eth${n}`];
+
+export const NONE: Variant = { name: 'none', network: 'none', create: undefined };
+export const BRIDGE: Variant = { name: 'Docker bridge', network: 'bridge', create: undefined };
+export const VLANDHCP: Variant = {
+  name: 'vlandhcp, null IPAM',
+  network: 'ours',
+  create: ours(1, '--ipam-driver', 'null'),
+};
+export const VLANDHCP_IPAM: Variant = {
+  name: 'vlandhcp, our IPAM',
+  network: 'ours-ipam',
+  create: ours(2, ...ourIpam(2)),
+};
+export const MACVLAN: Variant = {
+  name: 'macvlan, static',
+  network: 'macvlan',
+  create: macvlan(3, '--subnet', subnetOf(3), '--ip-range', staticRangeOf(3)),
+};
+export const MACVLAN_IPAM: Variant = {
+  name: 'macvlan, our IPAM',
+  network: 'macvlan-ipam',
+  create: macvlan(4, ...ourIpam(4)),
+};
+
+/** @returns why it is not available; undefined if the network is there now. */
+export async function prepare({ network, create }: Variant): Promise<string | undefined> {
+  if (create === undefined) return undefined;
+  const { status, stderr } = await run('docker', ['network', 'create', ...create, network]);
+  return status === 0 ? undefined : (stderr.trim().split('\n').at(-1) ?? 'refused');
+}

@@ -1,0 +1,227 @@
+/**
+ * Links by rtnetlink(7): looking one up with its alias, making a veth pair, changing and removing links. No process is
+ * started for it, and other calls go on while the kernel takes its 20 ms to remove one.
+ *
+ *   struct nlmsghdr   0 length (4)  4 type (2)  6 flags (2)  8 sequence (4)  12 port (4)
+ *   struct ifinfomsg  0 family  2 type (2)  4 index (4)  8 flags (4)  12 change (4)
+ *   struct rtattr     0 length (2)  2 type (2)  4 value, padded to a multiple of 4
+ *   an answer of type NLMSG_ERROR: 16 negative errno (4), 0 for success
+ */
+import { close, read, write } from 'node:fs';
+import { promisify } from 'node:util';
+import { macToBytes, type Mac } from '../wire/address.ts';
+import { IFF_UP } from './interface-request.ts';
+import { openSocket, SystemCallError } from './libc.ts';
+
+export interface FoundLink {
+  readonly index: number;
+  readonly alias: string | undefined;
+}
+
+export interface NewLink {
+  readonly name: string;
+  readonly mac: Mac;
+  readonly mtu: number;
+}
+
+/** What is not said stays as it is; all of it holds before the link comes up. */
+export interface LinkChange {
+  readonly name: string;
+  readonly alias?: string;
+  /** Index of the bridge. */
+  readonly master?: number;
+  /** No IPv6 address is formed on it (IN6_ADDR_GEN_MODE_NONE). */
+  readonly formsNoAddress?: boolean;
+  readonly isUp?: boolean;
+}
+
+const AF_NETLINK = 16;
+const AF_INET6 = 10;
+const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
+const NETLINK_ROUTE = 0;
+const NLMSG_ERROR = 2;
+const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
+const RTM_GETLINK = 18;
+const RTM_SETLINK = 19;
+const NLM_F_REQUEST = 1;
+const NLM_F_ACK = 4;
+const NLM_F_EXCL = 0x200;
+const NLM_F_CREATE = 0x400;
+const IFLA_ADDRESS = 1;
+const IFLA_IFNAME = 3;
+const IFLA_MTU = 4;
+const IFLA_MASTER = 10;
+const IFLA_LINKINFO = 18;
+const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const VETH_INFO_PEER = 1;
+const IFLA_IFALIAS = 20;
+const IFLA_AF_SPEC = 26;
+const IFLA_INET6_ADDR_GEN_MODE = 8;
+const IN6_ADDR_GEN_MODE_NONE = 1;
+
+const ENODEV = 19;
+
+const HEADER_LENGTH = 16;
+const LINK_LENGTH = 16;
+const INDEX_AT = HEADER_LENGTH + 4;
+const ATTRIBUTES_AT = HEADER_LENGTH + LINK_LENGTH;
+const ERROR_AT = 16;
+const ATTRIBUTE_HEADER_LENGTH = 4;
+/** An answer about one link is some 2 KB; the kernel would cut off what does not fit. */
+const ANSWER_LENGTH = 32 * 1024;
+
+/** Undefined if there is no link of that name. @throws SystemCallError */
+export async function findLink(name: string): Promise<FoundLink | undefined> {
+  const request = message(RTM_GETLINK, 0, linkHeader({}), text(IFLA_IFNAME, name));
+  const [answer] = await ask([request], `looking up link ${name}`);
+  if (answer === undefined) return undefined;
+  return { index: answer.getInt32(INDEX_AT, true), alias: textAttribute(answer, IFLA_IFALIAS) };
+}
+
+/** Both ends, down. @throws SystemCallError, of code EEXIST if one of the names is taken; then nothing is made. */
+export async function addVethPair(one: NewLink, other: NewLink): Promise<void> {
+  const peer = attribute(VETH_INFO_PEER, linkHeader({}), identity(other));
+  const request = message(
+    RTM_NEWLINK,
+    NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+    linkHeader({}),
+    identity(one),
+    attribute(IFLA_LINKINFO, text(IFLA_INFO_KIND, 'veth'), attribute(IFLA_INFO_DATA, peer)),
+  );
+  await ask([request], `adding link ${one.name}`);
+}
+
+/** In that order. @throws SystemCallError for the first that failed, ENODEV if there is no such link; the others are tried all the same. */
+export async function changeLinks(changes: readonly LinkChange[]): Promise<void> {
+  const requests = changes.flatMap(({ name, alias, master, formsNoAddress, isUp }) => {
+    const set = (header: Uint8Array, ...attributes: readonly Uint8Array[]) =>
+      message(RTM_SETLINK, NLM_F_ACK, header, text(IFLA_IFNAME, name), ...attributes);
+    const mode = number(1, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+    const before = [
+      ...(alias === undefined ? [] : [text(IFLA_IFALIAS, alias)]),
+      ...(master === undefined ? [] : [number(4, IFLA_MASTER, master)]),
+      ...(formsNoAddress === true ? [attribute(IFLA_AF_SPEC, attribute(AF_INET6, mode))] : []),
+    ];
+    return [
+      ...(before.length === 0 ? [] : [set(linkHeader({}), ...before)]),
+      // Of its own: within one message the kernel brings a link up before it looks at IFLA_AF_SPEC.
+      ...(isUp === undefined ? [] : [set(linkHeader({ isUp }))]),
+    ];
+  });
+  const what = `changing links ${changes.map(({ name }) => name).join(', ')}`;
+  const answers = await ask(requests, what);
+  if (answers.includes(undefined)) throw new SystemCallError(what, ENODEV);
+}
+
+/** Of a veth, the other end goes with it. Gone already is fine. @throws SystemCallError */
+export async function removeLinkAt(index: number): Promise<void> {
+  await ask([message(RTM_DELLINK, NLM_F_ACK, linkHeader({ index }))], `removing link ${index}`);
+}
+
+function message(
+  type: number,
+  flags: number,
+  ...parts: readonly Uint8Array[]
+): Uint8Array<ArrayBuffer> {
+  const body = joined(parts);
+  const whole = new Uint8Array(HEADER_LENGTH + body.length);
+  const view = new DataView(whole.buffer);
+  view.setUint32(0, whole.length, true);
+  view.setUint16(4, type, true);
+  view.setUint16(6, NLM_F_REQUEST | flags, true);
+  whole.set(body, HEADER_LENGTH);
+  return whole;
+}
+
+function linkHeader({ index = 0, isUp }: { index?: number; isUp?: boolean }): Uint8Array {
+  const header = new Uint8Array(LINK_LENGTH);
+  const view = new DataView(header.buffer);
+  view.setInt32(4, index, true);
+  view.setUint32(8, isUp === true ? IFF_UP : 0, true);
+  view.setUint32(12, isUp === undefined ? 0 : IFF_UP, true);
+  return header;
+}
+
+function identity({ name, mac, mtu }: NewLink): Uint8Array {
+  return joined([
+    text(IFLA_IFNAME, name),
+    attribute(IFLA_ADDRESS, macToBytes(mac)),
+    number(4, IFLA_MTU, mtu),
+  ]);
+}
+
+/** Its value may be attributes again. */
+function attribute(type: number, ...values: readonly Uint8Array[]): Uint8Array {
+  const value = joined(values);
+  const length = ATTRIBUTE_HEADER_LENGTH + value.length;
+  const whole = new Uint8Array(padded(length));
+  const view = new DataView(whole.buffer);
+  view.setUint16(0, length, true);
+  view.setUint16(2, type, true);
+  whole.set(value, ATTRIBUTE_HEADER_LENGTH);
+  return whole;
+}
+
+function text(type: number, value: string): Uint8Array {
+  return attribute(type, new TextEncoder().encode(`${value}\0`));
+}
+
+function number(bytes: 1 | 4, type: number, value: number): Uint8Array {
+  const view = new DataView(new ArrayBuffer(bytes));
+  if (bytes === 1) view.setUint8(0, value);
+  else view.setUint32(0, value, true);
+  return attribute(type, new Uint8Array(view.buffer));
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+function padded(length: number): number {
+  return Math.ceil(length / 4) * 4;
+}
+
+/** @returns an answer to each, undefined where there is no such link. @throws SystemCallError for the first that failed otherwise. */
+async function ask(
+  requests: readonly Uint8Array[],
+  what: string,
+): Promise<readonly (DataView | undefined)[]> {
+  const fd = openSocket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_ROUTE);
+  try {
+    // On threads of the pool: the kernel does what is asked before it takes the requests off our hands.
+    await promisify(write)(fd, joined(requests));
+    const answers: (DataView | undefined)[] = [];
+    while (answers.length < requests.length) answers.push(await readAnswer(fd, what));
+    return answers;
+  } finally {
+    await promisify(close)(fd);
+  }
+}
+
+async function readAnswer(fd: number, what: string): Promise<DataView | undefined> {
+  const { buffer, bytesRead } = await promisify(read)(fd, {
+    buffer: new Uint8Array(ANSWER_LENGTH),
+  });
+  const answer = new DataView(buffer.buffer, 0, bytesRead);
+  if (answer.getUint16(4, true) !== NLMSG_ERROR) return answer;
+  const errno = -answer.getInt32(ERROR_AT, true);
+  if (errno === 0) return answer;
+  if (errno === ENODEV) return undefined;
+  throw new SystemCallError(what, errno);
+}
+
+function textAttribute(answer: DataView, wanted: number): string | undefined {
+  for (let at = ATTRIBUTES_AT; at + ATTRIBUTE_HEADER_LENGTH <= answer.byteLength;) {
+    const length = answer.getUint16(at, true);
+    if (length < ATTRIBUTE_HEADER_LENGTH) return undefined;
+    if (answer.getUint16(at + 2, true) === wanted) {
+      const start = answer.byteOffset + at + ATTRIBUTE_HEADER_LENGTH;
+      const value = new Uint8Array(answer.buffer, start, length - ATTRIBUTE_HEADER_LENGTH - 1);
+      return new TextDecoder().decode(value); // without the zero at its end
+    }
+    at += padded(length);
+  }
+  return undefined;
+}
