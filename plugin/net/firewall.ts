@@ -4,7 +4,9 @@
  * With br_netfilter loaded, bridged frames pass iptables' FORWARD chain, whose policy dockerd sets to
  * DROP. Docker reserves the chain DOCKER-USER for rules of others and never flushes it. The rule goes
  * where that chain is: nft or legacy, for IPv4 and IPv6 each. Where there is no such chain there is
- * nothing to do. iptables-legacy is run only if its tables are in use, since running it creates them.
+ * nothing to do. When dockerd starts it takes the jump to DOCKER-USER out of FORWARD and puts it back some
+ * 10 ms later; so the rule is at the end of FORWARD, too, where it decides only about what all others let by.
+ * iptables-legacy is run only if its tables are in use, since running it creates them.
  * Our rules carry a comment; one without it is somebody else's, even if it says the same.
  */
 import { readFileSync } from 'node:fs';
@@ -25,6 +27,12 @@ export interface FirewallOutcome {
 }
 
 const CHAIN = 'DOCKER-USER';
+/** Where the rule goes: first in Docker's chain, which dockerd used to end with a RETURN; last in FORWARD. */
+const PLACES = [
+  { chain: CHAIN, insert: ['-I', CHAIN, '1'] },
+  { chain: 'FORWARD', insert: ['-A', 'FORWARD'] },
+] as const;
+type Place = (typeof PLACES)[number];
 const MARK = 'vlandhcp';
 const FAMILIES = [
   { family: 'ipv4', command: 'iptables', tables: '/proc/net/ip_tables_names' },
@@ -37,42 +45,56 @@ type Backend = 'nft' | 'legacy';
 const oneAtATime = createQueue();
 
 /**
- * Sees to it that each DOCKER-USER chain has exactly one rule of ours for each of the bridges.
+ * Sees to it that where there is a chain DOCKER-USER, it and FORWARD have exactly one rule of ours for each of
+ * the bridges.
  * @returns `added` if one of them had none.
  */
 export function ensureBridgeAccept(bridges: readonly string[]): Promise<FirewallOutcome> {
-  return inEveryChain(bridges, ensureRule);
+  return inEveryChain(bridges, PLACES, ensureRule);
 }
 
-/** Removes every rule of ours for the bridge. */
+/** Removes every rule of ours for the bridge, from FORWARD also where Docker's chain has gone. */
 export function removeBridgeAccept(bridge: string): Promise<FirewallOutcome> {
-  return inEveryChain([bridge], removeRules);
+  return inEveryChain([bridge], PLACES.toReversed(), removeRules);
 }
 
-type Change = (command: string, bridge: string, count: number) => Promise<RuleOutcome>;
+type Change = (
+  command: string,
+  place: Place,
+  bridge: string,
+  count: number,
+) => Promise<RuleOutcome>;
 
-async function ensureRule(command: string, bridge: string, count: number): Promise<RuleOutcome> {
+const ensureRule: Change = async (command, place, bridge, count) => {
   if (count === 0) {
-    // First in the chain: dockerd used to end it with a RETURN.
-    await runCommand(command, ['-w', '-I', CHAIN, '1', ...ruleFor(bridge)]);
+    await runCommand(command, ['-w', ...place.insert, ...ruleFor(bridge)]);
     return 'added';
   }
-  await deleteRules(command, bridge, count - 1);
+  await deleteRules(command, place, bridge, count - 1);
   return 'present';
-}
+};
 
-async function removeRules(command: string, bridge: string, count: number): Promise<RuleOutcome> {
-  await deleteRules(command, bridge, count);
+const removeRules: Change = async (command, place, bridge, count) => {
+  await deleteRules(command, place, bridge, count);
   return count === 0 ? 'absent' : 'removed';
-}
+};
 
-async function deleteRules(command: string, bridge: string, count: number): Promise<void> {
+async function deleteRules(
+  command: string,
+  { chain }: Place,
+  bridge: string,
+  count: number,
+): Promise<void> {
   for (let index = 0; index < count; index += 1) {
-    await runCommand(command, ['-w', '-D', CHAIN, ...ruleFor(bridge)]);
+    await runCommand(command, ['-w', '-D', chain, ...ruleFor(bridge)]);
   }
 }
 
-function inEveryChain(bridges: readonly string[], change: Change): Promise<FirewallOutcome> {
+function inEveryChain(
+  bridges: readonly string[],
+  places: readonly Place[],
+  change: Change,
+): Promise<FirewallOutcome> {
   const wrong = bridges.find((bridge) => !isLinkName(bridge));
   if (wrong !== undefined) {
     const message = `${JSON.stringify(wrong)} is not a link name`;
@@ -84,7 +106,7 @@ function inEveryChain(bridges: readonly string[], change: Change): Promise<Firew
       FAMILIES.map(async (family) => {
         let found: RuleOutcome = 'no-chain';
         for (const backend of backendsInUse(family)) {
-          const outcome = await inChain(family, backend, bridges, change, warnings);
+          const outcome = await inChain(family, backend, bridges, places, change, warnings);
           if (outcome !== 'no-chain') found = outcome;
         }
         return found;
@@ -103,23 +125,30 @@ function backendsInUse(family: Family): readonly Backend[] {
   }
 }
 
+/** What is told if it happened in one of several places. */
+const CHANGED: readonly RuleOutcome[] = ['added', 'removed'];
+
 async function inChain(
   family: Family,
   backend: Backend,
   bridges: readonly string[],
+  places: readonly Place[],
   change: Change,
   warnings: string[],
 ): Promise<RuleOutcome> {
   try {
     const command = await findProgram(family, backend);
     if (command === undefined) return 'no-chain';
-    const rules = await listRules(command);
-    if (rules === undefined) return 'no-chain';
-    const outcomes: RuleOutcome[] = [];
-    for (const bridge of bridges) {
-      outcomes.push(await change(command, bridge, countRules(rules, bridge)));
+    const outcomes = new Set<RuleOutcome>();
+    for (const place of places) {
+      const rules = await listRules(command, place);
+      if (rules === undefined) break;
+      for (const bridge of bridges) {
+        const count = countRules(rules, place, bridge);
+        outcomes.add(await change(command, place, bridge, count));
+      }
     }
-    return outcomes.find((outcome) => outcome === 'added') ?? outcomes[0] ?? 'no-chain';
+    return CHANGED.find((outcome) => outcomes.has(outcome)) ?? [...outcomes][0] ?? 'no-chain';
   } catch (error) {
     const evidence = commandEvidence(error);
     if (evidence === undefined) throw error;
@@ -156,9 +185,12 @@ async function findProgram(family: Family, backend: Backend): Promise<string | u
 }
 
 /** The rules of the chain; undefined if there is no such chain. */
-async function listRules(command: string): Promise<readonly string[] | undefined> {
+async function listRules(
+  command: string,
+  { chain }: Place,
+): Promise<readonly string[] | undefined> {
   try {
-    const { stdout } = await runCommand(command, ['-w', '-S', CHAIN]);
+    const { stdout } = await runCommand(command, ['-w', '-S', chain]);
     return stdout.split('\n').map((line) => line.trim());
   } catch (error) {
     const stderr = commandEvidence(error)?.stderr ?? '';
@@ -171,8 +203,8 @@ async function listRules(command: string): Promise<readonly string[] | undefined
 }
 
 /** How many of them are ours for the bridge. */
-function countRules(rules: readonly string[], bridge: string): number {
-  const ours = `-A ${CHAIN} ${ruleFor(bridge).join(' ')}`;
+function countRules(rules: readonly string[], { chain }: Place, bridge: string): number {
+  const ours = `-A ${chain} ${ruleFor(bridge).join(' ')}`;
   return rules.filter((rule) => rule === ours).length;
 }
 

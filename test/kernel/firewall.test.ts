@@ -16,16 +16,18 @@ afterEach(() => {
 });
 
 const RULE = '-A DOCKER-USER -i br0 -o br0 -m comment --comment vlandhcp -j ACCEPT';
-const rules = (program: string): string[] =>
-  run(program, ['-w', '-S', 'DOCKER-USER'])
+const LAST_RESORT = RULE.replace('DOCKER-USER', 'FORWARD');
+const rules = (program: string, chain = 'DOCKER-USER'): string[] =>
+  run(program, ['-w', '-S', chain])
     .split('\n')
     .filter((line) => line.startsWith('-A'));
 
 describe('without a chain DOCKER-USER', () => {
   test('nothing is done, and no table comes into being', async () => {
-    const nothing = { ipv4: 'no-chain', ipv6: 'no-chain', warnings: [] };
-    expect(await ensureBridgeAccept(['br0'])).toEqual(nothing);
-    expect(await removeBridgeAccept('br0')).toEqual(nothing);
+    const noChain = { ipv4: 'no-chain', ipv6: 'no-chain', warnings: [] };
+    expect(await ensureBridgeAccept(['br0'])).toEqual(noChain);
+    const absent = { ipv4: 'absent', ipv6: 'absent', warnings: [] };
+    expect(await removeBridgeAccept('br0')).toEqual(absent);
     expect(run('nft', ['list', 'ruleset'])).toBe('');
     const tables = spawnSync('cat', ['/proc/net/ip_tables_names'], { encoding: 'utf8' });
     expect(tables.stdout).toBe('');
@@ -49,11 +51,34 @@ describe.each(['nft', 'legacy'])('with the chain in %s', (backend) => {
       warnings: [],
     });
     expect(await ensureBridgeAccept(['br0'])).toMatchObject({ ipv4: 'present', ipv6: 'present' });
-    for (const program of programs)
+    for (const program of programs) {
       expect(rules(program)).toEqual([RULE, '-A DOCKER-USER -j RETURN']);
+      expect(rules(program, 'FORWARD')).toEqual([LAST_RESORT]);
+    }
     expect(await removeBridgeAccept('br0')).toMatchObject({ ipv4: 'removed', ipv6: 'removed' });
     expect(await removeBridgeAccept('br0')).toMatchObject({ ipv4: 'absent', ipv6: 'absent' });
-    for (const program of programs) expect(rules(program)).toEqual(['-A DOCKER-USER -j RETURN']);
+    for (const program of programs) {
+      expect(rules(program)).toEqual(['-A DOCKER-USER -j RETURN']);
+      expect(rules(program, 'FORWARD')).toEqual([]);
+    }
+  });
+
+  test('last in FORWARD it bridges the moment in which dockerd has taken the jump out', async () => {
+    const [program] = programs;
+    run(program, ['-w', '-A', 'FORWARD', '-j', 'DOCKER-USER']);
+    await ensureBridgeAccept(['br0', 'br1']);
+    const [first, second] = [LAST_RESORT, LAST_RESORT.replaceAll('br0', 'br1')];
+    expect(rules(program, 'FORWARD')).toEqual(['-A FORWARD -j DOCKER-USER', first, second]);
+
+    run(program, ['-w', '-F', 'FORWARD']);
+    expect((await ensureBridgeAccept(['br0'])).ipv4).toBe('added');
+    expect(rules(program, 'FORWARD')).toEqual([LAST_RESORT]);
+
+    // Docker without iptables, and somebody tidied up after it.
+    run(program, ['-w', '-F', 'DOCKER-USER']);
+    run(program, ['-w', '-X', 'DOCKER-USER']);
+    expect((await removeBridgeAccept('br0')).ipv4).toBe('removed');
+    expect(rules(program, 'FORWARD')).toEqual([]);
   });
 
   test('many calls at once make one rule per bridge', async () => {

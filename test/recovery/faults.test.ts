@@ -1,5 +1,5 @@
 /**
- * The promise of issue 3 as a table: fault × what it costs a container that is pinged ten times a second.
+ * The promise of issue 3 as a table: fault × what it costs a container that is pinged a hundred times a second.
  * Every row is asserted. The plugin runs as a plain service, at the end as a managed plugin.
  */
 import { rm, writeFile } from 'node:fs/promises';

@@ -169,19 +169,27 @@ export function startOnFirewall(...command: string[]): FirewallProgram {
   };
 }
 
-/** A ping from the firewall ten times a second, until `stop`, which tells how many were lost. */
-export function pingSteadily(address: string): { stop(): Promise<{ sent: number; lost: number }> } {
-  const ping = startOnFirewall('stdbuf', '-oL', 'ping', '-i', '0.1', '-W', '1', address);
+/**
+ * A ping from the firewall every `intervalMs` until `stop`, which tells how many were lost. Lost is what has no
+ * answer though a later one has: the request under way at the end is none of them. Where nothing answers, all are.
+ */
+export function pingSteadily(
+  address: string,
+  intervalMs = 100,
+): { stop(): Promise<{ sent: number; lost: number }> } {
+  const interval = String(intervalMs / 1000);
+  const ping = startOnFirewall('stdbuf', '-oL', 'ping', '-i', interval, '-W', '1', address);
+  const answered = () =>
+    new Set([...ping.printed().matchAll(/icmp_seq=(\d+) ttl/g)].map((match) => Number(match[1])));
   return {
     async stop() {
-      // Right after a reply, or the request under way would count as lost; where none comes, all are.
-      const { length } = ping.printed();
-      await until('a reply', () => ping.printed().length > length, 1500).catch(() => undefined);
+      const { size } = answered();
+      await until('a reply', () => answered().size > size, 1500).catch(() => undefined);
       await ping.stop('SIGINT');
-      const counts = /(\d+) packets transmitted, (\d+) received/.exec(ping.printed());
+      const counts = /(\d+) packets transmitted/.exec(ping.printed());
       if (counts === null) throw new Error(`ping printed no summary: ${ping.printed()}`);
-      const [sent, received] = [Number(counts[1]), Number(counts[2])];
-      return { sent, lost: sent - received };
+      const sent = answered().size > 0 ? Math.max(...answered()) : Number(counts[1]);
+      return { sent, lost: sent - answered().size };
     },
   };
 }
