@@ -13,7 +13,7 @@ import { readLink, readLinksOfKind } from './link-info.ts';
 import type { Link } from './link-info.ts';
 import { isLinkName } from '../link-name.ts';
 import { ENDPOINT_MARK, hostEndMac } from './link-names.ts';
-import { waitUntilRunning } from './link-ready.ts';
+import { waitUntilReady } from './link-ready.ts';
 import { addVethPair, changeLinks, findLink, removeLinkAt } from './rtnetlink.ts';
 import { hasIpv6, ignoreArp } from './sysctl.ts';
 
@@ -53,7 +53,7 @@ export async function ensureEndpointLink(spec: EndpointLinkSpec): Promise<readon
     await replaceOrKeepPair(spec, error);
   }
   const warning = ignoreArp(spec.containerEnd);
-  await waitUntilRunning([spec.hostEnd, spec.containerEnd]);
+  await waitUntilReady([spec.hostEnd, spec.containerEnd]);
   return warning === undefined ? [] : [warning];
 }
 

@@ -7,7 +7,7 @@
  *   struct rtattr     0 length (2)  2 type (2)  4 value, padded to a multiple of 4
  *   an answer of type NLMSG_ERROR: 16 negative errno (4), 0 for success
  */
-import { close, read, write } from 'node:fs';
+import { closeSync, readSync, write } from 'node:fs';
 import { promisify } from 'node:util';
 import { macToBytes, type Mac } from '../wire/address.ts';
 import { IFF_UP } from './interface-request.ts';
@@ -37,7 +37,7 @@ export interface LinkChange {
 
 const AF_NETLINK = 16;
 const AF_INET6 = 10;
-const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
+const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000;
 const NETLINK_ROUTE = 0;
 const NLMSG_ERROR = 2;
 const RTM_NEWLINK = 16;
@@ -51,10 +51,15 @@ const NLM_F_CREATE = 0x400;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
+const IFLA_QDISC = 6;
 const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
+const IFLA_INFO_SLAVE_KIND = 4;
+const IFLA_INFO_SLAVE_DATA = 5;
+const IFLA_BRPORT_STATE = 1;
+const BR_STATE_FORWARDING = 3;
 const VETH_INFO_PEER = 1;
 const IFLA_IFALIAS = 20;
 const IFLA_AF_SPEC = 26;
@@ -69,15 +74,51 @@ const INDEX_AT = HEADER_LENGTH + 4;
 const ATTRIBUTES_AT = HEADER_LENGTH + LINK_LENGTH;
 const ERROR_AT = 16;
 const ATTRIBUTE_HEADER_LENGTH = 4;
-/** An answer about one link is some 2 KB; the kernel would cut off what does not fit. */
-const ANSWER_LENGTH = 32 * 1024;
+/** Two bits of the type are flags: nested, and in network order. */
+const NLA_TYPE_MASK = 0x3fff;
+/** For one answer at a time; one about a link is some 2 KB, and the kernel would cut off what does not fit. */
+const room = new Uint8Array(32 * 1024);
 
 /** Undefined if there is no link of that name. @throws SystemCallError */
 export async function findLink(name: string): Promise<FoundLink | undefined> {
   const request = message(RTM_GETLINK, 0, linkHeader({}), text(IFLA_IFNAME, name));
   const [answer] = await ask([request], `looking up link ${name}`);
   if (answer === undefined) return undefined;
-  return { index: answer.getInt32(INDEX_AT, true), alias: textAttribute(answer, IFLA_IFALIAS) };
+  const alias = findAttribute(answer, ATTRIBUTES_AT, IFLA_IFALIAS);
+  return {
+    index: answer.getInt32(INDEX_AT, true),
+    alias: alias === undefined ? undefined : textOf(alias),
+  };
+}
+
+/**
+ * True if each of the links sends what it is given, and forwards it if it is the port of a bridge. The kernel gets
+ * there step by step after it has called a link running: a queue, then the port.
+ * @throws SystemCallError
+ */
+export async function carryFrames(names: readonly string[]): Promise<boolean> {
+  const requests = names.map((name) =>
+    message(RTM_GETLINK, 0, linkHeader({}), text(IFLA_IFNAME, name)),
+  );
+  const answers = await ask(requests, `looking at links ${names.join(', ')}`);
+  return answers.every((answer) => answer !== undefined && hasQueue(answer) && forwards(answer));
+}
+
+/** Until a link is activated it has a queue that drops everything. */
+function hasQueue(answer: DataView): boolean {
+  const kind = findAttribute(answer, ATTRIBUTES_AT, IFLA_QDISC);
+  return kind !== undefined && textOf(kind) !== 'noop';
+}
+
+/** A link that is no port of a bridge has nothing to forward. */
+function forwards(answer: DataView): boolean {
+  const info = findAttribute(answer, ATTRIBUTES_AT, IFLA_LINKINFO);
+  if (info === undefined) return true;
+  const master = findAttribute(info, 0, IFLA_INFO_SLAVE_KIND);
+  if (master === undefined || textOf(master) !== 'bridge') return true;
+  const port = findAttribute(info, 0, IFLA_INFO_SLAVE_DATA);
+  const state = port === undefined ? undefined : findAttribute(port, 0, IFLA_BRPORT_STATE);
+  return state?.getUint8(0) === BR_STATE_FORWARDING;
 }
 
 /** Both ends, down. @throws SystemCallError, of code EEXIST if one of the names is taken; then nothing is made. */
@@ -188,23 +229,18 @@ async function ask(
   requests: readonly Uint8Array[],
   what: string,
 ): Promise<readonly (DataView | undefined)[]> {
-  const fd = openSocket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_ROUTE);
+  const fd = openSocket(AF_NETLINK, SOCK_RAW_NONBLOCK_CLOEXEC, NETLINK_ROUTE);
   try {
-    // On threads of the pool: the kernel does what is asked before it takes the requests off our hands.
+    // On a thread of the pool: the kernel does what is asked before it takes the requests off our hands.
     await promisify(write)(fd, joined(requests));
-    const answers: (DataView | undefined)[] = [];
-    while (answers.length < requests.length) answers.push(await readAnswer(fd, what));
-    return answers;
+    return requests.map(() => readAnswer(fd, what)); // so all the answers are there
   } finally {
-    await promisify(close)(fd);
+    closeSync(fd);
   }
 }
 
-async function readAnswer(fd: number, what: string): Promise<DataView | undefined> {
-  const { buffer, bytesRead } = await promisify(read)(fd, {
-    buffer: new Uint8Array(ANSWER_LENGTH),
-  });
-  const answer = new DataView(buffer.buffer, 0, bytesRead);
+function readAnswer(fd: number, what: string): DataView | undefined {
+  const answer = new DataView(room.slice(0, readSync(fd, room)).buffer);
   if (answer.getUint16(4, true) !== NLMSG_ERROR) return answer;
   const errno = -answer.getInt32(ERROR_AT, true);
   if (errno === 0) return answer;
@@ -212,16 +248,21 @@ async function readAnswer(fd: number, what: string): Promise<DataView | undefine
   throw new SystemCallError(what, errno);
 }
 
-function textAttribute(answer: DataView, wanted: number): string | undefined {
-  for (let at = ATTRIBUTES_AT; at + ATTRIBUTE_HEADER_LENGTH <= answer.byteLength;) {
-    const length = answer.getUint16(at, true);
-    if (length < ATTRIBUTE_HEADER_LENGTH) return undefined;
-    if (answer.getUint16(at + 2, true) === wanted) {
-      const start = answer.byteOffset + at + ATTRIBUTE_HEADER_LENGTH;
-      const value = new Uint8Array(answer.buffer, start, length - ATTRIBUTE_HEADER_LENGTH - 1);
-      return new TextDecoder().decode(value); // without the zero at its end
+/** The value of the first attribute of that type, from `at` on. */
+function findAttribute(within: DataView, at: number, wanted: number): DataView | undefined {
+  while (at + ATTRIBUTE_HEADER_LENGTH <= within.byteLength) {
+    const length = within.getUint16(at, true);
+    if (length < ATTRIBUTE_HEADER_LENGTH || at + length > within.byteLength) return undefined;
+    if ((within.getUint16(at + 2, true) & NLA_TYPE_MASK) === wanted) {
+      const start = within.byteOffset + at + ATTRIBUTE_HEADER_LENGTH;
+      return new DataView(within.buffer, start, length - ATTRIBUTE_HEADER_LENGTH);
     }
     at += padded(length);
   }
   return undefined;
+}
+
+/** Without the zero at its end. */
+function textOf({ buffer, byteOffset, byteLength }: DataView): string {
+  return new TextDecoder().decode(new Uint8Array(buffer, byteOffset, byteLength - 1));
 }

@@ -12,7 +12,7 @@ import { oneNetworkAtATime } from './link-changes.ts';
 import { checkSegment, checkVlanNameIsFree } from './link-checks.ts';
 import { isVlanOf, readLink } from './link-info.ts';
 import { vlanLinkName } from './link-names.ts';
-import { waitUntilRunning } from './link-ready.ts';
+import { waitUntilReady } from './link-ready.ts';
 import { findVlanLink, makeVlanLink, removeUnusedVlanLink, requireParent } from './vlan-link.ts';
 
 /** One VLAN of a parent link; `vlan` undefined: its untagged traffic. */
@@ -104,7 +104,7 @@ export async function withSegmentLink<Result>(
   const held = await oneNetworkAtATime(() => hold(segment));
   if (typeof held === 'string') return work(held);
   try {
-    await waitUntilRunning([held.name]);
+    await waitUntilReady([held.name]);
     return await work(held.name);
   } finally {
     await oneNetworkAtATime(() => letGo(held));

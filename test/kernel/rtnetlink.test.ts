@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { SystemCallError } from '../../plugin/net/libc.ts';
-import { addVethPair, changeLinks, findLink, removeLinkAt } from '../../plugin/net/rtnetlink.ts';
+import { waitUntilReady } from '../../plugin/net/link-ready.ts';
+import {
+  addVethPair,
+  carryFrames,
+  changeLinks,
+  findLink,
+  removeLinkAt,
+} from '../../plugin/net/rtnetlink.ts';
 import { removeEndpointLink } from '../../plugin/net/endpoint-links.ts';
 import { parseMac } from '../../plugin/wire/address.ts';
 import { enterSandbox, ip, linkNames, openDescriptors, run } from '../support/netns.ts';
@@ -86,3 +93,23 @@ test.each(['', 'vlandhcp', 'vlandhcp endpoints', 'my vlandhcp endpoint'])(
     expect(linkNames()).toEqual(['vc0', 'vh0']);
   },
 );
+
+test('a link carries frames once it is activated and, as the port of a bridge, forwards', async () => {
+  expect(await carryFrames(['vh0', 'vc0'])).toBe(false);
+  ip('link set dev vh0 up');
+  ip('link set dev vc0 up');
+  expect(await waitUntilReady(['vh0', 'vc0'])).toBe(true);
+  expect(await carryFrames(['vh0', 'gone0'])).toBe(false);
+
+  ip('link add name br0 type bridge stp_state 1');
+  ip('link set dev br0 up');
+  ip('link set dev vh0 master br0');
+  expect(ip('-d link show dev vh0')).toMatch(/bridge_slave state (listening|disabled)/);
+  expect(await carryFrames(['vc0'])).toBe(true);
+  expect(await carryFrames(['vh0', 'vc0'])).toBe(false);
+  ip('link set dev br0 type bridge stp_state 0');
+  ip('link set dev vh0 nomaster');
+  ip('link set dev vh0 master br0');
+  expect(await waitUntilReady(['vh0', 'vc0'])).toBe(true);
+  expect(ip('-d link show dev vh0')).toContain('bridge_slave state forwarding');
+});
