@@ -93,7 +93,6 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   const endpoints: Endpoints = new Endpoints({
     ...shared,
     addresses,
-    probeSandbox: findSandboxLink,
     sandboxPath: (key) => key.replace(/^\/(var\/)?run\/docker(?=\/)/, settings.dockerRunDir),
   });
   const recovered = recover({

@@ -5,7 +5,6 @@
  */
 import type { Clock } from '../clock.ts';
 import type { FollowTarget } from '../leasing/lease-service.ts';
-import type { SandboxProbe } from '../leasing/sandbox-socket.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
 import { runEach } from '../undo.ts';
@@ -17,8 +16,7 @@ const SWEEP_EVERY: Ms = 60_000;
 
 export interface SandboxWitness {
   readonly clock: Clock;
-  readonly host: { linkExists(name: string): boolean };
-  readonly probeSandbox: SandboxProbe;
+  readonly host: { linkExists(name: string): boolean; isNamespace(path: string): boolean };
   readonly leases: { unfollow(key: string): void; follow(key: string, target: FollowTarget): void };
 }
 
@@ -27,12 +25,12 @@ export interface SandboxWitness {
  * it for a moment: a link that goes with it was held by nobody else.
  */
 export async function isAbandoned(
-  { clock, host, probeSandbox, leases }: SandboxWitness,
+  { clock, host, leases }: SandboxWitness,
   endpointId: string,
   target: FollowTarget,
 ): Promise<boolean> {
   if (!host.linkExists(target.hostEnd)) return true;
-  if (typeof probeSandbox(target.netnsPath, target.hostEnd) === 'object') return false;
+  if (host.isNamespace(target.netnsPath)) return false;
   leases.unfollow(endpointId);
   const by = clock.now() + DESTROYED_WITHIN;
   while (host.linkExists(target.hostEnd)) {

@@ -13,7 +13,7 @@ import {
   type CreateEndpointRequest,
   type EndpointSetupDeps,
 } from './endpoint-setup.ts';
-import { isAbandoned, type SandboxWitness } from './abandoned.ts';
+import { isAbandoned } from './abandoned.ts';
 import type { HeldLeases } from './held-leases.ts';
 import { createAnswer, type CreateEndpointAnswer } from './create-answer.ts';
 import { followTarget, onBridge } from './endpoint-places.ts';
@@ -43,7 +43,6 @@ interface LeaseKeeper {
 }
 
 export interface EndpointDeps extends EndpointSetupDeps {
-  readonly probeSandbox: SandboxWitness['probeSandbox'];
   readonly networks: Networks;
   readonly leases: EndpointSetupDeps['leases'] & LeaseKeeper;
   readonly held: EndpointSetupDeps['held'] & Pick<HeldLeases, 'hold'>;

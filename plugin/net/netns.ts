@@ -6,7 +6,7 @@
  * from inside a container's network.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, statfsSync } from 'node:fs';
 
 import { PluginError } from '../errors.ts';
 import { COMMAND_ENVIRONMENT } from './command.ts';
@@ -82,6 +82,15 @@ export function runIpInNetns(
     `"ip -batch -" failed in ${path}: ${seen === '' ? (result.error?.message ?? 'no message') : seen}`,
     { cause: result.error, evidence },
   );
+}
+
+/** True if a network namespace is mounted on the file, as seen from here; one system call. */
+export function isNamespace(path: string): boolean {
+  try {
+    return statfsSync(path).type === NSFS_MAGIC;
+  } catch {
+    return false; // mostly because there is no such file
+  }
 }
 
 function openNamespace(path: string): number {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { inNetns, runIpInNetns } from '../../plugin/net/netns.ts';
+import { inNetns, isNamespace, runIpInNetns } from '../../plugin/net/netns.ts';
 import { currentNamespace, enterSandbox, ip, openDescriptors, runNode } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';
 
@@ -60,6 +60,7 @@ test('a file on which no namespace is mounted is told from one that is missing',
     }),
   );
   const gone = join(folder, 'gone');
+  expect([sandbox.addNamespace().path, file, gone].map(isNamespace)).toEqual([true, false, false]);
   expect(() => inNetns(gone, () => undefined)).toThrowError(
     expect.objectContaining({ code: 'SOCKET_FAILED', evidence: { reason: 'missing', path: gone } }),
   );

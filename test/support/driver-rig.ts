@@ -65,6 +65,7 @@ export class DriverRig {
     this.clock = parts.clock ?? new FakeClock();
     this.server = new LeasingServer(parts.server);
     this.wire.server = this.server.answer;
+    this.host.isNamespace = () => typeof this.sandbox === 'object';
     this.#wireUp(Promise.resolve());
   }
 
@@ -228,7 +229,6 @@ export class DriverRig {
     const endpoints: Endpoints = new Endpoints({
       ...shared,
       addresses,
-      probeSandbox: () => this.sandbox,
       sandboxPath: (key) => key,
     });
     const ready =

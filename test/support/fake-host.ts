@@ -89,6 +89,9 @@ export class FakeHost implements Host {
     return this.links.has(name);
   }
 
+  /** Set by whoever plays the sandboxes. */
+  isNamespace: (path: string) => boolean = () => false;
+
   async ensureBridgeAccept(bridges: readonly string[]) {
     await this.#attempt('ensureBridgeAccept', bridges.join(' '));
     for (const bridge of this.hasChain ? bridges : []) this.rules.add(bridge);
