@@ -27,7 +27,7 @@ import { boottime } from './net/boottime.ts';
 import { linuxHost } from './net/host.ts';
 import { openArpSocket } from './net/arp-socket.ts';
 import { openLeaseSocket } from './net/lease-socket.ts';
-import { findSandboxLink } from './net/sandbox-link.ts';
+import { probeSandbox } from './net/sandbox-link.ts';
 import { parseSettings, type Settings } from './settings.ts';
 import { runEach } from './undo.ts';
 
@@ -65,7 +65,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
     log,
     openSocket: openLeaseSocket,
     openArpSocket,
-    probeSandbox: findSandboxLink,
+    probeSandbox,
     onChange: (key, change) => {
       const owner = addresses.owns(key) ? addresses : endpoints;
       owner.leaseChanged(key, change).catch((err: unknown) => {

@@ -11,9 +11,10 @@ export function onBridge({ options }: NetworkRecord): SocketPlace {
 /** @param sandboxPath where a sandbox key of dockerd's is found from here. */
 export function followTarget(
   { sandboxPath }: { readonly sandboxPath: (sandboxKey: string) => string },
-  { hostEnd }: EndpointRecord,
+  { hostEnd, containerEnd }: EndpointRecord,
   { options }: NetworkRecord,
   sandboxKey: string,
 ): FollowTarget {
-  return { netnsPath: sandboxPath(sandboxKey), hostEnd, fallback: options.bridge };
+  const netnsPath = sandboxPath(sandboxKey);
+  return { netnsPath, hostEnd, containerEnd, fallback: options.bridge };
 }

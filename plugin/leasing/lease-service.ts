@@ -13,14 +13,12 @@ import { leaseFailure } from './lease-failure.ts';
 import { makeLeaseClient, type LeaseClient, type LeaseClientDeps } from './lease-client.ts';
 import type { LeaseSubject, Late, Limits } from './lease-subject.ts';
 import { LinkSocket } from './link-socket.ts';
-import { SandboxSocket, type SandboxProbe } from './sandbox-socket.ts';
+import { SandboxSocket, type SandboxPlace, type SandboxProbe } from './sandbox-socket.ts';
 
 export type { LeaseIdentity, LeaseSubject } from './lease-subject.ts';
 
 /** Where an endpoint's link will be, and the bridge to fall back to. */
-export interface FollowTarget {
-  readonly netnsPath: string;
-  readonly hostEnd: string;
+export interface FollowTarget extends SandboxPlace {
   readonly fallback: string;
 }
 
@@ -231,14 +229,13 @@ export class LeaseService {
 
   #follow(client: LeaseClient, target: FollowTarget, tell: () => void): void {
     const { runner, log } = client;
-    const { netnsPath, hostEnd, fallback } = target;
     client.follower?.cancel();
     const entered = () => {
       tell();
       this.#deps.onEntered(client.subject.key);
     };
     client.follower = new SandboxSocket(
-      { netnsPath, hostEnd, fallback, runner, log, unreachable: tell, entered },
+      { ...target, runner, log, unreachable: tell, entered },
       { clock: this.#deps.clock, probe: this.#deps.probeSandbox },
     );
   }

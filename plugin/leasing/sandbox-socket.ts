@@ -3,28 +3,36 @@
  *
  * libnetwork moves the link after our answer to Join, and engines before 28 make the sandbox's file only
  * then, so there is nothing to wait on but the file and the link themselves: tried at growing intervals,
- * with the lease kept over the bridge meanwhile. When the sandbox cannot be entered for good (the host's
+ * with the lease kept over the bridge if it takes long. When the sandbox cannot be entered for good (the host's
  * /run is not a shared mount), that is said once and the bridge stays.
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
-import type { Ms } from '../time.ts';
+import type { Instant, Ms } from '../time.ts';
 import type { ClientRunner } from './client-runner.ts';
 
+/** A container's link: its end in the host, and where the other one is or goes, there under another name. */
+export interface SandboxPlace {
+  readonly netnsPath: string;
+  readonly hostEnd: string;
+  readonly containerEnd: string;
+}
+
 /**
- * Looks into a sandbox for the far end of a veth.
- * @returns the link's name inside, `not-yet` (no file, no link, or link down), or `not-a-namespace`
- * for a file that is there but cannot be entered. `onTrouble` is told what does not pass by waiting.
+ * Looks for the container's end of a veth.
+ * @returns the link's name inside; `here` if it is where it was made; `not-yet` (no file, no link, or link down); or
+ * `not-a-namespace` for a file that is there but cannot be entered. `onTrouble` is told what does not pass by waiting.
  */
 export type SandboxProbe = (
-  netnsPath: string,
-  hostEnd: string,
+  place: SandboxPlace,
   onTrouble?: (error: Error) => void,
-) => { link: string } | 'not-yet' | 'not-a-namespace';
+) => { link: string } | 'here' | 'not-yet' | 'not-a-namespace';
 
 /** Then every 2 s, as long as the endpoint is joined: `docker pause` or a slow runtime may take its time. */
-const INTERVALS: readonly Ms[] = [10, 20, 50, 100, 200, 500, 1000];
+const INTERVALS = [10, 20, 50, 100, 200, 500, 1000] as const;
 const LAST_INTERVAL: Ms = 2000;
+/** While the link is still here, by how long that has been: a host that starts a hundred containers takes seconds. */
+const SHARE_WAITED = 1 / 8;
 /** A sandbox file that is no namespace after this many looks will not become one. */
 const LOOKS_BEFORE_FALLBACK = INTERVALS.length;
 
@@ -38,14 +46,14 @@ export class SandboxSocket {
   #cancelTimer: () => void = () => undefined;
   #cancelled = false;
   #looks = 0;
+  readonly #since: Instant;
+  #hasLostLink = false;
   #isOnFallback = false;
   /** Troubles that were told; each is told once. */
   readonly #said = new Set<string>();
 
   constructor(
-    target: {
-      netnsPath: string;
-      hostEnd: string;
+    target: SandboxPlace & {
       /** The bridge: a socket there with our MAC reaches the same segment. */
       fallback: string;
       runner: ClientRunner;
@@ -60,6 +68,7 @@ export class SandboxSocket {
     this.#target = target;
     this.#clock = deps.clock;
     this.#probe = deps.probe;
+    this.#since = deps.clock.now();
     this.#look();
   }
 
@@ -70,8 +79,8 @@ export class SandboxSocket {
 
   #look(): void {
     if (this.#cancelled) return;
-    const { netnsPath, hostEnd, runner, log } = this.#target;
-    const found = this.#probe(netnsPath, hostEnd, (err) => {
+    const { netnsPath, runner, log } = this.#target;
+    const found = this.#probe(this.#target, (err) => {
       this.#warnOnce({ netnsPath, err }, 'sandbox cannot be looked into');
     });
     if (typeof found === 'object') {
@@ -85,17 +94,28 @@ export class SandboxSocket {
         log.debug({ err: error }, 'lease socket could not enter the sandbox yet');
       }
     }
+    // The socket that leased goes on until the link is moved from under it.
+    if (found === 'here' && !this.#hasLostLink) {
+      this.#lookAgainIn((this.#clock.now() - this.#since) * SHARE_WAITED);
+      return;
+    }
     const interval = INTERVALS[this.#looks] ?? LAST_INTERVAL;
     this.#looks += 1;
     if (this.#looks >= LOOKS_BEFORE_FALLBACK) this.#fallBack(found === 'not-a-namespace');
-    this.#cancelTimer = this.#clock.at(this.#clock.now() + interval, () => this.#look());
+    this.#lookAgainIn(interval);
+  }
+
+  #lookAgainIn(wait: Ms): void {
+    const bounded = Math.min(Math.max(wait, INTERVALS[0]), LAST_INTERVAL);
+    this.#cancelTimer = this.#clock.at(this.#clock.now() + bounded, () => this.#look());
   }
 
   #lost(error: Error): void {
     if (this.#cancelled) return;
     this.#target.log.debug({ err: error }, 'lease socket lost its link in the sandbox');
     this.#looks = 0;
-    this.#cancelTimer = this.#clock.at(this.#clock.now() + LAST_INTERVAL, () => this.#look());
+    this.#hasLostLink = true;
+    this.#lookAgainIn(LAST_INTERVAL);
   }
 
   #fallBack(isUnreachable: boolean): void {

@@ -4,11 +4,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { PluginError } from '../errors.ts';
-import { askKernel, IFF_UP, linkFlags, linkName } from './interface-request.ts';
+import { askKernel, IFF_UP, linkFlags, linkIndex, linkName } from './interface-request.ts';
 import { inNetns, type NamespaceTrouble } from './netns.ts';
 
 /**
- * Never throws: it is called from timers.
+ * Never throws.
  * @param netnsPath the sandbox as seen from here. @param hostEnd the veth's end in this namespace.
  * @param onTrouble is told, at each call, what stands in the way and does not pass by waiting: the kernel
  * refuses the namespace, or this process is out of something. Without it that becomes a warning of the process.
@@ -37,6 +37,23 @@ export function findSandboxLink(
 function isGone(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOENT' || code === 'ENODEV';
+}
+
+/**
+ * As `findSandboxLink`, or `here` as long as the container's end is in this namespace under its first name:
+ * that costs less to find out.
+ */
+export function probeSandbox(
+  place: { readonly netnsPath: string; readonly hostEnd: string; readonly containerEnd: string },
+  onTrouble: (error: Error) => void = warnOnce,
+): ReturnType<typeof findSandboxLink> | 'here' {
+  try {
+    if (askKernel((fd) => linkIndex(fd, place.containerEnd)) !== undefined) return 'here';
+  } catch (error) {
+    onTrouble(error as Error); // out of descriptors, say
+    return 'not-yet';
+  }
+  return findSandboxLink(place.netnsPath, place.hostEnd, onTrouble);
 }
 
 const warned = new Set<string>();

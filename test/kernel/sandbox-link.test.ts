@@ -36,8 +36,8 @@ function onHost(script: string, before: readonly string[] = []): { seen: unknown
 function find(netnsPath: string, hostEnd = 'vh0'): unknown {
   return onHost(`
     const told = [];
-    const found = subject.findSandboxLink(
-      ${JSON.stringify(netnsPath)}, ${JSON.stringify(hostEnd)}, (error) => told.push(error.message));
+    const place = ${JSON.stringify({ netnsPath, hostEnd, containerEnd: 'vc0' })};
+    const found = subject.probeSandbox(place, (error) => told.push(error.message));
     console.log(JSON.stringify([found, ...told]));`).seen;
 }
 
@@ -47,6 +47,15 @@ test('the other end is found under its new name, once it is up', () => {
   expect(find(container.path)).toEqual(['not-yet']);
   container.run(() => ip('link set dev eth0 up'));
   expect(find(container.path)).toEqual([{ link: 'eth0' }]);
+});
+
+test('it is told when the other end is still where it was made', () => {
+  host.run(() => ip('link set dev vh0 down'));
+  container.run(() => ip(`link set dev vc0 netns ${host.name}`));
+  expect(find(container.path)).toEqual(['here']);
+  host.run(() => ip(`link set dev vc0 netns ${container.name}`));
+  container.run(() => ip('link set dev vc0 up'));
+  expect(find(container.path)).toEqual([{ link: 'vc0' }]);
 });
 
 test('what may still come, or has gone, is no trouble', () => {
@@ -68,7 +77,8 @@ test('a file that no namespace is mounted on is told from a namespace that the k
 test('anything else is tried again, and one line of the log says what it is', () => {
   const script = `
     const { closeSync, openSync } = require('node:fs');
-    const look = () => subject.findSandboxLink(${JSON.stringify(container.path)}, 'vh0');
+    const place = { netnsPath: ${JSON.stringify(container.path)}, hostEnd: 'vh0', containerEnd: 'vc0' };
+    const look = () => subject.probeSandbox(place);
     const taken = [];
     try { for (;;) taken.push(openSync('/dev/null')); } catch {}
     const found = [look(), look()];
@@ -76,5 +86,5 @@ test('anything else is tried again, and one line of the log says what it is', ()
     console.log(JSON.stringify(found));`;
   const { seen, stderr } = onHost(script, ['sh', '-c', 'ulimit -n 100; exec "$0" "$@"']);
   expect(seen).toEqual(['not-yet', 'not-yet']);
-  expect(stderr.match(/a sandbox cannot be looked into: EMFILE/g)).toHaveLength(1);
+  expect(stderr.match(/a sandbox cannot be looked into: socket: EMFILE/g)).toHaveLength(1);
 });

@@ -356,7 +356,8 @@ describe('giving a lease back', () => {
     rig.service.forget('x');
     rig.service.unfollow('x');
     rig.service.place('x', { link: LINK });
-    rig.service.follow('x', { netnsPath: '/n', hostEnd: 'h', fallback: BRIDGE });
+    const nowhere = { netnsPath: '/n', hostEnd: 'h', containerEnd: 'c' };
+    rig.service.follow('x', { ...nowhere, fallback: BRIDGE });
     expect(rig.wire.sockets).toEqual([]);
   });
 

@@ -34,7 +34,7 @@ export class LeasingRig {
       log: this.log,
       openSocket: this.wire.open,
       openArpSocket: this.wire.openArp,
-      probeSandbox: (netnsPath, hostEnd) => {
+      probeSandbox: ({ netnsPath, hostEnd }) => {
         this.probes.push(`${netnsPath} ${hostEnd}`);
         return this.sandbox;
       },
@@ -52,7 +52,9 @@ export class LeasingRig {
   }
 
   follow(): void {
-    this.service.follow(KEY, { netnsPath: '/netns/1', hostEnd: 'vdh0', fallback: BRIDGE });
+    this.service.follow(KEY, {
+      ...{ netnsPath: '/netns/1', hostEnd: 'vdh0', containerEnd: LINK, fallback: BRIDGE },
+    });
   }
 
   /** Where the open sockets are. */

@@ -28,6 +28,26 @@ describe('following a link into its sandbox', () => {
     expect(rig.places).toEqual([INSIDE]);
   });
 
+  it('as long as the link is not moved the lease stays on it: a busy host takes its time', async () => {
+    rig.sandbox = 'here';
+    rig.follow();
+    await rig.clock.pass(60_000);
+    expect(rig.places).toEqual([{ link: LINK }]);
+    expect(rig.probes.length).toBeLessThan(100);
+    rig.sandbox = { link: 'eth0' };
+    await rig.clock.pass(2000);
+    expect(rig.places).toEqual([INSIDE]);
+  });
+
+  it('a link that came back from the sandbox is kept over the bridge', async () => {
+    rig.sandbox = { link: 'eth0' };
+    rig.follow();
+    rig.sandbox = 'here';
+    rig.wire.openSockets[0]!.fail(new Error('link is gone'));
+    await rig.clock.pass(10_000);
+    expect(rig.places).toEqual([ON_BRIDGE]);
+  });
+
   it('no sandbox within two seconds: the lease is kept over the bridge, without a warning', async () => {
     rig.follow();
     await rig.clock.pass(2000);
