@@ -116,6 +116,7 @@ const log = createLogger('warn');
 function overMemory(): OpenSocket {
   const answerTo = createAnswering({ mac: SERVER_MAC, prefix: '10.100', leaseSec: LEASE_SEC });
   return (_place, _mac, handlers) => ({
+    listen: () => undefined,
     send: (frame) => {
       const answer = answerTo(frame);
       if (answer !== undefined)

@@ -35,9 +35,18 @@ export interface SocketPlace {
 }
 
 export interface FrameSocket {
+  /** Hears replies from now on, not before; repeatable. @throws if the link is gone. */
+  listen(): void;
   /** @throws if the kernel refuses the frame. */
   send(frame: Uint8Array): void;
   close(): void;
+}
+
+interface OpenedSocket {
+  readonly socket: FrameSocket;
+  readonly place: SocketPlace;
+  readonly onError: (error: Error) => void;
+  isListening: boolean;
 }
 
 /** Opens an AF_PACKET socket that passes DHCP replies for `mac` only. @throws PluginError SOCKET_FAILED. */
@@ -73,12 +82,15 @@ export interface RunnerDeps {
   onMoved(place: SocketPlace | undefined): void;
 }
 
+/** No answer is awaited. */
+const AT_REST: ReadonlySet<State['name']> = new Set(['INIT', 'BOUND', 'STOPPED']);
+
 export class ClientRunner {
   readonly trace = new Trace();
   readonly #deps: RunnerDeps;
   #config: ClientConfig;
   #state: State = initialState();
-  #socket: FrameSocket | undefined;
+  #socket: OpenedSocket | undefined;
   #cancelTimer: () => void = () => undefined;
   readonly #queue: Event[] = [];
   #stepping = false;
@@ -97,15 +109,41 @@ export class ClientRunner {
   /** Replaces the socket. @throws PluginError SOCKET_FAILED, the old socket closed all the same. */
   open(place: SocketPlace, onError: (error: Error) => void): void {
     this.closeSocket();
+    this.#socket = this.#opened(place, onError);
+    this.#deps.onMoved(place);
+  }
+
+  #opened(place: SocketPlace, onError: (error: Error) => void): OpenedSocket {
     const socket = this.#deps.openSocket(place, this.#config.mac, {
       onFrame: (frame, info) => this.#receive(frame, info.checksumReady),
       onError: (error) => {
-        if (this.#socket === socket) this.closeSocket();
+        if (this.#socket?.socket === socket) this.closeSocket();
         onError(error);
       },
     });
-    this.#socket = socket;
-    this.#deps.onMoved(place);
+    const isListening = !AT_REST.has(this.#state.name);
+    try {
+      if (isListening) socket.listen(); // an answer may be on its way
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+    return { socket, place, onError, isListening };
+  }
+
+  /**
+   * A lease that is held hears nothing until it is renewed: in a sandbox the filter of a socket that listens would be
+   * run for every frame the container gets. One that listens cannot be stopped without a wait, so another takes its place.
+   */
+  #rest(): void {
+    const listening = this.#socket;
+    if (listening?.isListening !== true || listening.place.netnsPath === undefined) return;
+    try {
+      this.#socket = this.#opened(listening.place, listening.onError);
+      listening.socket.close();
+    } catch (error) {
+      this.#deps.log.debug({ err: error }, 'lease socket goes on listening');
+    }
   }
 
   /** Nothing but this address will do from now on. */
@@ -114,7 +152,7 @@ export class ClientRunner {
   }
 
   closeSocket(): void {
-    this.#socket?.close();
+    this.#socket?.socket.close();
     this.#socket = undefined;
     this.#deps.onMoved(undefined);
   }
@@ -122,7 +160,7 @@ export class ClientRunner {
   /** Sends a frame beside the machine's own; without a socket, or if the kernel refuses, it is lost. */
   sendFrame(frame: Uint8Array): void {
     try {
-      this.#socket?.send(frame);
+      this.#socket?.socket.send(frame);
     } catch (error) {
       this.#deps.log.debug({ err: error }, 'frame could not be sent');
     }
@@ -162,6 +200,7 @@ export class ClientRunner {
       this.#deps.log.debug({ from: before, to: state.name, event: event.type }, 'dhcp state');
     }
     for (const effect of effects) this.#perform(effect);
+    if (state.name === 'BOUND' && before !== 'BOUND') this.#rest();
   }
 
   #perform(effect: Effect): void {
@@ -199,7 +238,9 @@ export class ClientRunner {
     });
     try {
       if (this.#socket === undefined) throw new Error('no socket is open');
-      this.#socket.send(frame);
+      this.#socket.socket.listen();
+      this.#socket.isListening = true;
+      this.#socket.socket.send(frame);
       this.#isSendTroubleTold = false;
       this.trace.sent(message, this.#deps.clock.now());
       this.#deps.log.debug({ xid: message.xid, to: unicast?.address ?? 'broadcast' }, 'dhcp sent');

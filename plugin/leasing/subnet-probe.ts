@@ -54,6 +54,7 @@ export async function probeSubnet(
       message,
     });
     try {
+      socket?.listen();
       socket?.send(frame);
       trace.sent(message, clock.now());
     } catch (error) {

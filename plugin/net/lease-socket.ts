@@ -4,7 +4,10 @@ import { dhcpClientFilter } from './filter.ts';
 import { openPacketSocket, type FrameInfo } from './packet-socket.ts';
 import { openSharedLeaseSocket } from './shared-lease-socket.ts';
 
-/** @throws PluginError SOCKET_FAILED if the link or its namespace is not there. */
+/**
+ * It hears nothing before `listen`; a shared one listens from the start.
+ * @throws PluginError SOCKET_FAILED if the link or its namespace is not there.
+ */
 export function openLeaseSocket(
   place: {
     readonly link: string;
@@ -18,14 +21,17 @@ export function openLeaseSocket(
     onFrame(frame: Uint8Array, info: FrameInfo): void;
     onError(error: Error): void;
   },
-): { send(frame: Uint8Array): void; close(): void } {
-  if (place.shared === true) return openSharedLeaseSocket(place.link, mac, handlers);
+): { listen(): void; send(frame: Uint8Array): void; close(): void } {
+  if (place.shared === true) {
+    return { ...openSharedLeaseSocket(place.link, mac, handlers), listen: () => undefined };
+  }
   return openPacketSocket({
     link: place.link,
     netnsPath: place.netnsPath,
     promiscuous: place.promiscuous ?? false,
     filter: dhcpClientFilter(mac),
     protocol: 'ipv4',
+    listens: false,
     onFrame: (frame, info) => handlers.onFrame(frame, info),
     onError: (error) => handlers.onError(error),
   });

@@ -49,6 +49,8 @@ export interface PacketSocketOptions {
   readonly promiscuous: boolean;
   /** What the frames are; `filter` must accept nothing else. */
   readonly protocol: 'ipv4' | 'arp' | 'ipv6';
+  /** False: it hears nothing before `listen`, and frames of its link pass without its filter being run. */
+  readonly listens?: boolean;
   /** Room for frames that wait to be taken; by default that for one client. */
   readonly receiveBufferBytes?: number;
   /** Called for each frame; `frame` belongs to the callee. */
@@ -58,6 +60,8 @@ export interface PacketSocketOptions {
 }
 
 export interface PacketSocket {
+  /** Hears from now on; repeatable. @throws PluginError SOCKET_FAILED. */
+  listen(): void;
   /** @throws PluginError SOCKET_FAILED with the errno's name in `evidence.errno`. */
   send(frame: Uint8Array): void;
   /** Repeatable; no callback comes afterwards. The kernel lets go of the link some 10 ms later. */
@@ -73,6 +77,7 @@ const AF_PACKET = 17;
 const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000;
 const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
 const ETH_P_ALL = 0x0003;
+const NO_PROTOCOL = 0;
 
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
@@ -122,25 +127,35 @@ function start(fd: number, options: PacketSocketOptions): PacketSocket {
     setSocketOption(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership);
     setSocketOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(1));
   }
-  const address = fixedBytes(SOCKADDR_LL_LENGTH);
-  const view = new DataView(address.buffer);
-  view.setUint16(0, AF_PACKET, true);
-  // In network order.
-  view.setUint16(2, options.promiscuous ? ETH_P_ALL : ETHERTYPE[options.protocol]);
-  view.setInt32(4, index, true);
-  bindSocket(fd, address);
+  bindTo(fd, index, options.listens === false ? NO_PROTOCOL : protocolOf(options));
   return watched(fd, options, {
+    index,
     linkMac: linkMac(fd, options.link),
     mtu: linkMtu(fd, options.link),
   });
 }
 
+function protocolOf({ promiscuous, protocol }: PacketSocketOptions): number {
+  return promiscuous ? ETH_P_ALL : ETHERTYPE[protocol];
+}
+
+/** Without a wait as long as the socket hears nothing; to stop one that hears takes the kernel 10 ms. */
+function bindTo(fd: number, index: number, protocol: number): void {
+  const address = fixedBytes(SOCKADDR_LL_LENGTH);
+  const view = new DataView(address.buffer);
+  view.setUint16(0, AF_PACKET, true);
+  view.setUint16(2, protocol); // in network order
+  view.setInt32(4, index, true);
+  bindSocket(fd, address);
+}
+
 function watched(
   fd: number,
   options: PacketSocketOptions,
-  link: { readonly linkMac: Mac; readonly mtu: number },
+  link: { readonly index: number; readonly linkMac: Mac; readonly mtu: number },
 ): PacketSocket {
   let isOpen = true;
+  let isListening = options.listens !== false;
   let strayFramesDropped = 0;
   let watch: ReadinessWatch;
 
@@ -166,6 +181,16 @@ function watched(
       const isStray = received.isForOthers && !options.promiscuous;
       if (received.vlanId !== 0 || isStray) strayFramesDropped += 1;
       else options.onFrame(received.frame, { checksumReady: received.checksumReady });
+    }
+  };
+  const attempt = (what: string, act: () => void): void => {
+    if (!isOpen) throw failure(`${what} on the closed packet socket`, options, undefined);
+    try {
+      act();
+    } catch (cause) {
+      // A link that was down before it was removed, or not listened to, says nothing on its own: trying finds out.
+      if (hasLostLink(fd)) setImmediate(fail, cause);
+      throw failure(what, options, cause);
     }
   };
   const onReady = (): void => {
@@ -194,16 +219,12 @@ function watched(
     linkMac: link.linkMac,
     mtu: link.mtu,
     strayFramesDropped: () => strayFramesDropped,
-    send(frame) {
-      if (!isOpen) throw failure('send on the closed packet socket', options, undefined);
-      try {
-        sendBytes(fd, frame);
-      } catch (cause) {
-        // A link that was down before it was removed says nothing on its own: sending finds out.
-        if (hasLostLink(fd)) setImmediate(fail, cause);
-        throw failure('send', options, cause);
-      }
+    listen() {
+      if (isListening) return;
+      attempt('listen', () => bindTo(fd, link.index, protocolOf(options)));
+      isListening = true;
     },
+    send: (frame) => attempt('send', () => sendBytes(fd, frame)),
     close,
   };
 }

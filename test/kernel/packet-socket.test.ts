@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
@@ -264,6 +265,62 @@ describe('the link', () => {
     expect(marks(ear)[0]).toBe(2);
     expect(ear.errors).toEqual([]);
   });
+
+  test('one that does not listen is not in the path of frames; it sends, and hears once it is told to', async () => {
+    /** Of each socket in this namespace: proc_net_packet has the protocol, and whether it is hooked in. */
+    const hooks = () =>
+      readFileSync('/proc/thread-self/net/packet', 'utf8')
+        .split('\n')
+        .slice(1, -1)
+        .map((line) => line.trim().split(/\s+/).slice(3, 6));
+    const ear = listen({ listens: false });
+    const index = String(
+      (JSON.parse(ip('-j link show dev eth1')) as [{ ifindex: number }])[0].ifindex,
+    );
+    expect(hooks()).toEqual([['0000', index, '0']]);
+    const witness = listen({ link: 'port1', filter: dhcpClientFilter(OTHER) });
+    witness.socket.send(reply(1));
+    ear.socket.send(reply(2, { chaddr: OTHER }));
+    await until('what it sent arrives', () => marks(witness).includes(2));
+    ear.socket.listen();
+    ear.socket.listen();
+    expect(hooks()).toContainEqual(['0800', index, '1']);
+    witness.socket.send(reply(3));
+    await until('a frame arrives', () => ear.frames.length > 0);
+    expect(marks(ear)).toEqual([3]);
+    ear.socket.close();
+    ear.socket.listen(); // it did listen
+    const closed = listen({ listens: false }).socket;
+    closed.close();
+    expect(() => closed.listen()).toThrow('cannot listen on the closed packet socket on link eth1');
+  });
+
+  test('one that is told to listen while its link is down hears when it is up', async () => {
+    const ear = listen({ listens: false });
+    const sender = listen({ link: 'port1' }).socket;
+    ip('link set dev eth1 down');
+    ear.socket.listen();
+    await eventsHandled();
+    ip('link set dev eth1 up');
+    await until('a frame arrives', () => {
+      sender.send(reply(2));
+      return ear.frames.length > 0;
+    });
+    expect(ear.errors).toEqual([]);
+  });
+
+  test.each(['listen', 'send'] as const)(
+    'a link that was removed while nothing was listened to is found out: %s',
+    async (what) => {
+      const ear = listen({ listens: false });
+      ip('link delete dev eth1');
+      expect(() => (what === 'listen' ? ear.socket.listen() : ear.socket.send(reply(1)))).toThrow(
+        PluginError,
+      );
+      await setImmediate();
+      expect(ear.errors).toMatchObject([{ code: 'SOCKET_FAILED' }]);
+    },
+  );
 
   test('a link removed while down is found out by sending', async () => {
     const ear = listen();

@@ -24,6 +24,7 @@ export interface MemorySocket extends FrameSocket {
   readonly place: SocketPlace;
   readonly mac: Mac;
   readonly isOpen: boolean;
+  readonly isListening: boolean;
   /** Hands a frame in, as if it came from the wire. */
   receive(frame: Uint8Array, checksumReady?: boolean): void;
   /** What the kernel says when the link goes away. */
@@ -55,17 +56,21 @@ export class MemoryWire {
   readonly open: OpenSocket = (place, mac, handlers) => {
     const problem = this.openProblem(place);
     if (problem !== undefined) throw problem;
-    let isOpen = true;
+    let [isOpen, isListening] = [true, false];
     const socket: MemorySocket = {
       place,
       mac,
       get isOpen() {
         return isOpen;
       },
+      get isListening() {
+        return isListening;
+      },
+      listen: () => void (isListening = true),
       send: (frame) => this.#send(socket, frame),
       close: () => void (isOpen = false),
       receive: (frame, checksumReady = true) => {
-        if (isOpen) handlers.onFrame(frame, { checksumReady });
+        if (isOpen && isListening) handlers.onFrame(frame, { checksumReady });
       },
       fail: (error) => {
         if (isOpen) handlers.onError(error);

@@ -22,7 +22,11 @@ function rig() {
     log,
     openSocket: (_place, _mac, handlers) => {
       receive = (frame) => handlers.onFrame(frame, { checksumReady: true });
-      return { send: (frame) => void frames.push(frame), close: () => undefined };
+      return {
+        listen: () => undefined,
+        send: (frame) => void frames.push(frame),
+        close: () => undefined,
+      };
     },
     onLease: () => undefined,
     onRefused: () => undefined,

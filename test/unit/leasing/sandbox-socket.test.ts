@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { replyFrame } from '../../support/memory-packet-socket.ts';
+import { ack } from '../../support/messages.ts';
 import { BRIDGE, KEY, LeasingRig, LINK } from './leasing-rig.ts';
 
 const INSIDE = { netnsPath: '/netns/1', link: 'eth0' };
@@ -95,6 +97,42 @@ describe('following a link into its sandbox', () => {
     rig.follow();
     await rig.clock.pass(1_900_000);
     expect(rig.wire.sent.at(-1)).toMatchObject({ type: 'REQUEST', place: INSIDE });
+    expect(rig.changes).toMatchObject([{ change: 'renewed' }]);
+  });
+
+  it('a lease that is held hears nothing; a renewal does, and rests again', async () => {
+    rig.sandbox = { link: 'eth0' };
+    rig.follow();
+    const listening = () => rig.wire.openSockets.map(({ isListening }) => isListening);
+    expect(listening()).toEqual([false]);
+    rig.wire.server = () => [];
+    await rig.clock.pass(1_900_000);
+    expect(listening()).toEqual([true]);
+    const asked = rig.wire.openSockets[0]!;
+    rig.wire.server = rig.server.answer;
+    await rig.clock.pass(1_000_000);
+    expect(rig.changes.at(-1)).toMatchObject({ change: 'renewed' });
+    expect([listening(), rig.places, asked.isOpen]).toEqual([[false], [INSIDE], false]);
+  });
+
+  it('a socket that cannot be opened anew after a renewal goes on listening', async () => {
+    rig.sandbox = { link: 'eth0' };
+    rig.follow();
+    rig.wire.openProblem = () => new Error('EMFILE');
+    await rig.clock.pass(1_900_000);
+    expect(rig.changes).toMatchObject([{ change: 'renewed' }]);
+    expect(rig.wire.openSockets).toMatchObject([{ isListening: true, place: INSIDE }]);
+  });
+
+  it('an answer that comes just after the move is heard', async () => {
+    rig.wire.server = () => [];
+    rig.follow();
+    await rig.clock.pass(1_900_000); // a renewal over the bridge, unanswered
+    const { xid } = rig.wire.sent.at(-1)!.message;
+    rig.sandbox = { link: 'eth0' };
+    await rig.clock.pass(2000);
+    expect(rig.wire.openSockets).toMatchObject([{ isListening: true, place: INSIDE }]);
+    rig.wire.openSockets[0]!.receive(replyFrame(ack({ xid })));
     expect(rig.changes).toMatchObject([{ change: 'renewed' }]);
   });
 
