@@ -16,21 +16,26 @@ const SWEEP_EVERY: Ms = 60_000;
 
 export interface SandboxWitness {
   readonly clock: Clock;
-  readonly host: { linkExists(name: string): boolean; isNamespace(path: string): boolean };
+  readonly host: {
+    linkExists(name: string): boolean;
+    namespaceAt(path: string): string | undefined;
+  };
   readonly leases: { unfollow(key: string): void; follow(key: string, target: FollowTarget): void };
 }
 
 /**
  * True if no container has the endpoint's link any more. Where the sandbox cannot be seen our socket lets go of
  * it for a moment: a link that goes with it was held by nobody else.
+ * @param namespace the sandbox's when our socket entered it: a starting dockerd may put an empty one in its place.
  */
 export async function isAbandoned(
   { clock, host, leases }: SandboxWitness,
   endpointId: string,
   target: FollowTarget,
+  namespace: string | undefined,
 ): Promise<boolean> {
   if (!host.linkExists(target.hostEnd)) return true;
-  if (host.isNamespace(target.netnsPath)) return false;
+  if (namespace !== undefined && host.namespaceAt(target.netnsPath) === namespace) return false;
   leases.unfollow(endpointId);
   const by = clock.now() + DESTROYED_WITHIN;
   while (host.linkExists(target.hostEnd)) {

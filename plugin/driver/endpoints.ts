@@ -59,7 +59,7 @@ export class Endpoints {
   /** MACs are taken by whoever leases for them, endpoints or addresses. */
   readonly twins: Twins;
   /** Endpoints whose lease socket came to sit in the sandbox; bounded by those that are joined. */
-  readonly #inside = new Set<string>();
+  readonly #inside = new Map<string, { readonly namespace: string | undefined }>();
 
   constructor(deps: EndpointDeps) {
     this.#deps = deps;
@@ -152,7 +152,10 @@ export class Endpoints {
 
   /** The endpoint's link was found in its sandbox: what could not be changed before can be now. */
   sandboxEntered(endpointId: string): void {
-    this.#inside.add(endpointId);
+    const { registry, host, sandboxPath } = this.#deps;
+    const key = registry.findEndpoint(endpointId)?.sandboxKey;
+    const namespace = key === undefined ? undefined : host.namespaceAt(sandboxPath(key));
+    this.#inside.set(endpointId, { namespace });
     this.#changes.entered(endpointId);
   }
 
@@ -237,10 +240,12 @@ export class Endpoints {
     const { host, registry } = this.#deps;
     const network = registry.findNetwork(record.networkId);
     // Only a socket inside keeps a dead sandbox alive.
-    const isPinned = record.sandboxKey !== undefined && this.#inside.has(record.id);
-    if (network === undefined || !isPinned) return !host.linkExists(record.hostEnd);
+    const inside = this.#inside.get(record.id);
+    if (network === undefined || record.sandboxKey === undefined || inside === undefined) {
+      return !host.linkExists(record.hostEnd);
+    }
     const target = followTarget(this.#deps, record, network, record.sandboxKey);
-    return isAbandoned(this.#deps, record.id, target);
+    return isAbandoned(this.#deps, record.id, target, inside.namespace);
   }
 
   /** For changes that must not fail the call they come from: what is wrong then is an operator's matter. */

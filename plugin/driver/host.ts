@@ -73,8 +73,8 @@ export interface Host {
   >;
   /** Without a process or a wait: is there a link of that name? */
   linkExists(name: string): boolean;
-  /** Without a wait: is a network namespace mounted on that file, as seen from here? */
-  isNamespace(path: string): boolean;
+  /** Without a wait: what is mounted on that file, as seen from here; the same text for the same namespace. */
+  namespaceAt(path: string): string | undefined;
   /** Lets bridged frames through Docker's FORWARD policy (D6). */
   ensureBridgeAccept(bridges: readonly string[]): Promise<{
     /** False: Docker keeps no chain for such rules here, or not yet. */

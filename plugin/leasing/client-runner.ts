@@ -20,27 +20,11 @@ import { decodeFrame, encodeFrame } from '../dhcp4/frame.ts';
 import type { Lease } from '../lease.ts';
 import type { Logger } from '../logger.ts';
 import { MalformedError } from '../wire/malformed-error.ts';
-import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST, type Ipv4, type Mac } from '../wire/address.ts';
+import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST, type Ipv4 } from '../wire/address.ts';
+import type { FrameSocket, OpenSocket, SocketPlace } from './frame-socket.ts';
 import { Trace } from './trace.ts';
 
-/** Where a socket sits. */
-export interface SocketPlace {
-  readonly link: string;
-  /** The sandbox the link is in; undefined: the host's namespace. */
-  readonly netnsPath?: string;
-  /** Hear unicasts to our MAC on a link that has another one: the bridge, speaking for a container. */
-  readonly promiscuous?: boolean;
-  /** One socket for all clients on that link, whatever their number. */
-  readonly shared?: boolean;
-}
-
-export interface FrameSocket {
-  /** Hears replies from now on, not before; repeatable. @throws if the link is gone. */
-  listen(): void;
-  /** @throws if the kernel refuses the frame. */
-  send(frame: Uint8Array): void;
-  close(): void;
-}
+export type { FrameSocket, OpenSocket, SocketPlace } from './frame-socket.ts';
 
 interface OpenedSocket {
   readonly socket: FrameSocket;
@@ -48,16 +32,6 @@ interface OpenedSocket {
   readonly onError: (error: Error) => void;
   isListening: boolean;
 }
-
-/** Opens an AF_PACKET socket that passes DHCP replies for `mac` only. @throws PluginError SOCKET_FAILED. */
-export type OpenSocket = (
-  place: SocketPlace,
-  mac: Mac,
-  handlers: {
-    onFrame(frame: Uint8Array, info: { checksumReady: boolean }): void;
-    onError(error: Error): void;
-  },
-) => FrameSocket;
 
 export interface LeaseChange {
   readonly change: 'acquired' | 'renewed' | 'changed' | 'lost';
@@ -82,7 +56,7 @@ export interface RunnerDeps {
   onMoved(place: SocketPlace | undefined): void;
 }
 
-/** No answer is awaited. */
+/** Nothing was asked yet, or all was answered. In other states an answer may be on its way, or about to be asked for. */
 const AT_REST: ReadonlySet<State['name']> = new Set(['INIT', 'BOUND', 'STOPPED']);
 
 export class ClientRunner {
@@ -121,9 +95,10 @@ export class ClientRunner {
         onError(error);
       },
     });
-    const isListening = !AT_REST.has(this.#state.name);
+    // On the host a socket that rests would miss that its bridge was made anew.
+    const isListening = place.netnsPath === undefined || !AT_REST.has(this.#state.name);
     try {
-      if (isListening) socket.listen(); // an answer may be on its way
+      if (isListening) socket.listen();
     } catch (error) {
       socket.close();
       throw error;
@@ -132,17 +107,36 @@ export class ClientRunner {
   }
 
   /**
-   * A lease that is held hears nothing until it is renewed: in a sandbox the filter of a socket that listens would be
-   * run for every frame the container gets. One that listens cannot be stopped without a wait, so another takes its place.
+   * In a sandbox a lease that is held hears nothing until it is renewed: the filter of a socket that listens would be run
+   * for every frame the container gets. One that listens cannot be stopped without a wait, so another takes its place,
+   * unless the name has gone to another link.
    */
   #rest(): void {
     const listening = this.#socket;
     if (listening?.isListening !== true || listening.place.netnsPath === undefined) return;
     try {
-      this.#socket = this.#opened(listening.place, listening.onError);
-      listening.socket.close();
+      const resting = this.#opened(listening.place, listening.onError);
+      const isSameLink = resting.socket.index === listening.socket.index;
+      if (isSameLink) this.#socket = resting;
+      (isSameLink ? listening : resting).socket.close();
     } catch (error) {
       this.#deps.log.debug({ err: error }, 'lease socket goes on listening');
+    }
+  }
+
+  /** Whether a socket is open. */
+  get isOpen(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** Somebody else has noticed that the link is gone: a socket that rests does not. */
+  checkSocket(): void {
+    if (this.#socket === undefined) return;
+    try {
+      this.#socket.socket.listen();
+      this.#socket.isListening = true;
+    } catch (error) {
+      this.#deps.log.debug({ err: error }, 'lease socket has lost its link');
     }
   }
 

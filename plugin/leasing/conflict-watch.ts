@@ -53,6 +53,8 @@ export interface ConflictWatchDeps {
   readonly onConflict: (address: Ipv4, by: Mac) => void;
   /** Conflicts cannot be heard. */
   readonly onDeaf: (error: unknown) => void;
+  /** Told when the link under the socket is gone, before anybody else may know. */
+  readonly onLost: () => void;
 }
 
 export class ConflictWatch {
@@ -161,9 +163,9 @@ export class ConflictWatch {
     const handlers = {
       onFrame: (frame: Uint8Array) => this.#receive(frame),
       onError: (error: Error) => {
-        // The client's socket will find out as well, and tell where it moves to.
         this.moved(undefined);
         this.#deps.log.debug({ err: error }, 'ARP socket lost its link');
+        this.#deps.onLost(); // the client tells where it moves to
       },
     };
     try {

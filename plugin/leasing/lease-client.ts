@@ -82,6 +82,7 @@ export function makeLeaseClient(subject: LeaseSubject, deps: LeaseClientDeps): L
         runner.trace.conflict(address, by);
         runner.dispatch({ type: 'checked', inUse: true });
       },
+      onLost: () => runner.checkSocket(),
       onDeaf: (err) => {
         log.warn({ err }, 'address conflicts cannot be heard');
         if (subject.acd !== 'optimistic') client.waiting?.failed(err);

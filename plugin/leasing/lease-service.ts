@@ -133,7 +133,7 @@ export class LeaseService {
   }
 
   /**
-   * Moves the socket into the sandbox once libnetwork has moved the link there; until then, and where the
+   * Moves the socket into the sandbox once libnetwork has moved the link there; if that takes long, and where the
    * sandbox cannot be entered, the lease is kept over `fallback`.
    */
   follow(key: string, target: FollowTarget): void {

@@ -31,8 +31,11 @@ export type SandboxProbe = (
 /** Then every 2 s, as long as the endpoint is joined: `docker pause` or a slow runtime may take its time. */
 const INTERVALS = [10, 20, 50, 100, 200, 500, 1000] as const;
 const LAST_INTERVAL: Ms = 2000;
-/** While the link is still here, by how long that has been: a host that starts a hundred containers takes seconds. */
-const SHARE_WAITED = 1 / 8;
+/**
+ * While the link is still here the next look comes after this share of the time waited so far: a host that starts a
+ * hundred containers takes seconds.
+ */
+const SHARE_OF_WAIT = 1 / 8;
 /** A sandbox file that is no namespace after this many looks will not become one. */
 const LOOKS_BEFORE_FALLBACK = INTERVALS.length;
 
@@ -47,7 +50,6 @@ export class SandboxSocket {
   #cancelled = false;
   #looks = 0;
   readonly #since: Instant;
-  #hasLostLink = false;
   #isOnFallback = false;
   /** Troubles that were told; each is told once. */
   readonly #said = new Set<string>();
@@ -95,8 +97,8 @@ export class SandboxSocket {
       }
     }
     // The socket that leased goes on until the link is moved from under it.
-    if (found === 'here' && !this.#hasLostLink) {
-      this.#lookAgainIn((this.#clock.now() - this.#since) * SHARE_WAITED);
+    if (found === 'here' && runner.isOpen) {
+      this.#lookAgainIn((this.#clock.now() - this.#since) * SHARE_OF_WAIT);
       return;
     }
     const interval = INTERVALS[this.#looks] ?? LAST_INTERVAL;
@@ -114,7 +116,6 @@ export class SandboxSocket {
     if (this.#cancelled) return;
     this.#target.log.debug({ err: error }, 'lease socket lost its link in the sandbox');
     this.#looks = 0;
-    this.#hasLostLink = true;
     this.#lookAgainIn(LAST_INTERVAL);
   }
 

@@ -5,7 +5,7 @@
  * DROP. Docker reserves the chain DOCKER-USER for rules of others and never flushes it. The rule goes
  * where that chain is: nft or legacy, for IPv4 and IPv6 each. Where there is no such chain there is
  * nothing to do. When dockerd starts it takes the jump to DOCKER-USER out of FORWARD and puts it back some
- * 10 ms later; so the rule is at the end of FORWARD, too, where it decides only about what all others let by.
+ * 10 ms later; so the rule is added at the end of FORWARD, too, and stays where it was added.
  * iptables-legacy is run only if its tables are in use, since running it creates them.
  * Our rules carry a comment; one without it is somebody else's, even if it says the same.
  */
@@ -50,12 +50,12 @@ const oneAtATime = createQueue();
  * @returns `added` if one of them had none.
  */
 export function ensureBridgeAccept(bridges: readonly string[]): Promise<FirewallOutcome> {
-  return inEveryChain(bridges, PLACES, ensureRule);
+  return inEveryChain(bridges, ensureRule);
 }
 
 /** Removes every rule of ours for the bridge, from FORWARD also where Docker's chain has gone. */
 export function removeBridgeAccept(bridge: string): Promise<FirewallOutcome> {
-  return inEveryChain([bridge], PLACES.toReversed(), removeRules);
+  return inEveryChain([bridge], removeRules);
 }
 
 type Change = (
@@ -90,11 +90,7 @@ async function deleteRules(
   }
 }
 
-function inEveryChain(
-  bridges: readonly string[],
-  places: readonly Place[],
-  change: Change,
-): Promise<FirewallOutcome> {
+function inEveryChain(bridges: readonly string[], change: Change): Promise<FirewallOutcome> {
   const wrong = bridges.find((bridge) => !isLinkName(bridge));
   if (wrong !== undefined) {
     const message = `${JSON.stringify(wrong)} is not a link name`;
@@ -106,7 +102,7 @@ function inEveryChain(
       FAMILIES.map(async (family) => {
         let found: RuleOutcome = 'no-chain';
         for (const backend of backendsInUse(family)) {
-          const outcome = await inChain(family, backend, bridges, places, change, warnings);
+          const outcome = await inChain(family, backend, bridges, change, warnings);
           if (outcome !== 'no-chain') found = outcome;
         }
         return found;
@@ -132,7 +128,6 @@ async function inChain(
   family: Family,
   backend: Backend,
   bridges: readonly string[],
-  places: readonly Place[],
   change: Change,
   warnings: string[],
 ): Promise<RuleOutcome> {
@@ -140,9 +135,11 @@ async function inChain(
     const command = await findProgram(family, backend);
     if (command === undefined) return 'no-chain';
     const outcomes = new Set<RuleOutcome>();
-    for (const place of places) {
+    for (const place of PLACES) {
       const rules = await listRules(command, place);
-      if (rules === undefined) break;
+      // FORWARD without Docker's chain is not for us to add to; to remove from, it is.
+      if (rules === undefined && change === ensureRule) break;
+      if (rules === undefined) continue;
       for (const bridge of bridges) {
         const count = countRules(rules, place, bridge);
         outcomes.add(await change(command, place, bridge, count));

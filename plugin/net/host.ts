@@ -11,7 +11,7 @@ import { readHostSubnets } from './host-subnets.ts';
 import { askKernel, isEthernet, linkIndex, linkMac } from './interface-request.ts';
 import { ensureNetworkLinks } from './links.ts';
 import { removeOrphanLinks } from './orphan-links.ts';
-import { isNamespace } from './netns.ts';
+import { namespaceAt } from './netns.ts';
 import { removeNetworkLinks } from './remove-links.ts';
 import { listSandboxAddresses } from './sandbox-addresses.ts';
 import { changeSandbox } from './sandbox-config.ts';
@@ -28,7 +28,7 @@ export const linuxHost = {
   findSegmentLink,
   withSegmentLink,
   listSandboxAddresses,
-  isNamespace,
+  namespaceAt,
   readHostSubnets,
 
   /** Neither a process nor a wait. */

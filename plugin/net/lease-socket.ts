@@ -21,7 +21,7 @@ export function openLeaseSocket(
     onFrame(frame: Uint8Array, info: FrameInfo): void;
     onError(error: Error): void;
   },
-): { listen(): void; send(frame: Uint8Array): void; close(): void } {
+): { listen(): void; send(frame: Uint8Array): void; close(): void; readonly index?: number } {
   if (place.shared === true) {
     return { ...openSharedLeaseSocket(place.link, mac, handlers), listen: () => undefined };
   }

@@ -19,14 +19,23 @@ const BETWEEN_LOOKS_MS: Ms = 1;
 /**
  * Returns as soon as all of the links carry frames, and after half a second in any case: then something else is
  * wrong, such as a bridge with STP, which the first one to use them finds out.
- * @returns true if they carry frames. @throws SystemCallError
+ * @returns true if they carry frames.
  */
 export async function waitUntilReady(links: readonly string[]): Promise<boolean> {
   const giveUpAt = performance.now() + ENOUGH_MS;
   for (;;) {
-    if (links.every(isRunning) && (await carryFrames(links))) return true;
+    if (await areReady(links)) return true;
     if (performance.now() >= giveUpAt) return false;
     await sleep(BETWEEN_LOOKS_MS);
+  }
+}
+
+/** What the kernel cannot be asked of does not count as ready: whoever uses it fails with the reason. */
+async function areReady(links: readonly string[]): Promise<boolean> {
+  try {
+    return links.every(isRunning) && (await carryFrames(links));
+  } catch {
+    return false;
   }
 }
 

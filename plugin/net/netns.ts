@@ -6,7 +6,7 @@
  * from inside a container's network.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, statfsSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 
 import { PluginError } from '../errors.ts';
 import { COMMAND_ENVIRONMENT } from './command.ts';
@@ -84,12 +84,13 @@ export function runIpInNetns(
   );
 }
 
-/** True if a network namespace is mounted on the file, as seen from here; one system call. */
-export function isNamespace(path: string): boolean {
+/** What is mounted on the file, as seen from here: the same text for the same namespace. One system call. */
+export function namespaceAt(path: string): string | undefined {
   try {
-    return statfsSync(path).type === NSFS_MAGIC;
+    const { dev, ino } = statSync(path);
+    return `${dev}:${ino}`;
   } catch {
-    return false; // mostly because there is no such file
+    return undefined; // mostly because there is no such file
   }
 }
 

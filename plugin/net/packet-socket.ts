@@ -49,7 +49,7 @@ export interface PacketSocketOptions {
   readonly promiscuous: boolean;
   /** What the frames are; `filter` must accept nothing else. */
   readonly protocol: 'ipv4' | 'arp' | 'ipv6';
-  /** False: it hears nothing before `listen`, and frames of its link pass without its filter being run. */
+  /** False: until `listen` it hears nothing, not even that its link goes, and frames pass without its filter being run. */
   readonly listens?: boolean;
   /** Room for frames that wait to be taken; by default that for one client. */
   readonly receiveBufferBytes?: number;
@@ -67,6 +67,7 @@ export interface PacketSocket {
   /** Repeatable; no callback comes afterwards. The kernel lets go of the link some 10 ms later. */
   close(): void;
   /** As they were when the socket was opened. */
+  readonly index: number;
   readonly linkMac: Mac;
   readonly mtu: number;
   /** Frames of other VLANs, or for other hosts, that passed the filter and were dropped so far. */
@@ -125,7 +126,7 @@ function start(fd: number, options: PacketSocketOptions): PacketSocket {
     view.setInt32(0, index, true);
     view.setUint16(4, PACKET_MR_PROMISC, true);
     setSocketOption(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership);
-    setSocketOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(1));
+    ignoreOutgoing(fd);
   }
   bindTo(fd, index, options.listens === false ? NO_PROTOCOL : protocolOf(options));
   return watched(fd, options, {
@@ -133,6 +134,16 @@ function start(fd: number, options: PacketSocketOptions): PacketSocket {
     linkMac: linkMac(fd, options.link),
     mtu: linkMtu(fd, options.link),
   });
+}
+
+/** Saves work; `drain` drops what is outgoing all the same. */
+function ignoreOutgoing(fd: number): void {
+  try {
+    setSocketOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(1));
+  } catch (error) {
+    // Linux before 4.20.
+    if (!(error instanceof SystemCallError && error.code === 'ENOPROTOOPT')) throw error;
+  }
 }
 
 function protocolOf({ promiscuous, protocol }: PacketSocketOptions): number {
@@ -216,6 +227,7 @@ function watched(
   watch = watchReadable(fd, onReady, onPendingError);
 
   return {
+    index: link.index,
     linkMac: link.linkMac,
     mtu: link.mtu,
     strayFramesDropped: () => strayFramesDropped,

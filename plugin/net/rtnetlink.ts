@@ -51,8 +51,9 @@ const NLM_F_CREATE = 0x400;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
-const IFLA_QDISC = 6;
 const IFLA_MASTER = 10;
+const IFLA_OPERSTATE = 16;
+const IF_OPER_UP = 6;
 const IFLA_LINKINFO = 18;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
@@ -77,7 +78,7 @@ const ATTRIBUTE_HEADER_LENGTH = 4;
 /** Two bits of the type are flags: nested, and in network order. */
 const NLA_TYPE_MASK = 0x3fff;
 /** For one answer at a time; one about a link is some 2 KB, and the kernel would cut off what does not fit. */
-const room = new Uint8Array(32 * 1024);
+const answerBuffer = new Uint8Array(32 * 1024);
 
 /** Undefined if there is no link of that name. @throws SystemCallError */
 export async function findLink(name: string): Promise<FoundLink | undefined> {
@@ -93,7 +94,7 @@ export async function findLink(name: string): Promise<FoundLink | undefined> {
 
 /**
  * True if each of the links sends what it is given, and forwards it if it is the port of a bridge. The kernel gets
- * there step by step after it has called a link running: a queue, then the port.
+ * there a moment after it has called a link running.
  * @throws SystemCallError
  */
 export async function carryFrames(names: readonly string[]): Promise<boolean> {
@@ -101,13 +102,12 @@ export async function carryFrames(names: readonly string[]): Promise<boolean> {
     message(RTM_GETLINK, 0, linkHeader({}), text(IFLA_IFNAME, name)),
   );
   const answers = await ask(requests, `looking at links ${names.join(', ')}`);
-  return answers.every((answer) => answer !== undefined && hasQueue(answer) && forwards(answer));
+  return answers.every((answer) => answer !== undefined && isActive(answer) && forwards(answer));
 }
 
-/** Until a link is activated it has a queue that drops everything. */
-function hasQueue(answer: DataView): boolean {
-  const kind = findAttribute(answer, ATTRIBUTES_AT, IFLA_QDISC);
-  return kind !== undefined && textOf(kind) !== 'noop';
+/** Until the kernel has seen to the carrier a link's state is unknown, and its queue drops everything. */
+function isActive(answer: DataView): boolean {
+  return findAttribute(answer, ATTRIBUTES_AT, IFLA_OPERSTATE)?.getUint8(0) === IF_OPER_UP;
 }
 
 /** A link that is no port of a bridge has nothing to forward. */
@@ -240,7 +240,7 @@ async function ask(
 }
 
 function readAnswer(fd: number, what: string): DataView | undefined {
-  const answer = new DataView(room.slice(0, readSync(fd, room)).buffer);
+  const answer = new DataView(answerBuffer.slice(0, readSync(fd, answerBuffer)).buffer);
   if (answer.getUint16(4, true) !== NLMSG_ERROR) return answer;
   const errno = -answer.getInt32(ERROR_AT, true);
   if (errno === 0) return answer;

@@ -85,6 +85,7 @@ describe.each(['nft', 'legacy'])('with the chain in %s', (backend) => {
     const calls = [['br0'], ['br0', 'br1'], ['br0'], ['br1'], ['br0']].map(ensureBridgeAccept);
     await Promise.all(calls);
     expect(rules(programs[0]).filter((rule) => rule === RULE)).toHaveLength(1);
+    expect(rules(programs[0], 'FORWARD')).toHaveLength(2);
     expect(rules(programs[0])).toHaveLength(3);
   });
 

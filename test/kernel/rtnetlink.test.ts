@@ -97,6 +97,7 @@ test.each(['', 'vlandhcp', 'vlandhcp endpoints', 'my vlandhcp endpoint'])(
 test('a link carries frames once it is activated and, as the port of a bridge, forwards', async () => {
   expect(await carryFrames(['vh0', 'vc0'])).toBe(false);
   ip('link set dev vh0 up');
+  expect(await carryFrames(['vh0'])).toBe(false); // no carrier yet
   ip('link set dev vc0 up');
   expect(await waitUntilReady(['vh0', 'vc0'])).toBe(true);
   expect(await carryFrames(['vh0', 'gone0'])).toBe(false);

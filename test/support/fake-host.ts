@@ -90,7 +90,7 @@ export class FakeHost implements Host {
   }
 
   /** Set by whoever plays the sandboxes. */
-  isNamespace: (path: string) => boolean = () => false;
+  namespaceAt: (path: string) => string | undefined = () => undefined;
 
   async ensureBridgeAccept(bridges: readonly string[]) {
     await this.#attempt('ensureBridgeAccept', bridges.join(' '));

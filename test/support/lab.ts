@@ -171,7 +171,7 @@ export function startOnFirewall(...command: string[]): FirewallProgram {
 
 /**
  * A ping from the firewall every `intervalMs` until `stop`, which tells how many were lost. Lost is what has no
- * answer though a later one has: the request under way at the end is none of them. Where nothing answers, all are.
+ * answer though a later one has: the request under way at the end is none of them, unless nothing answers any more.
  */
 export function pingSteadily(
   address: string,
@@ -184,11 +184,14 @@ export function pingSteadily(
   return {
     async stop() {
       const { size } = answered();
-      await until('a reply', () => answered().size > size, 1500).catch(() => undefined);
+      const isAlive = await until('a reply', () => answered().size > size, 1500).then(
+        () => true,
+        () => false,
+      );
       await ping.stop('SIGINT');
       const counts = /(\d+) packets transmitted/.exec(ping.printed());
       if (counts === null) throw new Error(`ping printed no summary: ${ping.printed()}`);
-      const sent = answered().size > 0 ? Math.max(...answered()) : Number(counts[1]);
+      const sent = isAlive ? Math.max(...answered()) : Number(counts[1]);
       return { sent, lost: sent - answered().size };
     },
   };

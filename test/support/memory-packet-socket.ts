@@ -57,6 +57,13 @@ export class MemoryWire {
     const problem = this.openProblem(place);
     if (problem !== undefined) throw problem;
     let [isOpen, isListening] = [true, false];
+    let lost: Error | undefined;
+    /** As a packet socket: one that does not listen is not told. */
+    const findOut = () => {
+      if (lost === undefined) return;
+      if (isOpen) handlers.onError(lost);
+      throw lost;
+    };
     const socket: MemorySocket = {
       place,
       mac,
@@ -66,14 +73,21 @@ export class MemoryWire {
       get isListening() {
         return isListening;
       },
-      listen: () => void (isListening = true),
-      send: (frame) => this.#send(socket, frame),
+      listen: () => {
+        findOut();
+        isListening = true;
+      },
+      send: (frame) => {
+        findOut();
+        this.#send(socket, frame);
+      },
       close: () => void (isOpen = false),
       receive: (frame, checksumReady = true) => {
         if (isOpen && isListening) handlers.onFrame(frame, { checksumReady });
       },
       fail: (error) => {
-        if (isOpen) handlers.onError(error);
+        lost = error;
+        if (isOpen && isListening) handlers.onError(error);
       },
     };
     this.sockets.push(socket);

@@ -167,13 +167,36 @@ describe('following a link into its sandbox', () => {
     rig.sandbox = { link: 'eth0' };
     rig.follow();
     rig.sandbox = 'not-yet';
-    rig.wire.openSockets[0]!.fail(new Error('link is gone'));
-    expect(rig.places).toEqual([]);
+    rig.wire.openSockets[0]!.fail(new Error('link is gone')); // the announcement finds out
     await rig.clock.pass(10_000);
     expect(rig.places).toEqual([ON_BRIDGE]);
     rig.sandbox = { link: 'eth1' };
     await rig.clock.pass(2000);
     expect(rig.places).toEqual([{ ...INSIDE, link: 'eth1' }]);
+  });
+
+  it('a lease socket that rests is told of its lost link by the ARP socket', async () => {
+    rig = new LeasingRig();
+    await rig.acquire({ acd: 'optimistic' });
+    rig.sandbox = { link: 'eth0' };
+    rig.follow();
+    await rig.clock.pass(10_000);
+    rig.sandbox = 'not-yet';
+    rig.wire.openSockets[0]!.fail(new Error('link is gone'));
+    expect(rig.places).toEqual([INSIDE]);
+    rig.wire.arpSockets.at(-1)!.fail(new Error('link is gone'));
+    expect(rig.places).toEqual([]);
+    await rig.clock.pass(10_000);
+    expect(rig.places).toEqual([ON_BRIDGE]);
+  });
+
+  it('leaving and joining again while the link is here: it has a socket all the same', async () => {
+    rig.sandbox = 'here';
+    rig.follow();
+    rig.service.unfollow(KEY);
+    rig.follow();
+    await rig.clock.pass(2000);
+    expect(rig.places).toEqual([ON_BRIDGE]);
   });
 
   it('unfollowing closes the socket and stops looking; the lease stays', async () => {
