@@ -498,6 +498,20 @@ describe('a container that went without a word (dockerd was killed)', () => {
     expect([heldIds(), rig.store.endpoints, rig.host.endpoints.size]).toEqual([[ENDPOINT], [], 0]);
   });
 
+  it('is found, too, where a starting dockerd has put another namespace in place of its sandbox', async () => {
+    dies(rig.record().hostEnd);
+    rig.host.namespaceAt = () => '4:2';
+    await rig.endpoints.clearAbandoned();
+    expect([heldIds(), rig.store.endpoints]).toEqual([[ENDPOINT], []]);
+  });
+
+  it('is not disturbed where its sandbox is still the one it was', async () => {
+    const unfollowed: string[] = [];
+    rig.leases.unfollow = (key) => void unfollowed.push(key);
+    await rig.endpoints.clearAbandoned();
+    expect([unfollowed, rig.host.endpoints.size]).toEqual([[], 1]);
+  });
+
   it('is forgotten once, though dockerd deletes it while the sweep looks', async () => {
     const record = rig.record();
     dies(record.hostEnd);
