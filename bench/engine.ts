@@ -6,7 +6,8 @@
 import { execFileSync } from 'node:child_process';
 import type { Clock } from '../plugin/clock.ts';
 import { createClock } from '../plugin/clock.ts';
-import { ClientRunner, type OpenSocket } from '../plugin/leasing/client-runner.ts';
+import { ClientRunner } from '../plugin/leasing/client-runner.ts';
+import type { OpenSocket } from '../plugin/leasing/frame-socket.ts';
 import { createLogger } from '../plugin/logger.ts';
 import { boottime } from '../plugin/net/boottime.ts';
 import { openLeaseSocket } from '../plugin/net/lease-socket.ts';

@@ -5,7 +5,8 @@
  */
 import { PluginError } from '../errors.ts';
 import type { Lease } from '../lease.ts';
-import type { LeaseChange, SocketPlace } from '../leasing/client-runner.ts';
+import type { LeaseChange } from '../leasing/client-runner.ts';
+import type { SocketPlace } from '../leasing/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';

@@ -4,7 +4,8 @@
  * All that can fail happens in `create`; Join only reports it (libnetwork drops a network from a
  * container whose Join failed). Calls for one endpoint take turns.
  */
-import type { LeaseChange, SocketPlace } from '../leasing/client-runner.ts';
+import type { LeaseChange } from '../leasing/client-runner.ts';
+import type { SocketPlace } from '../leasing/frame-socket.ts';
 import type { FollowTarget, LeaseSubject } from '../leasing/lease-service.ts';
 import type { Lease } from '../lease.ts';
 import type { Ms } from '../time.ts';

@@ -3,7 +3,7 @@
  * puts a held lease back and gives a new one back.
  */
 import { PluginError } from '../errors.ts';
-import type { SocketPlace } from '../leasing/client-runner.ts';
+import type { SocketPlace } from '../leasing/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Lease } from '../lease.ts';
 import type { Instant, Ms } from '../time.ts';

@@ -24,13 +24,16 @@ import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST, type Ipv4 } from '../wire/addr
 import type { FrameSocket, OpenSocket, SocketPlace } from './frame-socket.ts';
 import { Trace } from './trace.ts';
 
-export type { FrameSocket, OpenSocket, SocketPlace } from './frame-socket.ts';
-
 interface OpenedSocket {
   readonly socket: FrameSocket;
   readonly place: SocketPlace;
   readonly onError: (error: Error) => void;
   isListening: boolean;
+}
+
+function listenOn(opened: OpenedSocket): void {
+  opened.socket.listen();
+  opened.isListening = true;
 }
 
 export interface LeaseChange {
@@ -96,14 +99,15 @@ export class ClientRunner {
       },
     });
     // On the host a socket that rests would miss that its bridge was made anew.
-    const isListening = place.netnsPath === undefined || !AT_REST.has(this.#state.name);
+    const listensAtOnce = place.netnsPath === undefined || !AT_REST.has(this.#state.name);
+    const opened = { socket, place, onError, isListening: false };
     try {
-      if (isListening) socket.listen();
+      if (listensAtOnce) listenOn(opened);
     } catch (error) {
       socket.close();
       throw error;
     }
-    return { socket, place, onError, isListening };
+    return opened;
   }
 
   /**
@@ -133,8 +137,7 @@ export class ClientRunner {
   checkSocket(): void {
     if (this.#socket === undefined) return;
     try {
-      this.#socket.socket.listen();
-      this.#socket.isListening = true;
+      listenOn(this.#socket);
     } catch (error) {
       this.#deps.log.debug({ err: error }, 'lease socket has lost its link');
     }
@@ -232,8 +235,7 @@ export class ClientRunner {
     });
     try {
       if (this.#socket === undefined) throw new Error('no socket is open');
-      this.#socket.socket.listen();
-      this.#socket.isListening = true;
+      listenOn(this.#socket);
       this.#socket.socket.send(frame);
       this.#isSendTroubleTold = false;
       this.trace.sent(message, this.#deps.clock.now());

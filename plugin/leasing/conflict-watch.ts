@@ -21,7 +21,7 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import { MalformedError } from '../wire/malformed-error.ts';
-import type { SocketPlace } from './client-runner.ts';
+import type { SocketPlace } from './frame-socket.ts';
 
 /**
  * `optimistic`: the lease counts at once and is probed beside; `fast`, `full`: it counts after the probes;

@@ -8,7 +8,7 @@ import { PluginError } from '../errors.ts';
 import type { Lease } from '../lease.ts';
 import type { Ms } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
-import type { SocketPlace } from './client-runner.ts';
+import type { SocketPlace } from './frame-socket.ts';
 import { leaseFailure } from './lease-failure.ts';
 import { makeLeaseClient, type LeaseClient, type LeaseClientDeps } from './lease-client.ts';
 import type { LeaseSubject, Late, Limits } from './lease-subject.ts';

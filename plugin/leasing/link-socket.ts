@@ -5,7 +5,8 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Ms } from '../time.ts';
-import type { ClientRunner, SocketPlace } from './client-runner.ts';
+import type { ClientRunner } from './client-runner.ts';
+import type { SocketPlace } from './frame-socket.ts';
 
 const LOOK_AFTER: Ms = 2_000;
 /** Links come back with dockerd, in seconds, or when somebody mends the trunk. */

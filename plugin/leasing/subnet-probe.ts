@@ -12,7 +12,7 @@ import type { LeaseTerms } from '../lease.ts';
 import type { Instant, Ms } from '../time.ts';
 import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST } from '../wire/address.ts';
 import { MalformedError } from '../wire/malformed-error.ts';
-import type { FrameSocket, OpenSocket } from './client-runner.ts';
+import type { FrameSocket, OpenSocket } from './frame-socket.ts';
 import { leaseFailure } from './lease-failure.ts';
 import { clientConfig, type LeaseSubject } from './lease-subject.ts';
 import { Trace } from './trace.ts';

@@ -7,7 +7,7 @@
  */
 import { PluginError } from '../errors.ts';
 import type { Mac } from '../wire/address.ts';
-import { askKernel, linkIndex } from './interface-request.ts';
+import { findLinkIndex } from './interface-request.ts';
 import { SystemCallError } from './libc.ts';
 import { readLink, readLinksOfKind } from './link-info.ts';
 import type { Link } from './link-info.ts';
@@ -60,7 +60,7 @@ export async function ensureEndpointLink(spec: EndpointLinkSpec): Promise<readon
 /** @throws SystemCallError, of code EEXIST if one of the names is taken; then nothing is left. */
 async function makePair(spec: EndpointLinkSpec): Promise<void> {
   const { hostEnd, containerEnd, mac, mtu, bridge } = spec;
-  const master = askKernel((fd) => linkIndex(fd, bridge));
+  const master = findLinkIndex(bridge);
   if (master === undefined) {
     throw new PluginError(
       'LINK_CONFLICT',

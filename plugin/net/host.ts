@@ -8,7 +8,7 @@ import { ipBatch } from './ip.ts';
 import { ensureEndpointLink, listEndpointLinks, removeEndpointLink } from './endpoint-links.ts';
 import { ensureBridgeAccept, removeBridgeAccept } from './firewall.ts';
 import { readHostSubnets } from './host-subnets.ts';
-import { askKernel, isEthernet, linkIndex, linkMac } from './interface-request.ts';
+import { askKernel, findLinkIndex, isEthernet, linkMac } from './interface-request.ts';
 import { ensureNetworkLinks } from './links.ts';
 import { removeOrphanLinks } from './orphan-links.ts';
 import { namespaceAt } from './netns.ts';
@@ -33,7 +33,7 @@ export const linuxHost = {
 
   /** Neither a process nor a wait. */
   linkExists(name: string): boolean {
-    return askKernel((fd) => linkIndex(fd, name)) !== undefined;
+    return findLinkIndex(name) !== undefined;
   },
 
   /** Neither a process nor a wait; undefined if there is no such link, or it is not Ethernet. */

@@ -48,6 +48,11 @@ export function linkIndex(fd: number, link: string): number {
   return request(fd, SIOCGIFINDEX, link).getInt32(VALUE_AT, true);
 }
 
+/** The same of the current namespace; undefined if there is no such link. Neither a process nor a wait. */
+export function findLinkIndex(link: string): number | undefined {
+  return askKernel((fd) => linkIndex(fd, link));
+}
+
 export function linkMtu(fd: number, link: string): number {
   return request(fd, SIOCGIFMTU, link).getInt32(VALUE_AT, true);
 }

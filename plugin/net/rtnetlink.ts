@@ -82,13 +82,11 @@ const answerBuffer = new Uint8Array(32 * 1024);
 
 /** Undefined if there is no link of that name. @throws SystemCallError */
 export async function findLink(name: string): Promise<FoundLink | undefined> {
-  const request = message(RTM_GETLINK, 0, linkHeader({}), text(IFLA_IFNAME, name));
-  const [answer] = await ask([request], `looking up link ${name}`);
+  const [answer] = await ask([aboutLink(name)], `looking up link ${name}`);
   if (answer === undefined) return undefined;
-  const alias = findAttribute(answer, ATTRIBUTES_AT, IFLA_IFALIAS);
   return {
     index: answer.getInt32(INDEX_AT, true),
-    alias: alias === undefined ? undefined : textOf(alias),
+    alias: textAttribute(answer, ATTRIBUTES_AT, IFLA_IFALIAS),
   };
 }
 
@@ -98,10 +96,7 @@ export async function findLink(name: string): Promise<FoundLink | undefined> {
  * @throws SystemCallError
  */
 export async function carryFrames(names: readonly string[]): Promise<boolean> {
-  const requests = names.map((name) =>
-    message(RTM_GETLINK, 0, linkHeader({}), text(IFLA_IFNAME, name)),
-  );
-  const answers = await ask(requests, `looking at links ${names.join(', ')}`);
+  const answers = await ask(names.map(aboutLink), `looking at links ${names.join(', ')}`);
   return answers.every((answer) => answer !== undefined && isActive(answer) && forwards(answer));
 }
 
@@ -114,8 +109,7 @@ function isActive(answer: DataView): boolean {
 function forwards(answer: DataView): boolean {
   const info = findAttribute(answer, ATTRIBUTES_AT, IFLA_LINKINFO);
   if (info === undefined) return true;
-  const master = findAttribute(info, 0, IFLA_INFO_SLAVE_KIND);
-  if (master === undefined || textOf(master) !== 'bridge') return true;
+  if (textAttribute(info, 0, IFLA_INFO_SLAVE_KIND) !== 'bridge') return true;
   const port = findAttribute(info, 0, IFLA_INFO_SLAVE_DATA);
   const state = port === undefined ? undefined : findAttribute(port, 0, IFLA_BRPORT_STATE);
   return state?.getUint8(0) === BR_STATE_FORWARDING;
@@ -159,6 +153,10 @@ export async function changeLinks(changes: readonly LinkChange[]): Promise<void>
 /** Of a veth, the other end goes with it. Gone already is fine. @throws SystemCallError */
 export async function removeLinkAt(index: number): Promise<void> {
   await ask([message(RTM_DELLINK, NLM_F_ACK, linkHeader({ index }))], `removing link ${index}`);
+}
+
+function aboutLink(name: string): Uint8Array {
+  return message(RTM_GETLINK, 0, linkHeader({}), text(IFLA_IFNAME, name));
 }
 
 function message(
@@ -262,7 +260,9 @@ function findAttribute(within: DataView, at: number, wanted: number): DataView |
   return undefined;
 }
 
-/** Without the zero at its end. */
-function textOf({ buffer, byteOffset, byteLength }: DataView): string {
-  return new TextDecoder().decode(new Uint8Array(buffer, byteOffset, byteLength - 1));
+function textAttribute(within: DataView, at: number, wanted: number): string | undefined {
+  const value = findAttribute(within, at, wanted);
+  if (value === undefined) return undefined;
+  const { buffer, byteOffset, byteLength } = value;
+  return new TextDecoder().decode(new Uint8Array(buffer, byteOffset, byteLength - 1)); // without the zero at its end
 }

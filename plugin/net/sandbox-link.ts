@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { PluginError } from '../errors.ts';
-import { askKernel, IFF_UP, linkFlags, linkIndex, linkName } from './interface-request.ts';
+import { askKernel, findLinkIndex, IFF_UP, linkFlags, linkName } from './interface-request.ts';
 import { inNetns, type NamespaceTrouble } from './netns.ts';
 
 /**
@@ -48,7 +48,7 @@ export function probeSandbox(
   onTrouble: (error: Error) => void = warnOnce,
 ): ReturnType<typeof findSandboxLink> | 'here' {
   try {
-    if (askKernel((fd) => linkIndex(fd, place.containerEnd)) !== undefined) return 'here';
+    if (findLinkIndex(place.containerEnd) !== undefined) return 'here';
   } catch (error) {
     onTrouble(error as Error); // out of descriptors, say
     return 'not-yet';

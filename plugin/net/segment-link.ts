@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { PluginError } from '../errors.ts';
 import { isLinkName } from '../link-name.ts';
 import { UndoList } from '../undo.ts';
-import { askKernel, linkIndex } from './interface-request.ts';
+import { findLinkIndex } from './interface-request.ts';
 import { ipBatch, isAlreadyThere } from './ip.ts';
 import { oneNetworkAtATime } from './link-changes.ts';
 import { checkSegment, checkVlanNameIsFree } from './link-checks.ts';
@@ -41,11 +41,11 @@ const seenAs8021q = new Map<string, number>();
 export async function findSegmentLink(segment: Segment): Promise<string | undefined> {
   const { parent, vlan } = segment;
   if (!isLinkName(parent)) return undefined;
-  if (vlan === undefined) return indexOf(parent) === undefined ? undefined : parent;
+  if (vlan === undefined) return findLinkIndex(parent) === undefined ? undefined : parent;
   const entries = readVlanConfig();
   if (entries === undefined) return (await findVlanLink(segment))?.name;
   for (const { name } of entries.filter((one) => one.vlan === vlan && one.parent === parent)) {
-    const index = indexOf(name);
+    const index = findLinkIndex(name);
     if (index === undefined) continue; // it just went
     if (seenAs8021q.get(name) === index) return name;
     const link = await readLink(name);
@@ -54,10 +54,6 @@ export async function findSegmentLink(segment: Segment): Promise<string | undefi
     return name;
   }
   return undefined;
-}
-
-function indexOf(link: string): number | undefined {
-  return askKernel((fd) => linkIndex(fd, link));
 }
 
 function readVlanConfig(): readonly VlanEntry[] | undefined {

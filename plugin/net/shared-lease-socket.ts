@@ -8,7 +8,7 @@
 import { PluginError } from '../errors.ts';
 import { macFromBytes, type Mac } from '../wire/address.ts';
 import { dhcpClientFilter } from './filter.ts';
-import { askKernel, linkIndex } from './interface-request.ts';
+import { findLinkIndex } from './interface-request.ts';
 import { openPacketSocket, type FrameInfo, type PacketSocket } from './packet-socket.ts';
 
 interface Handlers {
@@ -79,7 +79,7 @@ export function openSharedLeaseSocket(
 }
 
 function sharedSocketOn(link: string): SharedSocket {
-  const index = askKernel((fd) => linkIndex(fd, link));
+  const index = findLinkIndex(link);
   const present = sharedSockets.get(link);
   // Another link by that name has a socket of its own; the old one ends when its clients let go.
   if (present !== undefined && present.index === index) return present;

@@ -52,9 +52,8 @@ export class LeasingRig {
   }
 
   follow(): void {
-    this.service.follow(KEY, {
-      ...{ netnsPath: '/netns/1', hostEnd: 'vdh0', containerEnd: LINK, fallback: BRIDGE },
-    });
+    const place = { netnsPath: '/netns/1', hostEnd: 'vdh0', containerEnd: LINK };
+    this.service.follow(KEY, { ...place, fallback: BRIDGE });
   }
 
   /** Where the open sockets are. */
