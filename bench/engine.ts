@@ -123,6 +123,7 @@ function overMemory(): OpenSocket {
       if (answer !== undefined)
         queueMicrotask(() => handlers.onFrame(answer.frame, { checksumReady: true }));
     },
+    sendFromLink: () => undefined,
     close: () => undefined,
   });
 }

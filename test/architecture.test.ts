@@ -28,7 +28,14 @@ function importsOf(path: string): { specifier: string; layer: string }[] {
   }));
 }
 
-const VOCABULARY = ['time.ts', 'lease.ts', 'sandbox-change.ts', 'errors.ts', 'link-name.ts'];
+const VOCABULARY = [
+  'time.ts',
+  'lease.ts',
+  'sandbox-change.ts',
+  'errors.ts',
+  'link-name.ts',
+  'port-rules.ts',
+];
 const SHELL_VOCABULARY = ['clock.ts', 'logger.ts', 'undo.ts'];
 
 function layerOf(path: string): string {

@@ -8,6 +8,15 @@ export function onBridge({ options }: NetworkRecord): SocketPlace {
   return { link: options.bridge, promiscuous: true };
 }
 
+/** Where the container's end is before Join. Once it is joined, the port passes no requests, and the bridge speaks. */
+export function atPort(
+  { containerEnd }: EndpointRecord,
+  { options }: NetworkRecord,
+  isJoined: boolean,
+): SocketPlace {
+  return { link: containerEnd, ...(isJoined ? { speaksVia: options.bridge } : {}) };
+}
+
 /** @param sandboxPath where a sandbox key of dockerd's is found from here. */
 export function followTarget(
   { sandboxPath }: { readonly sandboxPath: (sandboxKey: string) => string },

@@ -22,6 +22,7 @@ import {
   type EndpointRecord,
   type NetworkRecord,
 } from './records.ts';
+import { rulesBeforeJoin } from './port-guard.ts';
 import type { Registry } from './registry.ts';
 import { takeLease, type TakeLeaseDeps } from './take-lease.ts';
 import { UndoList } from '../undo.ts';
@@ -68,7 +69,11 @@ export async function makeEndpoint(
   const { bridge } = network.options;
   const undo = new UndoList();
   try {
-    const warnings = await host.ensureEndpointLink({ ...draft, bridge });
+    const warnings = await host.ensureEndpointLink({
+      ...draft,
+      bridge,
+      rules: rulesBeforeJoin(network, draft),
+    });
     // Not before: a link that it refuses to touch is somebody's.
     undo.add(() => host.removeEndpointLink(draft.hostEnd));
     for (const warning of warnings) log.warn({ link: draft.hostEnd }, warning);
@@ -162,6 +167,7 @@ function draftEndpoint(
     clientId: leased?.clientId ?? macClientId(mac),
     hostName: options.hostName,
     requestedAddress: leased?.requestedAddress ?? options.address,
+    guard: options.guard,
     mtu: network.mtu,
     createdAt: clock.wall(),
     sandboxKey: undefined,

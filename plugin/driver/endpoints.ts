@@ -17,7 +17,7 @@ import {
 import { isAbandoned } from './abandoned.ts';
 import type { HeldLeases } from './held-leases.ts';
 import { createAnswer, type CreateEndpointAnswer } from './create-answer.ts';
-import { followTarget, onBridge } from './endpoint-places.ts';
+import { atPort, followTarget, onBridge } from './endpoint-places.ts';
 import { joinAnswer, type JoinAnswer } from './join-answer.ts';
 import { JoinTimers } from './join-timers.ts';
 import { KeyedLock } from './keyed-lock.ts';
@@ -25,6 +25,7 @@ import { LeaseChanges } from './lease-changes.ts';
 import { scopeOfNetwork, subjectOf } from './lease-scope.ts';
 import type { Networks } from './networks.ts';
 import { holderOf, restoreLease, segmentOf, type EndpointRecord } from './records.ts';
+import { rulesFor } from './port-guard.ts';
 import { endpointUnknown } from './registry.ts';
 import { endpointInfo } from './status.ts';
 import { Twins } from './twins.ts';
@@ -115,7 +116,11 @@ export class Endpoints {
       // libnetwork configures what CreateEndpoint answered, also when it is a second Join.
       const terms = { ...record.terms, configured: record.terms.answered };
       const joinedAt = this.#deps.clock.wall();
-      await this.#remember({ ...record, sandboxKey, joinedAt, hasLeft: false, terms });
+      const joined = { ...record, sandboxKey, joinedAt, hasLeft: false, terms };
+      await this.#remember(joined);
+      const rules = rulesFor(network, joined);
+      const warnings = await this.#deps.host.guardEndpoints([{ hostEnd: record.hostEnd, rules }]);
+      for (const warning of warnings) this.#deps.log.warn(context(record), warning);
       this.#changes.joined(endpointId);
       this.#deps.leases.follow(endpointId, followTarget(this.#deps, record, network, sandboxKey));
       return joinAnswer(record, network.internal);
@@ -170,7 +175,7 @@ export class Endpoints {
     // Joined, and the link here: dockerd may be about to move it.
     if (containerEndHere) this.#joinTimers.arm(record.id);
     const isFollowed = record.sandboxKey !== undefined;
-    const place = containerEndHere ? { link: record.containerEnd } : onBridge(network);
+    const place = containerEndHere ? atPort(record, network, isFollowed) : onBridge(network);
     if (isFollowed) this.#changes.joined(record.id);
     const subject = subjectOf(record, scopeOfNetwork(network));
     leases.resume(subject, record.lease && restoreLease(record.lease, clock), {

@@ -3,6 +3,7 @@
  * the compiler proves that it does. Lists of sentences that calls return are warnings for the log.
  */
 import type { SandboxChange } from '../sandbox-change.ts';
+import type { PortRules } from '../port-rules.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 
 export interface NetworkLinkSpec {
@@ -48,13 +49,20 @@ export interface Host {
   }): Promise<readonly string[]>;
   /** Removes bridges and VLAN links of ours that are not among `known` and that nothing uses; names them. */
   removeOrphanLinks(known: readonly string[]): Promise<readonly string[]>;
+  /** Removes links that we were making when we were killed; names them. */
+  removeUnfinishedLinks(): Promise<readonly string[]>;
   ensureEndpointLink(spec: {
     readonly hostEnd: string;
     readonly containerEnd: string;
     readonly mac: Mac;
     readonly mtu: number;
     readonly bridge: string;
+    readonly rules: PortRules;
   }): Promise<readonly string[]>;
+  /** What may be sent from each of these ports from now on. Trouble with one of them is among the warnings. */
+  guardEndpoints(
+    ports: readonly { readonly hostEnd: string; readonly rules: PortRules }[],
+  ): Promise<readonly string[]>;
   /** Both ends, while the container end is still here. */
   setEndpointMtu(ends: { hostEnd: string; containerEnd: string; mtu: number }): Promise<void>;
   /**

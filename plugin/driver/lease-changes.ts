@@ -15,6 +15,7 @@ import { usableMtu } from './endpoint-setup.ts';
 import type { Host } from './host.ts';
 import type { KeyedLock } from './keyed-lock.ts';
 import { storeLease, termsOf, type EndpointRecord, type NetworkRecord } from './records.ts';
+import { rulesFor } from './port-guard.ts';
 import type { Registry } from './registry.ts';
 import { sandboxChanges, type LinkConfig } from './sandbox-changes.ts';
 
@@ -109,6 +110,7 @@ export class LeaseChanges {
     const place = { netnsPath: sandboxPath(record.sandboxKey), hostEnd: record.hostEnd };
     const fields = { ...context(record), address: wanted.terms?.address ?? 'none' };
     try {
+      await this.#guard(network, record);
       if (!(await host.changeSandbox(place, changes))) {
         throw new Error('its link was not found up in the sandbox');
       }
@@ -120,9 +122,20 @@ export class LeaseChanges {
     }
     this.#told.delete(endpointId);
     const terms = { ...record.terms, configured: wanted.terms };
-    await remember({ ...record, mtu: wanted.mtu, terms });
+    const changed = { ...record, mtu: wanted.mtu, terms };
+    await remember(changed);
+    await this.#guard(network, changed);
     log.info({ ...fields, gateway: wanted.terms?.gateway, mtu: wanted.mtu }, 'container changed');
     leases.announce(endpointId);
+  }
+
+  /** Where the port passes only the container's addresses, the new one as well, and the old one no longer than it has it. */
+  async #guard(network: NetworkRecord, record: EndpointRecord): Promise<void> {
+    const { host, log } = this.#deps;
+    const rules = rulesFor(network, record);
+    if (rules.mode !== 'full') return;
+    const warnings = await host.guardEndpoints([{ hostEnd: record.hostEnd, rules }]);
+    for (const warning of warnings) log.warn(context(record), warning);
   }
 
   #tell(record: EndpointRecord, next: EndpointRecord, { change, lease, cause }: LeaseChange): void {

@@ -7,7 +7,17 @@
 import { createHash } from 'node:crypto';
 import { PluginError } from '../errors.ts';
 import { isLinkName, LINK_NAME_RULE } from '../link-name.ts';
+import { GUARD_MODES, type GuardMode } from '../port-rules.ts';
 import type { Ms } from '../time.ts';
+import {
+  choiceProblem,
+  hostNameProblem,
+  numberProblem,
+  parseAddresses,
+  parseGuard,
+  parseRelease,
+  printable,
+} from './option-values.ts';
 import { isMulticastMac, isUnicastIpv4, parseIpv4, type Ipv4, type Mac } from '../wire/address.ts';
 
 export interface NetworkOptions {
@@ -25,6 +35,7 @@ export interface NetworkOptions {
   readonly releaseAfterMs: Ms;
   readonly onExpiry: 'remove' | 'keep';
   readonly onNoServer: 'fail' | 'late';
+  readonly guard: GuardMode;
 }
 
 /** RFC 5227 probes: beside the container's start, before it (two or three probes), or not at all. */
@@ -36,6 +47,8 @@ export interface EndpointOptions {
   readonly id: string | undefined;
   readonly hostName: string | undefined;
   readonly address: Ipv4 | undefined;
+  /** Undefined: the network's. */
+  readonly guard: GuardMode | undefined;
 }
 
 interface OptionSpec {
@@ -121,6 +134,12 @@ export const NETWORK_OPTIONS = {
     help: 'no server answers while a container starts: refuse the start, or start it without an address and add it later',
     problem: (text) => choiceProblem(text, ['fail', 'late']),
   },
+  guard: {
+    value: '`off`, `mac`, `full`',
+    default: '`mac`',
+    help: "what containers are kept from: `mac` another's MAC, tags, BPDUs, answering DHCP, router advertisements; `full` also every address but the leased one",
+    problem: (text) => choiceProblem(text, GUARD_MODES),
+  },
 } as const satisfies Record<string, OptionSpec>;
 
 export const ENDPOINT_OPTIONS = {
@@ -147,6 +166,12 @@ export const ENDPOINT_OPTIONS = {
         ? undefined
         : 'is not an IPv4 address a host can have';
     },
+  },
+  guard: {
+    value: '`off`, `mac`, `full`',
+    default: "the network's",
+    help: 'as the option of the network, for this container',
+    problem: (text) => choiceProblem(text, GUARD_MODES),
   },
 } as const satisfies Record<string, OptionSpec>;
 
@@ -187,6 +212,7 @@ export function parseNetworkOptions(
     releaseAfterMs: parseRelease(text('release') ?? 'hold=60s') ?? 0,
     onExpiry: text('on_expiry') === 'keep' ? 'keep' : 'remove',
     onNoServer: text('on_no_server') === 'late' ? 'late' : 'fail',
+    guard: parseGuard(text('guard')) ?? 'mac',
   };
 }
 
@@ -204,6 +230,7 @@ export function parseEndpointOptions(given: Readonly<Record<string, unknown>>): 
     id: textOf(own, 'id'),
     hostName: textOf(own, 'hostname'),
     address: ip === undefined ? undefined : parseIpv4(ip),
+    guard: parseGuard(textOf(own, 'guard')),
   };
 }
 
@@ -246,46 +273,4 @@ function refuse(problems: readonly string[]): void {
 function textOf(given: Readonly<Record<string, unknown>>, key: string): string | undefined {
   const value = given[key];
   return typeof value === 'string' ? value : undefined;
-}
-
-function numberProblem(text: string, min: number, max: number, what: string): string | undefined {
-  const value = /^(0|[1-9]\d{0,5})$/.test(text) ? Number(text) : NaN;
-  return value >= min && value <= max ? undefined : `is not ${what} from ${min} to ${max}`;
-}
-
-function choiceProblem(text: string, choices: readonly string[]): string | undefined {
-  return choices.includes(text) ? undefined : `is not one of ${choices.join(', ')}`;
-}
-
-/** Undefined unless each part is an address a host can have. */
-function parseAddresses(text: string): readonly Ipv4[] | undefined {
-  if (text === '') return undefined;
-  const addresses = text.split(',').map((part) => parseIpv4(part));
-  const usable = addresses.filter((address) => address !== undefined && isUnicastIpv4(address));
-  return usable.length === addresses.length ? (usable as Ipv4[]) : undefined;
-}
-
-const UNIT_MS: Readonly<Record<string, Ms>> = { s: 1000, m: 60_000, h: 3_600_000 };
-
-/** The hold time of `release`; undefined for anything that is not one. */
-function parseRelease(text: string): Ms | undefined {
-  if (text === 'now') return 0;
-  if (text === 'never') return Infinity;
-  const match = /^hold=([1-9]\d{0,5})([smh])$/.exec(text);
-  return match === null ? undefined : Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? NaN);
-}
-
-function hostNameProblem(text: string): string | undefined {
-  const labels = text.split('.');
-  const isLabel = (label: string) => /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label);
-  return text.length <= 253 && labels.every(isLabel)
-    ? undefined
-    : 'is not a host name: labels of letters, digits and inner hyphens, at most 63 each';
-}
-
-/** Plain text as it is, anything odd quoted and cut, so that one line stays one line. */
-function printable(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined');
-  const cut = text.length > 80 ? `${text.slice(0, 80)}…` : text;
-  return /^[\w.:/+-]+$/.test(cut) ? cut : JSON.stringify(cut);
 }

@@ -4,6 +4,7 @@
  */
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import type { AddressBounds, Lease, LeaseTerms } from '../lease.ts';
+import type { GuardMode } from '../port-rules.ts';
 import type { WallTime } from '../time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import type { NetworkOptions } from './options.ts';
@@ -85,6 +86,8 @@ export interface EndpointRecord {
   readonly clientId: string;
   readonly hostName: string | undefined;
   readonly requestedAddress: Ipv4 | undefined;
+  /** What the user said for this container. Absent: what the network says. */
+  readonly guard?: GuardMode | undefined;
   /** MTU of the link as it is now. */
   readonly mtu: number;
   /** What a server has granted; undefined: nothing, or nothing any more. */

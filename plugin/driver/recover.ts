@@ -11,6 +11,7 @@ import type { Endpoints } from './endpoints.ts';
 import type { HeldLeases } from './held-leases.ts';
 import type { Host } from './host.ts';
 import type { Networks } from './networks.ts';
+import { rulesBeforeJoin, rulesFor } from './port-guard.ts';
 import type { Registry } from './registry.ts';
 
 export interface RecoverDeps {
@@ -37,6 +38,12 @@ export async function recover(deps: RecoverDeps): Promise<void> {
     }
   }
 
+  try {
+    for (const link of await host.removeUnfinishedLinks())
+      log.info({ link }, 'unfinished link removed');
+  } catch (err) {
+    log.error({ err }, 'unfinished links not removed');
+  }
   const links = new Map(
     (await host.listEndpointLinks()).map((link) => [link.hostEnd, link.containerEndHere]),
   );
@@ -64,6 +71,7 @@ export async function recover(deps: RecoverDeps): Promise<void> {
       log.error({ endpoint: record.id.slice(0, 12), err }, 'endpoint not recovered');
     }
   }
+  await guardAll(deps);
   await addresses.recover({ isComplete });
   await held.recover({ isComplete });
   for (const [link, containerEndHere] of links) {
@@ -81,6 +89,18 @@ export async function recover(deps: RecoverDeps): Promise<void> {
   }
   if (isComplete) await removeOrphans(deps);
   log.info({ ...counts, held: registry.held().length }, 'state recovered');
+}
+
+/** Ports of before: made by a version without guards, or with their filter flushed while we were away. */
+async function guardAll({ registry, host, log }: RecoverDeps): Promise<void> {
+  const ports = registry.endpoints().flatMap((endpoint) => {
+    const network = registry.findNetwork(endpoint.networkId);
+    if (network === undefined) return [];
+    const isJoined = endpoint.sandboxKey !== undefined;
+    const rules = (isJoined ? rulesFor : rulesBeforeJoin)(network, endpoint);
+    return [{ hostEnd: endpoint.hostEnd, rules }];
+  });
+  for (const warning of await host.guardEndpoints(ports)) log.warn({}, warning);
 }
 
 /** Bridges and VLAN links that a crash left between making them and writing them down, or the other way round. */

@@ -154,10 +154,10 @@ export class ClientRunner {
     this.#deps.onMoved(undefined);
   }
 
-  /** Sends a frame beside the machine's own; without a socket, or if the kernel refuses, it is lost. */
+  /** Sends a frame of the link's own, beside the machine's; without a socket, or if the kernel refuses, it is lost. */
   sendFrame(frame: Uint8Array): void {
     try {
-      this.#socket?.socket.send(frame);
+      this.#socket?.socket.sendFromLink(frame);
     } catch (error) {
       this.#deps.log.debug({ err: error }, 'frame could not be sent');
     }

@@ -6,6 +6,8 @@ export interface SocketPlace {
   readonly link: string;
   /** The sandbox the link is in; undefined: the host's namespace. */
   readonly netnsPath?: string;
+  /** The link of the host that requests leave by: the bridge. What the container sends to DHCP servers is dropped. */
+  readonly speaksVia?: string;
   /** Hear unicasts to our MAC on a link that has another one: the bridge, speaking for a container. */
   readonly promiscuous?: boolean;
   /** One socket for all clients on that link, whatever their number. */
@@ -20,8 +22,10 @@ export interface FrameSocket {
   listen(): void;
   /** Of the link, where the socket is its own. */
   readonly index?: number;
-  /** @throws if the kernel refuses the frame. */
+  /** A request to a server. @throws if the kernel refuses the frame. */
   send(frame: Uint8Array): void;
+  /** What has to come from the link itself: ARP, by which bridges learn where its MAC is. @throws as `send`. */
+  sendFromLink(frame: Uint8Array): void;
   close(): void;
 }
 

@@ -88,7 +88,8 @@ export class SandboxSocket {
     if (typeof found === 'object') {
       this.#isOnFallback = false; // opening closes that socket, even if it fails
       try {
-        runner.open({ netnsPath, link: found.link }, (error) => this.#lost(error));
+        const place = { netnsPath, link: found.link, speaksVia: this.#target.fallback };
+        runner.open(place, (error) => this.#lost(error));
         log.debug({ netnsPath, link: found.link }, 'lease socket is in the sandbox');
         this.#target.entered();
         return;

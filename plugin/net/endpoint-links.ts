@@ -6,16 +6,18 @@
  * the mark of ours; removing it removes both.
  */
 import { PluginError } from '../errors.ts';
+import type { PortRules } from '../port-rules.ts';
 import type { Mac } from '../wire/address.ts';
+import { protectLinks, type Protection } from './guard/protection.ts';
 import { findLinkIndex } from './interface-request.ts';
 import { SystemCallError } from './libc.ts';
 import { readLink, readLinksOfKind } from './link-info.ts';
 import type { Link } from './link-info.ts';
 import { isLinkName } from '../link-name.ts';
-import { ENDPOINT_MARK, hostEndMac } from './link-names.ts';
+import { ENDPOINT_MARK, hostEndMac, UNFINISHED_GROUP } from './link-names.ts';
 import { waitUntilReady } from './link-ready.ts';
 import { addVethPair, changeLinks, findLink, removeLinkAt } from './rtnetlink.ts';
-import { hasIpv6, ignoreArp } from './sysctl.ts';
+import { hasIpv6 } from './sysctl.ts';
 
 export interface EndpointLinkSpec {
   readonly hostEnd: string;
@@ -24,6 +26,8 @@ export interface EndpointLinkSpec {
   readonly mac: Mac;
   readonly mtu: number;
   readonly bridge: string;
+  /** What may be sent from the port, from the start on. */
+  readonly rules: PortRules;
 }
 
 /** A host end of ours. */
@@ -46,19 +50,54 @@ export async function ensureEndpointLink(spec: EndpointLinkSpec): Promise<readon
       throw new PluginError('INVALID_OPTION', `${JSON.stringify(name)} is not a link name`);
     }
   }
-  try {
-    await makePair(spec);
-  } catch (error) {
+  const warnings = await makePair(spec).catch((error: unknown) => {
     if (!(error instanceof SystemCallError) || error.code !== 'EEXIST') throw error;
-    await replaceOrKeepPair(spec, error);
-  }
-  const warning = ignoreArp(spec.containerEnd);
+    return replaceOrKeepPair(spec, error);
+  });
   await waitUntilReady([spec.hostEnd, spec.containerEnd]);
-  return warning === undefined ? [] : [warning];
+  return warnings;
+}
+
+export interface GuardedPort {
+  readonly hostEnd: string;
+  readonly rules: PortRules;
+}
+
+/** Ports that are guarded by one request to the kernel. */
+const PORTS_AT_ONCE = 64;
+
+/**
+ * What may be sent from each of these ports from now on; the filter before it is replaced at once.
+ * @returns sentences for the log: trouble with one of them is told, and does not keep the others from being guarded.
+ */
+export async function guardEndpoints(ports: readonly GuardedPort[]): Promise<readonly string[]> {
+  const warnings: string[] = [];
+  for (let at = 0; at < ports.length; at += PORTS_AT_ONCE) {
+    const some = ports.slice(at, at + PORTS_AT_ONCE);
+    try {
+      warnings.push(...(await protectLinks(some.map(portOf))));
+    } catch (error) {
+      if (some.length > 1) {
+        for (const port of some) warnings.push(...(await guardEndpoints([port])));
+      } else if (findLinkIndex(some[0]?.hostEnd ?? '') !== undefined) {
+        warnings.push(`port ${some[0]?.hostEnd} is not guarded: ${(error as Error).message}`);
+      }
+    }
+  }
+  return warnings;
+}
+
+function portOf({ hostEnd, rules }: GuardedPort): Protection {
+  return { link: hostEnd, as: 'port', rules };
+}
+
+/** Before they come up, and also when they are found as they should be. */
+function protectPair(spec: EndpointLinkSpec): Promise<readonly string[]> {
+  return protectLinks([portOf(spec), { link: spec.containerEnd, as: 'closed' }]);
 }
 
 /** @throws SystemCallError, of code EEXIST if one of the names is taken; then nothing is left. */
-async function makePair(spec: EndpointLinkSpec): Promise<void> {
+async function makePair(spec: EndpointLinkSpec): Promise<readonly string[]> {
   const { hostEnd, containerEnd, mac, mtu, bridge } = spec;
   const master = findLinkIndex(bridge);
   if (master === undefined) {
@@ -68,24 +107,30 @@ async function makePair(spec: EndpointLinkSpec): Promise<void> {
     );
   }
   // Both MACs are set at creation: udev then leaves them alone.
+  const group = UNFINISHED_GROUP;
   await addVethPair(
-    { name: hostEnd, mac: hostEndMac(hostEnd, mac), mtu },
-    { name: containerEnd, mac, mtu },
+    { name: hostEnd, mac: hostEndMac(hostEnd, mac), mtu, group },
+    { name: containerEnd, mac, mtu, group },
   );
   // While here: the setting does not move into the container with the link.
   const formsNoAddress = hasIpv6(mtu);
   try {
+    const warnings = await protectPair(spec);
     await changeLinks([
-      { name: hostEnd, alias: ENDPOINT_MARK, master, formsNoAddress, isUp: true },
-      { name: containerEnd, formsNoAddress, isUp: true },
+      { name: hostEnd, alias: ENDPOINT_MARK, group: 0, master, formsNoAddress, isUp: true },
+      { name: containerEnd, group: 0, formsNoAddress, isUp: true },
     ]);
+    return warnings;
   } catch (error) {
     await deleteLink(hostEnd);
     throw error;
   }
 }
 
-async function replaceOrKeepPair(spec: EndpointLinkSpec, cause: unknown): Promise<void> {
+async function replaceOrKeepPair(
+  spec: EndpointLinkSpec,
+  cause: unknown,
+): Promise<readonly string[]> {
   const { hostEnd, containerEnd } = spec;
   const host = await readLink(hostEnd);
   const taken = (name: string, what: string): PluginError =>
@@ -97,9 +142,9 @@ async function replaceOrKeepPair(spec: EndpointLinkSpec, cause: unknown): Promis
   if (host.alias !== ENDPOINT_MARK) throw taken(hostEnd, 'not one of ours');
   if (host.lower === undefined) throw taken(hostEnd, "connected to a container's namespace");
   const container = await readLink(host.lower);
-  if (isRight(spec, host, container)) return;
+  if (isRight(spec, host, container)) return protectPair(spec);
   await deleteLink(hostEnd);
-  await makePair(spec);
+  return makePair(spec);
 }
 
 function isRight(spec: EndpointLinkSpec, host: Link, container: Link | undefined): boolean {

@@ -5,12 +5,17 @@
 import { isLinkName } from '../link-name.ts';
 import type { Mac } from '../wire/address.ts';
 import { ipBatch } from './ip.ts';
-import { ensureEndpointLink, listEndpointLinks, removeEndpointLink } from './endpoint-links.ts';
+import {
+  ensureEndpointLink,
+  guardEndpoints,
+  listEndpointLinks,
+  removeEndpointLink,
+} from './endpoint-links.ts';
 import { ensureBridgeAccept, removeBridgeAccept } from './firewall.ts';
 import { readHostSubnets } from './host-subnets.ts';
 import { askKernel, findLinkIndex, isEthernet, linkMac } from './interface-request.ts';
 import { ensureNetworkLinks } from './links.ts';
-import { removeOrphanLinks } from './orphan-links.ts';
+import { removeOrphanLinks, removeUnfinishedLinks } from './orphan-links.ts';
 import { namespaceAt } from './netns.ts';
 import { removeNetworkLinks } from './remove-links.ts';
 import { listSandboxAddresses } from './sandbox-addresses.ts';
@@ -21,7 +26,9 @@ export const linuxHost = {
   ensureNetworkLinks,
   removeNetworkLinks,
   removeOrphanLinks,
+  removeUnfinishedLinks,
   ensureEndpointLink,
+  guardEndpoints,
   removeEndpointLink,
   listEndpointLinks,
   changeSandbox,

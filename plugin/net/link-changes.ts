@@ -4,27 +4,30 @@
 import type { UndoList } from '../undo.ts';
 import { ipBatch, isAlreadyGone, isAlreadyThere } from './ip.ts';
 import { createQueue } from './serially.ts';
-import { disableIpv6, hasIpv6 } from './sysctl.ts';
+import { protectLinks } from './guard/protection.ts';
+import { UNFINISHED_GROUP } from './link-names.ts';
+import { hasIpv6 } from './sysctl.ts';
 
 /** Changes to networks' links look first and act then, so they must not interleave. */
 export const oneNetworkAtATime = createQueue();
 
 /**
- * Makes a link, marks it as ours and keeps the host's own addresses off it. One `ip` does all of it: if we
- * are killed meanwhile, no link without a mark stays behind, which nobody would ever remove.
- * @param link `add`: the line that makes it. `set`: further properties, as `ip link set` takes them.
+ * Makes a link, marks it as ours and closes it to the host, before it can come up. It is made in a group that says that
+ * it is not finished, and leaves that group as it gets its mark: whenever we are killed, the next start knows it.
+ * @param link `add`: the words that make it, up to its kind; `kind`: from there on. `set`: further properties, as
+ * `ip link set` takes them.
  * @returns sentences for the log.
  */
 export async function makeLink(
-  link: { name: string; add: string; mark: string; mtu: number; set?: string },
+  link: { name: string; add: string; kind: string; mark: string; mtu: number; set?: string },
   undo: UndoList,
 ): Promise<string[]> {
-  const { name, add, mark, mtu, set = '' } = link;
+  const { name, add, kind, mark, mtu, set = '' } = link;
   const remove = () => removeLink(name);
   try {
     await ipBatch([
-      add,
-      `link set dev ${name} alias "${mark}" ${set}`,
+      `${add} group ${UNFINISHED_GROUP} type ${kind}`,
+      `link set dev ${name} alias "${mark}" group 0 ${set}`,
       ...(hasIpv6(mtu) ? [`link set dev ${name} addrgenmode none`] : []),
     ]);
   } catch (error) {
@@ -33,8 +36,7 @@ export async function makeLink(
     throw error;
   }
   undo.add(remove);
-  const warning = disableIpv6(name);
-  return warning === undefined ? [] : [warning];
+  return [...(await protectLinks([{ link: name, as: 'closed' }]))];
 }
 
 export async function removeLink(name: string): Promise<void> {

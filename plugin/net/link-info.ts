@@ -42,6 +42,11 @@ export async function readLinksOfKind(kind: 'vlan' | 'veth'): Promise<readonly L
   return decodeLinks(await ipJson(['-d', 'link', 'show', 'type', kind]));
 }
 
+/** @param group as a number, of those that it has no name for. */
+export async function readLinksOfGroup(group: number): Promise<readonly Link[]> {
+  return decodeLinks(await ipJson(['-d', 'link', 'show', 'group', String(group)]));
+}
+
 export async function readAllLinks(): Promise<readonly Link[]> {
   return decodeLinks(await ipJson(['-d', 'link', 'show']));
 }

@@ -7,6 +7,7 @@
  */
 import { PluginError } from '../errors.ts';
 import { UndoList } from '../undo.ts';
+import { protectLinks, type Protection } from './guard/protection.ts';
 import { failedLine, ipBatch, isAlreadyThere, isNotSupported } from './ip.ts';
 import { detachUplink, makeLink, oneNetworkAtATime } from './link-changes.ts';
 import {
@@ -21,7 +22,7 @@ import {
 import type { NetworkLinkSpec } from './link-checks.ts';
 import { readHostUse, readLink, readPorts } from './link-info.ts';
 import type { Link } from './link-info.ts';
-import { bridgeMac, bridgeMark, vlanLinkName } from './link-names.ts';
+import { bridgeMac, bridgeMark, isMarked, vlanLinkName } from './link-names.ts';
 import { findVlanLink, makeVlanLink, requireParent } from './vlan-link.ts';
 
 export interface NetworkLinks {
@@ -86,6 +87,13 @@ async function makeLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
       warnings.push(...(await makeVlanLink(spec, parent, uplinkName, undo)));
     if (bridge === undefined) warnings.push(...(await makeBridge(spec, parent, uplinkName, undo)));
     if (!isPort) await attachUplink(uplinkName, spec.bridge, undo);
+    const ownBridge = bridge === undefined || isMarked(bridge.alias);
+    const ownVlanLink = spec.vlan !== undefined && (uplink === undefined || isMarked(uplink.alias));
+    const protections: Protection[] = [
+      ...(ownBridge ? [{ link: spec.bridge, as: 'closed' } as const] : []),
+      ...(ownVlanLink ? [{ link: uplinkName, as: 'uplink', ofOwnBridge: ownBridge } as const] : []),
+    ];
+    warnings.push(...(await protectLinks(protections)));
     await ipBatch([`link set dev ${uplinkName} up`, `link set dev ${spec.bridge} up`]);
     return {
       vlanLink: spec.vlan === undefined ? undefined : uplinkName,
@@ -122,9 +130,11 @@ async function makeBridge(
   undo: UndoList,
 ): Promise<string[]> {
   const mac = bridgeMac(spec.bridge, parent.name, parent.mac);
-  const add = `link add name ${spec.bridge} address ${mac} type bridge stp_state 0 forward_delay 0`;
-  const bridge = { name: spec.bridge, mark: bridgeMark(uplink), mtu: parent.mtu, set: 'arp off' };
-  const make = (more: string) => makeLink({ ...bridge, add: add + more }, undo);
+  const add = `link add name ${spec.bridge} address ${mac}`;
+  const kind = 'bridge stp_state 0 forward_delay 0';
+  const mark = bridgeMark(uplink);
+  const bridge = { name: spec.bridge, add, mark, mtu: parent.mtu, set: 'arp off' };
+  const make = (more: string) => makeLink({ ...bridge, kind: kind + more }, undo);
   if (spec.vlan !== undefined) return make('');
   // Otherwise the tagged frames of a trunk would reach containers, and containers could send such.
   try {

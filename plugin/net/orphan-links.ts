@@ -3,9 +3,18 @@
  * what removed them.
  */
 import { oneNetworkAtATime, removeLink } from './link-changes.ts';
-import { readAllLinks, type Link } from './link-info.ts';
-import { bridgeMark, isBridgeMark, isMarked, VLAN_MARK } from './link-names.ts';
+import { readAllLinks, readLinksOfGroup, type Link } from './link-info.ts';
+import { bridgeMark, isBridgeMark, isMarked, UNFINISHED_GROUP, VLAN_MARK } from './link-names.ts';
 import { removeUnusedVlanLink } from './vlan-link.ts';
+
+/** Links that we were making when we were killed: in no use, and not marked yet. @returns their names. */
+export function removeUnfinishedLinks(): Promise<readonly string[]> {
+  return oneNetworkAtATime(async () => {
+    const names = (await readLinksOfGroup(UNFINISHED_GROUP)).map(({ name }) => name);
+    for (const name of names) await removeLink(name);
+    return names;
+  });
+}
 
 /**
  * @param known every bridge and VLAN link that a network has.

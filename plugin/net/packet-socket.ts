@@ -19,10 +19,7 @@ import { PluginError } from '../errors.ts';
 import type { Mac } from '../wire/address.ts';
 import type { BpfInstruction } from './filter.ts';
 import {
-  addressOf,
-  bindSocket,
   fixedBytes,
-  openSocket,
   readSocketName,
   readSocketOption,
   sendBytes,
@@ -34,6 +31,13 @@ import type { ReadinessWatch } from './libc.ts';
 import { linkIndex, linkMac, linkMtu } from './interface-request.ts';
 import { inNetns } from './netns.ts';
 import { receiveFrame } from './receive-frame.ts';
+import {
+  attachFilter,
+  bindTo,
+  NO_PROTOCOL,
+  openRawSocket,
+  SOCKADDR_LL_LENGTH,
+} from './raw-socket.ts';
 
 export interface FrameInfo {
   /** False: the sender's kernel left the transport checksum to hardware; it must not be verified. */
@@ -74,23 +78,18 @@ export interface PacketSocket {
   strayFramesDropped(): number;
 }
 
-const AF_PACKET = 17;
-const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000;
 const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
 const ETH_P_ALL = 0x0003;
-const NO_PROTOCOL = 0;
 
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const SO_RCVBUF = 8;
-const SO_ATTACH_FILTER = 26;
 const SOL_PACKET = 263;
 const PACKET_ADD_MEMBERSHIP = 1;
 const PACKET_AUXDATA = 8;
 const PACKET_IGNORE_OUTGOING = 23;
 const PACKET_MR_PROMISC = 1;
 
-const SOCKADDR_LL_LENGTH = 20;
 /** The index of a bound socket's link once the kernel has taken the link away. */
 const NO_LINK = -1;
 
@@ -101,11 +100,11 @@ const FRAMES_PER_WAKE_UP = 64;
 
 /** Opens synchronously. @throws PluginError SOCKET_FAILED. */
 export function openPacketSocket(options: PacketSocketOptions): PacketSocket {
-  const open = (): number => openSocket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, 0);
   let fd: number | undefined;
   try {
     // A socket belongs to the namespace it was opened in; everything after works from anywhere.
-    fd = options.netnsPath === undefined ? open() : inNetns(options.netnsPath, open);
+    fd =
+      options.netnsPath === undefined ? openRawSocket() : inNetns(options.netnsPath, openRawSocket);
     return start(fd, options);
   } catch (cause) {
     if (fd !== undefined) closeSync(fd);
@@ -126,8 +125,8 @@ function start(fd: number, options: PacketSocketOptions): PacketSocket {
     view.setInt32(0, index, true);
     view.setUint16(4, PACKET_MR_PROMISC, true);
     setSocketOption(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership);
-    ignoreOutgoing(fd);
   }
+  ignoreOutgoing(fd);
   bindTo(fd, index, options.listens === false ? NO_PROTOCOL : protocolOf(options));
   return watched(fd, options, {
     index,
@@ -146,18 +145,12 @@ function ignoreOutgoing(fd: number): void {
   }
 }
 
-function protocolOf({ promiscuous, protocol }: PacketSocketOptions): number {
-  return promiscuous ? ETH_P_ALL : ETHERTYPE[protocol];
-}
-
-/** Without a wait as long as the socket hears nothing; to stop one that hears takes the kernel 10 ms. */
-function bindTo(fd: number, index: number, protocol: number): void {
-  const address = fixedBytes(SOCKADDR_LL_LENGTH);
-  const view = new DataView(address.buffer);
-  view.setUint16(0, AF_PACKET, true);
-  view.setUint16(2, protocol); // in network order
-  view.setInt32(4, index, true);
-  bindSocket(fd, address);
+/**
+ * A link of the host's may be closed to the host (guard/protection.ts): a socket bound to one protocol is fed behind that
+ * filter, one bound to all of them in front of it.
+ */
+function protocolOf({ promiscuous, netnsPath, protocol }: PacketSocketOptions): number {
+  return promiscuous || netnsPath === undefined ? ETH_P_ALL : ETHERTYPE[protocol];
 }
 
 function watched(
@@ -239,23 +232,6 @@ function watched(
     send: (frame) => attempt('send', () => sendBytes(fd, frame)),
     close,
   };
-}
-
-function attachFilter(fd: number, filter: readonly BpfInstruction[]): void {
-  // struct sock_fprog and the instructions it points to, in one piece of memory that lives as long.
-  const instructionsAt = 16;
-  const program = fixedBytes(instructionsAt + filter.length * 8);
-  const view = new DataView(program.buffer);
-  view.setUint16(0, filter.length, true);
-  view.setBigUint64(8, addressOf(program) + BigInt(instructionsAt), true);
-  filter.forEach((instruction, index) => {
-    const at = instructionsAt + index * 8;
-    view.setUint16(at, instruction.code, true);
-    view.setUint8(at + 2, instruction.jt);
-    view.setUint8(at + 3, instruction.jf);
-    view.setUint32(at + 4, instruction.k, true);
-  });
-  setSocketOption(fd, SOL_SOCKET, SO_ATTACH_FILTER, program.subarray(0, instructionsAt));
 }
 
 function hasLostLink(fd: number): boolean {

@@ -22,12 +22,15 @@ export interface NewLink {
   readonly name: string;
   readonly mac: Mac;
   readonly mtu: number;
+  /** Group of links (`ip link show group`) that it is made in. */
+  readonly group: number;
 }
 
 /** What is not said stays as it is; all of it holds before the link comes up. */
 export interface LinkChange {
   readonly name: string;
   readonly alias?: string;
+  readonly group?: number;
   /** Index of the bridge. */
   readonly master?: number;
   /** No IPv6 address is formed on it (IN6_ADDR_GEN_MODE_NONE). */
@@ -64,6 +67,7 @@ const BR_STATE_FORWARDING = 3;
 const VETH_INFO_PEER = 1;
 const IFLA_IFALIAS = 20;
 const IFLA_AF_SPEC = 26;
+const IFLA_GROUP = 27;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 
@@ -82,7 +86,7 @@ const answerBuffer = new Uint8Array(32 * 1024);
 
 /** Undefined if there is no link of that name. @throws SystemCallError */
 export async function findLink(name: string): Promise<FoundLink | undefined> {
-  const [answer] = await ask([aboutLink(name)], `looking up link ${name}`);
+  const [answer] = await askNetlink([aboutLink(name)], `looking up link ${name}`);
   if (answer === undefined) return undefined;
   return {
     index: answer.getInt32(INDEX_AT, true),
@@ -96,7 +100,7 @@ export async function findLink(name: string): Promise<FoundLink | undefined> {
  * @throws SystemCallError
  */
 export async function carryFrames(names: readonly string[]): Promise<boolean> {
-  const answers = await ask(names.map(aboutLink), `looking at links ${names.join(', ')}`);
+  const answers = await askNetlink(names.map(aboutLink), `looking at links ${names.join(', ')}`);
   return answers.every((answer) => answer !== undefined && isActive(answer) && forwards(answer));
 }
 
@@ -125,17 +129,18 @@ export async function addVethPair(one: NewLink, other: NewLink): Promise<void> {
     identity(one),
     attribute(IFLA_LINKINFO, text(IFLA_INFO_KIND, 'veth'), attribute(IFLA_INFO_DATA, peer)),
   );
-  await ask([request], `adding link ${one.name}`);
+  await askNetlink([request], `adding link ${one.name}`);
 }
 
 /** In that order. @throws SystemCallError for the first that failed, ENODEV if there is no such link; the others are tried all the same. */
 export async function changeLinks(changes: readonly LinkChange[]): Promise<void> {
-  const requests = changes.flatMap(({ name, alias, master, formsNoAddress, isUp }) => {
+  const requests = changes.flatMap(({ name, alias, group, master, formsNoAddress, isUp }) => {
     const set = (header: Uint8Array, ...attributes: readonly Uint8Array[]) =>
       message(RTM_SETLINK, NLM_F_ACK, header, text(IFLA_IFNAME, name), ...attributes);
     const mode = number(1, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
     const before = [
       ...(alias === undefined ? [] : [text(IFLA_IFALIAS, alias)]),
+      ...(group === undefined ? [] : [number(4, IFLA_GROUP, group)]),
       ...(master === undefined ? [] : [number(4, IFLA_MASTER, master)]),
       ...(formsNoAddress === true ? [attribute(IFLA_AF_SPEC, attribute(AF_INET6, mode))] : []),
     ];
@@ -146,20 +151,23 @@ export async function changeLinks(changes: readonly LinkChange[]): Promise<void>
     ];
   });
   const what = `changing links ${changes.map(({ name }) => name).join(', ')}`;
-  const answers = await ask(requests, what);
+  const answers = await askNetlink(requests, what);
   if (answers.includes(undefined)) throw new SystemCallError(what, ENODEV);
 }
 
 /** Of a veth, the other end goes with it. Gone already is fine. @throws SystemCallError */
 export async function removeLinkAt(index: number): Promise<void> {
-  await ask([message(RTM_DELLINK, NLM_F_ACK, linkHeader({ index }))], `removing link ${index}`);
+  await askNetlink(
+    [message(RTM_DELLINK, NLM_F_ACK, linkHeader({ index }))],
+    `removing link ${index}`,
+  );
 }
 
 function aboutLink(name: string): Uint8Array {
   return message(RTM_GETLINK, 0, linkHeader({}), text(IFLA_IFNAME, name));
 }
 
-function message(
+export function message(
   type: number,
   flags: number,
   ...parts: readonly Uint8Array[]
@@ -183,16 +191,17 @@ function linkHeader({ index = 0, isUp }: { index?: number; isUp?: boolean }): Ui
   return header;
 }
 
-function identity({ name, mac, mtu }: NewLink): Uint8Array {
+function identity({ name, mac, mtu, group }: NewLink): Uint8Array {
   return joined([
     text(IFLA_IFNAME, name),
     attribute(IFLA_ADDRESS, macToBytes(mac)),
     number(4, IFLA_MTU, mtu),
+    number(4, IFLA_GROUP, group),
   ]);
 }
 
 /** Its value may be attributes again. */
-function attribute(type: number, ...values: readonly Uint8Array[]): Uint8Array {
+export function attribute(type: number, ...values: readonly Uint8Array[]): Uint8Array {
   const value = joined(values);
   const length = ATTRIBUTE_HEADER_LENGTH + value.length;
   const whole = new Uint8Array(padded(length));
@@ -203,13 +212,14 @@ function attribute(type: number, ...values: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-function text(type: number, value: string): Uint8Array {
+export function text(type: number, value: string): Uint8Array {
   return attribute(type, new TextEncoder().encode(`${value}\0`));
 }
 
-function number(bytes: 1 | 4, type: number, value: number): Uint8Array {
+export function number(bytes: 1 | 2 | 4, type: number, value: number): Uint8Array {
   const view = new DataView(new ArrayBuffer(bytes));
   if (bytes === 1) view.setUint8(0, value);
+  else if (bytes === 2) view.setUint16(0, value, true);
   else view.setUint32(0, value, true);
   return attribute(type, new Uint8Array(view.buffer));
 }
@@ -223,7 +233,7 @@ function padded(length: number): number {
 }
 
 /** @returns an answer to each, undefined where there is no such link. @throws SystemCallError for the first that failed otherwise. */
-async function ask(
+export async function askNetlink(
   requests: readonly Uint8Array[],
   what: string,
 ): Promise<readonly (DataView | undefined)[]> {

@@ -1,8 +1,8 @@
 /**
- * Kernel settings below /proc/sys/net. In a managed plugin that tree is mounted read-only for its own
+ * Kernel settings of one link below /proc/sys/net. In a managed plugin that tree is mounted read-only for its own
  * mount namespace; with CAP_SYS_ADMIN it can be made writable there.
  */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 import { remountWritable } from './libc.ts';
 
@@ -10,30 +10,64 @@ const PROC_SYS = '/proc/sys';
 /** Below this a link has no IPv6 at all (RFC 8200 §5), and nothing to configure about it. */
 const IPV6_MIN_MTU = 1280;
 
+/**
+ * What keeps the host's own IP stack off a link (Documentation/networking/ip-sysctl.rst). Each of them ends when the link
+ * moves to another namespace, and follows it through a change of its name.
+ */
+const HOST_STAYS_OUT: readonly { readonly setting: string; readonly value: string }[] = [
+  // No address, and no default route of a router's advertisement.
+  { setting: 'ipv6/conf/LINK/disable_ipv6', value: '1' },
+  // No answer with the addresses of other links.
+  { setting: 'ipv4/conf/LINK/arp_ignore', value: '8' },
+  // No route leads out of a link without an address: every source is refused. It holds also where `all` is 0 or 2.
+  { setting: 'ipv4/conf/LINK/rp_filter', value: '1' },
+  { setting: 'ipv4/conf/LINK/drop_unicast_in_l2_multicast', value: '1' },
+  { setting: 'ipv4/conf/LINK/forwarding', value: '0' },
+];
+
 /** True if a link of that MTU takes part in IPv6 on this kernel. */
 export function hasIpv6(mtu: number): boolean {
   return mtu >= IPV6_MIN_MTU && existsSync(`${PROC_SYS}/net/ipv6`);
 }
 
-/**
- * Turns IPv6 off on a link of ours, so that the host takes part in a VLAN with no address at all.
- * @returns a warning if that was not possible, undefined on success (and where there is no IPv6).
- */
-export function disableIpv6(link: string): string | undefined {
-  const error = writeSetting(`ipv6/conf/${link}/disable_ipv6`, '1');
-  if (error === undefined) return undefined;
-  return `IPv6 stays enabled on ${link}, where the host may form addresses of its own: ${error}`;
+/** @returns a sentence if not all of it could be set; a setting that the kernel does not have is no trouble. */
+export function keepHostOut(link: string): string | undefined {
+  return setAll(
+    HOST_STAYS_OUT.map(({ setting, value }) => ({ path: setting.replace('LINK', link), value })),
+    `the host may take part in what arrives on ${link}`,
+  );
 }
 
-/**
- * Keeps the host from answering ARP on a link with the addresses of its other links. Unlike `arp off`
- * this ends by itself when the link moves into a container.
- * @returns a warning if that was not possible.
- */
-export function ignoreArp(link: string): string | undefined {
-  const error = writeSetting(`ipv4/conf/${link}/arp_ignore`, '8');
-  if (error === undefined) return undefined;
-  return `the host may answer ARP on ${link} until the container has it: ${error}`;
+/** The link is somebody else's from now on: what `keepHostOut` has set is what the host's default says. */
+export function letHostIn(link: string): string | undefined {
+  return setAll(
+    HOST_STAYS_OUT.map(({ setting }) => ({
+      path: setting.replace('LINK', link),
+      value: readSetting(setting.replace('LINK', 'default')),
+    })),
+    `the host may be kept out of ${link}`,
+  );
+}
+
+function setAll(
+  settings: readonly { readonly path: string; readonly value: string | undefined }[],
+  otherwise: string,
+): string | undefined {
+  const failed = settings.flatMap(({ path, value }) => {
+    const error = value === undefined ? undefined : writeSetting(path, value);
+    return error === undefined ? [] : [{ path, error }];
+  });
+  const [first] = failed;
+  if (first === undefined) return undefined;
+  return `${otherwise}: ${failed.map(({ path }) => path).join(', ')} could not be set: ${first.error}`;
+}
+
+function readSetting(path: string): string | undefined {
+  try {
+    return readFileSync(`${PROC_SYS}/net/${path}`, 'utf8').trim();
+  } catch {
+    return undefined; // this kernel does not have it
+  }
 }
 
 /** @returns what went wrong; a setting that does not exist is not an error. */

@@ -5,6 +5,7 @@
 import { PluginError } from '../errors.ts';
 import type { UndoList } from '../undo.ts';
 import { commandEvidence } from './command.ts';
+import { unprotectLink } from './guard/protection.ts';
 import { failedLine, ipBatch, isAlreadyGone, isAlreadyThere, isNotSupported } from './ip.ts';
 import { makeLink, removeLink } from './link-changes.ts';
 import { checkParent, missingParent, type SegmentSpec } from './link-checks.ts';
@@ -48,9 +49,10 @@ export async function makeVlanLink(
   undo: UndoList,
 ): Promise<string[]> {
   const vlan = String(spec.vlan);
-  const add = `link add link ${parent.name} name ${name} type vlan id ${vlan}`;
+  const add = `link add link ${parent.name} name ${name}`;
+  const kind = `vlan id ${vlan}`;
   try {
-    return await makeLink({ name, add, mark: VLAN_MARK, mtu: parent.mtu }, undo);
+    return await makeLink({ name, add, kind, mark: VLAN_MARK, mtu: parent.mtu }, undo);
   } catch (error) {
     if (failedLine(error) !== 1) throw error;
     if (isNotSupported(error)) {
@@ -90,7 +92,10 @@ export async function removeUnusedVlanLink(name: string): Promise<boolean> {
     (await readHostUse(name)).length > 0 ||
     (await readAllLinks()).some(({ lower }) => lower === name) ||
     !(await removeWithProbe(name));
-  if (isInUse) await ipBatch([`link set dev ${name} alias ""`]);
+  if (isInUse) {
+    await unprotectLink(name);
+    await ipBatch([`link set dev ${name} alias ""`]);
+  }
   return !isInUse;
 }
 

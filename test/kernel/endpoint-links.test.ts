@@ -9,13 +9,15 @@ import { arpFilter } from '../../plugin/net/filter.ts';
 import { readLink } from '../../plugin/net/link-info.ts';
 import { ensureNetworkLinks } from '../../plugin/net/links.ts';
 import { openPacketSocket } from '../../plugin/net/packet-socket.ts';
+import type { PortRules } from '../../plugin/port-rules.ts';
 import { parseMac } from '../../plugin/wire/address.ts';
 import { addParent, enterSandbox, ip, linkSnapshot, run, until } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';
 
 let sandbox: Sandbox;
 const MAC = parseMac('02:00:00:00:00:aa')!;
-const spec = { hostEnd: 'vh0', containerEnd: 'vc0', mac: MAC, mtu: 1400, bridge: 'br0' };
+const rules: PortRules = { mode: 'mac', mac: MAC, addresses: [], leases: true, noServer: false };
+const spec = { hostEnd: 'vh0', containerEnd: 'vc0', mac: MAC, mtu: 1400, bridge: 'br0', rules };
 
 beforeEach(async () => {
   sandbox = enterSandbox();
@@ -28,8 +30,10 @@ afterEach(() => {
 });
 
 /** An ARP request by broadcast for an IPv4 address. */
-function arpRequest(forAddress: readonly number[]): Uint8Array {
-  const sender = [2, 0, 0, 0, 0, 0x99];
+function arpRequest(
+  forAddress: readonly number[],
+  sender: readonly number[] = [2, 0, 0, 0, 0, 0x99],
+): Uint8Array {
   return Uint8Array.from([
     ...[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, ...sender, 0x08, 0x06],
     ...[0, 1, 0x08, 0, 6, 4, 0, 1, ...sender, 10, 1, 0, 99, 0, 0, 0, 0, 0, 0, ...forAddress],
@@ -127,7 +131,10 @@ describe('an endpoint link', () => {
     container.run(() => {
       ip('link set dev vc0 name eth0');
       ip('link set dev eth0 up');
-      expect(run('cat', ['/proc/sys/net/ipv4/conf/eth0/arp_ignore']).trim()).toBe('0');
+      for (const setting of ['ipv4/conf/eth0/arp_ignore', 'ipv6/conf/eth0/disable_ipv6']) {
+        expect(run('cat', [`/proc/sys/net/${setting}`]).trim()).toBe('0');
+      }
+      expect(run('tc', ['qdisc', 'show', 'dev', 'eth0'])).not.toContain('ingress');
       expect(ip('-d link show dev eth0')).toContain('addrgenmode eui64');
     });
     expect(await listEndpointLinks()).toEqual([
@@ -190,12 +197,18 @@ test('the host answers ARP for its addresses neither on the bridge nor on an end
   try {
     await ask(10);
     expect(heard).toEqual([]);
-    // The same question is answered once either precaution is taken away.
-    run('sh', ['-c', 'echo 0 > /proc/sys/net/ipv4/conf/vc0/arp_ignore']);
+    // The same question is answered once the precautions are taken away.
+    const open = (link: string) =>
+      run('sh', [
+        '-c',
+        `cd /proc/sys/net/ipv4/conf/${link} && echo 0 > arp_ignore && echo 0 > rp_filter && tc qdisc del dev ${link} ingress`,
+      ]);
+    open('vc0');
     await ask(3);
     await until('the endpoint link answers', () => heard.length > 0);
     run('sh', ['-c', 'echo 8 > /proc/sys/net/ipv4/conf/vc0/arp_ignore']);
     heard.length = 0;
+    open('br0');
     ip('link set dev br0 arp on');
     await ask(3);
     await until('the bridge answers', () => heard.length > 0);
@@ -226,7 +239,7 @@ test('the first frame after the call reaches the uplink', async () => {
       onFrame: () => undefined,
       onError: () => undefined,
     });
-    container.send(arpRequest([10, 1, 0, 6]));
+    container.send(arpRequest([10, 1, 0, 6], [2, 0, 0, 0, 0, 0xaa]));
     const giveUpAt = performance.now() + 100;
     while (arrived === 0 && performance.now() < giveUpAt) {
       await new Promise((resolve) => setTimeout(resolve, 2));

@@ -57,7 +57,8 @@ beforeEach(async () => {
     bridge: 'br0',
     mtu: undefined,
   });
-  await linuxHost.ensureEndpointLink({ ...ENDS, mac: MAC, mtu: 1500, bridge: 'br0' });
+  const rules = { mode: 'mac', mac: MAC, addresses: [], leases: true, noServer: false } as const;
+  await linuxHost.ensureEndpointLink({ ...ENDS, mac: MAC, mtu: 1500, bridge: 'br0', rules });
 });
 
 afterEach(async () => {

@@ -284,7 +284,7 @@ describe('the link', () => {
     await until('what it sent arrives', () => marks(witness).includes(2));
     ear.socket.listen();
     ear.socket.listen();
-    expect(hooks()).toContainEqual(['0800', index, '1']);
+    expect(hooks()).toContainEqual(['0003', index, '1']);
     witness.socket.send(reply(3));
     await until('a frame arrives', () => ear.frames.length > 0);
     expect(marks(ear)).toEqual([3]);

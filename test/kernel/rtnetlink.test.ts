@@ -78,7 +78,7 @@ test('a link that comes up forms no IPv6 address of its own, whatever the order 
 
 test('a name that is taken: nothing is made', async () => {
   const link = (name: string, last: number) =>
-    ({ name, mac: parseMac(`02:00:00:00:00:0${last}`)!, mtu: 1500 }) as const;
+    ({ name, mac: parseMac(`02:00:00:00:00:0${last}`)!, mtu: 1500, group: 0 }) as const;
   await expect(addVethPair(link('vh1', 1), link('vc0', 2))).rejects.toMatchObject({
     code: 'EEXIST',
   });

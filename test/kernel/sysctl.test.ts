@@ -29,7 +29,7 @@ test('a read-only /proc/sys, as in a managed plugin, is made writable first', ()
     const fs = require('node:fs');
     let before = 'written';
     try { fs.writeFileSync('${SETTING}', '0'); } catch (error) { before = error.code; }
-    console.log(before, subject.disableIpv6('lo'));`;
+    console.log(before, subject.keepHostOut('lo'));`;
   const result = runNode('plugin/net/sysctl.ts', script, withReadOnlyProcSys('-m'));
   expect(result.stdout).toBe('EROFS undefined\n');
   expect(run('cat', [SETTING]).trim()).toBe('1');
@@ -42,11 +42,13 @@ test('without the right to do that there is a warning, and no failure', () => {
     '--bounding-set=-sys_admin',
     '--inh-caps=-sys_admin',
   ];
-  const result = runNode('plugin/net/sysctl.ts', "console.log(subject.disableIpv6('lo'))", wrap);
-  expect(result.stdout).toMatch(/^IPv6 stays enabled on lo.*EROFS/);
+  const result = runNode('plugin/net/sysctl.ts', "console.log(subject.keepHostOut('lo'))", wrap);
+  expect(result.stdout).toMatch(
+    /^the host may take part in what arrives on lo: ipv6\/conf\/lo\/disable_ipv6, ipv4\/.*EROFS/,
+  );
 });
 
 test('a link without IPv6 settings needs none', () => {
-  const script = "console.log(subject.disableIpv6('nope0'))";
+  const script = "console.log(subject.keepHostOut('nope0'))";
   expect(runNode('plugin/net/sysctl.ts', script).stdout).toBe('undefined\n');
 });

@@ -58,7 +58,9 @@ function frame(mark: number, vid?: number): Uint8Array {
 
 async function addContainer(name: string, bridge: string): Promise<void> {
   const mac = parseMac(`02:00:00:00:00:0${name.at(-1)}`)!;
-  await ensureEndpointLink({ hostEnd: `h${name}`, containerEnd: name, mac, mtu: 1500, bridge });
+  const rules = { mode: 'off', mac, addresses: [], leases: false, noServer: false } as const;
+  const ends = { hostEnd: `h${name}`, containerEnd: name };
+  await ensureEndpointLink({ ...ends, mac, mtu: 1500, bridge, rules });
 }
 
 describe.skipIf(mayLeaveOutVlans())('VLANs stay apart', () => {

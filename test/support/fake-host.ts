@@ -1,6 +1,7 @@
 /** A host without a kernel: which links and rules there would be. Every call can be made to fail. */
 import { PluginError } from '../../plugin/errors.ts';
 import type { Host, HostSubnet, NetworkLinkSpec, Segment } from '../../plugin/driver/host.ts';
+import type { PortRules } from '../../plugin/port-rules.ts';
 import type { SandboxChange } from '../../plugin/sandbox-change.ts';
 import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
 
@@ -56,6 +57,7 @@ export class FakeHost implements Host {
       here: true,
       mtu: spec.mtu,
     });
+    this.guards.set(spec.hostEnd, spec.rules);
     return this.warnings;
   }
 
@@ -73,6 +75,25 @@ export class FakeHost implements Host {
     if (this.endpoints.get(hostEnd)?.here !== false) return false;
     this.sandboxChanges.push(...changes);
     return true;
+  }
+
+  /** The rules of each port. */
+  readonly guards = new Map<string, PortRules>();
+
+  async guardEndpoints(ports: Parameters<Host['guardEndpoints']>[0]) {
+    await this.#attempt('guardEndpoints', ports.map(({ hostEnd }) => hostEnd).join(' '));
+    for (const { hostEnd, rules } of ports) this.guards.set(hostEnd, rules);
+    return [];
+  }
+
+  /** Links that were being made when the process was killed. */
+  readonly unfinished = new Set<string>();
+
+  async removeUnfinishedLinks() {
+    await this.#attempt('removeUnfinishedLinks', '');
+    const gone = [...this.unfinished];
+    this.unfinished.clear();
+    return gone;
   }
 
   async removeEndpointLink(hostEnd: string) {

@@ -81,6 +81,10 @@ export class MemoryWire {
         findOut();
         this.#send(socket, frame);
       },
+      sendFromLink: (frame) => {
+        findOut();
+        this.#send(socket, frame);
+      },
       close: () => void (isOpen = false),
       receive: (frame, checksumReady = true) => {
         if (isOpen && isListening) handlers.onFrame(frame, { checksumReady });

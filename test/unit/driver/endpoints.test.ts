@@ -310,7 +310,7 @@ describe('Join and Leave', () => {
     rig.sandbox = { link: 'eth0' };
     await rig.clock.pass(1000);
     expect(rig.wire.openSockets.map(({ place }) => place)).toEqual([
-      { netnsPath: SANDBOX, link: 'eth0' },
+      { netnsPath: SANDBOX, link: 'eth0', speaksVia: 'br500' },
     ]);
   });
 

@@ -535,7 +535,7 @@ describe('a container that went without a word (dockerd was killed)', () => {
     rig.sandbox = { link: 'eth0' };
     await rig.clock.pass(3000);
     expect(rig.wire.openSockets.map(({ place }) => place)).toEqual([
-      { netnsPath: INSIDE, link: 'eth0' },
+      { netnsPath: INSIDE, link: 'eth0', speaksVia: 'br500' },
     ]);
   });
 });

@@ -41,6 +41,7 @@ describe('network options', () => {
       releaseAfterMs: 60_000,
       onExpiry: 'remove',
       onNoServer: 'fail',
+      guard: 'mac',
     });
   });
 
@@ -179,7 +180,7 @@ describe('network options', () => {
 
   it('an unknown option is named together with the known ones', () => {
     expect(mistake(() => network({ vlna: '5' }))).toBe(
-      '-o vlna is unknown; known are parent, vlan, bridge, mtu, lease_timeout, acd, dhcp_server, rapid_commit, release, on_expiry, on_no_server',
+      '-o vlna is unknown; known are parent, vlan, bridge, mtu, lease_timeout, acd, dhcp_server, rapid_commit, release, on_expiry, on_no_server, guard',
     );
   });
 

@@ -25,6 +25,7 @@ function rig() {
       return {
         listen: () => undefined,
         send: (frame) => void frames.push(frame),
+        sendFromLink: () => undefined,
         close: () => undefined,
       };
     },

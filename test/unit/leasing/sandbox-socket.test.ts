@@ -3,7 +3,7 @@ import { replyFrame } from '../../support/memory-packet-socket.ts';
 import { ack } from '../../support/messages.ts';
 import { BRIDGE, KEY, LeasingRig, LINK } from './leasing-rig.ts';
 
-const INSIDE = { netnsPath: '/netns/1', link: 'eth0' };
+const INSIDE = { netnsPath: '/netns/1', link: 'eth0', speaksVia: 'br500' };
 const ON_BRIDGE = { link: BRIDGE, promiscuous: true };
 const FALLBACK_SAID = /sandbox cannot be entered/;
 

@@ -6,37 +6,12 @@ import {
   BPF,
   dhcpClientFilter,
 } from '../../../plugin/net/filter.ts';
-import type { BpfInstruction } from '../../../plugin/net/filter.ts';
 import { parseIpv4, parseMac } from '../../../plugin/wire/address.ts';
+import { runBpf } from '../../support/bpf-interpreter.ts';
+import type { BpfInstruction } from '../../../plugin/net/filter.ts';
 
-/** What the kernel's interpreter does with the instructions we use; loads past the end drop. */
-function accepts(program: readonly BpfInstruction[], frame: Uint8Array): boolean {
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  let a = 0;
-  let x = 0;
-  let at = 0;
-  for (;;) {
-    const instruction = program[at];
-    if (instruction === undefined) throw new Error(`no instruction ${at}`);
-    const { code, jt, jf, k } = instruction;
-    at += 1;
-    try {
-      if (code === BPF.RETURN) return k > 0;
-      else if (code === BPF.LD_WORD_ABS) a = view.getUint32(k);
-      else if (code === BPF.LD_HALF_ABS) a = view.getUint16(k);
-      else if (code === BPF.LD_BYTE_ABS) a = view.getUint8(k);
-      else if (code === BPF.LD_WORD_IND) a = view.getUint32(x + k);
-      else if (code === BPF.LD_HALF_IND) a = view.getUint16(x + k);
-      else if (code === BPF.LDX_IP_HEADER_LENGTH) x = (view.getUint8(k) & 15) * 4;
-      else if (code === BPF.JUMP_EQUAL) at += a === k ? jt : jf;
-      else if (code === BPF.JUMP_ANY_BIT) at += (a & k) !== 0 ? jt : jf;
-      else throw new Error(`unknown code ${code}`);
-    } catch (error) {
-      if (error instanceof RangeError) return false;
-      throw error;
-    }
-  }
-}
+const accepts = (program: readonly BpfInstruction[], frame: Uint8Array) =>
+  runBpf(program, frame) > 0;
 
 const MAC = parseMac('de:ad:be:ef:12:34')!;
 const IP = 14;

@@ -1,0 +1,55 @@
+/** Values of options as text: what is wrong with them, and what they mean. */
+import { GUARD_MODES, type GuardMode } from '../port-rules.ts';
+import type { Ms } from '../time.ts';
+import { isUnicastIpv4, parseIpv4, type Ipv4 } from '../wire/address.ts';
+
+export function numberProblem(
+  text: string,
+  min: number,
+  max: number,
+  what: string,
+): string | undefined {
+  const value = /^(0|[1-9]\d{0,5})$/.test(text) ? Number(text) : NaN;
+  return value >= min && value <= max ? undefined : `is not ${what} from ${min} to ${max}`;
+}
+
+export function choiceProblem(text: string, choices: readonly string[]): string | undefined {
+  return choices.includes(text) ? undefined : `is not one of ${choices.join(', ')}`;
+}
+
+/** Undefined unless each part is an address a host can have. */
+export function parseAddresses(text: string): readonly Ipv4[] | undefined {
+  if (text === '') return undefined;
+  const addresses = text.split(',').map((part) => parseIpv4(part));
+  const usable = addresses.filter((address) => address !== undefined && isUnicastIpv4(address));
+  return usable.length === addresses.length ? (usable as Ipv4[]) : undefined;
+}
+
+const UNIT_MS: Readonly<Record<string, Ms>> = { s: 1000, m: 60_000, h: 3_600_000 };
+
+/** The hold time of `release`; undefined for anything that is not one. */
+export function parseRelease(text: string): Ms | undefined {
+  if (text === 'now') return 0;
+  if (text === 'never') return Infinity;
+  const match = /^hold=([1-9]\d{0,5})([smh])$/.exec(text);
+  return match === null ? undefined : Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? NaN);
+}
+
+export function parseGuard(text: string | undefined): GuardMode | undefined {
+  return GUARD_MODES.find((mode) => mode === text);
+}
+
+export function hostNameProblem(text: string): string | undefined {
+  const labels = text.split('.');
+  const isLabel = (label: string) => /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label);
+  return text.length <= 253 && labels.every(isLabel)
+    ? undefined
+    : 'is not a host name: labels of letters, digits and inner hyphens, at most 63 each';
+}
+
+/** Plain text as it is, anything odd quoted and cut, so that one line stays one line. */
+export function printable(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined');
+  const cut = text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  return /^[\w.:/+-]+$/.test(cut) ? cut : JSON.stringify(cut);
+}

@@ -1,0 +1,105 @@
+/**
+ * Classic BPF with names instead of distances: a program is a list of steps and labels, and a jump names the label
+ * that it goes to. Instruction codes are those of linux/bpf_common.h.
+ */
+import type { BpfInstruction } from '../filter.ts';
+
+/** A step without a jump. `k` is the constant, the offset or the memory cell. */
+interface Plain {
+  readonly code: number;
+  readonly k: number;
+}
+
+/** Goes to `then` if the comparison holds, else to `otherwise`; a missing label means the next step. */
+interface Branch extends Plain {
+  readonly then?: string;
+  readonly otherwise?: string;
+}
+
+/** Text is a label for the step after it. */
+export type Step = string | Plain | Branch;
+
+const plain =
+  (code: number) =>
+  (k = 0): Plain => ({ code, k });
+const branch =
+  (code: number) =>
+  (k: number, then?: string, otherwise?: string): Branch => ({
+    code,
+    k,
+    ...(then === undefined ? {} : { then }),
+    ...(otherwise === undefined ? {} : { otherwise }),
+  });
+
+/** A is the accumulator, X the index register, M the memory cells. Offsets count from the Ethernet header. */
+export const load = {
+  word: plain(0x20),
+  half: plain(0x28),
+  byte: plain(0x30),
+  /** From X plus the offset. */
+  wordAtX: plain(0x40),
+  halfAtX: plain(0x48),
+  byteAtX: plain(0x50),
+  length: plain(0x80),
+  number: plain(0x00),
+  cell: plain(0x60),
+  /** X = 4 * (byte & 15): the length of the IPv4 header whose first byte is at the offset. */
+  ipv4HeaderLengthToX: plain(0xb1),
+  numberToX: plain(0x01),
+} as const;
+
+export const change = {
+  add: plain(0x04),
+  addX: plain(0x0c),
+  subtractX: plain(0x1c),
+  and: plain(0x54),
+  shiftLeft: plain(0x64),
+  toX: plain(0x07),
+  toCell: plain(0x02),
+} as const;
+
+export const jump = {
+  equal: branch(0x15),
+  atLeast: branch(0x35),
+  anyBit: branch(0x45),
+  always: (to: string): Branch => ({ code: JUMP_ALWAYS, k: 0, then: to }),
+} as const;
+
+export const give = plain(0x06);
+
+/** Its distance is in `k`; those of the others have one byte each. */
+const JUMP_ALWAYS = 0x05;
+const FARTHEST = 255;
+
+/**
+ * A label may be there several times: a jump goes to the next one after it.
+ * @throws RangeError for a label that does not come after the jump, or is too far away: a mistake in the program,
+ * which its tests find.
+ */
+export function assemble(steps: readonly Step[]): readonly BpfInstruction[] {
+  const places = new Map<string, number[]>();
+  let count = 0;
+  for (const step of steps) {
+    if (typeof step === 'string') places.set(step, [...(places.get(step) ?? []), count]);
+    else count += 1;
+  }
+  const distance = (label: string | undefined, from: number, most: number): number => {
+    if (label === undefined) return 0;
+    const to = (places.get(label) ?? []).find((place) => place > from) ?? NaN;
+    if (!(to - from - 1 <= most)) throw new RangeError(`label ${label} cannot be reached`);
+    return to - from - 1;
+  };
+  const instructions: BpfInstruction[] = [];
+  for (const step of steps) {
+    if (typeof step === 'string') continue;
+    const at = instructions.length;
+    const { then, otherwise }: Partial<Branch> = step;
+    if (step.code === JUMP_ALWAYS) {
+      instructions.push({ code: step.code, jt: 0, jf: 0, k: distance(then, at, Infinity) });
+    } else {
+      const [jt, jf] = [distance(then, at, FARTHEST), distance(otherwise, at, FARTHEST)];
+      instructions.push({ code: step.code, jt, jf, k: step.k });
+    }
+  }
+  return instructions;
+}

@@ -1,0 +1,228 @@
+/**
+ * What may enter the host by a link of ours, as programs for the kernel's classifier (tc-bpf(8), direct action). Each
+ * answers with one of two verdicts for a frame: it passes, or it is dropped.
+ *
+ *   closed   nothing passes: a bridge (its ports go on), a container's end of a veth that is still with the host
+ *   uplink   nothing for the host passes: a VLAN link, whose frames are the bridge's
+ *   port     what one container may send: the host's end of its veth
+ *
+ * A load behind the end of a frame ends a program with the verdict 0, "pass". So each load is preceded by a look at
+ * the length, but for those of the Ethernet header, which is always there.
+ */
+import type { PortRules } from '../../port-rules.ts';
+import { ipv4ToNumber, macToBytes, type Ipv4, type Mac } from '../../wire/address.ts';
+import type { BpfInstruction } from '../filter.ts';
+import { assemble, change, give, jump, load, type Step } from './bpf-assembler.ts';
+import {
+  hasLength,
+  hasLengthBehindX,
+  noRouterNorDhcpv6Server,
+  PAYLOAD_AT,
+  UDP,
+  UDP_LENGTH,
+} from './ipv6-chain.ts';
+
+/** linux/pkt_cls.h: TC_ACT_OK, TC_ACT_SHOT. */
+const PASS = 0;
+const DROP = 2;
+
+const TAG_IS_PRESENT = 0xfffff030; // SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT, linux/filter.h
+
+const SOURCE_AT = 6;
+const TYPE_AT = 12;
+/** Below this the field is a length, and the frame one of IEEE 802.2. */
+const FIRST_ETHERTYPE = 0x600;
+const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
+/** 802.1Q, 802.1ad, and what was used for double tags before it. */
+const TAG_TYPES = [0x8100, 0x88a8, 0x9100];
+
+const ARP_LENGTH = 28;
+const IPV4_LENGTH = 20;
+const DHCP = { server: 67, client: 68 } as const;
+const CHADDR_AT = 28;
+
+const verdicts: readonly Step[] = ['pass', give(PASS), 'drop', give(DROP)];
+
+export function closedProgram(): readonly BpfInstruction[] {
+  return assemble([give(DROP)]);
+}
+
+/**
+ * @param mac the link's own: what is sent to it would be the host's. Undefined where it may be: an operator's bridge wears
+ * the MAC of one of its ports.
+ */
+export function uplinkProgram(mac: Mac | undefined): readonly BpfInstruction[] {
+  const own = mac === undefined ? [] : notTo(mac);
+  return assemble([...noControl(CONTROL_OF_LINK), ...own, ...verdicts]);
+}
+
+/** @param own the MAC of the host's end. */
+export function portProgram(rules: PortRules, own: Mac): readonly BpfInstruction[] {
+  if (rules.mode !== 'off') return assemble([...notTo(own), ...guarded(rules), ...verdicts]);
+  // Spanning tree passes: a bridge in a container is one of the reasons for `off`.
+  return assemble([
+    ...noControl(CONTROL_BUT_SPANNING_TREE),
+    ...notTo(own),
+    ...(rules.noServer ? noDhcpServer() : []),
+    ...verdicts,
+  ]);
+}
+
+interface Control {
+  readonly mask: number;
+  readonly except?: number;
+}
+/** 01:80:c2:00:00:00 to :0f. A bridge hands most of them to the host, whatever is in them (IEEE 802.1D §7.12.6). */
+const CONTROL_OF_LINK: Control = { mask: 0xfff0 };
+const CONTROL_BUT_SPANNING_TREE: Control = { mask: 0xfff0, except: 0 };
+/** To :3f: also GARP and MRP, which register VLANs with a switch, and 802.1ag. */
+const CONTROL_OF_SWITCHES: Control = { mask: 0xffc0 };
+
+function noControl({ mask, except }: Control): readonly Step[] {
+  return [
+    load.word(0),
+    jump.equal(0x0180c200, undefined, 'no-control'),
+    load.half(4),
+    ...(except === undefined ? [] : [jump.equal(except, 'no-control')]),
+    change.and(mask),
+    jump.equal(0, 'drop'),
+    'no-control',
+  ];
+}
+
+/** CDP, VTP, DTP, PVST: what switches of one maker say to each other, and what negotiates a trunk. */
+const noCiscoControl: readonly Step[] = [
+  load.word(0),
+  jump.equal(0x01000ccc, 'drop'),
+  jump.equal(0x01000ccd, 'drop'),
+];
+
+function notTo(mac: Mac): readonly Step[] {
+  const [high, low] = halves(mac);
+  return [
+    load.word(0),
+    jump.equal(high, undefined, 'not-own'),
+    load.half(4),
+    jump.equal(low, 'drop'),
+    'not-own',
+  ];
+}
+
+function guarded(rules: PortRules): readonly Step[] {
+  const [high, low] = halves(rules.mac);
+  return [
+    ...noControl(CONTROL_OF_SWITCHES),
+    ...noCiscoControl,
+    load.word(TAG_IS_PRESENT),
+    jump.equal(0, undefined, 'drop'),
+    load.word(SOURCE_AT),
+    jump.equal(high, undefined, 'drop'),
+    load.half(SOURCE_AT + 4),
+    jump.equal(low, undefined, 'drop'),
+    load.half(TYPE_AT),
+    ...TAG_TYPES.map((type) => jump.equal(type, 'drop')),
+    // IEEE 802.2 carries the other control protocols, and ARP and IP that the checks below would not see.
+    jump.atLeast(FIRST_ETHERTYPE, undefined, 'drop'),
+    jump.equal(ETHERTYPE.arp, 'arp'),
+    jump.equal(ETHERTYPE.ipv4, 'ipv4'),
+    jump.equal(ETHERTYPE.ipv6, 'ipv6', 'pass'),
+    'arp',
+    ...arp(rules),
+    ...verdicts,
+    'ipv4',
+    ...ipv4(rules),
+    ...verdicts,
+    'ipv6',
+    // An address that was leased is one of IPv4 for now.
+    ...(rules.mode === 'full' ? [jump.always('drop')] : noRouterNorDhcpv6Server()),
+  ];
+}
+
+/** The sender's MAC is the container's; `full`: the sender's address is one of its own, or none (RFC 5227 §1.1). */
+function arp({ mode, mac, addresses }: PortRules): readonly Step[] {
+  const [high, low] = halves(mac);
+  return [
+    ...hasLength(PAYLOAD_AT + ARP_LENGTH),
+    load.half(PAYLOAD_AT + 4), // lengths of the addresses: the fields below are where Ethernet and IPv4 have them
+    jump.equal(0x0604, undefined, 'drop'),
+    load.word(PAYLOAD_AT + 8),
+    jump.equal(high, undefined, 'drop'),
+    load.half(PAYLOAD_AT + 12),
+    jump.equal(low, undefined, 'drop'),
+    ...(mode === 'full'
+      ? [load.word(PAYLOAD_AT + 14), jump.equal(0, 'pass'), ...oneOf(addresses, 'pass')]
+      : []),
+  ];
+}
+
+function ipv4({ mode, mac, addresses, leases }: PortRules): readonly Step[] {
+  const [high, low] = halves(mac);
+  const request: readonly Step[] = leases
+    ? [
+        ...hasLengthBehindX(PAYLOAD_AT + UDP_LENGTH + CHADDR_AT + 6),
+        load.wordAtX(PAYLOAD_AT + UDP_LENGTH + CHADDR_AT),
+        jump.equal(high, undefined, 'drop'),
+        load.halfAtX(PAYLOAD_AT + UDP_LENGTH + CHADDR_AT + 4),
+        jump.equal(low, 'pass', 'drop'),
+      ]
+    : [jump.always('drop')];
+  return [
+    ...hasLength(PAYLOAD_AT + IPV4_LENGTH),
+    ...(mode === 'full'
+      ? [
+          load.word(PAYLOAD_AT + 12),
+          ...(leases ? [jump.equal(0, 'from-own')] : []),
+          ...oneOf(addresses, 'from-own'),
+          'from-own',
+        ]
+      : []),
+    ...udpPorts(),
+    load.halfAtX(PAYLOAD_AT),
+    jump.equal(DHCP.server, 'drop'),
+    load.halfAtX(PAYLOAD_AT + 2),
+    jump.equal(DHCP.client, 'drop'),
+    jump.equal(DHCP.server, 'dhcp-request', 'pass'),
+    'dhcp-request',
+    ...request,
+  ];
+}
+
+/** Goes on with X at the UDP header less PAYLOAD_AT; what is no UDP, and a later fragment, passes. */
+function udpPorts(): readonly Step[] {
+  return [
+    load.byte(PAYLOAD_AT + 9),
+    jump.equal(UDP, undefined, 'pass'),
+    load.half(PAYLOAD_AT + 6),
+    jump.anyBit(0x1fff, 'pass'), // without its first fragment, which is looked at, it is worth nothing
+    load.ipv4HeaderLengthToX(PAYLOAD_AT),
+    ...hasLengthBehindX(PAYLOAD_AT + UDP_LENGTH),
+  ];
+}
+
+/** For a port that may do all else: what a DHCP server sends is dropped. */
+function noDhcpServer(): readonly Step[] {
+  return [
+    load.half(TYPE_AT),
+    jump.equal(ETHERTYPE.ipv4, undefined, 'pass'),
+    ...hasLength(PAYLOAD_AT + IPV4_LENGTH),
+    ...udpPorts(),
+    load.halfAtX(PAYLOAD_AT),
+    jump.equal(DHCP.server, 'drop'),
+    load.halfAtX(PAYLOAD_AT + 2),
+    jump.equal(DHCP.client, 'drop'),
+  ];
+}
+
+/** Drops unless A is one of them. */
+function oneOf(addresses: readonly Ipv4[], then: string): readonly Step[] {
+  return [
+    ...addresses.map((address) => jump.equal(ipv4ToNumber(address), then)),
+    jump.always('drop'),
+  ];
+}
+
+function halves(mac: Mac): readonly [number, number] {
+  const octets = macToBytes(mac);
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+  return [view.getUint32(0), view.getUint16(4)];
+}

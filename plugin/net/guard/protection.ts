@@ -1,0 +1,93 @@
+/**
+ * The protection of links of ours, in one place: what may enter the host by them (D12). It is applied before a link
+ * first comes up, again whenever the link is made anew or joins a bridge, and when somebody has taken it off.
+ *
+ * Two layers. A filter on what enters the link, in the kernel, gone with the link; and settings of the link that keep
+ * the host's IP stack off it also while the link is, by mistake, no port of its bridge.
+ */
+import { PluginError } from '../../errors.ts';
+import type { PortRules } from '../../port-rules.ts';
+import type { Mac } from '../../wire/address.ts';
+import type { BpfInstruction } from '../filter.ts';
+import { askKernel, linkIndex, linkMac } from '../interface-request.ts';
+import { SystemCallError } from '../libc.ts';
+import { keepHostOut, letHostIn } from '../sysctl.ts';
+import { removeIngressFilter, setIngressFilters } from './ingress-filter.ts';
+import { closedProgram, portProgram, uplinkProgram } from './programs.ts';
+
+export type Protection =
+  /** Nothing enters the host: a bridge, a container's end before Join, a VLAN link that is no port. */
+  | { readonly link: string; readonly as: 'closed' }
+  /** A port whose frames are the bridge's. `ofOwnBridge` false: the bridge, and its MAC, are an operator's. */
+  | { readonly link: string; readonly as: 'uplink'; readonly ofOwnBridge: boolean }
+  | { readonly link: string; readonly as: 'port'; readonly rules: PortRules };
+
+/** What the kernel says where it was built without the filter. */
+const NOT_SUPPORTED = ['ENOENT', 'EOPNOTSUPP', 'ENOPROTOOPT'];
+let isLackTold = false;
+
+/**
+ * Puts the protection of each link in force; what was there before is replaced at once.
+ * @returns sentences for the log. The first one about a kernel without the filter is the only one.
+ * @throws PluginError IP_COMMAND_FAILED, LINK_CONFLICT for a link that is not there.
+ */
+export async function protectLinks(links: readonly Protection[]): Promise<readonly string[]> {
+  if (links.length === 0) return [];
+  const warnings = links.map(({ link }) => keepHostOut(link)).filter((one) => one !== undefined);
+  const names = links.map(({ link }) => link).join(', ');
+  try {
+    await setIngressFilters(links.map((one) => ({ ...look(one.link), one })).map(filterOf));
+  } catch (cause) {
+    if (!(cause instanceof SystemCallError)) throw cause;
+    if (!NOT_SUPPORTED.includes(cause.code)) {
+      throw new PluginError(
+        'IP_COMMAND_FAILED',
+        `what enters ${names} cannot be filtered: the kernel says ${cause.code}; look at: tc qdisc show dev ${links[0]?.link ?? ''}`,
+        { cause },
+      );
+    }
+    if (!isLackTold) warnings.push(LACK);
+    isLackTold = true;
+  }
+  return warnings;
+}
+
+const LACK = `this kernel cannot filter what enters a link (it lacks sch_ingress or cls_bpf): containers may take the MAC \
+of a neighbour, may send tagged frames, BPDUs, DHCP server messages and router advertisements, and may reach the host; \
+load the modules with: modprobe -a sch_ingress cls_bpf`;
+
+/** The link is an operator's from now on: it takes everything. Gone already is fine. */
+export async function unprotectLink(link: string): Promise<readonly string[]> {
+  const index = askKernel((fd) => linkIndex(fd, link));
+  if (index === undefined) return [];
+  const warning = letHostIn(link);
+  await removeIngressFilter(index);
+  return warning === undefined ? [] : [warning];
+}
+
+function filterOf({
+  index,
+  mac,
+  one,
+}: {
+  readonly index: number;
+  readonly mac: Mac;
+  readonly one: Protection;
+}): { link: number; program: readonly BpfInstruction[] } {
+  switch (one.as) {
+    case 'closed':
+      return { link: index, program: closedProgram() };
+    case 'uplink':
+      return { link: index, program: uplinkProgram(one.ofOwnBridge ? mac : undefined) };
+    case 'port':
+      return { link: index, program: portProgram(one.rules, mac) };
+  }
+}
+
+function look(link: string): { readonly index: number; readonly mac: Mac } {
+  const found = askKernel((fd) => ({ index: linkIndex(fd, link), mac: linkMac(fd, link) }));
+  if (found === undefined) {
+    throw new PluginError('LINK_CONFLICT', `link ${link} has just gone; start the container again`);
+  }
+  return found;
+}

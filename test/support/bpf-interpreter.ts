@@ -1,0 +1,57 @@
+/** What the kernel does with the classic BPF instructions that we use (linux/bpf_common.h). */
+import type { BpfInstruction } from '../../plugin/net/filter.ts';
+
+const TAG_IS_PRESENT = 0xfffff030;
+
+/**
+ * The value that the program returns; a load behind the end of the frame ends it with 0. Throws for an instruction that
+ * is not known, and where the program runs out.
+ * @param isTagged the kernel has taken an 802.1Q or 802.1ad tag out of the frame.
+ */
+export function runBpf(
+  program: readonly BpfInstruction[],
+  frame: Uint8Array,
+  isTagged = false,
+): number {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  const cells = new Uint32Array(16);
+  let a = 0;
+  let x = 0;
+  let at = 0;
+  for (;;) {
+    const instruction = program[at];
+    if (instruction === undefined) throw new Error(`no instruction ${at}`);
+    const { code, jt, jf, k } = instruction;
+    at += 1;
+    try {
+      if (code === 0x06) return k;
+      else if (code === 0x20 && k === TAG_IS_PRESENT) a = isTagged ? 1 : 0;
+      else if (code === 0x20) a = view.getUint32(k);
+      else if (code === 0x28) a = view.getUint16(k);
+      else if (code === 0x30) a = view.getUint8(k);
+      else if (code === 0x40) a = view.getUint32(x + k);
+      else if (code === 0x48) a = view.getUint16(x + k);
+      else if (code === 0x50) a = view.getUint8(x + k);
+      else if (code === 0x80) a = frame.length;
+      else if (code === 0x00) a = k;
+      else if (code === 0x01) x = k;
+      else if (code === 0x60) a = cells[k]!;
+      else if (code === 0x02) cells[k] = a;
+      else if (code === 0xb1) x = (view.getUint8(k) & 15) * 4;
+      else if (code === 0x04) a = (a + k) >>> 0;
+      else if (code === 0x0c) a = (a + x) >>> 0;
+      else if (code === 0x1c) a = (a - x) >>> 0;
+      else if (code === 0x54) a = (a & k) >>> 0;
+      else if (code === 0x64) a = (a << k) >>> 0;
+      else if (code === 0x07) x = a;
+      else if (code === 0x05) at += k;
+      else if (code === 0x15) at += a === k ? jt : jf;
+      else if (code === 0x35) at += a >= k ? jt : jf;
+      else if (code === 0x45) at += (a & k) !== 0 ? jt : jf;
+      else throw new Error(`unknown code ${code}`);
+    } catch (error) {
+      if (error instanceof RangeError) return 0;
+      throw error;
+    }
+  }
+}
