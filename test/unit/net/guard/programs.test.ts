@@ -5,102 +5,42 @@ import {
   uplinkProgram,
 } from '../../../../plugin/net/guard/programs.ts';
 import type { PortRules } from '../../../../plugin/port-rules.ts';
-import { parseIpv4, parseMac } from '../../../../plugin/wire/address.ts';
+import { parseIpv4 } from '../../../../plugin/wire/address.ts';
+import {
+  arp,
+  broadcast,
+  dhcp,
+  DROPPED,
+  DROPPED_IPV6,
+  ethernet,
+  ipv4,
+  ipv6,
+  MAC,
+  mac,
+  macOf,
+  other,
+  OWN,
+  PASSING,
+  PASSING_IPV6,
+  udp,
+} from '../../../support/guard-frames.ts';
 import { runBpf } from '../../../support/bpf-interpreter.ts';
 
-const MAC = parseMac('02:11:22:33:44:55')!;
-const OWN = parseMac('fe:66:77:88:99:aa')!;
-const mac = [0x02, 0x11, 0x22, 0x33, 0x44, 0x55];
-const other = [0x02, 0x11, 0x22, 0x33, 0x44, 0x56];
-const broadcast = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
 const RULES: PortRules = { mode: 'mac', mac: MAC, addresses: [], leases: false, noServer: false };
-const address = [10, 50, 0, 23];
 const FULL: PortRules = { ...RULES, mode: 'full', addresses: [parseIpv4('10.50.0.23')!] };
 
 const passes = (rules: PortRules, frame: readonly number[], isTagged = false) =>
   runBpf(portProgram(rules, OWN), Uint8Array.from(frame), isTagged) === 0;
 
-const half = (value: number) => [value >> 8, value & 0xff];
-const ethernet = (type: number, payload: readonly number[], to = broadcast, from = mac) => [
-  ...[...to, ...from, ...half(type)],
-  ...payload,
-];
-const udp = (from: number, to: number, payload: readonly number[] = []) => [
-  ...[...half(from), ...half(to), 0, 0, 0, 0],
-  ...payload,
-];
-/** @param words of options. @param fragment flags and offset. */
-const ipv4 = (
-  protocol: number,
-  payload: readonly number[],
-  { from = address, words = 0, fragment = 0 } = {},
-) =>
-  ethernet(0x0800, [
-    ...[0x45 + words, 0, 0, 0, 0, 0, ...half(fragment), 64, protocol, 0, 0, ...from],
-    ...[10, 50, 0, 1, ...new Array<number>(words * 4).fill(1), ...payload],
-  ]);
-const ipv6 = (next: number, payload: readonly number[]) =>
-  ethernet(0x86dd, [0x60, 0, 0, 0, 0, 0, next, 64, ...new Array<number>(32).fill(9), ...payload]);
-const arp = (sender: readonly number[], of: readonly number[], from = mac) =>
-  ethernet(
-    0x0806,
-    [0, 1, 8, 0, 6, 4, 0, 2, ...sender, ...of, ...other, 10, 50, 0, 9],
-    broadcast,
-    from,
-  );
-const dhcp = (chaddr: readonly number[]) => [
-  ...[1, 1, 6, 0, ...new Array<number>(24).fill(0), ...chaddr],
-  ...new Array<number>(206).fill(0),
-];
-
 describe.each([
   ['mac', RULES],
   ['full', FULL],
 ])('guard=%s', (_, rules) => {
-  test.each([
-    ['ICMP', ipv4(1, [8, 0, 0, 0])],
-    ['TCP', ipv4(6, [0, 80, 0, 81])],
-    ['TCP from port 67: only UDP is DHCP', ipv4(6, [0, 67, 0, 68])],
-    ['DNS', ipv4(17, udp(4000, 53))],
-    ['UDP behind the longest options', ipv4(17, udp(4000, 53), { words: 10 })],
-    ['a later fragment', ipv4(17, [0, 67, 0, 68], { fragment: 1 })],
-    ['an ARP answer with its own address', arp(mac, address)],
-    ['an ARP probe', arp(mac, [0, 0, 0, 0])],
-    ['a frame to a neighbour', ethernet(0x0800, ipv4(1, [8, 0]).slice(14), other)],
-    ['a frame of a protocol of its own', ethernet(0x88b5, [1, 2, 3])],
-  ])('%s passes', (_what, frame) => {
+  test.each(PASSING)('%s passes', (_what, frame) => {
     expect(passes(rules, frame)).toBe(true);
   });
 
-  test.each([
-    ['another source MAC', ethernet(0x0800, ipv4(1, [8, 0]).slice(14), broadcast, other)],
-    ['a source MAC that differs in its first octets', ethernet(0x88b5, [], broadcast, broadcast)],
-    ['an ARP sender that is another', arp(other, address)],
-    ['an ARP frame from another', arp(mac, address, other)],
-    ['ARP with other lengths of addresses', arp(mac, address).with(18, 8)],
-    ['ARP that is cut short', arp(mac, address).slice(0, 41)],
-    ['BPDU to the bridge group', ethernet(0x0026, [0x42, 0x42, 3], [1, 0x80, 0xc2, 0, 0, 0])],
-    ['any frame to :0e', ethernet(0x0800, ipv4(1, [8]).slice(14), [1, 0x80, 0xc2, 0, 0, 14])],
-    ['MVRP to :21', ethernet(0x88f5, [0], [1, 0x80, 0xc2, 0, 0, 0x21])],
-    ['CDP', ethernet(0x00aa, [0xaa, 0xaa, 3], [1, 0, 0x0c, 0xcc, 0xcc, 0xcc])],
-    ['PVST', ethernet(0x00aa, [0xaa, 0xaa, 3], [1, 0, 0x0c, 0xcc, 0xcc, 0xcd])],
-    ['IEEE 802.2, behind which ARP could hide', ethernet(0x0024, [0xaa, 0xaa, 3, 0, 0, 0, 8, 6])],
-    ['a second tag, 802.1Q', ethernet(0x8100, [1, 0xf4, 8, 0])],
-    ['a second tag, 802.1ad', ethernet(0x88a8, [1, 0xf4, 8, 0])],
-    ['a second tag, 0x9100', ethernet(0x9100, [1, 0xf4, 8, 0])],
-    [
-      'a frame to the MAC of the host end',
-      ethernet(0x0800, ipv4(1, [8]).slice(14), [...macOf(OWN)]),
-    ],
-    ['a DHCP server, by its port', ipv4(17, udp(67, 4000))],
-    ['a DHCP server that uses another port', ipv4(17, udp(4000, 68))],
-    ['a DHCP server behind IPv4 options', ipv4(17, udp(67, 68), { words: 3 })],
-    ['a DHCP server whose answer is cut in pieces', ipv4(17, udp(67, 68), { fragment: 0x2000 })],
-    ['a DHCP request, once the container has the link', ipv4(17, udp(68, 67, dhcp(mac)))],
-    ['UDP that ends before its ports', ipv4(17, [0])],
-    ['UDP whose IPv4 options run past the end', ipv4(17, [0, 1], { words: 0 }).with(14, 0x4f)],
-    ['IPv4 that is cut short', ipv4(1, []).slice(0, 30)],
-  ])('%s is dropped', (_what, frame) => {
+  test.each(DROPPED)('%s is dropped', (_what, frame) => {
     expect(passes(rules, frame)).toBe(false);
   });
 
@@ -118,55 +58,12 @@ describe.each([
   });
 });
 
-function macOf(text: string): number[] {
-  return text.split(':').map((octet) => parseInt(octet, 16));
-}
-
 describe('guard=mac and IPv6', () => {
-  const options = (next: number, length = 0) => [
-    next,
-    length,
-    ...new Array<number>(6 + 8 * length).fill(0),
-  ];
-  const fragment = (next: number, offset: number) => [next, 0, ...half(offset), 0, 0, 0, 1];
-  const ra = [134, 0, 0, 0];
-
-  test.each([
-    ['a neighbour advertisement', ipv6(58, [136, 0])],
-    ['an echo request', ipv6(58, [128, 0])],
-    ['a router solicitation', ipv6(58, [133, 0])],
-    ['TCP', ipv6(6, [0, 80])],
-    ['DNS', ipv6(17, udp(4000, 53))],
-    ['a DHCPv6 client', ipv6(17, udp(546, 547))],
-    ['a report of MLD behind hop-by-hop options', ipv6(0, [...options(58), 143, 0])],
-    ['a later fragment', ipv6(44, [...fragment(58, 0x100), ...ra])],
-    ['no next header', ipv6(59, [])],
-    ['what is encrypted', ipv6(50, [1, 2, 3])],
-  ])('%s passes', (_what, frame) => {
+  test.each(PASSING_IPV6)('%s passes', (_what, frame) => {
     expect(passes(RULES, frame)).toBe(true);
   });
 
-  test.each([
-    ['a router advertisement', ipv6(58, ra)],
-    ['a redirect', ipv6(58, [137, 0])],
-    ['a router advertisement behind hop-by-hop options', ipv6(0, [...options(58), ...ra])],
-    ['behind long destination options', ipv6(60, [...options(58, 3), ...ra])],
-    ['behind an authentication header', ipv6(51, [58, 1, ...new Array<number>(10).fill(0), ...ra])],
-    ['behind two headers', ipv6(0, [...options(60), ...options(58), ...ra])],
-    ['in a first fragment', ipv6(44, [...fragment(58, 1), ...ra])],
-    ['in a first fragment behind options', ipv6(44, [...fragment(60, 1), ...options(58), ...ra])],
-    ['a first fragment that ends before it', ipv6(44, fragment(58, 1))],
-    ['a first fragment that ends in its options', ipv6(44, [...fragment(60, 1), 58, 3, 0, 0])],
-    ['a DHCPv6 server by its port', ipv6(17, udp(547, 4000))],
-    ['a DHCPv6 server that uses another port', ipv6(17, udp(4000, 546))],
-    ['a DHCPv6 server behind options', ipv6(60, [...options(17), ...udp(547, 546)])],
-    [
-      'a chain of five headers',
-      ipv6(0, [60, 60, 60, 60, 58].flatMap((next) => options(next)).concat(ra)),
-    ],
-    ['a header that is cut short', ipv6(58, [])],
-    ['IPv6 that is cut short', ipv6(58, ra).slice(0, 40)],
-  ])('%s is dropped', (_what, frame) => {
+  test.each(DROPPED_IPV6)('%s is dropped', (_what, frame) => {
     expect(passes(RULES, frame)).toBe(false);
   });
 });
