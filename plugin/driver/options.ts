@@ -5,10 +5,10 @@
  * Strict: an unknown key or a bad value is refused, all mistakes in one answer.
  */
 import { createHash } from 'node:crypto';
-import { PluginError } from '../errors.ts';
 import { isLinkName, LINK_NAME_RULE } from '../link-name.ts';
 import { GUARD_MODES, type GuardMode } from '../port-rules.ts';
 import type { Ms } from '../time.ts';
+import { noParent, refuse } from './option-problems.ts';
 import {
   choiceProblem,
   hostNameProblem,
@@ -181,11 +181,13 @@ const LIBNETWORK_OPTION = /^com\.docker\.network\.advertise_addr_(nmsgs|ms)$/;
 /**
  * @param given the `-o` map: `com.docker.network.generic` of CreateNetwork; or the `--ipam-opt` map.
  * @param flag what the user typed before each of them, with a blank.
+ * @param missingParent what to say where there is no parent.
  * @throws PluginError INVALID_OPTION naming every mistake.
  */
 export function parseNetworkOptions(
   given: Readonly<Record<string, unknown>>,
   flag = '-o ',
+  missingParent = noParent(flag),
 ): NetworkOptions {
   const own = Object.fromEntries(
     Object.entries(given).filter(([key]) => !LIBNETWORK_OPTION.test(key)),
@@ -193,9 +195,7 @@ export function parseNetworkOptions(
   const problems = [...findProblems(flag, NETWORK_OPTIONS, own)];
   const text = (key: keyof typeof NETWORK_OPTIONS) => textOf(own, key);
   const parent = text('parent');
-  if (parent === undefined) {
-    problems.unshift(`${flag}parent=LINK is missing: name the link that carries the trunk`);
-  }
+  if (parent === undefined) problems.unshift(missingParent);
   refuse(problems);
   const vlanText = text('vlan');
   const vlan = vlanText === undefined ? undefined : Number(vlanText);
@@ -264,10 +264,6 @@ function* findProblems(
       if (problem !== undefined) yield `${prefix}${key}=${printable(value)} ${problem}`;
     }
   }
-}
-
-function refuse(problems: readonly string[]): void {
-  if (problems.length > 0) throw new PluginError('INVALID_OPTION', problems.join('; '));
 }
 
 function textOf(given: Readonly<Record<string, unknown>>, key: string): string | undefined {
