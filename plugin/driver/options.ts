@@ -31,8 +31,11 @@ export interface NetworkOptions {
   /** Servers whose offers count; empty: any. */
   readonly dhcpServers: readonly Ipv4[];
   readonly rapidCommit: boolean;
-  /** How long a lease is held after its container is gone: 0 gives it back at once, Infinity never. */
-  readonly releaseAfterMs: Ms;
+  /**
+   * How long a lease is held after its container is gone: 0 gives it back at once, Infinity never; undefined: as long
+   * as suits the container's identity (held-leases.ts).
+   */
+  readonly releaseAfterMs: Ms | undefined;
   readonly onExpiry: 'remove' | 'keep';
   readonly onNoServer: 'fail' | 'late';
   readonly guard: GuardMode;
@@ -115,8 +118,8 @@ export const NETWORK_OPTIONS = {
   },
   release: {
     value: '`hold=DURATION`, `now`, `never`',
-    default: '`hold=60s`',
-    help: 'when a lease is given back after its container is gone; a container with the same MAC within that time gets it again',
+    default: '`hold=24h`; by a name from Docker `hold=10m`',
+    help: 'when a lease is given back after its container is gone, if it did not end before; a container of the same identity gets it again within that time',
     problem: (text) =>
       parseRelease(text) === undefined
         ? 'is not now, never or hold= and a duration such as 90s, 10m, 2h'
@@ -209,7 +212,7 @@ export function parseNetworkOptions(
     acd: ACD_MODES.find((mode) => mode === text('acd')) ?? 'optimistic',
     dhcpServers: parseAddresses(text('dhcp_server') ?? '') ?? [],
     rapidCommit: text('rapid_commit') === 'true',
-    releaseAfterMs: parseRelease(text('release') ?? 'hold=60s') ?? 0,
+    releaseAfterMs: parseRelease(text('release')),
     onExpiry: text('on_expiry') === 'keep' ? 'keep' : 'remove',
     onNoServer: text('on_no_server') === 'late' ? 'late' : 'fail',
     guard: parseGuard(text('guard')) ?? 'mac',

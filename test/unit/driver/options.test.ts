@@ -38,7 +38,7 @@ describe('network options', () => {
       acd: 'optimistic',
       dhcpServers: [],
       rapidCommit: false,
-      releaseAfterMs: 60_000,
+      releaseAfterMs: undefined,
       onExpiry: 'remove',
       onNoServer: 'fail',
       guard: 'mac',
