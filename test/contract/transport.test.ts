@@ -14,6 +14,7 @@ import {
 import { Agent } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { refusal } from '../support/driver-rig.ts';
 import { dial, post } from '../support/unix-http.ts';
@@ -130,6 +131,14 @@ describe('a bad request is answered and does nothing', () => {
     const { status, json } = await post(rig.path, '/NetworkDriver.CreateEndpoint', body);
     expect([status, json]).toEqual([413, bothKeys(expect.stringContaining('too large'))]);
     expect(rig.driver.calls).toEqual([]);
+    expect((await rig.call('NetworkDriver.Leave', IDS)).status).toBe(200);
+  });
+
+  it('a body that is small only while it is compressed: the same', async () => {
+    const headers = { 'Content-Encoding': 'gzip' };
+    const body = gzipSync(Buffer.alloc(50_000_000, '['));
+    const { status, json } = await post(rig.path, '/NetworkDriver.Leave', body, { headers });
+    expect([status, json]).toEqual([413, bothKeys(expect.stringContaining('too large'))]);
     expect((await rig.call('NetworkDriver.Leave', IDS)).status).toBe(200);
   });
 
