@@ -6,6 +6,9 @@ import { PluginError } from '../errors.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+/** dockerd's requests have four levels. What walks over values, as JSON.stringify does, has a stack for thousands. */
+const DEEPEST = 32;
+
 /**
  * @param body the raw text of the request.
  * @throws PluginError INVALID_REQUEST. An empty body is what dockerd's retry after a broken connection
@@ -16,6 +19,9 @@ export function parseBody(body: string): JsonObject {
     throw invalid(
       'the request has no body: it is a retry of a call whose connection broke; try again',
     );
+  }
+  if (isTooDeep(body)) {
+    throw invalid(`the request is nested more than ${DEEPEST} levels deep; Docker's have four`);
   }
   let value: unknown;
   try {
@@ -56,6 +62,20 @@ export function matchingField(body: JsonObject, key: string, form: RegExp, kind:
 
 export function invalid(what: string): PluginError {
   return new PluginError('INVALID_REQUEST', what);
+}
+
+/** Counts brackets outside of strings; no value is made of the text, whatever it is. */
+function isTooDeep(json: string): boolean {
+  let depth = 0;
+  let isInText = false;
+  for (const [token] of json.matchAll(/\\.|["[{\]}]/gs)) {
+    if (token === '"') isInText = !isInText;
+    if (isInText) continue;
+    if (token === '[' || token === '{') depth += 1;
+    if (token === ']' || token === '}') depth -= 1;
+    if (depth > DEEPEST) return true;
+  }
+  return false;
 }
 
 function isObject(value: unknown): value is JsonObject {

@@ -22,6 +22,7 @@ export function decodeCreateNetwork(body: JsonObject): CreateNetworkRequest {
     networkId: decodeNetworkId(body),
     options: objectField(options, 'com.docker.network.generic'),
     internal: options['com.docker.network.internal'] === true,
+    ipv4: options['com.docker.network.enable_ipv4'] !== false,
     ipv4Data: ipamData(body, 'IPv4Data'),
     ipv6Data: ipamData(body, 'IPv6Data'),
   };

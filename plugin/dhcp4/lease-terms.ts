@@ -41,18 +41,18 @@ export function leaseTermsOf(ack: Dhcp4Message, serverId: Ipv4, serverMac: Mac):
   };
 }
 
-/** True if a container configured for one needs no change for the other; the server may differ. */
+/**
+ * True if a container configured for one needs no change for the other. The server may differ, and so may DNS servers,
+ * domain and search list, which nobody applies to a container.
+ */
 export function isSameConfiguration(one: LeaseTerms, other: LeaseTerms): boolean {
   return configurationKey(one) === configurationKey(other);
 }
 
 function configurationKey(terms: LeaseTerms): string {
-  const { address, prefixLength, gateway, mtu, dnsServers, domainName, domainSearch } = terms;
+  const { address, prefixLength, gateway, mtu } = terms;
   const routes = terms.routes.map((route) => [route.destination, route.prefixLength, route.via]);
-  return JSON.stringify([
-    ...[address, prefixLength, gateway, mtu, domainName],
-    ...[dnsServers, domainSearch, routes],
-  ]);
+  return JSON.stringify([address, prefixLength, gateway, mtu, routes]);
 }
 
 /**

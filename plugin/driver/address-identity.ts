@@ -33,6 +33,8 @@ export interface IdentityFacts {
 /** RFC 2132 §9.14: type 0 is for what is no hardware address. */
 const NAMED = '00';
 const LONGEST_NAME = 100;
+/** `web.1.<task id>`, and for a global service `web.<node id>.<task id>`: the next task has another id. */
+const SWARM_TASK = /\.[a-z0-9]+\.[a-z0-9]{25}$/;
 
 /** @throws PluginError INVALID_OPTION for a MAC that no host can wear, PARENT_LINK_UNUSABLE. */
 export function addressIdentity(facts: IdentityFacts): AddressIdentity {
@@ -66,7 +68,7 @@ export function addressIdentity(facts: IdentityFacts): AddressIdentity {
  * host, and something that a person can write into a reservation.
  */
 function namedClientId({ name, scope, parentMac }: IdentityFacts): string | undefined {
-  if (name === undefined || parentMac === undefined) return undefined;
+  if (name === undefined || parentMac === undefined || SWARM_TASK.test(name)) return undefined;
   const { vlan } = scope.options;
   const short =
     name.length <= LONGEST_NAME ? name : createHash('sha256').update(name).digest('hex');

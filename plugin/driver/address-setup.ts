@@ -90,10 +90,7 @@ export async function makeAddress(
     const { lease, settle } = await takeLease(deps, scope, draft, ground.place, until, undo);
     if (lease === undefined) throw new Error('a pool has no late leases');
     checkTerms(deps, pool, lease, scope);
-    if (pool.gateway.from === 'unknown' && lease.gateway !== undefined) {
-      const gateway = { address: lease.gateway, from: 'server' } as const;
-      await registry.addPool({ ...(registry.findPool(pool.id) ?? pool), gateway });
-    }
+    await learnGateway(registry, pool, lease);
     const record = { ...draft, address: lease.address, lease: storeLease(lease, clock) };
     undo.add(() => registry.removeAddress(draft.id));
     await registry.addAddress(record);
@@ -220,6 +217,18 @@ async function findIdentity(
     .find(isHere);
   if (twin !== undefined) await supersede(twin, false);
   return identity;
+}
+
+/**
+ * What was lost, or guessed and is confirmed, is the server's word from now on: a guess is checked against the first
+ * lease only. A router that changes later refuses no start, for Docker keeps the gateway, as in a running container.
+ */
+async function learnGateway(registry: Registry, { id }: PoolRecord, lease: Lease): Promise<void> {
+  const known = registry.findPool(id);
+  if (known === undefined || lease.gateway === undefined) return;
+  const { from, address } = known.gateway;
+  if (from !== 'unknown' && !(from === 'guess' && lease.gateway === address)) return;
+  await registry.addPool({ ...known, gateway: { address: lease.gateway, from: 'server' } });
 }
 
 /** @throws PluginError WRONG_SUBNET for a lease that Docker would configure otherwise than the server means it. */

@@ -15,6 +15,7 @@ import { AwaitedReleases } from './awaited-releases.ts';
 import { ContainersSeen } from './containers-seen.ts';
 import { adoption, isAdopted, type Adoption } from './adoption.ts';
 import { makeAddress, type AddressSetupDeps, type AddressWish } from './address-setup.ts';
+import { changedTerms, LOSS_NOTICES } from './foreign-terms.ts';
 import type { HeldLeases } from './held-leases.ts';
 import { JoinTimers } from './join-timers.ts';
 import { KeyedLock } from './keyed-lock.ts';
@@ -138,16 +139,18 @@ export class Addresses {
       const fields = { ...contextOf(record), server: lease.serverId };
       if (change === 'lost') {
         const lost = { at: clock.wall(), cause: cause ?? 'expired', isAddressKept: true };
-        log.error({ ...fields, cause }, UNCHANGEABLE);
+        log.error({ ...fields, cause }, LOSS_NOTICES[lost.cause]);
         // Another host has the address for good: asking for it again would only be declined again.
         if (cause === 'declined') leases.forget(id);
         return this.#keep({ ...record, lease: undefined, lost });
       }
-      const before = record.lease;
       await this.#keep({ ...record, lease: storeLease(lease, clock), lost: undefined });
-      if (change !== 'changed') return log.info(fields, `lease ${change}`);
-      const gateways = { gateway: lease.gateway, before: before?.gateway };
-      log.warn({ ...fields, ...gateways }, 'lease changed; restart the container to apply it');
+      log.info(fields, change === 'acquired' ? 'lease acquired' : 'lease renewed');
+      const pool = registry.findPool(record.poolId);
+      if (pool === undefined) return;
+      for (const { level, message, ...more } of changedTerms(record.lease, lease, pool)) {
+        log[level]({ ...fields, ...more.fields }, message);
+      }
     });
   }
 
@@ -288,6 +291,3 @@ export class Addresses {
     this.#deps.log.error({ ...contextOf(record), err }, 'address state not saved');
   }
 }
-
-const UNCHANGEABLE =
-  'lease lost; the container keeps its address, which another network driver gave it: see to the DHCP server, then restart the container';

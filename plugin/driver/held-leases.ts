@@ -22,6 +22,14 @@ import { elapsedSince, restoreLease, storeMoment } from './stored-lease.ts';
  */
 const ORPHANS_HELD_FOR: Ms = 600_000;
 
+/**
+ * Without `release=`. Servers keep a lease to its end for a host that is switched off; so do we, for a day at most. There
+ * are as many MACs and `id`s as a person typed. A name that Docker tells may be one that Docker made up and that never
+ * returns: enough of them, each with an address, would empty the server's pool.
+ */
+const TYPED_HELD_FOR: Ms = 24 * 3_600_000;
+const NAMED_HELD_FOR: Ms = 600_000;
+
 /** Who comes back on a segment. It tells MACs apart, too: where no name is known it holds the MAC. */
 type Identity = Pick<HeldRecord, 'clientId'>;
 
@@ -162,7 +170,9 @@ export class HeldLeases {
 
   #arm(record: HeldRecord): void {
     const { registry, clock, log } = this.#deps;
-    const holdMs = registry.findScope(record.scopeId)?.options.releaseAfterMs ?? 0;
+    const scope = registry.findScope(record.scopeId);
+    const holdMs =
+      scope === undefined ? 0 : (scope.options.releaseAfterMs ?? usualHold(scope, record));
     const heldFor = Math.max(holdMs, record.isOrphan ? ORPHANS_HELD_FOR : 0);
     const releaseAt = clock.now() + heldFor - elapsedSince(record.heldAt, clock);
     const endAt = Math.min(releaseAt, restoreLease(record.lease, clock).expiresAt);
@@ -198,6 +208,11 @@ export class HeldLeases {
     }
     await this.drop(record.id);
   }
+}
+
+/** RFC 2132 §9.14: a client-id of type 0 is no MAC, and here a container's name. Another driver's MACs are Docker's, too. */
+function usualHold({ isForeign }: LeaseScope, { clientId }: Identity): Ms {
+  return isForeign || clientId.startsWith('00') ? NAMED_HELD_FOR : TYPED_HELD_FOR;
 }
 
 function context({ id, scopeId }: HeldRecord): Record<string, string> {

@@ -76,7 +76,7 @@ export class LeaseChanges {
       const network = record && registry.findNetwork(record.networkId);
       if (record === undefined || network === undefined || change.cause === 'released') return;
       const next = recordAfter(record, change, network, clock);
-      this.#tell(record, next, change);
+      this.#tell(record, next, change, network);
       await remember(next);
       await this.#apply(endpointId);
     });
@@ -138,7 +138,12 @@ export class LeaseChanges {
     for (const warning of warnings) log.warn(context(record), warning);
   }
 
-  #tell(record: EndpointRecord, next: EndpointRecord, { change, lease, cause }: LeaseChange): void {
+  #tell(
+    record: EndpointRecord,
+    next: EndpointRecord,
+    { change, lease, cause }: LeaseChange,
+    network: NetworkRecord,
+  ): void {
     const { log } = this.#deps;
     const fields = { ...context(record), address: lease.address, server: lease.serverId };
     switch (change) {
@@ -147,7 +152,10 @@ export class LeaseChanges {
       case 'renewed':
         return log.info(fields, 'lease renewed');
       case 'changed':
-        return log.info({ ...fields, before: record.lease?.address }, 'lease changed');
+        // An MTU above the link's, or a router under `--internal`, changes nothing for the container.
+        return isSameLink(record, next, network)
+          ? log.info(fields, 'lease renewed')
+          : log.info({ ...fields, before: record.lease?.address }, 'lease changed');
       case 'lost':
         if (next.lost?.isAddressKept === true) {
           return log.error({ ...fields, cause }, 'lease lost; the container keeps its address');
@@ -181,6 +189,11 @@ function configOf({ lease, lost, terms }: EndpointRecord, { mtu }: NetworkRecord
   const kept = lost?.isAddressKept === true ? terms.configured : undefined;
   const wanted: LeaseTerms | undefined = lease === undefined ? kept : termsOf(lease);
   return { terms: wanted, mtu: usableMtu(wanted?.mtu, mtu) };
+}
+
+function isSameLink(one: EndpointRecord, other: EndpointRecord, network: NetworkRecord): boolean {
+  const [from, to] = [configOf(one, network), configOf(other, network)];
+  return sandboxChanges(from, to, network.internal).length === 0;
 }
 
 function context({ id, networkId }: EndpointRecord): Record<string, string> {

@@ -12,6 +12,8 @@ export interface CreateNetworkRequest {
   /** The `-o` map. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly internal: boolean;
+  /** False: `--ipv4=false`, which engines from 28 have. */
+  readonly ipv4: boolean;
   readonly ipv4Data: readonly IpamData[];
   readonly ipv6Data: readonly IpamData[];
 }

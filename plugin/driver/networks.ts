@@ -7,9 +7,9 @@ import { PluginError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { BridgeAccess } from './bridge-access.ts';
 import type { Host } from './host.ts';
-import { ADDRESS_SPACE } from './ipam-requests.ts';
 import { KeyedLock } from './keyed-lock.ts';
-import { NETWORK_OPTIONS, parseNetworkOptions, type NetworkOptions } from './options.ts';
+import { missingParent, refuseDockersPool, refuseFamilies } from './network-command.ts';
+import { parseNetworkOptions, type NetworkOptions } from './options.ts';
 import type { CreateNetworkRequest } from './network-requests.ts';
 import { findPoolFor, usesOurPool } from './pool-binding.ts';
 import { boundsOf, type PoolRecord } from './pool-records.ts';
@@ -134,12 +134,12 @@ export class Networks {
 
   /** @throws PluginError if the network's addresses are to come from elsewhere than the wire. */
   #addressing(request: CreateNetworkRequest): { options: NetworkOptions; pool?: PoolRecord } {
+    refuseFamilies(request);
     if (usesOurPool(request)) {
-      refuseIpv6(request);
       return findPoolFor(request, { registry: this.#registry, clock: this.#clock });
     }
-    const options = parseNetworkOptions(request.options);
-    refuseAddressing(request);
+    const options = parseNetworkOptions(request.options, '-o ', missingParent(request, '-o '));
+    refuseDockersPool(request);
     return { options };
   }
 
@@ -191,38 +191,6 @@ export class Networks {
       }
     }
   }
-}
-
-function refuseAddressing(request: CreateNetworkRequest): void {
-  const command = commandFor(request);
-  const subnets = request.ipv4Data.filter(({ pool }) => pool !== '0.0.0.0/0' && pool !== '');
-  if (subnets.length > 0) {
-    throw new PluginError(
-      'UNSUPPORTED',
-      `addresses come from the VLAN's DHCP server, not from Docker's pool ${subnets[0]?.pool ?? ''}; type: ${command}`,
-    );
-  }
-  refuseIpv6(request);
-}
-
-function refuseIpv6(request: CreateNetworkRequest): void {
-  if (request.ipv6Data.length === 0) return;
-  throw new PluginError(
-    'UNSUPPORTED',
-    `IPv6 addressing is not built yet; leave out --ipv6: ${commandFor(request)}`,
-  );
-}
-
-/** What to type for this network, with the same options. */
-function commandFor({ options, internal, ipv4Data }: CreateNetworkRequest): string {
-  const ipam = usesOurPool({ ipv4Data }) ? ADDRESS_SPACE : 'null';
-  const words = [`docker network create -d vlandhcp --ipam-driver ${ipam}`];
-  if (internal) words.push('--internal');
-  for (const key of Object.keys(NETWORK_OPTIONS)) {
-    const value = options[key];
-    if (typeof value === 'string') words.push(`-o ${key}=${value}`);
-  }
-  return [...words, 'NAME'].join(' ');
 }
 
 function refuseDifference(known: NetworkRecord, options: NetworkOptions, internal: boolean): void {

@@ -28,7 +28,7 @@ export function parseAddresses(text: string): readonly Ipv4[] | undefined {
 const UNIT_MS: Readonly<Record<string, Ms>> = { s: 1000, m: 60_000, h: 3_600_000 };
 
 /** The hold time of `release`; undefined for anything that is not one. */
-export function parseRelease(text: string): Ms | undefined {
+export function parseRelease(text = ''): Ms | undefined {
   if (text === 'now') return 0;
   if (text === 'never') return Infinity;
   const match = /^hold=([1-9]\d{0,5})([smh])$/.exec(text);

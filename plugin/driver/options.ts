@@ -5,10 +5,10 @@
  * Strict: an unknown key or a bad value is refused, all mistakes in one answer.
  */
 import { createHash } from 'node:crypto';
-import { PluginError } from '../errors.ts';
 import { isLinkName, LINK_NAME_RULE } from '../link-name.ts';
 import { GUARD_MODES, type GuardMode } from '../port-rules.ts';
 import type { Ms } from '../time.ts';
+import { noParent, refuse } from './option-problems.ts';
 import {
   choiceProblem,
   hostNameProblem,
@@ -31,8 +31,11 @@ export interface NetworkOptions {
   /** Servers whose offers count; empty: any. */
   readonly dhcpServers: readonly Ipv4[];
   readonly rapidCommit: boolean;
-  /** How long a lease is held after its container is gone: 0 gives it back at once, Infinity never. */
-  readonly releaseAfterMs: Ms;
+  /**
+   * How long a lease is held after its container is gone: 0 gives it back at once, Infinity never; undefined: as long
+   * as suits the container's identity (held-leases.ts).
+   */
+  readonly releaseAfterMs: Ms | undefined;
   readonly onExpiry: 'remove' | 'keep';
   readonly onNoServer: 'fail' | 'late';
   readonly guard: GuardMode;
@@ -115,8 +118,8 @@ export const NETWORK_OPTIONS = {
   },
   release: {
     value: '`hold=DURATION`, `now`, `never`',
-    default: '`hold=60s`',
-    help: 'when a lease is given back after its container is gone; a container with the same MAC within that time gets it again',
+    default: '`hold=24h`; by a name from Docker `hold=10m`',
+    help: 'when a lease is given back after its container is gone, if it did not end before; a container of the same identity gets it again within that time',
     problem: (text) =>
       parseRelease(text) === undefined
         ? 'is not now, never or hold= and a duration such as 90s, 10m, 2h'
@@ -181,11 +184,13 @@ const LIBNETWORK_OPTION = /^com\.docker\.network\.advertise_addr_(nmsgs|ms)$/;
 /**
  * @param given the `-o` map: `com.docker.network.generic` of CreateNetwork; or the `--ipam-opt` map.
  * @param flag what the user typed before each of them, with a blank.
+ * @param missingParent what to say where there is no parent.
  * @throws PluginError INVALID_OPTION naming every mistake.
  */
 export function parseNetworkOptions(
   given: Readonly<Record<string, unknown>>,
   flag = '-o ',
+  missingParent = noParent(flag),
 ): NetworkOptions {
   const own = Object.fromEntries(
     Object.entries(given).filter(([key]) => !LIBNETWORK_OPTION.test(key)),
@@ -193,9 +198,7 @@ export function parseNetworkOptions(
   const problems = [...findProblems(flag, NETWORK_OPTIONS, own)];
   const text = (key: keyof typeof NETWORK_OPTIONS) => textOf(own, key);
   const parent = text('parent');
-  if (parent === undefined) {
-    problems.unshift(`${flag}parent=LINK is missing: name the link that carries the trunk`);
-  }
+  if (parent === undefined) problems.unshift(missingParent);
   refuse(problems);
   const vlanText = text('vlan');
   const vlan = vlanText === undefined ? undefined : Number(vlanText);
@@ -209,7 +212,7 @@ export function parseNetworkOptions(
     acd: ACD_MODES.find((mode) => mode === text('acd')) ?? 'optimistic',
     dhcpServers: parseAddresses(text('dhcp_server') ?? '') ?? [],
     rapidCommit: text('rapid_commit') === 'true',
-    releaseAfterMs: parseRelease(text('release') ?? 'hold=60s') ?? 0,
+    releaseAfterMs: parseRelease(text('release')),
     onExpiry: text('on_expiry') === 'keep' ? 'keep' : 'remove',
     onNoServer: text('on_no_server') === 'late' ? 'late' : 'fail',
     guard: parseGuard(text('guard')) ?? 'mac',
@@ -264,10 +267,6 @@ function* findProblems(
       if (problem !== undefined) yield `${prefix}${key}=${printable(value)} ${problem}`;
     }
   }
-}
-
-function refuse(problems: readonly string[]): void {
-  if (problems.length > 0) throw new PluginError('INVALID_OPTION', problems.join('; '));
 }
 
 function textOf(given: Readonly<Record<string, unknown>>, key: string): string | undefined {

@@ -7,6 +7,7 @@ import { PluginError } from '../errors.ts';
 import type { Ms } from '../time.ts';
 import { formatSubnet, isSameSubnet, parseSubnet } from '../wire/subnet.ts';
 import { ADDRESS_SPACE } from './ipam-requests.ts';
+import { missingParent } from './network-command.ts';
 import type { CreateNetworkRequest } from './network-requests.ts';
 import { parseNetworkOptions, type NetworkOptions } from './options.ts';
 import type { PoolRecord } from './pool-records.ts';
@@ -59,9 +60,12 @@ export function findPoolFor(
       `the subnet ${data?.pool ?? ''} is of no pool that was asked for just now; create the network again`,
     );
   }
+  const { given } = newest;
+  // Its own mistakes were told when the pool was asked for; what is missing belongs where the rest was typed.
+  const missing = missingParent(request, Object.keys(given).length === 0 ? '-o ' : '--ipam-opt ');
   const bound = {
     pool: newest,
-    options: parseNetworkOptions({ ...newest.given, ...request.options }),
+    options: parseNetworkOptions({ ...given, ...request.options }, '-o ', missing),
   };
   refuseLate(bound.options);
   const segments = new Set(

@@ -29,17 +29,18 @@ export function parsePoolRequest(request: RequestPoolRequest): PoolWish {
   const subnet = request.pool === '' ? undefined : requireSubnet('--subnet', request.pool);
   const range = request.subPool === '' ? undefined : requireSubnet('--ip-range', request.subPool);
   if (subnet !== undefined && range !== undefined) requireWithin(range, subnet);
-  const given = textOptions(request.options);
-  if (given['parent'] === undefined && subnet === undefined) {
+  const { parent } = request.options;
+  if (parent === undefined && subnet === undefined) {
     throw new PluginError(
       'INVALID_OPTION',
       'which link and VLAN to lease addresses on is not known: add --ipam-opt parent=LINK --ipam-opt vlan=ID; or, for a network of vlandhcp, --subnet beside -o parent=LINK -o vlan=ID',
     );
   }
   // Without a parent there is nothing to complain about that it misses; the rest is checked all the same.
-  const options = parseNetworkOptions({ parent: 'unknown', ...given }, '--ipam-opt ');
+  const options = parseNetworkOptions({ parent: 'unknown', ...request.options }, '--ipam-opt ');
   refuseLate(options);
-  return { subnet, range, given, options: given['parent'] === undefined ? undefined : options };
+  const given = textOptions(request.options);
+  return { subnet, range, given, options: parent === undefined ? undefined : options };
 }
 
 /** @throws PluginError INVALID_OPTION: an IPAM driver has to have an address when it is asked for one. */
@@ -73,7 +74,10 @@ function isUsable({ prefixLength }: Subnet): boolean {
   return prefixLength >= 1 && prefixLength <= LONGEST_PREFIX;
 }
 
+/** After all of them were found to be text. */
 function textOptions(given: Readonly<Record<string, unknown>>): Record<string, string> {
-  const entries = Object.entries(given).map(([key, value]) => [key, String(value)] as const);
+  const entries = Object.entries(given).flatMap(([key, value]) =>
+    typeof value === 'string' ? [[key, value] as const] : [],
+  );
   return Object.fromEntries(entries);
 }

@@ -46,6 +46,7 @@ describe('CreateNetwork', () => {
     networkId: NETWORK,
     options: { parent: 'eth1', vlan: '500' },
     internal: false,
+    ipv4: true,
     ipv4Data: [{ addressSpace: 'null', pool: '0.0.0.0/0', gateway: '' }],
     ipv6Data: [],
   };
@@ -85,6 +86,17 @@ describe('CreateNetwork', () => {
     const Options = { ...body.Options, 'com.docker.network.internal': true };
     await rig.call('NetworkDriver.CreateNetwork', { ...body, Options });
     expect(lastCall()?.args).toEqual([{ ...decoded, internal: true }]);
+  });
+
+  it('of 28 with --ipv4=false: no pool, and a flag of libnetwork', async () => {
+    const Options = {
+      'com.docker.network.enable_ipv4': false,
+      'com.docker.network.enable_ipv6': false,
+      'com.docker.network.generic': { parent: 'eth1', vlan: '500' },
+    };
+    const body = { NetworkID: NETWORK, Options, IPv4Data: [], IPv6Data: [] };
+    await rig.call('NetworkDriver.CreateNetwork', body);
+    expect(lastCall()?.args).toEqual([{ ...decoded, ipv4: false, ipv4Data: [] }]);
   });
 
   it('of swarm: a NetworkID of 25 characters (trap 23)', async () => {

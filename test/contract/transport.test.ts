@@ -14,6 +14,7 @@ import {
 import { Agent } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { refusal } from '../support/driver-rig.ts';
 import { dial, post } from '../support/unix-http.ts';
@@ -79,11 +80,65 @@ describe('a bad request is answered and does nothing', () => {
     expect(rig.driver.calls).toEqual([]);
   });
 
+  it('a request in dockerd’s form, but with values nested without end: refused in one sentence', async () => {
+    const DEEP = 100_000;
+    const list = `${'['.repeat(DEEP)}${']'.repeat(DEEP)}`;
+    const map = `${'{"a":'.repeat(DEEP)}1${'}'.repeat(DEEP)}`;
+    const ids = `"NetworkID":"${IDS.NetworkID}","EndpointID":"${IDS.EndpointID}","PoolID":"v1"`;
+    const sentence = "the request is nested more than 32 levels deep; Docker's have four";
+    const bodies = [list, map].flatMap((deep) => [
+      ['NetworkDriver.CreateNetwork', `{${ids},"Options":${deep}}`],
+      ['NetworkDriver.CreateNetwork', `{${ids},"Options":{"com.docker.network.generic":${deep}}}`],
+      [
+        'NetworkDriver.CreateNetwork',
+        `{${ids},"Options":{"com.docker.network.generic":{"vlan":${deep}}}}`,
+      ],
+      ['NetworkDriver.CreateNetwork', `{${ids},"IPv4Data":[{"Pool":${deep}}]}`],
+      ['NetworkDriver.CreateEndpoint', `{${ids},"Interface":${deep}}`],
+      ['NetworkDriver.CreateEndpoint', `{${ids},"Interface":{"Address":${deep}}}`],
+      ['NetworkDriver.CreateEndpoint', `{${ids},"Options":{"id":${deep}}}`],
+      ['NetworkDriver.Join', `{${ids},"SandboxKey":${deep}}`],
+      ['NetworkDriver.DiscoverNew', `{"DiscoveryData":${deep}}`],
+      ['IpamDriver.RequestPool', `{"Options":{"parent":${deep}}}`],
+      ['IpamDriver.RequestAddress', `{${ids},"Options":{"RequestAddressType":${deep}}}`],
+      ['IpamDriver.ReleasePool', deep],
+      ['IpamDriver.ReleasePool', `{${ids},"Tomorrow":${deep}}`],
+    ]);
+    for (const [call = '', body] of bodies) {
+      const { status, json } = await post(rig.path, `/${call}`, body);
+      expect([call, status, json]).toEqual([call, 200, bothKeys(sentence)]);
+    }
+    expect([rig.driver.calls, rig.ipam.calls]).toEqual([[], []]);
+    expect((await rig.call('NetworkDriver.Leave', IDS)).status).toBe(200);
+  });
+
+  it('a call without argument does not look at its body', async () => {
+    const { json } = await post(rig.path, '/NetworkDriver.GetCapabilities', '['.repeat(100_000));
+    expect(json).toMatchObject({ Scope: 'local' });
+  });
+
+  it.each([
+    ['32 levels', 32, {}],
+    ['33 levels', 33, bothKeys(expect.stringContaining('more than 32 levels'))],
+  ])('%s: the bound is exact, whatever brackets are in texts', async (_what, levels, answer) => {
+    const deep = `${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}`;
+    const body = `{"NetworkID":"a","EndpointID":"b","x":"\\"[[{\\\\","y":"${'['.repeat(99)}","z":${deep}}`;
+    expect((await post(rig.path, '/NetworkDriver.Leave', body)).json).toEqual(answer);
+  });
+
   it('a body of more than 1 MB: 413, both keys, and the socket goes on', async () => {
     const body = JSON.stringify({ ...IDS, Options: { x: 'y'.repeat(1_100_000) } });
     const { status, json } = await post(rig.path, '/NetworkDriver.CreateEndpoint', body);
     expect([status, json]).toEqual([413, bothKeys(expect.stringContaining('too large'))]);
     expect(rig.driver.calls).toEqual([]);
+    expect((await rig.call('NetworkDriver.Leave', IDS)).status).toBe(200);
+  });
+
+  it('a body that is small only while it is compressed: the same', async () => {
+    const headers = { 'Content-Encoding': 'gzip' };
+    const body = gzipSync(Buffer.alloc(50_000_000, '['));
+    const { status, json } = await post(rig.path, '/NetworkDriver.Leave', body, { headers });
+    expect([status, json]).toEqual([413, bothKeys(expect.stringContaining('too large'))]);
     expect((await rig.call('NetworkDriver.Leave', IDS)).status).toBe(200);
   });
 

@@ -281,6 +281,7 @@ export function networkRequest(parts: Partial<CreateNetworkRequest> = {}): Creat
     networkId: NETWORK,
     options: { parent: 'eth1', vlan: '500' },
     internal: false,
+    ipv4: true,
     ipv4Data: [{ addressSpace: 'null', pool: '0.0.0.0/0', gateway: '' }],
     ipv6Data: [],
     ...parts,

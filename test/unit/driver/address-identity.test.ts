@@ -126,11 +126,49 @@ describe('the same name again', () => {
     expect(rig.store.held).toEqual([]);
   });
 
+  it('names that Docker makes up and that never return do not pile up: ten minutes each', async () => {
+    await foreign();
+    for (let i = 0; i < 10; i += 1) {
+      const given = await rig.requestAddress(poolId, { name: `happy_turing${i}` });
+      await rig.ipam.releaseAddress(poolId, given.split('/')[0] ?? '');
+      await rig.clock.pass(5 * MINUTE);
+      expect(rig.store.held.length).toBeLessThanOrEqual(2);
+    }
+    await rig.clock.pass(10 * MINUTE);
+    expect(rig.leftovers).toEqual(NOTHING_LEFT);
+  });
+
+  it.each([
+    'web.1.tq0v6n5s3m2k1j8h7g4f5d6c9',
+    'web.abcdefghijklmnopqrstuvwxy.tq0v6n5s3m2k1j8h7g4f5d6c9',
+  ])(
+    'a task of Swarm, whose name never returns: by MAC, and given back at once: %s',
+    async (name) => {
+      await own();
+      const { address } = await run({ name });
+      expect(clientIds()).toEqual([BOX]);
+      await stop(address);
+      expect(rig.leftovers).toEqual(NOTHING_LEFT);
+    },
+  );
+
+  it.each(['web.1', 'a.b.c', 'web.1.tq0v6n5s3m2k1j8h7g4f5d6c', 'tq0v6n5s3m2k1j8h7g4f5d6c9'])(
+    'a name that a person gave, whatever it looks like: %s',
+    async (name) => {
+      await own();
+      const { address } = await run({ name });
+      await stop(address);
+      expect(rig.store.held).toHaveLength(1);
+    },
+  );
+
   it('not within the hold time: given back, and the server’s memory decides', async () => {
     await own();
     const { address } = await run({ name: 'web' });
     await stop(address);
-    await rig.clock.pass(MINUTE);
+    await rig.clock.pass(10 * MINUTE - 1);
+    expect(rig.store.held).toHaveLength(1);
+    await rig.clock.pass(1);
     expect(rig.leftovers).toEqual(NOTHING_LEFT);
     expect((await run({ name: 'web', macAddress: OTHER })).address).toBe(address);
   });

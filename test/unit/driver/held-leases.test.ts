@@ -201,19 +201,48 @@ describe('no server answers a container that comes back', () => {
     expect((await failed).code).toBe('STATE_UNWRITABLE');
     expect(rig.wire.sentTypes).not.toContain('RELEASE');
     expect([heldIds(), rig.host.endpoints.size]).toEqual([[ENDPOINT], 0]);
-    await rig.clock.pass(MINUTE);
+    await rig.driver.removeNetwork(NETWORK);
     expect(rig.wire.sent.at(-1)).toMatchObject({ type: 'RELEASE', place: { link: 'br500' } });
     expect(rig.leftovers).toEqual({ ...NOTHING_LEFT, leases: ['192.0.2.50'] }); // the server is deaf
   });
 });
 
 describe('release=hold', () => {
-  it('60 s by default: then the lease is given back over the bridge', async () => {
+  it('60 s: then the lease is given back over the bridge', async () => {
+    await withRelease('hold=60s');
     const sent = await runAndRemove();
     await rig.clock.pass(MINUTE - 1);
     expect(sentSince(sent)).toEqual([]);
     await rig.clock.pass(1);
     expect(rig.wire.sent.at(-1)).toMatchObject({ type: 'RELEASE', place: { link: 'br500' } });
+    expect(rig.leftovers).toEqual(NOTHING_LEFT);
+  });
+
+  it('by default as long as the lease lasts, which a server keeps for a silent host, too', async () => {
+    const sent = await runAndRemove();
+    await rig.clock.pass(HOUR - 10_000);
+    expect([sentSince(sent), heldIds()]).toEqual([[], [ENDPOINT]]);
+    await rig.createEndpoint({ ...byId, endpointId: SECOND });
+    expect([sentSince(sent), heldIds()]).toEqual([['REQUEST'], []]);
+  });
+
+  it('by default never longer than the lease', async () => {
+    const sent = await runAndRemove();
+    await rig.clock.pass(HOUR);
+    expect([sentSince(sent), heldIds()]).toEqual([[], []]);
+  });
+
+  it.each([
+    ['id', byId],
+    ['a MAC that Docker gave', { interface: { macAddress: '02:00:00:00:00:aa' } }],
+  ])('by default a day at most, for a lease without end, by %s', async (_what, request) => {
+    rig.stop();
+    rig = await rigWithNetwork({ server: { leaseSec: 0xffffffff } });
+    const sent = await runAndRemove(request);
+    await rig.clock.pass(24 * HOUR - 1);
+    expect([sentSince(sent), heldIds()]).toEqual([[], [ENDPOINT]]);
+    await rig.clock.pass(1);
+    expect(sentSince(sent)).toEqual(['RELEASE']);
     expect(rig.leftovers).toEqual(NOTHING_LEFT);
   });
 
@@ -282,6 +311,7 @@ describe('release=hold', () => {
 
 describe('over a restart', () => {
   it('the hold time runs on', async () => {
+    await withRelease('hold=60s');
     const sent = await runAndRemove();
     await rig.clock.pass(40_000);
     await rig.restart();
@@ -292,6 +322,7 @@ describe('over a restart', () => {
   });
 
   it('what was due meanwhile is given back at once', async () => {
+    await withRelease('hold=60s');
     const sent = await runAndRemove();
     rig.stop();
     await rig.clock.pass(2 * MINUTE);
@@ -343,6 +374,7 @@ describe('over a reboot of the host', () => {
   });
 
   it('longer than the hold time: dockerd starts containers one after the other', async () => {
+    await withRelease('hold=60s');
     await rig.createEndpoint(byId);
     await rig.join();
     await reboot(5 * MINUTE);

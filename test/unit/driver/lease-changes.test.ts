@@ -95,6 +95,20 @@ describe('a renewal with other terms', () => {
     rig.wire.server = serverWith(option(OPTION.ROUTER, 192, 0, 2, 9));
     await rig.clock.pass(60_000);
     expect(changes()).toEqual([]);
+    expect(rig.log.messages('info')).not.toContain('lease changed'); // nobody applies it
+  });
+
+  it.each([
+    ['DNS servers', option(OPTION.DOMAIN_NAME_SERVER, 192, 0, 2, 9), { dnsServers: ['192.0.2.9'] }],
+    ['an MTU above the link’s', option(OPTION.INTERFACE_MTU, 35, 40), { mtu: 9_000 }],
+  ])('%s: no change, but the record has it', async (_what, parts, kept) => {
+    await running();
+    rig.wire.server = serverWith(parts);
+    await rig.clock.pass(60_000);
+    expect(changes()).toEqual([]);
+    expect(stored().lease).toMatchObject(kept);
+    expect(rig.log.messages('info')).toContain('lease renewed');
+    expect(rig.log.messages('info')).not.toContain('lease changed');
   });
 });
 

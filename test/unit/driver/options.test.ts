@@ -38,7 +38,7 @@ describe('network options', () => {
       acd: 'optimistic',
       dhcpServers: [],
       rapidCommit: false,
-      releaseAfterMs: 60_000,
+      releaseAfterMs: undefined,
       onExpiry: 'remove',
       onNoServer: 'fail',
       guard: 'mac',
@@ -135,6 +135,13 @@ describe('network options', () => {
       );
     },
   );
+
+  it('more mistakes than a person reads are counted', () => {
+    const many = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`x${i}`, 'y']));
+    const told = mistake(() => network(many));
+    expect(told?.match(/-o x\d+ is unknown/g)).toHaveLength(20);
+    expect(told).toMatch(/; and 49980 more$/);
+  });
 
   it.each([
     ['now', 0],

@@ -278,6 +278,17 @@ describe('what may be asked of a pool', () => {
     expect(text).toContain('--ipam-opt colour is unknown');
   });
 
+  it.each([
+    [500, '500'],
+    [[500], '"[500]"'],
+    [{ id: 500 }, String.raw`"{\"id\":500}"`],
+    [null, 'null'],
+  ])('options are text, not %j', async (vlan, shown) => {
+    const text = `--ipam-opt vlan=${shown} is not text`;
+    expect(await message({ options: { parent: 'eth1', vlan } })).toContain(text);
+    expect(await message({ pool: SUBNET, options: { vlan } })).toContain(text);
+  });
+
   it('also where the parent comes by -o', async () => {
     const options = { vlan: '5000' };
     expect(await message({ pool: SUBNET, options })).toContain('--ipam-opt vlan=5000');

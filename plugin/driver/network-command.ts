@@ -1,0 +1,70 @@
+/**
+ * Networks that cannot be made as they were typed, and the command that does: with the options that were given, and for
+ * a Swarm network in the form that Swarm wants.
+ */
+import { PluginError } from '../errors.ts';
+import { ADDRESS_SPACE } from './ipam-requests.ts';
+import type { CreateNetworkRequest } from './network-requests.ts';
+import { noParent } from './option-problems.ts';
+import { NETWORK_OPTIONS } from './options.ts';
+
+/** Docker makes up its ids of 64 hex digits; those of Swarm are numbers of base 36. */
+const SWARM_ID = /^[a-z0-9]{25}$/;
+
+/** @throws PluginError UNSUPPORTED for `--ipv4=false`, which hides everything else that was typed, and `--ipv6`. */
+export function refuseFamilies(request: CreateNetworkRequest): void {
+  if (!request.ipv4) {
+    throw new PluginError(
+      'UNSUPPORTED',
+      'with --ipv4=false a container would have no address at all, because IPv6 addressing is not built yet; leave out --ipv4=false',
+    );
+  }
+  if (request.ipv6Data.length === 0) return;
+  throw new PluginError(
+    'UNSUPPORTED',
+    `IPv6 addressing is not built yet; leave out --ipv6: ${commandFor(request)}`,
+  );
+}
+
+/** @throws PluginError UNSUPPORTED for the addresses of Docker's default IPAM driver. */
+export function refuseDockersPool(request: CreateNetworkRequest): void {
+  const other = request.ipv4Data.find(({ pool }) => pool !== '0.0.0.0/0' && pool !== '');
+  if (other === undefined) return;
+  throw new PluginError(
+    'UNSUPPORTED',
+    `addresses come from the VLAN's DHCP server, not from Docker's pool ${other.pool}; type: ${commandFor(request)}`,
+  );
+}
+
+/** @param flag what the user typed the other options with, with a blank. */
+export function missingParent(request: CreateNetworkRequest, flag: string): string {
+  return SWARM_ID.test(request.networkId)
+    ? `${flag}parent=LINK is missing: a Swarm network takes options from a network that each node has for it; type ${commandFor(request)}`
+    : noParent(flag);
+}
+
+/** What to type for this network, with the same options. */
+function commandFor({ networkId, options, internal, ipv4Data }: CreateNetworkRequest): string {
+  const pool = ipv4Data.find(({ addressSpace }) => addressSpace === ADDRESS_SPACE)?.pool;
+  const isSwarm = SWARM_ID.test(networkId);
+  const create = 'docker network create';
+  const flags = internal ? ['--internal'] : [];
+  const ipam = [
+    // Swarm knows managed plugins only, by name and tag.
+    `--ipam-driver ${pool === undefined ? 'null' : isSwarm ? 'vlandhcp:stable' : 'vlandhcp'}`,
+    ...(pool === undefined ? [] : [`--subnet ${pool}`]),
+  ];
+  const words = optionWords(options);
+  if (!isSwarm) return [create, '-d vlandhcp', ...ipam, ...flags, ...words, 'NAME'].join(' ');
+  const config = [create, '--config-only', ...ipam, ...words, 'CONFIG'];
+  const once = [create, '-d vlandhcp:stable --scope swarm', ...flags, '--config-from CONFIG NAME'];
+  return `on every node: ${config.join(' ')}, then once: ${once.join(' ')}`;
+}
+
+function optionWords(options: CreateNetworkRequest['options']): string[] {
+  const known = Object.keys(NETWORK_OPTIONS).flatMap((key) => {
+    const value = options[key];
+    return typeof value === 'string' ? [`-o ${key}=${value}`] : [];
+  });
+  return typeof options['parent'] === 'string' ? known : ['-o parent=LINK -o vlan=ID', ...known];
+}
