@@ -23,13 +23,15 @@ export function vlanLinkName(parent: string, vid: number): string {
 
 export const VLAN_MARK = `${MARK} vlan`;
 export const ENDPOINT_MARK = `${MARK} endpoint`;
+/** The beginning of a bridge's mark. */
+export const BRIDGE_MARK = `${MARK} bridge for `;
 
 /** Links that are made and not yet marked are in this group, and no others: "vlan" as a number. */
 export const UNFINISHED_GROUP = 0x766c616e;
 
 /** @param uplink the VLAN link, or the parent itself of an untagged network. */
 export function bridgeMark(uplink: string): string {
-  return `${MARK} bridge for ${uplink}`;
+  return `${BRIDGE_MARK}${uplink}`;
 }
 
 export function isBridgeMark(alias: string | undefined): boolean {

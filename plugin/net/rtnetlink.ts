@@ -12,6 +12,17 @@ import { promisify } from 'node:util';
 import { macToBytes, type Mac } from '../wire/address.ts';
 import { IFF_UP } from './interface-request.ts';
 import { openSocket, SystemCallError } from './libc.ts';
+import {
+  attribute,
+  findAttribute,
+  HEADER_LENGTH,
+  joined,
+  message,
+  number,
+  padded,
+  text,
+  textIn,
+} from './netlink-messages.ts';
 
 export interface FoundLink {
   readonly index: number;
@@ -43,11 +54,11 @@ const AF_INET6 = 10;
 const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000;
 const NETLINK_ROUTE = 0;
 const NLMSG_ERROR = 2;
+const NLMSG_DONE = 3;
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 const RTM_SETLINK = 19;
-const NLM_F_REQUEST = 1;
 const NLM_F_ACK = 4;
 const NLM_F_EXCL = 0x200;
 const NLM_F_CREATE = 0x400;
@@ -73,14 +84,10 @@ const IN6_ADDR_GEN_MODE_NONE = 1;
 
 const ENODEV = 19;
 
-const HEADER_LENGTH = 16;
 const LINK_LENGTH = 16;
 const INDEX_AT = HEADER_LENGTH + 4;
 const ATTRIBUTES_AT = HEADER_LENGTH + LINK_LENGTH;
 const ERROR_AT = 16;
-const ATTRIBUTE_HEADER_LENGTH = 4;
-/** Two bits of the type are flags: nested, and in network order. */
-const NLA_TYPE_MASK = 0x3fff;
 /** For one answer at a time; one about a link is some 2 KB, and the kernel would cut off what does not fit. */
 const answerBuffer = new Uint8Array(32 * 1024);
 
@@ -90,7 +97,7 @@ export async function findLink(name: string): Promise<FoundLink | undefined> {
   if (answer === undefined) return undefined;
   return {
     index: answer.getInt32(INDEX_AT, true),
-    alias: textAttribute(answer, ATTRIBUTES_AT, IFLA_IFALIAS),
+    alias: textIn(answer, ATTRIBUTES_AT, IFLA_IFALIAS),
   };
 }
 
@@ -113,7 +120,7 @@ function isActive(answer: DataView): boolean {
 function forwards(answer: DataView): boolean {
   const info = findAttribute(answer, ATTRIBUTES_AT, IFLA_LINKINFO);
   if (info === undefined) return true;
-  if (textAttribute(info, 0, IFLA_INFO_SLAVE_KIND) !== 'bridge') return true;
+  if (textIn(info, 0, IFLA_INFO_SLAVE_KIND) !== 'bridge') return true;
   const port = findAttribute(info, 0, IFLA_INFO_SLAVE_DATA);
   const state = port === undefined ? undefined : findAttribute(port, 0, IFLA_BRPORT_STATE);
   return state?.getUint8(0) === BR_STATE_FORWARDING;
@@ -167,21 +174,6 @@ function aboutLink(name: string): Uint8Array {
   return message(RTM_GETLINK, 0, linkHeader({}), text(IFLA_IFNAME, name));
 }
 
-export function message(
-  type: number,
-  flags: number,
-  ...parts: readonly Uint8Array[]
-): Uint8Array<ArrayBuffer> {
-  const body = joined(parts);
-  const whole = new Uint8Array(HEADER_LENGTH + body.length);
-  const view = new DataView(whole.buffer);
-  view.setUint32(0, whole.length, true);
-  view.setUint16(4, type, true);
-  view.setUint16(6, NLM_F_REQUEST | flags, true);
-  whole.set(body, HEADER_LENGTH);
-  return whole;
-}
-
 function linkHeader({ index = 0, isUp }: { index?: number; isUp?: boolean }): Uint8Array {
   const header = new Uint8Array(LINK_LENGTH);
   const view = new DataView(header.buffer);
@@ -200,38 +192,6 @@ function identity({ name, mac, mtu, group }: NewLink): Uint8Array {
   ]);
 }
 
-/** Its value may be attributes again. */
-export function attribute(type: number, ...values: readonly Uint8Array[]): Uint8Array {
-  const value = joined(values);
-  const length = ATTRIBUTE_HEADER_LENGTH + value.length;
-  const whole = new Uint8Array(padded(length));
-  const view = new DataView(whole.buffer);
-  view.setUint16(0, length, true);
-  view.setUint16(2, type, true);
-  whole.set(value, ATTRIBUTE_HEADER_LENGTH);
-  return whole;
-}
-
-export function text(type: number, value: string): Uint8Array {
-  return attribute(type, new TextEncoder().encode(`${value}\0`));
-}
-
-export function number(bytes: 1 | 2 | 4, type: number, value: number): Uint8Array {
-  const view = new DataView(new ArrayBuffer(bytes));
-  if (bytes === 1) view.setUint8(0, value);
-  else if (bytes === 2) view.setUint16(0, value, true);
-  else view.setUint32(0, value, true);
-  return attribute(type, new Uint8Array(view.buffer));
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  return new Uint8Array(Buffer.concat(parts));
-}
-
-function padded(length: number): number {
-  return Math.ceil(length / 4) * 4;
-}
-
 /** @returns an answer to each, undefined where there is no such link. @throws SystemCallError for the first that failed otherwise. */
 export async function askNetlink(
   requests: readonly Uint8Array[],
@@ -247,6 +207,34 @@ export async function askNetlink(
   }
 }
 
+/** The bodies of all messages that answer a dump. @throws SystemCallError */
+export async function askNetlinkForAll(
+  request: Uint8Array,
+  what: string,
+): Promise<readonly DataView[]> {
+  const fd = openSocket(AF_NETLINK, SOCK_RAW_NONBLOCK_CLOEXEC, NETLINK_ROUTE);
+  try {
+    await promisify(write)(fd, request);
+    const bodies: DataView[] = [];
+    for (;;) {
+      const length = readSync(fd, answerBuffer);
+      const { buffer } = answerBuffer.slice(0, length);
+      for (let at = 0; at + HEADER_LENGTH <= length;) {
+        const header = new DataView(buffer, at);
+        const [size, type] = [header.getUint32(0, true), header.getUint16(4, true)];
+        if (type === NLMSG_DONE) return bodies;
+        if (type === NLMSG_ERROR) {
+          throw new SystemCallError(what, -header.getInt32(HEADER_LENGTH, true));
+        }
+        bodies.push(new DataView(buffer, at + HEADER_LENGTH, size - HEADER_LENGTH));
+        at += padded(size);
+      }
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
 function readAnswer(fd: number, what: string): DataView | undefined {
   const answer = new DataView(answerBuffer.slice(0, readSync(fd, answerBuffer)).buffer);
   if (answer.getUint16(4, true) !== NLMSG_ERROR) return answer;
@@ -254,25 +242,4 @@ function readAnswer(fd: number, what: string): DataView | undefined {
   if (errno === 0) return answer;
   if (errno === ENODEV) return undefined;
   throw new SystemCallError(what, errno);
-}
-
-/** The value of the first attribute of that type, from `at` on. */
-function findAttribute(within: DataView, at: number, wanted: number): DataView | undefined {
-  while (at + ATTRIBUTE_HEADER_LENGTH <= within.byteLength) {
-    const length = within.getUint16(at, true);
-    if (length < ATTRIBUTE_HEADER_LENGTH || at + length > within.byteLength) return undefined;
-    if ((within.getUint16(at + 2, true) & NLA_TYPE_MASK) === wanted) {
-      const start = within.byteOffset + at + ATTRIBUTE_HEADER_LENGTH;
-      return new DataView(within.buffer, start, length - ATTRIBUTE_HEADER_LENGTH);
-    }
-    at += padded(length);
-  }
-  return undefined;
-}
-
-function textAttribute(within: DataView, at: number, wanted: number): string | undefined {
-  const value = findAttribute(within, at, wanted);
-  if (value === undefined) return undefined;
-  const { buffer, byteOffset, byteLength } = value;
-  return new TextDecoder().decode(new Uint8Array(buffer, byteOffset, byteLength - 1)); // without the zero at its end
 }

@@ -6,7 +6,8 @@
  */
 import type { BpfInstruction } from '../filter.ts';
 import { SystemCallError } from '../libc.ts';
-import { askNetlink, attribute, message, number, text } from '../rtnetlink.ts';
+import { attribute, message, number, text } from '../netlink-messages.ts';
+import { askNetlink } from '../rtnetlink.ts';
 
 export interface IngressFilter {
   /** Index of the link. */
