@@ -56,6 +56,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   const store = await Store.open(settings.stateDir);
   const contents = await store.load();
   for (const problem of contents.problems) log.error({ err: problem }, 'state file not usable');
+  for (const damage of contents.damages) log.error({ err: damage }, 'state file damaged');
   const registry = new Registry(store);
   registry.adopt(contents);
 

@@ -83,6 +83,7 @@ describe('what is stored', () => {
       pools: [],
       addresses: [],
       problems: [],
+      damages: [],
     });
   });
 
@@ -204,13 +205,6 @@ describe('a disk that does not give out what is on it', () => {
     const { code, message } = await refusal(store.load());
     expect(code).toBe('STATE_UNREADABLE');
     expect(message).toMatch(/^state folder .*endpoints cannot be read: ENOTDIR.*; mend the disk/);
-  });
-
-  it('a file that cannot be read is told and left as it is', async () => {
-    await mkdir(endpointFile()); // EISDIR, as an EIO would be
-    const { problems } = await store.load();
-    expect(problems[0]!.message).toMatch(/not usable: EISDIR.*; left as it is$/);
-    expect(await files('endpoints')).toEqual([`${ENDPOINT.id}.json`]);
   });
 });
 
