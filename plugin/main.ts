@@ -22,6 +22,7 @@ import { SegmentSilence } from './driver/segment-silence.ts';
 import { Store } from './driver/store.ts';
 import { LeaseService } from './leasing/lease-service.ts';
 import { probeSubnet } from './leasing/subnet-probe.ts';
+import { surviveUncaughtErrors } from './last-resort.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { boottime } from './net/boottime.ts';
 import { linuxHost } from './net/host.ts';
@@ -48,7 +49,7 @@ const THREADS = '64';
  * @param stops filled with what has to be stopped, in the order of doing so.
  */
 async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<void> {
-  const clock = createClock(boottime);
+  const clock = createClock(boottime, (err) => log.error({ err }, 'timer failed'));
   let wire: (handlers: Handlers) => void = () => undefined;
   const wired = new Promise<Handlers>((resolve) => (wire = resolve));
   const server = await serve(settings.sockets, wired, log, clock);
@@ -104,6 +105,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
     held,
     access,
     host: linuxHost,
+    clock,
     log,
     isComplete: contents.problems.length === 0,
   });
@@ -156,10 +158,11 @@ function stopOn(signals: readonly NodeJS.Signals[], stops: readonly Stop[], log:
 async function main(): Promise<void> {
   process.env['UV_THREADPOOL_SIZE'] ??= THREADS; // libuv reads it when it first needs one
   let log = createLogger('info');
-  process.on('unhandledRejection', (err) => {
-    log.fatal({ err }, 'unhandled rejection');
-    process.exit(1);
-  });
+  surviveUncaughtErrors(
+    process,
+    () => log,
+    () => boottime.now(),
+  );
   try {
     const settings = parseSettings(process.argv.slice(2), process.env);
     log = createLogger(settings.logLevel);

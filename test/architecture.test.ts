@@ -56,6 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'clock.ts': ['vocabulary'],
   'settings.ts': ['vocabulary'],
   'logger.ts': ['settings.ts'],
+  'last-resort.ts': ['vocabulary', 'logger.ts'],
 };
 
 const PURE = ['wire', 'vocabulary', 'dhcp4', 'acd'];

@@ -242,6 +242,7 @@ export class DriverRig {
         held,
         access,
         host,
+        clock,
         log,
         isComplete: this.isStoreComplete && useless === 0,
       });
