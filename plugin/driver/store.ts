@@ -129,9 +129,7 @@ export class Store {
       case 'complete':
         return reading.record;
       case 'damaged':
-        damages.push(
-          unreadable(path, reading.reason, await this.#mend(kind, path, reading.record)),
-        );
+        damages.push(damaged(path, reading.reason, await this.#mend(kind, path, reading.record)));
         return reading.record;
       case 'useless':
         problems.push(unreadable(path, reading.reason, await setAside(path)));

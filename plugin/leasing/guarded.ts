@@ -19,17 +19,17 @@ export function guardedClock(clock: Clock, guard: Guard): Clock {
 }
 
 export function guardedOpenSocket(open: OpenSocket, guard: Guard): OpenSocket {
-  return (place, mac, { onFrame, onError }) =>
+  return (place, mac, handlers) =>
     open(place, mac, {
-      onFrame: (frame, info) => guard(() => onFrame(frame, info)),
-      onError: (error) => guard(() => onError(error)),
+      onFrame: (frame, info) => guard(() => handlers.onFrame(frame, info)),
+      onError: (error) => guard(() => handlers.onError(error)),
     });
 }
 
 export function guardedOpenArpSocket(open: OpenArpSocket, guard: Guard): OpenArpSocket {
-  return (place, own, { onFrame, onError }) =>
+  return (place, own, handlers) =>
     open(place, own, {
-      onFrame: (frame) => guard(() => onFrame(frame)),
-      onError: (error) => guard(() => onError(error)),
+      onFrame: (frame) => guard(() => handlers.onFrame(frame)),
+      onError: (error) => guard(() => handlers.onError(error)),
     });
 }
