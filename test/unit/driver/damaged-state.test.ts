@@ -12,8 +12,8 @@ import { BOX, DriverRig, ENDPOINT, NETWORK, networkRequest } from '../../support
 const HELD_ONE = 'd'.repeat(64);
 const WITNESS = 'f'.repeat(64);
 const OTHER_NETWORK = 'a'.repeat(64);
-/** Between two of them the wire and the machines rest. */
-const STEPS_PER_HOUR = 2_000;
+/** Of all clients together, in less than two hours: a machine that spins sends thousands. */
+const MOST_MESSAGES = 1_000;
 
 /** Two endpoints in containers, one lease that is held, one address under another driver. */
 async function site(): Promise<DriverRig> {
@@ -33,7 +33,10 @@ async function site(): Promise<DriverRig> {
   await rig.join();
   await rig.createEndpoint({ networkId: OTHER_NETWORK, endpointId: WITNESS });
   await rig.join(WITNESS);
-  const poolId = await rig.createForeignNetwork({ options: { parent: 'eth1', vlan: '700' } });
+  const poolId = await rig.createForeignNetwork({
+    pool: '192.0.2.0/24',
+    options: { parent: 'eth1', vlan: '700' },
+  });
   rig.host.addSegmentLink('eth1.700');
   await rig.requestAddress(poolId, { macAddress: '02:42:00:00:00:77' });
   return rig;
@@ -96,15 +99,16 @@ async function lifeWith(kind: Kind, text: string): Promise<void> {
   const sent = rig.wire.sent.length;
   await rig.restart();
   expect(statusTable(rig.driver.status())).toContain(WITNESS.slice(0, 12));
-  // Renewals, expiry and what comes after it, on a LAN whose server answers.
-  await rig.clock.pass(2 * 3_600_000);
+  // Renewals, and leases asked for anew, on a LAN whose server answers: no container loses its address.
+  await rig.clock.pass(2_000_000);
+  expect(rig.host.sandboxChanges.filter(({ type }) => type === 'remove-address')).toEqual([]);
   expect(statusTable(rig.driver.status())).toContain(WITNESS.slice(0, 12));
   expect([...rig.host.endpoints.keys()]).toEqual(expect.arrayContaining(inContainers));
   expect(rig.registry.findEndpoint(WITNESS)?.lease).toBeDefined();
   // Now nobody answers: leases end.
   rig.wire.server = () => [];
-  await rig.clock.pass(2 * 3_600_000);
-  expect(rig.wire.sent.length - sent).toBeLessThan(STEPS_PER_HOUR);
+  await rig.clock.pass(4_000_000);
+  expect(rig.wire.sent.length - sent).toBeLessThan(MOST_MESSAGES);
   expect([...rig.host.endpoints.keys()]).toEqual(expect.arrayContaining(inContainers));
   expect(rig.driver.endpointInfo(ENDPOINT)).toBeTypeOf('object');
   // What Docker may ask next.
@@ -123,7 +127,7 @@ describe.each(KINDS)('%s', (kind) => {
     for (const place of places) {
       // A sample that differs from field to field; the property below tries the rest by dice.
       const start = places.indexOf(place);
-      for (const value of [WRONG[0], WRONG[1 + (start % 16)], WRONG[1 + ((start * 7 + 3) % 16)]]) {
+      for (const value of [WRONG[0], WRONG[1 + (start % 16)]]) {
         rig = await site();
         const record = changed(victim(kind), place, value) as object;
         await lifeWith(kind, writeRecord(record)).catch((cause: unknown) => {
@@ -157,7 +161,7 @@ describe.each(KINDS)('%s', (kind) => {
           }
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
   });
 });
