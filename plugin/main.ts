@@ -13,6 +13,7 @@ import { BridgeAccess } from './driver/bridge-access.ts';
 import { Endpoints } from './driver/endpoints.ts';
 import { HeldLeases } from './driver/held-leases.ts';
 import { IpamDriver } from './driver/ipam-driver.ts';
+import { withLastingRemovals } from './driver/link-removals.ts';
 import { NetworkDriver } from './driver/network-driver.ts';
 import { Networks } from './driver/networks.ts';
 import { Pools } from './driver/pools.ts';
@@ -76,11 +77,13 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
     },
     onEntered: (endpointId) => endpoints.sandboxEntered(endpointId),
   });
-  const access = new BridgeAccess({ host: linuxHost, clock, log });
+  const removals = withLastingRemovals(linuxHost, { clock, log });
+  const host = { ...linuxHost, ...removals };
+  const access = new BridgeAccess({ host, clock, log });
   const held = new HeldLeases({ registry, clock, log, leases });
-  const networks = new Networks({ registry, host: linuxHost, access, clock, log });
+  const networks = new Networks({ registry, host, access, clock, log });
   const shared = {
-    ...{ registry, networks, host: linuxHost, leases, held, clock, log },
+    ...{ registry, networks, host, leases, held, clock, log },
     silence: new SegmentSilence(clock),
     joinTimeoutMs: settings.joinTimeoutMs,
   };
@@ -104,7 +107,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
     addresses,
     held,
     access,
-    host: linuxHost,
+    host,
     clock,
     log,
     isComplete: contents.problems.length === 0,
@@ -112,6 +115,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   // Before the server: containers keep their leases, which the store remembers.
   stops.unshift(
     () => access.close(),
+    () => removals.close(),
     () => endpoints.close(),
     () => addresses.close(),
     () => held.close(),
@@ -119,7 +123,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   );
   const driver = new NetworkDriver({ registry, networks, endpoints, held, clock, recovered });
   const pools = new Pools({
-    ...{ registry, host: linuxHost, clock, log },
+    ...{ registry, host, clock, log },
     askSubnet: (subject, link, limits) =>
       probeSubnet(
         { clock, random: Math.random, openSocket: openLeaseSocket },

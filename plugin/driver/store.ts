@@ -219,9 +219,14 @@ function unreadable(path: string, reason: string, fate: string): PluginError {
 }
 
 function unwritable(path: string, cause: unknown): PluginError {
+  const { code } = cause as NodeJS.ErrnoException;
+  const remedy =
+    code === 'EMFILE' || code === 'ENFILE'
+      ? "raise the limit of open files (LimitNOFILE=) of the service, or of Docker's"
+      : 'free space or mend permissions there';
   return new PluginError(
     'STATE_UNWRITABLE',
-    `state cannot be written to ${path}: ${reasonOf(cause)}; free space or mend permissions there`,
+    `state cannot be written to ${path}: ${reasonOf(cause)}; ${remedy}`,
     { cause },
   );
 }
