@@ -11,6 +11,7 @@ import { isLinkName, LINK_NAME_RULE } from '../link-name.ts';
 import { isHostName } from './option-values.ts';
 import { isUsableMac, type NetworkOptions } from './options.ts';
 import { ACD_MODES, parseNetworkOptions } from './options.ts';
+import { GUARD_MODES } from '../port-rules.ts';
 import type { StoredLease, StoredMoment } from './stored-lease.ts';
 
 /** JSON has no undefined: what was undefined is not in the file. */
@@ -123,6 +124,7 @@ export const subnet = v.pipe(
   ),
 ) satisfies v.GenericSchema<unknown, Subnet>;
 
+export const guard = v.picklist(GUARD_MODES);
 export const addresses = listOf(ipv4);
 export const textMap = v.record(v.string(), v.string());
 
@@ -152,6 +154,7 @@ const optionEntries = {
   ),
   onExpiry: v.optional(v.picklist(['remove', 'keep']), DEFAULTS.onExpiry),
   onNoServer: v.optional(v.picklist(['fail', 'late']), DEFAULTS.onNoServer),
+  guard: v.optional(guard, DEFAULTS.guard),
 };
 
 /** In the order of `parseNetworkOptions`: repeated calls of dockerd are compared as text. */
@@ -164,7 +167,7 @@ export const networkOptions = v.pipe(
   v.transform(inOrder),
 ) satisfies v.GenericSchema<unknown, NetworkOptions>;
 
-/** As far as they can be read. Where a network is, and whom it listens to, is not guessed. */
+/** As far as they can be read. Where a network is, whom it listens to and what its ports keep out is not guessed. */
 export const readableOptions = v.pipe(
   v.looseObject({
     ...optionEntries,

@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { outcome, recordOutcomes } from '../support/outcomes.ts';
 import { PluginProcess } from '../support/plugin-process.ts';
 import {
@@ -30,7 +30,8 @@ recordOutcomes();
 
 const NETWORK = 'a'.repeat(64);
 const BRIDGE = 'br-eth1';
-const SLOW = 30_000;
+/** A lab machine has one slow core. */
+const SLOW = 120_000;
 
 let sandbox: Sandbox;
 let server: ChildProcess;
@@ -41,6 +42,8 @@ interface Container {
   readonly namespace: TestNamespace;
   readonly address: string;
 }
+
+vi.setConfig({ testTimeout: 2 * SLOW, hookTimeout: 2 * SLOW });
 
 const idOf = (digit: string) => digit.repeat(64);
 
@@ -104,6 +107,11 @@ async function leaseOf({ id }: Container): Promise<string | undefined> {
     ?.lease?.address;
 }
 
+/** What it writes comes by another way than its answers. */
+function toldOf(text: string): Promise<void> {
+  return until(`it says ${text}`, () => plugin.log.some(({ msg }) => msg.includes(text)), SLOW);
+}
+
 /** @returns how long it took, in ms. */
 async function hasLeaseAgain(container: Container): Promise<number> {
   const from = performance.now();
@@ -158,19 +166,14 @@ afterAll(async () => {
 describe('a bad disk', () => {
   let box: Container;
   let witness: Container;
+  /** The file of `box` before it was damaged. */
+  let whole = '';
 
   beforeAll(async () => {
     box = await startContainer(idOf('b'));
     witness = await startContainer(idOf('c'));
   });
   afterAll(async () => {
-    await plugin.end();
-    for (const kind of ['networks', 'endpoints', 'held', 'pools', 'addresses']) {
-      for (const name of files(kind)) {
-        if (!name.endsWith('.json')) rmSync(join(plugin.stateDir, kind, name), { recursive: true });
-      }
-    }
-    await plugin.start();
     for (const container of [box, witness]) await endContainer(container);
     expect(hostEnds()).toEqual([]);
   });
@@ -195,6 +198,7 @@ describe('a bad disk', () => {
     row.mendMs = await hasLeaseAgain(box);
     expect(await leaseOf(witness)).toBe(witness.address);
     expect([reachesServer(box), reachesServer(witness)]).toEqual([true, true]);
+    await toldOf('state recovered');
     const told = plugin.log.filter(({ level }) => level === 'error').map(({ msg }) => msg);
     expect(told.filter((msg) => msg === 'state file damaged')).toHaveLength(2);
     expect(told.filter((msg) => msg === 'state file not usable')).toHaveLength(3);
@@ -205,34 +209,14 @@ describe('a bad disk', () => {
     expect(row.leftovers).toBe(0);
   });
 
-  it('records that make no sense, with whom they are about: containers and links stay', async () => {
-    const row = outcome('D', 'mac: 5 in the record of a running container, then a start');
-    await plugin.end();
-    const path = fileOf('endpoints', box.id);
-    const before = readFileSync(path, 'utf8');
-    change('endpoints', box.id, (record) => (record['mac'] = 5));
-    await plugin.start();
-    expect(reachesServer(box)).toBe(true);
-    expect(await leaseOf(witness)).toBe(witness.address);
-    expect(plugin.isAlive).toBe(true);
-    expect(hostEnds()).toHaveLength(2);
-    // What the message says: look at it, mend it, remove it.
-    await plugin.end();
-    rmSync(`${path}.unreadable`);
-    writeFileSync(path, before);
-    row.mendMs = await plugin.start();
-    expect(await leaseOf(box)).toBe(box.address);
-    row.seen = 'process lives, the file is set aside by name, the container keeps link and traffic';
-    row.leftovers = hostEnds().length - 2;
-    expect(row.leftovers).toBe(0);
-  });
-
-  it('a FIFO, a folder, a device, a link to itself, 60 MB in the place of a record', async () => {
+  it('a FIFO, a folder, a device, a link to itself, 60 MB in the place of a record, and a MAC that is none', async () => {
     const row = outcome(
       'D',
-      'FIFO, folder, device, link to itself, 60 MB as records, then a start',
+      'FIFO, folder, device, link to itself, 60 MB, mac: 5 as records, then a start',
     );
     await plugin.end();
+    whole = readFileSync(fileOf('endpoints', box.id), 'utf8');
+    change('endpoints', box.id, (record) => (record['mac'] = 5));
     const [fifo = '', folder = '', device = '', loop = '', large = ''] = [...'56789'].map((digit) =>
       fileOf('endpoints', idOf(digit)),
     );
@@ -242,11 +226,13 @@ describe('a bad disk', () => {
     symlinkSync(loop, loop);
     writeFileSync(large, Buffer.alloc(60_000_000));
     row.mendMs = await plugin.start();
-    expect(await leaseOf(box)).toBe(box.address);
+    await toldOf('a container uses a link that is not in the state');
+    expect([reachesServer(box), reachesServer(witness)]).toEqual([true, true]);
     expect(await leaseOf(witness)).toBe(witness.address);
     const aside = files('endpoints').filter((name) => name.endsWith('.unreadable'));
-    expect(aside).toHaveLength(5);
-    row.seen = `refused without reading, all 5 set aside by name; 2 of 2 leases go on`;
+    expect(aside).toHaveLength(6);
+    row.seen =
+      'refused without reading, all 6 set aside by name; both containers keep link and traffic';
     row.leftovers = files('endpoints').filter((name) => name.endsWith('.tmp')).length;
     expect(row.leftovers).toBe(0);
   });
@@ -259,6 +245,7 @@ describe('a bad disk', () => {
         if (!name.endsWith('.json')) rmSync(join(plugin.stateDir, kind, name), { recursive: true });
       }
     }
+    writeFileSync(fileOf('endpoints', box.id), whole); // what the message says: a good one, and the other removed
     const kept = join(plugin.folder, 'kept.json');
     renameSync(fileOf('networks', NETWORK), kept);
     for (let time = 0; time < 2; time += 1) {
@@ -266,16 +253,15 @@ describe('a bad disk', () => {
       await until('it listens', () => plugin.log.some(({ msg }) => msg === 'listening'), SLOW);
       await plugin.end();
     }
-    for (let time = 0; time < 2; time += 1) {
-      await plugin.start();
-      const told = plugin.log.filter(({ msg }) => msg.includes('whose state file is missing'));
-      expect(told).toHaveLength(2);
-      expect(told[0]).toMatchObject({ level: 'error', file: `networks/${NETWORK}.json` });
-      await plugin.end();
-    }
+    await plugin.start();
+    await toldOf('state recovered');
+    const told = plugin.log.filter(({ msg }) => msg.includes('whose state file is missing'));
+    expect(told).toHaveLength(2);
+    expect(told[0]).toMatchObject({ level: 'error', file: `networks/${NETWORK}.json` });
     expect(hostEnds()).toHaveLength(2);
     expect(linkNames()).toContain(BRIDGE);
     expect([reachesServer(box), reachesServer(witness)]).toEqual([true, true]);
+    await plugin.end();
     renameSync(kept, fileOf('networks', NETWORK));
     row.mendMs = (await plugin.start()) + (await hasLeaseAgain(box));
     expect(await leaseOf(witness)).toBe(witness.address);

@@ -43,7 +43,7 @@ export class PluginProcess {
   }
 
   /** @param wrap a command that it is started through. @returns how long it took until it answered, in ms. */
-  async start(wrap: readonly string[] = [], withinMs = 30_000): Promise<number> {
+  async start(wrap: readonly string[] = [], withinMs = 120_000): Promise<number> {
     const startedAt = performance.now();
     this.launch(wrap);
     for (;;) {

@@ -5,9 +5,16 @@ import { FakeHost } from '../../support/fake-host.ts';
 import { MemoryLogger } from '../../support/memory-logger.ts';
 import { mac } from '../../support/messages.ts';
 
-const LINK = {
+const LINK: Parameters<FakeHost['ensureEndpointLink']>[0] = {
   ...{ hostEnd: 'vdh1', containerEnd: 'vdc1', mac: mac('02:00:00:00:00:aa') },
   ...{ mtu: 1500, bridge: 'br500' },
+  rules: {
+    mode: 'mac',
+    mac: mac('02:00:00:00:00:aa'),
+    addresses: [],
+    leases: false,
+    noServer: false,
+  },
 };
 
 async function failedRemoval() {
