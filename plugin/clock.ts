@@ -10,7 +10,10 @@ export interface Clock {
   wall(): WallTime;
   /** Names the boot that `now()` counts from. */
   readonly bootId: string;
-  /** Calls `fn` once `instant` has come, at most 30 s late after a suspend; returns how to cancel. */
+  /**
+   * Calls `fn` once `instant` has come, at most 30 s late after a suspend; returns how to cancel.
+   * @throws RangeError for NaN: as a delay it would mean "at once", again and again.
+   */
   at(instant: Instant, fn: () => void): () => void;
 }
 
@@ -26,12 +29,17 @@ export interface TimeSource {
  */
 const LONGEST_DELAY: Ms = 30_000;
 
-export function createClock(source: TimeSource): Clock {
+/** @param onFailure told what a timer's `fn` throws; the next timer comes all the same. */
+export function createClock(
+  source: TimeSource,
+  onFailure: (error: unknown) => void = rethrow,
+): Clock {
   return {
     now: () => source.now(),
     wall: () => Date.now(),
     bootId: source.bootId,
     at(instant, fn) {
+      if (Number.isNaN(instant)) throw new RangeError('a timer cannot be due at NaN');
       if (instant === Infinity) return () => undefined;
       let timer: NodeJS.Timeout;
       const wait = (): void => {
@@ -39,11 +47,19 @@ export function createClock(source: TimeSource): Clock {
         timer = setTimeout(look, Math.min(left, LONGEST_DELAY));
       };
       const look = (): void => {
-        if (source.now() < instant) wait();
-        else fn();
+        if (source.now() < instant) return wait();
+        try {
+          fn();
+        } catch (error) {
+          onFailure(error);
+        }
       };
       wait();
       return () => clearTimeout(timer);
     },
   };
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }

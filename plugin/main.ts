@@ -13,6 +13,7 @@ import { BridgeAccess } from './driver/bridge-access.ts';
 import { Endpoints } from './driver/endpoints.ts';
 import { HeldLeases } from './driver/held-leases.ts';
 import { IpamDriver } from './driver/ipam-driver.ts';
+import { withLastingRemovals } from './driver/link-removals.ts';
 import { NetworkDriver } from './driver/network-driver.ts';
 import { Networks } from './driver/networks.ts';
 import { Pools } from './driver/pools.ts';
@@ -22,6 +23,7 @@ import { SegmentSilence } from './driver/segment-silence.ts';
 import { Store } from './driver/store.ts';
 import { LeaseService } from './leasing/lease-service.ts';
 import { probeSubnet } from './leasing/subnet-probe.ts';
+import { surviveUncaughtErrors } from './last-resort.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { boottime } from './net/boottime.ts';
 import { linuxHost } from './net/host.ts';
@@ -48,7 +50,7 @@ const THREADS = '64';
  * @param stops filled with what has to be stopped, in the order of doing so.
  */
 async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<void> {
-  const clock = createClock(boottime);
+  const clock = createClock(boottime, (err) => log.error({ err }, 'timer failed'));
   let wire: (handlers: Handlers) => void = () => undefined;
   const wired = new Promise<Handlers>((resolve) => (wire = resolve));
   const server = await serve(settings.sockets, wired, log, clock);
@@ -56,6 +58,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   const store = await Store.open(settings.stateDir);
   const contents = await store.load();
   for (const problem of contents.problems) log.error({ err: problem }, 'state file not usable');
+  for (const damage of contents.damages) log.error({ err: damage }, 'state file damaged');
   const registry = new Registry(store);
   registry.adopt(contents);
 
@@ -74,11 +77,13 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
     },
     onEntered: (endpointId) => endpoints.sandboxEntered(endpointId),
   });
-  const access = new BridgeAccess({ host: linuxHost, clock, log });
+  const removals = withLastingRemovals(linuxHost, { clock, log });
+  const host = { ...linuxHost, ...removals };
+  const access = new BridgeAccess({ host, clock, log });
   const held = new HeldLeases({ registry, clock, log, leases });
-  const networks = new Networks({ registry, host: linuxHost, access, clock, log });
+  const networks = new Networks({ registry, host, access, clock, log });
   const shared = {
-    ...{ registry, networks, host: linuxHost, leases, held, clock, log },
+    ...{ registry, networks, host, leases, held, clock, log },
     silence: new SegmentSilence(clock),
     joinTimeoutMs: settings.joinTimeoutMs,
   };
@@ -102,13 +107,15 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
     addresses,
     held,
     access,
-    host: linuxHost,
+    host,
+    clock,
     log,
     isComplete: contents.problems.length === 0,
   });
   // Before the server: containers keep their leases, which the store remembers.
   stops.unshift(
     () => access.close(),
+    () => removals.close(),
     () => endpoints.close(),
     () => addresses.close(),
     () => held.close(),
@@ -116,7 +123,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   );
   const driver = new NetworkDriver({ registry, networks, endpoints, held, clock, recovered });
   const pools = new Pools({
-    ...{ registry, host: linuxHost, clock, log },
+    ...{ registry, host, clock, log },
     askSubnet: (subject, link, limits) =>
       probeSubnet(
         { clock, random: Math.random, openSocket: openLeaseSocket },
@@ -155,10 +162,11 @@ function stopOn(signals: readonly NodeJS.Signals[], stops: readonly Stop[], log:
 async function main(): Promise<void> {
   process.env['UV_THREADPOOL_SIZE'] ??= THREADS; // libuv reads it when it first needs one
   let log = createLogger('info');
-  process.on('unhandledRejection', (err) => {
-    log.fatal({ err }, 'unhandled rejection');
-    process.exit(1);
-  });
+  surviveUncaughtErrors(
+    process,
+    () => log,
+    () => boottime.now(),
+  );
   try {
     const settings = parseSettings(process.argv.slice(2), process.env);
     log = createLogger(settings.logLevel);

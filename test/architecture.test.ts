@@ -56,6 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'clock.ts': ['vocabulary'],
   'settings.ts': ['vocabulary'],
   'logger.ts': ['settings.ts'],
+  'last-resort.ts': ['vocabulary', 'logger.ts'],
 };
 
 const PURE = ['wire', 'vocabulary', 'dhcp4', 'acd'];
@@ -63,14 +64,14 @@ const PURE = ['wire', 'vocabulary', 'dhcp4', 'acd'];
 /** The only places from where a package may be imported. */
 const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   express: /^api\/server\.ts$/,
-  execa: /^net\/command\.ts$/,
   pino: /^logger\.ts$/,
   koffi: /^net\/libc\.ts$/,
+  valibot: /^driver\/(value-schemas|record-schemas|read-record)\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
 };
 
 /** Files may be touched only by the store, by Linux' own interfaces and by the socket of the API. */
-const FILE_SYSTEM_HOMES = /^(driver\/store|api\/server|net\/[a-z-]+)\.ts$/;
+const FILE_SYSTEM_HOMES = /^(driver\/(store|record-file)|api\/server|net\/[a-z-]+)\.ts$/;
 
 describe('the import rule', () => {
   it.each(files.filter((path) => path !== 'main.ts'))(

@@ -50,7 +50,12 @@ export async function serve(
     // Node removes the socket files of servers that listened.
   };
   try {
-    for (const path of paths) servers.push(await listen(app, path));
+    for (const path of paths) {
+      const server = await listen(app, path);
+      // Out of descriptors: that connection is lost, and dockerd calls again.
+      server.on('error', (err) => log.error({ path, err }, 'a connection could not be accepted'));
+      servers.push(server);
+    }
   } catch (error) {
     await close();
     throw error;

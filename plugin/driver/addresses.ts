@@ -160,8 +160,9 @@ export class Addresses {
     const inUse = this.#addressesInUse();
     for (const record of registry.addresses()) {
       const scope = registry.findScope(record.scopeId);
-      if (scope === undefined && !isComplete) {
-        log.error(contextOf(record), 'address of an unreadable pool left alone');
+      const isWorn = isForeign(record) && inUse?.has(record.address) === true;
+      if (scope === undefined && (!isComplete || isWorn)) {
+        log.error(contextOf(record), 'address of a missing or unreadable pool left alone');
         continue;
       }
       try {
@@ -170,11 +171,12 @@ export class Addresses {
           continue;
         }
         const lease = record.lease && restoreLease(record.lease, clock);
-        const { boot } = record.createdAt;
         const isYoung = elapsedSince(record.createdAt, clock) < joinTimeoutMs;
         const isUnseen = record.wasSeen && !isYoung && inUse?.has(record.address) === false;
         // No container outlives the boot that it was started in.
-        const isGone = isForeign(record) && (isUnseen || boot?.id !== clock.bootId);
+        const { boot } = record.createdAt;
+        const isOlder = boot !== undefined && boot.id !== clock.bootId;
+        const isGone = isForeign(record) && (isUnseen || isOlder);
         if (isGone) {
           // All it may have to say is good-bye: no renewal before.
           if (lease) leases.resume(subjectOf(record, scope), { ...lease, ...MUTE });

@@ -273,10 +273,10 @@ export class Endpoints {
         // A Join may have been missed: the link tells where it is, and one in use is not taken away.
         const isInSandbox =
           host.linkExists(record.hostEnd) && !host.linkExists(record.containerEnd);
-        if (!isInSandbox || network === undefined) {
+        if (!isInSandbox) {
           log.warn({}, 'endpoint without a container removed');
           await this.#remove(endpointId);
-        } else if (record.sandboxKey === undefined) {
+        } else if (record.sandboxKey === undefined && network !== undefined) {
           log.warn({}, 'endpoint without a Join is in use by a container; its lease is kept');
           leases.place(endpointId, onBridge(network));
         }

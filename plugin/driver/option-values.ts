@@ -39,10 +39,14 @@ export function parseGuard(text: string | undefined): GuardMode | undefined {
   return GUARD_MODES.find((mode) => mode === text);
 }
 
-export function hostNameProblem(text: string): string | undefined {
-  const labels = text.split('.');
+/** Labels of letters, digits and inner hyphens (RFC 1123 §2.1). */
+export function isHostName(text: string): boolean {
   const isLabel = (label: string) => /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label);
-  return text.length <= 253 && labels.every(isLabel)
+  return text.length <= 253 && text.split('.').every(isLabel);
+}
+
+export function hostNameProblem(text: string): string | undefined {
+  return isHostName(text)
     ? undefined
     : 'is not a host name: labels of letters, digits and inner hyphens, at most 63 each';
 }

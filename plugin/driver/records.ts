@@ -59,8 +59,8 @@ export type LeaseHolder = Omit<HeldRecord, 'lease' | 'heldAt' | 'isOrphan'> & {
 
 export interface LeaseLoss {
   readonly at: WallTime;
-  /** `no-server`: there never was one (`on_no_server=late`). */
-  readonly cause: NonNullable<LeaseChange['cause']> | 'no-server';
+  /** `no-server`: there never was one (`on_no_server=late`). `damaged-record`: its file could not be read. */
+  readonly cause: NonNullable<LeaseChange['cause']> | 'no-server' | 'damaged-record';
   /** `on_expiry=keep`: the container goes on with the address of the lease that ended. */
   readonly isAddressKept: boolean;
 }
@@ -114,26 +114,6 @@ export function termsOf(lease: Lease | StoredLease): LeaseTerms {
   const { dnsServers, domainName, domainSearch } = lease;
   const names = { dnsServers, domainName, domainSearch };
   return { address, prefixLength, gateway, routes, mtu, ...names, serverId, serverMac };
-}
-
-/** A record as it was stored, also by versions that knew of no change inside the sandbox. */
-export function completeRecord(
-  stored: EndpointRecord | (Omit<EndpointRecord, 'terms' | 'lost'> & { readonly lost?: undefined }),
-): EndpointRecord {
-  const { lease, lost } = stored;
-  const terms = lease === undefined ? undefined : termsOf(lease);
-  const before = 'terms' in stored ? stored.terms : { answered: terms, configured: terms };
-  const { answered, configured } = before;
-  return { ...stored, lease, lost, terms: { answered, configured } };
-}
-
-/** As it was stored, also by versions without pools. */
-export function completeHeld(
-  stored: HeldRecord | (Omit<HeldRecord, 'scopeId'> & { readonly networkId: string }),
-): HeldRecord {
-  if ('scopeId' in stored) return stored;
-  const { networkId, ...rest } = stored;
-  return { ...rest, scopeId: networkId };
 }
 
 /** An endpoint as one who has a lease. */

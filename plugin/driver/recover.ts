@@ -4,7 +4,9 @@
  * the lease is held if its MAC will return, else given back; what belongs to nobody is cleared away.
  * Containers notice nothing. Trouble with one of them is told, and does not keep the others from being recovered.
  */
+import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
+import type { Ms } from '../time.ts';
 import type { BridgeAccess } from './bridge-access.ts';
 import type { Addresses } from './addresses.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -22,10 +24,18 @@ export interface RecoverDeps {
   readonly held: HeldLeases;
   readonly access: BridgeAccess;
   readonly host: Host;
+  readonly clock: Clock;
   readonly log: Logger;
   /** All that was stored could be read; if not, a link may belong to what could not. */
   readonly isComplete: boolean;
 }
+
+/** The host may be out of processes or descriptors while everything starts. */
+const TRIED_AGAIN_AFTER: Ms = 500;
+const TRIED_AGAIN_AFTER_AT_MOST: Ms = 30_000;
+
+const NETWORK_LOST =
+  "a container uses a link of a network whose state file is missing; the link stays and its lease is not renewed: put the file back and restart the plugin, or remove the network's containers and the network, then create both again";
 
 export async function recover(deps: RecoverDeps): Promise<void> {
   const { registry, networks, endpoints, addresses, held, host, log, isComplete } = deps;
@@ -44,23 +54,28 @@ export async function recover(deps: RecoverDeps): Promise<void> {
   } catch (err) {
     log.error({ err }, 'unfinished links not removed');
   }
-  const links = new Map(
-    (await host.listEndpointLinks()).map((link) => [link.hostEnd, link.containerEndHere]),
-  );
+  const links = await endpointLinks(deps);
   const counts = { networks: registry.networks().length, resumed: 0, cleared: 0 };
   for (const record of registry.endpoints()) {
     const containerEndHere = links.get(record.hostEnd);
     links.delete(record.hostEnd);
-    if (registry.findNetwork(record.networkId) === undefined && !isComplete) {
+    const hasNetwork = registry.findNetwork(record.networkId) !== undefined;
+    const fields = { endpoint: record.id.slice(0, 12) };
+    if (!hasNetwork && !isComplete) {
       // Its network is among what could not be read: a container may be using it.
+      log.error(fields, 'endpoint of an unreadable network left alone');
+      continue;
+    }
+    if (!hasNetwork && containerEndHere === false) {
+      const network = record.networkId;
       log.error(
-        { endpoint: record.id.slice(0, 12) },
-        'endpoint of an unreadable network left alone',
+        { ...fields, link: record.hostEnd, file: `networks/${network}.json` },
+        NETWORK_LOST,
       );
       continue;
     }
     try {
-      if (containerEndHere === undefined || registry.findNetwork(record.networkId) === undefined) {
+      if (containerEndHere === undefined || !hasNetwork) {
         await endpoints.clear(record);
         counts.cleared += 1;
       } else {
@@ -68,12 +83,15 @@ export async function recover(deps: RecoverDeps): Promise<void> {
         counts.resumed += 1;
       }
     } catch (err) {
-      log.error({ endpoint: record.id.slice(0, 12), err }, 'endpoint not recovered');
+      log.error({ ...fields, err }, 'endpoint not recovered');
     }
   }
-  await guardAll(deps);
-  await addresses.recover({ isComplete });
-  await held.recover({ isComplete });
+  await guardAll(deps).catch((err: unknown) => log.error({ err }, 'ports not guarded'));
+  for (const [what, others] of Object.entries({ addresses, held })) {
+    await others
+      .recover({ isComplete })
+      .catch((err: unknown) => log.error({ what, err }, 'not all of the state recovered'));
+  }
   for (const [link, containerEndHere] of links) {
     if (!containerEndHere) {
       log.error({ link }, 'a container uses a link that is not in the state; left alone');
@@ -101,6 +119,19 @@ async function guardAll({ registry, host, log }: RecoverDeps): Promise<void> {
     return [{ hostEnd: endpoint.hostEnd, rules }];
   });
   for (const warning of await host.guardEndpoints(ports)) log.warn({}, warning);
+}
+
+/** Nothing can be concluded as long as the kernel has not said which links there are: it is asked until it has. */
+async function endpointLinks({ host, clock, log }: RecoverDeps): Promise<Map<string, boolean>> {
+  for (let wait = TRIED_AGAIN_AFTER; ; wait = Math.min(2 * wait, TRIED_AGAIN_AFTER_AT_MOST)) {
+    try {
+      const links = await host.listEndpointLinks();
+      return new Map(links.map((link) => [link.hostEnd, link.containerEndHere]));
+    } catch (err) {
+      log.error({ err }, 'links of containers cannot be listed yet; calls of Docker wait for it');
+    }
+    await new Promise<void>((resolve) => void clock.at(clock.now() + wait, resolve));
+  }
 }
 
 /** Bridges and VLAN links that a crash left between making them and writing them down, or the other way round. */

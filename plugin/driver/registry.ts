@@ -7,8 +7,6 @@ import { PluginError } from '../errors.ts';
 import { scopeOfNetwork, type LeaseScope } from './lease-scope.ts';
 import { scopeOfPool, type AddressRecord, type PoolRecord } from './pool-records.ts';
 import {
-  completeHeld,
-  completeRecord,
   holderOf,
   type EndpointRecord,
   type HeldRecord,
@@ -58,9 +56,9 @@ export class Registry {
   adopt(contents: { readonly [K in Kind]: readonly Records[K][] }): void {
     for (const pool of contents.pools) this.#set('pools', pool);
     for (const address of contents.addresses) this.#set('addresses', address);
-    for (const held of contents.held) this.#set('held', completeHeld(held));
+    for (const held of contents.held) this.#set('held', held);
     for (const network of contents.networks) this.#set('networks', network);
-    for (const endpoint of contents.endpoints) this.#set('endpoints', completeRecord(endpoint));
+    for (const endpoint of contents.endpoints) this.#set('endpoints', endpoint);
   }
 
   networks(): readonly NetworkRecord[] {

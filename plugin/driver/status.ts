@@ -153,6 +153,9 @@ function stateOf({ lease, lost, terms }: EndpointRecord): EndpointStatus['state'
   return lease.address === terms.configured?.address ? 'leased' : 'pending';
 }
 
+/** `Date` refuses what no calendar has: one such time must not cost the status of all the others. */
 function timeText(at: number): string {
-  return at === Infinity ? 'infinite' : new Date(at).toISOString();
+  if (at === Infinity) return 'infinite';
+  const date = new Date(at);
+  return Number.isNaN(date.getTime()) ? 'unknown' : date.toISOString();
 }

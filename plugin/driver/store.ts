@@ -2,21 +2,27 @@
  * The plugin's memory on disk (D7): one versioned JSON file per record, in a folder per kind, written to a
  * temporary file, synced and renamed, so that a file is either whole or not there.
  *
- * A file that makes no sense is reported and set aside under `.unreadable`; one of a newer version, or that the
- * disk does not give out, is reported and left as it is. None keeps the others from being loaded.
+ * None of the files keeps the others from being loaded, and each that is not as it should be is reported by name:
+ *   makes no sense, or is no file   set aside as NAME.json.unreadable; until somebody has looked nothing is cleared away
+ *   makes sense in part             what can be read counts; the file as it was is kept as NAME.json.damaged
+ *   of a newer version, disk error  left as it is
  */
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
 import { join } from 'node:path';
 import { PluginError } from '../errors.ts';
 import { KeyedLock } from './keyed-lock.ts';
-import { parseNetworkOptions } from './options.ts';
-import type { NetworkOptions } from './options.ts';
+import { readRecord, writeRecord } from './read-record.ts';
+import { NotARecordError, readRecordFile } from './record-file.ts';
 import type { Records } from './registry.ts';
 
-const VERSION = 1;
 const SUFFIX = '.json';
 const UNREADABLE = `${SUFFIX}.unreadable`;
 const STILL_ASIDE = 'look at it, then remove it: nothing is cleared away while it is there';
+const LEFT = 'left as it is';
+/** A FIFO in the place of a file that is to be written is an error, not a wait. */
+const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = constants;
+const WRITE = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
 
 const KINDS: readonly Kind[] = ['networks', 'endpoints', 'held', 'pools', 'addresses'];
 type Kind = keyof Records;
@@ -26,19 +32,14 @@ export type StoreContents = {
 } & {
   /** One per file that could not be used; each names the file and what happened to it. */
   readonly problems: readonly PluginError[];
+  /** One per file that could be used in part: the record is among the others. */
+  readonly damages: readonly PluginError[];
 };
 
-/** Fields without which a record is of no use; more may be absent. */
-const REQUIRED: Readonly<Record<Kind, readonly string[]>> = {
-  networks: ['id', 'options', 'mtu'],
-  endpoints: ['id', 'networkId', 'hostEnd', 'containerEnd', 'mac', 'clientId', 'mtu'],
-  held: ['id', 'mac', 'clientId', 'mtu', 'lease', 'heldAt'],
-  pools: ['id', 'subnet', 'gateway', 'given'],
-  addresses: ['id', 'poolId', 'scopeId', 'mac', 'clientId', 'address', 'mtu'],
-};
-
-/** What options meant before they existed. */
-const DEFAULT_OPTIONS = parseNetworkOptions({ parent: 'none' });
+interface Findings {
+  readonly problems: PluginError[];
+  readonly damages: PluginError[];
+}
 
 export class Store {
   readonly #dir: string;
@@ -61,15 +62,14 @@ export class Store {
 
   /** @throws PluginError STATE_UNREADABLE if a folder cannot be listed: half a picture is worse than none. */
   async load(): Promise<StoreContents> {
-    const problems: PluginError[] = [];
-    const networks = await this.#loadAll('networks', problems);
+    const findings: Findings = { problems: [], damages: [] };
     return {
-      networks: networks.map(withDefaults),
-      endpoints: await this.#loadAll('endpoints', problems),
-      held: await this.#loadAll('held', problems),
-      pools: (await this.#loadAll('pools', problems)).map(withDefaults),
-      addresses: await this.#loadAll('addresses', problems),
-      problems,
+      networks: await this.#loadAll('networks', findings),
+      endpoints: await this.#loadAll('endpoints', findings),
+      held: await this.#loadAll('held', findings),
+      pools: await this.#loadAll('pools', findings),
+      addresses: await this.#loadAll('addresses', findings),
+      ...findings,
     };
   }
 
@@ -92,29 +92,73 @@ export class Store {
     });
   }
 
-  async #loadAll<K extends Kind>(kind: K, problems: PluginError[]): Promise<Records[K][]> {
+  async #loadAll<K extends Kind>(kind: K, findings: Findings): Promise<Records[K][]> {
     const records: Records[K][] = [];
     for (const name of await list(join(this.#dir, kind))) {
       const path = join(this.#dir, kind, name);
       if (name.endsWith('.tmp')) {
         // A write that a crash cut short; the old file is whole. If it stays, the next start tries again.
-        await rm(path, { force: true }).catch(() => undefined);
+        await rm(path, { force: true, recursive: true }).catch(() => undefined);
       } else if (name.endsWith(UNREADABLE)) {
-        problems.push(unreadable(path, 'it made no sense at an earlier start', STILL_ASIDE));
+        const reason = 'it made no sense at an earlier start';
+        findings.problems.push(unreadable(path, reason, STILL_ASIDE));
       } else if (name.endsWith(SUFFIX)) {
-        const record = await readRecord(path, kind, problems);
-        if (record !== undefined) records.push(record as Records[K]);
+        const record = await this.#load(kind, name.slice(0, -SUFFIX.length), findings);
+        if (record !== undefined) records.push(record);
       }
     }
     return records;
   }
 
+  async #load<K extends Kind>(
+    kind: K,
+    id: string,
+    { problems, damages }: Findings,
+  ): Promise<Records[K] | undefined> {
+    const path = this.#path(kind, id);
+    let file;
+    try {
+      file = await readRecordFile(path);
+    } catch (error) {
+      const fate = error instanceof NotARecordError ? await setAside(path) : LEFT;
+      problems.push(unreadable(path, reasonOf(error), fate));
+      return undefined;
+    }
+    const reading = readRecord(kind, file.text, { id, writtenAt: file.writtenAt });
+    switch (reading.is) {
+      case 'complete':
+        return reading.record;
+      case 'damaged':
+        damages.push(damaged(path, reading.reason, await this.#mend(kind, path, reading.record)));
+        return reading.record;
+      case 'useless':
+        problems.push(unreadable(path, reading.reason, await setAside(path)));
+        return undefined;
+      case 'newer':
+        problems.push(unreadable(path, reading.reason, LEFT));
+        return undefined;
+    }
+  }
+
+  /** Keeps the file as it was under another name. At no moment is there none. @returns what became of it. */
+  async #mend(kind: Kind, path: string, record: object): Promise<string> {
+    const copy = `${path}.damaged`;
+    try {
+      await rm(copy, { force: true });
+      await link(path, copy);
+      await this.#write(kind, path, record);
+      return 'what can be read is used, a lease that cannot is asked for anew; the file as it was is kept as .damaged';
+    } catch (error) {
+      return `what can be read is used; ${LEFT}: ${reasonOf(error)}`;
+    }
+  }
+
   async #write(kind: Kind, path: string, record: object): Promise<void> {
     const temporary = `${path}.tmp`;
     try {
-      const file = await open(temporary, 'w', 0o600);
+      const file = await open(temporary, WRITE, 0o600);
       try {
-        await file.writeFile(JSON.stringify({ version: VERSION, record }, writeInfinity));
+        await file.writeFile(writeRecord(record));
         await file.sync();
       } finally {
         await file.close();
@@ -132,47 +176,14 @@ export class Store {
   }
 }
 
-async function readRecord(
-  path: string,
-  kind: Kind,
-  problems: PluginError[],
-): Promise<object | undefined> {
-  let text: string;
+/** @returns what became of it. */
+async function setAside(path: string): Promise<string> {
   try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    problems.push(unreadable(path, reasonOf(error), 'left as it is'));
-    return undefined;
+    await rename(path, `${path}.unreadable`);
+    return 'set aside as .unreadable';
+  } catch {
+    return LEFT;
   }
-  let reason: string;
-  try {
-    const { version, record } = (JSON.parse(text, readInfinity) ?? {}) as {
-      version?: unknown;
-      record?: Record<string, unknown>;
-    };
-    if (typeof version === 'number' && version > VERSION) {
-      problems.push(
-        unreadable(path, `it was written by a newer vlandhcp (format ${version})`, 'left as it is'),
-      );
-      return undefined;
-    }
-    // Before a lease could be absent every endpoint had one, and nothing beside it.
-    const isOld = kind === 'endpoints' && (record?.['terms'] ?? undefined) === undefined;
-    const missing = [...REQUIRED[kind], ...(isOld ? ['lease'] : [])].filter(
-      (field) => (record?.[field] ?? undefined) === undefined,
-    );
-    if (version !== VERSION) missing.unshift('version');
-    if (record !== undefined && missing.length === 0) return record;
-    reason = `it lacks ${missing.join(', ')}`;
-  } catch (error) {
-    reason = reasonOf(error);
-  }
-  const isAside = await rename(path, `${path}.unreadable`).then(
-    () => true,
-    () => false,
-  );
-  problems.push(unreadable(path, reason, isAside ? 'set aside as .unreadable' : 'left as it is'));
-  return undefined;
 }
 
 async function list(folder: string): Promise<string[]> {
@@ -187,12 +198,6 @@ async function list(folder: string): Promise<string[]> {
   }
 }
 
-/** Options as they were stored, also by versions that knew fewer of them. */
-function withDefaults<T extends { readonly options: NetworkOptions | undefined }>(record: T): T {
-  if (record.options === undefined) return record;
-  return { ...record, options: { ...DEFAULT_OPTIONS, ...record.options } };
-}
-
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {
@@ -202,12 +207,8 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-function writeInfinity(_key: string, value: unknown): unknown {
-  return value === Infinity ? 'infinite' : value;
-}
-
-function readInfinity(key: string, value: unknown): unknown {
-  return value === 'infinite' && /(At|Ms)$/.test(key) ? Infinity : value;
+function damaged(path: string, reason: string, fate: string): PluginError {
+  return new PluginError('STATE_UNREADABLE', `state file ${path} is damaged: ${reason}; ${fate}`);
 }
 
 function unreadable(path: string, reason: string, fate: string): PluginError {
@@ -218,9 +219,14 @@ function unreadable(path: string, reason: string, fate: string): PluginError {
 }
 
 function unwritable(path: string, cause: unknown): PluginError {
+  const { code } = cause as NodeJS.ErrnoException;
+  const remedy =
+    code === 'EMFILE' || code === 'ENFILE'
+      ? "raise the limit of open files (LimitNOFILE=) of the service, or of Docker's"
+      : 'free space or mend permissions there';
   return new PluginError(
     'STATE_UNWRITABLE',
-    `state cannot be written to ${path}: ${reasonOf(cause)}; free space or mend permissions there`,
+    `state cannot be written to ${path}: ${reasonOf(cause)}; ${remedy}`,
     { cause },
   );
 }

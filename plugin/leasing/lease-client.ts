@@ -1,13 +1,17 @@
 /**
  * One DHCP client with the watch over its address, wired together: what the lease service keeps per lease.
  */
+import type { Clock } from '../clock.ts';
 import type { Lease } from '../lease.ts';
 import type { Logger } from '../logger.ts';
+import type { Failures } from './client-failures.ts';
 import { ClientRunner, type LeaseChange, type RunnerDeps } from './client-runner.ts';
 import { ConflictWatch, type OpenArpSocket } from './conflict-watch.ts';
+import type { SocketPlace } from './frame-socket.ts';
+import { guardedClock, guardedOpenArpSocket, guardedOpenSocket, type Guard } from './guarded.ts';
 import { clientConfig, type LeaseSubject } from './lease-subject.ts';
 import type { LinkSocket } from './link-socket.ts';
-import type { SandboxSocket } from './sandbox-socket.ts';
+import type { SandboxPlace, SandboxSocket } from './sandbox-socket.ts';
 
 type RunnerCallback = 'onLease' | 'onRefused' | 'onStranger' | 'onCheck' | 'onMoved';
 
@@ -17,6 +21,19 @@ export interface LeaseClientDeps extends Omit<RunnerDeps, RunnerCallback> {
   onChange(key: string, change: LeaseChange): void;
 }
 
+/** Where a client's link is, or where it is going. */
+export interface Where {
+  readonly place?: SocketPlace;
+  readonly follow?: FollowTarget;
+  /** A link of the host's that may go and come. */
+  readonly stay?: SocketPlace;
+}
+
+/** Where an endpoint's link will be, and the bridge to fall back to. */
+export interface FollowTarget extends SandboxPlace {
+  readonly fallback: string;
+}
+
 interface Waiting {
   done(lease: Lease): void;
   failed(reason: unknown): void;
@@ -24,6 +41,10 @@ interface Waiting {
 
 export interface LeaseClient {
   subject: LeaseSubject;
+  /** What is called back for this client runs under it. */
+  readonly guard: Guard;
+  /** Its timers run under the guard. */
+  readonly clock: Clock;
   readonly runner: ClientRunner;
   readonly log: Logger;
   readonly watch: ConflictWatch;
@@ -33,11 +54,33 @@ export interface LeaseClient {
   follower: SandboxSocket | LinkSocket | undefined;
   /** While `acquire` waits: whom to tell. */
   waiting: Waiting | undefined;
+  /** Where it was told to be last; a restart begins there. */
+  where: Where;
+  failures: Failures | undefined;
+  cancelRestart: () => void;
 }
 
-/** Written out field by field: V8 describes an object with a spread in it anew each time, 400 bytes for each. */
-export function makeLeaseClient(subject: LeaseSubject, deps: LeaseClientDeps): LeaseClient {
-  const { clock, random, openSocket, openArpSocket } = deps;
+/**
+ * @param onFailure told what is thrown when a timer or a socket calls back.
+ *
+ * Written out field by field: V8 describes an object with a spread in it anew each time, 400 bytes for each.
+ */
+export function makeLeaseClient(
+  subject: LeaseSubject,
+  deps: LeaseClientDeps,
+  onFailure: (client: LeaseClient, error: unknown) => void,
+): LeaseClient {
+  const { random } = deps;
+  const guard: Guard = (work) => {
+    try {
+      work();
+    } catch (error) {
+      onFailure(client, error);
+    }
+  };
+  const clock = guardedClock(deps.clock, guard);
+  const openSocket = guardedOpenSocket(deps.openSocket, guard);
+  const openArpSocket = guardedOpenArpSocket(deps.openArpSocket, guard);
   // The MAC stays when an address becomes an endpoint's, and a server's log goes by it.
   const log = deps.log.child({ endpoint: subject.key.slice(0, 12), mac: subject.identity.mac });
   const runner = new ClientRunner(clientConfig(subject), {
@@ -66,6 +109,8 @@ export function makeLeaseClient(subject: LeaseSubject, deps: LeaseClientDeps): L
   });
   const client: LeaseClient = {
     subject,
+    guard,
+    clock,
     runner,
     log,
     watch: new ConflictWatch({
@@ -91,6 +136,9 @@ export function makeLeaseClient(subject: LeaseSubject, deps: LeaseClientDeps): L
     lease: undefined,
     follower: undefined,
     waiting: undefined,
+    where: {},
+    failures: undefined,
+    cancelRestart: () => undefined,
   };
   return client;
 }

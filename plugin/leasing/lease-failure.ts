@@ -80,3 +80,8 @@ function describeBounds({ within, except }: AddressBounds): string {
   const reserved = except.length === 0 ? '' : `, not ${except.join(', ')}`;
   return `${within.map(formatSubnet).join(', range ')}${reserved}`;
 }
+
+/** Nobody answered, or nobody kept a promise: a server that is not up yet. */
+export function isSilence(error: unknown): boolean {
+  return error instanceof PluginError && (error.code === 'NO_OFFER' || error.code === 'NO_ACK');
+}

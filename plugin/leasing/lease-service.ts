@@ -1,6 +1,6 @@
 /**
  * One DHCP client per endpoint: acquire a lease within a budget, follow the endpoint's link from the host
- * into its sandbox, keep the lease, give it back.
+ * into its sandbox, keep the lease, give it back. A client that fails is ended and started again; the others never know.
  *
  * The map of clients is bounded by the endpoints Docker has on this host.
  */
@@ -9,18 +9,21 @@ import type { Lease } from '../lease.ts';
 import type { Ms } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import type { SocketPlace } from './frame-socket.ts';
-import { leaseFailure } from './lease-failure.ts';
-import { makeLeaseClient, type LeaseClient, type LeaseClientDeps } from './lease-client.ts';
+import { endFailed } from './client-failures.ts';
+import { isSilence, leaseFailure } from './lease-failure.ts';
+import {
+  makeLeaseClient,
+  type FollowTarget,
+  type LeaseClient,
+  type LeaseClientDeps,
+  type Where,
+} from './lease-client.ts';
 import type { LeaseSubject, Late, Limits } from './lease-subject.ts';
 import { LinkSocket } from './link-socket.ts';
-import { SandboxSocket, type SandboxPlace, type SandboxProbe } from './sandbox-socket.ts';
+import { SandboxSocket, type SandboxProbe } from './sandbox-socket.ts';
 
+export type { FollowTarget } from './lease-client.ts';
 export type { LeaseIdentity, LeaseSubject } from './lease-subject.ts';
-
-/** Where an endpoint's link will be, and the bridge to fall back to. */
-export interface FollowTarget extends SandboxPlace {
-  readonly fallback: string;
-}
 
 export interface LeaseServiceDeps extends LeaseClientDeps {
   readonly probeSandbox: SandboxProbe;
@@ -74,6 +77,7 @@ export class LeaseService {
         };
         whenDone.push(clock.at(by, waitedEnough));
         client.waiting = { done: resolve, failed: reject };
+        client.where = { place };
         client.runner.open(place, reject);
         // With a lease from before the machine decides a little before our patience ends.
         const atMost = Math.max(0, Math.min(patience, by - startedAt - LAST_MOMENT));
@@ -100,36 +104,40 @@ export class LeaseService {
    * Without a lease it asks for one, which then comes as a change.
    * Where it is to be heard comes with it, since a renewal may be due at once; without, the client keeps
    * time but sends nothing until `follow` or `place`.
-   * @throws PluginError SOCKET_FAILED if the place cannot be used; the lease is kept in time all the same.
+   * @throws PluginError SOCKET_FAILED if the place cannot be used: it is tried again, and the lease is kept in time.
    */
-  resume(
-    subject: LeaseSubject,
-    lease: Lease | undefined,
-    where: {
-      readonly place?: SocketPlace;
-      readonly follow?: FollowTarget;
-      /** As in `stay`. */
-      readonly stay?: SocketPlace;
-    } = {},
-  ): void {
-    const client = this.#add(subject);
+  resume(subject: LeaseSubject, lease: Lease | undefined, where: Where = {}): void {
+    this.#takeUp(this.#add(subject), lease, where);
+  }
+
+  #takeUp(client: LeaseClient, lease: Lease | undefined, where: Where): void {
     client.lease = lease;
+    client.where = where;
     const remind = () => {
       if (client.lease !== undefined) client.watch.resume(client.lease.address);
     };
-    if (where.stay !== undefined) this.stay(subject.key, where.stay);
+    if (where.stay !== undefined) this.#stay(client, where.stay);
     try {
       if (where.place !== undefined) this.#place(client, where.place, remind);
+    } catch (error) {
+      if (where.place !== undefined && where.follow === undefined) this.#stay(client, where.place);
+      throw error;
     } finally {
-      if (where.follow !== undefined) this.#follow(client, where.follow, remind);
-      client.runner.dispatch(lease === undefined ? { type: 'start' } : { type: 'resume', lease });
+      client.guard(() => {
+        if (where.follow !== undefined) this.#follow(client, where.follow, remind);
+        client.runner.dispatch(lease === undefined ? { type: 'start' } : { type: 'resume', lease });
+      });
     }
   }
 
   /** Listens and sends on a link of the host: where the container end is before Join. */
   place(key: string, place: SocketPlace): void {
     const client = this.#clients.get(key);
-    if (client !== undefined) this.#place(client, place, () => this.announce(key));
+    if (client === undefined) return;
+    client.follower?.cancel();
+    client.follower = undefined;
+    client.where = { place };
+    this.#place(client, place, () => this.announce(key));
   }
 
   /**
@@ -138,15 +146,17 @@ export class LeaseService {
    */
   follow(key: string, target: FollowTarget): void {
     const client = this.#clients.get(key);
-    if (client !== undefined) this.#follow(client, target, () => this.announce(key));
+    if (client === undefined) return;
+    client.where = { follow: target };
+    this.#follow(client, target, () => this.announce(key));
   }
 
   /** Listens and sends on a link of the host that may go and come; the lease is kept meanwhile. */
   stay(key: string, place: SocketPlace): void {
     const client = this.#clients.get(key);
     if (client === undefined) return;
-    client.follower?.cancel();
-    client.follower = new LinkSocket(client.runner, place, this.#deps.clock);
+    client.where = { stay: place };
+    this.#stay(client, place);
   }
 
   /** The client goes on under another key: the address of a pool has become an endpoint's, or the other way round. */
@@ -179,9 +189,11 @@ export class LeaseService {
   /** Stops following: the link is about to leave the sandbox. The lease stays. */
   unfollow(key: string): void {
     const client = this.#clients.get(key);
-    client?.follower?.cancel();
-    client?.watch.stop();
-    client?.runner.closeSocket();
+    if (client === undefined) return;
+    client.where = {};
+    client.follower?.cancel();
+    client.watch.stop();
+    client.runner.closeSocket();
   }
 
   /**
@@ -206,6 +218,7 @@ export class LeaseService {
   forget(key: string): void {
     const client = this.#clients.get(key);
     client?.waiting?.failed(new PluginError('CANCELLED', 'the lease is not wanted any more'));
+    client?.cancelRestart();
     client?.follower?.cancel();
     client?.watch.stop();
     client?.runner.stop();
@@ -219,6 +232,11 @@ export class LeaseService {
 
   get size(): number {
     return this.#clients.size;
+  }
+
+  #stay(client: LeaseClient, place: SocketPlace): void {
+    client.follower?.cancel();
+    client.follower = new LinkSocket(client.runner, place, client.clock);
   }
 
   #place({ runner, log }: LeaseClient, place: SocketPlace, tell: () => void): void {
@@ -236,15 +254,32 @@ export class LeaseService {
     };
     client.follower = new SandboxSocket(
       { ...target, runner, log, unreachable: tell, entered },
-      { clock: this.#deps.clock, probe: this.#deps.probeSandbox },
+      { clock: client.clock, probe: this.#deps.probeSandbox },
     );
   }
 
   #add(subject: LeaseSubject): LeaseClient {
     this.forget(subject.key);
-    const client = makeLeaseClient(subject, this.#deps);
+    const client = makeLeaseClient(subject, this.#deps, (...failure) => this.#failed(...failure));
     this.#clients.set(subject.key, client);
     return client;
+  }
+
+  /** An error was thrown where nobody waits for an answer. A call that waits for the lease fails with it instead. */
+  #failed(client: LeaseClient, err: unknown): void {
+    const { clock } = this.#deps;
+    const againMs = endFailed(client, err, clock.now());
+    if (this.#clients.get(client.subject.key) !== client) return; // it was ending
+    if (client.waiting !== undefined) return client.waiting.failed(err);
+    client.cancelRestart();
+    client.cancelRestart = clock.at(clock.now() + againMs, () => this.#startAgain(client));
+  }
+
+  #startAgain(client: LeaseClient): void {
+    const { subject, lease, where, failures } = client;
+    const next = this.#add(subject);
+    next.failures = failures;
+    next.guard(() => this.#takeUp(next, lease, where));
   }
 
   /** Deviation: the time is up during a probe, so the lease counts now (RFC 5227 §2.1); probing goes on. */
@@ -253,9 +288,4 @@ export class LeaseService {
     log.warn({}, 'address taken before all probes were sent: lease_timeout is over');
     runner.dispatch({ type: 'checked', inUse: false });
   }
-}
-
-/** Nobody answered, or nobody kept a promise: a server that is not up yet. */
-function isSilence(error: unknown): boolean {
-  return error instanceof PluginError && (error.code === 'NO_OFFER' || error.code === 'NO_ACK');
 }

@@ -2,8 +2,10 @@
  * Runs one of the system's own programs; the only file that starts a process asynchronously.
  *
  * The environment is minimal and in English, because error texts are read by `ip.ts`.
+ * A program that cannot be started (EMFILE, ENFILE, ENOMEM, EAGAIN, ENOENT) fails this one call. Node tells it in two
+ * ways: some reasons are thrown at once, others come as an event. `execFile` listens for that event in every case.
  */
-import { execa } from 'execa';
+import { execFile, type ExecFileException } from 'node:child_process';
 
 import { PluginError } from '../errors.ts';
 import type { Ms } from '../time.ts';
@@ -16,6 +18,8 @@ export const COMMAND_ENVIRONMENT: Readonly<Record<string, string>> = {
 
 /** `ip` takes milliseconds; a machine that needs longer than this has stopped working. */
 const DEFAULT_TIMEOUT_MS: Ms = 10_000;
+/** Thousands of links, at 1 KB each. */
+const LONGEST_OUTPUT_BYTES = 100 * 1024 * 1024;
 
 export interface CommandOptions {
   /** Text for the program's standard input. */
@@ -50,32 +54,58 @@ export async function runCommand(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandOutput> {
-  const result = await execa(file, args, {
-    env: COMMAND_ENVIRONMENT,
-    extendEnv: false,
-    reject: false,
-    stripFinalNewline: false,
-    timeout: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
-    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
-  });
-  if (!result.failed) return { stdout: result.stdout, stderr: result.stderr };
+  const { error, stdout, stderr } = await run(file, args, options);
+  if (error === undefined) return { stdout, stderr };
   const evidence: CommandEvidence = {
     command: [file, ...args].join(' '),
-    exitCode: result.exitCode,
-    stderr: result.stderr,
-    missing: result.code === 'ENOENT',
+    exitCode: typeof error.code === 'number' ? error.code : undefined,
+    stderr,
+    missing: error.code === 'ENOENT',
     ...(options.input === undefined ? {} : { input: options.input }),
   };
-  if (result.isCanceled) {
+  if (error.name === 'AbortError') {
     throw new PluginError('CANCELLED', `"${evidence.command}" was cancelled`, { evidence });
   }
-  const seen = result.stderr.trim().replaceAll('\n', '; ');
+  const seen = stderr.trim().replaceAll('\n', '; ');
   throw new PluginError(
     'IP_COMMAND_FAILED',
-    `"${evidence.command}" failed: ${seen === '' ? (result.originalMessage ?? 'no message') : seen}`,
-    { cause: result.cause, evidence },
+    `"${evidence.command}" failed: ${seen === '' ? reasonOf(error) : seen}`,
+    { cause: error, evidence },
   );
+}
+
+interface Ended {
+  readonly error: ExecFileException | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(file: string, args: readonly string[], options: CommandOptions): Promise<Ended> {
+  const settings = {
+    env: { ...COMMAND_ENVIRONMENT },
+    encoding: 'utf8',
+    timeout: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    maxBuffer: LONGEST_OUTPUT_BYTES,
+    signal: options.signal,
+  } as const;
+  return new Promise((resolve) => {
+    try {
+      const child = execFile(file, args, settings, (error, stdout, stderr) => {
+        resolve({ error: error ?? undefined, stdout, stderr });
+      });
+      // A program that ends without reading its input is judged by its status.
+      child.stdin?.on('error', () => undefined).end(options.input);
+    } catch (error) {
+      resolve({ error: error as ExecFileException, stdout: '', stderr: '' });
+    }
+  });
+}
+
+/** Where the program said nothing. */
+function reasonOf({ killed, signal, code, message }: ExecFileException): string {
+  if (killed === true) return 'it took too long and was ended';
+  if (typeof signal === 'string') return `it was ended by ${signal}`;
+  return typeof code === 'number' ? `it ended with status ${code}` : message;
 }
 
 /** The evidence of a command that ran and failed; undefined for every other error. */

@@ -169,7 +169,7 @@ function watched(
     watch.close();
     // The kernel takes 10 ms for it, until no processor looks at the socket any more: not on this thread.
     closeDescriptor(fd, (error) => {
-      if (error !== null) throw error; // somebody else closed it, and may have closed others
+      if (error !== null) process.emitWarning(error); // somebody else closed it, and may have closed others
     });
   };
   const fail = (cause: unknown): void => {
@@ -201,9 +201,8 @@ function watched(
     try {
       drain();
     } catch (error) {
-      if (!(error instanceof SystemCallError)) throw error;
       // A link that is down comes back; anything else would only repeat itself.
-      if (error.code === 'ENETDOWN') onPendingError(error);
+      if (error instanceof SystemCallError && error.code === 'ENETDOWN') onPendingError(error);
       else fail(error);
     }
   };

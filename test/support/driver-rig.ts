@@ -198,7 +198,8 @@ export class DriverRig {
   #wireUp(recovered: Promise<void> | undefined): void {
     const { clock, host, log } = this;
     const registry = new Registry(this.store);
-    registry.adopt(structuredClone(this.store.contents));
+    const { contents, useless } = this.store.load();
+    registry.adopt(structuredClone(contents));
     const leases = new LeaseService({
       clock,
       random: seededRandom(1),
@@ -241,8 +242,9 @@ export class DriverRig {
         held,
         access,
         host,
+        clock,
         log,
-        isComplete: this.isStoreComplete,
+        isComplete: this.isStoreComplete && useless === 0,
       });
     Object.assign(this, { registry, leases, access, networks, endpoints, addresses, held });
     this.driver = new NetworkDriver({

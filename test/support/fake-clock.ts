@@ -45,6 +45,7 @@ export class FakeClock implements Clock {
   }
 
   at(instant: Instant, fn: () => void): () => void {
+    if (Number.isNaN(instant)) throw new RangeError('a timer cannot be due at NaN');
     if (instant === Infinity) return () => undefined;
     const isNear = instant - this.#now <= this.earlyBy + 1e-6;
     const timer = { dueAt: isNear ? instant : instant - this.earlyBy, fn };

@@ -1,5 +1,6 @@
 /** The plugin's memory without a disk: as JSON, so that nothing but plain data gets through. */
 import { PluginError } from '../../plugin/errors.ts';
+import { readRecord, writeRecord } from '../../plugin/driver/read-record.ts';
 import type { Records, RecordStore } from '../../plugin/driver/registry.ts';
 
 type Kind = keyof Records;
@@ -13,6 +14,8 @@ export class FakeStore implements RecordStore {
     pools: new Map(),
     addresses: new Map(),
   };
+  /** What somebody has made of a file, by kind and id; until it is written again. */
+  readonly tampered = new Map<string, string>();
   /** Calls that fail until taken out again. */
   readonly failing = new Set<Call>();
 
@@ -37,6 +40,26 @@ export class FakeStore implements RecordStore {
       pools: [...pools.values()],
       addresses: [...addresses.values()],
     };
+  }
+
+  /**
+   * Every record through the text of its file, as a new process reads them. What makes no sense is set aside.
+   * @returns how many of the files could not be used.
+   */
+  load(): { contents: { [K in Kind]: Records[K][] }; useless: number } {
+    let useless = 0;
+    const read = <K extends Kind>(kind: K): void => {
+      for (const [id, record] of this.#records[kind]) {
+        const text = this.tampered.get(`${kind}/${id}`) ?? writeRecord(record);
+        const reading = readRecord(kind, text, { id, writtenAt: Date.UTC(2025, 0, 1) });
+        if ('record' in reading) this.#records[kind].set(id, reading.record);
+        else this.#records[kind].delete(id);
+        if (!('record' in reading)) useless += 1;
+      }
+    };
+    for (const kind of ['networks', 'endpoints', 'held', 'pools', 'addresses'] as const) read(kind);
+    this.tampered.clear();
+    return { contents: this.contents, useless };
   }
 
   async save<K extends Kind>(kind: K, record: Records[K]): Promise<void> {

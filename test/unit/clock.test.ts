@@ -48,6 +48,25 @@ describe('timers', () => {
     expect([fired.mock.calls.length, vi.getTimerCount()]).toEqual([0, 0]);
   });
 
+  it('refuse NaN, which Node would take for "at once", again and again', () => {
+    expect(() => clock.at(NaN, () => undefined)).toThrow(RangeError);
+  });
+
+  it('that throw are told, and the others come all the same', () => {
+    const failures: unknown[] = [];
+    const guarded = createClock(
+      { now: () => clock.now(), bootId: 'b' },
+      (error) => void failures.push(error),
+    );
+    const [fired, boom] = [vi.fn(), new Error('boom')];
+    guarded.at(clock.now(), () => {
+      throw boom;
+    });
+    guarded.at(clock.now(), fired);
+    vi.advanceTimersByTime(1);
+    expect([failures, fired.mock.calls.length]).toEqual([[boom], 1]);
+  });
+
   it('never fire for Infinity, and at once for what is past', () => {
     const fired = vi.fn();
     clock.at(Infinity, fired);

@@ -152,6 +152,31 @@ describe('scripts/plugin remove', () => {
   });
 });
 
+describe('scripts/plugin status', () => {
+  const NEEDED = 'bridge default bridge\nvlandhcp null blue\nmacvlan vlandhcp:stable red\n';
+
+  it('says first that networks need a plugin that is disabled, and what to type', () => {
+    writeFileSync(file('enabled'), 'false\n');
+    writeFileSync(file('networks'), NEEDED);
+    const { status, stdout } = operator('status');
+    expect(status).toBe(0);
+    expect(stdout.split('\n').slice(0, 2)).toEqual([
+      'NOT RUNNING: vlandhcp:stable is installed and disabled, and these networks need it: blue red',
+      'start it: docker plugin enable vlandhcp:stable',
+    ]);
+  });
+
+  it.each([
+    ['it is enabled', 'true\n', NEEDED],
+    ['no network needs it', 'false\n', 'bridge default bridge\n'],
+  ])('says nothing of it where %s', (_what, enabled, networks) => {
+    writeFileSync(file('enabled'), enabled);
+    writeFileSync(file('networks'), networks);
+    const { status, stdout } = operator('status');
+    expect([status, stdout.includes('NOT RUNNING')]).toEqual([0, false]);
+  });
+});
+
 it('scripts/plugin is valid bash', () => {
   expect(() => execFileSync('bash', ['-n', join(root, 'scripts/plugin')])).not.toThrow();
 });

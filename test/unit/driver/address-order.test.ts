@@ -94,7 +94,9 @@ describe('what comes late, or in another order', () => {
     rig.isStoreComplete = false;
     await rig.restart();
     expect(rig.registry.addresses()).toHaveLength(1);
-    expect(rig.log.messages('error')).toContain('address of an unreadable pool left alone');
+    expect(rig.log.messages('error')).toContain(
+      'address of a missing or unreadable pool left alone',
+    );
   });
 
   it("after a reboot of the host another driver's container is gone for certain, seen or not", async () => {

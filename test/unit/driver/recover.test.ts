@@ -125,6 +125,38 @@ describe('after a restart (D7)', () => {
     expect([rig.store.endpoints, rig.host.endpoints.size]).toEqual([[], 0]);
   });
 
+  it('record without its network, link in a container: the link stays, and it is told what to do', async () => {
+    await rig.join();
+    const { hostEnd } = rig.record();
+    const [network] = rig.store.networks;
+    await rig.store.delete('networks', NETWORK);
+    await rig.restart();
+    await rig.clock.pass(2 * JOIN_TIMEOUT_MS);
+    expect([...rig.host.endpoints.keys()]).toEqual([hostEnd]);
+    const told = rig.log.lines.filter(({ level }) => level === 'error');
+    expect(told.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/state file is missing; the link stays .* put the file back/),
+    ]);
+    expect(told[0]!.fields).toMatchObject({ file: `networks/${NETWORK}.json`, link: hostEnd });
+    expect(rig.driver.status()).toEqual([]);
+    // The file is put back: the lease is renewed from inside again.
+    await rig.store.save('networks', network!);
+    await rig.restart();
+    await rig.clock.pass(100);
+    expect(places()).toEqual([INSIDE]);
+  });
+
+  it('and such a container that leaves and is deleted takes its link along', async () => {
+    await rig.join();
+    await rig.store.delete('networks', NETWORK);
+    await rig.restart();
+    await rig.driver.leave(ENDPOINT);
+    await rig.clock.pass(2 * JOIN_TIMEOUT_MS); // Docker is slow: it is in the container still
+    expect(rig.host.endpoints.size).toBe(1);
+    await rig.driver.removeEndpoint(ENDPOINT);
+    expect([rig.host.endpoints.size, rig.store.endpoints]).toEqual([0, []]);
+  });
+
   it('no record, link here: made, and cut short before it was written down; it goes', async () => {
     const { hostEnd } = linkEnds(SECOND);
     rig.host.endpoints.set(hostEnd, { containerEnd: 'vdcx', here: true, mtu: 1500 });
@@ -170,6 +202,27 @@ describe('trouble with one thing does not keep the rest from being recovered', (
     await rig.restart();
     expect(rig.log.messages('error')).toEqual(['network links not restored']);
     await expect(rig.createEndpoint({ endpointId: SECOND })).rejects.toThrow('parent link eth1');
+  });
+
+  it('links cannot be listed: calls wait, and it goes on when they can', async () => {
+    await rig.join();
+    rig.host.failing.set('listEndpointLinks', new Error('spawn ip EMFILE'));
+    const restarted = rig.restart();
+    await rig.clock.pass(5_000);
+    expect(new Set(rig.log.messages('error'))).toEqual(
+      new Set(['links of containers cannot be listed yet; calls of Docker wait for it']),
+    );
+    expect(rig.log.messages('error').length).toBeLessThan(6);
+    rig.host.failing.clear();
+    await rig.clock.pass(30_000);
+    await restarted;
+    expect(places()).toEqual([INSIDE]);
+  });
+
+  it('addresses that cannot be looked at keep no held lease from being recovered', async () => {
+    rig.addresses.recover = () => Promise.reject(new Error('boom'));
+    await rig.restart();
+    expect(rig.log.messages('info')).toContain('state recovered');
   });
 
   it('an endpoint whose socket cannot be opened', async () => {

@@ -46,6 +46,11 @@ describe('the truth about a container', () => {
     });
   });
 
+  it('has unknown times where no calendar has them: status answers for all the others', () => {
+    const odd = record({ lease: { ...record().lease!, expiresAt: 1e300 } });
+    expect(endpointStatus(odd, clock).lease?.expiresAt).toBe('unknown');
+  });
+
   it('has times by the wall clock as it is now, though it was set since', () => {
     const stepped = new FakeClock();
     const stored = record({ lease: storeLease(granted, stepped) });

@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -83,6 +84,7 @@ describe('what is stored', () => {
       pools: [],
       addresses: [],
       problems: [],
+      damages: [],
     });
   });
 
@@ -178,7 +180,156 @@ describe('a file that cannot be used is told, and keeps no other from being load
   });
 });
 
+describe('what is in the place of a file is refused at once, and set aside', () => {
+  beforeEach(() => store.save('networks', NETWORK));
+
+  it.each<[string, () => unknown, RegExp]>([
+    ['a FIFO', () => execFileSync('mkfifo', [endpointFile()]), /no regular file/],
+    ['a folder', () => mkdir(endpointFile()), /no regular file/],
+    ['a device', () => symlink('/dev/zero', endpointFile()), /no regular file/],
+    ['a link to itself', () => symlink(endpointFile(), endpointFile()), /a link to itself/],
+    ['60 MB', () => writeFile(endpointFile(), Buffer.alloc(60_000_000)), /60000000 bytes long/],
+    [
+      'JSON nested 100,000 deep',
+      () =>
+        writeFile(endpointFile(), `{"version":1,"record":${'['.repeat(1e5)}${']'.repeat(1e5)}}`),
+      /./,
+    ],
+    [
+      'a record nested 20 deep',
+      () =>
+        writeFile(
+          endpointFile(),
+          `{"version":1,"record":{"x":${'['.repeat(20)}${']'.repeat(20)}}}`,
+        ),
+      /nested more than 12 deep/,
+    ],
+  ])('%s', async (_what, put, reason) => {
+    await put();
+    const { networks, problems } = await store.load();
+    expect(networks).toHaveLength(1);
+    expect(problems.map(({ message }) => message)).toEqual([expect.stringMatching(reason)]);
+    expect(problems[0]!.message).toMatch(/ is not usable: .*; set aside as \.unreadable$/);
+    expect(await files('endpoints')).toEqual([`${ENDPOINT.id}.json.unreadable`]);
+    await store.save('endpoints', ENDPOINT);
+    expect((await store.load()).endpoints).toHaveLength(1);
+  });
+
+  it('a FIFO in the place of a temporary file fails the write, and is gone at the next start', async () => {
+    execFileSync('mkfifo', [`${endpointFile()}.tmp`]);
+    expect((await refusal(store.save('endpoints', ENDPOINT))).code).toBe('STATE_UNWRITABLE');
+    await store.load();
+    await store.save('endpoints', ENDPOINT);
+    expect(await files('endpoints')).toEqual([`${ENDPOINT.id}.json`]);
+  });
+});
+
+describe('a record that makes sense in part', () => {
+  const endless = { ...ENDPOINT.lease!, expiresAt: undefined };
+  const beginless = { ...ENDPOINT.lease!, requestedAt: undefined };
+  const LOST = { cause: 'damaged-record', isAddressKept: true };
+
+  it.each<[string, object, RegExp, object]>([
+    ['mtu: "x"', { mtu: 'x' }, /mtu is "x" and not an MTU from 68/, { mtu: 1500 }],
+    ['mtu: 99999', { mtu: 99999 }, /mtu is 99999 and not/, { mtu: 1500, lease: ENDPOINT.lease }],
+    ['hostName: 5', { hostName: 5 }, /hostName is 5 and not a host name/, { hostName: undefined }],
+    ['hostName: "é"', { hostName: 'é' }, /hostName is "é" and not a host name/, {}],
+    ['a host name of 10,000 letters', { hostName: 'a'.repeat(1e4) }, /^.{0,400}$/, {}],
+    ['no expiresAt', { lease: endless }, /lacks lease.expiresAt/, { lease: undefined, lost: LOST }],
+    ['no requestedAt', { lease: beginless }, /lacks lease.requestedAt/, { lost: LOST }],
+    [
+      'times out of order',
+      { lease: { ...ENDPOINT.lease!, t1At: 1e12, t2At: 1 } },
+      /lease lacks its times in the order/,
+      { lost: LOST },
+    ],
+    [
+      'a year that no calendar has',
+      { lease: { ...ENDPOINT.lease!, expiresAt: 8e15 } },
+      /lease.expiresAt is 8000000000000000 and not a time/,
+      { lost: LOST },
+    ],
+    ['another id', { id: 'x' }, /id is x and not the name of the file/, { id: ENDPOINT.id }],
+    ['no link names', { hostEnd: 5, containerEnd: '/' }, /hostEnd is 5/, { mac: ENDPOINT.mac }],
+  ])('%s: is used without it, and the file kept as it was', async (_what, part, reason, left) => {
+    const text = JSON.stringify({ version: 1, record: { ...ENDPOINT, ...part } });
+    await writeFile(endpointFile(), text);
+    const { endpoints, problems, damages } = await store.load();
+    expect(problems).toEqual([]);
+    expect(endpoints).toMatchObject([{ networkId: NETWORK.id, mac: ENDPOINT.mac, ...left }]);
+    expect(damages).toHaveLength(1);
+    expect(damages[0]!.message).toMatch(/^state file .*\.json is damaged: .*kept as \.damaged$/);
+    const told = /is damaged: (.*); what can be read/.exec(damages[0]!.message)?.[1];
+    expect(told).toMatch(reason);
+    expect(await readFile(`${endpointFile()}.damaged`, 'utf8')).toBe(text);
+    // Mended: the next start has nothing to say, and the file for whoever looks into it is still there.
+    expect(await store.load()).toMatchObject({ endpoints, problems: [], damages: [] });
+    expect(await files('endpoints')).toHaveLength(2);
+  });
+
+  it.each<[string, object]>([
+    ['mac: 5', { ...ENDPOINT, mac: 5 }],
+    ['mac of a group', { ...ENDPOINT, mac: '01:00:5e:00:00:01' }],
+    ['no network', { ...ENDPOINT, networkId: undefined }],
+    ['neither a lease nor terms', { ...ENDPOINT, lease: undefined, terms: undefined, mac: '' }],
+  ])('%s: who it is about is not guessed; set aside', async (_what, record) => {
+    await writeFile(endpointFile(), JSON.stringify({ version: 1, record }));
+    const { endpoints, problems } = await store.load();
+    expect([endpoints, problems.length]).toEqual([[], 1]);
+    expect(await files('endpoints')).toEqual([`${ENDPOINT.id}.json.unreadable`]);
+  });
+
+  it('a client-id that cannot be read follows from the MAC, unless it may be made of a name', async () => {
+    const damaged = { ...ENDPOINT, clientId: 'xyz' };
+    await writeFile(endpointFile(), JSON.stringify({ version: 1, record: damaged }));
+    expect((await store.load()).endpoints).toMatchObject([{ clientId: '010200000000aa' }]);
+    const record = { ...damaged, addressGiven: true };
+    await writeFile(endpointFile(), JSON.stringify({ version: 1, record }));
+    expect((await store.load()).problems).toHaveLength(1);
+  });
+
+  it.each<[string, object, boolean]>([
+    ['its lease timeout', { leaseTimeoutMs: 'long' }, true],
+    ['its bridge', { bridge: '../x' }, false],
+    ['which servers count', { dhcpServers: [5] }, false],
+  ])('a network without %s', async (_what, part, isUsed) => {
+    const record = { ...NETWORK, options: { ...NETWORK.options, ...part } };
+    const path = join(dir, 'state', 'networks', `${NETWORK.id}.json`);
+    await writeFile(path, JSON.stringify({ version: 1, record }));
+    const { networks, problems } = await store.load();
+    expect([networks, problems.length]).toEqual(isUsed ? [[NETWORK], 0] : [[], 1]);
+  });
+
+  it('a disk that cannot be written to: what can be read is used all the same', async () => {
+    await writeFile(
+      endpointFile(),
+      JSON.stringify({ version: 1, record: { ...ENDPOINT, mtu: 1 } }),
+    );
+    await mkdir(`${endpointFile()}.tmp.x`);
+    await mkdir(`${endpointFile()}.damaged`);
+    const { endpoints, damages } = await store.load();
+    expect(endpoints).toMatchObject([{ mtu: 1500 }]);
+    expect(damages[0]!.message).toMatch(/what can be read is used; left as it is: /);
+  });
+});
+
 describe('what older versions wrote', () => {
+  it('an endpoint of before its link was remembered apart: it is configured as leased', async () => {
+    const record = { ...ENDPOINT, terms: undefined, lost: undefined };
+    await writeFile(endpointFile(), JSON.stringify({ version: 1, record }));
+    const { endpoints, damages } = await store.load();
+    const terms = termsOf(ENDPOINT.lease!);
+    expect([endpoints[0]!.terms, damages]).toEqual([{ answered: terms, configured: terms }, []]);
+  });
+
+  it('a held lease of before there were pools: its network is its scope', async () => {
+    const { scopeId, ...record } = HELD;
+    const path = join(dir, 'state', 'held', `${HELD.id}.json`);
+    const text = JSON.stringify({ version: 1, record: { ...record, networkId: scopeId } });
+    await writeFile(path, text);
+    expect((await store.load()).held).toEqual([HELD]);
+  });
+
   it('a network without the later options has their defaults', async () => {
     const { parent, vlan, bridge, leaseTimeoutMs } = NETWORK.options;
     const record = { ...NETWORK, options: { parent, vlan, bridge, leaseTimeoutMs } };
@@ -204,13 +355,6 @@ describe('a disk that does not give out what is on it', () => {
     const { code, message } = await refusal(store.load());
     expect(code).toBe('STATE_UNREADABLE');
     expect(message).toMatch(/^state folder .*endpoints cannot be read: ENOTDIR.*; mend the disk/);
-  });
-
-  it('a file that cannot be read is told and left as it is', async () => {
-    await mkdir(endpointFile()); // EISDIR, as an EIO would be
-    const { problems } = await store.load();
-    expect(problems[0]!.message).toMatch(/not usable: EISDIR.*; left as it is$/);
-    expect(await files('endpoints')).toEqual([`${ENDPOINT.id}.json`]);
   });
 });
 

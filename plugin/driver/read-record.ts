@@ -1,0 +1,100 @@
+/**
+ * From the text of a state file to a record, and back. A file is never trusted: what it says is checked value by value
+ * (`record-schemas.ts`), and the reason says what is wrong in words for whoever looks at the file.
+ */
+import * as v from 'valibot';
+import type { WallTime } from '../time.ts';
+import { complete, readable } from './record-schemas.ts';
+import type { Records } from './registry.ts';
+
+const FORMAT = 1;
+/** Options and leases lie four deep. Writing what lies thousands deep would overflow the stack. */
+const DEEPEST = 12;
+const PROBLEMS_TOLD = 5;
+const LONGEST_VALUE = 60;
+
+export type Reading<Record> =
+  | { readonly is: 'complete'; readonly record: Record }
+  /** Who it is about could be read, and not all of the rest. */
+  | { readonly is: 'damaged'; readonly record: Record; readonly reason: string }
+  | { readonly is: 'useless'; readonly reason: string }
+  | { readonly is: 'newer'; readonly reason: string };
+
+/** @param file its name without the ending, and when it was written. */
+export function readRecord<K extends keyof Records>(
+  kind: K,
+  text: string,
+  file: { readonly id: string; readonly writtenAt: WallTime },
+): Reading<Records[K]> {
+  let stored: unknown;
+  try {
+    stored = JSON.parse(text, readInfinity);
+  } catch (error) {
+    return { is: 'useless', reason: error instanceof Error ? error.message : String(error) };
+  }
+  const { version, record } = isObject(stored) ? stored : {};
+  if (typeof version === 'number' && version > FORMAT) {
+    const reason = `it was written by a newer vlandhcp (format ${version})`;
+    return { is: 'newer', reason };
+  }
+  if (version !== FORMAT) return { is: 'useless', reason: 'it lacks version' };
+  if (!isObject(record)) return { is: 'useless', reason: 'it lacks record' };
+  if (isDeeperThan(DEEPEST, record)) {
+    return { is: 'useless', reason: `it is nested more than ${DEEPEST} deep` };
+  }
+  const whole = parse<Records[K]>(complete[kind], record);
+  if (whole.success && whole.output.id === file.id) return { is: 'complete', record: whole.output };
+  const reason = whole.success
+    ? `id is ${whole.output.id} and not the name of the file`
+    : reasonOf(whole.issues);
+  const schema: v.GenericSchema<unknown, Records[K]> | undefined = readable(file)[kind];
+  const part = schema && parse<Records[K]>(schema, record);
+  if (part?.success !== true) return { is: 'useless', reason };
+  return { is: 'damaged', record: part.output, reason };
+}
+
+function parse<Output>(schema: v.GenericSchema<unknown, Output>, value: unknown) {
+  return v.safeParse(schema, value);
+}
+
+export function writeRecord(record: object): string {
+  return JSON.stringify({ version: FORMAT, record }, writeInfinity);
+}
+
+function writeInfinity(_key: string, value: unknown): unknown {
+  return value === Infinity ? 'infinite' : value;
+}
+
+function readInfinity(key: string, value: unknown): unknown {
+  return value === 'infinite' && /(At|Ms)$/.test(key) ? Infinity : value;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner));
+}
+
+/** `it lacks mtu; lease.expiresAt is "x" and not a time in ms since 1970`. */
+function reasonOf(issues: readonly v.BaseIssue<unknown>[]): string {
+  const lacking: string[] = [];
+  const wrong: string[] = [];
+  for (const issue of issues.slice(0, PROBLEMS_TOLD)) {
+    const path = v.getDotPath(issue);
+    const isOurs = issue.type === 'custom' || issue.type === 'check';
+    const expected = isOurs ? issue.message : (issue.expected ?? 'what it is');
+    const seen = issue.received.slice(0, LONGEST_VALUE);
+    if (seen === 'undefined') lacking.push(path ?? 'record');
+    else if (issue.type === 'check') wrong.push(`${path ?? 'it'} lacks ${expected}`);
+    else wrong.push(`${path ?? 'it'} is ${seen} and not ${expected}`);
+  }
+  const more = issues.length - PROBLEMS_TOLD;
+  return [
+    ...(lacking.length === 0 ? [] : [`it lacks ${lacking.join(', ')}`]),
+    ...wrong,
+    ...(more > 0 ? [`${more} more`] : []),
+  ].join('; ');
+}

@@ -1,0 +1,183 @@
+/**
+ * What the values in our state files have to be, so that nothing behind them has to doubt: addresses that parse, numbers
+ * that fit their field on the wire, times that a calendar has. `record-schemas.ts` puts records together from these.
+ */
+import * as v from 'valibot';
+import type { AddressBounds, LeaseTerms, Route } from '../lease.ts';
+import { isUnicastIpv4, parseIpv4, parseMac, type Ipv4, type Mac } from '../wire/address.ts';
+import { networkOf } from '../wire/address.ts';
+import type { Subnet } from '../wire/subnet.ts';
+import { isLinkName, LINK_NAME_RULE } from '../link-name.ts';
+import { isHostName } from './option-values.ts';
+import { isUsableMac, type NetworkOptions } from './options.ts';
+import { ACD_MODES, parseNetworkOptions } from './options.ts';
+import { GUARD_MODES } from '../port-rules.ts';
+import type { StoredLease, StoredMoment } from './stored-lease.ts';
+
+/** JSON has no undefined: what was undefined is not in the file. */
+export function absentOr<T>(schema: v.GenericSchema<unknown, T>) {
+  return v.optional(schema, () => undefined);
+}
+
+function textThat<T extends string>(isRight: (text: string) => boolean, what: string) {
+  return v.custom<T>((value) => typeof value === 'string' && isRight(value), what);
+}
+
+function numberThat(isRight: (value: number) => boolean, what: string) {
+  return v.custom<number>((value) => typeof value === 'number' && isRight(value), what);
+}
+
+function wholeNumber(least: number, most: number, what: string) {
+  return numberThat((value) => Number.isInteger(value) && value >= least && value <= most, what);
+}
+
+/** Names a file, and a record in Docker's calls. */
+export const id = textThat<string>((text) => /^[\w.-]{1,128}$/.test(text), 'an id');
+export const text = textThat<string>((value) => value.length <= 4096, 'text of at most 4096 bytes');
+export const flag = v.custom<boolean>((value) => typeof value === 'boolean', 'true or false');
+export const mac = textThat<Mac>((value) => {
+  const parsed = parseMac(value);
+  return parsed === value && isUsableMac(parsed);
+}, 'a MAC address that a host can have');
+export const ipv4 = textThat<Ipv4>((value) => parseIpv4(value) !== undefined, 'an IPv4 address');
+const hostAddress = textThat<Ipv4>((value) => {
+  const parsed = parseIpv4(value);
+  return parsed !== undefined && isUnicastIpv4(parsed);
+}, 'an IPv4 address that a host can have');
+export const newLinkName = textThat<string>(isLinkName, LINK_NAME_RULE);
+/** Of a link that others may have made and named. */
+export const linkName = textThat<string>((value) => /^[^\s/]{1,127}$/.test(value), 'a link name');
+export const hostName = textThat<string>(isHostName, 'a host name in ASCII');
+/** RFC 2132 §9.14, in hex; one octet says how long an option is. */
+export const clientId = textThat<string>(
+  (value) => /^([0-9a-f]{2}){2,255}$/.test(value),
+  '2 to 255 octets in hex',
+);
+/** Linux takes 68 and more; option 57 has 16 bits. */
+export const mtu = wholeNumber(68, 65535, 'an MTU from 68 to 65535');
+const prefixLength = wholeNumber(0, 32, 'a prefix length from 0 to 32');
+
+/** The year 9999: what lies beyond is no time, and `Date` refuses what lies far beyond. */
+const LAST_TIME = 253_402_300_799_999;
+const isTime = (value: number) => Math.abs(value) <= LAST_TIME;
+export const wallTime = numberThat(isTime, 'a time in ms since 1970');
+const wallTimeOrNever = numberThat(
+  (value) => isTime(value) || value === Infinity,
+  'a time in ms since 1970, or infinite',
+);
+
+const bootInstant = v.looseObject({
+  id: text,
+  at: numberThat((value) => Math.abs(value) <= LAST_TIME, 'ms since the boot'),
+});
+
+export const moment = v.looseObject({
+  wall: wallTime,
+  boot: absentOr(bootInstant),
+}) satisfies v.GenericSchema<unknown, StoredMoment>;
+
+const route = v.looseObject({
+  destination: ipv4,
+  prefixLength,
+  via: absentOr(ipv4),
+}) satisfies v.GenericSchema<unknown, Route>;
+
+const listOf = <T>(item: v.GenericSchema<unknown, T>) => v.pipe(v.array(item), v.maxLength(4096));
+
+const termsEntries = {
+  address: hostAddress,
+  prefixLength,
+  gateway: absentOr(ipv4),
+  routes: listOf(route),
+  mtu: absentOr(wholeNumber(0, 65535, 'an MTU')),
+  // Absent in files of versions before they were kept.
+  dnsServers: v.optional(listOf(ipv4), () => []),
+  domainName: absentOr(text),
+  domainSearch: v.optional(listOf(text), () => []),
+  serverId: hostAddress,
+  serverMac: textThat<Mac>((value) => parseMac(value) === value, 'a MAC address'),
+};
+
+export const terms = v.looseObject(termsEntries) satisfies v.GenericSchema<unknown, LeaseTerms>;
+
+export const lease = v.pipe(
+  v.looseObject({
+    ...termsEntries,
+    requestedAt: wallTime,
+    t1At: wallTimeOrNever,
+    t2At: wallTimeOrNever,
+    expiresAt: wallTimeOrNever,
+    boot: absentOr(bootInstant),
+  }),
+  v.check(
+    ({ requestedAt, t1At, t2At, expiresAt }) =>
+      requestedAt <= t1At && t1At <= t2At && t2At <= expiresAt,
+    'its times in the order requestedAt, t1At, t2At, expiresAt',
+  ),
+) satisfies v.GenericSchema<unknown, StoredLease>;
+
+export const subnet = v.pipe(
+  v.looseObject({ network: ipv4, prefixLength }),
+  v.check(
+    ({ network, prefixLength: length }) => networkOf(network, length) === network,
+    'a network address without host bits',
+  ),
+) satisfies v.GenericSchema<unknown, Subnet>;
+
+export const guard = v.picklist(GUARD_MODES);
+export const addresses = listOf(ipv4);
+export const textMap = v.record(v.string(), v.string());
+
+export const bounds = v.looseObject({
+  within: listOf(subnet),
+  except: addresses,
+}) satisfies v.GenericSchema<unknown, AddressBounds>;
+
+/** What options meant before they existed: files of older versions lack them. */
+const DEFAULTS = parseNetworkOptions({ parent: 'none' });
+
+const optionEntries = {
+  parent: newLinkName,
+  vlan: absentOr(wholeNumber(1, 4094, 'a VLAN id from 1 to 4094')),
+  bridge: newLinkName,
+  mtu: absentOr(mtu),
+  leaseTimeoutMs: v.optional(
+    numberThat((value) => value >= 1000 && value <= 25_000, 'a duration from 1 s to 25 s'),
+    DEFAULTS.leaseTimeoutMs,
+  ),
+  acd: v.optional(v.picklist(ACD_MODES), DEFAULTS.acd),
+  dhcpServers: v.optional(listOf(hostAddress), () => [...DEFAULTS.dhcpServers]),
+  rapidCommit: v.optional(flag, DEFAULTS.rapidCommit),
+  releaseAfterMs: v.optional(
+    numberThat((value) => value >= 0, 'a duration'),
+    DEFAULTS.releaseAfterMs,
+  ),
+  onExpiry: v.optional(v.picklist(['remove', 'keep']), DEFAULTS.onExpiry),
+  onNoServer: v.optional(v.picklist(['fail', 'late']), DEFAULTS.onNoServer),
+  guard: v.optional(guard, DEFAULTS.guard),
+};
+
+/** In the order of `parseNetworkOptions`: repeated calls of dockerd are compared as text. */
+function inOrder<T extends NetworkOptions>(stored: T): NetworkOptions {
+  return { ...DEFAULTS, ...stored };
+}
+
+export const networkOptions = v.pipe(
+  v.looseObject(optionEntries),
+  v.transform(inOrder),
+) satisfies v.GenericSchema<unknown, NetworkOptions>;
+
+/** As far as they can be read. Where a network is, whom it listens to and what its ports keep out is not guessed. */
+export const readableOptions = v.pipe(
+  v.looseObject({
+    ...optionEntries,
+    mtu: v.fallback(optionEntries.mtu, undefined),
+    leaseTimeoutMs: v.fallback(optionEntries.leaseTimeoutMs, DEFAULTS.leaseTimeoutMs),
+    acd: v.fallback(optionEntries.acd, DEFAULTS.acd),
+    rapidCommit: v.fallback(optionEntries.rapidCommit, DEFAULTS.rapidCommit),
+    releaseAfterMs: v.fallback(optionEntries.releaseAfterMs, DEFAULTS.releaseAfterMs),
+    onExpiry: v.fallback(optionEntries.onExpiry, 'keep'),
+    onNoServer: v.fallback(optionEntries.onNoServer, DEFAULTS.onNoServer),
+  }),
+  v.transform(inOrder),
+) satisfies v.GenericSchema<unknown, NetworkOptions>;

@@ -1,0 +1,179 @@
+/**
+ * Records mutated field by field, every field of every kind, and then the life of a plugin that starts with them: no
+ * crash, no spin, no container's link lost, nobody else's lease lost, and status answers.
+ */
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { writeRecord } from '../../../plugin/driver/read-record.ts';
+import type { Records } from '../../../plugin/driver/registry.ts';
+import { statusTable } from '../../../plugin/driver/status.ts';
+import { BOX, DriverRig, ENDPOINT, NETWORK, networkRequest } from '../../support/driver-rig.ts';
+
+const HELD_ONE = 'd'.repeat(64);
+const WITNESS = 'f'.repeat(64);
+const OTHER_NETWORK = 'a'.repeat(64);
+/** Of all clients together, in less than two hours: a machine that spins sends thousands. */
+const MOST_MESSAGES = 1_000;
+
+/** Two endpoints in containers, one lease that is held, one address under another driver. */
+async function site(): Promise<DriverRig> {
+  const rig = new DriverRig();
+  await rig.createNetwork();
+  await rig.createNetwork(
+    networkRequest({ networkId: OTHER_NETWORK, options: { parent: 'eth1', vlan: '600' } }),
+  );
+  const opts = { options: { hostname: 'web-1' }, userMac: '02:00:00:00:00:11' };
+  await rig.createEndpoint({
+    endpointId: HELD_ONE,
+    ...opts,
+    interface: { macAddress: opts.userMac },
+  });
+  await rig.driver.removeEndpoint(HELD_ONE);
+  await rig.createEndpoint({ options: { hostname: 'web-2' }, interface: { macAddress: BOX } });
+  await rig.join();
+  await rig.createEndpoint({ networkId: OTHER_NETWORK, endpointId: WITNESS });
+  await rig.join(WITNESS);
+  const poolId = await rig.createForeignNetwork({
+    pool: '192.0.2.0/24',
+    options: { parent: 'eth1', vlan: '700' },
+  });
+  rig.host.addSegmentLink('eth1.700');
+  await rig.requestAddress(poolId, { macAddress: '02:42:00:00:00:77' });
+  return rig;
+}
+
+type Kind = keyof Records;
+const KINDS: readonly Kind[] = ['networks', 'endpoints', 'held', 'pools', 'addresses'];
+
+/** Every place in a value, as a list of keys. */
+function placesIn(value: unknown, at: readonly string[] = []): (readonly string[])[] {
+  if (typeof value !== 'object' || value === null) return [at];
+  const inside = Object.entries(value).flatMap(([key, inner]) => placesIn(inner, [...at, key]));
+  return at.length === 0 ? inside : [at, ...inside];
+}
+
+function changed(value: unknown, [key, ...rest]: readonly string[], to: unknown): unknown {
+  if (key === undefined) return to;
+  const copy: Record<string, unknown> = { ...(value as Record<string, unknown>) };
+  if (rest.length === 0 && to === undefined) delete copy[key];
+  else copy[key] = changed(copy[key], rest, to);
+  return Array.isArray(value) ? Object.values(copy) : copy;
+}
+
+const nested = (levels: number): unknown => (levels === 0 ? 1 : { x: nested(levels - 1) });
+const WRONG: readonly unknown[] = [
+  undefined,
+  null,
+  5,
+  -1,
+  1e300,
+  0.5,
+  '',
+  'é',
+  'x',
+  'infinite',
+  '0.0.0.0',
+  'x'.repeat(100_000),
+  [],
+  [null],
+  {},
+  true,
+  nested(50),
+];
+
+let rig: DriverRig;
+afterEach(() => {
+  rig.stop();
+  expect([rig.clock.pending, rig.wire.openSockets.length]).toEqual([0, 0]);
+});
+
+/** The first record of a kind that is not the witness's. */
+function victim(kind: Kind): { id: string } {
+  const records: readonly { id: string }[] = rig.store.contents[kind];
+  return records.find(({ id }) => id !== WITNESS && id !== OTHER_NETWORK)!;
+}
+
+async function lifeWith(kind: Kind, text: string): Promise<void> {
+  const inContainers = [rig.record().hostEnd, rig.record(WITNESS).hostEnd];
+  rig.store.tampered.set(`${kind}/${victim(kind).id}`, text);
+  const sent = rig.wire.sent.length;
+  await rig.restart();
+  expect(statusTable(rig.driver.status())).toContain(WITNESS.slice(0, 12));
+  // Renewals, and leases asked for anew, on a LAN whose server answers: no container loses its address.
+  await rig.clock.pass(2_000_000);
+  const count = (type: string) => rig.host.sandboxChanges.filter((one) => one.type === type).length;
+  expect(count('remove-address')).toBeLessThanOrEqual(count('add-address')); // another mask will do
+  expect(statusTable(rig.driver.status())).toContain(WITNESS.slice(0, 12));
+  expect([...rig.host.endpoints.keys()]).toEqual(expect.arrayContaining(inContainers));
+  expect(rig.registry.findEndpoint(WITNESS)?.lease).toBeDefined();
+  // Now nobody answers: leases end.
+  rig.wire.server = () => [];
+  await rig.clock.pass(4_000_000);
+  expect(rig.wire.sent.length - sent).toBeLessThan(MOST_MESSAGES);
+  expect([...rig.host.endpoints.keys()]).toEqual(expect.arrayContaining(inContainers));
+  expect(rig.driver.endpointInfo(ENDPOINT)).toBeTypeOf('object');
+  // What Docker may ask next.
+  await rig.driver.leave(ENDPOINT);
+  await rig.driver.removeEndpoint(ENDPOINT);
+  await rig.driver.removeNetwork(NETWORK);
+  expect([...rig.host.endpoints.keys()]).toContain(rig.record(WITNESS).hostEnd);
+}
+
+describe.each(KINDS)('%s', (kind) => {
+  it('each field in turn, by each wrong value', async () => {
+    rig = await site();
+    const places = placesIn(victim(kind));
+    rig.stop();
+    expect(places.length).toBeGreaterThan(5);
+    for (const place of places) {
+      // A sample that differs from field to field; the property below tries the rest by dice.
+      const start = places.indexOf(place);
+      for (const value of [WRONG[0], WRONG[1 + (start % 16)]]) {
+        rig = await site();
+        const record = changed(victim(kind), place, value) as object;
+        await lifeWith(kind, writeRecord(record)).catch((cause: unknown) => {
+          throw new Error(`${place.join('.')} = ${String(JSON.stringify(value)).slice(0, 60)}`, {
+            cause,
+          });
+        });
+        rig.stop();
+      }
+    }
+  });
+
+  it('several fields at once, by dice', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat(), fc.oneof(fc.constantFrom(...WRONG), fc.jsonValue())), {
+          minLength: 1,
+          maxLength: 4,
+        }),
+        async (changes) => {
+          rig = await site();
+          let record: unknown = victim(kind);
+          for (const [index, value] of changes) {
+            const places = placesIn(record);
+            if (places.length > 0) record = changed(record, places[index % places.length]!, value);
+          }
+          try {
+            await lifeWith(kind, writeRecord(record as object));
+          } finally {
+            rig.stop();
+          }
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+});
+
+describe('a file without a record', () => {
+  it.each(
+    KINDS.flatMap((kind) =>
+      ['', 'null', '[[[[', '{"version":1,"record":5}'].map((text) => [kind, text] as const),
+    ),
+  )('%s: %j', async (kind, text) => {
+    rig = await site();
+    await lifeWith(kind, text);
+  });
+});
