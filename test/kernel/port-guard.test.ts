@@ -135,7 +135,8 @@ describe('a guarded container', () => {
       'C',
       'container sends what its guard forbids: MAC, ARP, tags, BPDU, DHCP, RA',
     );
-    const frames = [...DROPPED, ...DROPPED_IPV6];
+    // The MAC of this port is another than that of the frame; host-closed.test.ts has it.
+    const frames = [...DROPPED, ...DROPPED_IPV6].filter(([what]) => !what.includes('host end'));
     expect(await whatPasses(frames, witnesses)).toEqual([]);
     row.seen = `${frames.length} kinds of frame sent, 0 arrived`;
     // The same frames do arrive without a guard: the test can fail.
