@@ -19,6 +19,7 @@ import { Networks } from './driver/networks.ts';
 import { Pools } from './driver/pools.ts';
 import { recover } from './driver/recover.ts';
 import { Registry } from './driver/registry.ts';
+import { Wiring } from './driver/wiring.ts';
 import { SegmentSilence } from './driver/segment-silence.ts';
 import { Store } from './driver/store.ts';
 import { LeaseService } from './leasing/lease-service.ts';
@@ -100,6 +101,10 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
     addresses,
     sandboxPath: (key) => key.replace(/^\/(var\/)?run\/docker(?=\/)/, settings.dockerRunDir),
   });
+  const wiring = new Wiring({
+    ...{ registry, host, networks, clock, log },
+    mtuChanged: (networkId) => endpoints.networkChanged(networkId),
+  });
   const recovered = recover({
     registry,
     networks,
@@ -107,6 +112,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
     addresses,
     held,
     access,
+    wiring,
     host,
     clock,
     log,
@@ -114,6 +120,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   });
   // Before the server: containers keep their leases, which the store remembers.
   stops.unshift(
+    () => wiring.close(),
     () => access.close(),
     () => removals.close(),
     () => endpoints.close(),

@@ -156,6 +156,11 @@ export class Endpoints {
     return this.#changes.handle(endpointId, change);
   }
 
+  /** The network's MTU has changed. */
+  networkChanged(networkId: string): void {
+    this.#changes.networkChanged(networkId);
+  }
+
   /** The endpoint's link was found in its sandbox: what could not be changed before can be now. */
   sandboxEntered(endpointId: string): void {
     const { registry, host, sandboxPath } = this.#deps;

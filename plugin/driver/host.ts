@@ -19,6 +19,25 @@ export interface Segment {
   readonly vlan: number | undefined;
 }
 
+/** A link of the host's namespace. It is known by its index; names are what it is called at the moment. */
+export interface HostLink {
+  readonly name: string;
+  readonly altNames: readonly string[];
+  readonly index: number;
+  readonly kind: string | undefined;
+  readonly mac: Mac | undefined;
+  readonly mtu: number;
+  readonly isUp: boolean;
+  readonly hasCarrier: boolean;
+  /** Index of the bridge that it is a port of. */
+  readonly master: number | undefined;
+  /** Index of what it lies on. */
+  readonly lower: number | undefined;
+  readonly vlan: { readonly id: number; readonly protocol: '802.1Q' | 'other' } | undefined;
+  /** What our mark says that it is; undefined: not one of ours. */
+  readonly mark: 'vlan' | 'bridge' | 'endpoint' | undefined;
+}
+
 /** A subnet of the host's that no pool may overlap. */
 export interface HostSubnet {
   readonly destination: Ipv4;
@@ -63,6 +82,35 @@ export interface Host {
   guardEndpoints(
     ports: readonly { readonly hostEnd: string; readonly rules: PortRules }[],
   ): Promise<readonly string[]>;
+  /** Every link there is; no process is started. */
+  readLinks(): Promise<readonly HostLink[]>;
+  /** Tells of every change, from now on until it is closed. */
+  watchLinks(handlers: {
+    onLink(link: HostLink, isGone: boolean): void;
+    /** A filter on what enters that link was taken off. */
+    onFilterGone(index: number): void;
+    /** More happened than could be told. */
+    onLost(): void;
+  }): { close(): void };
+  /** Makes the bridge of a network whose parent is not there, or brings it up; idempotent. */
+  ensureBridge(
+    spec: NetworkLinkSpec & { readonly vlanLink: string | undefined },
+  ): Promise<readonly string[]>;
+  /** Makes a container's link a port of the bridge again, up and guarded. */
+  attachPort(port: {
+    readonly hostEnd: string;
+    readonly bridge: string;
+    readonly rules: PortRules;
+  }): Promise<readonly string[]>;
+  renameLink(index: number, name: string): Promise<void>;
+  setLinkMtu(link: string, mtu: number): Promise<void>;
+  /** The MAC of a container's link in the bridge. */
+  hostEndMac(hostEnd: string, containerMac: Mac): Mac;
+  /** Closes those of the links that are ours to the host. */
+  protectNetwork(links: {
+    readonly bridge: string;
+    readonly vlanLink: string | undefined;
+  }): Promise<readonly string[]>;
   /** Both ends, while the container end is still here. */
   setEndpointMtu(ends: { hostEnd: string; containerEnd: string; mtu: number }): Promise<void>;
   /**
@@ -79,6 +127,8 @@ export interface Host {
   listEndpointLinks(): Promise<
     readonly { readonly hostEnd: string; readonly containerEndHere: boolean }[]
   >;
+  /** Without a process or a wait: the name of the link that has this name among its names; else what was given. */
+  realName(name: string): string;
   /** Without a process or a wait: is there a link of that name? */
   linkExists(name: string): boolean;
   /** Without a wait: what is mounted on that file, as seen from here; the same text for the same namespace. */

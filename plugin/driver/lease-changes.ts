@@ -68,6 +68,14 @@ export class LeaseChanges {
     for (const id of [...this.#joined.keys()]) this.left(id);
   }
 
+  /** The network's MTU has changed: containers that are joined follow. */
+  networkChanged(networkId: string): void {
+    const { registry } = this.#deps;
+    for (const { id, networkId: own } of registry.endpoints()) {
+      if (own === networkId && this.#joined.has(id)) this.#wait(id, 0);
+    }
+  }
+
   /** Keeps record and container true to what the DHCP client holds. */
   handle(endpointId: string, change: LeaseChange): Promise<void> {
     const { registry, clock, lock, remember } = this.#deps;

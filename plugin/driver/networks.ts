@@ -16,6 +16,7 @@ import { boundsOf, type PoolRecord } from './pool-records.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 import type { Registry } from './registry.ts';
 import { runEach, UndoList } from '../undo.ts';
+import { linkNamed, parentNow, segmentLink, withRealParent } from './wiring-plan.ts';
 
 /** Links are shared between networks, so all changes to them take turns. */
 const LINKS = 'links';
@@ -49,7 +50,10 @@ export class Networks {
    */
   create(request: CreateNetworkRequest, signal: AbortSignal): Promise<void> {
     return this.#lock.run(LINKS, async () => {
-      const { options, pool } = this.#addressing(request);
+      const { options, pool } = this.#addressing({
+        ...request,
+        options: withRealParent(request.options, this.#host),
+      });
       const known = this.#registry.findNetwork(request.networkId);
       if (known !== undefined) {
         refuseDifference(known, options, request.internal);
@@ -57,17 +61,17 @@ export class Networks {
         return;
       }
       this.#refuseClash(options);
-      const record = {
-        id: request.networkId,
-        options,
-        internal: request.internal,
-        ...(pool === undefined ? {} : { bounds: boundsOf(pool) }),
-        ...(await this.#makeLinks(options)),
-      };
+      const { networkId: id, internal } = request;
+      const bounds = pool === undefined ? {} : { bounds: boundsOf(pool) };
+      const draft = { id, options, internal, ...bounds, ...(await this.#linksToBe(options)) };
       const undo = new UndoList();
-      undo.add(() => this.#dropLinks(record));
-      undo.add(() => this.#registry.removeNetwork(record.id)); // it may be on disk all the same
+      undo.add(() => this.#registry.removeNetwork(id)); // it may be on disk all the same
+      let record: NetworkRecord;
       try {
+        // Written down first: if we are killed from here on, the next start takes it all back.
+        await this.#registry.addNetwork({ ...draft, isUnfinished: true });
+        record = { ...draft, ...(await this.#makeLinks(options, options.parent)) };
+        undo.add(() => this.#dropLinks(record));
         await this.#registry.addNetwork(record);
         if (pool !== undefined) {
           undo.add(() => this.#unbind(pool));
@@ -81,17 +85,21 @@ export class Networks {
     });
   }
 
-  /** Unknown ids are no error. @throws if a link or the record could not be removed; the rest is gone. */
+  /** Unknown ids are no error. @throws if a link or the record could not be removed: the next start tries again. */
   remove(networkId: string): Promise<void> {
     return this.#lock.run(LINKS, async () => {
       const record = this.#registry.findNetwork(networkId);
       if (record === undefined) return;
       // Docker released them before, if it came to that.
       const pools = this.#registry.pools().filter((pool) => pool.networkId === networkId);
+      // The record goes last: what fails, or is cut short, is done by the next start.
       await runEach(
-        () => this.#registry.removeNetwork(networkId),
+        () => this.#registry.addNetwork({ ...record, isUnfinished: true }),
         ...pools.map((pool) => () => this.#registry.removePool(pool.id)),
-        () => this.#dropLinks(record),
+        async () => {
+          await this.#dropLinks(record);
+          await this.#registry.removeNetwork(networkId);
+        },
       );
       this.#log.info({ ...context(record), link: record.options.bridge }, 'network removed');
     });
@@ -99,7 +107,8 @@ export class Networks {
 
   /**
    * Makes links that are gone: after a reboot, or when someone removed them; sees to the firewall if that
-   * could not be done before. Cheap if all is there.
+   * could not be done before. Cheap if all is there. Without its parent a network has its bridge: a parent that is late is
+   * as tolerable as a server that is.
    * @throws PluginError if they cannot be made, or NETWORK_UNKNOWN if it is removed meanwhile.
    */
   async restore(record: NetworkRecord): Promise<NetworkRecord> {
@@ -112,13 +121,55 @@ export class Networks {
       await this.#access.ensureGranted(bridge);
       return record;
     }
+    const restored = await this.mend(record.id);
+    this.#log.info({ ...context(record), link: bridge }, 'network links made again');
+    return restored;
+  }
+
+  /**
+   * Makes what is missing of a network's links, and puts right what is ours of the others.
+   * @throws PluginError if they cannot be made, or NETWORK_UNKNOWN.
+   */
+  mend(networkId: string): Promise<NetworkRecord> {
     return this.#lock.run(LINKS, async () => {
-      this.#registry.requireNetwork(record.id); // it may have gone while we waited
-      const restored = { ...record, ...(await this.#makeLinks(record.options)) };
-      await this.#registry.addNetwork(restored);
-      this.#log.info({ ...context(record), link: bridge }, 'network links made again');
-      return restored;
+      const record = this.#registry.requireNetwork(networkId); // it may have gone while we waited
+      const { options, vlanLink } = record;
+      const parent = parentNow(await this.#host.readLinks(), record);
+      try {
+        const mended = { ...record, ...(await this.#makeLinks(options, parent)) };
+        if (JSON.stringify(mended) !== JSON.stringify(record)) {
+          await this.#registry.addNetwork(mended);
+        }
+        return mended;
+      } catch (error) {
+        const code = error instanceof PluginError ? error.code : undefined;
+        if (code !== 'PARENT_LINK_MISSING' && code !== 'PARENT_LINK_UNUSABLE') throw error;
+        this.#warn(options.bridge, await this.#host.ensureBridge({ ...options, parent, vlanLink }));
+        await this.#access.grant(options.bridge);
+        this.#log.warn({ ...context(record), err: error }, 'network has a bridge only, no uplink');
+        return record;
+      }
     });
+  }
+
+  /** What new containers get from now on. @throws PluginError STATE_UNWRITABLE. */
+  changeMtu(networkId: string, mtu: number): Promise<void> {
+    return this.#lock.run(LINKS, async () => {
+      const record = this.#registry.findNetwork(networkId);
+      if (record !== undefined) await this.#registry.addNetwork({ ...record, mtu });
+    });
+  }
+
+  /** After a restart: what was being made or removed when the process ended is removed. @throws what failed. */
+  async removeUnfinished(): Promise<void> {
+    const unfinished = this.#registry.networks().filter((one) => one.isUnfinished === true);
+    await runEach(
+      ...unfinished.map(
+        ({ id }) =>
+          () =>
+            this.remove(id),
+      ),
+    );
   }
 
   async #bind({ id }: PoolRecord, { id: networkId, options }: NetworkRecord): Promise<void> {
@@ -143,21 +194,43 @@ export class Networks {
     return { options };
   }
 
-  async #makeLinks(
+  /** As far as it can be told before they are made: above all, whether somebody has connected bridge and uplink already. */
+  async #linksToBe(
     options: NetworkOptions,
   ): Promise<Pick<NetworkRecord, 'vlanLink' | 'mtu' | 'uplinkPort'>> {
+    const links = await this.#host.readLinks();
+    const uplink = segmentLink(links, options);
+    const bridge = linkNamed(links, options.bridge);
+    const isPort = uplink !== undefined && uplink.master === bridge?.index;
+    const isShared = this.#sharers(options.bridge).some((n) => n.uplinkPort);
+    const vlanLink = options.vlan === undefined ? undefined : uplink?.name;
+    return { vlanLink, mtu: uplink?.mtu ?? 1500, uplinkPort: !isPort || isShared };
+  }
+
+  /** @param parent what it is called at the moment. */
+  async #makeLinks(
+    options: NetworkOptions,
+    parent: string,
+  ): Promise<Pick<NetworkRecord, 'vlanLink' | 'mtu' | 'uplinkPort'>> {
     const { bridge } = options;
-    const { vlanLink, mtu, created, warnings } = await this.#host.ensureNetworkLinks(options);
+    const { vlanLink, mtu, created, warnings } = await this.#host.ensureNetworkLinks({
+      ...options,
+      parent,
+    });
     this.#warn(bridge, warnings);
     await this.#access.grant(bridge);
     const uplinkPort = created.uplinkPort || this.#sharers(bridge).some((n) => n.uplinkPort);
     return { vlanLink, mtu, uplinkPort };
   }
 
-  async #dropLinks({ options, vlanLink, uplinkPort }: NetworkRecord): Promise<void> {
-    const { parent, vlan, bridge } = options;
-    if (this.#sharers(bridge).length > 0) return;
-    const links = { parent, vlan, vlanLink, bridge, uplinkPort };
+  async #dropLinks({ id, options, vlanLink, uplinkPort }: NetworkRecord): Promise<void> {
+    const { vlan, bridge } = options;
+    if (this.#sharers(bridge).some((other) => other.id !== id)) return;
+    const known = await this.#host.readLinks();
+    const parent = parentNow(known, { options, vlanLink });
+    // One that was being made when we were killed may not be in the record.
+    const made = vlan === undefined ? undefined : segmentLink(known, { parent, vlan })?.name;
+    const links = { parent, vlan, vlanLink: vlanLink ?? made, bridge, uplinkPort };
     await runEach(
       () => this.#access.revoke(bridge),
       async () => this.#warn(bridge, await this.#host.removeNetworkLinks(links)),
@@ -165,7 +238,9 @@ export class Networks {
   }
 
   #sharers(bridge: string): readonly NetworkRecord[] {
-    return this.#registry.networks().filter(({ options }) => options.bridge === bridge);
+    return this.#registry
+      .networks()
+      .filter(({ options, isUnfinished }) => options.bridge === bridge && isUnfinished !== true);
   }
 
   #warn(link: string, warnings: readonly string[]): void {
@@ -175,7 +250,8 @@ export class Networks {
   #refuseClash(options: NetworkOptions): void {
     const { bridge } = options;
     const segment = segmentOf(options);
-    for (const { id, options: other } of this.#registry.networks()) {
+    for (const { id, options: other, isUnfinished } of this.#registry.networks()) {
+      if (isUnfinished === true) continue; // it goes with the next start
       const isSameSegment = other.parent === options.parent && other.vlan === options.vlan;
       if (isSameSegment && other.bridge !== bridge) {
         throw new PluginError(

@@ -22,6 +22,7 @@ import {
   type ServedSubnetContext,
   type ServedSubnetDeps,
 } from './served-subnet.ts';
+import { withRealParent } from './wiring-plan.ts';
 
 /**
  * What comes after RequestPool comes within some milliseconds; no script starts a container as fast. Too short a time
@@ -44,7 +45,8 @@ export class Pools {
    */
   async request(request: RequestPoolRequest, signal: AbortSignal): Promise<RequestPoolAnswer> {
     const { registry, clock, log } = this.#deps;
-    const wish = parsePoolRequest(request);
+    const options = withRealParent(request.options, this.#deps.host);
+    const wish = parsePoolRequest({ ...request, options });
     const served =
       wish.subnet === undefined
         ? await servedSubnet(this.#deps, wish, signal)

@@ -28,6 +28,8 @@ export interface NetworkRecord {
   readonly uplinkPort: boolean;
   /** MTU of the containers' links. */
   readonly mtu: number;
+  /** Its links are being made or removed: found at a start, it is removed with all of them. Absent: no. */
+  readonly isUnfinished?: boolean | undefined;
 }
 
 /** A lease whose container is gone, kept for its return (D9). */

@@ -15,6 +15,7 @@ import type { Host } from './host.ts';
 import type { Networks } from './networks.ts';
 import { rulesBeforeJoin, rulesFor } from './port-guard.ts';
 import type { Registry } from './registry.ts';
+import type { Wiring } from './wiring.ts';
 
 export interface RecoverDeps {
   readonly registry: Registry;
@@ -23,6 +24,7 @@ export interface RecoverDeps {
   readonly addresses: Addresses;
   readonly held: HeldLeases;
   readonly access: BridgeAccess;
+  readonly wiring: Wiring;
   readonly host: Host;
   readonly clock: Clock;
   readonly log: Logger;
@@ -39,6 +41,9 @@ const NETWORK_LOST =
 
 export async function recover(deps: RecoverDeps): Promise<void> {
   const { registry, networks, endpoints, addresses, held, host, log, isComplete } = deps;
+  await networks
+    .removeUnfinished()
+    .catch((err: unknown) => log.error({ err }, 'network that was being removed not removed'));
   for (const network of registry.networks()) {
     try {
       await networks.restore(network);
@@ -86,6 +91,7 @@ export async function recover(deps: RecoverDeps): Promise<void> {
       log.error({ ...fields, err }, 'endpoint not recovered');
     }
   }
+  await deps.wiring.start();
   await guardAll(deps).catch((err: unknown) => log.error({ err }, 'ports not guarded'));
   for (const [what, others] of Object.entries({ addresses, held })) {
     await others

@@ -25,7 +25,7 @@ const LONGEST_LOOP = 5;
 
 export interface ServedSubnetDeps {
   readonly registry: Registry;
-  readonly host: Pick<Host, 'withSegmentLink' | 'readHostSubnets' | 'linkMac'>;
+  readonly host: Pick<Host, 'withSegmentLink' | 'realName' | 'readHostSubnets' | 'linkMac'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** DISCOVER without a REQUEST. */

@@ -9,8 +9,10 @@ import type { Lease } from '../lease.ts';
 import type { Instant, Ms } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import type { HeldLease } from './held-leases.ts';
+import type { Host } from './host.ts';
 import { subjectOf, type LeaseScope } from './lease-scope.ts';
 import type { UndoList } from '../undo.ts';
+import { chainTroubles } from './wiring-plan.ts';
 
 export interface TakeLeaseDeps {
   readonly leases: {
@@ -35,6 +37,7 @@ export interface TakeLeaseDeps {
     giveBack(id: string): Promise<void>;
     yieldTo(scope: LeaseScope, address: Ipv4, identity: { clientId: string }): Promise<void>;
   };
+  readonly host: Pick<Host, 'readLinks'>;
   readonly silence: {
     note(segment: string): void;
     end(segment: string): void;
@@ -42,12 +45,28 @@ export interface TakeLeaseDeps {
   };
 }
 
+/** Before the switch is blamed: what of the way to it is broken on this host. */
+async function withReasonOnHost(
+  error: unknown,
+  { options, segment, isForeign }: LeaseScope,
+  host: TakeLeaseDeps['host'],
+): Promise<unknown> {
+  const code = error instanceof PluginError ? error.code : undefined;
+  if (code !== 'NO_OFFER' && code !== 'NO_ACK') return error;
+  const { parent, vlan, bridge } = options;
+  const chain = isForeign ? { parent, vlan } : { parent, vlan, bridge };
+  const troubles = chainTroubles(await host.readLinks().catch(() => []), chain);
+  if (troubles.length === 0) return error;
+  const message = `no lease on ${segment}: ${troubles.join('; ')}`;
+  return new PluginError(code, message, { cause: error });
+}
+
 /**
  * @param who the id is the client's key from now on. @param place what to ask on. @returns the lease, undefined if it comes late; call `settle` when it is there to stay.
  * @throws PluginError as `leases.acquire`.
  */
 export async function takeLease(
-  { leases, held, silence }: TakeLeaseDeps,
+  { leases, held, silence, host }: TakeLeaseDeps,
   scope: LeaseScope,
   who: Parameters<typeof subjectOf>[0],
   place: SocketPlace,
@@ -74,7 +93,7 @@ export async function takeLease(
     if (code === 'NO_OFFER') silence.note(segment);
     // Declined: nobody may ask for it again, and it is not ours to give back.
     if (code === 'ADDRESS_IN_USE' && kept !== undefined) await held.drop(kept.id);
-    throw error;
+    throw await withReasonOnHost(error, scope, host);
   }
   // The held lease itself, times and all: nobody answered, it is used because it is not over.
   if (lease === undefined || lease.requestedAt === previous?.requestedAt) silence.note(segment);

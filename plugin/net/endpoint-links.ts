@@ -87,6 +87,20 @@ export async function guardEndpoints(ports: readonly GuardedPort[]): Promise<rea
   return warnings;
 }
 
+/**
+ * Makes the host end a port of the bridge again, up and guarded; what is so already stays.
+ * @returns sentences for the log. @throws PluginError LINK_CONFLICT if the bridge is gone, SystemCallError.
+ */
+export async function attachPort(
+  port: GuardedPort & { readonly bridge: string },
+): Promise<readonly string[]> {
+  const master = findLinkIndex(port.bridge);
+  if (master === undefined) throw new PluginError('LINK_CONFLICT', `bridge ${port.bridge} is gone`);
+  const warnings = await guardEndpoints([port]);
+  await changeLinks([{ name: port.hostEnd, master, isUp: true }]);
+  return warnings;
+}
+
 function portOf({ hostEnd, rules }: GuardedPort): Protection {
   return { link: hostEnd, as: 'port', rules };
 }

@@ -6,6 +6,7 @@ import { isLinkName } from '../link-name.ts';
 import type { Mac } from '../wire/address.ts';
 import { ipBatch } from './ip.ts';
 import {
+  attachPort,
   ensureEndpointLink,
   guardEndpoints,
   listEndpointLinks,
@@ -13,8 +14,19 @@ import {
 } from './endpoint-links.ts';
 import { ensureBridgeAccept, removeBridgeAccept } from './firewall.ts';
 import { readHostSubnets } from './host-subnets.ts';
-import { askKernel, findLinkIndex, isEthernet, linkMac } from './interface-request.ts';
-import { ensureNetworkLinks } from './links.ts';
+import {
+  askKernel,
+  findLinkIndex,
+  isEthernet,
+  linkIndex,
+  linkMac,
+  linkName,
+} from './interface-request.ts';
+import { renameLink } from './rtnetlink.ts';
+import { watchLinks } from './link-events.ts';
+import { hostEndMac } from './link-names.ts';
+import { readLinkTable } from './link-table.ts';
+import { ensureBridge, ensureNetworkLinks, protectNetwork } from './links.ts';
 import { removeOrphanLinks, removeUnfinishedLinks } from './orphan-links.ts';
 import { namespaceAt } from './netns.ts';
 import { removeNetworkLinks } from './remove-links.ts';
@@ -28,7 +40,13 @@ export const linuxHost = {
   removeOrphanLinks,
   removeUnfinishedLinks,
   ensureEndpointLink,
+  attachPort,
   guardEndpoints,
+  ensureBridge,
+  protectNetwork,
+  hostEndMac,
+  watchLinks,
+  readLinks: readLinkTable,
   removeEndpointLink,
   listEndpointLinks,
   changeSandbox,
@@ -37,6 +55,19 @@ export const linuxHost = {
   listSandboxAddresses,
   namespaceAt,
   readHostSubnets,
+
+  renameLink,
+
+  /** @throws PluginError IP_COMMAND_FAILED. */
+  async setLinkMtu(link: string, mtu: number): Promise<void> {
+    await ipBatch([`link set dev ${link} mtu ${mtu}`]);
+  },
+
+  /** Neither a process nor a wait. */
+  realName(name: string): string {
+    if (!isLinkName(name)) return name;
+    return askKernel((fd) => linkName(fd, linkIndex(fd, name))) ?? name;
+  },
 
   /** Neither a process nor a wait. */
   linkExists(name: string): boolean {

@@ -111,6 +111,53 @@ async function makeLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
   }
 }
 
+/**
+ * The bridge of a network alone: its parent is not there, and what comes back is attached to it then.
+ * @param spec `vlanLink`: the name that the VLAN link had. @returns sentences for the log.
+ * @throws PluginError LINK_CONFLICT if the name is another link's, IP_COMMAND_FAILED.
+ */
+export function ensureBridge(
+  spec: NetworkLinkSpec & { readonly vlanLink: string | undefined },
+): Promise<string[]> {
+  return oneNetworkAtATime(async () => {
+    const uplink = spec.vlanLink ?? spec.parent;
+    const bridge = await readLink(spec.bridge);
+    if (bridge !== undefined) {
+      checkBridge(spec, bridge, await readPorts(bridge.name), [], uplink);
+      if (isMarked(bridge.alias) && !bridge.isUp) await ipBatch([`link set dev ${bridge.name} up`]);
+      return [];
+    }
+    const undo = new UndoList();
+    try {
+      const parent = { name: spec.parent, mac: undefined, mtu: spec.mtu ?? USUAL_MTU };
+      const warnings = await makeBridge(spec, parent, uplink, undo);
+      await ipBatch([`link set dev ${spec.bridge} up`]);
+      return warnings;
+    } catch (error) {
+      throw await undo.run(error);
+    }
+  });
+}
+
+/** Of Ethernet; a bridge's own is that of its ports once it has any. */
+const USUAL_MTU = 1500;
+
+/** Closes what is ours of these links to the host. @returns sentences for the log. @throws PluginError IP_COMMAND_FAILED */
+export async function protectNetwork(links: {
+  readonly bridge: string;
+  readonly vlanLink: string | undefined;
+}): Promise<readonly string[]> {
+  const bridge = await readLink(links.bridge);
+  const vlanLink = links.vlanLink === undefined ? undefined : await readLink(links.vlanLink);
+  const ofOwnBridge = isMarked(bridge?.alias);
+  return protectLinks([
+    ...(bridge !== undefined && ofOwnBridge ? [{ link: bridge.name, as: 'closed' } as const] : []),
+    ...(vlanLink !== undefined && isMarked(vlanLink.alias)
+      ? [{ link: vlanLink.name, as: 'uplink', ofOwnBridge } as const]
+      : []),
+  ]);
+}
+
 /** The VLAN link that exists for (parent, vlan), under whatever name; the kernel allows only one. */
 async function examineVlanLink(spec: NetworkLinkSpec): Promise<Link | undefined> {
   if (spec.vlan === undefined) return undefined;
@@ -125,7 +172,7 @@ async function examineVlanLink(spec: NetworkLinkSpec): Promise<Link | undefined>
 
 async function makeBridge(
   spec: NetworkLinkSpec,
-  parent: Link,
+  parent: Pick<Link, 'name' | 'mac' | 'mtu'>,
   uplink: string,
   undo: UndoList,
 ): Promise<string[]> {

@@ -162,6 +162,23 @@ export async function changeLinks(changes: readonly LinkChange[]): Promise<void>
   if (answers.includes(undefined)) throw new SystemCallError(what, ENODEV);
 }
 
+/**
+ * Also while it is up: the kernel takes it down for the moment if it has to (before Linux 6.2).
+ * @throws SystemCallError, of code EEXIST if the name is taken, EBUSY if it cannot be done.
+ */
+export async function renameLink(index: number, name: string): Promise<void> {
+  const what = `renaming link ${index} to ${name}`;
+  const rename = (more: { isUp?: boolean }) =>
+    message(RTM_SETLINK, NLM_F_ACK, linkHeader({ index, ...more }), text(IFLA_IFNAME, name));
+  try {
+    await askNetlink([rename({})], what);
+  } catch (error) {
+    if (!(error instanceof SystemCallError && error.code === 'EBUSY')) throw error;
+    const set = (isUp: boolean) => message(RTM_SETLINK, NLM_F_ACK, linkHeader({ index, isUp }));
+    await askNetlink([set(false), rename({}), set(true)], what);
+  }
+}
+
 /** Of a veth, the other end goes with it. Gone already is fine. @throws SystemCallError */
 export async function removeLinkAt(index: number): Promise<void> {
   await askNetlink(

@@ -15,6 +15,7 @@ import { Networks } from '../../plugin/driver/networks.ts';
 import { Pools } from '../../plugin/driver/pools.ts';
 import { recover } from '../../plugin/driver/recover.ts';
 import { Registry } from '../../plugin/driver/registry.ts';
+import { Wiring } from '../../plugin/driver/wiring.ts';
 import { SegmentSilence } from '../../plugin/driver/segment-silence.ts';
 import { LeaseService } from '../../plugin/leasing/lease-service.ts';
 import { probeSubnet } from '../../plugin/leasing/subnet-probe.ts';
@@ -54,6 +55,7 @@ export class DriverRig {
   endpoints!: Endpoints;
   leases!: LeaseService;
   access!: BridgeAccess;
+  wiring!: Wiring;
   held!: HeldLeases;
   driver!: NetworkDriver;
   addresses!: Addresses;
@@ -77,6 +79,7 @@ export class DriverRig {
   }
 
   stop(): void {
+    this.wiring.close();
     this.access.close();
     this.endpoints.close();
     this.addresses.close();
@@ -232,6 +235,10 @@ export class DriverRig {
       addresses,
       sandboxPath: (key) => key,
     });
+    const wiring = new Wiring({
+      ...{ registry, host, networks, clock, log },
+      mtuChanged: (networkId) => endpoints.networkChanged(networkId),
+    });
     const ready =
       recovered ??
       recover({
@@ -241,12 +248,13 @@ export class DriverRig {
         addresses,
         held,
         access,
+        wiring,
         host,
         clock,
         log,
         isComplete: this.isStoreComplete && useless === 0,
       });
-    Object.assign(this, { registry, leases, access, networks, endpoints, addresses, held });
+    Object.assign(this, { registry, leases, access, networks, endpoints, addresses, held, wiring });
     this.driver = new NetworkDriver({
       registry,
       networks,

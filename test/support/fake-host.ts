@@ -1,6 +1,12 @@
 /** A host without a kernel: which links and rules there would be. Every call can be made to fail. */
 import { PluginError } from '../../plugin/errors.ts';
-import type { Host, HostSubnet, NetworkLinkSpec, Segment } from '../../plugin/driver/host.ts';
+import type {
+  Host,
+  HostLink,
+  HostSubnet,
+  NetworkLinkSpec,
+  Segment,
+} from '../../plugin/driver/host.ts';
 import type { PortRules } from '../../plugin/port-rules.ts';
 import type { SandboxChange } from '../../plugin/sandbox-change.ts';
 import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
@@ -28,6 +34,8 @@ export class FakeHost implements Host {
     const uplinkPort = !this.links.has(spec.bridge);
     this.links.add(spec.bridge);
     if (vlanLink !== undefined) this.links.add(vlanLink);
+    for (const name of [spec.bridge, vlanLink ?? spec.parent]) this.oddities.delete(name);
+    this.masters.set(vlanLink ?? spec.parent, spec.bridge);
     return { vlanLink, mtu: spec.mtu ?? 1500, created: { uplinkPort }, warnings: this.warnings };
   }
 
@@ -58,6 +66,7 @@ export class FakeHost implements Host {
       mtu: spec.mtu,
     });
     this.guards.set(spec.hostEnd, spec.rules);
+    this.masters.set(spec.hostEnd, spec.bridge);
     return this.warnings;
   }
 
@@ -75,6 +84,90 @@ export class FakeHost implements Host {
     if (this.endpoints.get(hostEnd)?.here !== false) return false;
     this.sandboxChanges.push(...changes);
     return true;
+  }
+
+  /** What differs from links as they should be; by name. */
+  readonly oddities = new Map<string, Partial<HostLink>>();
+  /** Bridge of each port, VLAN links among them. */
+  readonly masters = new Map<string, string>();
+  readonly #indexes = new Map<string, number>();
+  onChange: Parameters<Host['watchLinks']>[0] | undefined;
+
+  indexOf(name: string): number {
+    const index = this.#indexes.get(name) ?? this.#indexes.size + 1;
+    this.#indexes.set(name, index);
+    return index;
+  }
+
+  /** As it is now. */
+  link(name: string): HostLink {
+    const [, parent, vlan] = /^(.+)\.(\d+)$/.exec(name) ?? [];
+    const isBridge = [...this.masters.values()].includes(name);
+    const isPort = this.endpoints.has(name);
+    const kind = vlan !== undefined ? 'vlan' : isBridge ? 'bridge' : isPort ? 'veth' : undefined;
+    const master = this.masters.get(name);
+    const mark = kind === 'veth' ? 'endpoint' : kind;
+    return {
+      ...{ name, altNames: [], index: this.indexOf(name), kind, mac: undefined, mtu: 1500 },
+      ...{ isUp: true, hasCarrier: true },
+      master: master === undefined || !this.links.has(master) ? undefined : this.indexOf(master),
+      lower: parent === undefined ? undefined : this.indexOf(parent),
+      vlan: vlan === undefined ? undefined : { id: Number(vlan), protocol: '802.1Q' },
+      mark: this.foreign.has(name) ? undefined : (mark as HostLink['mark']),
+      ...this.oddities.get(name),
+    };
+  }
+
+  async readLinks() {
+    await this.#attempt('readLinks', '');
+    return [...this.links].map((name) => this.link(name));
+  }
+
+  watchLinks(handlers: Parameters<Host['watchLinks']>[0]) {
+    this.onChange = handlers;
+    return { close: () => void (this.onChange = undefined) };
+  }
+
+  async ensureBridge({ bridge, vlanLink, parent }: Parameters<Host['ensureBridge']>[0]) {
+    await this.#attempt('ensureBridge', bridge);
+    this.links.add(bridge);
+    this.masters.set(vlanLink ?? parent, bridge);
+    return [];
+  }
+
+  async attachPort({ hostEnd, bridge, rules }: Parameters<Host['attachPort']>[0]) {
+    await this.#attempt('attachPort', hostEnd);
+    this.masters.set(hostEnd, bridge);
+    this.oddities.delete(hostEnd);
+    this.guards.set(hostEnd, rules);
+    return [];
+  }
+
+  async renameLink(index: number, name: string) {
+    await this.#attempt('renameLink', name);
+    const [from] = [...this.#indexes].find(([, known]) => known === index) ?? [];
+    if (from === undefined) throw new Error(`no link ${index}`);
+    this.links.delete(from);
+    this.links.add(name);
+    this.oddities.delete(from);
+  }
+
+  async setLinkMtu(link: string, mtu: number) {
+    await this.#attempt('setLinkMtu', `${link} ${mtu}`);
+    this.oddities.set(link, { ...this.oddities.get(link), mtu });
+  }
+
+  hostEndMac(hostEnd: string): Mac {
+    return `fe:${hostEnd}` as Mac;
+  }
+
+  async protectNetwork({ bridge }: Parameters<Host['protectNetwork']>[0]) {
+    await this.#attempt('protectNetwork', bridge);
+    return [];
+  }
+
+  realName(name: string) {
+    return [...this.links].find((link) => this.link(link).altNames.includes(name)) ?? name;
   }
 
   /** The rules of each port. */

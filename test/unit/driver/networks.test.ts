@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   DriverRig,
   NETWORK,
@@ -136,16 +136,34 @@ describe('a failure while creating leaves nothing behind', () => {
     nothing();
   });
 
-  it('the state cannot be written and the links cannot be removed: both are told, the first one first', async () => {
-    rig.store.failing.add('save networks');
+  it('it fails and the links cannot be removed: both are told, the first one first', async () => {
     rig.host.failing.set('removeNetworkLinks', new Error('ip failed'));
-    const error = await rig.createNetwork().catch((e: unknown) => e as AggregateError);
+    const error = await rig
+      .createNetwork({}, AbortSignal.abort())
+      .catch((e: unknown) => e as AggregateError);
     expect(error).toBeInstanceOf(AggregateError);
-    expect((error as AggregateError).message).toContain('save networks failed');
+    expect((error as AggregateError).message).toContain('dockerd waits no longer');
     expect((error as AggregateError).errors.map((e) => (e as Error).message)).toEqual([
-      'save networks failed',
+      'dockerd waits no longer',
       'ip failed',
     ]);
+  });
+
+  it('it is written down before a link is made: whenever it is killed, the next start takes it back', async () => {
+    let killed: (() => void) | undefined;
+    rig.host.failing.set('ensureBridgeAccept', new Error('killed here'));
+    const made = vi.spyOn(rig.host, 'ensureNetworkLinks').mockImplementationOnce(() => {
+      rig.host.links.add('br500').add('eth1.500');
+      return new Promise((_, reject) => (killed = () => reject(new Error('killed'))));
+    });
+    const creating = refusal(rig.createNetwork());
+    await vi.waitFor(() => expect(made).toHaveBeenCalled());
+    expect(rig.store.networks).toMatchObject([{ isUnfinished: true, uplinkPort: true }]);
+    await rig.restart();
+    expect([...rig.host.links]).toEqual(['eth1']);
+    expect(rig.registry.networks()).toEqual([]);
+    killed?.();
+    await creating;
   });
 
   it('a firewall that cannot be looked at is a warning, not a failure (D6), and is looked at again', async () => {
@@ -240,10 +258,22 @@ describe('removing a network', () => {
     expect(rig.host.count('removeNetworkLinks')).toBe(1);
   });
 
-  it('links that cannot be removed are an error, but the record is gone (dockerd removes it anyway)', async () => {
+  it('links that cannot be removed are an error; the next start removes them (dockerd never asks again)', async () => {
     rig.host.failing.set('removeNetworkLinks', new Error('ip failed'));
     expect((await refusal(rig.driver.removeNetwork(NETWORK))).message).toContain('ip failed');
+    expect(rig.store.networks).toMatchObject([{ id: NETWORK, isUnfinished: true }]);
+    rig.host.failing.clear();
+    await rig.restart();
     expect(rig.store.networks).toEqual([]);
+    expect([...rig.host.links]).toEqual(['eth1']);
+  });
+
+  it('one whose links are still to be removed is in nobody’s way: the VLAN can be used again', async () => {
+    rig.host.failing.set('removeNetworkLinks', new Error('ip failed'));
+    await refusal(rig.driver.removeNetwork(NETWORK));
+    rig.host.failing.clear();
+    await rig.createNetwork({ networkId: 'again', ...segment('500', { bridge: 'brx' }) });
+    expect(rig.host.links.has('brx')).toBe(true);
   });
 
   it.each(['removeBridgeAccept', 'removeNetworkLinks'] as const)(
@@ -253,7 +283,7 @@ describe('removing a network', () => {
       await refusal(rig.driver.removeNetwork(NETWORK));
       expect(rig.host.count('removeNetworkLinks')).toBe(1);
       expect(rig.host.count('removeBridgeAccept')).toBe(1);
-      expect(rig.registry.networks()).toEqual([]);
+      expect(rig.registry.networks()).toMatchObject([{ isUnfinished: true }]);
     },
   );
 
@@ -294,11 +324,35 @@ describe('links that are gone', () => {
   it('cost a container its start if they cannot be made, and the sentence is the reason', async () => {
     rig = await rigWithNetwork();
     rig.host.links.delete('eth1.500');
-    rig.host.failing.set(
-      'ensureNetworkLinks',
-      new PluginError('PARENT_LINK_MISSING', 'parent link eth1 does not exist'),
+    rig.host.failing.set('ensureNetworkLinks', new PluginError('LINK_CONFLICT', 'it is a dummy'));
+    expect((await refusal(rig.createEndpoint())).message).toBe('it is a dummy');
+  });
+
+  it('a parent that is late is as tolerable as a server that is: the bridge is there, and the client asks', async () => {
+    rig = await rigWithNetwork();
+    for (const link of ['eth1', 'eth1.500', 'br500']) rig.host.links.delete(link);
+    const missing = new PluginError('PARENT_LINK_MISSING', 'parent link eth1 does not exist');
+    rig.host.failing.set('ensureNetworkLinks', missing);
+    rig.wire.server = () => [];
+    const creating = rig.createEndpoint();
+    await rig.clock.pass(5_000);
+    expect(rig.host.links.has('br500')).toBe(true);
+    rig.wire.server = rig.server.answer;
+    await rig.clock.pass(15_000);
+    expect((await creating).address).toMatch(/^192\.0\.2\./);
+  });
+
+  it('nobody answers and the parent is missing: that is the reason told, not the switch', async () => {
+    rig = await rigWithNetwork();
+    for (const link of ['eth1', 'eth1.500']) rig.host.links.delete(link);
+    const missing = new PluginError('PARENT_LINK_MISSING', 'parent link eth1 does not exist');
+    rig.host.failing.set('ensureNetworkLinks', missing);
+    rig.wire.server = () => [];
+    const creating = refusal(rig.createEndpoint());
+    await rig.clock.pass(25_000);
+    expect((await creating).message).toBe(
+      'no lease on VLAN 500 of eth1: parent link eth1 is not there; plug it in, or bring back its driver or bond',
     );
-    expect((await refusal(rig.createEndpoint())).message).toBe('parent link eth1 does not exist');
   });
 
   it('are not made again for a network that is removed meanwhile', async () => {

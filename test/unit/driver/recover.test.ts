@@ -193,15 +193,26 @@ describe('after a restart (D7)', () => {
 });
 
 describe('trouble with one thing does not keep the rest from being recovered', () => {
-  it('a network whose parent is missing: told, and the next container says why', async () => {
+  it('a network whose links cannot be made: told, and the next container says why', async () => {
     rig.host.links.delete('br500');
-    rig.host.failing.set(
-      'ensureNetworkLinks',
-      new PluginError('PARENT_LINK_MISSING', 'parent link eth1 does not exist'),
-    );
+    rig.host.failing.set('ensureNetworkLinks', new PluginError('LINK_CONFLICT', 'it is a dummy'));
     await rig.restart();
-    expect(rig.log.messages('error')).toEqual(['network links not restored']);
-    await expect(rig.createEndpoint({ endpointId: SECOND })).rejects.toThrow('parent link eth1');
+    expect(rig.log.messages('error')).toContain('network links not restored');
+    await expect(rig.createEndpoint({ endpointId: SECOND })).rejects.toThrow('it is a dummy');
+  });
+
+  it('a network whose parent is missing: it has its bridge, and gets the rest when the parent comes', async () => {
+    for (const link of ['eth1', 'eth1.500', 'br500']) rig.host.links.delete(link);
+    const missing = new PluginError('PARENT_LINK_MISSING', 'parent link eth1 does not exist');
+    rig.host.failing.set('ensureNetworkLinks', missing);
+    await rig.restart();
+    expect(rig.host.links.has('br500')).toBe(true);
+    expect(rig.log.messages('warn')).toContain('network has a bridge only, no uplink');
+    rig.host.failing.clear();
+    rig.host.links.add('eth1');
+    rig.host.onChange?.onLink(rig.host.link('eth1'), false);
+    await rig.clock.pass(1_000);
+    expect(rig.host.links.has('eth1.500')).toBe(true);
   });
 
   it('links cannot be listed: calls wait, and it goes on when they can', async () => {

@@ -1,0 +1,69 @@
+/** Which changes of the host's links matter to the networks: asked for every link that changes, so it must be cheap. */
+import type { HostLink } from './host.ts';
+import type { Registry } from './registry.ts';
+import { linkNamed, type WiredNetwork } from './wiring-plan.ts';
+
+export class WatchedLinks {
+  readonly #registry: Registry;
+  /** How the links of networks looked at last, by index; bounded by the links there are. */
+  #seen = new Map<number, string>();
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+  }
+
+  /** It was a network's link at the last look. */
+  has(index: number): boolean {
+    return this.#seen.has(index);
+  }
+
+  remember(links: readonly HostLink[], networks: readonly WiredNetwork[]): void {
+    this.#seen = new Map();
+    const note = (link: HostLink | undefined) =>
+      link && this.#seen.set(link.index, signature(link));
+    for (const { network, ports } of networks) {
+      const { parent, bridge } = network.options;
+      for (const name of [parent, bridge, network.vlanLink])
+        note(name === undefined ? undefined : linkNamed(links, name));
+      for (const { hostEnd } of ports) note(linkNamed(links, hostEnd));
+    }
+  }
+
+  /** Whether a change of that link is worth a look. It is asked for every link of the host that changes. */
+  matters(link: HostLink): boolean {
+    const seen = this.#seen.get(link.index);
+    if (seen !== undefined) return seen !== signature(link);
+    const registry = this.#registry;
+    const names = [link.name, ...link.altNames];
+    const isOfNetwork = registry
+      .networks()
+      .some(({ options, vlanLink }) =>
+        [options.parent, options.bridge, vlanLink].some(
+          (name) => name !== undefined && names.includes(name),
+        ),
+      );
+    if (isOfNetwork) return true;
+    if (link.mark !== 'endpoint') return false;
+    // A container's port, new since the last look: right as it is made, it is only noted.
+    const isWired = link.isUp && link.master !== undefined && this.#seen.has(link.master);
+    if (!registry.endpoints().some(({ hostEnd }) => hostEnd === link.name)) return false;
+    if (isWired) this.#seen.set(link.index, signature(link));
+    return !isWired;
+  }
+}
+
+/** What of a link matters to a network. */
+function signature({
+  name,
+  master,
+  lower,
+  mtu,
+  isUp,
+  hasCarrier,
+  mark,
+  vlan,
+  kind,
+}: HostLink): string {
+  const carrier = kind === 'veth' && mark === 'endpoint' ? '' : hasCarrier; // it comes and goes with the container
+  return [name, master, lower, mtu, isUp, carrier, mark, vlan?.id, vlan?.protocol].join(' ');
+}
