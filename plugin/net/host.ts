@@ -11,7 +11,7 @@ import {
   listEndpointLinks,
   removeEndpointLink,
 } from './endpoint-links.ts';
-import { ensureBridgeAccept, removeBridgeAccept } from './firewall.ts';
+import { ensureBridgeAccept, removeBridgeAccept, watchBridgeAccept } from './firewall.ts';
 import { readHostSubnets } from './host-subnets.ts';
 import { askKernel, findLinkIndex, isEthernet, linkMac } from './interface-request.ts';
 import { ensureNetworkLinks } from './links.ts';
@@ -37,6 +37,7 @@ export const linuxHost = {
   listSandboxAddresses,
   namespaceAt,
   readHostSubnets,
+  watchBridgeAccept,
 
   /** Neither a process nor a wait. */
   linkExists(name: string): boolean {
@@ -59,11 +60,14 @@ export const linuxHost = {
     await ipBatch([hostEnd, containerEnd].map((link) => `link set dev ${link} mtu ${mtu}`));
   },
 
-  async ensureBridgeAccept(
-    bridges: readonly string[],
-  ): Promise<{ readonly hasChain: boolean; readonly warnings: readonly string[] }> {
-    const { ipv4, warnings } = await ensureBridgeAccept(bridges);
-    return { hasChain: ipv4 !== 'no-chain', warnings };
+  async ensureBridgeAccept(bridges: readonly string[]): Promise<{
+    readonly hasChain: boolean;
+    readonly isAdded: boolean;
+    readonly warnings: readonly string[];
+  }> {
+    const { ipv4, ipv6, warnings } = await ensureBridgeAccept(bridges);
+    const isAdded = ipv4 === 'added' || ipv6 === 'added';
+    return { hasChain: ipv4 !== 'no-chain', isAdded, warnings };
   },
 
   async removeBridgeAccept(bridge: string): Promise<readonly string[]> {
