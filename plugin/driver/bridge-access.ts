@@ -15,7 +15,7 @@ const INTERVAL: Ms = 30_000;
 /** Changes come in crowds; those of one crowd are looked at together. */
 const CROWD: Ms = 100;
 /** A firewall that changes all the time costs some processes this often, not more. */
-const LEAST_PAUSE: Ms = 500;
+const LEAST_PAUSE: Ms = 1000;
 
 interface Look {
   readonly done: Promise<void>;
