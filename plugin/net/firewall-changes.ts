@@ -1,6 +1,6 @@
 /**
  * Tells when rules may have changed where ours are: at once for nft and iptables-nft, of which the kernel tells
- * (nf_tables' notifications); for iptables-legacy, of which it does not, by a look every second.
+ * (nf_tables' notifications); for iptables-legacy, of which it does not, by a look every half second.
  *
  *   struct nfgenmsg  0 family (1)  1 version (1)  2 resource (2)  4 attributes
  *   attributes       of a table: 1 its name;  of a chain: 1 the table, 3 its name;  of a rule: 1 the table, 2 the chain
@@ -19,7 +19,7 @@ export interface FirewallWatch {
   close(): void;
 }
 
-const LOOK_EVERY_MS = 1000;
+const LOOK_EVERY_MS = 500;
 const NETLINK_NETFILTER = 12;
 const NFNLGRP_NFTABLES = 7;
 const NFNL_SUBSYS_NFTABLES = 10;

@@ -137,13 +137,12 @@ async function inChain(
     const command = await findProgram(family, backend);
     if (command === undefined) return 'no-chain';
     const outcomes = new Set<RuleOutcome>();
-    let isWanted = change !== ensureRule;
+    const rules = await listRules(command);
+    const hasChain = rules.includes(`-N ${CHAIN}`);
+    // FORWARD of a host without Docker's firewall is not for us to add to; to remove from, it is.
+    const isForwardOurs = change !== ensureRule || hasChain || rules.includes('-P FORWARD DROP');
     for (const place of PLACES) {
-      const rules = await listRules(command, place);
-      if (rules === undefined) continue;
-      // FORWARD of a host without Docker's firewall is not for us to add to; to remove from, it is.
-      isWanted ||= place.chain === CHAIN || rules.includes('-P FORWARD DROP');
-      if (!isWanted) continue;
+      if (!(place.chain === CHAIN ? hasChain : isForwardOurs)) continue;
       for (const bridge of bridges) {
         const count = countRules(rules, place, bridge);
         outcomes.add(await change(command, place, bridge, count));
@@ -185,20 +184,13 @@ async function findProgram(family: Family, backend: Backend): Promise<string | u
   return isNft === (backend === 'nft') ? family.command : undefined;
 }
 
-/** The rules of the chain; undefined if there is no such chain. */
-async function listRules(
-  command: string,
-  { chain }: Place,
-): Promise<readonly string[] | undefined> {
+/** The chains and rules of the table `filter`; none if it cannot be told by iptables because others made it. */
+async function listRules(command: string): Promise<readonly string[]> {
   try {
-    const { stdout } = await runCommand(command, ['-w', '-S', chain]);
+    const { stdout } = await runCommand(command, ['-w', '-S']);
     return stdout.split('\n').map((line) => line.trim());
   } catch (error) {
-    const stderr = commandEvidence(error)?.stderr ?? '';
-    // How iptables says "no such chain": legacy, nft, and nft 1.8.9 in its own way.
-    if (/No chain\/target\/match by that name|does not exist|is incompatible/.test(stderr)) {
-      return undefined;
-    }
+    if (/is incompatible/.test(commandEvidence(error)?.stderr ?? '')) return [];
     throw error;
   }
 }
