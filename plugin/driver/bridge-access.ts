@@ -2,8 +2,9 @@
  * Keeps the firewall from eating bridged frames (D6), also later in a host's life: Docker makes the chain
  * that our rule goes into after it has started us, and a firewall reload may flush it.
  *
- * Each bridge is looked at when it is made, before a lease is asked for until the chain was seen there, and
- * in between at intervals.
+ * Each bridge is looked at when it is made, when the host tells that the firewall changed, before a lease is asked
+ * for if it changed since the last look, and in between at intervals. Our own rules are changes, too: the look
+ * that follows them finds nothing to do, and that is the end of it.
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
@@ -11,66 +12,106 @@ import type { Instant, Ms } from '../time.ts';
 import type { Host } from './host.ts';
 
 const INTERVAL: Ms = 30_000;
-/** A host whose Docker keeps no chain for this long runs without iptables: asking each time is waste. */
-const CHAIN_EXPECTED_FOR: Ms = 120_000;
+/** Changes come in crowds; those of one crowd are looked at together. */
+const CROWD: Ms = 100;
+/** A firewall that changes all the time costs some processes this often, not more. */
+const LEAST_PAUSE: Ms = 1000;
+
+interface Look {
+  readonly done: Promise<void>;
+  /** How many changes had been told when it began. */
+  readonly changes: number;
+}
 
 export class BridgeAccess {
   readonly #host: Host;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #startedAt: Instant;
-  /** Bridges in use, and whether the rule is known to be there. */
+  readonly #watch: ReturnType<Host['watchBridgeAccept']>;
+  /** Bridges in use, and whether the last look at them still holds. */
   readonly #bridges = new Map<string, { isSettled: boolean }>();
-  /** Looks under way, shared by all who ask meanwhile. */
-  readonly #looks = new Map<string, Promise<void>>();
+  /** The latest look under way at each, shared by all who ask before something changes. */
+  readonly #looks = new Map<string, Look>();
+  #changes = 0;
+  #lookedAt: Instant;
+  #warned = '';
   #cancelTimer: () => void;
+  #cancelLook: (() => void) | undefined;
 
   constructor(deps: { host: Host; clock: Clock; log: Logger }) {
     this.#host = deps.host;
     this.#clock = deps.clock;
     this.#log = deps.log;
-    this.#startedAt = this.#clock.now();
+    this.#lookedAt = this.#clock.now() - LEAST_PAUSE;
     this.#cancelTimer = this.#schedule();
+    this.#watch = this.#host.watchBridgeAccept(() => this.#changed());
   }
 
   /** Sees to the rule now. Trouble is a warning in the log, not a failure: most hosts need no rule. */
   grant(bridge: string): Promise<void> {
-    return this.#looks.get(bridge) ?? this.#lookAt([bridge]);
+    const look = this.#looks.get(bridge);
+    return look?.changes === this.#changes ? look.done : this.#lookAt([bridge]);
   }
 
-  /** As `grant`, if it has not been seen to yet. */
+  /** As `grant`, if it has not been seen to since the firewall changed. */
   async ensureGranted(bridge: string): Promise<void> {
-    const isExpected = this.#clock.now() - this.#startedAt < CHAIN_EXPECTED_FOR;
-    if (this.#bridges.get(bridge)?.isSettled !== true && isExpected) await this.grant(bridge);
+    this.#watch.look();
+    if (this.#bridges.get(bridge)?.isSettled !== true) await this.grant(bridge);
   }
 
   async revoke(bridge: string): Promise<void> {
     this.#bridges.delete(bridge);
-    await this.#looks.get(bridge);
+    await this.#looks.get(bridge)?.done;
     this.#bridges.delete(bridge);
-    this.#warn(bridge, await this.#host.removeBridgeAccept(bridge));
+    for (const warning of await this.#host.removeBridgeAccept(bridge)) {
+      this.#log.warn({ link: bridge }, warning);
+    }
   }
 
   close(): void {
     this.#cancelTimer();
+    this.#cancelLook?.();
+    this.#watch.close();
+  }
+
+  #changed(): void {
+    this.#changes += 1;
+    for (const bridge of this.#bridges.keys()) this.#bridges.set(bridge, { isSettled: false });
+    if (this.#bridges.size === 0 || this.#cancelLook !== undefined) return;
+    const at = Math.max(this.#clock.now() + CROWD, this.#lookedAt + LEAST_PAUSE);
+    this.#cancelLook = this.#clock.at(at, () => {
+      this.#cancelLook = undefined;
+      this.#lookAtAll();
+    });
+  }
+
+  #lookAtAll(): void {
+    const bridges = [...this.#bridges.keys()];
+    if (bridges.length > 0) void this.#lookAt(bridges);
   }
 
   #lookAt(bridges: readonly string[]): Promise<void> {
-    const look = this.#look(bridges).finally(() => {
-      for (const bridge of bridges) this.#looks.delete(bridge);
+    const changes = this.#changes;
+    const done = this.#look(bridges).finally(() => {
+      for (const bridge of bridges) {
+        if (this.#looks.get(bridge)?.done === done) this.#looks.delete(bridge);
+      }
     });
-    for (const bridge of bridges) this.#looks.set(bridge, look);
-    return look;
+    for (const bridge of bridges) this.#looks.set(bridge, { done, changes });
+    return done;
   }
 
   async #look(bridges: readonly string[]): Promise<void> {
     const link = bridges.join(' ');
+    const changes = this.#changes;
     const settle = (isSettled: boolean): void => {
+      this.#lookedAt = this.#clock.now();
       for (const bridge of bridges) this.#bridges.set(bridge, { isSettled });
     };
     try {
-      const { hasChain, warnings } = await this.#host.ensureBridgeAccept(bridges);
-      settle(hasChain);
+      const { hasChain, isAdded, warnings } = await this.#host.ensureBridgeAccept(bridges);
+      settle(changes === this.#changes && (hasChain || this.#watch.isTold()));
+      if (isAdded) this.#log.info({ link }, 'firewall rule for the bridge added');
       this.#warn(link, warnings);
     } catch (err) {
       settle(false);
@@ -80,13 +121,16 @@ export class BridgeAccess {
 
   #schedule(): () => void {
     return this.#clock.at(this.#clock.now() + INTERVAL, () => {
-      const bridges = [...this.#bridges.keys()].filter((bridge) => !this.#looks.has(bridge));
-      if (bridges.length > 0) void this.#lookAt(bridges);
+      if (this.#looks.size === 0) this.#lookAtAll();
       this.#cancelTimer = this.#schedule();
     });
   }
 
+  /** Once, and not again with every look until it is over. */
   #warn(link: string, warnings: readonly string[]): void {
-    for (const warning of warnings) this.#log.warn({ link }, warning);
+    const text = warnings.join('\n');
+    const isNew = text !== this.#warned;
+    this.#warned = text;
+    for (const warning of isNew ? warnings : []) this.#log.warn({ link }, warning);
   }
 }

@@ -135,11 +135,21 @@ export interface Host {
   namespaceAt(path: string): string | undefined;
   /** Lets bridged frames through Docker's FORWARD policy (D6). */
   ensureBridgeAccept(bridges: readonly string[]): Promise<{
-    /** False: Docker keeps no chain for such rules here, or not yet. */
+    /** False: nothing here drops bridged frames, or not yet. */
     readonly hasChain: boolean;
+    /** A rule was missing. */
+    readonly isAdded: boolean;
     readonly warnings: readonly string[];
   }>;
   removeBridgeAccept(bridge: string): Promise<readonly string[]>;
+  /** Tells when those rules may have changed, be it by us. */
+  watchBridgeAccept(onChange: () => void): {
+    /** False: some changes may not be told. */
+    isTold(): boolean;
+    /** Without a process or a wait: sees what changed this moment, and calls back if something did. */
+    look(): void;
+    close(): void;
+  };
   /**
    * The link that carries the segment now: the 802.1Q link under whatever name, or the parent itself.
    * @returns undefined if there is none. No process is started, but for the first look at each VLAN link.

@@ -3,20 +3,21 @@
  *
  * With br_netfilter loaded, bridged frames pass iptables' FORWARD chain, whose policy dockerd sets to
  * DROP. Docker reserves the chain DOCKER-USER for rules of others and never flushes it. The rule goes
- * where that chain is: nft or legacy, for IPv4 and IPv6 each. Where there is no such chain there is
- * nothing to do. When dockerd starts it takes the jump to DOCKER-USER out of FORWARD and puts it back some
- * 10 ms later; so the rule is added at the end of FORWARD, too, and stays where it was added.
+ * where that chain is: nft or legacy, for IPv4 and IPv6 each. When dockerd starts it takes the jump to DOCKER-USER out of FORWARD and puts it back some
+ * 10 ms later; so the rule is added at the end of FORWARD, too, and stays where it was added. A flush of all
+ * chains takes Docker's chain and leaves the policy: at a policy of DROP the rule in FORWARD is kept on its own.
+ * Where there is neither the chain nor that policy there is nothing to do.
  * iptables-legacy is run only if its tables are in use, since running it creates them.
  * Our rules carry a comment; one without it is somebody else's, even if it says the same.
  */
-import { readFileSync } from 'node:fs';
-
 import { PluginError } from '../errors.ts';
 import { commandEvidence, runCommand } from './command.ts';
+import { watchFirewall, type FirewallWatch } from './firewall-changes.ts';
+import { hasLegacyFilter, LEGACY_IPV4, LEGACY_IPV6 } from './legacy-tables.ts';
 import { isLinkName } from '../link-name.ts';
 import { createQueue } from './serially.ts';
 
-/** `no-chain`: Docker keeps no DOCKER-USER chain here. */
+/** `no-chain`: there is no DOCKER-USER chain here, and FORWARD drops nothing by its policy. */
 export type RuleOutcome = 'added' | 'present' | 'removed' | 'absent' | 'no-chain';
 
 export interface FirewallOutcome {
@@ -35,8 +36,8 @@ const PLACES = [
 type Place = (typeof PLACES)[number];
 const MARK = 'vlandhcp';
 const FAMILIES = [
-  { family: 'ipv4', command: 'iptables', tables: '/proc/net/ip_tables_names' },
-  { family: 'ipv6', command: 'ip6tables', tables: '/proc/net/ip6_tables_names' },
+  { family: 'ipv4', command: 'iptables', legacy: LEGACY_IPV4 },
+  { family: 'ipv6', command: 'ip6tables', legacy: LEGACY_IPV6 },
 ] as const;
 type Family = (typeof FAMILIES)[number];
 type Backend = 'nft' | 'legacy';
@@ -44,9 +45,15 @@ type Backend = 'nft' | 'legacy';
 /** Looking and inserting must not interleave, or a bridge gets two rules. */
 const oneAtATime = createQueue();
 
+/** Tells when a chain that our rules are in, or would be in, may have changed; also of our own changes. */
+export function watchBridgeAccept(onChange: () => void): FirewallWatch {
+  const chains = PLACES.map(({ chain }) => chain);
+  return watchFirewall(chains, onChange);
+}
+
 /**
  * Sees to it that where there is a chain DOCKER-USER, it and FORWARD have exactly one rule of ours for each of
- * the bridges.
+ * the bridges; where there is none, FORWARD has if its policy is DROP.
  * @returns `added` if one of them had none.
  */
 export function ensureBridgeAccept(bridges: readonly string[]): Promise<FirewallOutcome> {
@@ -112,13 +119,8 @@ function inEveryChain(bridges: readonly string[], change: Change): Promise<Firew
   });
 }
 
-function backendsInUse(family: Family): readonly Backend[] {
-  try {
-    const names = readFileSync(family.tables, 'utf8').split('\n');
-    return names.includes('filter') ? ['nft', 'legacy'] : ['nft'];
-  } catch {
-    return ['nft']; // the legacy module is not loaded
-  }
+function backendsInUse({ legacy }: Family): readonly Backend[] {
+  return hasLegacyFilter(legacy) ? ['nft', 'legacy'] : ['nft'];
 }
 
 /** What is told if it happened in one of several places. */
@@ -135,11 +137,12 @@ async function inChain(
     const command = await findProgram(family, backend);
     if (command === undefined) return 'no-chain';
     const outcomes = new Set<RuleOutcome>();
+    const rules = await listRules(command);
+    const hasChain = rules.includes(`-N ${CHAIN}`);
+    // FORWARD of a host without Docker's firewall is not for us to add to; to remove from, it is.
+    const isForwardOurs = change !== ensureRule || hasChain || rules.includes('-P FORWARD DROP');
     for (const place of PLACES) {
-      const rules = await listRules(command, place);
-      // FORWARD without Docker's chain is not for us to add to; to remove from, it is.
-      if (rules === undefined && change === ensureRule) break;
-      if (rules === undefined) continue;
+      if (!(place.chain === CHAIN ? hasChain : isForwardOurs)) continue;
       for (const bridge of bridges) {
         const count = countRules(rules, place, bridge);
         outcomes.add(await change(command, place, bridge, count));
@@ -181,20 +184,13 @@ async function findProgram(family: Family, backend: Backend): Promise<string | u
   return isNft === (backend === 'nft') ? family.command : undefined;
 }
 
-/** The rules of the chain; undefined if there is no such chain. */
-async function listRules(
-  command: string,
-  { chain }: Place,
-): Promise<readonly string[] | undefined> {
+/** The chains and rules of the table `filter`; none if it cannot be told by iptables because others made it. */
+async function listRules(command: string): Promise<readonly string[]> {
   try {
-    const { stdout } = await runCommand(command, ['-w', '-S', chain]);
+    const { stdout } = await runCommand(command, ['-w', '-S']);
     return stdout.split('\n').map((line) => line.trim());
   } catch (error) {
-    const stderr = commandEvidence(error)?.stderr ?? '';
-    // How iptables says "no such chain": legacy, nft, and nft 1.8.9 in its own way.
-    if (/No chain\/target\/match by that name|does not exist|is incompatible/.test(stderr)) {
-      return undefined;
-    }
+    if (/is incompatible/.test(commandEvidence(error)?.stderr ?? '')) return [];
     throw error;
   }
 }

@@ -12,7 +12,7 @@ import {
   listEndpointLinks,
   removeEndpointLink,
 } from './endpoint-links.ts';
-import { ensureBridgeAccept, removeBridgeAccept } from './firewall.ts';
+import { ensureBridgeAccept, removeBridgeAccept, watchBridgeAccept } from './firewall.ts';
 import { readHostSubnets } from './host-subnets.ts';
 import {
   askKernel,
@@ -55,6 +55,7 @@ export const linuxHost = {
   listSandboxAddresses,
   namespaceAt,
   readHostSubnets,
+  watchBridgeAccept,
 
   renameLink,
 
@@ -90,11 +91,14 @@ export const linuxHost = {
     await ipBatch([hostEnd, containerEnd].map((link) => `link set dev ${link} mtu ${mtu}`));
   },
 
-  async ensureBridgeAccept(
-    bridges: readonly string[],
-  ): Promise<{ readonly hasChain: boolean; readonly warnings: readonly string[] }> {
-    const { ipv4, warnings } = await ensureBridgeAccept(bridges);
-    return { hasChain: ipv4 !== 'no-chain', warnings };
+  async ensureBridgeAccept(bridges: readonly string[]): Promise<{
+    readonly hasChain: boolean;
+    readonly isAdded: boolean;
+    readonly warnings: readonly string[];
+  }> {
+    const { ipv4, ipv6, warnings } = await ensureBridgeAccept(bridges);
+    const isAdded = ipv4 === 'added' || ipv6 === 'added';
+    return { hasChain: ipv4 !== 'no-chain', isAdded, warnings };
   },
 
   async removeBridgeAccept(bridge: string): Promise<readonly string[]> {

@@ -98,6 +98,13 @@ export function readSocketOption(fd: number, level: number, name: number): numbe
   return view.getInt32(0, true);
 }
 
+/** An option that is a structure: fills `value`, which may say what is asked for. */
+export function readSocketOptionBytes(fd: number, level: number, name: number, value: Bytes): void {
+  const length = fixedBytes(4);
+  new DataView(length.buffer).setUint32(0, value.length, true);
+  checked('getsockopt', native.getsockopt(fd, level, name, value, length));
+}
+
 /** Passes `argument` to the kernel, which may change it. */
 export function controlDevice(fd: number, request: number, argument: Bytes): void {
   checked('ioctl', native.ioctl(fd, request, argument));

@@ -81,6 +81,46 @@ describe.each(['nft', 'legacy'])('with the chain in %s', (backend) => {
     expect(rules(program, 'FORWARD')).toEqual([]);
   });
 
+  test('a flush of all chains leaves the policy: the rule in FORWARD comes back without the chain', async () => {
+    for (const program of programs) {
+      run(program, ['-w', '-A', 'FORWARD', '-j', 'DOCKER-USER']);
+      run(program, ['-w', '-P', 'FORWARD', 'DROP']);
+    }
+    await ensureBridgeAccept(['br0']);
+    for (const program of programs) {
+      run(program, ['-w', '-F']);
+      run(program, ['-w', '-X']);
+    }
+    expect(await ensureBridgeAccept(['br0'])).toMatchObject({ ipv4: 'added', ipv6: 'added' });
+    expect(await ensureBridgeAccept(['br0'])).toMatchObject({ ipv4: 'present', ipv6: 'present' });
+    for (const program of programs) {
+      expect(rules(program, 'FORWARD')).toEqual([LAST_RESORT]);
+      // What dockerd does when it is started: the chain is new, and the jump goes first.
+      run(program, ['-w', '-N', 'DOCKER-USER']);
+      run(program, ['-w', '-I', 'FORWARD', '-j', 'DOCKER-USER']);
+    }
+    expect(await ensureBridgeAccept(['br0'])).toMatchObject({ ipv4: 'added', ipv6: 'added' });
+    for (const program of programs) {
+      expect(rules(program)).toEqual([RULE]);
+      expect(rules(program, 'FORWARD')).toEqual(['-A FORWARD -j DOCKER-USER', LAST_RESORT]);
+    }
+    await removeBridgeAccept('br0');
+    for (const program of programs) {
+      expect(rules(program)).toEqual([]);
+      expect(rules(program, 'FORWARD')).toEqual(['-A FORWARD -j DOCKER-USER']);
+    }
+  });
+
+  test('a policy that turns to DROP on a host without the chain; one that accepts needs no rule', async () => {
+    const [program] = programs;
+    run(program, ['-w', '-F', 'DOCKER-USER']);
+    run(program, ['-w', '-X', 'DOCKER-USER']);
+    expect((await ensureBridgeAccept(['br0'])).ipv4).toBe('no-chain');
+    run(program, ['-w', '-P', 'FORWARD', 'DROP']);
+    expect((await ensureBridgeAccept(['br0'])).ipv4).toBe('added');
+    expect(rules(program, 'FORWARD')).toEqual([LAST_RESORT]);
+  });
+
   test('many calls at once make one rule per bridge', async () => {
     const calls = [['br0'], ['br0', 'br1'], ['br0'], ['br1'], ['br0']].map(ensureBridgeAccept);
     await Promise.all(calls);

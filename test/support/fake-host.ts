@@ -208,14 +208,43 @@ export class FakeHost implements Host {
 
   async ensureBridgeAccept(bridges: readonly string[]) {
     await this.#attempt('ensureBridgeAccept', bridges.join(' '));
-    for (const bridge of this.hasChain ? bridges : []) this.rules.add(bridge);
-    return { hasChain: this.hasChain, warnings: this.warnings };
+    const missing = this.hasChain ? bridges.filter((bridge) => !this.rules.has(bridge)) : [];
+    for (const bridge of missing) this.rules.add(bridge);
+    if (missing.length > 0) this.changeFirewall();
+    return { hasChain: this.hasChain, isAdded: missing.length > 0, warnings: this.warnings };
   }
 
   async removeBridgeAccept(bridge: string) {
     await this.#attempt('removeBridgeAccept', bridge);
     this.rules.delete(bridge);
     return this.warnings;
+  }
+
+  /** Whether the kernel tells of changes to the firewall. */
+  tellsOfFirewall = true;
+  #onFirewallChange: (() => void) | undefined;
+  #isFirewallLookedAt = true;
+
+  watchBridgeAccept(onChange: () => void) {
+    this.#onFirewallChange = onChange;
+    return {
+      isTold: () => this.tellsOfFirewall,
+      look: () => {
+        if (!this.#isFirewallLookedAt) this.changeFirewall();
+      },
+      close: () => (this.#onFirewallChange = undefined),
+    };
+  }
+
+  /** Tells of it as the kernel would. */
+  changeFirewall(): void {
+    this.#isFirewallLookedAt = true;
+    this.#onFirewallChange?.();
+  }
+
+  /** In legacy tables: nobody tells. */
+  changeFirewallQuietly(): void {
+    this.#isFirewallLookedAt = false;
   }
 
   /** What libnetwork does after Join. */

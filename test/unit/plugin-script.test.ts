@@ -124,6 +124,88 @@ describe('scripts/plugin set', () => {
   });
 });
 
+describe('scripts/plugin install', () => {
+  it('refuses a setting that there is not before anything is fetched or built, and names those that there are', () => {
+    const fake = DOCKER.replace("'plugin inspect '*) echo 1234", "'plugin inspect '*) exit 1");
+    writeFileSync(file('docker'), fake, { mode: 0o755 });
+    const names = env.map(({ name }) => name).join(' ');
+    for (const ref of [['registry/x:1'], []]) {
+      const { status, stderr } = operator('install', '--yes', ...ref, 'LOG_LEVEL=debug', 'FOO=1');
+      expect({ status, stderr }).toEqual({
+        status: 1,
+        stderr: `plugin: FOO=1 is unknown; known are ${names} docker-run.source; nothing changed\n`,
+      });
+      expect(done()).toEqual(['']);
+    }
+  });
+});
+
+describe('scripts/plugin where dockerd cannot be asked', () => {
+  const failing = (words: string) =>
+    writeFileSync(file('docker'), `#!/bin/sh\necho '${words}' >&2\nexit 1\n`, { mode: 0o755 });
+
+  it.each(['status', 'enable', 'disable', 'remove', 'logs', 'upgrade', 'set'])(
+    '%s: a daemon that is down is not a plugin that is missing',
+    (command) => {
+      failing('Cannot connect to the Docker daemon at unix:///var/run/docker.sock.');
+      const { status, stderr } = operator(command);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^plugin: dockerd does not answer: Cannot connect .*\nplugin: is it/);
+    },
+  );
+
+  it('a user who may not ask is told so', () => {
+    failing('permission denied while trying to connect to the Docker daemon socket');
+    const { status, stderr } = operator('status');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/ may not ask dockerd: .*\nplugin: run this as root/);
+  });
+
+  it('a plugin that is missing is said to be', () => {
+    const fake = DOCKER.replace("'plugin inspect '*) echo 1234", "'plugin inspect '*) exit 1");
+    writeFileSync(file('docker'), fake, { mode: 0o755 });
+    expect(operator('status').stderr).toBe(
+      'plugin: no plugin is called vlandhcp:stable here; see: docker plugin ls\n',
+    );
+  });
+
+  it('no docker command at all', () => {
+    const bin = file('bin');
+    const script = `mkdir -p ${bin} && for p in dirname uname id rm; do ln -s "$(command -v $p)" ${bin}; done`;
+    execFileSync('bash', ['-c', script]);
+    const options = { env: { PATH: bin }, encoding: 'utf8' } as const;
+    const { stderr } = spawnSync('/bin/bash', [join(root, 'scripts/plugin'), 'status'], options);
+    expect(stderr).toContain('plugin: there is no docker command here');
+  });
+});
+
+describe('scripts/plugin logs', () => {
+  const line = (text: string) => `time="2026" level=info msg="${text}" plugin=1234\n`;
+
+  it('from a file: the lines of the plugin as it wrote them', () => {
+    writeFileSync(file('log'), `time="2026" level=info msg=other\n${line('{\\"a\\":1}')}`);
+    expect(operator('logs', file('log')).stdout).toBe('{"a":1}\n');
+  });
+
+  it('from the journal, whatever the unit is called', () => {
+    writeFileSync(file('journal'), line('from the journal'));
+    const journalctl = `#!/bin/sh\ncase "$*" in *_COMM=dockerd*) cat "$(dirname "$0")/journal" ;; esac\n`;
+    writeFileSync(file('journalctl'), journalctl, { mode: 0o755 });
+    expect(operator('logs').stdout).toBe('from the journal\n');
+    rmSync(file('journalctl'));
+  });
+
+  it('where no journal has its lines, what to look at is said, and the status tells', () => {
+    writeFileSync(file('journalctl'), '#!/bin/sh\nexit 0\n', { mode: 0o755 });
+    const { status, stdout, stderr } = operator('logs');
+    rmSync(file('journalctl'));
+    expect([status, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(
+      /^plugin: the journal has no lines of dockerd .* scripts\/plugin logs FILE/,
+    );
+  });
+});
+
 describe('scripts/plugin remove', () => {
   it("is refused for networks by either name, and for other drivers' with our addresses", () => {
     writeFileSync(

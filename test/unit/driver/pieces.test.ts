@@ -261,11 +261,87 @@ describe("the firewall's rule (D6)", () => {
     expect([...host.rules]).toEqual(['br500']);
   });
 
+  it('comes back within a second of a change that the kernel tells of, at any age of the plugin', async () => {
+    const { host, clock, log, access } = rig();
+    await access.grant('br500');
+    await access.grant('br600');
+    await clock.pass(86_400_000);
+    const added = () => log.messages('info').filter((text) => text.includes('rule')).length;
+    const before = added();
+    host.rules.clear();
+    host.changeFirewall();
+    await clock.pass(1000);
+    expect([...host.rules]).toEqual(['br500', 'br600']);
+    expect(added()).toBe(before + 1);
+  });
+
+  it('a crowd of changes costs one look, and the change that the look makes one more', async () => {
+    const { host, clock, access } = rig();
+    await access.grant('br500');
+    await clock.pass(2000);
+    const looks = host.count('ensureBridgeAccept');
+    host.rules.clear();
+    for (let count = 0; count < 1000; count += 1) host.changeFirewall();
+    await clock.pass(20_000);
+    expect(host.count('ensureBridgeAccept')).toBe(looks + 2);
+  });
+
+  it('a firewall that never rests is looked at once a second at most', async () => {
+    const { host, clock, access } = rig();
+    await access.grant('br500');
+    const looks = host.count('ensureBridgeAccept');
+    for (let passed = 0; passed < 10_000; passed += 10) {
+      host.changeFirewall();
+      await clock.pass(10);
+    }
+    const seen = host.count('ensureBridgeAccept') - looks;
+    expect(seen).toBeGreaterThanOrEqual(8);
+    expect(seen).toBeLessThanOrEqual(10);
+  });
+
+  it('a start right after a change does not wait for the look that is due: it looks', async () => {
+    const { host, access } = rig();
+    await access.grant('br500');
+    await access.ensureGranted('br500');
+    host.rules.clear();
+    host.changeFirewall();
+    await access.ensureGranted('br500');
+    expect([...host.rules]).toEqual(['br500']);
+    host.rules.clear();
+    host.changeFirewallQuietly();
+    await access.ensureGranted('br500');
+    expect([...host.rules]).toEqual(['br500']);
+  });
+
+  it('a look that began before the change is not good enough for a start after it', async () => {
+    const { host, access } = rig();
+    await access.grant('br500');
+    await access.ensureGranted('br500');
+    const looks = host.count('ensureBridgeAccept');
+    const early = access.grant('br500');
+    host.changeFirewall();
+    await Promise.all([early, access.ensureGranted('br500')]);
+    expect(host.count('ensureBridgeAccept')).toBe(looks + 2);
+  });
+
+  it('where the kernel tells nothing, a start looks as long as no chain was seen', async () => {
+    const { host, clock, access } = rig();
+    host.tellsOfFirewall = false;
+    host.hasChain = false;
+    await access.grant('br500');
+    await clock.pass(600_000);
+    host.hasChain = true;
+    await access.ensureGranted('br500');
+    expect([...host.rules]).toEqual(['br500']);
+  });
+
   it('is set when Docker makes its chain after us, before the first lease is asked for', async () => {
     const { host, access } = rig();
     host.hasChain = false;
     await access.grant('br500');
     host.hasChain = true;
+    host.changeFirewall();
+    await access.ensureGranted('br500');
     await access.ensureGranted('br500');
     expect([...host.rules]).toEqual(['br500']);
     const looks = host.count('ensureBridgeAccept');
@@ -274,10 +350,9 @@ describe("the firewall's rule (D6)", () => {
   });
 
   it('is not asked for again and again where Docker runs without iptables', async () => {
-    const { host, clock, access } = rig();
+    const { host, access } = rig();
     host.hasChain = false;
     await access.grant('br500');
-    await clock.pass(120_000);
     const looks = host.count('ensureBridgeAccept');
     await access.ensureGranted('br500');
     expect(host.count('ensureBridgeAccept')).toBe(looks);
@@ -286,10 +361,11 @@ describe("the firewall's rule (D6)", () => {
   it('one look serves all bridges', async () => {
     const { host, clock, access } = rig();
     for (const bridge of ['br500', 'br600', 'br700']) await access.grant(bridge);
+    await clock.pass(2000);
     host.rules.clear();
     const looks = host.count('ensureBridgeAccept');
     await clock.pass(30_000);
-    expect(host.count('ensureBridgeAccept')).toBe(looks + 1);
+    expect(host.count('ensureBridgeAccept')).toBe(looks + 2); // and one after the change it made;
     expect([...host.rules]).toEqual(['br500', 'br600', 'br700']);
   });
 
@@ -311,6 +387,7 @@ describe("the firewall's rule (D6)", () => {
     const { host, clock, access } = rig();
     await access.grant('br500');
     access.close();
+    host.changeFirewall();
     await clock.pass(300_000);
     expect([clock.pending, host.count('ensureBridgeAccept')]).toEqual([0, 1]);
   });
