@@ -113,7 +113,7 @@ export class FakeHost implements Host {
       master: master === undefined || !this.links.has(master) ? undefined : this.indexOf(master),
       lower: parent === undefined ? undefined : this.indexOf(parent),
       vlan: vlan === undefined ? undefined : { id: Number(vlan), protocol: '802.1Q' },
-      mark: this.foreign.has(name) ? undefined : (mark as HostLink['mark']),
+      mark: this.foreign.has(name) ? undefined : mark,
       ...this.oddities.get(name),
     };
   }
