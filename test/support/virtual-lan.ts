@@ -249,10 +249,8 @@ export class SimulatedClient {
   }
 
   #receive(frame: Uint8Array): void {
-    const { message, sourceMac }: { message: Dhcp4Message; sourceMac: Mac } = decodeFrame(frame, {
-      checksumReady: true,
-    });
-    this.do({ type: 'message', message, sourceMac });
+    const { message, sourceMac, sourceAddress } = decodeFrame(frame, { checksumReady: true });
+    this.do({ type: 'message', message, sourceMac, sourceAddress });
   }
 
   /** @throws Error naming the rule that the last step broke. */
