@@ -43,7 +43,19 @@ function describe(
       return `is for ${yiaddr}, the server's own address`;
     case 'address-not-unicast':
       return `is for ${yiaddr}, which no host can have`;
-    default:
+    // Not for us, not now, or explained by a sentence of its own.
+    case 'not-a-reply':
+    case 'chaddr-mismatch':
+    case 'xid-mismatch':
+    case 'client-id-mismatch':
+    case 'unexpected-in-state':
+    case 'server-not-allowed':
+    case 'no-rapid-commit':
+    case 'server-mismatch':
+    case 'address-not-requested':
+    case 'address-out-of-bounds':
+    case 'address-declined':
+    case 'already-expired':
       return undefined;
   }
 }

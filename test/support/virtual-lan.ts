@@ -9,7 +9,7 @@ import type { Dhcp4Message } from '../../plugin/dhcp4/message.ts';
 import { ipv4Of, messageTypeOf, OPTION } from '../../plugin/dhcp4/options.ts';
 import type { Lease } from '../../plugin/lease.ts';
 import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST } from '../../plugin/wire/address.ts';
-import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
+import type { Ipv4 } from '../../plugin/wire/address.ts';
 import { clientConfig } from './messages.ts';
 import type { ScriptedServer } from './scripted-server.ts';
 import { DueQueue, type Due } from './due-queue.ts';
@@ -186,6 +186,12 @@ export class SimulatedClient {
         break;
       case 'refused':
         this.#lan.log(this.name, () => `refused by ${effect.by}`);
+        break;
+      case 'unanswered':
+        this.#lan.log(this.name, () => `has no answer since ${effect.since}`);
+        break;
+      case 'dropped':
+        this.#lan.log(this.name, () => `does not use ${effect.what.join(', ')}`);
         break;
       case 'ignored':
         this.#lan.log(

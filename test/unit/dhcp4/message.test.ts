@@ -200,9 +200,13 @@ describe('a fixed-length option that comes twice is not joined', () => {
   it.each([...FIXED_LENGTHS].filter(([code]) => code !== 52))(
     'option %i: the first of its %i octets counts',
     (code, length) => {
-      const part = (octet: number, size = length) => [code, size, ...Array(size).fill(octet)];
+      const part = (octet: number, size = length) => [
+        code,
+        size,
+        ...Array<number>(size).fill(octet),
+      ];
       expect(values([...part(9, length + 1), ...part(1), ...part(2)])[code]).toEqual(
-        code === 53 ? [5] : Array(length).fill(1),
+        code === 53 ? [5] : Array<number>(length).fill(1),
       );
     },
   );
