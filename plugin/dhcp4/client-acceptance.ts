@@ -8,11 +8,11 @@ import { isUnicastIpv4 } from '../wire/address.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { subnetHas } from '../wire/subnet.ts';
 import type { DeclinedAddress, Env, IgnoreReason, MessageEvent } from './client-types.ts';
-import { leaseTermsOf } from './lease-terms.ts';
-import { leaseTimesOf } from './lease-times.ts';
+import { leaseTermsOf, placeInSubnet, subnetWidthOf } from './lease-terms.ts';
+import { LEAST_LEASE, leaseTimesOf } from './lease-times.ts';
 import { BOOTREPLY } from './message.ts';
 import type { Dhcp4Message } from './message.ts';
-import { ipv4Of, messageTypeOf, OPTION, textOf } from './options.ts';
+import { durationOf, ipv4Of, messageTypeOf, OPTION, textOf } from './options.ts';
 import type { MessageType } from './options.ts';
 
 export interface Ignored {
@@ -29,6 +29,8 @@ export interface Offer {
 export interface Ack {
   readonly type: 'ACK';
   readonly lease: Lease;
+  /** See leaseTermsOf. */
+  readonly dropped: readonly string[];
 }
 
 export interface Nak {
@@ -44,19 +46,20 @@ export interface Nak {
  */
 const DECLINED_ADDRESS_SHELVED: Ms = 600_000;
 
-/** The first acceptable OFFER is taken, so nothing here compares two. */
+/** The first acceptable OFFER is taken, so nothing here compares two. Its option 51 may be missing: the ACK counts. */
 export function readOffer(
-  message: Dhcp4Message,
+  event: MessageEvent,
   env: Env,
   expected: { readonly xid: number; readonly declined: readonly DeclinedAddress[] },
 ): Offer | Ignored {
-  const reply = readReply(message, env, expected.xid, ['OFFER']);
+  const { message } = event;
+  const reply = readReply(event, env, expected.xid, ['OFFER']);
   if (reply.type === 'ignored') return reply;
-  const reason = addressProblem(message, env);
+  const duration = durationOf(message.options, OPTION.LEASE_TIME);
+  const reason =
+    addressProblem(message, env, reply.serverId) ??
+    (duration === undefined ? undefined : durationProblem(duration));
   if (reason !== undefined) return ignored(reason);
-  if (leaseTimesOf(message.options, env.now, env.random) === undefined) {
-    return ignored('no-lease-time');
-  }
   const address = message.yiaddr;
   const isShelved = expected.declined.some(
     (entry) => entry.address === address && env.now < entry.declinedAt + DECLINED_ADDRESS_SHELVED,
@@ -71,7 +74,7 @@ export function readOffer(
  * @param expected.requestedAt when the first REQUEST of the exchange was sent.
  * @param expected.ackServer the only server that may acknowledge; undefined: any.
  * @param expected.nakServer the only server that may refuse: on a wire with two servers, one refuses
- *   the other's leases (udhcpd does).
+ *   the other's leases (udhcpd does); undefined: any.
  */
 export function readAnswer(
   event: MessageEvent,
@@ -80,11 +83,13 @@ export function readAnswer(
     readonly xid: number;
     readonly requestedAt: Instant;
     readonly ackServer: Ipv4 | undefined;
-    readonly nakServer: Ipv4;
+    readonly nakServer: Ipv4 | undefined;
+    /** The lease is in use: it is kept however short it has become. */
+    readonly isInUse: boolean;
   },
 ): Ack | Nak | Ignored {
   const { message } = event;
-  const reply = readReply(message, env, expected.xid, ['ACK', 'NAK']);
+  const reply = readReply(event, env, expected.xid, ['ACK', 'NAK']);
   if (reply.type === 'ignored') return reply;
   const { serverId } = reply;
   const onlyServer = reply.type === 'NAK' ? expected.nakServer : expected.ackServer;
@@ -92,7 +97,7 @@ export function readAnswer(
   if (reply.type === 'NAK') {
     return { type: 'NAK', serverId, text: textOf(message.options, OPTION.MESSAGE) };
   }
-  return readLease(event, env, { serverId, requestedAt: expected.requestedAt });
+  return readLease(event, env, { ...expected, serverId });
 }
 
 export function isAck(message: Dhcp4Message): boolean {
@@ -105,23 +110,45 @@ export function readRapidAck(
   env: Env,
   expected: { readonly xid: number; readonly requestedAt: Instant },
 ): Ack | Ignored {
-  const reply = readReply(event.message, env, expected.xid, ['ACK']);
+  const reply = readReply(event, env, expected.xid, ['ACK']);
   if (reply.type === 'ignored') return reply;
   if (!event.message.options.has(OPTION.RAPID_COMMIT)) return ignored('no-rapid-commit');
-  return readLease(event, env, { ...expected, serverId: reply.serverId });
+  return readLease(event, env, { ...expected, serverId: reply.serverId, isInUse: false });
 }
 
 function readLease(
   { message, sourceMac }: MessageEvent,
   env: Env,
-  { serverId, requestedAt }: { readonly serverId: Ipv4; readonly requestedAt: Instant },
+  {
+    serverId,
+    requestedAt,
+    isInUse,
+  }: { readonly serverId: Ipv4; readonly requestedAt: Instant; readonly isInUse: boolean },
 ): Ack | Ignored {
-  const reason = addressProblem(message, env);
+  const reason = addressProblem(message, env, serverId);
   if (reason !== undefined) return ignored(reason);
-  const times = leaseTimesOf(message.options, requestedAt, env.random);
-  if (times === undefined) return ignored('no-lease-time');
+  const duration = durationOf(message.options, OPTION.LEASE_TIME);
+  if (duration === undefined) {
+    return ignored(isDamaged(message, OPTION.LEASE_TIME) ? 'bad-lease-time' : 'no-lease-time');
+  }
+  const tooShort = durationProblem(duration);
+  if (tooShort === 'bad-lease-time' || (tooShort !== undefined && !isInUse)) {
+    return ignored(tooShort);
+  }
+  const times = leaseTimesOf(message.options, duration, requestedAt, env.random);
   if (times.expiresAt <= env.now) return ignored('already-expired');
-  return { type: 'ACK', lease: { ...leaseTermsOf(message, serverId, sourceMac), ...times } };
+  const dropped: string[] = [];
+  const terms = leaseTermsOf(message, serverId, sourceMac, dropped);
+  return { type: 'ACK', lease: { ...terms, ...times }, dropped };
+}
+
+function durationProblem(duration: Ms): IgnoreReason | undefined {
+  if (duration === 0) return 'bad-lease-time';
+  return duration < LEAST_LEASE ? 'lease-too-short' : undefined;
+}
+
+function isDamaged({ damaged }: Dhcp4Message, code: number): boolean {
+  return damaged?.has(code) === true;
 }
 
 /** Why a message is of no use where no reply is awaited. */
@@ -130,7 +157,7 @@ export function reasonToIgnore(message: Dhcp4Message, env: Env): IgnoreReason {
 }
 
 function readReply<Type extends MessageType>(
-  message: Dhcp4Message,
+  { message, sourceAddress }: MessageEvent,
   env: Env,
   xid: number,
   types: readonly Type[],
@@ -145,8 +172,13 @@ function readReply<Type extends MessageType>(
   const actual = messageTypeOf(message.options);
   const type = types.find((wanted) => wanted === actual);
   if (type === undefined) return ignored('unexpected-in-state');
-  const serverId = ipv4Of(message.options, OPTION.SERVER_ID);
-  if (serverId === undefined || !isUnicastIpv4(serverId)) return ignored('no-server-id');
+  const told = ipv4Of(message.options, OPTION.SERVER_ID);
+  const stands = told === undefined || !isUnicastIpv4(told) ? undefined : told;
+  const serverId = stands ?? (env.config.lenientServerId ? sourceAddress : undefined);
+  if (serverId === undefined || !isUnicastIpv4(serverId)) {
+    const isThere = told !== undefined || isDamaged(message, OPTION.SERVER_ID);
+    return ignored(isThere ? 'bad-server-id' : 'no-server-id');
+  }
   const { allowedServers } = env.config;
   if (allowedServers.length > 0 && !allowedServers.includes(serverId)) {
     return ignored('server-not-allowed');
@@ -161,8 +193,11 @@ function notForUs(message: Dhcp4Message, env: Env): IgnoreReason | undefined {
   return message.chaddr === env.config.mac ? undefined : 'chaddr-mismatch';
 }
 
-function addressProblem(message: Dhcp4Message, env: Env): IgnoreReason | undefined {
+function addressProblem(message: Dhcp4Message, env: Env, serverId: Ipv4): IgnoreReason | undefined {
   if (!isUnicastIpv4(message.yiaddr)) return 'address-not-unicast';
+  if (message.yiaddr === serverId) return 'address-is-server';
+  const place = placeInSubnet(message.yiaddr, subnetWidthOf(message).prefixLength);
+  if (place !== 'host') return `address-is-${place}`;
   const { requestedAddress, bounds } = env.config;
   const isOther = requestedAddress !== undefined && message.yiaddr !== requestedAddress;
   if (isOther) return 'address-not-requested';

@@ -13,7 +13,7 @@ import {
   reasonToIgnore,
 } from './client-acceptance.ts';
 import { desynchronisingDelay, resent } from './client-exchange.ts';
-import { ignoreMessage, refused, stay } from './client-effects.ts';
+import { granted, ignoreMessage, refused, stay } from './client-effects.ts';
 import {
   askedAgain,
   enterInitReboot,
@@ -56,7 +56,7 @@ export function inInit(state: StateOf<'INIT'>, event: Event, env: Env): Step {
     case 'release':
       return enterStopped();
     case 'message':
-      return ignoreMessage(state, event.message, reasonToIgnore(event.message, env));
+      return ignoreMessage(state, event, reasonToIgnore(event.message, env));
     case 'link':
     case 'checked':
       return stay(state);
@@ -110,14 +110,14 @@ function onDiscoverAnswer(state: StateOf<'SELECTING'>, event: MessageEvent, env:
   const reply =
     asksForRapidCommit(memory, env) && isAck(event.message)
       ? readRapidAck(event, env, { xid: exchange.xid, requestedAt: committableFrom })
-      : readOffer(event.message, env, expected);
+      : readOffer(event, env, expected);
   switch (reply.type) {
     case 'OFFER':
       return enterRequesting(state, reply, env);
     case 'ACK':
-      return enterCheckingOrBound(memory, reply.lease, env);
+      return granted(reply, enterCheckingOrBound(memory, reply.lease, env));
     case 'ignored':
-      return ignoreMessage(state, event.message, reply.reason);
+      return ignoreMessage(state, event, reply.reason);
   }
 }
 
@@ -149,14 +149,15 @@ function onSelectingAnswer(state: StateOf<'REQUESTING'>, event: MessageEvent, en
     requestedAt: state.requestedAt,
     ackServer: serverId,
     nakServer: serverId,
+    isInUse: false,
   });
   switch (reply.type) {
     case 'ACK':
-      return enterCheckingOrBound(state.memory, reply.lease, env);
+      return granted(reply, enterCheckingOrBound(state.memory, reply.lease, env));
     case 'NAK':
       return refused(reply, enterInitAfterFailure(state.memory, false, env));
     case 'ignored':
-      return ignoreMessage(state, event.message, reply.reason);
+      return ignoreMessage(state, event, reply.reason);
   }
 }
 
@@ -172,7 +173,7 @@ export function inChecking(state: StateOf<'CHECKING'>, event: Event, env: Env): 
         ? startOver(state, env)
         : enterBound(memory, lease, 'acquired', env);
     case 'message':
-      return ignoreMessage(state, event.message, reasonToIgnore(event.message, env));
+      return ignoreMessage(state, event, reasonToIgnore(event.message, env));
     case 'release':
       return releaseLease(lease, false, env);
     case 'start':
@@ -189,7 +190,7 @@ export function inInitReboot(state: StateOf<'INIT-REBOOT'>, event: Event, env: E
         ? expireBeforeAnswer(state, env)
         : enterRebooting(state.memory, state.lease, state.inUse, env);
     case 'message':
-      return ignoreMessage(state, event.message, reasonToIgnore(event.message, env));
+      return ignoreMessage(state, event, reasonToIgnore(event.message, env));
     case 'release':
       return releaseLease(state.lease, state.inUse, env);
     case 'checked':
@@ -237,12 +238,16 @@ function onRebootAnswer(state: StateOf<'REBOOTING'>, event: MessageEvent, env: E
     requestedAt: state.exchange.startedAt,
     ackServer: undefined,
     nakServer: lease.serverId,
+    isInUse: inUse,
   });
   switch (reply.type) {
     case 'ACK':
-      return inUse
-        ? keepLease(memory, lease, reply.lease, env)
-        : enterCheckingOrBound(memory, reply.lease, env);
+      return granted(
+        reply,
+        inUse
+          ? keepLease(memory, lease, reply.lease, env)
+          : enterCheckingOrBound(memory, reply.lease, env),
+      );
     case 'NAK':
       return refused(
         reply,
@@ -250,7 +255,7 @@ function onRebootAnswer(state: StateOf<'REBOOTING'>, event: MessageEvent, env: E
       );
     case 'ignored': {
       const isDoubted = state.isDoubted || reply.reason === 'server-mismatch'; // only a NAK can be that here
-      return ignoreMessage({ ...state, isDoubted }, event.message, reply.reason);
+      return ignoreMessage({ ...state, isDoubted }, event, reply.reason);
     }
   }
 }

@@ -1,16 +1,27 @@
 /** What the arrows of the machine are put together from: steps that stay, and single effects. */
 import type { Lease } from '../lease.ts';
 import type { Ipv4 } from '../wire/address.ts';
-import type { Nak } from './client-acceptance.ts';
-import type { Effect, IgnoreReason, LossCause, State, Step } from './client-types.ts';
+import type { Ack, Nak } from './client-acceptance.ts';
+import type { Effect, IgnoreReason, LossCause, MessageEvent, State, Step } from './client-types.ts';
 import type { Dhcp4Message } from './message.ts';
 
 export function stay(state: State): Step {
   return { state, effects: [] };
 }
 
-export function ignoreMessage(state: State, message: Dhcp4Message, reason: IgnoreReason): Step {
-  return { state, effects: [{ type: 'ignored', reason, message }] };
+export function ignoreMessage(
+  state: State,
+  { message, sourceAddress }: MessageEvent,
+  reason: IgnoreReason,
+): Step {
+  return { state, effects: [{ type: 'ignored', reason, message, sourceAddress }] };
+}
+
+/** Says what of an ACK is not used, before what follows from it. */
+export function granted({ lease, dropped }: Ack, next: Step): Step {
+  if (dropped.length === 0) return next;
+  const effect: Effect = { type: 'dropped', by: lease.serverId, what: dropped };
+  return { state: next.state, effects: [effect, ...next.effects] };
 }
 
 /** Says that a NAK was for us, before what follows from it. */

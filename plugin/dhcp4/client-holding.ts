@@ -4,7 +4,8 @@
  */
 import { readAnswer, reasonToIgnore } from './client-acceptance.ts';
 import { askedAnew, desynchronisingDelay } from './client-exchange.ts';
-import { ignoreMessage, refused, stay } from './client-effects.ts';
+import { granted, ignoreMessage, refused, stay } from './client-effects.ts';
+import { renewAgain, sendRebindingRequest, tellUnanswered } from './client-extending.ts';
 import { enterInitReboot } from './client-rebooting.ts';
 import {
   declineLease,
@@ -12,8 +13,6 @@ import {
   keepLease,
   loseLease,
   releaseLease,
-  sendRebindingRequest,
-  sendRenewingRequest,
 } from './client-transitions.ts';
 import type { Env, Event, MessageEvent, StateOf, Step } from './client-types.ts';
 
@@ -24,7 +23,7 @@ export function inBound(state: StateOf<'BOUND'>, event: Event, env: Env): Step {
     case 'tick':
       return enterByLeaseTimes(state.memory, state.lease, env);
     case 'message':
-      return ignoreMessage(state, event.message, reasonToIgnore(event.message, env));
+      return ignoreMessage(state, event, reasonToIgnore(event.message, env));
     case 'release':
     case 'link':
     case 'checked':
@@ -38,9 +37,8 @@ export function inRenewing(state: StateOf<'RENEWING'>, event: Event, env: Env): 
   const { memory, lease } = state;
   switch (event.type) {
     case 'tick':
-      return env.now >= lease.t2At
-        ? enterByLeaseTimes(memory, lease, env)
-        : sendRenewingRequest(memory, lease, askedAnew(state.exchange, env), env);
+      if (env.now >= lease.t2At) return enterByLeaseTimes(memory, lease, env);
+      return env.now < state.resendAt ? tellUnanswered(state) : renewAgain(state, env);
     case 'message':
       return onExtensionAnswer(state, event, env);
     case 'release':
@@ -70,7 +68,10 @@ export function inRebinding(state: StateOf<'REBINDING'>, event: Event, env: Env)
   }
 }
 
-/** Any server may extend the lease; only the one that made it may end it. */
+/**
+ * Any server may extend the lease. The one that made it may end it; in REBINDING any may: the server of a VLAN that
+ * was renumbered has another identifier (RFC 2131 §4.4.5).
+ */
 function onExtensionAnswer(
   state: StateOf<'RENEWING' | 'REBINDING'>,
   event: MessageEvent,
@@ -81,15 +82,16 @@ function onExtensionAnswer(
     xid: state.exchange.xid,
     requestedAt: state.exchange.startedAt,
     ackServer: undefined,
-    nakServer: lease.serverId,
+    nakServer: state.name === 'REBINDING' ? undefined : lease.serverId,
+    isInUse: true,
   });
   switch (reply.type) {
     case 'ACK':
-      return keepLease(memory, lease, reply.lease, env);
+      return granted(reply, keepLease(memory, lease, reply.lease, env));
     case 'NAK':
       return refused(reply, loseLease(memory, lease, 'nak', env));
     case 'ignored':
-      return ignoreMessage(state, event.message, reply.reason);
+      return ignoreMessage(state, event, reply.reason);
   }
 }
 

@@ -6,6 +6,7 @@ import type { Instant, Ms } from '../time.ts';
 import type { Lease } from '../lease.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { broadcast, lost, serverOf } from './client-effects.ts';
+import { enterRebinding, enterRenewing } from './client-extending.ts';
 import type { Env, Exchange, Memory, StateOf, Step } from './client-types.ts';
 import {
   committableFrom,
@@ -15,28 +16,15 @@ import {
   resendAt,
 } from './client-exchange.ts';
 import { isSameConfiguration } from './lease-terms.ts';
-import {
-  buildDecline,
-  buildDiscover,
-  buildRebindingRequest,
-  buildRelease,
-  buildRenewingRequest,
-  buildSelectingRequest,
-} from './requests.ts';
-import {
-  declineDelay,
-  failureDelay,
-  MAX_CONFLICTS,
-  renewalResendAt,
-  resumeDelay,
-} from './retransmit.ts';
+import { buildDecline, buildDiscover, buildRelease, buildSelectingRequest } from './requests.ts';
+import { declineDelay, failureDelay, MAX_CONFLICTS, resumeDelay } from './retransmit.ts';
 
 export const FRESH_MEMORY: Memory = { declined: [], failures: 0, wished: undefined };
 
 /** RFC 5227's full probe takes at most 7 s; without an answer by then nobody is looking. */
 const CHECK_TIMEOUT: Ms = 10_000;
 
-/** Between two renewals, when a server's T1 has passed by the time its ACK arrives. */
+/** Between two renewals, when a server's T1 has passed by the time its ACK arrives; of a short lease half of it. */
 const LEAST_TIME_BOUND: Ms = 1_000;
 
 export function enterInit(memory: Memory, startAt: Instant): Step {
@@ -119,60 +107,15 @@ export function enterBound(
   change: 'acquired' | 'renewed' | 'changed' | undefined,
   env: Env,
 ): Step & { readonly state: StateOf<'BOUND'> } {
+  const left = lease.expiresAt - env.now;
   return {
     state: {
       name: 'BOUND',
       memory: { ...memory, failures: 0, wished: lease.address },
       lease,
-      renewAt: Math.max(lease.t1At, env.now + LEAST_TIME_BOUND),
+      renewAt: Math.max(lease.t1At, env.now + Math.min(LEAST_TIME_BOUND, left / 2)),
     },
     effects: change === undefined ? [] : [{ type: 'lease', change, lease }],
-  };
-}
-
-export function enterRenewing(memory: Memory, lease: Lease, env: Env): Step {
-  return sendRenewingRequest(memory, lease, newExchange(env), env);
-}
-
-/** Unicast: only the server that made the lease is asked (RFC 2131 §4.4.5). */
-export function sendRenewingRequest(
-  memory: Memory,
-  lease: Lease,
-  exchange: Exchange,
-  env: Env,
-): Step {
-  const message = buildRenewingRequest(env.config, exchange, lease.address);
-  return {
-    state: {
-      name: 'RENEWING',
-      memory,
-      lease,
-      exchange,
-      resendAt: renewalResendAt(env.now, lease.t2At),
-    },
-    effects: [{ type: 'send', message, to: serverOf(lease) }],
-  };
-}
-
-export function enterRebinding(memory: Memory, lease: Lease, env: Env): Step {
-  return sendRebindingRequest(memory, lease, newExchange(env), env);
-}
-
-export function sendRebindingRequest(
-  memory: Memory,
-  lease: Lease,
-  exchange: Exchange,
-  env: Env,
-): Step {
-  return {
-    state: {
-      name: 'REBINDING',
-      memory,
-      lease,
-      exchange,
-      resendAt: renewalResendAt(env.now, lease.expiresAt),
-    },
-    effects: [broadcast(buildRebindingRequest(env.config, exchange, lease.address))],
   };
 }
 

@@ -22,6 +22,8 @@ export interface ClientConfig extends ClientIdentity {
   readonly acd: boolean;
   /** Ask for an ACK to the DISCOVER itself (RFC 4039). */
   readonly rapidCommit: boolean;
+  /** The source of a packet stands in for an option 54 that is missing or not a host's address. */
+  readonly lenientServerId: boolean;
 }
 
 export interface Env {
@@ -65,6 +67,11 @@ interface Extending {
   readonly resendAt: Instant;
 }
 
+/** Since T1: `tellAt` is when the silence is told; Infinity: it was. */
+interface Renewing extends Extending {
+  readonly tellAt: Instant;
+}
+
 export type State =
   /** `startAt` Infinity: not started yet; else when the next DISCOVER goes out. */
   | { readonly name: 'INIT'; readonly memory: Memory; readonly startAt: Instant }
@@ -99,7 +106,7 @@ export type State =
       readonly lease: Lease;
       readonly renewAt: Instant;
     }
-  | ({ readonly name: 'RENEWING' } & Extending)
+  | ({ readonly name: 'RENEWING' } & Renewing)
   | ({ readonly name: 'REBINDING' } & Extending)
   /** `inUse`: the container is using the lease meanwhile (the link was away, not the container). */
   | {
@@ -137,7 +144,12 @@ export type Event =
   | { readonly type: 'tick' }
   | { readonly type: 'release' }
   | { readonly type: 'link'; readonly up: boolean }
-  | { readonly type: 'message'; readonly message: Dhcp4Message; readonly sourceMac: Mac }
+  | {
+      readonly type: 'message';
+      readonly message: Dhcp4Message;
+      readonly sourceMac: Mac;
+      readonly sourceAddress: Ipv4;
+    }
   /** The answer to `check`; `inUse` also later, when a conflict shows while the lease is used. */
   | { readonly type: 'checked'; readonly inUse: boolean };
 
@@ -152,7 +164,8 @@ export type IgnoreReason =
   | 'xid-mismatch'
   | 'client-id-mismatch' // option 61 echoed, and not ours (RFC 6842 §3)
   | 'unexpected-in-state'
-  | 'no-server-id' // option 54 absent or not a host's address
+  | 'no-server-id' // option 54 absent
+  | 'bad-server-id' // option 54 unreadable, or not a host's address
   | 'server-not-allowed'
   | 'no-rapid-commit' // an ACK to a DISCOVER without option 80 (RFC 4039 §3.1)
   | 'server-mismatch' // not the server we chose or hold the lease from
@@ -160,7 +173,12 @@ export type IgnoreReason =
   | 'address-not-requested'
   | 'address-out-of-bounds'
   | 'address-declined' // offered again soon after another host answered for it
-  | 'no-lease-time' // option 51 absent or 0
+  | 'no-lease-time' // option 51 absent
+  | 'bad-lease-time' // option 51 unreadable, or 0
+  | 'lease-too-short' // see LEAST_LEASE in lease-times.ts
+  | 'address-is-network' // the first address of its subnet
+  | 'address-is-broadcast' // the last one
+  | 'address-is-server' // the server's own
   | 'already-expired'; // the ACK took longer than its lease lasts
 
 export type Effect =
@@ -179,7 +197,20 @@ export type Effect =
     }
   /** A NAK that was for us, with the text of its option 56. */
   | { readonly type: 'refused'; readonly by: Ipv4 | undefined; readonly text: string | undefined }
-  | { readonly type: 'ignored'; readonly reason: IgnoreReason; readonly message: Dhcp4Message };
+  /** Parts of an ACK that no host can use, or that could not be read; the lease counts without them. */
+  | { readonly type: 'dropped'; readonly by: Ipv4; readonly what: readonly string[] }
+  /** Nobody has answered for a while since T1, or until T2. */
+  | {
+      readonly type: 'unanswered';
+      readonly since: 'T1' | 'T2';
+      readonly lease: Lease;
+    }
+  | {
+      readonly type: 'ignored';
+      readonly reason: IgnoreReason;
+      readonly message: Dhcp4Message;
+      readonly sourceAddress: Ipv4;
+    };
 
 export interface Step {
   readonly state: State;

@@ -7,6 +7,7 @@
  *   client-types.ts        states, events, effects
  *   client-acquiring.ts    one function per state on the way to a lease
  *   client-holding.ts      one function per state in which a lease is used
+ *   client-extending.ts    the REQUESTs in RENEWING and REBINDING, and when their silence is told
  *   client-rebooting.ts    what a lease from before is asked, and what silence means
  *   client-transitions.ts  the other arrows, with the message each of them sends
  *   client-effects.ts     what the arrows are put together from
@@ -72,7 +73,7 @@ export function nextDeadline(state: State): Instant {
     case 'BOUND':
       return Math.min(state.renewAt, state.lease.expiresAt);
     case 'RENEWING':
-      return Math.min(state.resendAt, state.lease.t2At);
+      return Math.min(state.resendAt, state.tellAt, state.lease.t2At);
     case 'REBINDING':
       return Math.min(state.resendAt, state.lease.expiresAt);
     case 'INIT-REBOOT':
@@ -133,7 +134,7 @@ function dispatch(state: State, event: Event, env: Env): Step {
       return inRebooting(state, event, env);
     case 'STOPPED':
       return event.type === 'message'
-        ? ignoreMessage(state, event.message, reasonToIgnore(event.message, env))
+        ? ignoreMessage(state, event, reasonToIgnore(event.message, env))
         : stay(state);
   }
 }

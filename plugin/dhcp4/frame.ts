@@ -69,7 +69,7 @@ export function decodeFrame(
     throw new MalformedError('UDP destination port', 2);
   }
   return {
-    message: decodeMessage(datagram.payload),
+    message: decodeMessage(datagram.payload, packet.source),
     sourceMac: ethernet.source,
     sourceAddress: packet.source,
     destinationMac: ethernet.destination,

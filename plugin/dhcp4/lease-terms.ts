@@ -1,44 +1,91 @@
-/** What an ACK configures, in the words of lease.ts (RFC 2132, RFC 3442). */
+/**
+ * What an ACK configures, in the words of lease.ts (RFC 2132, RFC 3442). What cannot be read, and what no host can
+ * use, is left out and named.
+ */
 import type { LeaseTerms, Route } from '../lease.ts';
-import {
-  ipv4FromNumber,
-  ipv4ToNumber,
-  isInSubnet,
-  isUnicastIpv4,
-  networkOf,
-} from '../wire/address.ts';
+import { isUnicastIpv4 } from '../wire/address.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
+import { isSubnetEdge, lastAddressOf, subnetOf } from '../wire/subnet.ts';
 import type { Dhcp4Message } from './message.ts';
+import { optionName, unlessMalformed } from './option-names.ts';
 import {
   classfulPrefixLength,
-  classlessRoutesOf,
   domainNameOf,
   domainSearchOf,
   ipv4ListOf,
+  ipv4Of,
   OPTION,
   prefixLengthOf,
-  staticRoutesOf,
   u16Of,
 } from './options.ts';
-import type { Options } from './options.ts';
+import { routingOf } from './routing.ts';
 
-/** @param serverId option 54 of the ACK. @param serverMac source of the frame that carried it. */
-export function leaseTermsOf(ack: Dhcp4Message, serverId: Ipv4, serverMac: Mac): LeaseTerms {
-  const { options, yiaddr: address } = ack;
-  // Without option 1 the class decides, as RFC 950 §2.1 has it and as ISC's client does: servers
-  // that omit the mask mean it, and a /32 would cut the container off from its neighbours.
-  const prefixLength = prefixLengthOf(options) ?? classfulPrefixLength(address);
+/**
+ * @param serverId option 54 of the ACK. @param serverMac source of the frame that carried it.
+ * @param dropped gets a sentence for each thing that is left out.
+ */
+export function leaseTermsOf(
+  ack: Dhcp4Message,
+  serverId: Ipv4,
+  serverMac: Mac,
+  dropped: string[] = [],
+): LeaseTerms {
+  const { options, yiaddr: address, damaged } = ack;
+  for (const [code, seen] of damaged ?? []) dropped.push(`${optionName(code)}: ${seen}`);
+  const { prefixLength, unusable } = subnetWidthOf(ack);
+  if (unusable !== undefined) {
+    const instead = `/${prefixLength} by the class of ${address} instead`;
+    dropped.push(`${optionName(OPTION.SUBNET_MASK)} ${unusable}: no host can use it, ${instead}`);
+  }
+  const read = <T>(code: number, value: T | undefined) =>
+    unlessMalformed(options, code, value, dropped);
+  const isRouter = (router: Ipv4): boolean => canBeRouter(router, address, prefixLength);
+  const dnsServers =
+    read(OPTION.DOMAIN_NAME_SERVER, ipv4ListOf(options, OPTION.DOMAIN_NAME_SERVER)) ?? [];
+  const [deaf] = dnsServers.filter((server) => !isUnicastIpv4(server));
+  if (deaf !== undefined) {
+    dropped.push(`${optionName(OPTION.DOMAIN_NAME_SERVER)}: ${deaf} is no host's address`);
+  }
   return {
     address,
     prefixLength,
-    ...routingOf(options, (router) => isRouter(router, address, prefixLength)),
+    ...routingOf(options, isRouter, dropped),
     mtu: u16Of(options, OPTION.INTERFACE_MTU),
-    dnsServers: (ipv4ListOf(options, OPTION.DOMAIN_NAME_SERVER) ?? []).filter(isUnicastIpv4),
-    domainName: domainNameOf(options),
-    domainSearch: domainSearchOf(options) ?? [],
+    dnsServers: dnsServers.filter(isUnicastIpv4),
+    domainName: read(OPTION.DOMAIN_NAME, domainNameOf(options)),
+    domainSearch: read(OPTION.DOMAIN_SEARCH, domainSearchOf(options)) ?? [],
     serverId,
     serverMac,
   };
+}
+
+/** Wider subnets are a mistake: nobody was ever given one, and the container would take the internet for its LAN. */
+const LEAST_PREFIX_LENGTH = 8;
+
+/**
+ * Without option 1 the class decides, as RFC 950 §2.1 has it and as ISC's client does: servers that omit the mask
+ * mean it, and a /32 would cut the container off from its neighbours. So it does where no host can use the mask.
+ */
+export function subnetWidthOf({ options, yiaddr }: Dhcp4Message): {
+  readonly prefixLength: number;
+  /** The mask that was sent and is not used. */
+  readonly unusable?: Ipv4;
+} {
+  const told = prefixLengthOf(options);
+  if (told !== undefined && told >= LEAST_PREFIX_LENGTH) return { prefixLength: told };
+  const unusable = ipv4Of(options, OPTION.SUBNET_MASK);
+  const prefixLength = classfulPrefixLength(yiaddr);
+  return unusable === undefined ? { prefixLength } : { prefixLength, unusable };
+}
+
+/** What an address is in its subnet. RFC 3021: in a /31 both addresses are hosts; a /32 has no neighbours. */
+export function placeInSubnet(
+  address: Ipv4,
+  prefixLength: number,
+): 'host' | 'network' | 'broadcast' {
+  const subnet = subnetOf(address, prefixLength);
+  if (!isSubnetEdge(subnet, address)) return 'host';
+  return address === lastAddressOf(subnet) ? 'broadcast' : 'network';
 }
 
 /**
@@ -55,38 +102,8 @@ function configurationKey(terms: LeaseTerms): string {
   return JSON.stringify([address, prefixLength, gateway, mtu, routes]);
 }
 
-/**
- * RFC 3442: option 121 replaces options 3 and 33, also when it has no default route. A default route
- * without a router has no place in our words and is dropped, and so is a route over no router.
- */
-function routingOf(
-  options: Options,
-  isUsable: (router: Ipv4) => boolean,
-): Pick<LeaseTerms, 'gateway' | 'routes'> {
-  const goesSomewhere = ({ via }: Route): boolean => via === undefined || isUsable(via);
-  const classless =
-    classlessRoutesOf(options, OPTION.CLASSLESS_ROUTE) ??
-    classlessRoutesOf(options, OPTION.MICROSOFT_CLASSLESS_ROUTE);
-  if (classless === undefined) {
-    return {
-      gateway: ipv4ListOf(options, OPTION.ROUTER)?.find(isUsable),
-      routes: (staticRoutesOf(options) ?? []).filter(goesSomewhere),
-    };
-  }
-  const isDefault = (route: Route): boolean => route.prefixLength === 0;
-  const usable = classless.filter(goesSomewhere);
-  return {
-    gateway: usable.find((route) => isDefault(route) && route.via !== undefined)?.via,
-    routes: usable.filter((route) => !isDefault(route)),
-  };
-}
-
 /** True if another host may have that address: not the lease's own, nor its subnet's first and last. */
-function isRouter(router: Ipv4, address: Ipv4, prefixLength: number): boolean {
+function canBeRouter(router: Ipv4, address: Ipv4, prefixLength: number): boolean {
   if (!isUnicastIpv4(router) || router === address) return false;
-  // RFC 3021: in a /31 both addresses are hosts; a /32 has no neighbours.
-  if (prefixLength > 30 || !isInSubnet(router, address, prefixLength)) return true;
-  const network = networkOf(address, prefixLength);
-  const broadcast = ipv4FromNumber(ipv4ToNumber(network) + 2 ** (32 - prefixLength) - 1);
-  return router !== network && router !== broadcast;
+  return !isSubnetEdge(subnetOf(address, prefixLength), router);
 }

@@ -6,6 +6,12 @@ import type { Options } from './options.ts';
 
 export type LeaseTimes = Pick<Lease, 'requestedAt' | 't1At' | 't2At' | 'expiresAt'>;
 
+/**
+ * Shorter leases are refused. One of 5 s has its T1 at 2.5 s, so there is time for a REQUEST, one more of it a second
+ * later, and one at T2. In a shorter one a single lost frame takes the address from the container.
+ */
+export const LEAST_LEASE: Ms = 5_000;
+
 /** RFC 2131 §4.4.5: T1 defaults to 0.5 and T2 to 0.875 of the lease, with some fuzz. */
 const T1_FRACTION = 0.5;
 const T2_FRACTION = 0.875;
@@ -17,15 +23,14 @@ const FUZZ = 0.05;
  * than the server does. Options 58 and 59 are used when 0 < T1 < T2 < lease, T1 with some fuzz; if
  * not, both defaults are. Infinity for all three in an infinite lease.
  * @param random uniform in [0, 1).
- * @returns undefined when option 51 is absent or 0.
+ * @param lease option 51; not 0.
  */
 export function leaseTimesOf(
   options: Options,
+  lease: Ms,
   requestedAt: Instant,
   random: () => number,
-): LeaseTimes | undefined {
-  const lease = durationOf(options, OPTION.LEASE_TIME);
-  if (lease === undefined || lease === 0) return undefined;
+): LeaseTimes {
   if (lease === Infinity) {
     return { requestedAt, t1At: Infinity, t2At: Infinity, expiresAt: Infinity };
   }

@@ -12,6 +12,7 @@ import type { Ipv4, Mac } from '../wire/address.ts';
 import { MalformedError } from '../wire/malformed-error.ts';
 import { Reader } from '../wire/reader.ts';
 import { Writer } from '../wire/writer.ts';
+import { readOptionSpace } from './option-space.ts';
 
 export const BOOTREQUEST = 1;
 export const BOOTREPLY = 2;
@@ -28,16 +29,16 @@ export interface Dhcp4Message {
   readonly siaddr: Ipv4;
   readonly giaddr: Ipv4;
   readonly chaddr: Mac;
-  /** Code to value; a code that came in several parts is joined (RFC 3396 §7). */
+  /** Code to value; see option-space.ts for codes that came in several parts. */
   readonly options: ReadonlyMap<number, Uint8Array>;
+  /** Code to what was seen, for options that were there and could not be read; undefined: none. */
+  readonly damaged?: ReadonlyMap<number, string>;
 }
 
 const HTYPE_ETHERNET = 1;
 const HLEN_ETHERNET = 6;
 const BROADCAST_FLAG = 0x8000;
 const MAGIC_COOKIE = 0x63825363;
-const SNAME_OFFSET = 44;
-const FILE_OFFSET = 108;
 const COOKIE_OFFSET = 236;
 const OPTIONS_OFFSET = 240;
 /** RFC 951 §3: BOOTP's 300 octets, below which some relays and servers drop a message. */
@@ -48,8 +49,11 @@ const OVERLOAD = 52;
 const MESSAGE_TYPE = 53;
 const END = 255;
 
-/** Replies shorter than 300 octets are accepted (Kea, networkd). @throws MalformedError */
-export function decodeMessage(bytes: Uint8Array): Dhcp4Message {
+/**
+ * Replies shorter than 300 octets are accepted (Kea, networkd). An option that cannot be read is left out.
+ * @param source see readOptionSpace. @throws MalformedError for the header, and without a message type.
+ */
+export function decodeMessage(bytes: Uint8Array, source?: Ipv4): Dhcp4Message {
   const reader = new Reader(bytes);
   const op = reader.u8('op');
   if (op !== BOOTREQUEST && op !== BOOTREPLY) throw new MalformedError('op', 0);
@@ -73,11 +77,10 @@ export function decodeMessage(bytes: Uint8Array): Dhcp4Message {
   if (reader.u32('magic cookie') !== MAGIC_COOKIE) {
     throw new MalformedError('magic cookie', COOKIE_OFFSET);
   }
-  const options = decodeOptions(reader.bytes(reader.remaining, 'options'), file, sname);
-  if (options.get(MESSAGE_TYPE)?.length !== 1) {
-    throw new MalformedError('option 53', OPTIONS_OFFSET);
-  }
-  return { ...header, options };
+  const areas = { options: reader.bytes(reader.remaining, 'options'), file, sname };
+  const { options, damaged } = readOptionSpace(areas, source);
+  if (!options.has(MESSAGE_TYPE)) throw new MalformedError('option 53', OPTIONS_OFFSET);
+  return { ...header, options, ...(damaged.size > 0 && { damaged }) };
 }
 
 /**
@@ -120,53 +123,4 @@ function writeOption(writer: Writer, code: number, value: Uint8Array): void {
     writer.u8(code).u8(part.length).bytes(part);
     offset += 255;
   } while (offset < value.length);
-}
-
-/** RFC 3396 §5 fixes the order in which the three places form one option space. */
-function decodeOptions(
-  options: Uint8Array,
-  file: Uint8Array,
-  sname: Uint8Array,
-): ReadonlyMap<number, Uint8Array> {
-  const parts = new Map<number, Uint8Array[]>();
-  collectOptions(options, OPTIONS_OFFSET, parts);
-  const overload = overloadValue(parts.get(OVERLOAD));
-  if ((overload & 1) !== 0) collectOptions(file, FILE_OFFSET, parts);
-  if ((overload & 2) !== 0) collectOptions(sname, SNAME_OFFSET, parts);
-  parts.delete(OVERLOAD);
-  return new Map(Array.from(parts, ([code, values]) => [code, concatenate(values)]));
-}
-
-/** RFC 2132 §9.3: 1 = file, 2 = sname, 3 = both; 0 here: not overloaded. */
-function overloadValue(parts: readonly Uint8Array[] | undefined): number {
-  if (parts === undefined) return 0;
-  const [value, ...more] = concatenate(parts);
-  if (value === undefined || more.length > 0 || value < 1 || value > 3) {
-    throw new MalformedError('option 52', OPTIONS_OFFSET);
-  }
-  return value;
-}
-
-/**
- * An area that stops at an option boundary without 255 is accepted: nothing of it is lost, and some
- * servers fill the last octet.
- */
-function collectOptions(area: Uint8Array, base: number, parts: Map<number, Uint8Array[]>): void {
-  const reader = new Reader(area, base);
-  while (reader.remaining > 0) {
-    const code = reader.u8('option code');
-    if (code === END) return;
-    if (code === PAD) continue;
-    const value = reader.bytes(reader.u8(`option ${code} length`), `option ${code}`);
-    const values = parts.get(code);
-    if (values === undefined) parts.set(code, [value]);
-    else values.push(value);
-  }
-}
-
-/** A copy, so that a kept lease does not keep a receive buffer alive or change with it. */
-function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  const joined = new Writer();
-  for (const part of parts) joined.bytes(part);
-  return joined.toBytes();
 }

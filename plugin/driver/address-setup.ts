@@ -20,7 +20,7 @@ import { requireAddress } from './pools.ts';
 import { segmentOf, storeLease, type NetworkRecord } from './records.ts';
 import { storeMoment } from './stored-lease.ts';
 import type { Registry } from './registry.ts';
-import { takeLease, type TakeLeaseDeps } from './take-lease.ts';
+import { LEASED_WITHIN, takeLease, type TakeLeaseDeps } from './take-lease.ts';
 import { UndoList } from '../undo.ts';
 
 export interface AddressSetupDeps extends TakeLeaseDeps {
@@ -86,7 +86,7 @@ export async function makeAddress(
   try {
     if (!identity.isMacShared) await twins.take(draft.id, scope.segment, identity.mac);
     refuseTaken(registry, scope, requestedAddress);
-    const until = { by: startedAt + scope.options.leaseTimeoutMs, signal: limits.signal };
+    const until = { by: startedAt + LEASED_WITHIN, signal: limits.signal };
     const { lease, settle } = await takeLease(deps, scope, draft, ground.place, until, undo);
     if (lease === undefined) throw new Error('a pool has no late leases');
     checkTerms(deps, pool, lease, scope);

@@ -28,6 +28,7 @@ import { holderOf, restoreLease, segmentOf, type EndpointRecord } from './record
 import { rulesFor } from './port-guard.ts';
 import { endpointUnknown } from './registry.ts';
 import { endpointInfo } from './status.ts';
+import { LEASED_WITHIN } from './take-lease.ts';
 import { Twins } from './twins.ts';
 import { runEach } from '../undo.ts';
 
@@ -85,7 +86,7 @@ export class Endpoints {
         this.#deps.registry.requireNetwork(request.networkId),
       );
       const record = await makeEndpoint(this.#deps, network, request, {
-        by: startedAt + network.options.leaseTimeoutMs,
+        by: startedAt + LEASED_WITHIN,
         signal,
         takeMac: (mac) => this.twins.take(request.endpointId, segmentOf(network.options), mac),
       }).finally(() => this.twins.made(request.endpointId));

@@ -55,6 +55,7 @@ export function subjectOf(
     acd: options.acd,
     allowedServers: options.dhcpServers,
     rapidCommit: options.rapidCommit,
+    lenientServerId: options.serverId === 'lenient',
     bounds,
     isForeign,
     broadcast: record.isMacShared ?? false,

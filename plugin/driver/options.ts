@@ -31,6 +31,8 @@ export interface NetworkOptions {
   /** Servers whose offers count; empty: any. */
   readonly dhcpServers: readonly Ipv4[];
   readonly rapidCommit: boolean;
+  /** `lenient`: the source of a packet stands in for the server identifier it lacks. Absent in older records: strict. */
+  readonly serverId?: 'strict' | 'lenient' | undefined;
   /**
    * How long a lease is held after its container is gone: 0 gives it back at once, Infinity never; undefined: as long
    * as suits the container's identity (held-leases.ts).
@@ -115,6 +117,12 @@ export const NETWORK_OPTIONS = {
     default: '`false`',
     help: 'ask for the lease in one round trip (RFC 4039), where the server does that',
     problem: (text) => choiceProblem(text, ['true', 'false']),
+  },
+  server_id: {
+    value: '`strict`, `lenient`',
+    default: '`strict`',
+    help: 'messages without a usable server identifier (option 54): ignore them, or let the IP address they came from stand in',
+    problem: (text) => choiceProblem(text, ['strict', 'lenient']),
   },
   release: {
     value: '`hold=DURATION`, `now`, `never`',
@@ -212,6 +220,7 @@ export function parseNetworkOptions(
     acd: ACD_MODES.find((mode) => mode === text('acd')) ?? 'optimistic',
     dhcpServers: parseAddresses(text('dhcp_server') ?? '') ?? [],
     rapidCommit: text('rapid_commit') === 'true',
+    serverId: text('server_id') === 'lenient' ? 'lenient' : 'strict',
     releaseAfterMs: parseRelease(text('release')),
     onExpiry: text('on_expiry') === 'keep' ? 'keep' : 'remove',
     onNoServer: text('on_no_server') === 'late' ? 'late' : 'fail',

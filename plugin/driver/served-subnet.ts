@@ -175,5 +175,6 @@ function asker(options: NetworkOptions, mac: ReturnType<Host['linkMac']>): Lease
     acd: 'off',
     allowedServers: options.dhcpServers,
     rapidCommit: false,
+    lenientServerId: options.serverId === 'lenient',
   };
 }

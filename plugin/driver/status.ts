@@ -4,7 +4,8 @@
 import type { Clock } from '../clock.ts';
 import { isForeign, scopeOfPool, type AddressRecord, type PoolRecord } from './pool-records.ts';
 import { segmentOf, type EndpointRecord, type NetworkRecord } from './records.ts';
-import { readableLease } from './stored-lease.ts';
+import type { Ms } from '../time.ts';
+import { readableLease, type StoredLease } from './stored-lease.ts';
 
 export interface EndpointStatus {
   readonly endpoint: string;
@@ -13,7 +14,7 @@ export interface EndpointStatus {
   readonly address: string | undefined;
   readonly gateway: string | undefined;
   /** `pending`: the container is not yet what its lease calls for. */
-  readonly state: 'leased' | 'pending' | 'no lease' | 'no lease, address kept';
+  readonly state: 'leased' | Renewal['state'] | 'pending' | 'no lease' | 'no lease, address kept';
   readonly lease:
     | {
         readonly address: string;
@@ -24,10 +25,21 @@ export interface EndpointStatus {
         readonly expiresAt: string;
       }
     | undefined;
+  /** Since when the lease waits to be renewed, and until when in this way; then other servers are asked, or it ends. */
+  readonly renewal: { readonly since: string; readonly until: string } | undefined;
   /** Since when there is no lease, and why. */
   readonly lost: { readonly at: string; readonly cause: string } | undefined;
   readonly sandbox: string | undefined;
 }
+
+interface Renewal {
+  readonly state: 'renewing' | 'rebinding';
+  readonly since: number;
+  readonly until: number;
+}
+
+/** As long as a server that lives, and a client that was started anew, take with an answer. */
+const ANSWERED_WITHIN: Ms = 10_000;
 
 export interface NetworkStatus {
   /** NetworkID; `pool` and its id where the network is another driver's. */
@@ -72,7 +84,10 @@ export function poolStatus(
       mac: record.mac,
       address: `${record.address}/${prefixLength}`,
       gateway: pool.gateway.address,
-      state: record.lease === undefined ? 'no lease, address kept' : 'leased',
+      state:
+        record.lease === undefined
+          ? 'no lease, address kept'
+          : (renewalOf(record.lease, clock)?.state ?? 'leased'),
       ...leaseStatus(record, clock),
       sandbox: undefined,
     })),
@@ -86,7 +101,7 @@ export function endpointStatus(record: EndpointRecord, clock: Clock): EndpointSt
     mac: record.mac,
     address: configured && `${configured.address}/${configured.prefixLength}`,
     gateway: configured?.gateway,
-    state: stateOf(record),
+    state: stateOf(record, clock),
     ...leaseStatus(record, clock),
     sandbox: record.sandboxKey,
   };
@@ -95,8 +110,9 @@ export function endpointStatus(record: EndpointRecord, clock: Clock): EndpointSt
 function leaseStatus(
   { lease: stored, lost }: Pick<EndpointRecord, 'lease' | 'lost'>,
   clock: Clock,
-): Pick<EndpointStatus, 'lease' | 'lost'> {
+): Pick<EndpointStatus, 'lease' | 'lost' | 'renewal'> {
   const lease = stored && readableLease(stored, clock);
+  const renewal = stored && renewalOf(stored, clock);
   return {
     lease: lease && {
       address: `${lease.address}/${lease.prefixLength}`,
@@ -105,6 +121,7 @@ function leaseStatus(
       rebindsAt: timeText(lease.t2At),
       expiresAt: timeText(lease.expiresAt),
     },
+    renewal: renewal && { since: timeText(renewal.since), until: timeText(renewal.until) },
     lost: lost && { at: timeText(lost.at), cause: lost.cause },
   };
 }
@@ -114,9 +131,9 @@ const HEADINGS = ['NETWORK', 'SEGMENT', 'ENDPOINT', 'MAC', 'ADDRESS', 'SERVER', 
 /** For eyes: one line per endpoint under a line of headings, columns aligned. */
 export function statusTable(networks: readonly NetworkStatus[]): string {
   const rows = networks.flatMap(({ network, segment, endpoints }) =>
-    endpoints.map(({ endpoint, mac, address, lease, lost, state }) => [
+    endpoints.map(({ endpoint, mac, address, lease, lost, renewal, state }) => [
       ...[network.slice(0, 12), segment, endpoint.slice(0, 12), mac, address ?? 'none'],
-      ...[lease?.server ?? 'none', lost === undefined ? state : `${state} (${lost.cause})`],
+      ...[lease?.server ?? 'none', stateText(state, lost, renewal)],
       lease?.expiresAt ?? (lost === undefined ? '' : `since ${lost.at}`),
     ]),
   );
@@ -145,12 +162,22 @@ export function endpointInfo(
   };
 }
 
-function stateOf({ lease, lost, terms }: EndpointRecord): EndpointStatus['state'] {
+/** A lease whose T1 has passed; an answer would have brought other times. */
+function renewalOf(stored: StoredLease, clock: Clock): Renewal | undefined {
+  const { t1At, t2At, expiresAt, requestedAt } = readableLease(stored, clock);
+  const now = clock.wall();
+  const patience = Math.min(ANSWERED_WITHIN, (expiresAt - requestedAt) / 16);
+  if (now >= t2At) return { state: 'rebinding', since: t2At, until: expiresAt };
+  return now >= t1At + patience ? { state: 'renewing', since: t1At, until: t2At } : undefined;
+}
+
+function stateOf({ lease, lost, terms }: EndpointRecord, clock: Clock): EndpointStatus['state'] {
   if (lease === undefined) {
     if (terms.configured === undefined) return 'no lease';
     return lost?.isAddressKept === true ? 'no lease, address kept' : 'pending';
   }
-  return lease.address === terms.configured?.address ? 'leased' : 'pending';
+  if (lease.address !== terms.configured?.address) return 'pending';
+  return renewalOf(lease, clock)?.state ?? 'leased';
 }
 
 /** `Date` refuses what no calendar has: one such time must not cost the status of all the others. */
@@ -158,4 +185,13 @@ function timeText(at: number): string {
   if (at === Infinity) return 'infinite';
   const date = new Date(at);
   return Number.isNaN(date.getTime()) ? 'unknown' : date.toISOString();
+}
+
+function stateText(
+  state: EndpointStatus['state'],
+  lost: EndpointStatus['lost'],
+  renewal: EndpointStatus['renewal'],
+): string {
+  if (lost !== undefined) return `${state} (${lost.cause})`;
+  return renewal === undefined ? state : `${state} since ${renewal.since}`;
 }

@@ -2,6 +2,7 @@
  * Getting the lease of a new endpoint: the one that is held for it if there is one, else any. What fails later
  * puts a held lease back and gives a new one back.
  */
+import type { Clock } from '../clock.ts';
 import { PluginError } from '../errors.ts';
 import type { SocketPlace } from '../leasing/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
@@ -15,6 +16,7 @@ import type { UndoList } from '../undo.ts';
 import { chainTroubles } from './wiring-plan.ts';
 
 export interface TakeLeaseDeps {
+  readonly clock: Pick<Clock, 'now'>;
   readonly leases: {
     acquire(
       subject: LeaseSubject,
@@ -61,12 +63,16 @@ async function withReasonOnHost(
   return new PluginError(code, message, { cause: error });
 }
 
+/** From the beginning of a call: a second before the API gives up on it, so that there is a sentence to answer with. */
+export const LEASED_WITHIN: Ms = 27_000;
+
 /**
  * @param who the id is the client's key from now on. @param place what to ask on. @returns the lease, undefined if it comes late; call `settle` when it is there to stay.
+ * @param limits.by the end of the whole call. `lease_timeout` counts from here, where the first DISCOVER goes out.
  * @throws PluginError as `leases.acquire`.
  */
 export async function takeLease(
-  { leases, held, silence, host }: TakeLeaseDeps,
+  { leases, held, silence, host, clock }: TakeLeaseDeps,
   scope: LeaseScope,
   who: Parameters<typeof subjectOf>[0],
   place: SocketPlace,
@@ -74,7 +80,8 @@ export async function takeLease(
   undo: UndoList,
 ): Promise<{ lease: Lease | undefined; settle: () => Promise<void> }> {
   const { segment } = scope;
-  const late = scope.options.onNoServer === 'late';
+  const { leaseTimeoutMs, onNoServer } = scope.options;
+  const late = onNoServer === 'late';
   const kept = held.claim(scope, who);
   if (kept !== undefined) undo.add(() => held.putBack(kept.id));
   const previous = kept?.lease;
@@ -86,7 +93,7 @@ export async function takeLease(
       signal: limits.signal,
       late,
       previous,
-      ...silence.limits(segment, limits.by, late),
+      ...silence.limits(segment, Math.min(limits.by, clock.now() + leaseTimeoutMs), late),
     });
   } catch (error) {
     const code = error instanceof PluginError ? error.code : undefined;

@@ -22,6 +22,7 @@ import type { Logger } from '../logger.ts';
 import { MalformedError } from '../wire/malformed-error.ts';
 import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST, type Ipv4 } from '../wire/address.ts';
 import type { FrameSocket, OpenSocket, SocketPlace } from './frame-socket.ts';
+import { LeaseReport } from './lease-report.ts';
 import { Trace } from './trace.ts';
 
 interface OpenedSocket {
@@ -66,6 +67,7 @@ export class ClientRunner {
   readonly trace = new Trace();
   readonly #deps: RunnerDeps;
   #config: ClientConfig;
+  readonly #report: LeaseReport;
   #state: State = initialState();
   #socket: OpenedSocket | undefined;
   #cancelTimer: () => void = () => undefined;
@@ -77,6 +79,7 @@ export class ClientRunner {
   constructor(config: ClientConfig, deps: RunnerDeps) {
     this.#config = config;
     this.#deps = deps;
+    this.#report = new LeaseReport(deps.log, deps.clock);
   }
 
   get stateName(): State['name'] {
@@ -214,10 +217,14 @@ export class ClientRunner {
         this.trace.refused(effect.by, effect.text);
         return this.#deps.onRefused(effect.by, effect.text);
       case 'ignored': {
-        const stranger = this.trace.ignored(effect.reason, effect.message);
+        const stranger = this.trace.ignored(effect);
         if (stranger !== undefined) this.#deps.onStranger(stranger.server, stranger.type);
         return this.#deps.log.debug({ reason: effect.reason }, 'dhcp message ignored');
       }
+      case 'dropped':
+        return this.#report.dropped(effect);
+      case 'unanswered':
+        return this.#report.unanswered(effect, this.trace.lastHeard);
       case 'check':
         return this.#deps.onCheck(effect.address);
     }
@@ -258,11 +265,12 @@ export class ClientRunner {
       this.#deps.log.debug({ what: error.what, offset: error.offset }, 'dhcp frame malformed');
       return;
     }
-    this.trace.received(received.message);
+    this.trace.received(received.message, received.sourceAddress, this.#deps.clock.now());
     this.dispatch({
       type: 'message',
       message: received.message,
       sourceMac: received.sourceMac,
+      sourceAddress: received.sourceAddress,
     });
   }
 

@@ -5,14 +5,28 @@
 import { PluginError } from '../errors.ts';
 import type { AddressBounds } from '../lease.ts';
 import type { Ms } from '../time.ts';
+import type { Ipv4 } from '../wire/address.ts';
 import { formatSubnet } from '../wire/subnet.ts';
 import type { LeaseSubject } from './lease-subject.ts';
 import type { Trace } from './trace.ts';
 
-export function leaseFailure(trace: Trace, subject: LeaseSubject, waitedMs: Ms): PluginError {
+/** Leases of this host's on the same segment that a server has confirmed and nobody waits to have renewed. */
+export interface LivingLeases {
+  readonly count: number;
+  readonly server: Ipv4;
+  /** Since one of them was confirmed. */
+  readonly confirmedAgo: Ms;
+}
+
+export function leaseFailure(
+  trace: Trace,
+  subject: LeaseSubject,
+  waitedMs: Ms,
+  living?: LivingLeases,
+): PluginError {
   const { segment, allowedServers, bounds } = subject;
   const { mac, requestedAddress } = subject.identity;
-  const waited = `${(waitedMs / 1000).toFixed(1).replace(/\.0$/, '')} s`;
+  const waited = seconds(waitedMs);
   const seen = `${trace.describeSent()} from ${mac}, ${trace.describeHeard()}`;
   const evidence = {
     ...{ segment, mac, requestedAddress, waitedMs },
@@ -55,6 +69,9 @@ export function leaseFailure(trace: Trace, subject: LeaseSubject, waitedMs: Ms):
       "look at the server's log for this MAC",
     );
   }
+  if (trace.defect !== undefined) {
+    return failed('NO_ACK', 'no DHCP server gave a lease that can be used', trace.defect);
+  }
   if (trace.heardOffer) {
     return failed(
       'NO_ACK',
@@ -69,11 +86,24 @@ export function leaseFailure(trace: Trace, subject: LeaseSubject, waitedMs: Ms):
       `${trace.strangers.join(', ')} answered and is not in dhcp_server: a rogue server, or one to add`,
     );
   }
+  if (living !== undefined) {
+    const { count, server } = living;
+    const leases = count === 1 ? '1 lease is' : `${count} leases are`;
+    return failed(
+      'NO_OFFER',
+      'no DHCP server offered an address',
+      `${leases} in use here, of ${server}, confirmed ${seconds(living.confirmedAgo)} ago: its pool is exhausted or has nothing for this MAC, or it has stopped since; look at its log`,
+    );
+  }
   return failed(
     'NO_OFFER',
     'no DHCP server answered',
     'check that a server or relay serves this segment and that the switch port carries it',
   );
+}
+
+function seconds(ms: Ms): string {
+  return `${(ms / 1000).toFixed(1).replace(/\.0$/, '')} s`;
 }
 
 function describeBounds({ within, except }: AddressBounds): string {

@@ -11,6 +11,7 @@ import type { Ipv4 } from '../wire/address.ts';
 import type { SocketPlace } from './frame-socket.ts';
 import { endFailed } from './client-failures.ts';
 import { isSilence, leaseFailure } from './lease-failure.ts';
+import { livingLeases } from './living-leases.ts';
 import {
   makeLeaseClient,
   type FollowTarget,
@@ -73,7 +74,8 @@ export class LeaseService {
         const waitedEnough = () => {
           this.#useUnchecked(client);
           const waitedMs = Math.round(clock.now() - startedAt);
-          reject(leaseFailure(client.runner.trace, subject, waitedMs)); // unless that was a lease
+          const living = livingLeases(this.#clients.values(), subject.segment, clock.now());
+          reject(leaseFailure(client.runner.trace, subject, waitedMs, living)); // unless that was a lease
         };
         whenDone.push(clock.at(by, waitedEnough));
         client.waiting = { done: resolve, failed: reject };

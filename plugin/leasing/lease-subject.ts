@@ -25,6 +25,8 @@ export interface LeaseSubject {
   /** Empty: any. */
   readonly allowedServers: readonly Ipv4[];
   readonly rapidCommit: boolean;
+  /** See ClientConfig; absent: false. */
+  readonly lenientServerId?: boolean | undefined;
   /** Undefined: any address will do. */
   readonly bounds?: AddressBounds | undefined;
   /** The container does not wear `mac`: answers must be broadcast, as no switch knows where to send them (ipvlan). */
@@ -60,5 +62,6 @@ export function clientConfig(subject: LeaseSubject): ClientConfig {
     allowedServers: subject.allowedServers,
     acd: subject.acd !== 'off',
     rapidCommit: subject.rapidCommit,
+    lenientServerId: subject.lenientServerId ?? false,
   };
 }

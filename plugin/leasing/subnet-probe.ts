@@ -64,12 +64,13 @@ export async function probeSubnet(
 
   const receive = (frame: Uint8Array, checksumReady: boolean): LeaseTerms | undefined => {
     try {
-      const { message, sourceMac } = decodeFrame(frame, { checksumReady });
-      trace.received(message);
+      const { message, sourceMac, sourceAddress } = decodeFrame(frame, { checksumReady });
+      trace.received(message, sourceAddress, clock.now());
       const env = { now: clock.now(), random, config };
-      const offer = readOffer(message, env, { xid, declined: [] });
+      const event = { type: 'message', message, sourceMac, sourceAddress } as const;
+      const offer = readOffer(event, env, { xid, declined: [] });
       if (offer.type === 'OFFER') return leaseTermsOf(message, offer.serverId, sourceMac);
-      trace.ignored(offer.reason, message);
+      trace.ignored({ reason: offer.reason, message, sourceAddress });
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       trace.malformed(error.what);

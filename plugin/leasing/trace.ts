@@ -5,7 +5,9 @@
 import type { IgnoreReason } from '../dhcp4/client.ts';
 import type { Dhcp4Message } from '../dhcp4/message.ts';
 import type { Instant } from '../time.ts';
-import { ipv4FromBytes, type Ipv4, type Mac } from '../wire/address.ts';
+import { ipv4Of, OPTION } from '../dhcp4/options.ts';
+import { defectOf, type IgnoredMessage } from './reply-defect.ts';
+import type { Ipv4, Mac } from '../wire/address.ts';
 
 const TYPE_NAMES: Readonly<Record<number, string>> = {
   1: 'DISCOVER',
@@ -22,8 +24,19 @@ const MOST_STRANGERS = 8;
 
 interface Heard {
   count: number;
-  from: Ipv4 | undefined;
+  from: Ipv4;
   address: Ipv4;
+}
+
+export interface LastHeard {
+  readonly type: string;
+  readonly from: Ipv4;
+  readonly at: Instant;
+}
+
+interface Stranger {
+  readonly server: Ipv4;
+  readonly type: string;
 }
 
 export class Trace {
@@ -34,6 +47,8 @@ export class Trace {
   /** Servers that answered and are not allowed, with how often they did. */
   readonly #strangers = new Map<Ipv4, number>();
   #conflict: { readonly address: Ipv4; readonly by: Mac } | undefined;
+  #lastHeard: LastHeard | undefined;
+  #defect: string | undefined;
   #malformed: { what: string; count: number } | undefined;
   #sendError: string | undefined;
   #lastSentAt: Instant | undefined;
@@ -44,20 +59,20 @@ export class Trace {
     this.#lastSentAt = now;
   }
 
-  received(message: Dhcp4Message): void {
+  received(message: Dhcp4Message, sourceAddress: Ipv4, at: Instant): void {
     const type = typeName(message);
-    this.#received.set(type, heard(message, this.#received.get(type)));
+    const seen = heard(message, sourceAddress, this.#received.get(type));
+    this.#received.set(type, seen);
+    this.#lastHeard = { type, from: seen.from, at };
   }
 
   /** @returns the server, if it is not an allowed one and is heard of for the first time. */
-  ignored(
-    reason: IgnoreReason,
-    message: Dhcp4Message,
-  ): { readonly server: Ipv4; readonly type: string } | undefined {
+  ignored({ reason, message, sourceAddress }: IgnoredMessage): Stranger | undefined {
     const type = typeName(message);
-    const seen = heard(message, this.#ignored.get(reason));
+    const seen = heard(message, sourceAddress, this.#ignored.get(reason));
     this.#ignored.set(reason, { ...seen, type });
-    if (reason !== 'server-not-allowed' || seen.from === undefined) return undefined;
+    this.#defect = defectOf({ reason, message, sourceAddress }, type) ?? this.#defect;
+    if (reason !== 'server-not-allowed') return undefined;
     const before = this.#strangers.get(seen.from) ?? 0;
     if (before === 0 && this.#strangers.size >= MOST_STRANGERS) return undefined;
     this.#strangers.set(seen.from, before + 1);
@@ -111,6 +126,16 @@ export class Trace {
     return this.#ignored.get('address-out-of-bounds')?.address;
   }
 
+  /** What was wrong with the last answer that could not be used, and what accepts it; undefined: nothing. */
+  get defect(): string | undefined {
+    return this.#defect;
+  }
+
+  /** The last reply, whatever became of it. */
+  get lastHeard(): LastHeard | undefined {
+    return this.#lastHeard;
+  }
+
   get lastSentAt(): Instant | undefined {
     return this.#lastSentAt;
   }
@@ -126,7 +151,7 @@ export class Trace {
   describeHeard(): string {
     const parts = [...this.#received].map(
       ([type, { count, from, address }]) =>
-        `${count} ${type}${fromText(from)}${type === 'NAK' ? '' : ` (${address})`}`,
+        `${count} ${type} from ${from}${type === 'NAK' ? '' : ` (${address})`}`,
     );
     if (this.#refusal?.text) parts.push(`the server says ${JSON.stringify(this.#refusal.text)}`);
     for (const [reason, { count, type }] of this.#ignored) {
@@ -139,11 +164,11 @@ export class Trace {
   }
 }
 
-function heard(message: Dhcp4Message, before: Heard | undefined): Heard {
-  const serverId = message.options.get(54);
+/** Without a server identifier the source of the packet says who it was. */
+function heard(message: Dhcp4Message, sourceAddress: Ipv4, before: Heard | undefined): Heard {
   return {
     count: (before?.count ?? 0) + 1,
-    from: serverId?.length === 4 ? ipv4FromBytes(serverId) : undefined,
+    from: ipv4Of(message.options, OPTION.SERVER_ID) ?? sourceAddress,
     address: message.yiaddr,
   };
 }
@@ -151,8 +176,4 @@ function heard(message: Dhcp4Message, before: Heard | undefined): Heard {
 function typeName(message: Dhcp4Message): string {
   const type = message.options.get(53)?.[0] ?? 0;
   return TYPE_NAMES[type] ?? `type ${type}`;
-}
-
-function fromText(server: Ipv4 | undefined): string {
-  return server === undefined ? ' from a server without id' : ` from ${server}`;
 }

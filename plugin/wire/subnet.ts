@@ -50,6 +50,16 @@ export function subnetsOverlap(one: Subnet, other: Subnet): boolean {
   return subnetHasAll(one, other) || subnetHasAll(other, one);
 }
 
+export function lastAddressOf({ network, prefixLength }: Subnet): Ipv4 {
+  return ipv4FromNumber(ipv4ToNumber(network) + 2 ** (32 - prefixLength) - 1);
+}
+
+/** True for the first and the last address, which no host may have; a /31 or /32 has none of them (RFC 3021). */
+export function isSubnetEdge(subnet: Subnet, address: Ipv4): boolean {
+  const { network, prefixLength } = subnet;
+  return prefixLength <= 30 && (address === network || address === lastAddressOf(subnet));
+}
+
 /** The first address that a host may have. @param subnet at most /30. */
 export function firstHostOf({ network }: Subnet): Ipv4 {
   return ipv4FromNumber(ipv4ToNumber(network) + 1);

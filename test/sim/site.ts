@@ -7,6 +7,7 @@ import type { SimulatedClient, Weather } from '../support/virtual-lan.ts';
 import { VirtualLan } from '../support/virtual-lan.ts';
 import { ip, mac, SERVER, SERVER_MAC } from '../support/messages.ts';
 import { ScriptedServer, type ServerSettings } from '../support/scripted-server.ts';
+import { ipv4Value, OPTION } from '../../plugin/dhcp4/options.ts';
 import type { Ipv4 } from '../../plugin/wire/address.ts';
 
 const MINUTE = 60_000;
@@ -30,6 +31,8 @@ export function spendDay(seed: number, clientCount: number, minutes: number): Da
   const server = (host: number, pool: readonly Ipv4[], more: Partial<ServerSettings> = {}) =>
     new ScriptedServer({
       ...{ serverId: ip(`192.0.2.${host}`), mac: mac(`02:00:00:00:00:0${host}`) },
+      // The pool begins with 10.N.0.0: a host's address in this mask, and the network's own in a narrower one.
+      options: [[OPTION.SUBNET_MASK, ipv4Value(ip('255.0.0.0'))]],
       ...{ pool, leaseSec: 3600, ...more },
     });
   const replaced = lan.addServer(

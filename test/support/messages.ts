@@ -39,6 +39,7 @@ export function clientConfig(overrides: Partial<ClientConfig> = {}): ClientConfi
     allowedServers: [],
     acd: false,
     rapidCommit: false,
+    lenientServerId: false,
     ...overrides,
   };
 }

@@ -9,7 +9,7 @@ import type { Dhcp4Message } from '../../plugin/dhcp4/message.ts';
 import { ipv4Of, messageTypeOf, OPTION } from '../../plugin/dhcp4/options.ts';
 import type { Lease } from '../../plugin/lease.ts';
 import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST } from '../../plugin/wire/address.ts';
-import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
+import type { Ipv4 } from '../../plugin/wire/address.ts';
 import { clientConfig } from './messages.ts';
 import type { ScriptedServer } from './scripted-server.ts';
 import { DueQueue, type Due } from './due-queue.ts';
@@ -187,6 +187,12 @@ export class SimulatedClient {
       case 'refused':
         this.#lan.log(this.name, () => `refused by ${effect.by}`);
         break;
+      case 'unanswered':
+        this.#lan.log(this.name, () => `has no answer since ${effect.since}`);
+        break;
+      case 'dropped':
+        this.#lan.log(this.name, () => `does not use ${effect.what.join(', ')}`);
+        break;
       case 'ignored':
         this.#lan.log(
           this.name,
@@ -249,10 +255,8 @@ export class SimulatedClient {
   }
 
   #receive(frame: Uint8Array): void {
-    const { message, sourceMac }: { message: Dhcp4Message; sourceMac: Mac } = decodeFrame(frame, {
-      checksumReady: true,
-    });
-    this.do({ type: 'message', message, sourceMac });
+    const { message, sourceMac, sourceAddress } = decodeFrame(frame, { checksumReady: true });
+    this.do({ type: 'message', message, sourceMac, sourceAddress });
   }
 
   /** @throws Error naming the rule that the last step broke. */

@@ -84,7 +84,7 @@ describe('an ACK as real servers send it', () => {
       serverId: SERVER,
       serverMac: SERVER_MAC,
     });
-    expect(leaseTimesOf(message.options, 0, () => 0.5)).toEqual({
+    expect(leaseTimesOf(message.options, 3_600_000, 0, () => 0.5)).toEqual({
       requestedAt: 0,
       // As sent and half of 5 % earlier, or the default.
       t1At: message.options.has(OPTION.RENEWAL_TIME) ? 1_755_000 : 1_800_000,

@@ -92,7 +92,7 @@ const OUTCOMES: Record<StateName, Partial<Record<EventName, Outcome>>> = {
     'checked: in use': ['INIT', DECLINE, 'lease lost declined'],
   },
   RENEWING: {
-    'due tick': ['RENEWING', RENEW],
+    'due tick': ['RENEWING', 'unanswered since T1'],
     release: ['STOPPED', RELEASE, 'lease lost released'],
     'link up': ['INIT-REBOOT'],
     ACK: ['BOUND', 'lease renewed'],

@@ -48,6 +48,7 @@ function eventOf({ kind, leaseSec, host }: Move, state: State, now: number): Eve
     type: 'message',
     message: value,
     sourceMac: support.SERVER_MAC,
+    sourceAddress: support.SERVER,
   });
   switch (kind) {
     case 'start':

@@ -9,7 +9,7 @@ import type {
 } from '../../../plugin/dhcp4/client.ts';
 import type { Dhcp4Message } from '../../../plugin/dhcp4/message.ts';
 import { messageTypeOf } from '../../../plugin/dhcp4/options.ts';
-import { ack, clientConfig, nak, offer, SERVER_MAC } from '../../support/messages.ts';
+import { ack, clientConfig, nak, offer, SERVER, SERVER_MAC } from '../../support/messages.ts';
 import type { ReplyParts } from '../../support/messages.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
@@ -47,7 +47,7 @@ export class ClientRig {
   }
 
   receive(message: Dhcp4Message): this {
-    return this.do({ type: 'message', message, sourceMac: SERVER_MAC });
+    return this.do({ type: 'message', message, sourceMac: SERVER_MAC, sourceAddress: SERVER });
   }
 
   /** Replies to the exchange that is under way. */
@@ -98,6 +98,10 @@ export class ClientRig {
           return ['lease', effect.change, effect.cause].filter(Boolean).join(' ');
         case 'refused':
           return `refused by ${effect.by}: ${effect.text}`;
+        case 'dropped':
+          return `dropped ${effect.what.join(', ')}`;
+        case 'unanswered':
+          return `unanswered since ${effect.since}`;
         case 'ignored':
           return `ignored ${effect.reason}`;
       }

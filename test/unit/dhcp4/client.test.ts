@@ -104,12 +104,19 @@ describe('replies that do not count are ignored with a reason', () => {
     ['not-a-reply', (rig) => rig.offer({ options: [[53, Uint8Array.of(9)]] }), selecting],
     ['not-a-reply', (rig) => rig.offer({ options: [[53, Uint8Array.of(3)]] }), selecting],
     ['no-server-id', (rig) => rig.offer({ serverId: null }), selecting],
-    ['no-server-id', (rig) => rig.offer({ serverId: ip('0.0.0.0') }), selecting],
-    ['no-server-id', (rig) => rig.offer({ options: [[54, Uint8Array.of(1)]] }), selecting],
+    ['bad-server-id', (rig) => rig.offer({ serverId: ip('0.0.0.0') }), selecting],
+    [
+      'bad-server-id',
+      (rig) => rig.offer({ serverId: null, header: { damaged: new Map([[54, 'odd']]) } }),
+      selecting,
+    ],
     ['address-not-unicast', (rig) => rig.offer({ address: ip('0.0.0.0') }), selecting],
     ['address-not-unicast', (rig) => rig.offer({ address: ip('224.0.0.1') }), selecting],
-    ['no-lease-time', (rig) => rig.offer({ leaseSec: null }), selecting],
-    ['no-lease-time', (rig) => rig.offer({ leaseSec: 0 }), selecting],
+    ['bad-lease-time', (rig) => rig.offer({ leaseSec: 0 }), selecting],
+    ['lease-too-short', (rig) => rig.offer({ leaseSec: 4 }), selecting],
+    ['address-is-server', (rig) => rig.offer({ address: SERVER }), selecting],
+    ['address-is-network', (rig) => rig.offer({ address: ip('192.0.2.0') }), selecting],
+    ['address-is-broadcast', (rig) => rig.offer({ address: ip('192.0.2.255') }), selecting],
     ['unexpected-in-state', (rig) => rig.ack(), selecting],
     ['unexpected-in-state', (rig) => rig.nak(), selecting],
     [
@@ -127,6 +134,14 @@ describe('replies that do not count are ignored with a reason', () => {
     ['server-mismatch', (rig) => rig.nak({ serverId: OTHER_SERVER }), requesting],
     ['no-server-id', (rig) => rig.nak({ serverId: null }), requesting],
     ['no-lease-time', (rig) => rig.ack({ leaseSec: null }), requesting],
+    [
+      'bad-lease-time',
+      (rig) => rig.ack({ leaseSec: null, header: { damaged: new Map([[51, 'odd']]) } }),
+      requesting,
+    ],
+    ['bad-lease-time', (rig) => rig.ack({ leaseSec: 0 }), requesting],
+    ['lease-too-short', (rig) => rig.ack({ leaseSec: 4 }), requesting],
+    ['address-is-server', (rig) => rig.ack({ address: SERVER }), requesting],
     ['address-not-unicast', (rig) => rig.ack({ address: ip('0.0.0.0') }), requesting],
     [
       'address-not-requested',
@@ -135,10 +150,12 @@ describe('replies that do not count are ignored with a reason', () => {
     ],
     [
       'already-expired',
-      (rig) => rig.ack({ leaseSec: 1 }),
+      (rig) => rig.ack({ leaseSec: 5 }),
       () => {
         const rig = new ClientRig({ retransmit: 'rfc2131' }).do({ type: 'start' }).tick().offer();
-        rig.now += 1_000;
+        const requestedAt = rig.now;
+        rig.tick();
+        rig.now = requestedAt + 5_000;
         return rig;
       },
     ],
@@ -167,6 +184,48 @@ describe('replies that do not count are ignored with a reason', () => {
   });
 });
 
+describe('a message without a usable server identifier', () => {
+  const damaged = { damaged: new Map([[54, 'it has 1 octet, not 4']]) };
+  it.each<[string, ReplyParts]>([
+    ['none', { serverId: null }],
+    ['0.0.0.0', { serverId: ip('0.0.0.0') }],
+    ['one that cannot be read', { serverId: null, header: damaged }],
+  ])('with server_id=lenient the source of the packet stands in: %s', (_, parts) => {
+    const rig = new ClientRig({ lenientServerId: true }).do({ type: 'start' }).offer(parts);
+    expect(ipv4Of(rig.sent[0]!.options, OPTION.SERVER_ID)).toBe(SERVER);
+    rig.ack(parts);
+    expect(rig.state).toMatchObject({ name: 'BOUND', lease: { serverId: SERVER } });
+  });
+
+  it('with server_id=lenient an option 54 that is there counts', () => {
+    const rig = new ClientRig({ lenientServerId: true }).do({ type: 'start' });
+    rig.offer({ serverId: OTHER_SERVER });
+    expect(ipv4Of(rig.sent[0]!.options, OPTION.SERVER_ID)).toBe(OTHER_SERVER);
+  });
+
+  it('with server_id=lenient and dhcp_server= the source has to be allowed', () => {
+    const config = { lenientServerId: true, allowedServers: [OTHER_SERVER] };
+    const rig = new ClientRig(config).do({ type: 'start' }).offer({ serverId: null });
+    expect(rig.summary).toEqual(['ignored server-not-allowed']);
+  });
+});
+
+describe('what no host can use of an ACK', () => {
+  const odd: ReplyParts = { options: [[6, Uint8Array.of(0, 0, 0, 0)]] };
+  const told = "dropped option 6 (DNS servers): 0.0.0.0 is no host's address";
+
+  it('is told before the lease', () => {
+    const rig = new ClientRig().do({ type: 'start' }).offer(odd).ack(odd);
+    expect(rig.summary).toEqual([told, 'lease acquired']);
+    expect(rig.tick().ack(odd).summary).toEqual([told, 'lease renewed']);
+  });
+});
+
+it('an OFFER without option 51 is taken when its ACK has it', () => {
+  const rig = new ClientRig().do({ type: 'start' }).offer({ leaseSec: null }).ack();
+  expect(rig.summary).toEqual(['lease acquired']);
+});
+
 describe('a NAK', () => {
   it('in REQUESTING is told with its text, and leads to INIT after a short, doubling wait', () => {
     const rig = new ClientRig().do({ type: 'start' });
@@ -181,11 +240,28 @@ describe('a NAK', () => {
     expect(rig.state).toMatchObject({ name: 'BOUND', memory: { failures: 0 } });
   });
 
+  it('in RENEWING from another server is ignored: it refuses the leases of others (udhcpd)', () => {
+    const rig = new ClientRig().bound().tick().nak({ serverId: OTHER_SERVER });
+    expect([rig.name, rig.summary]).toEqual(['RENEWING', ['ignored server-mismatch']]);
+  });
+
+  it('in REBINDING from any server ends the lease: a VLAN was renumbered (RFC 2131 §4.4.5)', () => {
+    const rig = new ClientRig().bound();
+    while (rig.name !== 'REBINDING') rig.tick();
+    rig.nak({ serverId: OTHER_SERVER });
+    expect(rig.summary).toEqual([`refused by ${OTHER_SERVER}: undefined`, 'lease lost nak']);
+  });
+
+  it('in REBINDING from a server that is not allowed is ignored', () => {
+    const rig = new ClientRig({ allowedServers: [SERVER] }).bound();
+    while (rig.name !== 'REBINDING') rig.tick();
+    rig.nak({ serverId: OTHER_SERVER });
+    expect([rig.name, rig.summary]).toEqual(['REBINDING', ['ignored server-not-allowed']]);
+  });
+
   it.each(['RENEWING', 'REBINDING'])('in %s from our server ends the lease now', (name) => {
     const rig = new ClientRig().bound();
     while (rig.name !== name) rig.tick();
-    rig.nak({ serverId: OTHER_SERVER });
-    expect(rig.summary).toEqual(['ignored server-mismatch']);
     rig.nak();
     expect(rig.summary).toEqual([`refused by ${SERVER}: undefined`, 'lease lost nak']);
     expect(rig.deadline - rig.now).toBe(1_000);
@@ -209,8 +285,8 @@ describe('extending a lease (RFC 2131 §4.4.5)', () => {
 
   it.each([
     [-1, 'RENEWING', []],
-    [0, 'REBINDING', ['send REQUEST to broadcast']],
-    [1, 'REBINDING', ['send REQUEST to broadcast']],
+    [0, 'REBINDING', ['unanswered since T2', 'send REQUEST to broadcast']],
+    [1, 'REBINDING', ['unanswered since T2', 'send REQUEST to broadcast']],
   ])('at T2 %i ms it is %s', (offset, name, summary) => {
     const rig = new ClientRig().bound(EXACT);
     while (rig.deadline < 3_150_000) rig.tick();
@@ -248,12 +324,60 @@ describe('extending a lease (RFC 2131 §4.4.5)', () => {
     ]);
   });
 
-  it('sends one REQUEST each even when a lease of 10 s leaves no time for more', () => {
-    const rig = new ClientRig().bound({ leaseSec: 10, t1Sec: 5, t2Sec: 8 });
-    expect(rig.tick().summary).toEqual([`send REQUEST to ${SERVER}`]);
-    expect(rig.tick().summary).toEqual(['send REQUEST to broadcast']);
-    expect(rig.tick().summary).toEqual(['lease lost expired']);
-    expect(rig.now).toBe(10_000);
+  it('sends two REQUESTs from T1 and one from T2 in the shortest lease, of 5 s', () => {
+    const rig = new ClientRig().bound({ leaseSec: 5, t1Sec: 3, t2Sec: 4 });
+    const seen: (string | number)[] = [];
+    while (rig.name !== 'INIT') seen.push(...rig.tick().summary);
+    expect(seen).toEqual([
+      `send REQUEST to ${SERVER}`,
+      'unanswered since T1',
+      `send REQUEST to ${SERVER}`,
+      'unanswered since T2',
+      'send REQUEST to broadcast',
+      'lease lost expired',
+    ]);
+    expect(rig.now).toBe(5_000);
+  });
+
+  it.each([1, 2, 3, 4, 5])(
+    'keeps a lease of %i s that a renewal brought, for an hour',
+    (leaseSec) => {
+      const rig = new ClientRig().bound().tick();
+      while (rig.now < 2 * HOUR) {
+        const asked = rig.now;
+        rig.now += 50;
+        expect(rig.ack({ leaseSec }).summary).toEqual(['lease renewed']);
+        rig.tick();
+        expect(rig.summary).toEqual([`send REQUEST to ${SERVER}`]);
+        expect(rig.now).toBeLessThan(asked + leaseSec * 1000);
+      }
+    },
+  );
+
+  it('tells once that nobody answers: 10 s after T1, and at T2', () => {
+    const rig = new ClientRig().bound(EXACT).tick();
+    const t1 = rig.now;
+    const told: [number, string][] = [];
+    while (rig.name !== 'INIT') {
+      rig.tick();
+      for (const line of rig.summary) if (line.startsWith('unanswered')) told.push([rig.now, line]);
+    }
+    expect(told).toEqual([
+      [t1 + 10_000, 'unanswered since T1'],
+      [3_150_000, 'unanswered since T2'],
+    ]);
+  });
+
+  it('tells nothing when the answer comes in time', () => {
+    const rig = new ClientRig().bound(EXACT).tick();
+    rig.now += 9_999;
+    expect(rig.ack().summary).toEqual(['lease renewed']);
+  });
+
+  it('tells it late when the process slept over it', () => {
+    const rig = new ClientRig().bound(EXACT).tick();
+    rig.at(2_900_000);
+    expect(rig.summary).toEqual(['unanswered since T1', `send REQUEST to ${SERVER}`]);
   });
 
   it('uses a new xid for each exchange and the same within one', () => {
@@ -264,7 +388,7 @@ describe('extending a lease (RFC 2131 §4.4.5)', () => {
 
   it('extends by exchanges of their own: a lease counts from the REQUEST that was answered', () => {
     const rig = new ClientRig().bound(EXACT);
-    const xids = [rig.tick().xid, rig.tick().xid];
+    const xids = [rig.tick().xid, rig.tick().tick().xid];
     while (rig.name !== 'REBINDING') rig.tick();
     xids.push(rig.xid, rig.tick().xid);
     expect(new Set(xids).size).toBe(4);
@@ -556,7 +680,7 @@ describe('resuming after a restart of the plugin', () => {
       rig.do({ type: 'resume', lease: lease() });
       expect([rig.name, rig.summary]).toEqual(['BOUND', []]);
       const delay = rig.deadline - now;
-      expect([rig.tick().name, rig.summary]).toEqual([name, [summary]]);
+      expect([rig.tick().name, rig.summary.at(-1)]).toEqual([name, summary]);
       return delay;
     });
     expect(Math.min(...delays)).toBeGreaterThan(0);

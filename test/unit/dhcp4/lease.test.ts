@@ -1,14 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isSameConfiguration, leaseTermsOf } from '../../../plugin/dhcp4/lease-terms.ts';
+import {
+  isSameConfiguration,
+  leaseTermsOf,
+  placeInSubnet,
+} from '../../../plugin/dhcp4/lease-terms.ts';
 import { leaseTimesOf } from '../../../plugin/dhcp4/lease-times.ts';
-import { ipv4Value, OPTION } from '../../../plugin/dhcp4/options.ts';
+import { durationOf, ipv4Value, OPTION } from '../../../plugin/dhcp4/options.ts';
+import type { Dhcp4Message } from '../../../plugin/dhcp4/message.ts';
 import type { LeaseTerms } from '../../../plugin/lease.ts';
 import { ack, ip, lease, mac, SERVER, SERVER_MAC } from '../../support/messages.ts';
 import type { ReplyParts } from '../../support/messages.ts';
 
-const times = (parts: ReplyParts, requestedAt = 0, roll = 0.5) =>
-  leaseTimesOf(ack(parts).options, requestedAt, () => roll);
+const times = (parts: ReplyParts, requestedAt = 0, roll = 0.5) => {
+  const { options } = ack(parts);
+  return leaseTimesOf(options, durationOf(options, OPTION.LEASE_TIME)!, requestedAt, () => roll);
+};
 const terms = (...options: NonNullable<ReplyParts['options']>): LeaseTerms =>
   leaseTermsOf(ack({ options }), SERVER, SERVER_MAC);
 
@@ -58,10 +65,6 @@ describe('T1, T2 and expiry (RFC 2131 §4.4.5)', () => {
     });
   });
 
-  it.each([0, null])('are unknown for option 51 = %s', (leaseSec) => {
-    expect(times({ leaseSec })).toBeUndefined();
-  });
-
   it('are in order for any lease and any options', () => {
     const seconds = fc.integer({ min: 0, max: 0xffffffff });
     fc.assert(
@@ -76,7 +79,7 @@ describe('T1, T2 and expiry (RFC 2131 §4.4.5)', () => {
             ...(t1Sec === undefined ? {} : { t1Sec }),
             ...(t2Sec === undefined ? {} : { t2Sec }),
           };
-          const { t1At, t2At, expiresAt } = times(parts, 0, roll)!;
+          const { t1At, t2At, expiresAt } = times(parts, 0, roll);
           expect(t1At).toBeGreaterThan(0);
           if (leaseSec === 0xffffffff) return;
           expect(t1At).toBeLessThan(t2At);
@@ -85,6 +88,32 @@ describe('T1, T2 and expiry (RFC 2131 §4.4.5)', () => {
       ),
       { numRuns: 200 },
     );
+  });
+});
+
+function readTerms(message: Dhcp4Message): { terms: LeaseTerms; dropped: string[] } {
+  const dropped: string[] = [];
+  return { terms: leaseTermsOf(message, SERVER, SERVER_MAC, dropped), dropped };
+}
+
+function without(message: Dhcp4Message, code: number): Dhcp4Message {
+  return { ...message, options: new Map([...message.options].filter(([each]) => each !== code)) };
+}
+
+describe('what an address is in its subnet', () => {
+  it.each([
+    ['192.0.2.0', 24, 'network'],
+    ['192.0.2.1', 24, 'host'],
+    ['192.0.2.255', 24, 'broadcast'],
+    ['192.0.3.255', 23, 'broadcast'],
+    ['192.0.2.255', 23, 'host'],
+    ['192.0.2.0', 22, 'host'],
+    ['192.0.2.3', 30, 'broadcast'],
+    ['192.0.2.2', 31, 'host'],
+    ['192.0.2.3', 31, 'host'],
+    ['192.0.2.0', 32, 'host'],
+  ])('%s/%i: %s', (address, prefixLength, place) => {
+    expect(placeInSubnet(ip(address), prefixLength)).toBe(place);
   });
 });
 
@@ -132,8 +161,108 @@ describe('the terms of a lease', () => {
   });
 
   it('derive the mask from the class when option 1 is missing (RFC 950 §2.1)', () => {
-    const message = ack({ address: ip('10.9.8.7'), options: [[1, new Uint8Array(0)]] });
-    expect(leaseTermsOf(message, SERVER, SERVER_MAC).prefixLength).toBe(8);
+    const message = without(ack({ address: ip('10.9.8.7') }), OPTION.SUBNET_MASK);
+    expect(readTerms(message)).toMatchObject({ terms: { prefixLength: 8 }, dropped: [] });
+  });
+
+  it.each(['0.0.0.0', '128.0.0.0', '254.0.0.0', '255.0.255.0'])(
+    'derive it from the class, and say so, when no host can use the mask %s',
+    (mask) => {
+      const message = ack({ options: [[1, ipv4Value(ip(mask))]] });
+      expect(readTerms(message)).toMatchObject({
+        terms: { prefixLength: 24 },
+        dropped: [
+          `option 1 (subnet mask) ${mask}: no host can use it, /24 by the class of 192.0.2.50 instead`,
+        ],
+      });
+    },
+  );
+
+  it('say what was seen of an option that could not be read', () => {
+    const damaged = new Map([[1, 'it has 3 octets, not 4']]);
+    const message = { ...without(ack(), OPTION.SUBNET_MASK), damaged };
+    expect(readTerms(message)).toMatchObject({
+      terms: { prefixLength: 24 },
+      dropped: ['option 1 (subnet mask): it has 3 octets, not 4'],
+    });
+  });
+
+  it('name each malformed option', () => {
+    const options = [3, 6, 15, 33, 119, 121, 249].map((code) => [code, Uint8Array.of(64)] as const);
+    expect(readTerms(ack({ options })).dropped).toEqual([
+      'option 6 (DNS servers): malformed',
+      'option 121 (classless routes): malformed',
+      "option 249 (Microsoft's classless routes): malformed",
+      'option 3 (routers): malformed',
+      'option 33 (static routes): malformed',
+      'option 15 (domain name): malformed',
+      'option 119 (domain search list): malformed',
+    ]);
+  });
+
+  it('name routers, name servers and routes that no host can use', () => {
+    const options = [
+      [3, Uint8Array.of(0, 0, 0, 0)],
+      [6, Uint8Array.of(0, 0, 0, 0, 192, 0, 2, 1)],
+      [33, Uint8Array.of(10, 0, 0, 0, 224, 0, 0, 1)],
+    ] as const;
+    expect(readTerms(ack({ options }))).toMatchObject({
+      terms: { gateway: undefined, dnsServers: ['192.0.2.1'], routes: [] },
+      dropped: [
+        "option 6 (DNS servers): 0.0.0.0 is no host's address",
+        'option 3 (routers): 0.0.0.0 cannot be a router',
+        'option 33 (static routes): the route to 10.0.0.0/8 by 224.0.0.1, which cannot be a router',
+      ],
+    });
+  });
+
+  const by = [192, 0, 2, 2];
+  it.each([
+    ['0.0.0.0/8', [8, 0]],
+    ['0.9.0.0/16', [16, 0, 9]],
+    ['127.0.0.0/8', [8, 127]],
+    ['127.0.0.1/32', [32, 127, 0, 0, 1]],
+    ['224.0.0.0/4', [4, 224]],
+    ['224.0.0.0/3', [3, 224]],
+    ['240.0.0.0/4', [4, 240]],
+    ['255.255.255.255/32', [32, 255, 255, 255, 255]],
+  ])('leave out a route to %s', (text, target) => {
+    expect(readTerms(ack({ options: [[121, Uint8Array.from([...target, ...by])]] }))).toMatchObject(
+      {
+        terms: { routes: [] },
+        dropped: [`option 121 (classless routes): the route to ${text} leads nowhere`],
+      },
+    );
+  });
+
+  it('keep half of the internet, which only begins in 0/8', () => {
+    const value = Uint8Array.from([1, 0, ...by, 1, 128, ...by, 2, 192, ...by]);
+    expect(readTerms(ack({ options: [[121, value]] }))).toMatchObject({
+      terms: { routes: [{ prefixLength: 1 }, { prefixLength: 1 }, { prefixLength: 2 }] },
+      dropped: [],
+    });
+  });
+
+  it('leave out a default route by no router, and a second route to one place', () => {
+    const value = Uint8Array.from([0, 0, 0, 0, 0, 8, 10, ...by, 8, 10, 192, 0, 2, 3]);
+    expect(readTerms(ack({ options: [[121, value]] }))).toMatchObject({
+      terms: { gateway: undefined, routes: [{ destination: '10.0.0.0', via: '192.0.2.2' }] },
+      dropped: [
+        'option 121 (classless routes): the default route by 0.0.0.0, which cannot be a router',
+        'option 121 (classless routes): the second route to 10.0.0.0/8',
+      ],
+    });
+  });
+
+  it('keep the first 64 routes', () => {
+    const routes = (count: number) =>
+      Uint8Array.from(
+        Array.from({ length: count }, (_, index) => [24, 10, 1, index, ...by]).flat(),
+      );
+    expect(readTerms(ack({ options: [[121, routes(64)]] })).dropped).toEqual([]);
+    const { terms: kept, dropped } = readTerms(ack({ options: [[121, routes(65)]] }));
+    expect(kept.routes).toHaveLength(64);
+    expect(dropped).toEqual(['option 121 (classless routes): 65 routes, more than 64; the rest']);
   });
 
   it('skip routers and name servers that cannot be hosts', () => {
@@ -179,7 +308,6 @@ describe('the terms of a lease', () => {
     ['outside a /32', '255.255.255.255', '192.0.2.1'],
     ['outside the subnet, where its last octet means nothing', '255.255.255.0', '198.51.100.255'],
     ['inside a wider subnet', '255.255.0.0', '192.0.2.255'],
-    ['inside the widest', '128.0.0.0', '192.0.2.1'],
   ])('take a router %s', (_what, mask, router) => {
     const address = ip(router === '192.0.2.50' ? '192.0.2.51' : '192.0.2.50');
     const options = [

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeFrame, encodeFrame } from '../../../plugin/dhcp4/frame.ts';
+import { FIXED_LENGTHS } from '../../../plugin/dhcp4/option-space.ts';
 import { decodeMessage, encodeMessage } from '../../../plugin/dhcp4/message.ts';
 import type { Dhcp4Message } from '../../../plugin/dhcp4/message.ts';
 import { ipv4FromNumber, macFromBytes } from '../../../plugin/wire/address.ts';
@@ -107,6 +108,132 @@ describe('decodeMessage: option space', () => {
   });
 });
 
+describe('an option that cannot be read costs that option and not the message', () => {
+  const seen = (bytes: Uint8Array) => {
+    const { options, damaged } = decodeMessage(bytes);
+    return { codes: [...options.keys()], damaged: [...(damaged ?? [])] };
+  };
+  const HOST = [12, 1, 97];
+
+  it.each<[string, Parameters<typeof raw>[0], number[], [number, string][]]>([
+    ['nothing is wrong', { options: [...ACK_TYPE, ...HOST] }, [53, 12], []],
+    [
+      'a code without length',
+      { options: [...ACK_TYPE, ...HOST, 54] },
+      [53, 12],
+      [[54, 'it runs past the end: length missing, 0 octets left']],
+    ],
+    [
+      'one that runs past the packet',
+      { options: [...ACK_TYPE, 51, 200, 97] },
+      [53],
+      [[51, 'it runs past the end: length 200, 1 octet left']],
+    ],
+    [
+      'one that runs past file into the cookie',
+      { options: [52, 1, 1, ...ACK_TYPE, 255], file: [...HOST, 15, 200] },
+      [53, 12],
+      [[15, 'it runs past the end: length 200, 123 octets left']],
+    ],
+    [
+      'a value that lacks a part',
+      { options: [...ACK_TYPE, 121, 1, 0, 121, 9, 1] },
+      [53],
+      [[121, 'it runs past the end: length 9, 1 octet left']],
+    ],
+    [
+      'a length that is not the option’s',
+      { options: [...ACK_TYPE, 54, 1, 9, 26, 3, 1, 2, 3, 255] },
+      [53],
+      [
+        [54, 'it has 1 octet, not 4'],
+        [26, 'it has 3 octets, not 2'],
+      ],
+    ],
+    [
+      'a wrong length, and again past the end',
+      { options: [...ACK_TYPE, 54, 1, 9, 54, 4, 1] },
+      [53],
+      [[54, 'it runs past the end: length 4, 1 octet left']],
+    ],
+    ['a good one before it', { options: [...ACK_TYPE, 51, 4, 0, 0, 1, 0, 51, 4, 9] }, [53, 51], []],
+    [
+      'option 52 of 0',
+      { options: [...ACK_TYPE, 52, 1, 0, 255], file: HOST },
+      [53],
+      [[52, 'its value is 0, not 1, 2 or 3']],
+    ],
+    [
+      'option 52 of 4',
+      { options: [...ACK_TYPE, 52, 1, 4, 255], file: HOST },
+      [53],
+      [[52, 'its value is 4, not 1, 2 or 3']],
+    ],
+    [
+      'option 52 without value',
+      { options: [...ACK_TYPE, 52, 0, 255], file: HOST },
+      [53],
+      [[52, 'its value is empty, not 1, 2 or 3']],
+    ],
+    [
+      'option 52 of two octets',
+      { options: [...ACK_TYPE, 52, 2, 1, 1], file: HOST },
+      [53],
+      [[52, 'its value is 1 1, not 1, 2 or 3']],
+    ],
+  ])('%s', (_, parts, codes, damaged) => {
+    expect(seen(raw(parts))).toEqual({ codes, damaged });
+  });
+});
+
+describe('a fixed-length option that comes twice is not joined', () => {
+  const values = (options: number[], source?: string) => {
+    const message = decodeMessage(
+      raw({ options: [...ACK_TYPE, ...options, 255] }),
+      source === undefined ? undefined : ip(source),
+    );
+    return Object.fromEntries([...message.options].map(([code, value]) => [code, [...value]]));
+  };
+  const one = [54, 4, 10, 50, 0, 1];
+  const two = [54, 4, 10, 50, 0, 9];
+
+  it.each([...FIXED_LENGTHS].filter(([code]) => code !== 52))(
+    'option %i: the first of its %i octets counts',
+    (code, length) => {
+      const part = (octet: number, size = length) => [
+        code,
+        size,
+        ...Array<number>(size).fill(octet),
+      ];
+      expect(values([...part(9, length + 1), ...part(1), ...part(2)])[code]).toEqual(
+        code === 53 ? [5] : Array<number>(length).fill(1),
+      );
+    },
+  );
+
+  it.each([
+    ['10.50.0.1', 1],
+    ['10.50.0.9', 9],
+    ['10.50.0.254', 1],
+    [undefined, 1],
+  ])(
+    'of two server identifiers the source of the packet counts, else the first: %s',
+    (source, last) => {
+      expect(values([...one, ...two], source)[54]).toEqual([10, 50, 0, last]);
+    },
+  );
+
+  it('one in two parts that have its length together is whole', () => {
+    expect(values([51, 2, 0, 0, 51, 2, 1, 0])[51]).toEqual([0, 0, 1, 0]);
+  });
+
+  it('a client identifier that is said again is one; other parts are joined', () => {
+    expect(values([61, 2, 1, 7, 61, 2, 1, 7])[61]).toEqual([1, 7]);
+    expect(values([61, 2, 1, 7, 61, 2, 8, 9])[61]).toEqual([1, 7, 8, 9]);
+    expect(values([61, 2, 1, 7, 61, 1, 1])[61]).toEqual([1, 7, 1]);
+  });
+});
+
 describe('decodeMessage refuses', () => {
   const good = encodeMessage(ack());
   const patched = (offset: number, octet: number): Uint8Array => {
@@ -126,29 +253,8 @@ describe('decodeMessage refuses', () => {
     ['nothing at all', new Uint8Array(0), 'op: truncated', 0],
     ['no option 53', raw({ options: [12, 1, 97, 255] }), 'option 53', 240],
     ['an empty option space', raw({ options: [] }), 'option 53', 240],
-    ['option 53 given twice', raw({ options: [...ACK_TYPE, ...ACK_TYPE, 255] }), 'option 53', 240],
-    [
-      'a code without length',
-      raw({ options: [...ACK_TYPE, 12] }),
-      'option 12 length: truncated',
-      244,
-    ],
-    [
-      'an option that runs past the packet',
-      raw({ options: [...ACK_TYPE, 12, 200, 97, 255] }),
-      'option 12: truncated',
-      245,
-    ],
-    [
-      'an option that runs past file into the cookie',
-      raw({ options: [52, 1, 1, ...ACK_TYPE, 255], file: [12, 200] }),
-      'option 12: truncated',
-      110,
-    ],
-    ['option 52 of 0', raw({ options: [...ACK_TYPE, 52, 1, 0, 255] }), 'option 52', 240],
-    ['option 52 of 4', raw({ options: [...ACK_TYPE, 52, 1, 4, 255] }), 'option 52', 240],
-    ['option 52 without value', raw({ options: [...ACK_TYPE, 52, 0, 255] }), 'option 52', 240],
-    ['option 52 of two octets', raw({ options: [...ACK_TYPE, 52, 2, 1, 1] }), 'option 52', 240],
+    ['option 53 of two octets', raw({ options: [53, 2, 5, 5, 255] }), 'option 53', 240],
+    ['option 53 past the end', raw({ options: [53, 9, 5] }), 'option 53', 240],
   ])('%s', (_, bytes, what, offset) => {
     expect(() => decodeMessage(bytes)).toThrow(expect.objectContaining({ what, offset }));
     expect(() => decodeMessage(bytes)).toThrow(MalformedError);
@@ -158,6 +264,12 @@ describe('decodeMessage refuses', () => {
 describe('properties', () => {
   const address = fc.integer({ min: 0, max: 0xffffffff }).map(ipv4FromNumber);
   const code = fc.integer({ min: 1, max: 254 }).filter((value) => value !== 52 && value !== 53);
+  const optionOf = (each: number) => {
+    const fixed = FIXED_LENGTHS.get(each);
+    const length =
+      fixed === undefined ? { maxLength: 600 } : { minLength: fixed, maxLength: fixed };
+    return fc.tuple(fc.constant(each), fc.uint8Array(length));
+  };
   const anyMessage: fc.Arbitrary<Dhcp4Message> = fc.record({
     op: fc.constantFrom(1 as const, 2 as const),
     hops: fc.integer({ min: 0, max: 255 }),
@@ -170,10 +282,7 @@ describe('properties', () => {
     giaddr: address,
     chaddr: fc.uint8Array({ minLength: 6, maxLength: 6 }).map((bytes) => macFromBytes(bytes)),
     options: fc
-      .tuple(
-        fc.integer({ min: 0, max: 255 }),
-        fc.array(fc.tuple(code, fc.uint8Array({ maxLength: 600 })), { maxLength: 6 }),
-      )
+      .tuple(fc.integer({ min: 0, max: 255 }), fc.array(code.chain(optionOf), { maxLength: 6 }))
       .map(([type, entries]) => new Map([[53, Uint8Array.of(type)], ...entries])),
   });
 

@@ -42,7 +42,18 @@ describe('renewalResendAt', () => {
     [119_999, 60_000],
     [1_000, 60_000],
   ])('is half the time left, at least 60 s (RFC 2131 §4.4.5): %i ms left', (left, delay) => {
-    expect(renewalResendAt(5, 5 + left)).toBe(5 + delay);
+    expect(renewalResendAt(5, 5 + left, 3_600_000)).toBe(5 + delay);
+  });
+
+  it.each([
+    [5_000, 1_875, 1_000],
+    [16_000, 1_000, 1_000],
+    [120_000, 10_000, 7_500],
+    [120_000, 40_000, 20_000],
+    [960_000, 60_000, 60_000],
+    [Infinity, 60_000, 60_000],
+  ])('of a lease of %i ms at least a 16th, between 1 s and 60 s', (duration, left, delay) => {
+    expect(renewalResendAt(5, 5 + left, duration)).toBe(5 + delay);
   });
 });
 

@@ -38,6 +38,7 @@ describe('network options', () => {
       acd: 'optimistic',
       dhcpServers: [],
       rapidCommit: false,
+      serverId: 'strict',
       releaseAfterMs: undefined,
       onExpiry: 'remove',
       onNoServer: 'fail',
@@ -51,10 +52,13 @@ describe('network options', () => {
       network({ vlan: '4094', bridge: 'lan.7_a-b', mtu: '1400', lease_timeout: '7s' }),
     ).toMatchObject({ vlan: 4094, bridge: 'lan.7_a-b', mtu: 1400, leaseTimeoutMs: 7000 });
     const others = { acd: 'full', dhcp_server: '10.0.0.1,10.0.0.2', rapid_commit: 'true' };
-    expect(network({ ...others, on_expiry: 'keep', on_no_server: 'late' })).toMatchObject({
+    expect(
+      network({ ...others, on_expiry: 'keep', server_id: 'lenient', on_no_server: 'late' }),
+    ).toMatchObject({
       acd: 'full',
       dhcpServers: ['10.0.0.1', '10.0.0.2'],
       rapidCommit: true,
+      serverId: 'lenient',
       onExpiry: 'keep',
       onNoServer: 'late',
     });
@@ -187,7 +191,7 @@ describe('network options', () => {
 
   it('an unknown option is named together with the known ones', () => {
     expect(mistake(() => network({ vlna: '5' }))).toBe(
-      '-o vlna is unknown; known are parent, vlan, bridge, mtu, lease_timeout, acd, dhcp_server, rapid_commit, release, on_expiry, on_no_server, guard',
+      '-o vlna is unknown; known are parent, vlan, bridge, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard',
     );
   });
 

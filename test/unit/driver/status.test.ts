@@ -68,6 +68,25 @@ describe('the truth about a container', () => {
     expect(endpointStatus(record(parts), clock).state).toBe(state);
   });
 
+  it.each([
+    ['leased', 1_800_000, undefined],
+    [
+      'renewing',
+      1_810_000,
+      { since: '2026-01-01T00:30:00.000Z', until: '2026-01-01T00:52:30.000Z' },
+    ],
+    [
+      'rebinding',
+      3_150_000,
+      { since: '2026-01-01T00:52:30.000Z', until: '2026-01-01T01:00:00.000Z' },
+    ],
+  ])('says "%s" %i ms into an hour that nobody renewed', async (state, after, renewal) => {
+    const later = new FakeClock();
+    const stored = record({ lease: storeLease(lease({ requestedAt: later.now() }), later) });
+    await later.pass(after);
+    expect(endpointStatus(stored, later)).toMatchObject({ state, renewal });
+  });
+
   it('as EndpointOperInfo takes it: flat, text only', () => {
     const parts = { lease: undefined, lost, terms: configured(undefined) };
     expect(endpointInfo(record(parts), clock)).toEqual({

@@ -135,6 +135,85 @@ describe('no lease in time', () => {
     });
   });
 
+  it('no OFFER although a lease of the segment is alive: the pool is exhausted, not the server absent', async () => {
+    await rig.acquire();
+    rig.wire.server = () => [];
+    await rig.clock.pass(3_000);
+    const failed = refusal(rig.acquire({ key: 'other' }, { waitMs: 2_000 }));
+    const elsewhere = refusal(rig.acquire({ key: 'far', segment: 'eth2' }, { waitMs: 2_000 }));
+    await rig.clock.pass(2_000);
+    expect(await failed).toMatchObject({
+      code: 'NO_OFFER',
+      message: expect.stringMatching(
+        /^no DHCP server offered an address on VLAN 500 of eth1 in 2 s: .*; 1 lease is in use here, of 192\.0\.2\.1, confirmed 5 s ago: its pool is exhausted or has nothing for this MAC, or it has stopped since; look at its log$/,
+      ) as string,
+    });
+    expect((await elsewhere).message).toContain('no DHCP server answered on eth2');
+  });
+
+  it('no OFFER while a lease of the segment is not renewed: the server is absent', async () => {
+    const { t2At } = await rig.acquire();
+    rig.wire.server = () => [];
+    await rig.clock.pass(t2At - rig.clock.now() + 1);
+    const failed = refusal(rig.acquire({ key: 'other' }, { waitMs: 2_000 }));
+    await rig.clock.pass(2_000);
+    expect((await failed).message).toContain('no DHCP server answered on VLAN 500 of eth1');
+  });
+
+  it('a dead server is told at T1 and at T2, with the time left and its last word', async () => {
+    const { t2At } = await rig.acquire();
+    rig.wire.server = () => [];
+    await rig.clock.pass(t2At - rig.clock.now() + 1);
+    const told = rig.log.lines.filter(({ message }) => message.startsWith('lease not renewed'));
+    expect(told).toMatchObject([
+      { level: 'info', message: 'lease not renewed yet: its server does not answer' },
+      {
+        level: 'warn',
+        message: 'lease not renewed: its server does not answer, all are asked now',
+        fields: {
+          server: '192.0.2.1',
+          left: expect.stringMatching(/ (min|s)$/) as string,
+          lastWord: expect.stringMatching(/^ACK from 192\.0\.2\.1 at 2026-/) as string,
+        },
+      },
+    ]);
+  });
+
+  it('what no host can use is told once by name, also when renewals say it again', async () => {
+    const odd = [[OPTION.DOMAIN_NAME_SERVER, Uint8Array.of(0, 0, 0, 0)]] as const;
+    rig.wire.server = script({
+      DISCOVER: ({ message }) => [offer({ xid: message.xid })],
+      REQUEST: ({ message }) => [ack({ xid: message.xid, options: odd })],
+    });
+    const { t2At } = await rig.acquire();
+    await rig.clock.pass(t2At - rig.clock.now());
+    expect(rig.changes.map(({ change }) => change)).toContain('renewed');
+    const told = rig.log.lines.filter(({ message }) => message.startsWith('part of the lease'));
+    expect(told).toMatchObject([
+      { fields: { dropped: "option 6 (DNS servers): 0.0.0.0 is no host's address" } },
+    ]);
+  });
+
+  it.each([
+    ['lacks option 51 (lease time)', { leaseSec: null }],
+    ['has an option 51 (lease time) that cannot be read: it is 0', { leaseSec: 0 }],
+    ['is for a lease of 2 s; at least 5 s can be kept', { leaseSec: 2 }],
+    ['is for 192.0.2.0, the network address of its subnet', { address: ip('192.0.2.0') }],
+    ['is for 192.0.2.255, the broadcast address of its subnet', { address: ip('192.0.2.255') }],
+    ["is for 192.0.2.1, the server's own address", { address: ip('192.0.2.1') }],
+    ['is for 127.0.0.1, which no host can have', { address: ip('127.0.0.1') }],
+  ])('an ACK that %s: the sentence says so', async (what, parts) => {
+    rig.wire.server = script({
+      DISCOVER: ({ message }) => [offer({ xid: message.xid })],
+      REQUEST: ({ message }) => [ack({ xid: message.xid, ...parts })],
+    });
+    const failed = refusal(rig.acquire({}, { waitMs: 500 }));
+    await rig.clock.pass(500);
+    expect((await failed).message).toMatch(
+      new RegExp(`; the ACK of 192.0.2.1 ${what}$`.replace(/[().]/g, '\\$&')),
+    );
+  });
+
   it('an OFFER without server id is of no use and is counted as such (RFC 2131 Table 3)', async () => {
     rig.wire.server = script({
       DISCOVER: ({ message }) => [offer({ xid: message.xid, serverId: null })],
@@ -142,8 +221,10 @@ describe('no lease in time', () => {
     const failed = refusal(rig.acquire({}, { waitMs: 500 }));
     await rig.clock.pass(500);
     const { message } = await failed;
-    expect(message).toContain('heard 1 OFFER from a server without id (192.0.2.50)');
-    expect(message).toContain('1 OFFER ignored: no-server-id');
+    expect(message).toContain('heard 1 OFFER from 192.0.2.1 (192.0.2.50)');
+    expect(message).toContain(
+      '1 OFFER ignored: no-server-id; the OFFER of 192.0.2.1 lacks option 54 (server identifier); -o server_id=lenient accepts it',
+    );
     expect(rig.wire.sentTypes).toEqual(['DISCOVER']);
   });
 

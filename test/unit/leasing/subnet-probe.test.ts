@@ -53,7 +53,7 @@ it.each([
   ['another transaction', { xid: 1 }],
   ['another client', { header: { chaddr: mac('02:00:00:00:00:77') } }],
   ['no server id', { serverId: null }],
-  ['no lease time', { leaseSec: null }],
+  ['a lease time of 0', { leaseSec: 0 }],
   ['no address of a host', { address: ip('0.0.0.0') }],
 ])('an offer with %s does not count, the next one does', async (_what, parts) => {
   offering(

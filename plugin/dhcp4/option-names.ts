@@ -1,0 +1,35 @@
+/** Options as people are told of them. */
+
+const NAMES: ReadonlyMap<number, string> = new Map([
+  [1, 'subnet mask'],
+  [3, 'routers'],
+  [6, 'DNS servers'],
+  [15, 'domain name'],
+  [26, 'MTU'],
+  [33, 'static routes'],
+  [51, 'lease time'],
+  [52, 'overload'],
+  [54, 'server identifier'],
+  [58, 'renewal time'],
+  [59, 'rebinding time'],
+  [119, 'domain search list'],
+  [121, 'classless routes'],
+  [249, "Microsoft's classless routes"],
+]);
+
+/** `option 54 (server identifier)` */
+export function optionName(code: number): string {
+  const name = NAMES.get(code);
+  return name === undefined ? `option ${code}` : `option ${code} (${name})`;
+}
+
+/** The same value; an option that is there and has none is named in `dropped`. */
+export function unlessMalformed<T>(
+  options: ReadonlyMap<number, Uint8Array>,
+  code: number,
+  value: T | undefined,
+  dropped: string[],
+): T | undefined {
+  if (value === undefined && options.has(code)) dropped.push(`${optionName(code)}: malformed`);
+  return value;
+}

@@ -1,0 +1,55 @@
+/** Tells the log what a server's answers lack and that it has fallen silent, each once. */
+import type { Clock } from '../clock.ts';
+import type { Effect } from '../dhcp4/client.ts';
+import type { Logger } from '../logger.ts';
+import type { Instant } from '../time.ts';
+import type { LastHeard } from './trace.ts';
+
+/** A server may send something else each time; what it sends after so many is not told. */
+const MOST_TOLD = 32;
+
+export class LeaseReport {
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  /** At most MOST_TOLD. */
+  readonly #told = new Set<string>();
+
+  constructor(log: Logger, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  dropped({ by, what }: Extract<Effect, { type: 'dropped' }>): void {
+    for (const each of what) {
+      if (this.#told.has(each) || this.#told.size >= MOST_TOLD) continue;
+      this.#told.add(each);
+      this.#log.warn({ server: by, dropped: each }, 'part of the lease is not used');
+    }
+  }
+
+  unanswered(
+    { since, lease }: Extract<Effect, { type: 'unanswered' }>,
+    lastHeard: LastHeard | undefined,
+  ): void {
+    const { address, serverId: server, expiresAt, requestedAt } = lease;
+    const heard = lastHeard ?? { type: 'ACK', from: server, at: requestedAt };
+    const fields = {
+      ...{ address, server, left: duration(expiresAt - this.#clock.now()) },
+      lastWord: `${heard.type} from ${heard.from} at ${this.#wallTime(heard.at)}`,
+    };
+    if (since === 'T1') this.#log.info(fields, 'lease not renewed yet: its server does not answer');
+    else this.#log.warn(fields, 'lease not renewed: its server does not answer, all are asked now');
+  }
+
+  #wallTime(at: Instant): string {
+    return new Date(this.#clock.wall() - (this.#clock.now() - at)).toISOString();
+  }
+}
+
+/** `3 h`, `12 min`, `40 s` */
+function duration(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+}
