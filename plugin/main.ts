@@ -21,7 +21,9 @@ import { recover } from './driver/recover.ts';
 import { Registry } from './driver/registry.ts';
 import { SegmentSilence } from './driver/segment-silence.ts';
 import { Store } from './driver/store.ts';
+import { LeaseReturns } from './driver/lease-returns.ts';
 import { LeaseService } from './leasing/lease-service.ts';
+import { SegmentInquiry } from './leasing/segment-inquiry.ts';
 import { probeSubnet } from './leasing/subnet-probe.ts';
 import { surviveUncaughtErrors } from './last-resort.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -80,10 +82,12 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   const removals = withLastingRemovals(linuxHost, { clock, log });
   const host = { ...linuxHost, ...removals };
   const access = new BridgeAccess({ host, clock, log });
-  const held = new HeldLeases({ registry, clock, log, leases });
+  const inquiry = new SegmentInquiry({ clock, log, openSocket: openLeaseSocket, openArpSocket });
+  const returns = new LeaseReturns({ host, inquiry, leases, log });
+  const held = new HeldLeases({ registry, clock, log, leases, returns });
   const networks = new Networks({ registry, host, access, clock, log });
   const shared = {
-    ...{ registry, networks, host, leases, held, clock, log },
+    ...{ registry, networks, host, leases, held, returns, clock, log },
     silence: new SegmentSilence(clock),
     joinTimeoutMs: settings.joinTimeoutMs,
   };
@@ -119,9 +123,13 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
     () => endpoints.close(),
     () => addresses.close(),
     () => held.close(),
+    () => inquiry.close(),
     () => leases.close(),
   );
-  const driver = new NetworkDriver({ registry, networks, endpoints, held, clock, recovered });
+  const driver = new NetworkDriver({
+    ...{ registry, networks, endpoints, held, clock, recovered },
+    claims: leases,
+  });
   const pools = new Pools({
     ...{ registry, host, clock, log },
     askSubnet: (subject, link, limits) =>

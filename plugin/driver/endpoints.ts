@@ -22,6 +22,7 @@ import { joinAnswer, type JoinAnswer } from './join-answer.ts';
 import { JoinTimers } from './join-timers.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { LeaseChanges } from './lease-changes.ts';
+import type { LeaseReturns } from './lease-returns.ts';
 import { scopeOfNetwork, subjectOf } from './lease-scope.ts';
 import type { Networks } from './networks.ts';
 import { holderOf, restoreLease, segmentOf, type EndpointRecord } from './records.ts';
@@ -48,6 +49,7 @@ export interface EndpointDeps extends EndpointSetupDeps {
   readonly networks: Networks;
   readonly leases: EndpointSetupDeps['leases'] & LeaseKeeper;
   readonly held: EndpointSetupDeps['held'] & Pick<HeldLeases, 'hold'>;
+  readonly returns: LeaseReturns;
   readonly joinTimeoutMs: Ms;
   /** Where a sandbox key of dockerd's is found from here. */
   readonly sandboxPath: (sandboxKey: string) => string;
@@ -142,6 +144,11 @@ export class Endpoints {
 
   /** Gives the lease back and removes the veth. Unknown ids are no error. @throws what failed; the rest is done. */
   remove(endpointId: string): Promise<void> {
+    return this.#lock.run(endpointId, () => this.#remove(endpointId, { isDeleted: true }));
+  }
+
+  /** One that dockerd forgot: the segment is asked before its lease goes back. */
+  removeForgotten(endpointId: string): Promise<void> {
     return this.#lock.run(endpointId, () => this.#remove(endpointId));
   }
 
@@ -196,8 +203,8 @@ export class Endpoints {
       const lease = record.lease && restoreLease(record.lease, clock);
       if (network !== undefined && lease !== undefined && lease.expiresAt > clock.now()) {
         // All it may have to say is good-bye: no renewal before.
-        const mute = { ...lease, t1At: Infinity, t2At: Infinity };
-        leases.resume(subjectOf(record, scopeOfNetwork(network)), mute);
+        const subject = subjectOf(record, scopeOfNetwork(network));
+        leases.resume(subject, { ...lease, t1At: Infinity, t2At: Infinity });
       }
       await this.#remove(id, { isOrphan: true });
     });
@@ -221,8 +228,8 @@ export class Endpoints {
     this.#changes.close();
   }
 
-  async #remove(endpointId: string, how?: { isOrphan: boolean }): Promise<void> {
-    const { registry, host, leases, held, log } = this.#deps;
+  async #remove(endpointId: string, { isOrphan = false, isDeleted = false } = {}): Promise<void> {
+    const { registry, host, leases, held, returns, log } = this.#deps;
     this.#joinTimers.disarm(endpointId);
     this.#changes.left(endpointId);
     this.#inside.delete(endpointId);
@@ -231,13 +238,16 @@ export class Endpoints {
     if (record.addressGiven === true && record.terms.answered !== undefined) {
       this.#deps.addresses.endpointGone(record.networkId, record.terms.answered.address);
     }
-    const bridge = registry.findNetwork(record.networkId)?.options.bridge;
+    const scope = registry.findScope(record.networkId);
     // What is held is written down before the endpoint's own record goes.
-    if (bridge === undefined || (await held.hold(holderOf(record), how))) leases.forget(endpointId);
-    else leases.release(endpointId, bridge);
+    const isKept = scope === undefined || (await held.hold(holderOf(record), { isOrphan }));
+    if (isKept) leases.forget(endpointId);
+    else if (isDeleted) leases.release(endpointId, scope.link);
     await runEach(
       () => registry.removeEndpoint(endpointId),
       () => host.removeEndpointLink(record.hostEnd),
+      // Without its own link, which would answer.
+      () => (isKept || isDeleted ? undefined : returns.start(endpointId, scope)),
     );
     log.info({ ...context(record), address: record.lease?.address }, 'endpoint removed');
   }

@@ -6,6 +6,19 @@ import { isForeign, scopeOfPool, type AddressRecord, type PoolRecord } from './p
 import { segmentOf, type EndpointRecord, type NetworkRecord } from './records.ts';
 import { readableLease } from './stored-lease.ts';
 
+/** Who else uses a container's address: what the lease service heard. */
+export interface ClaimsSeen {
+  claimsOn(endpointId: string):
+    | {
+        readonly by: string | undefined;
+        readonly since: number;
+        readonly lastAt: number;
+        readonly count: number;
+        readonly defences: number;
+      }
+    | undefined;
+}
+
 export interface EndpointStatus {
   readonly endpoint: string;
   readonly mac: string;
@@ -26,6 +39,16 @@ export interface EndpointStatus {
     | undefined;
   /** Since when there is no lease, and why. */
   readonly lost: { readonly at: string; readonly cause: string } | undefined;
+  /** Another host uses the address as well: its MAC, ISO times, frames heard (at least), announcements against them. */
+  readonly conflict:
+    | {
+        readonly by: string;
+        readonly since: string;
+        readonly lastAt: string;
+        readonly heard: number;
+        readonly defences: number;
+      }
+    | undefined;
   readonly sandbox: string | undefined;
 }
 
@@ -42,6 +65,7 @@ export function networkStatus(
   { id, options }: NetworkRecord,
   endpoints: readonly EndpointRecord[],
   clock: Clock,
+  claims?: ClaimsSeen,
 ): NetworkStatus {
   return {
     network: id,
@@ -49,7 +73,7 @@ export function networkStatus(
     bridge: options.bridge,
     endpoints: endpoints
       .filter((e) => e.networkId === id)
-      .map((endpoint) => endpointStatus(endpoint, clock)),
+      .map((endpoint) => endpointStatus(endpoint, clock, claims)),
   };
 }
 
@@ -74,12 +98,17 @@ export function poolStatus(
       gateway: pool.gateway.address,
       state: record.lease === undefined ? 'no lease, address kept' : 'leased',
       ...leaseStatus(record, clock),
+      conflict: undefined,
       sandbox: undefined,
     })),
   };
 }
 
-export function endpointStatus(record: EndpointRecord, clock: Clock): EndpointStatus {
+export function endpointStatus(
+  record: EndpointRecord,
+  clock: Clock,
+  claims?: ClaimsSeen,
+): EndpointStatus {
   const { configured } = record.terms;
   return {
     endpoint: record.id,
@@ -88,8 +117,16 @@ export function endpointStatus(record: EndpointRecord, clock: Clock): EndpointSt
     gateway: configured?.gateway,
     state: stateOf(record),
     ...leaseStatus(record, clock),
+    conflict: conflictOn(record.id, claims),
     sandbox: record.sandboxKey,
   };
+}
+
+function conflictOn(id: string, claims: ClaimsSeen | undefined): EndpointStatus['conflict'] {
+  const seen = claims?.claimsOn(id);
+  if (seen === undefined) return undefined;
+  const { by = 'unknown', since, lastAt, count, defences } = seen;
+  return { by, since: timeText(since), lastAt: timeText(lastAt), heard: count, defences };
 }
 
 function leaseStatus(
@@ -114,9 +151,9 @@ const HEADINGS = ['NETWORK', 'SEGMENT', 'ENDPOINT', 'MAC', 'ADDRESS', 'SERVER', 
 /** For eyes: one line per endpoint under a line of headings, columns aligned. */
 export function statusTable(networks: readonly NetworkStatus[]): string {
   const rows = networks.flatMap(({ network, segment, endpoints }) =>
-    endpoints.map(({ endpoint, mac, address, lease, lost, state }) => [
+    endpoints.map(({ endpoint, mac, address, lease, lost, state, conflict }) => [
       ...[network.slice(0, 12), segment, endpoint.slice(0, 12), mac, address ?? 'none'],
-      ...[lease?.server ?? 'none', lost === undefined ? state : `${state} (${lost.cause})`],
+      ...[lease?.server ?? 'none', stateText({ state, lost, conflict })],
       lease?.expiresAt ?? (lost === undefined ? '' : `since ${lost.at}`),
     ]),
   );
@@ -130,6 +167,15 @@ export function statusTable(networks: readonly NetworkStatus[]): string {
         .trimEnd(),
     )
     .join('\n');
+}
+
+function stateText({
+  state,
+  lost,
+  conflict,
+}: Pick<EndpointStatus, 'state' | 'lost' | 'conflict'>): string {
+  if (lost !== undefined) return `${state} (${lost.cause})`;
+  return conflict === undefined ? state : `${state} (claimed by ${conflict.by})`;
 }
 
 /** The same as flat text: the form of EndpointOperInfo. */

@@ -42,6 +42,7 @@ describe('network options', () => {
       onExpiry: 'remove',
       onNoServer: 'fail',
       guard: 'mac',
+      onConflict: 'defend',
     });
   });
 
@@ -187,7 +188,7 @@ describe('network options', () => {
 
   it('an unknown option is named together with the known ones', () => {
     expect(mistake(() => network({ vlna: '5' }))).toBe(
-      '-o vlna is unknown; known are parent, vlan, bridge, mtu, lease_timeout, acd, dhcp_server, rapid_commit, release, on_expiry, on_no_server, guard',
+      '-o vlna is unknown; known are parent, vlan, bridge, mtu, lease_timeout, acd, dhcp_server, rapid_commit, release, on_expiry, on_no_server, guard, on_conflict',
     );
   });
 
