@@ -92,6 +92,7 @@ function acquire(open: OpenSocket, { link, mac }: Seat): Promise<Bound> {
       onStranger: ignore,
       onCheck: ignore,
       onMoved: ignore,
+      mayDecline: () => true,
     });
     const bound: Bound = {
       runner,

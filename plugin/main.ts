@@ -22,7 +22,9 @@ import { Registry } from './driver/registry.ts';
 import { Wiring } from './driver/wiring.ts';
 import { SegmentSilence } from './driver/segment-silence.ts';
 import { Store } from './driver/store.ts';
+import { LeaseReturns } from './driver/lease-returns.ts';
 import { LeaseService } from './leasing/lease-service.ts';
+import { SegmentInquiry } from './leasing/segment-inquiry.ts';
 import { probeSubnet } from './leasing/subnet-probe.ts';
 import { surviveUncaughtErrors } from './last-resort.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -81,10 +83,12 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   const removals = withLastingRemovals(linuxHost, { clock, log });
   const host = { ...linuxHost, ...removals };
   const access = new BridgeAccess({ host, clock, log });
-  const held = new HeldLeases({ registry, clock, log, leases });
+  const inquiry = new SegmentInquiry({ clock, log, openSocket: openLeaseSocket, openArpSocket });
+  const returns = new LeaseReturns({ host, inquiry, leases, log });
+  const held = new HeldLeases({ registry, clock, log, leases, returns });
   const networks = new Networks({ registry, host, access, clock, log });
   const shared = {
-    ...{ registry, networks, host, leases, held, clock, log },
+    ...{ registry, networks, host, leases, held, returns, clock, log },
     silence: new SegmentSilence(clock),
     joinTimeoutMs: settings.joinTimeoutMs,
   };
@@ -103,7 +107,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   });
   const wiring = new Wiring({
     ...{ registry, host, networks, clock, log },
-    mtuChanged: (networkId) => endpoints.networkChanged(networkId),
+    mtuChanged: (networkId) => endpoints.changes.networkChanged(networkId),
   });
   const recovered = recover({
     registry,
@@ -126,9 +130,13 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
     () => endpoints.close(),
     () => addresses.close(),
     () => held.close(),
+    () => inquiry.close(),
     () => leases.close(),
   );
-  const driver = new NetworkDriver({ registry, networks, endpoints, held, clock, recovered });
+  const driver = new NetworkDriver({
+    ...{ registry, networks, endpoints, held, clock, recovered },
+    claims: leases,
+  });
   const pools = new Pools({
     ...{ registry, host, clock, log },
     askSubnet: (subject, link, limits) =>

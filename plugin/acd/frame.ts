@@ -1,9 +1,14 @@
 /** An ARP packet in its Ethernet frame; always broadcast, as RFC 5227 §2.6 allows for every packet. */
-import { MAC_BROADCAST } from '../wire/address.ts';
+import { MAC_BROADCAST, type Mac } from '../wire/address.ts';
 import { decodeArp, encodeArp } from '../wire/arp.ts';
 import type { ArpPacket } from '../wire/arp.ts';
 import { decodeEthernet, encodeEthernet, ETHERTYPE_ARP } from '../wire/ethernet.ts';
 import { MalformedError } from '../wire/malformed-error.ts';
+
+export interface ArpFrame extends ArpPacket {
+  /** Who put the frame on the wire; a host says the same in `senderMac`. */
+  readonly source: Mac;
+}
 
 export function encodeArpFrame(packet: ArpPacket): Uint8Array {
   return encodeEthernet({
@@ -15,8 +20,8 @@ export function encodeArpFrame(packet: ArpPacket): Uint8Array {
 }
 
 /** @throws MalformedError, and nothing else, for a frame that is not ARP for IPv4 over Ethernet. */
-export function decodeArpFrame(frame: Uint8Array): ArpPacket {
+export function decodeArpFrame(frame: Uint8Array): ArpFrame {
   const ethernet = decodeEthernet(frame);
   if (ethernet.etherType !== ETHERTYPE_ARP) throw new MalformedError('EtherType', 12);
-  return decodeArp(ethernet.payload);
+  return { ...decodeArp(ethernet.payload), source: ethernet.source };
 }

@@ -9,54 +9,28 @@ import { IPV4_ANY, MAC_ZERO } from '../wire/address.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import type { ArpPacket } from '../wire/arp.ts';
 import type { Instant, Ms } from '../time.ts';
-
-/** The constants of RFC 5227 §1.1, by their names there. */
-export interface ProbeProfile {
-  readonly PROBE_WAIT: Ms;
-  readonly PROBE_NUM: number;
-  readonly PROBE_MIN: Ms;
-  readonly PROBE_MAX: Ms;
-  readonly ANNOUNCE_WAIT: Ms;
-  readonly ANNOUNCE_NUM: number;
-  readonly ANNOUNCE_INTERVAL: Ms;
-  readonly DEFEND_INTERVAL: Ms;
-}
-
-const FULL: ProbeProfile = {
-  PROBE_WAIT: 1_000,
-  PROBE_NUM: 3,
-  PROBE_MIN: 1_000,
-  PROBE_MAX: 2_000,
-  ANNOUNCE_WAIT: 2_000,
-  ANNOUNCE_NUM: 2,
-  ANNOUNCE_INTERVAL: 2_000,
-  DEFEND_INTERVAL: 10_000,
-};
-
-/**
- * Deviation: `fast` sends 2 probes 200 ms apart and listens for 200 ms more. The RFC's numbers cost a
- * container 4 to 7 s per start, and hosts on one VLAN answer ARP within milliseconds.
- */
-export const PROBE_PROFILES = {
-  full: FULL,
-  fast: {
-    ...FULL,
-    PROBE_WAIT: 0,
-    PROBE_NUM: 2,
-    PROBE_MIN: 200,
-    PROBE_MAX: 200,
-    ANNOUNCE_WAIT: 200,
-  },
-} as const satisfies Record<string, ProbeProfile>;
+import type { ArpFrame } from './frame.ts';
+import type { ProbeProfile } from './profiles.ts';
+import { canBeHost, hearProbe, NO_RIVALS, type Rivals } from './rivals.ts';
 
 /** What is resumed is announced by then. */
 const LONGEST_RESUME_DELAY: Ms = 10_000;
+
+/** After so many frames between two defences the rest of them is not listened to: a flood must cost nothing. */
+const HEARD_PER_DEFENCE = 8;
+
+const NOT_DEFENDED = { defendedAt: -Infinity, heard: 0, deafUntil: -Infinity };
 
 export interface ProbeEnv {
   readonly now: Instant;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  readonly config: { readonly mac: Mac; readonly profile: ProbeProfile };
+  readonly config: {
+    readonly mac: Mac;
+    readonly profile: ProbeProfile;
+    /** What another host's use of the address in use is answered with: RFC 5227 §2.4 (c) or (b). */
+    readonly onConflict: 'defend' | 'leave';
+  };
 }
 
 export type ProbeState =
@@ -67,9 +41,10 @@ export type ProbeState =
       readonly address: Ipv4;
       readonly sent: number;
       readonly nextAt: Instant;
+      readonly rivals: Rivals;
     }
-  /** Nobody has it; not announced yet. */
-  | { readonly name: 'FREE'; readonly address: Ipv4 }
+  /** Nobody has it; not announced yet. `answeredAt`: when somebody who probes for it was last told that it is taken. */
+  | { readonly name: 'FREE'; readonly address: Ipv4; readonly answeredAt: Instant }
   /** Announced and watched over; `nextAt` is Infinity after the last announcement. */
   | {
       readonly name: 'DEFENDING';
@@ -78,7 +53,13 @@ export type ProbeState =
       readonly nextAt: Instant;
       /** When a conflict was last answered; -Infinity: never. */
       readonly defendedAt: Instant;
+      /** Frames of other hosts that use the address, heard since then. */
+      readonly heard: number;
+      /** Until when nothing more is listened to: it would be answered with nothing. -Infinity: it is. */
+      readonly deafUntil: Instant;
     };
+
+type Defending = Extract<ProbeState, { readonly name: 'DEFENDING' }>;
 
 export type ProbeStateName = ProbeState['name'];
 
@@ -90,21 +71,21 @@ export type ProbeEvent =
   /** The address has been on the link since before we began. */
   | { readonly type: 'resume'; readonly address: Ipv4 }
   | { readonly type: 'tick' }
-  | { readonly type: 'arp'; readonly packet: ArpPacket }
+  | { readonly type: 'arp'; readonly packet: ArpFrame }
   | { readonly type: 'stop' };
+
+interface Contest {
+  readonly address: Ipv4;
+  readonly by: Mac;
+}
 
 export type ProbeEffect =
   | { readonly type: 'send'; readonly packet: ArpPacket }
   | { readonly type: 'free'; readonly address: Ipv4 }
   /** The address must not be used (any more). `inUse`: it was announced already. */
-  | {
-      readonly type: 'conflict';
-      readonly address: Ipv4;
-      readonly by: Mac;
-      readonly inUse: boolean;
-    }
-  /** A conflict that was answered with an announcement and may go away. */
-  | { readonly type: 'defended'; readonly address: Ipv4; readonly against: Mac };
+  | ({ readonly type: 'conflict'; readonly inUse: boolean } & Contest)
+  /** Another host uses the address, which is kept. `isAnswered`: with an announcement; else that is too soon. */
+  | ({ readonly type: 'claimed'; readonly isAnswered: boolean } & Contest);
 
 export interface ProbeStep {
   readonly state: ProbeState;
@@ -125,7 +106,8 @@ export function initialProbeState(): ProbeState {
 /** What is due is done before the event is looked at; a `tick` before the deadline is a no-op. */
 export function stepProbe(state: ProbeState, event: ProbeEvent, env: ProbeEnv): ProbeStep {
   const isWaiting = state.name === 'PROBING' || state.name === 'DEFENDING';
-  const before = isWaiting && env.now >= state.nextAt ? onDeadline(state, env) : stay(state);
+  const before =
+    isWaiting && env.now >= nextProbeDeadline(state) ? onDeadline(state, env) : stay(state);
   const after = onEvent(before.state, event, env);
   return { state: after.state, effects: [...before.effects, ...after.effects] };
 }
@@ -134,12 +116,23 @@ export function stepProbe(state: ProbeState, event: ProbeEvent, env: ProbeEnv): 
 export function nextProbeDeadline(state: ProbeState): Instant {
   switch (state.name) {
     case 'PROBING':
-    case 'DEFENDING':
       return state.nextAt;
+    case 'DEFENDING':
+      return isDeaf(state) ? Math.min(state.nextAt, state.deafUntil) : state.nextAt;
     case 'IDLE':
     case 'FREE':
       return Infinity;
   }
+}
+
+/** The address that other hosts' ARP is to be heard about; undefined: nothing they say would count. */
+export function heardAddress(state: ProbeState): Ipv4 | undefined {
+  if (state.name === 'IDLE' || (state.name === 'DEFENDING' && isDeaf(state))) return undefined;
+  return state.address;
+}
+
+function isDeaf({ deafUntil }: Defending): boolean {
+  return deafUntil !== -Infinity;
 }
 
 function onEvent(state: ProbeState, event: ProbeEvent, env: ProbeEnv): ProbeStep {
@@ -147,7 +140,13 @@ function onEvent(state: ProbeState, event: ProbeEvent, env: ProbeEnv): ProbeStep
     case 'start':
       return startProbing(event.address, env);
     case 'announce':
-      return announce(event.address, 0, -Infinity, env);
+      // Announced once more where the link moves: what was answered lately still counts.
+      return announce(
+        state.name === 'DEFENDING' && state.address === event.address
+          ? { ...state, announced: 0 }
+          : defending(event.address, 0),
+        env,
+      );
     case 'resume':
       return remindLater(event.address, env);
     case 'arp':
@@ -162,9 +161,10 @@ function onEvent(state: ProbeState, event: ProbeEvent, env: ProbeEnv): ProbeStep
 /** RFC 5227 §2.1.1: the first probe after a random part of PROBE_WAIT. */
 function startProbing(address: Ipv4, env: ProbeEnv): ProbeStep {
   const wait = env.random() * env.config.profile.PROBE_WAIT;
+  const rivals = NO_RIVALS;
   return wait > 0
-    ? stay({ name: 'PROBING', address, sent: 0, nextAt: env.now + wait })
-    : probe(address, 0, env);
+    ? stay({ name: 'PROBING', address, sent: 0, nextAt: env.now + wait, rivals })
+    : probe(address, 0, rivals, env);
 }
 
 function onDeadline(
@@ -172,79 +172,110 @@ function onDeadline(
   env: ProbeEnv,
 ): ProbeStep {
   const { address } = state;
-  if (state.name === 'DEFENDING') return announce(address, state.announced, state.defendedAt, env);
-  return state.sent < env.config.profile.PROBE_NUM
-    ? probe(address, state.sent, env)
-    : { state: { name: 'FREE', address }, effects: [{ type: 'free', address }] };
+  if (state.name === 'DEFENDING') {
+    const isOver = isDeaf(state) && env.now >= state.deafUntil;
+    const hearing = isOver ? { ...state, heard: 0, deafUntil: -Infinity } : state;
+    return env.now >= state.nextAt ? announce(hearing, env) : stay(hearing);
+  }
+  const { sent, rivals } = state;
+  if (sent < env.config.profile.PROBE_NUM) return probe(address, sent, rivals, env);
+  if (env.now < rivals.until) {
+    // A host among them hears by one more probe that it is not alone; its own next one comes in this time.
+    return {
+      state: { ...state, nextAt: rivals.until },
+      effects: [{ type: 'send', packet: request(IPV4_ANY, address, env) }],
+    };
+  }
+  const free = { name: 'FREE', address, answeredAt: -Infinity } as const;
+  return { state: free, effects: [{ type: 'free', address }] };
 }
 
-function probe(address: Ipv4, sentBefore: number, env: ProbeEnv): ProbeStep {
+function probe(address: Ipv4, sentBefore: number, rivals: Rivals, env: ProbeEnv): ProbeStep {
   const { PROBE_NUM, PROBE_MIN, PROBE_MAX, ANNOUNCE_WAIT } = env.config.profile;
   const sent = sentBefore + 1;
   const wait =
     sent < PROBE_NUM ? PROBE_MIN + env.random() * (PROBE_MAX - PROBE_MIN) : ANNOUNCE_WAIT;
   return {
-    state: { name: 'PROBING', address, sent, nextAt: env.now + wait },
+    state: { name: 'PROBING', address, sent, nextAt: env.now + wait, rivals },
     effects: [{ type: 'send', packet: request(IPV4_ANY, address, env) }],
   };
 }
 
+function defending(address: Ipv4, announced: number, nextAt = Infinity): Defending {
+  return { name: 'DEFENDING', address, announced, nextAt, ...NOT_DEFENDED };
+}
+
 /** RFC 5227 §2.3: ANNOUNCE_NUM times, sender and target both the address. */
-function announce(
-  address: Ipv4,
-  announcedBefore: number,
-  defendedAt: Instant,
-  env: ProbeEnv,
-): ProbeStep {
+function announce(before: Defending, env: ProbeEnv): ProbeStep {
   const { ANNOUNCE_NUM, ANNOUNCE_INTERVAL } = env.config.profile;
-  const announced = announcedBefore + 1;
+  const { address } = before;
+  const announced = before.announced + 1;
   const nextAt = announced < ANNOUNCE_NUM ? env.now + ANNOUNCE_INTERVAL : Infinity;
-  return {
-    state: { name: 'DEFENDING', address, announced, nextAt, defendedAt },
-    effects: [{ type: 'send', packet: request(address, address, env) }],
-  };
+  const packet = request(address, address, env);
+  return { state: { ...before, announced, nextAt }, effects: [{ type: 'send', packet }] };
 }
 
 /** Announced before: once more will do, at a time of its own, as thousands may be resumed at once. */
 function remindLater(address: Ipv4, env: ProbeEnv): ProbeStep {
-  const announced = env.config.profile.ANNOUNCE_NUM - 1;
   const nextAt = env.now + env.random() * LONGEST_RESUME_DELAY;
-  return stay({ name: 'DEFENDING', address, announced, nextAt, defendedAt: -Infinity });
+  return stay(defending(address, env.config.profile.ANNOUNCE_NUM - 1, nextAt));
 }
 
-function onPacket(state: ProbeState, packet: ArpPacket, env: ProbeEnv): ProbeStep {
+function onPacket(state: ProbeState, packet: ArpFrame, env: ProbeEnv): ProbeStep {
   // Our own packets come back from bridges and from the kernel's copy of what we send.
   if (state.name === 'IDLE' || packet.senderMac === env.config.mac) return stay(state);
   const { address } = state;
-  const isUsed = packet.senderAddress === address;
-  // RFC 5227 §2.1.1: somebody else's probe for the same address is a conflict too, until it is ours.
-  const isProbed =
-    state.name === 'PROBING' &&
-    packet.operation === 'request' &&
-    packet.senderAddress === IPV4_ANY &&
-    packet.targetAddress === address;
-  if (!isUsed && !isProbed) return stay(state);
-  return state.name === 'DEFENDING'
-    ? defend(state, packet.senderMac, env)
-    : giveUp(address, packet.senderMac, false);
+  if (packet.senderAddress === address) {
+    // Whatever says that it is elsewhere spoils the neighbours' caches; only a host can have it.
+    if (state.name === 'DEFENDING') return defend(state, packet.senderMac, env);
+    return canBeHost(packet.senderMac) ? giveUp(address, packet.senderMac, false) : stay(state);
+  }
+  const isProbe = packet.operation === 'request' && packet.senderAddress === IPV4_ANY;
+  return isProbe && packet.targetAddress === address ? onProbe(state, packet, env) : stay(state);
 }
 
-/** RFC 5227 §2.4 (b): defend once; a second conflict within DEFEND_INTERVAL ends the use. */
-function defend(
-  state: Extract<ProbeState, { readonly name: 'DEFENDING' }>,
-  against: Mac,
+/** Somebody probes for the address. In use, the kernel answers. */
+function onProbe(
+  state: Exclude<ProbeState, { readonly name: 'IDLE' }>,
+  packet: ArpFrame,
   env: ProbeEnv,
 ): ProbeStep {
   const { address } = state;
-  if (env.now < state.defendedAt + env.config.profile.DEFEND_INTERVAL) {
-    return giveUp(address, against, true);
+  if (state.name === 'PROBING') {
+    const { rivals, isClaim } = hearProbe(state.rivals, packet, env.now, env.config.profile);
+    return isClaim ? giveUp(address, packet.senderMac, false) : stay({ ...state, rivals });
   }
+  const { ANNOUNCE_INTERVAL } = env.config.profile;
+  if (state.name === 'DEFENDING' || env.now < state.answeredAt + ANNOUNCE_INTERVAL) {
+    return stay(state);
+  }
+  // Ours, but on no link yet: no kernel answers for it.
+  const answer = request(address, address, env);
+  return { state: { ...state, answeredAt: env.now }, effects: [{ type: 'send', packet: answer }] };
+}
+
+/**
+ * RFC 5227 §2.4: (c) one announcement in DEFEND_INTERVAL, and the address is kept; (b) a second conflict within it ends
+ * the use.
+ */
+function defend(state: Defending, by: Mac, env: ProbeEnv): ProbeStep {
+  const { address } = state;
+  const nextDefence = state.defendedAt + env.config.profile.DEFEND_INTERVAL;
+  if (env.now >= nextDefence) {
+    return {
+      state: { ...state, defendedAt: env.now, heard: 0 },
+      effects: [
+        { type: 'send', packet: request(address, address, env) },
+        { type: 'claimed', address, by, isAnswered: true },
+      ],
+    };
+  }
+  if (env.config.onConflict === 'leave') return giveUp(address, by, true);
+  const heard = state.heard + 1;
+  const deafUntil = heard >= HEARD_PER_DEFENCE ? nextDefence : -Infinity;
   return {
-    state: { ...state, defendedAt: env.now },
-    effects: [
-      { type: 'send', packet: request(address, address, env) },
-      { type: 'defended', address, against },
-    ],
+    state: { ...state, heard, deafUntil },
+    effects: [{ type: 'claimed', address, by, isAnswered: false }],
   };
 }
 

@@ -19,6 +19,7 @@ import { changedTerms, LOSS_NOTICES } from './foreign-terms.ts';
 import type { HeldLeases } from './held-leases.ts';
 import { JoinTimers } from './join-timers.ts';
 import { KeyedLock } from './keyed-lock.ts';
+import type { LeaseReturns } from './lease-returns.ts';
 import { placeOn, subjectOf, type LeaseScope } from './lease-scope.ts';
 import {
   addressContext as contextOf,
@@ -40,9 +41,13 @@ export interface AddressesDeps extends AddressSetupDeps {
     announce(key: string): void;
   };
   readonly held: AddressSetupDeps['held'] & Pick<HeldLeases, 'hold'>;
+  readonly returns: LeaseReturns;
   readonly joinTimeoutMs: Ms;
   readonly log: Logger;
 }
+
+/** How it ends: found without a container, or Docker said so; and where it leased, which the registry may have forgotten. */
+type How = { isOrphan?: boolean; isDeleted?: boolean; was?: LeaseScope | undefined };
 
 const MUTE = { t1At: Infinity, t2At: Infinity };
 
@@ -100,7 +105,7 @@ export class Addresses {
     const record = registry
       .addresses()
       .find((known) => known.poolId === poolId && known.address === address);
-    return record === undefined ? Promise.resolve() : this.#end(record.id);
+    return record === undefined ? Promise.resolve() : this.#end(record.id, { isDeleted: true });
   }
 
   /** An endpoint of ours is gone, and its lease with it. */
@@ -235,11 +240,8 @@ export class Addresses {
     return this.#containers.addresses(this.#deps.registry.addresses().some(isForeign));
   }
 
-  #end(
-    id: string,
-    { isOrphan = false, was }: { isOrphan?: boolean; was?: LeaseScope | undefined } = {},
-  ): Promise<void> {
-    const { registry, leases, held, host, log } = this.#deps;
+  #end(id: string, { isOrphan = false, isDeleted = false, was }: How = {}): Promise<void> {
+    const { registry, leases, held, returns, host, log } = this.#deps;
     return this.#lock.run(id, async () => {
       const record = registry.findAddress(id);
       this.#timers.disarm(id);
@@ -249,7 +251,8 @@ export class Addresses {
       const isMute = isOrphan && scope !== undefined && !host.linkExists(scope.link);
       const holder = { ...record, isStable: record.isStable || isMute };
       if (scope === undefined || (await held.hold(holder, { isOrphan }))) leases.forget(id);
-      else leases.release(id, scope.link);
+      else if (isDeleted) leases.release(id, scope.link);
+      else returns.start(id, scope);
       await registry.removeAddress(id).finally(() => {
         if (!registry.addresses().some(isForeign)) this.#stopLooking();
       });
@@ -271,6 +274,7 @@ export class Addresses {
       );
     }
     await this.#end(record.id, { isOrphan: true });
+    await this.#deps.returns.settled(); // the same identity leases anew
   }
 
   #resume(record: AddressRecord, scope: LeaseScope, lease: Lease | undefined): void {

@@ -22,10 +22,11 @@ import { joinAnswer, type JoinAnswer } from './join-answer.ts';
 import { JoinTimers } from './join-timers.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import { LeaseChanges } from './lease-changes.ts';
+import type { LeaseReturns } from './lease-returns.ts';
 import { scopeOfNetwork, subjectOf } from './lease-scope.ts';
 import type { Networks } from './networks.ts';
 import { holderOf, restoreLease, segmentOf, type EndpointRecord } from './records.ts';
-import { rulesFor } from './port-guard.ts';
+import { guardPort } from './port-guard.ts';
 import { endpointUnknown } from './registry.ts';
 import { endpointInfo } from './status.ts';
 import { LEASED_WITHIN } from './take-lease.ts';
@@ -49,6 +50,7 @@ export interface EndpointDeps extends EndpointSetupDeps {
   readonly networks: Networks;
   readonly leases: EndpointSetupDeps['leases'] & LeaseKeeper;
   readonly held: EndpointSetupDeps['held'] & Pick<HeldLeases, 'hold'>;
+  readonly returns: LeaseReturns;
   readonly joinTimeoutMs: Ms;
   /** Where a sandbox key of dockerd's is found from here. */
   readonly sandboxPath: (sandboxKey: string) => string;
@@ -58,7 +60,8 @@ export class Endpoints {
   readonly #deps: EndpointDeps;
   readonly #lock = new KeyedLock();
   readonly #joinTimers: JoinTimers;
-  readonly #changes: LeaseChanges;
+  /** What becomes of running containers. */
+  readonly changes: LeaseChanges;
   /** MACs are taken by whoever leases for them, endpoints or addresses. */
   readonly twins: Twins;
   /** Endpoints whose lease socket came to sit in the sandbox; bounded by those that are joined. */
@@ -68,7 +71,7 @@ export class Endpoints {
     this.#deps = deps;
     this.#joinTimers = new JoinTimers(deps.clock, deps.joinTimeoutMs, (id) => this.#abandon(id));
     const remember = (record: EndpointRecord) => this.#remember(record);
-    this.#changes = new LeaseChanges({ ...deps, lock: this.#lock, remember });
+    this.changes = new LeaseChanges({ ...deps, lock: this.#lock, remember });
     const isGone = (record: EndpointRecord) => this.#isGone(record);
     this.twins = new Twins({ ...deps, isGone, clear: (record) => this.clear(record) });
   }
@@ -119,10 +122,8 @@ export class Endpoints {
       const joinedAt = this.#deps.clock.wall();
       const joined = { ...record, sandboxKey, joinedAt, hasLeft: false, terms };
       await this.#remember(joined);
-      const rules = rulesFor(network, joined);
-      const warnings = await this.#deps.host.guardEndpoints([{ hostEnd: record.hostEnd, rules }]);
-      for (const warning of warnings) this.#deps.log.warn(context(record), warning);
-      this.#changes.joined(endpointId);
+      await guardPort(this.#deps, network, joined);
+      this.changes.joined(endpointId);
       this.#deps.leases.follow(endpointId, followTarget(this.#deps, record, network, sandboxKey));
       return joinAnswer(record, network.internal);
     });
@@ -133,7 +134,7 @@ export class Endpoints {
     return this.#lock.run(endpointId, async () => {
       const record = this.#deps.registry.findEndpoint(endpointId);
       if (record === undefined) return;
-      this.#changes.left(endpointId);
+      this.changes.left(endpointId);
       this.#inside.delete(endpointId);
       this.#deps.leases.unfollow(endpointId);
       await this.#remember({ ...record, sandboxKey: undefined, hasLeft: true });
@@ -143,6 +144,11 @@ export class Endpoints {
 
   /** Gives the lease back and removes the veth. Unknown ids are no error. @throws what failed; the rest is done. */
   remove(endpointId: string): Promise<void> {
+    return this.#lock.run(endpointId, () => this.#remove(endpointId, { isDeleted: true }));
+  }
+
+  /** One that dockerd forgot: the segment is asked before its lease goes back. */
+  removeForgotten(endpointId: string): Promise<void> {
     return this.#lock.run(endpointId, () => this.#remove(endpointId));
   }
 
@@ -154,12 +160,7 @@ export class Endpoints {
 
   /** Keeps record and container true when a lease changes after it was acquired, or comes late. */
   leaseChanged(endpointId: string, change: LeaseChange): Promise<void> {
-    return this.#changes.handle(endpointId, change);
-  }
-
-  /** The network's MTU has changed. */
-  networkChanged(networkId: string): void {
-    this.#changes.networkChanged(networkId);
+    return this.changes.handle(endpointId, change);
   }
 
   /** The endpoint's link was found in its sandbox: what could not be changed before can be now. */
@@ -168,7 +169,7 @@ export class Endpoints {
     const key = registry.findEndpoint(endpointId)?.sandboxKey;
     const namespace = key === undefined ? undefined : host.namespaceAt(sandboxPath(key));
     this.#inside.set(endpointId, { namespace });
-    this.#changes.entered(endpointId);
+    this.changes.entered(endpointId);
   }
 
   /**
@@ -182,7 +183,7 @@ export class Endpoints {
     if (containerEndHere) this.#joinTimers.arm(record.id);
     const isFollowed = record.sandboxKey !== undefined;
     const place = containerEndHere ? atPort(record, network, isFollowed) : onBridge(network);
-    if (isFollowed) this.#changes.joined(record.id);
+    if (isFollowed) this.changes.joined(record.id);
     const subject = subjectOf(record, scopeOfNetwork(network));
     leases.resume(subject, record.lease && restoreLease(record.lease, clock), {
       ...(containerEndHere || !isFollowed ? { place } : {}),
@@ -202,8 +203,8 @@ export class Endpoints {
       const lease = record.lease && restoreLease(record.lease, clock);
       if (network !== undefined && lease !== undefined && lease.expiresAt > clock.now()) {
         // All it may have to say is good-bye: no renewal before.
-        const mute = { ...lease, t1At: Infinity, t2At: Infinity };
-        leases.resume(subjectOf(record, scopeOfNetwork(network)), mute);
+        const subject = subjectOf(record, scopeOfNetwork(network));
+        leases.resume(subject, { ...lease, t1At: Infinity, t2At: Infinity });
       }
       await this.#remove(id, { isOrphan: true });
     });
@@ -224,26 +225,29 @@ export class Endpoints {
   /** Stops the timers; leases and links stay as they are. */
   close(): void {
     this.#joinTimers.close();
-    this.#changes.close();
+    this.changes.close();
   }
 
-  async #remove(endpointId: string, how?: { isOrphan: boolean }): Promise<void> {
-    const { registry, host, leases, held, log } = this.#deps;
+  async #remove(endpointId: string, { isOrphan = false, isDeleted = false } = {}): Promise<void> {
+    const { registry, host, leases, held, returns, log } = this.#deps;
     this.#joinTimers.disarm(endpointId);
-    this.#changes.left(endpointId);
+    this.changes.left(endpointId);
     this.#inside.delete(endpointId);
     const record = registry.findEndpoint(endpointId);
     if (record === undefined) return;
     if (record.addressGiven === true && record.terms.answered !== undefined) {
       this.#deps.addresses.endpointGone(record.networkId, record.terms.answered.address);
     }
-    const bridge = registry.findNetwork(record.networkId)?.options.bridge;
+    const scope = registry.findScope(record.networkId);
     // What is held is written down before the endpoint's own record goes.
-    if (bridge === undefined || (await held.hold(holderOf(record), how))) leases.forget(endpointId);
-    else leases.release(endpointId, bridge);
+    const isKept = scope === undefined || (await held.hold(holderOf(record), { isOrphan }));
+    if (isKept) leases.forget(endpointId);
+    else if (isDeleted) leases.release(endpointId, scope.link);
     await runEach(
       () => registry.removeEndpoint(endpointId),
       () => host.removeEndpointLink(record.hostEnd),
+      // Without its own link, which would answer.
+      () => (isKept || isDeleted ? undefined : returns.start(endpointId, scope)),
     );
     log.info({ ...context(record), address: record.lease?.address }, 'endpoint removed');
   }

@@ -12,6 +12,7 @@ import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { subjectOf, type LeaseScope } from './lease-scope.ts';
+import type { LeaseReturns } from './lease-returns.ts';
 import type { HeldRecord, LeaseHolder } from './records.ts';
 import type { Registry } from './registry.ts';
 import { elapsedSince, restoreLease, storeMoment } from './stored-lease.ts';
@@ -46,12 +47,15 @@ export interface HeldLeasesDeps {
     resume(subject: LeaseSubject, lease: Lease): void;
     release(key: string, link: string): void;
   };
+  readonly returns: Pick<LeaseReturns, 'isWorn' | 'settled'>;
 }
 
 export class HeldLeases {
   readonly #deps: HeldLeasesDeps;
   /** One timer per held lease that nobody is taking over right now. */
   readonly #cancels = new Map<string, () => void>();
+  /** Held leases of which it is being asked whether somebody wears the address; who returns meanwhile has them back. */
+  readonly #asking = new Set<string>();
 
   constructor(deps: HeldLeasesDeps) {
     this.#deps = deps;
@@ -86,7 +90,7 @@ export class HeldLeases {
   claim(scope: LeaseScope, identity: Identity): HeldLease | undefined {
     const { clock } = this.#deps;
     const record = this.#of(scope, identity)[0];
-    if (record === undefined || !this.#cancels.has(record.id)) return undefined;
+    if (record === undefined || !this.#isFree(record)) return undefined;
     const lease = restoreLease(record.lease, clock);
     if (lease.expiresAt <= clock.now()) return undefined;
     this.#disarm(record.id);
@@ -111,7 +115,7 @@ export class HeldLeases {
     const others = registry
       .held()
       .filter(({ lease }) => lease.address === address)
-      .filter((held) => held.clientId !== clientId && this.#cancels.has(held.id))
+      .filter((held) => held.clientId !== clientId && this.#isFree(held))
       .filter(({ scopeId }) => registry.findScope(scopeId)?.segment === segment);
     for (const record of others) await this.#end(record);
   }
@@ -127,16 +131,20 @@ export class HeldLeases {
     }
   }
 
-  /** Gives back what is held on a network, or of a pool, that is about to go. */
+  /** Gives back what is held on a network, or of a pool, that is about to go, and waits for all that is on its way. */
   async endScope(scopeId: string): Promise<void> {
-    for (const record of this.#deps.registry.held()) {
-      if (record.scopeId === scopeId) await this.#end(record);
-    }
+    const { registry, returns } = this.#deps;
+    const all = registry.held().filter((record) => record.scopeId === scopeId);
+    // At once: each asks the segment first.
+    const ends = await Promise.allSettled(all.map((record) => this.#end(record)));
+    await returns.settled();
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
   /** After a restart: the times run on; what ended meanwhile ends now, what an endpoint has again is forgotten. */
   async recover({ isComplete }: { isComplete: boolean }): Promise<void> {
-    const { registry } = this.#deps;
+    const { registry, returns } = this.#deps;
+    await returns.settled();
     const taken = new Set(
       registry.holders().map(({ scopeId, clientId }) => {
         return `${registry.findScope(scopeId)?.segment ?? ''}/${clientId}`;
@@ -153,7 +161,12 @@ export class HeldLeases {
 
   /** Stops the timers; the leases stay held in the store. */
   close(): void {
-    for (const id of [...this.#cancels.keys()]) this.#disarm(id);
+    for (const id of [...this.#cancels.keys(), ...this.#asking]) this.#disarm(id);
+  }
+
+  /** Nobody takes it over right now. */
+  #isFree({ id }: HeldRecord): boolean {
+    return this.#cancels.has(id) || this.#asking.has(id);
   }
 
   #find(id: string): HeldRecord | undefined {
@@ -188,16 +201,26 @@ export class HeldLeases {
   }
 
   #disarm(id: string): void {
+    this.#asking.delete(id);
     this.#cancels.get(id)?.();
     this.#cancels.delete(id);
   }
 
   async #end(record: HeldRecord): Promise<void> {
-    const { registry, clock, leases, log } = this.#deps;
+    const { registry, clock, leases, log, returns } = this.#deps;
+    if (this.#asking.has(record.id)) return; // its timer was first
     const scope = registry.findScope(record.scopeId);
     const lease = restoreLease(record.lease, clock);
-    const isValid = lease.expiresAt > clock.now();
-    if (isValid && scope !== undefined && scope.options.releaseAfterMs !== Infinity) {
+    const isValid = () => lease.expiresAt > clock.now();
+    const isDue = isValid() && scope !== undefined && scope.options.releaseAfterMs !== Infinity;
+    this.#disarm(record.id);
+    if (isDue) {
+      this.#asking.add(record.id);
+      const isWorn = await returns.isWorn(scope, lease.address);
+      if (!this.#asking.delete(record.id)) return; // it was taken over meanwhile, or the plugin stops
+      if (isWorn) return this.drop(record.id);
+    }
+    if (isDue && isValid()) {
       // No renewal on the way: it only has to say good-bye.
       const mute = { ...lease, t1At: Infinity, t2At: Infinity };
       leases.resume(subjectOf(record, scope), mute);

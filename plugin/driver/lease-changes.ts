@@ -15,7 +15,7 @@ import { usableMtu } from './endpoint-setup.ts';
 import type { Host } from './host.ts';
 import type { KeyedLock } from './keyed-lock.ts';
 import { storeLease, termsOf, type EndpointRecord, type NetworkRecord } from './records.ts';
-import { rulesFor } from './port-guard.ts';
+import { guardPort, rulesFor } from './port-guard.ts';
 import type { Registry } from './registry.ts';
 import { sandboxChanges, type LinkConfig } from './sandbox-changes.ts';
 
@@ -139,11 +139,7 @@ export class LeaseChanges {
 
   /** Where the port passes only the container's addresses, the new one as well, and the old one no longer than it has it. */
   async #guard(network: NetworkRecord, record: EndpointRecord): Promise<void> {
-    const { host, log } = this.#deps;
-    const rules = rulesFor(network, record);
-    if (rules.mode !== 'full') return;
-    const warnings = await host.guardEndpoints([{ hostEnd: record.hostEnd, rules }]);
-    for (const warning of warnings) log.warn(context(record), warning);
+    if (rulesFor(network, record).mode === 'full') await guardPort(this.#deps, network, record);
   }
 
   #tell(

@@ -53,6 +53,7 @@ export function subjectOf(
     mtu: record.mtu,
     segment,
     acd: options.acd,
+    onConflict: options.onConflict,
     allowedServers: options.dhcpServers,
     rapidCommit: options.rapidCommit,
     lenientServerId: options.serverId === 'lenient',

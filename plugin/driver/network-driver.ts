@@ -11,7 +11,7 @@ import type { JoinAnswer } from './join-answer.ts';
 import type { CreateNetworkRequest } from './network-requests.ts';
 import type { Networks } from './networks.ts';
 import type { Registry } from './registry.ts';
-import { networkStatus, poolStatus, type NetworkStatus } from './status.ts';
+import { networkStatus, poolStatus, type ClaimsSeen, type NetworkStatus } from './status.ts';
 import { runEach } from '../undo.ts';
 
 export class NetworkDriver {
@@ -21,6 +21,7 @@ export class NetworkDriver {
   readonly #held: HeldLeases;
   readonly #clock: Clock;
   readonly #recovered: Promise<void>;
+  readonly #claims: ClaimsSeen;
 
   constructor(deps: {
     registry: Registry;
@@ -29,6 +30,7 @@ export class NetworkDriver {
     held: HeldLeases;
     clock: Clock;
     recovered: Promise<void>;
+    claims: ClaimsSeen;
   }) {
     this.#registry = deps.registry;
     this.#networks = deps.networks;
@@ -36,6 +38,7 @@ export class NetworkDriver {
     this.#held = deps.held;
     this.#clock = deps.clock;
     this.#recovered = deps.recovered;
+    this.#claims = deps.claims;
   }
 
   async createNetwork(request: CreateNetworkRequest, signal: AbortSignal): Promise<void> {
@@ -48,10 +51,11 @@ export class NetworkDriver {
     await this.#recovered;
     const left = this.#registry.endpoints().filter((e) => e.networkId === networkId);
     await runEach(
+      () => this.#networks.closing(networkId),
       ...left.map(
         ({ id }) =>
           () =>
-            this.#endpoints.remove(id),
+            this.#endpoints.removeForgotten(id),
       ),
       () => this.#held.endScope(networkId),
       () => this.#networks.remove(networkId),
@@ -87,7 +91,9 @@ export class NetworkDriver {
     const [endpoints, addresses] = [registry.endpoints(), registry.addresses()];
     const foreign = registry.pools().map((pool) => poolStatus(pool, addresses, this.#clock));
     return [
-      ...registry.networks().map((network) => networkStatus(network, endpoints, this.#clock)),
+      ...registry
+        .networks()
+        .map((network) => networkStatus(network, endpoints, this.#clock, this.#claims)),
       ...foreign.filter((status) => status !== undefined),
     ];
   }

@@ -54,7 +54,11 @@ export class Networks {
         ...request,
         options: withRealParent(request.options, this.#host),
       });
-      const known = this.#registry.findNetwork(request.networkId);
+      let known = this.#registry.findNetwork(request.networkId);
+      if (known?.isUnfinished === true) {
+        await this.#remove(known);
+        known = undefined;
+      }
       if (known !== undefined) {
         refuseDifference(known, options, request.internal);
         if (pool !== undefined) await this.#bind(pool, known);
@@ -85,23 +89,19 @@ export class Networks {
     });
   }
 
+  /** It is about to be removed: no container starts on it any more, and the next start goes on with it. */
+  closing(networkId: string): Promise<void> {
+    return this.#lock.run(LINKS, async () => {
+      const record = this.#registry.findNetwork(networkId);
+      if (record !== undefined) await this.#registry.addNetwork({ ...record, isUnfinished: true });
+    });
+  }
+
   /** Unknown ids are no error. @throws if a link or the record could not be removed: the next start tries again. */
   remove(networkId: string): Promise<void> {
     return this.#lock.run(LINKS, async () => {
       const record = this.#registry.findNetwork(networkId);
-      if (record === undefined) return;
-      // Docker released them before, if it came to that.
-      const pools = this.#registry.pools().filter((pool) => pool.networkId === networkId);
-      // The record goes last: what fails, or is cut short, is done by the next start.
-      await runEach(
-        () => this.#registry.addNetwork({ ...record, isUnfinished: true }),
-        ...pools.map((pool) => () => this.#registry.removePool(pool.id)),
-        async () => {
-          await this.#dropLinks(record);
-          await this.#registry.removeNetwork(networkId);
-        },
-      );
-      this.#log.info({ ...context(record), link: record.options.bridge }, 'network removed');
+      if (record !== undefined) await this.#remove(record);
     });
   }
 
@@ -170,6 +170,17 @@ export class Networks {
             this.remove(id),
       ),
     );
+  }
+
+  async #remove(record: NetworkRecord): Promise<void> {
+    // Docker released them before, if it came to that.
+    const pools = this.#registry.pools().filter((pool) => pool.networkId === record.id);
+    // The record goes last: what fails, or is cut short, is done by the next start.
+    await runEach(...pools.map((pool) => () => this.#registry.removePool(pool.id)), async () => {
+      await this.#dropLinks(record);
+      await this.#registry.removeNetwork(record.id);
+    });
+    this.#log.info({ ...context(record), link: record.options.bridge }, 'network removed');
   }
 
   async #bind({ id }: PoolRecord, { id: networkId, options }: NetworkRecord): Promise<void> {

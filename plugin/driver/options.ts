@@ -41,6 +41,7 @@ export interface NetworkOptions {
   readonly onExpiry: 'remove' | 'keep';
   readonly onNoServer: 'fail' | 'late';
   readonly guard: GuardMode;
+  readonly onConflict: 'defend' | 'leave';
 }
 
 /** RFC 5227 probes: beside the container's start, before it (two or three probes), or not at all. */
@@ -151,6 +152,12 @@ export const NETWORK_OPTIONS = {
     help: "what containers are kept from: `mac` another's MAC, tags, BPDUs, answering DHCP, router advertisements; `full` also every address but the leased one",
     problem: (text) => choiceProblem(text, GUARD_MODES),
   },
+  on_conflict: {
+    value: '`defend`, `leave`',
+    default: '`defend`',
+    help: "another host uses a running container's address: keep it and announce it again, or decline it and lease another (RFC 5227 §2.4)",
+    problem: (text) => choiceProblem(text, ['defend', 'leave']),
+  },
 } as const satisfies Record<string, OptionSpec>;
 
 export const ENDPOINT_OPTIONS = {
@@ -225,6 +232,7 @@ export function parseNetworkOptions(
     onExpiry: text('on_expiry') === 'keep' ? 'keep' : 'remove',
     onNoServer: text('on_no_server') === 'late' ? 'late' : 'fail',
     guard: parseGuard(text('guard')) ?? 'mac',
+    onConflict: text('on_conflict') === 'leave' ? 'leave' : 'defend',
   };
 }
 

@@ -76,7 +76,7 @@ export class Registry {
   /** @throws PluginError NETWORK_UNKNOWN. */
   requireNetwork(id: string): NetworkRecord {
     const network = this.findNetwork(id);
-    if (network !== undefined) return network;
+    if (network !== undefined && network.isUnfinished !== true) return network;
     throw new PluginError(
       'NETWORK_UNKNOWN',
       `network ${id.slice(0, 12)} is not in this plugin's state; remove it and create it again`,

@@ -7,6 +7,19 @@ import { segmentOf, type EndpointRecord, type NetworkRecord } from './records.ts
 import type { Ms } from '../time.ts';
 import { readableLease, type StoredLease } from './stored-lease.ts';
 
+/** Who else uses a container's address: what the lease service heard. */
+export interface ClaimsSeen {
+  claimsOn(endpointId: string):
+    | {
+        readonly by: string | undefined;
+        readonly since: number;
+        readonly lastAt: number;
+        readonly count: number;
+        readonly defences: number;
+      }
+    | undefined;
+}
+
 export interface EndpointStatus {
   readonly endpoint: string;
   readonly mac: string;
@@ -29,6 +42,16 @@ export interface EndpointStatus {
   readonly renewal: { readonly since: string; readonly until: string } | undefined;
   /** Since when there is no lease, and why. */
   readonly lost: { readonly at: string; readonly cause: string } | undefined;
+  /** Another host uses the address as well: its MAC, ISO times, frames heard (at least), announcements against them. */
+  readonly conflict:
+    | {
+        readonly by: string;
+        readonly since: string;
+        readonly lastAt: string;
+        readonly heard: number;
+        readonly defences: number;
+      }
+    | undefined;
   readonly sandbox: string | undefined;
 }
 
@@ -54,6 +77,7 @@ export function networkStatus(
   { id, options }: NetworkRecord,
   endpoints: readonly EndpointRecord[],
   clock: Clock,
+  claims?: ClaimsSeen,
 ): NetworkStatus {
   return {
     network: id,
@@ -61,7 +85,7 @@ export function networkStatus(
     bridge: options.bridge,
     endpoints: endpoints
       .filter((e) => e.networkId === id)
-      .map((endpoint) => endpointStatus(endpoint, clock)),
+      .map((endpoint) => endpointStatus(endpoint, clock, claims)),
   };
 }
 
@@ -89,12 +113,17 @@ export function poolStatus(
           ? 'no lease, address kept'
           : (renewalOf(record.lease, clock)?.state ?? 'leased'),
       ...leaseStatus(record, clock),
+      conflict: undefined,
       sandbox: undefined,
     })),
   };
 }
 
-export function endpointStatus(record: EndpointRecord, clock: Clock): EndpointStatus {
+export function endpointStatus(
+  record: EndpointRecord,
+  clock: Clock,
+  claims?: ClaimsSeen,
+): EndpointStatus {
   const { configured } = record.terms;
   return {
     endpoint: record.id,
@@ -103,8 +132,16 @@ export function endpointStatus(record: EndpointRecord, clock: Clock): EndpointSt
     gateway: configured?.gateway,
     state: stateOf(record, clock),
     ...leaseStatus(record, clock),
+    conflict: conflictOn(record.id, claims),
     sandbox: record.sandboxKey,
   };
+}
+
+function conflictOn(id: string, claims: ClaimsSeen | undefined): EndpointStatus['conflict'] {
+  const seen = claims?.claimsOn(id);
+  if (seen === undefined) return undefined;
+  const { by = 'unknown', since, lastAt, count, defences } = seen;
+  return { by, since: timeText(since), lastAt: timeText(lastAt), heard: count, defences };
 }
 
 function leaseStatus(
@@ -131,9 +168,9 @@ const HEADINGS = ['NETWORK', 'SEGMENT', 'ENDPOINT', 'MAC', 'ADDRESS', 'SERVER', 
 /** For eyes: one line per endpoint under a line of headings, columns aligned. */
 export function statusTable(networks: readonly NetworkStatus[]): string {
   const rows = networks.flatMap(({ network, segment, endpoints }) =>
-    endpoints.map(({ endpoint, mac, address, lease, lost, renewal, state }) => [
+    endpoints.map(({ endpoint, mac, address, lease, lost, renewal, state, conflict }) => [
       ...[network.slice(0, 12), segment, endpoint.slice(0, 12), mac, address ?? 'none'],
-      ...[lease?.server ?? 'none', stateText(state, lost, renewal)],
+      ...[lease?.server ?? 'none', stateText({ state, lost, renewal, conflict })],
       lease?.expiresAt ?? (lost === undefined ? '' : `since ${lost.at}`),
     ]),
   );
@@ -187,11 +224,13 @@ function timeText(at: number): string {
   return Number.isNaN(date.getTime()) ? 'unknown' : date.toISOString();
 }
 
-function stateText(
-  state: EndpointStatus['state'],
-  lost: EndpointStatus['lost'],
-  renewal: EndpointStatus['renewal'],
-): string {
+function stateText({
+  state,
+  lost,
+  renewal,
+  conflict,
+}: Pick<EndpointStatus, 'state' | 'lost' | 'renewal' | 'conflict'>): string {
   if (lost !== undefined) return `${state} (${lost.cause})`;
-  return renewal === undefined ? state : `${state} since ${renewal.since}`;
+  const since = renewal === undefined ? state : `${state} since ${renewal.since}`;
+  return conflict === undefined ? since : `${since} (claimed by ${conflict.by})`;
 }

@@ -152,6 +152,7 @@ const optionEntries = {
   onExpiry: v.optional(v.picklist(['remove', 'keep']), DEFAULTS.onExpiry),
   onNoServer: v.optional(v.picklist(['fail', 'late']), DEFAULTS.onNoServer),
   guard: v.optional(guard, DEFAULTS.guard),
+  onConflict: v.optional(v.picklist(['defend', 'leave']), DEFAULTS.onConflict),
 };
 
 /** In the order of `parseNetworkOptions`: repeated calls of dockerd are compared as text. */
@@ -172,6 +173,7 @@ export const readableOptions = v.pipe(
     leaseTimeoutMs: v.fallback(optionEntries.leaseTimeoutMs, DEFAULTS.leaseTimeoutMs),
     acd: v.fallback(optionEntries.acd, DEFAULTS.acd),
     rapidCommit: v.fallback(optionEntries.rapidCommit, DEFAULTS.rapidCommit),
+    onConflict: v.fallback(optionEntries.onConflict, DEFAULTS.onConflict),
     releaseAfterMs: v.fallback(optionEntries.releaseAfterMs, undefined),
     onExpiry: v.fallback(optionEntries.onExpiry, 'keep'),
     onNoServer: v.fallback(optionEntries.onNoServer, DEFAULTS.onNoServer),

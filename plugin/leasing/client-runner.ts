@@ -17,6 +17,7 @@ import {
   type State,
 } from '../dhcp4/client.ts';
 import { decodeFrame, encodeFrame } from '../dhcp4/frame.ts';
+import { messageTypeOf } from '../dhcp4/options.ts';
 import type { Lease } from '../lease.ts';
 import type { Logger } from '../logger.ts';
 import { MalformedError } from '../wire/malformed-error.ts';
@@ -58,6 +59,8 @@ export interface RunnerDeps {
   onCheck(address: Ipv4): void;
   /** Told where the socket is from now on; undefined: nowhere. */
   onMoved(place: SocketPlace | undefined): void;
+  /** False: too many DECLINEs were sent on this segment; this one is left out. */
+  mayDecline(): boolean;
 }
 
 /** Nothing was asked yet, or all was answered. In other states an answer may be on its way, or about to be asked for. */
@@ -231,6 +234,11 @@ export class ClientRunner {
   }
 
   #send({ message, to }: Extract<Effect, { type: 'send' }>): void {
+    if (messageTypeOf(message.options) === 'DECLINE' && !this.#deps.mayDecline()) {
+      this.trace.declineWithheld();
+      this.#deps.log.error({}, 'conflict not told to the DHCP server: too many DECLINEs lately');
+      return;
+    }
     const unicast = to === 'broadcast' ? undefined : to;
     const frame = encodeFrame({
       sourceMac: this.#config.mac,

@@ -4,23 +4,26 @@
  * around the DHCP client: one state, at most one socket, one timer.
  *
  * The socket only listens, hears only what bears on the address, and is open only while there is an address
- * to watch over and a place to hear it; frames go out through the client's own socket. While the link is on
+ * to watch over, a place to hear it, and an answer that may be given: during a flood it is closed until the next
+ * defence is due (10 s), so that a thousand frames a second cost as much as nine. Frames go out through the client's own socket. While the link is on
  * its way into the sandbox, probing waits, and begins anew there: what nobody could hear proves nothing.
  */
 import { decodeArpFrame, encodeArpFrame } from '../acd/frame.ts';
 import {
+  heardAddress,
   initialProbeState,
   nextProbeDeadline,
-  PROBE_PROFILES,
   stepProbe,
   type ProbeEffect,
   type ProbeEvent,
   type ProbeState,
 } from '../acd/probe.ts';
+import { PROBE_PROFILES } from '../acd/profiles.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import { MalformedError } from '../wire/malformed-error.ts';
+import { AddressClaims } from './address-claims.ts';
 import type { SocketPlace } from './frame-socket.ts';
 
 /**
@@ -29,10 +32,16 @@ import type { SocketPlace } from './frame-socket.ts';
  */
 export type ConflictMode = 'optimistic' | 'fast' | 'full' | 'off';
 
-/** Opens an AF_PACKET socket that passes what says that another MAC has, or wants, the address. */
+/** What to do when another host uses the address of a running container: RFC 5227 §2.4 (c), or (b). */
+export type ConflictAnswer = 'defend' | 'leave';
+
+/**
+ * Opens an AF_PACKET socket that passes what says that another MAC has, or wants, the address; without one, all ARP
+ * of other MACs.
+ */
 export type OpenArpSocket = (
   place: SocketPlace,
-  own: { readonly mac: Mac; readonly address: Ipv4 },
+  own: { readonly mac: Mac; readonly address?: Ipv4 | undefined },
   handlers: { onFrame(frame: Uint8Array): void; onError(error: Error): void },
 ) => { close(): void };
 
@@ -42,6 +51,7 @@ export interface ConflictWatchDeps {
   readonly openArpSocket: OpenArpSocket;
   readonly mac: Mac;
   readonly mode: ConflictMode;
+  readonly onClaim: ConflictAnswer;
   /** False: nothing is listened for once the address is proven unused; nobody could act on it. */
   readonly defends: boolean;
   readonly log: Logger;
@@ -67,9 +77,16 @@ export class ConflictWatch {
   #cancelTimer: () => void = () => undefined;
   /** The container has the address, but probing is not through yet. */
   #announcesWhenFree = false;
+  /** Made when there is something to tell: most addresses nobody ever claims. */
+  #claims: AddressClaims | undefined;
 
   constructor(deps: ConflictWatchDeps) {
     this.#deps = deps;
+  }
+
+  /** Who else uses the address; undefined: nobody was heard. */
+  get claims(): AddressClaims | undefined {
+    return this.#claims;
   }
 
   /** Follows the client's socket; undefined: it is closed. */
@@ -104,6 +121,8 @@ export class ConflictWatch {
   /** The address is not ours any more. */
   stop(): void {
     this.#announcesWhenFree = false;
+    this.#claims?.close();
+    this.#claims = undefined;
     this.#step({ type: 'stop' });
   }
 
@@ -114,9 +133,9 @@ export class ConflictWatch {
   }
 
   #step(event: ProbeEvent): void {
-    const { clock, random, mac, mode } = this.#deps;
+    const { clock, random, mac, mode, onClaim } = this.#deps;
     const profile = PROBE_PROFILES[mode === 'full' ? 'full' : 'fast'];
-    const env = { now: clock.now(), random, config: { mac, profile } };
+    const env = { now: clock.now(), random, config: { mac, profile, onConflict: onClaim } };
     const { state, effects } = stepProbe(this.#state, event, env);
     this.#state = state;
     this.#listen(); // before anything is sent: the answer comes at once
@@ -135,11 +154,9 @@ export class ConflictWatch {
         if (this.#announcesWhenFree) this.#step({ type: 'announce', address: effect.address });
         this.#announcesWhenFree = false;
         return onFree(effect.address);
-      case 'defended':
-        return log.warn(
-          { address: effect.address, against: effect.against },
-          'another host uses our address; it was announced again',
-        );
+      case 'claimed':
+        this.#claims ??= new AddressClaims(effect.address, this.#deps);
+        return this.#claims.note(effect.by, effect.isAnswered);
       case 'conflict':
         this.#announcesWhenFree = false;
         log.warn(
@@ -152,10 +169,8 @@ export class ConflictWatch {
 
   /** Brings the socket in line with state and place. */
   #listen(): void {
-    const state = this.#state;
-    const { defends } = this.#deps;
-    const isHeard = state.name === 'PROBING' || (state.name !== 'IDLE' && defends);
-    const address = isHeard ? state.address : undefined;
+    const isHeard = this.#state.name === 'PROBING' || this.#deps.defends;
+    const address = isHeard ? heardAddress(this.#state) : undefined;
     if (this.#socket?.address !== address) this.#closeSocket();
     const { mode, mac, openArpSocket } = this.#deps;
     const place = mode === 'off' || this.#isDeaf ? undefined : this.#place;
@@ -172,6 +187,8 @@ export class ConflictWatch {
       const socket = openArpSocket(place, { mac, address }, handlers);
       this.#socket = { address, close: () => socket.close() };
     } catch (error) {
+      this.#deps.onLost(); // the link may have gone while nothing was listened to
+      if (this.#place !== place) return;
       this.#isDeaf = true;
       this.#deps.onDeaf(error);
     }

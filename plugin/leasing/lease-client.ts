@@ -9,14 +9,16 @@ import { ClientRunner, type LeaseChange, type RunnerDeps } from './client-runner
 import { ConflictWatch, type OpenArpSocket } from './conflict-watch.ts';
 import type { SocketPlace } from './frame-socket.ts';
 import { guardedClock, guardedOpenArpSocket, guardedOpenSocket, type Guard } from './guarded.ts';
+import type { DeclineBudget } from './decline-budget.ts';
 import { clientConfig, type LeaseSubject } from './lease-subject.ts';
 import type { LinkSocket } from './link-socket.ts';
 import type { SandboxPlace, SandboxSocket } from './sandbox-socket.ts';
 
-type RunnerCallback = 'onLease' | 'onRefused' | 'onStranger' | 'onCheck' | 'onMoved';
+type RunnerCallback = 'onLease' | 'onRefused' | 'onStranger' | 'onCheck' | 'onMoved' | 'mayDecline';
 
 export interface LeaseClientDeps extends Omit<RunnerDeps, RunnerCallback> {
   readonly openArpSocket: OpenArpSocket;
+  readonly declines: DeclineBudget;
   /** Told of changes after the first acquisition; the key is the subject's. */
   onChange(key: string, change: LeaseChange): void;
 }
@@ -106,6 +108,7 @@ export function makeLeaseClient(
       if (subject.acd === 'optimistic') runner.dispatch({ type: 'checked', inUse: false });
     },
     onMoved: (place) => client.watch.moved(place),
+    mayDecline: () => deps.declines.take(subject.segment),
   });
   const client: LeaseClient = {
     subject,
@@ -120,6 +123,7 @@ export function makeLeaseClient(
       log,
       mac: subject.identity.mac,
       mode: subject.acd,
+      onClaim: subject.onConflict ?? 'defend',
       defends: subject.isForeign !== true,
       send: (frame) => runner.sendFrame(frame),
       onFree: () => runner.dispatch({ type: 'checked', inUse: false }),

@@ -7,6 +7,7 @@ import type { AddressBounds } from '../lease.ts';
 import type { Ms } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { formatSubnet } from '../wire/subnet.ts';
+import { DECLINES_PER_HOUR } from './decline-budget.ts';
 import type { LeaseSubject } from './lease-subject.ts';
 import type { Trace } from './trace.ts';
 
@@ -43,7 +44,11 @@ export function leaseFailure(
     return failed(
       'ADDRESS_IN_USE',
       `${conflict.address} is in use by another host, MAC ${conflict.by}, and no other address was leased`,
-      "give that host another address or take this one out of the server's pool",
+      `give that host another address or take this one out of the server's pool${
+        trace.isDeclineWithheld
+          ? `; the server was not told (DECLINE): ${DECLINES_PER_HOUR} of them were sent on this segment within an hour, so look for a host that answers ARP for every address`
+          : ''
+      }`,
     );
   }
   const other = trace.otherAddressOffered;

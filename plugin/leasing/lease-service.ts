@@ -9,6 +9,8 @@ import type { Lease } from '../lease.ts';
 import type { Ms } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import type { SocketPlace } from './frame-socket.ts';
+import type { AddressClaims } from './address-claims.ts';
+import { DeclineBudget } from './decline-budget.ts';
 import { endFailed } from './client-failures.ts';
 import { isSilence, leaseFailure } from './lease-failure.ts';
 import { livingLeases } from './living-leases.ts';
@@ -26,7 +28,7 @@ import { SandboxSocket, type SandboxProbe } from './sandbox-socket.ts';
 export type { FollowTarget } from './lease-client.ts';
 export type { LeaseIdentity, LeaseSubject } from './lease-subject.ts';
 
-export interface LeaseServiceDeps extends LeaseClientDeps {
+export interface LeaseServiceDeps extends Omit<LeaseClientDeps, 'declines'> {
   readonly probeSandbox: SandboxProbe;
   /** Told when the client has come to sit in the endpoint's sandbox: it can be changed from now on. */
   onEntered(key: string): void;
@@ -37,10 +39,10 @@ const LAST_MOMENT: Ms = 100;
 
 export class LeaseService {
   readonly #clients = new Map<string, LeaseClient>();
-  readonly #deps: LeaseServiceDeps;
+  readonly #deps: LeaseServiceDeps & LeaseClientDeps;
 
   constructor(deps: LeaseServiceDeps) {
-    this.#deps = deps;
+    this.#deps = { ...deps, declines: new DeclineBudget(deps.clock) };
   }
 
   /**
@@ -180,6 +182,11 @@ export class LeaseService {
   /** The address that the client holds now, if any. */
   addressOf(key: string): Ipv4 | undefined {
     return this.#clients.get(key)?.lease?.address;
+  }
+
+  /** Who else uses the address that the client holds; undefined: nobody was heard. */
+  claimsOn(key: string): AddressClaims | undefined {
+    return this.#clients.get(key)?.watch.claims;
   }
 
   /** Tells the segment whose the leased address is, after the container has got it. */

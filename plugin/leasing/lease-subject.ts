@@ -3,7 +3,7 @@ import type { ClientConfig } from '../dhcp4/client.ts';
 import type { AddressBounds, Lease } from '../lease.ts';
 import type { Instant, Ms } from '../time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
-import type { ConflictMode } from './conflict-watch.ts';
+import type { ConflictAnswer, ConflictMode } from './conflict-watch.ts';
 
 export interface LeaseIdentity {
   readonly mac: Mac;
@@ -22,6 +22,8 @@ export interface LeaseSubject {
   /** For messages: `VLAN 500 of eth1`. */
   readonly segment: string;
   readonly acd: ConflictMode;
+  /** Absent: `defend`. */
+  readonly onConflict?: ConflictAnswer | undefined;
   /** Empty: any. */
   readonly allowedServers: readonly Ipv4[];
   readonly rapidCommit: boolean;

@@ -49,6 +49,7 @@ export class Trace {
   #conflict: { readonly address: Ipv4; readonly by: Mac } | undefined;
   #lastHeard: LastHeard | undefined;
   #defect: string | undefined;
+  #isDeclineWithheld = false;
   #malformed: { what: string; count: number } | undefined;
   #sendError: string | undefined;
   #lastSentAt: Instant | undefined;
@@ -82,6 +83,15 @@ export class Trace {
   /** Another host has an address that was leased. */
   conflict(address: Ipv4, by: Mac): void {
     this.#conflict = { address, by };
+  }
+
+  /** The server was not told of a conflict: enough DECLINEs were sent on the segment. */
+  declineWithheld(): void {
+    this.#isDeclineWithheld = true;
+  }
+
+  get isDeclineWithheld(): boolean {
+    return this.#isDeclineWithheld;
   }
 
   refused(by: string | undefined, text: string | undefined): void {

@@ -136,10 +136,10 @@ describe('an address that another host holds', () => {
     );
   });
 
-  it('taken by a host that comes later: defended once, then given up for another (RFC 5227 §2.4)', async () => {
+  it('taken by a host that comes later, on_conflict=leave: defended once, then given up for another (RFC 5227 §2.4)', async () => {
     const mac = '02:00:00:00:01:05';
     await lab('capture-up', 'arp');
-    await createNetwork();
+    await createNetwork('-o', 'on_conflict=leave');
     await runBox(mac);
     const { address } = await attachment('box', 'fw500');
     const announcement = `who-has ${address} tell ${address}`;

@@ -11,6 +11,7 @@ import { IpamDriver } from '../../plugin/driver/ipam-driver.ts';
 import type { RequestPoolAnswer, RequestPoolRequest } from '../../plugin/driver/ipam-requests.ts';
 import { NetworkDriver } from '../../plugin/driver/network-driver.ts';
 import type { CreateNetworkRequest } from '../../plugin/driver/network-requests.ts';
+import { LeaseReturns } from '../../plugin/driver/lease-returns.ts';
 import { Networks } from '../../plugin/driver/networks.ts';
 import { Pools } from '../../plugin/driver/pools.ts';
 import { recover } from '../../plugin/driver/recover.ts';
@@ -18,6 +19,7 @@ import { Registry } from '../../plugin/driver/registry.ts';
 import { Wiring } from '../../plugin/driver/wiring.ts';
 import { SegmentSilence } from '../../plugin/driver/segment-silence.ts';
 import { LeaseService } from '../../plugin/leasing/lease-service.ts';
+import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
 import { probeSubnet } from '../../plugin/leasing/subnet-probe.ts';
 import type { SandboxProbe } from '../../plugin/leasing/sandbox-socket.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -60,6 +62,11 @@ export class DriverRig {
   driver!: NetworkDriver;
   addresses!: Addresses;
   ipam!: IpamDriver;
+  /** Who wears what on the segment. */
+  readonly worn = new Map<string, Mac>();
+  /** Whether somebody wears an address; at once, where `SegmentInquiry` takes its time. */
+  askSegment = (_link: string, address: Ipv4): Promise<Mac | undefined> =>
+    Promise.resolve(this.worn.get(address));
   /** The setting IPAM_REQUIRE_MAC. */
   requiresMacAddress = true;
 
@@ -215,10 +222,12 @@ export class DriverRig {
       onEntered: (id) => endpoints.sandboxEntered(id),
     });
     const access = new BridgeAccess({ host, clock, log });
-    const held = new HeldLeases({ registry, clock, log, leases });
+    const wearer = (link: string, _mac: Mac, address: Ipv4) => this.askSegment(link, address);
+    const returns = new LeaseReturns({ host, inquiry: { wearer }, leases, log });
+    const held = new HeldLeases({ registry, clock, log, leases, returns });
     const networks = new Networks({ registry, host, access, clock, log });
     const shared = {
-      ...{ registry, networks, host, leases, held, clock, log },
+      ...{ registry, networks, host, leases, held, returns, clock, log },
       silence: new SegmentSilence(clock),
       joinTimeoutMs: JOIN_TIMEOUT_MS,
     };
@@ -237,7 +246,7 @@ export class DriverRig {
     });
     const wiring = new Wiring({
       ...{ registry, host, networks, clock, log },
-      mtuChanged: (networkId) => endpoints.networkChanged(networkId),
+      mtuChanged: (networkId) => endpoints.changes.networkChanged(networkId),
     });
     const ready =
       recovered ??
@@ -262,6 +271,7 @@ export class DriverRig {
       held,
       clock: this.clock,
       recovered: ready,
+      claims: leases,
     });
     const socketDeps = { clock, random: seededRandom(2), openSocket: this.wire.open };
     const pools = new Pools({

@@ -34,7 +34,8 @@ export interface MemorySocket extends FrameSocket {
 /** Hears what other hosts say about one address. */
 export interface MemoryArpSocket {
   readonly place: SocketPlace;
-  readonly address: Ipv4;
+  /** Undefined: about any. */
+  readonly address: Ipv4 | undefined;
   receive(packet: ArpPacket): void;
   fail(error: Error): void;
 }
@@ -120,7 +121,7 @@ export class MemoryWire {
   /** Another host says that it has the address, to whoever listens. */
   claim(address: Ipv4, senderMac: Mac): void {
     for (const socket of [...this.arpSockets]) {
-      if (socket.address !== address) continue;
+      if (socket.address !== undefined && socket.address !== address) continue;
       const targetMac = senderMac;
       const packet = { operation: 'reply', senderMac, senderAddress: address, targetMac } as const;
       socket.receive({ ...packet, targetAddress: address });

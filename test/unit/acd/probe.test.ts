@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeArpFrame, encodeArpFrame } from '../../../plugin/acd/frame.ts';
+import { decodeArpFrame, encodeArpFrame, type ArpFrame } from '../../../plugin/acd/frame.ts';
 import {
   initialProbeState,
+  heardAddress,
   nextProbeDeadline,
-  PROBE_PROFILES,
   PROBE_TRANSITIONS,
   stepProbe,
 } from '../../../plugin/acd/probe.ts';
 import type { ProbeEffect, ProbeEvent, ProbeState } from '../../../plugin/acd/probe.ts';
-import type { ArpPacket } from '../../../plugin/wire/arp.ts';
+import { PROBE_PROFILES } from '../../../plugin/acd/profiles.ts';
 import { readFixture } from '../../fixtures/read-fixture.ts';
 import { ADDRESS, CLIENT_MAC, ip, mac } from '../../support/messages.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
@@ -22,6 +22,7 @@ class ProbeRig {
   now = 0;
   state: ProbeState = initialProbeState();
   effects: readonly ProbeEffect[] = [];
+  onConflict: 'defend' | 'leave' = 'defend';
   readonly profile: keyof typeof PROBE_PROFILES;
   readonly #random: () => number;
 
@@ -31,7 +32,8 @@ class ProbeRig {
   }
 
   do(event: ProbeEvent): this {
-    const config = { mac: CLIENT_MAC, profile: PROBE_PROFILES[this.profile] };
+    const profile = PROBE_PROFILES[this.profile];
+    const config = { mac: CLIENT_MAC, profile, onConflict: this.onConflict };
     const env = { now: this.now, random: this.#random, config };
     ({ state: this.state, effects: this.effects } = stepProbe(this.state, event, env));
     return this;
@@ -50,12 +52,13 @@ class ProbeRig {
     return this.do({ type: 'tick' });
   }
 
-  arp(packet: Partial<ArpPacket>): this {
+  arp(packet: Partial<ArpFrame>): this {
     return this.do({
       type: 'arp',
       packet: {
         operation: 'request',
         senderMac: STRANGER,
+        source: packet.senderMac ?? STRANGER,
         senderAddress: ADDRESS,
         targetMac: NOBODY,
         targetAddress: ADDRESS,
@@ -104,10 +107,9 @@ describe('probing (RFC 5227 §2.1.1)', () => {
     ]);
   });
 
-  it.each<[string, Partial<ArpPacket>]>([
+  it.each<[string, Partial<ArpFrame>]>([
     ['a reply from the address', { operation: 'reply', targetAddress: ANY }],
     ['a request from the address', { targetAddress: ip('192.0.2.9') }],
-    ['another host’s probe for it', { senderAddress: ANY }],
   ])('takes %s as a conflict', (_, packet) => {
     const rig = new ProbeRig().start().arp(packet);
     expect(rig.effects).toEqual([
@@ -116,7 +118,7 @@ describe('probing (RFC 5227 §2.1.1)', () => {
     expect(rig.state.name).toBe('IDLE');
   });
 
-  it.each<[string, Partial<ArpPacket>]>([
+  it.each<[string, Partial<ArpFrame>]>([
     ['our own probe coming back', { senderMac: CLIENT_MAC, senderAddress: ANY }],
     ['a question for the address', { senderAddress: ip('192.0.2.9') }],
     ['a probe for another address', { senderAddress: ANY, targetAddress: ip('192.0.2.9') }],
@@ -149,7 +151,6 @@ describe('probing (RFC 5227 §2.1.1)', () => {
     const rig = new ProbeRig().start().tick().tick();
     expect(rig.state.name).toBe('FREE');
     expect(rig.do({ type: 'tick' }).state.name).toBe('FREE');
-    expect(rig.arp({ senderAddress: ANY }).effects).toEqual([]);
     expect(rig.arp({}).effects).toMatchObject([{ type: 'conflict', inUse: false }]);
   });
 });
@@ -172,33 +173,168 @@ describe('announcing (RFC 5227 §2.3)', () => {
   });
 });
 
-describe('defending (RFC 5227 §2.4)', () => {
-  const defending = (): ProbeRig => new ProbeRig().announce().tick();
+describe('a probe of another host while we probe (RFC 5227 §2.1.1)', () => {
+  const probeOf = (parts: Partial<ArpFrame> = {}) => ({ senderAddress: ANY, ...parts });
+  const later = (rig: ProbeRig, ms: number) => {
+    rig.now += ms;
+    return rig;
+  };
+
+  it.each<[string, Partial<ArpFrame>]>([
+    ['in its own frame', {}],
+    ['in a frame of another MAC', { source: mac('02:00:00:00:00:98') }],
+  ])('is none of a host if it comes once, 50 ms after the ACK, %s: device tracking', (_, parts) => {
+    for (const profile of ['fast', 'full'] as const) {
+      const rig = later(new ProbeRig(profile, () => 0).start(), 50).arp(probeOf(parts));
+      expect(rig.effects).toEqual([]);
+      const freeAt: Record<typeof profile, number> = { fast: 400, full: 4_000 };
+      while (rig.state.name === 'PROBING') rig.tick();
+      expect([rig.effects, rig.now]).toEqual([
+        [{ type: 'free', address: ADDRESS }],
+        freeAt[profile],
+      ]);
+    }
+  });
 
   it.each([
-    [9_999, ['conflict']],
-    [10_000, ['send', 'defended']],
-  ])('answers once; a second conflict after %i ms gives %j', (gap, types) => {
-    const rig = defending().arp({});
-    expect(rig.types).toEqual(['send', 'defended']);
+    ['a host probes again', 150, {}, ['conflict']],
+    ['the same frame comes by another way', 10, {}, []],
+    ['another monitor probes', 150, { senderMac: mac('02:00:00:00:00:97') }, []],
+    ['the monitor names another MAC each time', 150, { source: mac('02:00:00:00:00:98') }, []],
+  ])('%s: %i ms after the first', (_, gap, second, types) => {
+    const rig = new ProbeRig().start().arp(probeOf());
+    expect(later(rig, gap).arp(probeOf(second)).types).toEqual(types);
+  });
+
+  it('late in our own probing makes us wait until a host would have probed again, and probe once more', () => {
+    const rig = later(new ProbeRig().start().tick(), 190).arp(probeOf());
+    expect([rig.tick().types, rig.now]).toEqual([['send'], 400]);
+    expect([rig.tick().types, rig.now]).toEqual([['free'], 390 + 250]);
+  });
+
+  it('two of them with any offset: at most one takes the address', () => {
+    for (let offset = 0; offset <= 700; offset += 10) {
+      const takers = race(offset);
+      expect([offset, takers.length <= 1]).toEqual([offset, true]);
+    }
+  });
+
+  it('once it is ours and on no link yet is answered, at most every 2 s', () => {
+    const rig = new ProbeRig().start().tick().tick();
+    expect(rig.arp(probeOf()).effects).toMatchObject([{ packet: { senderAddress: ADDRESS } }]);
+    expect(later(rig, 1_999).arp(probeOf()).effects).toEqual([]);
+    expect(later(rig, 1).arp(probeOf()).types).toEqual(['send']);
+  });
+
+  it('many of them, each of another MAC, hold up a start no longer than four do', () => {
+    const rig = new ProbeRig().start().tick();
+    for (let count = 0; count < 199; count += 1) {
+      const octet = count.toString(16).padStart(2, '0');
+      later(rig, 1).arp(probeOf({ senderMac: mac(`02:00:00:00:01:${octet}`) }));
+    }
+    while (rig.state.name === 'PROBING') rig.tick();
+    expect([rig.types, rig.now]).toEqual([['free'], 204 + 250]);
+  });
+});
+
+/** Two hosts of ours, the second `offset` ms later, on a wire without delay. @returns who took the address. */
+function race(offset: number): readonly string[] {
+  const hosts = ['02:00:00:00:00:0a', '02:00:00:00:00:0b'].map((text, index) => ({
+    own: mac(text),
+    startsAt: index * offset,
+    state: initialProbeState(),
+  }));
+  const step = (host: (typeof hosts)[number], event: ProbeEvent, now: number): void => {
+    const config = { mac: host.own, profile: PROBE_PROFILES.fast, onConflict: 'defend' } as const;
+    const env = { now, random: () => 0.5, config };
+    const { state, effects } = stepProbe(host.state, event, env);
+    host.state = state;
+    for (const effect of effects) {
+      if (effect.type !== 'send') continue;
+      const packet = { ...effect.packet, source: host.own };
+      for (const other of hosts) if (other !== host) step(other, { type: 'arp', packet }, now);
+    }
+  };
+  for (let now = 0; now < 3_000; now += 5) {
+    for (const host of hosts) {
+      if (now === host.startsAt) step(host, { type: 'start', address: ADDRESS }, now);
+      else if (now >= nextProbeDeadline(host.state)) step(host, { type: 'tick' }, now);
+    }
+  }
+  return hosts.filter(({ state }) => state.name === 'FREE').map(({ own }) => own);
+}
+
+describe('defending (RFC 5227 §2.4)', () => {
+  const defending = (onConflict: 'defend' | 'leave' = 'defend'): ProbeRig => {
+    const rig = new ProbeRig();
+    rig.onConflict = onConflict;
+    return rig.announce().tick();
+  };
+
+  it.each([
+    ['leave', 9_999, ['conflict']],
+    ['leave', 10_000, ['send', 'claimed']],
+    ['defend', 9_999, ['claimed']],
+    ['defend', 10_000, ['send', 'claimed']],
+  ] as const)('%s: answers once; a second conflict after %i ms gives %j', (how, gap, types) => {
+    const rig = defending(how).arp({});
+    expect(rig.types).toEqual(['send', 'claimed']);
     rig.now += gap;
     expect(rig.arp({}).types).toEqual(types);
   });
 
-  it('says that the address was in use when it gives up', () => {
-    expect(defending().arp({}).arp({}).effects).toEqual([
+  it('says that the address was in use when it leaves', () => {
+    expect(defending('leave').arp({}).arp({}).effects).toEqual([
       { type: 'conflict', address: ADDRESS, by: STRANGER, inUse: true },
     ]);
+  });
+
+  it.each<[string, Partial<ArpFrame>]>([
+    ['a request', {}],
+    ['a reply to everybody', { operation: 'reply' }],
+    ['a reply to one host', { operation: 'reply', targetAddress: ip('192.0.2.9') }],
+    ['a question from the address', { targetAddress: ip('192.0.2.9') }],
+    ['a frame of another MAC', { source: mac('02:00:00:00:00:98') }],
+    ['the sender everybody', { senderMac: mac('ff:ff:ff:ff:ff:ff') }],
+    ['the sender nobody', { senderMac: NOBODY }],
+  ])('answers what spoils the neighbours’ caches: %s', (_, packet) => {
+    const rig = defending().arp(packet);
+    expect(rig.types).toEqual(['send', 'claimed']);
+    expect(rig.state.name).toBe('DEFENDING');
+  });
+
+  it.each<[string, Partial<ArpFrame>]>([
+    ['the sender everybody', { senderMac: mac('ff:ff:ff:ff:ff:ff') }],
+    ['the sender nobody', { senderMac: NOBODY }],
+    ['our own MAC', { senderMac: CLIENT_MAC, source: STRANGER }],
+  ])('does not refuse an address because of %s', (_, packet) => {
+    expect(new ProbeRig().start().arp(packet).effects).toEqual([]);
   });
 
   it('is not a conflict when somebody probes for the address: the kernel answers', () => {
     expect(defending().arp({ senderAddress: ANY }).effects).toEqual([]);
   });
 
-  it('goes on announcing after a conflict in between', () => {
+  it('goes on announcing after a conflict in between, and announcing anew does not allow more defences', () => {
     const rig = new ProbeRig().announce().arp({});
     expect(rig.tick().types).toEqual(['send']);
-    expect(rig.arp({}).types).toEqual(['conflict']);
+    expect(rig.arp({}).types).toEqual(['claimed']);
+    rig.announce();
+    expect(rig.arp({}).types).toEqual(['claimed']);
+  });
+
+  it('listens to nine frames in 10 s: the rest of a flood is not heard', () => {
+    const rig = defending();
+    const at = rig.now;
+    for (let count = 0; count < 8; count += 1) rig.arp({});
+    expect(heardAddress(rig.state)).toBe(ADDRESS);
+    rig.arp({});
+    expect([heardAddress(rig.state), nextProbeDeadline(rig.state)]).toEqual([
+      undefined,
+      at + 10_000,
+    ]);
+    expect([rig.tick().types, heardAddress(rig.state)]).toEqual([[], ADDRESS]);
+    expect(rig.arp({}).types).toEqual(['send', 'claimed']);
   });
 });
 
@@ -215,6 +351,7 @@ it('stays on its table and keeps its deadline in the future', () => {
       packet: {
         operation: 'request',
         senderMac: STRANGER,
+        source: STRANGER,
         senderAddress,
         targetMac: NOBODY,
         targetAddress: ADDRESS,

@@ -388,6 +388,7 @@ describe('calls during recovery', () => {
       held,
       clock: rig.clock,
       recovered,
+      claims: rig.leases,
     });
     let finished = 0;
     const calls = [

@@ -43,6 +43,7 @@ describe('network options', () => {
       onExpiry: 'remove',
       onNoServer: 'fail',
       guard: 'mac',
+      onConflict: 'defend',
     });
   });
 
@@ -191,7 +192,7 @@ describe('network options', () => {
 
   it('an unknown option is named together with the known ones', () => {
     expect(mistake(() => network({ vlna: '5' }))).toBe(
-      '-o vlna is unknown; known are parent, vlan, bridge, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard',
+      '-o vlna is unknown; known are parent, vlan, bridge, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard, on_conflict',
     );
   });
 

@@ -34,6 +34,7 @@ function rig() {
     onStranger: () => undefined,
     onCheck: () => undefined,
     onMoved: () => undefined,
+    mayDecline: () => true,
   });
   runner.open({ link: 'vdc0' }, () => undefined);
   return { runner, clock, log, frames, receive: (frame: Uint8Array) => receive(frame) };

@@ -200,27 +200,43 @@ describe('acd=off', () => {
 });
 
 describe('defending (RFC 5227 §2.4)', () => {
-  beforeEach(async () => {
+  const inUse = async (onConflict: LeaseSubject['onConflict']) => {
     rig.wire.server = movesOn();
-    await acquire('optimistic');
+    await rig.acquire({ acd: 'optimistic', onConflict });
     rig.sandbox = { link: 'eth0' };
     rig.follow();
     await rig.clock.pass(10_000);
     rig.wire.sentArp.length = 0;
-  });
+  };
+  beforeEach(() => inUse(undefined));
 
-  it('answers a conflict once; a second one within 10 s costs the address', async () => {
+  it('on_conflict=leave: answers a conflict once; a second one within 10 s costs the address', async () => {
+    rig.service.close();
+    rig.wire.sentArp.length = 0;
+    await inUse('leave');
     rig.wire.claim(ADDRESS, STRANGER);
     expect(arpSent()).toEqual(['announce eth0']);
-    expect(rig.log.messages('warn')).toEqual([
-      'another host uses our address; it was announced again',
-    ]);
     await rig.clock.pass(9_999);
     rig.wire.claim(ADDRESS, STRANGER);
     expect(rig.changes).toMatchObject([{ change: 'lost', cause: 'declined' }]);
     expect(rig.wire.arpSockets).toEqual([]);
     await rig.clock.pass(11_000);
     expect(rig.changes[1]).toMatchObject({ change: 'acquired', lease: { address: OTHER } });
+  });
+
+  it('keeps the address under a sustained attack: one defence in 10 s, nine frames heard, a line a minute', async () => {
+    const sent = rig.wire.sent.length;
+    let delivered = 0;
+    for (let ms = 0; ms < 60_000; ms += 50) {
+      delivered += rig.wire.arpSockets.length;
+      rig.wire.claim(ADDRESS, STRANGER);
+      await rig.clock.pass(50);
+    }
+    expect(arpSent()).toEqual(Array.from({ length: 6 }, () => 'announce eth0'));
+    expect(delivered).toBe(54);
+    expect([rig.changes, rig.wire.sent.length]).toEqual([[], sent]);
+    expect(rig.log.messages('warn')).toHaveLength(2);
+    expect(rig.service.claimsOn(KEY)).toMatchObject({ by: STRANGER, count: 54, defences: 6 });
   });
 
   it('keeps the address when conflicts are rarer than that', async () => {
@@ -236,6 +252,32 @@ describe('defending (RFC 5227 §2.4)', () => {
     expect(rig.wire.arpSockets).toEqual([]);
     rig.wire.claim(ADDRESS, STRANGER);
     expect(rig.changes).toEqual([]);
+  });
+});
+
+describe('DECLINE is bounded per segment and hour', () => {
+  it('the seventh conflict is logged as an error and not told to the server, and the sentence says so', async () => {
+    occupy();
+    const fail = async (segment = 'VLAN 500 of eth1') => {
+      rig.wire.server = movesOn();
+      const failed = refusal(rig.acquire({ acd: 'fast', segment }, { waitMs: 5_000 }));
+      await rig.clock.pass(5_000);
+      return (await failed).message;
+    };
+    const declines = () => rig.wire.sentTypes.filter((type) => type === 'DECLINE').length;
+    for (let count = 0; count < 6; count += 1) expect(await fail()).not.toContain('was not told');
+    expect(await fail()).toContain(
+      'the server was not told (DECLINE): 6 of them were sent on this segment within an hour',
+    );
+    expect([declines(), rig.log.messages('error')]).toEqual([
+      6,
+      ['conflict not told to the DHCP server: too many DECLINEs lately'],
+    ]);
+    await fail('VLAN 600 of eth1');
+    expect(declines()).toBe(7);
+    await rig.clock.pass(3_600_000);
+    await fail();
+    expect(declines()).toBe(8);
   });
 });
 

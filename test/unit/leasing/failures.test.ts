@@ -81,7 +81,7 @@ describe('what one client throws ends that client only (D17)', () => {
     expect(failures().length).toBeGreaterThan(0);
     expect(failures()[0]!.fields['err']).toBeInstanceOf(TypeError);
     // It was told where to go on, and did.
-    expect(rig.wire.openSockets.some(({ place }) => place.netnsPath === '/x')).toBe(true);
+    expect(rig.wire.sockets.some(({ place }) => place.netnsPath === '/x')).toBe(true);
   });
 
   it('in what is done about its lease', async () => {
