@@ -5,7 +5,8 @@ import type { runCommand } from '../../plugin/net/command.ts';
 import type { NetworkLinkSpec } from '../../plugin/net/link-checks.ts';
 import { readLink } from '../../plugin/net/link-info.ts';
 import { isMarked } from '../../plugin/net/link-names.ts';
-import { addParent, enterSandbox, linkNames, mayLeaveOutVlans } from '../support/netns.ts';
+import { outcome, recordOutcomes } from '../support/outcomes.ts';
+import { addParent, enterSandbox, linkNames, mayLeaveOutVlans, runNode } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';
 
 /** What each batch of `ip` goes through before it runs, and what its end has to wait for. */
@@ -22,6 +23,8 @@ vi.mock(import('../../plugin/net/command.ts'), async (original) => {
   };
   return { ...real, runCommand: intercepted };
 });
+
+recordOutcomes();
 
 const withoutVlans = mayLeaveOutVlans();
 let sandbox: Sandbox;
@@ -51,7 +54,8 @@ async function newProcess() {
   vi.resetModules();
   const { ensureNetworkLinks } = await import('../../plugin/net/links.ts');
   const { removeNetworkLinks } = await import('../../plugin/net/remove-links.ts');
-  return { ensureNetworkLinks, removeNetworkLinks };
+  const orphans = await import('../../plugin/net/orphan-links.ts');
+  return { ensureNetworkLinks, removeNetworkLinks, ...orphans };
 }
 
 /** Makes the links as if the plugin was killed after `count` changes; false if that got to the end. */
@@ -62,6 +66,28 @@ async function killedAfter(count: number, spec: NetworkLinkSpec): Promise<boolea
     afterwards = () => {
       changes += 1;
       if (changes < count) return;
+      resolve(true);
+      return new Promise(() => undefined);
+    };
+  });
+  return Promise.race([killed, ensureNetworkLinks(spec).then(() => false)]);
+}
+
+/** The same, after `count` lines of what `ip` was given: everything of us is killed, `ip` as well. */
+async function killedAfterLine(count: number, spec: NetworkLinkSpec): Promise<boolean> {
+  const { ensureNetworkLinks } = await newProcess();
+  let lines = 0;
+  const killed = new Promise<true>((resolve) => {
+    let isKilled = false;
+    rewrite = (batch) => {
+      const all = batch.split('\n').filter(Boolean);
+      const some = all.slice(0, count - lines);
+      lines += some.length;
+      isKilled = lines >= count;
+      return `${some.join('\n')}\n`;
+    };
+    afterwards = () => {
+      if (!isKilled) return;
       resolve(true);
       return new Promise(() => undefined);
     };
@@ -93,6 +119,26 @@ describe.each(segments)('%s', (_what, spec) => {
     expect((await readLink('br0'))?.isUp).toBe(true);
   });
 
+  test('killed after any single request, it leaves nothing that the next start does not remove', async () => {
+    const row = outcome('F', `killed after every single request while making ${_what}`);
+    const reset = () => {
+      rewrite = (lines) => lines;
+      afterwards = () => undefined;
+    };
+    let count = 1;
+    for (; await killedAfterLine(count, spec); count += 1) {
+      reset();
+      const { removeUnfinishedLinks, removeOrphanLinks } = await newProcess();
+      await removeUnfinishedLinks();
+      await removeOrphanLinks([]);
+      expect(ours(), `after ${count} lines`).toEqual([]);
+    }
+    reset();
+    expect(count).toBeGreaterThan(4);
+    row.seen = `${count - 1} moments, 0 links unowned`;
+    row.leftovers = 0;
+  });
+
   test('a link that was made and cannot be marked is removed again', async () => {
     for (const link of spec.vlan === undefined ? ['br0'] : ['br0', 'eth1.500']) {
       rewrite = (lines) => lines.replace(`set dev ${link} alias`, `set dev ${link} bogus`);
@@ -114,4 +160,45 @@ describe.skipIf(withoutVlans)('removing', () => {
     });
     expect(ours()).toEqual([link]);
   });
+});
+
+test("killed after any request for a container's link, it leaves nothing that the next start does not remove", async () => {
+  const row = outcome('F', "killed after every single request while making a container's link");
+  const { ensureNetworkLinks } = await newProcess();
+  await ensureNetworkLinks(untagged);
+  const before = linkNames();
+  const make = (count: number) =>
+    runNode(
+      'plugin/net/endpoint-links.ts',
+      `
+      const fs = require('node:fs');
+      const write = fs.write;
+      let requests = 0;
+      fs.write = (fd, ...rest) => {
+        const done = rest.pop();
+        write(fd, ...rest, (...results) => {
+          requests += 1;
+          if (requests === ${count}) process.kill(process.pid, 'SIGKILL');
+          else done(...results);
+        });
+      };
+      const mac = '02:00:00:00:00:aa';
+      const rules = { mode: 'mac', mac, addresses: [], leases: true, noServer: false };
+      subject
+        .ensureEndpointLink({ hostEnd: 'vh0', containerEnd: 'vc0', mac, mtu: 1500, bridge: 'br0', rules })
+        .then(() => console.log('made'));`,
+    );
+  let count = 1;
+  for (; make(count).signal === 'SIGKILL'; count += 1) {
+    const { removeUnfinishedLinks } = await newProcess();
+    await removeUnfinishedLinks();
+    const { listEndpointLinks, removeEndpointLink } =
+      await import('../../plugin/net/endpoint-links.ts');
+    // What recovery does with marked links of no record.
+    for (const { hostEnd } of await listEndpointLinks()) await removeEndpointLink(hostEnd);
+    expect(linkNames(), `after ${count} requests`).toEqual(before);
+  }
+  expect(count).toBeGreaterThan(3);
+  row.seen = `${count - 1} moments, 0 links unowned`;
+  row.leftovers = 0;
 });

@@ -1,0 +1,203 @@
+/** What is wrong with the links of a network, and what puts it right: a table of links as the kernel would tell them. */
+import { describe, expect, it } from 'vitest';
+import type { HostLink } from '../../../plugin/driver/host.ts';
+import { parseNetworkOptions } from '../../../plugin/driver/options.ts';
+import type { NetworkRecord } from '../../../plugin/driver/records.ts';
+import { chainTroubles, planWiring } from '../../../plugin/driver/wiring-plan.ts';
+import type { Mac } from '../../../plugin/wire/address.ts';
+
+const link = (name: string, index: number, parts: Partial<HostLink> = {}): HostLink => ({
+  ...{ name, index, altNames: [], kind: undefined, mac: undefined, mtu: 1500, isUp: true },
+  ...{ hasCarrier: true, master: undefined, lower: undefined, vlan: undefined, mark: undefined },
+  ...parts,
+});
+const ETH1 = link('eth1', 2);
+const VLAN = link('eth1.500', 3, {
+  ...{ kind: 'vlan', lower: 2, master: 4, mark: 'vlan', vlan: { id: 500, protocol: '802.1Q' } },
+});
+const BRIDGE = link('br500', 4, { kind: 'bridge', mark: 'bridge' });
+const PORT_MAC = 'fe:00:00:00:00:01' as Mac;
+const PORT = link('vdh1', 5, { kind: 'veth', master: 4, mark: 'endpoint', mac: PORT_MAC });
+const RIGHT = [ETH1, VLAN, BRIDGE, PORT];
+
+const network: NetworkRecord = {
+  id: 'n1',
+  options: parseNetworkOptions({ parent: 'eth1', vlan: '500' }),
+  internal: false,
+  vlanLink: 'eth1.500',
+  uplinkPort: true,
+  mtu: 1500,
+};
+const ports = [{ endpointId: 'e1', hostEnd: 'vdh1', mac: PORT_MAC }];
+
+/** The links as they should be, but for what is said of one of them; undefined: it is not there. */
+const but = (name: string, parts: Partial<HostLink> | undefined): HostLink[] =>
+  RIGHT.flatMap((one) =>
+    one.name !== name ? [one] : parts === undefined ? [] : [{ ...one, ...parts }],
+  );
+
+const plan = (links: readonly HostLink[], more: Partial<NetworkRecord> = {}) => {
+  const { repairs, troubles } = planWiring(links, [{ network: { ...network, ...more }, ports }]);
+  return {
+    repairs: repairs.map(({ type, link: of, seen }) => `${type} ${of}: ${seen}`),
+    troubles: troubles.get('n1') ?? [],
+  };
+};
+
+it('links as they should be want nothing', () => {
+  expect(plan(RIGHT)).toEqual({ repairs: [], troubles: [] });
+});
+
+describe('what is ours is mended', () => {
+  it.each<[string, HostLink[], string[]]>([
+    [
+      'VLAN link out of the bridge',
+      but('eth1.500', { master: undefined }),
+      ['links eth1.500: no port of br500'],
+    ],
+    [
+      'VLAN link in another bridge',
+      but('eth1.500', { master: 9 }),
+      ['links eth1.500: no port of br500'],
+    ],
+    ['VLAN link down', but('eth1.500', { isUp: false }), ['links eth1.500: down']],
+    ['VLAN link gone', but('eth1.500', undefined), ['links eth1.500: gone']],
+    ['bridge down', but('br500', { isUp: false }), ['links br500: down']],
+    ['bridge gone', but('br500', undefined), ['links br500: gone']],
+    ['port out of the bridge', but('vdh1', { master: undefined }), ['port vdh1: no port of br500']],
+    ['port of a bridge that is gone', but('vdh1', { master: 44 }), ['port vdh1: no port of br500']],
+    ['port down', but('vdh1', { isUp: false }), ['port vdh1: down']],
+    [
+      'bridge under another name',
+      but('br500', { name: 'brx' }),
+      ['rename br500: it was called brx'],
+    ],
+    [
+      'VLAN link under another name',
+      but('eth1.500', { name: 'vx' }),
+      ['rename eth1.500: it was called vx'],
+    ],
+    ['port under another name', but('vdh1', { name: 'px' }), ['rename vdh1: it was called px']],
+    [
+      'the MTU of the parent is larger',
+      but('eth1', { mtu: 9000 }),
+      [
+        'vlan-mtu eth1.500: MTU 1500, and that of eth1 is 9000',
+        'network-mtu br500: MTU 1500 for containers, and that of eth1.500 is 9000',
+      ],
+    ],
+    [
+      'the kernel has lowered the VLAN link with its parent',
+      but('eth1.500', { mtu: 1400 }).map((one) =>
+        one.name === 'eth1' ? { ...one, mtu: 1400 } : one,
+      ),
+      ['network-mtu br500: MTU 1500 for containers, and that of eth1.500 is 1400'],
+    ],
+  ])('%s', (_what, links, repairs) => {
+    expect(plan(links).repairs).toEqual(repairs);
+  });
+
+  it('a parent that was renamed is known by what lies on it', () => {
+    expect(plan(but('eth1', { name: 'lan0' }))).toEqual({
+      repairs: [],
+      troubles: [expect.stringContaining('eth1 is not there')],
+    });
+  });
+
+  it('a parent that is typed by an alternative name is the same link', () => {
+    const options = { ...network.options, parent: 'enp3s0' };
+    expect(plan(but('eth1', { altNames: ['enp3s0'] }), { options })).toEqual({
+      repairs: [],
+      troubles: [],
+    });
+  });
+
+  it('the MTU that an operator asked for stays, unless the parent has less', () => {
+    const options = { ...network.options, mtu: 1400 };
+    expect(plan(RIGHT, { options, mtu: 1400 }).repairs).toEqual([]);
+    const low = but('eth1', { mtu: 1300 }).map((one) =>
+      one.name === 'eth1.500' ? { ...one, mtu: 1300 } : one,
+    );
+    expect(plan(low, { options, mtu: 1400 }).repairs).toEqual([
+      expect.stringContaining('network-mtu'),
+    ]);
+  });
+});
+
+describe('what is not ours is named, and left alone', () => {
+  it.each<[string, HostLink[], string]>([
+    [
+      'the parent is down',
+      but('eth1', { isUp: false, hasCarrier: false }),
+      'parent link eth1 is down; bring it up with: ip link set eth1 up',
+    ],
+    [
+      'the parent has no carrier',
+      but('eth1', { hasCarrier: false }),
+      'parent link eth1 has no carrier; look at its cable and its switch port',
+    ],
+    [
+      'an operator’s bridge is down',
+      but('br500', { isUp: false, mark: undefined }),
+      'bridge br500 is down; bring it up with: ip link set br500 up',
+    ],
+    [
+      'an operator’s VLAN link is down',
+      but('eth1.500', { isUp: false, mark: undefined }),
+      'VLAN link eth1.500 is down; bring it up with: ip link set eth1.500 up',
+    ],
+  ])('%s', (_what, links, sentence) => {
+    expect(plan(links, { uplinkPort: false })).toEqual({ repairs: [], troubles: [sentence] });
+  });
+
+  it('an operator’s VLAN link that an operator put into the bridge and took out', () => {
+    const links = but('eth1.500', { master: undefined, mark: undefined });
+    expect(plan(links, { uplinkPort: false })).toEqual({
+      repairs: [],
+      troubles: [
+        'eth1.500 is not a port of bridge br500; make it one with: ip link set eth1.500 master br500',
+      ],
+    });
+  });
+
+  it('a VLAN link of the same name that is another VLAN', () => {
+    const links = but('eth1.500', { vlan: { id: 600, protocol: '802.1Q' } });
+    expect(plan(links).repairs).toEqual(['links eth1.500: gone']); // making it says why it cannot be
+    expect(chainTroubles(links, network.options)).toEqual([
+      'there is no link for VLAN 500 of eth1',
+    ]);
+  });
+
+  it('802.1ad is not 802.1Q', () => {
+    const links = but('eth1.500', { vlan: { id: 500, protocol: 'other' } });
+    expect(chainTroubles(links, network.options)).toEqual([
+      'there is no link for VLAN 500 of eth1',
+    ]);
+  });
+
+  it('a parent that is gone took the VLAN link along; the ports wait in their bridge', () => {
+    const links = [BRIDGE, PORT];
+    expect(plan(links)).toEqual({
+      repairs: [],
+      troubles: [expect.stringContaining('parent link eth1 is not there')],
+    });
+    expect(plan([PORT]).repairs).toEqual(['links br500: gone']);
+  });
+
+  it('an untagged network whose parent is another’s', () => {
+    const options = parseNetworkOptions({ parent: 'eth1', bridge: 'br500' });
+    const links = but('eth1', { master: undefined }).filter(({ name }) => name !== 'eth1.500');
+    expect(plan(links, { options, vlanLink: undefined, uplinkPort: false }).repairs).toEqual([]);
+    expect(plan(links, { options, vlanLink: undefined, uplinkPort: true }).repairs).toEqual([
+      'links eth1: no port of br500',
+    ]);
+  });
+
+  it('of a network of another driver it ends at the VLAN link', () => {
+    expect(chainTroubles(but('br500', undefined), { parent: 'eth1', vlan: 500 })).toEqual([]);
+  });
+
+  it('nothing is concluded from a kernel that said nothing', () => {
+    expect(chainTroubles([], network.options)).toEqual([]);
+  });
+});

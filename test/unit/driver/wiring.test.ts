@@ -1,0 +1,131 @@
+/** The reconciler over stand-ins: what the kernel tells is mended once, and by whom it is fought shows. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { HostLink } from '../../../plugin/driver/host.ts';
+import { rigWithNetwork, type DriverRig } from '../../support/driver-rig.ts';
+
+let rig: DriverRig;
+beforeEach(async () => {
+  rig = await rigWithNetwork();
+  await rig.createEndpoint();
+  await rig.restart();
+  rig.log.lines.length = 0;
+});
+afterEach(() => rig.stop());
+
+const port = () => rig.record().hostEnd;
+const mended = () => rig.log.lines.filter(({ message }) => message === 'wiring mended');
+
+/** The kernel changes a link, and tells of it. */
+async function change(name: string, parts: Partial<HostLink>): Promise<void> {
+  rig.host.oddities.set(name, { ...rig.host.oddities.get(name), ...parts });
+  rig.host.onChange?.onLink(rig.host.link(name), false);
+  await rig.clock.pass(500);
+}
+
+async function remove(name: string): Promise<void> {
+  const gone = rig.host.link(name);
+  rig.host.links.delete(name);
+  rig.host.onChange?.onLink(gone, true);
+  await rig.clock.pass(500);
+}
+
+describe('a change that the kernel tells', () => {
+  it('a port out of its bridge is put back, with one line', async () => {
+    await change(port(), { master: undefined });
+    expect(rig.host.count('attachPort')).toBe(1);
+    expect(mended().map(({ fields }) => fields['seen'])).toEqual(['no port of br500']);
+  });
+
+  it('a VLAN link that is down', async () => {
+    const before = rig.host.count('ensureNetworkLinks');
+    await change('eth1.500', { isUp: false });
+    expect(rig.host.count('ensureNetworkLinks')).toBe(before + 1);
+    expect(mended()).toHaveLength(1);
+  });
+
+  it('a bridge that is removed comes back, and its ports with it', async () => {
+    await change(port(), { master: 99 });
+    rig.host.oddities.set(port(), { master: 99 });
+    await remove('br500');
+    expect(rig.host.links.has('br500')).toBe(true);
+    expect(rig.host.link(port()).master).toBe(rig.host.indexOf('br500'));
+  });
+
+  it('what changes nothing for a network starts no look', async () => {
+    const before = rig.host.count('readLinks');
+    rig.host.onChange?.onLink(rig.host.link('eth1'), false);
+    rig.host.links.add('docker0');
+    rig.host.onChange?.onLink(rig.host.link('docker0'), false);
+    await change(port(), { hasCarrier: false }); // the container's end comes and goes
+    expect(rig.host.count('readLinks')).toBe(before);
+  });
+
+  it('more than could be told: everything is looked at', async () => {
+    rig.host.oddities.set(port(), { isUp: false });
+    rig.host.onChange?.onLost();
+    await rig.clock.pass(500);
+    expect(mended()).toHaveLength(1);
+  });
+
+  it('a filter that was taken off is put back', async () => {
+    rig.host.guards.clear();
+    rig.host.onChange?.onFilterGone(rig.host.indexOf(port()));
+    await rig.clock.pass(500);
+    expect(rig.host.guards.get(port())?.mode).toBe('mac');
+    const before = rig.host.count('protectNetwork');
+    rig.host.onChange?.onFilterGone(rig.host.indexOf('br500'));
+    await rig.clock.pass(500);
+    expect(rig.host.count('protectNetwork')).toBe(before + 1);
+    rig.host.onChange?.onFilterGone(12345);
+    await rig.clock.pass(500);
+    expect(rig.log.messages('info').filter((one) => one === 'protection put back')).toHaveLength(2);
+  });
+
+  it('a parent that goes down is named once, and said to be back by the next change of it only', async () => {
+    await change('eth1', { isUp: false });
+    await change('eth1', { isUp: false, mtu: 1400 });
+    const told = rig.log.lines.filter(({ message }) => message === 'network cut off on this host');
+    expect(told.map(({ fields }) => fields['seen'])).toEqual([
+      'parent link eth1 is down; bring it up with: ip link set eth1 up',
+    ]);
+  });
+});
+
+it('an MTU that the parent has now reaches the VLAN link, the network and its containers', async () => {
+  await rig.join();
+  rig.host.moveIntoSandbox(port());
+  rig.sandbox = { link: 'eth0' };
+  await rig.clock.pass(3_000);
+  rig.host.oddities.set('eth1.500', { mtu: 1400 });
+  await change('eth1', { mtu: 1400 });
+  await rig.clock.pass(5_000);
+  expect(rig.registry.networks()[0]?.mtu).toBe(1400);
+  expect(rig.host.sandboxChanges).toContainEqual({ type: 'set-mtu', mtu: 1400 });
+  expect(rig.record().mtu).toBe(1400);
+});
+
+it('somebody who undoes it again and again is told of, and not fought: once every 30 s', async () => {
+  for (let time = 0; time < 20; time += 1) await change(port(), { isUp: false });
+  expect(rig.host.count('attachPort')).toBe(5);
+  const fights = rig.log.messages('warn').filter((one) => one.startsWith('somebody undoes'));
+  expect(fights).toHaveLength(1);
+  await rig.clock.pass(60_000);
+  expect(rig.host.count('attachPort')).toBe(6);
+});
+
+it('what cannot be mended is told once, and does not keep the rest from being mended', async () => {
+  rig.host.failing.set('ensureNetworkLinks', new Error('no'));
+  await change('eth1.500', { isUp: false });
+  rig.host.onChange?.onLost();
+  await rig.clock.pass(500);
+  expect(rig.log.messages('error').filter((one) => one === 'wiring not mended')).toHaveLength(1);
+});
+
+it('at a start the links are looked at, and protected', async () => {
+  rig.host.oddities.set(port(), { master: undefined });
+  const before = rig.host.count('protectNetwork');
+  await rig.restart();
+  await rig.clock.pass(100);
+  expect(rig.host.count('protectNetwork')).toBe(before + 1);
+  expect(rig.host.link(port()).master).toBe(rig.host.indexOf('br500'));
+});
