@@ -354,13 +354,19 @@ describe('cost', () => {
     const container = sandbox.addNamespace();
     ip(`link set dev port1 netns ${container.name}`);
     container.run(() => ip('link set dev port1 up'));
-    const { socket } = listen({ link: 'port1', netnsPath: container.path });
+    const open = Array.from({ length: 5 }, () =>
+      listen({ link: 'port1', netnsPath: container.path }),
+    );
     container.delete();
     await eventsHandled();
     expect(linkNames()).toContain('eth1'); // its peer is in there still
-    const startedAt = performance.now();
-    socket.close();
-    expect(performance.now() - startedAt).toBeLessThan(5);
+    // Each of them would take 10 ms on this thread. A busy machine may stop us once, not five times.
+    const took = open.map(({ socket }) => {
+      const startedAt = performance.now();
+      socket.close();
+      return performance.now() - startedAt;
+    });
+    expect(Math.min(...took)).toBeLessThan(5);
     await until('both are gone', () => !linkNames().includes('eth1'));
   });
 
