@@ -57,3 +57,19 @@ export function printable(value: unknown): string {
   const cut = text.length > 80 ? `${text.slice(0, 80)}…` : text;
   return /^[\w.:/+-]+$/.test(cut) ? cut : JSON.stringify(cut);
 }
+
+/** What Docker's own drivers call options of ours. */
+const DOCKERS_NAMES = new Map([['com.docker.network.driver.mtu', 'mtu']]);
+
+/** @param prefix what the user typed before it, with a blank. */
+export function unknownOption(
+  prefix: string,
+  key: string,
+  value: unknown,
+  known: readonly string[],
+): string {
+  const ours = DOCKERS_NAMES.get(key);
+  return ours === undefined || !known.includes(ours)
+    ? `${prefix}${printable(key)} is unknown; known are ${known.join(', ')}`
+    : `${prefix}${key} is of Docker's own drivers; type ${prefix}${ours}=${printable(value)} instead`;
+}

@@ -17,6 +17,7 @@ import {
   parseGuard,
   parseRelease,
   printable,
+  unknownOption,
 } from './option-values.ts';
 import { isMulticastMac, isUnicastIpv4, parseIpv4, type Ipv4, type Mac } from '../wire/address.ts';
 
@@ -276,7 +277,7 @@ function* findProblems(
   for (const [key, value] of Object.entries(given)) {
     const spec = Object.hasOwn(table, key) ? table[key] : undefined;
     if (spec === undefined) {
-      yield `${prefix}${printable(key)} is unknown; known are ${Object.keys(table).join(', ')}`;
+      yield unknownOption(prefix, key, value, Object.keys(table));
     } else if (typeof value !== 'string') {
       yield `${prefix}${key}=${printable(value)} is not text`;
     } else {

@@ -26,7 +26,7 @@ export interface SegmentSpec {
 }
 
 /** How its options are typed: those of a network, or those of an IPAM driver. */
-function flagOf(spec: SegmentSpec): string {
+export function flagOf(spec: SegmentSpec): string {
   return spec.bridge === undefined ? '--ipam-opt' : '-o';
 }
 
@@ -57,14 +57,6 @@ function checkLinkName(spec: SegmentSpec, option: string, name: string): void {
   throw new PluginError(
     'INVALID_OPTION',
     `${flagOf(spec)} ${option}=${JSON.stringify(name)} is not ${LINK_NAME_RULE}`,
-  );
-}
-
-export function missingParent(spec: SegmentSpec, links: readonly string[]): PluginError {
-  return new PluginError(
-    'PARENT_LINK_MISSING',
-    `parent link ${spec.parent} does not exist; set ${flagOf(spec)} parent= to one of: ${links.join(', ')}`,
-    { evidence: { links } },
   );
 }
 
@@ -207,7 +199,7 @@ export function checkBridge(
 }
 
 /** Kinds of ports behind which there are containers and virtual machines of this host, or nothing. */
-const STAYS_IN_HOST: readonly (string | undefined)[] = ['veth', 'tun', 'dummy'];
+export const STAYS_IN_HOST: readonly (string | undefined)[] = ['veth', 'tun', 'dummy'];
 
 /** The MTU of container links. @throws PluginError INVALID_OPTION */
 export function effectiveMtu(spec: NetworkLinkSpec, uplink: Link): number {

@@ -8,24 +8,23 @@ import { commandEvidence } from './command.ts';
 import { unprotectLink } from './guard/protection.ts';
 import { failedLine, ipBatch, isAlreadyGone, isAlreadyThere, isNotSupported } from './ip.ts';
 import { makeLink, removeLink } from './link-changes.ts';
-import { checkParent, missingParent, type SegmentSpec } from './link-checks.ts';
+import { checkParent, type SegmentSpec } from './link-checks.ts';
 import {
   isVlanOf,
   readAllLinks,
   readHostUse,
   readLink,
-  readLinkNames,
   readLinksOfKind,
   type Link,
 } from './link-info.ts';
 import { isMarked, VLAN_MARK } from './link-names.ts';
+import { missingParent } from './missing-parent.ts';
 
 /** @throws PluginError PARENT_LINK_MISSING, PARENT_LINK_UNUSABLE, LINK_CONFLICT, IP_COMMAND_FAILED. */
 export async function requireParent(spec: SegmentSpec): Promise<Link> {
   const parent = await readLink(spec.parent);
   if (parent === undefined) {
-    const names = (await readLinkNames()).filter((name) => name !== 'lo');
-    throw missingParent(spec, names);
+    throw missingParent(spec, await readAllLinks());
   }
   const master = parent.master === undefined ? undefined : await readLink(parent.master);
   checkParent(spec, parent, master);

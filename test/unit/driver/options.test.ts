@@ -190,6 +190,15 @@ describe('network options', () => {
     );
   });
 
+  it.each([['com.docker.network.driver.mtu', '1400', 'mtu=1400']])(
+    '%s, as for Docker’s own drivers, names the option of ours',
+    (key, value, instead) => {
+      expect(mistake(() => network({ [key]: value }))).toBe(
+        `-o ${key} is of Docker's own drivers; type -o ${instead} instead`,
+      );
+    },
+  );
+
   it('an unknown option is named together with the known ones', () => {
     expect(mistake(() => network({ vlna: '5' }))).toBe(
       '-o vlna is unknown; known are parent, vlan, bridge, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard, on_conflict',
