@@ -1,8 +1,8 @@
 /** The routes of an ACK (RFC 2132 §3.5, §5.8, RFC 3442), without those that no host can use. */
 import type { LeaseTerms, Route } from '../lease.ts';
-import { IPV4_ANY } from '../wire/address.ts';
+import { IPV4_ANY, ipv4FromNumber } from '../wire/address.ts';
 import type { Ipv4 } from '../wire/address.ts';
-import { formatSubnet, parseSubnet, subnetHasAll } from '../wire/subnet.ts';
+import { formatSubnet, subnetHasAll, subnetOf } from '../wire/subnet.ts';
 import { optionName, unlessMalformed } from './option-names.ts';
 import { classlessRoutesOf, ipv4ListOf, OPTION, staticRoutesOf } from './options.ts';
 import type { Options } from './options.ts';
@@ -11,9 +11,11 @@ import type { Options } from './options.ts';
 export const MOST_ROUTES = 64;
 
 /** "This network", loopback, multicast and what lies beyond: nothing there is behind a router. */
-const NOWHERE = ['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3'].flatMap(
-  (text) => parseSubnet(text) ?? [],
-);
+const NOWHERE = [
+  subnetOf(IPV4_ANY, 8),
+  subnetOf(ipv4FromNumber(0x7f000000), 8),
+  subnetOf(ipv4FromNumber(0xe0000000), 3),
+];
 
 /**
  * RFC 3442: option 121 replaces options 3 and 33, also when it has no default route. A default route

@@ -32,8 +32,8 @@ export interface NetworkOptions {
   /** Servers whose offers count; empty: any. */
   readonly dhcpServers: readonly Ipv4[];
   readonly rapidCommit: boolean;
-  /** `lenient`: the source of a packet stands in for the server identifier it lacks. Absent in older records: strict. */
-  readonly serverId?: 'strict' | 'lenient' | undefined;
+  /** `lenient`: the source of a packet stands in for the server identifier it lacks. */
+  readonly serverId: ServerIdMode;
   /**
    * How long a lease is held after its container is gone: 0 gives it back at once, Infinity never; undefined: as long
    * as suits the container's identity (held-leases.ts).
@@ -44,6 +44,9 @@ export interface NetworkOptions {
   readonly guard: GuardMode;
   readonly onConflict: 'defend' | 'leave';
 }
+
+export type ServerIdMode = (typeof SERVER_ID_MODES)[number];
+export const SERVER_ID_MODES = ['strict', 'lenient'] as const;
 
 /** RFC 5227 probes: beside the container's start, before it (two or three probes), or not at all. */
 export type AcdMode = (typeof ACD_MODES)[number];
@@ -124,7 +127,7 @@ export const NETWORK_OPTIONS = {
     value: '`strict`, `lenient`',
     default: '`strict`',
     help: 'messages without a usable server identifier (option 54): ignore them, or let the IP address they came from stand in',
-    problem: (text) => choiceProblem(text, ['strict', 'lenient']),
+    problem: (text) => choiceProblem(text, SERVER_ID_MODES),
   },
   release: {
     value: '`hold=DURATION`, `now`, `never`',

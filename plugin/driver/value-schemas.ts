@@ -10,7 +10,7 @@ import type { Subnet } from '../wire/subnet.ts';
 import { isLinkName, LINK_NAME_RULE } from '../link-name.ts';
 import { isHostName } from './option-values.ts';
 import { isUsableMac, type NetworkOptions } from './options.ts';
-import { ACD_MODES, parseNetworkOptions } from './options.ts';
+import { ACD_MODES, parseNetworkOptions, SERVER_ID_MODES } from './options.ts';
 import { GUARD_MODES } from '../port-rules.ts';
 import type { StoredLease, StoredMoment } from './stored-lease.ts';
 
@@ -148,6 +148,7 @@ const optionEntries = {
   acd: v.optional(v.picklist(ACD_MODES), DEFAULTS.acd),
   dhcpServers: v.optional(listOf(hostAddress), () => [...DEFAULTS.dhcpServers]),
   rapidCommit: v.optional(flag, DEFAULTS.rapidCommit),
+  serverId: v.optional(v.picklist(SERVER_ID_MODES), DEFAULTS.serverId),
   releaseAfterMs: absentOr(numberThat((value) => value >= 0, 'a duration')),
   onExpiry: v.optional(v.picklist(['remove', 'keep']), DEFAULTS.onExpiry),
   onNoServer: v.optional(v.picklist(['fail', 'late']), DEFAULTS.onNoServer),

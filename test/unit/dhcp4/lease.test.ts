@@ -179,11 +179,17 @@ describe('the terms of a lease', () => {
   );
 
   it('say what was seen of an option that could not be read', () => {
-    const damaged = new Map([[1, 'it has 3 octets, not 4']]);
+    const damaged = new Map([
+      [1, 'it has 3 octets, not 4'],
+      [200, 'it runs past the end'],
+    ]);
     const message = { ...without(ack(), OPTION.SUBNET_MASK), damaged };
     expect(readTerms(message)).toMatchObject({
       terms: { prefixLength: 24 },
-      dropped: ['option 1 (subnet mask): it has 3 octets, not 4'],
+      dropped: [
+        'option 1 (subnet mask): it has 3 octets, not 4',
+        'option 200: it runs past the end',
+      ],
     });
   });
 

@@ -1,0 +1,151 @@
+/**
+ * A bridge with one container's link, a far host with a DHCP server behind it, and the lease service on them: the
+ * place of one kernel test. Made in a namespace of its own; `dispose` leaves nothing.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClock } from '../../plugin/clock.ts';
+import type { Lease } from '../../plugin/lease.ts';
+import type { LeaseChange } from '../../plugin/leasing/client-runner.ts';
+import { LeaseService, type LeaseSubject } from '../../plugin/leasing/lease-service.ts';
+import { openArpSocket } from '../../plugin/net/arp-socket.ts';
+import { boottime } from '../../plugin/net/boottime.ts';
+import { linuxHost } from '../../plugin/net/host.ts';
+import { openLeaseSocket } from '../../plugin/net/lease-socket.ts';
+import { parseMac } from '../../plugin/wire/address.ts';
+import { MemoryLogger } from './memory-logger.ts';
+import { addParent, enterSandbox, ip, until, type Sandbox } from './netns.ts';
+
+export const MAC = parseMac('02:00:00:00:00:aa')!;
+export const ENDS = { hostEnd: 'vdh0', containerEnd: 'vdc0' };
+const ODD_SERVER = new URL('./odd-dhcp-server.mjs', import.meta.url).pathname;
+
+interface RunningServer {
+  readonly child: ChildProcess;
+  readonly ended: Promise<void>;
+  readonly printed: () => string;
+}
+
+export class LeaseSite {
+  readonly clock = createClock(boottime);
+  readonly changes: LeaseChange[] = [];
+  readonly log = new MemoryLogger();
+  readonly folder = mkdtempSync(join(tmpdir(), 'vlandhcp-lease-'));
+  readonly leases: LeaseService;
+  /** The namespace of the far host, which has 10.50.0.1/24 on `port1`. */
+  readonly farName: string;
+  readonly #sandbox: Sandbox;
+  #server: RunningServer | undefined;
+
+  private constructor(sandbox: Sandbox, farName: string) {
+    this.#sandbox = sandbox;
+    this.farName = farName;
+    this.leases = new LeaseService({
+      ...{ clock: this.clock, random: Math.random, log: this.log },
+      ...{ openSocket: openLeaseSocket, openArpSocket, probeSandbox: () => 'not-yet' },
+      onChange: (_key, change) => void this.changes.push(change),
+      onEntered: () => undefined,
+    });
+  }
+
+  static async make(): Promise<LeaseSite> {
+    const sandbox = enterSandbox();
+    addParent('eth1', 'port1');
+    const far = sandbox.addNamespace();
+    ip(`link set port1 netns ${far.name}`);
+    ip(`-n ${far.name} addr add 10.50.0.1/24 dev port1`);
+    ip(`-n ${far.name} link set port1 up`);
+    const site = new LeaseSite(sandbox, far.name);
+    const network = { parent: 'eth1', vlan: undefined, bridge: 'br0', mtu: undefined };
+    await linuxHost.ensureNetworkLinks(network);
+    const rules = { mode: 'mac', mac: MAC, addresses: [], leases: true, noServer: false } as const;
+    await linuxHost.ensureEndpointLink({ ...ENDS, mac: MAC, mtu: 1500, bridge: 'br0', rules });
+    return site;
+  }
+
+  /** What the server has printed. */
+  printed(): string {
+    return this.#server?.printed() ?? '';
+  }
+
+  async startServer(ready: RegExp, command: readonly string[]): Promise<void> {
+    const env = { ...process.env, KEA_PIDFILE_DIR: this.folder, KEA_LOCKFILE_DIR: this.folder };
+    const args = ['netns', 'exec', this.farName, ...command];
+    const child = spawn('ip', args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    let text = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    }
+    const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
+    this.#server = { child, ended, printed: () => text };
+    await until('the server is ready', () => ready.test(text), 20_000);
+  }
+
+  startDnsmasq(...more: string[]): Promise<void> {
+    return this.startDnsmasqWith('10.50.0.100,10.50.0.150', ...more);
+  }
+
+  /** @param pool first and last address. */
+  startDnsmasqWith(pool: string, ...more: string[]): Promise<void> {
+    return this.startServer(/DHCP, sockets bound|DHCP, IP range/, [
+      ...['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--port=0', '--no-ping'],
+      ...['--bind-interfaces', '--interface=port1', '--user=root', '--pid-file='],
+      ...['--log-facility=-', '--dhcp-authoritative', '--log-dhcp'],
+      `--dhcp-leasefile=${this.folder}/leases`,
+      `--dhcp-range=${pool},255.255.255.0,1h`,
+      ...more,
+    ]);
+  }
+
+  /** One process for all habits; see odd-dhcp-server.mjs. */
+  async serveOddly(habit: string, address = '10.50.0.1', offered = '10.50.0.120'): Promise<void> {
+    if (this.#server === undefined) {
+      const command = [process.execPath, ODD_SERVER, habit, address, '10.50.0.255', offered];
+      return this.startServer(/ready/, command);
+    }
+    const before = this.printed().length;
+    this.#server.child.stdin?.write(`${habit} ${address} ${offered}\n`);
+    await until('it has the habit', () => this.printed().slice(before).includes(`now ${habit}`));
+  }
+
+  async stopServer(): Promise<void> {
+    this.#server?.child.kill('SIGKILL');
+    await this.#server?.ended;
+    this.#server = undefined;
+  }
+
+  acquire(who: LeaseSubject = subject(), waitMs = 10_000): Promise<Lease> {
+    const limits = { by: this.clock.now() + waitMs, signal: new AbortController().signal };
+    return this.leases.acquire(who, { link: ENDS.containerEnd }, limits);
+  }
+
+  async dispose(): Promise<void> {
+    try {
+      this.leases.close();
+    } finally {
+      await this.stopServer();
+      this.#sandbox.dispose();
+      rmSync(this.folder, { recursive: true });
+    }
+  }
+}
+
+export function subject(
+  change: Partial<LeaseSubject['identity']> = {},
+  how: Partial<Omit<LeaseSubject, 'identity'>> = {},
+): LeaseSubject {
+  const identity = {
+    mac: MAC,
+    clientId: Uint8Array.of(1, 2, 0, 0, 0, 0, 0xaa),
+    hostName: undefined,
+    requestedAddress: undefined,
+    ...change,
+  };
+  return {
+    ...{ key: 'endpoint', identity, mtu: 1500, segment: 'eth1 (untagged)' },
+    ...{ acd: 'optimistic', allowedServers: [], rapidCommit: false },
+    ...how,
+  };
+}
