@@ -57,7 +57,7 @@ test('an option past the end and an option 52 of 0 cost these options', async ()
     ),
     'option 52 (overload): its value is 0, not 1, 2 or 3',
   ]);
-  row.seen = `a lease; told: ${dropped().join('; ')}`;
+  row.seen = `a lease; told: ${String(dropped().length)} options`;
 });
 
 test('terms that no host can use are left out by name', async () => {

@@ -76,11 +76,18 @@ describe('findSegmentLink', () => {
     }
     addVlan('eth1.500');
     await findSegmentLink(VLAN_500);
-    const startedAt = performance.now();
-    for (let count = 0; count < 200; count += 1) await findSegmentLink(VLAN_500);
-    const each = (performance.now() - startedAt) / 200;
-    process.stdout.write(`findSegmentLink: ${each.toFixed(3)} ms among 60 VLAN links\n`);
-    expect(each).toBeLessThan(2);
+    const looks = 200;
+    const lookedFrom = performance.now();
+    for (let count = 0; count < looks; count += 1) await findSegmentLink(VLAN_500);
+    const each = (performance.now() - lookedFrom) / looks;
+    const processes = 20;
+    const ranFrom = performance.now();
+    for (let count = 0; count < processes; count += 1) ip('link show dev eth1');
+    const process1 = (performance.now() - ranFrom) / processes;
+    process.stdout.write(
+      `findSegmentLink: ${each.toFixed(3)} ms among 60 VLAN links, a process ${process1.toFixed(1)} ms\n`,
+    );
+    expect(each).toBeLessThan(process1 / 2);
   });
 });
 

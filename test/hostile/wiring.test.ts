@@ -1,0 +1,90 @@
+/** Section E under a real engine: a container pinged by the firewall while somebody changes the links of its network. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  attachment,
+  docker,
+  firewallReaches,
+  ip,
+  lab,
+  networkCommand,
+  removeAllContainersAndNetworks,
+  until,
+} from '../support/lab.ts';
+import { outcome, recordOutcomes } from '../support/outcomes.ts';
+
+recordOutcomes();
+
+/** The repair itself takes milliseconds; this is what a slow guest needs for the `ip` that looks. */
+const WITHIN_MS = 5000;
+let linksBefore = '';
+let address = '';
+
+beforeAll(async () => {
+  await lab('trunk-up');
+  await lab('server-up', 'dnsmasq-no-ping', '500');
+  await lab('engine-up');
+  await lab('service-up');
+  linksBefore = await lab('links');
+  await docker(...networkCommand('fw500'));
+  await docker('run', '-d', '--name', 'box', '--net=fw500', 'bb');
+  address = (await attachment('box', 'fw500')).address;
+});
+afterAll(async () => {
+  await removeAllContainersAndNetworks();
+  const before = new Set(linksBefore.split('\n'));
+  expect((await lab('links')).split('\n').filter((line) => !before.has(line))).toEqual([]);
+  for (const piece of ['service-down', 'engine-down', 'server-down', 'trunk-down'])
+    await lab(piece);
+});
+
+const hostEnd = async () =>
+  /^\d+: (vdh[^@:]+)/m.exec(await ip('-o', 'link', 'show', 'type', 'veth'))![1]!;
+
+describe('the links of a network are put right', () => {
+  it.each<[string, string[]]>([
+    ['VLAN link out of the bridge', ['link', 'set', 'eth1.500', 'nomaster']],
+    ['VLAN link down', ['link', 'set', 'eth1.500', 'down']],
+    ['bridge down', ['link', 'set', 'br500', 'down']],
+    ['bridge deleted', ['link', 'delete', 'br500']],
+    ['VLAN link deleted', ['link', 'delete', 'eth1.500']],
+    ['port out of the bridge', ['link', 'set', 'PORT', 'nomaster']],
+    ['bridge renamed', ['link', 'set', 'br500', 'name', 'brx']],
+  ])('%s', async (what, disturb) => {
+    const row = outcome('E', `${what}, engine 28`);
+    await until('it answers', () => firewallReaches(address));
+    const port = await hostEnd();
+    await ip(...disturb.map((word) => (word === 'PORT' ? port : word)));
+    const from = performance.now();
+    await until(
+      'all is as it was',
+      async () => {
+        const links = await ip('-br', 'link', 'show', 'master', 'br500').catch(() => '');
+        return /eth1\.500\S*\s+UP/.test(links) && /vdh\S+\s+UP/.test(links);
+      },
+      WITHIN_MS,
+    );
+    row.mendMs = performance.now() - from;
+    await until('it answers again', () => firewallReaches(address));
+    await docker('run', '--rm', '--net=fw500', 'bb', 'true');
+    const log = await lab('log', 'vlandhcp');
+    expect(log).toContain('wiring mended');
+    row.seen = 'the container is reached again, the next one starts';
+    row.leftovers = 0;
+  });
+
+  it('a parent that is down is the reason that docker run tells, not the switch', async () => {
+    const row = outcome('E', 'parent down, docker run, engine 28');
+    await ip('link', 'set', 'eth1', 'down');
+    try {
+      const failed = docker('run', '--rm', '--net=fw500', 'bb', 'true');
+      await expect(failed).rejects.toThrow(
+        /parent link eth1 is down; bring it up with: ip link set eth1 up/,
+      );
+    } finally {
+      await ip('link', 'set', 'eth1', 'up');
+    }
+    await until('it answers again', () => firewallReaches(address), 30_000);
+    row.seen = 'parent link eth1 is down; bring it up with: ip link set eth1 up';
+    row.leftovers = 0;
+  });
+});
