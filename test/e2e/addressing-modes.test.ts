@@ -20,6 +20,7 @@ import {
   dockerRefuses,
   lab,
   labWith,
+  links,
   removeAllContainersAndNetworks,
   run,
   until,
@@ -125,13 +126,13 @@ describe('with the settings as they are', () => {
   let linksBefore = '';
   beforeAll(async () => {
     await up();
-    linksBefore = await lab('links');
+    linksBefore = await links();
     await bridgeByHand();
   });
   afterAll(async () => {
     await removeAllContainersAndNetworks();
     for (const link of ['br10', 'eth1.10']) await run('ip', ['link', 'delete', link]);
-    await until('the links are as before', async () => (await lab('links')) === linksBefore);
+    await until('the links are as before', async () => (await links()) === linksBefore);
     await down();
   });
   describeModes(OTHERS, {});

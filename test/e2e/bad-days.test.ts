@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   attachment,
   callPlugin,
+  daemonLog,
   docker,
   dockerRefuses,
   firewallComesToReach,
@@ -10,6 +11,7 @@ import {
   ip,
   lab,
   labWith,
+  links,
   networkCommand,
   pingSteadily,
   removeAllContainersAndNetworks,
@@ -28,7 +30,7 @@ beforeAll(async () => {
   await lab('trunk-up');
   await lab('engine-up');
   await serviceUp();
-  linksBefore = await lab('links');
+  linksBefore = await links();
 });
 afterAll(async () => {
   await lab('service-down');
@@ -37,7 +39,7 @@ afterAll(async () => {
 });
 afterEach(async () => {
   await removeAllContainersAndNetworks();
-  await until('the links are as before', async () => (await lab('links')) === linksBefore);
+  await until('the links are as before', async () => (await links()) === linksBefore);
   await lab('server-down');
 });
 
@@ -59,7 +61,7 @@ async function createEndpoint(id: string, mac: string): Promise<string> {
 /** The server's log also has what earlier tests did: a MAC belongs to one test. */
 const leaseGivenBack = (mac: string) =>
   until('the lease is given back', async () =>
-    (await lab('log', 'dhcp-dnsmasq')).split('\n').some((line) => {
+    (await daemonLog('dhcp-dnsmasq')).split('\n').some((line) => {
       return /DHCPRELEASE\(trunk\.500\) 10\.50\.0\./.test(line) && line.includes(mac);
     }),
   );
@@ -172,7 +174,7 @@ describe('the plugin', () => {
     const ping = pingSteadily(address);
     await lab('service-kill');
     await serviceUp();
-    const renewals = async () => (await lab('log', 'vlandhcp')).split('lease renewed').length - 1;
+    const renewals = async () => (await daemonLog('vlandhcp')).split('lease renewed').length - 1;
     const before = await renewals();
     await until('it is renewed', async () => (await renewals()) > before, 20_000);
     const { sent, lost } = await ping.stop();

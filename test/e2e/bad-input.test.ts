@@ -5,6 +5,7 @@ import {
   dockerRefuses,
   ip,
   lab,
+  links,
   networkCommand,
   removeAllContainersAndNetworks,
   until,
@@ -15,7 +16,7 @@ beforeAll(async () => {
   await lab('trunk-up');
   await lab('engine-up');
   await lab('service-up');
-  linksBefore = await lab('links');
+  linksBefore = await links();
 });
 afterAll(async () => {
   await lab('service-down');
@@ -24,7 +25,7 @@ afterAll(async () => {
 });
 afterEach(async () => {
   await removeAllContainersAndNetworks();
-  await until('the links are as before', async () => (await lab('links')) === linksBefore);
+  await until('the links are as before', async () => (await links()) === linksBefore);
 });
 
 const create = (...options: string[]) => networkCommand('bad', options);
@@ -112,11 +113,11 @@ describe('docker network create', () => {
     try {
       await ip('link', 'set', 'vlan500', 'up');
       await ip('link', 'set', 'br500', 'up');
-      const before = await lab('links');
+      const before = await links();
       await docker(...networkCommand('fw500'));
       expect(await ip('link', 'show', 'vlan500')).toContain('master br500');
       await docker('network', 'rm', 'fw500');
-      expect(await lab('links')).toBe(before);
+      expect(await links()).toBe(before);
     } finally {
       await ip('link', 'del', 'br500');
       await ip('link', 'del', 'vlan500');

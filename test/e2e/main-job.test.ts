@@ -6,10 +6,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import {
   attachment,
   captured,
+  daemonLog,
   docker,
   firewallComesToReach,
   ip,
   lab,
+  leases,
+  links,
   networkCommand,
   removeAllContainersAndNetworks,
   run,
@@ -33,11 +36,11 @@ afterAll(async () => {
 
 let linksBefore = '';
 beforeEach(async () => {
-  linksBefore = await lab('links');
+  linksBefore = await links();
 });
 afterEach(async () => {
   await removeAllContainersAndNetworks();
-  await until('the links are as before', async () => (await lab('links')) === linksBefore);
+  await until('the links are as before', async () => (await links()) === linksBefore);
 });
 
 it.each(['vlandhcp', 'vlandhcp:stable'])(
@@ -60,9 +63,9 @@ it.each(['vlandhcp', 'vlandhcp:stable'])(
       '10.50.0.1',
     ]);
     await firewallComesToReach(address);
-    expect(await lab('leases')).toContain(` ${address} `);
+    expect(await leases()).toContain(` ${address} `);
     await docker('rm', '-f', 'asterisk');
-    expect(await lab('leases')).not.toContain(` ${address} `);
+    expect(await leases()).not.toContain(` ${address} `);
   },
 );
 
@@ -186,6 +189,6 @@ describe('endpoint options', () => {
 
   it('hostname=asterisk reaches the DHCP server', async () => {
     await runWith('box', 'hostname=asterisk');
-    expect(await lab('log', 'dhcp-dnsmasq')).toMatch(/client provides name: asterisk/);
+    expect(await daemonLog('dhcp-dnsmasq')).toMatch(/client provides name: asterisk/);
   });
 });

@@ -13,6 +13,7 @@ import {
   firewallComesToReach,
   firewallReaches,
   lab,
+  links,
   networkCommand,
   pingSteadily,
   removeAllContainersAndNetworks,
@@ -75,7 +76,7 @@ beforeAll(async () => {
   await lab('server-up', 'dnsmasq-no-ping', '500', '600');
   await lab('engine-up');
   await lab('registry-up');
-  linksBefore = await lab('links');
+  linksBefore = await links();
   const release = await readFile(join(FOLDER, 'rootfs/app/RELEASE'), 'utf8');
   version = /^vlandhcp (\S+ \S+)/.exec(release)?.[1]?.replace(' ', '-') ?? '';
 });
@@ -300,7 +301,7 @@ describe('the managed plugin', () => {
     expect(answer.status).toBe(1);
     expect(answer.stderr).toMatch(/docker network rm long mac short/);
     await removeAllContainersAndNetworks();
-    await until('the links are as before', async () => (await lab('links')) === linksBefore);
+    await until('the links are as before', async () => (await links()) === linksBefore);
     await operatorDoes('remove');
     expect(await exists(SHORT_NAME_SOCKET)).toBe(false);
     expect(await exists(`/run/docker/plugins/${id}`)).toBe(false);

@@ -10,6 +10,7 @@ import {
   ip,
   lab,
   labWith,
+  links,
   removeAllContainersAndNetworks,
   run,
   until,
@@ -92,7 +93,7 @@ beforeAll(async () => {
   await lab('server-up', 'dnsmasq-no-ping', '500');
   await lab('engine-up');
   await serviceUp();
-  linksBefore = await lab('links');
+  linksBefore = await links();
 });
 afterAll(async () => {
   await lab('service-down');
@@ -102,7 +103,7 @@ afterAll(async () => {
 });
 afterEach(async () => {
   await removeAllContainersAndNetworks();
-  await until('the links are as before', async () => (await lab('links')) === linksBefore);
+  await until('the links are as before', async () => (await links()) === linksBefore);
   for (const kind of ['networks', 'endpoints', 'held']) expect(await records(kind)).toEqual([]);
 });
 

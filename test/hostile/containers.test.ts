@@ -7,10 +7,12 @@ import { macToBytes, parseIpv4, parseMac, ipv4ToNumber } from '../../plugin/wire
 import { dhcp } from '../support/guard-frames.ts';
 import {
   attachment,
+  daemonLog,
   docker,
   firewallReaches,
   ip,
   lab,
+  links,
   networkCommand,
   pingSteadily,
   removeAllContainersAndNetworks,
@@ -37,7 +39,7 @@ beforeAll(async () => {
   }
   await lab('engine-up');
   await lab('service-up');
-  linksBefore = await lab('links');
+  linksBefore = await links();
 });
 beforeEach(async () => {
   await docker(...networkCommand('fw500'));
@@ -45,7 +47,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await removeAllContainersAndNetworks();
   const before = new Set(linksBefore.split('\n'));
-  const left = (await lab('links')).split('\n').filter((line) => !before.has(line));
+  const left = (await links()).split('\n').filter((line) => !before.has(line));
   row.leftovers = left.length;
   expect(left).toEqual([]);
 });
@@ -268,9 +270,9 @@ describe('C: a container among others', () => {
       }
       evil.send([...BROADCAST, ...evil.own, ...udp(address, '10.50.0.1', [4000, 4999], [MARK])]);
       await until('the last frame is on the trunk', async () =>
-        (await lab('log', 'capture')).includes('.4999'),
+        (await daemonLog('capture')).includes('.4999'),
       );
-      const seen = await lab('log', 'capture');
+      const seen = await daemonLog('capture');
       expect(seen).not.toMatch(/vlan (1|600|4094),|802\.1Q-QinQ|STP|BOOTP/);
       const leases = await readFile('/run/lab/dnsmasq.leases', 'utf8');
       expect(leases.trim().split('\n')).toHaveLength(1);

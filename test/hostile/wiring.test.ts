@@ -2,10 +2,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   attachment,
+  daemonLog,
   docker,
   firewallReaches,
   ip,
   lab,
+  links,
   networkCommand,
   removeAllContainersAndNetworks,
   until,
@@ -24,7 +26,7 @@ beforeAll(async () => {
   await lab('server-up', 'dnsmasq-no-ping', '500');
   await lab('engine-up');
   await lab('service-up');
-  linksBefore = await lab('links');
+  linksBefore = await links();
   await docker(...networkCommand('fw500'));
   await docker('run', '-d', '--name', 'box', '--net=fw500', 'bb');
   address = (await attachment('box', 'fw500')).address;
@@ -32,7 +34,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await removeAllContainersAndNetworks();
   const before = new Set(linksBefore.split('\n'));
-  expect((await lab('links')).split('\n').filter((line) => !before.has(line))).toEqual([]);
+  expect((await links()).split('\n').filter((line) => !before.has(line))).toEqual([]);
   for (const piece of ['service-down', 'engine-down', 'server-down', 'trunk-down'])
     await lab(piece);
 });
@@ -66,7 +68,7 @@ describe('the links of a network are put right', () => {
     row.mendMs = performance.now() - from;
     await until('it answers again', () => firewallReaches(address));
     await docker('run', '--rm', '--net=fw500', 'bb', 'true');
-    const log = await lab('log', 'vlandhcp');
+    const log = await daemonLog('vlandhcp');
     expect(log).toContain('wiring mended');
     row.seen = 'the container is reached again, the next one starts';
     row.leftovers = 0;

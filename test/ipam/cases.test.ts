@@ -9,6 +9,8 @@ import {
   ip,
   lab,
   labWith,
+  leases,
+  links,
   removeAllContainersAndNetworks,
   run,
   startOnFirewall,
@@ -25,14 +27,14 @@ beforeAll(async () => {
   await lab('trunk-up');
   await lab('engine-up');
   await labWith(SOON, 'service-up');
-  linksBefore = await lab('links');
+  linksBefore = await links();
 });
 afterAll(async () => {
   for (const piece of ['service-down', 'engine-down', 'trunk-down']) await lab(piece);
 });
 afterEach(async () => {
   await removeAllContainersAndNetworks();
-  await until('the links are as before', async () => (await lab('links')) === linksBefore);
+  await until('the links are as before', async () => (await links()) === linksBefore);
   await lab('server-down');
 });
 
@@ -49,7 +51,7 @@ const macvlan = (vlan: number, ...words: string[]) => [
 const box = (...words: string[]) => ['run', '-d', '--name', 'box', '--net=fw500', ...words, 'bb'];
 
 async function leaseOf(address: string): Promise<string> {
-  const lines = (await lab('leases')).split('\n');
+  const lines = (await leases()).split('\n');
   return lines.find((line) => line.split(' ')[2] === address) ?? '';
 }
 
@@ -79,7 +81,7 @@ describe.each(DRIVERS)('$driver', ({ make }) => {
     expect(await dockerRefuses(...box('--ip', '10.50.0.177'))).toMatch(
       /no DHCP server offered 10\.50\.0\.177 .*the server has 10\.50\.0\.1\d\d/,
     );
-    expect(await lab('leases')).not.toContain('10.50.0.');
+    expect(await leases()).not.toContain('10.50.0.');
   });
 
   it('a container with --mac-address keeps its address when it, or dockerd, is restarted', async () => {
@@ -134,7 +136,7 @@ describe.each(DRIVERS)('$driver', ({ make }) => {
       /no DHCP server offered an address of this network \(10\.77\.0\.0\/24\) on VLAN 500 of eth1 .*the server has 10\.50\.0\.1\d\d for this client/,
     );
     await docker('network', 'rm', 'fw500').catch(() => undefined);
-    expect(await lab('leases')).not.toContain('10.50.0.');
+    expect(await leases()).not.toContain('10.50.0.');
   });
 
   it('a mask that is not the one the server names is refused', async () => {
@@ -143,7 +145,7 @@ describe.each(DRIVERS)('$driver', ({ make }) => {
     expect(await dockerRefuses(...box())).toMatch(
       /leased 10\.50\.0\.1\d\d\/24, but the network's subnet is 10\.50\.0\.0\/23; create it with --subnet 10\.50\.0\.0\/24/,
     );
-    await until('it is given back', async () => !(await lab('leases')).includes('10.50.0.'));
+    await until('it is given back', async () => !(await leases()).includes('10.50.0.'));
   });
 
   it('offers outside --ip-range are refused', async () => {
@@ -199,7 +201,7 @@ describe('docker network create', () => {
       /no DHCP server answered on VLAN 500 of eth1 in [56][.\d]* s: sent 3 DISCOVER .*heard nothing; check that .*tagged.*--subnet/,
     );
     expect(performance.now() - startedAt).toBeLessThan(15_000);
-    expect(await lab('links')).toBe(linksBefore);
+    expect(await links()).toBe(linksBefore);
     await docker(...ours(...segment(500), ...SUBNET, 'fw500'));
   });
 
@@ -245,7 +247,7 @@ describe('docker network create', () => {
     },
   ])('$what is refused with a sentence', async ({ words, says }) => {
     expect(await dockerRefuses(...words)).toMatch(says);
-    expect(await lab('links')).toBe(linksBefore);
+    expect(await links()).toBe(linksBefore);
   });
 
   it('a subnet that overlaps what the host has is refused, unless it is asked for', async () => {

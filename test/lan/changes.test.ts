@@ -9,6 +9,7 @@ import {
   ip,
   lab,
   labWith,
+  links,
   removeAllContainersAndNetworks,
   until,
 } from '../support/lab.ts';
@@ -18,7 +19,7 @@ beforeAll(async () => {
   await lab('trunk-up');
   await lab('engine-up');
   await lab('service-up');
-  linksBefore = await lab('links');
+  linksBefore = await links();
 });
 afterAll(async () => {
   await lab('service-down');
@@ -27,7 +28,7 @@ afterAll(async () => {
 });
 afterEach(async () => {
   await removeAllContainersAndNetworks();
-  await until('the links are as before', async () => (await lab('links')) === linksBefore);
+  await until('the links are as before', async () => (await links()) === linksBefore);
   await lab('server-down');
 });
 

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import {
   attachment,
   captured,
+  daemonLog,
   docker,
   dockerRefuses,
   firewallComesToReach,
@@ -69,14 +70,12 @@ async function addressFor(mac: string): Promise<string> {
   const { address } = await attachment('box', 'fw500');
   await docker('rm', '-f', 'box');
   const released = `DHCPRELEASE(trunk.500) ${address} ${mac}`;
-  await until('it is given back', async () =>
-    (await lab('log', 'dhcp-dnsmasq')).includes(released),
-  );
+  await until('it is given back', async () => (await daemonLog('dhcp-dnsmasq')).includes(released));
   return address;
 }
 
 const wasDeclined = async (address: string, mac: string) =>
-  (await lab('log', 'dhcp-dnsmasq')).includes(`DHCPDECLINE(trunk.500) ${address} ${mac}`);
+  (await daemonLog('dhcp-dnsmasq')).includes(`DHCPDECLINE(trunk.500) ${address} ${mac}`);
 
 describe('an address that another host holds', () => {
   beforeEach(async () => {
@@ -149,7 +148,7 @@ describe('an address that another host holds', () => {
     const stranger = startOnFirewall('ip', 'netns', 'exec', 'stranger', 'ping', '10.50.0.250');
     try {
       await until('the address is defended', async () =>
-        (await lab('log', 'vlandhcp')).includes('another host uses our address'),
+        (await daemonLog('vlandhcp')).includes('another host uses our address'),
       );
       await until('and then given up', () => wasDeclined(address, mac), 20_000);
     } finally {
@@ -185,7 +184,7 @@ describe('a DHCP server that nobody ordered', () => {
       await lab('server-up', 'dnsmasq-no-ping', '500');
       await runBox('02:00:00:00:01:06');
       expect((await attachment('box', 'fw500')).address).toMatch(/^10\.50\.0\.1\d\d$/);
-      const reports = (await lab('log', 'vlandhcp'))
+      const reports = (await daemonLog('vlandhcp'))
         .split('\n')
         .filter((line) => line.includes('not in dhcp_server ignored'));
       expect(reports.length).toBeGreaterThan(0);

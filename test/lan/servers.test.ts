@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import {
   attachment,
+  daemonLog,
   docker,
   firewallComesToReach,
   lab,
@@ -55,13 +56,13 @@ it.each(['isc-no-ping', 'kea', 'udhcpd-no-arp'])(
     await docker('run', '-d', '--name', 'box', '--net=fw500', 'bb');
     const { address, mac } = await attachment('box', 'fw500');
     const renewals = async () =>
-      (await lab('log', 'capture'))
+      (await daemonLog('capture'))
         .split('\n')
         .filter(
           (line) => line.includes(`${mac} > `) && line.includes(`${address}.68 > 10.50.0.1.67`),
         );
     await until('two renewals were sent', async () => (await renewals()).length >= 2, 30_000);
-    expect(await lab('log', 'vlandhcp')).toContain('lease renewed');
+    expect(await daemonLog('vlandhcp')).toContain('lease renewed');
     await firewallComesToReach(address);
   },
 );

@@ -7,12 +7,14 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   attachment,
+  daemonLog,
   docker,
   dockerRefuses,
   firewallComesToReach,
   ip,
   lab,
   labWith,
+  links,
   run,
   startOnFirewall,
   until,
@@ -33,7 +35,7 @@ const ROOT = new URL('../..', import.meta.url).pathname;
 let linksBefore = '';
 let row: ReturnType<typeof fault> | undefined;
 
-const pluginLog = () => lab('log', 'vlandhcp');
+const pluginLog = () => daemonLog('vlandhcp');
 /** Waits until the plugin has written `text` once more than before. */
 async function said(text: string, act?: () => Promise<unknown>, withinMs = 20_000): Promise<void> {
   const count = async () => (await pluginLog()).split(text).length;
@@ -61,7 +63,7 @@ beforeAll(async () => {
   await lab('trunk-up');
   await lab('engine-up');
   await lab('service-up');
-  linksBefore = await lab('links');
+  linksBefore = await links();
 });
 beforeEach(() => void (row = undefined));
 afterAll(async () => {
@@ -114,7 +116,7 @@ describe('the plugin as a service', () => {
         await lab('capture-up', '-v', ...filter);
         try {
           await survives(10_000, () => docker('restart', '-t', '1', 'box'));
-          const text = await lab('log', 'capture');
+          const text = await daemonLog('capture');
           const types = [...text.matchAll(/DHCP-Message.*: (\w+)/g)].map(([, type]) => type);
           expect(text).toContain(mac);
           expect(types.map((type) => type?.toUpperCase())).toEqual(['REQUEST', 'ACK']);
@@ -205,7 +207,7 @@ describe('the plugin as a service', () => {
     try {
       await lab('capture-up', '-v');
       await survives(10_000, () => docker('restart', '-t', '1', 'box'));
-      const heard = await lab('log', 'capture');
+      const heard = await daemonLog('capture');
       expect(heard).toMatch(/DHCP-Message.*NACK/);
       expect(heard).not.toMatch(/DHCP-Message.*Discover/);
     } finally {

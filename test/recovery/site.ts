@@ -8,8 +8,10 @@ import { expect } from 'vitest';
 import {
   docker,
   firewallReaches,
+  inspectContainer,
   ip,
   lab,
+  links,
   pingSteadily,
   removeAllContainersAndNetworks,
   run,
@@ -66,8 +68,9 @@ export const runBox = (name = 'box', ...flags: string[]) =>
   );
 
 export async function isRunning(name: string): Promise<boolean> {
-  return (await run('docker', ['inspect', '-f', '{{.State.Running}}', name])).stdout.startsWith(
-    'true',
+  return inspectContainer(name).then(
+    ({ State }) => State.Running,
+    () => false, // dockerd does not answer, or has no such container
   );
 }
 
@@ -79,8 +82,8 @@ export async function stateFiles(folder = STATE): Promise<string[]> {
 /** Links there are beyond those of before, and records of the plugin. */
 export async function leftovers(linksBefore: string, folder = STATE): Promise<string[]> {
   const before = new Set(linksBefore.split('\n'));
-  const links = (await lab('links')).split('\n').filter((line) => !before.has(line));
-  return [...links, ...(await stateFiles(folder))];
+  const added = (await links()).split('\n').filter((line) => !before.has(line));
+  return [...added, ...(await stateFiles(folder))];
 }
 
 /** Removes all containers and networks and counts what stays. */
@@ -105,8 +108,8 @@ export async function powerCut(containers: readonly string[]): Promise<void> {
     expect(pid).toBeGreaterThan(1);
     process.kill(pid, 'SIGKILL');
   }
-  const links = (await ip('-br', 'link')).split('\n').map((line) => line.split(/[ @]/)[0]!);
-  for (const link of links.filter((name) => /^(vd[hc]|br[56]00|eth1\.[56]00)/.test(name))) {
+  const names = (await ip('-br', 'link')).split('\n').map((line) => line.split(/[ @]/)[0]!);
+  for (const link of names.filter((name) => /^(vd[hc]|br[56]00|eth1\.[56]00)/.test(name))) {
     await run('ip', ['link', 'delete', link]);
   }
   await run('sh', ['-c', 'umount /run/docker/netns/* ; rm -rf /run/docker/netns ; true']);

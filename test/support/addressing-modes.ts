@@ -5,6 +5,7 @@ import {
   ip,
   lab,
   labWith,
+  leases,
   removeAllContainersAndNetworks,
 } from './lab.ts';
 import { table } from './readme.ts';
@@ -60,7 +61,7 @@ export async function reachAll(addresses: readonly string[]): Promise<void> {
 
 /** The server's own list of addresses that somebody has. */
 export async function leasesAtServer(): Promise<string[]> {
-  const lines = (await lab('leases')).split('\n').filter((line) => line !== '');
+  const lines = (await leases()).split('\n').filter((line) => line !== '');
   return lines.map((line) => line.split(' ')[2] ?? '').sort();
 }
 

@@ -3,10 +3,16 @@
  * person would call them. Runs only inside a lab machine (scripts/lab/guest), as root.
  */
 import { execFile, spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { inspectContainer } from './engine.ts';
+
+export { inspectContainer, removeAllContainersAndNetworks } from './engine.ts';
 
 const IN_LAB = new URL('../../scripts/lab/in-lab', import.meta.url).pathname;
+/** Where the pieces keep logs and pid files (scripts/lab/inside/daemon.sh). */
+const STATE = '/run/lab';
 export const PLUGIN_SOCKET = '/run/docker/plugins/vlandhcp.sock';
 
 export interface Result {
@@ -51,6 +57,38 @@ export function labWith(
   ...args: string[]
 ): Promise<string> {
   return output(IN_LAB, [piece, ...args], env);
+}
+
+/** What a daemon of the lab has written so far. */
+export function daemonLog(name: string): Promise<string> {
+  return readFile(`${STATE}/${name}.log`, 'utf8');
+}
+
+/** What dnsmasq has leased, a line each: expiry, MAC, address, name, client-id. */
+export async function leases(): Promise<string> {
+  return readFile(`${STATE}/dnsmasq.leases`, 'utf8').catch((err: NodeJS.ErrnoException) => {
+    if (err.code === 'ENOENT') return '';
+    throw err;
+  });
+}
+
+/** One line per link of this machine: name, kind, master, lower link; to compare before and after. */
+export async function links(): Promise<string> {
+  const shown = JSON.parse(await output('ip', ['-d', '-j', 'link', 'show'])) as readonly {
+    ifname: string;
+    linkinfo?: { info_kind?: string };
+    master?: string;
+    link?: string | null;
+  }[];
+  const lines = shown.map(({ ifname, linkinfo, master, link }) =>
+    [ifname, linkinfo?.info_kind ?? '-', master ?? '-', link ?? '-'].join(' '),
+  );
+  return lines.sort().join('\n');
+}
+
+/** Runs a command on the firewall, whatever its status. */
+export function onFirewall(...command: string[]): Promise<Result> {
+  return run('ip', ['netns', 'exec', 'fw', ...command]);
 }
 
 export function docker(...args: string[]): Promise<string> {
@@ -114,21 +152,22 @@ export async function attachment(
   container: string,
   network: string,
 ): Promise<{ address: string; prefixLength: number; gateway: string; mac: string }> {
-  const text = await docker('inspect', '-f', '{{json .NetworkSettings.Networks}}', container);
-  const all = JSON.parse(text) as Record<string, Record<string, unknown>>;
-  const found = all[network];
-  if (found === undefined) throw new Error(`${container} is not on ${network}: ${text}`);
+  const { Networks } = (await inspectContainer(container)).NetworkSettings;
+  const found = Networks[network];
+  if (found === undefined) {
+    throw new Error(`${container} is not on ${network}: ${JSON.stringify(Networks)}`);
+  }
   return {
-    address: String(found['IPAddress']),
-    prefixLength: Number(found['IPPrefixLen']),
-    gateway: String(found['Gateway']),
-    mac: String(found['MacAddress']),
+    address: found.IPAddress,
+    prefixLength: found.IPPrefixLen,
+    gateway: found.Gateway,
+    mac: found.MacAddress,
   };
 }
 
 /** True if one ping from the firewall arrives. */
 export async function firewallReaches(address: string): Promise<boolean> {
-  return (await run(IN_LAB, ['fw', 'ping', '-c', '1', '-W', '2', address])).status === 0;
+  return (await onFirewall('ping', '-c', '1', '-W', '2', address)).status === 0;
 }
 
 /**
@@ -141,7 +180,7 @@ export function firewallComesToReach(address: string): Promise<void> {
 
 /** Frames the capture saw so far that carry the text. */
 export async function captured(text: string): Promise<string[]> {
-  return (await lab('log', 'capture')).split('\n').filter((line) => line.includes(text));
+  return (await daemonLog('capture')).split('\n').filter((line) => line.includes(text));
 }
 
 /** A program on the firewall, in a process group of its own. */
@@ -153,7 +192,7 @@ export interface FirewallProgram {
 }
 
 export function startOnFirewall(...command: string[]): FirewallProgram {
-  const child = spawn(IN_LAB, ['fw', ...command], {
+  const child = spawn('ip', ['netns', 'exec', 'fw', ...command], {
     stdio: ['ignore', 'pipe', 'inherit'],
     detached: true,
   });
@@ -195,14 +234,4 @@ export function pingSteadily(
       return { sent, lost: sent - answered().size };
     },
   };
-}
-
-/** Takes everything down that a test may have left; for afterEach, where nothing may be assumed. */
-export async function removeAllContainersAndNetworks(): Promise<void> {
-  const containers = (await docker('ps', '-aq')).split('\n').filter(Boolean);
-  if (containers.length > 0) await docker('rm', '-f', ...containers);
-  const filter =
-    '{{if and (ne .Name "bridge") (ne .Name "host") (ne .Name "none")}}{{.Name}}{{end}}';
-  const networks = (await docker('network', 'ls', '--format', filter)).split('\n').filter(Boolean);
-  if (networks.length > 0) await docker('network', 'rm', ...networks);
 }

@@ -41,6 +41,8 @@ interface DueClient extends Due {
 
 export class VirtualLan {
   now = 0;
+  /** Steps of all clients: a client that spins shows here, on any machine. */
+  steps = 0;
   weather: Weather;
   readonly transcript: string[] = [];
   /** Addresses that hosts without DHCP hold: a check of one finds it in use. */
@@ -158,6 +160,7 @@ export class SimulatedClient {
   do(event: Event): void {
     const { now, random } = this.#lan;
     const before = this.state;
+    this.#lan.steps += 1;
     const { state, effects } = step(before, event, { now, random, config: this.config });
     this.state = state;
     this.#lan.expect(this);
