@@ -16,6 +16,7 @@ export const ERROR_CODES = [
   'PARENT_LINK_MISSING',
   'PARENT_LINK_UNUSABLE', // down, enslaved, or carrying the host's own address
   'VLAN_UNSUPPORTED', // the kernel has no 802.1Q
+  'LINK_MISSING', // a bridge or VLAN link of the operator's, after the network was made
   'LINK_CONFLICT', // a link of that name or tag exists and is something else
   'NO_OFFER', // no DHCP server answered in time
   'NO_ACK', // a server offered, and then did not acknowledge in time

@@ -86,7 +86,10 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   const inquiry = new SegmentInquiry({ clock, log, openSocket: openLeaseSocket, openArpSocket });
   const returns = new LeaseReturns({ host, inquiry, leases, log });
   const held = new HeldLeases({ registry, clock, log, leases, returns });
-  const networks = new Networks({ registry, host, access, clock, log });
+  const networks = new Networks({
+    ...{ registry, host, access, clock, log },
+    made: () => wiring.soon(),
+  });
   const shared = {
     ...{ registry, networks, host, leases, held, returns, clock, log },
     silence: new SegmentSilence(clock),
@@ -105,7 +108,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
     addresses,
     sandboxPath: (key) => key.replace(/^\/(var\/)?run\/docker(?=\/)/, settings.dockerRunDir),
   });
-  const wiring = new Wiring({
+  const wiring: Wiring = new Wiring({
     ...{ registry, host, networks, clock, log },
     mtuChanged: (networkId) => endpoints.changes.networkChanged(networkId),
   });

@@ -6,6 +6,9 @@ import type { SandboxChange } from '../sandbox-change.ts';
 import type { PortRules } from '../port-rules.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 
+/** A link of a network that was there before us and lacks our mark. */
+export type TheirLink = 'bridge' | 'vlan-link';
+
 export interface NetworkLinkSpec {
   readonly parent: string;
   readonly vlan: number | undefined;
@@ -55,6 +58,7 @@ export interface Host {
       /** It put the VLAN link, or an untagged parent, into the bridge. */
       readonly uplinkPort: boolean;
     };
+    readonly theirs: readonly TheirLink[];
     readonly warnings: readonly string[];
   }>;
   /** Removes what carries our mark and nothing else; already gone is success. */

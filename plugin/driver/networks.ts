@@ -6,8 +6,9 @@ import type { Clock } from '../clock.ts';
 import { PluginError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { BridgeAccess } from './bridge-access.ts';
-import type { Host } from './host.ts';
+import type { Host, HostLink } from './host.ts';
 import { KeyedLock } from './keyed-lock.ts';
+import { refuseClash, refuseDifference } from './network-clash.ts';
 import { missingParent, refuseDockersPool, refuseFamilies } from './network-command.ts';
 import { parseNetworkOptions, type NetworkOptions } from './options.ts';
 import type { CreateNetworkRequest } from './network-requests.ts';
@@ -27,20 +28,24 @@ export class Networks {
   readonly #access: BridgeAccess;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #made: () => void;
   readonly #lock = new KeyedLock();
 
+  /** @param deps.made a network is there that was not: its links are to be watched. */
   constructor(deps: {
     registry: Registry;
     host: Host;
     access: BridgeAccess;
     clock: Clock;
     log: Logger;
+    made: () => void;
   }) {
     this.#registry = deps.registry;
     this.#host = deps.host;
     this.#access = deps.access;
     this.#clock = deps.clock;
     this.#log = deps.log;
+    this.#made = deps.made;
   }
 
   /**
@@ -64,7 +69,7 @@ export class Networks {
         if (pool !== undefined) await this.#bind(pool, known);
         return;
       }
-      this.#refuseClash(options);
+      refuseClash(this.#registry.networks(), options);
       const { networkId: id, internal } = request;
       const bounds = pool === undefined ? {} : { bounds: boundsOf(pool) };
       const draft = { id, options, internal, ...bounds, ...(await this.#linksToBe(options)) };
@@ -86,6 +91,7 @@ export class Networks {
         throw await undo.run(error);
       }
       this.#log.info({ ...context(record), link: options.bridge }, 'network created');
+      this.#made();
     });
   }
 
@@ -134,9 +140,14 @@ export class Networks {
     return this.#lock.run(LINKS, async () => {
       const record = this.#registry.requireNetwork(networkId); // it may have gone while we waited
       const { options, vlanLink } = record;
-      const parent = parentNow(await this.#host.readLinks(), record);
+      const links = await this.#host.readLinks();
+      const parent = parentNow(links, record);
+      refuseToMakeTheirs(links, record);
       try {
-        const mended = { ...record, ...(await this.#makeLinks(options, parent)) };
+        // An MTU that was right when the network was made may be too large for the parent of today.
+        const most = linkNamed(links, parent)?.mtu ?? Infinity;
+        const mtu = options.mtu === undefined ? undefined : Math.min(options.mtu, most);
+        const mended = { ...record, ...(await this.#makeLinks({ ...options, mtu }, parent)) };
         if (JSON.stringify(mended) !== JSON.stringify(record)) {
           await this.#registry.addNetwork(mended);
         }
@@ -222,16 +233,16 @@ export class Networks {
   async #makeLinks(
     options: NetworkOptions,
     parent: string,
-  ): Promise<Pick<NetworkRecord, 'vlanLink' | 'mtu' | 'uplinkPort'>> {
+  ): Promise<Pick<NetworkRecord, 'vlanLink' | 'mtu' | 'uplinkPort' | 'theirs'>> {
     const { bridge } = options;
-    const { vlanLink, mtu, created, warnings } = await this.#host.ensureNetworkLinks({
+    const { vlanLink, mtu, created, theirs, warnings } = await this.#host.ensureNetworkLinks({
       ...options,
       parent,
     });
     this.#warn(bridge, warnings);
     await this.#access.grant(bridge);
     const uplinkPort = created.uplinkPort || this.#sharers(bridge).some((n) => n.uplinkPort);
-    return { vlanLink, mtu, uplinkPort };
+    return { vlanLink, mtu, uplinkPort, theirs };
   }
 
   async #dropLinks({ id, options, vlanLink, uplinkPort }: NetworkRecord): Promise<void> {
@@ -257,36 +268,25 @@ export class Networks {
   #warn(link: string, warnings: readonly string[]): void {
     for (const warning of warnings) this.#log.warn({ link }, warning);
   }
-
-  #refuseClash(options: NetworkOptions): void {
-    const { bridge } = options;
-    const segment = segmentOf(options);
-    for (const { id, options: other, isUnfinished } of this.#registry.networks()) {
-      if (isUnfinished === true) continue; // it goes with the next start
-      const isSameSegment = other.parent === options.parent && other.vlan === options.vlan;
-      if (isSameSegment && other.bridge !== bridge) {
-        throw new PluginError(
-          'LINK_CONFLICT',
-          `${segment} is already on bridge ${other.bridge} for network ${id.slice(0, 12)}; use -o bridge=${other.bridge}`,
-        );
-      }
-      if (!isSameSegment && other.bridge === bridge) {
-        throw new PluginError(
-          'LINK_CONFLICT',
-          `bridge ${bridge} already serves ${segmentOf(other)} for network ${id.slice(0, 12)}; choose another -o bridge= for ${segment}`,
-        );
-      }
-    }
-  }
 }
 
-function refuseDifference(known: NetworkRecord, options: NetworkOptions, internal: boolean): void {
-  const isSame = JSON.stringify(known.options) === JSON.stringify(options);
-  if (isSame && known.internal === internal) return;
-  throw new PluginError(
-    'INVALID_REQUEST',
-    `network ${known.id.slice(0, 12)} exists with other options (${segmentOf(known.options)}, bridge ${known.options.bridge})`,
-  );
+/** @throws PluginError LINK_MISSING if a link that an operator made is gone: ours in its place would be in the way of it. */
+function refuseToMakeTheirs(
+  links: readonly HostLink[],
+  { options, vlanLink, theirs = [] }: NetworkRecord,
+): void {
+  const gone = (name: string) =>
+    new PluginError(
+      'LINK_MISSING',
+      `link ${name} for ${segmentOf(options)} is not there; it is not one of ours: make it again the way it was made`,
+    );
+  if (theirs.includes('bridge') && linkNamed(links, options.bridge) === undefined) {
+    throw gone(options.bridge);
+  }
+  const isParentThere = linkNamed(links, options.parent) !== undefined;
+  if (theirs.includes('vlan-link') && isParentThere && segmentLink(links, options) === undefined) {
+    throw gone(vlanLink ?? segmentOf(options));
+  }
 }
 
 function context({ id, options }: NetworkRecord): Record<string, string> {

@@ -39,6 +39,7 @@ const network = {
   bounds: v.optional(is.bounds),
   vlanLink: absentOr(is.linkName),
   uplinkPort: v.optional(flag, false),
+  theirs: v.optional(v.array(v.picklist(['bridge', 'vlan-link']))),
   mtu,
 };
 
@@ -154,6 +155,7 @@ export function readable(file: { readonly id: string; readonly writtenAt: WallTi
       options: is.readableOptions,
       vlanLink: v.fallback(network.vlanLink, undefined),
       uplinkPort: v.fallback(network.uplinkPort, false),
+      theirs: v.fallback(network.theirs, undefined),
       mtu: v.fallback(mtu, 1500),
     }),
     endpoints: v.pipe(

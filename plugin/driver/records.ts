@@ -7,6 +7,7 @@ import type { AddressBounds, Lease, LeaseTerms } from '../lease.ts';
 import type { GuardMode } from '../port-rules.ts';
 import type { WallTime } from '../time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
+import type { TheirLink } from './host.ts';
 import type { NetworkOptions } from './options.ts';
 import type { StoredLease, StoredMoment } from './stored-lease.ts';
 
@@ -28,6 +29,8 @@ export interface NetworkRecord {
   readonly uplinkPort: boolean;
   /** MTU of the containers' links. */
   readonly mtu: number;
+  /** We never make these again. Absent: none. */
+  readonly theirs?: readonly TheirLink[] | undefined;
   /** Its links are being made or removed: found at a start, it is removed with all of them. Absent: no. */
   readonly isUnfinished?: boolean | undefined;
 }

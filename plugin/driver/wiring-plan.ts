@@ -47,12 +47,19 @@ export function planWiring(
   networks: readonly WiredNetwork[],
 ): WiringPlan {
   const troubles = new Map<string, readonly string[]>();
+  const called = new Set(networks.flatMap(namesCalledFor));
   const repairs = networks.flatMap((one) => {
     const seen = chainTroubles(links, one.network.options);
     if (seen.length > 0) troubles.set(one.network.id, seen);
-    return repairsOf(links, one);
+    return repairsOf(links, one, called);
   });
   return { repairs, troubles };
+}
+
+function namesCalledFor({ network, ports }: WiredNetwork): readonly string[] {
+  const { options, vlanLink } = network;
+  const ends = ports.map(({ hostEnd }) => hostEnd);
+  return vlanLink === undefined ? [options.bridge, ...ends] : [options.bridge, vlanLink, ...ends];
 }
 
 type Chain = Pick<NetworkOptions, 'parent' | 'vlan'> & { readonly bridge?: string };
@@ -101,17 +108,27 @@ export function chainTroubles(links: readonly HostLink[], chain: Chain): readonl
   return troubles;
 }
 
-function repairsOf(links: readonly HostLink[], { network, ports }: WiredNetwork): Repair[] {
+/** @param called names that some network calls for: a link of that name is not renamed. */
+function repairsOf(
+  links: readonly HostLink[],
+  { network, ports }: WiredNetwork,
+  called: ReadonlySet<string>,
+): Repair[] {
   const { options, vlanLink: vlanName } = network;
   const named = linkNamed(links, options.parent);
   const uplink = uplinkOf(links, options, named, vlanName);
   const of = (link: string, seen: string) => ({ networkId: network.id, link, seen });
 
-  const renames = renamesOf(links, network, ports, uplink).map((rename): Repair => ({
-    ...of(rename.to, `it was called ${rename.from}`),
-    ...{ type: 'rename', index: rename.index, from: rename.from },
-  }));
-  // What goes by names is looked at again when they are right.
+  const rename = (link: HostLink | undefined, to: string): Repair[] =>
+    link === undefined || called.has(link.name) || linkNamed(links, to) !== undefined
+      ? []
+      : [{ ...of(to, `it was called ${link.name}`), type: 'rename', ...startOf(link) }];
+
+  const renames = [
+    ...(uplink?.mark === 'vlan' && vlanName !== undefined ? rename(uplink, vlanName) : []),
+    ...rename(bridgeOfOurs(links, uplink, ports), options.bridge),
+  ];
+  // The chain goes by names: it is looked at again when they are right.
   if (renames.length > 0) return renames;
 
   const parent = options.vlan === undefined ? named : (linkAt(links, uplink?.lower) ?? named);
@@ -131,24 +148,35 @@ function repairsOf(links: readonly HostLink[], { network, ports }: WiredNetwork)
     const seen = `MTU ${network.mtu} for containers, and that of ${String(uplink?.name)} is ${String(mtu)}`;
     repairs.push({ ...of(options.bridge, seen), type: 'network-mtu', mtu: wanted });
   }
-  for (const { endpointId, hostEnd } of bridge === undefined ? [] : ports) {
+  for (const wired of ports) {
+    const { endpointId, hostEnd } = wired;
     const port = linkNamed(links, hostEnd);
-    if (port === undefined || (port.master === bridge?.index && port.isUp)) continue;
+    if (port === undefined) repairs.push(...rename(linkOfPort(links, wired), hostEnd));
+    if (port === undefined || bridge === undefined) continue;
+    if (port.master === bridge.index && port.isUp) continue;
     const seen = port.isUp ? `no port of ${options.bridge}` : 'down';
     repairs.push({ ...of(hostEnd, seen), type: 'port', endpointId, bridge: options.bridge });
   }
   return repairs;
 }
 
+function startOf({ index, name }: HostLink): { readonly index: number; readonly from: string } {
+  return { index, from: name };
+}
+
 /** The first thing that is missing or wrong between parent and bridge, and ours to mend. */
 function brokenChain(
-  { options, vlanLink, uplinkPort }: NetworkRecord,
+  { options, vlanLink, uplinkPort, theirs }: NetworkRecord,
   parent: HostLink | undefined,
   uplink: HostLink | undefined,
   bridge: HostLink | undefined,
 ): { link: string; seen: string } | undefined {
-  if (bridge === undefined) return { link: options.bridge, seen: 'gone' };
+  // An operator's own is made again by whoever made it; what we attach to it follows then.
+  if (bridge === undefined) {
+    return theirs?.includes('bridge') === true ? undefined : { link: options.bridge, seen: 'gone' };
+  }
   if (uplink === undefined) {
+    if (theirs?.includes('vlan-link') === true) return undefined;
     // It is made on a parent that is there and up; until then the trouble is the parent's.
     if (options.vlan === undefined || parent?.isUp !== true) return undefined;
     return { link: vlanLink ?? `VLAN ${options.vlan}`, seen: 'gone' };
@@ -162,24 +190,14 @@ function brokenChain(
   return undefined;
 }
 
-/** Links of ours that are still what they were, under another name. */
-function renamesOf(
+/** The bridge that this network's links are ports of, whatever its name is. */
+function bridgeOfOurs(
   links: readonly HostLink[],
-  { options, vlanLink }: NetworkRecord,
-  ports: readonly WiredPort[],
   uplink: HostLink | undefined,
-): readonly { index: number; from: string; to: string }[] {
-  const renames: { index: number; from: string; to: string }[] = [];
-  const rename = (link: HostLink | undefined, to: string) => {
-    if (link === undefined || link.name === to || linkNamed(links, to) !== undefined) return;
-    renames.push({ index: link.index, from: link.name, to });
-  };
-  if (uplink?.mark === 'vlan' && vlanLink !== undefined) rename(uplink, vlanLink);
+  ports: readonly WiredPort[],
+): HostLink | undefined {
   const masters = [uplink, ...ports.map((port) => linkOfPort(links, port))].map((l) => l?.master);
-  const bridge = masters.map((index) => linkAt(links, index)).find((l) => l?.mark === 'bridge');
-  rename(bridge, options.bridge);
-  for (const port of ports) rename(linkOfPort(links, port), port.hostEnd);
-  return renames;
+  return masters.map((index) => linkAt(links, index)).find((l) => l?.mark === 'bridge');
 }
 
 function linkOfPort(links: readonly HostLink[], { hostEnd, mac }: WiredPort): HostLink | undefined {
@@ -201,10 +219,11 @@ function uplinkOf(
 ): HostLink | undefined {
   if (vlan === undefined) return parent;
   const isRight = (link: HostLink) => link.vlan?.id === vlan && link.vlan.protocol === '802.1Q';
-  const onParent = links.find((link) => isRight(link) && link.lower === parent?.index);
-  if (onParent !== undefined && parent !== undefined) return onParent;
+  if (parent !== undefined) {
+    return links.find((link) => isRight(link) && link.lower === parent.index);
+  }
   const known = lastName === undefined ? undefined : linkNamed(links, lastName);
-  return known?.mark === 'vlan' && isRight(known) && parent === undefined ? known : undefined;
+  return known?.mark === 'vlan' && isRight(known) ? known : undefined;
 }
 
 /** What carries the segment: the 802.1Q link of that parent and id, or the parent. */

@@ -1,17 +1,17 @@
 /**
  * Keeps the links of the networks as their records call for (D13). The kernel tells of every change; a change that
- * matters starts a look at all links, and what `wiring-plan.ts` finds is mended. Nothing is polled.
+ * matters starts a look at all links, and what `wiring-plan.ts` finds is mended. Nothing is polled, but while the kernel
+ * cannot be listened to. What could not be mended is tried again.
  *
- * It works beside the calls of Docker and never keeps one waiting, but for those that ask for it.
+ * It works beside the calls of Docker and never keeps one waiting.
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
 import type { Host } from './host.ts';
-import { rulesBeforeJoin, rulesFor } from './port-guard.ts';
-import type { EndpointRecord, NetworkRecord } from './records.ts';
+import { LinkProtection, rulesNow } from './link-protection.ts';
 import type { Registry } from './registry.ts';
-import { PUT_OFF_FOR, RepairHistory } from './repair-history.ts';
+import { RepairHistory } from './repair-history.ts';
 import { WatchedLinks } from './watched-links.ts';
 import { planWiring, type Repair, type WiredNetwork, type WiredPort } from './wiring-plan.ts';
 
@@ -19,6 +19,8 @@ import { planWiring, type Repair, type WiredNetwork, type WiredPort } from './wi
 const GATHERED_FOR: Ms = 20;
 /** Repairs after which others may show: names, then links, then ports. */
 const ROUNDS_AT_MOST = 4;
+/** When something failed that has no time of its own to be tried again. */
+const LOOKED_AGAIN_AFTER: Ms = 5_000;
 
 export interface WiringDeps {
   readonly registry: Registry;
@@ -37,120 +39,176 @@ export interface WiringDeps {
 export class Wiring {
   readonly #deps: WiringDeps;
   #events: { close(): void } | undefined;
-  #cancelTimer: () => void = () => undefined;
+  #cancelLook: () => void = () => undefined;
+  #cancelRetry: () => void = () => undefined;
   #isDue = false;
   #run: Promise<void> | undefined;
   #isClosed = false;
-  /** Indexes of links whose filter was taken off. */
-  readonly #open = new Set<number>();
+  /** At a start the networks' links: made by a version without protection, or opened while we were away. */
+  #toProtect: 'what-is-lost' | 'networks' | 'all' = 'networks';
+  #isDeafTold = false;
+  readonly #protection: LinkProtection;
   readonly #watched: WatchedLinks;
   readonly #history: RepairHistory;
-  /** Troubles and repairs that were told, until they are over. */
-  #told = new Set<string>();
+  /** Troubles that were told, until they are over; bounded by the links of the networks. */
+  #told: ReadonlySet<string> = new Set();
 
   constructor(deps: WiringDeps) {
     this.#deps = deps;
+    this.#protection = new LinkProtection(deps);
     this.#watched = new WatchedLinks(deps.registry);
     this.#history = new RepairHistory(deps.clock);
   }
 
-  /** Listens from now on, and mends what there is to mend. Never throws: without events the look at each start is left. */
+  /** Listens from now on, and mends what there is to mend. Never throws. */
   async start(): Promise<void> {
-    const { host, log, registry } = this.#deps;
-    try {
-      this.#events = host.watchLinks({
-        onLink: (link, isGone) => {
-          if (isGone ? this.#watched.has(link.index) : this.#watched.matters(link)) this.#soon();
-        },
-        onFilterGone: (index) => {
-          if (!this.#watched.has(index)) return;
-          this.#open.add(index);
-          this.#soon();
-        },
-        onLost: () => this.#soon(),
-      });
-    } catch (err) {
-      log.error(
-        { err },
-        'changes of links are not told; they are looked at when a container starts',
-      );
-    }
-    // Links of before: made by a version without protection, or opened while we were away.
-    for (const network of registry.networks()) await this.#protect(network);
     await this.settled(true);
   }
 
   close(): void {
     this.#isClosed = true;
     this.#events?.close();
-    this.#cancelTimer();
+    this.#cancelLook();
+    this.#cancelRetry();
   }
 
   /** Resolves when all that was told so far is mended. @param anew looks also if nothing was told. */
   async settled(anew = false): Promise<void> {
-    while (anew || this.#isDue || this.#run !== undefined) {
-      anew = false;
-      this.#cancelTimer();
-      this.#isDue = false;
-      await (this.#run ?? this.#start());
+    let isLookAsked = anew;
+    while (isLookAsked || this.#isDue || this.#run !== undefined) {
+      if (this.#run === undefined) {
+        isLookAsked = false;
+        await this.#look();
+      } else {
+        await this.#run;
+      }
     }
   }
 
-  #soon(): void {
+  /** Looks soon, as if the kernel had told of a change. */
+  soon(): void {
     if (this.#isDue || this.#isClosed) return;
     this.#isDue = true;
     const { clock } = this.#deps;
-    this.#cancelTimer = clock.at(clock.now() + GATHERED_FOR, () => {
-      this.#isDue = false;
-      if (this.#run === undefined) void this.#start();
-      else this.#isDue = true; // the run looks for it at its end
+    this.#cancelLook = clock.at(clock.now() + GATHERED_FOR, () => {
+      if (this.#run === undefined) void this.#look();
     });
   }
 
-  #start(): Promise<void> {
+  #look(): Promise<void> {
     const { log } = this.#deps;
+    this.#cancelLook();
+    this.#cancelRetry();
+    this.#isDue = false;
     this.#run = this.#mendAll()
-      .catch((err: unknown) => log.error({ err }, 'links of networks not looked at'))
+      .catch((err: unknown) => {
+        log.error({ err }, 'links of networks not looked at');
+        this.#again(LOOKED_AGAIN_AFTER);
+      })
       .finally(() => {
         this.#run = undefined;
         if (!this.#isDue) return;
         this.#isDue = false;
-        this.#soon();
+        this.soon();
       });
     return this.#run;
   }
 
+  #again(after: Ms): void {
+    if (this.#isClosed) return;
+    const { clock } = this.#deps;
+    this.#cancelRetry();
+    this.#cancelRetry = clock.at(clock.now() + after, () => this.soon());
+  }
+
+  #listen(): void {
+    const { host, log } = this.#deps;
+    if (this.#events !== undefined || this.#isClosed) return;
+    try {
+      this.#events = host.watchLinks({
+        onLink: (link, isGone) => {
+          if (isGone ? this.#watched.has(link.index) : this.#watched.matters(link)) this.soon();
+        },
+        onFilterGone: (index) => {
+          if (!this.#watched.has(index)) return;
+          this.#protection.lost(index);
+          this.soon();
+        },
+        onLost: () => {
+          this.#toProtect = 'all';
+          this.soon();
+        },
+      });
+      this.#isDeafTold = false;
+    } catch (err) {
+      const words = `changes of links are not told; they are looked at every ${LOOKED_AGAIN_AFTER / 1000} s until they are`;
+      if (!this.#isDeafTold) log.error({ err }, words);
+      this.#isDeafTold = true;
+    }
+  }
+
   async #mendAll(): Promise<void> {
-    const { host, log, clock } = this.#deps;
-    let isPutOff = false;
+    const { host, clock } = this.#deps;
+    this.#listen(); // before the first look, so that nothing falls between
+    const putOff = new Set<string>();
     for (let round = 0; round < ROUNDS_AT_MOST && !this.#isClosed; round += 1) {
       const networks = this.#wanted();
       const links = await host.readLinks();
       const { repairs, troubles } = planWiring(links, networks);
       this.#watched.remember(links, networks);
-      if (round === 0) this.#tell(troubles);
-      const held = repairs.filter((repair) => this.#isToBeMade(repair));
-      isPutOff ||= held.length < repairs.length;
-      const done = new Set<string>();
-      for (const repair of held) {
-        const { networkId, link, seen, type } = repair;
-        const key = `${type} ${link}`;
-        if (done.has(key)) continue; // networks on one segment share their links
-        done.add(key);
-        const fields = { network: networkId.slice(0, 12), link, seen };
-        try {
-          await this.#mend(repair);
-          log.info(fields, 'wiring mended');
-        } catch (err) {
-          if (this.#told.has(key)) log.debug({ ...fields, err }, 'wiring not mended');
-          else log.error({ ...fields, err }, 'wiring not mended');
-          this.#told.add(key);
-        }
+      const due = new Map<string, Repair>();
+      for (const repair of repairs) {
+        const key = `${repair.type} ${repair.link}`;
+        if (this.#history.isDue(key))
+          due.set(key, repair); // networks on one segment share their links
+        else putOff.add(key);
       }
-      if (held.length === 0) break;
+      let isFailed = false;
+      for (const [key, repair] of due) {
+        if (await this.#try(key, repair)) continue;
+        isFailed = true;
+        putOff.add(key);
+      }
+      // Told is what is left: much of what a look finds is mended a moment later.
+      if (due.size > 0 && !isFailed && round < ROUNDS_AT_MOST - 1) continue;
+      this.#tell(troubles);
+      break;
     }
-    await this.#protectAgain();
-    if (isPutOff) this.#cancelTimer = clock.at(clock.now() + PUT_OFF_FOR, () => this.#soon());
+    const isProtected = await this.#protect();
+    const at = this.#history.firstDue(putOff);
+    if (at !== undefined) this.#again(Math.max(0, at - clock.now()));
+    else if (!isProtected || this.#events === undefined) this.#again(LOOKED_AGAIN_AFTER);
+  }
+
+  async #protect(): Promise<boolean> {
+    const toProtect = this.#toProtect;
+    if (toProtect === 'what-is-lost') return this.#protection.putBack();
+    this.#toProtect = 'what-is-lost';
+    const isDone = await this.#protection.putBackAll({ ports: toProtect === 'all' });
+    if (!isDone) this.#toProtect = toProtect;
+    return isDone;
+  }
+
+  /** @returns false if it failed, which is told the first time. */
+  async #try(key: string, repair: Repair): Promise<boolean> {
+    const { log } = this.#deps;
+    const { link, seen } = repair;
+    const fields = { network: repair.networkId.slice(0, 12), link, seen };
+    try {
+      await this.#mend(repair);
+    } catch (err) {
+      const isFirst = this.#history.failed(key);
+      log[isFirst ? 'error' : 'debug']({ ...fields, err }, 'wiring not mended; it is tried again');
+      return false;
+    }
+    log.info(fields, 'wiring mended');
+    if (this.#history.made(key)) {
+      log.warn(
+        { network: fields.network, link },
+        'somebody undoes what is mended on this link; it is tried again every 30 s',
+      );
+    }
+    return true;
   }
 
   async #mend(repair: Repair): Promise<void> {
@@ -179,29 +237,15 @@ export class Wiring {
     }
   }
 
-  #isToBeMade({ type, link, networkId }: Repair): boolean {
-    const outcome = this.#history.note(`${type} ${link}`);
-    if (outcome === 'fight') {
-      this.#deps.log.warn(
-        { network: networkId.slice(0, 12), link },
-        'somebody undoes what is mended on this link; it is tried again every 30 s',
-      );
-    }
-    return outcome === 'make';
-  }
-
   #tell(troubles: ReadonlyMap<string, readonly string[]>): void {
-    const { log } = this.#deps;
-    const now = new Set([...this.#told].filter((key) => !key.startsWith('trouble ')));
+    const now = new Set<string>();
     for (const [networkId, sentences] of troubles) {
-      for (const sentence of sentences) {
-        const key = `trouble ${networkId} ${sentence}`;
+      for (const seen of sentences) {
+        const key = `${networkId} ${seen}`;
         now.add(key);
         if (this.#told.has(key)) continue;
-        log.warn(
-          { network: networkId.slice(0, 12), seen: sentence },
-          'network cut off on this host',
-        );
+        const fields = { network: networkId.slice(0, 12), seen };
+        this.#deps.log.warn(fields, 'network cut off on this host');
       }
     }
     this.#told = now;
@@ -217,46 +261,9 @@ export class Wiring {
       if (others === undefined) ports.set(networkId, [port]);
       else others.push(port);
     }
-    return registry.networks().map((network) => ({ network, ports: ports.get(network.id) ?? [] }));
+    return registry
+      .networks()
+      .filter(({ isUnfinished }) => isUnfinished !== true) // whoever makes or removes it does the rest
+      .map((network) => ({ network, ports: ports.get(network.id) ?? [] }));
   }
-
-  async #protectAgain(): Promise<void> {
-    const { registry, host, log } = this.#deps;
-    const open = [...this.#open];
-    this.#open.clear();
-    if (open.length === 0) return;
-    const links = (await host.readLinks()).filter(({ index }) => open.includes(index));
-    for (const { name } of links) {
-      const endpoint = registry.endpoints().find(({ hostEnd }) => hostEnd === name);
-      const network = endpoint && registry.findNetwork(endpoint.networkId);
-      if (endpoint !== undefined && network !== undefined) {
-        const rules = rulesNow(network, endpoint);
-        const warnings = await host.guardEndpoints([{ hostEnd: name, rules }]);
-        for (const warning of warnings) log.warn({ link: name }, warning);
-      } else {
-        const owner = registry
-          .networks()
-          .find(({ options, vlanLink }) => options.bridge === name || vlanLink === name);
-        if (owner === undefined) continue;
-        await this.#protect(owner);
-      }
-      log.info({ link: name, seen: 'its filter was taken off' }, 'protection put back');
-    }
-  }
-
-  async #protect({ id, options, vlanLink }: NetworkRecord): Promise<void> {
-    const { host, log } = this.#deps;
-    try {
-      const warnings = await host.protectNetwork({ bridge: options.bridge, vlanLink });
-      for (const warning of warnings) log.warn({ network: id.slice(0, 12) }, warning);
-    } catch (err) {
-      log.error({ network: id.slice(0, 12), err }, 'links of a network not protected');
-    }
-  }
-}
-
-function rulesNow(network: NetworkRecord, endpoint: EndpointRecord) {
-  return endpoint.sandboxKey === undefined && endpoint.hasLeft !== true
-    ? rulesBeforeJoin(network, endpoint)
-    : rulesFor(network, endpoint);
 }

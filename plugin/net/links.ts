@@ -37,6 +37,8 @@ export interface NetworkLinks {
     readonly bridge: boolean;
     readonly uplinkPort: boolean;
   };
+  /** Links in use that were there before us and lack our mark. */
+  readonly theirs: readonly ('bridge' | 'vlan-link')[];
   /** Sentences for the log: working, but worth knowing. */
   readonly warnings: readonly string[];
 }
@@ -89,6 +91,7 @@ async function makeLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
     if (!isPort) await attachUplink(uplinkName, spec.bridge, undo);
     const ownBridge = bridge === undefined || isMarked(bridge.alias);
     const ownVlanLink = spec.vlan !== undefined && (uplink === undefined || isMarked(uplink.alias));
+    const theirVlanLink = spec.vlan !== undefined && !ownVlanLink;
     const protections: Protection[] = [
       ...(ownBridge ? [{ link: spec.bridge, as: 'closed' } as const] : []),
       ...(ownVlanLink ? [{ link: uplinkName, as: 'uplink', ofOwnBridge: ownBridge } as const] : []),
@@ -104,6 +107,10 @@ async function makeLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
         bridge: bridge === undefined,
         uplinkPort: !isPort,
       },
+      theirs: [
+        ...(ownBridge ? [] : (['bridge'] as const)),
+        ...(theirVlanLink ? (['vlan-link'] as const) : []),
+      ],
       warnings,
     };
   } catch (error) {

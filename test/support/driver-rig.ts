@@ -94,11 +94,13 @@ export class DriverRig {
     this.leases.close();
   }
 
-  createNetwork(
+  /** And lets the look at its links pass that follows. */
+  async createNetwork(
     parts: Partial<CreateNetworkRequest> = {},
     signal = new AbortController().signal,
   ): Promise<void> {
-    return this.driver.createNetwork(networkRequest(parts), signal);
+    await this.driver.createNetwork(networkRequest(parts), signal);
+    await this.wiring.settled();
   }
 
   createEndpoint(
@@ -225,7 +227,10 @@ export class DriverRig {
     const wearer = (link: string, _mac: Mac, address: Ipv4) => this.askSegment(link, address);
     const returns = new LeaseReturns({ host, inquiry: { wearer }, leases, log });
     const held = new HeldLeases({ registry, clock, log, leases, returns });
-    const networks = new Networks({ registry, host, access, clock, log });
+    const networks = new Networks({
+      ...{ registry, host, access, clock, log },
+      made: () => wiring.soon(),
+    });
     const shared = {
       ...{ registry, networks, host, leases, held, returns, clock, log },
       silence: new SegmentSilence(clock),
@@ -244,7 +249,7 @@ export class DriverRig {
       addresses,
       sandboxPath: (key) => key,
     });
-    const wiring = new Wiring({
+    const wiring: Wiring = new Wiring({
       ...{ registry, host, networks, clock, log },
       mtuChanged: (networkId) => endpoints.changes.networkChanged(networkId),
     });

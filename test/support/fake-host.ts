@@ -36,7 +36,9 @@ export class FakeHost implements Host {
     if (vlanLink !== undefined) this.links.add(vlanLink);
     for (const name of [spec.bridge, vlanLink ?? spec.parent]) this.oddities.delete(name);
     this.masters.set(vlanLink ?? spec.parent, spec.bridge);
-    return { vlanLink, mtu: spec.mtu ?? 1500, created: { uplinkPort }, warnings: this.warnings };
+    const theirs = this.foreign.has(spec.bridge) ? (['bridge'] as const) : [];
+    const mtu = spec.mtu ?? 1500;
+    return { vlanLink, mtu, created: { uplinkPort }, theirs, warnings: this.warnings };
   }
 
   async removeNetworkLinks({ bridge, vlanLink }: Parameters<Host['removeNetworkLinks']>[0]) {
@@ -124,6 +126,8 @@ export class FakeHost implements Host {
   }
 
   watchLinks(handlers: Parameters<Host['watchLinks']>[0]) {
+    const failure = this.failing.get('watchLinks');
+    if (failure !== undefined) throw failure;
     this.onChange = handlers;
     return { close: () => void (this.onChange = undefined) };
   }

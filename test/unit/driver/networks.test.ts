@@ -405,3 +405,30 @@ describe('calls during recovery', () => {
     expect(rig.store.networks).toHaveLength(1);
   });
 });
+
+describe('links that are made again', () => {
+  it('an MTU that the parent has no more is lowered, not refused', async () => {
+    const rig = await rigWithNetwork({ options: { mtu: '1500' } });
+    rig.host.oddities.set('eth1', { mtu: 1400 });
+    const record = rig.registry.requireNetwork(NETWORK);
+    expect((await rig.networks.mend(NETWORK)).mtu).toBe(1400);
+    expect(record.options.mtu).toBe(1500);
+    rig.stop();
+  });
+
+  it('an operator’s bridge that is gone is not made by us', async () => {
+    const rig = new DriverRig();
+    rig.host.links.add('br0');
+    rig.host.foreign.add('br0');
+    await rig.createNetwork({ options: { parent: 'eth1', vlan: '500', bridge: 'br0' } });
+    rig.host.links.delete('br0');
+    await rig.clock.pass(1_000);
+    expect(await refusal(rig.networks.restore(rig.registry.requireNetwork(NETWORK)))).toEqual({
+      code: 'LINK_MISSING',
+      message:
+        'link br0 for VLAN 500 of eth1 is not there; it is not one of ours: make it again the way it was made',
+    });
+    expect(rig.host.links.has('br0')).toBe(false);
+    rig.stop();
+  });
+});

@@ -97,6 +97,40 @@ describe('what is ours is mended', () => {
     expect(plan(links).repairs).toEqual(repairs);
   });
 
+  it('a port of another name keeps the rest from nothing', () => {
+    const links = [ETH1, { ...VLAN, isUp: false }, BRIDGE, { ...PORT, name: 'px' }];
+    expect(plan(links).repairs).toEqual(['links eth1.500: down']);
+    const raised = [{ ...ETH1, mtu: 9000 }, VLAN, BRIDGE, { ...PORT, name: 'px' }];
+    expect(plan(raised).repairs).toEqual([
+      expect.stringContaining('vlan-mtu'),
+      expect.stringContaining('network-mtu'),
+      'rename vdh1: it was called px',
+    ]);
+  });
+
+  it('the bridge of another network is not taken for one under another name', () => {
+    const other = {
+      ...network,
+      ...{
+        id: 'n2',
+        vlanLink: 'eth1.600',
+        options: { ...network.options, vlan: 600, bridge: 'br600' },
+      },
+    };
+    const br600 = link('br600', 9, { kind: 'bridge', mark: 'bridge' });
+    const links = [...but('br500', undefined), br600].map((one) =>
+      one.name === 'eth1.500' ? { ...one, master: 9 } : one,
+    );
+    const wired = [
+      { network, ports },
+      { network: other, ports: [] },
+    ];
+    const found = planWiring(links, wired).repairs.filter(({ networkId }) => networkId === 'n1');
+    expect(found.map(({ type, link: of, seen }) => [type, of, seen])).toEqual([
+      ['links', 'br500', 'gone'],
+    ]);
+  });
+
   it('a parent that was renamed is known by what lies on it', () => {
     expect(plan(but('eth1', { name: 'lan0' }))).toEqual({
       repairs: [],
@@ -148,6 +182,27 @@ describe('what is not ours is named, and left alone', () => {
     ],
   ])('%s', (_what, links, sentence) => {
     expect(plan(links, { uplinkPort: false })).toEqual({ repairs: [], troubles: [sentence] });
+  });
+
+  it('an operator’s bridge or VLAN link that is gone is made again by the operator', () => {
+    expect(plan(but('br500', undefined), { theirs: ['bridge'] })).toEqual({
+      repairs: [],
+      troubles: ['bridge br500 is not there'],
+    });
+    expect(plan(but('eth1.500', undefined), { theirs: ['bridge', 'vlan-link'] })).toEqual({
+      repairs: [],
+      troubles: ['there is no link for VLAN 500 of eth1'],
+    });
+  });
+
+  it('an operator’s bridge that is back gets what was attached to it', () => {
+    const back = link('br500', 9, { kind: 'bridge' });
+    const links = [...but('br500', undefined), back].map((one) =>
+      one.master === 4 ? { ...one, master: undefined } : one,
+    );
+    expect(plan(links, { theirs: ['bridge'] }).repairs).toEqual([
+      'links eth1.500: no port of br500',
+    ]);
   });
 
   it('an operator’s VLAN link that an operator put into the bridge and took out', () => {

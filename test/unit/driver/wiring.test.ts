@@ -118,7 +118,77 @@ it('what cannot be mended is told once, and does not keep the rest from being me
   await change('eth1.500', { isUp: false });
   rig.host.onChange?.onLost();
   await rig.clock.pass(500);
-  expect(rig.log.messages('error').filter((one) => one === 'wiring not mended')).toHaveLength(1);
+  expect(
+    rig.log.messages('error').filter((one) => one.startsWith('wiring not mended')),
+  ).toHaveLength(1);
+});
+
+it('what failed is tried again, and its next failure is told like the first', async () => {
+  rig.host.failing.set('attachPort', new Error('no'));
+  await change(port(), { isUp: false });
+  await rig.clock.pass(10_000);
+  expect(rig.host.count('attachPort')).toBeLessThanOrEqual(5); // after 0, 1, 3, 7 s
+  expect(rig.log.messages('warn').filter((one) => one.startsWith('somebody'))).toEqual([]);
+  rig.host.failing.delete('attachPort');
+  await rig.clock.pass(31_000);
+  expect(mended()).toHaveLength(1);
+  rig.host.failing.set('attachPort', new Error('no'));
+  await change(port(), { isUp: false });
+  const errors = rig.log.messages('error').filter((one) => one.startsWith('wiring not mended'));
+  expect(errors).toHaveLength(2);
+});
+
+it('a kernel that cannot be listened to is tried again, and looked at in the meantime', async () => {
+  rig.host.failing.set('watchLinks', new Error('EMFILE'));
+  await rig.restart();
+  await rig.clock.pass(1_000);
+  rig.host.oddities.set(port(), { isUp: false });
+  await rig.clock.pass(6_000);
+  expect(mended()).toHaveLength(1);
+  rig.host.failing.delete('watchLinks');
+  await rig.clock.pass(6_000);
+  await change(port(), { isUp: false });
+  expect(mended()).toHaveLength(2);
+  const told = rig.log
+    .messages('error')
+    .filter((one) => one.startsWith('changes of links are not'));
+  expect(told).toHaveLength(1);
+  const looks = rig.host.count('readLinks');
+  await rig.clock.pass(60_000);
+  expect(rig.host.count('readLinks')).toBe(looks);
+});
+
+it('a network that is being removed is left to whoever removes it', async () => {
+  const before = rig.host.count('ensureNetworkLinks');
+  await rig.networks.closing(rig.record().networkId);
+  await remove('br500');
+  expect(rig.host.count('ensureNetworkLinks')).toBe(before);
+  expect(rig.log.messages('warn')).toEqual([]);
+});
+
+it('a filter is put back also when the links could not be read the first time', async () => {
+  rig.host.failing.set('readLinks', new Error('ENOBUFS'));
+  rig.host.onChange?.onFilterGone(rig.host.indexOf(port()));
+  rig.host.guards.clear();
+  await rig.clock.pass(500);
+  rig.host.failing.delete('readLinks');
+  await rig.clock.pass(6_000);
+  expect(rig.host.guards.get(port())?.mode).toBe('mac');
+});
+
+it('more than could be told: every filter is put back', async () => {
+  rig.host.guards.clear();
+  const before = rig.host.count('protectNetwork');
+  rig.host.onChange?.onLost();
+  await rig.clock.pass(500);
+  expect(rig.host.guards.get(port())?.mode).toBe('mac');
+  expect(rig.host.count('protectNetwork')).toBe(before + 1);
+});
+
+it('what is mended at once is not told as a trouble', async () => {
+  await change('eth1.500', { isUp: false });
+  expect(mended()).toHaveLength(1);
+  expect(rig.log.messages('warn')).toEqual([]);
 });
 
 it('at a start the links are looked at, and protected', async () => {
