@@ -269,11 +269,10 @@ it("a container of Docker's macvlan that goes while the plugin is away: its leas
   await docker(...macvlan(500, '--ipam-opt', 'release=now'), 'fw500');
   await docker(...box());
   const { address } = await attachment('box', 'fw500');
-  await until('the container was seen', async () => {
-    return (
-      (await run('grep', ['-rq', '"wasSeen":true', '/var/lib/vlandhcp/addresses'])).status === 0
-    );
-  });
+  // The first look may come before the container is up; the next one is the sweep a minute later.
+  const grep = ['-rq', '"wasSeen":true', '/var/lib/vlandhcp/addresses'];
+  const isSeen = async () => (await run('grep', grep)).status === 0;
+  await until('the container was seen', isSeen, 90_000);
   await lab('service-kill');
   await docker('rm', '-f', 'box');
   await labWith(SOON, 'service-up');

@@ -4,10 +4,17 @@
 # dockerd listens early and answers late: one patient request is cheaper than many short ones.
 engine_answers() { [ -S /run/docker.sock ] && curl -sf --max-time 20 --unix-socket /run/docker.sock http://docker/_ping; }
 
+engine_is_settled() { engine_answers || ! daemon_runs dockerd; }
+
 # in-lab engine-up [FLAG...]           starts dockerd and waits until it answers; loads the image `bb` (busybox) once
 engine_up() {
   daemon_start dockerd dockerd "$@"
-  daemon_ready dockerd 60 engine_answers
+  # On a slow machine it ends when its containerd takes too long; systemd would start it again, too.
+  if wait_until 120 engine_is_settled && ! daemon_runs dockerd; then
+    echo 'dockerd ended by itself and is started once more' >>"$lab_state/dockerd.log"
+    daemon_start dockerd dockerd "$@"
+  fi
+  daemon_ready dockerd 120 engine_answers
   if [ ! -e "$lab_state/image-loaded" ]; then
     image_load bb
     touch "$lab_state/image-loaded"
