@@ -36,7 +36,7 @@ const VOCABULARY = [
   'link-name.ts',
   'port-rules.ts',
 ];
-const SHELL_VOCABULARY = ['clock.ts', 'logger.ts', 'undo.ts'];
+const SHELL_VOCABULARY = ['clock.ts', 'logger.ts', 'undo.ts', 'keyed-lock.ts', 'host.ts'];
 
 function layerOf(path: string): string {
   if (path.includes('/')) return path.slice(0, path.indexOf('/'));
@@ -49,15 +49,26 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   vocabulary: ['wire'],
   dhcp4: ['wire', 'vocabulary'],
   acd: ['wire', 'vocabulary'],
-  net: ['wire', 'vocabulary', 'undo.ts'],
+  net: ['wire', 'vocabulary', 'undo.ts', 'keyed-lock.ts'],
   leasing: ['wire', 'vocabulary', 'dhcp4', 'acd', ...SHELL_VOCABULARY],
-  driver: ['wire', 'vocabulary', 'leasing', ...SHELL_VOCABULARY],
-  api: ['wire', 'vocabulary', 'driver', ...SHELL_VOCABULARY],
+  ...rooms(),
   'clock.ts': ['vocabulary'],
+  'host.ts': ['wire', 'vocabulary'],
   'settings.ts': ['vocabulary'],
   'logger.ts': ['settings.ts'],
   'last-resort.ts': ['vocabulary', 'logger.ts'],
 };
+
+/** The rooms between leasing and the API in their order: each may import those before it. */
+function rooms(): Record<string, readonly string[]> {
+  const order = ['options', 'state', 'pools', 'networks', 'leases', 'endpoints', 'driver', 'api'];
+  const common = ['wire', 'vocabulary', 'leasing', ...SHELL_VOCABULARY];
+  const allowed = order.map(
+    (room, place) => [room, [...common, ...order.slice(0, place)]] as const,
+  );
+  // Options are words alone.
+  return { ...Object.fromEntries(allowed), options: ['wire', 'vocabulary'] };
+}
 
 const PURE = ['wire', 'vocabulary', 'dhcp4', 'acd'];
 
@@ -66,12 +77,12 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   express: /^api\/server\.ts$/,
   pino: /^logger\.ts$/,
   koffi: /^net\/libc\.ts$/,
-  valibot: /^driver\/(value-schemas|record-schemas|read-record)\.ts$/,
+  valibot: /^state\/(value-schemas|record-schemas|read-record)\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
 };
 
 /** Files may be touched only by the store, by Linux' own interfaces and by the socket of the API. */
-const FILE_SYSTEM_HOMES = /^(driver\/(store|record-file)|api\/server|net\/[a-z-]+)\.ts$/;
+const FILE_SYSTEM_HOMES = /^(state\/(store|record-file)|api\/server|net\/[a-z-]+)\.ts$/;
 
 describe('the import rule', () => {
   it.each(files.filter((path) => path !== 'main.ts'))(
@@ -149,6 +160,9 @@ describe('the pure cores', () => {
   );
 });
 
+/** To be divided, or the reason said in ARCHITECTURE.md. */
+const LARGE_ROOMS = ['net', 'dhcp4', 'leasing'];
+
 describe('the house', () => {
   it.each(files)('%s has at most 300 lines', (path) => {
     expect(sourceOf(path).split('\n').length - 1).toBeLessThanOrEqual(300);
@@ -156,6 +170,16 @@ describe('the house', () => {
 
   it.each(files)('%s says at its head what it is', (path) => {
     expect(sourceOf(path)).toMatch(/^\/\*\*/);
+  });
+
+  it('no room has more than 12 files', () => {
+    const counts = new Map<string, number>();
+    for (const path of files.filter((one) => one.includes('/'))) {
+      const room = dirname(path);
+      counts.set(room, (counts.get(room) ?? 0) + 1);
+    }
+    const full = [...counts].filter(([room, count]) => count > 12 && !LARGE_ROOMS.includes(room));
+    expect(full).toEqual([]);
   });
 
   it('every error code is thrown somewhere, so that none promises what never happens', () => {

@@ -7,7 +7,7 @@ import {
   type RequestAddressRequest,
   type RequestPoolAnswer,
   type RequestPoolRequest,
-} from '../driver/ipam-requests.ts';
+} from '../options/ipam-requests.ts';
 import type { Handlers } from './handler.ts';
 import {
   decodePoolAddress,

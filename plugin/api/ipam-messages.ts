@@ -1,7 +1,7 @@
 /**
  * What dockerd asks of an IpamDriver, decoded. Field names are spelled as libnetwork spells them.
  */
-import type { RequestAddressRequest, RequestPoolRequest } from '../driver/ipam-requests.ts';
+import type { RequestAddressRequest, RequestPoolRequest } from '../options/ipam-requests.ts';
 import { invalid, matchingField, objectField, textField, type JsonObject } from './json.ts';
 
 /** Ours, so its parts are the driver's matter; whatever it is goes into logs and messages. */

@@ -1,8 +1,8 @@
 /**
  * What dockerd asks of a NetworkDriver, decoded. Field names are spelled as libnetwork spells them.
  */
-import type { CreateEndpointRequest } from '../driver/endpoint-setup.ts';
-import type { CreateNetworkRequest, IpamData } from '../driver/network-requests.ts';
+import type { CreateEndpointRequest } from '../endpoints/endpoint-setup.ts';
+import type { CreateNetworkRequest, IpamData } from '../options/network-requests.ts';
 import { macFromBytes, type Mac } from '../wire/address.ts';
 import {
   invalid,

@@ -2,11 +2,11 @@
  * `/NetworkDriver.*`: one handler per call that libnetwork knows (its remote driver API), each turning a
  * decoded request into a driver call and the answer into libnetwork's fields.
  */
-import type { CreateEndpointRequest } from '../driver/endpoint-setup.ts';
-import type { CreateEndpointAnswer } from '../driver/create-answer.ts';
-import type { JoinAnswer } from '../driver/join-answer.ts';
-import type { CreateNetworkRequest } from '../driver/network-requests.ts';
-import { statusTable, type NetworkStatus } from '../driver/status.ts';
+import type { CreateEndpointRequest } from '../endpoints/endpoint-setup.ts';
+import type { CreateEndpointAnswer } from '../endpoints/answers.ts';
+import type { JoinAnswer } from '../endpoints/answers.ts';
+import type { CreateNetworkRequest } from '../options/network-requests.ts';
+import { statusTable, type NetworkStatus } from '../state/status.ts';
 import type { Route } from '../lease.ts';
 import type { Handlers } from './handler.ts';
 import {

@@ -2,16 +2,16 @@
  * The IPAM driver as Docker's API sees it: pools and addresses behind one face. Calls wait until recovery after a
  * restart is through, so that none acts on half a picture.
  */
-import type { Addresses } from './addresses.ts';
-import type { HeldLeases } from './held-leases.ts';
+import type { Addresses } from '../leases/addresses.ts';
+import type { HeldLeases } from '../leases/held-leases.ts';
 import type {
   RequestAddressRequest,
   RequestPoolAnswer,
   RequestPoolRequest,
-} from './ipam-requests.ts';
-import { parsePoolId } from './pool-id.ts';
-import type { Pools } from './pools.ts';
-import type { Registry } from './registry.ts';
+} from '../options/ipam-requests.ts';
+import { parsePoolId } from '../pools/pool-id.ts';
+import type { Pools } from '../pools/pools.ts';
+import type { Registry } from '../state/registry.ts';
 import { runEach } from '../undo.ts';
 
 export interface IpamDriverDeps {

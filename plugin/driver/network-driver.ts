@@ -3,15 +3,15 @@
  * after a restart is through, so that none acts on half a picture.
  */
 import type { Clock } from '../clock.ts';
-import type { CreateEndpointRequest } from './endpoint-setup.ts';
-import type { CreateEndpointAnswer } from './create-answer.ts';
-import type { Endpoints } from './endpoints.ts';
-import type { HeldLeases } from './held-leases.ts';
-import type { JoinAnswer } from './join-answer.ts';
-import type { CreateNetworkRequest } from './network-requests.ts';
-import type { Networks } from './networks.ts';
-import type { Registry } from './registry.ts';
-import { networkStatus, poolStatus, type ClaimsSeen, type NetworkStatus } from './status.ts';
+import type { CreateEndpointRequest } from '../endpoints/endpoint-setup.ts';
+import type { CreateEndpointAnswer } from '../endpoints/answers.ts';
+import type { Endpoints } from '../endpoints/endpoints.ts';
+import type { HeldLeases } from '../leases/held-leases.ts';
+import type { JoinAnswer } from '../endpoints/answers.ts';
+import type { CreateNetworkRequest } from '../options/network-requests.ts';
+import type { Networks } from '../networks/networks.ts';
+import type { Registry } from '../state/registry.ts';
+import { networkStatus, poolStatus, type ClaimsSeen, type NetworkStatus } from '../state/status.ts';
 import { runEach } from '../undo.ts';
 
 export class NetworkDriver {

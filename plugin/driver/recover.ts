@@ -7,15 +7,15 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
-import type { BridgeAccess } from './bridge-access.ts';
-import type { Addresses } from './addresses.ts';
-import type { Endpoints } from './endpoints.ts';
-import type { HeldLeases } from './held-leases.ts';
-import type { Host } from './host.ts';
-import type { Networks } from './networks.ts';
-import { rulesBeforeJoin, rulesFor } from './port-guard.ts';
-import type { Registry } from './registry.ts';
-import type { Wiring } from './wiring.ts';
+import type { BridgeAccess } from '../networks/bridge-access.ts';
+import type { Addresses } from '../leases/addresses.ts';
+import type { Endpoints } from '../endpoints/endpoints.ts';
+import type { HeldLeases } from '../leases/held-leases.ts';
+import type { Host } from '../host.ts';
+import type { Networks } from '../networks/networks.ts';
+import { rulesBeforeJoin, rulesFor } from '../networks/port-guard.ts';
+import type { Registry } from '../state/registry.ts';
+import type { Wiring } from '../networks/wiring.ts';
 
 export interface RecoverDeps {
   readonly registry: Registry;

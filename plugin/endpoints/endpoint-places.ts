@@ -1,7 +1,7 @@
 /** Where an endpoint's DHCP client is to sit. */
 import type { SocketPlace } from '../leasing/frame-socket.ts';
 import type { FollowTarget } from '../leasing/lease-service.ts';
-import type { EndpointRecord, NetworkRecord } from './records.ts';
+import type { EndpointRecord, NetworkRecord } from '../state/records.ts';
 
 /** Where a container is heard whose sandbox is not known. */
 export function onBridge({ options }: NetworkRecord): SocketPlace {

@@ -8,23 +8,23 @@ import type { SocketPlace } from '../leasing/frame-socket.ts';
 import type { Logger } from '../logger.ts';
 import type { Instant } from '../time.ts';
 import type { Mac } from '../wire/address.ts';
-import type { Addresses } from './addresses.ts';
-import type { Adoption } from './adoption.ts';
-import { chooseMac, linkEnds, macClientId } from './endpoint-identity.ts';
-import type { Host } from './host.ts';
-import { scopeOfNetwork } from './lease-scope.ts';
-import { macFromId, parseEndpointOptions, type EndpointOptions } from './options.ts';
-import type { AddressRecord } from './pool-records.ts';
+import type { Addresses } from '../leases/addresses.ts';
+import type { Adoption } from '../leases/adoption.ts';
+import { chooseMac, linkEnds, macClientId } from '../options/endpoint-identity.ts';
+import type { Host } from '../host.ts';
+import { scopeOfNetwork } from '../state/lease-scope.ts';
+import { macFromId, parseEndpointOptions, type EndpointOptions } from '../options/options.ts';
+import type { AddressRecord } from '../state/pool-records.ts';
 import {
   restoreLease,
   storeLease,
   termsOf,
   type EndpointRecord,
   type NetworkRecord,
-} from './records.ts';
-import { rulesBeforeJoin } from './port-guard.ts';
-import type { Registry } from './registry.ts';
-import { takeLease, type TakeLeaseDeps } from './take-lease.ts';
+} from '../state/records.ts';
+import { rulesBeforeJoin } from '../networks/port-guard.ts';
+import type { Registry } from '../state/registry.ts';
+import { takeLease, type TakeLeaseDeps } from '../leases/take-lease.ts';
 import { UndoList } from '../undo.ts';
 
 export interface CreateEndpointRequest {

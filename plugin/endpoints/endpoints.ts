@@ -14,23 +14,23 @@ import {
   type CreateEndpointRequest,
   type EndpointSetupDeps,
 } from './endpoint-setup.ts';
-import { isAbandoned } from './abandoned.ts';
-import type { HeldLeases } from './held-leases.ts';
-import { createAnswer, type CreateEndpointAnswer } from './create-answer.ts';
+import { isAbandoned } from '../leases/containers-present.ts';
+import type { HeldLeases } from '../leases/held-leases.ts';
+import { createAnswer, type CreateEndpointAnswer } from './answers.ts';
 import { atPort, followTarget, onBridge } from './endpoint-places.ts';
-import { joinAnswer, type JoinAnswer } from './join-answer.ts';
-import { JoinTimers } from './join-timers.ts';
-import { KeyedLock } from './keyed-lock.ts';
+import { joinAnswer, type JoinAnswer } from './answers.ts';
+import { JoinTimers } from '../leases/join-timers.ts';
+import { KeyedLock } from '../keyed-lock.ts';
 import { LeaseChanges } from './lease-changes.ts';
-import type { LeaseReturns } from './lease-returns.ts';
-import { scopeOfNetwork, subjectOf } from './lease-scope.ts';
-import type { Networks } from './networks.ts';
-import { holderOf, restoreLease, segmentOf, type EndpointRecord } from './records.ts';
-import { guardPort } from './port-guard.ts';
-import { endpointUnknown } from './registry.ts';
-import { endpointInfo } from './status.ts';
-import { LEASED_WITHIN } from './take-lease.ts';
-import { Twins } from './twins.ts';
+import type { LeaseReturns } from '../leases/lease-returns.ts';
+import { scopeOfNetwork, subjectOf } from '../state/lease-scope.ts';
+import type { Networks } from '../networks/networks.ts';
+import { holderOf, restoreLease, segmentOf, type EndpointRecord } from '../state/records.ts';
+import { guardPort } from '../networks/port-guard.ts';
+import { endpointUnknown } from '../state/registry.ts';
+import { endpointInfo } from '../state/status.ts';
+import { LEASED_WITHIN } from '../leases/take-lease.ts';
+import { Twins } from '../leases/mac-claims.ts';
 import { runEach } from '../undo.ts';
 
 /** What the endpoints need of `leasing/lease-service.ts` beyond acquiring and releasing. */

@@ -12,11 +12,11 @@ import type { LeaseTerms } from '../lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
 import { usableMtu } from './endpoint-setup.ts';
-import type { Host } from './host.ts';
-import type { KeyedLock } from './keyed-lock.ts';
-import { storeLease, termsOf, type EndpointRecord, type NetworkRecord } from './records.ts';
-import { guardPort, rulesFor } from './port-guard.ts';
-import type { Registry } from './registry.ts';
+import type { Host } from '../host.ts';
+import type { KeyedLock } from '../keyed-lock.ts';
+import { storeLease, termsOf, type EndpointRecord, type NetworkRecord } from '../state/records.ts';
+import { guardPort, rulesFor } from '../networks/port-guard.ts';
+import type { Registry } from '../state/registry.ts';
 import { sandboxChanges, type LinkConfig } from './sandbox-changes.ts';
 
 /** libnetwork sets routes and gateway right after it has put the link up, which is when we find it. */

@@ -5,7 +5,7 @@
 import type { LeaseTerms, Route } from '../lease.ts';
 import type { LinkAddress, SandboxChange } from '../sandbox-change.ts';
 import { networkOf, type Ipv4 } from '../wire/address.ts';
-import { routingOf } from './join-answer.ts';
+import { routingOf } from './answers.ts';
 
 /** A link as configured; without terms it has no address. */
 export interface LinkConfig {

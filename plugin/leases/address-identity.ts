@@ -5,9 +5,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { PluginError } from '../errors.ts';
 import type { Mac } from '../wire/address.ts';
-import { macClientId, randomMac, requireMac } from './endpoint-identity.ts';
-import type { LeaseScope } from './lease-scope.ts';
-import { macFromId } from './options.ts';
+import { macClientId, randomMac, requireMac } from '../options/endpoint-identity.ts';
+import type { LeaseScope } from '../state/lease-scope.ts';
+import { macFromId } from '../options/options.ts';
 
 export interface AddressIdentity {
   readonly mac: Mac;

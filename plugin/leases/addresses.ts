@@ -12,23 +12,23 @@ import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { AwaitedReleases } from './awaited-releases.ts';
-import { ContainersSeen } from './containers-seen.ts';
+import { ContainersSeen } from './containers-present.ts';
 import { adoption, isAdopted, type Adoption } from './adoption.ts';
 import { makeAddress, type AddressSetupDeps, type AddressWish } from './address-setup.ts';
-import { changedTerms, LOSS_NOTICES } from './foreign-terms.ts';
+import { changedTerms, LOSS_NOTICES } from '../pools/foreign-terms.ts';
 import type { HeldLeases } from './held-leases.ts';
 import { JoinTimers } from './join-timers.ts';
-import { KeyedLock } from './keyed-lock.ts';
+import { KeyedLock } from '../keyed-lock.ts';
 import type { LeaseReturns } from './lease-returns.ts';
-import { placeOn, subjectOf, type LeaseScope } from './lease-scope.ts';
+import { placeOn, subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import {
   addressContext as contextOf,
   isForeign,
   type AddressRecord,
   type PoolRecord,
-} from './pool-records.ts';
-import type { NetworkRecord } from './records.ts';
-import { elapsedSince, restoreLease, storeLease } from './stored-lease.ts';
+} from '../state/pool-records.ts';
+import type { NetworkRecord } from '../state/records.ts';
+import { elapsedSince, restoreLease, storeLease } from '../state/stored-lease.ts';
 import { runEach } from '../undo.ts';
 
 export interface AddressesDeps extends AddressSetupDeps {

@@ -4,11 +4,11 @@ import type { Logger } from '../logger.ts';
 import { parseMac } from '../wire/address.ts';
 import { parseCidr } from '../wire/subnet.ts';
 import type { JoinTimers } from './join-timers.ts';
-import type { KeyedLock } from './keyed-lock.ts';
-import type { LeaseScope } from './lease-scope.ts';
-import { addressContext, isForeign, type AddressRecord } from './pool-records.ts';
-import { segmentOf, type NetworkRecord } from './records.ts';
-import type { Registry } from './registry.ts';
+import type { KeyedLock } from '../keyed-lock.ts';
+import type { LeaseScope } from '../state/lease-scope.ts';
+import { addressContext, isForeign, type AddressRecord } from '../state/pool-records.ts';
+import { segmentOf, type NetworkRecord } from '../state/records.ts';
+import type { Registry } from '../state/registry.ts';
 
 export interface Adoption {
   readonly record: AddressRecord;

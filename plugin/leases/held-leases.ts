@@ -11,11 +11,11 @@ import type { Lease } from '../lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
-import { subjectOf, type LeaseScope } from './lease-scope.ts';
+import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { LeaseReturns } from './lease-returns.ts';
-import type { HeldRecord, LeaseHolder } from './records.ts';
-import type { Registry } from './registry.ts';
-import { elapsedSince, restoreLease, storeMoment } from './stored-lease.ts';
+import type { HeldRecord, LeaseHolder } from '../state/records.ts';
+import type { Registry } from '../state/registry.ts';
+import { elapsedSince, restoreLease, storeMoment } from '../state/stored-lease.ts';
 
 /**
  * What a crash or a reboot left is held at least this long: dockerd starts the containers of a network one

@@ -8,8 +8,8 @@
 import type { Logger } from '../logger.ts';
 import type { SegmentInquiry } from '../leasing/segment-inquiry.ts';
 import type { Ipv4 } from '../wire/address.ts';
-import type { Host } from './host.ts';
-import type { LeaseScope } from './lease-scope.ts';
+import type { Host } from '../host.ts';
+import type { LeaseScope } from '../state/lease-scope.ts';
 
 export interface LeaseReturnsDeps {
   readonly host: Pick<Host, 'linkMac'>;

@@ -7,8 +7,8 @@ import { PluginError } from '../errors.ts';
 import type { Ms } from '../time.ts';
 import type { Mac } from '../wire/address.ts';
 import type { LeaseReturns } from './lease-returns.ts';
-import type { EndpointRecord } from './records.ts';
-import type { Registry } from './registry.ts';
+import type { EndpointRecord } from '../state/records.ts';
+import type { Registry } from '../state/registry.ts';
 
 /** Join follows CreateEndpoint, and the link's move that, within a second or two; so long dockerd needs to come back. */
 const MOVED_WITHIN: Ms = 5_000;

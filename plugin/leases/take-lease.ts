@@ -10,10 +10,10 @@ import type { Lease } from '../lease.ts';
 import type { Instant, Ms } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import type { HeldLease } from './held-leases.ts';
-import type { Host } from './host.ts';
-import { subjectOf, type LeaseScope } from './lease-scope.ts';
+import type { Host } from '../host.ts';
+import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { UndoList } from '../undo.ts';
-import { chainTroubles } from './wiring-plan.ts';
+import { chainTroubles } from '../state/link-chain.ts';
 
 export interface TakeLeaseDeps {
   readonly clock: Pick<Clock, 'now'>;

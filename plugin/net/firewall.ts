@@ -15,7 +15,7 @@ import { commandEvidence, runCommand } from './command.ts';
 import { watchFirewall, type FirewallWatch } from './firewall-changes.ts';
 import { hasLegacyFilter, LEGACY_IPV4, LEGACY_IPV6 } from './legacy-tables.ts';
 import { isLinkName } from '../link-name.ts';
-import { createQueue } from './serially.ts';
+import { createQueue } from '../keyed-lock.ts';
 
 /** `no-chain`: there is no DOCKER-USER chain here, and FORWARD drops nothing by its policy. */
 export type RuleOutcome = 'added' | 'present' | 'removed' | 'absent' | 'no-chain';

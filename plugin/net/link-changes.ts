@@ -3,7 +3,7 @@
  */
 import type { UndoList } from '../undo.ts';
 import { ipBatch, isAlreadyGone, isAlreadyThere } from './ip.ts';
-import { createQueue } from './serially.ts';
+import { createQueue } from '../keyed-lock.ts';
 import { protectLinks } from './guard/protection.ts';
 import { UNFINISHED_GROUP } from './link-names.ts';
 import { hasIpv6 } from './sysctl.ts';

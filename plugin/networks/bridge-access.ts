@@ -9,7 +9,7 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Instant, Ms } from '../time.ts';
-import type { Host } from './host.ts';
+import type { Host } from '../host.ts';
 
 const INTERVAL: Ms = 30_000;
 /** Changes come in crowds; those of one crowd are looked at together. */

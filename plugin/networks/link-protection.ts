@@ -3,10 +3,10 @@
  * network's links and of its ports. The links are known by index.
  */
 import type { Logger } from '../logger.ts';
-import type { Host } from './host.ts';
+import type { Host } from '../host.ts';
 import { rulesBeforeJoin, rulesFor } from './port-guard.ts';
-import type { EndpointRecord, NetworkRecord } from './records.ts';
-import type { Registry } from './registry.ts';
+import type { EndpointRecord, NetworkRecord } from '../state/records.ts';
+import type { Registry } from '../state/registry.ts';
 
 export class LinkProtection {
   readonly #registry: Registry;

@@ -5,7 +5,7 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
-import type { Host } from './host.ts';
+import type { Host } from '../host.ts';
 
 const FIRST_WAIT: Ms = 500;
 const LONGEST_WAIT: Ms = 60_000;

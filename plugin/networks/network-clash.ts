@@ -1,7 +1,7 @@
 /** Networks that cannot be beside each other, and calls that contradict what there is. */
 import { PluginError } from '../errors.ts';
-import type { NetworkOptions } from './options.ts';
-import { segmentOf, type NetworkRecord } from './records.ts';
+import type { NetworkOptions } from '../options/options.ts';
+import { segmentOf, type NetworkRecord } from '../state/records.ts';
 
 /** One segment is on one bridge, and one bridge carries one segment. @throws PluginError LINK_CONFLICT */
 export function refuseClash(networks: readonly NetworkRecord[], options: NetworkOptions): void {

@@ -6,18 +6,18 @@ import type { Clock } from '../clock.ts';
 import { PluginError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { BridgeAccess } from './bridge-access.ts';
-import type { Host, HostLink } from './host.ts';
-import { KeyedLock } from './keyed-lock.ts';
+import type { Host, HostLink } from '../host.ts';
+import { KeyedLock } from '../keyed-lock.ts';
 import { refuseClash, refuseDifference } from './network-clash.ts';
-import { missingParent, refuseDockersPool, refuseFamilies } from './network-command.ts';
-import { parseNetworkOptions, type NetworkOptions } from './options.ts';
-import type { CreateNetworkRequest } from './network-requests.ts';
-import { findPoolFor, usesOurPool } from './pool-binding.ts';
-import { boundsOf, type PoolRecord } from './pool-records.ts';
-import { segmentOf, type NetworkRecord } from './records.ts';
-import type { Registry } from './registry.ts';
+import { missingParent, refuseDockersPool, refuseFamilies } from '../options/network-command.ts';
+import { parseNetworkOptions, type NetworkOptions } from '../options/options.ts';
+import type { CreateNetworkRequest } from '../options/network-requests.ts';
+import { findPoolFor, usesOurPool } from '../pools/pool-binding.ts';
+import { boundsOf, type PoolRecord } from '../state/pool-records.ts';
+import { segmentOf, type NetworkRecord } from '../state/records.ts';
+import type { Registry } from '../state/registry.ts';
 import { runEach, UndoList } from '../undo.ts';
-import { linkNamed, parentNow, segmentLink, withRealParent } from './wiring-plan.ts';
+import { linkNamed, parentNow, segmentLink, withRealParent } from '../state/link-chain.ts';
 
 /** Links are shared between networks, so all changes to them take turns. */
 const LINKS = 'links';

@@ -1,8 +1,8 @@
 /** What a container's port is kept from (D12): what its network and its own options say, for the lease it has now. */
 import type { Logger } from '../logger.ts';
 import type { PortRules } from '../port-rules.ts';
-import type { Host } from './host.ts';
-import type { EndpointRecord, NetworkRecord } from './records.ts';
+import type { Host } from '../host.ts';
+import type { EndpointRecord, NetworkRecord } from '../state/records.ts';
 
 type Draft = Pick<EndpointRecord, 'mac' | 'guard'>;
 

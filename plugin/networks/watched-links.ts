@@ -1,7 +1,8 @@
 /** Which changes of the host's links matter to the networks: asked for every link that changes, so it must be cheap. */
-import type { HostLink } from './host.ts';
-import type { Registry } from './registry.ts';
-import { linkNamed, type WiredNetwork } from './wiring-plan.ts';
+import type { HostLink } from '../host.ts';
+import type { Registry } from '../state/registry.ts';
+import { linkNamed } from '../state/link-chain.ts';
+import type { WiredNetwork } from './wiring-plan.ts';
 
 export class WatchedLinks {
   readonly #registry: Registry;

@@ -5,9 +5,9 @@
  * Mended is what is ours: links with our mark, ports that we attached. What is somebody else's is named.
  */
 import type { Mac } from '../wire/address.ts';
-import type { Host, HostLink } from './host.ts';
-import type { NetworkOptions } from './options.ts';
-import { segmentOf, type NetworkRecord } from './records.ts';
+import type { HostLink } from '../host.ts';
+import { chainTroubles, linkAt, linkNamed, uplinkOf } from '../state/link-chain.ts';
+import type { NetworkRecord } from '../state/records.ts';
 
 export interface WiredNetwork {
   readonly network: NetworkRecord;
@@ -60,52 +60,6 @@ function namesCalledFor({ network, ports }: WiredNetwork): readonly string[] {
   const { options, vlanLink } = network;
   const ends = ports.map(({ hostEnd }) => hostEnd);
   return vlanLink === undefined ? [options.bridge, ...ends] : [options.bridge, vlanLink, ...ends];
-}
-
-type Chain = Pick<NetworkOptions, 'parent' | 'vlan'> & { readonly bridge?: string };
-
-/**
- * What on this host stands between a container and its VLAN, a sentence each; first what lies farthest from the container.
- * @param chain without `bridge`: as far as the VLAN link, where another network driver takes over.
- */
-export function chainTroubles(links: readonly HostLink[], chain: Chain): readonly string[] {
-  if (links.length === 0) return []; // nothing is known
-  const named = linkNamed(links, chain.parent);
-  const uplink = uplinkOf(links, chain, named, undefined);
-  const parent = chain.vlan === undefined ? named : (linkAt(links, uplink?.lower) ?? named);
-  if (parent === undefined) {
-    return [
-      `parent link ${chain.parent} is not there; plug it in, or bring back its driver or bond`,
-    ];
-  }
-  const troubles: string[] = [];
-  if (!parent.isUp) {
-    troubles.push(
-      `parent link ${parent.name} is down; bring it up with: ip link set ${parent.name} up`,
-    );
-  } else if (!parent.hasCarrier) {
-    troubles.push(
-      `parent link ${parent.name} has no carrier; look at its cable and its switch port`,
-    );
-  }
-  if (uplink === undefined) return [...troubles, `there is no link for ${segmentOf(chain)}`];
-  if (chain.vlan !== undefined && !uplink.isUp) {
-    troubles.push(
-      `VLAN link ${uplink.name} is down; bring it up with: ip link set ${uplink.name} up`,
-    );
-  }
-  if (chain.bridge === undefined) return troubles;
-  const bridge = linkNamed(links, chain.bridge);
-  if (bridge === undefined) return [...troubles, `bridge ${chain.bridge} is not there`];
-  if (!bridge.isUp) {
-    troubles.push(`bridge ${bridge.name} is down; bring it up with: ip link set ${bridge.name} up`);
-  }
-  if (uplink.master !== bridge.index) {
-    troubles.push(
-      `${uplink.name} is not a port of bridge ${bridge.name}; make it one with: ip link set ${uplink.name} master ${bridge.name}`,
-    );
-  }
-  return troubles;
 }
 
 /** @param called names that some network calls for: a link of that name is not renamed. */
@@ -205,60 +159,4 @@ function linkOfPort(links: readonly HostLink[], { hostEnd, mac }: WiredPort): Ho
     linkNamed(links, hostEnd) ??
     links.find((link) => link.mark === 'endpoint' && link.kind === 'veth' && link.mac === mac)
   );
-}
-
-/**
- * The link that carries the segment. The kernel has one 802.1Q link per parent and VLAN; where the parent has another name
- * now, it is our link that knows it.
- */
-function uplinkOf(
-  links: readonly HostLink[],
-  { vlan }: Chain,
-  parent: HostLink | undefined,
-  lastName: string | undefined,
-): HostLink | undefined {
-  if (vlan === undefined) return parent;
-  const isRight = (link: HostLink) => link.vlan?.id === vlan && link.vlan.protocol === '802.1Q';
-  if (parent !== undefined) {
-    return links.find((link) => isRight(link) && link.lower === parent.index);
-  }
-  const known = lastName === undefined ? undefined : linkNamed(links, lastName);
-  return known?.mark === 'vlan' && isRight(known) ? known : undefined;
-}
-
-/** What carries the segment: the 802.1Q link of that parent and id, or the parent. */
-export function segmentLink(
-  links: readonly HostLink[],
-  chain: Pick<NetworkOptions, 'parent' | 'vlan'>,
-): HostLink | undefined {
-  return uplinkOf(links, chain, linkNamed(links, chain.parent), undefined);
-}
-
-/** A link has one name and any number of alternative ones: two networks that name it differently are on one segment. */
-export function withRealParent<Options extends Readonly<Record<string, unknown>>>(
-  options: Options,
-  host: Pick<Host, 'realName'>,
-): Options {
-  const parent = options['parent'];
-  return typeof parent === 'string' ? { ...options, parent: host.realName(parent) } : options;
-}
-
-/** The name that the parent has at the moment. */
-export function parentNow(
-  links: readonly HostLink[],
-  { options, vlanLink }: Pick<NetworkRecord, 'options' | 'vlanLink'>,
-): string {
-  const named = linkNamed(links, options.parent);
-  if (named !== undefined) return named.name;
-  return linkAt(links, uplinkOf(links, options, named, vlanLink)?.lower)?.name ?? options.parent;
-}
-
-export function linkNamed(links: readonly HostLink[], name: string): HostLink | undefined {
-  return (
-    links.find((link) => link.name === name) ?? links.find((link) => link.altNames.includes(name))
-  );
-}
-
-function linkAt(links: readonly HostLink[], index: number | undefined): HostLink | undefined {
-  return index === undefined ? undefined : links.find((link) => link.index === index);
 }

@@ -8,9 +8,9 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
-import type { Host } from './host.ts';
+import type { Host } from '../host.ts';
 import { LinkProtection, rulesNow } from './link-protection.ts';
-import type { Registry } from './registry.ts';
+import type { Registry } from '../state/registry.ts';
 import { RepairHistory } from './repair-history.ts';
 import { WatchedLinks } from './watched-links.ts';
 import { planWiring, type Repair, type WiredNetwork, type WiredPort } from './wiring-plan.ts';

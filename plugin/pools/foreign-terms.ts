@@ -6,7 +6,7 @@
 import type { LeaseTerms } from '../lease.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import { formatSubnet, subnetOf } from '../wire/subnet.ts';
-import type { PoolRecord } from './pool-records.ts';
+import type { PoolRecord } from '../state/pool-records.ts';
 
 export interface TermsNotice {
   readonly level: 'info' | 'warn';

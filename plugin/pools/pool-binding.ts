@@ -6,14 +6,14 @@ import type { Clock } from '../clock.ts';
 import { PluginError } from '../errors.ts';
 import type { Ms } from '../time.ts';
 import { formatSubnet, isSameSubnet, parseSubnet } from '../wire/subnet.ts';
-import { ADDRESS_SPACE } from './ipam-requests.ts';
-import { missingParent } from './network-command.ts';
-import type { CreateNetworkRequest } from './network-requests.ts';
-import { parseNetworkOptions, type NetworkOptions } from './options.ts';
-import type { PoolRecord } from './pool-records.ts';
+import { ADDRESS_SPACE } from '../options/ipam-requests.ts';
+import { missingParent } from '../options/network-command.ts';
+import type { CreateNetworkRequest } from '../options/network-requests.ts';
+import { parseNetworkOptions, type NetworkOptions } from '../options/options.ts';
+import type { PoolRecord } from '../state/pool-records.ts';
 import { refuseLate } from './pool-request.ts';
-import { segmentOf } from './records.ts';
-import type { Registry } from './registry.ts';
+import { segmentOf } from '../state/records.ts';
+import type { Registry } from '../state/registry.ts';
 
 /** RequestPool and CreateNetwork are two steps of one command. */
 const FOLLOWS_WITHIN: Ms = 60_000;

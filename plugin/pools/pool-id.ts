@@ -6,7 +6,7 @@
  */
 import { isLinkName } from '../link-name.ts';
 import { formatSubnet, parseSubnet, type Subnet } from '../wire/subnet.ts';
-import type { PoolRecord } from './pool-records.ts';
+import type { PoolRecord } from '../state/pool-records.ts';
 
 /** What a PoolID says. */
 export interface PoolIdentity {

@@ -3,8 +3,8 @@
  */
 import { PluginError } from '../errors.ts';
 import { formatSubnet, parseSubnet, subnetHasAll, type Subnet } from '../wire/subnet.ts';
-import type { RequestPoolRequest } from './ipam-requests.ts';
-import { parseNetworkOptions, type NetworkOptions } from './options.ts';
+import type { RequestPoolRequest } from '../options/ipam-requests.ts';
+import { parseNetworkOptions, type NetworkOptions } from '../options/options.ts';
 
 export interface PoolWish {
   /** `--subnet`; undefined: ask the wire. */

@@ -10,19 +10,19 @@ import { PluginError } from '../errors.ts';
 import type { Instant, Ms } from '../time.ts';
 import { parseIpv4, type Ipv4 } from '../wire/address.ts';
 import { firstHostOf, formatSubnet, isSameSubnet, subnetHas } from '../wire/subnet.ts';
-import type { RequestPoolAnswer, RequestPoolRequest } from './ipam-requests.ts';
-import { parseNetworkOptions, type NetworkOptions } from './options.ts';
+import type { RequestPoolAnswer, RequestPoolRequest } from '../options/ipam-requests.ts';
+import { parseNetworkOptions, type NetworkOptions } from '../options/options.ts';
 import { formatPoolId, parsePoolId, type PoolIdentity } from './pool-id.ts';
-import { contextOf, type PoolRecord } from './pool-records.ts';
+import { contextOf, type PoolRecord } from '../state/pool-records.ts';
 import { parsePoolRequest } from './pool-request.ts';
-import { segmentOf, type NetworkRecord } from './records.ts';
+import { segmentOf, type NetworkRecord } from '../state/records.ts';
 import {
   AskingLoop,
   servedSubnet,
   type ServedSubnetContext,
   type ServedSubnetDeps,
 } from './served-subnet.ts';
-import { withRealParent } from './wiring-plan.ts';
+import { withRealParent } from '../state/link-chain.ts';
 
 /**
  * What comes after RequestPool comes within some milliseconds; no script starts a container as fast. Too short a time

@@ -10,12 +10,12 @@ import type { Logger } from '../logger.ts';
 import type { Instant, Ms } from '../time.ts';
 import { macToBytes, type Ipv4 } from '../wire/address.ts';
 import { formatSubnet, subnetOf, subnetsOverlap, type Subnet } from '../wire/subnet.ts';
-import type { Host } from './host.ts';
-import type { NetworkOptions } from './options.ts';
-import { contextOf } from './pool-records.ts';
+import type { Host } from '../host.ts';
+import type { NetworkOptions } from '../options/options.ts';
+import { contextOf } from '../state/pool-records.ts';
 import { requireWithin, type PoolWish } from './pool-request.ts';
-import { segmentOf } from './records.ts';
-import type { Registry } from './registry.ts';
+import { segmentOf } from '../state/records.ts';
+import type { Registry } from '../state/registry.ts';
 
 /** Servers that ping an address before they offer it take 3 s (dnsmasq); a person waits. */
 const ASKED_FOR: Ms = 6_000;

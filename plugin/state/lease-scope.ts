@@ -5,7 +5,7 @@
 import type { AddressBounds } from '../lease.ts';
 import type { SocketPlace } from '../leasing/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
-import type { NetworkOptions } from './options.ts';
+import type { NetworkOptions } from '../options/options.ts';
 import { segmentOf, type HeldRecord, type NetworkRecord } from './records.ts';
 
 export interface LeaseScope {

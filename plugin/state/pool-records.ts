@@ -7,7 +7,7 @@ import type { WallTime } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { formatSubnet, type Subnet } from '../wire/subnet.ts';
 import type { LeaseScope } from './lease-scope.ts';
-import type { NetworkOptions } from './options.ts';
+import type { NetworkOptions } from '../options/options.ts';
 import { segmentOf, type HeldRecord, type LeaseLoss } from './records.ts';
 import type { StoredLease, StoredMoment } from './stored-lease.ts';
 

@@ -8,7 +8,7 @@
 import * as v from 'valibot';
 import type { WallTime } from '../time.ts';
 import { firstHostOf } from '../wire/subnet.ts';
-import { linkEnds, macClientId } from './endpoint-identity.ts';
+import { linkEnds, macClientId } from '../options/endpoint-identity.ts';
 import type { AddressRecord, PoolRecord } from './pool-records.ts';
 import { termsOf, type EndpointRecord, type HeldRecord, type NetworkRecord } from './records.ts';
 import type { Records } from './registry.ts';

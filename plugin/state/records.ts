@@ -7,8 +7,8 @@ import type { AddressBounds, Lease, LeaseTerms } from '../lease.ts';
 import type { GuardMode } from '../port-rules.ts';
 import type { WallTime } from '../time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
-import type { TheirLink } from './host.ts';
-import type { NetworkOptions } from './options.ts';
+import type { TheirLink } from '../host.ts';
+import type { NetworkOptions } from '../options/options.ts';
 import type { StoredLease, StoredMoment } from './stored-lease.ts';
 
 export { restoreLease, storeLease, type StoredLease } from './stored-lease.ts';

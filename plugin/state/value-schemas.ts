@@ -8,9 +8,9 @@ import { isUnicastIpv4, parseIpv4, parseMac, type Ipv4, type Mac } from '../wire
 import { networkOf } from '../wire/address.ts';
 import type { Subnet } from '../wire/subnet.ts';
 import { isLinkName, LINK_NAME_RULE } from '../link-name.ts';
-import { isHostName } from './option-values.ts';
-import { isUsableMac, type NetworkOptions } from './options.ts';
-import { ACD_MODES, parseNetworkOptions, SERVER_ID_MODES } from './options.ts';
+import { isHostName } from '../options/option-values.ts';
+import { isUsableMac, type NetworkOptions } from '../options/options.ts';
+import { ACD_MODES, parseNetworkOptions, SERVER_ID_MODES } from '../options/options.ts';
 import { GUARD_MODES } from '../port-rules.ts';
 import type { StoredLease, StoredMoment } from './stored-lease.ts';
 

@@ -3,8 +3,8 @@
  * told in `how` of the recordings.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CreateEndpointRequest } from '../../plugin/driver/endpoint-setup.ts';
-import type { RequestAddressRequest } from '../../plugin/driver/ipam-requests.ts';
+import type { CreateEndpointRequest } from '../../plugin/endpoints/endpoint-setup.ts';
+import type { RequestAddressRequest } from '../../plugin/options/ipam-requests.ts';
 import { RecordedIpamDriver } from './recorded-ipam-driver.ts';
 import { methodsOf, numbered, readRecordings } from './recordings.ts';
 import { ServerRig } from './server-rig.ts';

@@ -1,6 +1,6 @@
 /** A driver that does nothing but note what it was asked, and answer what a test tells it. */
 import type { NetworkDriver } from '../../plugin/api/network-driver.ts';
-import type { JoinAnswer } from '../../plugin/driver/join-answer.ts';
+import type { JoinAnswer } from '../../plugin/endpoints/answers.ts';
 import { ip, mac } from '../support/messages.ts';
 
 export const JOIN_ANSWER: JoinAnswer = {

@@ -1,6 +1,6 @@
 /** An IPAM driver that does nothing but note what it was asked, and answer what a test tells it. */
 import type { IpamDriver } from '../../plugin/api/ipam-driver.ts';
-import type { RequestPoolAnswer } from '../../plugin/driver/ipam-requests.ts';
+import type { RequestPoolAnswer } from '../../plugin/options/ipam-requests.ts';
 import type { RecordedCall } from './recorded-driver.ts';
 
 export const POOL_ID = 'v1:4:eth1:500:10.50.0.0/24:1f2e3d4c';

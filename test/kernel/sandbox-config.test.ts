@@ -1,7 +1,7 @@
 /** Lease changes on real links in real namespaces: what the kernel makes of them. */
 import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { sandboxChanges, type LinkConfig } from '../../plugin/driver/sandbox-changes.ts';
+import { sandboxChanges, type LinkConfig } from '../../plugin/endpoints/sandbox-changes.ts';
 import type { LeaseTerms } from '../../plugin/lease.ts';
 import { changeSandbox } from '../../plugin/net/sandbox-config.ts';
 import { ip as address, lease } from '../support/messages.ts';

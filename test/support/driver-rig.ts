@@ -2,22 +2,22 @@
  * The whole driver over stand-ins for host, disk, clock and wire, put together as main.ts does it.
  * `restart` is `kill -9` and a new process: what the stand-ins hold stays, the rest is new.
  */
-import { Addresses } from '../../plugin/driver/addresses.ts';
-import { BridgeAccess } from '../../plugin/driver/bridge-access.ts';
-import type { CreateEndpointRequest } from '../../plugin/driver/endpoint-setup.ts';
-import { Endpoints } from '../../plugin/driver/endpoints.ts';
-import { HeldLeases } from '../../plugin/driver/held-leases.ts';
+import { Addresses } from '../../plugin/leases/addresses.ts';
+import { BridgeAccess } from '../../plugin/networks/bridge-access.ts';
+import type { CreateEndpointRequest } from '../../plugin/endpoints/endpoint-setup.ts';
+import { Endpoints } from '../../plugin/endpoints/endpoints.ts';
+import { HeldLeases } from '../../plugin/leases/held-leases.ts';
 import { IpamDriver } from '../../plugin/driver/ipam-driver.ts';
-import type { RequestPoolAnswer, RequestPoolRequest } from '../../plugin/driver/ipam-requests.ts';
+import type { RequestPoolAnswer, RequestPoolRequest } from '../../plugin/options/ipam-requests.ts';
 import { NetworkDriver } from '../../plugin/driver/network-driver.ts';
-import type { CreateNetworkRequest } from '../../plugin/driver/network-requests.ts';
-import { LeaseReturns } from '../../plugin/driver/lease-returns.ts';
-import { Networks } from '../../plugin/driver/networks.ts';
-import { Pools } from '../../plugin/driver/pools.ts';
+import type { CreateNetworkRequest } from '../../plugin/options/network-requests.ts';
+import { LeaseReturns } from '../../plugin/leases/lease-returns.ts';
+import { Networks } from '../../plugin/networks/networks.ts';
+import { Pools } from '../../plugin/pools/pools.ts';
 import { recover } from '../../plugin/driver/recover.ts';
-import { Registry } from '../../plugin/driver/registry.ts';
-import { Wiring } from '../../plugin/driver/wiring.ts';
-import { SegmentSilence } from '../../plugin/driver/segment-silence.ts';
+import { Registry } from '../../plugin/state/registry.ts';
+import { Wiring } from '../../plugin/networks/wiring.ts';
+import { SegmentSilence } from '../../plugin/leases/segment-silence.ts';
 import { LeaseService } from '../../plugin/leasing/lease-service.ts';
 import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
 import { probeSubnet } from '../../plugin/leasing/subnet-probe.ts';

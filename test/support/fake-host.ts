@@ -1,12 +1,6 @@
 /** A host without a kernel: which links and rules there would be. Every call can be made to fail. */
 import { PluginError } from '../../plugin/errors.ts';
-import type {
-  Host,
-  HostLink,
-  HostSubnet,
-  NetworkLinkSpec,
-  Segment,
-} from '../../plugin/driver/host.ts';
+import type { Host, HostLink, HostSubnet, NetworkLinkSpec, Segment } from '../../plugin/host.ts';
 import type { PortRules } from '../../plugin/port-rules.ts';
 import type { SandboxChange } from '../../plugin/sandbox-change.ts';
 import type { Ipv4, Mac } from '../../plugin/wire/address.ts';

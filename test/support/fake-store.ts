@@ -1,7 +1,7 @@
 /** The plugin's memory without a disk: as JSON, so that nothing but plain data gets through. */
 import { PluginError } from '../../plugin/errors.ts';
-import { readRecord, writeRecord } from '../../plugin/driver/read-record.ts';
-import type { Records, RecordStore } from '../../plugin/driver/registry.ts';
+import { readRecord, writeRecord } from '../../plugin/state/read-record.ts';
+import type { Records, RecordStore } from '../../plugin/state/registry.ts';
 
 type Kind = keyof Records;
 type Call = `${keyof RecordStore} ${Kind}`;

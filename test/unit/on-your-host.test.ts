@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { linkEnds } from '../../plugin/driver/endpoint-identity.ts';
-import { parseNetworkOptions } from '../../plugin/driver/options.ts';
+import { linkEnds } from '../../plugin/options/endpoint-identity.ts';
+import { parseNetworkOptions } from '../../plugin/options/options.ts';
 import {
   bridgeMac,
   bridgeMark,

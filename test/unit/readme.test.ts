@@ -8,7 +8,7 @@ import {
   NETWORK_OPTIONS,
   parseEndpointOptions,
   parseNetworkOptions,
-} from '../../plugin/driver/options.ts';
+} from '../../plugin/options/options.ts';
 import { LOG_LEVELS, parseSettings } from '../../plugin/settings.ts';
 import { readme, root, table } from '../support/readme.ts';
 

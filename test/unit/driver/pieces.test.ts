@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BridgeAccess } from '../../../plugin/driver/bridge-access.ts';
-import { joinAnswer } from '../../../plugin/driver/join-answer.ts';
-import { JoinTimers } from '../../../plugin/driver/join-timers.ts';
-import { KeyedLock } from '../../../plugin/driver/keyed-lock.ts';
+import { BridgeAccess } from '../../../plugin/networks/bridge-access.ts';
+import { joinAnswer } from '../../../plugin/endpoints/answers.ts';
+import { JoinTimers } from '../../../plugin/leases/join-timers.ts';
+import { KeyedLock } from '../../../plugin/keyed-lock.ts';
 import { runEach, UndoList } from '../../../plugin/undo.ts';
 import type { LeaseTerms, Route } from '../../../plugin/lease.ts';
 import { ipv4FromNumber, networkOf, type Ipv4 } from '../../../plugin/wire/address.ts';

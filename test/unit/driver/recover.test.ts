@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PluginError } from '../../../plugin/errors.ts';
-import { linkEnds } from '../../../plugin/driver/endpoint-identity.ts';
+import { linkEnds } from '../../../plugin/options/endpoint-identity.ts';
 import type { DriverRig } from '../../support/driver-rig.ts';
 import {
   ENDPOINT,

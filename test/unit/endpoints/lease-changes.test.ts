@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
 import { PluginError } from '../../../plugin/errors.ts';
-import type { EndpointRecord } from '../../../plugin/driver/records.ts';
+import type { EndpointRecord } from '../../../plugin/state/records.ts';
 import { DriverRig, ENDPOINT, NOTHING_LEFT, refusal, SANDBOX } from '../../support/driver-rig.ts';
 import { settled } from '../../support/fake-clock.ts';
 import { ack, ip, nak, offer, type ReplyParts } from '../../support/messages.ts';

@@ -1,8 +1,8 @@
 /** From one configuration of a container's link to another: which changes, and in which order. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { routingOf } from '../../../plugin/driver/join-answer.ts';
-import { sandboxChanges, type LinkConfig } from '../../../plugin/driver/sandbox-changes.ts';
+import { routingOf } from '../../../plugin/endpoints/answers.ts';
+import { sandboxChanges, type LinkConfig } from '../../../plugin/endpoints/sandbox-changes.ts';
 import type { LeaseTerms, Route } from '../../../plugin/lease.ts';
 import type { SandboxChange } from '../../../plugin/sandbox-change.ts';
 import type { Ipv4 } from '../../../plugin/wire/address.ts';

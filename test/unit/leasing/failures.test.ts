@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { scopeOfNetwork, subjectOf } from '../../../plugin/driver/lease-scope.ts';
-import { restoreLease } from '../../../plugin/driver/records.ts';
+import { scopeOfNetwork, subjectOf } from '../../../plugin/state/lease-scope.ts';
+import { restoreLease } from '../../../plugin/state/records.ts';
 import { ENDPOINT, NETWORK, rigWithNetwork, type DriverRig } from '../../support/driver-rig.ts';
 import { settled } from '../../support/fake-clock.ts';
 

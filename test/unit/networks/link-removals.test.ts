@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { withLastingRemovals } from '../../../plugin/driver/link-removals.ts';
+import { withLastingRemovals } from '../../../plugin/networks/link-removals.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { FakeHost } from '../../support/fake-host.ts';
 import { MemoryLogger } from '../../support/memory-logger.ts';

@@ -1,9 +1,10 @@
 /** What is wrong with the links of a network, and what puts it right: a table of links as the kernel would tell them. */
 import { describe, expect, it } from 'vitest';
-import type { HostLink } from '../../../plugin/driver/host.ts';
-import { parseNetworkOptions } from '../../../plugin/driver/options.ts';
-import type { NetworkRecord } from '../../../plugin/driver/records.ts';
-import { chainTroubles, planWiring } from '../../../plugin/driver/wiring-plan.ts';
+import type { HostLink } from '../../../plugin/host.ts';
+import { parseNetworkOptions } from '../../../plugin/options/options.ts';
+import type { NetworkRecord } from '../../../plugin/state/records.ts';
+import { planWiring } from '../../../plugin/networks/wiring-plan.ts';
+import { chainTroubles } from '../../../plugin/state/link-chain.ts';
 import type { Mac } from '../../../plugin/wire/address.ts';
 
 const link = (name: string, index: number, parts: Partial<HostLink> = {}): HostLink => ({

@@ -1,6 +1,6 @@
 /** The reconciler over stand-ins: what the kernel tells is mended once, and by whom it is fought shows. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { HostLink } from '../../../plugin/driver/host.ts';
+import type { HostLink } from '../../../plugin/host.ts';
 import { rigWithNetwork, type DriverRig } from '../../support/driver-rig.ts';
 
 let rig: DriverRig;

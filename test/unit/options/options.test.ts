@@ -7,8 +7,8 @@ import {
   macFromId,
   parseEndpointOptions,
   parseNetworkOptions,
-} from '../../../plugin/driver/options.ts';
-import { chooseMac, linkEnds } from '../../../plugin/driver/endpoint-identity.ts';
+} from '../../../plugin/options/options.ts';
+import { chooseMac, linkEnds } from '../../../plugin/options/endpoint-identity.ts';
 import { mac } from '../../support/messages.ts';
 
 const network = (options: Record<string, unknown>) =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
-import { changedTerms } from '../../../plugin/driver/foreign-terms.ts';
+import { changedTerms } from '../../../plugin/pools/foreign-terms.ts';
 import { DriverRig, refusal } from '../../support/driver-rig.ts';
 import { ip, type ReplyParts } from '../../support/messages.ts';
 

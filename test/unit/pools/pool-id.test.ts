@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatPoolId, parsePoolId } from '../../../plugin/driver/pool-id.ts';
+import { formatPoolId, parsePoolId } from '../../../plugin/pools/pool-id.ts';
 import { parseSubnet } from '../../../plugin/wire/subnet.ts';
 
 const ID = '0123456789abcdef';

@@ -4,9 +4,9 @@
  */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { writeRecord } from '../../../plugin/driver/read-record.ts';
-import type { Records } from '../../../plugin/driver/registry.ts';
-import { statusTable } from '../../../plugin/driver/status.ts';
+import { writeRecord } from '../../../plugin/state/read-record.ts';
+import type { Records } from '../../../plugin/state/registry.ts';
+import { statusTable } from '../../../plugin/state/status.ts';
 import { BOX, DriverRig, ENDPOINT, NETWORK, networkRequest } from '../../support/driver-rig.ts';
 
 const HELD_ONE = 'd'.repeat(64);

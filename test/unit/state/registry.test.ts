@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Registry, type Records } from '../../../plugin/driver/registry.ts';
+import { Registry, type Records } from '../../../plugin/state/registry.ts';
 import { FakeStore } from '../../support/fake-store.ts';
 
 let store: FakeStore;

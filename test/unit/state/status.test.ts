@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { parseNetworkOptions } from '../../../plugin/driver/options.ts';
-import { storeLease, termsOf, type EndpointRecord } from '../../../plugin/driver/records.ts';
+import { parseNetworkOptions } from '../../../plugin/options/options.ts';
+import { storeLease, termsOf, type EndpointRecord } from '../../../plugin/state/records.ts';
 import {
   endpointInfo,
   endpointStatus,
   networkStatus,
   statusTable,
-} from '../../../plugin/driver/status.ts';
+} from '../../../plugin/state/status.ts';
 import { DriverRig } from '../../support/driver-rig.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { ip, lease, mac } from '../../support/messages.ts';

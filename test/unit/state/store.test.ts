@@ -3,16 +3,16 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseNetworkOptions } from '../../../plugin/driver/options.ts';
+import { parseNetworkOptions } from '../../../plugin/options/options.ts';
 import {
   restoreLease,
   storeLease,
   termsOf,
   type EndpointRecord,
-} from '../../../plugin/driver/records.ts';
-import type { HeldRecord, NetworkRecord } from '../../../plugin/driver/records.ts';
-import { storeMoment } from '../../../plugin/driver/stored-lease.ts';
-import { Store } from '../../../plugin/driver/store.ts';
+} from '../../../plugin/state/records.ts';
+import type { HeldRecord, NetworkRecord } from '../../../plugin/state/records.ts';
+import { storeMoment } from '../../../plugin/state/stored-lease.ts';
+import { Store } from '../../../plugin/state/store.ts';
 import { refusal } from '../../support/driver-rig.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { ip, lease, mac } from '../../support/messages.ts';

@@ -5,7 +5,7 @@ import {
   restoreLease,
   storeLease,
   storeMoment,
-} from '../../../plugin/driver/stored-lease.ts';
+} from '../../../plugin/state/stored-lease.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { lease } from '../../support/messages.ts';
 

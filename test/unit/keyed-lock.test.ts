@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { createQueue } from '../../../plugin/net/serially.ts';
+import { createQueue } from '../../plugin/keyed-lock.ts';
 
 describe('createQueue', () => {
   test('the next one starts when the one before has ended, also when that failed', async () => {

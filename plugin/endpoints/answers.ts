@@ -1,12 +1,29 @@
 /**
- * What libnetwork is to configure in the sandbox, from the lease: link, gateway and routes.
+ * What libnetwork is told of an endpoint: of a new one, and at Join what it is to configure in the sandbox: link,
+ * gateway and routes from the lease.
  *
  * Never a default route among the static routes (engines from 28 refuse the start) and never an empty
  * destination (it panics dockerd).
  */
 import { isInSubnet, networkOf, type Ipv4 } from '../wire/address.ts';
 import type { LeaseTerms, Route } from '../lease.ts';
-import type { EndpointRecord } from './records.ts';
+import type { EndpointRecord } from '../state/records.ts';
+
+/** Only what the request left empty: libnetwork refuses an answer that repeats what it set. */
+export interface CreateEndpointAnswer {
+  /** With its prefix length; undefined: it was given, or it comes later (`on_no_server=late`). */
+  readonly address: string | undefined;
+  readonly macAddress: string | undefined;
+}
+
+export function createAnswer(endpoint: EndpointRecord): CreateEndpointAnswer {
+  const { terms, mac, macGiven, addressGiven } = endpoint;
+  const { answered } = terms;
+  return {
+    address: addressGiven ? undefined : answered && `${answered.address}/${answered.prefixLength}`,
+    macAddress: macGiven ? undefined : mac,
+  };
+}
 
 export interface JoinAnswer {
   /** The link's name in the host's namespace. */

@@ -1,0 +1,136 @@
+/**
+ * Which containers are still there. When dockerd is killed, the next one removes their sandboxes without Leave or
+ * DeleteEndpoint. For an endpoint of ours its link is looked at; for an address under another driver, the addresses that
+ * are configured in the sandboxes.
+ */
+import type { Clock } from '../clock.ts';
+import type { Host } from '../host.ts';
+import type { FollowTarget } from '../leasing/lease-service.ts';
+import type { Logger } from '../logger.ts';
+import type { AddressRecord } from '../state/pool-records.ts';
+import type { Ms } from '../time.ts';
+import { runEach } from '../undo.ts';
+import type { Ipv4 } from '../wire/address.ts';
+
+/** The kernel takes a moment to destroy a namespace and the links in it. */
+const DESTROYED_WITHIN: Ms = 1_500;
+const LOOK_EVERY: Ms = 20;
+const SWEEP_EVERY: Ms = 60_000;
+
+export interface SandboxWitness {
+  readonly clock: Clock;
+  readonly host: {
+    linkExists(name: string): boolean;
+    namespaceAt(path: string): string | undefined;
+  };
+  readonly leases: { unfollow(key: string): void; follow(key: string, target: FollowTarget): void };
+}
+
+/**
+ * True if no container has the endpoint's link any more. Where the sandbox cannot be seen our socket lets go of
+ * it for a moment: a link that goes with it was held by nobody else.
+ * @param namespace the sandbox's when our socket entered it: a starting dockerd may put an empty one in its place.
+ */
+export async function isAbandoned(
+  { clock, host, leases }: SandboxWitness,
+  endpointId: string,
+  target: FollowTarget,
+  namespace: string | undefined,
+): Promise<boolean> {
+  if (!host.linkExists(target.hostEnd)) return true;
+  if (namespace !== undefined && host.namespaceAt(target.netnsPath) === namespace) return false;
+  leases.unfollow(endpointId);
+  const by = clock.now() + DESTROYED_WITHIN;
+  while (host.linkExists(target.hostEnd)) {
+    if (clock.now() >= by) {
+      leases.follow(endpointId, target);
+      return false;
+    }
+    await new Promise<void>((resolve) => void clock.at(clock.now() + LOOK_EVERY, resolve));
+  }
+  return true;
+}
+
+/** Looks after all that containers have once a minute. @returns how to stop. */
+export function sweepAbandoned(deps: {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly looked: readonly { clearAbandoned(): Promise<void> }[];
+}): () => void {
+  const { clock, log, looked } = deps;
+  let cancel = () => {};
+  let isStopped = false;
+  const schedule = (): void => {
+    cancel = clock.at(clock.now() + SWEEP_EVERY, () => {
+      const swept = runEach(...looked.map((all) => () => all.clearAbandoned())).catch(
+        (err: unknown) => log.error({ err }, 'what has no container any more not cleared'),
+      );
+      void swept.then(() => {
+        if (!isStopped) schedule();
+      });
+    });
+  };
+  schedule();
+  return () => {
+    isStopped = true;
+    cancel();
+  };
+}
+
+export interface ContainersSeenDeps {
+  readonly host: Pick<Host, 'listSandboxAddresses'>;
+  readonly log: Logger;
+  /** Where the files of all sandboxes are found from here. */
+  readonly sandboxFolder: string;
+}
+
+export class ContainersSeen {
+  readonly #deps: ContainersSeenDeps;
+  #isTold = false;
+  /** Addresses that the last look missed; bounded by those there are. */
+  #missed: ReadonlySet<string> = new Set();
+
+  constructor(deps: ContainersSeenDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * @param matters whether anything hangs on the answer: trouble is told then, once.
+   * @returns undefined if absence would prove nothing.
+   */
+  addresses(matters: boolean): ReadonlySet<Ipv4> | undefined {
+    const { host, log, sandboxFolder } = this.#deps;
+    const found = host.listSandboxAddresses(sandboxFolder);
+    if (found === undefined && matters && !this.#isTold) {
+      this.#isTold = true;
+      log.warn(
+        { folder: sandboxFolder },
+        'sandboxes cannot be looked into (is /run a shared mount?); leases of other drivers end with ReleaseAddress only',
+      );
+    }
+    return found;
+  }
+
+  /**
+   * Which of these are in a container, and which are in none any more: missed twice after they were seen; or never
+   * seen, though they had their time and another of the same pool was. A runtime with a network stack of its own shows
+   * no address at all: nothing is known of its containers.
+   */
+  look(
+    all: readonly AddressRecord[],
+    isOld: (record: AddressRecord) => boolean,
+  ): { readonly seen: readonly AddressRecord[]; readonly gone: readonly AddressRecord[] } {
+    const inUse = this.addresses(all.length > 0);
+    if (inUse === undefined) return { seen: [], gone: [] };
+    const seen = all.filter(({ address }) => inUse.has(address));
+    const missed = all.filter(({ address }) => !inUse.has(address));
+    const showing = new Set(
+      all.filter(({ wasSeen, address }) => wasSeen || inUse.has(address)).map((one) => one.poolId),
+    );
+    const wasMissed = this.#missed;
+    const isGone = ({ id, poolId, wasSeen }: AddressRecord) =>
+      wasSeen ? wasMissed.has(id) : showing.has(poolId);
+    this.#missed = new Set(missed.map(({ id }) => id));
+    return { seen, gone: missed.filter((record) => isOld(record) && isGone(record)) };
+  }
+}

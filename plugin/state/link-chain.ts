@@ -1,0 +1,112 @@
+/**
+ * From the parent to the bridge: which links of this host carry a segment, and what is wrong with them. A link is known by
+ * its index, its kind and what it lies on. Pure.
+ */
+import type { Host, HostLink } from '../host.ts';
+import type { NetworkOptions } from '../options/options.ts';
+import { segmentOf, type NetworkRecord } from './records.ts';
+
+type Chain = Pick<NetworkOptions, 'parent' | 'vlan'> & { readonly bridge?: string };
+
+/**
+ * What on this host stands between a container and its VLAN, a sentence each; first what lies farthest from the container.
+ * @param chain without `bridge`: as far as the VLAN link, where another network driver takes over.
+ */
+export function chainTroubles(links: readonly HostLink[], chain: Chain): readonly string[] {
+  if (links.length === 0) return []; // nothing is known
+  const named = linkNamed(links, chain.parent);
+  const uplink = uplinkOf(links, chain, named, undefined);
+  const parent = chain.vlan === undefined ? named : (linkAt(links, uplink?.lower) ?? named);
+  if (parent === undefined) {
+    return [
+      `parent link ${chain.parent} is not there; plug it in, or bring back its driver or bond`,
+    ];
+  }
+  const troubles: string[] = [];
+  if (!parent.isUp) {
+    troubles.push(
+      `parent link ${parent.name} is down; bring it up with: ip link set ${parent.name} up`,
+    );
+  } else if (!parent.hasCarrier) {
+    troubles.push(
+      `parent link ${parent.name} has no carrier; look at its cable and its switch port`,
+    );
+  }
+  if (uplink === undefined) return [...troubles, `there is no link for ${segmentOf(chain)}`];
+  if (chain.vlan !== undefined && !uplink.isUp) {
+    troubles.push(
+      `VLAN link ${uplink.name} is down; bring it up with: ip link set ${uplink.name} up`,
+    );
+  }
+  if (chain.bridge === undefined) return troubles;
+  const bridge = linkNamed(links, chain.bridge);
+  if (bridge === undefined) return [...troubles, `bridge ${chain.bridge} is not there`];
+  if (!bridge.isUp) {
+    troubles.push(`bridge ${bridge.name} is down; bring it up with: ip link set ${bridge.name} up`);
+  }
+  if (uplink.master !== bridge.index) {
+    troubles.push(
+      `${uplink.name} is not a port of bridge ${bridge.name}; make it one with: ip link set ${uplink.name} master ${bridge.name}`,
+    );
+  }
+  return troubles;
+}
+
+/**
+ * The link that carries the segment. The kernel has one 802.1Q link per parent and VLAN; where the parent has another name
+ * now, it is our link that knows it.
+ */
+export function uplinkOf(
+  links: readonly HostLink[],
+  { vlan }: Chain,
+  parent: HostLink | undefined,
+  lastName: string | undefined,
+): HostLink | undefined {
+  if (vlan === undefined) return parent;
+  const isRight = (link: HostLink) => link.vlan?.id === vlan && link.vlan.protocol === '802.1Q';
+  if (parent !== undefined) {
+    return links.find((link) => isRight(link) && link.lower === parent.index);
+  }
+  const known = lastName === undefined ? undefined : linkNamed(links, lastName);
+  return known?.mark === 'vlan' && isRight(known) ? known : undefined;
+}
+
+/** What carries the segment: the 802.1Q link of that parent and id, or the parent. */
+export function segmentLink(
+  links: readonly HostLink[],
+  chain: Pick<NetworkOptions, 'parent' | 'vlan'>,
+): HostLink | undefined {
+  return uplinkOf(links, chain, linkNamed(links, chain.parent), undefined);
+}
+
+/** A link has one name and any number of alternative ones: two networks that name it differently are on one segment. */
+export function withRealParent<Options extends Readonly<Record<string, unknown>>>(
+  options: Options,
+  host: Pick<Host, 'realName'>,
+): Options {
+  const parent = options['parent'];
+  return typeof parent === 'string' ? { ...options, parent: host.realName(parent) } : options;
+}
+
+/** The name that the parent has at the moment. */
+export function parentNow(
+  links: readonly HostLink[],
+  { options, vlanLink }: Pick<NetworkRecord, 'options' | 'vlanLink'>,
+): string {
+  const named = linkNamed(links, options.parent);
+  if (named !== undefined) return named.name;
+  return linkAt(links, uplinkOf(links, options, named, vlanLink)?.lower)?.name ?? options.parent;
+}
+
+export function linkNamed(links: readonly HostLink[], name: string): HostLink | undefined {
+  return (
+    links.find((link) => link.name === name) ?? links.find((link) => link.altNames.includes(name))
+  );
+}
+
+export function linkAt(
+  links: readonly HostLink[],
+  index: number | undefined,
+): HostLink | undefined {
+  return index === undefined ? undefined : links.find((link) => link.index === index);
+}
