@@ -5,7 +5,7 @@
  *     | node --input-type=module - [dhcp4|acd]
  */
 import { PROBE_TRANSITIONS } from '../plugin/acd/probe.ts';
-import { TRANSITIONS } from '../plugin/dhcp4/client.ts';
+import { TRANSITIONS } from '../plugin/dhcp4/client/client.ts';
 
 const tables: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   dhcp4: TRANSITIONS,

@@ -1,5 +1,5 @@
 /** Where an endpoint's DHCP client is to sit. */
-import type { SocketPlace } from '../leasing/frame-socket.ts';
+import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { FollowTarget } from '../leasing/lease-service.ts';
 import type { EndpointRecord, NetworkRecord } from '../state/records.ts';
 

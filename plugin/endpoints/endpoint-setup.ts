@@ -4,7 +4,7 @@
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../errors.ts';
 import type { Lease } from '../lease.ts';
-import type { SocketPlace } from '../leasing/frame-socket.ts';
+import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { Logger } from '../logger.ts';
 import type { Instant } from '../time.ts';
 import type { Mac } from '../wire/address.ts';

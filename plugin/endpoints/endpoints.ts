@@ -5,7 +5,7 @@
  * container whose Join failed). Calls for one endpoint take turns.
  */
 import type { LeaseChange } from '../leasing/client-runner.ts';
-import type { SocketPlace } from '../leasing/frame-socket.ts';
+import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { FollowTarget, LeaseSubject } from '../leasing/lease-service.ts';
 import type { Lease } from '../lease.ts';
 import type { Ms } from '../time.ts';

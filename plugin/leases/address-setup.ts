@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../errors.ts';
 import type { Lease } from '../lease.ts';
-import type { SocketPlace } from '../leasing/frame-socket.ts';
+import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { Logger } from '../logger.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import { formatSubnet, subnetOf } from '../wire/subnet.ts';

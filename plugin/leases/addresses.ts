@@ -6,7 +6,7 @@
 import { PluginError } from '../errors.ts';
 import type { Lease } from '../lease.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
-import type { SocketPlace } from '../leasing/frame-socket.ts';
+import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';

@@ -6,7 +6,7 @@
  * Not asked with `acd=off`, which is for segments where a router answers ARP for every address.
  */
 import type { Logger } from '../logger.ts';
-import type { SegmentInquiry } from '../leasing/segment-inquiry.ts';
+import type { SegmentInquiry } from '../leasing/segment/segment-inquiry.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import type { Host } from '../host.ts';
 import type { LeaseScope } from '../state/lease-scope.ts';

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../errors.ts';
-import type { SocketPlace } from '../leasing/frame-socket.ts';
+import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Lease } from '../lease.ts';
 import type { Instant, Ms } from '../time.ts';

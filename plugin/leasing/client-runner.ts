@@ -15,14 +15,14 @@ import {
   type Event,
   type LossCause,
   type State,
-} from '../dhcp4/client.ts';
+} from '../dhcp4/client/client.ts';
 import { decodeFrame, encodeFrame } from '../dhcp4/frame.ts';
 import { messageTypeOf } from '../dhcp4/options.ts';
 import type { Lease } from '../lease.ts';
 import type { Logger } from '../logger.ts';
 import { MalformedError } from '../wire/malformed-error.ts';
 import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST, type Ipv4 } from '../wire/address.ts';
-import type { FrameSocket, OpenSocket, SocketPlace } from './frame-socket.ts';
+import type { FrameSocket, OpenSocket, SocketPlace } from './sockets/frame-socket.ts';
 import { LeaseReport } from './lease-report.ts';
 import { Trace } from './trace.ts';
 

@@ -3,8 +3,8 @@
  * error ends that client, and neither the process nor the turn of those that come after it.
  */
 import type { Clock } from '../clock.ts';
-import type { OpenArpSocket } from './conflict-watch.ts';
-import type { OpenSocket } from './frame-socket.ts';
+import type { OpenArpSocket } from './segment/conflict-watch.ts';
+import type { OpenSocket } from './sockets/frame-socket.ts';
 
 /** Runs `work`; never throws. */
 export type Guard = (work: () => void) => void;

@@ -6,13 +6,13 @@ import type { Lease } from '../lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Failures } from './client-failures.ts';
 import { ClientRunner, type LeaseChange, type RunnerDeps } from './client-runner.ts';
-import { ConflictWatch, type OpenArpSocket } from './conflict-watch.ts';
-import type { SocketPlace } from './frame-socket.ts';
+import { ConflictWatch, type OpenArpSocket } from './segment/conflict-watch.ts';
+import type { SocketPlace } from './sockets/frame-socket.ts';
 import { guardedClock, guardedOpenArpSocket, guardedOpenSocket, type Guard } from './guarded.ts';
-import type { DeclineBudget } from './decline-budget.ts';
+import type { DeclineBudget } from './segment/decline-budget.ts';
 import { clientConfig, type LeaseSubject } from './lease-subject.ts';
-import type { LinkSocket } from './link-socket.ts';
-import type { SandboxPlace, SandboxSocket } from './sandbox-socket.ts';
+import type { LinkSocket } from './sockets/link-socket.ts';
+import type { SandboxPlace, SandboxSocket } from './sockets/sandbox-socket.ts';
 
 type RunnerCallback = 'onLease' | 'onRefused' | 'onStranger' | 'onCheck' | 'onMoved' | 'mayDecline';
 

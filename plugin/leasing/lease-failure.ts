@@ -7,7 +7,7 @@ import type { AddressBounds } from '../lease.ts';
 import type { Ms } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { formatSubnet } from '../wire/subnet.ts';
-import { DECLINES_PER_HOUR } from './decline-budget.ts';
+import { DECLINES_PER_HOUR } from './segment/decline-budget.ts';
 import type { LeaseSubject } from './lease-subject.ts';
 import type { Trace } from './trace.ts';
 

@@ -1,6 +1,6 @@
 /** Tells the log what a server's answers lack and that it has fallen silent, each once. */
 import type { Clock } from '../clock.ts';
-import type { Effect } from '../dhcp4/client.ts';
+import type { Effect } from '../dhcp4/client/client.ts';
 import type { Logger } from '../logger.ts';
 import type { Instant } from '../time.ts';
 import type { LastHeard } from './trace.ts';

@@ -8,12 +8,12 @@ import { PluginError } from '../errors.ts';
 import type { Lease } from '../lease.ts';
 import type { Ms } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
-import type { SocketPlace } from './frame-socket.ts';
-import type { AddressClaims } from './address-claims.ts';
-import { DeclineBudget } from './decline-budget.ts';
+import type { SocketPlace } from './sockets/frame-socket.ts';
+import type { AddressClaims } from './segment/address-claims.ts';
+import { DeclineBudget } from './segment/decline-budget.ts';
 import { endFailed } from './client-failures.ts';
 import { isSilence, leaseFailure } from './lease-failure.ts';
-import { livingLeases } from './living-leases.ts';
+import { livingLeases } from './segment/living-leases.ts';
 import {
   makeLeaseClient,
   type FollowTarget,
@@ -22,8 +22,8 @@ import {
   type Where,
 } from './lease-client.ts';
 import type { LeaseSubject, Late, Limits } from './lease-subject.ts';
-import { LinkSocket } from './link-socket.ts';
-import { SandboxSocket, type SandboxProbe } from './sandbox-socket.ts';
+import { LinkSocket } from './sockets/link-socket.ts';
+import { SandboxSocket, type SandboxProbe } from './sockets/sandbox-socket.ts';
 
 export type { FollowTarget } from './lease-client.ts';
 export type { LeaseIdentity, LeaseSubject } from './lease-subject.ts';

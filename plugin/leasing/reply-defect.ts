@@ -1,5 +1,5 @@
 /** What is wrong with a server's answer that is for us and cannot be used, in words: for the sentence of `docker run`. */
-import type { Effect, IgnoreReason } from '../dhcp4/client.ts';
+import type { Effect, IgnoreReason } from '../dhcp4/client/client.ts';
 import { optionName } from '../dhcp4/option-names.ts';
 import { durationOf, ipv4Of, OPTION } from '../dhcp4/options.ts';
 

@@ -2,7 +2,7 @@
  * What one DHCP client sent, heard and threw away, in counters: enough to tell a person why there is no
  * lease. Bounded by construction: a counter per message type and per reason, and the last of each server.
  */
-import type { IgnoreReason } from '../dhcp4/client.ts';
+import type { IgnoreReason } from '../dhcp4/client/client.ts';
 import type { Dhcp4Message } from '../dhcp4/message.ts';
 import type { Instant } from '../time.ts';
 import { ipv4Of, OPTION } from '../dhcp4/options.ts';

@@ -11,8 +11,8 @@ import {
   guardEndpoints,
   listEndpointLinks,
   removeEndpointLink,
-} from './endpoint-links.ts';
-import { ensureBridgeAccept, removeBridgeAccept, watchBridgeAccept } from './firewall.ts';
+} from './links/endpoint-links.ts';
+import { ensureBridgeAccept, removeBridgeAccept, watchBridgeAccept } from './firewall/firewall.ts';
 import { readHostSubnets } from './host-subnets.ts';
 import {
   askKernel,
@@ -21,18 +21,18 @@ import {
   linkIndex,
   linkMac,
   linkName,
-} from './interface-request.ts';
-import { renameLink } from './rtnetlink.ts';
-import { watchLinks } from './link-events.ts';
-import { hostEndMac } from './link-names.ts';
-import { readLinkTable } from './link-table.ts';
-import { ensureBridge, ensureNetworkLinks, protectNetwork } from './links.ts';
-import { removeOrphanLinks, removeUnfinishedLinks } from './orphan-links.ts';
-import { namespaceAt } from './netns.ts';
-import { removeNetworkLinks } from './remove-links.ts';
-import { listSandboxAddresses } from './sandbox-addresses.ts';
-import { changeSandbox } from './sandbox-config.ts';
-import { findSegmentLink, withSegmentLink } from './segment-link.ts';
+} from './netlink/interface-request.ts';
+import { renameLink } from './netlink/rtnetlink.ts';
+import { watchLinks } from './netlink/link-events.ts';
+import { hostEndMac } from './links/link-names.ts';
+import { readLinkTable } from './netlink/link-table.ts';
+import { ensureBridge, ensureNetworkLinks, protectNetwork } from './links/links.ts';
+import { removeOrphanLinks, removeUnfinishedLinks } from './links/orphan-links.ts';
+import { namespaceAt } from './sandbox/netns.ts';
+import { removeNetworkLinks } from './links/remove-links.ts';
+import { listSandboxAddresses } from './sandbox/sandbox-addresses.ts';
+import { changeSandbox } from './sandbox/sandbox-config.ts';
+import { findSegmentLink, withSegmentLink } from './links/segment-link.ts';
 
 export const linuxHost = {
   ensureNetworkLinks,

@@ -3,7 +3,7 @@
  * its addresses from.
  */
 import type { AddressBounds } from '../lease.ts';
-import type { SocketPlace } from '../leasing/frame-socket.ts';
+import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { NetworkOptions } from '../options/options.ts';
 import { segmentOf, type HeldRecord, type NetworkRecord } from './records.ts';

@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openPacketSocket } from '../../plugin/net/packet-socket.ts';
+import { openPacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
 import { macToBytes, parseIpv4, parseMac, ipv4ToNumber } from '../../plugin/wire/address.ts';
 import { dhcp } from '../support/guard-frames.ts';
 import {

@@ -16,13 +16,13 @@ import { LeaseReturns } from '../../plugin/leases/lease-returns.ts';
 import { parseNetworkOptions } from '../../plugin/options/options.ts';
 import type { LeaseChange } from '../../plugin/leasing/client-runner.ts';
 import { LeaseService, type LeaseSubject } from '../../plugin/leasing/lease-service.ts';
-import { SegmentInquiry } from '../../plugin/leasing/segment-inquiry.ts';
-import { openArpSocket } from '../../plugin/net/arp-socket.ts';
+import { SegmentInquiry } from '../../plugin/leasing/segment/segment-inquiry.ts';
+import { openArpSocket } from '../../plugin/net/sockets/arp-socket.ts';
 import { boottime } from '../../plugin/net/boottime.ts';
-import { arpFilter, BPF } from '../../plugin/net/filter.ts';
+import { arpFilter, BPF } from '../../plugin/net/sockets/filter.ts';
 import { linuxHost } from '../../plugin/net/host.ts';
-import { openLeaseSocket } from '../../plugin/net/lease-socket.ts';
-import { openPacketSocket } from '../../plugin/net/packet-socket.ts';
+import { openLeaseSocket } from '../../plugin/net/sockets/lease-socket.ts';
+import { openPacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
 import { MAC_ZERO } from '../../plugin/wire/address.ts';
 import { MemoryLogger } from '../support/memory-logger.ts';
 import { ip as address, lease, mac } from '../support/messages.ts';
@@ -180,7 +180,7 @@ test('1,000 hostile ARP frames a second on 50 containers: each keeps its address
     announced.clear();
     const outfile = join(folder, 'socket.cjs');
     buildSync({
-      ...{ entryPoints: ['plugin/net/packet-socket.ts'], bundle: true, platform: 'node' },
+      ...{ entryPoints: ['plugin/net/sockets/packet-socket.ts'], bundle: true, platform: 'node' },
       ...{ format: 'cjs', external: ['koffi'], outfile, logLevel: 'error' },
     });
     const [cpuBefore, startedAt] = [process.cpuUsage(), performance.now()];

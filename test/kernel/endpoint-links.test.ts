@@ -4,11 +4,11 @@ import {
   ensureEndpointLink,
   listEndpointLinks,
   removeEndpointLink,
-} from '../../plugin/net/endpoint-links.ts';
-import { arpFilter } from '../../plugin/net/filter.ts';
-import { readLink } from '../../plugin/net/link-info.ts';
-import { ensureNetworkLinks } from '../../plugin/net/links.ts';
-import { openPacketSocket } from '../../plugin/net/packet-socket.ts';
+} from '../../plugin/net/links/endpoint-links.ts';
+import { arpFilter } from '../../plugin/net/sockets/filter.ts';
+import { readLink } from '../../plugin/net/links/link-info.ts';
+import { ensureNetworkLinks } from '../../plugin/net/links/links.ts';
+import { openPacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
 import type { PortRules } from '../../plugin/port-rules.ts';
 import { parseMac } from '../../plugin/wire/address.ts';
 import { addParent, enterSandbox, ip, linkSnapshot, run, until } from '../support/netns.ts';

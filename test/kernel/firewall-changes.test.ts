@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import type { FirewallWatch } from '../../plugin/net/firewall-changes.ts';
-import { ensureBridgeAccept, watchBridgeAccept } from '../../plugin/net/firewall.ts';
-import { describeLegacyFilters } from '../../plugin/net/legacy-tables.ts';
+import type { FirewallWatch } from '../../plugin/net/firewall/firewall-changes.ts';
+import { ensureBridgeAccept, watchBridgeAccept } from '../../plugin/net/firewall/firewall.ts';
+import { describeLegacyFilters } from '../../plugin/net/firewall/legacy-tables.ts';
 import { until } from '../support/lab.ts';
 import { enterSandbox, openDescriptors, run } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { ensureBridgeAccept, removeBridgeAccept } from '../../plugin/net/firewall.ts';
+import { ensureBridgeAccept, removeBridgeAccept } from '../../plugin/net/firewall/firewall.ts';
 import { enterSandbox, run } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';
 

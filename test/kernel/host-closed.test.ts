@@ -9,10 +9,10 @@ import {
   ensureEndpointLink,
   guardEndpoints,
   removeEndpointLink,
-} from '../../plugin/net/endpoint-links.ts';
-import { readLink } from '../../plugin/net/link-info.ts';
-import { ensureNetworkLinks } from '../../plugin/net/links.ts';
-import { openPacketSocket, type PacketSocket } from '../../plugin/net/packet-socket.ts';
+} from '../../plugin/net/links/endpoint-links.ts';
+import { readLink } from '../../plugin/net/links/link-info.ts';
+import { ensureNetworkLinks } from '../../plugin/net/links/links.ts';
+import { openPacketSocket, type PacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
 import { ipv4ToNumber, macToBytes, parseIpv4, parseMac } from '../../plugin/wire/address.ts';
 import { outcome, recordOutcomes } from '../support/outcomes.ts';
 import {

@@ -2,9 +2,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import type { runCommand } from '../../plugin/net/command.ts';
-import type { NetworkLinkSpec } from '../../plugin/net/link-checks.ts';
-import { readLink } from '../../plugin/net/link-info.ts';
-import { isMarked } from '../../plugin/net/link-names.ts';
+import type { NetworkLinkSpec } from '../../plugin/net/links/link-checks.ts';
+import { readLink } from '../../plugin/net/links/link-info.ts';
+import { isMarked } from '../../plugin/net/links/link-names.ts';
 import { outcome, recordOutcomes } from '../support/outcomes.ts';
 import { addParent, enterSandbox, linkNames, mayLeaveOutVlans, runNode } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';
@@ -52,9 +52,9 @@ const tagged = { ...untagged, vlan: 500 };
 /** The code under test as a new process has it: nobody before it in the queue. */
 async function newProcess() {
   vi.resetModules();
-  const { ensureNetworkLinks } = await import('../../plugin/net/links.ts');
-  const { removeNetworkLinks } = await import('../../plugin/net/remove-links.ts');
-  const orphans = await import('../../plugin/net/orphan-links.ts');
+  const { ensureNetworkLinks } = await import('../../plugin/net/links/links.ts');
+  const { removeNetworkLinks } = await import('../../plugin/net/links/remove-links.ts');
+  const orphans = await import('../../plugin/net/links/orphan-links.ts');
   return { ensureNetworkLinks, removeNetworkLinks, ...orphans };
 }
 
@@ -169,7 +169,7 @@ test("killed after any request for a container's link, it leaves nothing that th
   const before = linkNames();
   const make = (count: number) =>
     runNode(
-      'plugin/net/endpoint-links.ts',
+      'plugin/net/links/endpoint-links.ts',
       `
       const fs = require('node:fs');
       const write = fs.write;
@@ -193,7 +193,7 @@ test("killed after any request for a container's link, it leaves nothing that th
     const { removeUnfinishedLinks } = await newProcess();
     await removeUnfinishedLinks();
     const { listEndpointLinks, removeEndpointLink } =
-      await import('../../plugin/net/endpoint-links.ts');
+      await import('../../plugin/net/links/endpoint-links.ts');
     // What recovery does with marked links of no record.
     for (const { hostEnd } of await listEndpointLinks()) await removeEndpointLink(hostEnd);
     expect(linkNames(), `after ${count} requests`).toEqual(before);

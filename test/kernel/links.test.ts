@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { PluginError } from '../../plugin/errors.ts';
 import type { ErrorCode } from '../../plugin/errors.ts';
-import type { NetworkLinkSpec } from '../../plugin/net/link-checks.ts';
-import { readLink } from '../../plugin/net/link-info.ts';
-import { ensureNetworkLinks } from '../../plugin/net/links.ts';
-import { removeNetworkLinks } from '../../plugin/net/remove-links.ts';
+import type { NetworkLinkSpec } from '../../plugin/net/links/link-checks.ts';
+import { readLink } from '../../plugin/net/links/link-info.ts';
+import { ensureNetworkLinks } from '../../plugin/net/links/links.ts';
+import { removeNetworkLinks } from '../../plugin/net/links/remove-links.ts';
 import {
   addParent,
   enterSandbox,

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { SystemCallError } from '../../plugin/net/libc.ts';
-import { openNetlinkEvents, type NetlinkEvents } from '../../plugin/net/netlink-events.ts';
+import { openNetlinkEvents, type NetlinkEvents } from '../../plugin/net/netlink/netlink-events.ts';
 import { until } from '../support/lab.ts';
 import { enterSandbox, ip, openDescriptors, run } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { inNetns, namespaceAt, runIpInNetns } from '../../plugin/net/netns.ts';
+import { inNetns, namespaceAt, runIpInNetns } from '../../plugin/net/sandbox/netns.ts';
 import {
   currentNamespace,
   enterSandbox,
@@ -117,7 +117,7 @@ test('a process that cannot come back dies at once', () => {
       for (let fd = 3; fd < 100; fd += 1) if (isNamespace(fd)) fs.closeSync(fd);
     });
     console.log('still alive');`;
-  const result = runNode('plugin/net/netns.ts', script);
+  const result = runNode('plugin/net/sandbox/netns.ts', script);
   expect(result.signal).toBe('SIGABRT');
   expect(result.stdout).toBe('');
 });

@@ -4,9 +4,9 @@ import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { PluginError } from '../../plugin/errors.ts';
-import { arpFilter, dhcpClientFilter } from '../../plugin/net/filter.ts';
-import { openPacketSocket } from '../../plugin/net/packet-socket.ts';
-import type { FrameInfo, PacketSocket } from '../../plugin/net/packet-socket.ts';
+import { arpFilter, dhcpClientFilter } from '../../plugin/net/sockets/filter.ts';
+import { openPacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
+import type { FrameInfo, PacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
 import { macToBytes, parseMac } from '../../plugin/wire/address.ts';
 import {
   addParent,
@@ -401,7 +401,7 @@ async function eventsHandled(): Promise<void> {
 
 /** Binds the socket while in the namespace: that is where Node makes its descriptor. */
 async function bindInside(path: string, socket: ReturnType<typeof createSocket>): Promise<void> {
-  const { inNetns } = await import('../../plugin/net/netns.ts');
+  const { inNetns } = await import('../../plugin/net/sandbox/netns.ts');
   const listening = new Promise((resolve) => socket.once('listening', resolve));
   inNetns(path, () => socket.bind(67, '10.9.0.1'));
   await listening;

@@ -7,10 +7,10 @@ import {
   ensureEndpointLink,
   guardEndpoints,
   removeEndpointLink,
-} from '../../plugin/net/endpoint-links.ts';
-import { removeUnfinishedLinks } from '../../plugin/net/orphan-links.ts';
-import { ensureNetworkLinks } from '../../plugin/net/links.ts';
-import { openPacketSocket, type PacketSocket } from '../../plugin/net/packet-socket.ts';
+} from '../../plugin/net/links/endpoint-links.ts';
+import { removeUnfinishedLinks } from '../../plugin/net/links/orphan-links.ts';
+import { ensureNetworkLinks } from '../../plugin/net/links/links.ts';
+import { openPacketSocket, type PacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
 import type { PortRules } from '../../plugin/port-rules.ts';
 import { parseIpv4, parseMac, type Mac } from '../../plugin/wire/address.ts';
 import {

@@ -1,15 +1,15 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { SystemCallError } from '../../plugin/net/libc.ts';
-import { waitUntilReady } from '../../plugin/net/link-ready.ts';
+import { waitUntilReady } from '../../plugin/net/links/link-ready.ts';
 import {
   addVethPair,
   carryFrames,
   changeLinks,
   findLink,
   removeLinkAt,
-} from '../../plugin/net/rtnetlink.ts';
-import { removeEndpointLink } from '../../plugin/net/endpoint-links.ts';
+} from '../../plugin/net/netlink/rtnetlink.ts';
+import { removeEndpointLink } from '../../plugin/net/links/endpoint-links.ts';
 import { parseMac } from '../../plugin/wire/address.ts';
 import { enterSandbox, ip, linkNames, openDescriptors, run } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { listSandboxAddresses } from '../../plugin/net/sandbox-addresses.ts';
+import { listSandboxAddresses } from '../../plugin/net/sandbox/sandbox-addresses.ts';
 import { currentNamespace, enterSandbox, ip, openDescriptors, run } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';
 

@@ -27,7 +27,7 @@ afterEach(() => {
 /** Runs `script` on the host, in a process whose /sys is the host's; what it printed. */
 function onHost(script: string, before: readonly string[] = []): { seen: unknown; stderr: string } {
   const wrap = ['ip', 'netns', 'exec', host.name, ...before];
-  const { status, stdout, stderr } = runNode('plugin/net/sandbox-link.ts', script, wrap);
+  const { status, stdout, stderr } = runNode('plugin/net/sandbox/sandbox-link.ts', script, wrap);
   if (status !== 0) throw new Error(stderr);
   return { seen: JSON.parse(stdout) as unknown, stderr };
 }

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { arpFilter } from '../../plugin/net/filter.ts';
-import { openLeaseSocket } from '../../plugin/net/lease-socket.ts';
-import { openPacketSocket } from '../../plugin/net/packet-socket.ts';
+import { arpFilter } from '../../plugin/net/sockets/filter.ts';
+import { openLeaseSocket } from '../../plugin/net/sockets/lease-socket.ts';
+import { openPacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
 import { macToBytes, parseMac, type Mac } from '../../plugin/wire/address.ts';
 import { addParent, enterSandbox, ip, openDescriptors, until } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';

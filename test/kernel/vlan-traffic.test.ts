@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { ensureEndpointLink } from '../../plugin/net/endpoint-links.ts';
-import { ensureNetworkLinks } from '../../plugin/net/links.ts';
-import { openPacketSocket } from '../../plugin/net/packet-socket.ts';
-import type { PacketSocket } from '../../plugin/net/packet-socket.ts';
+import { ensureEndpointLink } from '../../plugin/net/links/endpoint-links.ts';
+import { ensureNetworkLinks } from '../../plugin/net/links/links.ts';
+import { openPacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
+import type { PacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
 import { parseMac } from '../../plugin/wire/address.ts';
 import { addParent, enterSandbox, ip, mayLeaveOutVlans, until } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';

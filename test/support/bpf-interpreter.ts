@@ -1,5 +1,5 @@
 /** What the kernel does with the classic BPF instructions that we use (linux/bpf_common.h). */
-import type { BpfInstruction } from '../../plugin/net/filter.ts';
+import type { BpfInstruction } from '../../plugin/net/sockets/filter.ts';
 
 const TAG_IS_PRESENT = 0xfffff030;
 

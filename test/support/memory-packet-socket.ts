@@ -7,8 +7,12 @@ import { decodeFrame, encodeFrame } from '../../plugin/dhcp4/frame.ts';
 import type { Dhcp4Message } from '../../plugin/dhcp4/message.ts';
 import { messageTypeOf } from '../../plugin/dhcp4/options.ts';
 import { decodeEthernet, ETHERTYPE_IPV4 } from '../../plugin/wire/ethernet.ts';
-import type { FrameSocket, OpenSocket, SocketPlace } from '../../plugin/leasing/frame-socket.ts';
-import type { OpenArpSocket } from '../../plugin/leasing/conflict-watch.ts';
+import type {
+  FrameSocket,
+  OpenSocket,
+  SocketPlace,
+} from '../../plugin/leasing/sockets/frame-socket.ts';
+import type { OpenArpSocket } from '../../plugin/leasing/segment/conflict-watch.ts';
 import { MAC_BROADCAST, type Ipv4, type Mac } from '../../plugin/wire/address.ts';
 import type { ArpPacket } from '../../plugin/wire/arp.ts';
 import { SERVER, SERVER_MAC } from './messages.ts';

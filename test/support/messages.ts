@@ -4,7 +4,7 @@ import { BOOTREPLY } from '../../plugin/dhcp4/message.ts';
 import type { Dhcp4Message } from '../../plugin/dhcp4/message.ts';
 import { ipv4Value, messageTypeValue, OPTION } from '../../plugin/dhcp4/options.ts';
 import type { MessageType } from '../../plugin/dhcp4/options.ts';
-import type { ClientConfig } from '../../plugin/dhcp4/client.ts';
+import type { ClientConfig } from '../../plugin/dhcp4/client/client.ts';
 import { IPV4_ANY, parseIpv4, parseMac } from '../../plugin/wire/address.ts';
 import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
 import { Writer } from '../../plugin/wire/writer.ts';

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 
 import { enterNetworkNamespace } from '../../plugin/net/libc.ts';
-import { inNetns } from '../../plugin/net/netns.ts';
+import { inNetns } from '../../plugin/net/sandbox/netns.ts';
 
 const repository = new URL('../..', import.meta.url).pathname;
 let counter = 0;

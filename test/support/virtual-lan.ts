@@ -2,8 +2,8 @@
  * Clients and servers on one simulated wire, in virtual time: frames are lost, late, doubled and out of
  * order as the seed says. After each step the rules that must hold at all times are checked.
  */
-import { initialState, nextDeadline, step, TRANSITIONS } from '../../plugin/dhcp4/client.ts';
-import type { ClientConfig, Effect, Event, State } from '../../plugin/dhcp4/client.ts';
+import { initialState, nextDeadline, step, TRANSITIONS } from '../../plugin/dhcp4/client/client.ts';
+import type { ClientConfig, Effect, Event, State } from '../../plugin/dhcp4/client/client.ts';
 import { decodeFrame, encodeFrame } from '../../plugin/dhcp4/frame.ts';
 import type { Dhcp4Message } from '../../plugin/dhcp4/message.ts';
 import { ipv4Of, messageTypeOf, OPTION } from '../../plugin/dhcp4/options.ts';

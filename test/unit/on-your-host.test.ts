@@ -11,7 +11,7 @@ import {
   hostEndMac,
   VLAN_MARK,
   vlanLinkName,
-} from '../../plugin/net/link-names.ts';
+} from '../../plugin/net/links/link-names.ts';
 import { parseSettings } from '../../plugin/settings.ts';
 import { FakeStore } from '../support/fake-store.ts';
 import { mac } from '../support/messages.ts';

@@ -2,7 +2,7 @@
  * Classic BPF with names instead of distances: a program is a list of steps and labels, and a jump names the label
  * that it goes to. Instruction codes are those of linux/bpf_common.h.
  */
-import type { BpfInstruction } from '../filter.ts';
+import type { BpfInstruction } from '../sockets/filter.ts';
 
 /** A step without a jump. `k` is the constant, the offset or the memory cell. */
 interface Plain {

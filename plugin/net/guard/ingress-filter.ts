@@ -4,10 +4,10 @@
  *
  *   struct tcmsg   0 family  4 link index  8 handle  12 parent  16 priority and protocol
  */
-import type { BpfInstruction } from '../filter.ts';
+import type { BpfInstruction } from '../sockets/filter.ts';
 import { SystemCallError } from '../libc.ts';
-import { attribute, message, number, text } from '../netlink-messages.ts';
-import { askNetlink } from '../rtnetlink.ts';
+import { attribute, message, number, text } from '../netlink/netlink-messages.ts';
+import { askNetlink } from '../netlink/rtnetlink.ts';
 
 export interface IngressFilter {
   /** Index of the link. */

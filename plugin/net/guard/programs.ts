@@ -11,7 +11,7 @@
  */
 import type { PortRules } from '../../port-rules.ts';
 import { ipv4ToNumber, macToBytes, type Ipv4, type Mac } from '../../wire/address.ts';
-import type { BpfInstruction } from '../filter.ts';
+import type { BpfInstruction } from '../sockets/filter.ts';
 import { assemble, change, give, jump, load, type Step } from './bpf-assembler.ts';
 import {
   hasLength,

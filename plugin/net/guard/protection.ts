@@ -8,8 +8,8 @@
 import { PluginError } from '../../errors.ts';
 import type { PortRules } from '../../port-rules.ts';
 import type { Mac } from '../../wire/address.ts';
-import type { BpfInstruction } from '../filter.ts';
-import { askKernel, linkIndex, linkMac } from '../interface-request.ts';
+import type { BpfInstruction } from '../sockets/filter.ts';
+import { askKernel, linkIndex, linkMac } from '../netlink/interface-request.ts';
 import { SystemCallError } from '../libc.ts';
 import { keepHostOut, letHostIn } from '../sysctl.ts';
 import { removeIngressFilter, setIngressFilters } from './ingress-filter.ts';

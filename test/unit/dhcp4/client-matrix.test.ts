@@ -1,7 +1,7 @@
 // Every state meets every event: where it leads and what it does, or that nothing happens.
 import { describe, expect, it } from 'vitest';
-import { TRANSITIONS } from '../../../plugin/dhcp4/client.ts';
-import type { Event, StateName } from '../../../plugin/dhcp4/client.ts';
+import { TRANSITIONS } from '../../../plugin/dhcp4/client/client.ts';
+import type { Event, StateName } from '../../../plugin/dhcp4/client/client.ts';
 import { lease, SERVER } from '../../support/messages.ts';
 import { ClientRig } from './client-rig.ts';
 

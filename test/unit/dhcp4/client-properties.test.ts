@@ -1,8 +1,13 @@
 // What holds after any events at any times. fast-check prints the seed and the shortest replay.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { initialState, nextDeadline, step, TRANSITIONS } from '../../../plugin/dhcp4/client.ts';
-import type { Effect, Event, State } from '../../../plugin/dhcp4/client.ts';
+import {
+  initialState,
+  nextDeadline,
+  step,
+  TRANSITIONS,
+} from '../../../plugin/dhcp4/client/client.ts';
+import type { Effect, Event, State } from '../../../plugin/dhcp4/client/client.ts';
 import { messageTypeOf } from '../../../plugin/dhcp4/options.ts';
 import type { Lease } from '../../../plugin/lease.ts';
 import * as support from '../../support/messages.ts';

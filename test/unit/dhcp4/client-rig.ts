@@ -1,12 +1,12 @@
 /** Steps one client through virtual time and keeps what it did; no network, no waiting. */
-import { initialState, nextDeadline, step } from '../../../plugin/dhcp4/client.ts';
+import { initialState, nextDeadline, step } from '../../../plugin/dhcp4/client/client.ts';
 import type {
   ClientConfig,
   Effect,
   Event,
   State,
   StateName,
-} from '../../../plugin/dhcp4/client.ts';
+} from '../../../plugin/dhcp4/client/client.ts';
 import type { Dhcp4Message } from '../../../plugin/dhcp4/message.ts';
 import { messageTypeOf } from '../../../plugin/dhcp4/options.ts';
 import { ack, clientConfig, nak, offer, SERVER, SERVER_MAC } from '../../support/messages.ts';

@@ -1,7 +1,7 @@
 /** The lease service over a memory wire and a stepped clock. */
 import { LeaseService, type LeaseSubject } from '../../../plugin/leasing/lease-service.ts';
 import type { LeaseChange } from '../../../plugin/leasing/client-runner.ts';
-import type { SandboxProbe } from '../../../plugin/leasing/sandbox-socket.ts';
+import type { SandboxProbe } from '../../../plugin/leasing/sockets/sandbox-socket.ts';
 import type { Lease } from '../../../plugin/lease.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { LeasingServer } from '../../support/leasing-server.ts';

@@ -1,7 +1,7 @@
 // Who wears an address: asked by probes from the link's own MAC, since the wearer may have the lease's MAC elsewhere.
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { decodeArpFrame } from '../../../plugin/acd/frame.ts';
-import { SegmentInquiry } from '../../../plugin/leasing/segment-inquiry.ts';
+import { SegmentInquiry } from '../../../plugin/leasing/segment/segment-inquiry.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { MemoryLogger } from '../../support/memory-logger.ts';
 import { MemoryWire } from '../../support/memory-packet-socket.ts';

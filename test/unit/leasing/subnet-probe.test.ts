@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
-import { probeSubnet } from '../../../plugin/leasing/subnet-probe.ts';
+import { probeSubnet } from '../../../plugin/leasing/segment/subnet-probe.ts';
 import { refusal } from '../../support/driver-rig.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { MemoryWire } from '../../support/memory-packet-socket.ts';

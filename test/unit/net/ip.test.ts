@@ -8,7 +8,7 @@ import {
   isAlreadyThere,
   isNotSupported,
 } from '../../../plugin/net/ip.ts';
-import { decodeLinks } from '../../../plugin/net/link-info.ts';
+import { decodeLinks } from '../../../plugin/net/links/link-info.ts';
 
 describe('decodeIpJson', () => {
   test('nothing printed is an empty list', () => {

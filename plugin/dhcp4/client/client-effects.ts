@@ -1,0 +1,46 @@
+/** What the arrows of the machine are put together from: steps that stay, and single effects. */
+import type { Lease } from '../../lease.ts';
+import type { Ipv4 } from '../../wire/address.ts';
+import type { Ack, Nak } from './client-acceptance.ts';
+import type { Effect, IgnoreReason, LossCause, MessageEvent, State, Step } from './client-types.ts';
+import type { Dhcp4Message } from '../message.ts';
+
+export function stay(state: State): Step {
+  return { state, effects: [] };
+}
+
+export function ignoreMessage(
+  state: State,
+  { message, sourceAddress }: MessageEvent,
+  reason: IgnoreReason,
+): Step {
+  return { state, effects: [{ type: 'ignored', reason, message, sourceAddress }] };
+}
+
+/** Says what of an ACK is not used, before what follows from it. */
+export function granted({ lease, dropped }: Ack, next: Step): Step {
+  if (dropped.length === 0) return next;
+  const effect: Effect = { type: 'dropped', by: lease.serverId, what: dropped };
+  return { state: next.state, effects: [effect, ...next.effects] };
+}
+
+/** Says that a NAK was for us, before what follows from it. */
+export function refused(nak: Nak, next: Step): Step {
+  const effect: Effect = { type: 'refused', by: nak.serverId, text: nak.text };
+  return { state: next.state, effects: [effect, ...next.effects] };
+}
+
+export function broadcast(message: Dhcp4Message): Effect {
+  return { type: 'send', message, to: 'broadcast' };
+}
+
+export function serverOf(lease: Lease): {
+  readonly address: Ipv4;
+  readonly mac: Lease['serverMac'];
+} {
+  return { address: lease.serverId, mac: lease.serverMac };
+}
+
+export function lost(lease: Lease, cause: LossCause): Effect {
+  return { type: 'lease', change: 'lost', lease, cause };
+}

@@ -1,0 +1,79 @@
+/**
+ * The REQUESTs that extend a lease in use: RENEWING from T1 on, REBINDING from T2 on (RFC 2131 §4.4.5). Silence
+ * is told once in each of them, so that a dead server shows before addresses vanish.
+ */
+import type { Instant, Ms } from '../../time.ts';
+import type { Lease } from '../../lease.ts';
+import { broadcast, serverOf } from './client-effects.ts';
+import { askedAnew, newExchange } from './client-exchange.ts';
+import type { Effect, Env, Exchange, Memory, StateOf, Step } from './client-types.ts';
+import { buildRebindingRequest, buildRenewingRequest } from '../requests.ts';
+import { renewalResendAt } from '../retransmit.ts';
+
+/** A server that lives answers a REQUEST by then; at most half of what is left until T2. */
+const SILENCE_TOLD_AFTER: Ms = 10_000;
+
+export function enterRenewing(memory: Memory, lease: Lease, env: Env): Step {
+  const tellAt = env.now + Math.min(SILENCE_TOLD_AFTER, (lease.t2At - env.now) / 2);
+  return sendRenewingRequest(memory, lease, newExchange(env), tellAt, env);
+}
+
+/** The next REQUEST to the same server; also says what is due to be said. */
+export function renewAgain(state: StateOf<'RENEWING'>, env: Env): Step {
+  const { memory, lease, exchange } = state;
+  const before = env.now < state.tellAt ? undefined : tellUnanswered(state);
+  const tellAt = before === undefined ? state.tellAt : Infinity;
+  const next = sendRenewingRequest(memory, lease, askedAnew(exchange, env), tellAt, env);
+  return { state: next.state, effects: [...(before?.effects ?? []), ...next.effects] };
+}
+
+export function tellUnanswered(state: StateOf<'RENEWING'>): Step {
+  return { state: { ...state, tellAt: Infinity }, effects: [unanswered('T1', state.lease)] };
+}
+
+/** Unicast: only the server that made the lease is asked (RFC 2131 §4.4.5). */
+function sendRenewingRequest(
+  memory: Memory,
+  lease: Lease,
+  exchange: Exchange,
+  tellAt: Instant,
+  env: Env,
+): Step {
+  const message = buildRenewingRequest(env.config, exchange, lease.address);
+  const resendAt = renewalResendAt(env.now, lease.t2At, durationOf(lease));
+  return {
+    state: { name: 'RENEWING', memory, lease, exchange, tellAt, resendAt },
+    effects: [{ type: 'send', message, to: serverOf(lease) }],
+  };
+}
+
+export function enterRebinding(memory: Memory, lease: Lease, env: Env): Step {
+  const next = sendRebindingRequest(memory, lease, newExchange(env), env);
+  return { state: next.state, effects: [unanswered('T2', lease), ...next.effects] };
+}
+
+export function sendRebindingRequest(
+  memory: Memory,
+  lease: Lease,
+  exchange: Exchange,
+  env: Env,
+): Step {
+  return {
+    state: {
+      name: 'REBINDING',
+      memory,
+      lease,
+      exchange,
+      resendAt: renewalResendAt(env.now, lease.expiresAt, durationOf(lease)),
+    },
+    effects: [broadcast(buildRebindingRequest(env.config, exchange, lease.address))],
+  };
+}
+
+function durationOf({ requestedAt, expiresAt }: Lease): Ms {
+  return expiresAt - requestedAt;
+}
+
+function unanswered(since: 'T1' | 'T2', lease: Lease): Effect {
+  return { type: 'unanswered', since, lease };
+}

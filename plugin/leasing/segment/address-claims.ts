@@ -1,0 +1,64 @@
+/**
+ * What is known of others that use a container's address: for the log, which gets a line at once and then one a minute
+ * at most, and for the status. Frames beyond the first few of a flood are not heard, so the count is a lower bound.
+ */
+import type { Clock } from '../../clock.ts';
+import type { Logger } from '../../logger.ts';
+import type { Instant, Ms, WallTime } from '../../time.ts';
+import type { Ipv4, Mac } from '../../wire/address.ts';
+
+const TOLD_EVERY: Ms = 60_000;
+
+export class AddressClaims {
+  /** The last one that was heard. */
+  by: Mac | undefined;
+  readonly since: WallTime;
+  lastAt: WallTime;
+  /** Frames heard. */
+  count = 0;
+  /** Announcements sent against them. */
+  defences = 0;
+  readonly #address: Ipv4;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  #toldAt: Instant = -Infinity;
+  #toldCount = 0;
+  #cancelTimer: () => void = () => undefined;
+
+  constructor(address: Ipv4, { clock, log }: { clock: Clock; log: Logger }) {
+    this.#address = address;
+    this.#clock = clock;
+    this.#log = log;
+    this.since = clock.wall();
+    this.lastAt = this.since;
+  }
+
+  note(by: Mac, isAnswered: boolean): void {
+    this.by = by;
+    this.lastAt = this.#clock.wall();
+    this.count += 1;
+    if (isAnswered) this.defences += 1;
+    const dueAt = this.#toldAt + TOLD_EVERY;
+    if (this.#clock.now() >= dueAt) return this.#tell();
+    // Once for what comes meanwhile.
+    if (this.#toldCount === this.count - 1) {
+      this.#cancelTimer = this.#clock.at(dueAt, () => this.#tell());
+    }
+  }
+
+  /** Tells nothing more. */
+  close(): void {
+    this.#cancelTimer();
+  }
+
+  #tell(): void {
+    this.#cancelTimer();
+    this.#toldAt = this.#clock.now();
+    this.#toldCount = this.count;
+    const { by, count, defences } = this;
+    this.#log.warn(
+      { address: this.#address, by, heard: count, defences },
+      'another host uses our address, which is kept and announced again every 10 s: find that host by its MAC',
+    );
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * Watches over one client's address (RFC 5227): probes that nobody else has it, announces it once the
+ * container has it, defends it from then on. The shell around `acd/probe.ts`, as `client-runner.ts` is
+ * around the DHCP client: one state, at most one socket, one timer.
+ *
+ * The socket only listens, hears only what bears on the address, and is open only while there is an address
+ * to watch over, a place to hear it, and an answer that may be given: during a flood it is closed until the next
+ * defence is due (10 s), so that a thousand frames a second cost as much as nine. Frames go out through the client's own socket. While the link is on
+ * its way into the sandbox, probing waits, and begins anew there: what nobody could hear proves nothing.
+ */
+import { decodeArpFrame, encodeArpFrame } from '../../acd/frame.ts';
+import {
+  heardAddress,
+  initialProbeState,
+  nextProbeDeadline,
+  stepProbe,
+  type ProbeEffect,
+  type ProbeEvent,
+  type ProbeState,
+} from '../../acd/probe.ts';
+import { PROBE_PROFILES } from '../../acd/profiles.ts';
+import type { Clock } from '../../clock.ts';
+import type { Logger } from '../../logger.ts';
+import type { Ipv4, Mac } from '../../wire/address.ts';
+import { MalformedError } from '../../wire/malformed-error.ts';
+import { AddressClaims } from './address-claims.ts';
+import type { SocketPlace } from '../sockets/frame-socket.ts';
+
+/**
+ * `optimistic`: the lease counts at once and is probed beside; `fast`, `full`: it counts after the probes;
+ * `off`: announcements only.
+ */
+export type ConflictMode = 'optimistic' | 'fast' | 'full' | 'off';
+
+/** What to do when another host uses the address of a running container: RFC 5227 §2.4 (c), or (b). */
+export type ConflictAnswer = 'defend' | 'leave';
+
+/**
+ * Opens an AF_PACKET socket that passes what says that another MAC has, or wants, the address; without one, all ARP
+ * of other MACs.
+ */
+export type OpenArpSocket = (
+  place: SocketPlace,
+  own: { readonly mac: Mac; readonly address?: Ipv4 | undefined },
+  handlers: { onFrame(frame: Uint8Array): void; onError(error: Error): void },
+) => { close(): void };
+
+export interface ConflictWatchDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly openArpSocket: OpenArpSocket;
+  readonly mac: Mac;
+  readonly mode: ConflictMode;
+  readonly onClaim: ConflictAnswer;
+  /** False: nothing is listened for once the address is proven unused; nobody could act on it. */
+  readonly defends: boolean;
+  readonly log: Logger;
+  /** Lost frames are no matter: probes and announcements are repeated. */
+  readonly send: (frame: Uint8Array) => void;
+  /** The address may be used as far as anyone can tell. */
+  readonly onFree: (address: Ipv4) => void;
+  /** The address must not be used, or not any more. */
+  readonly onConflict: (address: Ipv4, by: Mac) => void;
+  /** Conflicts cannot be heard. */
+  readonly onDeaf: (error: unknown) => void;
+  /** Told when the link under the socket is gone, before anybody else may know. */
+  readonly onLost: () => void;
+}
+
+export class ConflictWatch {
+  readonly #deps: ConflictWatchDeps;
+  #state: ProbeState = initialProbeState();
+  #place: SocketPlace | undefined;
+  #socket: { readonly address: Ipv4; close(): void } | undefined;
+  /** Opening failed where the client is now; not tried again before it moves. */
+  #isDeaf = false;
+  #cancelTimer: () => void = () => undefined;
+  /** The container has the address, but probing is not through yet. */
+  #announcesWhenFree = false;
+  /** Made when there is something to tell: most addresses nobody ever claims. */
+  #claims: AddressClaims | undefined;
+
+  constructor(deps: ConflictWatchDeps) {
+    this.#deps = deps;
+  }
+
+  /** Who else uses the address; undefined: nobody was heard. */
+  get claims(): AddressClaims | undefined {
+    return this.#claims;
+  }
+
+  /** Follows the client's socket; undefined: it is closed. */
+  moved(place: SocketPlace | undefined): void {
+    this.#closeSocket();
+    this.#place = place;
+    this.#isDeaf = false;
+    if (place === undefined) return this.#arm();
+    const state = this.#state;
+    if (state.name === 'PROBING') this.#probe(state.address);
+    else this.#listen();
+  }
+
+  /** Probes; ends with `onFree` or `onConflict`. */
+  check(address: Ipv4): void {
+    this.#announcesWhenFree = false;
+    this.#probe(address);
+  }
+
+  /** The container has the address: once now and once after ANNOUNCE_INTERVAL, but not before it is free. */
+  announce(address: Ipv4): void {
+    const state = this.#state;
+    if (state.name === 'PROBING' && state.address === address) this.#announcesWhenFree = true;
+    else this.#step({ type: 'announce', address });
+  }
+
+  /** The container has had the address since before this process started. */
+  resume(address: Ipv4): void {
+    this.#step({ type: 'resume', address });
+  }
+
+  /** The address is not ours any more. */
+  stop(): void {
+    this.#announcesWhenFree = false;
+    this.#claims?.close();
+    this.#claims = undefined;
+    this.#step({ type: 'stop' });
+  }
+
+  /** What was due in the probing before is not done any more. */
+  #probe(address: Ipv4): void {
+    this.#state = initialProbeState();
+    this.#step({ type: 'start', address });
+  }
+
+  #step(event: ProbeEvent): void {
+    const { clock, random, mac, mode, onClaim } = this.#deps;
+    const profile = PROBE_PROFILES[mode === 'full' ? 'full' : 'fast'];
+    const env = { now: clock.now(), random, config: { mac, profile, onConflict: onClaim } };
+    const { state, effects } = stepProbe(this.#state, event, env);
+    this.#state = state;
+    this.#listen(); // before anything is sent: the answer comes at once
+    this.#arm();
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  #perform(effect: ProbeEffect): void {
+    const { log, send, onFree, onConflict } = this.#deps;
+    switch (effect.type) {
+      case 'send':
+        return send(encodeArpFrame(effect.packet));
+      case 'free':
+        // What followed in the same step may have ended that.
+        if (this.#state.name !== 'FREE' || this.#state.address !== effect.address) return;
+        if (this.#announcesWhenFree) this.#step({ type: 'announce', address: effect.address });
+        this.#announcesWhenFree = false;
+        return onFree(effect.address);
+      case 'claimed':
+        this.#claims ??= new AddressClaims(effect.address, this.#deps);
+        return this.#claims.note(effect.by, effect.isAnswered);
+      case 'conflict':
+        this.#announcesWhenFree = false;
+        log.warn(
+          { address: effect.address, by: effect.by, inUse: effect.inUse },
+          'address given up: another host has it',
+        );
+        return onConflict(effect.address, effect.by);
+    }
+  }
+
+  /** Brings the socket in line with state and place. */
+  #listen(): void {
+    const isHeard = this.#state.name === 'PROBING' || this.#deps.defends;
+    const address = isHeard ? heardAddress(this.#state) : undefined;
+    if (this.#socket?.address !== address) this.#closeSocket();
+    const { mode, mac, openArpSocket } = this.#deps;
+    const place = mode === 'off' || this.#isDeaf ? undefined : this.#place;
+    if (place === undefined || address === undefined || this.#socket !== undefined) return;
+    const handlers = {
+      onFrame: (frame: Uint8Array) => this.#receive(frame),
+      onError: (error: Error) => {
+        this.moved(undefined);
+        this.#deps.log.debug({ err: error }, 'ARP socket lost its link');
+        this.#deps.onLost(); // the client tells where it moves to
+      },
+    };
+    try {
+      const socket = openArpSocket(place, { mac, address }, handlers);
+      this.#socket = { address, close: () => socket.close() };
+    } catch (error) {
+      this.#deps.onLost(); // the link may have gone while nothing was listened to
+      if (this.#place !== place) return;
+      this.#isDeaf = true;
+      this.#deps.onDeaf(error);
+    }
+  }
+
+  #receive(frame: Uint8Array): void {
+    let packet;
+    try {
+      packet = decodeArpFrame(frame);
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      return;
+    }
+    this.#step({ type: 'arp', packet });
+  }
+
+  #closeSocket(): void {
+    this.#socket?.close();
+    this.#socket = undefined;
+  }
+
+  #arm(): void {
+    this.#cancelTimer();
+    const waitsForPlace = this.#state.name === 'PROBING' && this.#place === undefined;
+    const dueAt = waitsForPlace ? Infinity : nextProbeDeadline(this.#state);
+    this.#cancelTimer = this.#deps.clock.at(dueAt, () => this.#step({ type: 'tick' }));
+  }
+}

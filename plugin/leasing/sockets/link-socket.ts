@@ -1,0 +1,47 @@
+/**
+ * Keeps a client on a link of the host's that is not ours: dockerd makes and removes the VLAN link of a macvlan
+ * network as it likes, also while the plugin starts before it. Where the link is not there the lease is kept in
+ * time, and the link is looked for again.
+ */
+import type { Clock } from '../../clock.ts';
+import type { Ms } from '../../time.ts';
+import type { ClientRunner } from '../client-runner.ts';
+import type { SocketPlace } from './frame-socket.ts';
+
+const LOOK_AFTER: Ms = 2_000;
+/** Links come back with dockerd, in seconds, or when somebody mends the trunk. */
+const LOOK_EVERY_AT_MOST: Ms = 30_000;
+
+export class LinkSocket {
+  readonly #runner: ClientRunner;
+  readonly #clock: Clock;
+  readonly #place: SocketPlace;
+  #lookAfter: Ms = LOOK_AFTER;
+  #cancelTimer: () => void = () => undefined;
+
+  constructor(runner: ClientRunner, place: SocketPlace, clock: Clock) {
+    this.#runner = runner;
+    this.#place = place;
+    this.#clock = clock;
+    this.#open();
+  }
+
+  cancel(): void {
+    this.#cancelTimer();
+  }
+
+  #open(): void {
+    try {
+      this.#runner.open(this.#place, () => this.#retry());
+      this.#lookAfter = LOOK_AFTER;
+    } catch {
+      this.#retry(); // the client says so itself when it has something to send
+    }
+  }
+
+  #retry(): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#clock.at(this.#clock.now() + this.#lookAfter, () => this.#open());
+    this.#lookAfter = Math.min(2 * this.#lookAfter, LOOK_EVERY_AT_MOST);
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Tells when rules may have changed where ours are: at once for nft and iptables-nft, of which the kernel tells
+ * (nf_tables' notifications); for iptables-legacy, of which it does not, by a look every half second.
+ *
+ *   struct nfgenmsg  0 family (1)  1 version (1)  2 resource (2)  4 attributes
+ *   attributes       of a table: 1 its name;  of a chain: 1 the table, 3 its name;  of a rule: 1 the table, 2 the chain
+ */
+import { describeLegacyFilters } from './legacy-tables.ts';
+import { SystemCallError } from '../libc.ts';
+import {
+  openNetlinkEvents,
+  type NetlinkEvents,
+  type NetlinkMessage,
+} from '../netlink/netlink-events.ts';
+import { textIn } from '../netlink/netlink-messages.ts';
+
+export interface FirewallWatch {
+  /** False as long as the kernel's notifications cannot be had. */
+  isTold(): boolean;
+  /** Compares now what is not told; calls back before it returns if that changed. Without a process or a wait. */
+  look(): void;
+  /** Repeatable; no callback comes afterwards. */
+  close(): void;
+}
+
+const LOOK_EVERY_MS = 500;
+const NETLINK_NETFILTER = 12;
+const NFNLGRP_NFTABLES = 7;
+const NFNL_SUBSYS_NFTABLES = 10;
+const ATTRIBUTES_AT = 4;
+const NAME = 1;
+
+/** Messages by type: which attribute names the chain. */
+const CHAIN_ATTRIBUTE: ReadonlyMap<number, number | undefined> = new Map([
+  [0, undefined], // NFT_MSG_NEWTABLE
+  [2, undefined], // NFT_MSG_DELTABLE
+  [3, 3], // NFT_MSG_NEWCHAIN
+  [5, 3], // NFT_MSG_DELCHAIN
+  [6, 2], // NFT_MSG_NEWRULE
+  [8, 2], // NFT_MSG_DELRULE
+]);
+
+/** @param chains those of the table `filter` whose changes matter. */
+export function watchFirewall(chains: readonly string[], onChange: () => void): FirewallWatch {
+  let isOpen = true;
+  let events: NetlinkEvents | undefined;
+  let hasNone = false;
+  const listen = (): void => {
+    if (events !== undefined || hasNone) return;
+    try {
+      events = openNetlinkEvents({
+        protocol: NETLINK_NETFILTER,
+        groups: [NFNLGRP_NFTABLES],
+        onMessage: (message) => {
+          if (concerns(message, chains)) onChange();
+        },
+        onOverflow: onChange,
+      });
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      // A kernel without nf_tables has no rules there. Anything else may pass.
+      hasNone = error.code === 'EPROTONOSUPPORT';
+    }
+  };
+
+  let seen: string | undefined;
+  const look = (): void => {
+    if (!isOpen) return;
+    listen();
+    const now = describeFilters();
+    const isNew = seen !== undefined && now !== seen;
+    seen = now;
+    if (isNew) onChange();
+  };
+  look();
+  const timer = setInterval(look, LOOK_EVERY_MS).unref();
+
+  return {
+    isTold: () => events !== undefined || hasNone,
+    look,
+    close() {
+      isOpen = false;
+      clearInterval(timer);
+      events?.close();
+      events = undefined;
+    },
+  };
+}
+
+/** What cannot be read is a description of its own. */
+function describeFilters(): string {
+  try {
+    return describeLegacyFilters();
+  } catch (error) {
+    if (error instanceof SystemCallError) return error.message;
+    throw error;
+  }
+}
+
+/** Other tables and chains change with every container that publishes a port, or more often still. */
+function concerns({ type, body }: NetlinkMessage, chains: readonly string[]): boolean {
+  const kind = type & 0xff;
+  if (type >> 8 !== NFNL_SUBSYS_NFTABLES || !CHAIN_ATTRIBUTE.has(kind)) return false;
+  if (textIn(body, ATTRIBUTES_AT, NAME) !== 'filter') return false;
+  const chainAttribute = CHAIN_ATTRIBUTE.get(kind);
+  if (chainAttribute === undefined) return true;
+  const chain = textIn(body, ATTRIBUTES_AT, chainAttribute);
+  return chain === undefined || chains.includes(chain);
+}

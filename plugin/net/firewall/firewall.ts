@@ -1,0 +1,207 @@
+/**
+ * The one firewall rule a bridge needs: what goes from port to port of the same bridge is accepted.
+ *
+ * With br_netfilter loaded, bridged frames pass iptables' FORWARD chain, whose policy dockerd sets to
+ * DROP. Docker reserves the chain DOCKER-USER for rules of others and never flushes it. The rule goes
+ * where that chain is: nft or legacy, for IPv4 and IPv6 each. When dockerd starts it takes the jump to DOCKER-USER out of FORWARD and puts it back some
+ * 10 ms later; so the rule is added at the end of FORWARD, too, and stays where it was added. A flush of all
+ * chains takes Docker's chain and leaves the policy: at a policy of DROP the rule in FORWARD is kept on its own.
+ * Where there is neither the chain nor that policy there is nothing to do.
+ * iptables-legacy is run only if its tables are in use, since running it creates them.
+ * Our rules carry a comment; one without it is somebody else's, even if it says the same.
+ */
+import { PluginError } from '../../errors.ts';
+import { commandEvidence, runCommand } from '../command.ts';
+import { watchFirewall, type FirewallWatch } from './firewall-changes.ts';
+import { hasLegacyFilter, LEGACY_IPV4, LEGACY_IPV6 } from './legacy-tables.ts';
+import { isLinkName } from '../../link-name.ts';
+import { createQueue } from '../../keyed-lock.ts';
+
+/** `no-chain`: there is no DOCKER-USER chain here, and FORWARD drops nothing by its policy. */
+export type RuleOutcome = 'added' | 'present' | 'removed' | 'absent' | 'no-chain';
+
+export interface FirewallOutcome {
+  readonly ipv4: RuleOutcome;
+  readonly ipv6: RuleOutcome;
+  /** Sentences for the log, such as a missing program. */
+  readonly warnings: readonly string[];
+}
+
+const CHAIN = 'DOCKER-USER';
+/** Where the rule goes: first in Docker's chain, which dockerd used to end with a RETURN; last in FORWARD. */
+const PLACES = [
+  { chain: CHAIN, insert: ['-I', CHAIN, '1'] },
+  { chain: 'FORWARD', insert: ['-A', 'FORWARD'] },
+] as const;
+type Place = (typeof PLACES)[number];
+const MARK = 'vlandhcp';
+const FAMILIES = [
+  { family: 'ipv4', command: 'iptables', legacy: LEGACY_IPV4 },
+  { family: 'ipv6', command: 'ip6tables', legacy: LEGACY_IPV6 },
+] as const;
+type Family = (typeof FAMILIES)[number];
+type Backend = 'nft' | 'legacy';
+
+/** Looking and inserting must not interleave, or a bridge gets two rules. */
+const oneAtATime = createQueue();
+
+/** Tells when a chain that our rules are in, or would be in, may have changed; also of our own changes. */
+export function watchBridgeAccept(onChange: () => void): FirewallWatch {
+  const chains = PLACES.map(({ chain }) => chain);
+  return watchFirewall(chains, onChange);
+}
+
+/**
+ * Sees to it that where there is a chain DOCKER-USER, it and FORWARD have exactly one rule of ours for each of
+ * the bridges; where there is none, FORWARD has if its policy is DROP.
+ * @returns `added` if one of them had none.
+ */
+export function ensureBridgeAccept(bridges: readonly string[]): Promise<FirewallOutcome> {
+  return inEveryChain(bridges, ensureRule);
+}
+
+/** Removes every rule of ours for the bridge, from FORWARD also where Docker's chain has gone. */
+export function removeBridgeAccept(bridge: string): Promise<FirewallOutcome> {
+  return inEveryChain([bridge], removeRules);
+}
+
+type Change = (
+  command: string,
+  place: Place,
+  bridge: string,
+  count: number,
+) => Promise<RuleOutcome>;
+
+const ensureRule: Change = async (command, place, bridge, count) => {
+  if (count === 0) {
+    await runCommand(command, ['-w', ...place.insert, ...ruleFor(bridge)]);
+    return 'added';
+  }
+  await deleteRules(command, place, bridge, count - 1);
+  return 'present';
+};
+
+const removeRules: Change = async (command, place, bridge, count) => {
+  await deleteRules(command, place, bridge, count);
+  return count === 0 ? 'absent' : 'removed';
+};
+
+async function deleteRules(
+  command: string,
+  { chain }: Place,
+  bridge: string,
+  count: number,
+): Promise<void> {
+  for (let index = 0; index < count; index += 1) {
+    await runCommand(command, ['-w', '-D', chain, ...ruleFor(bridge)]);
+  }
+}
+
+function inEveryChain(bridges: readonly string[], change: Change): Promise<FirewallOutcome> {
+  const wrong = bridges.find((bridge) => !isLinkName(bridge));
+  if (wrong !== undefined) {
+    const message = `${JSON.stringify(wrong)} is not a link name`;
+    return Promise.reject(new PluginError('INVALID_OPTION', message));
+  }
+  return oneAtATime(async () => {
+    const warnings: string[] = [];
+    const [ipv4, ipv6] = await Promise.all(
+      FAMILIES.map(async (family) => {
+        let found: RuleOutcome = 'no-chain';
+        for (const backend of backendsInUse(family)) {
+          const outcome = await inChain(family, backend, bridges, change, warnings);
+          if (outcome !== 'no-chain') found = outcome;
+        }
+        return found;
+      }),
+    );
+    return { ipv4: ipv4 ?? 'no-chain', ipv6: ipv6 ?? 'no-chain', warnings };
+  });
+}
+
+function backendsInUse({ legacy }: Family): readonly Backend[] {
+  return hasLegacyFilter(legacy) ? ['nft', 'legacy'] : ['nft'];
+}
+
+/** What is told if it happened in one of several places. */
+const CHANGED: readonly RuleOutcome[] = ['added', 'removed'];
+
+async function inChain(
+  family: Family,
+  backend: Backend,
+  bridges: readonly string[],
+  change: Change,
+  warnings: string[],
+): Promise<RuleOutcome> {
+  try {
+    const command = await findProgram(family, backend);
+    if (command === undefined) return 'no-chain';
+    const outcomes = new Set<RuleOutcome>();
+    const rules = await listRules(command);
+    const hasChain = rules.includes(`-N ${CHAIN}`);
+    // FORWARD of a host without Docker's firewall is not for us to add to; to remove from, it is.
+    const isForwardOurs = change !== ensureRule || hasChain || rules.includes('-P FORWARD DROP');
+    for (const place of PLACES) {
+      if (!(place.chain === CHAIN ? hasChain : isForwardOurs)) continue;
+      for (const bridge of bridges) {
+        const count = countRules(rules, place, bridge);
+        outcomes.add(await change(command, place, bridge, count));
+      }
+    }
+    return CHANGED.find((outcome) => outcomes.has(outcome)) ?? [...outcomes][0] ?? 'no-chain';
+  } catch (error) {
+    const evidence = commandEvidence(error);
+    if (evidence === undefined) throw error;
+    warnings.push(
+      evidence.missing
+        ? `${family.command} is not installed: ${CHAIN} cannot be checked, and Docker's firewall may drop the frames of bridge ${bridges.join(', ')}`
+        : `the frames of bridge ${bridges.join(', ')} may be dropped by Docker's firewall: ${(error as Error).message}`,
+    );
+    return 'no-chain';
+  }
+}
+
+/** Full names that were found; one that is uninstalled later is missed when it is run. Four at most. */
+const installed = new Set<string>();
+
+/**
+ * The program for a backend: by its full name, else the plain one if it is of that backend; undefined if
+ * it is of the other one.
+ * @throws PluginError IP_COMMAND_FAILED with `missing` if there is neither.
+ */
+async function findProgram(family: Family, backend: Backend): Promise<string | undefined> {
+  const fullName = `${family.command}-${backend}`;
+  if (installed.has(fullName)) return fullName;
+  try {
+    await runCommand(fullName, ['-V']);
+    installed.add(fullName);
+    return fullName;
+  } catch (error) {
+    if (commandEvidence(error)?.missing !== true) throw error;
+  }
+  const { stdout } = await runCommand(family.command, ['-V']);
+  const isNft = stdout.includes('nf_tables');
+  return isNft === (backend === 'nft') ? family.command : undefined;
+}
+
+/** The chains and rules of the table `filter`; none if it cannot be told by iptables because others made it. */
+async function listRules(command: string): Promise<readonly string[]> {
+  try {
+    const { stdout } = await runCommand(command, ['-w', '-S']);
+    return stdout.split('\n').map((line) => line.trim());
+  } catch (error) {
+    if (/is incompatible/.test(commandEvidence(error)?.stderr ?? '')) return [];
+    throw error;
+  }
+}
+
+/** How many of them are ours for the bridge. */
+function countRules(rules: readonly string[], { chain }: Place, bridge: string): number {
+  const ours = `-A ${chain} ${ruleFor(bridge).join(' ')}`;
+  return rules.filter((rule) => rule === ours).length;
+}
+
+/** Spelled as `iptables -S` prints it. */
+function ruleFor(bridge: string): readonly string[] {
+  return ['-i', bridge, '-o', bridge, '-m', 'comment', '--comment', MARK, '-j', 'ACCEPT'];
+}

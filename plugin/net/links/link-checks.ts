@@ -1,0 +1,241 @@
+/**
+ * The refusals: what a parent, a VLAN link and a bridge must look like before a network uses them.
+ *
+ * Pure functions of what the kernel said. Each refusal is one sentence with what was seen and what would
+ * fix it. The rules behind them: the host's own connectivity is never touched, and two VLANs are never
+ * joined.
+ */
+import { PluginError } from '../../errors.ts';
+import type { Link } from './link-info.ts';
+import { isLinkName, LINK_NAME_RULE } from '../../link-name.ts';
+import { bridgeMark, isMarked, vlanLinkName } from './link-names.ts';
+
+/** What a network wants; `vlan` undefined: the parent's untagged traffic. */
+export interface NetworkLinkSpec {
+  readonly parent: string;
+  readonly vlan: number | undefined;
+  readonly bridge: string;
+  readonly mtu: number | undefined;
+}
+
+/** What of a parent is wanted: all of a network's links, or without `bridge` just a link for one VLAN. */
+export interface SegmentSpec {
+  readonly parent: string;
+  readonly vlan: number | undefined;
+  readonly bridge?: string;
+}
+
+/** How its options are typed: those of a network, or those of an IPAM driver. */
+export function flagOf(spec: SegmentSpec): string {
+  return spec.bridge === undefined ? '--ipam-opt' : '-o';
+}
+
+/** Checks the words alone. @throws PluginError INVALID_OPTION */
+export function checkSegment(spec: SegmentSpec): void {
+  const { parent, vlan } = spec;
+  checkLinkName(spec, 'parent', parent);
+  if (vlan !== undefined && !(Number.isInteger(vlan) && vlan >= 1 && vlan <= 4094)) {
+    throw new PluginError('INVALID_OPTION', `VLAN id ${vlan} is outside 1 to 4094`);
+  }
+}
+
+/** Checks the words alone. @throws PluginError INVALID_OPTION */
+export function checkSpec(spec: NetworkLinkSpec): void {
+  const { parent, vlan, bridge } = spec;
+  checkSegment(spec);
+  checkLinkName(spec, 'bridge', bridge);
+  if (bridge === parent || (vlan !== undefined && bridge === vlanLinkName(parent, vlan))) {
+    throw new PluginError(
+      'INVALID_OPTION',
+      `-o bridge=${bridge} names the link that the bridge is to be connected to; choose another name`,
+    );
+  }
+}
+
+function checkLinkName(spec: SegmentSpec, option: string, name: string): void {
+  if (isLinkName(name)) return;
+  throw new PluginError(
+    'INVALID_OPTION',
+    `${flagOf(spec)} ${option}=${JSON.stringify(name)} is not ${LINK_NAME_RULE}`,
+  );
+}
+
+/**
+ * @param master what the parent is a port of, already read.
+ * @throws PluginError PARENT_LINK_UNUSABLE, LINK_CONFLICT
+ */
+export function checkParent(spec: SegmentSpec, parent: Link, master: Link | undefined): void {
+  const subject = `parent link ${parent.name}`;
+  const flag = flagOf(spec);
+  if (parent.isLoopback) {
+    throw unusable(
+      parent,
+      `${subject} is the loopback link; set ${flag} parent= to a network card`,
+    );
+  }
+  if (!parent.isUp) {
+    throw unusable(parent, `${subject} is down; bring it up with: ip link set ${parent.name} up`);
+  }
+  if (spec.bridge !== undefined && spec.vlan === undefined && parent.kind === 'bridge') {
+    throw unusable(
+      parent,
+      `${subject} is a bridge, which cannot be a port of bridge ${spec.bridge}; set -o parent= to its network card and -o bridge=${parent.name}`,
+    );
+  }
+  if (parent.master === undefined) return;
+  if (spec.vlan === undefined) {
+    if (parent.master === spec.bridge) return;
+    if (spec.bridge !== undefined && master?.kind === 'bridge') {
+      throw unusable(
+        parent,
+        `${subject} is already a port of bridge ${master.name}; to use that bridge set -o bridge=${master.name}`,
+      );
+    }
+  } else if (parent.master === spec.bridge) {
+    throw conflict(
+      parent,
+      `bridge ${spec.bridge} carries the untagged traffic of ${parent.name} and would join it with VLAN ${spec.vlan}; choose another name with -o bridge=`,
+    );
+  } else if (master?.kind === 'bridge' && master.alias === bridgeMark(parent.name)) {
+    return; // our own untagged network beside the tagged ones; VLAN links are served before bridges
+  }
+  const kind = master?.kind ?? 'link';
+  throw unusable(
+    parent,
+    `${subject} is a port of ${kind} ${parent.master}; use that instead: ${flag} parent=${parent.master}`,
+  );
+}
+
+/** Neither parent nor VLAN link may be taken away from the host. @param use see `readHostUse`. */
+export function checkHostUse(link: Link, use: readonly string[]): void {
+  if (use.length === 0) return;
+  if (link.vlan === undefined) {
+    throw unusable(
+      link,
+      `parent link ${link.name} carries ${use.join(', ')} of this host, which an untagged network would cut off; set a VLAN id with -o vlan=, or a parent link without addresses`,
+      use,
+    );
+  }
+  throw new PluginError(
+    'LINK_CONFLICT',
+    `VLAN link ${link.name} carries ${use.join(', ')} of this host, which putting it into a bridge would cut off; remove that from ${link.name} or choose another VLAN`,
+    { evidence: { link, use } },
+  );
+}
+
+/** The link that has the name our VLAN link should get. @throws PluginError LINK_CONFLICT */
+export function checkVlanNameIsFree(spec: SegmentSpec, holder: Link | undefined): void {
+  if (holder === undefined) return;
+  throw conflict(
+    holder,
+    `link ${holder.name} exists and is ${describe(holder)}, not VLAN ${String(spec.vlan)} of ${spec.parent}; rename or remove it`,
+  );
+}
+
+/** An existing VLAN link of the right parent and id. @throws PluginError LINK_CONFLICT */
+export function checkVlanLink(spec: NetworkLinkSpec, link: Link): void {
+  if (link.master === undefined || link.master === spec.bridge) return;
+  throw conflict(
+    link,
+    `VLAN link ${link.name} is already a port of ${link.master}; to use that bridge set -o bridge=${link.master}`,
+  );
+}
+
+/**
+ * An existing link with the bridge's name, and its ports.
+ * @param use see `readHostUse`. @param uplink the VLAN link's name, or the parent's for an untagged network.
+ * @throws PluginError LINK_CONFLICT
+ */
+export function checkBridge(
+  spec: NetworkLinkSpec,
+  bridge: Link,
+  ports: readonly Link[],
+  use: readonly string[],
+  uplink: string,
+): void {
+  const subject = `bridge ${bridge.name}`;
+  if (bridge.kind !== 'bridge') {
+    throw conflict(
+      bridge,
+      `link ${bridge.name} exists and is ${describe(bridge)}, not a bridge; choose another name with -o bridge=`,
+    );
+  }
+  if (isMarked(bridge.alias) && bridge.alias !== bridgeMark(uplink)) {
+    throw conflict(
+      bridge,
+      `${subject} is in use by another network ("${bridge.alias}") and would join it with ${uplink}; choose another name with -o bridge=`,
+    );
+  }
+  const stranger = ports.find((port) => port.vlan !== undefined && port.name !== uplink);
+  if (stranger !== undefined) {
+    throw conflict(
+      stranger,
+      `${subject} already has port ${stranger.name}, which is ${describe(stranger)}, and would join it with ${uplink}; choose another name with -o bridge=`,
+    );
+  }
+  const untagged = ports.find((port) => port.name === spec.parent && spec.vlan !== undefined);
+  if (untagged !== undefined) {
+    throw conflict(
+      untagged,
+      `${subject} already has port ${untagged.name} and would join its untagged traffic with VLAN ${spec.vlan}; choose another name with -o bridge=`,
+    );
+  }
+  // Where the uplink is a port already, its segment and the bridge's are one: there is nothing to join.
+  if (ports.some((port) => port.name === uplink) || bridge.alias === bridgeMark(uplink)) return;
+  const wayOut = ports.find((port) => !STAYS_IN_HOST.includes(port.kind));
+  if (wayOut !== undefined) {
+    throw conflict(
+      wayOut,
+      `${subject} already has port ${wayOut.name}, which is ${describe(wayOut)}, and would join it with ${uplink}; choose another name with -o bridge=`,
+    );
+  }
+  if (use.length > 0) {
+    throw new PluginError(
+      'LINK_CONFLICT',
+      `${subject} carries ${use.join(', ')} of this host, which would be joined with ${uplink}; choose another name with -o bridge=`,
+      { evidence: { link: bridge, use } },
+    );
+  }
+}
+
+/** Kinds of ports behind which there are containers and virtual machines of this host, or nothing. */
+export const STAYS_IN_HOST: readonly (string | undefined)[] = ['veth', 'tun', 'dummy'];
+
+/** The MTU of container links. @throws PluginError INVALID_OPTION */
+export function effectiveMtu(spec: NetworkLinkSpec, uplink: Link): number {
+  if (spec.mtu === undefined) return uplink.mtu;
+  if (spec.mtu <= uplink.mtu) return spec.mtu;
+  throw new PluginError(
+    'INVALID_OPTION',
+    `MTU ${spec.mtu} is more than the ${uplink.mtu} of ${uplink.name}; lower it, or raise that link's MTU first`,
+  );
+}
+
+/** True, but not a reason to refuse. */
+export function warningsAbout(parent: Link, bridge: Link | undefined): string[] {
+  const warnings: string[] = [];
+  if (parent.hasNoCarrier) {
+    warnings.push(`parent link ${parent.name} has no carrier: nothing is connected to it`);
+  }
+  if (bridge?.bridge?.hasStp === true) {
+    const delay = 2 * bridge.bridge.forwardDelaySec;
+    warnings.push(
+      `bridge ${bridge.name} runs STP: a new container's port forwards nothing for ${delay} s, and DHCP may time out meanwhile`,
+    );
+  }
+  return warnings;
+}
+
+function describe(link: Link): string {
+  if (link.vlan === undefined) return link.kind === undefined ? 'a network card' : `a ${link.kind}`;
+  const name = `VLAN ${link.vlan.id} of ${link.lower ?? 'another namespace'}`;
+  return link.vlan.protocol === '802.1Q' ? name : `${link.vlan.protocol} ${name}`;
+}
+
+function unusable(link: Link, message: string, use?: readonly string[]): PluginError {
+  return new PluginError('PARENT_LINK_UNUSABLE', message, { evidence: { link, use } });
+}
+
+function conflict(link: Link, message: string): PluginError {
+  return new PluginError('LINK_CONFLICT', message, { evidence: { link } });
+}

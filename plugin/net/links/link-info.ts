@@ -1,0 +1,173 @@
+/**
+ * What the kernel says about links and addresses, read through `ip -j` into our own words.
+ */
+import { PluginError } from '../../errors.ts';
+import { parseMac } from '../../wire/address.ts';
+import type { Mac } from '../../wire/address.ts';
+import { ipJson, isAlreadyGone } from '../ip.ts';
+
+export interface Link {
+  readonly name: string;
+  readonly index: number;
+  /** undefined for links without an Ethernet address, such as tunnels. */
+  readonly mac: Mac | undefined;
+  readonly mtu: number;
+  readonly isUp: boolean;
+  /** Up, and nothing plugged in. */
+  readonly hasNoCarrier: boolean;
+  readonly isLoopback: boolean;
+  /** `vlan`, `bridge`, `veth`…; undefined for a plain network card. */
+  readonly kind: string | undefined;
+  /** The bridge, bond or VRF that this link is a port of. */
+  readonly master: string | undefined;
+  /** The other end of a veth, or what a VLAN link lies on, if that is in this network namespace. */
+  readonly lower: string | undefined;
+  readonly alias: string | undefined;
+  readonly vlan: { readonly id: number; readonly protocol: string } | undefined;
+  readonly bridge: { readonly hasStp: boolean; readonly forwardDelaySec: number } | undefined;
+}
+
+/** Undefined if there is no link of that name. */
+export async function readLink(name: string): Promise<Link | undefined> {
+  try {
+    const links = decodeLinks(await ipJson(['-d', 'link', 'show', 'dev', name]));
+    return links[0];
+  } catch (error) {
+    if (isAlreadyGone(error)) return undefined;
+    throw error;
+  }
+}
+
+export async function readLinksOfKind(kind: 'vlan' | 'veth'): Promise<readonly Link[]> {
+  return decodeLinks(await ipJson(['-d', 'link', 'show', 'type', kind]));
+}
+
+/** @param group as a number, of those that it has no name for. */
+export async function readLinksOfGroup(group: number): Promise<readonly Link[]> {
+  return decodeLinks(await ipJson(['-d', 'link', 'show', 'group', String(group)]));
+}
+
+export async function readAllLinks(): Promise<readonly Link[]> {
+  return decodeLinks(await ipJson(['-d', 'link', 'show']));
+}
+
+/** True for the 802.1Q link of that parent and id, whatever its name. */
+export function isVlanOf(link: Link, parent: string, id: number | undefined): boolean {
+  return link.lower === parent && link.vlan?.id === id && link.vlan?.protocol === '802.1Q';
+}
+
+export async function readPorts(bridge: string): Promise<readonly Link[]> {
+  try {
+    return decodeLinks(await ipJson(['-d', 'link', 'show', 'master', bridge]));
+  } catch (error) {
+    if (isAlreadyGone(error)) return [];
+    throw error;
+  }
+}
+
+export async function readLinkNames(): Promise<readonly string[]> {
+  return (await readAllLinks()).map((link) => link.name);
+}
+
+/**
+ * What the host itself does with the link: its addresses (any IPv4 one, IPv6 ones beyond link-local)
+ * and default routes, each as one word or two for a message. Empty: the host does not use it.
+ */
+export async function readHostUse(name: string): Promise<readonly string[]> {
+  const [addresses, routes4, routes6] = await Promise.all([
+    ipJson(['addr', 'show', 'dev', name]),
+    ipJson(['route', 'show', 'default', 'dev', name]),
+    ipJson(['-6', 'route', 'show', 'default', 'dev', name]),
+  ]);
+  const used = addresses.flatMap((entry) => {
+    const infos = field(entry, 'addr_info');
+    return Array.isArray(infos) ? infos.flatMap(hostAddress) : [];
+  });
+  if (routes4.length > 0) used.push('the IPv4 default route');
+  if (routes6.length > 0) used.push('the IPv6 default route');
+  return used;
+}
+
+function hostAddress(info: unknown): string[] {
+  const family = field(info, 'family');
+  const isOurs = family === 'inet' || (family === 'inet6' && field(info, 'scope') !== 'link');
+  return isOurs ? [`${String(field(info, 'local'))}/${String(field(info, 'prefixlen'))}`] : [];
+}
+
+/** @throws PluginError IP_COMMAND_FAILED naming the field that is missing. */
+export function decodeLinks(entries: readonly unknown[]): readonly Link[] {
+  return entries.map(decodeLink);
+}
+
+function decodeLink(entry: unknown): Link {
+  const name = required(entry, 'ifname', 'string');
+  const flags = field(entry, 'flags');
+  if (!Array.isArray(flags)) throw missing('flags', entry);
+  const info = field(entry, 'linkinfo');
+  const kind = optional(info, 'info_kind', 'string');
+  const data = field(info, 'info_data');
+  return {
+    name,
+    index: required(entry, 'ifindex', 'number'),
+    mac: parseMac(optional(entry, 'address', 'string') ?? ''),
+    mtu: required(entry, 'mtu', 'number'),
+    isUp: flags.includes('UP'),
+    hasNoCarrier: flags.includes('UP') && flags.includes('NO-CARRIER'),
+    isLoopback: flags.includes('LOOPBACK'),
+    kind,
+    master: optional(entry, 'master', 'string'),
+    // A lower link elsewhere has a `link_netnsid`; the name beside it would be a stranger's.
+    lower:
+      field(entry, 'link_netnsid') === undefined ? optional(entry, 'link', 'string') : undefined,
+    alias: optional(entry, 'ifalias', 'string'),
+    vlan:
+      kind === 'vlan'
+        ? { id: required(data, 'id', 'number'), protocol: required(data, 'protocol', 'string') }
+        : undefined,
+    bridge:
+      kind === 'bridge'
+        ? {
+            hasStp: (optional(data, 'stp_state', 'number') ?? 0) !== 0,
+            forwardDelaySec: (optional(data, 'forward_delay', 'number') ?? 0) / 100,
+          }
+        : undefined,
+  };
+}
+
+interface FieldTypes {
+  string: string;
+  number: number;
+}
+
+function field(entry: unknown, name: string): unknown {
+  return typeof entry === 'object' && entry !== null
+    ? (entry as Record<string, unknown>)[name]
+    : undefined;
+}
+
+function optional<Kind extends keyof FieldTypes>(
+  entry: unknown,
+  name: string,
+  kind: Kind,
+): FieldTypes[Kind] | undefined {
+  const value = field(entry, name);
+  return typeof value === kind ? (value as FieldTypes[Kind]) : undefined;
+}
+
+function required<Kind extends keyof FieldTypes>(
+  entry: unknown,
+  name: string,
+  kind: Kind,
+): FieldTypes[Kind] {
+  const value = optional(entry, name, kind);
+  if (value === undefined) throw missing(name, entry);
+  return value;
+}
+
+function missing(name: string, entry: unknown): PluginError {
+  return new PluginError(
+    'IP_COMMAND_FAILED',
+    `"ip -j" described a link without "${name}"; iproute2 6.1 or newer is known to work`,
+    { evidence: { entry } },
+  );
+}

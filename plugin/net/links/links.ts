@@ -1,0 +1,214 @@
+/**
+ * The links of a network: `parent`, `parent.VID` on it, and the bridge that joins containers to it.
+ *
+ * Making them is idempotent and goes one at a time, because it looks first and acts then. What is ours
+ * carries a mark (link-names.ts) and only that is ever removed (remove-links.ts). The host takes no part in the VLAN:
+ * no addresses, no IPv6, and no ARP answers with the addresses of its other links.
+ */
+import { PluginError } from '../../errors.ts';
+import { UndoList } from '../../undo.ts';
+import { protectLinks, type Protection } from '../guard/protection.ts';
+import { failedLine, ipBatch, isAlreadyThere, isNotSupported } from '../ip.ts';
+import { detachUplink, makeLink, oneNetworkAtATime } from './link-changes.ts';
+import {
+  checkBridge,
+  checkHostUse,
+  checkSpec,
+  checkVlanLink,
+  checkVlanNameIsFree,
+  effectiveMtu,
+  warningsAbout,
+} from './link-checks.ts';
+import type { NetworkLinkSpec } from './link-checks.ts';
+import { readHostUse, readLink, readPorts } from './link-info.ts';
+import type { Link } from './link-info.ts';
+import { bridgeMac, bridgeMark, isMarked, vlanLinkName } from './link-names.ts';
+import { findVlanLink, makeVlanLink, requireParent } from './vlan-link.ts';
+
+export interface NetworkLinks {
+  /** undefined for an untagged network. */
+  readonly vlanLink: string | undefined;
+  readonly bridge: string;
+  /** The MTU that container links get. */
+  readonly mtu: number;
+  /** What this call changed; `uplinkPort`: it put VLAN link or parent into the bridge. */
+  readonly created: {
+    readonly vlanLink: boolean;
+    readonly bridge: boolean;
+    readonly uplinkPort: boolean;
+  };
+  /** Links in use that were there before us and lack our mark. */
+  readonly theirs: readonly ('bridge' | 'vlan-link')[];
+  /** Sentences for the log: working, but worth knowing. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The VLAN id that a bridge of ours uses inside for untagged frames. A trunk may carry VLAN 1, the
+ * kernel's default, tagged; frames tagged with this id would count as untagged.
+ */
+const UNTAGGED_PVID = 4094;
+
+/**
+ * Makes what is missing of a network's links, or refuses and leaves everything as it was.
+ * @throws PluginError INVALID_OPTION, PARENT_LINK_MISSING, PARENT_LINK_UNUSABLE, LINK_CONFLICT,
+ * VLAN_UNSUPPORTED, IP_COMMAND_FAILED; an AggregateError with it if undoing failed too.
+ */
+export function ensureNetworkLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
+  return oneNetworkAtATime(async () => {
+    checkSpec(spec);
+    try {
+      return await makeLinks(spec);
+    } catch (error) {
+      if (!isAlreadyThere(error)) throw error;
+      return await makeLinks(spec); // someone else made one between our look and our act
+    }
+  });
+}
+
+async function makeLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
+  const parent = await requireParent(spec);
+  const vlanLink = await examineVlanLink(spec);
+  const uplink = spec.vlan === undefined ? parent : vlanLink;
+  const uplinkName = uplink?.name ?? vlanLinkName(parent.name, spec.vlan ?? 0);
+  const isPort = uplink?.master === spec.bridge;
+  if (uplink !== undefined && !isPort) {
+    checkHostUse(uplink, await readHostUse(uplink.name));
+  }
+  const mtu = effectiveMtu(spec, uplink ?? parent);
+  const bridge = await readLink(spec.bridge);
+  if (bridge !== undefined) {
+    const use = isPort ? [] : await readHostUse(bridge.name);
+    checkBridge(spec, bridge, await readPorts(bridge.name), use, uplinkName);
+  }
+
+  const warnings = warningsAbout(parent, bridge);
+  const undo = new UndoList();
+  try {
+    if (uplink === undefined)
+      warnings.push(...(await makeVlanLink(spec, parent, uplinkName, undo)));
+    if (bridge === undefined) warnings.push(...(await makeBridge(spec, parent, uplinkName, undo)));
+    if (!isPort) await attachUplink(uplinkName, spec.bridge, undo);
+    const ownBridge = bridge === undefined || isMarked(bridge.alias);
+    const ownVlanLink = spec.vlan !== undefined && (uplink === undefined || isMarked(uplink.alias));
+    const theirVlanLink = spec.vlan !== undefined && !ownVlanLink;
+    const protections: Protection[] = [
+      ...(ownBridge ? [{ link: spec.bridge, as: 'closed' } as const] : []),
+      ...(ownVlanLink ? [{ link: uplinkName, as: 'uplink', ofOwnBridge: ownBridge } as const] : []),
+    ];
+    warnings.push(...(await protectLinks(protections)));
+    await ipBatch([`link set dev ${uplinkName} up`, `link set dev ${spec.bridge} up`]);
+    return {
+      vlanLink: spec.vlan === undefined ? undefined : uplinkName,
+      bridge: spec.bridge,
+      mtu,
+      created: {
+        vlanLink: uplink === undefined,
+        bridge: bridge === undefined,
+        uplinkPort: !isPort,
+      },
+      theirs: [
+        ...(ownBridge ? [] : (['bridge'] as const)),
+        ...(theirVlanLink ? (['vlan-link'] as const) : []),
+      ],
+      warnings,
+    };
+  } catch (error) {
+    throw await undo.run(error);
+  }
+}
+
+/**
+ * The bridge of a network alone: its parent is not there, and what comes back is attached to it then.
+ * @param spec `vlanLink`: the name that the VLAN link had. @returns sentences for the log.
+ * @throws PluginError LINK_CONFLICT if the name is another link's, IP_COMMAND_FAILED.
+ */
+export function ensureBridge(
+  spec: NetworkLinkSpec & { readonly vlanLink: string | undefined },
+): Promise<string[]> {
+  return oneNetworkAtATime(async () => {
+    const uplink = spec.vlanLink ?? spec.parent;
+    const bridge = await readLink(spec.bridge);
+    if (bridge !== undefined) {
+      checkBridge(spec, bridge, await readPorts(bridge.name), [], uplink);
+      if (isMarked(bridge.alias) && !bridge.isUp) await ipBatch([`link set dev ${bridge.name} up`]);
+      return [];
+    }
+    const undo = new UndoList();
+    try {
+      const parent = { name: spec.parent, mac: undefined, mtu: spec.mtu ?? USUAL_MTU };
+      const warnings = await makeBridge(spec, parent, uplink, undo);
+      await ipBatch([`link set dev ${spec.bridge} up`]);
+      return warnings;
+    } catch (error) {
+      throw await undo.run(error);
+    }
+  });
+}
+
+/** Of Ethernet; a bridge's own is that of its ports once it has any. */
+const USUAL_MTU = 1500;
+
+/** Closes what is ours of these links to the host. @returns sentences for the log. @throws PluginError IP_COMMAND_FAILED */
+export async function protectNetwork(links: {
+  readonly bridge: string;
+  readonly vlanLink: string | undefined;
+}): Promise<readonly string[]> {
+  const bridge = await readLink(links.bridge);
+  const vlanLink = links.vlanLink === undefined ? undefined : await readLink(links.vlanLink);
+  const ofOwnBridge = isMarked(bridge?.alias);
+  return protectLinks([
+    ...(bridge !== undefined && ofOwnBridge ? [{ link: bridge.name, as: 'closed' } as const] : []),
+    ...(vlanLink !== undefined && isMarked(vlanLink.alias)
+      ? [{ link: vlanLink.name, as: 'uplink', ofOwnBridge } as const]
+      : []),
+  ]);
+}
+
+/** The VLAN link that exists for (parent, vlan), under whatever name; the kernel allows only one. */
+async function examineVlanLink(spec: NetworkLinkSpec): Promise<Link | undefined> {
+  if (spec.vlan === undefined) return undefined;
+  const found = await findVlanLink(spec);
+  if (found === undefined) {
+    checkVlanNameIsFree(spec, await readLink(vlanLinkName(spec.parent, spec.vlan)));
+  } else {
+    checkVlanLink(spec, found);
+  }
+  return found;
+}
+
+async function makeBridge(
+  spec: NetworkLinkSpec,
+  parent: Pick<Link, 'name' | 'mac' | 'mtu'>,
+  uplink: string,
+  undo: UndoList,
+): Promise<string[]> {
+  const mac = bridgeMac(spec.bridge, parent.name, parent.mac);
+  const add = `link add name ${spec.bridge} address ${mac}`;
+  const kind = 'bridge stp_state 0 forward_delay 0';
+  const mark = bridgeMark(uplink);
+  const bridge = { name: spec.bridge, add, mark, mtu: parent.mtu, set: 'arp off' };
+  const make = (more: string) => makeLink({ ...bridge, kind: kind + more }, undo);
+  if (spec.vlan !== undefined) return make('');
+  // Otherwise the tagged frames of a trunk would reach containers, and containers could send such.
+  try {
+    return await make(` vlan_filtering 1 vlan_default_pvid ${UNTAGGED_PVID}`);
+  } catch (error) {
+    if (failedLine(error) !== 1 || !isNotSupported(error)) throw error;
+    const warning = `this kernel cannot filter VLANs in bridge ${spec.bridge}: containers see tagged frames of ${parent.name}, too`;
+    return [warning, ...(await make(''))];
+  }
+}
+
+async function attachUplink(uplink: string, bridge: string, undo: UndoList): Promise<void> {
+  try {
+    await ipBatch([`link set dev ${uplink} master ${bridge}`]);
+  } catch (cause) {
+    throw new PluginError(
+      'PARENT_LINK_UNUSABLE',
+      `link ${uplink} cannot be a port of bridge ${bridge}: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+  undo.add(() => detachUplink(uplink));
+}

@@ -1,0 +1,161 @@
+/**
+ * The link that carries a segment for leases of containers whose network is not ours: found without a process,
+ * or made for as long as it is needed.
+ */
+import { readFileSync } from 'node:fs';
+import { PluginError } from '../../errors.ts';
+import { isLinkName } from '../../link-name.ts';
+import { UndoList } from '../../undo.ts';
+import { findLinkIndex } from '../netlink/interface-request.ts';
+import { ipBatch, isAlreadyThere } from '../ip.ts';
+import { oneNetworkAtATime } from './link-changes.ts';
+import { checkSegment, checkVlanNameIsFree } from './link-checks.ts';
+import { isVlanOf, readLink } from './link-info.ts';
+import { vlanLinkName } from './link-names.ts';
+import { waitUntilReady } from './link-ready.ts';
+import { findVlanLink, makeVlanLink, removeUnusedVlanLink, requireParent } from './vlan-link.ts';
+
+/** One VLAN of a parent link; `vlan` undefined: its untagged traffic. */
+export interface Segment {
+  readonly parent: string;
+  readonly vlan: number | undefined;
+}
+
+interface VlanEntry {
+  readonly name: string;
+  readonly vlan: number;
+  readonly parent: string;
+}
+
+/** Of this thread's namespace; made with the first use of 802.1Q. */
+const VLAN_CONFIG = '/proc/thread-self/net/vlan/config';
+
+/** Name to index of links that `ip` has said to be 802.1Q; at most one for each VLAN link's name. */
+const seenAs8021q = new Map<string, number>();
+
+/**
+ * No process is started, but for the first look at each VLAN link: the kernel's list does not tell 802.1Q
+ * from 802.1ad.
+ * @returns its name, or undefined if there is none now. @throws PluginError IP_COMMAND_FAILED.
+ */
+export async function findSegmentLink(segment: Segment): Promise<string | undefined> {
+  const { parent, vlan } = segment;
+  if (!isLinkName(parent)) return undefined;
+  if (vlan === undefined) return findLinkIndex(parent) === undefined ? undefined : parent;
+  const entries = readVlanConfig();
+  if (entries === undefined) return (await findVlanLink(segment))?.name;
+  for (const { name } of entries.filter((one) => one.vlan === vlan && one.parent === parent)) {
+    const index = findLinkIndex(name);
+    if (index === undefined) continue; // it just went
+    if (seenAs8021q.get(name) === index) return name;
+    const link = await readLink(name);
+    if (link === undefined || !isVlanOf(link, parent, vlan)) continue;
+    seenAs8021q.set(name, link.index);
+    return name;
+  }
+  return undefined;
+}
+
+function readVlanConfig(): readonly VlanEntry[] | undefined {
+  try {
+    return parseVlanConfig(readFileSync(VLAN_CONFIG, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** @returns undefined if it is not what Linux has printed since 2.4: two lines of heading, then three columns. */
+export function parseVlanConfig(text: string): readonly VlanEntry[] | undefined {
+  const [title, nameType, ...rows] = text.trimEnd().split('\n');
+  if (!/^VLAN Dev name\s+\| VLAN ID$/.test(title ?? '')) return undefined;
+  if (!/^Name-Type: \S+ *$/.test(nameType ?? '')) return undefined;
+  const entries: VlanEntry[] = [];
+  for (const row of rows) {
+    const [, name, vlan, parent] = /^(\S+) *\| (\d+) +\| (\S+)$/.exec(row) ?? [];
+    if (name === undefined || vlan === undefined || parent === undefined) return undefined;
+    entries.push({ name, vlan: Number(vlan), parent });
+  }
+  return entries;
+}
+
+interface TemporaryLink {
+  readonly name: string;
+  users: number;
+}
+
+/** By name; each goes with its last user. */
+const temporaryLinks = new Map<string, TemporaryLink>();
+
+/**
+ * Runs `work` with the link that carries the segment. Where there is none a VLAN link is made, and removed
+ * afterwards unless somebody took it into use meanwhile.
+ * @throws PluginError INVALID_OPTION, PARENT_LINK_MISSING, PARENT_LINK_UNUSABLE, LINK_CONFLICT,
+ * VLAN_UNSUPPORTED, IP_COMMAND_FAILED; whatever `work` throws.
+ */
+export async function withSegmentLink<Result>(
+  segment: Segment,
+  work: (link: string) => Promise<Result>,
+): Promise<Result> {
+  checkSegment(segment);
+  const held = await oneNetworkAtATime(() => hold(segment));
+  if (typeof held === 'string') return work(held);
+  try {
+    await waitUntilReady([held.name]);
+    return await work(held.name);
+  } finally {
+    await oneNetworkAtATime(() => letGo(held));
+  }
+}
+
+/** @returns the name of a link that was there, or one of ours that wants to be let go. */
+async function hold(segment: Segment): Promise<string | TemporaryLink> {
+  if (segment.vlan === undefined) return (await requireParent(segment)).name;
+  const existing = await findSegmentLink(segment);
+  if (existing === undefined) return makeTemporaryLink(segment, segment.vlan);
+  const temporary = temporaryLinks.get(existing);
+  if (temporary !== undefined) {
+    temporary.users += 1;
+    return temporary;
+  }
+  const link = await readLink(existing);
+  if (link?.isUp === false) {
+    throw new PluginError(
+      'PARENT_LINK_UNUSABLE',
+      `VLAN link ${existing} is down; bring it up with: ip link set ${existing} up`,
+      { evidence: { link } },
+    );
+  }
+  return existing;
+}
+
+async function makeTemporaryLink(segment: Segment, vlan: number): Promise<string | TemporaryLink> {
+  const parent = await requireParent(segment);
+  const name = vlanLinkName(segment.parent, vlan);
+  checkVlanNameIsFree(segment, await readLink(name));
+  const undo = new UndoList();
+  try {
+    await makeVlanLink(segment, parent, name, undo);
+    await ipBatch([`link set dev ${name} up`]);
+  } catch (error) {
+    // Somebody else was faster; then nothing was made that would have to be taken back.
+    const other = isAlreadyThere(error) ? await findVlanLink(segment) : undefined;
+    if (other !== undefined) return other.name;
+    throw await undo.run(error);
+  }
+  const made = { name, users: 1 };
+  temporaryLinks.set(name, made);
+  return made;
+}
+
+/** Never throws: what `work` has found out is worth more than a link that stays; that goes with the next start. */
+async function letGo(held: TemporaryLink): Promise<void> {
+  held.users -= 1;
+  // With another one of that name in its place, this one was removed by somebody else.
+  if (held.users > 0 || temporaryLinks.get(held.name) !== held) return;
+  temporaryLinks.delete(held.name);
+  try {
+    await removeUnusedVlanLink(held.name);
+  } catch (error) {
+    process.emitWarning(`link ${held.name} could not be removed: ${(error as Error).message}`);
+  }
+}

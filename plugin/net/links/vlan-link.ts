@@ -1,0 +1,122 @@
+/**
+ * The link that carries one VLAN of a parent: what it is made on, making it, and removing it where nobody has
+ * taken it into use.
+ */
+import { PluginError } from '../../errors.ts';
+import type { UndoList } from '../../undo.ts';
+import { commandEvidence } from '../command.ts';
+import { unprotectLink } from '../guard/protection.ts';
+import { failedLine, ipBatch, isAlreadyGone, isAlreadyThere, isNotSupported } from '../ip.ts';
+import { makeLink, removeLink } from './link-changes.ts';
+import { checkParent, type SegmentSpec } from './link-checks.ts';
+import {
+  isVlanOf,
+  readAllLinks,
+  readHostUse,
+  readLink,
+  readLinksOfKind,
+  type Link,
+} from './link-info.ts';
+import { isMarked, VLAN_MARK } from './link-names.ts';
+import { missingParent } from './missing-parent.ts';
+
+/** @throws PluginError PARENT_LINK_MISSING, PARENT_LINK_UNUSABLE, LINK_CONFLICT, IP_COMMAND_FAILED. */
+export async function requireParent(spec: SegmentSpec): Promise<Link> {
+  const parent = await readLink(spec.parent);
+  if (parent === undefined) {
+    throw missingParent(spec, await readAllLinks());
+  }
+  const master = parent.master === undefined ? undefined : await readLink(parent.master);
+  checkParent(spec, parent, master);
+  return parent;
+}
+
+/** The VLAN link that exists for (parent, vlan), under whatever name; the kernel allows only one. */
+export async function findVlanLink(spec: SegmentSpec): Promise<Link | undefined> {
+  const links = await readLinksOfKind('vlan');
+  return links.find((link) => isVlanOf(link, spec.parent, spec.vlan));
+}
+
+/**
+ * Makes it, not yet up.
+ * @returns sentences for the log. @throws PluginError VLAN_UNSUPPORTED, LINK_CONFLICT, IP_COMMAND_FAILED.
+ */
+export async function makeVlanLink(
+  spec: SegmentSpec,
+  parent: Link,
+  name: string,
+  undo: UndoList,
+): Promise<string[]> {
+  const vlan = String(spec.vlan);
+  const add = `link add link ${parent.name} name ${name}`;
+  const kind = `vlan id ${vlan}`;
+  try {
+    return await makeLink({ name, add, kind, mark: VLAN_MARK, mtu: parent.mtu }, undo);
+  } catch (error) {
+    if (failedLine(error) !== 1) throw error;
+    if (isNotSupported(error)) {
+      throw new PluginError(
+        'VLAN_UNSUPPORTED',
+        `this kernel cannot make VLAN ${vlan} on ${parent.name}: it has no 802.1Q support; load it with: modprobe 8021q`,
+        { cause: error },
+      );
+    }
+    if (isAlreadyThere(error) && (await readLink(name)) === undefined) {
+      if ((await findVlanLink(spec)) === undefined) {
+        throw new PluginError(
+          'LINK_CONFLICT',
+          `VLAN ${vlan} of ${parent.name} is taken by a link in another network namespace; remove that link or choose another VLAN`,
+          { cause: error },
+        );
+      }
+    }
+    throw error;
+  }
+}
+
+/** For a moment, while a VLAN link goes; `oneNetworkAtATime` sees to it that there is only one. */
+const PROBE = 'vdhprobe';
+
+/**
+ * Removes a VLAN link of ours unless somebody has taken it into use: as a port, with an address of the host, or
+ * with a link on top of it. From then on it is theirs; the mark goes, so that it is never removed as a leftover.
+ * As a port it keeps the mark: the network that made it one may be ours.
+ * @returns true if it is gone. @throws PluginError IP_COMMAND_FAILED.
+ */
+export async function removeUnusedVlanLink(name: string): Promise<boolean> {
+  const link = await readLink(name);
+  if (link === undefined) return true;
+  if (link.kind !== 'vlan' || !isMarked(link.alias) || link.master !== undefined) return false;
+  const isInUse =
+    (await readHostUse(name)).length > 0 ||
+    (await readAllLinks()).some(({ lower }) => lower === name) ||
+    !(await removeWithProbe(name));
+  if (isInUse) {
+    await unprotectLink(name);
+    await ipBatch([`link set dev ${name} alias ""`]);
+  }
+  return !isInUse;
+}
+
+/**
+ * A macvlan or ipvlan that Docker has moved into a container shows nowhere on the host, and would go with the
+ * link. But beside it, or a bridge, the kernel refuses a macvlan that wants the link for itself alone; and where
+ * it makes one, nobody can come in between.
+ * @returns false if the link is in use.
+ */
+async function removeWithProbe(name: string): Promise<boolean> {
+  try {
+    await ipBatch([
+      `link add link ${name} name ${PROBE} type macvlan mode passthru`,
+      `link del dev ${name}`,
+    ]);
+  } catch (error) {
+    if (isAlreadyGone(error)) return true;
+    if (failedLine(error) !== 1) throw error;
+    // Without macvlan there is none to look for.
+    if (isNotSupported(error)) await removeLink(name);
+    else if (/busy|Invalid argument/.test(commandEvidence(error)?.stderr ?? '')) return false;
+    else throw error;
+  }
+  return true;
+}

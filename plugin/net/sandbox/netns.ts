@@ -1,0 +1,157 @@
+/**
+ * Doing something inside another network namespace, and being back before anybody else runs.
+ *
+ * setns changes the calling thread, which is the one that runs all JavaScript. So everything here is
+ * synchronous, and a process that cannot get back must end at once: it would go on serving Docker
+ * from inside a container's network.
+ */
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, statSync } from 'node:fs';
+
+import { PluginError } from '../../errors.ts';
+import { COMMAND_ENVIRONMENT } from '../command.ts';
+import type { CommandEvidence } from '../command.ts';
+import { enterNetworkNamespace, fileSystemMagic, SystemCallError } from '../libc.ts';
+
+const NSFS_MAGIC = 0x6e736673; // linux/magic.h
+const OWN_NAMESPACE = '/proc/thread-self/ns/net';
+const IP_TIMEOUT_MS = 10_000;
+
+/** Why a namespace could not be entered; in `PluginError.evidence.reason`. */
+export type NamespaceTrouble =
+  | 'missing' // no such file: the container is gone
+  | 'not-a-namespace' // a file, but no namespace is mounted on it where we can see it
+  | 'refused'; // the kernel's answer is in `cause`
+
+/**
+ * The result of `fn`, run inside the network namespace at `path`. `fn` must do all its work before it
+ * returns: a promise, callback or thread it leaves behind would run somewhere else.
+ * @throws PluginError SOCKET_FAILED with a NamespaceTrouble in `evidence.reason` if the namespace cannot
+ * be entered; whatever `fn` throws.
+ */
+export function inNetns<Result>(path: string, fn: () => Result): Result {
+  const target = openNamespace(path);
+  try {
+    const home = openSync(OWN_NAMESPACE, 'r');
+    try {
+      enter(target, path);
+      try {
+        return fn();
+      } finally {
+        comeBack(home);
+      }
+    } finally {
+      closeSync(home);
+    }
+  } finally {
+    closeSync(target);
+  }
+}
+
+/**
+ * Runs the lines in one `ip` process inside the namespace at `path`; see `ipBatch`.
+ * @param flags for all of them, such as `-j`. @returns what `ip` has printed.
+ * @throws PluginError IP_COMMAND_FAILED with CommandEvidence; otherwise as `inNetns`.
+ */
+export function runIpInNetns(
+  path: string,
+  lines: readonly string[],
+  flags: readonly string[] = [],
+): string {
+  const input = `${lines.join('\n')}\n`;
+  const result = inNetns(path, () =>
+    spawnSync('ip', [...flags, '-batch', '-'], {
+      input,
+      encoding: 'utf8',
+      env: COMMAND_ENVIRONMENT,
+      timeout: IP_TIMEOUT_MS,
+    }),
+  );
+  if (result.error === undefined && result.status === 0) return result.stdout;
+  const evidence: CommandEvidence = {
+    command: 'ip -batch -',
+    exitCode: result.status ?? undefined,
+    stderr: result.stderr ?? '',
+    missing: (result.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT',
+    namespace: path,
+    input,
+  };
+  const seen = evidence.stderr.trim().replaceAll('\n', '; ');
+  throw new PluginError(
+    'IP_COMMAND_FAILED',
+    `"ip -batch -" failed in ${path}: ${seen === '' ? (result.error?.message ?? 'no message') : seen}`,
+    { cause: result.error, evidence },
+  );
+}
+
+/** What is mounted on the file, as seen from here: the same text for the same namespace. One system call. */
+export function namespaceAt(path: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined; // mostly because there is no such file
+  }
+}
+
+function openNamespace(path: string): number {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (cause) {
+    const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw trouble(
+      isMissing ? 'missing' : 'refused',
+      isMissing
+        ? `network namespace ${path} does not exist; its container is gone`
+        : `network namespace ${path} cannot be opened: ${(cause as Error).message}`,
+      path,
+      cause,
+    );
+  }
+  try {
+    if (fileSystemMagic(fd) === NSFS_MAGIC) return fd;
+  } catch (cause) {
+    closeSync(fd);
+    throw trouble('refused', `network namespace ${path} cannot be examined`, path, cause);
+  }
+  closeSync(fd);
+  throw trouble(
+    'not-a-namespace',
+    `${path} is a file without a network namespace mounted on it; the mounts that dockerd makes do not ` +
+      'reach this process (make the mount below it shared: mount --make-rshared /)',
+    path,
+    undefined,
+  );
+}
+
+function enter(target: number, path: string): void {
+  try {
+    enterNetworkNamespace(target);
+  } catch (cause) {
+    const why = cause instanceof SystemCallError ? cause.code : String(cause);
+    throw trouble(
+      'refused',
+      `network namespace ${path} cannot be entered: setns says ${why} (it needs CAP_SYS_ADMIN)`,
+      path,
+      cause,
+    );
+  }
+}
+
+function comeBack(home: number): void {
+  try {
+    enterNetworkNamespace(home);
+  } catch {
+    process.abort();
+  }
+}
+
+function trouble(
+  reason: NamespaceTrouble,
+  message: string,
+  path: string,
+  cause: unknown,
+): PluginError {
+  return new PluginError('SOCKET_FAILED', message, { cause, evidence: { reason, path } });
+}

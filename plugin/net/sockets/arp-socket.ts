@@ -1,0 +1,21 @@
+/** The packet socket that watches over one address (ARP by which another host claims or seeks it), or hears all ARP. */
+import type { Ipv4, Mac } from '../../wire/address.ts';
+import { addressConflictFilter, arpFilter } from './filter.ts';
+import { openPacketSocket } from './packet-socket.ts';
+
+/** @throws PluginError SOCKET_FAILED if the link or its namespace is not there. */
+export function openArpSocket(
+  place: { readonly link: string; readonly netnsPath?: string; readonly promiscuous?: boolean },
+  own: { readonly mac: Mac; readonly address?: Ipv4 | undefined },
+  handlers: { onFrame(frame: Uint8Array): void; onError(error: Error): void },
+): { close(): void } {
+  return openPacketSocket({
+    link: place.link,
+    netnsPath: place.netnsPath,
+    promiscuous: place.promiscuous ?? false,
+    filter: own.address === undefined ? arpFilter() : addressConflictFilter(own.mac, own.address),
+    protocol: 'arp',
+    onFrame: (frame) => handlers.onFrame(frame),
+    onError: (error) => handlers.onError(error),
+  });
+}

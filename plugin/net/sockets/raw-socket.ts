@@ -1,0 +1,43 @@
+/** The single calls that an AF_PACKET socket is made with (packet(7)). */
+import type { BpfInstruction } from './filter.ts';
+import { addressOf, bindSocket, fixedBytes, openSocket, setSocketOption } from '../libc.ts';
+
+const AF_PACKET = 17;
+const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000;
+const SOL_SOCKET = 1;
+const SO_ATTACH_FILTER = 26;
+export const SOCKADDR_LL_LENGTH = 20;
+/** Bound to it, a socket hears nothing. */
+export const NO_PROTOCOL = 0;
+
+/** It hears nothing before it is bound. @throws SystemCallError */
+export function openRawSocket(): number {
+  return openSocket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, NO_PROTOCOL);
+}
+
+/** Without a wait as long as the socket hears nothing; to stop one that hears takes the kernel 10 ms. */
+export function bindTo(fd: number, index: number, protocol: number): void {
+  const address = fixedBytes(SOCKADDR_LL_LENGTH);
+  const view = new DataView(address.buffer);
+  view.setUint16(0, AF_PACKET, true);
+  view.setUint16(2, protocol); // in network order
+  view.setInt32(4, index, true);
+  bindSocket(fd, address);
+}
+
+export function attachFilter(fd: number, filter: readonly BpfInstruction[]): void {
+  // struct sock_fprog and the instructions it points to, in one piece of memory that lives as long.
+  const instructionsAt = 16;
+  const program = fixedBytes(instructionsAt + filter.length * 8);
+  const view = new DataView(program.buffer);
+  view.setUint16(0, filter.length, true);
+  view.setBigUint64(8, addressOf(program) + BigInt(instructionsAt), true);
+  filter.forEach((instruction, index) => {
+    const at = instructionsAt + index * 8;
+    view.setUint16(at, instruction.code, true);
+    view.setUint8(at + 2, instruction.jt);
+    view.setUint8(at + 3, instruction.jf);
+    view.setUint32(at + 4, instruction.k, true);
+  });
+  setSocketOption(fd, SOL_SOCKET, SO_ATTACH_FILTER, program.subarray(0, instructionsAt));
+}
