@@ -15,7 +15,7 @@ import { usableMtu } from './endpoint-setup.ts';
 import type { Host } from './host.ts';
 import type { KeyedLock } from './keyed-lock.ts';
 import { storeLease, termsOf, type EndpointRecord, type NetworkRecord } from './records.ts';
-import { guardPort, rulesFor } from './port-guard.ts';
+import { rulesFor, type PortGuard } from './port-guard.ts';
 import type { Registry } from './registry.ts';
 import { sandboxChanges, type LinkConfig } from './sandbox-changes.ts';
 
@@ -32,6 +32,7 @@ export interface LeaseChangesDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly lock: KeyedLock;
+  readonly ports: Pick<PortGuard, 'guard'>;
   readonly leases: { announce(key: string): void };
   readonly sandboxPath: (sandboxKey: string) => string;
   readonly remember: (record: EndpointRecord) => Promise<void>;
@@ -139,7 +140,7 @@ export class LeaseChanges {
 
   /** Where the port passes only the container's addresses, the new one as well, and the old one no longer than it has it. */
   async #guard(network: NetworkRecord, record: EndpointRecord): Promise<void> {
-    if (rulesFor(network, record).mode === 'full') await guardPort(this.#deps, network, record);
+    if (rulesFor(network, record).mode === 'full') await this.#deps.ports.guard(record.id);
   }
 
   #tell(

@@ -177,10 +177,20 @@ export class FakeHost implements Host {
   /** The rules of each port. */
   readonly guards = new Map<string, PortRules>();
 
-  async guardEndpoints(ports: Parameters<Host['guardEndpoints']>[0]) {
-    await this.#attempt('guardEndpoints', ports.map(({ hostEnd }) => hostEnd).join(' '));
-    for (const { hostEnd, rules } of ports) this.guards.set(hostEnd, rules);
-    return [];
+  /** It never throws: what it is made to fail with becomes a sentence for each port. */
+  async guardEndpoints(
+    ports: Parameters<Host['guardEndpoints']>[0],
+    onUnguarded?: (hostEnd: string) => void,
+  ) {
+    const problem = await this.#attempt(
+      'guardEndpoints',
+      ports.map(({ hostEnd }) => hostEnd).join(' '),
+    ).catch((error: Error) => error);
+    return ports.flatMap(({ hostEnd, rules }) => {
+      if (problem === undefined) this.guards.set(hostEnd, rules);
+      else onUnguarded?.(hostEnd);
+      return problem === undefined ? [] : [`port ${hostEnd} is not guarded: ${problem.message}`];
+    });
   }
 
   /** Links that were being made when the process was killed. */
