@@ -147,6 +147,8 @@ export interface Host {
     readonly hasChain: boolean;
     /** A rule was missing. */
     readonly isAdded: boolean;
+    /** Not all could be looked at or set: what else is said may not be so. */
+    readonly hasFailed: boolean;
     readonly warnings: readonly string[];
   }>;
   removeBridgeAccept(bridge: string): Promise<readonly string[]>;

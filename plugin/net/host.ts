@@ -94,11 +94,14 @@ export const linuxHost = {
   async ensureBridgeAccept(bridges: readonly string[]): Promise<{
     readonly hasChain: boolean;
     readonly isAdded: boolean;
+    readonly hasFailed: boolean;
     readonly warnings: readonly string[];
   }> {
     const { ipv4, ipv6, warnings } = await ensureBridgeAccept(bridges);
     const isAdded = ipv4 === 'added' || ipv6 === 'added';
-    return { hasChain: ipv4 !== 'no-chain', isAdded, warnings };
+    const hasFailed = ipv4 === 'failed' || ipv6 === 'failed';
+    const hasChain = ipv4 !== 'no-chain' && ipv4 !== 'failed';
+    return { hasChain, isAdded, hasFailed, warnings };
   },
 
   async removeBridgeAccept(bridge: string): Promise<readonly string[]> {

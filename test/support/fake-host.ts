@@ -26,6 +26,8 @@ export class FakeHost implements Host {
   readonly sandboxChanges: SandboxChange[] = [];
   readonly failing = new Map<Call, Error>();
   hasChain = true;
+  /** The firewall's programs cannot be run. */
+  firewallFails = false;
   warnings: string[] = [];
 
   async ensureNetworkLinks(spec: NetworkLinkSpec) {
@@ -222,10 +224,15 @@ export class FakeHost implements Host {
 
   async ensureBridgeAccept(bridges: readonly string[]) {
     await this.#attempt('ensureBridgeAccept', bridges.join(' '));
+    if (this.firewallFails) {
+      const warnings = ['"iptables -S" failed: spawn EAGAIN'];
+      return { hasChain: false, isAdded: false, hasFailed: true, warnings };
+    }
     const missing = this.hasChain ? bridges.filter((bridge) => !this.rules.has(bridge)) : [];
     for (const bridge of missing) this.rules.add(bridge);
     if (missing.length > 0) this.changeFirewall();
-    return { hasChain: this.hasChain, isAdded: missing.length > 0, warnings: this.warnings };
+    const isAdded = missing.length > 0;
+    return { hasChain: this.hasChain, isAdded, hasFailed: false, warnings: this.warnings };
   }
 
   async removeBridgeAccept(bridge: string) {
