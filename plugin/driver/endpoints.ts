@@ -244,10 +244,10 @@ export class Endpoints {
     if (isKept) leases.forget(endpointId);
     else if (isDeleted) leases.release(endpointId, scope.link);
     await runEach(
-      () => registry.removeEndpoint(endpointId),
       () => host.removeEndpointLink(record.hostEnd),
-      // Without its own link, which would answer.
+      // Without its own link, which would answer; while its record still tells a twin to wait.
       () => (isKept || isDeleted ? undefined : returns.start(endpointId, scope)),
+      () => registry.removeEndpoint(endpointId),
     );
     log.info({ ...context(record), address: record.lease?.address }, 'endpoint removed');
   }
