@@ -14,6 +14,7 @@ import { SystemCallError } from './libc.ts';
 import { readLink, readLinksOfKind } from './link-info.ts';
 import type { Link } from './link-info.ts';
 import { isLinkName } from '../link-name.ts';
+import { keepingHostOut } from './link-mtu.ts';
 import { ENDPOINT_MARK, hostEndMac, UNFINISHED_GROUP } from './link-names.ts';
 import { waitUntilReady } from './link-ready.ts';
 import { addVethPair, changeLinks, findLink, removeLinkAt } from './rtnetlink.ts';
@@ -199,7 +200,9 @@ function isRight(spec: EndpointLinkSpec, host: Link, container: Link | undefined
 /** Removes the pair, wherever its other end is. Gone already is fine; a link that is not ours stays. */
 export async function removeEndpointLink(hostEnd: string): Promise<void> {
   const link = await findLink(hostEnd);
-  if (link?.alias === ENDPOINT_MARK) await removeLinkAt(link.index);
+  if (link?.alias !== ENDPOINT_MARK) return;
+  // A port with a small MTU may have been what kept its bridge out of IPv6.
+  await keepingHostOut(hostEnd, () => removeLinkAt(link.index));
 }
 
 /** Every host end of ours in this namespace. */

@@ -24,6 +24,7 @@ import {
 } from './interface-request.ts';
 import { renameLink } from './rtnetlink.ts';
 import { watchLinks } from './link-events.ts';
+import { keepingHostOut } from './link-mtu.ts';
 import { hostEndMac } from './link-names.ts';
 import { readLinkTable } from './link-table.ts';
 import { ensureBridge, ensureNetworkLinks, protectNetwork } from './links.ts';
@@ -61,7 +62,7 @@ export const linuxHost = {
 
   /** @throws PluginError IP_COMMAND_FAILED. */
   async setLinkMtu(link: string, mtu: number): Promise<void> {
-    await ipBatch([`link set dev ${link} mtu ${mtu}`]);
+    await keepingHostOut(link, () => ipBatch([`link set dev ${link} mtu ${mtu}`]));
   },
 
   /** Neither a process nor a wait. */
@@ -81,7 +82,7 @@ export const linuxHost = {
     return askKernel((fd) => (isEthernet(fd, name) ? linkMac(fd, name) : undefined));
   },
 
-  /** Both ends, in one `ip`. @throws PluginError IP_COMMAND_FAILED. */
+  /** Both ends, in one `ip`; less than what they were made with. @throws PluginError IP_COMMAND_FAILED. */
   async setEndpointMtu(ends: {
     hostEnd: string;
     containerEnd: string;
