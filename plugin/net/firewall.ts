@@ -1,12 +1,12 @@
 /**
  * The one firewall rule a bridge needs: what goes from port to port of the same bridge is accepted.
  *
- * With br_netfilter loaded, bridged frames pass iptables' FORWARD chain, whose policy dockerd sets to
- * DROP. Docker reserves the chain DOCKER-USER for rules of others and never flushes it. The rule goes
- * where that chain is: nft or legacy, for IPv4 and IPv6 each. When dockerd starts it takes the jump to DOCKER-USER out of FORWARD and puts it back some
- * 10 ms later; so the rule is added at the end of FORWARD, too, and stays where it was added. A flush of all
- * chains takes Docker's chain and leaves the policy: at a policy of DROP the rule in FORWARD is kept on its own.
- * Where there is neither the chain nor that policy there is nothing to do.
+ * With br_netfilter loaded, bridged frames pass iptables' FORWARD chain, whose policy dockerd sets to DROP. Docker
+ * reserves the chain DOCKER-USER for rules of others and never flushes it. The rule goes where that chain is: nft or
+ * legacy, for IPv4 and IPv6 each. When dockerd starts it takes the jump to DOCKER-USER out of FORWARD and puts it back
+ * some 10 ms later; so the rule is added at the end of FORWARD, too, and stays where it was added. A flush of all chains
+ * takes Docker's chain and leaves the policy: at a policy of DROP the rule in FORWARD is kept on its own. Where there is
+ * neither the chain nor that policy there is nothing to do.
  * iptables-legacy is run only if its tables are in use, since running it creates them.
  * Our rules carry a comment; one without it is somebody else's, even if it says the same.
  */
