@@ -82,9 +82,13 @@ export interface Host {
     readonly bridge: string;
     readonly rules: PortRules;
   }): Promise<readonly string[]>;
-  /** What may be sent from each of these ports from now on. Trouble with one of them is among the warnings. */
+  /**
+   * What may be sent from each of these ports from now on. Never throws: trouble with one of them is among the warnings,
+   * and `onUnguarded` is told each that is not guarded by its rules.
+   */
   guardEndpoints(
     ports: readonly { readonly hostEnd: string; readonly rules: PortRules }[],
+    onUnguarded?: (hostEnd: string) => void,
   ): Promise<readonly string[]>;
   /** Every link there is; no process is started. */
   readLinks(): Promise<readonly HostLink[]>;
@@ -143,6 +147,8 @@ export interface Host {
     readonly hasChain: boolean;
     /** A rule was missing. */
     readonly isAdded: boolean;
+    /** Not all could be looked at or set: what else is said may not be so. */
+    readonly hasFailed: boolean;
     readonly warnings: readonly string[];
   }>;
   removeBridgeAccept(bridge: string): Promise<readonly string[]>;

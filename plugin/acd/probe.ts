@@ -19,7 +19,7 @@ const LONGEST_RESUME_DELAY: Ms = 10_000;
 /** After so many frames between two defences the rest of them is not listened to: a flood must cost nothing. */
 const HEARD_PER_DEFENCE = 8;
 
-const NOT_DEFENDED = { defendedAt: -Infinity, heard: 0, deafUntil: -Infinity };
+const NOT_DEFENDED = { defendedAt: undefined, heard: 0, deafUntil: undefined };
 
 export interface ProbeEnv {
   readonly now: Instant;
@@ -43,20 +43,23 @@ export type ProbeState =
       readonly nextAt: Instant;
       readonly rivals: Rivals;
     }
-  /** Nobody has it; not announced yet. `answeredAt`: when somebody who probes for it was last told that it is taken. */
-  | { readonly name: 'FREE'; readonly address: Ipv4; readonly answeredAt: Instant }
+  /**
+   * Nobody has it; not announced yet. `answeredAt`: when somebody who probes for it was last told that it is taken;
+   * undefined: nobody was.
+   */
+  | { readonly name: 'FREE'; readonly address: Ipv4; readonly answeredAt: Instant | undefined }
   /** Announced and watched over; `nextAt` is Infinity after the last announcement. */
   | {
       readonly name: 'DEFENDING';
       readonly address: Ipv4;
       readonly announced: number;
       readonly nextAt: Instant;
-      /** When a conflict was last answered; -Infinity: never. */
-      readonly defendedAt: Instant;
+      /** When a conflict was last answered; undefined: never. */
+      readonly defendedAt: Instant | undefined;
       /** Frames of other hosts that use the address, heard since then. */
       readonly heard: number;
-      /** Until when nothing more is listened to: it would be answered with nothing. -Infinity: it is. */
-      readonly deafUntil: Instant;
+      /** Until when nothing more is listened to: it would be answered with nothing. Undefined: it is. */
+      readonly deafUntil: Instant | undefined;
     };
 
 type Defending = Extract<ProbeState, { readonly name: 'DEFENDING' }>;
@@ -118,7 +121,7 @@ export function nextProbeDeadline(state: ProbeState): Instant {
     case 'PROBING':
       return state.nextAt;
     case 'DEFENDING':
-      return isDeaf(state) ? Math.min(state.nextAt, state.deafUntil) : state.nextAt;
+      return Math.min(state.nextAt, state.deafUntil ?? Infinity);
     case 'IDLE':
     case 'FREE':
       return Infinity;
@@ -127,12 +130,8 @@ export function nextProbeDeadline(state: ProbeState): Instant {
 
 /** The address that other hosts' ARP is to be heard about; undefined: nothing they say would count. */
 export function heardAddress(state: ProbeState): Ipv4 | undefined {
-  if (state.name === 'IDLE' || (state.name === 'DEFENDING' && isDeaf(state))) return undefined;
-  return state.address;
-}
-
-function isDeaf({ deafUntil }: Defending): boolean {
-  return deafUntil !== -Infinity;
+  if (state.name === 'IDLE') return undefined;
+  return state.name === 'DEFENDING' && state.deafUntil !== undefined ? undefined : state.address;
 }
 
 function onEvent(state: ProbeState, event: ProbeEvent, env: ProbeEnv): ProbeStep {
@@ -173,20 +172,20 @@ function onDeadline(
 ): ProbeStep {
   const { address } = state;
   if (state.name === 'DEFENDING') {
-    const isOver = isDeaf(state) && env.now >= state.deafUntil;
-    const hearing = isOver ? { ...state, heard: 0, deafUntil: -Infinity } : state;
+    const isOver = state.deafUntil !== undefined && env.now >= state.deafUntil;
+    const hearing = isOver ? { ...state, heard: 0, deafUntil: undefined } : state;
     return env.now >= state.nextAt ? announce(hearing, env) : stay(hearing);
   }
   const { sent, rivals } = state;
   if (sent < env.config.profile.PROBE_NUM) return probe(address, sent, rivals, env);
-  if (env.now < rivals.until) {
+  if (rivals.until !== undefined && env.now < rivals.until) {
     // A host among them hears by one more probe that it is not alone; its own next one comes in this time.
     return {
       state: { ...state, nextAt: rivals.until },
       effects: [{ type: 'send', packet: request(IPV4_ANY, address, env) }],
     };
   }
-  const free = { name: 'FREE', address, answeredAt: -Infinity } as const;
+  const free = { name: 'FREE', address, answeredAt: undefined } as const;
   return { state: free, effects: [{ type: 'free', address }] };
 }
 
@@ -246,9 +245,9 @@ function onProbe(
     return isClaim ? giveUp(address, packet.senderMac, false) : stay({ ...state, rivals });
   }
   const { ANNOUNCE_INTERVAL } = env.config.profile;
-  if (state.name === 'DEFENDING' || env.now < state.answeredAt + ANNOUNCE_INTERVAL) {
-    return stay(state);
-  }
+  if (state.name === 'DEFENDING') return stay(state);
+  const { answeredAt } = state;
+  if (answeredAt !== undefined && env.now < answeredAt + ANNOUNCE_INTERVAL) return stay(state);
   // Ours, but on no link yet: no kernel answers for it.
   const answer = request(address, address, env);
   return { state: { ...state, answeredAt: env.now }, effects: [{ type: 'send', packet: answer }] };
@@ -259,8 +258,9 @@ function onProbe(
  * the use.
  */
 function defend(state: Defending, by: Mac, env: ProbeEnv): ProbeStep {
-  const { address } = state;
-  const nextDefence = state.defendedAt + env.config.profile.DEFEND_INTERVAL;
+  const { address, defendedAt } = state;
+  const nextDefence =
+    defendedAt === undefined ? env.now : defendedAt + env.config.profile.DEFEND_INTERVAL;
   if (env.now >= nextDefence) {
     return {
       state: { ...state, defendedAt: env.now, heard: 0 },
@@ -272,7 +272,7 @@ function defend(state: Defending, by: Mac, env: ProbeEnv): ProbeStep {
   }
   if (env.config.onConflict === 'leave') return giveUp(address, by, true);
   const heard = state.heard + 1;
-  const deafUntil = heard >= HEARD_PER_DEFENCE ? nextDefence : -Infinity;
+  const deafUntil = heard >= HEARD_PER_DEFENCE ? nextDefence : undefined;
   return {
     state: { ...state, heard, deafUntil },
     effects: [{ type: 'claimed', address, by, isAnswered: false }],

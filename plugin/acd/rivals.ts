@@ -16,11 +16,11 @@ import type { ProbeProfile } from './profiles.ts';
 export interface Rivals {
   /** Who probed once, and when. */
   readonly heard: readonly { readonly mac: Mac; readonly at: Instant }[];
-  /** By then a host among them would have probed again. */
-  readonly until: Instant;
+  /** By then a host among them would have probed again. Undefined: there is none. */
+  readonly until: Instant | undefined;
 }
 
-export const NO_RIVALS: Rivals = { heard: [], until: -Infinity };
+export const NO_RIVALS: Rivals = { heard: [], until: undefined };
 
 /** Copies of one frame, by another way through the switches, come sooner. */
 const REPEATED_AFTER: Ms = 50;

@@ -13,7 +13,6 @@ import type { Endpoints } from '../endpoints/endpoints.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
 import type { Host } from '../host.ts';
 import type { Networks } from '../networks/networks.ts';
-import { rulesBeforeJoin, rulesFor } from '../networks/port-guard.ts';
 import type { Registry } from '../state/registry.ts';
 import type { Wiring } from '../networks/wiring.ts';
 
@@ -92,7 +91,7 @@ export async function recover(deps: RecoverDeps): Promise<void> {
     }
   }
   await deps.wiring.start();
-  await guardAll(deps).catch((err: unknown) => log.error({ err }, 'ports not guarded'));
+  await endpoints.ports.guardAll();
   for (const [what, others] of Object.entries({ addresses, held })) {
     await others
       .recover({ isComplete })
@@ -113,18 +112,6 @@ export async function recover(deps: RecoverDeps): Promise<void> {
   }
   if (isComplete) await removeOrphans(deps);
   log.info({ ...counts, held: registry.held().length }, 'state recovered');
-}
-
-/** Ports of before: made by a version without guards, or with their filter flushed while we were away. */
-async function guardAll({ registry, host, log }: RecoverDeps): Promise<void> {
-  const ports = registry.endpoints().flatMap((endpoint) => {
-    const network = registry.findNetwork(endpoint.networkId);
-    if (network === undefined) return [];
-    const isJoined = endpoint.sandboxKey !== undefined;
-    const rules = (isJoined ? rulesFor : rulesBeforeJoin)(network, endpoint);
-    return [{ hostEnd: endpoint.hostEnd, rules }];
-  });
-  for (const warning of await host.guardEndpoints(ports)) log.warn({}, warning);
 }
 
 /** Nothing can be concluded as long as the kernel has not said which links there are: it is asked until it has. */

@@ -26,7 +26,7 @@ import type { LeaseReturns } from '../leases/lease-returns.ts';
 import { scopeOfNetwork, subjectOf } from '../state/lease-scope.ts';
 import type { Networks } from '../networks/networks.ts';
 import { holderOf, restoreLease, segmentOf, type EndpointRecord } from '../state/records.ts';
-import { guardPort } from '../networks/port-guard.ts';
+import { PortGuard } from '../networks/port-guard.ts';
 import { endpointUnknown } from '../state/registry.ts';
 import { endpointInfo } from '../state/status.ts';
 import { LEASED_WITHIN } from '../leases/take-lease.ts';
@@ -62,6 +62,7 @@ export class Endpoints {
   readonly #joinTimers: JoinTimers;
   /** What becomes of running containers. */
   readonly changes: LeaseChanges;
+  readonly ports: PortGuard;
   /** MACs are taken by whoever leases for them, endpoints or addresses. */
   readonly twins: Twins;
   /** Endpoints whose lease socket came to sit in the sandbox; bounded by those that are joined. */
@@ -71,7 +72,8 @@ export class Endpoints {
     this.#deps = deps;
     this.#joinTimers = new JoinTimers(deps.clock, deps.joinTimeoutMs, (id) => this.#abandon(id));
     const remember = (record: EndpointRecord) => this.#remember(record);
-    this.changes = new LeaseChanges({ ...deps, lock: this.#lock, remember });
+    this.ports = new PortGuard(deps);
+    this.changes = new LeaseChanges({ ...deps, lock: this.#lock, remember, ports: this.ports });
     const isGone = (record: EndpointRecord) => this.#isGone(record);
     this.twins = new Twins({ ...deps, isGone, clear: (record) => this.clear(record) });
   }
@@ -120,11 +122,10 @@ export class Endpoints {
       // libnetwork configures what CreateEndpoint answered, also when it is a second Join.
       const terms = { ...record.terms, configured: record.terms.answered };
       const joinedAt = this.#deps.clock.wall();
-      const joined = { ...record, sandboxKey, joinedAt, hasLeft: false, terms };
-      await this.#remember(joined);
-      await guardPort(this.#deps, network, joined);
+      await this.#remember({ ...record, sandboxKey, joinedAt, hasLeft: false, terms });
       this.changes.joined(endpointId);
       this.#deps.leases.follow(endpointId, followTarget(this.#deps, record, network, sandboxKey));
+      await this.ports.guard(endpointId);
       return joinAnswer(record, network.internal);
     });
   }
@@ -187,9 +188,7 @@ export class Endpoints {
     const subject = subjectOf(record, scopeOfNetwork(network));
     leases.resume(subject, record.lease && restoreLease(record.lease, clock), {
       ...(containerEndHere || !isFollowed ? { place } : {}),
-      ...(isFollowed
-        ? { follow: followTarget(this.#deps, record, network, record.sandboxKey) }
-        : {}),
+      ...(isFollowed && { follow: followTarget(this.#deps, record, network, record.sandboxKey) }),
     });
   }
 
@@ -226,6 +225,7 @@ export class Endpoints {
   close(): void {
     this.#joinTimers.close();
     this.changes.close();
+    this.ports.close();
   }
 
   async #remove(endpointId: string, { isOrphan = false, isDeleted = false } = {}): Promise<void> {
@@ -244,10 +244,10 @@ export class Endpoints {
     if (isKept) leases.forget(endpointId);
     else if (isDeleted) leases.release(endpointId, scope.link);
     await runEach(
-      () => registry.removeEndpoint(endpointId),
       () => host.removeEndpointLink(record.hostEnd),
-      // Without its own link, which would answer.
+      // Without its own link, which would answer; while its record still tells a twin to wait.
       () => (isKept || isDeleted ? undefined : returns.start(endpointId, scope)),
+      () => registry.removeEndpoint(endpointId),
     );
     log.info({ ...context(record), address: record.lease?.address }, 'endpoint removed');
   }

@@ -15,7 +15,7 @@ import { usableMtu } from './endpoint-setup.ts';
 import type { Host } from '../host.ts';
 import type { KeyedLock } from '../keyed-lock.ts';
 import { storeLease, termsOf, type EndpointRecord, type NetworkRecord } from '../state/records.ts';
-import { guardPort, rulesFor } from '../networks/port-guard.ts';
+import { rulesFor, type PortGuard } from '../networks/port-guard.ts';
 import type { Registry } from '../state/registry.ts';
 import { sandboxChanges, type LinkConfig } from './sandbox-changes.ts';
 
@@ -32,6 +32,7 @@ export interface LeaseChangesDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly lock: KeyedLock;
+  readonly ports: Pick<PortGuard, 'guard'>;
   readonly leases: { announce(key: string): void };
   readonly sandboxPath: (sandboxKey: string) => string;
   readonly remember: (record: EndpointRecord) => Promise<void>;
@@ -68,11 +69,11 @@ export class LeaseChanges {
     for (const id of [...this.#joined.keys()]) this.left(id);
   }
 
-  /** The network's MTU has changed: containers that are joined follow. */
+  /** The network's MTU has changed: containers follow. Those that are waited for read it when their wait is over. */
   networkChanged(networkId: string): void {
     const { registry } = this.#deps;
     for (const { id, networkId: own } of registry.endpoints()) {
-      if (own === networkId && this.#joined.has(id)) this.#wait(id, 0);
+      if (own === networkId && this.#mayBeChanged(id)) this.#wait(id, 0);
     }
   }
 
@@ -103,14 +104,18 @@ export class LeaseChanges {
     this.#joined.set(endpointId, clock.at(dueAt, due));
   }
 
+  /** Joined, and waited for no longer: libnetwork is through with its link. */
+  #mayBeChanged(endpointId: string): boolean {
+    return this.#joined.has(endpointId) && this.#joined.get(endpointId) === undefined;
+  }
+
   /** Brings the container to what the record calls for, if it can be reached now. */
   async #apply(endpointId: string): Promise<void> {
     const { registry, host, leases, log, sandboxPath, remember } = this.#deps;
     const record = registry.findEndpoint(endpointId);
     const network = record && registry.findNetwork(record.networkId);
     if (record?.sandboxKey === undefined || network === undefined) return;
-    const isReady = this.#joined.has(endpointId) && this.#joined.get(endpointId) === undefined;
-    if (!isReady) return;
+    if (!this.#mayBeChanged(endpointId)) return;
     const wanted = configOf(record, network);
     const present = { terms: record.terms.configured, mtu: record.mtu };
     const changes = sandboxChanges(present, wanted, network.internal);
@@ -139,7 +144,7 @@ export class LeaseChanges {
 
   /** Where the port passes only the container's addresses, the new one as well, and the old one no longer than it has it. */
   async #guard(network: NetworkRecord, record: EndpointRecord): Promise<void> {
-    if (rulesFor(network, record).mode === 'full') await guardPort(this.#deps, network, record);
+    if (rulesFor(network, record).mode === 'full') await this.#deps.ports.guard(record.id);
   }
 
   #tell(

@@ -274,7 +274,6 @@ export class Addresses {
       );
     }
     await this.#end(record.id, { isOrphan: true });
-    await this.#deps.returns.settled(); // the same identity leases anew
   }
 
   #resume(record: AddressRecord, scope: LeaseScope, lease: Lease | undefined): void {

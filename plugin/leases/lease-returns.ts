@@ -24,8 +24,8 @@ export interface LeaseReturnsDeps {
 
 export class LeaseReturns {
   readonly #deps: LeaseReturnsDeps;
-  /** Bounded by the leases of this host. */
-  readonly #pending = new Set<Promise<void>>();
+  /** By segment. Bounded by the leases of this host. */
+  readonly #pending = new Map<Promise<void>, string>();
 
   constructor(deps: LeaseReturnsDeps) {
     this.#deps = deps;
@@ -51,11 +51,14 @@ export class LeaseReturns {
       .then((isWorn) => (isWorn ? leases.forget(key) : leases.release(key, scope.link)))
       .catch((err: unknown) => log.error({ err, address }, 'lease not given back'))
       .finally(() => void this.#pending.delete(work));
-    this.#pending.add(work);
+    this.#pending.set(work, scope.segment);
   }
 
-  /** All that was started is done: links may go, and the same identity may lease anew. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#pending);
+  /** All that was started is done, on that segment or on all: links may go, and the same identity may lease anew. */
+  async settled(segment?: string): Promise<void> {
+    const started = [...this.#pending];
+    await Promise.all(
+      started.filter(([, on]) => segment === undefined || on === segment).map(([work]) => work),
+    );
   }
 }

@@ -6,7 +6,6 @@ import type { Clock } from '../clock.ts';
 import { PluginError } from '../errors.ts';
 import type { Ms } from '../time.ts';
 import type { Mac } from '../wire/address.ts';
-import type { LeaseReturns } from './lease-returns.ts';
 import type { EndpointRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 
@@ -20,7 +19,6 @@ export interface TwinsDeps {
   /** No container has the link of this joined endpoint any more. */
   readonly isGone: (record: EndpointRecord) => Promise<boolean>;
   readonly clear: (record: EndpointRecord) => Promise<void>;
-  readonly returns: Pick<LeaseReturns, 'settled'>;
 }
 
 export class Twins {
@@ -47,7 +45,6 @@ export class Twins {
       throw refusal(mac, twin.id, twin.lease?.address ?? 'without an address');
     }
     await this.#deps.clear(twin);
-    await this.#deps.returns.settled(); // the same identity leases anew
   }
 
   /** It is in the registry now, or it failed. */

@@ -11,6 +11,7 @@ import type { Instant, Ms } from '../time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import type { HeldLease } from './held-leases.ts';
 import type { Host } from '../host.ts';
+import type { LeaseReturns } from './lease-returns.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { UndoList } from '../undo.ts';
 import { chainTroubles } from '../state/link-chain.ts';
@@ -39,6 +40,7 @@ export interface TakeLeaseDeps {
     giveBack(id: string): Promise<void>;
     yieldTo(scope: LeaseScope, address: Ipv4, identity: { clientId: string }): Promise<void>;
   };
+  readonly returns: Pick<LeaseReturns, 'settled'>;
   readonly host: Pick<Host, 'readLinks'>;
   readonly silence: {
     note(segment: string): void;
@@ -72,7 +74,7 @@ export const LEASED_WITHIN: Ms = 27_000;
  * @throws PluginError as `leases.acquire`.
  */
 export async function takeLease(
-  { leases, held, silence, host, clock }: TakeLeaseDeps,
+  { leases, held, returns, silence, host, clock }: TakeLeaseDeps,
   scope: LeaseScope,
   who: Parameters<typeof subjectOf>[0],
   place: SocketPlace,
@@ -82,6 +84,8 @@ export async function takeLease(
   const { segment } = scope;
   const { leaseTimeoutMs, onNoServer } = scope.options;
   const late = onNoServer === 'late';
+  // A server goes by the identity: the RELEASE of the container before would end the lease of this one.
+  await returns.settled(segment);
   const kept = held.claim(scope, who);
   if (kept !== undefined) undo.add(() => held.putBack(kept.id));
   const previous = kept?.lease;

@@ -66,6 +66,9 @@ export interface RunnerDeps {
 /** Nothing was asked yet, or all was answered. In other states an answer may be on its way, or about to be asked for. */
 const AT_REST: ReadonlySet<State['name']> = new Set(['INIT', 'BOUND', 'STOPPED']);
 
+const PORT_NOT_HELD =
+  'UDP port 68 not held in the sandbox; the lease is kept all the same, and servers may see "port unreachable"';
+
 export class ClientRunner {
   readonly trace = new Trace();
   readonly #deps: RunnerDeps;
@@ -78,6 +81,7 @@ export class ClientRunner {
   #stepping = false;
   /** Of the trouble that lasts: one warning for it, whatever the number of retransmissions. */
   #isSendTroubleTold = false;
+  #isPortTroubleTold = false;
 
   constructor(config: ClientConfig, deps: RunnerDeps) {
     this.#config = config;
@@ -102,6 +106,11 @@ export class ClientRunner {
       onError: (error) => {
         if (this.#socket?.socket === socket) this.closeSocket();
         onError(error);
+      },
+      onTrouble: (err) => {
+        const level = this.#isPortTroubleTold ? 'debug' : 'warn';
+        this.#isPortTroubleTold = true;
+        this.#deps.log[level]({ err, netnsPath: place.netnsPath }, PORT_NOT_HELD);
       },
     });
     // On the host a socket that rests would miss that its bridge was made anew.

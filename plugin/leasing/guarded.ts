@@ -23,6 +23,7 @@ export function guardedOpenSocket(open: OpenSocket, guard: Guard): OpenSocket {
     open(place, mac, {
       onFrame: (frame, info) => guard(() => handlers.onFrame(frame, info)),
       onError: (error) => guard(() => handlers.onError(error)),
+      onTrouble: (error) => guard(() => handlers.onTrouble?.(error)),
     });
 }
 

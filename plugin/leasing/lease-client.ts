@@ -146,3 +146,29 @@ export function makeLeaseClient(
   };
   return client;
 }
+
+/** Nothing but the address that is leased will do, also after a failure of the client. */
+export function pinAddress(client: LeaseClient): void {
+  if (client.lease === undefined) return;
+  const { address } = client.lease;
+  client.runner.pin(address);
+  const identity = { ...client.subject.identity, requestedAddress: address };
+  client.subject = { ...client.subject, identity };
+}
+
+/** Sends a RELEASE through `link`. What cannot be sent is told: the server keeps the lease until it expires. */
+export function giveBack(client: LeaseClient, link: string): void {
+  const { follower, watch, runner, lease, log } = client;
+  follower?.cancel();
+  watch.stop();
+  try {
+    runner.open({ link }, () => undefined);
+    // A machine that failed, and is not started again yet, has forgotten the lease. All it has to do is say good-bye.
+    if (lease !== undefined && runner.stateName === 'INIT') {
+      runner.dispatch({ type: 'resume', lease: { ...lease, t1At: Infinity, t2At: Infinity } });
+    }
+    runner.dispatch({ type: 'release' });
+  } catch (error) {
+    log.warn({ err: error }, 'lease not given back; the server keeps it until it expires');
+  }
+}

@@ -15,7 +15,9 @@ import { endFailed } from './client-failures.ts';
 import { isSilence, leaseFailure } from './lease-failure.ts';
 import { livingLeases } from './segment/living-leases.ts';
 import {
+  giveBack,
   makeLeaseClient,
+  pinAddress,
   type FollowTarget,
   type LeaseClient,
   type LeaseClientDeps,
@@ -176,7 +178,7 @@ export class LeaseService {
   /** From now on no other address will do than the one that is leased: the container cannot be given another. */
   pin(key: string): void {
     const client = this.#clients.get(key);
-    if (client?.lease !== undefined) client.runner.pin(client.lease.address);
+    if (client !== undefined) pinAddress(client);
   }
 
   /** The address that the client holds now, if any. */
@@ -212,14 +214,7 @@ export class LeaseService {
   release(key: string, link: string): void {
     const client = this.#clients.get(key);
     if (client === undefined) return;
-    client.follower?.cancel();
-    client.watch.stop();
-    try {
-      client.runner.open({ link }, () => undefined);
-      client.runner.dispatch({ type: 'release' });
-    } catch (error) {
-      client.log.warn({ err: error }, 'lease not given back; the server keeps it until it expires');
-    }
+    giveBack(client, link);
     this.forget(key);
   }
 

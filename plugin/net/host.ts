@@ -24,6 +24,7 @@ import {
 } from './netlink/interface-request.ts';
 import { renameLink } from './netlink/rtnetlink.ts';
 import { watchLinks } from './netlink/link-events.ts';
+import { keepingHostOut } from './links/link-mtu.ts';
 import { hostEndMac } from './links/link-names.ts';
 import { readLinkTable } from './netlink/link-table.ts';
 import { ensureBridge, ensureNetworkLinks, protectNetwork } from './links/links.ts';
@@ -61,7 +62,7 @@ export const linuxHost = {
 
   /** @throws PluginError IP_COMMAND_FAILED. */
   async setLinkMtu(link: string, mtu: number): Promise<void> {
-    await ipBatch([`link set dev ${link} mtu ${mtu}`]);
+    await keepingHostOut(link, () => ipBatch([`link set dev ${link} mtu ${mtu}`]));
   },
 
   /** Neither a process nor a wait. */
@@ -81,7 +82,7 @@ export const linuxHost = {
     return askKernel((fd) => (isEthernet(fd, name) ? linkMac(fd, name) : undefined));
   },
 
-  /** Both ends, in one `ip`. @throws PluginError IP_COMMAND_FAILED. */
+  /** Both ends, in one `ip`; less than what they were made with. @throws PluginError IP_COMMAND_FAILED. */
   async setEndpointMtu(ends: {
     hostEnd: string;
     containerEnd: string;
@@ -94,11 +95,14 @@ export const linuxHost = {
   async ensureBridgeAccept(bridges: readonly string[]): Promise<{
     readonly hasChain: boolean;
     readonly isAdded: boolean;
+    readonly hasFailed: boolean;
     readonly warnings: readonly string[];
   }> {
     const { ipv4, ipv6, warnings } = await ensureBridgeAccept(bridges);
     const isAdded = ipv4 === 'added' || ipv6 === 'added';
-    return { hasChain: ipv4 !== 'no-chain', isAdded, warnings };
+    const hasFailed = ipv4 === 'failed' || ipv6 === 'failed';
+    const hasChain = ipv4 !== 'no-chain' && ipv4 !== 'failed';
+    return { hasChain, isAdded, hasFailed, warnings };
   },
 
   async removeBridgeAccept(bridge: string): Promise<readonly string[]> {

@@ -8,7 +8,7 @@ import { remountWritable } from './libc.ts';
 
 const PROC_SYS = '/proc/sys';
 /** Below this a link has no IPv6 at all (RFC 8200 §5), and nothing to configure about it. */
-const IPV6_MIN_MTU = 1280;
+export const IPV6_MIN_MTU = 1280;
 
 /**
  * What keeps the host's own IP stack off a link (Documentation/networking/ip-sysctl.rst). Each of them ends when the link

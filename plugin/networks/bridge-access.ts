@@ -16,6 +16,11 @@ const INTERVAL: Ms = 30_000;
 const CROWD: Ms = 100;
 /** A firewall that changes all the time costs some processes this often, not more. */
 const LEAST_PAUSE: Ms = 1000;
+/**
+ * A program that fails may find no process or no time for a moment. One that fails for so long fails on this host for
+ * good, as iptables-nft does on a kernel without nf_tables; starts do not run it again and again then.
+ */
+const LASTING: Ms = 60_000;
 
 interface Look {
   readonly done: Promise<void>;
@@ -33,10 +38,14 @@ export class BridgeAccess {
   /** The latest look under way at each, shared by all who ask before something changes. */
   readonly #looks = new Map<string, Look>();
   #changes = 0;
+  #isClosed = false;
   #lookedAt: Instant;
   #warned = '';
   #cancelTimer: () => void;
   #cancelLook: (() => void) | undefined;
+  /** Since when every look has failed; undefined: the last one has not. */
+  #failingSince: Instant | undefined;
+  #cancelRetry: (() => void) | undefined;
 
   constructor(deps: { host: Host; clock: Clock; log: Logger }) {
     this.#host = deps.host;
@@ -71,6 +80,8 @@ export class BridgeAccess {
   close(): void {
     this.#cancelTimer();
     this.#cancelLook?.();
+    this.#cancelRetry?.();
+    this.#isClosed = true;
     this.#watch.close();
   }
 
@@ -109,13 +120,36 @@ export class BridgeAccess {
       for (const bridge of bridges) this.#bridges.set(bridge, { isSettled });
     };
     try {
-      const { hasChain, isAdded, warnings } = await this.#host.ensureBridgeAccept(bridges);
-      settle(changes === this.#changes && (hasChain || this.#watch.isTold()));
+      const { hasChain, isAdded, hasFailed, warnings } =
+        await this.#host.ensureBridgeAccept(bridges);
+      const isKnown = !hasFailed || this.#failedFor() >= LASTING;
+      settle(isKnown && changes === this.#changes && (hasChain || this.#watch.isTold()));
+      this.#note(hasFailed);
       if (isAdded) this.#log.info({ link }, 'firewall rule for the bridge added');
       this.#warn(link, warnings);
     } catch (err) {
       settle(false);
+      this.#note(true);
       this.#log.warn({ link, err }, 'firewall rule for the bridge not ensured');
+    }
+  }
+
+  #failedFor(): Ms {
+    return this.#failingSince === undefined ? 0 : this.#clock.now() - this.#failingSince;
+  }
+
+  /** After a failure all bridges are looked at again, soon at first. */
+  #note(hasFailed: boolean): void {
+    this.#failingSince = hasFailed ? (this.#failingSince ?? this.#clock.now()) : undefined;
+    if (!hasFailed) {
+      this.#cancelRetry?.();
+      this.#cancelRetry = undefined;
+    } else if (this.#cancelRetry === undefined && !this.#isClosed) {
+      const wait = Math.min(Math.max(this.#failedFor(), LEAST_PAUSE), INTERVAL);
+      this.#cancelRetry = this.#clock.at(this.#clock.now() + wait, () => {
+        this.#cancelRetry = undefined;
+        this.#lookAtAll();
+      });
     }
   }
 

@@ -1,8 +1,11 @@
 /** What a container's port is kept from (D12): what its network and its own options say, for the lease it has now. */
+import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { PortRules } from '../port-rules.ts';
+import type { Ms } from '../time.ts';
 import type { Host } from '../host.ts';
 import type { EndpointRecord, NetworkRecord } from '../state/records.ts';
+import type { Registry } from '../state/registry.ts';
 
 type Draft = Pick<EndpointRecord, 'mac' | 'guard'>;
 
@@ -21,15 +24,99 @@ export function rulesFor(network: NetworkRecord, endpoint: EndpointRecord): Port
   };
 }
 
-/** Puts the rules for its lease in force. Trouble is a line in the log: the container goes on. */
-export async function guardPort(
-  { host, log }: { readonly host: Pick<Host, 'guardEndpoints'>; readonly log: Logger },
-  network: NetworkRecord,
-  endpoint: EndpointRecord,
-): Promise<void> {
-  const { id, hostEnd } = endpoint;
-  const warnings = await host.guardEndpoints([{ hostEnd, rules: rulesFor(network, endpoint) }]);
-  for (const warning of warnings) log.warn({ endpoint: id.slice(0, 12), link: hostEnd }, warning);
+/** The rules of a port for where its endpoint is now. */
+function rulesNow(network: NetworkRecord, endpoint: EndpointRecord): PortRules {
+  return endpoint.sandboxKey === undefined && endpoint.hasLeft !== true
+    ? rulesBeforeJoin(network, endpoint)
+    : rulesFor(network, endpoint);
+}
+
+/** Such as descriptors that ran out while a hundred containers start. */
+const TRIED_AGAIN_AFTER: Ms = 1_000;
+const TRIED_AGAIN_AFTER_AT_MOST: Ms = 60_000;
+
+export interface PortGuardDeps {
+  readonly registry: Pick<Registry, 'findEndpoint' | 'findNetwork' | 'endpoints'>;
+  readonly host: Pick<Host, 'guardEndpoints'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Puts the rules of ports in force. Trouble is a line in the log: the container goes on, and the port is tried again. */
+export class PortGuard {
+  readonly #deps: PortGuardDeps;
+  /** Endpoints whose port is not guarded, by id; those that are gone are dropped at the next try. */
+  readonly #unguarded = new Set<string>();
+  #wait: Ms = TRIED_AGAIN_AFTER;
+  #cancelTimer: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(deps: PortGuardDeps) {
+    this.#deps = deps;
+  }
+
+  /** By what the registry says of the endpoint at this moment. */
+  guard(endpointId: string): Promise<void> {
+    return this.#guard([endpointId]);
+  }
+
+  /** Ports of before: made by a version without guards, or with their filter flushed while we were away. */
+  guardAll(): Promise<void> {
+    return this.#guard(this.#deps.registry.endpoints().map(({ id }) => id));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelTimer?.();
+  }
+
+  async #guard(ids: readonly string[], level: 'warn' | 'debug' = 'warn'): Promise<void> {
+    const { registry, host, log } = this.#deps;
+    const idsByLink = new Map<string, string>();
+    const ports = ids.flatMap((id) => {
+      this.#unguarded.delete(id);
+      const endpoint = registry.findEndpoint(id);
+      const network = endpoint && registry.findNetwork(endpoint.networkId);
+      if (endpoint === undefined || network === undefined) return [];
+      idsByLink.set(endpoint.hostEnd, id);
+      return [{ hostEnd: endpoint.hostEnd, rules: rulesNow(network, endpoint) }];
+    });
+    const warnings = await host.guardEndpoints(ports, (hostEnd) => {
+      const id = idsByLink.get(hostEnd);
+      if (id !== undefined) this.#unguarded.add(id);
+    });
+    const [id] = ids;
+    const fields = ids.length === 1 ? { endpoint: id?.slice(0, 12), link: ports[0]?.hostEnd } : {};
+    for (const warning of warnings) log[level](fields, warning);
+    this.#tryAgainLater();
+  }
+
+  #tryAgainLater(): void {
+    if (this.#unguarded.size === 0) this.#wait = TRIED_AGAIN_AFTER;
+    if (this.#unguarded.size === 0 || this.#isClosed || this.#cancelTimer !== undefined) return;
+    const { clock, log } = this.#deps;
+    this.#cancelTimer = clock.at(clock.now() + this.#wait, () => {
+      this.#wait = Math.min(2 * this.#wait, TRIED_AGAIN_AFTER_AT_MOST);
+      this.#tryAgain()
+        .catch((err: unknown) => log.error({ err }, 'ports not guarded'))
+        .finally(() => {
+          this.#cancelTimer = undefined;
+          this.#tryAgainLater();
+        });
+    });
+  }
+
+  /** One by one: each with the rules that it has to have at that moment. */
+  async #tryAgain(): Promise<void> {
+    for (const id of [...this.#unguarded]) {
+      if (this.#isClosed) return;
+      await this.#guard([id], 'debug');
+      const isThere = this.#deps.registry.findEndpoint(id) !== undefined;
+      if (isThere && !this.#unguarded.has(id)) {
+        this.#deps.log.info({ endpoint: id.slice(0, 12) }, 'port guarded now');
+      }
+    }
+  }
 }
 
 function rulesWith({ options }: NetworkRecord, { mac, guard }: Draft): PortRules {

@@ -6,6 +6,7 @@ import {
   removeEndpointLink,
 } from '../../plugin/net/links/endpoint-links.ts';
 import { arpFilter } from '../../plugin/net/sockets/filter.ts';
+import { linuxHost } from '../../plugin/net/host.ts';
 import { readLink } from '../../plugin/net/links/link-info.ts';
 import { ensureNetworkLinks } from '../../plugin/net/links/links.ts';
 import { openPacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
@@ -39,6 +40,21 @@ function arpRequest(
     ...[0, 1, 0x08, 0, 6, 4, 0, 1, ...sender, 10, 1, 0, 99, 0, 0, 0, 0, 0, 0, ...forAddress],
   ]);
 }
+
+/** Below 1280 neither link nor bridge has IPv6, and the kernel forgets what was set about it. */
+test('a small MTU that ends, its own or with the port, does not bring the host into the VLAN', async () => {
+  const isOff = (link: string) =>
+    run('cat', [`/proc/sys/net/ipv6/conf/${link}/disable_ipv6`]).trim() === '1';
+  await ensureEndpointLink({ ...spec, mtu: 1000 });
+  expect(await readLink('br0')).toMatchObject({ mtu: 1000 });
+  await linuxHost.setLinkMtu('vh0', 1500);
+  expect(await readLink('br0')).toMatchObject({ mtu: 1500 });
+  expect([isOff('vh0'), isOff('br0')]).toEqual([true, true]);
+  await linuxHost.setLinkMtu('vh0', 1000);
+  await removeEndpointLink('vh0');
+  expect(await readLink('br0')).toMatchObject({ mtu: 1500 });
+  expect(isOff('br0')).toBe(true);
+});
 
 describe('an endpoint link', () => {
   test('is a veth pair with the MAC and MTU asked for, up, without addresses, in the bridge', async () => {

@@ -20,6 +20,8 @@ export class FakeHost implements Host {
   readonly sandboxChanges: SandboxChange[] = [];
   readonly failing = new Map<Call, Error>();
   hasChain = true;
+  /** The firewall's programs cannot be run. */
+  firewallFails = false;
   warnings: string[] = [];
 
   async ensureNetworkLinks(spec: NetworkLinkSpec) {
@@ -171,10 +173,20 @@ export class FakeHost implements Host {
   /** The rules of each port. */
   readonly guards = new Map<string, PortRules>();
 
-  async guardEndpoints(ports: Parameters<Host['guardEndpoints']>[0]) {
-    await this.#attempt('guardEndpoints', ports.map(({ hostEnd }) => hostEnd).join(' '));
-    for (const { hostEnd, rules } of ports) this.guards.set(hostEnd, rules);
-    return [];
+  /** It never throws: what it is made to fail with becomes a sentence for each port. */
+  async guardEndpoints(
+    ports: Parameters<Host['guardEndpoints']>[0],
+    onUnguarded?: (hostEnd: string) => void,
+  ) {
+    const problem = await this.#attempt(
+      'guardEndpoints',
+      ports.map(({ hostEnd }) => hostEnd).join(' '),
+    ).catch((error: Error) => error);
+    return ports.flatMap(({ hostEnd, rules }) => {
+      if (problem === undefined) this.guards.set(hostEnd, rules);
+      else onUnguarded?.(hostEnd);
+      return problem === undefined ? [] : [`port ${hostEnd} is not guarded: ${problem.message}`];
+    });
   }
 
   /** Links that were being made when the process was killed. */
@@ -206,10 +218,15 @@ export class FakeHost implements Host {
 
   async ensureBridgeAccept(bridges: readonly string[]) {
     await this.#attempt('ensureBridgeAccept', bridges.join(' '));
+    if (this.firewallFails) {
+      const warnings = ['"iptables -S" failed: spawn EAGAIN'];
+      return { hasChain: false, isAdded: false, hasFailed: true, warnings };
+    }
     const missing = this.hasChain ? bridges.filter((bridge) => !this.rules.has(bridge)) : [];
     for (const bridge of missing) this.rules.add(bridge);
     if (missing.length > 0) this.changeFirewall();
-    return { hasChain: this.hasChain, isAdded: missing.length > 0, warnings: this.warnings };
+    const isAdded = missing.length > 0;
+    return { hasChain: this.hasChain, isAdded, hasFailed: false, warnings: this.warnings };
   }
 
   async removeBridgeAccept(bridge: string) {

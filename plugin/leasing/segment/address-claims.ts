@@ -21,7 +21,8 @@ export class AddressClaims {
   readonly #address: Ipv4;
   readonly #clock: Clock;
   readonly #log: Logger;
-  #toldAt: Instant = -Infinity;
+  /** Undefined: not yet. */
+  #toldAt: Instant | undefined;
   #toldCount = 0;
   #cancelTimer: () => void = () => undefined;
 
@@ -38,6 +39,7 @@ export class AddressClaims {
     this.lastAt = this.#clock.wall();
     this.count += 1;
     if (isAnswered) this.defences += 1;
+    if (this.#toldAt === undefined) return this.#tell();
     const dueAt = this.#toldAt + TOLD_EVERY;
     if (this.#clock.now() >= dueAt) return this.#tell();
     // Once for what comes meanwhile.

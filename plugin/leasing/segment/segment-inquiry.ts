@@ -109,22 +109,22 @@ export class SegmentInquiry {
     const questions: OpenLink['questions'] = new Map();
     const onError = (err: Error) =>
       log.debug({ err, link }, 'link gone while the segment is asked');
-    const ear = openArpSocket(
+    const listener = openArpSocket(
       { link },
       { mac },
       { onFrame: (frame) => hear(frame, mac, questions), onError },
     );
     try {
-      const mouth = openSocket({ link }, mac, { onFrame: () => undefined, onError });
+      const sender = openSocket({ link }, mac, { onFrame: () => undefined, onError });
       const close = () => {
-        ear.close();
-        mouth.close();
+        listener.close();
+        sender.close();
       };
-      const open = { questions, send: (frame: Uint8Array) => mouth.send(frame), close };
+      const open = { questions, send: (frame: Uint8Array) => sender.send(frame), close };
       this.#links.set(link, open);
       return open;
     } catch (error) {
-      ear.close();
+      listener.close();
       throw error;
     }
   }

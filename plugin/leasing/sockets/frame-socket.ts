@@ -36,5 +36,7 @@ export type OpenSocket = (
   handlers: {
     onFrame(frame: Uint8Array, info: { checksumReady: boolean }): void;
     onError(error: Error): void;
+    /** Told each time of what the socket does without: its own work goes on. Comes from within `listen`. */
+    onTrouble?(error: Error): void;
   },
 ) => FrameSocket;

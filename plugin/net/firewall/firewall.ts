@@ -1,12 +1,12 @@
 /**
  * The one firewall rule a bridge needs: what goes from port to port of the same bridge is accepted.
  *
- * With br_netfilter loaded, bridged frames pass iptables' FORWARD chain, whose policy dockerd sets to
- * DROP. Docker reserves the chain DOCKER-USER for rules of others and never flushes it. The rule goes
- * where that chain is: nft or legacy, for IPv4 and IPv6 each. When dockerd starts it takes the jump to DOCKER-USER out of FORWARD and puts it back some
- * 10 ms later; so the rule is added at the end of FORWARD, too, and stays where it was added. A flush of all
- * chains takes Docker's chain and leaves the policy: at a policy of DROP the rule in FORWARD is kept on its own.
- * Where there is neither the chain nor that policy there is nothing to do.
+ * With br_netfilter loaded, bridged frames pass iptables' FORWARD chain, whose policy dockerd sets to DROP. Docker
+ * reserves the chain DOCKER-USER for rules of others and never flushes it. The rule goes where that chain is: nft or
+ * legacy, for IPv4 and IPv6 each. When dockerd starts it takes the jump to DOCKER-USER out of FORWARD and puts it back
+ * some 10 ms later; so the rule is added at the end of FORWARD, too, and stays where it was added. A flush of all chains
+ * takes Docker's chain and leaves the policy: at a policy of DROP the rule in FORWARD is kept on its own. Where there is
+ * neither the chain nor that policy there is nothing to do.
  * iptables-legacy is run only if its tables are in use, since running it creates them.
  * Our rules carry a comment; one without it is somebody else's, even if it says the same.
  */
@@ -17,8 +17,11 @@ import { hasLegacyFilter, LEGACY_IPV4, LEGACY_IPV6 } from './legacy-tables.ts';
 import { isLinkName } from '../../link-name.ts';
 import { createQueue } from '../../keyed-lock.ts';
 
-/** `no-chain`: there is no DOCKER-USER chain here, and FORWARD drops nothing by its policy. */
-export type RuleOutcome = 'added' | 'present' | 'removed' | 'absent' | 'no-chain';
+/**
+ * `no-chain`: there is no DOCKER-USER chain here, and FORWARD drops nothing by its policy; or there is no program to ask.
+ * `failed`: the program did not start, or did not do what it was asked for, so that nothing is known.
+ */
+export type RuleOutcome = 'added' | 'present' | 'removed' | 'absent' | 'no-chain' | 'failed';
 
 export interface FirewallOutcome {
   readonly ipv4: RuleOutcome;
@@ -107,12 +110,11 @@ function inEveryChain(bridges: readonly string[], change: Change): Promise<Firew
     const warnings: string[] = [];
     const [ipv4, ipv6] = await Promise.all(
       FAMILIES.map(async (family) => {
-        let found: RuleOutcome = 'no-chain';
+        const outcomes: RuleOutcome[] = [];
         for (const backend of backendsInUse(family)) {
-          const outcome = await inChain(family, backend, bridges, change, warnings);
-          if (outcome !== 'no-chain') found = outcome;
+          outcomes.push(await inChain(family, backend, bridges, change, warnings));
         }
-        return found;
+        return outcomeOf(outcomes);
       }),
     );
     return { ipv4: ipv4 ?? 'no-chain', ipv6: ipv6 ?? 'no-chain', warnings };
@@ -123,8 +125,12 @@ function backendsInUse({ legacy }: Family): readonly Backend[] {
   return hasLegacyFilter(legacy) ? ['nft', 'legacy'] : ['nft'];
 }
 
-/** What is told if it happened in one of several places. */
-const CHANGED: readonly RuleOutcome[] = ['added', 'removed'];
+/** What is told of several places: the first of these that is true of one of them. */
+const TOLD_FIRST: readonly RuleOutcome[] = ['failed', 'added', 'removed', 'present', 'absent'];
+
+export function outcomeOf(outcomes: readonly RuleOutcome[]): RuleOutcome {
+  return TOLD_FIRST.find((outcome) => outcomes.includes(outcome)) ?? 'no-chain';
+}
 
 async function inChain(
   family: Family,
@@ -136,7 +142,7 @@ async function inChain(
   try {
     const command = await findProgram(family, backend);
     if (command === undefined) return 'no-chain';
-    const outcomes = new Set<RuleOutcome>();
+    const outcomes: RuleOutcome[] = [];
     const rules = await listRules(command);
     const hasChain = rules.includes(`-N ${CHAIN}`);
     // FORWARD of a host without Docker's firewall is not for us to add to; to remove from, it is.
@@ -145,20 +151,35 @@ async function inChain(
       if (!(place.chain === CHAIN ? hasChain : isForwardOurs)) continue;
       for (const bridge of bridges) {
         const count = countRules(rules, place, bridge);
-        outcomes.add(await change(command, place, bridge, count));
+        outcomes.push(await change(command, place, bridge, count));
       }
     }
-    return CHANGED.find((outcome) => outcomes.has(outcome)) ?? [...outcomes][0] ?? 'no-chain';
+    return outcomeOf(outcomes);
   } catch (error) {
-    const evidence = commandEvidence(error);
-    if (evidence === undefined) throw error;
-    warnings.push(
-      evidence.missing
-        ? `${family.command} is not installed: ${CHAIN} cannot be checked, and Docker's firewall may drop the frames of bridge ${bridges.join(', ')}`
-        : `the frames of bridge ${bridges.join(', ')} may be dropped by Docker's firewall: ${(error as Error).message}`,
-    );
-    return 'no-chain';
+    const { outcome, warning } = outcomeOfError(error, family.command, bridges);
+    warnings.push(warning);
+    return outcome;
   }
+}
+
+/** What is known after a program that could not be run, or ended badly. @throws every other error. */
+export function outcomeOfError(
+  error: unknown,
+  command: string,
+  bridges: readonly string[],
+): { readonly outcome: RuleOutcome; readonly warning: string } {
+  const evidence = commandEvidence(error);
+  if (evidence === undefined) throw error;
+  const names = bridges.join(', ');
+  return evidence.missing
+    ? {
+        outcome: 'no-chain',
+        warning: `${command} is not installed: ${CHAIN} cannot be checked, and Docker's firewall may drop the frames of bridge ${names}`,
+      }
+    : {
+        outcome: 'failed',
+        warning: `the frames of bridge ${names} may be dropped by Docker's firewall: ${(error as Error).message}`,
+      };
 }
 
 /** Full names that were found; one that is uninstalled later is missed when it is run. Four at most. */

@@ -14,6 +14,7 @@ import { SystemCallError } from '../libc.ts';
 import { readLink, readLinksOfKind } from './link-info.ts';
 import type { Link } from './link-info.ts';
 import { isLinkName } from '../../link-name.ts';
+import { keepingHostOut } from './link-mtu.ts';
 import { ENDPOINT_MARK, hostEndMac, UNFINISHED_GROUP } from './link-names.ts';
 import { waitUntilReady } from './link-ready.ts';
 import { addVethPair, changeLinks, findLink, removeLinkAt } from '../netlink/rtnetlink.ts';
@@ -66,25 +67,48 @@ export interface GuardedPort {
 /** Ports that are guarded by one request to the kernel. */
 const PORTS_AT_ONCE = 64;
 
+/** What is asked of the kernel. */
+const KERNEL = { protectLinks, findLinkIndex };
+
 /**
- * What may be sent from each of these ports from now on; the filter before it is replaced at once.
+ * What may be sent from each of these ports from now on; the filter before it is replaced at once. Never throws: the
+ * calls of Docker that it is part of must not fail by it.
+ * @param onUnguarded told each port that is there and whose rules could not be put in force.
  * @returns sentences for the log: trouble with one of them is told, and does not keep the others from being guarded.
  */
-export async function guardEndpoints(ports: readonly GuardedPort[]): Promise<readonly string[]> {
+export async function guardEndpoints(
+  ports: readonly GuardedPort[],
+  onUnguarded: (hostEnd: string) => void = () => undefined,
+  kernel: typeof KERNEL = KERNEL,
+): Promise<readonly string[]> {
   const warnings: string[] = [];
   for (let at = 0; at < ports.length; at += PORTS_AT_ONCE) {
     const some = ports.slice(at, at + PORTS_AT_ONCE);
     try {
-      warnings.push(...(await protectLinks(some.map(portOf))));
+      warnings.push(...(await kernel.protectLinks(some.map(portOf))));
     } catch (error) {
-      if (some.length > 1) {
-        for (const port of some) warnings.push(...(await guardEndpoints([port])));
-      } else if (findLinkIndex(some[0]?.hostEnd ?? '') !== undefined) {
-        warnings.push(`port ${some[0]?.hostEnd} is not guarded: ${(error as Error).message}`);
+      const [first, ...others] = some;
+      if (first === undefined) continue;
+      if (others.length > 0) {
+        for (const port of some) {
+          warnings.push(...(await guardEndpoints([port], onUnguarded, kernel)));
+        }
+      } else if (mayBeThere(first.hostEnd, kernel)) {
+        onUnguarded(first.hostEnd);
+        warnings.push(`port ${first.hostEnd} is not guarded: ${(error as Error).message}`);
       }
     }
   }
   return warnings;
+}
+
+/** What ran out for the guard, such as descriptors, may be missing for this question, too. */
+function mayBeThere(link: string, kernel: typeof KERNEL): boolean {
+  try {
+    return kernel.findLinkIndex(link) !== undefined;
+  } catch {
+    return true; // the caller tells that it is not guarded, and tries again
+  }
 }
 
 /**
@@ -176,7 +200,9 @@ function isRight(spec: EndpointLinkSpec, host: Link, container: Link | undefined
 /** Removes the pair, wherever its other end is. Gone already is fine; a link that is not ours stays. */
 export async function removeEndpointLink(hostEnd: string): Promise<void> {
   const link = await findLink(hostEnd);
-  if (link?.alias === ENDPOINT_MARK) await removeLinkAt(link.index);
+  if (link?.alias !== ENDPOINT_MARK) return;
+  // A port with a small MTU may have been what kept its bridge out of IPv6.
+  await keepingHostOut(hostEnd, () => removeLinkAt(link.index));
 }
 
 /** Every host end of ours in this namespace. */

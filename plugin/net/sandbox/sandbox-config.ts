@@ -7,6 +7,7 @@
 import type { SandboxChange } from '../../sandbox-change.ts';
 import { PluginError } from '../../errors.ts';
 import { decodeIpJson, ipBatch } from '../ip.ts';
+import { keepingHostOut } from '../links/link-mtu.ts';
 import { runIpInNetns } from './netns.ts';
 import { findSandboxLink } from './sandbox-link.ts';
 import { sandboxLines, type SandboxState } from './sandbox-lines.ts';
@@ -28,7 +29,9 @@ export async function changeSandbox(
     });
   }
   const mtu = changes.find((change) => change.type === 'set-mtu')?.mtu;
-  if (mtu !== undefined) await ipBatch([`link set dev ${hostEnd} mtu ${mtu}`]);
+  if (mtu !== undefined) {
+    await keepingHostOut(hostEnd, () => ipBatch([`link set dev ${hostEnd} mtu ${mtu}`]));
+  }
   const state = readState(netnsPath, found.link);
   const lines = sandboxLines(changes, found.link, state);
   if (lines.length > 0) runIpInNetns(netnsPath, lines);

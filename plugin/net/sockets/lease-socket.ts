@@ -1,6 +1,6 @@
 /** The packet socket that a DHCP client wants: replies to its own MAC and nothing else. */
 import type { Mac } from '../../wire/address.ts';
-import { holdClientPort } from './client-port.ts';
+import { ClientPort, holdClientPort } from './client-port.ts';
 import { dhcpClientFilter } from './filter.ts';
 import { sendFromLink } from './link-sender.ts';
 import { openPacketSocket, type FrameInfo, type PacketSocket } from './packet-socket.ts';
@@ -19,6 +19,8 @@ interface Place {
 interface Handlers {
   onFrame(frame: Uint8Array, info: FrameInfo): void;
   onError(error: Error): void;
+  /** Told of what the socket works without. */
+  onTrouble?(error: Error): void;
 }
 
 interface LeaseSocket {
@@ -52,10 +54,10 @@ export function openLeaseSocket(place: Place, mac: Mac, handlers: Handlers): Lea
     onFrame: (frame, info) => handlers.onFrame(frame, info),
     onError: (error) => handlers.onError(error),
   });
-  const { netnsPath, link } = place;
+  const { netnsPath } = place;
   return netnsPath === undefined
     ? onHost(socket, place.speaksVia)
-    : inSandbox(socket, { netnsPath, link, speaksVia: place.speaksVia });
+    : inSandbox(socket, { netnsPath, speaksVia: place.speaksVia }, handlers);
 }
 
 function onHost(socket: PacketSocket, speaksVia: string | undefined): LeaseSocket {
@@ -77,26 +79,29 @@ function senders(
   return { send, sendFromLink: own };
 }
 
-/** The client's port is held from `listen` to `close`. */
+/** The client's port is held from `listen` to `close`, where it can be had. */
 function inSandbox(
   socket: PacketSocket,
   place: {
     readonly netnsPath: string;
-    readonly link: string;
     readonly speaksVia: string | undefined;
   },
+  handlers: Handlers,
 ): LeaseSocket {
-  const { netnsPath, link, speaksVia } = place;
-  let giveBack: (() => void) | undefined;
+  const { netnsPath, speaksVia } = place;
+  const port = new ClientPort(
+    () => holdClientPort(netnsPath, socket.index),
+    (error) => handlers.onTrouble?.(error),
+  );
   return {
     index: socket.index,
     listen() {
       socket.listen();
-      giveBack ??= holdClientPort(netnsPath, link);
+      port.take();
     },
     ...senders(socket, speaksVia),
     close() {
-      giveBack?.();
+      port.giveBack();
       socket.close();
     },
   };

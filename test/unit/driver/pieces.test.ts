@@ -358,6 +358,45 @@ describe("the firewall's rule (D6)", () => {
     expect(host.count('ensureBridgeAccept')).toBe(looks);
   });
 
+  it('a look that failed settles nothing: a start looks again, and so does the clock, soon', async () => {
+    const { host, clock, log, access } = rig();
+    host.firewallFails = true;
+    await access.ensureGranted('br500');
+    host.firewallFails = false;
+    await access.ensureGranted('br500');
+    expect([...host.rules]).toEqual(['br500']);
+    host.firewallFails = true;
+    await access.grant('br600');
+    host.firewallFails = false;
+    await clock.pass(1_000);
+    expect([...host.rules]).toEqual(['br500', 'br600']);
+    expect(log.messages('warn')).toHaveLength(2);
+  });
+
+  it('a look that was broken off is made again soon, too', async () => {
+    const { host, clock, access } = rig();
+    host.failing.set('ensureBridgeAccept', new Error('boom'));
+    await access.grant('br500');
+    host.failing.clear();
+    await clock.pass(1_000);
+    expect([...host.rules]).toEqual(['br500']);
+  });
+
+  it('a firewall that always fails is looked at less and less often, and no more by each start', async () => {
+    const { host, clock, log, access } = rig();
+    host.firewallFails = true;
+    await access.ensureGranted('br500');
+    await clock.pass(125_000);
+    const looks = host.count('ensureBridgeAccept');
+    expect(looks).toBeLessThan(15);
+    await access.ensureGranted('br500');
+    expect(host.count('ensureBridgeAccept')).toBe(looks);
+    expect(log.messages('warn')).toHaveLength(1);
+    host.firewallFails = false;
+    await clock.pass(30_000);
+    expect([...host.rules]).toEqual(['br500']);
+  });
+
   it('one look serves all bridges', async () => {
     const { host, clock, access } = rig();
     for (const bridge of ['br500', 'br600', 'br700']) await access.grant(bridge);

@@ -385,3 +385,44 @@ it('a record of an earlier version has been configured with its lease', async ()
   await rig.restart();
   expect(rig.record().terms).toMatchObject({ answered: OLD, configured: OLD });
 });
+
+describe('another MTU of the network', () => {
+  async function lowerMtu(): Promise<void> {
+    const network = rig.registry.networks()[0]!;
+    await rig.registry.addNetwork({ ...network, mtu: 1400 });
+    rig.endpoints.changes.networkChanged(network.id);
+    await rig.clock.pass(1);
+  }
+  const byUs = () => rig.host.calls.filter((call) => call.startsWith('changeSandbox')).length;
+
+  it('reaches a container that has run for a while at once', async () => {
+    await running();
+    await lowerMtu();
+    expect(changes()).toEqual([{ type: 'set-mtu', mtu: 1400 }]);
+  });
+
+  it('reaches one that was found just now when libnetwork is through with it', async () => {
+    rig.wire.server = serverWith();
+    await rig.createEndpoint();
+    await rig.join();
+    await lowerMtu();
+    await rig.clock.pass(500);
+    expect(byUs()).toBe(0);
+    await rig.clock.pass(1_000);
+    expect(changes()).toEqual([{ type: 'set-mtu', mtu: 1400 }]);
+  });
+
+  it('reaches one that is still on its way into its sandbox there', async () => {
+    rig.wire.server = serverWith();
+    await rig.createEndpoint();
+    await rig.driver.join(ENDPOINT, SANDBOX);
+    await lowerMtu();
+    await rig.clock.pass(5_000);
+    expect(byUs()).toBe(0);
+    rig.host.moveIntoSandbox(rig.record().hostEnd);
+    rig.sandbox = { link: 'eth0' };
+    await rig.clock.pass(5_000);
+    expect(changes()).toEqual([{ type: 'set-mtu', mtu: 1400 }]);
+    expect(rig.log.messages('error')).toEqual([]);
+  });
+});

@@ -121,6 +121,62 @@ it('a twin of a dead container waits for the answer before it leases anew', asyn
   expect(rig.server.leases.size).toBe(1);
 });
 
+describe('a container that starts while the lease of one like it is on its way back', () => {
+  const inOrder = ['DISCOVER', 'REQUEST', 'RELEASE', 'DISCOVER', 'REQUEST'];
+  const macAddress = BOX;
+  let answer: () => void = () => undefined;
+
+  beforeEach(async () => {
+    rig.stop();
+    await start({ release: 'now' });
+    rig.askSegment = () => new Promise((resolve) => (answer = () => resolve(undefined)));
+  });
+
+  /** Endpoints whose containers went, and whose record is gone already. */
+  async function abandon(): Promise<void> {
+    await rig.createEndpoint({ interface: { macAddress } });
+    await rig.join();
+    rig.host.loseEndpoint(rig.record().hostEnd);
+    await rig.endpoints.clearAbandoned();
+    expect(rig.registry.endpoints()).toEqual([]);
+  }
+
+  it('leases after the RELEASE, which would end its own lease', async () => {
+    await abandon();
+    const made = rig.createEndpoint({ interface: { macAddress }, endpointId: SECOND });
+    await rig.clock.pass(100);
+    expect(rig.wire.sentTypes).toEqual(['DISCOVER', 'REQUEST']);
+    answer();
+    await made;
+    expect(rig.wire.sentTypes).toEqual(inOrder);
+    expect(rig.server.leases.size).toBe(1);
+  });
+
+  it('also where the removal of that one has only begun', async () => {
+    await rig.createEndpoint(byId);
+    rig.host.loseEndpoint(rig.record().hostEnd);
+    const removal = rig.endpoints.clear(rig.record());
+    const made = rig.createEndpoint({ ...byId, endpointId: SECOND });
+    await rig.clock.pass(100);
+    answer();
+    await Promise.all([removal, made]);
+    expect(rig.wire.sentTypes).toEqual(inOrder);
+  });
+
+  it('on another VLAN it waits for nothing', async () => {
+    await abandon();
+    const other = { parent: 'eth1', vlan: '600' };
+    await rig.createNetwork({ networkId: 'o'.repeat(64), options: other });
+    await rig.createEndpoint({
+      networkId: 'o'.repeat(64),
+      endpointId: SECOND,
+      interface: { macAddress },
+    });
+    expect(released()).toBe(0);
+    answer();
+  });
+});
+
 it('all of a network are asked for at once', async () => {
   const ids = ['a', 'b', 'c'].map((letter) => letter.repeat(64));
   for (const [n, endpointId] of ids.entries()) {

@@ -16,6 +16,8 @@ function rig() {
   const log = new MemoryLogger();
   const frames: Uint8Array[] = [];
   let receive: (frame: Uint8Array) => void = () => undefined;
+  /** What the socket does without, told whenever it listens. */
+  const trouble: { now: Error | undefined } = { now: undefined };
   const runner = new ClientRunner(clientConfig(), {
     clock,
     random: seededRandom(1),
@@ -23,7 +25,7 @@ function rig() {
     openSocket: (_place, _mac, handlers) => {
       receive = (frame) => handlers.onFrame(frame, { checksumReady: true });
       return {
-        listen: () => undefined,
+        listen: () => void (trouble.now && handlers.onTrouble?.(trouble.now)),
         send: (frame) => void frames.push(frame),
         sendFromLink: () => undefined,
         close: () => undefined,
@@ -37,7 +39,7 @@ function rig() {
     mayDecline: () => true,
   });
   runner.open({ link: 'vdc0' }, () => undefined);
-  return { runner, clock, log, frames, receive: (frame: Uint8Array) => receive(frame) };
+  return { runner, clock, log, frames, trouble, receive: (frame: Uint8Array) => receive(frame) };
 }
 
 const decode = (frame: Uint8Array) => decodeFrame(frame, { checksumReady: true, port: 67 }).message;
@@ -77,5 +79,22 @@ describe('frames', () => {
     expect([runner.stateName, frames.length]).toEqual(['BOUND', 2]);
     expect(log.lines.at(-1)).toMatchObject({ fields: { reason: 'not-a-reply' } });
     runner.stop();
+  });
+});
+
+describe('a socket that does without something', () => {
+  it('is told once, and renewals go out all the same', async () => {
+    const { trouble, frames, clock, log } = lease();
+    const before = frames.length;
+    trouble.now = new Error('bind: EACCES');
+    await clock.pass(3_500_000);
+    const types = frames.slice(before).map((frame) => messageTypeOf(decode(frame).options));
+    expect(types.length).toBeGreaterThan(2);
+    expect(new Set(types)).toEqual(new Set(['REQUEST']));
+    expect(log.messages('warn').filter((line) => line.includes('port 68'))).toHaveLength(1);
+    expect(log.messages('warn')).not.toContain('dhcp message could not be sent');
+    expect(log.messages('debug').filter((line) => line.includes('port 68')).length).toBeGreaterThan(
+      1,
+    );
   });
 });

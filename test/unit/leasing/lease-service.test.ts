@@ -422,6 +422,16 @@ describe('giving a lease back', () => {
     expect([rig.service.size, rig.places.length, rig.clock.pending]).toEqual([0, 0, 0]);
   });
 
+  it('of a client that failed, before it is started again', async () => {
+    await rig.acquire();
+    rig.service.stay(KEY, { link: BRIDGE });
+    await rig.failAtNextChange();
+    rig.service.release(KEY, BRIDGE);
+    expect(rig.wire.sent.at(-1)).toMatchObject({ type: 'RELEASE', message: { ciaddr: ADDRESS } });
+    expect(rig.changes).toMatchObject([{ change: 'lost', cause: 'released' }]);
+    expect([rig.service.size, rig.places.length, rig.clock.pending]).toEqual([0, 0, 0]);
+  });
+
   it('a bridge that is gone costs the RELEASE, not the call', async () => {
     await rig.acquire();
     rig.wire.openProblem = () => new Error('no such link');

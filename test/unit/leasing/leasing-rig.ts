@@ -24,6 +24,7 @@ export class LeasingRig {
   readonly probes: string[] = [];
   sandbox: ReturnType<SandboxProbe> = 'not-yet';
   readonly service: LeaseService;
+  #isBroken = false;
 
   constructor({ earlyBy = 0 } = {}) {
     this.clock = new FakeClock({ earlyBy });
@@ -38,7 +39,10 @@ export class LeasingRig {
         this.probes.push(`${netnsPath} ${hostEnd}`);
         return this.sandbox;
       },
-      onChange: (key, change) => void this.changes.push({ key, ...change }),
+      onChange: (key, change) => {
+        if (this.#isBroken) throw new Error('boom');
+        this.changes.push({ key, ...change });
+      },
       onEntered: (key) => void this.entered.push(key),
     });
   }
@@ -54,6 +58,17 @@ export class LeasingRig {
   follow(): void {
     const place = { netnsPath: '/netns/1', hostEnd: 'vdh0', containerEnd: LINK };
     this.service.follow(KEY, { ...place, fallback: BRIDGE });
+  }
+
+  /** The client fails at its next renewal, with the lease that it has renewed, and waits to be started again. */
+  async failAtNextChange(): Promise<void> {
+    const failures = () => this.log.messages('error').length;
+    const before = failures();
+    this.#isBroken = true;
+    for (let tries = 0; tries < 10_000 && failures() === before; tries += 1) {
+      await this.clock.pass(500);
+    }
+    this.#isBroken = false;
   }
 
   /** Where the open sockets are. */

@@ -135,6 +135,25 @@ it('pinned to its address, a client takes no other when the server moves it', as
   expect(rig.changes[1]).toMatchObject({ change: 'acquired', lease: { address: ADDRESS } });
 });
 
+it('pinned, it takes no other after a failure either', async () => {
+  rig.service.stay(KEY, PLACE);
+  rig.service.pin(KEY);
+  await rig.failAtNextChange();
+  await rig.clock.pass(2_000); // it is started again
+  rig.server.forgetClients(30);
+  await rig.clock.pass(T1 + 600_000);
+  expect(rig.changes).toMatchObject([{ change: 'lost', cause: 'nak' }]);
+});
+
+it('pinned while it waits to be started again, too', async () => {
+  rig.service.stay(KEY, PLACE);
+  await rig.failAtNextChange();
+  rig.service.pin(KEY);
+  rig.server.forgetClients(30);
+  await rig.clock.pass(T1 + 600_000);
+  expect(rig.changes).toMatchObject([{ change: 'lost', cause: 'nak' }]);
+});
+
 it('not pinned it takes another', async () => {
   rig.service.stay(KEY, PLACE);
   rig.server.forgetClients(30);

@@ -1,0 +1,52 @@
+/**
+ * Changes that may raise the MTU of a link of ours. Below 1280 a link takes no part in IPv6, and the kernel keeps no IPv6
+ * settings for it; with 1280 or more it does, with the host's defaults. So what keeps the host out is written again then.
+ * A bridge without an MTU of its own follows the least of its ports, and comes into IPv6 the same way.
+ */
+import { readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
+import { PluginError } from '../../errors.ts';
+import { askKernel, linkMtu } from '../netlink/interface-request.ts';
+import { isMarked } from './link-names.ts';
+import { findLink } from '../netlink/rtnetlink.ts';
+import { IPV6_MIN_MTU, keepHostOut } from '../sysctl.ts';
+
+/** What is asked of the kernel. */
+const KERNEL = {
+  bridgeOf,
+  mtuOf: (link: string) => askKernel((fd) => linkMtu(fd, link)),
+  isOurs: async (link: string) => isMarked((await findLink(link))?.alias),
+  keepHostOut,
+};
+
+/**
+ * Makes a change by which `link`, or its bridge, may get a larger MTU; it may also be gone afterwards.
+ * @throws what `change` throws; PluginError IP_COMMAND_FAILED if the host could not be kept out after it.
+ */
+export async function keepingHostOut(
+  link: string,
+  change: () => Promise<void>,
+  kernel: typeof KERNEL = KERNEL,
+): Promise<void> {
+  const isLow = (name: string) => (kernel.mtuOf(name) ?? IPV6_MIN_MTU) < IPV6_MIN_MTU;
+  const bridge = kernel.bridgeOf(link);
+  const low = [link, ...(bridge === undefined ? [] : [bridge])].filter(isLow);
+  await change();
+  const troubles: string[] = [];
+  for (const name of low) {
+    if (isLow(name) || !(await kernel.isOurs(name))) continue;
+    const trouble = kernel.keepHostOut(name);
+    if (trouble !== undefined) troubles.push(trouble);
+  }
+  if (troubles.length > 0) throw new PluginError('IP_COMMAND_FAILED', troubles.join('; '));
+}
+
+/** Undefined if there is no such link, or it is the port of nothing. */
+function bridgeOf(link: string): string | undefined {
+  try {
+    return basename(readlinkSync(`/sys/class/net/${link}/master`));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
