@@ -97,9 +97,9 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   };
   const addresses: Addresses = new Addresses({
     ...shared,
-    twins: {
-      take: (key, segment, mac) => endpoints.twins.take(key, segment, mac),
-      made: (key) => endpoints.twins.made(key),
+    macClaims: {
+      take: (key, segment, mac) => endpoints.macClaims.take(key, segment, mac),
+      made: (key) => endpoints.macClaims.made(key),
     },
     sandboxFolder: `${settings.dockerRunDir}/netns`,
   });
@@ -110,6 +110,10 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   });
   const wiring: Wiring = new Wiring({
     ...{ registry, host, networks, clock, log },
+    ports: {
+      guard: (id) => endpoints.ports.guard(id),
+      guardAll: () => endpoints.ports.guardAll(),
+    },
     mtuChanged: (networkId) => endpoints.changes.networkChanged(networkId),
   });
   const recovered = recover({

@@ -30,7 +30,7 @@ import { PortGuard } from '../networks/port-guard.ts';
 import { endpointUnknown } from '../state/registry.ts';
 import { endpointInfo } from '../state/status.ts';
 import { LEASED_WITHIN } from '../leases/take-lease.ts';
-import { Twins } from '../leases/mac-claims.ts';
+import { MacClaims } from '../leases/mac-claims.ts';
 import { runEach } from '../undo.ts';
 
 /** What the endpoints need of `leasing/lease-service.ts` beyond acquiring and releasing. */
@@ -64,7 +64,7 @@ export class Endpoints {
   readonly changes: LeaseChanges;
   readonly ports: PortGuard;
   /** MACs are taken by whoever leases for them, endpoints or addresses. */
-  readonly twins: Twins;
+  readonly macClaims: MacClaims;
   /** Endpoints whose lease socket came to sit in the sandbox; bounded by those that are joined. */
   readonly #inside = new Map<string, { readonly namespace: string | undefined }>();
 
@@ -75,7 +75,7 @@ export class Endpoints {
     this.ports = new PortGuard(deps);
     this.changes = new LeaseChanges({ ...deps, lock: this.#lock, remember, ports: this.ports });
     const isGone = (record: EndpointRecord) => this.#isGone(record);
-    this.twins = new Twins({ ...deps, isGone, clear: (record) => this.clear(record) });
+    this.macClaims = new MacClaims({ ...deps, isGone, clear: (record) => this.clear(record) });
   }
 
   /**
@@ -93,8 +93,8 @@ export class Endpoints {
       const record = await makeEndpoint(this.#deps, network, request, {
         by: startedAt + LEASED_WITHIN,
         signal,
-        takeMac: (mac) => this.twins.take(request.endpointId, segmentOf(network.options), mac),
-      }).finally(() => this.twins.made(request.endpointId));
+        takeMac: (mac) => this.macClaims.take(request.endpointId, segmentOf(network.options), mac),
+      }).finally(() => this.macClaims.made(request.endpointId));
       this.#joinTimers.arm(record.id);
       this.#deps.log.info(
         {

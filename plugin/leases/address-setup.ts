@@ -30,7 +30,7 @@ export interface AddressSetupDeps extends TakeLeaseDeps {
   readonly host: Host;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly twins: {
+  readonly macClaims: {
     take(key: string, segment: string, mac: Mac): Promise<void>;
     made(key: string): void;
   };
@@ -62,7 +62,7 @@ export async function makeAddress(
   wish: AddressWish,
   limits: MakeLimits,
 ): Promise<{ record: AddressRecord; scope: LeaseScope }> {
-  const { registry, clock, twins, leases } = deps;
+  const { registry, clock, macClaims, leases } = deps;
   const startedAt = clock.now();
   const requestedAddress = wantedAddress(pool, wish.address);
   const ground = await findGround(deps, pool);
@@ -84,7 +84,7 @@ export async function makeAddress(
   };
   const undo = new UndoList();
   try {
-    if (!identity.isMacShared) await twins.take(draft.id, scope.segment, identity.mac);
+    if (!identity.isMacShared) await macClaims.take(draft.id, scope.segment, identity.mac);
     refuseTaken(registry, scope, requestedAddress);
     const until = { by: startedAt + LEASED_WITHIN, signal: limits.signal };
     const { lease, settle } = await takeLease(deps, scope, draft, ground.place, until, undo);
@@ -110,7 +110,7 @@ export async function makeAddress(
   } catch (error) {
     throw await undo.run(error);
   } finally {
-    twins.made(draft.id);
+    macClaims.made(draft.id);
   }
 }
 

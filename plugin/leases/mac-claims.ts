@@ -12,7 +12,7 @@ import type { Registry } from '../state/registry.ts';
 /** Join follows CreateEndpoint, and the link's move that, within a second or two; so long dockerd needs to come back. */
 const MOVED_WITHIN: Ms = 5_000;
 
-export interface TwinsDeps {
+export interface MacClaimsDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly host: { linkExists(name: string): boolean };
@@ -21,12 +21,12 @@ export interface TwinsDeps {
   readonly clear: (record: EndpointRecord) => Promise<void>;
 }
 
-export class Twins {
-  readonly #deps: TwinsDeps;
+export class MacClaims {
+  readonly #deps: MacClaimsDeps;
   /** Endpoints and addresses in the making, by their ids; bounded by the calls in flight. */
   readonly #making = new Map<string, { readonly segment: string; readonly mac: Mac }>();
 
-  constructor(deps: TwinsDeps) {
+  constructor(deps: MacClaimsDeps) {
     this.#deps = deps;
   }
 

@@ -33,7 +33,7 @@ import { namespaceAt } from './sandbox/netns.ts';
 import { removeNetworkLinks } from './links/remove-links.ts';
 import { listSandboxAddresses } from './sandbox/sandbox-addresses.ts';
 import { changeSandbox } from './sandbox/sandbox-config.ts';
-import { findSegmentLink, withSegmentLink } from './links/segment-link.ts';
+import { findSegmentLink, withSegmentLink } from './segment-link.ts';
 
 export const linuxHost = {
   ensureNetworkLinks,

@@ -4,20 +4,30 @@
  */
 import type { Logger } from '../logger.ts';
 import type { Host } from '../host.ts';
-import { rulesBeforeJoin, rulesFor } from './port-guard.ts';
-import type { EndpointRecord, NetworkRecord } from '../state/records.ts';
+import type { PortGuard } from './port-guard.ts';
+import type { NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
+
+export interface LinkProtectionDeps {
+  readonly registry: Registry;
+  readonly host: Host;
+  /** What it cannot guard it tries again itself. */
+  readonly ports: Pick<PortGuard, 'guard' | 'guardAll'>;
+  readonly log: Logger;
+}
 
 export class LinkProtection {
   readonly #registry: Registry;
   readonly #host: Host;
+  readonly #ports: LinkProtectionDeps['ports'];
   readonly #log: Logger;
   /** Links whose filter was taken off; bounded by the links there are. */
   readonly #open = new Set<number>();
 
-  constructor({ registry, host, log }: { registry: Registry; host: Host; log: Logger }) {
+  constructor({ registry, host, ports, log }: LinkProtectionDeps) {
     this.#registry = registry;
     this.#host = host;
+    this.#ports = ports;
     this.#log = log;
   }
 
@@ -41,12 +51,10 @@ export class LinkProtection {
 
   /** The links of all networks, whatever was told. @returns false if something could not be, which is told. */
   async putBackAll({ ports }: { ports: boolean }): Promise<boolean> {
+    if (ports) await this.#ports.guardAll();
     const networks = this.#registry.networks().filter(({ isUnfinished }) => isUnfinished !== true);
     let isAll = true;
     for (const network of networks) isAll = (await this.#closeNetwork(network)) && isAll;
-    for (const endpoint of ports ? this.#registry.endpoints() : []) {
-      isAll = (await this.#closePort(endpoint)) && isAll;
-    }
     return isAll;
   }
 
@@ -55,29 +63,11 @@ export class LinkProtection {
     const network = this.#registry
       .networks()
       .find(({ options, vlanLink }) => options.bridge === name || vlanLink === name);
+    if (endpoint !== undefined) await this.#ports.guard(endpoint.id);
+    const isClosed = network === undefined || (await this.#closeNetwork(network));
     if (endpoint === undefined && network === undefined) return true; // it is no network's any more
-    const isClosed =
-      endpoint === undefined
-        ? network !== undefined && (await this.#closeNetwork(network))
-        : await this.#closePort(endpoint);
     if (isClosed) this.#log.info({ link: name, seen: 'its filter was taken off' }, PUT_BACK);
     return isClosed;
-  }
-
-  async #closePort(endpoint: EndpointRecord): Promise<boolean> {
-    const network = this.#registry.findNetwork(endpoint.networkId);
-    if (network === undefined) return true;
-    const { hostEnd } = endpoint;
-    try {
-      const rules = rulesNow(network, endpoint);
-      for (const warning of await this.#host.guardEndpoints([{ hostEnd, rules }])) {
-        this.#log.warn({ link: hostEnd }, warning);
-      }
-      return true;
-    } catch (err) {
-      this.#log.error({ link: hostEnd, err }, 'port not guarded');
-      return false;
-    }
   }
 
   async #closeNetwork({ id, options, vlanLink }: NetworkRecord): Promise<boolean> {
@@ -94,9 +84,3 @@ export class LinkProtection {
 }
 
 const PUT_BACK = 'protection put back';
-
-export function rulesNow(network: NetworkRecord, endpoint: EndpointRecord) {
-  return endpoint.sandboxKey === undefined && endpoint.hasLeft !== true
-    ? rulesBeforeJoin(network, endpoint)
-    : rulesFor(network, endpoint);
-}

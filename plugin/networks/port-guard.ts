@@ -25,7 +25,7 @@ export function rulesFor(network: NetworkRecord, endpoint: EndpointRecord): Port
 }
 
 /** The rules of a port for where its endpoint is now. */
-function rulesNow(network: NetworkRecord, endpoint: EndpointRecord): PortRules {
+export function rulesNow(network: NetworkRecord, endpoint: EndpointRecord): PortRules {
   return endpoint.sandboxKey === undefined && endpoint.hasLeft !== true
     ? rulesBeforeJoin(network, endpoint)
     : rulesFor(network, endpoint);

@@ -9,7 +9,8 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../time.ts';
 import type { Host } from '../host.ts';
-import { LinkProtection, rulesNow } from './link-protection.ts';
+import { LinkProtection, type LinkProtectionDeps } from './link-protection.ts';
+import { rulesNow } from './port-guard.ts';
 import type { Registry } from '../state/registry.ts';
 import { RepairHistory } from './repair-history.ts';
 import { WatchedLinks } from './watched-links.ts';
@@ -27,6 +28,7 @@ export interface WiringDeps {
   readonly host: Host;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly ports: LinkProtectionDeps['ports'];
   readonly networks: {
     /** Makes what is missing of its links, or the bridge alone where the parent is. @throws PluginError */
     mend(networkId: string): Promise<unknown>;
@@ -212,7 +214,7 @@ export class Wiring {
   }
 
   async #mend(repair: Repair): Promise<void> {
-    const { host, networks, registry, mtuChanged, log } = this.#deps;
+    const { host, networks, ports, registry, mtuChanged, log } = this.#deps;
     switch (repair.type) {
       case 'rename':
         return host.renameLink(repair.index, repair.link);
@@ -230,9 +232,9 @@ export class Wiring {
         if (endpoint === undefined || network === undefined) return;
         const { hostEnd } = endpoint;
         const rules = rulesNow(network, endpoint);
-        for (const warning of await host.attachPort({ hostEnd, bridge: repair.bridge, rules })) {
-          log.warn({ link: hostEnd }, warning);
-        }
+        const warnings = await host.attachPort({ hostEnd, bridge: repair.bridge, rules });
+        for (const warning of warnings) log.warn({ link: hostEnd }, warning);
+        if (warnings.length > 0) await ports.guard(endpoint.id); // until it is guarded
       }
     }
   }

@@ -5,7 +5,7 @@ import { linuxHost } from '../../plugin/net/host.ts';
 import { readLink } from '../../plugin/net/links/link-info.ts';
 import { VLAN_MARK } from '../../plugin/net/links/link-names.ts';
 import { removeOrphanLinks } from '../../plugin/net/links/orphan-links.ts';
-import { findSegmentLink, withSegmentLink } from '../../plugin/net/links/segment-link.ts';
+import { findSegmentLink, withSegmentLink } from '../../plugin/net/segment-link.ts';
 import { addParent, enterSandbox, ip, linkNames, linkSnapshot } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';
 

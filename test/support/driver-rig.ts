@@ -238,9 +238,9 @@ export class DriverRig {
     };
     const addresses: Addresses = new Addresses({
       ...shared,
-      twins: {
-        take: (key, segment, mac) => endpoints.twins.take(key, segment, mac),
-        made: (key) => endpoints.twins.made(key),
+      macClaims: {
+        take: (key, segment, mac) => endpoints.macClaims.take(key, segment, mac),
+        made: (key) => endpoints.macClaims.made(key),
       },
       sandboxFolder: '/run/docker/netns',
     });
@@ -251,6 +251,10 @@ export class DriverRig {
     });
     const wiring: Wiring = new Wiring({
       ...{ registry, host, networks, clock, log },
+      ports: {
+        guard: (id) => endpoints.ports.guard(id),
+        guardAll: () => endpoints.ports.guardAll(),
+      },
       mtuChanged: (networkId) => endpoints.changes.networkChanged(networkId),
     });
     const ready =

@@ -52,7 +52,10 @@ describe("the client's port", () => {
 });
 
 it('the service may take the port also where a container sets net.ipv4.ip_unprivileged_port_start', () => {
-  const unit = readFileSync(new URL('../../../scripts/vlandhcp.service', import.meta.url), 'utf8');
+  const unit = readFileSync(
+    new URL('../../../../scripts/vlandhcp.service', import.meta.url),
+    'utf8',
+  );
   expect(/^CapabilityBoundingSet=(.*)$/m.exec(unit)?.[1]?.split(' ').toSorted()).toEqual([
     'CAP_NET_ADMIN',
     'CAP_NET_BIND_SERVICE',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { parseVlanConfig } from '../../../../plugin/net/links/segment-link.ts';
+import { parseVlanConfig } from '../../../plugin/net/segment-link.ts';
 
 const HEADING = 'VLAN Dev name\t | VLAN ID\nName-Type: VLAN_NAME_TYPE_RAW_PLUS_VID_NO_PAD\n';
 

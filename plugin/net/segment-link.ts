@@ -3,17 +3,22 @@
  * or made for as long as it is needed.
  */
 import { readFileSync } from 'node:fs';
-import { PluginError } from '../../errors.ts';
-import { isLinkName } from '../../link-name.ts';
-import { UndoList } from '../../undo.ts';
-import { findLinkIndex } from '../netlink/interface-request.ts';
-import { ipBatch, isAlreadyThere } from '../ip.ts';
-import { oneNetworkAtATime } from './link-changes.ts';
-import { checkSegment, checkVlanNameIsFree } from './link-checks.ts';
-import { isVlanOf, readLink } from './link-info.ts';
-import { vlanLinkName } from './link-names.ts';
-import { waitUntilReady } from './link-ready.ts';
-import { findVlanLink, makeVlanLink, removeUnusedVlanLink, requireParent } from './vlan-link.ts';
+import { PluginError } from '../errors.ts';
+import { isLinkName } from '../link-name.ts';
+import { UndoList } from '../undo.ts';
+import { findLinkIndex } from './netlink/interface-request.ts';
+import { ipBatch, isAlreadyThere } from './ip.ts';
+import { oneNetworkAtATime } from './links/link-changes.ts';
+import { checkSegment, checkVlanNameIsFree } from './links/link-checks.ts';
+import { isVlanOf, readLink } from './links/link-info.ts';
+import { vlanLinkName } from './links/link-names.ts';
+import { waitUntilReady } from './links/link-ready.ts';
+import {
+  findVlanLink,
+  makeVlanLink,
+  removeUnusedVlanLink,
+  requireParent,
+} from './links/vlan-link.ts';
 
 /** One VLAN of a parent link; `vlan` undefined: its untagged traffic. */
 export interface Segment {
