@@ -7,25 +7,10 @@ import { ipamDriverHandlers } from './api/ipam-driver.ts';
 import { networkDriverHandlers } from './api/network-driver.ts';
 import { serve } from './api/server.ts';
 import { createClock } from './clock.ts';
-import { sweepAbandoned } from './leases/containers-present.ts';
-import { Addresses } from './leases/addresses.ts';
-import { BridgeAccess } from './networks/bridge-access.ts';
-import { Endpoints } from './endpoints/endpoints.ts';
-import { HeldLeases } from './leases/held-leases.ts';
-import { IpamDriver } from './driver/ipam-driver.ts';
-import { withLastingRemovals } from './networks/link-removals.ts';
-import { NetworkDriver } from './driver/network-driver.ts';
-import { Networks } from './networks/networks.ts';
-import { Pools } from './pools/pools.ts';
-import { recover } from './driver/recover.ts';
+import { createPlugin } from './driver/plugin.ts';
 import { Registry } from './state/registry.ts';
-import { Wiring } from './networks/wiring.ts';
-import { SegmentSilence } from './leases/segment-silence.ts';
 import { Store } from './state/store.ts';
-import { LeaseReturns } from './leases/lease-returns.ts';
-import { LeaseService } from './leasing/lease-service.ts';
 import { SegmentInquiry } from './leasing/segment/segment-inquiry.ts';
-import { probeSubnet } from './leasing/segment/subnet-probe.ts';
 import { surviveUncaughtErrors } from './last-resort.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { boottime } from './net/boottime.ts';
@@ -65,100 +50,23 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   const registry = new Registry(store);
   registry.adopt(contents);
 
-  const leases = new LeaseService({
-    clock,
-    random: Math.random,
-    log,
-    openSocket: openLeaseSocket,
-    openArpSocket,
-    probeSandbox,
-    onChange: (key, change) => {
-      const owner = addresses.owns(key) ? addresses : endpoints;
-      owner.leaseChanged(key, change).catch((err: unknown) => {
-        log.error({ endpoint: key.slice(0, 12), err }, 'lease change not handled');
-      });
-    },
-    onEntered: (endpointId) => endpoints.sandboxEntered(endpointId),
-  });
-  const removals = withLastingRemovals(linuxHost, { clock, log });
-  const host = { ...linuxHost, ...removals };
-  const access = new BridgeAccess({ host, clock, log });
   const inquiry = new SegmentInquiry({ clock, log, openSocket: openLeaseSocket, openArpSocket });
-  const returns = new LeaseReturns({ host, inquiry, leases, log });
-  const held = new HeldLeases({ registry, clock, log, leases, returns });
-  const networks = new Networks({
-    ...{ registry, host, access, clock, log },
-    made: () => wiring.soon(),
-  });
-  const shared = {
-    ...{ registry, networks, host, leases, held, returns, clock, log },
-    silence: new SegmentSilence(clock),
-    joinTimeoutMs: settings.joinTimeoutMs,
-  };
-  const addresses: Addresses = new Addresses({
-    ...shared,
-    macClaims: {
-      take: (key, segment, mac) => endpoints.macClaims.take(key, segment, mac),
-      made: (key) => endpoints.macClaims.made(key),
-    },
-    sandboxFolder: `${settings.dockerRunDir}/netns`,
-  });
-  const endpoints: Endpoints = new Endpoints({
-    ...shared,
-    addresses,
-    sandboxPath: (key) => key.replace(/^\/(var\/)?run\/docker(?=\/)/, settings.dockerRunDir),
-  });
-  const wiring: Wiring = new Wiring({
-    ...{ registry, host, networks, clock, log },
-    ports: {
-      guard: (id) => endpoints.ports.guard(id),
-      guardAll: () => endpoints.ports.guardAll(),
-    },
-    mtuChanged: (networkId) => endpoints.changes.networkChanged(networkId),
-  });
-  const recovered = recover({
-    registry,
-    networks,
-    endpoints,
-    addresses,
-    held,
-    access,
-    wiring,
-    host,
-    clock,
-    log,
+  const plugin = createPlugin({
+    ...{ clock, log, registry, settings, inquiry },
+    random: Math.random,
+    host: linuxHost,
     isComplete: contents.problems.length === 0,
+    sockets: { openSocket: openLeaseSocket, openArpSocket, probeSandbox },
+    sandboxFolder: `${settings.dockerRunDir}/netns`,
+    sandboxPath: (key) => key.replace(/^\/(var\/)?run\/docker(?=\/)/, settings.dockerRunDir),
   });
   // Before the server: containers keep their leases, which the store remembers.
   stops.unshift(
-    () => wiring.close(),
-    () => access.close(),
-    () => removals.close(),
-    () => endpoints.close(),
-    () => addresses.close(),
-    () => held.close(),
+    () => plugin.close(),
     () => inquiry.close(),
-    () => leases.close(),
   );
-  const driver = new NetworkDriver({
-    ...{ registry, networks, endpoints, held, clock, recovered },
-    claims: leases,
-  });
-  const pools = new Pools({
-    ...{ registry, host, clock, log },
-    askSubnet: (subject, link, limits) =>
-      probeSubnet(
-        { clock, random: Math.random, openSocket: openLeaseSocket },
-        subject,
-        link,
-        limits,
-      ),
-  });
-  const { requiresMacAddress } = settings;
-  const ipam = new IpamDriver({ registry, pools, addresses, held, requiresMacAddress, recovered });
-  wire({ ...networkDriverHandlers(driver), ...ipamDriverHandlers(ipam) });
-  await recovered;
-  stops.unshift(sweepAbandoned({ clock, log, looked: [endpoints, addresses] }));
+  wire({ ...networkDriverHandlers(plugin.network), ...ipamDriverHandlers(plugin.ipam) });
+  await plugin.started;
 }
 
 /** Ends the process; a second signal, or a stop that hangs, ends it the hard way. */

@@ -120,7 +120,7 @@ export class ContainersSeen {
     all: readonly AddressRecord[],
     isOld: (record: AddressRecord) => boolean,
   ): { readonly seen: readonly AddressRecord[]; readonly gone: readonly AddressRecord[] } {
-    const inUse = this.addresses(all.length > 0);
+    const inUse = all.length === 0 ? undefined : this.addresses(true);
     if (inUse === undefined) return { seen: [], gone: [] };
     const seen = all.filter(({ address }) => inUse.has(address));
     const missed = all.filter(({ address }) => !inUse.has(address));

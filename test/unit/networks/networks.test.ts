@@ -65,11 +65,13 @@ describe('creating a network', () => {
   });
 
   it('mistakes in options are refused before anything is touched', async () => {
+    await rig.started();
     expect((await refusal(rig.createNetwork(segment('0')))).code).toBe('INVALID_OPTION');
     expect(rig.host.calls).toEqual([]);
   });
 
   it("Docker's default IPAM is refused with the command to type, every option of it included (D8)", async () => {
+    await rig.started();
     const request = {
       options: { parent: 'eth1', vlan: '500', bridge: 'lan', mtu: '1400', lease_timeout: '10' },
       ipv4Data: [{ addressSpace: 'LocalDefault', pool: '172.18.0.0/16', gateway: '172.18.0.1/16' }],

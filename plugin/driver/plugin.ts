@@ -1,0 +1,127 @@
+/**
+ * The plugin put together from its parts, in one place: `main.ts` gives it Linux, the tests and the benchmark give it
+ * stand-ins. It serves nobody yet; the API is laid over `network` and `ipam`.
+ */
+import type { Clock } from '../clock.ts';
+import { Endpoints } from '../endpoints/endpoints.ts';
+import type { Host } from '../host.ts';
+import { Addresses } from '../leases/addresses.ts';
+import { sweepAbandoned } from '../leases/containers-present.ts';
+import { HeldLeases } from '../leases/held-leases.ts';
+import { LeaseReturns, type LeaseReturnsDeps } from '../leases/lease-returns.ts';
+import { SegmentSilence } from '../leases/segment-silence.ts';
+import { LeaseService, type LeaseServiceDeps } from '../leasing/lease-service.ts';
+import { probeSubnet } from '../leasing/segment/subnet-probe.ts';
+import type { Logger } from '../logger.ts';
+import { BridgeAccess } from '../networks/bridge-access.ts';
+import { withLastingRemovals } from '../networks/link-removals.ts';
+import { Networks } from '../networks/networks.ts';
+import { Wiring } from '../networks/wiring.ts';
+import { Pools } from '../pools/pools.ts';
+import type { Registry } from '../state/registry.ts';
+import type { Ms } from '../time.ts';
+import { IpamDriver } from './ipam-driver.ts';
+import { NetworkDriver } from './network-driver.ts';
+import { recover } from './recover.ts';
+
+export interface PluginDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly host: Host;
+  /** With all records in it. */
+  readonly registry: Registry;
+  /** False: some record could not be read, so that a link that no record names proves nothing. */
+  readonly isComplete: boolean;
+  readonly sockets: Pick<LeaseServiceDeps, 'openSocket' | 'openArpSocket' | 'probeSandbox'>;
+  /** Who on a segment has an address in use. */
+  readonly inquiry: LeaseReturnsDeps['inquiry'];
+  readonly settings: { readonly joinTimeoutMs: Ms; readonly requiresMacAddress: boolean };
+  /** Where the files of sandboxes are found from here. */
+  readonly sandboxFolder: string;
+  /** @param key a sandbox's file as dockerd names it. */
+  readonly sandboxPath: (key: string) => string;
+}
+
+export type Plugin = ReturnType<typeof createPlugin>;
+
+/** Everything of before goes on from here; calls of Docker wait until it does. */
+export function createPlugin(deps: PluginDeps) {
+  const { clock, random, log, registry, isComplete, sockets, inquiry, settings } = deps;
+  const { sandboxFolder, sandboxPath } = deps;
+  const leases = new LeaseService({
+    ...{ clock, random, log, ...sockets },
+    onChange: (key, change) => {
+      const owner = addresses.owns(key) ? addresses : endpoints;
+      owner.leaseChanged(key, change).catch((err: unknown) => {
+        log.error({ endpoint: key.slice(0, 12), err }, 'lease change not handled');
+      });
+    },
+    onEntered: (endpointId) => endpoints.sandboxEntered(endpointId),
+  });
+  const removals = withLastingRemovals(deps.host, { clock, log });
+  const host = { ...deps.host, ...removals };
+  const access = new BridgeAccess({ host, clock, log });
+  const returns = new LeaseReturns({ host, inquiry, leases, log });
+  const held = new HeldLeases({ registry, clock, log, leases, returns });
+  const networks = new Networks({
+    ...{ registry, host, access, clock, log },
+    made: () => wiring.soon(),
+  });
+  const shared = {
+    ...{ registry, networks, host, leases, held, returns, clock, log },
+    silence: new SegmentSilence(clock),
+    joinTimeoutMs: settings.joinTimeoutMs,
+  };
+  const addresses: Addresses = new Addresses({
+    ...shared,
+    macClaims: {
+      take: (key, segment, mac) => endpoints.macClaims.take(key, segment, mac),
+      made: (key) => endpoints.macClaims.made(key),
+    },
+    sandboxFolder,
+  });
+  const endpoints: Endpoints = new Endpoints({ ...shared, addresses, sandboxPath });
+  const wiring: Wiring = new Wiring({
+    ...{ registry, host, networks, clock, log },
+    ports: {
+      guard: (id) => endpoints.ports.guard(id),
+      guardAll: () => endpoints.ports.guardAll(),
+    },
+    mtuChanged: (networkId) => endpoints.changes.networkChanged(networkId),
+  });
+  const recovered = recover({
+    ...{ registry, networks, endpoints, addresses, held, access, wiring, host, clock, log },
+    isComplete,
+  });
+  const network = new NetworkDriver({
+    ...{ registry, networks, endpoints, held, clock, recovered },
+    claims: leases,
+  });
+  const { openSocket } = sockets;
+  const pools = new Pools({
+    ...{ registry, host, clock, log },
+    askSubnet: (...question) => probeSubnet({ clock, random, openSocket }, ...question),
+  });
+  const { requiresMacAddress } = settings;
+  const ipam = new IpamDriver({ registry, pools, addresses, held, requiresMacAddress, recovered });
+  let stopSweep = () => {};
+  let isClosed = false;
+  const started = recovered.then(() => {
+    if (!isClosed) stopSweep = sweepAbandoned({ clock, log, looked: [endpoints, addresses] });
+  });
+  return {
+    ...{ network, ipam },
+    /** Everything of before goes on. */
+    started,
+    ...{ leases, access, held, networks, addresses, endpoints, wiring },
+    /** Leases, links and records stay: containers go on with them. */
+    close(): void {
+      isClosed = true;
+      stopSweep();
+      for (const part of [wiring, access, removals, endpoints, addresses, held, leases]) {
+        part.close();
+      }
+    },
+  };
+}
