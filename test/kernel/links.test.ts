@@ -275,6 +275,7 @@ describe.skipIf(withoutVlans)('a tagged network', () => {
       bridge: 'br0',
       mtu: 1500,
       created: { vlanLink: true, bridge: true, uplinkPort: true },
+      theirs: [],
       warnings: [],
     });
     expect(await readLink('eth1.500')).toMatchObject({
@@ -319,7 +320,8 @@ describe.skipIf(withoutVlans)('a tagged network', () => {
   test('uses a VLAN link of the user under any name, and never removes it', async () => {
     ip('link add link eth1 name office type vlan id 500');
     const links = await ensureNetworkLinks(tagged());
-    expect(links).toMatchObject({ vlanLink: 'office', created: { vlanLink: false, bridge: true } });
+    expect(links).toMatchObject({ vlanLink: 'office', theirs: ['vlan-link'] });
+    expect(links.created).toMatchObject({ vlanLink: false, bridge: true });
     await removeNetworkLinks({ ...tagged(), vlanLink: 'office' });
     expect(linkNames()).toEqual(['eth1', 'office', 'port1']);
   });
