@@ -23,7 +23,7 @@ let address = '';
 
 beforeAll(async () => {
   await lab('trunk-up');
-  await lab('server-up', 'dnsmasq-no-ping', '500');
+  await lab('server-up', 'dnsmasq-no-ping', '500', '600');
   await lab('engine-up');
   await lab('service-up');
   linksBefore = await links();
@@ -72,6 +72,35 @@ describe('the links of a network are put right', () => {
     expect(log).toContain('wiring mended');
     row.seen = 'the container is reached again, the next one starts';
     row.leftovers = 0;
+  });
+
+  it('a bridge of the operator is waited for, and gets back what was attached to it', async () => {
+    const row = outcome('E', "the operator's bridge deleted and made again, engine 28");
+    const makeBridge = async () => {
+      await ip('link', 'add', 'br0', 'type', 'bridge', 'forward_delay', '0');
+      await ip('link', 'set', 'br0', 'up');
+    };
+    await makeBridge();
+    try {
+      await docker(...networkCommand('fw600', ['parent=eth1', 'vlan=600', 'bridge=br0']));
+      await docker('run', '-d', '--name', 'other', '--net=fw600', 'bb');
+      const other = (await attachment('other', 'fw600')).address;
+      await until('it answers', () => firewallReaches(other));
+      await ip('link', 'delete', 'br0');
+      await expect(docker('run', '--rm', '--net=fw600', 'bb', 'true')).rejects.toThrow(
+        /link br0 for VLAN 600 of eth1 is not there; it is not one of ours/,
+      );
+      await makeBridge(); // fails if the plugin has made one
+      const from = performance.now();
+      await until('it answers again', () => firewallReaches(other), WITHIN_MS);
+      row.mendMs = performance.now() - from;
+      await docker('rm', '-f', 'other');
+      await docker('network', 'rm', 'fw600');
+      row.seen = 'docker run names it; not made by us; ports and VLAN link are back in it';
+      row.leftovers = 0;
+    } finally {
+      await ip('link', 'delete', 'br0').catch(() => undefined); // gone already where the test failed
+    }
   });
 
   it('a parent that is down is the reason that docker run tells, not the switch', async () => {
