@@ -16,7 +16,8 @@ import { outcome, recordOutcomes, type Outcome } from '../support/outcomes.ts';
 recordOutcomes();
 
 const PING_INTERVAL_MS = 10;
-const WITHIN_MS = 2000;
+/** Under 2 s on a host, as the table shows; a slow guest needs most of a second for each `iptables`. */
+const WITHIN_MS = 15_000;
 const CROWD_MS = 100;
 
 const sysctl = (name: string, value: number) => run('sysctl', ['-qw', `${name}=${value}`]);
