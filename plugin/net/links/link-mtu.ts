@@ -3,17 +3,15 @@
  * settings for it; with 1280 or more it does, with the host's defaults. So what keeps the host out is written again then.
  * A bridge without an MTU of its own follows the least of its ports, and comes into IPv6 the same way.
  */
-import { readlinkSync } from 'node:fs';
-import { basename } from 'node:path';
 import { PluginError } from '../../errors.ts';
 import { askKernel, linkMtu } from '../netlink/interface-request.ts';
 import { isMarked } from './link-names.ts';
-import { findLink } from '../netlink/rtnetlink.ts';
+import { findLink, findMaster } from '../netlink/rtnetlink.ts';
 import { IPV6_MIN_MTU, keepHostOut } from '../sysctl.ts';
 
 /** What is asked of the kernel. */
 const KERNEL = {
-  bridgeOf,
+  bridgeOf: findMaster,
   mtuOf: (link: string) => askKernel((fd) => linkMtu(fd, link)),
   isOurs: async (link: string) => isMarked((await findLink(link))?.alias),
   keepHostOut,
@@ -29,7 +27,8 @@ export async function keepingHostOut(
   kernel: typeof KERNEL = KERNEL,
 ): Promise<void> {
   const isLow = (name: string) => (kernel.mtuOf(name) ?? IPV6_MIN_MTU) < IPV6_MIN_MTU;
-  const bridge = kernel.bridgeOf(link);
+  // A bridge is held down by its lowest port: where this one is not low, its change raises no bridge either.
+  const bridge = isLow(link) ? await kernel.bridgeOf(link) : undefined;
   const low = [link, ...(bridge === undefined ? [] : [bridge])].filter(isLow);
   await change();
   const troubles: string[] = [];
@@ -39,14 +38,4 @@ export async function keepingHostOut(
     if (trouble !== undefined) troubles.push(trouble);
   }
   if (troubles.length > 0) throw new PluginError('IP_COMMAND_FAILED', troubles.join('; '));
-}
-
-/** Undefined if there is no such link, or it is the port of nothing. */
-function bridgeOf(link: string): string | undefined {
-  try {
-    return basename(readlinkSync(`/sys/class/net/${link}/master`));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

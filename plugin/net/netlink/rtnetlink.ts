@@ -101,6 +101,16 @@ export async function findLink(name: string): Promise<FoundLink | undefined> {
   };
 }
 
+/** The name of what the link is a port of; undefined if there is no such link, or it is the port of nothing. @throws SystemCallError */
+export async function findMaster(name: string): Promise<string | undefined> {
+  const [answer] = await askNetlink([aboutLink(name)], `looking up link ${name}`);
+  const index = answer && findAttribute(answer, ATTRIBUTES_AT, IFLA_MASTER)?.getInt32(0, true);
+  if (index === undefined) return undefined;
+  const request = message(RTM_GETLINK, 0, linkHeader({ index }));
+  const [master] = await askNetlink([request], `looking up link ${index}`);
+  return master && textIn(master, ATTRIBUTES_AT, IFLA_IFNAME);
+}
+
 /**
  * True if each of the links sends what it is given, and forwards it if it is the port of a bridge. The kernel gets
  * there a moment after it has called a link running.

@@ -6,7 +6,7 @@ function rig(mtus: Record<string, number>, { foreign = [] as string[], trouble =
   const links = new Map(Object.entries(mtus));
   const closed: string[] = [];
   const kernel = {
-    bridgeOf: (link: string) => (link === 'br500' ? undefined : 'br500'),
+    bridgeOf: (link: string) => Promise.resolve(link === 'br500' ? undefined : 'br500'),
     mtuOf: (link: string) => links.get(link),
     isOurs: (link: string) => Promise.resolve(links.has(link) && !foreign.includes(link)),
     keepHostOut: (link: string) => {
