@@ -44,6 +44,7 @@ export function runBpf(
       else if (code === 0x54) a = (a & k) >>> 0;
       else if (code === 0x64) a = (a << k) >>> 0;
       else if (code === 0x07) x = a;
+      else if (code === 0x87) a = x;
       else if (code === 0x05) at += k;
       else if (code === 0x15) at += a === k ? jt : jf;
       else if (code === 0x35) at += a >= k ? jt : jf;

@@ -20,18 +20,28 @@ export const udp = (from: number, to: number, payload: readonly number[] = []) =
   ...[...half(from), ...half(to), 0, 0, 0, 0],
   ...payload,
 ];
-/** @param words of options. @param fragment flags and offset. */
+/** @param words of options. @param fragment flags and offset. @param padding of the frame, behind the packet. */
 export const ipv4 = (
   protocol: number,
   payload: readonly number[],
-  { from = address, words = 0, fragment = 0 } = {},
+  { from = address, words = 0, fragment = 0, padding = [] as readonly number[] } = {},
 ) =>
   ethernet(0x0800, [
-    ...[0x45 + words, 0, 0, 0, 0, 0, ...half(fragment), 64, protocol, 0, 0, ...from],
-    ...[10, 50, 0, 1, ...new Array<number>(words * 4).fill(1), ...payload],
+    ...[0x45 + words, 0, ...half(20 + 4 * words + payload.length), 0, 0, ...half(fragment)],
+    ...[64, protocol, 0, 0, ...from],
+    ...[10, 50, 0, 1, ...new Array<number>(words * 4).fill(1), ...payload, ...padding],
   ]);
-export const ipv6 = (next: number, payload: readonly number[]) =>
-  ethernet(0x86dd, [0x60, 0, 0, 0, 0, 0, next, 64, ...new Array<number>(32).fill(9), ...payload]);
+/** @param padding of the frame, behind the packet. */
+export const ipv6 = (
+  next: number,
+  payload: readonly number[],
+  padding: readonly number[] = [],
+  length = payload.length,
+) =>
+  ethernet(0x86dd, [
+    ...[0x60, 0, 0, 0, ...half(length), next, 64, ...new Array<number>(32).fill(9)],
+    ...[...payload, ...padding],
+  ]);
 export const arp = (sender: readonly number[], of: readonly number[], from = mac) =>
   ethernet(
     0x0806,
@@ -54,7 +64,9 @@ const options = (next: number, length = 0) => [
   ...new Array<number>(6 + 8 * length).fill(0),
 ];
 const fragment = (next: number, offset: number) => [next, 0, ...half(offset), 0, 0, 0, 1];
-const ra = [134, 0, 0, 0];
+/** Flags in place of an offset: more fragments follow this one, the first. */
+const FIRST = 1;
+const ra = [134, 0, 0, 0, 64, 0, 7, 8];
 
 export const PASSING: readonly NamedFrame[] = [
   ['ICMP', ipv4(1, [8, 0, 0, 0])],
@@ -94,6 +106,12 @@ export const DROPPED: readonly NamedFrame[] = [
   ['UDP that ends before its ports', ipv4(17, [0])],
   ['UDP whose IPv4 options run past the end', ipv4(17, [0, 1], { words: 0 }).with(14, 0x4f)],
   ['IPv4 that is cut short', ipv4(1, []).slice(0, 30)],
+  ['UDP whose ports are in the padding', ipv4(17, [], { padding: udp(4000, 53) })],
+  [
+    'a first fragment whose ports are in the padding',
+    ipv4(17, [], { fragment: 0x2000, padding: udp(4000, 53) }),
+  ],
+  ['UDP in a header of no length', ipv4(17, udp(4000, 53)).with(14, 0x40)],
 ];
 
 export const PASSING_IPV6: readonly NamedFrame[] = [
@@ -107,6 +125,17 @@ export const PASSING_IPV6: readonly NamedFrame[] = [
   ['a later fragment', ipv6(44, [...fragment(58, 0x100), ...ra])],
   ['no next header', ipv6(59, [])],
   ['what is encrypted', ipv6(50, [1, 2, 3])],
+  ['padding that looks like a header', ipv6(6, [0, 80], [...options(58), ...ra])],
+  ['a first fragment of TCP', ipv6(44, [...fragment(6, FIRST), 0, 80, 0, 81, 0, 0, 0, 0])],
+  ['a first fragment of DNS', ipv6(44, [...fragment(17, FIRST), ...udp(4000, 53)])],
+  ['a first fragment of a ping', ipv6(44, [...fragment(58, FIRST), 128, 0, 0, 0, 0, 0, 0, 0])],
+  ['a first fragment of ESP', ipv6(44, [...fragment(50, FIRST), 0, 0, 0, 0, 0, 0, 0, 0])],
+  [
+    'a first fragment behind options',
+    ipv6(60, [...options(44), ...fragment(6, FIRST), 0, 80, 0, 81, 0, 0, 0, 0]),
+  ],
+  ['options behind a fragment header, all in one', ipv6(44, [...fragment(60, 0), ...options(6)])],
+  ['a jumbogram of TCP', ipv6(0, [6, 0, 0xc2, 4, 0, 1, 0, 0, 0, 80], [], 0)],
 ];
 
 export const DROPPED_IPV6: readonly NamedFrame[] = [
@@ -116,10 +145,42 @@ export const DROPPED_IPV6: readonly NamedFrame[] = [
   ['behind long destination options', ipv6(60, [...options(58, 3), ...ra])],
   ['behind an authentication header', ipv6(51, [58, 1, ...new Array<number>(10).fill(0), ...ra])],
   ['behind two headers', ipv6(0, [...options(60), ...options(58), ...ra])],
-  ['in a first fragment', ipv6(44, [...fragment(58, 1), ...ra])],
-  ['in a first fragment behind options', ipv6(44, [...fragment(60, 1), ...options(58), ...ra])],
-  ['a first fragment that ends before it', ipv6(44, fragment(58, 1))],
-  ['a first fragment that ends in its options', ipv6(44, [...fragment(60, 1), 58, 3, 0, 0])],
+  ['in a first fragment', ipv6(44, [...fragment(58, FIRST), ...ra])],
+  ['in a first fragment behind options', ipv6(44, [...fragment(60, FIRST), ...options(58), ...ra])],
+  ['a first fragment that ends before it', ipv6(44, fragment(58, FIRST))],
+  ['a first fragment that ends in its options', ipv6(44, [...fragment(60, FIRST), 58, 3, 0, 0])],
+  ['in the only fragment', ipv6(44, [...fragment(58, 0), ...ra])],
+  [
+    'a first fragment whose chain goes on in the padding',
+    ipv6(44, [...fragment(60, FIRST), ...options(60)], [...options(58), 128, 0, 0, 0]),
+  ],
+  [
+    'a first fragment that ends where the padding has ports',
+    ipv6(44, [...fragment(60, FIRST), ...options(17)], udp(4000, 53)),
+  ],
+  ['a first fragment whose ports are in the padding', ipv6(44, fragment(17, FIRST), udp(4000, 53))],
+  ...[0, 43, 44, 51, 60, 135, 139, 140].map((next): NamedFrame => [
+    `a first fragment that goes on with header ${next}`,
+    ipv6(44, [...fragment(next, FIRST), ...options(6), ...options(6)]),
+  ]),
+  [
+    'a fragment in a fragment',
+    ipv6(44, [...fragment(44, 0), ...fragment(60, FIRST), ...options(58)]),
+  ],
+  ...[133, 135, 136, 148, 149].flatMap((type): NamedFrame[] => [
+    [
+      `neighbour discovery, ${type}, in a first fragment`,
+      ipv6(44, [...fragment(58, FIRST), type, 0, 0, 0, 0, 0, 0, 0]),
+    ],
+    [
+      `neighbour discovery, ${type}, in the only fragment`,
+      ipv6(44, [...fragment(58, 0), type, 0, 0, 0]),
+    ],
+  ]),
+  ['a router advertisement in a packet without a length', ipv6(0, [...options(58), ...ra], [], 0)],
+  ['a router advertisement of no length', ipv6(58, ra, [], 0)],
+  ['a header that is in the padding', ipv6(60, options(58), [128, 0, 0, 0])],
+  ['a packet that is longer than its frame', ipv6(60, [...options(58), ...ra], [], 2000)],
   ['a DHCPv6 server by its port', ipv6(17, udp(547, 4000))],
   ['a DHCPv6 server that uses another port', ipv6(17, udp(4000, 546))],
   ['a DHCPv6 server behind options', ipv6(60, [...options(17), ...udp(547, 546)])],

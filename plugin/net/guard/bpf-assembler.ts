@@ -43,8 +43,7 @@ export const load = {
   length: plain(0x80),
   number: plain(0x00),
   cell: plain(0x60),
-  /** X = 4 * (byte & 15): the length of the IPv4 header whose first byte is at the offset. */
-  ipv4HeaderLengthToX: plain(0xb1),
+  fromX: plain(0x87),
   numberToX: plain(0x01),
 } as const;
 

@@ -12,19 +12,10 @@
 import type { PortRules } from '../../port-rules.ts';
 import { ipv4ToNumber, macToBytes, type Ipv4, type Mac } from '../../wire/address.ts';
 import type { BpfInstruction } from '../sockets/filter.ts';
-import { assemble, change, give, jump, load, type Step } from './bpf-assembler.ts';
-import {
-  hasLength,
-  hasLengthBehindX,
-  noRouterNorDhcpv6Server,
-  PAYLOAD_AT,
-  UDP,
-  UDP_LENGTH,
-} from './ipv6-chain.ts';
-
-/** linux/pkt_cls.h: TC_ACT_OK, TC_ACT_SHOT. */
-const PASS = 0;
-const DROP = 2;
+import { assemble, change, jump, load, type Step } from './bpf-assembler.ts';
+import { hasLength, hasLengthBehindX, PAYLOAD_AT, UDP_LENGTH, verdicts } from './frame-steps.ts';
+import { noRouterNorDhcpv6Server } from './ipv6-chain.ts';
+import { udpPorts } from './udp-ports.ts';
 
 const TAG_IS_PRESENT = 0xfffff030; // SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT, linux/filter.h
 
@@ -41,10 +32,8 @@ const IPV4_LENGTH = 20;
 const DHCP = { server: 67, client: 68 } as const;
 const CHADDR_AT = 28;
 
-const verdicts: readonly Step[] = ['pass', give(PASS), 'drop', give(DROP)];
-
 export function closedProgram(): readonly BpfInstruction[] {
-  return assemble([give(DROP)]);
+  return assemble([jump.always('drop'), ...verdicts]);
 }
 
 /**
@@ -176,6 +165,7 @@ function ipv4({ mode, mac, addresses, leases }: PortRules): readonly Step[] {
           'from-own',
         ]
       : []),
+    load.numberToX(0),
     ...udpPorts(),
     load.halfAtX(PAYLOAD_AT),
     jump.equal(DHCP.server, 'drop'),
@@ -187,24 +177,12 @@ function ipv4({ mode, mac, addresses, leases }: PortRules): readonly Step[] {
   ];
 }
 
-/** Goes on with X at the UDP header less PAYLOAD_AT; what is no UDP, and a later fragment, passes. */
-function udpPorts(): readonly Step[] {
-  return [
-    load.byte(PAYLOAD_AT + 9),
-    jump.equal(UDP, undefined, 'pass'),
-    load.half(PAYLOAD_AT + 6),
-    jump.anyBit(0x1fff, 'pass'), // without its first fragment, which is looked at, it is worth nothing
-    load.ipv4HeaderLengthToX(PAYLOAD_AT),
-    ...hasLengthBehindX(PAYLOAD_AT + UDP_LENGTH),
-  ];
-}
-
 /** For a port that may do all else: what a DHCP server sends is dropped. */
 function noDhcpServer(): readonly Step[] {
   return [
     load.half(TYPE_AT),
     jump.equal(ETHERTYPE.ipv4, undefined, 'pass'),
-    ...hasLength(PAYLOAD_AT + IPV4_LENGTH),
+    load.numberToX(0),
     ...udpPorts(),
     load.halfAtX(PAYLOAD_AT),
     jump.equal(DHCP.server, 'drop'),
