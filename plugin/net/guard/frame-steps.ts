@@ -4,7 +4,7 @@
  * A frame may be longer than its packet: what is behind the packet is padding, which the receiver cuts off. So the parts
  * of a packet are looked for up to its own end (`M[END]`) only, not up to the end of the frame.
  */
-import { change, give, jump, load, type Step } from './bpf-assembler.ts';
+import { change, give, jump, load, type Step } from '../bpf-assembler.ts';
 
 /** linux/pkt_cls.h: TC_ACT_OK, TC_ACT_SHOT. */
 const PASS = 0;

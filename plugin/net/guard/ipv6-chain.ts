@@ -5,7 +5,7 @@
  * A later fragment passes without a look. It says nothing without its first fragment: what it belongs to, and its ports
  * or its ICMPv6 type, are in that one. And a first fragment passes only if those are in it, and are harmless.
  */
-import { change, jump, load, type Step } from './bpf-assembler.ts';
+import { change, jump, load, type Step } from '../bpf-assembler.ts';
 import {
   END,
   endsWithFrame,

@@ -11,25 +11,19 @@
  */
 import type { PortRules } from '../../port-rules.ts';
 import { ipv4ToNumber, macToBytes, type Ipv4, type Mac } from '../../wire/address.ts';
-import type { BpfInstruction } from '../sockets/filter.ts';
-import { assemble, change, jump, load, type Step } from './bpf-assembler.ts';
+import { assemble, change, jump, load, type BpfInstruction, type Step } from '../bpf-assembler.ts';
+import { ETHERTYPE, FIRST_ETHERTYPE, VLAN_TAG } from './ethertypes.ts';
 import { hasLength, hasLengthBehindX, PAYLOAD_AT, UDP_LENGTH, verdicts } from './frame-steps.ts';
 import { noRouterNorDhcpv6Server } from './ipv6-chain.ts';
-import { udpPorts } from './udp-ports.ts';
+import { noDhcpServer } from './no-dhcp-server.ts';
+import { DHCP, IPV4_LENGTH, noServerPorts, udpPorts } from './udp-ports.ts';
 
 const TAG_IS_PRESENT = 0xfffff030; // SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT, linux/filter.h
 
 const SOURCE_AT = 6;
 const TYPE_AT = 12;
-/** Below this the field is a length, and the frame one of IEEE 802.2. */
-const FIRST_ETHERTYPE = 0x600;
-const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
-/** 802.1Q, 802.1ad, and what was used for double tags before it. */
-const TAG_TYPES = [0x8100, 0x88a8, 0x9100];
 
 const ARP_LENGTH = 28;
-const IPV4_LENGTH = 20;
-const DHCP = { server: 67, client: 68 } as const;
 const CHADDR_AT = 28;
 
 export function closedProgram(): readonly BpfInstruction[] {
@@ -109,7 +103,7 @@ function guarded(rules: PortRules): readonly Step[] {
     load.half(SOURCE_AT + 4),
     jump.equal(low, undefined, 'drop'),
     load.half(TYPE_AT),
-    ...TAG_TYPES.map((type) => jump.equal(type, 'drop')),
+    ...Object.values(VLAN_TAG).map((type) => jump.equal(type, 'drop')),
     // IEEE 802.2 carries the other control protocols, and ARP and IP that the checks below would not see.
     jump.atLeast(FIRST_ETHERTYPE, undefined, 'drop'),
     jump.equal(ETHERTYPE.arp, 'arp'),
@@ -167,27 +161,10 @@ function ipv4({ mode, mac, addresses, leases }: PortRules): readonly Step[] {
       : []),
     load.numberToX(0),
     ...udpPorts(),
-    load.halfAtX(PAYLOAD_AT),
-    jump.equal(DHCP.server, 'drop'),
-    load.halfAtX(PAYLOAD_AT + 2),
-    jump.equal(DHCP.client, 'drop'),
+    ...noServerPorts,
     jump.equal(DHCP.server, 'dhcp-request', 'pass'),
     'dhcp-request',
     ...request,
-  ];
-}
-
-/** For a port that may do all else: what a DHCP server sends is dropped. */
-function noDhcpServer(): readonly Step[] {
-  return [
-    load.half(TYPE_AT),
-    jump.equal(ETHERTYPE.ipv4, undefined, 'pass'),
-    load.numberToX(0),
-    ...udpPorts(),
-    load.halfAtX(PAYLOAD_AT),
-    jump.equal(DHCP.server, 'drop'),
-    load.halfAtX(PAYLOAD_AT + 2),
-    jump.equal(DHCP.client, 'drop'),
   ];
 }
 

@@ -1,5 +1,5 @@
-/** Finds the ports of an IPv4 datagram, for the programs of the guard. */
-import { change, jump, load, type Step } from './bpf-assembler.ts';
+/** Finds the ports of an IPv4 datagram, and drops those of a DHCP server. */
+import { change, jump, load, type Step } from '../bpf-assembler.ts';
 import {
   END,
   endsWithFrame,
@@ -10,7 +10,8 @@ import {
   UDP_LENGTH,
 } from './frame-steps.ts';
 
-const IPV4_LENGTH = 20;
+export const DHCP = { server: 67, client: 68 } as const;
+export const IPV4_LENGTH = 20;
 const HEADER_END = 0;
 
 /**
@@ -42,3 +43,11 @@ export function udpPorts(): readonly Step[] {
     ...hasLengthBehindX(PAYLOAD_AT + UDP_LENGTH),
   ];
 }
+
+/** Behind `udpPorts`: what a DHCP server sends, and what clients would take for it, is dropped. A is the port it is for. */
+export const noServerPorts: readonly Step[] = [
+  load.halfAtX(PAYLOAD_AT),
+  jump.equal(DHCP.server, 'drop'),
+  load.halfAtX(PAYLOAD_AT + 2),
+  jump.equal(DHCP.client, 'drop'),
+];

@@ -7,14 +7,7 @@
  */
 import { ipv4ToNumber, macToBytes } from '../../wire/address.ts';
 import type { Ipv4, Mac } from '../../wire/address.ts';
-
-/** One `struct sock_filter`: jumps are relative to the next instruction. */
-export interface BpfInstruction {
-  readonly code: number;
-  readonly jt: number;
-  readonly jf: number;
-  readonly k: number;
-}
+import type { BpfInstruction } from '../bpf-assembler.ts';
 
 /** Instruction codes used here (linux/bpf_common.h). */
 export const BPF = {

@@ -2,7 +2,14 @@
  * Classic BPF with names instead of distances: a program is a list of steps and labels, and a jump names the label
  * that it goes to. Instruction codes are those of linux/bpf_common.h.
  */
-import type { BpfInstruction } from '../sockets/filter.ts';
+
+/** One `struct sock_filter`: jumps are relative to the next instruction. */
+export interface BpfInstruction {
+  readonly code: number;
+  readonly jt: number;
+  readonly jf: number;
+  readonly k: number;
+}
 
 /** A step without a jump. `k` is the constant, the offset or the memory cell. */
 interface Plain {
