@@ -8,6 +8,8 @@ export const MAC = parseMac('02:11:22:33:44:55')!;
 export const OWN = parseMac('fe:66:77:88:99:aa')!;
 export const mac = [0x02, 0x11, 0x22, 0x33, 0x44, 0x55];
 export const other = [0x02, 0x11, 0x22, 0x33, 0x44, 0x56];
+/** Nobody on the bridge: a frame to it goes to everybody. */
+const unknown = [0x02, 0x11, 0x22, 0x33, 0x44, 0x57];
 export const broadcast = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
 /** What was leased. */
 export const address = [10, 50, 0, 23];
@@ -68,6 +70,43 @@ const fragment = (next: number, offset: number) => [next, 0, ...half(offset), 0,
 const FIRST = 1;
 const ra = [134, 0, 0, 0, 64, 0, 7, 8];
 
+/** Types are those that Wireshark has for these names. */
+export const OTHER_TAGS: readonly (readonly [string, number])[] = [
+  ['802.1ah', 0x88e7],
+  ['802.1BR', 0x893f],
+  ['VN-Tag', 0x8926],
+  ['Cisco metadata', 0x8909],
+  ['802.1CB', 0xf1c1],
+  ['HSR', 0x892f],
+  ['802.1Qau', 0x22e9],
+  ['TRILL', 0x22f3],
+  ['FabricPath', 0x8903],
+];
+const TAGS: readonly (readonly [string, number])[] = [
+  ['802.1Q', 0x8100],
+  ['802.1ad', 0x88a8],
+  ['0x9100', 0x9100],
+  ['0x9200', 0x9200],
+  ['0x9300', 0x9300],
+  ['802.1AE', 0x88e5],
+  ...OTHER_TAGS,
+];
+const CONTROLS: readonly (readonly [string, number])[] = [
+  ['PAUSE', 0x8808],
+  ['LACP', 0x8809],
+  ['LLDP', 0x88cc],
+  ['802.1X', 0x888e],
+  ['MVRP', 0x88f5],
+  ['MMRP', 0x88f6],
+  ['MSRP', 0x22ea],
+  ['congestion notification', 0x22e7],
+  ['802.1ag', 0x8902],
+  ['ECP', 0x8940],
+  ['MRP', 0x88e3],
+  ['PRP', 0x88fb],
+  ['IS-IS of TRILL', 0x22f4],
+];
+
 export const PASSING: readonly NamedFrame[] = [
   ['ICMP', ipv4(1, [8, 0, 0, 0])],
   ['TCP', ipv4(6, [0, 80, 0, 81])],
@@ -79,6 +118,8 @@ export const PASSING: readonly NamedFrame[] = [
   ['an ARP probe', arp(mac, [0, 0, 0, 0])],
   ['a frame to a neighbour', ethernet(0x0800, ipv4(1, [8, 0]).slice(14), other)],
   ['a frame of a protocol of its own', ethernet(0x88b5, [1, 2, 3])],
+  ['precision time (IEEE 1588)', ethernet(0x88f7, [0])],
+  ['MPLS', ethernet(0x8847, [0, 0, 1, 64])],
 ];
 
 export const DROPPED: readonly NamedFrame[] = [
@@ -94,9 +135,14 @@ export const DROPPED: readonly NamedFrame[] = [
   ['CDP', ethernet(0x00aa, [0xaa, 0xaa, 3], [1, 0, 0x0c, 0xcc, 0xcc, 0xcc])],
   ['PVST', ethernet(0x00aa, [0xaa, 0xaa, 3], [1, 0, 0x0c, 0xcc, 0xcc, 0xcd])],
   ['IEEE 802.2, behind which ARP could hide', ethernet(0x0024, [0xaa, 0xaa, 3, 0, 0, 0, 8, 6])],
-  ['a second tag, 802.1Q', ethernet(0x8100, [1, 0xf4, 8, 0])],
-  ['a second tag, 802.1ad', ethernet(0x88a8, [1, 0xf4, 8, 0])],
-  ['a second tag, 0x9100', ethernet(0x9100, [1, 0xf4, 8, 0])],
+  ...TAGS.map(([what, type]): NamedFrame => [
+    `a second tag, ${what}`,
+    ethernet(type, [1, 0xf4, 8, 0]),
+  ]),
+  ...CONTROLS.flatMap(([what, type]): NamedFrame[] => [
+    [`${what} to everybody`, ethernet(type, [1, 1, 0xff, 0xff])],
+    [`${what} to one host`, ethernet(type, [1, 1, 0xff, 0xff], unknown)],
+  ]),
   ['a frame to the MAC of the host end', ethernet(0x0800, ipv4(1, [8]).slice(14), [...macOf(OWN)])],
   ['a DHCP server, by its port', ipv4(17, udp(67, 4000))],
   ['a DHCP server that uses another port', ipv4(17, udp(4000, 68))],

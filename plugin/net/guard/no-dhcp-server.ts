@@ -3,10 +3,11 @@
  * VLAN tags.
  *
  * The kernel takes the outer tag off before a program runs. A tag without a VLAN (id 0) is taken off by whoever receives
- * it, and Linux goes on with the next one; so the program looks behind tags, whatever their VLAN.
+ * it, and Linux goes on with the next one; so the program looks behind tags, whatever their VLAN. Tags of other kinds are
+ * dropped: what is behind them is not looked for. MACsec passes, as whoever reads it knows the sender by its key.
  */
 import { change, jump, load, type Step } from '../bpf-assembler.ts';
-import { ETHERTYPE, FIRST_ETHERTYPE, VLAN_TAG } from './ethertypes.ts';
+import { ETHERTYPE, FIRST_ETHERTYPE, OTHER_TAG, VLAN_TAG } from './ethertypes.ts';
 import { END, endsWithFrame, hasLengthBehindX, PAYLOAD_AT } from './frame-steps.ts';
 import { noServerPorts, udpPorts } from './udp-ports.ts';
 
@@ -36,6 +37,7 @@ export function noDhcpServer(): readonly Step[] {
     ...steps,
     ...isTag('drop'),
     'no-tag',
+    ...Object.values(OTHER_TAG).map((type) => jump.equal(type, 'drop')),
     jump.equal(ETHERTYPE.ipv4, 'ipv4'),
     jump.atLeast(FIRST_ETHERTYPE, 'pass'),
     load.cell(END),

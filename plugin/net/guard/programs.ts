@@ -12,7 +12,14 @@
 import type { PortRules } from '../../port-rules.ts';
 import { ipv4ToNumber, macToBytes, type Ipv4, type Mac } from '../../wire/address.ts';
 import { assemble, change, jump, load, type BpfInstruction, type Step } from '../bpf-assembler.ts';
-import { ETHERTYPE, FIRST_ETHERTYPE, VLAN_TAG } from './ethertypes.ts';
+import {
+  CONTROL,
+  ETHERTYPE,
+  FIRST_ETHERTYPE,
+  MACSEC_TAG,
+  OTHER_TAG,
+  VLAN_TAG,
+} from './ethertypes.ts';
 import { hasLength, hasLengthBehindX, PAYLOAD_AT, UDP_LENGTH, verdicts } from './frame-steps.ts';
 import { noRouterNorDhcpv6Server } from './ipv6-chain.ts';
 import { noDhcpServer } from './no-dhcp-server.ts';
@@ -22,6 +29,11 @@ const TAG_IS_PRESENT = 0xfffff030; // SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT, linu
 
 const SOURCE_AT = 6;
 const TYPE_AT = 12;
+
+/** A tag says where a frame belongs, and a control frame what a link does: neither is a container's to say. */
+const NEVER_SENT: readonly number[] = [VLAN_TAG, OTHER_TAG, CONTROL]
+  .flatMap((types) => Object.values<number>(types))
+  .concat(MACSEC_TAG);
 
 const ARP_LENGTH = 28;
 const CHADDR_AT = 28;
@@ -103,7 +115,7 @@ function guarded(rules: PortRules): readonly Step[] {
     load.half(SOURCE_AT + 4),
     jump.equal(low, undefined, 'drop'),
     load.half(TYPE_AT),
-    ...Object.values(VLAN_TAG).map((type) => jump.equal(type, 'drop')),
+    ...NEVER_SENT.map((type) => jump.equal(type, 'drop')),
     // IEEE 802.2 carries the other control protocols, and ARP and IP that the checks below would not see.
     jump.atLeast(FIRST_ETHERTYPE, undefined, 'drop'),
     jump.equal(ETHERTYPE.arp, 'arp'),

@@ -20,6 +20,7 @@ import {
   mac,
   macOf,
   other,
+  OTHER_TAGS,
   OWN,
   PASSING,
   PASSING_IPV6,
@@ -164,6 +165,19 @@ describe('guard=off', () => {
         expect(passes(named, behind(types, snap([8, 6])))).toBe(true);
         expect(passes(named, behind(types, ethernet(3, [0x42, 0x42, 3])))).toBe(true);
       }
+    });
+
+    test.each(OTHER_TAGS)(
+      'a tag of %s is dropped, what is behind it is not looked for',
+      (_, type) => {
+        expect(passes(named, ethernet(type, [1, 2, 3, 4]))).toBe(false);
+        expect(passes(named, behind([0x8100], ethernet(type, [1, 2, 3, 4])))).toBe(false);
+        expect(passes(OFF, ethernet(type, [1, 2, 3, 4]))).toBe(true);
+      },
+    );
+
+    test('what is encrypted passes (IEEE 802.1AE)', () => {
+      expect(passes(named, ethernet(0x88e5, [1, 2, 3, 4]))).toBe(true);
     });
 
     test('without servers named tags pass', () => {
