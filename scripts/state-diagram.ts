@@ -4,7 +4,7 @@
  *   npx esbuild scripts/state-diagram.ts --bundle --platform=node --format=esm \
  *     | node --input-type=module - [dhcp4|acd]
  */
-import { PROBE_TRANSITIONS } from '../plugin/acd/probe.ts';
+import { PROBE_TRANSITIONS } from '../plugin/acd/probe-state.ts';
 import { TRANSITIONS } from '../plugin/dhcp4/client/client.ts';
 
 const tables: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {

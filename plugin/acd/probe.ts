@@ -11,12 +11,13 @@ import type { ArpPacket } from '../wire/arp.ts';
 import type { Instant, Ms } from '../time.ts';
 import type { ArpFrame } from './frame.ts';
 import type { ProbeProfile } from './profiles.ts';
+import { nextProbeDeadline, type Defending, type ProbeState } from './probe-state.ts';
 import { canBeHost, hearProbe, NO_RIVALS, type Rivals } from './rivals.ts';
 
 /** What is resumed is announced by then. */
 const LONGEST_RESUME_DELAY: Ms = 10_000;
 
-/** After so many frames between two defences the rest of them is not listened to: a flood must cost nothing. */
+/** After so many frames between two defences the rest is not listened to, whatever it says: a flood must cost nothing. */
 const HEARD_PER_DEFENCE = 8;
 
 const NOT_DEFENDED = { defendedAt: undefined, heard: 0, deafUntil: undefined };
@@ -33,39 +34,6 @@ export interface ProbeEnv {
   };
 }
 
-export type ProbeState =
-  | { readonly name: 'IDLE' }
-  /** `sent` probes so far; at PROBE_NUM the wait is ANNOUNCE_WAIT. */
-  | {
-      readonly name: 'PROBING';
-      readonly address: Ipv4;
-      readonly sent: number;
-      readonly nextAt: Instant;
-      readonly rivals: Rivals;
-    }
-  /**
-   * Nobody has it; not announced yet. `answeredAt`: when somebody who probes for it was last told that it is taken;
-   * undefined: nobody was.
-   */
-  | { readonly name: 'FREE'; readonly address: Ipv4; readonly answeredAt: Instant | undefined }
-  /** Announced and watched over; `nextAt` is Infinity after the last announcement. */
-  | {
-      readonly name: 'DEFENDING';
-      readonly address: Ipv4;
-      readonly announced: number;
-      readonly nextAt: Instant;
-      /** When a conflict was last answered; undefined: never. */
-      readonly defendedAt: Instant | undefined;
-      /** Frames of other hosts that use the address, heard since then. */
-      readonly heard: number;
-      /** Until when nothing more is listened to: it would be answered with nothing. Undefined: it is. */
-      readonly deafUntil: Instant | undefined;
-    };
-
-type Defending = Extract<ProbeState, { readonly name: 'DEFENDING' }>;
-
-export type ProbeStateName = ProbeState['name'];
-
 export type ProbeEvent =
   /** Begins anew from any state. */
   | { readonly type: 'start'; readonly address: Ipv4 }
@@ -75,6 +43,8 @@ export type ProbeEvent =
   | { readonly type: 'resume'; readonly address: Ipv4 }
   | { readonly type: 'tick' }
   | { readonly type: 'arp'; readonly packet: ArpFrame }
+  /** A frame that is no ARP packet. */
+  | { readonly type: 'unreadable' }
   | { readonly type: 'stop' };
 
 interface Contest {
@@ -95,17 +65,6 @@ export interface ProbeStep {
   readonly effects: readonly ProbeEffect[];
 }
 
-export const PROBE_TRANSITIONS: Record<ProbeStateName, readonly ProbeStateName[]> = {
-  IDLE: ['PROBING', 'DEFENDING'],
-  PROBING: ['FREE', 'DEFENDING', 'IDLE'],
-  FREE: ['PROBING', 'DEFENDING', 'IDLE'],
-  DEFENDING: ['PROBING', 'IDLE'],
-};
-
-export function initialProbeState(): ProbeState {
-  return { name: 'IDLE' };
-}
-
 /** What is due is done before the event is looked at; a `tick` before the deadline is a no-op. */
 export function stepProbe(state: ProbeState, event: ProbeEvent, env: ProbeEnv): ProbeStep {
   const isWaiting = state.name === 'PROBING' || state.name === 'DEFENDING';
@@ -113,25 +72,6 @@ export function stepProbe(state: ProbeState, event: ProbeEvent, env: ProbeEnv): 
     isWaiting && env.now >= nextProbeDeadline(state) ? onDeadline(state, env) : stay(state);
   const after = onEvent(before.state, event, env);
   return { state: after.state, effects: [...before.effects, ...after.effects] };
-}
-
-/** When `stepProbe` wants a `tick`; Infinity: nothing is due. */
-export function nextProbeDeadline(state: ProbeState): Instant {
-  switch (state.name) {
-    case 'PROBING':
-      return state.nextAt;
-    case 'DEFENDING':
-      return Math.min(state.nextAt, state.deafUntil ?? Infinity);
-    case 'IDLE':
-    case 'FREE':
-      return Infinity;
-  }
-}
-
-/** The address that other hosts' ARP is to be heard about; undefined: nothing they say would count. */
-export function heardAddress(state: ProbeState): Ipv4 | undefined {
-  if (state.name === 'IDLE') return undefined;
-  return state.name === 'DEFENDING' && state.deafUntil !== undefined ? undefined : state.address;
 }
 
 function onEvent(state: ProbeState, event: ProbeEvent, env: ProbeEnv): ProbeStep {
@@ -150,6 +90,8 @@ function onEvent(state: ProbeState, event: ProbeEvent, env: ProbeEnv): ProbeStep
       return remindLater(event.address, env);
     case 'arp':
       return onPacket(state, event.packet, env);
+    case 'unreadable':
+      return disregard(state, env);
     case 'stop':
       return stay({ name: 'IDLE' });
     case 'tick':
@@ -222,7 +164,7 @@ function remindLater(address: Ipv4, env: ProbeEnv): ProbeStep {
 
 function onPacket(state: ProbeState, packet: ArpFrame, env: ProbeEnv): ProbeStep {
   // Our own packets come back from bridges and from the kernel's copy of what we send.
-  if (state.name === 'IDLE' || packet.senderMac === env.config.mac) return stay(state);
+  if (state.name === 'IDLE' || packet.senderMac === env.config.mac) return disregard(state, env);
   const { address } = state;
   if (packet.senderAddress === address) {
     // Whatever says that it is elsewhere spoils the neighbours' caches; only a host can have it.
@@ -230,7 +172,9 @@ function onPacket(state: ProbeState, packet: ArpFrame, env: ProbeEnv): ProbeStep
     return canBeHost(packet.senderMac) ? giveUp(address, packet.senderMac, false) : stay(state);
   }
   const isProbe = packet.operation === 'request' && packet.senderAddress === IPV4_ANY;
-  return isProbe && packet.targetAddress === address ? onProbe(state, packet, env) : stay(state);
+  return isProbe && packet.targetAddress === address
+    ? onProbe(state, packet, env)
+    : disregard(state, env);
 }
 
 /** Somebody probes for the address. In use, the kernel answers. */
@@ -245,7 +189,7 @@ function onProbe(
     return isClaim ? giveUp(address, packet.senderMac, false) : stay({ ...state, rivals });
   }
   const { ANNOUNCE_INTERVAL } = env.config.profile;
-  if (state.name === 'DEFENDING') return stay(state);
+  if (state.name === 'DEFENDING') return disregard(state, env);
   const { answeredAt } = state;
   if (answeredAt !== undefined && env.now < answeredAt + ANNOUNCE_INTERVAL) return stay(state);
   // Ours, but on no link yet: no kernel answers for it.
@@ -258,9 +202,8 @@ function onProbe(
  * the use.
  */
 function defend(state: Defending, by: Mac, env: ProbeEnv): ProbeStep {
-  const { address, defendedAt } = state;
-  const nextDefence =
-    defendedAt === undefined ? env.now : defendedAt + env.config.profile.DEFEND_INTERVAL;
+  const { address } = state;
+  const nextDefence = nextDefenceAt(state, env);
   if (env.now >= nextDefence) {
     return {
       state: { ...state, defendedAt: env.now, heard: 0 },
@@ -271,12 +214,25 @@ function defend(state: Defending, by: Mac, env: ProbeEnv): ProbeStep {
     };
   }
   if (env.config.onConflict === 'leave') return giveUp(address, by, true);
-  const heard = state.heard + 1;
-  const deafUntil = heard >= HEARD_PER_DEFENCE ? nextDefence : undefined;
   return {
-    state: { ...state, heard, deafUntil },
+    ...disregard(state, env),
     effects: [{ type: 'claimed', address, by, isAnswered: false }],
   };
+}
+
+/** Nothing is done about a frame; but it was heard, and that costs. */
+function disregard(state: ProbeState, env: ProbeEnv): ProbeStep {
+  if (state.name !== 'DEFENDING') return stay(state);
+  const heard = state.heard + 1;
+  if (heard < HEARD_PER_DEFENCE) return stay({ ...state, heard });
+  const dueAt = nextDefenceAt(state, env);
+  const deafUntil = dueAt > env.now ? dueAt : env.now + env.config.profile.DEFEND_INTERVAL;
+  return stay({ ...state, heard, deafUntil });
+}
+
+/** In the past, or now: a conflict may be answered. */
+function nextDefenceAt({ defendedAt }: Defending, env: ProbeEnv): Instant {
+  return defendedAt === undefined ? env.now : defendedAt + env.config.profile.DEFEND_INTERVAL;
 }
 
 function giveUp(address: Ipv4, by: Mac, inUse: boolean): ProbeStep {

@@ -10,13 +10,17 @@ import {
 } from '../../plugin/net/links/endpoint-links.ts';
 import { removeUnfinishedLinks } from '../../plugin/net/links/orphan-links.ts';
 import { ensureNetworkLinks } from '../../plugin/net/links/links.ts';
+import { dhcpClientFilter } from '../../plugin/net/sockets/filter.ts';
+import { openLeaseSocket } from '../../plugin/net/sockets/lease-socket.ts';
 import { openPacketSocket, type PacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
 import type { PortRules } from '../../plugin/port-rules.ts';
 import { parseIpv4, parseMac, type Mac } from '../../plugin/wire/address.ts';
 import {
+  dhcp,
   DROPPED,
   DROPPED_IPV6,
   ethernet,
+  half,
   ipv4,
   MAC,
   macOf,
@@ -86,6 +90,7 @@ function tap(link: string, netnsPath?: string): { socket: PacketSocket; seen: st
   const seen: string[] = [];
   const socket = openPacketSocket({
     ...{ link, netnsPath, filter: EVERYTHING, promiscuous: true, protocol: 'ipv4' },
+    receiveBufferBytes: 1024 * 1024, // all kinds of frames come at once
     onFrame: (frame) => seen.push(hex(frame)),
     onError: () => undefined,
   });
@@ -114,12 +119,13 @@ async function whatPasses(
 
 describe('a guarded container', () => {
   let witnesses: { socket: PacketSocket; seen: string[] }[];
+  let neighbour: TestNamespace;
   const named = (frames: readonly (readonly [string, readonly number[]])[]) =>
     frames.map(([what]) => what);
   /** On a tagged link the frame of a VLAN has lost its tag: port1 would show it as another VLAN's. */
   beforeEach(async () => {
     container = await attach('1', MAC, rulesOf(MAC));
-    const neighbour = await attach('2', NEIGHBOUR, rulesOf(NEIGHBOUR));
+    neighbour = await attach('2', NEIGHBOUR, rulesOf(NEIGHBOUR));
     ip('link add link port1 name lan500 type vlan id 500');
     ip('link set dev lan500 up');
     witnesses = [tap('eth0', neighbour.path), tap('lan500')];
@@ -187,6 +193,48 @@ describe('a guarded container', () => {
       ['another MAC', ethernet(0x88b5, [7], other, macOf('02:00:00:00:00:77'))],
     ] as const;
     expect(await whatPasses(frames, witnesses)).toEqual(['another MAC']);
+  });
+
+  test('is no DHCP server with guard=off behind tags either, and may tag all else', async () => {
+    const row = outcome('C', 'guard=off with dhcp_server=: DHCP answers behind priority tags');
+    const to = macOf(NEIGHBOUR);
+    const behind = (frame: readonly number[], ...types: number[]) => [
+      ...frame.slice(0, 12),
+      ...types.flatMap((type) => [...half(type), 0, 0]),
+      ...frame.slice(12),
+    ];
+    const server = ethernet(0x0800, ipv4(17, udp(67, 68, dhcp(to))).slice(14), to);
+    const stacks = [[], [0x8100], [0x8100, 0x8100], [0x88a8, 0x8100], [0x8100, 0x8100, 0x8100]];
+    const answers = stacks.map((types) => [types.join(), behind(server, ...types)] as const);
+    // Our client, and whoever else listens in the neighbour: the kernel takes tags without a VLAN off, one after the other.
+    const heard: { ours: string[]; others: string[] } = { ours: [], others: [] };
+    const place = { link: 'eth0', netnsPath: neighbour.path };
+    const onError = (error: Error) => expect.fail(error.message);
+    const onFrame = (frame: Uint8Array) => void heard.ours.push(hex(frame));
+    const lease = openLeaseSocket(place, NEIGHBOUR, { onFrame, onError });
+    lease.listen();
+    const plain = openPacketSocket({
+      ...{ ...place, promiscuous: false, protocol: 'ipv4', filter: dhcpClientFilter(NEIGHBOUR) },
+      ...{ onFrame: (frame) => heard.others.push(hex(frame)), onError },
+    });
+    sockets.push(plain);
+    try {
+      await guardEndpoints([{ hostEnd: 'h1', rules: rulesOf(MAC, { mode: 'off' }) }]);
+      await whatPasses(answers, witnesses);
+      // Without servers named all arrive; our client takes what no switch on the way could miss.
+      await until('the answers are here', () => heard.others.length >= answers.length);
+      expect(heard.others).toHaveLength(answers.length);
+      expect(heard.ours).toEqual([hex(server), hex(server)]);
+      const rules = rulesOf(MAC, { mode: 'off', noServer: true });
+      await guardEndpoints([{ hostEnd: 'h1', rules }]);
+      const tagged = ethernet(0x0800, ipv4(17, udp(4000, 53)).slice(14), macOf(NEIGHBOUR));
+      await whatPasses([...answers, ['no DHCP', behind(tagged, 0x8100, 0x8100)]], witnesses);
+      expect([heard.ours.length, heard.others.length]).toEqual([2, answers.length]);
+      row.seen = `${stacks.length} stacks of tags sent, 0 arrived`;
+      row.leftovers = 0;
+    } finally {
+      lease.close();
+    }
   });
 
   test('cannot be guarded once its port is gone, and that is no trouble', async () => {

@@ -1,5 +1,5 @@
 /** What the kernel does with the classic BPF instructions that we use (linux/bpf_common.h). */
-import type { BpfInstruction } from '../../plugin/net/sockets/filter.ts';
+import type { BpfInstruction } from '../../plugin/net/bpf-assembler.ts';
 
 const TAG_IS_PRESENT = 0xfffff030;
 
@@ -44,6 +44,7 @@ export function runBpf(
       else if (code === 0x54) a = (a & k) >>> 0;
       else if (code === 0x64) a = (a << k) >>> 0;
       else if (code === 0x07) x = a;
+      else if (code === 0x87) a = x;
       else if (code === 0x05) at += k;
       else if (code === 0x15) at += a === k ? jt : jf;
       else if (code === 0x35) at += a >= k ? jt : jf;
@@ -54,4 +55,28 @@ export function runBpf(
       throw error;
     }
   }
+}
+
+/**
+ * What the kernel refuses with EINVAL (bpf_check_classic in net/core/filter.c): a program that is too long, a jump out of
+ * it, an end that is none, and a load of a memory cell that may hold nothing. A step behind a return counts as reached
+ * from there.
+ */
+export function kernelRefuses(program: readonly BpfInstruction[]): string | undefined {
+  if (program.length > 4096) return 'too long';
+  const masks = new Array<number>(program.length).fill(0xffff);
+  let stored = 0;
+  for (const [at, { code, jt, jf, k }] of program.entries()) {
+    stored &= masks[at]!;
+    if (code === 0x02 || code === 0x03) stored |= 1 << k;
+    if ((code === 0x60 || code === 0x61) && (stored & (1 << k)) === 0) return `cell ${k} at ${at}`;
+    if ((code & 0x07) !== 0x05) continue;
+    for (const distance of code === 0x05 ? [k] : [jt, jf]) {
+      const to = at + 1 + distance;
+      if (to >= program.length) return `jump out of it at ${at}`;
+      masks[to]! &= stored;
+    }
+    stored = 0xffff;
+  }
+  return program.at(-1)?.code === 0x06 ? undefined : 'no end';
 }

@@ -13,7 +13,7 @@ import type {
   SocketPlace,
 } from '../../plugin/leasing/sockets/frame-socket.ts';
 import type { OpenArpSocket } from '../../plugin/leasing/segment/conflict-watch.ts';
-import { MAC_BROADCAST, type Ipv4, type Mac } from '../../plugin/wire/address.ts';
+import { IPV4_ANY, MAC_BROADCAST, type Ipv4, type Mac } from '../../plugin/wire/address.ts';
 import type { ArpPacket } from '../../plugin/wire/arp.ts';
 import { SERVER, SERVER_MAC } from './messages.ts';
 
@@ -40,6 +40,7 @@ export interface MemoryArpSocket {
   readonly place: SocketPlace;
   /** Undefined: about any. */
   readonly address: Ipv4 | undefined;
+  readonly probes: boolean;
   receive(packet: ArpPacket): void;
   fail(error: Error): void;
 }
@@ -107,14 +108,17 @@ export class MemoryWire {
   readonly arpSockets: MemoryArpSocket[] = [];
   arpProblem: Error | undefined;
 
-  readonly openArp: OpenArpSocket = (place, { mac, address }, handlers) => {
+  readonly openArp: OpenArpSocket = (place, { mac, address, probes = true }, handlers) => {
     if (this.arpProblem !== undefined) throw this.arpProblem;
     const socket: MemoryArpSocket = {
       place,
       address,
+      probes,
       receive: (packet) => {
         const isOpen = this.arpSockets.includes(socket);
-        if (isOpen && packet.senderMac !== mac) handlers.onFrame(encodeArpFrame(packet));
+        const isSought = probes || packet.senderAddress !== IPV4_ANY;
+        if (isOpen && isSought && packet.senderMac !== mac)
+          handlers.onFrame(encodeArpFrame(packet));
       },
       fail: (error) => handlers.onError(error),
     };

@@ -10,14 +10,13 @@
  */
 import { decodeArpFrame, encodeArpFrame } from '../../acd/frame.ts';
 import {
-  heardAddress,
   initialProbeState,
   nextProbeDeadline,
-  stepProbe,
-  type ProbeEffect,
-  type ProbeEvent,
+  soughtArp,
   type ProbeState,
-} from '../../acd/probe.ts';
+  type SoughtArp,
+} from '../../acd/probe-state.ts';
+import { stepProbe, type ProbeEffect, type ProbeEvent } from '../../acd/probe.ts';
 import { PROBE_PROFILES } from '../../acd/profiles.ts';
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
@@ -36,12 +35,12 @@ export type ConflictMode = 'optimistic' | 'fast' | 'full' | 'off';
 export type ConflictAnswer = 'defend' | 'leave';
 
 /**
- * Opens an AF_PACKET socket that passes what says that another MAC has, or wants, the address; without one, all ARP
- * of other MACs.
+ * Opens an AF_PACKET socket that passes what says that another MAC has the address, or with `probes` wants it; without an
+ * address, all ARP of other MACs.
  */
 export type OpenArpSocket = (
   place: SocketPlace,
-  own: { readonly mac: Mac; readonly address?: Ipv4 | undefined },
+  own: { readonly mac: Mac } & Partial<SoughtArp>,
   handlers: { onFrame(frame: Uint8Array): void; onError(error: Error): void },
 ) => { close(): void };
 
@@ -71,7 +70,7 @@ export class ConflictWatch {
   readonly #deps: ConflictWatchDeps;
   #state: ProbeState = initialProbeState();
   #place: SocketPlace | undefined;
-  #socket: { readonly address: Ipv4; close(): void } | undefined;
+  #socket: { readonly sought: SoughtArp; close(): void } | undefined;
   /** Opening failed where the client is now; not tried again before it moves. */
   #isDeaf = false;
   #cancelTimer: () => void = () => undefined;
@@ -170,11 +169,12 @@ export class ConflictWatch {
   /** Brings the socket in line with state and place. */
   #listen(): void {
     const isHeard = this.#state.name === 'PROBING' || this.#deps.defends;
-    const address = isHeard ? heardAddress(this.#state) : undefined;
-    if (this.#socket?.address !== address) this.#closeSocket();
+    const sought = isHeard ? soughtArp(this.#state) : undefined;
+    const { address, probes } = this.#socket?.sought ?? {};
+    if (address !== sought?.address || probes !== sought?.probes) this.#closeSocket();
     const { mode, mac, openArpSocket } = this.#deps;
     const place = mode === 'off' || this.#isDeaf ? undefined : this.#place;
-    if (place === undefined || address === undefined || this.#socket !== undefined) return;
+    if (place === undefined || sought === undefined || this.#socket !== undefined) return;
     const handlers = {
       onFrame: (frame: Uint8Array) => this.#receive(frame),
       onError: (error: Error) => {
@@ -184,8 +184,8 @@ export class ConflictWatch {
       },
     };
     try {
-      const socket = openArpSocket(place, { mac, address }, handlers);
-      this.#socket = { address, close: () => socket.close() };
+      const socket = openArpSocket(place, { mac, ...sought }, handlers);
+      this.#socket = { sought, close: () => socket.close() };
     } catch (error) {
       this.#deps.onLost(); // the link may have gone while nothing was listened to
       if (this.#place !== place) return;
@@ -200,7 +200,7 @@ export class ConflictWatch {
       packet = decodeArpFrame(frame);
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
-      return;
+      return this.#step({ type: 'unreadable' });
     }
     this.#step({ type: 'arp', packet });
   }

@@ -4,7 +4,7 @@
  *
  *   struct tcmsg   0 family  4 link index  8 handle  12 parent  16 priority and protocol
  */
-import type { BpfInstruction } from '../sockets/filter.ts';
+import type { BpfInstruction } from '../bpf-assembler.ts';
 import { SystemCallError } from '../libc.ts';
 import { attribute, message, number, text } from '../netlink/netlink-messages.ts';
 import { askNetlink } from '../netlink/rtnetlink.ts';

@@ -1,31 +1,60 @@
 /**
  * What a container may not send by IPv6 at `guard=mac`, as steps of a program: router advertisements, redirects, and what
- * a DHCPv6 server says, also where they hide behind extension headers (RFC 7113) or in fragments (RFC 7112).
+ * a DHCPv6 server says, also where they hide behind extension headers (RFC 7113) or in fragments (RFC 7112, 6980).
+ *
+ * A later fragment passes without a look. It says nothing without its first fragment: what it belongs to, and its ports
+ * or its ICMPv6 type, are in that one. And a first fragment passes only if those are in it, and are harmless.
  */
-import { change, jump, load, type Step } from './bpf-assembler.ts';
+import { change, jump, load, type Step } from '../bpf-assembler.ts';
+import {
+  END,
+  endsWithFrame,
+  endsWithFrameAtLatest,
+  hasLength,
+  hasLengthBehindX,
+  PAYLOAD_AT,
+  UDP,
+  UDP_LENGTH,
+  verdicts,
+} from './frame-steps.ts';
 
-export const PAYLOAD_AT = 14;
-export const UDP = 17;
-export const UDP_LENGTH = 8;
 const IPV6_LENGTH = 40;
 const ICMPV6 = 58;
 const ROUTER_ADVERTISEMENT = 134;
 const REDIRECT = 137;
+/** The others of neighbour discovery, with those of SEND: no host sends them in fragments (RFC 6980 §5). */
+const NEIGHBOUR_DISCOVERY = [133, 135, 136, 148, 149];
 const DHCPV6 = { server: 547, client: 546 } as const;
 /** Hop-by-hop, routing, destination options, mobility, HIP, shim6: the second byte is the length in 8 bytes. */
 const EXTENSIONS = [0, 43, 60, 135, 139, 140];
 const FRAGMENT = 44;
 const AUTHENTICATION = 51;
+const CONTINUES = [...EXTENSIONS, FRAGMENT, AUTHENTICATION];
+const MORE_FRAGMENTS = 1;
+/** Memory cells: the type of the next header; not 0 behind a fragment header. */
+const NEXT = 0;
+const IN_FRAGMENT = 2;
 /** Real packets have one or two; a longer chain is made to hide what is behind it (RFC 7113). */
 const EXTENSIONS_AT_MOST = 4;
 
 /**
- * Follows the extension headers: M[0] has the next header, X is where it begins. A first fragment that does not hold
- * the whole chain is dropped (RFC 7112), a later one passes.
+ * Follows the extension headers up to the end of the packet; X is where the next one begins. A first fragment whose chain
+ * goes on behind the fragment header is dropped: its end may be in the next one (RFC 7112 §5).
  */
 export function noRouterNorDhcpv6Server(): readonly Step[] {
   const steps: Step[] = [
+    // The cells first: the kernel believes that steps behind a verdict may have come the way of any jump to it.
+    ...endsWithFrame,
+    load.number(0),
+    change.toCell(IN_FRAGMENT),
     ...hasLength(PAYLOAD_AT + IPV6_LENGTH),
+    // 0 in a jumbogram (RFC 2675 §3), and Linux takes the whole frame for it also where that option is missing.
+    load.half(PAYLOAD_AT + 4),
+    jump.equal(0, 'follow'),
+    change.add(PAYLOAD_AT + IPV6_LENGTH),
+    change.toCell(END),
+    ...endsWithFrameAtLatest,
+    'follow',
     load.numberToX(PAYLOAD_AT + IPV6_LENGTH),
     load.byte(PAYLOAD_AT + 6),
   ];
@@ -33,13 +62,19 @@ export function noRouterNorDhcpv6Server(): readonly Step[] {
   steps.push(
     // Behind the longest chain only an end is accepted.
     ...whatIsBehind(),
-    ...[...EXTENSIONS, FRAGMENT, AUTHENTICATION].map((type) => jump.equal(type, 'drop')),
-    jump.always('pass'),
+    ...CONTINUES.map((type) => jump.equal(type, 'drop')),
+    ...verdicts,
     'icmpv6',
     ...hasLengthBehindX(1),
     load.byteAtX(0),
     jump.equal(ROUTER_ADVERTISEMENT, 'drop'),
-    jump.equal(REDIRECT, 'drop', 'pass'),
+    jump.equal(REDIRECT, 'drop'),
+    change.toX(),
+    load.cell(IN_FRAGMENT),
+    jump.equal(0, 'pass'),
+    load.fromX(),
+    ...NEIGHBOUR_DISCOVERY.map((type) => jump.equal(type, 'drop')),
+    jump.always('pass'),
     'udp6',
     ...hasLengthBehindX(UDP_LENGTH),
     load.halfAtX(0),
@@ -62,19 +97,25 @@ function extension(index: number): readonly Step[] {
     jump.equal(FRAGMENT, at('fragment')),
     jump.equal(AUTHENTICATION, at('authentication')),
     ...EXTENSIONS.map((type) => jump.equal(type, at('options'))),
-    jump.always('pass'),
+    ...verdicts, // a jump has a short range: each round has its own
     at('fragment'),
     ...hasLengthBehindX(8),
     load.halfAtX(2),
     jump.anyBit(0xfff8, 'pass'),
+    jump.anyBit(MORE_FRAGMENTS, undefined, at('whole')),
     load.byteAtX(0),
-    change.toCell(0),
+    ...CONTINUES.map((type) => jump.equal(type, 'drop')),
+    at('whole'),
+    load.number(1),
+    change.toCell(IN_FRAGMENT),
+    load.byteAtX(0),
+    change.toCell(NEXT),
     load.number(8),
     jump.always(at('step')),
     at('authentication'),
     ...hasLengthBehindX(8),
     load.byteAtX(0),
-    change.toCell(0),
+    change.toCell(NEXT),
     load.byteAtX(1),
     change.add(2),
     change.shiftLeft(2),
@@ -82,7 +123,7 @@ function extension(index: number): readonly Step[] {
     at('options'),
     ...hasLengthBehindX(8),
     load.byteAtX(0),
-    change.toCell(0),
+    change.toCell(NEXT),
     load.byteAtX(1),
     change.add(1),
     change.shiftLeft(3),
@@ -90,22 +131,6 @@ function extension(index: number): readonly Step[] {
     at('step'),
     change.addX(),
     change.toX(),
-    load.cell(0),
-  ];
-}
-
-/** Drops a frame that is shorter. */
-export function hasLength(bytes: number): readonly Step[] {
-  return [load.length(), jump.atLeast(bytes, undefined, 'drop')];
-}
-
-/** Drops unless the frame goes on for at least that many bytes from X on. */
-export function hasLengthBehindX(bytes: number): readonly Step[] {
-  return [
-    // What lies behind the end has no length: A would wrap around.
-    load.length(),
-    change.subtractX(),
-    jump.anyBit(0x80000000, 'drop'),
-    jump.atLeast(bytes, undefined, 'drop'),
+    load.cell(NEXT),
   ];
 }

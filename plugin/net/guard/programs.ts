@@ -11,40 +11,35 @@
  */
 import type { PortRules } from '../../port-rules.ts';
 import { ipv4ToNumber, macToBytes, type Ipv4, type Mac } from '../../wire/address.ts';
-import type { BpfInstruction } from '../sockets/filter.ts';
-import { assemble, change, give, jump, load, type Step } from './bpf-assembler.ts';
+import { assemble, change, jump, load, type BpfInstruction, type Step } from '../bpf-assembler.ts';
 import {
-  hasLength,
-  hasLengthBehindX,
-  noRouterNorDhcpv6Server,
-  PAYLOAD_AT,
-  UDP,
-  UDP_LENGTH,
-} from './ipv6-chain.ts';
-
-/** linux/pkt_cls.h: TC_ACT_OK, TC_ACT_SHOT. */
-const PASS = 0;
-const DROP = 2;
+  CONTROL,
+  ETHERTYPE,
+  FIRST_ETHERTYPE,
+  MACSEC_TAG,
+  OTHER_TAG,
+  VLAN_TAG,
+} from './ethertypes.ts';
+import { hasLength, hasLengthBehindX, PAYLOAD_AT, UDP_LENGTH, verdicts } from './frame-steps.ts';
+import { noRouterNorDhcpv6Server } from './ipv6-chain.ts';
+import { noDhcpServer } from './no-dhcp-server.ts';
+import { DHCP, IPV4_LENGTH, noServerPorts, udpPorts } from './udp-ports.ts';
 
 const TAG_IS_PRESENT = 0xfffff030; // SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT, linux/filter.h
 
 const SOURCE_AT = 6;
 const TYPE_AT = 12;
-/** Below this the field is a length, and the frame one of IEEE 802.2. */
-const FIRST_ETHERTYPE = 0x600;
-const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
-/** 802.1Q, 802.1ad, and what was used for double tags before it. */
-const TAG_TYPES = [0x8100, 0x88a8, 0x9100];
+
+/** A tag says where a frame belongs, and a control frame what a link does: neither is a container's to say. */
+const NEVER_SENT: readonly number[] = [VLAN_TAG, OTHER_TAG, CONTROL]
+  .flatMap((types) => Object.values<number>(types))
+  .concat(MACSEC_TAG);
 
 const ARP_LENGTH = 28;
-const IPV4_LENGTH = 20;
-const DHCP = { server: 67, client: 68 } as const;
 const CHADDR_AT = 28;
 
-const verdicts: readonly Step[] = ['pass', give(PASS), 'drop', give(DROP)];
-
 export function closedProgram(): readonly BpfInstruction[] {
-  return assemble([give(DROP)]);
+  return assemble([jump.always('drop'), ...verdicts]);
 }
 
 /**
@@ -120,7 +115,7 @@ function guarded(rules: PortRules): readonly Step[] {
     load.half(SOURCE_AT + 4),
     jump.equal(low, undefined, 'drop'),
     load.half(TYPE_AT),
-    ...TAG_TYPES.map((type) => jump.equal(type, 'drop')),
+    ...NEVER_SENT.map((type) => jump.equal(type, 'drop')),
     // IEEE 802.2 carries the other control protocols, and ARP and IP that the checks below would not see.
     jump.atLeast(FIRST_ETHERTYPE, undefined, 'drop'),
     jump.equal(ETHERTYPE.arp, 'arp'),
@@ -176,40 +171,12 @@ function ipv4({ mode, mac, addresses, leases }: PortRules): readonly Step[] {
           'from-own',
         ]
       : []),
+    load.numberToX(0),
     ...udpPorts(),
-    load.halfAtX(PAYLOAD_AT),
-    jump.equal(DHCP.server, 'drop'),
-    load.halfAtX(PAYLOAD_AT + 2),
-    jump.equal(DHCP.client, 'drop'),
+    ...noServerPorts,
     jump.equal(DHCP.server, 'dhcp-request', 'pass'),
     'dhcp-request',
     ...request,
-  ];
-}
-
-/** Goes on with X at the UDP header less PAYLOAD_AT; what is no UDP, and a later fragment, passes. */
-function udpPorts(): readonly Step[] {
-  return [
-    load.byte(PAYLOAD_AT + 9),
-    jump.equal(UDP, undefined, 'pass'),
-    load.half(PAYLOAD_AT + 6),
-    jump.anyBit(0x1fff, 'pass'), // without its first fragment, which is looked at, it is worth nothing
-    load.ipv4HeaderLengthToX(PAYLOAD_AT),
-    ...hasLengthBehindX(PAYLOAD_AT + UDP_LENGTH),
-  ];
-}
-
-/** For a port that may do all else: what a DHCP server sends is dropped. */
-function noDhcpServer(): readonly Step[] {
-  return [
-    load.half(TYPE_AT),
-    jump.equal(ETHERTYPE.ipv4, undefined, 'pass'),
-    ...hasLength(PAYLOAD_AT + IPV4_LENGTH),
-    ...udpPorts(),
-    load.halfAtX(PAYLOAD_AT),
-    jump.equal(DHCP.server, 'drop'),
-    load.halfAtX(PAYLOAD_AT + 2),
-    jump.equal(DHCP.client, 'drop'),
   ];
 }
 

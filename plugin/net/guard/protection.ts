@@ -8,7 +8,7 @@
 import { PluginError } from '../../errors.ts';
 import type { PortRules } from '../../port-rules.ts';
 import type { Mac } from '../../wire/address.ts';
-import type { BpfInstruction } from '../sockets/filter.ts';
+import type { BpfInstruction } from '../bpf-assembler.ts';
 import { askKernel, linkIndex, linkMac } from '../netlink/interface-request.ts';
 import { SystemCallError } from '../libc.ts';
 import { keepHostOut, letHostIn } from '../sysctl.ts';

@@ -6,14 +6,15 @@ import { openPacketSocket } from './packet-socket.ts';
 /** @throws PluginError SOCKET_FAILED if the link or its namespace is not there. */
 export function openArpSocket(
   place: { readonly link: string; readonly netnsPath?: string; readonly promiscuous?: boolean },
-  own: { readonly mac: Mac; readonly address?: Ipv4 | undefined },
+  own: { readonly mac: Mac; readonly address?: Ipv4; readonly probes?: boolean },
   handlers: { onFrame(frame: Uint8Array): void; onError(error: Error): void },
 ): { close(): void } {
+  const { mac, address, probes = true } = own;
   return openPacketSocket({
     link: place.link,
     netnsPath: place.netnsPath,
     promiscuous: place.promiscuous ?? false,
-    filter: own.address === undefined ? arpFilter() : addressConflictFilter(own.mac, own.address),
+    filter: address === undefined ? arpFilter() : addressConflictFilter(mac, address, probes),
     protocol: 'arp',
     onFrame: (frame) => handlers.onFrame(frame),
     onError: (error) => handlers.onError(error),

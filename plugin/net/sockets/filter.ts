@@ -7,14 +7,7 @@
  */
 import { ipv4ToNumber, macToBytes } from '../../wire/address.ts';
 import type { Ipv4, Mac } from '../../wire/address.ts';
-
-/** One `struct sock_filter`: jumps are relative to the next instruction. */
-export interface BpfInstruction {
-  readonly code: number;
-  readonly jt: number;
-  readonly jf: number;
-  readonly k: number;
-}
+import { assemble, give, jump, load, type BpfInstruction, type Step } from '../bpf-assembler.ts';
 
 /** Instruction codes used here (linux/bpf_common.h). */
 export const BPF = {
@@ -29,7 +22,13 @@ export const BPF = {
   RETURN: 0x06,
 } as const;
 
-/** In an Ethernet frame with ARP for IPv4 (RFC 826). */
+/** ARP for IPv4 in an Ethernet frame (RFC 826): hardware and protocol; lengths of their addresses, and operation. */
+const ARP_AT = 14;
+const ARP_LENGTH = 28;
+const ARP_ETHERNET_IPV4 = 0x00010800;
+const ARP_LENGTHS = 0x06040000;
+const ARP_REQUEST = 1;
+const ARP_REPLY = 2;
 const ARP_SENDER_MAC_AT = 22;
 const ARP_SENDER_ADDRESS_AT = 28;
 const ARP_TARGET_ADDRESS_AT = 38;
@@ -104,28 +103,53 @@ export function dhcpClientFilter(mac: Mac | undefined): readonly BpfInstruction[
 }
 
 /**
- * Accepts ARP of another MAC that bears on `address`: it is used there, or probed for (sender 0.0.0.0,
- * RFC 5227 §1.1). Ordinary questions for the address pass by; the kernel answers those.
+ * Accepts ARP of another MAC that bears on `address`: it is used there, or with `probes` probed for (sender 0.0.0.0,
+ * RFC 5227 §1.1). Ordinary questions for the address pass by; the kernel answers those. What is no ARP for IPv4 over
+ * Ethernet, whole, is dropped here: in a flood each frame that passes costs a decoder.
  */
-export function addressConflictFilter(mac: Mac, address: Ipv4): readonly BpfInstruction[] {
+export function addressConflictFilter(
+  mac: Mac,
+  address: Ipv4,
+  probes: boolean,
+): readonly BpfInstruction[] {
   const octets = macToBytes(mac);
   const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
-  const is = (k: number, jt: number, jf: number) => ({ code: BPF.JUMP_EQUAL, jt, jf, k });
-  const load = (code: number, k: number) => ({ code, jt: 0, jf: 0, k });
+  const own = ipv4ToNumber(address);
+  return assemble([
+    load.half(ETHERTYPE_AT),
+    jump.equal(ETHERTYPE_ARP, undefined, 'drop'),
+    load.word(ARP_AT),
+    jump.equal(ARP_ETHERNET_IPV4, undefined, 'drop'),
+    load.word(ARP_AT + 4),
+    jump.equal(ARP_LENGTHS | ARP_REQUEST, 'arp'),
+    jump.equal(ARP_LENGTHS | ARP_REPLY, undefined, 'drop'),
+    'arp',
+    load.length(),
+    jump.atLeast(ARP_AT + ARP_LENGTH, undefined, 'drop'),
+    load.word(ARP_SENDER_ADDRESS_AT),
+    ...(probes
+      ? [jump.equal(own, 'bears'), ...isProbeFor(own)]
+      : [jump.equal(own, 'bears', 'drop')]),
+    'bears',
+    load.word(ARP_SENDER_MAC_AT),
+    jump.equal(view.getUint32(0), undefined, 'another'),
+    load.half(ARP_SENDER_MAC_AT + 4),
+    jump.equal(view.getUint16(4), 'drop'),
+    'another',
+    give(WHOLE_FRAME),
+    'drop',
+    give(0),
+  ]);
+}
+
+/** A is the sender's address. Goes on if it is a probe, else drops. */
+function isProbeFor(address: number): readonly Step[] {
   return [
-    load(BPF.LD_HALF_ABS, ETHERTYPE_AT),
-    is(ETHERTYPE_ARP, 0, 10),
-    load(BPF.LD_WORD_ABS, ARP_SENDER_ADDRESS_AT),
-    is(ipv4ToNumber(address), 3, 0), // used
-    is(0, 0, 7),
-    load(BPF.LD_WORD_ABS, ARP_TARGET_ADDRESS_AT),
-    is(ipv4ToNumber(address), 0, 5), // probed for
-    load(BPF.LD_WORD_ABS, ARP_SENDER_MAC_AT),
-    is(view.getUint32(0), 0, 2),
-    load(BPF.LD_HALF_ABS, ARP_SENDER_MAC_AT + 4),
-    is(view.getUint16(4), 1, 0), // ours
-    { code: BPF.RETURN, jt: 0, jf: 0, k: WHOLE_FRAME },
-    { code: BPF.RETURN, jt: 0, jf: 0, k: 0 },
+    jump.equal(0, undefined, 'drop'),
+    load.half(ARP_AT + 6),
+    jump.equal(ARP_REQUEST, undefined, 'drop'),
+    load.word(ARP_TARGET_ADDRESS_AT),
+    jump.equal(address, undefined, 'drop'),
   ];
 }
 

@@ -50,6 +50,8 @@ export function openLeaseSocket(place: Place, mac: Mac, handlers: Handlers): Lea
     promiscuous: place.promiscuous ?? false,
     filter: dhcpClientFilter(mac),
     protocol: 'ipv4',
+    // An answer behind tags passed no switch that guards DHCP. Every frame is looked at, but only until the answer is here.
+    seesTags: true,
     listens: false,
     onFrame: (frame, info) => handlers.onFrame(frame, info),
     onError: (error) => handlers.onError(error),

@@ -17,7 +17,7 @@ import { close as closeDescriptor, closeSync } from 'node:fs';
 
 import { PluginError } from '../../errors.ts';
 import type { Mac } from '../../wire/address.ts';
-import type { BpfInstruction } from './filter.ts';
+import type { BpfInstruction } from '../bpf-assembler.ts';
 import {
   fixedBytes,
   readSocketName,
@@ -53,6 +53,11 @@ export interface PacketSocketOptions {
   readonly promiscuous: boolean;
   /** What the frames are; `filter` must accept nothing else. */
   readonly protocol: 'ipv4' | 'arp' | 'ipv6';
+  /**
+   * Frames come as they do before the kernel looks behind a tag without a VLAN, so that the filter sees the tags that are
+   * left. It is run for every frame of the link then.
+   */
+  readonly seesTags?: boolean;
   /** False: until `listen` it hears nothing, not even that its link goes, and frames pass without its filter being run. */
   readonly listens?: boolean;
   /** Room for frames that wait to be taken; by default that for one client. */
@@ -149,8 +154,9 @@ function ignoreOutgoing(fd: number): void {
  * A link of the host's may be closed to the host (guard/protection.ts): a socket bound to one protocol is fed behind that
  * filter, one bound to all of them in front of it.
  */
-function protocolOf({ promiscuous, netnsPath, protocol }: PacketSocketOptions): number {
-  return promiscuous || netnsPath === undefined ? ETH_P_ALL : ETHERTYPE[protocol];
+function protocolOf(options: PacketSocketOptions): number {
+  const { promiscuous, netnsPath, protocol, seesTags = false } = options;
+  return promiscuous || netnsPath === undefined || seesTags ? ETH_P_ALL : ETHERTYPE[protocol];
 }
 
 function watched(

@@ -1,5 +1,5 @@
 /** The single calls that an AF_PACKET socket is made with (packet(7)). */
-import type { BpfInstruction } from './filter.ts';
+import type { BpfInstruction } from '../bpf-assembler.ts';
 import { addressOf, bindSocket, fixedBytes, openSocket, setSocketOption } from '../libc.ts';
 
 const AF_PACKET = 17;

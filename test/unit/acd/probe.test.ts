@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { decodeArpFrame, encodeArpFrame, type ArpFrame } from '../../../plugin/acd/frame.ts';
 import {
   initialProbeState,
-  heardAddress,
   nextProbeDeadline,
   PROBE_TRANSITIONS,
-  stepProbe,
-} from '../../../plugin/acd/probe.ts';
-import type { ProbeEffect, ProbeEvent, ProbeState } from '../../../plugin/acd/probe.ts';
+  soughtArp,
+  type ProbeState,
+} from '../../../plugin/acd/probe-state.ts';
+import { stepProbe, type ProbeEffect, type ProbeEvent } from '../../../plugin/acd/probe.ts';
 import { PROBE_PROFILES } from '../../../plugin/acd/profiles.ts';
 import { readFixture } from '../../fixtures/read-fixture.ts';
 import { ADDRESS, CLIENT_MAC, ip, mac } from '../../support/messages.ts';
@@ -327,14 +327,51 @@ describe('defending (RFC 5227 §2.4)', () => {
     const rig = defending();
     const at = rig.now;
     for (let count = 0; count < 8; count += 1) rig.arp({});
-    expect(heardAddress(rig.state)).toBe(ADDRESS);
+    expect(soughtArp(rig.state)).toEqual({ address: ADDRESS, probes: false });
     rig.arp({});
-    expect([heardAddress(rig.state), nextProbeDeadline(rig.state)]).toEqual([
-      undefined,
-      at + 10_000,
-    ]);
-    expect([rig.tick().types, heardAddress(rig.state)]).toEqual([[], ADDRESS]);
+    expect([soughtArp(rig.state), nextProbeDeadline(rig.state)]).toEqual([undefined, at + 10_000]);
+    expect([rig.tick().types, soughtArp(rig.state)?.address]).toEqual([[], ADDRESS]);
     expect(rig.arp({}).types).toEqual(['send', 'claimed']);
+  });
+
+  it.each<[string, ProbeEvent | Partial<ArpFrame>]>([
+    ['probes for the address', { senderAddress: ANY }],
+    ['talk about others', { senderAddress: ip('192.0.2.9') }],
+    ['our own, come back', { senderMac: CLIENT_MAC }],
+    ['what cannot be read', { type: 'unreadable' }],
+  ])('is not kept busy by %s either: after eight frames it listens to nothing', (_, frame) => {
+    for (const isDefended of [false, true]) {
+      const rig = defending();
+      if (isDefended) rig.arp({});
+      const at = rig.now;
+      const hear = () => ('type' in frame ? rig.do(frame) : rig.arp(frame));
+      for (let count = 0; count < 8; count += 1) {
+        expect(soughtArp(rig.state)).toBeDefined();
+        expect(hear().effects).toEqual([]);
+      }
+      expect([soughtArp(rig.state), nextProbeDeadline(rig.state)]).toEqual([
+        undefined,
+        at + 10_000,
+      ]);
+      rig.tick();
+      expect(rig.arp({}).types).toEqual(['send', 'claimed']);
+    }
+  });
+
+  it('hears who probes for the address until it is in use, then only who uses it', () => {
+    const rig = new ProbeRig('fast').start();
+    expect(soughtArp(rig.state)).toEqual({ address: ADDRESS, probes: true });
+    while (rig.state.name === 'PROBING') rig.tick();
+    expect(soughtArp(rig.state)).toEqual({ address: ADDRESS, probes: true });
+    expect(soughtArp(rig.announce().state)).toEqual({ address: ADDRESS, probes: false });
+    expect(soughtArp(rig.do({ type: 'stop' }).state)).toBeUndefined();
+  });
+
+  it('is disturbed by nothing unreadable while it probes', () => {
+    const rig = new ProbeRig('fast').start();
+    for (let count = 0; count < 20; count += 1) rig.do({ type: 'unreadable' });
+    expect(soughtArp(rig.state)).toEqual({ address: ADDRESS, probes: true });
+    expect(rig.do({ type: 'stop' }).do({ type: 'unreadable' }).effects).toEqual([]);
   });
 });
 

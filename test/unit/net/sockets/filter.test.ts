@@ -6,9 +6,10 @@ import {
   BPF,
   dhcpClientFilter,
 } from '../../../../plugin/net/sockets/filter.ts';
+import { decodeArpFrame } from '../../../../plugin/acd/frame.ts';
 import { parseIpv4, parseMac } from '../../../../plugin/wire/address.ts';
-import { runBpf } from '../../../support/bpf-interpreter.ts';
-import type { BpfInstruction } from '../../../../plugin/net/sockets/filter.ts';
+import { kernelRefuses, runBpf } from '../../../support/bpf-interpreter.ts';
+import type { BpfInstruction } from '../../../../plugin/net/bpf-assembler.ts';
 
 const accepts = (program: readonly BpfInstruction[], frame: Uint8Array) =>
   runBpf(program, frame) > 0;
@@ -105,10 +106,11 @@ describe('addressConflictFilter (RFC 5227 §2.1.1, §2.4)', () => {
   const OURS = [192, 0, 2, 50];
   const STRANGER = [2, 0, 0, 0, 0, 0x99];
   const ANY = [0, 0, 0, 0];
-  const filter = addressConflictFilter(MAC, parseIpv4('192.0.2.50')!);
-  const arp = (senderMac: number[], sender: number[], target: number[]): Uint8Array => {
+  const filter = addressConflictFilter(MAC, parseIpv4('192.0.2.50')!, true);
+  const inUse = addressConflictFilter(MAC, parseIpv4('192.0.2.50')!, false);
+  const arp = (senderMac: number[], sender: number[], target: number[], op = 1): Uint8Array => {
     const frame = new Uint8Array(42);
-    frame.set([0x08, 0x06], 12);
+    frame.set([0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, op], 12);
     frame.set(senderMac, 22);
     frame.set(sender, 28);
     frame.set(target, 38);
@@ -128,13 +130,45 @@ describe('addressConflictFilter (RFC 5227 §2.1.1, §2.4)', () => {
     ['traffic about others', STRANGER, [192, 0, 2, 9], [192, 0, 2, 51], false],
   ])('%s', (_what, senderMac, sender, target, passes) => {
     expect(accepts(filter, arp(senderMac, sender, target))).toBe(passes);
+    // In use, probes are answered by the kernel; the rest is the same.
+    const isProbe = sender === ANY;
+    expect(accepts(inUse, arp(senderMac, sender, target))).toBe(passes && !isProbe);
+  });
+
+  test('answers count as questions do, but no answer is a probe', () => {
+    expect(accepts(filter, arp(STRANGER, OURS, OURS, 2))).toBe(true);
+    expect(accepts(inUse, arp(STRANGER, OURS, OURS, 2))).toBe(true);
+    expect(accepts(filter, arp(STRANGER, ANY, OURS, 2))).toBe(false);
+  });
+
+  test.each([
+    ['hardware', 14, [0, 6]],
+    ['protocol', 16, [0x86, 0xdd]],
+    ['length of the hardware address', 18, [8]],
+    ['length of the protocol address', 19, [16]],
+    ['operation 0', 20, [0, 0]],
+    ['operation 3, RARP', 20, [0, 3]],
+    ['operation 257', 20, [1, 1]],
+  ] as const)('drops what the decoder would refuse: another %s', (_what, at, bytes) => {
+    for (const [sender, program] of [
+      [OURS, filter],
+      [ANY, filter],
+      [OURS, inUse],
+    ] as const) {
+      const frame = changed(arp(STRANGER, sender, OURS), at, ...bytes);
+      expect(accepts(program, frame)).toBe(false);
+      expect(() => decodeArpFrame(frame)).toThrow();
+    }
   });
 
   test('drops other protocols and frames that are cut short', () => {
     const frame = arp(STRANGER, OURS, OURS);
     expect(accepts(filter, changed(frame, 12, 0x08, 0x00))).toBe(false);
-    for (const length of [0, 13, 20, 30, 31]) {
-      expect(accepts(filter, frame.subarray(0, length))).toBe(false);
+    for (const program of [filter, inUse]) {
+      for (const length of [0, 13, 20, 30, 31, 41]) {
+        expect(accepts(program, frame.subarray(0, length))).toBe(false);
+      }
+      expect(kernelRefuses(program)).toBeUndefined();
     }
   });
 

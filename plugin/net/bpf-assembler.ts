@@ -2,7 +2,14 @@
  * Classic BPF with names instead of distances: a program is a list of steps and labels, and a jump names the label
  * that it goes to. Instruction codes are those of linux/bpf_common.h.
  */
-import type { BpfInstruction } from '../sockets/filter.ts';
+
+/** One `struct sock_filter`: jumps are relative to the next instruction. */
+export interface BpfInstruction {
+  readonly code: number;
+  readonly jt: number;
+  readonly jf: number;
+  readonly k: number;
+}
 
 /** A step without a jump. `k` is the constant, the offset or the memory cell. */
 interface Plain {
@@ -43,8 +50,7 @@ export const load = {
   length: plain(0x80),
   number: plain(0x00),
   cell: plain(0x60),
-  /** X = 4 * (byte & 15): the length of the IPv4 header whose first byte is at the offset. */
-  ipv4HeaderLengthToX: plain(0xb1),
+  fromX: plain(0x87),
   numberToX: plain(0x01),
 } as const;
 
