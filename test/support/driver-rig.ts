@@ -12,6 +12,7 @@ import type { RequestPoolAnswer, RequestPoolRequest } from '../../plugin/options
 import { NetworkDriver } from '../../plugin/driver/network-driver.ts';
 import type { CreateNetworkRequest } from '../../plugin/options/network-requests.ts';
 import { LeaseReturns } from '../../plugin/leases/lease-returns.ts';
+import { withLastingRemovals } from '../../plugin/networks/link-removals.ts';
 import { Networks } from '../../plugin/networks/networks.ts';
 import { Pools } from '../../plugin/pools/pools.ts';
 import { recover } from '../../plugin/driver/recover.ts';
@@ -67,6 +68,7 @@ export class DriverRig {
   /** Whether somebody wears an address; at once, where `SegmentInquiry` takes its time. */
   askSegment = (_link: string, address: Ipv4): Promise<Mac | undefined> =>
     Promise.resolve(this.worn.get(address));
+  #removals: ReturnType<typeof withLastingRemovals> | undefined;
   /** The setting IPAM_REQUIRE_MAC. */
   requiresMacAddress = true;
 
@@ -92,6 +94,7 @@ export class DriverRig {
     this.addresses.close();
     this.held.close();
     this.leases.close();
+    this.#removals?.close();
   }
 
   /** And lets the look at its links pass that follows. */
@@ -208,7 +211,10 @@ export class DriverRig {
   }
 
   #wireUp(recovered: Promise<void> | undefined): void {
-    const { clock, host, log } = this;
+    const { clock, log } = this;
+    const removals = withLastingRemovals(this.host, { clock, log });
+    this.#removals = removals;
+    const host = withRemovals(this.host, removals);
     const registry = new Registry(this.store);
     const { contents, useless } = this.store.load();
     registry.adopt(structuredClone(contents));
@@ -292,6 +298,16 @@ export class DriverRig {
       ...{ registry, pools, addresses, held, requiresMacAddress, recovered: ready },
     });
   }
+}
+
+/** As `{ ...host, ...removals }`, which leaves out what a class has; tests may put other calls into `host` later. */
+function withRemovals(host: FakeHost, removals: ReturnType<typeof withLastingRemovals>): FakeHost {
+  return new Proxy(host, {
+    get(target, name): unknown {
+      const value: unknown = Reflect.get(name in removals ? removals : target, name);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
 }
 
 export const NOTHING_LEFT = {
