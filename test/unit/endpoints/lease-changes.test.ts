@@ -92,6 +92,29 @@ describe('acd=optimistic: somebody claims the address just after the container h
 });
 
 describe('a renewal with other terms', () => {
+  it('another address at each renewal: applied each time, and an operator is told once', async () => {
+    await running();
+    let host = 60;
+    rig.wire.server = (sent) => {
+      if (sent.type === 'REQUEST') host += 1;
+      return serverWith({ address: ip(`192.0.2.${host}`) })(sent);
+    };
+    const told = () => rig.log.messages('warn').filter((text) => text.includes('at each renewal'));
+    await rig.clock.pass(120_000);
+    expect([changes().length, told()]).toEqual([2, []]);
+    await rig.clock.pass(600_000);
+    expect([changes().length >= 10, told().length]).toEqual([true, 1]);
+  });
+
+  it('another address now and then is not told as that', async () => {
+    await running();
+    for (let host = 60; host < 66; host += 1) {
+      rig.wire.server = serverWith({ address: ip(`192.0.2.${host}`) });
+      await rig.clock.pass(120_000);
+    }
+    expect(rig.log.messages('warn')).toEqual([]);
+  });
+
   it('another address: the container gets it, the record tells, the segment is told', async () => {
     await running();
     const announced = rig.wire.sentArp.length;
