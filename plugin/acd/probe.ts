@@ -11,7 +11,7 @@ import type { ArpPacket } from '../wire/arp.ts';
 import type { Instant, Ms } from '../time.ts';
 import type { ArpFrame } from './frame.ts';
 import type { ProbeEnv, ProbeEvent, ProbeState, ProbeStateName, ProbeStep } from './probe-types.ts';
-import { canBeHost, hearProbe, NO_RIVALS, type Rivals } from './rivals.ts';
+import { canBeHost, hearProbe, NO_RIVALS } from './rivals.ts';
 
 export type { ProbeEffect, ProbeEvent, ProbeState, ProbeStateName } from './probe-types.ts';
 

@@ -66,9 +66,9 @@ describe('a record that names the link of another endpoint', () => {
       expect([...rig.host.endpoints.keys()]).toEqual([rig.record().hostEnd]);
       expect(rig.wire.sentTypes).not.toContain('RELEASE');
     }
-    expect(rig.log.messages('error')).toEqual(
-      Array.from({ length: 2 }, () => expect.stringContaining('the link of another endpoint')),
-    );
+    const told = rig.log.messages('error');
+    expect(told).toHaveLength(2);
+    for (const text of told) expect(text).toContain('the link of another endpoint');
   });
 });
 
