@@ -12,6 +12,8 @@ export type ProbeState =
       readonly sent: number;
       readonly nextAt: Instant;
       readonly rivals: Rivals;
+      /** Somebody has said that it has the address, and is asked once more. */
+      readonly isDoubted: boolean;
     }
   /**
    * Nobody has it; not announced yet. `answeredAt`: when somebody who probes for it was last told that it is taken;
@@ -32,6 +34,8 @@ export type ProbeState =
       readonly deafUntil: Instant | undefined;
     };
 
+export type Probing = Extract<ProbeState, { readonly name: 'PROBING' }>;
+export type Free = Extract<ProbeState, { readonly name: 'FREE' }>;
 export type Defending = Extract<ProbeState, { readonly name: 'DEFENDING' }>;
 
 export type ProbeStateName = ProbeState['name'];

@@ -10,9 +10,17 @@ import type { Ipv4, Mac } from '../wire/address.ts';
 import type { ArpPacket } from '../wire/arp.ts';
 import type { Instant, Ms } from '../time.ts';
 import type { ArpFrame } from './frame.ts';
-import type { ProbeProfile } from './profiles.ts';
-import { nextProbeDeadline, type Defending, type ProbeState } from './probe-state.ts';
-import { canBeHost, hearProbe, NO_RIVALS, type Rivals } from './rivals.ts';
+import {
+  nextProbeDeadline,
+  type Defending,
+  type Free,
+  type Probing,
+  type ProbeState,
+} from './probe-state.ts';
+import type { ProbeEnv, ProbeEvent, ProbeStep } from './probe-types.ts';
+import { canBeHost, hearProbe, NO_RIVALS } from './rivals.ts';
+
+export type { ProbeEffect, ProbeEvent } from './probe-types.ts';
 
 /** What is resumed is announced by then. */
 const LONGEST_RESUME_DELAY: Ms = 10_000;
@@ -21,49 +29,6 @@ const LONGEST_RESUME_DELAY: Ms = 10_000;
 const HEARD_PER_DEFENCE = 8;
 
 const NOT_DEFENDED = { defendedAt: undefined, heard: 0, deafUntil: undefined };
-
-export interface ProbeEnv {
-  readonly now: Instant;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  readonly config: {
-    readonly mac: Mac;
-    readonly profile: ProbeProfile;
-    /** What another host's use of the address in use is answered with: RFC 5227 §2.4 (c) or (b). */
-    readonly onConflict: 'defend' | 'leave';
-  };
-}
-
-export type ProbeEvent =
-  /** Begins anew from any state. */
-  | { readonly type: 'start'; readonly address: Ipv4 }
-  /** The address is on the link. */
-  | { readonly type: 'announce'; readonly address: Ipv4 }
-  /** The address has been on the link since before we began. */
-  | { readonly type: 'resume'; readonly address: Ipv4 }
-  | { readonly type: 'tick' }
-  | { readonly type: 'arp'; readonly packet: ArpFrame }
-  /** A frame that is no ARP packet. */
-  | { readonly type: 'unreadable' }
-  | { readonly type: 'stop' };
-
-interface Contest {
-  readonly address: Ipv4;
-  readonly by: Mac;
-}
-
-export type ProbeEffect =
-  | { readonly type: 'send'; readonly packet: ArpPacket }
-  | { readonly type: 'free'; readonly address: Ipv4 }
-  /** The address must not be used (any more). `inUse`: it was announced already. */
-  | ({ readonly type: 'conflict'; readonly inUse: boolean } & Contest)
-  /** Another host uses the address, which is kept. `isAnswered`: with an announcement; else that is too soon. */
-  | ({ readonly type: 'claimed'; readonly isAnswered: boolean } & Contest);
-
-export interface ProbeStep {
-  readonly state: ProbeState;
-  readonly effects: readonly ProbeEffect[];
-}
 
 /** What is due is done before the event is looked at; a `tick` before the deadline is a no-op. */
 export function stepProbe(state: ProbeState, event: ProbeEvent, env: ProbeEnv): ProbeStep {
@@ -102,10 +67,10 @@ function onEvent(state: ProbeState, event: ProbeEvent, env: ProbeEnv): ProbeStep
 /** RFC 5227 §2.1.1: the first probe after a random part of PROBE_WAIT. */
 function startProbing(address: Ipv4, env: ProbeEnv): ProbeStep {
   const wait = env.random() * env.config.profile.PROBE_WAIT;
-  const rivals = NO_RIVALS;
-  return wait > 0
-    ? stay({ name: 'PROBING', address, sent: 0, nextAt: env.now + wait, rivals })
-    : probe(address, 0, rivals, env);
+  const nextAt = env.now + wait;
+  const asking = { address, sent: 0, nextAt, rivals: NO_RIVALS, isDoubted: false };
+  const state = { name: 'PROBING', ...asking } as const;
+  return wait > 0 ? stay(state) : probe(state, env);
 }
 
 function onDeadline(
@@ -119,7 +84,7 @@ function onDeadline(
     return env.now >= state.nextAt ? announce(hearing, env) : stay(hearing);
   }
   const { sent, rivals } = state;
-  if (sent < env.config.profile.PROBE_NUM) return probe(address, sent, rivals, env);
+  if (sent < env.config.profile.PROBE_NUM) return probe(state, env);
   if (rivals.until !== undefined && env.now < rivals.until) {
     // A host among them hears by one more probe that it is not alone; its own next one comes in this time.
     return {
@@ -131,14 +96,14 @@ function onDeadline(
   return { state: free, effects: [{ type: 'free', address }] };
 }
 
-function probe(address: Ipv4, sentBefore: number, rivals: Rivals, env: ProbeEnv): ProbeStep {
+function probe(before: Probing, env: ProbeEnv): ProbeStep {
   const { PROBE_NUM, PROBE_MIN, PROBE_MAX, ANNOUNCE_WAIT } = env.config.profile;
-  const sent = sentBefore + 1;
+  const sent = before.sent + 1;
   const wait =
     sent < PROBE_NUM ? PROBE_MIN + env.random() * (PROBE_MAX - PROBE_MIN) : ANNOUNCE_WAIT;
   return {
-    state: { name: 'PROBING', address, sent, nextAt: env.now + wait, rivals },
-    effects: [{ type: 'send', packet: request(IPV4_ANY, address, env) }],
+    state: { ...before, sent, nextAt: env.now + wait },
+    effects: [{ type: 'send', packet: request(IPV4_ANY, before.address, env) }],
   };
 }
 
@@ -169,12 +134,31 @@ function onPacket(state: ProbeState, packet: ArpFrame, env: ProbeEnv): ProbeStep
   if (packet.senderAddress === address) {
     // Whatever says that it is elsewhere spoils the neighbours' caches; only a host can have it.
     if (state.name === 'DEFENDING') return defend(state, packet.senderMac, env);
-    return canBeHost(packet.senderMac) ? giveUp(address, packet.senderMac, false) : stay(state);
+    return canBeHost(packet.senderMac) ? doubt(state, packet.senderMac, env) : stay(state);
   }
   const isProbe = packet.operation === 'request' && packet.senderAddress === IPV4_ANY;
   return isProbe && packet.targetAddress === address
     ? onProbe(state, packet, env)
     : disregard(state, env);
+}
+
+/**
+ * RFC 5227 §2.1.1: any such frame is a conflict. Deviation, where the address is in use by then (§2.4 would keep it at
+ * the first): one frame may be old or forged. All are asked once more, after the copies of that frame have come, and
+ * an answer to that question counts. A host that has the address answers each probe.
+ */
+function doubt(state: Probing | Free, by: Mac, env: ProbeEnv): ProbeStep {
+  const { address } = state;
+  if (!env.config.asksAgain) return giveUp(address, by, false);
+  if (state.name === 'PROBING' && state.isDoubted) {
+    return state.sent === 0 ? stay(state) : giveUp(address, by, false);
+  }
+  const rivals = state.name === 'PROBING' ? state.rivals : NO_RIVALS;
+  const nextAt = env.now + env.config.profile.PROBE_MIN;
+  return {
+    state: { name: 'PROBING', address, sent: 0, nextAt, rivals, isDoubted: true },
+    effects: [{ type: 'doubted', address, by }],
+  };
 }
 
 /** Somebody probes for the address. In use, the kernel answers. */

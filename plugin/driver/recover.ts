@@ -13,6 +13,8 @@ import type { Endpoints } from '../endpoints/endpoints.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
 import type { Host } from '../host.ts';
 import type { Networks } from '../networks/networks.ts';
+import { linkEnds } from '../options/endpoint-identity.ts';
+import type { EndpointRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 import type { Wiring } from '../networks/wiring.ts';
 
@@ -38,6 +40,9 @@ const TRIED_AGAIN_AFTER_AT_MOST: Ms = 30_000;
 const NETWORK_LOST =
   "a container uses a link of a network whose state file is missing; the link stays and its lease is not renewed: put the file back and restart the plugin, or remove the network's containers and the network, then create both again";
 
+const LINK_OF_ANOTHER =
+  'endpoint left alone: its state file names the link of another endpoint; remove that file and restart the plugin';
+
 export async function recover(deps: RecoverDeps): Promise<void> {
   const { registry, networks, endpoints, addresses, held, host, log, isComplete } = deps;
   await networks
@@ -59,12 +64,17 @@ export async function recover(deps: RecoverDeps): Promise<void> {
     log.error({ err }, 'unfinished links not removed');
   }
   const links = await endpointLinks(deps);
+  const unclaimed = new Map(links);
   const counts = { networks: registry.networks().length, resumed: 0, cleared: 0 };
   for (const record of registry.endpoints()) {
     const containerEndHere = links.get(record.hostEnd);
-    links.delete(record.hostEnd);
+    unclaimed.delete(record.hostEnd);
     const hasNetwork = registry.findNetwork(record.networkId) !== undefined;
     const fields = { endpoint: record.id.slice(0, 12) };
+    if (isOfAnother(record, registry.endpoints())) {
+      log.error({ ...fields, link: record.hostEnd }, LINK_OF_ANOTHER);
+      continue;
+    }
     if (!hasNetwork && !isComplete) {
       // Its network is among what could not be read: a container may be using it.
       log.error(fields, 'endpoint of an unreadable network left alone');
@@ -97,7 +107,7 @@ export async function recover(deps: RecoverDeps): Promise<void> {
       .recover({ isComplete })
       .catch((err: unknown) => log.error({ what, err }, 'not all of the state recovered'));
   }
-  for (const [link, containerEndHere] of links) {
+  for (const [link, containerEndHere] of unclaimed) {
     if (!containerEndHere) {
       log.error({ link }, 'a container uses a link that is not in the state; left alone');
       continue;
@@ -112,6 +122,12 @@ export async function recover(deps: RecoverDeps): Promise<void> {
   }
   if (isComplete) await removeOrphans(deps);
   log.info({ ...counts, held: registry.held().length }, 'state recovered');
+}
+
+/** To resume or clear it would take link and lease from the container of the one that the link is named after. */
+function isOfAnother({ id, hostEnd }: EndpointRecord, all: readonly EndpointRecord[]): boolean {
+  if (hostEnd === linkEnds(id).hostEnd) return false;
+  return all.some((other) => other.id !== id && other.hostEnd === hostEnd);
 }
 
 /** Nothing can be concluded as long as the kernel has not said which links there are: it is asked until it has. */

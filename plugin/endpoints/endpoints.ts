@@ -16,9 +16,8 @@ import {
 } from './endpoint-setup.ts';
 import { isAbandoned } from '../leases/containers-present.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
-import { createAnswer, type CreateEndpointAnswer } from './answers.ts';
+import { createAnswer, joinAnswer, type CreateEndpointAnswer, type JoinAnswer } from './answers.ts';
 import { atPort, followTarget, onBridge } from './endpoint-places.ts';
-import { joinAnswer, type JoinAnswer } from './answers.ts';
 import { JoinTimers } from '../leases/join-timers.ts';
 import { KeyedLock } from '../keyed-lock.ts';
 import { LeaseChanges } from './lease-changes.ts';
@@ -240,7 +239,8 @@ export class Endpoints {
     }
     const scope = registry.findScope(record.networkId);
     // What is held is written down before the endpoint's own record goes.
-    const isKept = scope === undefined || (await held.hold(holderOf(record), { isOrphan }));
+    const isAnothers = scope === undefined || registry.isLeaseOfAnother(record);
+    const isKept = isAnothers || (await held.hold(holderOf(record), { isOrphan }));
     if (isKept) leases.forget(endpointId);
     else if (isDeleted) leases.release(endpointId, scope.link);
     await runEach(

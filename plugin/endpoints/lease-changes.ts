@@ -26,6 +26,11 @@ const FOUND_WITHIN: Ms = 10_000;
 /** An address that must not be used any more is not left there because one `ip` failed. */
 const TRIED_AGAIN_AFTER: Ms = 10_000;
 
+/** One move is a server's decision, two may be a correction; whoever has connections loses them each time. */
+const MOVES_TOLD_AT = 3;
+const MOVES_EACH_TIME =
+  'the server changes the address of this container at each renewal; see to the DHCP server';
+
 export interface LeaseChangesDeps {
   readonly registry: Registry;
   readonly host: Host;
@@ -42,6 +47,8 @@ export class LeaseChanges {
   readonly #deps: LeaseChangesDeps;
   /** One per joined endpoint: what stops its wait; undefined once it may be changed. */
   readonly #joined = new Map<string, (() => void) | undefined>();
+  /** How many renewals in a row have brought another address; of joined endpoints. */
+  readonly #moves = new Map<string, number>();
   /** Endpoints whose trouble was told. */
   readonly #told = new Set<string>();
 
@@ -63,6 +70,7 @@ export class LeaseChanges {
     this.#joined.get(endpointId)?.();
     this.#joined.delete(endpointId);
     this.#told.delete(endpointId);
+    this.#moves.delete(endpointId);
   }
 
   close(): void {
@@ -86,6 +94,7 @@ export class LeaseChanges {
       if (record === undefined || network === undefined || change.cause === 'released') return;
       const next = recordAfter(record, change, network, clock);
       this.#tell(record, next, change, network);
+      this.#countMoves(record, change);
       await remember(next);
       await this.#apply(endpointId);
     });
@@ -145,6 +154,16 @@ export class LeaseChanges {
   /** Where the port passes only the container's addresses, the new one as well, and the old one no longer than it has it. */
   async #guard(network: NetworkRecord, record: EndpointRecord): Promise<void> {
     if (rulesFor(network, record).mode === 'full') await this.#deps.ports.guard(record.id);
+  }
+
+  /** Each address is applied: which of them is right is the server's to say. */
+  #countMoves(record: EndpointRecord, { change, lease }: LeaseChange): void {
+    if (change === 'lost' || !this.#joined.has(record.id)) return;
+    const isMove = change === 'changed' && record.lease?.address !== lease.address;
+    const moves = isMove ? (this.#moves.get(record.id) ?? 0) + 1 : 0;
+    this.#moves.set(record.id, moves);
+    if (moves !== MOVES_TOLD_AT) return;
+    this.#deps.log.warn({ ...context(record), server: lease.serverId }, MOVES_EACH_TIME);
   }
 
   #tell(

@@ -145,8 +145,8 @@ export class Addresses {
       if (change === 'lost') {
         const lost = { at: clock.wall(), cause: cause ?? 'expired', isAddressKept: true };
         log.error({ ...fields, cause }, LOSS_NOTICES[lost.cause]);
-        // Another host has the address for good: asking for it again would only be declined again.
-        if (cause === 'declined') leases.forget(id);
+        // A container is still to get it, and will not: another host has it. One that wears it keeps it, and is asked for.
+        if (cause === 'declined' && !isForeign(record)) leases.forget(id);
         return this.#keep({ ...record, lease: undefined, lost });
       }
       await this.#keep({ ...record, lease: storeLease(lease, clock), lost: undefined });
@@ -279,7 +279,6 @@ export class Addresses {
   #resume(record: AddressRecord, scope: LeaseScope, lease: Lease | undefined): void {
     const { leases } = this.#deps;
     if (!isForeign(record)) return leases.resume(subjectOf(record, scope), lease);
-    if (record.lost?.cause === 'declined') return; // another host has it
     const only = { ...record, requestedAddress: record.address };
     leases.resume(subjectOf(only, scope), lease, { stay: placeOn(scope) });
   }

@@ -17,7 +17,6 @@ import {
   type State,
 } from '../dhcp4/client/client.ts';
 import { decodeFrame, encodeFrame } from '../dhcp4/frame.ts';
-import { messageTypeOf } from '../dhcp4/options.ts';
 import type { Lease } from '../lease.ts';
 import type { Logger } from '../logger.ts';
 import { MalformedError } from '../wire/malformed-error.ts';
@@ -204,7 +203,8 @@ export class ClientRunner {
 
   #step(event: Event): void {
     const { clock, random } = this.#deps;
-    const env = { now: clock.now(), random, config: this.#config };
+    const mayDecline = () => this.#deps.mayDecline();
+    const env = { now: clock.now(), random, mayDecline, config: this.#config };
     const before = this.#state.name;
     const { state, effects } = step(this.#state, event, env);
     this.#state = state;
@@ -239,15 +239,14 @@ export class ClientRunner {
         return this.#report.unanswered(effect, this.trace.lastHeard);
       case 'check':
         return this.#deps.onCheck(effect.address);
+      case 'withheld': {
+        this.trace.declineWithheld();
+        return this.#report.withheld(effect.address);
+      }
     }
   }
 
   #send({ message, to }: Extract<Effect, { type: 'send' }>): void {
-    if (messageTypeOf(message.options) === 'DECLINE' && !this.#deps.mayDecline()) {
-      this.trace.declineWithheld();
-      this.#deps.log.error({}, 'conflict not told to the DHCP server: too many DECLINEs lately');
-      return;
-    }
     const unicast = to === 'broadcast' ? undefined : to;
     const frame = encodeFrame({
       sourceMac: this.#config.mac,

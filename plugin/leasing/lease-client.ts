@@ -105,7 +105,8 @@ export function makeLeaseClient(
     },
     onCheck: (address) => {
       client.watch.check(address);
-      if (subject.acd === 'optimistic') runner.dispatch({ type: 'checked', inUse: false });
+      const isUsedAtOnce = subject.acd === 'optimistic' && !client.watch.isContested(address);
+      if (isUsedAtOnce) runner.dispatch({ type: 'checked', inUse: false });
     },
     onMoved: (place) => client.watch.moved(place),
     mayDecline: () => deps.declines.take(subject.segment),

@@ -1,8 +1,9 @@
-/** Tells the log what a server's answers lack and that it has fallen silent, each once. */
+/** Tells the log what a server's answers lack, that it has fallen silent and what it is not told, each once. */
 import type { Clock } from '../clock.ts';
 import type { Effect } from '../dhcp4/client/client.ts';
 import type { Logger } from '../logger.ts';
 import type { Instant } from '../time.ts';
+import type { Ipv4 } from '../wire/address.ts';
 import type { LastHeard } from './trace.ts';
 
 /** A server may send something else each time; what it sends after so many is not told. */
@@ -25,6 +26,16 @@ export class LeaseReport {
       this.#told.add(each);
       this.#log.warn({ server: by, dropped: each }, 'part of the lease is not used');
     }
+  }
+
+  /** Goes on as long as another host has the address. */
+  withheld(address: Ipv4): void {
+    const isTold = this.#told.has(address) || this.#told.size >= MOST_TOLD;
+    if (!isTold) this.#told.add(address);
+    this.#log[isTold ? 'debug' : 'error'](
+      { address },
+      'conflict not told to the DHCP server: too many DECLINEs lately',
+    );
   }
 
   unanswered(

@@ -93,5 +93,5 @@ export const LOSS_NOTICES: Readonly<
     'lease lost; the container keeps its address, which Docker gave it, and has a lease again when a server grants that address: see to the DHCP server',
   nak: 'lease lost; the container keeps its address, which Docker gave it, though the server refused to renew it: restart the container; if the VLAN has another subnet now, make the network again',
   declined:
-    'lease lost; the container keeps its address, which Docker gave it, though another host has it: find that host, or restart the container for another address',
+    'lease lost; the container keeps its address, which Docker gave it, though another host has it: find that host, or restart the container for another address; it has a lease again when that host is gone',
 };

@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import type { WallTime } from '../time.ts';
 import { complete, readable } from './record-schemas.ts';
 import type { Records } from './registry.ts';
+import { isId } from './value-schemas.ts';
 
 const FORMAT = 1;
 /** Options and leases lie four deep. Writing what lies thousands deep would overflow the stack. */
@@ -39,18 +40,29 @@ export function readRecord<K extends keyof Records>(
   }
   if (version !== FORMAT) return { is: 'useless', reason: 'it lacks version' };
   if (!isObject(record)) return { is: 'useless', reason: 'it lacks record' };
+  const misplaced = reasonNotOfFile(file.id, record['id']);
+  if (misplaced !== undefined) return { is: 'useless', reason: misplaced };
   if (isDeeperThan(DEEPEST, record)) {
     return { is: 'useless', reason: `it is nested more than ${DEEPEST} deep` };
   }
   const whole = parse<Records[K]>(complete[kind], record);
-  if (whole.success && whole.output.id === file.id) return { is: 'complete', record: whole.output };
-  const reason = whole.success
-    ? `id is ${whole.output.id} and not the name of the file`
-    : reasonOf(whole.issues);
+  if (whole.success) return { is: 'complete', record: whole.output };
+  const reason = reasonOf(whole.issues);
   const schema: v.GenericSchema<unknown, Records[K]> | undefined = readable(file)[kind];
   const part = schema && parse<Records[K]>(schema, record);
   if (part?.success !== true) return { is: 'useless', reason };
   return { is: 'damaged', record: part.output, reason };
+}
+
+/**
+ * A file under another name is somebody's copy (`x-copy.json`, `x(1).json`): as a record of its own it would take link
+ * and lease from the container that the first one is about. An id that cannot be read is damage like any other.
+ * @returns why; undefined: it is none.
+ */
+function reasonNotOfFile(fileId: string, id: unknown): string | undefined {
+  if (!isId(fileId)) return 'its name is no id';
+  const isOther = typeof id === 'string' && isId(id) && id !== fileId;
+  return isOther ? `it is about ${id}, which is not the name of the file` : undefined;
 }
 
 function parse<Output>(schema: v.GenericSchema<unknown, Output>, value: unknown) {

@@ -106,6 +106,13 @@ const address = {
   wasSeen: flag,
 };
 
+/** Names that say another endpoint's link would take it from that one's container. */
+const hasItsOwnLink = (record: { id: string; hostEnd: string; containerEnd: string }) => {
+  const { hostEnd, containerEnd } = linkEnds(record.id);
+  return record.hostEnd === hostEnd && record.containerEnd === containerEnd;
+};
+const OWN_LINK = 'hostEnd and containerEnd that are made of its id';
+
 /** Before a lease could be absent every endpoint had one, and its link was configured with it. */
 function withTerms(record: v.InferOutput<v.LooseObjectSchema<typeof endpoint, undefined>>) {
   const known = record.lease && termsOf(record.lease);
@@ -128,6 +135,7 @@ export const complete: {
   endpoints: v.pipe(
     v.looseObject(endpoint),
     v.check((record) => saysWhy(record), SAYS_WHY),
+    v.check((record) => hasItsOwnLink(record), OWN_LINK),
     v.transform(withTerms),
   ) satisfies v.GenericSchema<unknown, EndpointRecord>,
   held: v.pipe(
@@ -142,12 +150,17 @@ export const complete: {
   ) satisfies v.GenericSchema<unknown, AddressRecord>,
 };
 
-/** @param writtenAt when the file was written: stands in for the times that cannot be read. */
+/**
+ * @param file.id stands in for an id that cannot be read.
+ * @param file.writtenAt when the file was written: stands in for the times that cannot be read.
+ */
 export function readable(file: { readonly id: string; readonly writtenAt: WallTime }): {
   readonly [K in keyof Records]?: v.GenericSchema<unknown, Records[K]>;
 } {
   const { writtenAt } = file;
+  // One that can be read, and is another, makes the file useless before it comes here (`read-record.ts`).
   const fileId = v.fallback(v.literal(file.id), file.id);
+  const ends = linkEnds(file.id);
   return {
     networks: v.looseObject({
       ...network,
@@ -161,8 +174,9 @@ export function readable(file: { readonly id: string; readonly writtenAt: WallTi
     endpoints: v.pipe(
       v.looseObject({
         ...endpoint,
-        ...{ id: fileId, hostEnd: v.fallback(endpoint.hostEnd, linkEnds(file.id).hostEnd) },
-        containerEnd: v.fallback(endpoint.containerEnd, linkEnds(file.id).containerEnd),
+        id: fileId,
+        hostEnd: v.fallback(v.literal(ends.hostEnd), ends.hostEnd),
+        containerEnd: v.fallback(v.literal(ends.containerEnd), ends.containerEnd),
         macGiven: v.fallback(endpoint.macGiven, false),
         isStable: v.fallback(endpoint.isStable, undefined),
         guard: v.fallback(endpoint.guard, undefined),

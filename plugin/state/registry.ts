@@ -87,6 +87,17 @@ export class Registry {
     return this.#records.endpoints.get(id);
   }
 
+  /** A copy of a record was taken in: the lease stays with the container that goes on. */
+  isLeaseOfAnother({ id, networkId, clientId, lease }: EndpointRecord): boolean {
+    return this.endpoints().some(
+      (other) =>
+        other.id !== id &&
+        other.networkId === networkId &&
+        other.clientId === clientId &&
+        other.lease?.address === lease?.address,
+    );
+  }
+
   /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
   addNetwork(record: NetworkRecord): Promise<void> {
     return this.#add('networks', record);

@@ -3,7 +3,8 @@
  * temporary file, synced and renamed, so that a file is either whole or not there.
  *
  * None of the files keeps the others from being loaded, and each that is not as it should be is reported by name:
- *   makes no sense, or is no file   set aside as NAME.json.unreadable; until somebody has looked nothing is cleared away
+ *   makes no sense, is no file, or is a copy under another name
+ *                                   set aside as NAME.json.unreadable; until somebody has looked nothing is cleared away
  *   makes sense in part             what can be read counts; the file as it was is kept as NAME.json.damaged
  *   of a newer version, disk error  left as it is
  */

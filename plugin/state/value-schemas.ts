@@ -32,7 +32,8 @@ function wholeNumber(least: number, most: number, what: string) {
 }
 
 /** Names a file, and a record in Docker's calls. */
-export const id = textThat<string>((text) => /^[\w.-]{1,128}$/.test(text), 'an id');
+export const isId = (text: string) => /^\w[\w.-]{0,127}$/.test(text);
+export const id = textThat<string>(isId, 'an id');
 export const text = textThat<string>((value) => value.length <= 4096, 'text of at most 4096 bytes');
 export const flag = v.custom<boolean>((value) => typeof value === 'boolean', 'true or false');
 export const mac = textThat<Mac>((value) => {

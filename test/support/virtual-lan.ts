@@ -193,6 +193,9 @@ export class SimulatedClient {
       case 'unanswered':
         this.#lan.log(this.name, () => `has no answer since ${effect.since}`);
         break;
+      case 'withheld':
+        this.#lan.log(this.name, () => `does not decline ${effect.address}`);
+        break;
       case 'dropped':
         this.#lan.log(this.name, () => `does not use ${effect.what.join(', ')}`);
         break;

@@ -40,11 +40,22 @@ export interface Nak {
 }
 
 /**
- * dnsmasq and others offer a declined address again at once. It is passed over for as long as dnsmasq
- * itself shelves a declined reservation; after that it is taken, because a reservation is the only
- * address such a client will ever get.
+ * dnsmasq and others offer a declined address again at once. For the 10 s of silence (RFC 2131 §3.1 step 5) and as long
+ * again it is passed over, in favour of any other; then it is taken and probed, because a reservation is the only
+ * address that such a client will ever get, and whoever had it may be gone. The resends of DISCOVER make that 30 s.
  */
-const DECLINED_ADDRESS_SHELVED: Ms = 600_000;
+const DECLINED_ADDRESS_SHELVED: Ms = 20_000;
+
+/** Neither asked for nor taken now: another host answered for it, and the server was told. */
+export function isShelved(
+  address: Ipv4 | undefined,
+  declined: readonly DeclinedAddress[],
+  now: Instant,
+): boolean {
+  return declined.some(
+    (entry) => entry.address === address && now < entry.declinedAt + DECLINED_ADDRESS_SHELVED,
+  );
+}
 
 /** The first acceptable OFFER is taken, so nothing here compares two. Its option 51 may be missing: the ACK counts. */
 export function readOffer(
@@ -61,10 +72,7 @@ export function readOffer(
     (duration === undefined ? undefined : durationProblem(duration));
   if (reason !== undefined) return ignored(reason);
   const address = message.yiaddr;
-  const isShelved = expected.declined.some(
-    (entry) => entry.address === address && env.now < entry.declinedAt + DECLINED_ADDRESS_SHELVED,
-  );
-  return isShelved
+  return isShelved(address, expected.declined, env.now)
     ? ignored('address-declined')
     : { type: 'OFFER', serverId: reply.serverId, address };
 }

@@ -5,6 +5,7 @@
 import type { Instant, Ms } from '../../time.ts';
 import type { Lease } from '../../lease.ts';
 import type { Ipv4 } from '../../wire/address.ts';
+import { isShelved } from './client-acceptance.ts';
 import { broadcast, lost, serverOf } from './client-effects.ts';
 import { enterRebinding, enterRenewing } from './client-extending.ts';
 import type { Env, Exchange, Memory, StateOf, Step } from './client-types.ts';
@@ -36,7 +37,7 @@ export function enterSelecting(memory: Memory, env: Env): Step {
 }
 
 /**
- * Also the resend: what is in the message depends on exchange and memory alone.
+ * Also the resend: what is in the message depends on exchange, memory and time alone.
  * @param committable `committableFrom` of the DISCOVERs before.
  */
 export function sendDiscover(
@@ -46,9 +47,8 @@ export function sendDiscover(
   env: Env,
 ): Step {
   const wished = env.config.requestedAddress ?? memory.wished;
-  const isDeclined = memory.declined.some(({ address }) => address === wished);
   const asking = {
-    wished: isDeclined ? undefined : wished,
+    wished: isShelved(wished, memory.declined, env.now) ? undefined : wished,
     rapidCommit: asksForRapidCommit(memory, env),
   };
   return {
@@ -159,11 +159,17 @@ export function enterInitAfterFailure(memory: Memory, hadLease: boolean, env: En
   );
 }
 
-/** Another host has the address. @param inUse whether the container was using it already. */
+/**
+ * Another host has the address. Deviation (RFC 2131 §3.1 step 5): a DECLINE may be withheld. The server, not told, goes
+ * on offering the address, so it is not passed over, but probed again after the same 10 s.
+ * @param inUse whether the container was using it already.
+ */
 export function declineLease(memory: Memory, lease: Lease, inUse: boolean, env: Env): Step {
+  const { address } = lease;
+  const isTold = env.mayDecline?.() ?? true;
   const declined = [
-    ...memory.declined.filter(({ address }) => address !== lease.address),
-    { address: lease.address, declinedAt: env.now },
+    ...memory.declined.filter((entry) => entry.address !== address),
+    ...(isTold ? [{ address, declinedAt: env.now }] : []),
   ].slice(-MAX_CONFLICTS);
   const next = enterInit(
     { ...memory, declined, wished: undefined },
@@ -172,7 +178,9 @@ export function declineLease(memory: Memory, lease: Lease, inUse: boolean, env: 
   return {
     state: next.state,
     effects: [
-      broadcast(buildDecline(env.config, randomXid(env), lease)),
+      isTold
+        ? broadcast(buildDecline(env.config, randomXid(env), lease))
+        : { type: 'withheld', address },
       ...(inUse ? [lost(lease, 'declined')] : []),
     ],
   };

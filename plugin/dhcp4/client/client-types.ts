@@ -30,6 +30,8 @@ export interface Env {
   readonly now: Instant;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Asked once for each DECLINE. False: it is withheld. Absent: none is. */
+  readonly mayDecline?: () => boolean;
   readonly config: ClientConfig;
 }
 
@@ -51,7 +53,7 @@ export interface DeclinedAddress {
 
 /** What outlives a single state. */
 export interface Memory {
-  /** The latest MAX_CONFLICTS addresses; none of them is asked for in a DISCOVER again. */
+  /** The latest MAX_CONFLICTS addresses that a server was told of; see `isShelved`. */
   readonly declined: readonly DeclinedAddress[];
   /** NAKs and REQUESTs that nobody answered, since the last BOUND. */
   readonly failures: number;
@@ -189,6 +191,8 @@ export type Effect =
       readonly to: 'broadcast' | { readonly address: Ipv4; readonly mac: Mac };
     }
   | { readonly type: 'check'; readonly address: Ipv4 }
+  /** A DECLINE was not sent. */
+  | { readonly type: 'withheld'; readonly address: Ipv4 }
   | {
       readonly type: 'lease';
       readonly change: 'acquired' | 'renewed' | 'changed' | 'lost';

@@ -26,7 +26,7 @@ import { AddressClaims } from './address-claims.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';
 
 /**
- * `optimistic`: the lease counts at once and is probed beside; `fast`, `full`: it counts after the probes;
+ * `optimistic`: the lease counts at once and is probed beside, and once a container has it one frame alone is no conflict; `fast`, `full`: it counts after the probes;
  * `off`: announcements only.
  */
 export type ConflictMode = 'optimistic' | 'fast' | 'full' | 'off';
@@ -76,6 +76,8 @@ export class ConflictWatch {
   #cancelTimer: () => void = () => undefined;
   /** The container has the address, but probing is not through yet. */
   #announcesWhenFree = false;
+  /** Given up because another host has it, and not found unused since then. */
+  #contested: Ipv4 | undefined;
   /** Made when there is something to tell: most addresses nobody ever claims. */
   #claims: AddressClaims | undefined;
 
@@ -86,6 +88,11 @@ export class ConflictWatch {
   /** Who else uses the address; undefined: nobody was heard. */
   get claims(): AddressClaims | undefined {
     return this.#claims;
+  }
+
+  /** Another host had it when it was probed for last: it must not be used before it is proven unused. */
+  isContested(address: Ipv4): boolean {
+    return this.#contested === address;
   }
 
   /** Follows the client's socket; undefined: it is closed. */
@@ -134,7 +141,9 @@ export class ConflictWatch {
   #step(event: ProbeEvent): void {
     const { clock, random, mac, mode, onClaim } = this.#deps;
     const profile = PROBE_PROFILES[mode === 'full' ? 'full' : 'fast'];
-    const env = { now: clock.now(), random, config: { mac, profile, onConflict: onClaim } };
+    const asksAgain = mode === 'optimistic' && this.#announcesWhenFree;
+    const config = { mac, profile, onConflict: onClaim, asksAgain };
+    const env = { now: clock.now(), random, config };
     const { state, effects } = stepProbe(this.#state, event, env);
     this.#state = state;
     this.#listen(); // before anything is sent: the answer comes at once
@@ -152,16 +161,24 @@ export class ConflictWatch {
         if (this.#state.name !== 'FREE' || this.#state.address !== effect.address) return;
         if (this.#announcesWhenFree) this.#step({ type: 'announce', address: effect.address });
         this.#announcesWhenFree = false;
+        this.#contested = undefined;
         return onFree(effect.address);
+      case 'doubted':
+        return log.info(
+          { address: effect.address, by: effect.by },
+          'another host says that it has the address: it is asked once more',
+        );
       case 'claimed':
         this.#claims ??= new AddressClaims(effect.address, this.#deps);
         return this.#claims.note(effect.by, effect.isAnswered);
       case 'conflict':
         this.#announcesWhenFree = false;
-        log.warn(
+        // Of one that stays in use: once, whatever the number of times that the server leases it to us.
+        log[this.isContested(effect.address) ? 'debug' : 'warn'](
           { address: effect.address, by: effect.by, inUse: effect.inUse },
           'address given up: another host has it',
         );
+        this.#contested = effect.address;
         return onConflict(effect.address, effect.by);
     }
   }

@@ -23,6 +23,7 @@ class ProbeRig {
   state: ProbeState = initialProbeState();
   effects: readonly ProbeEffect[] = [];
   onConflict: 'defend' | 'leave' = 'defend';
+  asksAgain = false;
   readonly profile: keyof typeof PROBE_PROFILES;
   readonly #random: () => number;
 
@@ -33,7 +34,8 @@ class ProbeRig {
 
   do(event: ProbeEvent): this {
     const profile = PROBE_PROFILES[this.profile];
-    const config = { mac: CLIENT_MAC, profile, onConflict: this.onConflict };
+    const { onConflict, asksAgain } = this;
+    const config = { mac: CLIENT_MAC, profile, onConflict, asksAgain };
     const env = { now: this.now, random: this.#random, config };
     ({ state: this.state, effects: this.effects } = stepProbe(this.state, event, env));
     return this;
@@ -155,6 +157,62 @@ describe('probing (RFC 5227 §2.1.1)', () => {
   });
 });
 
+describe('an address that is in use before it is proven unused: one frame is no proof', () => {
+  const asked = (): ProbeRig => {
+    const rig = new ProbeRig();
+    rig.asksAgain = true;
+    return rig.start();
+  };
+  /** Until the probing is over. @returns when which probes were sent. */
+  const toTheEnd = (rig: ProbeRig): readonly number[] => {
+    const sentAt: number[] = [];
+    while (rig.state.name === 'PROBING') {
+      rig.tick();
+      if (rig.types.includes('send')) sentAt.push(rig.now);
+    }
+    return sentAt;
+  };
+
+  it('everybody is asked once more, a little later and at the same pace, and the address is free', () => {
+    const rig = asked();
+    rig.now = 100;
+    expect(rig.arp({}).effects).toEqual([{ type: 'doubted', address: ADDRESS, by: STRANGER }]);
+    expect([toTheEnd(rig), rig.types, rig.now]).toEqual([[300, 500], ['free'], 700]);
+  });
+
+  it('copies of that frame do not count before the question is put', () => {
+    const rig = asked().arp({}).arp({});
+    rig.now = 150;
+    rig.arp({ operation: 'reply', senderMac: mac('02:00:00:00:00:98') });
+    expect([rig.effects, toTheEnd(rig).length, rig.types]).toEqual([[], 2, ['free']]);
+  });
+
+  it('an answer to it does: the address is given up', () => {
+    const rig = asked().arp({}).tick();
+    expect(rig.types).toEqual(['send']);
+    const conflict = { type: 'conflict', address: ADDRESS, by: STRANGER, inUse: false };
+    expect([rig.arp({ operation: 'reply' }).effects, rig.state.name]).toEqual([[conflict], 'IDLE']);
+  });
+
+  it('a frame that comes together with the end of the probing is asked about, too', () => {
+    const rig = asked().tick();
+    rig.now = nextProbeDeadline(rig.state);
+    expect(rig.arp({}).types).toEqual(['free', 'doubted']);
+    expect(toTheEnd(rig)).toHaveLength(2);
+  });
+
+  it('the next address is not under the doubt of the one before', () => {
+    const rig = asked().arp({}).start();
+    expect(rig.arp({}).types).toEqual(['doubted']);
+  });
+
+  it('a host that probes for it again has shown itself twice: that counts at once', () => {
+    const rig = asked().arp({ senderAddress: ANY });
+    rig.now = 100;
+    expect(rig.arp({ senderAddress: ANY }).types).toEqual(['conflict']);
+  });
+});
+
 describe('announcing (RFC 5227 §2.3)', () => {
   it('sends two announcements 2 s apart, sender and target both the address', () => {
     const rig = new ProbeRig().announce();
@@ -246,7 +304,7 @@ function race(offset: number): readonly string[] {
   }));
   const step = (host: (typeof hosts)[number], event: ProbeEvent, now: number): void => {
     const config = { mac: host.own, profile: PROBE_PROFILES.fast, onConflict: 'defend' } as const;
-    const env = { now, random: () => 0.5, config };
+    const env = { now, random: () => 0.5, config: { ...config, asksAgain: false } };
     const { state, effects } = stepProbe(host.state, event, env);
     host.state = state;
     for (const effect of effects) {

@@ -17,6 +17,7 @@ export class ClientRig {
   now = 0;
   state: State = initialState();
   effects: readonly Effect[] = [];
+  mayDecline = true;
   readonly config: ClientConfig;
   readonly #random: () => number;
 
@@ -29,6 +30,7 @@ export class ClientRig {
     const result = step(this.state, event, {
       now: this.now,
       random: this.#random,
+      mayDecline: () => this.mayDecline,
       config: this.config,
     });
     this.state = result.state;
@@ -94,6 +96,8 @@ export class ClientRig {
         }
         case 'check':
           return `check ${effect.address}`;
+        case 'withheld':
+          return `withheld ${effect.address}`;
         case 'lease':
           return ['lease', effect.change, effect.cause].filter(Boolean).join(' ');
         case 'refused':

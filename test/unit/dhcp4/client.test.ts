@@ -506,22 +506,55 @@ describe('an address that another host has (RFC 2131 §3.1 step 5, RFC 5227)', (
     expect(rig.deadline - rig.now).toBe(10_000);
   });
 
-  it('is never asked for in a DISCOVER again, not even when it was wished', () => {
+  it('is not asked for in the first DISCOVER after that, even where no other will do', () => {
     const rig = new ClientRig({ acd: true, requestedAddress: ADDRESS }).bound();
     rig.do({ type: 'checked', inUse: true }).tick();
     expect(rig.summary).toEqual(['send DISCOVER to broadcast']);
     expect(rig.sent[0]!.options.has(OPTION.REQUESTED_ADDRESS)).toBe(false);
+    while (rig.now < 20_000) rig.tick();
+    expect(ipv4Of(rig.sent[0]!.options, OPTION.REQUESTED_ADDRESS)).toBe(ADDRESS);
   });
 
-  it('is passed over for 10 minutes when it is offered again, then taken', () => {
+  it('is passed over for 20 s when it is offered again, then taken and checked anew', () => {
     const rig = checking().do({ type: 'checked', inUse: true }).tick();
     expect(rig.offer().summary).toEqual(['ignored address-declined']);
-    while (rig.deadline < 600_000) rig.tick();
-    rig.at(600_000 - 1);
+    while (rig.deadline < 20_000) rig.tick();
+    rig.at(20_000 - 1);
     expect(rig.offer().summary).toEqual(['ignored address-declined']);
-    rig.at(600_000);
+    rig.at(20_000);
     expect(rig.offer().summary).toEqual(['send REQUEST to broadcast']);
+    expect(rig.ack().summary).toEqual([`check ${ADDRESS}`]);
   });
+
+  it('from a server that offers nothing else: asked for and checked again within 30 s, each time', () => {
+    for (let dice = 1; dice <= 50; dice += 1) {
+      const rig = new ClientRig({ acd: true }, dice).bound();
+      for (let time = 0; time < 3; time += 1) {
+        const declinedAt = rig.now;
+        rig.do({ type: 'checked', inUse: true });
+        while (rig.name !== 'CHECKING') {
+          rig.tick();
+          if (rig.name === 'SELECTING') rig.offer();
+          if (rig.name === 'REQUESTING') rig.ack();
+        }
+        expect(rig.now - declinedAt).toBeLessThanOrEqual(30_000);
+      }
+    }
+  });
+
+  it.each([false, true])(
+    'whose DECLINE is withheld (in use: %s) is taken again after 10 s, as the server was not told',
+    (isInUse) => {
+      const rig = isInUse ? new ClientRig().bound() : checking();
+      rig.mayDecline = false;
+      rig.do({ type: 'checked', inUse: true });
+      const lost = isInUse ? ['lease lost declined'] : [];
+      expect(rig.summary).toEqual([`withheld ${ADDRESS}`, ...lost]);
+      expect(rig.deadline - rig.now).toBe(10_000);
+      expect(rig.tick().summary).toEqual(['send DISCOVER to broadcast']);
+      expect(rig.offer().summary).toEqual(['send REQUEST to broadcast']);
+    },
+  );
 
   it('slows down to one try a minute after 10 conflicts, and remembers no more than 10', () => {
     const rig = new ClientRig({ acd: true }).do({ type: 'start' });

@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PluginError } from '../../../plugin/errors.ts';
 import { linkEnds } from '../../../plugin/options/endpoint-identity.ts';
+import { writeRecord } from '../../../plugin/state/read-record.ts';
 import type { DriverRig } from '../../support/driver-rig.ts';
 import {
   ENDPOINT,
@@ -26,6 +27,50 @@ afterEach(() => {
 });
 
 const places = () => rig.wire.openSockets.map(({ place }) => place);
+
+describe('a record that names the link of another endpoint', () => {
+  it("as a file that somebody changed: the container keeps its link and its lease, and so does the record's own", async () => {
+    await rig.join();
+    await rig.createEndpoint({ endpointId: SECOND });
+    await rig.join(SECOND);
+    const links = [...rig.host.endpoints.keys()];
+    const record = { ...rig.record(SECOND), ...linkEnds(ENDPOINT) };
+    rig.store.tampered.set(`endpoints/${SECOND}`, writeRecord(record));
+    await rig.restart();
+    await rig.clock.pass(JOIN_TIMEOUT_MS * 2);
+    expect([...rig.host.endpoints.keys()]).toEqual(links);
+    expect(rig.record(SECOND)).toMatchObject(linkEnds(SECOND));
+    expect(rig.wire.sentTypes).not.toContain('RELEASE');
+  });
+
+  it('as a copy with an id of its own: it is forgotten, and the container keeps link and lease', async () => {
+    await rig.join();
+    await rig.store.save('endpoints', { ...rig.record(), id: 'copy' });
+    await rig.restart();
+    await rig.clock.pass(JOIN_TIMEOUT_MS * 2);
+    expect([...rig.host.endpoints.keys()]).toEqual([rig.record().hostEnd]);
+    expect(rig.registry.endpoints().map(({ id }) => id)).toEqual([ENDPOINT]);
+    expect(rig.wire.sentTypes).not.toContain('RELEASE');
+  });
+
+  it('in whatever way it came into memory: it is left alone and told, whichever of them comes first', async () => {
+    await rig.join();
+    const endpoints = [{ ...rig.record(), id: 'copy' }, rig.record()];
+    for (const order of [endpoints, endpoints.toReversed()]) {
+      const contents = { ...rig.store.contents, endpoints: order };
+      const load = vi.spyOn(rig.store, 'load').mockReturnValue({ contents, useless: 0 });
+      await rig.restart();
+      load.mockRestore();
+      expect(rig.leases.size).toBe(1);
+      await rig.clock.pass(JOIN_TIMEOUT_MS * 2);
+      expect([...rig.host.endpoints.keys()]).toEqual([rig.record().hostEnd]);
+      expect(rig.wire.sentTypes).not.toContain('RELEASE');
+    }
+    const told = rig.log.messages('error');
+    expect(told).toHaveLength(2);
+    for (const text of told) expect(text).toContain('the link of another endpoint');
+  });
+});
 
 describe('after a restart (D7)', () => {
   it('record, link in a container: the lease is kept from inside, without a word on the wire', async () => {

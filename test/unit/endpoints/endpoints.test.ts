@@ -410,6 +410,31 @@ describe('DeleteEndpoint', () => {
     expect(rig.server.leases.size).toBe(0);
   });
 
+  it.each(['EMFILE', 'EAGAIN', 'ENOMEM'])(
+    '%s while its link is to be removed: told, and the link goes within a second of the end of it',
+    async (code) => {
+      await rig.createEndpoint();
+      await rig.join();
+      await rig.driver.leave(ENDPOINT);
+      rig.host.failing.set('removeEndpointLink', new Error(code));
+      expect((await refusal(rig.driver.removeEndpoint(ENDPOINT))).message).toContain(code);
+      expect(rig.host.endpoints.size).toBe(1);
+      rig.host.failing.clear();
+      await rig.clock.pass(1_000);
+      expect(rig.leftovers).toEqual(NOTHING_LEFT);
+      expect(rig.log.messages('info')).toContain('link removed that could not be before');
+    },
+  );
+
+  it('and at the next start, where the plugin ends before', async () => {
+    await rig.createEndpoint();
+    rig.host.failing.set('removeEndpointLink', new Error('EMFILE'));
+    await refusal(rig.driver.removeEndpoint(ENDPOINT));
+    rig.host.failing.clear();
+    await rig.restart();
+    expect(rig.leftovers).toEqual(NOTHING_LEFT);
+  });
+
   it('while CreateEndpoint is under way waits for it and then removes it', async () => {
     rig.wire.server = () => [];
     const creating = rig.createEndpoint();

@@ -1,11 +1,12 @@
 /** What a running container goes through when its lease changes, ends, comes back or comes late. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { decodeArpFrame } from '../../../plugin/acd/frame.ts';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
 import { PluginError } from '../../../plugin/errors.ts';
 import type { EndpointRecord } from '../../../plugin/state/records.ts';
 import { DriverRig, ENDPOINT, NOTHING_LEFT, refusal, SANDBOX } from '../../support/driver-rig.ts';
 import { settled } from '../../support/fake-clock.ts';
-import { ack, ip, nak, offer, type ReplyParts } from '../../support/messages.ts';
+import { ack, ip, mac, nak, offer, type ReplyParts } from '../../support/messages.ts';
 import type { Server } from '../../support/memory-packet-socket.ts';
 
 const HOUR = 3_600_000;
@@ -50,7 +51,70 @@ async function running(parts: ReplyParts = {}): Promise<void> {
   await rig.clock.pass(5_000);
 }
 
+describe('acd=optimistic: somebody claims the address just after the container has got it', () => {
+  const STRANGER = mac('02:00:00:00:00:99');
+  /** A reservation: whatever happens, the server has no other address for this client. */
+  const joined = async () => {
+    rig.stop();
+    await start({ acd: 'optimistic' });
+    rig.wire.server = serverWith();
+    await rig.createEndpoint();
+    await rig.join();
+  };
+  const address = () => stored().terms.configured?.address;
+
+  it('one frame: the container keeps its address, and the segment is told whose it is', async () => {
+    await joined();
+    rig.wire.claim(OLD.address, STRANGER);
+    for (let seconds = 0; seconds < 30; seconds += 1) {
+      await rig.clock.pass(1_000);
+      expect(address()).toBe(OLD.address);
+    }
+    expect([changes(), rig.wire.sentTypes.includes('DECLINE')]).toEqual([[], false]);
+    expect(decodeArpFrame(rig.wire.sentArp.at(-1)!.frame).senderAddress).toBe(OLD.address);
+  });
+
+  it('a host that has it, and goes: the container is without an address no longer than 30 s after that', async () => {
+    await joined();
+    const { sentArp } = rig.wire;
+    const push = sentArp.push.bind(sentArp);
+    sentArp.push = (...sent) => {
+      queueMicrotask(() => rig.wire.claim(OLD.address, STRANGER));
+      return push(...sent);
+    };
+    rig.wire.claim(OLD.address, STRANGER);
+    await rig.clock.pass(60_000);
+    expect(address()).toBeUndefined();
+    sentArp.push = push;
+    await rig.clock.pass(30_000);
+    expect(address()).toBe(OLD.address);
+  });
+});
+
 describe('a renewal with other terms', () => {
+  it('another address at each renewal: applied each time, and an operator is told once', async () => {
+    await running();
+    let host = 60;
+    rig.wire.server = (sent) => {
+      if (sent.type === 'REQUEST') host += 1;
+      return serverWith({ address: ip(`192.0.2.${host}`) })(sent);
+    };
+    const told = () => rig.log.messages('warn').filter((text) => text.includes('at each renewal'));
+    await rig.clock.pass(120_000);
+    expect([changes().length, told()]).toEqual([2, []]);
+    await rig.clock.pass(600_000);
+    expect([changes().length >= 10, told().length]).toEqual([true, 1]);
+  });
+
+  it('another address now and then is not told as that', async () => {
+    await running();
+    for (let host = 60; host < 66; host += 1) {
+      rig.wire.server = serverWith({ address: ip(`192.0.2.${host}`) });
+      await rig.clock.pass(120_000);
+    }
+    expect(rig.log.messages('warn')).toEqual([]);
+  });
+
   it('another address: the container gets it, the record tells, the segment is told', async () => {
     await running();
     const announced = rig.wire.sentArp.length;

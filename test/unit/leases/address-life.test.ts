@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ipv4Of, OPTION } from '../../../plugin/dhcp4/options.ts';
+import { statusTable } from '../../../plugin/state/status.ts';
 import { BOX, DriverRig, JOIN_TIMEOUT_MS, NOTHING_LEFT } from '../../support/driver-rig.ts';
 import { settled } from '../../support/fake-clock.ts';
 import { ack, ip, mac, nak } from '../../support/messages.ts';
@@ -147,17 +148,64 @@ describe('a lease that is lost', () => {
     expect({ ...rig.leftovers, leases: [] }).toEqual(NOTHING_LEFT);
   });
 
-  it('another host has it: declined, and the client is forgotten for good', async () => {
+  it('one frame of another host just after it was leased costs nothing', async () => {
     rig.wire.claim(ip(ADDRESS), STRANGER);
-    await settled();
-    expect(record()).toMatchObject({ lease: undefined, lost: { cause: 'declined' } });
-    expect([rig.wire.sentTypes.at(-1), rig.leases.size]).toEqual(['DECLINE', 0]);
-    const sent = rig.wire.sent.length;
-    await rig.restart();
-    await rig.clock.pass(HOUR);
-    expect([typesSince(sent), rig.leases.size]).toEqual([[], 0]);
-    await rig.ipam.releaseAddress(poolId, ADDRESS);
-    expect({ ...rig.leftovers, leases: [] }).toEqual(NOTHING_LEFT);
+    await rig.clock.pass(60_000);
+    expect(record()).toMatchObject({ lease: { address: ADDRESS }, lost: undefined });
+    expect(rig.wire.sentTypes).not.toContain('DECLINE');
+  });
+
+  describe('another host has it', () => {
+    /** Answers all probes, from now on. @returns what takes it off the segment. */
+    function occupy(): () => void {
+      const { sentArp } = rig.wire;
+      const push = sentArp.push.bind(sentArp);
+      sentArp.push = (...sent) => {
+        queueMicrotask(() => rig.wire.claim(ip(ADDRESS), STRANGER));
+        return push(...sent);
+      };
+      return () => void (sentArp.push = push);
+    }
+    const declined = async () => {
+      const leave = occupy();
+      rig.wire.claim(ip(ADDRESS), STRANGER);
+      await rig.clock.pass(1_000);
+      expect(record()).toMatchObject({ lease: undefined, lost: { cause: 'declined' } });
+      expect(rig.wire.sentTypes.at(-1)).toBe('DECLINE');
+      return leave;
+    };
+
+    it('declined and told once; it is asked for, and no other, until that host is gone', async () => {
+      const leave = await declined();
+      const sent = rig.wire.sent.length;
+      await rig.clock.pass(HOUR);
+      expect(record()).toMatchObject({ lease: undefined, lost: { cause: 'declined' } });
+      expect(statusTable(rig.driver.status())).toContain('no lease, address kept (declined)');
+      const lossesTold = rig.log.messages('error').filter((text) => text.startsWith('lease lost'));
+      expect(lossesTold).toHaveLength(1);
+      // At least once a minute, and with DISCOVERs that are passed over for 20 s hardly more often than every 10 s.
+      const { length } = askedFor(sent);
+      expect([length > 60, length < 400]).toEqual([true, true]);
+      const asked = askedFor(sent).filter((address) => address !== undefined);
+      expect(new Set(asked)).toEqual(new Set([ADDRESS]));
+      leave();
+      await rig.clock.pass(60_000);
+      expect(record()).toMatchObject({ lease: { address: ADDRESS }, lost: undefined });
+    });
+
+    it('also after a restart', async () => {
+      (await declined())();
+      await rig.restart();
+      await rig.clock.pass(60_000);
+      expect(record()).toMatchObject({ lease: { address: ADDRESS }, lost: undefined });
+      expect(openPlaces()).toEqual([PLACE]);
+    });
+
+    it('released meanwhile: nothing is left', async () => {
+      await declined();
+      await rig.ipam.releaseAddress(poolId, ADDRESS);
+      expect({ ...rig.leftovers, leases: [] }).toEqual(NOTHING_LEFT);
+    });
   });
 
   it('a loss that cannot be written down is told, and stays true in memory of what is on disk', async () => {

@@ -37,8 +37,8 @@ function movesOn(): (sent: SentMessage) => readonly Dhcp4Message[] {
   };
 }
 
-/** A host that answers probes for the address, at once. */
-function occupy(address = ADDRESS): void {
+/** A host that answers probes for the address, at once. @returns what takes it off the segment. */
+function occupy(address = ADDRESS): () => void {
   const { sentArp } = rig.wire;
   const push = sentArp.push.bind(sentArp);
   sentArp.push = (...sent) => {
@@ -49,6 +49,7 @@ function occupy(address = ADDRESS): void {
     }
     return count;
   };
+  return () => void (sentArp.push = push);
 }
 
 const acquire = (acd: LeaseSubject['acd'], waitMs = 20_000) => rig.acquire({ acd }, { waitMs });
@@ -187,6 +188,52 @@ describe('acd=optimistic', () => {
   });
 });
 
+describe('acd=optimistic, once the container has the address', () => {
+  const inContainer = async () => {
+    await acquire('optimistic');
+    rig.sandbox = { link: 'eth0' };
+    rig.follow();
+    await rig.clock.pass(0);
+  };
+
+  it('one frame costs nothing: everybody is asked once more, and it is announced', async () => {
+    await inContainer();
+    await rig.clock.pass(100);
+    rig.wire.claim(ADDRESS, STRANGER);
+    await rig.clock.pass(10_000);
+    expect([rig.changes, rig.log.messages('warn')]).toEqual([[], []]);
+    const probes = Array.from({ length: 3 }, () => 'probe eth0');
+    expect(arpSent().slice(1)).toEqual([...probes, 'announce eth0', 'announce eth0']);
+    expect(rig.log.messages('info')).toContain(
+      'another host says that it has the address: it is asked once more',
+    );
+  });
+
+  it('a host that answers that, too, has it: declined within a second, and the next lease is taken', async () => {
+    rig.wire.server = movesOn();
+    await inContainer();
+    occupy();
+    await rig.clock.pass(1_000);
+    expect(rig.changes).toMatchObject([{ change: 'lost', cause: 'declined' }]);
+    expect(rig.wire.sentTypes.at(-1)).toBe('DECLINE');
+    await rig.clock.pass(11_000);
+    expect(rig.changes[1]).toMatchObject({ change: 'acquired', lease: { address: OTHER } });
+  });
+
+  it('a server that always offers the same address: used again when its host is gone, never before it was probed', async () => {
+    await inContainer();
+    const leave = occupy();
+    await rig.clock.pass(120_000);
+    expect(rig.changes).toMatchObject([{ change: 'lost', cause: 'declined' }]);
+    expect(rig.log.messages('warn')).toEqual(['address given up: another host has it']);
+    leave();
+    await rig.clock.pass(30_000);
+    expect(rig.changes.slice(1)).toMatchObject([
+      { change: 'acquired', lease: { address: ADDRESS } },
+    ]);
+  });
+});
+
 describe('acd=off', () => {
   it('probes nothing and defends nothing; the address is announced all the same', async () => {
     occupy();
@@ -278,6 +325,26 @@ describe('DECLINE is bounded per segment and hour', () => {
     await rig.clock.pass(3_600_000);
     await fail();
     expect(declines()).toBe(8);
+  });
+
+  it('one that is withheld costs the address for 10 s, as the others: the server offers it again', async () => {
+    let host = 50;
+    rig.wire.server = ({ type, message }) => {
+      const parts = { xid: message.xid, address: ip(`192.0.2.${host}`) };
+      if (type === 'DECLINE') host += 1;
+      return type === 'DISCOVER' ? [offer(parts)] : type === 'REQUEST' ? [ack(parts)] : [];
+    };
+    await acquire('optimistic');
+    const seconds: number[] = [];
+    for (let conflict = 0; conflict < 8; conflict += 1) {
+      rig.changes.length = 0;
+      rig.wire.claim(ip(`192.0.2.${host}`), STRANGER);
+      const since = rig.clock.now();
+      while (rig.changes.at(-1)?.change !== 'acquired') await rig.clock.pass(100);
+      seconds.push(Math.round((rig.clock.now() - since) / 1000));
+    }
+    expect(Math.max(...seconds)).toBeLessThanOrEqual(11);
+    expect(rig.wire.sentTypes.filter((type) => type === 'DECLINE')).toHaveLength(6);
   });
 });
 

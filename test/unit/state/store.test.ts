@@ -1,8 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { linkEnds } from '../../../plugin/options/endpoint-identity.ts';
 import { parseNetworkOptions } from '../../../plugin/options/options.ts';
 import {
   restoreLease,
@@ -11,7 +22,9 @@ import {
   type EndpointRecord,
 } from '../../../plugin/state/records.ts';
 import type { HeldRecord, NetworkRecord } from '../../../plugin/state/records.ts';
+import type { AddressRecord, PoolRecord } from '../../../plugin/state/pool-records.ts';
 import { storeMoment } from '../../../plugin/state/stored-lease.ts';
+import { parseSubnet } from '../../../plugin/wire/subnet.ts';
 import { Store } from '../../../plugin/state/store.ts';
 import { refusal } from '../../support/driver-rig.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -29,8 +42,7 @@ const NETWORK: NetworkRecord = {
 const ENDPOINT: EndpointRecord = {
   id: 'e'.repeat(64),
   networkId: NETWORK.id,
-  hostEnd: 'vdh0',
-  containerEnd: 'vdc0',
+  ...linkEnds('e'.repeat(64)),
   mac: mac('02:00:00:00:00:aa'),
   macGiven: false,
   clientId: '01020000000000aa',
@@ -58,6 +70,30 @@ const HELD: HeldRecord = {
   lease: ENDPOINT.lease!,
   heldAt: storeMoment(clock),
   isOrphan: false,
+};
+
+const POOL: PoolRecord = {
+  id: '0123456789abcdef',
+  subnet: parseSubnet('192.0.2.0/24')!,
+  range: undefined,
+  gateway: { address: ip('192.0.2.1'), from: 'user' },
+  reserved: [],
+  given: {},
+  options: NETWORK.options,
+  networkId: undefined,
+  link: undefined,
+  requestedAt: clock.wall(),
+};
+
+const ADDRESS: AddressRecord = {
+  ...{ id: 'a'.repeat(64), scopeId: POOL.id, poolId: POOL.id, address: ip('192.0.2.50') },
+  ...{ mac: ENDPOINT.mac, clientId: ENDPOINT.clientId, hostName: undefined, mtu: 1500 },
+  ...{ requestedAddress: undefined, isStable: true, lease: ENDPOINT.lease, lost: undefined },
+  ...{ createdAt: storeMoment(clock), wasSeen: true },
+};
+
+const RECORDS = {
+  ...{ networks: NETWORK, endpoints: ENDPOINT, held: HELD, pools: POOL, addresses: ADDRESS },
 };
 
 let dir: string;
@@ -180,6 +216,47 @@ describe('a file that cannot be used is told, and keeps no other from being load
   });
 });
 
+describe('a copy of a file is no second record: set aside by name, told, and never acted on', () => {
+  const COPIES = [
+    ['endpoints', 'bbbbbbbbbbbb-copy'],
+    ['endpoints', 'x(1)'],
+    ['endpoints', 'é'],
+    ['endpoints', ''],
+    ['endpoints', '.'],
+    ['endpoints', 'copy of x'],
+    ['networks', 'copy'],
+    ['held', 'copy'],
+    ['pools', 'copy'],
+    ['addresses', 'copy'],
+  ] as const;
+
+  it.each(COPIES)('%s/%s.json', async (kind, name) => {
+    await store.save(kind, RECORDS[kind]);
+    const { id } = RECORDS[kind];
+    const folder = join(dir, 'state', kind);
+    await copyFile(join(folder, `${id}.json`), join(folder, `${name}.json`));
+    const contents = await store.load();
+    expect(contents[kind]).toEqual([RECORDS[kind]]);
+    expect(contents.damages).toEqual([]);
+    expect(contents.problems.map(({ message }) => message)).toEqual([
+      expect.stringMatching(
+        /\.json is not usable: .*(not the name of the file|its name is no id); set aside as \.unreadable$/,
+      ),
+    ]);
+    expect(await files(kind)).toEqual([`${name}.json.unreadable`, `${id}.json`].sort());
+    expect((await store.load()).problems[0]!.message).toMatch(/look at it, then remove it/);
+  });
+
+  it.each([['x(1)'], ['']])('also where the id in it cannot be read: %j', async (name) => {
+    const record = { ...ENDPOINT, id: 5 };
+    const path = join(dir, 'state', 'endpoints', `${name}.json`);
+    await writeFile(path, JSON.stringify({ version: 1, record }));
+    const { endpoints, problems } = await store.load();
+    expect([endpoints, problems.length]).toEqual([[], 1]);
+    expect(await files('endpoints')).toEqual([`${name}.json.unreadable`]);
+  });
+});
+
 describe('what is in the place of a file is refused at once, and set aside', () => {
   beforeEach(() => store.save('networks', NETWORK));
 
@@ -249,8 +326,21 @@ describe('a record that makes sense in part', () => {
       /lease.expiresAt is 8000000000000000 and not a time/,
       { lost: LOST },
     ],
-    ['another id', { id: 'x' }, /id is x and not the name of the file/, { id: ENDPOINT.id }],
-    ['no link names', { hostEnd: 5, containerEnd: '/' }, /hostEnd is 5/, { mac: ENDPOINT.mac }],
+    ['no id', { id: undefined }, /lacks id/, { id: ENDPOINT.id }],
+    ['an id that is none', { id: '../x' }, /id is "..\/x" and not an id/, { id: ENDPOINT.id }],
+    ['no link names', { hostEnd: 5, containerEnd: '/' }, /hostEnd is 5/, linkEnds(ENDPOINT.id)],
+    [
+      "another endpoint's link names",
+      linkEnds('b'.repeat(64)),
+      /lacks hostEnd and containerEnd that are made of its id/,
+      linkEnds(ENDPOINT.id),
+    ],
+    [
+      'one of them misspelled',
+      { containerEnd: 'vdc0' },
+      /lacks hostEnd and containerEnd/,
+      linkEnds(ENDPOINT.id),
+    ],
   ])('%s: is used without it, and the file kept as it was', async (_what, part, reason, left) => {
     const text = JSON.stringify({ version: 1, record: { ...ENDPOINT, ...part } });
     await writeFile(endpointFile(), text);
