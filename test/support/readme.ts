@@ -1,12 +1,17 @@
-/** README.md and the pages in docs/ as tests read them: their headings, sections and tables. */
+/** README.md, what stands beside it and the pages in docs/ as tests read them: headings, sections and tables. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 export const root = resolve(import.meta.dirname, '../..');
 
-/** The text of README.md and of every page in docs/, by the path from the root of the repository. */
+/** The text of each document that people read, by its path from the root of the repository. */
 export const PAGES: ReadonlyMap<string, string> = new Map(
-  ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)]
+  [
+    'README.md',
+    'CONTRIBUTING.md',
+    'SECURITY.md',
+    ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
+  ]
     .filter((path) => path.endsWith('.md'))
     .map((path) => [path, readFileSync(join(root, path), 'utf8')]),
 );
@@ -15,7 +20,7 @@ export const PAGES: ReadonlyMap<string, string> = new Map(
 export const allPages = [...PAGES.values()].join('\n');
 
 /** The text of a page without its code blocks, in which a `#` begins a comment and not a heading. */
-export const withoutCode = (text: string) => text.replace(/^```[^]*?^```$/gm, '');
+export const withoutCode = (text: string) => text.replace(/^ *```[^]*?^ *```$/gm, '');
 
 /** The text below the heading that begins with these words, up to the next heading that is not below it. */
 function section(heading: string): string {
@@ -33,7 +38,7 @@ function section(heading: string): string {
     });
   });
   const [only] = found;
-  if (only === undefined) throw new Error(`neither README nor docs/ has a heading "${heading}"`);
+  if (only === undefined) throw new Error(`no document has a heading "${heading}"`);
   if (found.length > 1) {
     const paths = found.map(({ path }) => path).join(', ');
     throw new Error(`more than one heading begins with "${heading}": ${paths}`);
