@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PAGES, root, withoutCode } from '../support/readme.ts';
+import { PAGES, root, table, withoutCode } from '../support/readme.ts';
 
 const README = PAGES.get('README.md') ?? '';
 const DOCUMENTS = [...PAGES.keys()];
@@ -56,4 +56,10 @@ it('the anchor of a heading is the one that GitHub gives it', () => {
   expect(
     anchorsOf("# Under Docker's own drivers\n# D1 · One `x_y` process, no\n# Twice\n# Twice"),
   ).toEqual(['under-dockers-own-drivers', 'd1--one-x_y-process-no', 'twice', 'twice-1']);
+});
+
+it('a table is found by a heading that exists once, in whatever document; all others fail', () => {
+  expect(table('Which addressing mode when')).toHaveLength(6);
+  expect(() => table('No such heading')).toThrow('no document has a heading');
+  expect(() => table('Install')).toThrow(/more than one heading .*README\.md, docs\/install\.md/);
 });
