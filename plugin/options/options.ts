@@ -1,6 +1,6 @@
 /**
  * What a user may write after `-o` (network) and `driver-opt=` (endpoint): key, check, default and help
- * text in one table each. README's option tables are tested against these.
+ * text in one table each. The tables in docs/options.md are tested against these.
  *
  * Strict: an unknown key or a bad value is refused, all mistakes in one answer.
  */

@@ -1,5 +1,5 @@
 /**
- * README's table of addressing modes, row by row as it is written there: some containers of each, all at once, and what
+ * The table in docs/addressing-modes.md, row by row as it is written there: some containers of each, all at once, and what
  * restarts of plugin and dockerd leave of their addresses. The cells on chosen addresses: test/ipam/choices.test.ts.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -142,7 +142,7 @@ describe('the plugin is killed', () => {
     const answered = await run('docker', ['network', 'inspect', '-f', '{{.Id}}', 'fw500']);
     await createNetwork();
     await works();
-    // One whose answer dockerd never got stays on record: nobody can tell it from one that is only unused (README).
+    // One whose answer dockerd never got stays on record: nobody can tell it from one that is only unused (troubleshooting.md).
     const [unanswered] = answered.status === 0 ? [] : await lost();
     if (unanswered === undefined) return;
     const { json } = await post(

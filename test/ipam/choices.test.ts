@@ -1,4 +1,4 @@
-/** README's table of addressing modes: the cells on addresses of one's choice, as they are written there. */
+/** The table in docs/addressing-modes.md: the cells on addresses of one's choice, as they are written there. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   bridgeByHand,

@@ -1,4 +1,4 @@
-/** README's table of addressing modes, and what a test needs to run its rows as they are written there. */
+/** The table in docs/addressing-modes.md, and what a test needs to run its rows as they are written there. */
 import {
   docker,
   firewallComesToReach,
@@ -15,7 +15,7 @@ export interface Mode {
   /** The network's name, and what its containers' names begin with. */
   readonly network: string;
   readonly vlan: number;
-  /** As in README, with this VLAN in place of 500. */
+  /** As in the table, with this VLAN in place of 500. */
   readonly words: readonly string[];
   readonly showsSubnet: boolean;
   readonly choice: string;

@@ -1,25 +1,57 @@
-/** README.md as tests read it: its sections and tables. */
-import { readFileSync } from 'node:fs';
+/** README.md, what stands beside it and the pages in docs/ as tests read them: headings, sections and tables. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 export const root = resolve(import.meta.dirname, '../..');
-export const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
-/** The text below the heading that begins with these words, up to the next heading. */
+/** The text of each document that people read, by its path from the root of the repository. */
+export const PAGES: ReadonlyMap<string, string> = new Map(
+  [
+    'README.md',
+    'CONTRIBUTING.md',
+    'SECURITY.md',
+    ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
+  ]
+    .filter((path) => path.endsWith('.md'))
+    .map((path) => [path, readFileSync(join(root, path), 'utf8')]),
+);
+
+/** All pages in one text. */
+export const allPages = [...PAGES.values()].join('\n');
+
+/** The text of a page without its code blocks, in which a `#` begins a comment and not a heading. */
+export const withoutCode = (text: string) => text.replace(/^ *```[^]*?^ *```$/gm, '');
+
+/** The text below the heading that begins with these words, up to the next heading that is not below it. */
 function section(heading: string): string {
-  const lines = readme.split('\n');
-  const start = lines.findIndex((line) => /^#+ /.test(line) && line.includes(` ${heading}`));
-  if (start < 0) throw new Error(`README has no section "${heading}"`);
-  const length = lines.slice(start + 1).findIndex((line) => /^#+ /.test(line));
-  return lines.slice(start + 1, length < 0 ? undefined : start + 1 + length).join('\n');
+  const found = [...PAGES].flatMap(([path, text]) => {
+    const lines = withoutCode(text).split('\n');
+    return lines.flatMap((line, at) => {
+      const [, hashes = '', words = ''] = /^(#+) (.*)$/.exec(line) ?? [];
+      if (hashes === '' || !words.startsWith(heading)) return [];
+      const below = lines.slice(at + 1);
+      const length = below.findIndex((next) => {
+        const [, level = ''] = /^(#+) /.exec(next) ?? [];
+        return level !== '' && level.length <= hashes.length;
+      });
+      return [{ path, text: below.slice(0, length < 0 ? undefined : length).join('\n') }];
+    });
+  });
+  const [only] = found;
+  if (only === undefined) throw new Error(`no document has a heading "${heading}"`);
+  if (found.length > 1) {
+    const paths = found.map(({ path }) => path).join(', ');
+    throw new Error(`more than one heading begins with "${heading}": ${paths}`);
+  }
+  return only.text;
 }
 
-/** The rows of a section's only table, without its head. */
+/** The rows of all tables of a section and of the sections below it, without the heads of the tables. */
 export function table(heading: string): string[][] {
-  return section(heading)
-    .split('\n')
-    .filter((line) => line.startsWith('|'))
-    .slice(2)
+  const lines = section(heading).split('\n');
+  const isRule = (line = '') => /^\|[-|: ]+\|$/.test(line);
+  return lines
+    .filter((line, at) => line.startsWith('|') && !isRule(line) && !isRule(lines[at + 1]))
     .map((line) =>
       line
         .slice(1, -1)

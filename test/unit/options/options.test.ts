@@ -317,7 +317,7 @@ describe('endpoint options', () => {
       expect(message).toContain(`driver-opt ${key}`);
   });
 
-  it('every option in the tables has a value, a default and a help text for README', () => {
+  it('every option in the tables has a value, a default and a help text for docs/options.md', () => {
     for (const spec of [...Object.values(NETWORK_OPTIONS), ...Object.values(ENDPOINT_OPTIONS)]) {
       expect([spec.value, spec.default, spec.help].every((text) => text.length > 0)).toBe(true);
     }
