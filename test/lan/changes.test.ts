@@ -83,7 +83,7 @@ describe('renumbering', () => {
       await until(
         'the container has moved',
         async () => (await boxHas()).gateway === '10.55.0.1',
-        40_000,
+        60_000,
       );
       const { address } = await boxHas();
       expect(address).toMatch(/^10\.55\.0\.1\d\d\/24$/);
@@ -109,6 +109,8 @@ describe('renumbering', () => {
     await runBox();
     const before = await boxHas();
     const history = await linkHistory();
+    // A renewal that falls between the two servers is repeated in the middle of what is left until T2.
+    const renewedWithin = 160_000;
     await lab('server-down');
     await server(
       '--dhcp-option-force=3,10.50.0.2',
@@ -118,17 +120,18 @@ describe('renumbering', () => {
     await until(
       'the router has changed',
       async () => (await boxHas()).gateway === '10.50.0.2',
-      20_000,
+      renewedWithin,
     );
     expect(await boxHas()).toEqual({ ...before, gateway: '10.50.0.2', mtu: 1400 });
     expect(await inBox('ip -4 route')).toContain('10.77.0.0/16 via 10.50.0.3');
     await lab('server-down');
     await server();
-    await until('it is as it was', async () => (await boxHas()).gateway === '10.50.0.1', 20_000);
+    const isBack = async () => (await boxHas()).gateway === '10.50.0.1';
+    await until('it is as it was', isBack, renewedWithin);
     expect(await boxHas()).toEqual(before);
     expect(await inBox('ip -4 route')).not.toContain('10.77.0.0');
     expect(await linkHistory()).toEqual(history);
-  });
+  }, 300_000);
 });
 
 describe('a server that is gone for longer than the lease', () => {
@@ -139,7 +142,7 @@ describe('a server that is gone for longer than the lease', () => {
     const before = await boxHas();
     const history = await linkHistory();
     await lab('server-down');
-    await until('it has no address', async () => (await boxHas()).address === 'none', 20_000);
+    await until('it has no address', async () => (await boxHas()).address === 'none', 60_000);
     expect((await boxHas()).gateway).toBe('none');
     expect(await firewallReaches(before.address.split('/')[0]!)).toBe(false);
     expect(await boxStatus()).toMatchObject({ state: 'no lease', lost: { cause: 'expired' } });
@@ -158,7 +161,7 @@ describe('a server that is gone for longer than the lease', () => {
     const before = await boxHas();
     await lab('server-down');
     const isKept = async () => (await boxStatus()).state === 'no lease, address kept';
-    await until('the lease is over', isKept, 20_000);
+    await until('the lease is over', isKept, 60_000);
     expect(await boxHas()).toEqual(before);
     await lab('service-kill');
     await lab('service-up');

@@ -110,7 +110,7 @@ describe('an address that another host holds', () => {
         const inside = await addressesInside();
         return inside.includes('inet 10.50.0.') && !inside.includes(`inet ${taken}/`);
       },
-      20_000,
+      60_000,
     );
     const moved = /inet (10\.50\.0\.\d+)/.exec(await addressesInside())![1]!;
     await until('the firewall reaches it', () => firewallReaches(moved));
@@ -150,7 +150,7 @@ describe('an address that another host holds', () => {
       await until('the address is defended', async () =>
         (await daemonLog('vlandhcp')).includes('another host uses our address'),
       );
-      await until('and then given up', () => wasDeclined(address, mac), 20_000);
+      await until('and then given up', () => wasDeclined(address, mac), 60_000);
     } finally {
       await stranger.stop();
     }
@@ -160,7 +160,7 @@ describe('an address that another host holds', () => {
         const inside = await addressesInside();
         return inside.includes('inet 10.50.0.') && !inside.includes(`inet ${address}/`);
       },
-      20_000,
+      60_000,
     );
   });
 });
