@@ -1,7 +1,7 @@
 // A DHCP server that misbehaves in one named way: what a client must survive (run it on the firewall).
 //   refuse        offers an address and NAKs every REQUEST
 //   no-server-id  leaves option 54 out of all it says
-//   garbage       answers with packets cut short, and noise
+//   garbage       answers with packets cut short, before and within the message type, and noise
 //   deaf          offers and never acknowledges
 //   late-time     says how long the lease lasts in the ACK only
 //   runs-over     option 52 of 0, and an option that runs past the end, after good ones
@@ -75,7 +75,7 @@ const answers = (packet) => {
     case 'deaf':
       return type === REQUEST ? [] : [offer];
     case 'garbage':
-      return [offer.subarray(0, 120), offer.subarray(0, 246), randomBytes(300)];
+      return [offer.subarray(0, 120), offer.subarray(0, 242), randomBytes(300)];
     default:
       throw new Error(`no habit called ${habit}`);
   }
