@@ -67,4 +67,4 @@ it('20 containers with --restart=always: those with a lease run at once, late on
     await until(`${address} is reached`, () => firewallReaches(address!), 5_000);
   }
   await removeAllContainersAndNetworks();
-});
+}, 900_000); // each wait has a bound of its own
