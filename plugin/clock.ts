@@ -2,7 +2,7 @@
  * The clock of the process: monotonic for decisions, wall time for what people read, the boot's id for what
  * is stored, and one kind of timer. Where the time comes from is `main.ts`'s choice.
  */
-import type { Instant, Ms, WallTime } from './time.ts';
+import type { Instant, Ms, WallTime } from './vocabulary/time.ts';
 
 export interface Clock {
   /** Goes on while the host is suspended, and never jumps. Comparable between processes of one boot. */

@@ -2,8 +2,8 @@
  * What the driver needs of the host: links and the firewall. `plugin/net` provides it; main.ts is where
  * the compiler proves that it does. Lists of sentences that calls return are warnings for the log.
  */
-import type { SandboxChange } from './sandbox-change.ts';
-import type { PortRules } from './port-rules.ts';
+import type { SandboxChange } from './vocabulary/sandbox-change.ts';
+import type { PortRules } from './vocabulary/port-rules.ts';
 import type { Ipv4, Mac } from './wire/address.ts';
 
 /** A link of a network that was there before us and lacks our mark. */

@@ -4,7 +4,7 @@
  * a client in `leasing/lease-service.ts`, a timer in `clock.ts`), so that what comes here is a defect to be reported.
  */
 import type { Logger } from './logger.ts';
-import type { Instant, Ms } from './time.ts';
+import type { Instant, Ms } from './vocabulary/time.ts';
 
 const REPORT_IT =
   'an error that nobody caught; the plugin goes on, please report it with this line of the log';

@@ -3,8 +3,8 @@
  * one sentence. Defaults live here and not in `config.json`, because `docker plugin upgrade` keeps the
  * environment of the old version.
  */
-import { PluginError } from './errors.ts';
-import type { Ms } from './time.ts';
+import { PluginError } from './vocabulary/errors.ts';
+import type { Ms } from './vocabulary/time.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

@@ -1,6 +1,6 @@
 /** How far the detection of conflicts about one address is, what is due next, and what is to be heard meanwhile. */
 import type { Ipv4 } from '../wire/address.ts';
-import type { Instant } from '../time.ts';
+import type { Instant } from '../vocabulary/time.ts';
 import type { Rivals } from './rivals.ts';
 
 export type ProbeState =

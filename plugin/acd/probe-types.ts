@@ -1,5 +1,5 @@
 /** The words of the probe machine: events, effects (RFC 5227); its states are in `probe-state.ts`, `probe.ts` is the way in. */
-import type { Instant } from '../time.ts';
+import type { Instant } from '../vocabulary/time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import type { ArpPacket } from '../wire/arp.ts';
 import type { ArpFrame } from './frame.ts';

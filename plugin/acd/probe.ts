@@ -8,7 +8,7 @@
 import { IPV4_ANY, MAC_ZERO } from '../wire/address.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import type { ArpPacket } from '../wire/arp.ts';
-import type { Instant, Ms } from '../time.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { ArpFrame } from './frame.ts';
 import {
   nextProbeDeadline,

@@ -1,5 +1,5 @@
 /** How fast an address is probed for and announced. */
-import type { Ms } from '../time.ts';
+import type { Ms } from '../vocabulary/time.ts';
 
 /** The constants of RFC 5227 §1.1, by their names there. */
 export interface ProbeProfile {

@@ -8,7 +8,7 @@
  * and one that was heard puts off the end of our own probing until a host would have probed again. Who misses a host
  * that way is corrected by its own rules: it hears our probe or our announcement while it still probes.
  */
-import type { Instant, Ms } from '../time.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
 import { isMulticastMac, MAC_ZERO, type Mac } from '../wire/address.ts';
 import type { ArpFrame } from './frame.ts';
 import type { ProbeProfile } from './profiles.ts';

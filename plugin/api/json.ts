@@ -2,7 +2,7 @@
  * The JSON of dockerd's requests, field by field: exact about what is read, tolerant of all else, because
  * Docker adds fields between versions. Absent and null count as empty, as Go's JSON writes nil.
  */
-import { PluginError } from '../errors.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 

@@ -7,7 +7,7 @@ import type { CreateEndpointAnswer } from '../endpoints/answers.ts';
 import type { JoinAnswer } from '../endpoints/answers.ts';
 import type { CreateNetworkRequest } from '../options/network-requests.ts';
 import { statusTable, type NetworkStatus } from '../state/status.ts';
-import type { Route } from '../lease.ts';
+import type { Route } from '../vocabulary/lease.ts';
 import type { Handlers } from './handler.ts';
 import {
   decodeCreateEndpoint,

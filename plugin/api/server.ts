@@ -13,9 +13,9 @@ import express, {
   type Response,
 } from 'express';
 import type { Clock } from '../clock.ts';
-import { PluginError, type ErrorCode } from '../errors.ts';
+import { PluginError, type ErrorCode } from '../vocabulary/errors.ts';
 import type { Logger } from '../logger.ts';
-import type { Ms } from '../time.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import { CALLS_WITHOUT_BODY, type Handler, type Handlers } from './handler.ts';
 import { parseBody } from './json.ts';
 

@@ -2,7 +2,7 @@
  * What an ACK configures, in the words of lease.ts (RFC 2132, RFC 3442). What cannot be read, and what no host can
  * use, is left out and named.
  */
-import type { LeaseTerms } from '../lease.ts';
+import type { LeaseTerms } from '../vocabulary/lease.ts';
 import { isUnicastIpv4 } from '../wire/address.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import { isSubnetEdge, lastAddressOf, subnetOf } from '../wire/subnet.ts';

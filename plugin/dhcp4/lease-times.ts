@@ -1,6 +1,6 @@
 /** T1, T2 and expiry from an ACK (RFC 2131 §4.4.5). */
-import type { Instant, Ms } from '../time.ts';
-import type { Lease } from '../lease.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
+import type { Lease } from '../vocabulary/lease.ts';
 import { durationOf, OPTION } from './options.ts';
 import type { Options } from './options.ts';
 

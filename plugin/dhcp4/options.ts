@@ -5,9 +5,9 @@
  * form: a server's bad optional value must not cost a container its lease. What a lease cannot do
  * without (option 54, option 51) is then refused by the client with a reason of its own.
  */
-import { secondsToMs } from '../time.ts';
-import type { Ms } from '../time.ts';
-import type { Route } from '../lease.ts';
+import { secondsToMs } from '../vocabulary/time.ts';
+import type { Ms } from '../vocabulary/time.ts';
+import type { Route } from '../vocabulary/lease.ts';
 import { IPV4_ANY, ipv4FromBytes, ipv4ToBytes, ipv4ToNumber, networkOf } from '../wire/address.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { Writer } from '../wire/writer.ts';

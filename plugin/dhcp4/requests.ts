@@ -6,7 +6,7 @@
  */
 import { IPV4_ANY } from '../wire/address.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
-import type { LeaseTerms } from '../lease.ts';
+import type { LeaseTerms } from '../vocabulary/lease.ts';
 import { BOOTREQUEST } from './message.ts';
 import type { Dhcp4Message } from './message.ts';
 import {

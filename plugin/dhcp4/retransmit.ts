@@ -2,7 +2,7 @@
  * How long to wait before sending again (RFC 2131 §4.1, §4.4.5) and after a refusal or a conflict.
  * All results are milliseconds; every `random` is uniform in [0, 1).
  */
-import type { Instant, Ms } from '../time.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
 
 export type RetransmitProfile = 'container-start' | 'rfc2131';
 

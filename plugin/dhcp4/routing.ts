@@ -1,5 +1,5 @@
 /** The routes of an ACK (RFC 2132 §3.5, §5.8, RFC 3442), without those that no host can use. */
-import type { LeaseTerms, Route } from '../lease.ts';
+import type { LeaseTerms, Route } from '../vocabulary/lease.ts';
 import { IPV4_ANY, ipv4FromNumber } from '../wire/address.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { formatSubnet, subnetHasAll, subnetOf } from '../wire/subnet.ts';

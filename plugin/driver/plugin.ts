@@ -19,7 +19,7 @@ import { Networks } from '../networks/networks.ts';
 import { Wiring } from '../networks/wiring.ts';
 import { Pools } from '../pools/pools.ts';
 import type { Registry } from '../state/registry.ts';
-import type { Ms } from '../time.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import { IpamDriver } from './ipam-driver.ts';
 import { NetworkDriver } from './network-driver.ts';
 import { recover } from './recover.ts';

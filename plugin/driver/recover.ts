@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
-import type { Ms } from '../time.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import type { BridgeAccess } from '../networks/bridge-access.ts';
 import type { Addresses } from '../leases/addresses.ts';
 import type { Endpoints } from '../endpoints/endpoints.ts';

@@ -6,7 +6,7 @@
  * destination (it panics dockerd).
  */
 import { isInSubnet, networkOf, type Ipv4 } from '../wire/address.ts';
-import type { LeaseTerms, Route } from '../lease.ts';
+import type { LeaseTerms, Route } from '../vocabulary/lease.ts';
 import type { EndpointRecord } from '../state/records.ts';
 
 /** Only what the request left empty: libnetwork refuses an answer that repeats what it set. */

@@ -2,11 +2,11 @@
  * Making one endpoint: veth, lease, record, in this order, and all of it taken back if a step fails.
  */
 import type { Clock } from '../clock.ts';
-import { PluginError } from '../errors.ts';
-import type { Lease } from '../lease.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+import type { Lease } from '../vocabulary/lease.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { Logger } from '../logger.ts';
-import type { Instant } from '../time.ts';
+import type { Instant } from '../vocabulary/time.ts';
 import type { Mac } from '../wire/address.ts';
 import type { Addresses } from '../leases/addresses.ts';
 import type { Adoption } from '../leases/adoption.ts';

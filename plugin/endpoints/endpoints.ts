@@ -7,8 +7,8 @@
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { FollowTarget, LeaseSubject } from '../leasing/lease-service.ts';
-import type { Lease } from '../lease.ts';
-import type { Ms } from '../time.ts';
+import type { Lease } from '../vocabulary/lease.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import {
   makeEndpoint,
   type CreateEndpointRequest,

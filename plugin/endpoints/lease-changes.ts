@@ -8,9 +8,9 @@
  */
 import type { Clock } from '../clock.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
-import type { LeaseTerms } from '../lease.ts';
+import type { LeaseTerms } from '../vocabulary/lease.ts';
 import type { Logger } from '../logger.ts';
-import type { Ms } from '../time.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import { usableMtu } from './endpoint-setup.ts';
 import type { Host } from '../host.ts';
 import type { KeyedLock } from '../keyed-lock.ts';

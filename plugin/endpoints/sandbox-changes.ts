@@ -2,8 +2,8 @@
  * From one configuration of a container's link to another: the differences and nothing else, in an order
  * that keeps what is the same in both working all the time. What is new comes before what is old goes.
  */
-import type { LeaseTerms, Route } from '../lease.ts';
-import type { LinkAddress, SandboxChange } from '../sandbox-change.ts';
+import type { LeaseTerms, Route } from '../vocabulary/lease.ts';
+import type { LinkAddress, SandboxChange } from '../vocabulary/sandbox-change.ts';
 import { networkOf, type Ipv4 } from '../wire/address.ts';
 import { routingOf } from './answers.ts';
 

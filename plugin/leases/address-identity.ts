@@ -3,7 +3,7 @@
  * and, by engines from 29, the container's name.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { PluginError } from '../errors.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 import type { Mac } from '../wire/address.ts';
 import { macClientId, randomMac, requireMac } from '../options/endpoint-identity.ts';
 import type { LeaseScope } from '../state/lease-scope.ts';

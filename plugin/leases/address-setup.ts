@@ -4,8 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { PluginError } from '../errors.ts';
-import type { Lease } from '../lease.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+import type { Lease } from '../vocabulary/lease.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { Logger } from '../logger.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';

@@ -3,13 +3,13 @@
  * under another it stays here for as long as Docker has it: the DHCP client then sits on the link that carries the
  * VLAN, and the container itself is out of reach.
  */
-import { PluginError } from '../errors.ts';
-import type { Lease } from '../lease.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+import type { Lease } from '../vocabulary/lease.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Logger } from '../logger.ts';
-import type { Ms } from '../time.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { AwaitedReleases } from './awaited-releases.ts';
 import { ContainersSeen } from './containers-present.ts';

@@ -1,5 +1,5 @@
 /** Which leased address a new endpoint of ours is given: libnetwork repeats it, and the MAC it was leased for. */
-import { PluginError } from '../errors.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 import type { Logger } from '../logger.ts';
 import { parseMac } from '../wire/address.ts';
 import { parseCidr } from '../wire/subnet.ts';

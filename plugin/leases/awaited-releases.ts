@@ -3,7 +3,7 @@
  * another container's, which a server may have given the same address meanwhile.
  */
 import type { Clock } from '../clock.ts';
-import type { Instant, Ms } from '../time.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 
 /** It comes right after DeleteEndpoint; an engine under load may take its time. */

@@ -8,7 +8,7 @@ import type { Host } from '../host.ts';
 import type { FollowTarget } from '../leasing/lease-service.ts';
 import type { Logger } from '../logger.ts';
 import type { AddressRecord } from '../state/pool-records.ts';
-import type { Ms } from '../time.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import { runEach } from '../undo.ts';
 import type { Ipv4 } from '../wire/address.ts';
 

@@ -7,9 +7,9 @@
  */
 import type { Clock } from '../clock.ts';
 import type { LeaseSubject } from '../leasing/lease-service.ts';
-import type { Lease } from '../lease.ts';
+import type { Lease } from '../vocabulary/lease.ts';
 import type { Logger } from '../logger.ts';
-import type { Ms } from '../time.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { LeaseReturns } from './lease-returns.ts';

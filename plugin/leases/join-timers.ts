@@ -3,7 +3,7 @@
  * asked to delete what left. Bounded by the endpoints there are.
  */
 import type { Clock } from '../clock.ts';
-import type { Ms } from '../time.ts';
+import type { Ms } from '../vocabulary/time.ts';
 
 export class JoinTimers {
   readonly #cancels = new Map<string, () => void>();

@@ -3,8 +3,8 @@
  * A container that restarts with its daemon must not be refused because of what it was before.
  */
 import type { Clock } from '../clock.ts';
-import { PluginError } from '../errors.ts';
-import type { Ms } from '../time.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import type { Mac } from '../wire/address.ts';
 import type { EndpointRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';

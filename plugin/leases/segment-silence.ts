@@ -4,7 +4,7 @@
  * after it do not wait for the same silence again.
  */
 import type { Clock } from '../clock.ts';
-import type { Instant, Ms } from '../time.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
 
 /** Silence is news for this long. */
 const REMEMBERED_FOR: Ms = 60_000;

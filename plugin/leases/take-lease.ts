@@ -3,11 +3,11 @@
  * puts a held lease back and gives a new one back.
  */
 import type { Clock } from '../clock.ts';
-import { PluginError } from '../errors.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
-import type { Lease } from '../lease.ts';
-import type { Instant, Ms } from '../time.ts';
+import type { Lease } from '../vocabulary/lease.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import type { HeldLease } from './held-leases.ts';
 import type { Host } from '../host.ts';

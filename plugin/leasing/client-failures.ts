@@ -1,6 +1,6 @@
 /** How a client that failed is ended, and how long it is until it is started again: longer each time. */
 import type { Logger } from '../logger.ts';
-import type { Instant, Ms } from '../time.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
 
 const FIRST_WAIT: Ms = 1_000;
 const LONGEST_WAIT: Ms = 300_000;

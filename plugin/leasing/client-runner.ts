@@ -17,7 +17,7 @@ import {
   type State,
 } from '../dhcp4/client/client.ts';
 import { decodeFrame, encodeFrame } from '../dhcp4/frame.ts';
-import type { Lease } from '../lease.ts';
+import type { Lease } from '../vocabulary/lease.ts';
 import type { Logger } from '../logger.ts';
 import { MalformedError } from '../wire/malformed-error.ts';
 import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST, type Ipv4 } from '../wire/address.ts';

@@ -2,7 +2,7 @@
  * One DHCP client with the watch over its address, wired together: what the lease service keeps per lease.
  */
 import type { Clock } from '../clock.ts';
-import type { Lease } from '../lease.ts';
+import type { Lease } from '../vocabulary/lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Failures } from './client-failures.ts';
 import { ClientRunner, type LeaseChange, type RunnerDeps } from './client-runner.ts';

@@ -2,9 +2,9 @@
  * Turns a client's trace into the sentence that `docker run` prints when no lease came in time: what was
  * sent, on which link, what came back, and what to look at next.
  */
-import { PluginError } from '../errors.ts';
-import type { AddressBounds } from '../lease.ts';
-import type { Ms } from '../time.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+import type { AddressBounds } from '../vocabulary/lease.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { formatSubnet } from '../wire/subnet.ts';
 import { DECLINES_PER_HOUR } from './segment/decline-budget.ts';

@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import type { Effect } from '../dhcp4/client/client.ts';
 import type { Logger } from '../logger.ts';
-import type { Instant } from '../time.ts';
+import type { Instant } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import type { LastHeard } from './trace.ts';
 

@@ -4,9 +4,9 @@
  *
  * The map of clients is bounded by the endpoints Docker has on this host.
  */
-import { PluginError } from '../errors.ts';
-import type { Lease } from '../lease.ts';
-import type { Ms } from '../time.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+import type { Lease } from '../vocabulary/lease.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import type { SocketPlace } from './sockets/frame-socket.ts';
 import type { AddressClaims } from './segment/address-claims.ts';

@@ -1,7 +1,7 @@
 /** Whom a lease is for, and how it is to be asked for: what the driver tells the lease service. */
 import type { ClientConfig } from '../dhcp4/client/client.ts';
-import type { AddressBounds, Lease } from '../lease.ts';
-import type { Instant, Ms } from '../time.ts';
+import type { AddressBounds, Lease } from '../vocabulary/lease.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import type { ConflictAnswer, ConflictMode } from './segment/conflict-watch.ts';
 

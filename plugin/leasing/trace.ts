@@ -4,7 +4,7 @@
  */
 import type { IgnoreReason } from '../dhcp4/client/client.ts';
 import type { Dhcp4Message } from '../dhcp4/message.ts';
-import type { Instant } from '../time.ts';
+import type { Instant } from '../vocabulary/time.ts';
 import { ipv4Of, OPTION } from '../dhcp4/options.ts';
 import { defectOf, type IgnoredMessage } from './reply-defect.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';

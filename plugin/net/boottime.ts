@@ -3,7 +3,7 @@
  * boot that it counts from (random(4)).
  */
 import { readFileSync } from 'node:fs';
-import type { Instant } from '../time.ts';
+import type { Instant } from '../vocabulary/time.ts';
 import { fixedBytes, readClock } from './libc.ts';
 
 const CLOCK_BOOTTIME = 7;

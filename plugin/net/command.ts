@@ -7,8 +7,8 @@
  */
 import { execFile, type ExecFileException } from 'node:child_process';
 
-import { PluginError } from '../errors.ts';
-import type { Ms } from '../time.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+import type { Ms } from '../vocabulary/time.ts';
 
 /** What child processes see, whatever this process was started with. */
 export const COMMAND_ENVIRONMENT: Readonly<Record<string, string>> = {

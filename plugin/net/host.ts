@@ -2,7 +2,7 @@
  * The host as the driver wants it: links and firewall under one roof, their outcomes turned into the
  * warnings a log can carry.
  */
-import { isLinkName } from '../link-name.ts';
+import { isLinkName } from '../vocabulary/link-name.ts';
 import type { Mac } from '../wire/address.ts';
 import { ipBatch } from './ip.ts';
 import {

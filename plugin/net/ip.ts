@@ -2,7 +2,7 @@
  * iproute2's `ip`: reading through JSON, changing through one batch per purpose, and what its error
  * texts mean.
  */
-import { PluginError } from '../errors.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 import { commandEvidence, runCommand } from './command.ts';
 
 /**

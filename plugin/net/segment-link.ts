@@ -3,8 +3,8 @@
  * or made for as long as it is needed.
  */
 import { readFileSync } from 'node:fs';
-import { PluginError } from '../errors.ts';
-import { isLinkName } from '../link-name.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+import { isLinkName } from '../vocabulary/link-name.ts';
 import { UndoList } from '../undo.ts';
 import { findLinkIndex } from './netlink/interface-request.ts';
 import { ipBatch, isAlreadyThere } from './ip.ts';

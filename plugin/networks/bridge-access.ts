@@ -8,7 +8,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
-import type { Instant, Ms } from '../time.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { Host } from '../host.ts';
 
 const INTERVAL: Ms = 30_000;

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
-import type { Ms } from '../time.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import type { Host } from '../host.ts';
 
 const FIRST_WAIT: Ms = 500;

@@ -1,5 +1,5 @@
 /** Networks that cannot be beside each other, and calls that contradict what there is. */
-import { PluginError } from '../errors.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 import type { NetworkOptions } from '../options/options.ts';
 import { segmentOf, type NetworkRecord } from '../state/records.ts';
 

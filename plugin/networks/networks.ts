@@ -3,7 +3,7 @@
  * the last one takes along what carries our mark.
  */
 import type { Clock } from '../clock.ts';
-import { PluginError } from '../errors.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 import type { Logger } from '../logger.ts';
 import type { BridgeAccess } from './bridge-access.ts';
 import type { Host, HostLink } from '../host.ts';

@@ -1,8 +1,8 @@
 /** What a container's port is kept from (D12): what its network and its own options say, for the lease it has now. */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
-import type { PortRules } from '../port-rules.ts';
-import type { Ms } from '../time.ts';
+import type { PortRules } from '../vocabulary/port-rules.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import type { Host } from '../host.ts';
 import type { EndpointRecord, NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';

@@ -3,7 +3,7 @@
  * although it worked fights with somebody, and is put off.
  */
 import type { Clock } from '../clock.ts';
-import type { Instant, Ms } from '../time.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
 
 const HOLDS_IF_FEWER_THAN = 5;
 const COUNTED_FOR: Ms = 60_000;

@@ -7,7 +7,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
-import type { Ms } from '../time.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import type { Host } from '../host.ts';
 import { LinkProtection, type LinkProtectionDeps } from './link-protection.ts';
 import { rulesNow } from './port-guard.ts';

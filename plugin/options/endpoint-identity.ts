@@ -2,7 +2,7 @@
  * Who an endpoint is on the wire and on the host: its MAC and the names of its link's ends.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { PluginError } from '../errors.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 import { macFromBytes, macToBytes, parseMac, type Mac } from '../wire/address.ts';
 import { isUsableMac, macFromId, type EndpointOptions } from './options.ts';
 

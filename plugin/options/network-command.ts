@@ -2,7 +2,7 @@
  * Networks that cannot be made as they were typed, and the command that does: with the options that were given, and for
  * a Swarm network in the form that Swarm wants.
  */
-import { PluginError } from '../errors.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 import { ADDRESS_SPACE } from './ipam-requests.ts';
 import type { CreateNetworkRequest } from './network-requests.ts';
 import { noParent } from './option-problems.ts';

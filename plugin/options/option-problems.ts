@@ -1,5 +1,5 @@
 /** How mistakes in options are told: all of them in one answer, which is still one that a person reads. */
-import { PluginError } from '../errors.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 
 const MOST_PROBLEMS = 20;
 

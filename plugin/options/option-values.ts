@@ -1,6 +1,6 @@
 /** Values of options as text: what is wrong with them, and what they mean. */
-import { GUARD_MODES, type GuardMode } from '../port-rules.ts';
-import type { Ms } from '../time.ts';
+import { GUARD_MODES, type GuardMode } from '../vocabulary/port-rules.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import { isUnicastIpv4, parseIpv4, type Ipv4 } from '../wire/address.ts';
 
 export function numberProblem(

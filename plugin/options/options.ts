@@ -5,9 +5,9 @@
  * Strict: an unknown key or a bad value is refused, all mistakes in one answer.
  */
 import { createHash } from 'node:crypto';
-import { isLinkName, LINK_NAME_RULE } from '../link-name.ts';
-import { GUARD_MODES, type GuardMode } from '../port-rules.ts';
-import type { Ms } from '../time.ts';
+import { isLinkName, LINK_NAME_RULE } from '../vocabulary/link-name.ts';
+import { GUARD_MODES, type GuardMode } from '../vocabulary/port-rules.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import { noParent, refuse } from './option-problems.ts';
 import {
   choiceProblem,

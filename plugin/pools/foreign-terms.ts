@@ -3,7 +3,7 @@
  * gateway of its network at every start. So neither the plugin nor a restart applies what the server changed: an
  * operator is told what to do instead. Terms that Docker never applies (routes, DNS) are not told.
  */
-import type { LeaseTerms } from '../lease.ts';
+import type { LeaseTerms } from '../vocabulary/lease.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import { formatSubnet, subnetOf } from '../wire/subnet.ts';
 import type { PoolRecord } from '../state/pool-records.ts';

@@ -3,8 +3,8 @@
  * among the pools that were asked for within moments and that no network has yet.
  */
 import type { Clock } from '../clock.ts';
-import { PluginError } from '../errors.ts';
-import type { Ms } from '../time.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import { formatSubnet, isSameSubnet, parseSubnet } from '../wire/subnet.ts';
 import { ADDRESS_SPACE } from '../options/ipam-requests.ts';
 import { missingParent } from '../options/network-command.ts';

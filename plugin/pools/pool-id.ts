@@ -4,7 +4,7 @@
  *
  *   v1:4:<parent>:<vlan or 0>:<subnet>:<record id>      parent empty: a network of ours brings parent and VLAN
  */
-import { isLinkName } from '../link-name.ts';
+import { isLinkName } from '../vocabulary/link-name.ts';
 import { formatSubnet, parseSubnet, type Subnet } from '../wire/subnet.ts';
 import type { PoolRecord } from '../state/pool-records.ts';
 

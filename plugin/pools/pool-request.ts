@@ -1,7 +1,7 @@
 /**
  * What may be asked of a pool: the words of RequestPool, checked, all mistakes in one answer.
  */
-import { PluginError } from '../errors.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 import { formatSubnet, parseSubnet, subnetHasAll, type Subnet } from '../wire/subnet.ts';
 import type { RequestPoolRequest } from '../options/ipam-requests.ts';
 import { parseNetworkOptions, type NetworkOptions } from '../options/options.ts';

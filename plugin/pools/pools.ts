@@ -6,8 +6,8 @@
  * subnet: that is how the two halves find each other, and what was typed for one of them counts for both.
  */
 import { randomBytes } from 'node:crypto';
-import { PluginError } from '../errors.ts';
-import type { Instant, Ms } from '../time.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
 import { parseIpv4, type Ipv4 } from '../wire/address.ts';
 import { firstHostOf, formatSubnet, isSameSubnet, subnetHas } from '../wire/subnet.ts';
 import type { RequestPoolAnswer, RequestPoolRequest } from '../options/ipam-requests.ts';

@@ -3,11 +3,11 @@
  * have it.
  */
 import type { Clock } from '../clock.ts';
-import { PluginError } from '../errors.ts';
-import type { LeaseTerms } from '../lease.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+import type { LeaseTerms } from '../vocabulary/lease.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Logger } from '../logger.ts';
-import type { Instant, Ms } from '../time.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
 import { macToBytes, type Ipv4 } from '../wire/address.ts';
 import { formatSubnet, subnetOf, subnetsOverlap, type Subnet } from '../wire/subnet.ts';
 import type { Host } from '../host.ts';

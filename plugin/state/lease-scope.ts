@@ -2,7 +2,7 @@
  * Where a lease is made and by which rules: one of our networks, or a pool that a network of another driver takes
  * its addresses from.
  */
-import type { AddressBounds } from '../lease.ts';
+import type { AddressBounds } from '../vocabulary/lease.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { NetworkOptions } from '../options/options.ts';

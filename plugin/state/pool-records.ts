@@ -2,8 +2,8 @@
  * What the plugin remembers of IPAM pools and of the addresses leased from them: plain data, one file each in the
  * store, as in records.ts.
  */
-import type { AddressBounds } from '../lease.ts';
-import type { WallTime } from '../time.ts';
+import type { AddressBounds } from '../vocabulary/lease.ts';
+import type { WallTime } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { formatSubnet, type Subnet } from '../wire/subnet.ts';
 import type { LeaseScope } from './lease-scope.ts';

@@ -6,7 +6,7 @@
  * a container from the router (`--internal`) or an address from a container.
  */
 import * as v from 'valibot';
-import type { WallTime } from '../time.ts';
+import type { WallTime } from '../vocabulary/time.ts';
 import { firstHostOf } from '../wire/subnet.ts';
 import { linkEnds, macClientId } from '../options/endpoint-identity.ts';
 import type { AddressRecord, PoolRecord } from './pool-records.ts';

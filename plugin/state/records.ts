@@ -3,9 +3,9 @@
  * Times are wall clock, because they outlive the process; in memory the cores use monotonic instants.
  */
 import type { LeaseChange } from '../leasing/client-runner.ts';
-import type { AddressBounds, Lease, LeaseTerms } from '../lease.ts';
-import type { GuardMode } from '../port-rules.ts';
-import type { WallTime } from '../time.ts';
+import type { AddressBounds, Lease, LeaseTerms } from '../vocabulary/lease.ts';
+import type { GuardMode } from '../vocabulary/port-rules.ts';
+import type { WallTime } from '../vocabulary/time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import type { TheirLink } from '../host.ts';
 import type { NetworkOptions } from '../options/options.ts';

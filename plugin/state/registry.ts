@@ -3,7 +3,7 @@
  * is here is on disk, except for what `keepEndpoint` and `keepAddress` could not write yet. Bounded by what Docker has
  * on this host, and by the hold times.
  */
-import { PluginError } from '../errors.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 import { scopeOfNetwork, type LeaseScope } from './lease-scope.ts';
 import { scopeOfPool, type AddressRecord, type PoolRecord } from './pool-records.ts';
 import {

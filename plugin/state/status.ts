@@ -4,7 +4,7 @@
 import type { Clock } from '../clock.ts';
 import { isForeign, scopeOfPool, type AddressRecord, type PoolRecord } from './pool-records.ts';
 import { segmentOf, type EndpointRecord, type NetworkRecord } from './records.ts';
-import type { Ms } from '../time.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import { readableLease, type StoredLease } from './stored-lease.ts';
 
 /** Who else uses a container's address: what the lease service heard. */

@@ -11,7 +11,7 @@
 import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { join } from 'node:path';
-import { PluginError } from '../errors.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 import { KeyedLock } from '../keyed-lock.ts';
 import { readRecord, writeRecord } from './read-record.ts';
 import { NotARecordError, readRecordFile } from './record-file.ts';

@@ -4,8 +4,8 @@
  * boot goes by its clock, another one by the wall.
  */
 import type { Clock } from '../clock.ts';
-import type { Lease, LeaseTerms } from '../lease.ts';
-import type { Instant, Ms, WallTime } from '../time.ts';
+import type { Lease, LeaseTerms } from '../vocabulary/lease.ts';
+import type { Instant, Ms, WallTime } from '../vocabulary/time.ts';
 
 /** An instant of one boot. Absent in files of versions before it was kept. */
 interface BootInstant {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { networkDriverHandlers } from '../../plugin/api/network-driver.ts';
 import { serve } from '../../plugin/api/server.ts';
-import { PluginError } from '../../plugin/errors.ts';
+import { PluginError } from '../../plugin/vocabulary/errors.ts';
 import { post } from '../support/unix-http.ts';
 import { POOL_ID } from './recorded-ipam-driver.ts';
 import { ServerRig } from './server-rig.ts';

@@ -1,6 +1,6 @@
 /** Every NetworkDriver call: what dockerd sends, and the exact JSON that it gets (libnetwork.md §2). */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { PluginError } from '../../plugin/errors.ts';
+import { PluginError } from '../../plugin/vocabulary/errors.ts';
 import { post } from '../support/unix-http.ts';
 import { RecordedDriver } from './recorded-driver.ts';
 import { methodsOf, numbered, readRecordings } from './recordings.ts';

@@ -10,7 +10,7 @@ import { linuxHost } from '../../plugin/net/host.ts';
 import { readLink } from '../../plugin/net/links/link-info.ts';
 import { ensureNetworkLinks } from '../../plugin/net/links/links.ts';
 import { openPacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
-import type { PortRules } from '../../plugin/port-rules.ts';
+import type { PortRules } from '../../plugin/vocabulary/port-rules.ts';
 import { parseMac } from '../../plugin/wire/address.ts';
 import { addParent, enterSandbox, ip, linkSnapshot, run, until } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';

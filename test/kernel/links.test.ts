@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { PluginError } from '../../plugin/errors.ts';
-import type { ErrorCode } from '../../plugin/errors.ts';
+import { PluginError } from '../../plugin/vocabulary/errors.ts';
+import type { ErrorCode } from '../../plugin/vocabulary/errors.ts';
 import type { NetworkLinkSpec } from '../../plugin/net/links/link-checks.ts';
 import { readLink } from '../../plugin/net/links/link-info.ts';
 import { ensureNetworkLinks } from '../../plugin/net/links/links.ts';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { PluginError } from '../../plugin/errors.ts';
+import { PluginError } from '../../plugin/vocabulary/errors.ts';
 import { arpFilter, dhcpClientFilter } from '../../plugin/net/sockets/filter.ts';
 import { openPacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
 import type { FrameInfo, PacketSocket } from '../../plugin/net/sockets/packet-socket.ts';

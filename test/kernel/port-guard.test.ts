@@ -13,7 +13,7 @@ import { ensureNetworkLinks } from '../../plugin/net/links/links.ts';
 import { dhcpClientFilter } from '../../plugin/net/sockets/filter.ts';
 import { openLeaseSocket } from '../../plugin/net/sockets/lease-socket.ts';
 import { openPacketSocket, type PacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
-import type { PortRules } from '../../plugin/port-rules.ts';
+import type { PortRules } from '../../plugin/vocabulary/port-rules.ts';
 import { parseIpv4, parseMac, type Mac } from '../../plugin/wire/address.ts';
 import {
   dhcp,

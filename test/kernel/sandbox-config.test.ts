@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sandboxChanges, type LinkConfig } from '../../plugin/endpoints/sandbox-changes.ts';
-import type { LeaseTerms } from '../../plugin/lease.ts';
+import type { LeaseTerms } from '../../plugin/vocabulary/lease.ts';
 import { changeSandbox } from '../../plugin/net/sandbox/sandbox-config.ts';
 import { ip as address, lease } from '../support/messages.ts';
 import { createNamespace, ip, type TestNamespace } from '../support/netns.ts';

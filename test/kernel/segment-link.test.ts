@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import type { ErrorCode } from '../../plugin/errors.ts';
+import type { ErrorCode } from '../../plugin/vocabulary/errors.ts';
 import { linuxHost } from '../../plugin/net/host.ts';
 import { readLink } from '../../plugin/net/links/link-info.ts';
 import { VLAN_MARK } from '../../plugin/net/links/link-names.ts';

@@ -1,6 +1,6 @@
 /** A clock that stands still until a test steps it; timers due on the way run in the order of their time. */
 import type { Clock } from '../../plugin/clock.ts';
-import type { Instant, Ms, WallTime } from '../../plugin/time.ts';
+import type { Instant, Ms, WallTime } from '../../plugin/vocabulary/time.ts';
 
 interface Timer {
   readonly dueAt: Instant;

@@ -1,8 +1,8 @@
 /** A host without a kernel: which links and rules there would be. Every call can be made to fail. */
-import { PluginError } from '../../plugin/errors.ts';
+import { PluginError } from '../../plugin/vocabulary/errors.ts';
 import type { Host, HostLink, HostSubnet, NetworkLinkSpec, Segment } from '../../plugin/host.ts';
-import type { PortRules } from '../../plugin/port-rules.ts';
-import type { SandboxChange } from '../../plugin/sandbox-change.ts';
+import type { PortRules } from '../../plugin/vocabulary/port-rules.ts';
+import type { SandboxChange } from '../../plugin/vocabulary/sandbox-change.ts';
 import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
 
 type Call = keyof Host;

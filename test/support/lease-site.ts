@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClock } from '../../plugin/clock.ts';
-import type { Lease } from '../../plugin/lease.ts';
+import type { Lease } from '../../plugin/vocabulary/lease.ts';
 import type { LeaseChange } from '../../plugin/leasing/client-runner.ts';
 import { LeaseService, type LeaseSubject } from '../../plugin/leasing/lease-service.ts';
 import { openArpSocket } from '../../plugin/net/sockets/arp-socket.ts';

@@ -1,5 +1,5 @@
 /** Builders of addresses, options and server replies with valid defaults; a test names what it is about. */
-import type { Lease } from '../../plugin/lease.ts';
+import type { Lease } from '../../plugin/vocabulary/lease.ts';
 import { BOOTREPLY } from '../../plugin/dhcp4/message.ts';
 import type { Dhcp4Message } from '../../plugin/dhcp4/message.ts';
 import { ipv4Value, messageTypeValue, OPTION } from '../../plugin/dhcp4/options.ts';

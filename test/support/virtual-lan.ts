@@ -7,7 +7,7 @@ import type { ClientConfig, Effect, Event, State } from '../../plugin/dhcp4/clie
 import { decodeFrame, encodeFrame } from '../../plugin/dhcp4/frame.ts';
 import type { Dhcp4Message } from '../../plugin/dhcp4/message.ts';
 import { ipv4Of, messageTypeOf, OPTION } from '../../plugin/dhcp4/options.ts';
-import type { Lease } from '../../plugin/lease.ts';
+import type { Lease } from '../../plugin/vocabulary/lease.ts';
 import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST } from '../../plugin/wire/address.ts';
 import type { Ipv4 } from '../../plugin/wire/address.ts';
 import { clientConfig } from './messages.ts';

@@ -2,8 +2,8 @@
  * Which replies count (RFC 2131 Table 3 and §4.4, RFC 6842). Every other one is named with a reason:
  * a broadcast medium is full of other clients' traffic, and of servers that differ in opinion.
  */
-import type { Instant, Ms } from '../../time.ts';
-import type { AddressBounds, Lease } from '../../lease.ts';
+import type { Instant, Ms } from '../../vocabulary/time.ts';
+import type { AddressBounds, Lease } from '../../vocabulary/lease.ts';
 import { isUnicastIpv4 } from '../../wire/address.ts';
 import type { Ipv4 } from '../../wire/address.ts';
 import { subnetHas } from '../../wire/subnet.ts';

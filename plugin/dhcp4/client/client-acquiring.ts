@@ -2,8 +2,8 @@
  * The states on the way to a lease: INIT, SELECTING, REQUESTING, CHECKING, INIT-REBOOT, REBOOTING
  * (RFC 2131 §4.4.1, §4.4.2). A `tick` that arrives here is due: client.ts sees to that.
  */
-import type { Ms } from '../../time.ts';
-import type { Lease } from '../../lease.ts';
+import type { Ms } from '../../vocabulary/time.ts';
+import type { Lease } from '../../vocabulary/lease.ts';
 import {
   isAcceptable,
   isAck,

@@ -1,5 +1,5 @@
 /** What the arrows of the machine are put together from: steps that stay, and single effects. */
-import type { Lease } from '../../lease.ts';
+import type { Lease } from '../../vocabulary/lease.ts';
 import type { Ipv4 } from '../../wire/address.ts';
 import type { Ack, Nak } from './client-acceptance.ts';
 import type { Effect, IgnoreReason, LossCause, MessageEvent, State, Step } from './client-types.ts';

@@ -2,7 +2,7 @@
  * One conversation with servers: its xid, its `secs`, and when to say the same thing again (RFC 2131
  * §4.1, §4.4.1).
  */
-import type { Instant, Ms } from '../../time.ts';
+import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { Env, Exchange, Memory } from './client-types.ts';
 import { retransmitDelay } from '../retransmit.ts';
 

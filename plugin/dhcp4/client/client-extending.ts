@@ -2,8 +2,8 @@
  * The REQUESTs that extend a lease in use: RENEWING from T1 on, REBINDING from T2 on (RFC 2131 §4.4.5). Silence
  * is told once in each of them, so that a dead server shows before addresses vanish.
  */
-import type { Instant, Ms } from '../../time.ts';
-import type { Lease } from '../../lease.ts';
+import type { Instant, Ms } from '../../vocabulary/time.ts';
+import type { Lease } from '../../vocabulary/lease.ts';
 import { broadcast, serverOf } from './client-effects.ts';
 import { askedAnew, newExchange } from './client-exchange.ts';
 import type { Effect, Env, Exchange, Memory, StateOf, Step } from './client-types.ts';

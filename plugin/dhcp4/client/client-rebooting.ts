@@ -2,8 +2,8 @@
  * INIT-REBOOT and REBOOTING (RFC 2131 §3.2): asking whether a lease from before is still good, and what silence
  * means then. The other arrows are in client-transitions.ts.
  */
-import type { Instant, Ms } from '../../time.ts';
-import type { Lease } from '../../lease.ts';
+import type { Instant, Ms } from '../../vocabulary/time.ts';
+import type { Lease } from '../../vocabulary/lease.ts';
 import { broadcast } from './client-effects.ts';
 import { newExchange, resendAt, resent } from './client-exchange.ts';
 import { enterByLeaseTimes } from './client-transitions.ts';

@@ -2,8 +2,8 @@
  * The arrows of RFC 2131 Figure 5: one `enter…` function per state, with the message that entering it
  * sends. States are made here and nowhere else.
  */
-import type { Instant, Ms } from '../../time.ts';
-import type { Lease } from '../../lease.ts';
+import type { Instant, Ms } from '../../vocabulary/time.ts';
+import type { Lease } from '../../vocabulary/lease.ts';
 import type { Ipv4 } from '../../wire/address.ts';
 import { isShelved } from './client-acceptance.ts';
 import { broadcast, lost, serverOf } from './client-effects.ts';

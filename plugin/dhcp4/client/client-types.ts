@@ -3,8 +3,8 @@
  *
  * States are plain data and hold a field only where it has meaning. `client.ts` is the way in.
  */
-import type { Instant, Ms } from '../../time.ts';
-import type { AddressBounds, Lease } from '../../lease.ts';
+import type { Instant, Ms } from '../../vocabulary/time.ts';
+import type { AddressBounds, Lease } from '../../vocabulary/lease.ts';
 import type { Ipv4, Mac } from '../../wire/address.ts';
 import type { Dhcp4Message } from '../message.ts';
 import type { ClientIdentity } from '../requests.ts';

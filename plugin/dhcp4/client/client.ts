@@ -16,7 +16,7 @@
  *
  * Left out: DHCPINFORM, FORCERENEW (RFC 3203).
  */
-import type { Instant } from '../../time.ts';
+import type { Instant } from '../../vocabulary/time.ts';
 import {
   inChecking,
   inInit,

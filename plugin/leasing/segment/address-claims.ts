@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
-import type { Instant, Ms, WallTime } from '../../time.ts';
+import type { Instant, Ms, WallTime } from '../../vocabulary/time.ts';
 import type { Ipv4, Mac } from '../../wire/address.ts';
 
 const TOLD_EVERY: Ms = 60_000;

@@ -3,7 +3,7 @@
  * address, by mistake or on purpose, would empty it by our hand.
  */
 import type { Clock } from '../../clock.ts';
-import type { Instant, Ms } from '../../time.ts';
+import type { Instant, Ms } from '../../vocabulary/time.ts';
 
 export const DECLINES_PER_HOUR = 6;
 const HOUR: Ms = 3_600_000;

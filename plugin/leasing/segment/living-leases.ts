@@ -1,7 +1,7 @@
 /** The leases of a segment that bear witness to a server: it was there, and has said nothing to one more client. */
 import type { LivingLeases } from '../lease-failure.ts';
 import type { LeaseClient } from '../lease-client.ts';
-import type { Instant } from '../../time.ts';
+import type { Instant } from '../../vocabulary/time.ts';
 
 /** @returns undefined where there are none, or where one of them waits for its server in vain: that one is down. */
 export function livingLeases(

@@ -9,7 +9,7 @@ import { decodeArpFrame, encodeArpFrame } from '../../acd/frame.ts';
 import { canBeHost } from '../../acd/rivals.ts';
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
-import type { Ms } from '../../time.ts';
+import type { Ms } from '../../vocabulary/time.ts';
 import { IPV4_ANY, MAC_ZERO, type Ipv4, type Mac } from '../../wire/address.ts';
 import { MalformedError } from '../../wire/malformed-error.ts';
 import type { OpenArpSocket } from './conflict-watch.ts';

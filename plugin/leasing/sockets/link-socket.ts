@@ -4,7 +4,7 @@
  * time, and the link is looked for again.
  */
 import type { Clock } from '../../clock.ts';
-import type { Ms } from '../../time.ts';
+import type { Ms } from '../../vocabulary/time.ts';
 import type { ClientRunner } from '../client-runner.ts';
 import type { SocketPlace } from './frame-socket.ts';
 

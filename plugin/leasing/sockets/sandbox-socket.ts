@@ -8,7 +8,7 @@
  */
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
-import type { Instant, Ms } from '../../time.ts';
+import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { ClientRunner } from '../client-runner.ts';
 
 /** A container's link: its end in the host, and where the other one is or goes, there under another name. */

@@ -10,11 +10,11 @@
  * iptables-legacy is run only if its tables are in use, since running it creates them.
  * Our rules carry a comment; one without it is somebody else's, even if it says the same.
  */
-import { PluginError } from '../../errors.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
 import { commandEvidence, runCommand } from '../command.ts';
 import { watchFirewall, type FirewallWatch } from './firewall-changes.ts';
 import { hasLegacyFilter, LEGACY_IPV4, LEGACY_IPV6 } from './legacy-tables.ts';
-import { isLinkName } from '../../link-name.ts';
+import { isLinkName } from '../../vocabulary/link-name.ts';
 import { createQueue } from '../../keyed-lock.ts';
 
 /**

@@ -9,7 +9,7 @@
  * A load behind the end of a frame ends a program with the verdict 0, "pass". So each load is preceded by a look at
  * the length, but for those of the Ethernet header, which is always there.
  */
-import type { PortRules } from '../../port-rules.ts';
+import type { PortRules } from '../../vocabulary/port-rules.ts';
 import { ipv4ToNumber, macToBytes, type Ipv4, type Mac } from '../../wire/address.ts';
 import { assemble, change, jump, load, type BpfInstruction, type Step } from '../bpf-assembler.ts';
 import {

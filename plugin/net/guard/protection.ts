@@ -5,8 +5,8 @@
  * Two layers. A filter on what enters the link, in the kernel, gone with the link; and settings of the link that keep
  * the host's IP stack off it also while the link is, by mistake, no port of its bridge.
  */
-import { PluginError } from '../../errors.ts';
-import type { PortRules } from '../../port-rules.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
+import type { PortRules } from '../../vocabulary/port-rules.ts';
 import type { Mac } from '../../wire/address.ts';
 import type { BpfInstruction } from '../bpf-assembler.ts';
 import { askKernel, linkIndex, linkMac } from '../netlink/interface-request.ts';

@@ -5,15 +5,15 @@
  * lease can be asked for over it; dockerd moves it into the container later. Only the host end carries
  * the mark of ours; removing it removes both.
  */
-import { PluginError } from '../../errors.ts';
-import type { PortRules } from '../../port-rules.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
+import type { PortRules } from '../../vocabulary/port-rules.ts';
 import type { Mac } from '../../wire/address.ts';
 import { protectLinks, type Protection } from '../guard/protection.ts';
 import { findLinkIndex } from '../netlink/interface-request.ts';
 import { SystemCallError } from '../libc.ts';
 import { readLink, readLinksOfKind } from './link-info.ts';
 import type { Link } from './link-info.ts';
-import { isLinkName } from '../../link-name.ts';
+import { isLinkName } from '../../vocabulary/link-name.ts';
 import { keepingHostOut } from './link-mtu.ts';
 import { ENDPOINT_MARK, hostEndMac, UNFINISHED_GROUP } from './link-names.ts';
 import { waitUntilReady } from './link-ready.ts';

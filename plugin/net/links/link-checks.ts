@@ -5,9 +5,9 @@
  * fix it. The rules behind them: the host's own connectivity is never touched, and two VLANs are never
  * joined.
  */
-import { PluginError } from '../../errors.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
 import type { Link } from './link-info.ts';
-import { isLinkName, LINK_NAME_RULE } from '../../link-name.ts';
+import { isLinkName, LINK_NAME_RULE } from '../../vocabulary/link-name.ts';
 import { bridgeMark, isMarked, vlanLinkName } from './link-names.ts';
 
 /** What a network wants; `vlan` undefined: the parent's untagged traffic. */

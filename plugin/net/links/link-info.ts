@@ -1,7 +1,7 @@
 /**
  * What the kernel says about links and addresses, read through `ip -j` into our own words.
  */
-import { PluginError } from '../../errors.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
 import { parseMac } from '../../wire/address.ts';
 import type { Mac } from '../../wire/address.ts';
 import { ipJson, isAlreadyGone } from '../ip.ts';

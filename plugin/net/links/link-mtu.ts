@@ -3,7 +3,7 @@
  * settings for it; with 1280 or more it does, with the host's defaults. So what keeps the host out is written again then.
  * A bridge without an MTU of its own follows the least of its ports, and comes into IPv6 the same way.
  */
-import { PluginError } from '../../errors.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
 import { askKernel, linkMtu } from '../netlink/interface-request.ts';
 import { isMarked } from './link-names.ts';
 import { findLink, findMaster } from '../netlink/rtnetlink.ts';

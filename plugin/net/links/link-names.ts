@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 
-import { LINK_NAME_MAX_LENGTH } from '../../link-name.ts';
+import { LINK_NAME_MAX_LENGTH } from '../../vocabulary/link-name.ts';
 import { macFromBytes } from '../../wire/address.ts';
 import type { Mac } from '../../wire/address.ts';
 

@@ -9,7 +9,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Ms } from '../../time.ts';
+import type { Ms } from '../../vocabulary/time.ts';
 import { askKernel, IFF_RUNNING, linkFlags } from '../netlink/interface-request.ts';
 import { carryFrames } from '../netlink/rtnetlink.ts';
 

@@ -5,7 +5,7 @@
  * carries a mark (link-names.ts) and only that is ever removed (remove-links.ts). The host takes no part in the VLAN:
  * no addresses, no IPv6, and no ARP answers with the addresses of its other links.
  */
-import { PluginError } from '../../errors.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
 import { UndoList } from '../../undo.ts';
 import { protectLinks, type Protection } from '../guard/protection.ts';
 import { failedLine, ipBatch, isAlreadyThere, isNotSupported } from '../ip.ts';

@@ -1,5 +1,5 @@
 /** A parent that does not exist: what to type instead. */
-import { PluginError } from '../../errors.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
 import { flagOf, STAYS_IN_HOST, type SegmentSpec } from './link-checks.ts';
 import type { Link } from './link-info.ts';
 import { ENDPOINT_MARK, isMarked } from './link-names.ts';

@@ -2,7 +2,7 @@
  * The link that carries one VLAN of a parent: what it is made on, making it, and removing it where nobody has
  * taken it into use.
  */
-import { PluginError } from '../../errors.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
 import type { UndoList } from '../../undo.ts';
 import { commandEvidence } from '../command.ts';
 import { unprotectLink } from '../guard/protection.ts';

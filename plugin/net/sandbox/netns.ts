@@ -8,7 +8,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, statSync } from 'node:fs';
 
-import { PluginError } from '../../errors.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
 import { COMMAND_ENVIRONMENT } from '../command.ts';
 import type { CommandEvidence } from '../command.ts';
 import { enterNetworkNamespace, fileSystemMagic, SystemCallError } from '../libc.ts';

@@ -9,7 +9,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PluginError } from '../../errors.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
 import type { Ipv4 } from '../../wire/address.ts';
 import { askKernel, linkAddresses } from '../netlink/interface-request.ts';
 import { SystemCallError } from '../libc.ts';

@@ -4,8 +4,8 @@
  * The kernel is asked first, in one `ip`, then changed in another: what is so already is left alone, so that
  * a change that was cut short can be repeated, and nothing is touched that goes over another link.
  */
-import type { SandboxChange } from '../../sandbox-change.ts';
-import { PluginError } from '../../errors.ts';
+import type { SandboxChange } from '../../vocabulary/sandbox-change.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
 import { decodeIpJson, ipBatch } from '../ip.ts';
 import { keepingHostOut } from '../links/link-mtu.ts';
 import { runIpInNetns } from './netns.ts';

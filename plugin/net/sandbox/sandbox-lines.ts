@@ -4,9 +4,9 @@
  * Two habits of the kernel decide the order within an address change: an address in the subnet of another
  * one goes when that one is removed, and the last address takes all routes of the link along.
  */
-import { assertNever } from '../../errors.ts';
-import type { Route } from '../../lease.ts';
-import type { LinkAddress, SandboxChange } from '../../sandbox-change.ts';
+import { assertNever } from '../../vocabulary/errors.ts';
+import type { Route } from '../../vocabulary/lease.ts';
+import type { LinkAddress, SandboxChange } from '../../vocabulary/sandbox-change.ts';
 
 export interface SandboxState {
   /** Those of our link, as `10.0.0.5/24`. */

@@ -3,7 +3,7 @@
  * veth knows the index of its peer, in whatever namespace the peer is.
  */
 import { readFileSync } from 'node:fs';
-import { PluginError } from '../../errors.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
 import {
   askKernel,
   findLinkIndex,

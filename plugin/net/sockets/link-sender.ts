@@ -2,7 +2,7 @@
  * Sends frames from a link of the host that many clients speak over: one socket per link, which hears nothing.
  */
 import { closeSync } from 'node:fs';
-import { PluginError } from '../../errors.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
 import { findLinkIndex } from '../netlink/interface-request.ts';
 import { sendBytes, SystemCallError } from '../libc.ts';
 import { bindTo, NO_PROTOCOL, openRawSocket } from './raw-socket.ts';

@@ -15,7 +15,7 @@
  */
 import { close as closeDescriptor, closeSync } from 'node:fs';
 
-import { PluginError } from '../../errors.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
 import type { Mac } from '../../wire/address.ts';
 import type { BpfInstruction } from '../bpf-assembler.ts';
 import {

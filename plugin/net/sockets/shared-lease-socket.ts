@@ -5,7 +5,7 @@
  * It is promiscuous and so bound to all protocols: it hears frames before a macvlan, an ipvlan or a bridge on
  * the link takes them away. Whose a reply is, is read from `chaddr`; clients may share a MAC (ipvlan).
  */
-import { PluginError } from '../../errors.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
 import { macFromBytes, type Mac } from '../../wire/address.ts';
 import { dhcpClientFilter } from './filter.ts';
 import { findLinkIndex } from '../netlink/interface-request.ts';

@@ -9,7 +9,7 @@ import {
 } from '../../../plugin/dhcp4/client/client.ts';
 import type { Effect, Event, State } from '../../../plugin/dhcp4/client/client.ts';
 import { messageTypeOf } from '../../../plugin/dhcp4/options.ts';
-import type { Lease } from '../../../plugin/lease.ts';
+import type { Lease } from '../../../plugin/vocabulary/lease.ts';
 import * as support from '../../support/messages.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 

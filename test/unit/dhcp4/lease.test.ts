@@ -8,7 +8,7 @@ import {
 import { leaseTimesOf } from '../../../plugin/dhcp4/lease-times.ts';
 import { durationOf, ipv4Value, OPTION } from '../../../plugin/dhcp4/options.ts';
 import type { Dhcp4Message } from '../../../plugin/dhcp4/message.ts';
-import type { LeaseTerms } from '../../../plugin/lease.ts';
+import type { LeaseTerms } from '../../../plugin/vocabulary/lease.ts';
 import { ack, ip, lease, mac, SERVER, SERVER_MAC } from '../../support/messages.ts';
 import type { ReplyParts } from '../../support/messages.ts';
 

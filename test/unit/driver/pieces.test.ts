@@ -5,7 +5,7 @@ import { joinAnswer } from '../../../plugin/endpoints/answers.ts';
 import { JoinTimers } from '../../../plugin/leases/join-timers.ts';
 import { KeyedLock } from '../../../plugin/keyed-lock.ts';
 import { runEach, UndoList } from '../../../plugin/undo.ts';
-import type { LeaseTerms, Route } from '../../../plugin/lease.ts';
+import type { LeaseTerms, Route } from '../../../plugin/vocabulary/lease.ts';
 import { ipv4FromNumber, networkOf, type Ipv4 } from '../../../plugin/wire/address.ts';
 import { FakeClock, settled } from '../../support/fake-clock.ts';
 import { FakeHost } from '../../support/fake-host.ts';

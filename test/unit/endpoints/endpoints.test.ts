@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { PluginError } from '../../../plugin/errors.ts';
+import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 import { ipv4Value, OPTION } from '../../../plugin/dhcp4/options.ts';
 import type { DriverRig } from '../../support/driver-rig.ts';
 import {

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeArpFrame } from '../../../plugin/acd/frame.ts';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
-import { PluginError } from '../../../plugin/errors.ts';
+import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 import type { EndpointRecord } from '../../../plugin/state/records.ts';
 import { DriverRig, ENDPOINT, NOTHING_LEFT, refusal, SANDBOX } from '../../support/driver-rig.ts';
 import { settled } from '../../support/fake-clock.ts';

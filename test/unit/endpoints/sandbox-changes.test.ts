@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { routingOf } from '../../../plugin/endpoints/answers.ts';
 import { sandboxChanges, type LinkConfig } from '../../../plugin/endpoints/sandbox-changes.ts';
-import type { LeaseTerms, Route } from '../../../plugin/lease.ts';
-import type { SandboxChange } from '../../../plugin/sandbox-change.ts';
+import type { LeaseTerms, Route } from '../../../plugin/vocabulary/lease.ts';
+import type { SandboxChange } from '../../../plugin/vocabulary/sandbox-change.ts';
 import type { Ipv4 } from '../../../plugin/wire/address.ts';
 import { ip, lease } from '../../support/messages.ts';
 

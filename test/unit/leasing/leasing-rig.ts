@@ -2,7 +2,7 @@
 import { LeaseService, type LeaseSubject } from '../../../plugin/leasing/lease-service.ts';
 import type { LeaseChange } from '../../../plugin/leasing/client-runner.ts';
 import type { SandboxProbe } from '../../../plugin/leasing/sockets/sandbox-socket.ts';
-import type { Lease } from '../../../plugin/lease.ts';
+import type { Lease } from '../../../plugin/vocabulary/lease.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { LeasingServer } from '../../support/leasing-server.ts';
 import { MemoryLogger } from '../../support/memory-logger.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { describe, expect, it } from 'vitest';
-import { PluginError } from '../../../plugin/errors.ts';
+import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 import { commandEvidence, runCommand } from '../../../plugin/net/command.ts';
 
 async function failure(work: Promise<unknown>): Promise<PluginError> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { PluginError } from '../../../plugin/errors.ts';
+import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 import {
   decodeIpJson,
   failedLine,

@@ -6,7 +6,7 @@ import {
   refusal,
   rigWithNetwork,
 } from '../../support/driver-rig.ts';
-import { PluginError } from '../../../plugin/errors.ts';
+import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 
 const OTHER = 'o'.repeat(25); // as swarm's ids are
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PluginError } from '../../../../plugin/errors.ts';
+import { PluginError } from '../../../../plugin/vocabulary/errors.ts';
 import { outcomeOf, outcomeOfError } from '../../../../plugin/net/firewall/firewall.ts';
 
 function failed(evidence: { exitCode: number | undefined; missing: boolean }): PluginError {

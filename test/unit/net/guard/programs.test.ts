@@ -4,7 +4,7 @@ import {
   portProgram,
   uplinkProgram,
 } from '../../../../plugin/net/guard/programs.ts';
-import { GUARD_MODES, type PortRules } from '../../../../plugin/port-rules.ts';
+import { GUARD_MODES, type PortRules } from '../../../../plugin/vocabulary/port-rules.ts';
 import { parseIpv4 } from '../../../../plugin/wire/address.ts';
 import {
   arp,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PluginError } from '../../../../plugin/errors.ts';
+import { PluginError } from '../../../../plugin/vocabulary/errors.ts';
 import { guardEndpoints } from '../../../../plugin/net/links/endpoint-links.ts';
 import { parseMac } from '../../../../plugin/wire/address.ts';
 

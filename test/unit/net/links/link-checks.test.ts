@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { checkBridge, checkSpec } from '../../../../plugin/net/links/link-checks.ts';
 import type { NetworkLinkSpec } from '../../../../plugin/net/links/link-checks.ts';
 import type { Link } from '../../../../plugin/net/links/link-info.ts';
-import { LINK_NAME_RULE } from '../../../../plugin/link-name.ts';
+import { LINK_NAME_RULE } from '../../../../plugin/vocabulary/link-name.ts';
 
 const SPEC: NetworkLinkSpec = { parent: 'eth1', vlan: 500, bridge: 'br0', mtu: undefined };
 

@@ -1,4 +1,4 @@
-import { isLinkName } from '../../../../plugin/link-name.ts';
+import { isLinkName } from '../../../../plugin/vocabulary/link-name.ts';
 import { describe, expect, test } from 'vitest';
 
 import {

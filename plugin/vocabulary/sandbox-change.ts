@@ -3,7 +3,7 @@
  * addresses and routes when a lease changes. Plain data, in the order in which it is to be done.
  */
 import type { Route } from './lease.ts';
-import type { Ipv4 } from './wire/address.ts';
+import type { Ipv4 } from '../wire/address.ts';
 
 export interface LinkAddress {
   readonly address: Ipv4;

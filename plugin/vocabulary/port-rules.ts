@@ -1,5 +1,5 @@
 /** Vocabulary: what one container may send from its port of the bridge. */
-import type { Ipv4, Mac } from './wire/address.ts';
+import type { Ipv4, Mac } from '../wire/address.ts';
 
 /** What a container is kept from. `mac`: looking like somebody else; `full`: also having another address. */
 export const GUARD_MODES = ['off', 'mac', 'full'] as const;

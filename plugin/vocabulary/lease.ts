@@ -2,8 +2,8 @@
  * The vocabulary of leases: what a DHCP server granted, in our words (RFC 2131 §3.1, RFC 2132).
  * Plain data: it is logged, compared and stored as it is.
  */
-import type { Ipv4, Mac } from './wire/address.ts';
-import type { Subnet } from './wire/subnet.ts';
+import type { Ipv4, Mac } from '../wire/address.ts';
+import type { Subnet } from '../wire/subnet.ts';
 import type { Instant } from './time.ts';
 
 /** One entry of option 121 (RFC 3442) or option 33. `via` undefined: on-link (next hop 0.0.0.0). */
