@@ -63,9 +63,9 @@ export class LinkProtection {
     const network = this.#registry
       .networks()
       .find(({ options, vlanLink }) => options.bridge === name || vlanLink === name);
+    if (endpoint === undefined && network === undefined) return true; // it is no network's any more
     if (endpoint !== undefined) await this.#ports.guard(endpoint.id);
     const isClosed = network === undefined || (await this.#closeNetwork(network));
-    if (endpoint === undefined && network === undefined) return true; // it is no network's any more
     if (isClosed) this.#log.info({ link: name, seen: 'its filter was taken off' }, PUT_BACK);
     return isClosed;
   }
