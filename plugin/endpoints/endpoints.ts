@@ -7,7 +7,7 @@
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { FollowTarget, LeaseSubject } from '../leasing/lease-service.ts';
-import type { Lease } from '../vocabulary/lease.ts';
+import { type Lease, withoutRenewal } from '../vocabulary/lease.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import {
   makeEndpoint,
@@ -200,9 +200,8 @@ export class Endpoints {
       const network = registry.findNetwork(record.networkId);
       const lease = record.lease && restoreLease(record.lease, clock);
       if (network !== undefined && lease !== undefined && lease.expiresAt > clock.now()) {
-        // All it may have to say is good-bye: no renewal before.
         const subject = subjectOf(record, scopeOfNetwork(network));
-        leases.resume(subject, { ...lease, t1At: Infinity, t2At: Infinity });
+        leases.resume(subject, withoutRenewal(lease));
       }
       await this.#remove(id, { isOrphan: true });
     });

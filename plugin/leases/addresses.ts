@@ -4,7 +4,7 @@
  * VLAN, and the container itself is out of reach.
  */
 import { PluginError } from '../vocabulary/errors.ts';
-import type { Lease } from '../vocabulary/lease.ts';
+import { type Lease, withoutRenewal } from '../vocabulary/lease.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
@@ -48,8 +48,6 @@ export interface AddressesDeps extends AddressSetupDeps {
 
 /** How it ends: found without a container, or Docker said so; and where it leased, which the registry may have forgotten. */
 type How = { isOrphan?: boolean; isDeleted?: boolean; was?: LeaseScope | undefined };
-
-const MUTE = { t1At: Infinity, t2At: Infinity };
 
 export class Addresses {
   readonly #deps: AddressesDeps;
@@ -183,8 +181,7 @@ export class Addresses {
         const isOlder = boot !== undefined && boot.id !== clock.bootId;
         const isGone = isForeign(record) && (isUnseen || isOlder);
         if (isGone) {
-          // All it may have to say is good-bye: no renewal before.
-          if (lease) leases.resume(subjectOf(record, scope), { ...lease, ...MUTE });
+          if (lease) leases.resume(subjectOf(record, scope), withoutRenewal(lease));
           await this.#end(record.id, { isOrphan: true });
           continue;
         }

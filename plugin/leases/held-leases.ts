@@ -7,7 +7,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { LeaseSubject } from '../leasing/lease-service.ts';
-import type { Lease } from '../vocabulary/lease.ts';
+import { type Lease, withoutRenewal } from '../vocabulary/lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
@@ -221,9 +221,7 @@ export class HeldLeases {
       if (isWorn) return this.drop(record.id);
     }
     if (isDue && isValid()) {
-      // No renewal on the way: it only has to say good-bye.
-      const mute = { ...lease, t1At: Infinity, t2At: Infinity };
-      leases.resume(subjectOf(record, scope), mute);
+      leases.resume(subjectOf(record, scope), withoutRenewal(lease));
       leases.release(record.id, scope.link);
       log.info({ ...context(record), address: lease.address }, 'held lease given back');
     } else {

@@ -2,7 +2,7 @@
  * One DHCP client with the watch over its address, wired together: what the lease service keeps per lease.
  */
 import type { Clock } from '../clock.ts';
-import type { Lease } from '../vocabulary/lease.ts';
+import { type Lease, withoutRenewal } from '../vocabulary/lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Failures } from './client-failures.ts';
 import { ClientRunner, type LeaseChange, type RunnerDeps } from './client-runner.ts';
@@ -166,7 +166,7 @@ export function giveBack(client: LeaseClient, link: string): void {
     runner.open({ link }, () => undefined);
     // A machine that failed, and is not started again yet, has forgotten the lease. All it has to do is say good-bye.
     if (lease !== undefined && runner.stateName === 'INIT') {
-      runner.dispatch({ type: 'resume', lease: { ...lease, t1At: Infinity, t2At: Infinity } });
+      runner.dispatch({ type: 'resume', lease: withoutRenewal(lease) });
     }
     runner.dispatch({ type: 'release' });
   } catch (error) {

@@ -50,3 +50,8 @@ export interface Lease extends LeaseTerms {
   readonly t2At: Instant;
   readonly expiresAt: Instant;
 }
+
+/** The same lease, never to be extended: all that is left to do with it is to give it back. */
+export function withoutRenewal(lease: Lease): Lease {
+  return { ...lease, t1At: Infinity, t2At: Infinity };
+}
