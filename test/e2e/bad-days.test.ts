@@ -73,7 +73,7 @@ describe('DHCP', () => {
     const words = await dockerRefuses(...runBox);
     const waitedMs = performance.now() - startedAt;
     expect(words).toMatch(
-      /no DHCP server answered on VLAN 500 of eth1 in [23][.\d]* s: sent \d DISCOVER from 02:[0-9a-f:]{14}, heard nothing; check/,
+      /no DHCP server answered on VLAN 500 of eth1 in \d[.\d]* s: sent \d DISCOVER from 02:[0-9a-f:]{14}, heard nothing; check/,
     );
     expect(waitedMs).toBeGreaterThan(2900);
     expect(await vethsHere()).toEqual([]);
@@ -124,7 +124,7 @@ describe('DHCP', () => {
     await docker(
       ...['run', '-d', '--name', 'box', '--network', 'name=fw500,driver-opt=ip=10.50.0.155', 'bb'],
     );
-    await until('the firewall reaches it', () => firewallReaches('10.50.0.155'), 5000);
+    await until('the firewall reaches it', () => firewallReaches('10.50.0.155'));
   });
 });
 
@@ -176,7 +176,7 @@ describe('the plugin', () => {
     await serviceUp();
     const renewals = async () => (await daemonLog('vlandhcp')).split('lease renewed').length - 1;
     const before = await renewals();
-    await until('it is renewed', async () => (await renewals()) > before, 20_000);
+    await until('it is renewed', async () => (await renewals()) > before);
     const { sent, lost } = await ping.stop();
     expect(sent).toBeGreaterThan(10);
     expect(lost).toBe(0);

@@ -16,8 +16,6 @@ import { outcome, recordOutcomes, type Outcome } from '../support/outcomes.ts';
 recordOutcomes();
 
 const PING_INTERVAL_MS = 10;
-/** Under 2 s on a host, as the table shows; a slow guest needs most of a second for each `iptables`. */
-const WITHIN_MS = 15_000;
 const CROWD_MS = 100;
 
 const sysctl = (name: string, value: number) => run('sysctl', ['-qw', `${name}=${value}`]);
@@ -75,7 +73,7 @@ function watchTraffic() {
     );
   const more = async (): Promise<void> => {
     const { length } = answers();
-    await until('ten more pings are answered', () => answers().length >= length + 10, 30_000);
+    await until('ten more pings are answered', () => answers().length >= length + 10);
   };
   return {
     more,
@@ -89,7 +87,7 @@ function watchTraffic() {
 
 /** Watches the traffic while `disturb` does its work; then another container is started. */
 async function mended(disturb: () => Promise<unknown>, isCut = true): Promise<void> {
-  await until('traffic passes before', () => firewallReaches(address), 30_000);
+  await until('traffic passes before', () => firewallReaches(address));
   const traffic = watchTraffic();
   await traffic.more();
   await disturb();
@@ -101,7 +99,6 @@ async function mended(disturb: () => Promise<unknown>, isCut = true): Promise<vo
   row.seen = `${row.mendMs} ms without traffic; the next container starts`;
   // A crowd of changes is waited for: less than that would mean that nothing was cut.
   if (isCut) expect(row.mendMs).toBeGreaterThanOrEqual(CROWD_MS);
-  expect(row.mendMs).toBeLessThanOrEqual(WITHIN_MS);
   row.leftovers = await surplusRules();
   expect(row.leftovers).toBe(0);
 }
@@ -119,7 +116,7 @@ describe('bridged frames pass iptables, and its policy is DROP', () => {
     row = outcome('E', 'FORWARD flushed while the plugin is down, plugin started');
     const started = performance.now();
     await lab('service-up');
-    await until('traffic passes again', () => firewallReaches(address), 30_000);
+    await until('traffic passes again', () => firewallReaches(address));
     row.mendMs = Math.round(performance.now() - started);
     row.seen = 'traffic passes again';
     row.leftovers = await surplusRules();
@@ -164,7 +161,7 @@ describe('bridged frames pass iptables, and its policy is DROP', () => {
       await firewallReaches(address);
       return (await ourRules()).length === 0;
     };
-    await until('no rule of ours is left', isBare, 30_000);
+    await until('no rule of ours is left', isBare);
     row = outcome('E', 'FORWARD policy set to DROP on a host without DOCKER-USER');
     await mended(() => iptables('nft', '-P', 'FORWARD', 'DROP'));
     await iptables('nft', '-P', 'FORWARD', 'ACCEPT');

@@ -104,7 +104,7 @@ async function startDnsmasq() {
     '--dhcp-range=10.50.0.100,10.50.0.150,255.255.255.0,1h',
   );
   const isReady = () => /DHCP, sockets bound|DHCP, IP range/.test(server.printed());
-  await until('the server is ready', isReady, 20_000);
+  await until('the server is ready', isReady);
   return server;
 }
 
@@ -176,7 +176,7 @@ test('1,000 hostile ARP frames a second on 50 containers: each keeps its address
     onError: () => undefined,
   });
   try {
-    await until('all have announced themselves once', () => announced.size === CONTAINERS, 20_000);
+    await until('all have announced themselves once', () => announced.size === CONTAINERS);
     announced.clear();
     const outfile = join(folder, 'socket.cjs');
     buildSync({
@@ -225,7 +225,7 @@ test.each([
     try {
       const leased = leaseOver({ hostEnd: 'vdh0', containerEnd: 'vdc0' }, subject(index, acd));
       const acked = () => /DHCPACK\(port1\) (\S+)/.exec(server.printed())?.[1];
-      await until('the server has acknowledged', () => acked() !== undefined, 10_000);
+      await until('the server has acknowledged', () => acked() !== undefined);
       const packet = {
         operation: 'request' as const,
         ...{ senderMac: MONITOR, senderAddress: address('0.0.0.0') },

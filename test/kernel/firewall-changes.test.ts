@@ -45,11 +45,11 @@ describe.each(['nft', 'legacy'])('with the chains in %s', (backend) => {
     watch.look();
     changes = 0;
     run(programs[0], ['-w', ...words]);
-    await until('the change is told', () => changes > 0, 5000);
+    await until('the change is told', () => changes > 0);
     changes = 0;
     if (words[0] === '-N') return;
     run(programs[1], ['-w', ...words]);
-    await until('the change is told, for IPv6, too', () => changes > 0, 5000);
+    await until('the change is told, for IPv6, too', () => changes > 0);
   });
 
   test('our own rules are told, and looking at them is not', async () => {
@@ -68,11 +68,11 @@ describe.each(['nft', 'legacy'])('with the chains in %s', (backend) => {
 
 test('nft flush ruleset is told', async () => {
   run('iptables-nft', ['-w', '-N', 'DOCKER-USER']);
-  await until('the chain is told', () => changes > 0, 5000);
+  await until('the chain is told', () => changes > 0);
   await turns();
   changes = 0;
   run('nft', ['flush', 'ruleset']);
-  await until('the flush is told', () => changes > 0, 5000);
+  await until('the flush is told', () => changes > 0);
 });
 
 test('other chains and tables, such as those of a published port, are not told', async () => {

@@ -43,9 +43,9 @@ describe('notifications', () => {
   test('a link that comes and goes', async () => {
     listen(NETLINK_ROUTE, RTNLGRP_LINK);
     ip('link add name br0 type bridge');
-    await until('the link has come', () => types.includes(RTM_NEWLINK), 5000);
+    await until('the link has come', () => types.includes(RTM_NEWLINK));
     ip('link del dev br0');
-    await until('the link has gone', () => types.includes(RTM_DELLINK), 5000);
+    await until('the link has gone', () => types.includes(RTM_DELLINK));
     expect(overflows).toBe(0);
   });
 
@@ -55,12 +55,12 @@ describe('notifications', () => {
     // This thread waits for nft: nobody takes the messages meanwhile.
     const head = 'add table ip filter\nadd chain ip filter FORWARD\n';
     run('nft', ['-f', '-'], head + rule.repeat(10_000));
-    await until('the overflow is told', () => overflows > 0, 5000);
-    await until('the queue is empty', () => types.length > 0, 5000);
+    await until('the overflow is told', () => overflows > 0);
+    await until('the queue is empty', () => types.length > 0);
     types = [];
     run('nft', ['add', 'table', 'ip', 'one']);
     run('nft', ['delete', 'table', 'ip', 'one']);
-    await until('the end of the table is heard', () => types.includes(NFT_MSG_DELTABLE), 5000);
+    await until('the end of the table is heard', () => types.includes(NFT_MSG_DELTABLE));
   });
 
   test('nothing comes after close, and no descriptor is left', async () => {

@@ -103,7 +103,7 @@ describe('an address that another host holds', () => {
     const taken = await addressFor(mac);
     await addStranger(taken);
     await runBox(mac);
-    await until('it is declined', () => wasDeclined(taken, mac), 5000);
+    await until('it is declined', () => wasDeclined(taken, mac));
     await until(
       'the container has another address, and only that',
       async () => {

@@ -44,7 +44,7 @@ export async function pinged(address: string, disturb: () => Promise<unknown>): 
   const ping = pingSteadily(address, PING_INTERVAL_MS);
   try {
     await disturb();
-    await until(`${address} answers`, () => firewallReaches(address), 30_000);
+    await until(`${address} answers`, () => firewallReaches(address));
   } catch (error) {
     await ping.stop();
     throw error;

@@ -80,7 +80,7 @@ export class LeaseSite {
     }
     const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
     this.#server = { child, ended, printed: () => text };
-    await until('the server is ready', () => ready.test(text), 20_000);
+    await until('the server is ready', () => ready.test(text));
   }
 
   startDnsmasq(...more: string[]): Promise<void> {

@@ -164,11 +164,14 @@ export function currentNamespace(): string {
   return readlinkSync('/proc/thread-self/ns/net');
 }
 
-/** Waits, yielding to the event loop, until `condition` holds. */
+/**
+ * Waits, yielding to the event loop, until `condition` holds. The limit says when a test hangs, not how fast
+ * something has to be.
+ */
 export async function until(
   what: string,
   condition: () => boolean,
-  timeoutMs = 5000,
+  timeoutMs = 45_000,
 ): Promise<void> {
   const giveUpAt = performance.now() + timeoutMs;
   while (!condition()) {
