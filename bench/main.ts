@@ -1,13 +1,13 @@
 /** `bench WORD [ARG]...`: one part of the benchmark, or one of its helpers; started by scripts/bench. */
-import { attach } from './attach.ts';
-import { burst } from './burst.ts';
-import { data } from './data.ts';
-import { calls } from './calls.ts';
-import { engine } from './engine.ts';
-import { footprint } from './footprint.ts';
-import { report } from './report.ts';
-import { scale } from './scale.ts';
-import { responder } from './responder.ts';
+import { attach } from './parts/attach.ts';
+import { burst } from './parts/burst.ts';
+import { data } from './parts/data.ts';
+import { calls } from './parts/calls.ts';
+import { engine } from './parts/engine.ts';
+import { footprint } from './parts/footprint.ts';
+import { report } from './figures/report.ts';
+import { scale } from './parts/scale.ts';
+import { responder } from './site/responder.ts';
 
 type Command = (args: readonly string[]) => void | Promise<void>;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { median, pairedRatio, percentile, summarize } from '../../../bench/statistics.ts';
+import { median, pairedRatio, percentile, summarize } from '../../../bench/figures/statistics.ts';
 
 describe('percentile', () => {
   it.each([

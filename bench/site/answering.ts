@@ -2,9 +2,9 @@
  * A DHCP server as fast as it can be made, so that what is measured is the client: two ready frames, OFFER and
  * ACK, in which only the client's own fields are filled in. Every client has an address of its own for good.
  */
-import { encodeFrame } from '../plugin/dhcp4/frame.ts';
-import { parseIpv4, type Ipv4, type Mac } from '../plugin/wire/address.ts';
-import { ack, offer, type ReplyParts } from '../test/support/messages.ts';
+import { encodeFrame } from '../../plugin/dhcp4/frame.ts';
+import { parseIpv4, type Ipv4, type Mac } from '../../plugin/wire/address.ts';
+import { ack, offer, type ReplyParts } from '../../test/support/messages.ts';
 
 /** Where things are in an Ethernet frame with an IPv4 header without options, UDP and DHCP (RFC 2131 §2). */
 const AT = { checksum: 40, xid: 46, ciaddr: 54, yiaddr: 58, chaddr: 70, options: 282 } as const;

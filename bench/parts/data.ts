@@ -4,14 +4,21 @@
  * namespaces on the same bridge, which tells what the sockets' filters cost.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { docker, lab, run } from '../test/support/lab.ts';
-import { ipBatch } from './driver.ts';
-import { rounds } from './options.ts';
-import { start, type Program } from './process.ts';
-import { atLeast, atMost, PartReport } from './result.ts';
-import { engineUp, firewallOf, linksUp, serverUp, subnetOf } from './site.ts';
-import { median } from './statistics.ts';
-import { BRIDGE, MACVLAN, MACVLAN_IPAM, prepare, VLANDHCP, type Variant } from './variants.ts';
+import { docker, lab, run } from '../../test/support/lab.ts';
+import { ipBatch } from '../site/driver.ts';
+import { rounds } from '../options.ts';
+import { start, type Program } from '../site/process.ts';
+import { atLeast, atMost, PartReport } from '../figures/result.ts';
+import { engineUp, firewallOf, linksUp, serverUp, subnetOf } from '../site/site.ts';
+import { median } from '../figures/statistics.ts';
+import {
+  BRIDGE,
+  MACVLAN,
+  MACVLAN_IPAM,
+  prepare,
+  VLANDHCP,
+  type Variant,
+} from '../site/variants.ts';
 
 const BARE = 'bare veth on our bridge';
 const SECONDS = '2';

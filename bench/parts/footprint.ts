@@ -5,11 +5,11 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { NODE_OPTION, startPlugin } from './driver.ts';
-import { rounds } from './options.ts';
-import { memoryOf } from './process.ts';
-import { atMost, held, PartReport } from './result.ts';
-import { median } from './statistics.ts';
+import { NODE_OPTION, startPlugin } from '../site/driver.ts';
+import { rounds } from '../options.ts';
+import { memoryOf } from '../site/process.ts';
+import { atMost, held, PartReport } from '../figures/result.ts';
+import { median } from '../figures/statistics.ts';
 
 const ROOT = 'build/plugin/rootfs';
 const LARGEST = 12;

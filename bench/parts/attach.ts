@@ -3,11 +3,11 @@
  * contains everything from CreateEndpoint to DeleteEndpoint, and dockerd's own work.
  */
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
-import { docker, lab, run } from '../test/support/lab.ts';
-import { rounds } from './options.ts';
-import { atMost, PartReport } from './result.ts';
-import { engineUp, linksUp, serverUp } from './site.ts';
-import * as variants from './variants.ts';
+import { docker, lab, run } from '../../test/support/lab.ts';
+import { rounds } from '../options.ts';
+import { atMost, PartReport } from '../figures/result.ts';
+import { engineUp, linksUp, serverUp } from '../site/site.ts';
+import * as variants from '../site/variants.ts';
 
 const PIPEWORK = 'pipework-like script';
 /** Its bridge joins eth5 and the containers. */

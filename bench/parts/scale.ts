@@ -16,11 +16,11 @@ import {
   makeDockerChains,
   startPlugin,
   type Joined,
-} from './driver.ts';
-import { scaled } from './options.ts';
-import { cpuSecondsOf, memoryOf, SELF, start, type Program } from './process.ts';
-import { atMost, held, PartReport } from './result.ts';
-import { median, percentile } from './statistics.ts';
+} from '../site/driver.ts';
+import { scaled } from '../options.ts';
+import { cpuSecondsOf, memoryOf, SELF, start, type Program } from '../site/process.ts';
+import { atMost, held, PartReport } from '../figures/result.ts';
+import { median, percentile } from '../figures/statistics.ts';
 
 const SIZES = [1000, 4000];
 const PER_NETWORK = 100;

@@ -4,22 +4,22 @@
  * over a veth it is the same clients with real packet sockets, and a responder process on the other core.
  */
 import { execFileSync } from 'node:child_process';
-import type { Clock } from '../plugin/clock.ts';
-import { createClock } from '../plugin/clock.ts';
-import { ClientRunner } from '../plugin/leasing/client-runner.ts';
-import type { OpenSocket } from '../plugin/leasing/sockets/frame-socket.ts';
-import { createLogger } from '../plugin/logger.ts';
-import { boottime } from '../plugin/net/boottime.ts';
-import { openLeaseSocket } from '../plugin/net/sockets/lease-socket.ts';
-import type { Instant } from '../plugin/vocabulary/time.ts';
-import type { Lease } from '../plugin/vocabulary/lease.ts';
-import { parseMac, type Mac } from '../plugin/wire/address.ts';
-import { clientConfig, SERVER_MAC } from '../test/support/messages.ts';
-import { createAnswering } from './answering.ts';
-import { rounds } from './options.ts';
-import { SELF, start } from './process.ts';
-import { atLeast, PartReport } from './result.ts';
-import { median } from './statistics.ts';
+import type { Clock } from '../../plugin/clock.ts';
+import { createClock } from '../../plugin/clock.ts';
+import { ClientRunner } from '../../plugin/leasing/client-runner.ts';
+import type { OpenSocket } from '../../plugin/leasing/sockets/frame-socket.ts';
+import { createLogger } from '../../plugin/logger.ts';
+import { boottime } from '../../plugin/net/boottime.ts';
+import { openLeaseSocket } from '../../plugin/net/sockets/lease-socket.ts';
+import type { Instant } from '../../plugin/vocabulary/time.ts';
+import type { Lease } from '../../plugin/vocabulary/lease.ts';
+import { parseMac, type Mac } from '../../plugin/wire/address.ts';
+import { clientConfig, SERVER_MAC } from '../../test/support/messages.ts';
+import { createAnswering } from '../site/answering.ts';
+import { rounds } from '../options.ts';
+import { SELF, start } from '../site/process.ts';
+import { atLeast, PartReport } from '../figures/result.ts';
+import { median } from '../figures/statistics.ts';
 
 const LEASE_SEC = 3600;
 /** Clients of one round, and how many of them are asking at the same time. */

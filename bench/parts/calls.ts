@@ -15,10 +15,10 @@ import {
   makeDockerChains,
   NODE_OPTION,
   startPlugin,
-} from './driver.ts';
-import { rounds } from './options.ts';
-import { SELF, start } from './process.ts';
-import { PartReport } from './result.ts';
+} from '../site/driver.ts';
+import { rounds } from '../options.ts';
+import { SELF, start } from '../site/process.ts';
+import { PartReport } from '../figures/result.ts';
 
 const SANDBOX = 'box';
 /** The program in the container runs meanwhile; the lease socket goes in, the address is probed. */

@@ -2,7 +2,7 @@
  * The ways of attaching that are compared, each as the network it needs. A plugin that cannot do one yet refuses to
  * create the network; its words then stand in the table.
  */
-import { run } from '../test/support/lab.ts';
+import { run } from '../../test/support/lab.ts';
 import { staticRangeOf, subnetOf, type LinkNumber } from './site.ts';
 
 export interface Variant {

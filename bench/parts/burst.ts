@@ -2,12 +2,19 @@
  * Part `burst`: many containers at once, by the engine's API, on our networks, macvlan with static addresses, and Docker's bridge;
  * all containers of a host when its daemon starts; and against a server that pings before it offers.
  */
-import { lab, labWith, run } from '../test/support/lab.ts';
-import { countReady, create, removeAll, startAll, waitForAll, type Burst } from './containers.ts';
-import { atRest, awake } from './machine.ts';
-import { rounds, scaled } from './options.ts';
-import { atMost, held, PartReport } from './result.ts';
-import { engineUp, linksUp, serverUp } from './site.ts';
+import { lab, labWith, run } from '../../test/support/lab.ts';
+import {
+  countReady,
+  create,
+  removeAll,
+  startAll,
+  waitForAll,
+  type Burst,
+} from '../site/containers.ts';
+import { atRest, awake } from '../site/machine.ts';
+import { rounds, scaled } from '../options.ts';
+import { atMost, held, PartReport } from '../figures/result.ts';
+import { engineUp, linksUp, serverUp } from '../site/site.ts';
 import {
   BRIDGE,
   MACVLAN,
@@ -16,7 +23,7 @@ import {
   VLANDHCP,
   VLANDHCP_IPAM,
   type Variant,
-} from './variants.ts';
+} from '../site/variants.ts';
 
 const SIZES = [50, 100];
 const AT_BOOT = 100;

@@ -2,7 +2,7 @@
  * What a row of samples says: medians, because a machine that does other things too spoils a mean, the spread
  * from the 10th to the 90th percentile, and ratios of interleaved runs with an interval from resampling.
  */
-import { seededRandom } from '../test/support/seeded-random.ts';
+import { seededRandom } from '../../test/support/seeded-random.ts';
 
 export interface Summary {
   readonly n: number;
