@@ -6,6 +6,7 @@ import { calls } from './parts/calls.ts';
 import { engine } from './parts/engine.ts';
 import { footprint } from './parts/footprint.ts';
 import { report } from './figures/report.ts';
+import { guard } from './parts/guard.ts';
 import { scale } from './parts/scale.ts';
 import { responder } from './site/responder.ts';
 
@@ -18,6 +19,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   calls,
   engine,
   footprint,
+  guard,
   scale,
   responder,
   report: ([folder = '', output = '', ...parts]) => report(folder, output, parts),

@@ -2,10 +2,11 @@
  * Part `attach`: a whole `docker run --rm` of a program that ends at once, on each kind of network, in turn. So it
  * contains everything from CreateEndpoint to DeleteEndpoint, and dockerd's own work.
  */
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { docker, lab, run } from '../../test/support/lab.ts';
 import { rounds } from '../options.ts';
 import { atMost, PartReport } from '../figures/result.ts';
+import { callTimes } from '../site/plugin-log.ts';
 import { engineUp, linksUp, serverUp } from '../site/site.ts';
 import * as variants from '../site/variants.ts';
 
@@ -45,7 +46,7 @@ export async function attach(): Promise<void> {
     report.ratio(MACVLAN_IPAM.name, MACVLAN.name, atMost(1.05));
     report.ratio(VLANDHCP.name, MACVLAN.name);
     report.ratio(VLANDHCP.name, PIPEWORK);
-    callTimes(report);
+    for (const { call, ms } of callTimes()) report.sample(`the plugin's ${call}`, 'ms', ms);
   } finally {
     report.write();
     await run('scripts/lab/in-lab', ['service-down']);
@@ -104,17 +105,6 @@ docker rm -f "$id" >/dev/null
 `,
   );
   return script;
-}
-
-/** The plugin's share of a round, as it logs it. */
-function callTimes(report: PartReport): void {
-  const text = readFileSync('/run/lab/vlandhcp.log', 'utf8');
-  for (const line of text.split('\n')) {
-    if (!line.includes('"request finished"')) continue;
-    const { call, ms } = JSON.parse(line) as { call: string; ms: number };
-    const [, name] = /^NetworkDriver\.(CreateEndpoint|Join|Leave|DeleteEndpoint)$/.exec(call) ?? [];
-    if (name !== undefined) report.sample(`the plugin's ${name}`, 'ms', ms);
-  }
 }
 
 async function mustRun(file: string, ...args: string[]): Promise<void> {
