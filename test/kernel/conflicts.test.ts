@@ -125,7 +125,7 @@ async function leaseOver(veth: { hostEnd: string; containerEnd: string }, who: L
 }
 
 const CONTAINERS = 50;
-const FLOOD_SEC = 22;
+const FLOOD_SEC = 60;
 
 /** Each frame another address, another way to say it; 1,000 in a second. */
 const FLOOD = `
@@ -155,7 +155,7 @@ const timer = setInterval(() => {
 `;
 
 test('1,000 hostile ARP frames a second on 50 containers: each keeps its address, at most one defence in 10 s', async () => {
-  const row = outcome('B', '1,000 hostile ARP/s of seven kinds for 22 s on 50 containers');
+  const row = outcome('B', '1,000 hostile ARP/s of seven kinds for 60 s on 50 containers');
   const granted = (index: number) =>
     lease({
       ...{ address: address(`10.50.0.${100 + index}`), requestedAt: clock.now() },
@@ -207,7 +207,7 @@ test('1,000 hostile ARP frames a second on 50 containers: each keeps its address
   } finally {
     ear.close();
   }
-});
+}, 180_000);
 
 test.each([
   ['fast', MONITOR, 1],
