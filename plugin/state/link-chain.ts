@@ -44,12 +44,30 @@ export function chainTroubles(links: readonly HostLink[], chain: Chain): readonl
   if (!bridge.isUp) {
     troubles.push(`bridge ${bridge.name} is down; bring it up with: ip link set ${bridge.name} up`);
   }
-  if (uplink.master !== bridge.index) {
+  const other = uplink.master === bridge.index ? undefined : otherUplink(links, chain, bridge);
+  if (other !== undefined) {
+    troubles.push(
+      `bridge ${bridge.name} has port ${other.name} and not ${uplink.name}; if ${other.name} was called ${uplink.name} before, give both their names back; else take it out with: ip link set ${other.name} nomaster`,
+    );
+  } else if (uplink.master !== bridge.index) {
     troubles.push(
       `${uplink.name} is not a port of bridge ${bridge.name}; make it one with: ip link set ${uplink.name} master ${bridge.name}`,
     );
   }
   return troubles;
+}
+
+/** What is an untagged bridge of ours' uplink, when the link of its parent's name is not: the parent was renamed. */
+function otherUplink(
+  links: readonly HostLink[],
+  { vlan }: Chain,
+  bridge: HostLink,
+): HostLink | undefined {
+  if (vlan !== undefined || bridge.mark !== 'bridge') return undefined;
+  return links.find(
+    ({ master, mark, kind }) =>
+      master === bridge.index && mark === undefined && kind !== 'veth' && kind !== 'tun',
+  );
 }
 
 /**

@@ -54,6 +54,23 @@ async function expectRefusal(
 /** A setting of a link below /proc/sys/net. */
 const setting = (path: string): string => run('cat', [`/proc/sys/net/${path}`]).trim();
 
+test('a renamed parent and the link that has its name now are not joined', async () => {
+  ip('link add link eth1 name lan1 type macvlan');
+  ip('link set dev lan1 up');
+  await ensureNetworkLinks(spec({ parent: 'lan1' }));
+  ip('link set dev lan1 down');
+  ip('link set dev lan1 name old1');
+  ip('link set dev old1 up');
+  ip('link add link eth1 name lan1 type macvlan');
+  ip('link set dev lan1 up');
+  await expectRefusal(
+    spec({ parent: 'lan1' }),
+    'LINK_CONFLICT',
+    'bridge br0 of lan1 has port old1, which is a macvlan, and would join it with the lan1 there is now',
+    'ip link set old1 nomaster',
+  );
+});
+
 describe('a parent that cannot be used', () => {
   test('is missing', async () => {
     await expectRefusal(spec({ parent: 'eth9' }), 'PARENT_LINK_MISSING', 'eth9', /eth1/);

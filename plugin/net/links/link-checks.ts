@@ -181,8 +181,18 @@ export function checkBridge(
     );
   }
   // Where the uplink is a port already, its segment and the bridge's are one: there is nothing to join.
-  if (ports.some((port) => port.name === uplink) || bridge.alias === bridgeMark(uplink)) return;
+  if (ports.some((port) => port.name === uplink)) return;
+  const isOurs = bridge.alias === bridgeMark(uplink);
+  if (isOurs && spec.vlan !== undefined) return;
   const wayOut = ports.find((port) => !STAYS_IN_HOST.includes(port.kind));
+  if (wayOut !== undefined && isOurs) {
+    // The parent was renamed and another link has its name now: two segments must not become one.
+    throw conflict(
+      wayOut,
+      `${subject} of ${uplink} has port ${wayOut.name}, which is ${describe(wayOut)}, and would join it with the ${uplink} there is now; if ${wayOut.name} was called ${uplink} before, give both their names back; else take it out with: ip link set ${wayOut.name} nomaster`,
+    );
+  }
+  if (isOurs) return;
   if (wayOut !== undefined) {
     throw conflict(
       wayOut,

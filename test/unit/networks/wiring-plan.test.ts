@@ -216,6 +216,22 @@ describe('what is not ours is named, and left alone', () => {
     });
   });
 
+  it('an untagged parent that was renamed, and another link with its name', () => {
+    const links = [
+      link('eth1', 8),
+      link('lan1', 2, { master: 3 }),
+      link('br-eth1', 3, { kind: 'bridge', mark: 'bridge' }),
+    ];
+    const chain = { parent: 'eth1', vlan: undefined, bridge: 'br-eth1' };
+    expect(chainTroubles(links, chain)).toEqual([
+      'bridge br-eth1 has port lan1 and not eth1; if lan1 was called eth1 before, give both their names back; else take it out with: ip link set lan1 nomaster',
+    ]);
+    const port = link('vdh1', 2, { master: 3, kind: 'veth', mark: 'endpoint' });
+    expect(chainTroubles([links[0]!, port, links[2]!], chain)).toEqual([
+      'eth1 is not a port of bridge br-eth1; make it one with: ip link set eth1 master br-eth1',
+    ]);
+  });
+
   it('a VLAN link of the same name that is another VLAN', () => {
     const links = but('eth1.500', { vlan: { id: 600, protocol: '802.1Q' } });
     expect(plan(links).repairs).toEqual(['links eth1.500: gone']); // making it says why it cannot be

@@ -48,6 +48,21 @@ describe("a bridge of the user's that the VLAN would be joined with", () => {
     );
   });
 
+  test('of ours is not joined with another link that has the name of its renamed parent', () => {
+    const own = link('br-eth1', 'bridge', { alias: 'vlandhcp bridge for eth1' });
+    const untagged = { ...SPEC, vlan: undefined, bridge: 'br-eth1' };
+    const joined = (ports: readonly Link[]) => () => checkBridge(untagged, own, ports, [], 'eth1');
+    expect(joined([link('lan0', undefined)])).toThrowError(
+      expect.objectContaining({
+        code: 'LINK_CONFLICT',
+        message:
+          'bridge br-eth1 of eth1 has port lan0, which is a network card, and would join it with the eth1 there is now; if lan0 was called eth1 before, give both their names back; else take it out with: ip link set lan0 nomaster',
+      }),
+    );
+    expect(joined([link('port0', 'veth')])).not.toThrow();
+    expect(joined([link('eth1', undefined), link('lan0', undefined)])).not.toThrow();
+  });
+
   test.each(['veth', 'tun', 'dummy'])('is taken with a port of kind %s', (kind) => {
     expect(check([link('port0', kind)])).not.toThrow();
   });
