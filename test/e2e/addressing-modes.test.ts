@@ -25,6 +25,7 @@ import {
   run,
   until,
 } from '../support/lab.ts';
+import { site } from '../support/site.ts';
 
 /** Of each mode, all there at once: enough to get in each other's way. */
 const COUNT = 4;
@@ -67,13 +68,11 @@ async function addressesOf(mode: Mode): Promise<string[]> {
   return seen.map(({ address }) => address);
 }
 
-beforeAll(async () => {
-  await lab('trunk-up');
-  await lab('server-up', 'dnsmasq-no-ping', '10', '500', '600');
-});
-afterAll(async () => {
-  await lab('server-down');
-  await lab('trunk-down');
+site({
+  server: ['dnsmasq-no-ping', '10', '500', '600'],
+  engine: false,
+  plugin: 'none',
+  clearsAfterEach: false,
 });
 
 it('the table has the rows that this test knows', () => {

@@ -1,5 +1,5 @@
 /** What can go wrong without anybody's fault: servers, dockerd and the plugin itself. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   attachment,
   callPlugin,
@@ -11,13 +11,11 @@ import {
   ip,
   lab,
   labWith,
-  links,
-  networkCommand,
   pingSteadily,
-  removeAllContainersAndNetworks,
   startOnFirewall,
   until,
 } from '../support/lab.ts';
+import { createFw500, site } from '../support/site.ts';
 
 const SERVER = new URL('../support/odd-dhcp-server.mjs', import.meta.url).pathname;
 const serviceUp = () => labWith({ JOIN_TIMEOUT: '2' }, 'service-up');
@@ -25,26 +23,8 @@ const vethsHere = async () =>
   (await ip('-br', 'link')).split('\n').filter((l) => /^vd[hc]/.test(l));
 const noVethsLeft = () => until('the veths are gone', async () => (await vethsHere()).length === 0);
 
-let linksBefore = '';
-beforeAll(async () => {
-  await lab('trunk-up');
-  await lab('engine-up');
-  await serviceUp();
-  linksBefore = await links();
-});
-afterAll(async () => {
-  await lab('service-down');
-  await lab('engine-down');
-  await lab('trunk-down');
-});
-afterEach(async () => {
-  await removeAllContainersAndNetworks();
-  await until('the links are as before', async () => (await links()) === linksBefore);
-  await lab('server-down');
-});
+site({ settings: { JOIN_TIMEOUT: '2' } });
 
-const createNetwork = (...options: string[]) =>
-  docker(...networkCommand('fw500', ['parent=eth1', 'vlan=500', ...options]));
 const runBox = ['run', '-d', '--name', 'box', '--net=fw500', 'bb'];
 
 /** CreateEndpoint as dockerd sends it, and nothing after it. */
@@ -68,7 +48,7 @@ const leaseGivenBack = (mac: string) =>
 
 describe('DHCP', () => {
   it('without a server docker run fails within lease_timeout and says what was tried', async () => {
-    await createNetwork('lease_timeout=3s');
+    await createFw500('lease_timeout=3s');
     const startedAt = performance.now();
     const words = await dockerRefuses(...runBox);
     const waitedMs = performance.now() - startedAt;
@@ -89,7 +69,7 @@ describe('DHCP', () => {
     const server = startOnFirewall('node', SERVER, habit, ...addresses);
     await until('the odd server listens', () => server.printed().includes('ready'));
     try {
-      await createNetwork('lease_timeout=3s');
+      await createFw500('lease_timeout=3s');
       expect(await dockerRefuses(...runBox)).toMatch(sentence);
       expect(await vethsHere()).toEqual([]);
     } finally {
@@ -99,7 +79,7 @@ describe('DHCP', () => {
 
   it('an address that the server does not offer is refused', async () => {
     await lab('server-up', 'dnsmasq-no-ping', '500');
-    await createNetwork('lease_timeout=3s');
+    await createFw500('lease_timeout=3s');
     const words = await dockerRefuses(
       ...['run', '-d', '--name', 'box', '--network', 'name=fw500,driver-opt=ip=10.50.0.222', 'bb'],
     );
@@ -110,7 +90,7 @@ describe('DHCP', () => {
 
   it('neighbours that know the address under another MAC learn the new one', async () => {
     await lab('server-up', 'dnsmasq-no-ping', '500');
-    await createNetwork();
+    await createFw500();
     const stale = [
       '10.50.0.155',
       'lladdr',
@@ -130,7 +110,7 @@ describe('DHCP', () => {
 
 describe('dockerd', () => {
   it('killed while CreateEndpoint waits for the server leaves nothing behind', async () => {
-    await createNetwork();
+    await createFw500();
     const attempt = dockerRefuses(...runBox);
     await until('the veth is there', async () => (await vethsHere()).length === 2);
     await lab('engine-kill');
@@ -142,7 +122,7 @@ describe('dockerd', () => {
   it('killed between CreateEndpoint and Join: the endpoint is removed after JOIN_TIMEOUT, and its MAC is free', async () => {
     const mac = '02:00:00:00:0d:01';
     await lab('server-up', 'dnsmasq-no-ping', '500');
-    await createNetwork('release=now');
+    await createFw500('release=now');
     expect(await createEndpoint('never-joined', mac)).toMatch(/"Address":"10\.50\.0\./);
     expect((await vethsHere()).length).toBe(2);
     await lab('engine-kill');
@@ -155,7 +135,7 @@ describe('dockerd', () => {
 
   it('restarted: networks are kept and containers start again', async () => {
     await lab('server-up', 'dnsmasq-no-ping', '500');
-    await createNetwork();
+    await createFw500();
     await docker(...runBox);
     await lab('engine-down');
     await lab('engine-up');
@@ -167,7 +147,7 @@ describe('dockerd', () => {
 describe('the plugin', () => {
   it('killed: traffic flows, the lease is renewed after the restart, rm still cleans up', async () => {
     await labWith({ LEASE: '10' }, 'server-up', 'kea', '500');
-    await createNetwork();
+    await createFw500();
     await docker(...runBox);
     const { address } = await attachment('box', 'fw500');
     await firewallComesToReach(address);
@@ -183,7 +163,7 @@ describe('the plugin', () => {
   });
 
   it('killed while CreateEndpoint waits: the next start clears the link away', async () => {
-    await createNetwork();
+    await createFw500();
     const attempt = dockerRefuses(...runBox);
     await until('the veth is there', async () => (await vethsHere()).length === 2);
     await lab('service-kill');
@@ -195,7 +175,7 @@ describe('the plugin', () => {
   it('killed between CreateEndpoint and Join: the endpoint is removed after JOIN_TIMEOUT', async () => {
     const mac = '02:00:00:00:0d:02';
     await lab('server-up', 'dnsmasq-no-ping', '500');
-    await createNetwork('release=now');
+    await createFw500('release=now');
     expect(await createEndpoint('never-joined', mac)).toMatch(/"Address":"10\.50\.0\./);
     await lab('service-kill');
     await serviceUp();

@@ -1,32 +1,9 @@
 /** What a person can get wrong: one clear sentence each, and nothing left behind. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  docker,
-  dockerRefuses,
-  ip,
-  lab,
-  links,
-  networkCommand,
-  removeAllContainersAndNetworks,
-  until,
-} from '../support/lab.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { docker, dockerRefuses, ip, links, networkCommand } from '../support/lab.ts';
+import { site } from '../support/site.ts';
 
-let linksBefore = '';
-beforeAll(async () => {
-  await lab('trunk-up');
-  await lab('engine-up');
-  await lab('service-up');
-  linksBefore = await links();
-});
-afterAll(async () => {
-  await lab('service-down');
-  await lab('engine-down');
-  await lab('trunk-down');
-});
-afterEach(async () => {
-  await removeAllContainersAndNetworks();
-  await until('the links are as before', async () => (await links()) === linksBefore);
-});
+site();
 
 const create = (...options: string[]) => networkCommand('bad', options);
 

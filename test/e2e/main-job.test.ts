@@ -2,7 +2,7 @@
  * The story of mission.md on a real engine, with the managed plugin: containers in VLANs with leased,
  * routable addresses, and nothing left behind.
  */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import {
   attachment,
   captured,
@@ -12,35 +12,16 @@ import {
   ip,
   lab,
   leases,
-  links,
   networkCommand,
-  removeAllContainersAndNetworks,
   run,
   until,
 } from '../support/lab.ts';
+import { site } from '../support/site.ts';
 
-beforeAll(async () => {
-  await lab('trunk-up');
-  await lab('server-up', 'dnsmasq-no-ping', '10', '500', '600', 'lan');
-  await lab('engine-up');
-  await lab('plugin-up');
-  await lab('capture-up');
-});
-afterAll(async () => {
-  await lab('plugin-down');
-  await lab('engine-down');
-  await lab('capture-down');
-  await lab('server-down');
-  await lab('trunk-down');
-});
-
-let linksBefore = '';
-beforeEach(async () => {
-  linksBefore = await links();
-});
-afterEach(async () => {
-  await removeAllContainersAndNetworks();
-  await until('the links are as before', async () => (await links()) === linksBefore);
+site({
+  server: ['dnsmasq-no-ping', '10', '500', '600', 'lan'],
+  plugin: 'managed',
+  also: ['capture'],
 });
 
 it.each(['vlandhcp', 'vlandhcp:stable'])(

@@ -13,13 +13,13 @@ import {
   firewallComesToReach,
   firewallReaches,
   lab,
-  links,
   networkCommand,
   pingSteadily,
   removeAllContainersAndNetworks,
   run,
   until,
 } from '../support/lab.ts';
+import { site } from '../support/site.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 const FOLDER = process.env['VLANDHCP_PLUGIN_FOLDER'] ?? join(ROOT, 'build/plugin');
@@ -30,7 +30,6 @@ const SHORT_NAME_SOCKET = '/run/docker/plugins/vlandhcp.sock';
 let version = '';
 let reference = '';
 let id = '';
-let linksBefore = '';
 
 /** scripts/plugin as an operator calls it. */
 const operator = (...args: string[]) => run(join(ROOT, 'scripts/plugin'), args);
@@ -71,12 +70,13 @@ async function lossDuring(address: string, change: () => Promise<void>): Promise
   return (await ping.stop()).lost;
 }
 
+const { clear } = site({
+  server: ['dnsmasq-no-ping', '500', '600'],
+  plugin: 'none',
+  also: ['registry'],
+  clearsAfterEach: false,
+});
 beforeAll(async () => {
-  await lab('trunk-up');
-  await lab('server-up', 'dnsmasq-no-ping', '500', '600');
-  await lab('engine-up');
-  await lab('registry-up');
-  linksBefore = await links();
   const release = await readFile(join(FOLDER, 'rootfs/app/RELEASE'), 'utf8');
   version = /^vlandhcp (\S+ \S+)/.exec(release)?.[1]?.replace(' ', '-') ?? '';
 });
@@ -85,10 +85,6 @@ afterAll(async () => {
   await run('docker', ['plugin', 'rm', '-f', 'vlandhcp:stable']);
   await rm(NEXT_FOLDER, { recursive: true, force: true });
   await rm(`${NEXT_FOLDER}.store`, { recursive: true, force: true });
-  await lab('registry-down');
-  await lab('engine-down');
-  await lab('server-down');
-  await lab('trunk-down');
 });
 
 describe('scripts/build-rootfs', () => {
@@ -300,8 +296,7 @@ describe('the managed plugin', () => {
     const answer = await operator('remove');
     expect(answer.status).toBe(1);
     expect(answer.stderr).toMatch(/docker network rm long mac short/);
-    await removeAllContainersAndNetworks();
-    await until('the links are as before', async () => (await links()) === linksBefore);
+    await clear();
     await operatorDoes('remove');
     expect(await exists(SHORT_NAME_SOCKET)).toBe(false);
     expect(await exists(`/run/docker/plugins/${id}`)).toBe(false);

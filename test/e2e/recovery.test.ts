@@ -2,26 +2,16 @@
  * `kill -9` of the plugin at named moments of every call that docker makes: whatever was cut short, links and
  * records agree after the restart, docker goes on working, and in the end nothing is left.
  */
-import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  attachment,
-  firewallComesToReach,
-  ip,
-  lab,
-  labWith,
-  links,
-  removeAllContainersAndNetworks,
-  run,
-  until,
-} from '../support/lab.ts';
+import { readdir, readFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { attachment, firewallComesToReach, ip, lab, labWith, run, until } from '../support/lab.ts';
+import { site } from '../support/site.ts';
 import { post } from '../support/unix-http.ts';
 
 const STATE = '/var/lib/vlandhcp';
 const SOCKET = '/run/docker/plugins/vlandhcp.sock';
 const JOIN_TIMEOUT_SEC = 2;
-let linksBefore = '';
 
 const serviceUp = () => labWith({ JOIN_TIMEOUT: String(JOIN_TIMEOUT_SEC) }, 'service-up');
 const records = async (kind: string) =>
@@ -89,22 +79,13 @@ async function works(): Promise<void> {
   await firewallComesToReach((await attachment('box', 'fw500')).address);
 }
 
-beforeAll(async () => {
-  await lab('trunk-up');
-  await lab('server-up', 'dnsmasq-no-ping', '500');
-  await lab('engine-up');
-  await serviceUp();
-  linksBefore = await links();
-});
-afterAll(async () => {
-  await lab('service-down');
-  await lab('engine-down');
-  await lab('server-down');
-  await lab('trunk-down');
+const { clear } = site({
+  server: ['dnsmasq-no-ping', '500'],
+  settings: { JOIN_TIMEOUT: String(JOIN_TIMEOUT_SEC) },
+  clearsAfterEach: false,
 });
 afterEach(async () => {
-  await removeAllContainersAndNetworks();
-  await until('the links are as before', async () => (await links()) === linksBefore);
+  await clear();
   for (const kind of ['networks', 'endpoints', 'held']) expect(await records(kind)).toEqual([]);
 });
 

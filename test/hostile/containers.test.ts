@@ -1,7 +1,7 @@
 /** Sections A and C under a real engine: what a container with Docker's default capabilities can do to host and neighbours. */
 import { createSocket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openPacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
 import { macToBytes, parseIpv4, parseMac, ipv4ToNumber } from '../../plugin/wire/address.ts';
 import { dhcp } from '../support/guard-frames.ts';
@@ -12,48 +12,41 @@ import {
   firewallReaches,
   ip,
   lab,
-  links,
   networkCommand,
   pingSteadily,
   removeAllContainersAndNetworks,
   run,
   until,
 } from '../support/lab.ts';
+import { site } from '../support/site.ts';
 import { outcome, recordOutcomes, type Outcome } from '../support/outcomes.ts';
 
 recordOutcomes();
 
 const HOST_ADDRESS = '192.0.2.1';
 const MARK = 0x5a;
-let linksBefore = '';
 let row: Outcome;
 
-beforeAll(async () => {
-  await lab('trunk-up');
-  await lab('server-up', 'dnsmasq-no-ping', '500');
-  await ip('link', 'add', 'name', 'mgmt0', 'type', 'dummy');
-  await ip('addr', 'add', `${HOST_ADDRESS}/24`, 'dev', 'mgmt0');
-  await ip('link', 'set', 'dev', 'mgmt0', 'up');
-  for (const setting of ['ip_forward=1', 'conf.all.rp_filter=0', 'conf.default.rp_filter=0']) {
-    await run('sysctl', ['-qw', `net.ipv4.${setting}`]);
-  }
-  await lab('engine-up');
-  await lab('service-up');
-  linksBefore = await links();
+const { leftLinks } = site({
+  server: ['dnsmasq-no-ping', '500'],
+  clearsAfterEach: false,
+  host: async () => {
+    await ip('link', 'add', 'name', 'mgmt0', 'type', 'dummy');
+    await ip('addr', 'add', `${HOST_ADDRESS}/24`, 'dev', 'mgmt0');
+    await ip('link', 'set', 'dev', 'mgmt0', 'up');
+    for (const setting of ['ip_forward=1', 'conf.all.rp_filter=0', 'conf.default.rp_filter=0']) {
+      await run('sysctl', ['-qw', `net.ipv4.${setting}`]);
+    }
+  },
 });
 beforeEach(async () => {
   await docker(...networkCommand('fw500'));
 });
 afterEach(async () => {
   await removeAllContainersAndNetworks();
-  const before = new Set(linksBefore.split('\n'));
-  const left = (await links()).split('\n').filter((line) => !before.has(line));
+  const left = await leftLinks();
   row.leftovers = left.length;
   expect(left).toEqual([]);
-});
-afterAll(async () => {
-  for (const piece of ['service-down', 'engine-down', 'server-down', 'trunk-down'])
-    await lab(piece);
 });
 
 const runBox = (name: string, ...flags: string[]) =>

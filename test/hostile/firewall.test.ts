@@ -11,6 +11,7 @@ import {
   startOnFirewall,
   until,
 } from '../support/lab.ts';
+import { site } from '../support/site.ts';
 import { outcome, recordOutcomes, type Outcome } from '../support/outcomes.ts';
 
 recordOutcomes();
@@ -44,11 +45,12 @@ const surplusRules = async (): Promise<number> => {
 let address = '';
 let row: Outcome;
 
+site({
+  server: ['dnsmasq-no-ping', '500'],
+  engine: ['--live-restore'],
+  clearsAfterEach: false,
+});
 beforeAll(async () => {
-  await lab('trunk-up');
-  await lab('server-up', 'dnsmasq-no-ping', '500');
-  await lab('engine-up', '--live-restore');
-  await lab('service-up');
   await run('modprobe', ['br_netfilter']);
   await docker(...networkCommand('fw500'));
   await docker('run', '-d', '--name', 'box', '--net=fw500', 'bb');
@@ -57,10 +59,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await removeAllContainersAndNetworks();
   expect(await ourRules()).toEqual([]);
-  await lab('service-down');
-  await lab('engine-down');
-  await lab('server-down');
-  await lab('trunk-down');
 });
 
 /** Pings the container a hundred times a second, and tells the longest time between two answers. */

@@ -6,35 +6,26 @@ import {
   docker,
   firewallReaches,
   ip,
-  lab,
-  links,
   networkCommand,
   removeAllContainersAndNetworks,
   until,
 } from '../support/lab.ts';
+import { site } from '../support/site.ts';
 import { outcome, recordOutcomes } from '../support/outcomes.ts';
 
 recordOutcomes();
 
-let linksBefore = '';
 let address = '';
 
+const { leftLinks } = site({ server: ['dnsmasq-no-ping', '500', '600'], clearsAfterEach: false });
 beforeAll(async () => {
-  await lab('trunk-up');
-  await lab('server-up', 'dnsmasq-no-ping', '500', '600');
-  await lab('engine-up');
-  await lab('service-up');
-  linksBefore = await links();
   await docker(...networkCommand('fw500'));
   await docker('run', '-d', '--name', 'box', '--net=fw500', 'bb');
   address = (await attachment('box', 'fw500')).address;
 });
 afterAll(async () => {
   await removeAllContainersAndNetworks();
-  const before = new Set(linksBefore.split('\n'));
-  expect((await links()).split('\n').filter((line) => !before.has(line))).toEqual([]);
-  for (const piece of ['service-down', 'engine-down', 'server-down', 'trunk-down'])
-    await lab(piece);
+  expect(await leftLinks()).toEqual([]);
 });
 
 const hostEnd = async () =>

@@ -1,5 +1,5 @@
 /** What may be asked of the IPAM driver, and what may go wrong, on a real engine. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   attachment,
   captured,
@@ -10,33 +10,18 @@ import {
   lab,
   labWith,
   leases,
-  links,
-  removeAllContainersAndNetworks,
   run,
   startOnFirewall,
   until,
 } from '../support/lab.ts';
+import { site } from '../support/site.ts';
 
 const ODD_SERVER = new URL('../support/odd-dhcp-server.mjs', import.meta.url).pathname;
 const MAC = '02:00:00:00:04:77';
 /** A container is known for one after 2 s. */
 const SOON = { JOIN_TIMEOUT: '2' };
 
-let linksBefore = '';
-beforeAll(async () => {
-  await lab('trunk-up');
-  await lab('engine-up');
-  await labWith(SOON, 'service-up');
-  linksBefore = await links();
-});
-afterAll(async () => {
-  for (const piece of ['service-down', 'engine-down', 'trunk-down']) await lab(piece);
-});
-afterEach(async () => {
-  await removeAllContainersAndNetworks();
-  await until('the links are as before', async () => (await links()) === linksBefore);
-  await lab('server-down');
-});
+const { leftLinks } = site({ settings: SOON });
 
 const dnsmasq = (...options: string[]) =>
   lab('server-up', 'dnsmasq-no-ping', '500', '600', '--', ...options);
@@ -199,7 +184,7 @@ describe('docker network create', () => {
     expect(await dockerRefuses(...ours(...segment(500), 'fw500'))).toMatch(
       /no DHCP server answered on VLAN 500 of eth1 in [\d.]+ s: sent [2-4] DISCOVER .*heard nothing; check that .*tagged.*--subnet/,
     );
-    expect(await links()).toBe(linksBefore);
+    expect(await leftLinks()).toEqual([]);
     await docker(...ours(...segment(500), ...SUBNET, 'fw500'));
   });
 
@@ -245,7 +230,7 @@ describe('docker network create', () => {
     },
   ])('$what is refused with a sentence', async ({ words, says }) => {
     expect(await dockerRefuses(...words)).toMatch(says);
-    expect(await links()).toBe(linksBefore);
+    expect(await leftLinks()).toEqual([]);
   });
 
   it('a subnet that overlaps what the host has is refused, unless it is asked for', async () => {

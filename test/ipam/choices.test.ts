@@ -19,14 +19,13 @@ import {
   removeAllContainersAndNetworks,
   run,
 } from '../support/lab.ts';
+import { site } from '../support/site.ts';
 
-beforeAll(async () => {
-  await lab('trunk-up');
-  await lab('server-up', 'dnsmasq-no-ping', '10', '500', '600');
-});
-afterAll(async () => {
-  await lab('server-down');
-  await lab('trunk-down');
+site({
+  server: ['dnsmasq-no-ping', '10', '500', '600'],
+  engine: false,
+  plugin: 'none',
+  clearsAfterEach: false,
 });
 afterEach(removeAllContainersAndNetworks);
 

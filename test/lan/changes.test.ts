@@ -1,5 +1,5 @@
 /** Leases that change, end, come back or come late, in running containers of a real engine. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   attachment,
   callPlugin,
@@ -9,36 +9,12 @@ import {
   ip,
   lab,
   labWith,
-  links,
-  removeAllContainersAndNetworks,
   until,
 } from '../support/lab.ts';
+import { createFw500, runBox, site } from '../support/site.ts';
 
-let linksBefore = '';
-beforeAll(async () => {
-  await lab('trunk-up');
-  await lab('engine-up');
-  await lab('service-up');
-  linksBefore = await links();
-});
-afterAll(async () => {
-  await lab('service-down');
-  await lab('engine-down');
-  await lab('trunk-down');
-});
-afterEach(async () => {
-  await removeAllContainersAndNetworks();
-  await until('the links are as before', async () => (await links()) === linksBefore);
-  await lab('server-down');
-});
+site();
 
-const createNetwork = (...options: string[]) =>
-  docker(
-    ...['network', 'create', '-d', 'vlandhcp', '--ipam-driver', 'null', '-o', 'parent=eth1'],
-    ...['-o', 'vlan=500', ...options, 'fw500'],
-  );
-const runBox = (...more: string[]) =>
-  docker('run', '-d', '--name', 'box', '--net=fw500', ...more, 'bb');
 const inBox = (command: string) => docker('exec', 'box', ...command.split(' '));
 
 /** Address with prefix length, and gateway, as the container has them now. */
@@ -71,7 +47,7 @@ const boxStatus = async () =>
 describe('renumbering', () => {
   it('another subnet on the VLAN: the running container gets address and gateway there, the old ones go', async () => {
     await labWith({ LEASE: '10' }, 'server-up', 'kea', '500');
-    await createNetwork();
+    await createFw500();
     await runBox();
     const before = await boxHas();
     expect(before).toMatchObject({ gateway: '10.50.0.1' });
@@ -105,7 +81,7 @@ describe('renumbering', () => {
     const server = (...options: string[]) =>
       lab('server-up', 'dnsmasq-no-ping', '500', '--', ...short, ...options);
     await server();
-    await createNetwork();
+    await createFw500();
     await runBox();
     const before = await boxHas();
     const history = await linkHistory();
@@ -137,7 +113,7 @@ describe('renumbering', () => {
 describe('a server that is gone for longer than the lease', () => {
   it('the address is taken from the container, and comes back with the server', async () => {
     await labWith({ LEASE: '10' }, 'server-up', 'kea', '500');
-    await createNetwork();
+    await createFw500();
     await runBox();
     const before = await boxHas();
     const history = await linkHistory();
@@ -156,7 +132,7 @@ describe('a server that is gone for longer than the lease', () => {
 
   it('on_expiry=keep: the container goes on with it, also over a restart of the plugin', async () => {
     await labWith({ LEASE: '10' }, 'server-up', 'kea', '500');
-    await createNetwork('-o', 'on_expiry=keep');
+    await createFw500('on_expiry=keep');
     await runBox();
     const before = await boxHas();
     await lab('server-down');
@@ -175,7 +151,7 @@ describe('a server that is gone for longer than the lease', () => {
 
 describe('on_no_server=late', () => {
   it('a container starts without an address and gets it when a server comes up', async () => {
-    await createNetwork('-o', 'on_no_server=late', '-o', 'lease_timeout=2s');
+    await createFw500('on_no_server=late', 'lease_timeout=2s');
     await runBox();
     expect(await attachment('box', 'fw500')).toMatchObject({ address: '', gateway: '' });
     expect(await boxHas()).toMatchObject({ address: 'none', gateway: 'none' });
@@ -193,7 +169,7 @@ describe('on_no_server=late', () => {
   });
 
   it('a container removed before a server came leaves nothing', async () => {
-    await createNetwork('-o', 'on_no_server=late', '-o', 'lease_timeout=1s');
+    await createFw500('on_no_server=late', 'lease_timeout=1s');
     await runBox();
     await docker('rm', '-f', 'box');
     await until('the veths are gone', async () => !/^vd[hc]/m.test(await ip('-br', 'link')));
@@ -203,7 +179,7 @@ describe('on_no_server=late', () => {
   });
 
   it('a container with a second network keeps the way out it has there', async () => {
-    await createNetwork('-o', 'on_no_server=late', '-o', 'lease_timeout=1s');
+    await createFw500('on_no_server=late', 'lease_timeout=1s');
     await docker('network', 'create', 'second');
     await docker('create', '--name', 'box', '--net=second', 'bb');
     await docker('network', 'connect', 'fw500', 'box');

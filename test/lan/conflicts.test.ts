@@ -2,7 +2,7 @@
  * Addresses and servers that others claim: a host that was given its address by hand, a DHCP server that
  * nobody ordered. Real ARP, real dnsmasq, which hands out the same address to the same MAC.
  */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   attachment,
   captured,
@@ -13,29 +13,18 @@ import {
   firewallReaches,
   ip,
   lab,
-  removeAllContainersAndNetworks,
   run,
   startOnFirewall,
   until,
 } from '../support/lab.ts';
+import { createFw500, site } from '../support/site.ts';
 
 const ODD_SERVER = new URL('../support/odd-dhcp-server.mjs', import.meta.url).pathname;
 const STRANGER_MAC = '02:00:00:00:99:99';
 
-beforeAll(async () => {
-  await lab('trunk-up');
-  await lab('engine-up');
-  await lab('service-up');
-});
-afterAll(async () => {
-  await lab('service-down');
-  await lab('engine-down');
-  await lab('trunk-down');
-});
+site();
 afterEach(async () => {
-  await removeAllContainersAndNetworks();
   await run('ip', ['netns', 'delete', 'stranger']);
-  await lab('server-down');
   await lab('capture-down');
 });
 
@@ -54,11 +43,6 @@ async function addStranger(address: string): Promise<void> {
 const giveStranger = (address: string) =>
   ip('-n', 'stranger', 'address', 'add', `${address}/24`, 'dev', 'stranger');
 
-const createNetwork = (...options: string[]) =>
-  docker(
-    ...['network', 'create', '-d', 'vlandhcp', '--ipam-driver', 'null'],
-    ...['-o', 'parent=eth1', '-o', 'vlan=500', ...options, 'fw500'],
-  );
 const runBox = (mac: string, network = 'fw500') =>
   docker('run', '-d', '--name', 'box', '--mac-address', mac, '--network', network, 'bb');
 const addressesInside = () =>
@@ -86,7 +70,7 @@ describe('an address that another host holds', () => {
     ['fast', '02:00:00:00:01:01'],
     ['full', '02:00:00:00:01:02'],
   ])('acd=%s: it is declined, and the container starts with another one', async (acd, mac) => {
-    await createNetwork('-o', `acd=${acd}`, '-o', 'lease_timeout=25s', '-o', 'release=now');
+    await createFw500(`acd=${acd}`, 'lease_timeout=25s', 'release=now');
     const taken = await addressFor(mac);
     await addStranger(taken);
     await runBox(mac);
@@ -99,7 +83,7 @@ describe('an address that another host holds', () => {
 
   it('acd=optimistic: the start does not wait; the container moves to another one within seconds', async () => {
     const mac = '02:00:00:00:01:03';
-    await createNetwork('-o', 'release=now');
+    await createFw500('release=now');
     const taken = await addressFor(mac);
     await addStranger(taken);
     await runBox(mac);
@@ -118,7 +102,7 @@ describe('an address that another host holds', () => {
 
   it('acd=off: it is taken all the same', async () => {
     const mac = '02:00:00:00:01:04';
-    await createNetwork('-o', 'acd=off', '-o', 'release=now');
+    await createFw500('acd=off', 'release=now');
     const taken = await addressFor(mac);
     await addStranger(taken);
     await runBox(mac);
@@ -127,7 +111,7 @@ describe('an address that another host holds', () => {
   });
 
   it('asked for with ip=: docker run fails and names address and MAC of the other host', async () => {
-    await createNetwork('-o', 'acd=fast', '-o', 'lease_timeout=4s');
+    await createFw500('acd=fast', 'lease_timeout=4s');
     await addStranger('10.50.0.150');
     const network = 'name=fw500,driver-opt=ip=10.50.0.150';
     expect(await dockerRefuses('run', '-d', '--name', 'box', '--network', network, 'bb')).toContain(
@@ -138,7 +122,7 @@ describe('an address that another host holds', () => {
   it('taken by a host that comes later, on_conflict=leave: defended once, then given up for another (RFC 5227 §2.4)', async () => {
     const mac = '02:00:00:00:01:05';
     await lab('capture-up', 'arp');
-    await createNetwork('-o', 'on_conflict=leave');
+    await createFw500('on_conflict=leave');
     await runBox(mac);
     const { address } = await attachment('box', 'fw500');
     const announcement = `who-has ${address} tell ${address}`;
@@ -177,7 +161,7 @@ describe('a DHCP server that nobody ordered', () => {
     const server = rogue();
     await until('the rogue listens', () => server.printed().includes('ready'));
     try {
-      await createNetwork('-o', 'dhcp_server=10.50.0.1', '-o', 'lease_timeout=4s');
+      await createFw500('dhcp_server=10.50.0.1', 'lease_timeout=4s');
       expect(await dockerRefuses('run', '-d', '--net=fw500', 'bb')).toMatch(
         /none of the DHCP servers in dhcp_server \(10\.50\.0\.1\) answered on VLAN 500 .*; 10\.50\.0\.66 answered and is not in dhcp_server/,
       );
@@ -200,7 +184,7 @@ it('rapid_commit=true: the lease takes one round trip (RFC 4039)', async () => {
   const mac = '02:00:00:00:01:07';
   await lab('capture-up', 'udp port 67 or udp port 68');
   await lab('server-up', 'dnsmasq-no-ping', '500', '--', '--dhcp-rapid-commit');
-  await createNetwork('-o', 'rapid_commit=true');
+  await createFw500('rapid_commit=true');
   await runBox(mac);
   const { address } = await attachment('box', 'fw500');
   await until('both frames were captured', async () => (await captured('BOOTP/DHCP')).length >= 2);

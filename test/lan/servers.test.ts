@@ -1,5 +1,5 @@
 /** Five real DHCP servers, each with its habits (dhcp.md, table D), each gives a container its lease. */
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import {
   attachment,
   daemonLog,
@@ -8,23 +8,12 @@ import {
   lab,
   labWith,
   networkCommand,
-  removeAllContainersAndNetworks,
   until,
 } from '../support/lab.ts';
+import { site } from '../support/site.ts';
 
-beforeAll(async () => {
-  await lab('trunk-up');
-  await lab('engine-up');
-  await lab('service-up');
-});
-afterAll(async () => {
-  await lab('service-down');
-  await lab('engine-down');
-  await lab('trunk-down');
-});
+site();
 afterEach(async () => {
-  await removeAllContainersAndNetworks();
-  await lab('server-down');
   await lab('capture-down');
 });
 

@@ -1,5 +1,5 @@
 /** A host that boots with many containers and no DHCP server: nothing hangs, and everybody has an address in the end. */
-import { afterAll, beforeAll, it } from 'vitest';
+import { it } from 'vitest';
 import {
   attachment,
   docker,
@@ -10,19 +10,10 @@ import {
   run,
   until,
 } from '../support/lab.ts';
-import { isRunning, powerCut, runBox } from './site.ts';
+import { site } from '../support/site.ts';
+import { isRunning, powerCut, runBox } from './rows.ts';
 
-beforeAll(async () => {
-  await lab('trunk-up');
-  await lab('engine-up');
-  await lab('service-up');
-});
-afterAll(async () => {
-  await lab('service-down');
-  await lab('engine-down');
-  await lab('server-down');
-  await lab('trunk-down');
-});
+site();
 
 const TEN = Array.from({ length: 10 }, (_, index) => index);
 

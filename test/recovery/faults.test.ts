@@ -1,10 +1,9 @@
 /**
  * The promise of issue 3 as a table: fault × what it costs a container that is pinged a hundred times a second.
- * Every row is asserted. The plugin runs as a plain service, at the end as a managed plugin.
+ * Every row is asserted. The plugin runs as a plain service; managed.test.ts: as a managed plugin.
  */
 import { rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   attachment,
   daemonLog,
@@ -14,26 +13,25 @@ import {
   ip,
   lab,
   labWith,
-  links,
   run,
   startOnFirewall,
   until,
 } from '../support/lab.ts';
+import { createFw500, site } from '../support/site.ts';
 import {
+  addressOf,
+  survives,
+  type Row,
   cleanUp,
-  createNetwork,
   fault,
   isRunning,
-  pinged,
   powerCut,
   printTable,
   runBox,
   stateFiles,
-} from './site.ts';
+} from './rows.ts';
 
-const ROOT = new URL('../..', import.meta.url).pathname;
-let linksBefore = '';
-let row: ReturnType<typeof fault> | undefined;
+let row: Row | undefined;
 
 const pluginLog = () => daemonLog('vlandhcp');
 /** Waits until the plugin has written `text` once more than before. */
@@ -43,52 +41,20 @@ async function said(text: string, act?: () => Promise<unknown>): Promise<void> {
   await act?.();
   await until(`the plugin says ${text}`, async () => (await count()) > before);
 }
-const addressOf = async (name = 'box') => (await attachment(name, 'fw500')).address;
-
-/**
- * Does `disturb` to a running container, and fills in and asserts the row. How long a gap lasts is told in the table
- * and not asserted: it is the machine's speed as much as ours.
- */
-async function survives(
-  allowed: 'no packet is lost' | 'a gap',
-  disturb: (address: string) => Promise<unknown>,
-): Promise<void> {
-  const address = await addressOf();
-  row!.lostMs = await pinged(address, () => disturb(address));
-  row!.kept = (await docker('exec', 'box', 'ip', '-4', '-o', 'addr', 'show', 'eth0')).includes(
-    ` ${address}/`,
-  );
-  expect(row!.kept).toBe(true);
-  if (allowed === 'no packet is lost') expect(row!.lostMs).toBe(0);
-}
-
-beforeAll(async () => {
-  await lab('trunk-up');
-  await lab('engine-up');
-  await lab('service-up');
-  linksBefore = await links();
-});
+const place = site({ clearsAfterEach: false });
 beforeEach(() => void (row = undefined));
-afterAll(async () => {
-  await printTable();
-  await lab('engine-down');
-  await lab('trunk-down');
-});
+afterAll(printTable);
 
 describe('the plugin as a service', () => {
-  afterAll(() => lab('service-down'));
-  afterEach(async () => {
-    await cleanUp(row, linksBefore);
-    await lab('server-down');
-  });
+  afterEach(() => cleanUp(row, place));
 
   describe('the plugin', () => {
     it('killed and started again: nobody notices', async () => {
       row = fault('plugin kill -9 and restart', 'udhcpd');
       await lab('server-up', 'udhcpd-no-arp', '500');
-      await createNetwork();
+      await createFw500();
       await runBox();
-      await survives('no packet is lost', async () => {
+      await survives(row, 'no packet is lost', async () => {
         await lab('service-kill');
         await lab('service-up');
       });
@@ -97,9 +63,9 @@ describe('the plugin as a service', () => {
     it('renews without a lost packet', async () => {
       row = fault('two renewals', 'isc');
       await labWith({ LEASE: '8' }, 'server-up', 'isc-no-ping', '500');
-      await createNetwork();
+      await createFw500();
       await runBox();
-      await survives('no packet is lost', async () => {
+      await survives(row, 'no packet is lost', async () => {
         await said('"lease renewed"');
         await said('"lease renewed"');
       });
@@ -112,13 +78,13 @@ describe('the plugin as a service', () => {
       async (kind) => {
         row = fault('docker restart', kind.replace(/-no-.*/, ''));
         await lab('server-up', kind, '500');
-        await createNetwork('-o', 'acd=off');
+        await createFw500('acd=off');
         await runBox();
         const { mac } = await attachment('box', 'fw500');
         const filter = ['udp', 'port', '67', 'or', 'vlan', '500', 'and', 'udp', 'port', '67'];
         await lab('capture-up', '-v', ...filter);
         try {
-          await survives('a gap', () => docker('restart', '-t', '1', 'box'));
+          await survives(row, 'a gap', () => docker('restart', '-t', '1', 'box'));
           const text = await daemonLog('capture');
           const types = [...text.matchAll(/DHCP-Message.*: (\w+)/g)].map(([, type]) => type);
           expect(text).toContain(mac);
@@ -133,14 +99,14 @@ describe('the plugin as a service', () => {
   describe('the DHCP server', () => {
     beforeEach(async () => {
       await labWith({ LEASE: '12' }, 'server-up', 'kea', '500');
-      await createNetwork('-o', 'acd=off');
+      await createFw500('acd=off');
       await runBox();
     });
     const keaUp = () => labWith({ LEASE: '12' }, 'server-up', 'kea', '500');
 
     it('restarted with its lease database wiped: the renewal makes it anew', async () => {
       row = fault('server lease database wiped', 'kea');
-      await survives('no packet is lost', async () => {
+      await survives(row, 'no packet is lost', async () => {
         await lab('server-down');
         await keaUp();
         await said('"lease renewed"');
@@ -149,7 +115,7 @@ describe('the plugin as a service', () => {
 
     it('away until after T2', async () => {
       row = fault('server away until after T2', 'kea');
-      await survives('a gap', async () => {
+      await survives(row, 'a gap', async () => {
         await said('"to":"REBINDING"', () => lab('server-down'));
         await keaUp();
       });
@@ -157,7 +123,7 @@ describe('the plugin as a service', () => {
 
     it('away for longer than the lease: the address goes, and comes back with the server', async () => {
       row = fault('server away longer than the lease', 'kea');
-      await survives('a gap', async () => {
+      await survives(row, 'a gap', async () => {
         await lab('server-down');
         await until(
           'the address is removed',
@@ -174,9 +140,9 @@ describe('the plugin as a service', () => {
   it('the lease file of dnsmasq is wiped, and the container restarted', async () => {
     row = fault('lease file wiped, docker restart', 'dnsmasq');
     await lab('server-up', 'dnsmasq-no-ping', '500');
-    await createNetwork();
+    await createFw500();
     await runBox();
-    await survives('a gap', async () => {
+    await survives(row, 'a gap', async () => {
       await lab('server-down');
       await rm('/run/lab/dnsmasq.leases');
       await lab('server-up', 'dnsmasq-no-ping', '500');
@@ -187,7 +153,7 @@ describe('the plugin as a service', () => {
   it('a stranger refuses every lease it did not make (udhcpd beside dnsmasq)', async () => {
     row = fault('stranger that NAKs, docker restart', 'dnsmasq + udhcpd');
     await lab('server-up', 'dnsmasq-no-ping', '500');
-    await createNetwork('-o', 'acd=off');
+    await createFw500('acd=off');
     await runBox();
     await writeFile('/run/lab/stranger.leases', '');
     await writeFile(
@@ -209,7 +175,7 @@ describe('the plugin as a service', () => {
     const stranger = startOnFirewall('ip', 'netns', 'exec', 'stranger', ...udhcpd);
     try {
       await lab('capture-up', '-v');
-      await survives('a gap', () => docker('restart', '-t', '1', 'box'));
+      await survives(row, 'a gap', () => docker('restart', '-t', '1', 'box'));
       const heard = await daemonLog('capture');
       expect(heard).toMatch(/DHCP-Message.*NACK/);
       expect(heard).not.toMatch(/DHCP-Message.*Discover/);
@@ -229,22 +195,22 @@ describe('the plugin as a service', () => {
       row = fault('dockerd restart, live-restore', 'dnsmasq');
       await lab('engine-down');
       await engineUp('--live-restore');
-      await createNetwork();
+      await createFw500();
       await runBox();
-      await survives('no packet is lost', async () => {
+      await survives(row, 'no packet is lost', async () => {
         await lab('engine-down');
         await engineUp('--live-restore');
       });
-      await cleanUp(row, linksBefore);
+      await cleanUp(row, place);
       await lab('engine-down');
       await engineUp();
     });
 
     it('restarted without live-restore: the container comes back with its address', async () => {
       row = fault('dockerd restart', 'dnsmasq');
-      await createNetwork();
+      await createFw500();
       await runBox('box', '--restart=always');
-      await survives('a gap', async () => {
+      await survives(row, 'a gap', async () => {
         await lab('engine-down');
         await engineUp();
         await backAgain();
@@ -253,9 +219,9 @@ describe('the plugin as a service', () => {
 
     it('killed: the container comes back with its address', async () => {
       row = fault('dockerd kill -9', 'dnsmasq');
-      await createNetwork();
+      await createFw500();
       await runBox('box', '--restart=always');
-      await survives('a gap', async () => {
+      await survives(row, 'a gap', async () => {
         await lab('engine-kill');
         await engineUp();
         await backAgain();
@@ -266,12 +232,12 @@ describe('the plugin as a service', () => {
   it('the host is booted again and no DHCP server is up', async () => {
     row = fault('host reboot, server down', 'dnsmasq');
     await lab('server-up', 'dnsmasq-no-ping', '500');
-    await createNetwork();
+    await createFw500();
     await runBox('box', '--restart=always');
     await runBox('second', '--restart=always');
     await docker('run', '-d', '--restart=always', '--name', 'random', '--net=fw500', 'bb');
     const second = await addressOf('second');
-    await survives('a gap', async () => {
+    await survives(row, 'a gap', async () => {
       await lab('server-down');
       await powerCut(['box', 'second', 'random']);
       await lab('engine-up');
@@ -289,7 +255,7 @@ describe('the plugin as a service', () => {
 
   it('a full disk: docker says so, and nothing is left', async () => {
     await lab('server-up', 'dnsmasq-no-ping', '500');
-    await createNetwork();
+    await createFw500();
     const tmpfs = ['-t', 'tmpfs', '-o', 'size=16k,nr_inodes=16', 'tmpfs'];
     const folder = '/var/lib/vlandhcp/endpoints';
     await run('mount', [...tmpfs, folder]);
@@ -306,58 +272,5 @@ describe('the plugin as a service', () => {
     await docker('rm', '-f', 'box');
     await runBox();
     await firewallComesToReach(await addressOf());
-  });
-});
-
-describe('the managed plugin', () => {
-  const FOLDER = process.env['VLANDHCP_PLUGIN_FOLDER'] ?? join(ROOT, 'build/plugin');
-  let folder = '';
-  beforeAll(async () => {
-    await lab('service-down'); // it is still up when the other tests are left out
-    await lab('server-up', 'dnsmasq-no-ping', '500');
-    await lab('plugin-up');
-    const id = await docker('plugin', 'inspect', '-f', '{{.Id}}', 'vlandhcp:stable');
-    folder = join('/var/lib/docker/plugins', id, 'propagated-mount');
-  });
-  afterAll(async () => {
-    await lab('plugin-down');
-    await lab('server-down');
-  });
-  beforeEach(async () => {
-    await createNetwork();
-    await runBox();
-  });
-  afterEach(() => cleanUp(row, linksBefore, folder));
-
-  it('disabled and enabled: nobody notices', async () => {
-    row = fault('plugin disable and enable', 'dnsmasq');
-    await survives('no packet is lost', async () => {
-      await docker('plugin', 'disable', '-f', 'vlandhcp:stable');
-      await docker('plugin', 'enable', 'vlandhcp:stable');
-    });
-  });
-
-  it('killed: dockerd starts it again, and nobody notices', async () => {
-    row = fault('managed plugin kill -9', 'dnsmasq');
-    const before = await lab('plugin-pid');
-    await survives('no packet is lost', async () => {
-      await lab('plugin-kill');
-      // While dockerd starts it there is none.
-      const pid = async () => (await lab('plugin-pid').catch(() => '')).trim();
-      await until('it runs again', async () => !['', before].includes(await pid()));
-    });
-  });
-
-  it('upgraded: nobody notices, and the restarted container keeps its address', async () => {
-    row = fault('plugin upgrade', 'dnsmasq');
-    await survives('no packet is lost', async () => {
-      const { status, stderr } = await run(join(ROOT, 'scripts/plugin'), [
-        ...['upgrade', '--yes', '--dir', FOLDER],
-      ]);
-      expect([status, stderr]).toEqual([0, expect.anything()]);
-    });
-    const address = await addressOf();
-    await docker('restart', '-t', '1', 'box');
-    expect(await addressOf()).toBe(address);
   });
 });

@@ -31,7 +31,8 @@ plugin_up() {
 # in-lab plugin-down                   disables and removes it
 plugin_down() {
   docker plugin disable --force "$plugin_name" >/dev/null 2>&1 || true
-  docker plugin rm --force "$plugin_name" >/dev/null
+  # None is there where its installation failed.
+  ! docker plugin inspect "$plugin_name" >/dev/null 2>&1 || docker plugin rm --force "$plugin_name" >/dev/null
 }
 
 # in-lab plugin-pid                    its process id, as this machine counts

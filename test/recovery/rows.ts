@@ -2,27 +2,28 @@
  * What the recovery tests are told in: a container pinged a hundred times a second while something goes wrong, and a
  * table of what that cost.
  */
-import { readdir, writeFile } from 'node:fs/promises';
+import { appendFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import {
+  attachment,
   docker,
   firewallReaches,
   inspectContainer,
   ip,
   lab,
-  links,
   pingSteadily,
   removeAllContainersAndNetworks,
   run,
   until,
 } from '../support/lab.ts';
+import type { Site } from '../support/site.ts';
 
 export const STATE = '/var/lib/vlandhcp';
 /** Fine enough to see dockerd rebuild its firewall chains, which takes some 10 ms. */
 const PING_INTERVAL_MS = 10;
 
-interface Row {
+export interface Row {
   readonly fault: string;
   readonly server: string;
   lostMs: number | undefined;
@@ -54,11 +55,25 @@ export async function pinged(address: string, disturb: () => Promise<unknown>): 
   return lost * PING_INTERVAL_MS;
 }
 
-export const createNetwork = (...options: string[]) =>
-  docker(
-    ...['network', 'create', '-d', 'vlandhcp', '--ipam-driver', 'null', '-o', 'parent=eth1'],
-    ...['-o', 'vlan=500', ...options, 'fw500'],
+export const addressOf = async (name = 'box') => (await attachment(name, 'fw500')).address;
+
+/**
+ * Does `disturb` to a running container, and fills in and asserts the row. How long a gap lasts is told in the table
+ * and not asserted: it is the machine's speed as much as ours.
+ */
+export async function survives(
+  row: Row,
+  allowed: 'no packet is lost' | 'a gap',
+  disturb: (address: string) => Promise<unknown>,
+): Promise<void> {
+  const address = await addressOf();
+  row.lostMs = await pinged(address, () => disturb(address));
+  row.kept = (await docker('exec', 'box', 'ip', '-4', '-o', 'addr', 'show', 'eth0')).includes(
+    ` ${address}/`,
   );
+  expect(row.kept).toBe(true);
+  if (allowed === 'no packet is lost') expect(row.lostMs).toBe(0);
+}
 
 /** A container with a stable identity. */
 export const runBox = (name = 'box', ...flags: string[]) =>
@@ -79,19 +94,13 @@ export async function stateFiles(folder = STATE): Promise<string[]> {
   return (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.json'));
 }
 
-/** Links there are beyond those of before, and records of the plugin. */
-export async function leftovers(linksBefore: string, folder = STATE): Promise<string[]> {
-  const before = new Set(linksBefore.split('\n'));
-  const added = (await links()).split('\n').filter((line) => !before.has(line));
-  return [...added, ...(await stateFiles(folder))];
-}
-
 /** Removes all containers and networks and counts what stays. */
-export async function cleanUp(row: Row | undefined, linksBefore: string, folder = STATE) {
+export async function cleanUp(row: Row | undefined, place: Site, folder = STATE) {
+  const leftovers = async () => [...(await place.leftLinks()), ...(await stateFiles(folder))];
   await removeAllContainersAndNetworks();
-  const isClean = async () => (await leftovers(linksBefore, folder)).length === 0;
+  const isClean = async () => (await leftovers()).length === 0;
   await until('nothing is left', isClean, 5000).catch(() => undefined);
-  const left = await leftovers(linksBefore, folder);
+  const left = await leftovers();
   if (row !== undefined) row.leftovers = left.length;
   expect(left).toEqual([]);
 }
@@ -116,7 +125,7 @@ export async function powerCut(containers: readonly string[]): Promise<void> {
   await lab('service-up');
 }
 
-/** Prints the table, and leaves it in the shared folder for the caller of the guest. */
+/** Prints the table of a file's rows, and adds it to what is in the shared folder for the caller of the guest. */
 export async function printTable(): Promise<void> {
   const header = ['fault', 'server', 'traffic lost', 'address kept', 'leftovers'];
   const lines = rows.map(({ fault: what, server, lostMs, kept, leftovers: left }) => [
@@ -135,5 +144,5 @@ export async function printTable(): Promise<void> {
   const table = [format(header), rule, ...lines.map(format)].join('\n');
   process.stdout.write(`\n${table}\n`);
   const share = process.env['LAB_SHARE'];
-  if (share !== undefined) await writeFile(join(share, 'table'), `${table}\n`);
+  if (share !== undefined) await appendFile(join(share, 'table'), `${table}\n`);
 }
