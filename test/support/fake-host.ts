@@ -1,4 +1,5 @@
 /** A host without a kernel: which links and rules there would be. Every call can be made to fail. */
+import { hostEndMac } from '../../plugin/net/links/link-names.ts';
 import { PluginError } from '../../plugin/vocabulary/errors.ts';
 import type { Host, HostLink, HostSubnet, NetworkLinkSpec, Segment } from '../../plugin/host.ts';
 import type { PortRules } from '../../plugin/vocabulary/port-rules.ts';
@@ -10,6 +11,7 @@ type Call = keyof Host;
 export class FakeHost implements Host {
   /** Every link there is; a test adds and removes at will. */
   readonly links = new Set(['eth1']);
+  readonly #bridges = new Set<string>();
   /** Host ends of ours, and whether the container end is in this namespace. */
   readonly endpoints = new Map<string, { containerEnd: string; here: boolean; mtu: number }>();
   readonly rules = new Set<string>();
@@ -40,12 +42,17 @@ export class FakeHost implements Host {
   async ensureNetworkLinks(spec: NetworkLinkSpec) {
     await this.#attempt('ensureNetworkLinks', spec.bridge);
     const vlanLink = spec.vlan === undefined ? undefined : `${spec.parent}.${spec.vlan}`;
-    const uplinkPort = !this.links.has(spec.bridge);
-    this.links.add(spec.bridge);
-    if (vlanLink !== undefined) this.links.add(vlanLink);
-    for (const name of [spec.bridge, vlanLink ?? spec.parent]) this.oddities.delete(name);
-    this.masters.set(vlanLink ?? spec.parent, spec.bridge);
-    const theirs = this.foreign.has(spec.bridge) ? (['bridge'] as const) : [];
+    const uplink = vlanLink ?? spec.parent;
+    this.#requireParent(spec.parent);
+    const uplinkPort = !this.links.has(uplink) || this.#masterOf(uplink) !== spec.bridge;
+    this.#bridges.add(spec.bridge);
+    this.links.add(spec.bridge).add(uplink);
+    for (const name of [spec.bridge, uplink]) this.oddities.delete(name);
+    this.masters.set(uplink, spec.bridge);
+    const theirs = [
+      ...(this.foreign.has(spec.bridge) ? (['bridge'] as const) : []),
+      ...(vlanLink !== undefined && this.foreign.has(vlanLink) ? (['vlan-link'] as const) : []),
+    ];
     const mtu = spec.mtu ?? 1500;
     return { vlanLink, mtu, created: { uplinkPort }, theirs, warnings: this.warnings };
   }
@@ -53,23 +60,44 @@ export class FakeHost implements Host {
   async removeNetworkLinks({ bridge, vlanLink }: Parameters<Host['removeNetworkLinks']>[0]) {
     await this.#attempt('removeNetworkLinks', bridge);
     for (const link of [bridge, vlanLink]) {
-      if (link !== undefined && !this.foreign.has(link)) this.links.delete(link);
+      if (link !== undefined && !this.foreign.has(link)) this.removeLink(link);
     }
     return this.warnings;
   }
 
-  /** Bridges and VLAN links with our mark that no network has. */
-  readonly orphans = new Set<string>();
-
   async removeOrphanLinks(known: readonly string[]) {
     await this.#attempt('removeOrphanLinks', known.join());
-    const gone = [...this.orphans].filter((name) => !known.includes(name));
-    for (const name of gone) this.orphans.delete(name);
-    return gone;
+    const bridges = [...this.#bridges].filter((bridge) => {
+      const ports = [...this.masters].filter(([, master]) => master === bridge);
+      const isUsed = ports.some(([port]) => this.endpoints.has(port));
+      return !this.foreign.has(bridge) && !known.includes(bridge) && !isUsed;
+    });
+    for (const name of bridges) this.removeLink(name);
+    const vlanLinks = [...this.links].filter(
+      (name) => this.link(name).mark === 'vlan' && !this.masters.has(name) && !known.includes(name),
+    );
+    for (const name of vlanLinks) this.removeLink(name);
+    return [...bridges, ...vlanLinks];
+  }
+
+  /** Whoever removes a link; a bridge's ports are in none then. */
+  removeLink(name: string): void {
+    this.links.delete(name);
+    this.#bridges.delete(name);
+    this.masters.delete(name);
+    for (const [port, bridge] of this.masters) if (bridge === name) this.masters.delete(port);
+  }
+
+  addBridge(name: string): void {
+    this.links.add(name);
+    this.#bridges.add(name);
   }
 
   async ensureEndpointLink(spec: Parameters<Host['ensureEndpointLink']>[0]) {
     await this.#attempt('ensureEndpointLink', spec.hostEnd);
+    if (this.links.has(spec.hostEnd) && !this.endpoints.has(spec.hostEnd))
+      throw new PluginError('LINK_CONFLICT', `link ${spec.hostEnd} exists and is not one of ours`);
+    this.#requireBridge(spec.bridge);
     this.links.add(spec.hostEnd).add(spec.containerEnd);
     this.endpoints.set(spec.hostEnd, {
       containerEnd: spec.containerEnd,
@@ -78,6 +106,8 @@ export class FakeHost implements Host {
     });
     this.guards.set(spec.hostEnd, spec.rules);
     this.masters.set(spec.hostEnd, spec.bridge);
+    this.macs.set(spec.hostEnd, hostEndMac(spec.hostEnd, spec.mac));
+    this.macs.set(spec.containerEnd, spec.mac);
     return this.warnings;
   }
 
@@ -113,13 +143,15 @@ export class FakeHost implements Host {
   /** As it is now. */
   link(name: string): HostLink {
     const [, parent, vlan] = /^(.+)\.(\d+)$/.exec(name) ?? [];
-    const isBridge = [...this.masters.values()].includes(name);
+    const isBridge = this.#bridges.has(name);
     const isPort = this.endpoints.has(name);
+    const { mtu = 1500 } =
+      [...this.endpoints].find(([host, end]) => [host, end.containerEnd].includes(name))?.[1] ?? {};
     const kind = vlan !== undefined ? 'vlan' : isBridge ? 'bridge' : isPort ? 'veth' : undefined;
     const master = this.masters.get(name);
     const mark = kind === 'veth' ? 'endpoint' : kind;
     return {
-      ...{ name, altNames: [], index: this.indexOf(name), kind, mac: undefined, mtu: 1500 },
+      ...{ name, altNames: [], index: this.indexOf(name), kind, mac: this.linkMac(name), mtu },
       ...{ isUp: true, hasCarrier: true },
       master: master === undefined || !this.links.has(master) ? undefined : this.indexOf(master),
       lower: parent === undefined ? undefined : this.indexOf(parent),
@@ -144,12 +176,14 @@ export class FakeHost implements Host {
   async ensureBridge({ bridge, vlanLink, parent }: Parameters<Host['ensureBridge']>[0]) {
     await this.#attempt('ensureBridge', bridge);
     this.links.add(bridge);
+    this.#bridges.add(bridge);
     this.masters.set(vlanLink ?? parent, bridge);
     return [];
   }
 
   async attachPort({ hostEnd, bridge, rules }: Parameters<Host['attachPort']>[0]) {
     await this.#attempt('attachPort', hostEnd);
+    this.#requireBridge(bridge);
     this.masters.set(hostEnd, bridge);
     this.oddities.delete(hostEnd);
     this.guards.set(hostEnd, rules);
@@ -163,15 +197,20 @@ export class FakeHost implements Host {
     this.links.delete(from);
     this.links.add(name);
     this.oddities.delete(from);
+    this.#indexes.delete(from);
+    this.#indexes.set(name, index);
+    if (this.#bridges.delete(from)) this.#bridges.add(name);
+    for (const [port, bridge] of this.masters) if (bridge === from) this.masters.set(port, name);
   }
 
   async setLinkMtu(link: string, mtu: number) {
     await this.#attempt('setLinkMtu', `${link} ${mtu}`);
+    if (!this.links.has(link)) throw new Error(`Cannot find device "${link}"`);
     this.oddities.set(link, { ...this.oddities.get(link), mtu });
   }
 
-  hostEndMac(hostEnd: string): Mac {
-    return `fe:${hostEnd}` as Mac;
+  hostEndMac(hostEnd: string, containerMac: Mac): Mac {
+    return hostEndMac(hostEnd, containerMac);
   }
 
   async protectNetwork({ bridge }: Parameters<Host['protectNetwork']>[0]) {
@@ -214,7 +253,7 @@ export class FakeHost implements Host {
 
   async removeEndpointLink(hostEnd: string) {
     await this.#attempt('removeEndpointLink', hostEnd);
-    this.loseEndpoint(hostEnd);
+    if (this.endpoints.has(hostEnd)) this.loseEndpoint(hostEnd);
   }
 
   async listEndpointLinks() {
@@ -309,36 +348,56 @@ export class FakeHost implements Host {
   /** What Docker's macvlan driver does when a network is created: `eth1.500`. */
   addSegmentLink(name: string): void {
     this.links.add(name);
+    this.foreign.add(name);
     this.segmentLinks.set(name, name);
   }
 
   removeSegmentLink(name: string): void {
     this.links.delete(name);
+    this.foreign.delete(name);
     this.segmentLinks.delete(name);
   }
 
   async findSegmentLink(segment: Segment) {
     await this.#attempt('findSegmentLink', segmentName(segment));
-    return this.segmentLinks.get(segmentName(segment));
+    return this.#segmentLink(segment);
   }
 
   async withSegmentLink<Result>(segment: Segment, work: (link: string) => Promise<Result>) {
     const name = segmentName(segment);
     await this.#attempt('withSegmentLink', name);
-    const existing = this.segmentLinks.get(name);
+    const existing = this.#segmentLink(segment);
     if (existing !== undefined) return work(existing);
-    if (!this.links.has(segment.parent)) {
-      throw new PluginError(
-        'PARENT_LINK_MISSING',
-        `parent link ${segment.parent} does not exist; set --ipam-opt parent= to one of: ${[...this.links].join(', ')}`,
-      );
-    }
-    this.segmentLinks.set(name, name);
+    this.#requireParent(segment.parent);
+    this.links.add(name);
     try {
       return await work(name);
     } finally {
-      this.segmentLinks.delete(name);
+      this.links.delete(name);
     }
+  }
+
+  #segmentLink(segment: Segment): string | undefined {
+    const name = segmentName(segment);
+    return this.segmentLinks.get(name) ?? (this.links.has(name) ? name : undefined);
+  }
+
+  #requireParent(parent: string): void {
+    if (this.links.has(parent)) return;
+    throw new PluginError(
+      'PARENT_LINK_MISSING',
+      `parent link ${parent} does not exist; set --ipam-opt parent= to one of: ${[...this.links].join(', ')}`,
+    );
+  }
+
+  #requireBridge(bridge: string): void {
+    if (this.links.has(bridge)) return;
+    throw new PluginError('LINK_CONFLICT', `bridge ${bridge} has just gone`);
+  }
+
+  #masterOf(name: string): string | undefined {
+    const master = this.masters.get(name);
+    return master !== undefined && this.links.has(master) ? master : undefined;
   }
 
   listSandboxAddresses() {

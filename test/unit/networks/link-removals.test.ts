@@ -19,6 +19,7 @@ const LINK: Parameters<FakeHost['ensureEndpointLink']>[0] = {
 
 async function failedRemoval() {
   const [host, clock, log] = [new FakeHost(), new FakeClock(), new MemoryLogger()];
+  host.addBridge(LINK.bridge);
   const links = withLastingRemovals(host, { clock, log });
   await links.ensureEndpointLink(LINK);
   host.failing.set('removeEndpointLink', new Error('socket: EMFILE'));

@@ -231,6 +231,7 @@ describe('sharing', () => {
 
   it('the same VLAN id on another parent needs another bridge', async () => {
     await rig.createNetwork();
+    rig.host.links.add('eth2');
     const options = { parent: 'eth2', vlan: '500' };
     expect((await refusal(rig.createNetwork({ networkId: OTHER, options }))).code).toBe(
       'LINK_CONFLICT',
