@@ -170,6 +170,48 @@ describe('the house', () => {
     ]);
   });
 
+  it('what is exported is imported by another file; what only tests import has a use where it is', () => {
+    const folders = ['plugin', 'bench', 'scripts', 'test'];
+    const users = folders.flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+        .filter((path) => path.endsWith('.ts'))
+        .map((path) => join(root, folder, path)),
+    );
+    /** Each `file#name` that is imported, and whether by more than tests. */
+    const imported = new Map<string, boolean>();
+    for (const user of users) {
+      const text = readFileSync(user, 'utf8');
+      const isTest = user.startsWith(join(root, 'test/'));
+      for (const [, words = '', from = ''] of text.matchAll(
+        /^(?:import|export)\s+(?:type\s+)?(\{[^}]*\}|\* as \w+)\s+from\s+'(\.[^']+)'/gm,
+      )) {
+        // Of a module that is imported whole every word may be one of its names.
+        const isWhole = words.startsWith('*');
+        const names = isWhole
+          ? text.matchAll(/(\w+)/g)
+          : words.matchAll(/[{,]\s*(?:type\s+)?(\w+)/g);
+        for (const [, name] of names) {
+          const key = `${resolve(dirname(user), from)}#${name}`;
+          imported.set(key, imported.get(key) === true || !isTest);
+        }
+      }
+    }
+    const dead = files.flatMap((path) => {
+      const code = codeOf(path);
+      const names = [
+        ...code.matchAll(/^export (?:async )?(?:const|let|function\*?|class) (\w+)/gm),
+      ].map(([, name = '']) => name);
+      return names
+        .filter((name) => {
+          const use = imported.get(`${join(plugin, path)}#${name}`);
+          const isUsedHere = code.split(new RegExp(`\\b${name}\\b`)).length > 2;
+          return use === undefined || (!use && !isUsedHere);
+        })
+        .map((name) => `${path}: ${name}`);
+    });
+    expect(dead).toEqual([]);
+  });
+
   it('every error code is thrown somewhere, so that none promises what never happens', () => {
     const all = files
       .filter((path) => path !== 'vocabulary/errors.ts')

@@ -64,11 +64,7 @@ export async function serve(
   return { close };
 }
 
-export function createApp(
-  handlers: Handlers | Promise<Handlers>,
-  log: Logger,
-  clock: Clock,
-): Express {
+function createApp(handlers: Handlers | Promise<Handlers>, log: Logger, clock: Clock): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');

@@ -11,8 +11,8 @@ import type { Ipv4, Mac } from '../wire/address.ts';
 import { BOOTREQUEST, decodeMessage, encodeMessage } from './message.ts';
 import type { Dhcp4Message } from './message.ts';
 
-export const SERVER_PORT = 67;
-export const CLIENT_PORT = 68;
+const SERVER_PORT = 67;
+const CLIENT_PORT = 68;
 
 export interface OutgoingFrame {
   readonly sourceMac: Mac;

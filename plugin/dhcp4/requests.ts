@@ -39,7 +39,7 @@ export interface ExchangeFields {
  * Option 55, in order of wish. 121 stands before 3 and 33 because servers that run out of room drop
  * from the end (RFC 3442). 249 is what Microsoft servers called 121 before it had a number.
  */
-export const PARAMETER_REQUEST_LIST: readonly number[] = [
+const PARAMETER_REQUEST_LIST: readonly number[] = [
   OPTION.SUBNET_MASK,
   OPTION.CLASSLESS_ROUTE,
   OPTION.ROUTER,

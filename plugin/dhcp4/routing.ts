@@ -8,7 +8,7 @@ import { classlessRoutesOf, ipv4ListOf, OPTION, staticRoutesOf } from './options
 import type { Options } from './options.ts';
 
 /** A message of 1500 octets has room for some 280; no site needs that many, and each is a call to the kernel. */
-export const MOST_ROUTES = 64;
+const MOST_ROUTES = 64;
 
 /** "This network", loopback, multicast and what lies beyond: nothing there is behind a router. */
 const NOWHERE = [

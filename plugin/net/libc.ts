@@ -47,7 +47,7 @@ export class SystemCallError extends Error {
 }
 
 /** The name of an errno number, such as ENETDOWN; its digits if libc knows none. */
-export function errnoName(errno: number): string {
+function errnoName(errno: number): string {
   const found = Object.entries(koffi.os.errno).find(([, value]) => value === errno);
   return found === undefined ? `errno ${errno}` : found[0];
 }

@@ -181,7 +181,7 @@ export class Pools {
 }
 
 /** `10.50.0.1/24`. */
-export function gatewayText({ gateway, subnet }: PoolRecord): string {
+function gatewayText({ gateway, subnet }: PoolRecord): string {
   return `${gateway.address}/${subnet.prefixLength}`;
 }
 

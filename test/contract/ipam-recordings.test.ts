@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CreateEndpointRequest } from '../../plugin/endpoints/endpoint-setup.ts';
 import type { RequestAddressRequest } from '../../plugin/options/ipam-requests.ts';
 import { RecordedIpamDriver } from './recorded-ipam-driver.ts';
-import { methodsOf, numbered, readRecordings } from './recordings.ts';
+import { methodsOf, readRecordings } from './recordings.ts';
 import { ServerRig } from './server-rig.ts';
 
 const MAC = '02:00:00:00:00:aa';
@@ -23,10 +23,8 @@ describe.each(readRecordings('ours'))(
     const argsOf = (method: string, calls = replay.ipam.calls) =>
       calls.filter((call) => call.method === method).map(({ args }) => args[0]);
 
-    it.each(numbered(requests))('%i: %s is understood', async (_i, _call, request) => {
-      const { status, json } = await replay.replay(request);
-      expect(status).toBe(200);
-      expect(json).not.toHaveProperty('Error');
+    it('every request is understood', async () => {
+      expect(await replay.refused(requests, 'Error')).toEqual([]);
     });
 
     it('every call reaches the driver', () => {

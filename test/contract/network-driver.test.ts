@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { PluginError } from '../../plugin/vocabulary/errors.ts';
 import { post } from '../support/unix-http.ts';
 import { RecordedDriver } from './recorded-driver.ts';
-import { methodsOf, numbered, readRecordings } from './recordings.ts';
+import { methodsOf, readRecordings } from './recordings.ts';
 import { ServerRig } from './server-rig.ts';
 
 const NETWORK = 'a1'.repeat(32);
@@ -360,10 +360,8 @@ describe.each(readRecordings('null'))(
     });
     afterAll(() => replay.stop());
 
-    it.each(numbered(requests))('%i: %s is understood', async (_i, _call, request) => {
-      const { status, json } = await replay.replay(request);
-      expect(status).toBe(200);
-      expect(json).not.toHaveProperty('Err');
+    it('every request is understood', async () => {
+      expect(await replay.refused(requests, 'Err')).toEqual([]);
     });
 
     it('every call of the life of a container reaches the driver', () => {

@@ -21,11 +21,6 @@ export function readRecordings(ipam: 'null' | 'ours'): Recording[] {
     .map((name) => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')) as Recording);
 }
 
-/** For a table of tests: number, call, request. */
-export function numbered(requests: readonly RecordedRequest[]) {
-  return requests.map((request, i) => [i + 1, request.call, request] as const);
-}
-
 /** What a driver may be asked for: all its methods. */
 export function methodsOf(driver: { readonly prototype: object }): string[] {
   return Object.getOwnPropertyNames(driver.prototype)

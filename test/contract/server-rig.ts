@@ -59,6 +59,17 @@ export class ServerRig {
     });
   }
 
+  /** Recorded requests, once more, in their order. @returns those that were not understood, by number and call. */
+  async refused(requests: readonly RecordedRequest[], errorKey: string): Promise<string[]> {
+    const refused: string[] = [];
+    for (const [index, request] of requests.entries()) {
+      const { status, json } = await this.replay(request);
+      if (status === 200 && !Object.hasOwn(json as object, errorKey)) continue;
+      refused.push(`${index + 1}: ${request.call}: ${status} ${JSON.stringify(json)}`);
+    }
+    return refused;
+  }
+
   async stop(): Promise<void> {
     for (const server of this.#servers) await server.close();
     await rm(this.dir, { recursive: true, force: true });

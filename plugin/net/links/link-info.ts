@@ -65,10 +65,6 @@ export async function readPorts(bridge: string): Promise<readonly Link[]> {
   }
 }
 
-export async function readLinkNames(): Promise<readonly string[]> {
-  return (await readAllLinks()).map((link) => link.name);
-}
-
 /**
  * What the host itself does with the link: its addresses (any IPv4 one, IPv6 ones beyond link-local)
  * and default routes, each as one word or two for a message. Empty: the host does not use it.

@@ -24,7 +24,7 @@ export function missingParent(spec: SegmentSpec, links: readonly Link[]): Plugin
 }
 
 /** Links that are neither ours nor Docker's, and no ports behind which there are containers. */
-export function possibleParents(links: readonly Link[]): readonly string[] {
+function possibleParents(links: readonly Link[]): readonly string[] {
   const isOurs = ({ alias, lower }: Link): boolean =>
     isMarked(alias) || links.some((other) => other.alias === ENDPOINT_MARK && other.name === lower);
   const isInside = ({ kind, master }: Link): boolean =>

@@ -38,12 +38,9 @@ describe.each([
   ['mac', RULES],
   ['full', FULL],
 ])('guard=%s', (_, rules) => {
-  test.each(PASSING)('%s passes', (_what, frame) => {
-    expect(passes(rules, frame)).toBe(true);
-  });
-
-  test.each(DROPPED)('%s is dropped', (_what, frame) => {
-    expect(passes(rules, frame)).toBe(false);
+  test('what containers need passes, what they may not send is dropped', () => {
+    expect(PASSING.filter(([, frame]) => !passes(rules, frame)).map(([what]) => what)).toEqual([]);
+    expect(DROPPED.filter(([, frame]) => passes(rules, frame)).map(([what]) => what)).toEqual([]);
   });
 
   test('a tagged frame is dropped, whatever is in it', () => {
@@ -61,12 +58,12 @@ describe.each([
 });
 
 describe('guard=mac and IPv6', () => {
-  test.each(PASSING_IPV6)('%s passes', (_what, frame) => {
-    expect(passes(RULES, frame)).toBe(true);
-  });
-
-  test.each(DROPPED_IPV6)('%s is dropped', (_what, frame) => {
-    expect(passes(RULES, frame)).toBe(false);
+  test('what containers need passes, what they may not send is dropped', () => {
+    const wrong = [
+      ...PASSING_IPV6.filter(([, frame]) => !passes(RULES, frame)),
+      ...DROPPED_IPV6.filter(([, frame]) => passes(RULES, frame)),
+    ];
+    expect(wrong.map(([what]) => what)).toEqual([]);
   });
 });
 
