@@ -7,7 +7,6 @@ import { inNetns, namespaceAt } from '../../plugin/net/sandbox/netns.ts';
 import {
   currentNamespace,
   enterSandbox,
-  ip,
   openDescriptors,
   run,
   runNode,

@@ -3,7 +3,7 @@
  * other calls go on meanwhile. A socket belongs for ever to the network namespace that it was opened in.
  *
  *   an answer of type NLMSG_ERROR: 16 negative errno (4), 0 for success  20 header of the request (16)
- *     then the request's body, unless NLM_F_CAPPED; then attributes, if NLM_F_ACK_TLVS
+ *     of a failure: then the request's body, and then attributes, if NLM_F_ACK_TLVS
  */
 import { closeSync, read, readSync, write } from 'node:fs';
 import { promisify } from 'node:util';
@@ -38,7 +38,6 @@ const NETLINK_EXT_ACK = 11;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
 const NLM_F_DUMP_INTR = 0x10;
-const NLM_F_CAPPED = 0x100;
 const NLM_F_ACK_TLVS = 0x200;
 const NLMSGERR_ATTR_MSG = 1;
 const ENODEV = 19;
@@ -121,7 +120,9 @@ async function readDump(fd: number, what: string): Promise<Dump> {
   let isConsistent = true;
   for (;;) {
     // On a thread of the pool, too: the kernel lists the next part before it hands over this one.
-    const { bytesRead, buffer } = await promisify(read)(fd, { buffer: new Uint8Array(BUFFER_LENGTH) });
+    const { bytesRead, buffer } = await promisify(read)(fd, {
+      buffer: new Uint8Array(BUFFER_LENGTH),
+    });
     for (let at = 0; at + HEADER_LENGTH <= bytesRead;) {
       const size = new DataView(buffer.buffer).getUint32(at, true);
       const answer = new DataView(buffer.buffer, at, size);
@@ -144,7 +145,6 @@ function errnoOf(answer: DataView): number | undefined {
 function refusal(answer: DataView, what: string, errno: number): SystemCallError {
   const flags = answer.getUint16(FLAGS_AT, true);
   if ((flags & NLM_F_ACK_TLVS) === 0) return new SystemCallError(what, errno);
-  const isCapped = (flags & NLM_F_CAPPED) !== 0;
-  const length = isCapped ? HEADER_LENGTH : padded(answer.getUint32(REQUEST_AT, true));
-  return new SystemCallError(what, errno, textIn(answer, REQUEST_AT + length, NLMSGERR_ATTR_MSG));
+  const words = REQUEST_AT + padded(answer.getUint32(REQUEST_AT, true));
+  return new SystemCallError(what, errno, textIn(answer, words, NLMSGERR_ATTR_MSG));
 }
