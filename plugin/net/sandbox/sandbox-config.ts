@@ -1,9 +1,9 @@
 /**
  * Changes a container's link inside its sandbox while the container runs; the link stays up. No process is started.
  *
- * The thread is in the sandbox only while a netlink socket is opened: that goes on speaking to the sandbox's kernel side
- * from here. The kernel is asked first, then changed: what is so already is left alone, so that a change that was cut
- * short can be repeated, and nothing is touched that goes over another link.
+ * The thread is in the sandbox only while a netlink socket is opened. The socket belongs to the sandbox from then on, and
+ * is used from here. The kernel is asked first, then changed: what is so already is left alone, so that a change that was
+ * cut short can be repeated, and nothing is touched that goes over another link.
  */
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { LinkAddress, SandboxChange } from '../../vocabulary/sandbox-change.ts';
