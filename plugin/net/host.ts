@@ -4,7 +4,6 @@
  */
 import { isLinkName } from '../vocabulary/link-name.ts';
 import type { Mac } from '../wire/address.ts';
-import { ipBatch } from './ip.ts';
 import {
   attachPort,
   ensureEndpointLink,
@@ -22,11 +21,10 @@ import {
   linkMac,
   linkName,
 } from './netlink/interface-request.ts';
-import { renameLink } from './netlink/rtnetlink.ts';
+import { readLinkTable, renameLink } from './netlink/rtnetlink.ts';
 import { watchLinks } from './netlink/link-events.ts';
-import { keepingHostOut } from './links/link-mtu.ts';
+import { keepingHostOut, setMtu } from './links/link-mtu.ts';
 import { hostEndMac } from './links/link-names.ts';
-import { readLinkTable } from './netlink/link-table.ts';
 import { ensureBridge, ensureNetworkLinks, protectNetwork } from './links/links.ts';
 import { removeOrphanLinks, removeUnfinishedLinks } from './links/orphan-links.ts';
 import { namespaceAt } from './sandbox/netns.ts';
@@ -62,7 +60,7 @@ export const linuxHost = {
 
   /** @throws PluginError IP_COMMAND_FAILED. */
   async setLinkMtu(link: string, mtu: number): Promise<void> {
-    await keepingHostOut(link, () => ipBatch([`link set dev ${link} mtu ${mtu}`]));
+    await keepingHostOut(link, () => setMtu([link], mtu));
   },
 
   /** Neither a process nor a wait. */
@@ -82,14 +80,14 @@ export const linuxHost = {
     return askKernel((fd) => (isEthernet(fd, name) ? linkMac(fd, name) : undefined));
   },
 
-  /** Both ends, in one `ip`; less than what they were made with. @throws PluginError IP_COMMAND_FAILED. */
+  /** Both ends; less than what they were made with. @throws PluginError IP_COMMAND_FAILED. */
   async setEndpointMtu(ends: {
     hostEnd: string;
     containerEnd: string;
     mtu: number;
   }): Promise<void> {
     const { hostEnd, containerEnd, mtu } = ends;
-    await ipBatch([hostEnd, containerEnd].map((link) => `link set dev ${link} mtu ${mtu}`));
+    await setMtu([hostEnd, containerEnd], mtu);
   },
 
   async ensureBridgeAccept(bridges: readonly string[]): Promise<{

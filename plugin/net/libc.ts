@@ -30,16 +30,16 @@ const native = {
   mount: bind('int mount(str source, str target, str type, unsigned long flags, void *data)'),
 };
 
-/** A failed system call: `errno` is its number, `code` its name. */
+/** A failed system call: `errno` is its number, `code` its name; the kernel may also have said why, in words. */
 export class SystemCallError extends Error {
   override readonly name = 'SystemCallError';
   readonly call: string;
   readonly errno: number;
   readonly code: string;
 
-  constructor(call: string, errno: number) {
+  constructor(call: string, errno: number, words?: string) {
     const code = errnoName(errno);
-    super(`${call}: ${code}`);
+    super(`${call}: ${code}${words === undefined ? '' : ` (${words})`}`);
     this.call = call;
     this.errno = errno;
     this.code = code;

@@ -7,7 +7,7 @@
 import type { BpfInstruction } from '../bpf-assembler.ts';
 import { SystemCallError } from '../libc.ts';
 import { attribute, message, number, text } from '../netlink/netlink-messages.ts';
-import { askNetlink } from '../netlink/rtnetlink.ts';
+import { askNetlink } from '../netlink/netlink-socket.ts';
 
 export interface IngressFilter {
   /** Index of the link. */

@@ -6,8 +6,18 @@
 import { PluginError } from '../../vocabulary/errors.ts';
 import { askKernel, linkMtu } from '../netlink/interface-request.ts';
 import { isMarked } from './link-names.ts';
-import { findLink, findMaster } from '../netlink/rtnetlink.ts';
+import { changeLinks, findLink, findMaster } from '../netlink/rtnetlink.ts';
 import { IPV6_MIN_MTU, keepHostOut } from '../sysctl.ts';
+
+/** Of links of this namespace, in that order. @throws PluginError IP_COMMAND_FAILED for the first that failed. */
+export async function setMtu(links: readonly string[], mtu: number): Promise<void> {
+  try {
+    await changeLinks(links.map((name) => ({ name, mtu })));
+  } catch (cause) {
+    const message = `the MTU ${mtu} could not be set: ${(cause as Error).message}`;
+    throw new PluginError('IP_COMMAND_FAILED', message, { cause });
+  }
+}
 
 /** What is asked of the kernel. */
 const KERNEL = {

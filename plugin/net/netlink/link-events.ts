@@ -1,5 +1,5 @@
 /** What happens to the links of this namespace, as the kernel tells it (rtnetlink(7)): no process, and no polling. */
-import { decodeLink, type TableLink } from './link-table.ts';
+import { decodeLink, RTM_DELLINK, RTM_NEWLINK, type TableLink } from './link-messages.ts';
 import { openNetlinkEvents } from './netlink-events.ts';
 
 export interface LinkEventHandlers {
@@ -13,8 +13,6 @@ export interface LinkEventHandlers {
 const NETLINK_ROUTE = 0;
 const RTNLGRP_LINK = 1;
 const RTNLGRP_TC = 4;
-const RTM_NEWLINK = 16;
-const RTM_DELLINK = 17;
 const RTM_DELQDISC = 37;
 const RTM_DELTFILTER = 45;
 const AF_UNSPEC = 0;

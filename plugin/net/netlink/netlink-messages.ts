@@ -75,6 +75,9 @@ export function findAttribute(within: DataView, at: number, wanted: number): Dat
 export function textIn(within: DataView, at: number, wanted: number): string | undefined {
   const value = findAttribute(within, at, wanted);
   if (value === undefined) return undefined;
-  const { buffer, byteOffset, byteLength } = value;
-  return new TextDecoder().decode(new Uint8Array(buffer, byteOffset, byteLength - 1)); // without the zero at its end
+  return new TextDecoder().decode(bytesOf(value).subarray(0, -1)); // without the zero at its end
+}
+
+export function bytesOf(view: DataView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }

@@ -5,17 +5,13 @@
  * synchronous, and a process that cannot get back must end at once: it would go on serving Docker
  * from inside a container's network.
  */
-import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, statSync } from 'node:fs';
 
 import { PluginError } from '../../vocabulary/errors.ts';
-import { COMMAND_ENVIRONMENT } from '../command.ts';
-import type { CommandEvidence } from '../command.ts';
 import { enterNetworkNamespace, fileSystemMagic, SystemCallError } from '../libc.ts';
 
 const NSFS_MAGIC = 0x6e736673; // linux/magic.h
 const OWN_NAMESPACE = '/proc/thread-self/ns/net';
-const IP_TIMEOUT_MS = 10_000;
 
 /** Why a namespace could not be entered; in `PluginError.evidence.reason`. */
 export type NamespaceTrouble =
@@ -46,42 +42,6 @@ export function inNetns<Result>(path: string, fn: () => Result): Result {
   } finally {
     closeSync(target);
   }
-}
-
-/**
- * Runs the lines in one `ip` process inside the namespace at `path`; see `ipBatch`.
- * @param flags for all of them, such as `-j`. @returns what `ip` has printed.
- * @throws PluginError IP_COMMAND_FAILED with CommandEvidence; otherwise as `inNetns`.
- */
-export function runIpInNetns(
-  path: string,
-  lines: readonly string[],
-  flags: readonly string[] = [],
-): string {
-  const input = `${lines.join('\n')}\n`;
-  const result = inNetns(path, () =>
-    spawnSync('ip', [...flags, '-batch', '-'], {
-      input,
-      encoding: 'utf8',
-      env: COMMAND_ENVIRONMENT,
-      timeout: IP_TIMEOUT_MS,
-    }),
-  );
-  if (result.error === undefined && result.status === 0) return result.stdout;
-  const evidence: CommandEvidence = {
-    command: 'ip -batch -',
-    exitCode: result.status ?? undefined,
-    stderr: result.stderr ?? '',
-    missing: (result.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT',
-    namespace: path,
-    input,
-  };
-  const seen = evidence.stderr.trim().replaceAll('\n', '; ');
-  throw new PluginError(
-    'IP_COMMAND_FAILED',
-    `"ip -batch -" failed in ${path}: ${seen === '' ? (result.error?.message ?? 'no message') : seen}`,
-    { cause: result.error, evidence },
-  );
 }
 
 /** What is mounted on the file, as seen from here: the same text for the same namespace. One system call. */

@@ -1,64 +1,193 @@
 /**
- * Changes a container's link inside its sandbox while the container runs; the link stays up.
+ * Changes a container's link inside its sandbox while the container runs; the link stays up. No process is started.
  *
- * The kernel is asked first, in one `ip`, then changed in another: what is so already is left alone, so that
- * a change that was cut short can be repeated, and nothing is touched that goes over another link.
+ * The thread is in the sandbox only while a netlink socket is opened. The socket belongs to the sandbox from then on, and
+ * is used from here. The kernel is asked first, then changed: what is so already is left alone, so that a change that was
+ * cut short can be repeated, and nothing is touched that goes over another link.
  */
-import type { SandboxChange } from '../../vocabulary/sandbox-change.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
-import { decodeIpJson, ipBatch } from '../ip.ts';
-import { keepingHostOut } from '../links/link-mtu.ts';
-import { runIpInNetns } from './netns.ts';
-import { findSandboxLink } from './sandbox-link.ts';
-import { sandboxLines, type SandboxState } from './sandbox-lines.ts';
+import type { LinkAddress, SandboxChange } from '../../vocabulary/sandbox-change.ts';
+import { ipv4FromNumber, ipv4ToNumber, type Ipv4 } from '../../wire/address.ts';
+import { SystemCallError } from '../libc.ts';
+import { keepingHostOut, setMtu } from '../links/link-mtu.ts';
+import {
+  aboutAllAddresses,
+  aboutAllRoutes,
+  addressRemoval,
+  decodeAddress,
+  decodeRoute,
+  INET,
+  newAddress,
+  newRoute,
+  routeRemoval,
+} from '../netlink/address-messages.ts';
+import { mtuOfLink } from '../netlink/link-messages.ts';
+import { openNetlinkSocket, type NetlinkSocket } from '../netlink/netlink-socket.ts';
+import { inSandbox } from './sandbox-link.ts';
+import { sandboxSteps, type SandboxState, type SandboxStep } from './sandbox-steps.ts';
+
+/** A container's link, and a way to speak of it with the kernel. */
+export interface OpenSandbox {
+  readonly link: { readonly name: string; readonly index: number };
+  readonly socket: NetlinkSocket;
+}
+
+interface Place {
+  readonly netnsPath: string;
+  /** The veth's end in this namespace; it gets the MTU, too. */
+  readonly hostEnd: string;
+}
 
 /**
- * @param hostEnd the veth's end in this namespace; it gets the MTU, too.
+ * The first step that fails is the last one.
  * @returns false if the link is not in the sandbox, or there is no sandbox.
  * @throws PluginError SOCKET_FAILED if the sandbox cannot be entered, IP_COMMAND_FAILED.
  */
 export async function changeSandbox(
-  { netnsPath, hostEnd }: { readonly netnsPath: string; readonly hostEnd: string },
+  place: Place,
   changes: readonly SandboxChange[],
 ): Promise<boolean> {
-  const found = findSandboxLink(netnsPath, hostEnd);
-  if (found === 'not-yet') return false;
-  if (found === 'not-a-namespace') {
-    throw new PluginError('SOCKET_FAILED', `sandbox ${netnsPath} cannot be entered`, {
-      evidence: { netnsPath },
+  const sandbox = openSandbox(place);
+  if (sandbox === undefined) return false;
+  try {
+    const mtu = changes.find((change) => change.type === 'set-mtu')?.mtu;
+    if (mtu !== undefined) await keepingHostOut(place.hostEnd, () => setMtu([place.hostEnd], mtu));
+    const state = await readState(sandbox);
+    await takeSteps(sandbox, sandboxSteps(changes, sandbox.link.index, state));
+    return true;
+  } catch (error) {
+    if (!(error instanceof SystemCallError)) throw error;
+    const { netnsPath } = place;
+    throw new PluginError('IP_COMMAND_FAILED', `in ${netnsPath}: ${error.message}`, {
+      cause: error,
+      evidence: { ...place, link: sandbox.link.name },
     });
+  } finally {
+    sandbox.socket.close();
   }
-  const mtu = changes.find((change) => change.type === 'set-mtu')?.mtu;
-  if (mtu !== undefined) {
-    await keepingHostOut(hostEnd, () => ipBatch([`link set dev ${hostEnd} mtu ${mtu}`]));
-  }
-  const state = readState(netnsPath, found.link);
-  const lines = sandboxLines(changes, found.link, state);
-  if (lines.length > 0) runIpInNetns(netnsPath, lines);
-  return true;
 }
 
-function readState(netnsPath: string, link: string): SandboxState {
-  const questions = [`address show dev ${link}`, 'route show table main'];
-  const [addresses = '', routes = ''] = runIpInNetns(netnsPath, questions, ['-j', '-4']).split(
-    '\n',
+/** Undefined if the link is not in the sandbox, or there is no sandbox. @throws PluginError SOCKET_FAILED */
+export function openSandbox(place: Place): OpenSandbox | undefined {
+  const { netnsPath, hostEnd } = place;
+  let trouble: Error | undefined;
+  const found = inSandbox(
+    netnsPath,
+    hostEnd,
+    (link) => ({ link, socket: openNetlinkSocket() }),
+    (error) => (trouble = error),
   );
-  return {
-    addresses: (decodeIpJson(addresses, questions) as { addr_info?: Entry[] }[])
-      .flatMap(({ addr_info: list }) => list ?? [])
-      .map(({ local, prefixlen }) => `${String(local)}/${String(prefixlen)}`),
-    routes: (decodeIpJson(routes, questions) as Entry[]).map((entry) => ({
-      destination: entry['dst'] === 'default' ? '0.0.0.0/0' : String(entry['dst']),
-      via: textOf(entry['gateway']),
-      link: textOf(entry['dev']),
-      isKernels: entry['protocol'] === 'kernel',
-      metric: typeof entry['metric'] === 'number' ? entry['metric'] : 0,
-    })),
-  };
+  if (typeof found === 'object') return found;
+  if (found === 'not-yet' && trouble === undefined) return undefined;
+  const why = trouble === undefined ? '' : `: ${trouble.message}`;
+  throw new PluginError('SOCKET_FAILED', `sandbox ${netnsPath} cannot be entered${why}`, {
+    cause: trouble,
+    evidence: { ...place },
+  });
 }
 
-type Entry = Readonly<Record<string, unknown>>;
+const EAGAIN = 11;
+const ENODEV = 19;
+/** How often the kernel is asked anew if something changed while it was listing. */
+const ASKED_AT_MOST = 5;
 
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
+async function readState({ link, socket }: OpenSandbox): Promise<SandboxState> {
+  const addresses = (await readAll(socket, aboutAllAddresses(INET), 'reading the addresses'))
+    .map((body) => decodeAddress(INET, body))
+    .filter((entry) => entry.link === link.index);
+  const routes = (await readAll(socket, aboutAllRoutes(INET), 'reading the routes'))
+    .map((body) => decodeRoute(INET, body))
+    .filter((route) => route !== undefined);
+  return { addresses, routes };
+}
+
+async function readAll(
+  socket: NetlinkSocket,
+  request: Uint8Array,
+  what: string,
+): Promise<readonly DataView[]> {
+  for (let count = 0; count < ASKED_AT_MOST; count += 1) {
+    const { bodies, isConsistent } = await socket.askForAll(request, what);
+    if (isConsistent) return bodies;
+  }
+  throw new SystemCallError(what, EAGAIN, 'they changed each time they were read');
+}
+
+/** In that order; the first that fails is the last one. @throws SystemCallError ENODEV if the link is gone; others. */
+export async function takeSteps(
+  sandbox: OpenSandbox,
+  steps: readonly SandboxStep[],
+): Promise<void> {
+  for (const step of steps) await takeStep(sandbox, step);
+}
+
+async function takeStep({ link, socket }: OpenSandbox, step: SandboxStep): Promise<void> {
+  const { request, what, goneAs } = requestFor(step, link);
+  try {
+    const [answer] = await socket.ask([request], what);
+    if (answer === undefined) throw new SystemCallError(what, ENODEV);
+  } catch (error) {
+    if (!(error instanceof SystemCallError && error.code === goneAs)) throw error;
+  }
+}
+
+interface StepRequest {
+  readonly request: Uint8Array;
+  /** For the error. */
+  readonly what: string;
+  /** What the kernel answers if what is to be removed has gone. */
+  readonly goneAs?: string;
+}
+
+function requestFor(step: SandboxStep, { name, index }: OpenSandbox['link']): StepRequest {
+  switch (step.type) {
+    case 'set-mtu':
+      return {
+        request: mtuOfLink(index, step.mtu),
+        what: `setting MTU ${step.mtu} of link ${name}`,
+      };
+    case 'add-address': {
+      const entry = { link: index, ...step.address, broadcast: broadcastOf(step.address) };
+      return {
+        request: newAddress(INET, entry),
+        what: `adding address ${cidr(step.address)} to link ${name}`,
+      };
+    }
+    case 'remove-address':
+      return {
+        request: addressRemoval(INET, { link: index, ...step.address }),
+        what: `removing address ${cidr(step.address)} from link ${name}`,
+        goneAs: 'EADDRNOTAVAIL',
+      };
+    case 'set-route':
+      return {
+        request: newRoute(INET, { ...step.route, link: index }),
+        what: `setting ${routeText(step.route)} on link ${name}`,
+      };
+    case 'remove-route':
+      return {
+        request: routeRemoval(INET, step.route),
+        what: `removing ${routeText(step.route)} from link ${name}`,
+        goneAs: 'ESRCH',
+      };
+  }
+}
+
+/** Undefined where a subnet has no room for one. */
+function broadcastOf({ address, prefixLength }: LinkAddress): Ipv4 | undefined {
+  if (prefixLength > 30) return undefined;
+  return ipv4FromNumber((ipv4ToNumber(address) | (0xffffffff >>> prefixLength)) >>> 0);
+}
+
+function cidr({ address, prefixLength }: LinkAddress): string {
+  return `${address}/${prefixLength}`;
+}
+
+function routeText(route: {
+  readonly destination: Ipv4;
+  readonly prefixLength: number;
+  readonly via: string | undefined;
+}): string {
+  const { destination, prefixLength, via } = route;
+  return `route ${destination}/${prefixLength}${via === undefined ? '' : ` via ${via}`}`;
 }

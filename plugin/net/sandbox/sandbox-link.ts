@@ -13,6 +13,12 @@ import {
 } from '../netlink/interface-request.ts';
 import { inNetns, type NamespaceTrouble } from './netns.ts';
 
+export interface SandboxLink {
+  /** Its name inside. */
+  readonly name: string;
+  readonly index: number;
+}
+
 /**
  * Never throws.
  * @param netnsPath the sandbox as seen from here. @param hostEnd the veth's end in this namespace.
@@ -26,10 +32,26 @@ export function findSandboxLink(
   hostEnd: string,
   onTrouble: (error: Error) => void = warnOnce,
 ): { link: string } | 'not-yet' | 'not-a-namespace' {
+  return inSandbox(netnsPath, hostEnd, ({ name }) => ({ link: name }), onTrouble);
+}
+
+/**
+ * As `findSandboxLink`, but it returns what `work` does inside with the link.
+ * @param work does all of it before it returns; what it throws is a trouble.
+ */
+export function inSandbox<Result extends object>(
+  netnsPath: string,
+  hostEnd: string,
+  work: (link: SandboxLink) => Result,
+  onTrouble: (error: Error) => void,
+): Result | 'not-yet' | 'not-a-namespace' {
   try {
     const peerIndex = Number(readFileSync(`/sys/class/net/${hostEnd}/iflink`, 'utf8'));
-    const link = inNetns(netnsPath, () => nameIfUp(peerIndex));
-    return link === undefined ? 'not-yet' : { link };
+    const result = inNetns(netnsPath, () => {
+      const name = nameIfUp(peerIndex);
+      return name === undefined ? undefined : work({ name, index: peerIndex });
+    });
+    return result ?? 'not-yet';
   } catch (error) {
     const reason =
       error instanceof PluginError ? (error.evidence['reason'] as NamespaceTrouble) : undefined;

@@ -1,0 +1,206 @@
+/**
+ * Addresses and routes as rtnetlink(7) writes them: requests about them, and what its answers say. Bytes only.
+ * What is not said here is as `ip address` and `ip route` say it: routes have the protocol `boot`, for instance.
+ *
+ *   struct ifaddrmsg  0 family  1 prefix length  2 flags  3 scope  4 link (4)
+ *     its attributes: IFA_* (linux/if_addr.h)
+ *   struct rtmsg      0 family  1 prefix length  2 of the source  3 TOS  4 table  5 protocol  6 scope  7 type  8 flags (4)
+ *     its attributes: RTA_* (linux/rtnetlink.h)
+ */
+import { ipv4FromBytes, ipv4ToBytes, type Ipv4 } from '../../wire/address.ts';
+import { attribute, bytesOf, findAttribute, message, number } from './netlink-messages.ts';
+
+/** What an address is to the kernel. */
+export interface AddressFamily<Address> {
+  /** AF_*. */
+  readonly number: number;
+  readonly any: Address;
+  encode(address: Address): Uint8Array;
+  decode(bytes: Uint8Array): Address;
+}
+
+export const INET: AddressFamily<Ipv4> = {
+  number: 2,
+  any: '0.0.0.0' as Ipv4,
+  encode: ipv4ToBytes,
+  decode: ipv4FromBytes,
+};
+
+export interface AddressEntry<Address> {
+  /** Index of the link. */
+  readonly link: number;
+  readonly address: Address;
+  readonly prefixLength: number;
+}
+
+export interface RouteEntry<Address> {
+  readonly destination: Address;
+  readonly prefixLength: number;
+  /** Undefined where the destination is on the link. */
+  readonly via: Address | 'of another family' | undefined;
+  /** Index of the link; undefined for a route with several next hops, or one that leads nowhere. */
+  readonly link: number | undefined;
+  readonly metric: number;
+  readonly tos: number;
+  /** The kernel made it along with an address. */
+  readonly isKernels: boolean;
+}
+
+const RTM_NEWADDR = 20;
+const RTM_DELADDR = 21;
+const RTM_GETADDR = 22;
+const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
+const RTM_GETROUTE = 26;
+const NLM_F_ACK = 4;
+const NLM_F_REPLACE = 0x100;
+const NLM_F_DUMP = 0x300;
+const NLM_F_CREATE = 0x400;
+const IFA_ADDRESS = 1;
+const IFA_LOCAL = 2;
+const IFA_BROADCAST = 4;
+const RTA_DST = 1;
+const RTA_OIF = 4;
+const RTA_GATEWAY = 5;
+const RTA_PRIORITY = 6;
+const RTA_TABLE = 15;
+const RTA_VIA = 18;
+const RT_TABLE_MAIN = 254;
+const RTPROT_KERNEL = 2;
+const RTPROT_BOOT = 3;
+const RT_SCOPE_UNIVERSE = 0;
+const RT_SCOPE_LINK = 253;
+/** In a removal: whatever its scope. */
+const RT_SCOPE_NOWHERE = 255;
+const RTN_UNICAST = 1;
+
+const ADDRESS_LENGTH = 8;
+const ROUTE_LENGTH = 12;
+
+/** All addresses of that family, of all links. */
+export function aboutAllAddresses<Address>(family: AddressFamily<Address>): Uint8Array {
+  return message(RTM_GETADDR, NLM_F_DUMP, Uint8Array.of(family.number, 0, 0, 0, 0, 0, 0, 0));
+}
+
+/** All routes of that family, of all tables. */
+export function aboutAllRoutes<Address>(family: AddressFamily<Address>): Uint8Array {
+  const header = new Uint8Array(ROUTE_LENGTH);
+  header[0] = family.number;
+  return message(RTM_GETROUTE, NLM_F_DUMP, header);
+}
+
+/** Adds it; one that is there already stays. */
+export function newAddress<Address>(
+  family: AddressFamily<Address>,
+  entry: AddressEntry<Address> & { readonly broadcast: Address | undefined },
+): Uint8Array {
+  const { broadcast } = entry;
+  const flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+  return message(
+    RTM_NEWADDR,
+    flags,
+    ...addressParts(family, entry),
+    ...(broadcast === undefined ? [] : [attribute(IFA_BROADCAST, family.encode(broadcast))]),
+  );
+}
+
+export function addressRemoval<Address>(
+  family: AddressFamily<Address>,
+  entry: AddressEntry<Address>,
+): Uint8Array {
+  return message(RTM_DELADDR, NLM_F_ACK, ...addressParts(family, entry));
+}
+
+/** Into the main table, in place of one with the same destination, metric and TOS. */
+export function newRoute<Address>(
+  family: AddressFamily<Address>,
+  route: {
+    readonly destination: Address;
+    readonly prefixLength: number;
+    readonly via: Address | undefined;
+    readonly link: number;
+  },
+): Uint8Array {
+  const { destination, prefixLength, via, link } = route;
+  const scope = via === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  const kind = [RT_TABLE_MAIN, RTPROT_BOOT, scope, RTN_UNICAST];
+  return message(
+    RTM_NEWROUTE,
+    NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE,
+    Uint8Array.of(family.number, prefixLength, 0, 0, ...kind, 0, 0, 0, 0),
+    attribute(RTA_DST, family.encode(destination)),
+    ...(via === undefined ? [] : [attribute(RTA_GATEWAY, family.encode(via))]),
+    number(4, RTA_OIF, link),
+  );
+}
+
+/** Of one that was read from the main table. */
+export function routeRemoval<Address>(
+  family: AddressFamily<Address>,
+  route: RouteEntry<Address>,
+): Uint8Array {
+  const { destination, prefixLength, via, link, metric, tos } = route;
+  const hasRouter = via !== undefined && via !== 'of another family';
+  return message(
+    RTM_DELROUTE,
+    NLM_F_ACK,
+    Uint8Array.of(family.number, prefixLength, 0, tos),
+    Uint8Array.of(RT_TABLE_MAIN, 0, RT_SCOPE_NOWHERE, 0, 0, 0, 0, 0),
+    attribute(RTA_DST, family.encode(destination)),
+    ...(hasRouter ? [attribute(RTA_GATEWAY, family.encode(via))] : []),
+    ...(link === undefined ? [] : [number(4, RTA_OIF, link)]),
+    ...(metric === 0 ? [] : [number(4, RTA_PRIORITY, metric)]),
+  );
+}
+
+/** @param body of a message about an address, from its struct ifaddrmsg on. */
+export function decodeAddress<Address>(
+  family: AddressFamily<Address>,
+  body: DataView,
+): AddressEntry<Address> {
+  const at = (type: number) => findAttribute(body, ADDRESS_LENGTH, type);
+  const address = at(IFA_LOCAL) ?? at(IFA_ADDRESS); // the latter is the peer's, if there is one
+  return {
+    link: body.getUint32(4, true),
+    address: address === undefined ? family.any : family.decode(bytesOf(address)),
+    prefixLength: body.getUint8(1),
+  };
+}
+
+/** @param body of a message about a route, from its struct rtmsg on. @returns undefined if it is not in the main table. */
+export function decodeRoute<Address>(
+  family: AddressFamily<Address>,
+  body: DataView,
+): RouteEntry<Address> | undefined {
+  const at = (type: number) => findAttribute(body, ROUTE_LENGTH, type);
+  const table = at(RTA_TABLE)?.getUint32(0, true) ?? body.getUint8(4);
+  if (table !== RT_TABLE_MAIN) return undefined;
+  const destination = at(RTA_DST);
+  const router = at(RTA_GATEWAY);
+  const via = router === undefined ? undefined : family.decode(bytesOf(router));
+  return {
+    destination: destination === undefined ? family.any : family.decode(bytesOf(destination)),
+    prefixLength: body.getUint8(1),
+    via: at(RTA_VIA) === undefined ? via : 'of another family',
+    link: at(RTA_OIF)?.getUint32(0, true),
+    metric: at(RTA_PRIORITY)?.getUint32(0, true) ?? 0,
+    tos: body.getUint8(3),
+    isKernels: body.getUint8(5) === RTPROT_KERNEL,
+  };
+}
+
+function addressParts<Address>(
+  family: AddressFamily<Address>,
+  { link, address, prefixLength }: AddressEntry<Address>,
+): readonly Uint8Array[] {
+  const header = new DataView(new ArrayBuffer(ADDRESS_LENGTH));
+  header.setUint8(0, family.number);
+  header.setUint8(1, prefixLength);
+  header.setUint32(4, link, true);
+  const bytes = family.encode(address);
+  return [
+    new Uint8Array(header.buffer),
+    attribute(IFA_LOCAL, bytes),
+    attribute(IFA_ADDRESS, bytes),
+  ];
+}

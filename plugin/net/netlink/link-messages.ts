@@ -1,0 +1,263 @@
+/**
+ * Links as rtnetlink(7) writes them: requests about links, and what its answers and its news say. Bytes only.
+ *
+ *   struct ifinfomsg  0 family  2 type (2)  4 index (4)  8 flags (4)  12 change (4)
+ *   its attributes: IFLA_*, IFLA_INFO_*, IFLA_BRPORT_*, IFLA_VLAN_* (linux/if_link.h)
+ */
+import { macFromBytes, macToBytes, type Mac } from '../../wire/address.ts';
+import { BRIDGE_MARK, ENDPOINT_MARK, VLAN_MARK } from '../links/link-names.ts';
+import { IFF_UP } from './interface-request.ts';
+import {
+  attribute,
+  bytesOf,
+  findAttribute,
+  HEADER_LENGTH,
+  joined,
+  message,
+  number,
+  text,
+  textIn,
+} from './netlink-messages.ts';
+
+export interface TableLink {
+  readonly name: string;
+  /** Alternative names (`ip link property`). */
+  readonly altNames: readonly string[];
+  readonly index: number;
+  readonly kind: string | undefined;
+  readonly mac: Mac | undefined;
+  readonly mtu: number;
+  readonly isUp: boolean;
+  readonly hasCarrier: boolean;
+  /** Index of the bridge, bond or VRF that it is a port of. */
+  readonly master: number | undefined;
+  /** Index of what it lies on, if that is in this namespace. */
+  readonly lower: number | undefined;
+  readonly vlan: { readonly id: number; readonly protocol: '802.1Q' | 'other' } | undefined;
+  /** What its mark says that it is; undefined: not one of ours. */
+  readonly mark: 'vlan' | 'bridge' | 'endpoint' | undefined;
+}
+
+export interface FoundLink {
+  readonly index: number;
+  readonly alias: string | undefined;
+}
+
+export interface NewLink {
+  readonly name: string;
+  readonly mac: Mac;
+  readonly mtu: number;
+  /** Group of links (`ip link show group`) that it is made in. */
+  readonly group: number;
+}
+
+/** What is not said stays as it is; all of it holds before the link comes up. */
+export interface LinkChange {
+  readonly name: string;
+  readonly mtu?: number;
+  readonly alias?: string;
+  readonly group?: number;
+  /** Index of the bridge. */
+  readonly master?: number;
+  /** No IPv6 address is formed on it (IN6_ADDR_GEN_MODE_NONE). */
+  readonly formsNoAddress?: boolean;
+  readonly isUp?: boolean;
+}
+
+const AF_INET6 = 10;
+export const RTM_NEWLINK = 16;
+export const RTM_DELLINK = 17;
+const RTM_GETLINK = 18;
+const RTM_SETLINK = 19;
+const NLM_F_ACK = 4;
+const NLM_F_EXCL = 0x200;
+const NLM_F_DUMP = 0x300;
+const NLM_F_CREATE = 0x400;
+const IFF_LOWER_UP = 0x10000;
+const IFLA_ADDRESS = 1;
+const IFLA_IFNAME = 3;
+const IFLA_MTU = 4;
+const IFLA_LINK = 5;
+const IFLA_MASTER = 10;
+const IFLA_OPERSTATE = 16;
+const IFLA_LINKINFO = 18;
+const IFLA_IFALIAS = 20;
+const IFLA_AF_SPEC = 26;
+const IFLA_GROUP = 27;
+const IFLA_EXT_MASK = 29;
+const IFLA_LINK_NETNSID = 37;
+const IFLA_PROP_LIST = 52;
+const IFLA_ALT_IFNAME = 53;
+const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const IFLA_INFO_SLAVE_KIND = 4;
+const IFLA_INFO_SLAVE_DATA = 5;
+const IFLA_BRPORT_STATE = 1;
+const IFLA_VLAN_ID = 1;
+const IFLA_VLAN_PROTOCOL = 5;
+const VETH_INFO_PEER = 1;
+const IFLA_INET6_ADDR_GEN_MODE = 8;
+const IN6_ADDR_GEN_MODE_NONE = 1;
+const IF_OPER_UP = 6;
+const BR_STATE_FORWARDING = 3;
+const RTEXT_FILTER_SKIP_STATS = 8;
+const ETHERTYPE_8021Q = 0x8100;
+
+const INDEX_AT = 4;
+const FLAGS_AT = 8;
+const LINK_LENGTH = 16;
+
+/** All links. */
+export function aboutAllLinks(): Uint8Array {
+  const mask = number(4, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  return message(RTM_GETLINK, NLM_F_DUMP, linkHeader({}), mask);
+}
+
+/** One link, by its name or its index. */
+export function aboutLink(link: string | number): Uint8Array {
+  return typeof link === 'number'
+    ? message(RTM_GETLINK, 0, linkHeader({ index: link }))
+    : message(RTM_GETLINK, 0, linkHeader({}), text(IFLA_IFNAME, link));
+}
+
+/** A veth pair, both ends down. */
+export function newVethPair(one: NewLink, other: NewLink): Uint8Array {
+  const peer = attribute(VETH_INFO_PEER, linkHeader({}), identity(other));
+  return message(
+    RTM_NEWLINK,
+    NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+    linkHeader({}),
+    identity(one),
+    attribute(IFLA_LINKINFO, text(IFLA_INFO_KIND, 'veth'), attribute(IFLA_INFO_DATA, peer)),
+  );
+}
+
+/** The requests that a change takes, in their order. */
+export function linkChange(change: LinkChange): readonly Uint8Array[] {
+  const { name, mtu, alias, group, master, formsNoAddress, isUp } = change;
+  const set = (header: Uint8Array, ...attributes: readonly Uint8Array[]) =>
+    message(RTM_SETLINK, NLM_F_ACK, header, text(IFLA_IFNAME, name), ...attributes);
+  const mode = number(1, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+  const before = [
+    ...(mtu === undefined ? [] : [number(4, IFLA_MTU, mtu)]),
+    ...(alias === undefined ? [] : [text(IFLA_IFALIAS, alias)]),
+    ...(group === undefined ? [] : [number(4, IFLA_GROUP, group)]),
+    ...(master === undefined ? [] : [number(4, IFLA_MASTER, master)]),
+    ...(formsNoAddress === true ? [attribute(IFLA_AF_SPEC, attribute(AF_INET6, mode))] : []),
+  ];
+  return [
+    ...(before.length === 0 ? [] : [set(linkHeader({}), ...before)]),
+    // Of its own: within one message the kernel brings a link up before it looks at IFLA_AF_SPEC.
+    ...(isUp === undefined ? [] : [set(linkHeader({ isUp }))]),
+  ];
+}
+
+export function mtuOfLink(index: number, mtu: number): Uint8Array {
+  return message(RTM_SETLINK, NLM_F_ACK, linkHeader({ index }), number(4, IFLA_MTU, mtu));
+}
+
+export function nameOfLink(index: number, name: string): Uint8Array {
+  return message(RTM_SETLINK, NLM_F_ACK, linkHeader({ index }), text(IFLA_IFNAME, name));
+}
+
+export function linkUpOrDown(index: number, isUp: boolean): Uint8Array {
+  return message(RTM_SETLINK, NLM_F_ACK, linkHeader({ index, isUp }));
+}
+
+export function linkRemoval(index: number): Uint8Array {
+  return message(RTM_DELLINK, NLM_F_ACK, linkHeader({ index }));
+}
+
+function linkHeader({ index = 0, isUp }: { index?: number; isUp?: boolean }): Uint8Array {
+  const header = new Uint8Array(LINK_LENGTH);
+  const view = new DataView(header.buffer);
+  view.setInt32(4, index, true);
+  view.setUint32(8, isUp === true ? IFF_UP : 0, true);
+  view.setUint32(12, isUp === undefined ? 0 : IFF_UP, true);
+  return header;
+}
+
+function identity({ name, mac, mtu, group }: NewLink): Uint8Array {
+  return joined([
+    text(IFLA_IFNAME, name),
+    attribute(IFLA_ADDRESS, macToBytes(mac)),
+    number(4, IFLA_MTU, mtu),
+    number(4, IFLA_GROUP, group),
+  ]);
+}
+
+/** The body of an answer: what follows its header. */
+export function linkBody(answer: DataView): DataView {
+  return new DataView(answer.buffer, answer.byteOffset + HEADER_LENGTH);
+}
+
+/** @param body a message of RTM_NEWLINK or RTM_DELLINK from its struct ifinfomsg on. */
+export function decodeLink(body: DataView): TableLink {
+  const at = (type: number) => findAttribute(body, LINK_LENGTH, type);
+  const flags = body.getUint32(FLAGS_AT, true);
+  const info = at(IFLA_LINKINFO);
+  const kind = info === undefined ? undefined : textIn(info, 0, IFLA_INFO_KIND);
+  const mac = at(IFLA_ADDRESS);
+  return {
+    name: textIn(body, LINK_LENGTH, IFLA_IFNAME) ?? '',
+    altNames: alternativeNames(at(IFLA_PROP_LIST)),
+    index: body.getInt32(INDEX_AT, true),
+    kind,
+    mac: mac?.byteLength === 6 ? macFromBytes(bytesOf(mac), 0) : undefined,
+    mtu: at(IFLA_MTU)?.getUint32(0, true) ?? 0,
+    isUp: (flags & IFF_UP) !== 0,
+    hasCarrier: (flags & IFF_LOWER_UP) !== 0,
+    master: at(IFLA_MASTER)?.getInt32(0, true),
+    lower: at(IFLA_LINK_NETNSID) === undefined ? at(IFLA_LINK)?.getInt32(0, true) : undefined,
+    vlan: kind === 'vlan' && info !== undefined ? vlanOf(info) : undefined,
+    mark: markOf(textIn(body, LINK_LENGTH, IFLA_IFALIAS)),
+  };
+}
+
+function vlanOf(info: DataView): TableLink['vlan'] {
+  const data = findAttribute(info, 0, IFLA_INFO_DATA);
+  const id = data && findAttribute(data, 0, IFLA_VLAN_ID);
+  if (data === undefined || id === undefined) return undefined;
+  const protocol = findAttribute(data, 0, IFLA_VLAN_PROTOCOL)?.getUint16(0);
+  return {
+    id: id.getUint16(0, true),
+    protocol: protocol === ETHERTYPE_8021Q ? '802.1Q' : 'other',
+  };
+}
+
+function alternativeNames(list: DataView | undefined): readonly string[] {
+  const names: string[] = [];
+  for (let at = 0; list !== undefined && at + 4 <= list.byteLength;) {
+    const length = list.getUint16(at, true);
+    if (length < 4) break;
+    const name = textIn(list, at, IFLA_ALT_IFNAME);
+    if (name !== undefined && !names.includes(name)) names.push(name);
+    at += Math.ceil(length / 4) * 4;
+  }
+  return names;
+}
+
+function markOf(alias: string | undefined): TableLink['mark'] {
+  if (alias === VLAN_MARK) return 'vlan';
+  if (alias === ENDPOINT_MARK) return 'endpoint';
+  return alias?.startsWith(BRIDGE_MARK) === true ? 'bridge' : undefined;
+}
+
+export function aliasOf(body: DataView): string | undefined {
+  return textIn(body, LINK_LENGTH, IFLA_IFALIAS);
+}
+
+/** Until the kernel has seen to the carrier a link's state is unknown, and its queue drops everything. */
+export function isActive(body: DataView): boolean {
+  return findAttribute(body, LINK_LENGTH, IFLA_OPERSTATE)?.getUint8(0) === IF_OPER_UP;
+}
+
+/** A link that is no port of a bridge has nothing to forward. */
+export function forwards(body: DataView): boolean {
+  const info = findAttribute(body, LINK_LENGTH, IFLA_LINKINFO);
+  if (info === undefined) return true;
+  if (textIn(info, 0, IFLA_INFO_SLAVE_KIND) !== 'bridge') return true;
+  const port = findAttribute(info, 0, IFLA_INFO_SLAVE_DATA);
+  const state = port === undefined ? undefined : findAttribute(port, 0, IFLA_BRPORT_STATE);
+  return state?.getUint8(0) === BR_STATE_FORWARDING;
+}

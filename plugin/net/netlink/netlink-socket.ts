@@ -1,0 +1,150 @@
+/**
+ * Requests to rtnetlink(7) and their answers. No process is started. The kernel works on a thread of the pool, so
+ * other calls go on meanwhile. A socket belongs for ever to the network namespace that it was opened in.
+ *
+ *   an answer of type NLMSG_ERROR: 16 negative errno (4), 0 for success  20 header of the request (16)
+ *     of a failure: then the request's body, and then attributes, if NLM_F_ACK_TLVS
+ */
+import { closeSync, read, readSync, write } from 'node:fs';
+import { promisify } from 'node:util';
+import { fixedBytes, openSocket, setSocketOption, SystemCallError } from '../libc.ts';
+import { HEADER_LENGTH, joined, padded, textIn } from './netlink-messages.ts';
+
+export interface NetlinkSocket {
+  /**
+   * All requests are made in turn, also after one that failed.
+   * @param what is being done, for the error. @returns an answer to each, undefined where there is no such link.
+   * @throws SystemCallError for the first that failed otherwise.
+   */
+  ask(requests: readonly Uint8Array[], what: string): Promise<readonly (DataView | undefined)[]>;
+  /** All that the kernel has of one kind. @throws SystemCallError */
+  askForAll(request: Uint8Array, what: string): Promise<Dump>;
+  /** Not while something is being asked. */
+  close(): void;
+}
+
+export interface Dump {
+  /** What follows the header of each message. */
+  readonly bodies: readonly DataView[];
+  /** False if something changed while the kernel was listing: entries may be missing, or there twice. */
+  readonly isConsistent: boolean;
+}
+
+const AF_NETLINK = 16;
+const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000;
+const NETLINK_ROUTE = 0;
+const SOL_NETLINK = 270;
+const NETLINK_EXT_ACK = 11;
+const NLMSG_ERROR = 2;
+const NLMSG_DONE = 3;
+const NLM_F_DUMP_INTR = 0x10;
+const NLM_F_ACK_TLVS = 0x200;
+const NLMSGERR_ATTR_MSG = 1;
+const ENODEV = 19;
+
+const TYPE_AT = 4;
+const FLAGS_AT = 6;
+const ERROR_AT = HEADER_LENGTH;
+const REQUEST_AT = ERROR_AT + 4;
+/** An answer about one link is some 2 KB. The kernel would cut off what does not fit. */
+const BUFFER_LENGTH = 32 * 1024;
+const answerBuffer = new Uint8Array(BUFFER_LENGTH);
+
+/** In the network namespace that this thread is in now. @throws SystemCallError */
+export function openNetlinkSocket(): NetlinkSocket {
+  const fd = openSocket(AF_NETLINK, SOCK_RAW_NONBLOCK_CLOEXEC, NETLINK_ROUTE);
+  try {
+    askForWords(fd);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return {
+    async ask(requests, what) {
+      await promisify(write)(fd, joined(requests));
+      return requests.map(() => readAnswer(fd, what)); // the kernel has answered all before the write was over
+    },
+    async askForAll(request, what) {
+      await promisify(write)(fd, request);
+      return readDump(fd, what);
+    },
+    close: () => closeSync(fd),
+  };
+}
+
+/** One question with a socket of its own; see `NetlinkSocket.ask`. @throws SystemCallError */
+export function askNetlink(
+  requests: readonly Uint8Array[],
+  what: string,
+): Promise<readonly (DataView | undefined)[]> {
+  return withSocket((socket) => socket.ask(requests, what));
+}
+
+/** One question with a socket of its own; see `NetlinkSocket.askForAll`. @throws SystemCallError */
+export function askNetlinkForAll(request: Uint8Array, what: string): Promise<Dump> {
+  return withSocket((socket) => socket.askForAll(request, what));
+}
+
+async function withSocket<Result>(
+  use: (socket: NetlinkSocket) => Promise<Result>,
+): Promise<Result> {
+  const socket = openNetlinkSocket();
+  try {
+    return await use(socket);
+  } finally {
+    socket.close();
+  }
+}
+
+/** The kernel then says in words why it refuses something. Kernels before 4.12 cannot. */
+function askForWords(fd: number): void {
+  const on = fixedBytes(4);
+  on[0] = 1;
+  try {
+    setSocketOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, on);
+  } catch (error) {
+    if (!(error instanceof SystemCallError && error.code === 'ENOPROTOOPT')) throw error;
+  }
+}
+
+function readAnswer(fd: number, what: string): DataView | undefined {
+  const answer = new DataView(answerBuffer.slice(0, readSync(fd, answerBuffer)).buffer);
+  const errno = errnoOf(answer);
+  if (errno === undefined || errno === 0) return answer;
+  if (errno === ENODEV) return undefined;
+  throw refusal(answer, what, errno);
+}
+
+async function readDump(fd: number, what: string): Promise<Dump> {
+  const bodies: DataView[] = [];
+  let isConsistent = true;
+  for (;;) {
+    // On a thread of the pool, too: the kernel lists the next part before it hands over this one.
+    const { bytesRead, buffer } = await promisify(read)(fd, {
+      buffer: new Uint8Array(BUFFER_LENGTH),
+    });
+    for (let at = 0; at + HEADER_LENGTH <= bytesRead;) {
+      const size = new DataView(buffer.buffer).getUint32(at, true);
+      const answer = new DataView(buffer.buffer, at, size);
+      if ((answer.getUint16(FLAGS_AT, true) & NLM_F_DUMP_INTR) !== 0) isConsistent = false;
+      if (answer.getUint16(TYPE_AT, true) === NLMSG_DONE) return { bodies, isConsistent };
+      const errno = errnoOf(answer);
+      if (errno !== undefined) throw refusal(answer, what, errno);
+      bodies.push(new DataView(buffer.buffer, at + HEADER_LENGTH, size - HEADER_LENGTH));
+      at += padded(size);
+    }
+  }
+}
+
+/** Undefined if the answer is not about success or failure. */
+function errnoOf(answer: DataView): number | undefined {
+  if (answer.getUint16(TYPE_AT, true) !== NLMSG_ERROR) return undefined;
+  return -answer.getInt32(ERROR_AT, true);
+}
+
+function refusal(answer: DataView, what: string, errno: number): SystemCallError {
+  const flags = answer.getUint16(FLAGS_AT, true);
+  if ((flags & NLM_F_ACK_TLVS) === 0) return new SystemCallError(what, errno);
+  const words = REQUEST_AT + padded(answer.getUint32(REQUEST_AT, true));
+  return new SystemCallError(what, errno, textIn(answer, words, NLMSGERR_ATTR_MSG));
+}
