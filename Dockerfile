@@ -1,9 +1,9 @@
-# The plugin's root file system as an image: node, ip, iptables (nft and legacy), one bundled file and koffi.
-# scripts/build-rootfs --from image turns it into a plugin folder; without an image registry use its default,
-# Debian packages. BASE is any Debian (bookworm or newer) with Node >= 20.19 and npm.
-#   docker build --build-arg BASE=node:24-bookworm-slim .        (BuildKit, the default since Engine 23)
+# The managed plugin as a folder (config.json and rootfs/), made with nothing but Docker and this build context:
+#   DOCKER_BUILDKIT=1 docker build --output build/plugin . && docker plugin create vlandhcp:stable build/plugin
+# Run it as root: docker gives the files of the folder to whoever runs it. The rootfs has node, ip, iptables (nft and
+# legacy), one bundled file and koffi. BASE is any Debian (bookworm or newer) with Node >= 20.19 and npm.
 # Another npm registry: --build-arg NPM_CONFIG_REGISTRY=URL, or, with a token, --secret id=npmrc,src=$HOME/.npmrc.
-# Neither reaches the last stage, which starts from nothing.
+# Neither reaches the last stage, which starts from nothing. SOURCE_DATE_EPOCH sets the time of all files.
 ARG BASE=node:24-bookworm-slim
 
 FROM ${BASE} AS build
@@ -21,7 +21,4 @@ RUN strip --strip-unneeded "$(command -v node)" \
  && scripts/build-rootfs --from / /plugin
 
 FROM scratch
-COPY --from=build /plugin/rootfs /
-WORKDIR /app
-ENTRYPOINT ["/usr/bin/node", "--optimize-for-size", "/app/vlandhcp.cjs"]
-CMD ["--managed"]
+COPY --from=build /plugin /
