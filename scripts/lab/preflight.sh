@@ -58,7 +58,8 @@ modules_fit() {
   # shellcheck disable=SC2016 # JavaScript
   (cd "$checkout" && node --input-type=module -e '
     await import("koffi"); await import("vitest/node");
-    (await import("esbuild")).transformSync("let a: number")' >/dev/null 2>&1)
+    (await import("esbuild")).transformSync("let a = 1")' >/dev/null 2>&1) || return 1
+  note_modules
 }
 node_stamp() { node -p 'process.version + " " + process.platform + " " + process.arch'; }
 note_modules() { node_stamp >"$checkout/node_modules/.made-by-node"; }
@@ -71,7 +72,7 @@ reason_in() {
     echo 'the file system is mounted read-only'
   elif grep -qE 'EBADENGINE' "$1"; then
     echo 'a package needs another version of Node'
-  elif grep -qE 'ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|Temporary failure resolving|Could not (resolve|connect)|Network is unreachable|network timeout' "$1"; then
+  elif grep -qE 'ENOTCACHED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|Temporary failure resolving|Could not (resolve|connect)|Network is unreachable|network timeout' "$1"; then
     echo 'there is no network, or the network does not lead to the server; is a proxy needed?'
   else
     return 1

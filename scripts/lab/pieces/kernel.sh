@@ -16,7 +16,7 @@ The guest kernel could not be made: $1
            VLANDHCP_LAB_UML=FILE names a UML kernel made on another machine
 TEXT
   tail -n 15 "$LAB/log/kernel.log" >&2 2>/dev/null || true
-  exit 1
+  die "the guest kernel could not be made: $1"
 }
 
 # run_shown LABEL COMMAND...: output to the kernel log, a sign of life every half minute.
