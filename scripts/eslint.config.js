@@ -1,8 +1,9 @@
 // Lint about meaning; layout is prettier's. test/architecture.test.ts enforces the import rule itself.
+import { fileURLToPath } from 'node:url';
 import tseslint from 'typescript-eslint';
 
 const pure = ['wire', 'vocabulary', 'dhcp4', 'acd'].map((folder) => `plugin/${folder}/**/*.ts`);
-const root = new URL('..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('..', import.meta.url));
 
 export default tseslint.config(
   {

@@ -1,9 +1,10 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 // `unit` needs nothing, and `sim-long` only more time; `kernel` needs root and network namespaces; `e2e`
 // needs a machine that may be wrecked (scripts/test runs both inside the lab).
 export default defineConfig({
-  root: new URL('..', import.meta.url).pathname,
+  root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
     projects: [
       {

@@ -1,4 +1,5 @@
 /** What can go wrong without anybody's fault: servers, dockerd and the plugin itself. */
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
   attachment,
@@ -17,7 +18,7 @@ import {
 } from '../support/lab.ts';
 import { createFw500, site } from '../support/site.ts';
 
-const SERVER = new URL('../support/odd-dhcp-server.mjs', import.meta.url).pathname;
+const SERVER = fileURLToPath(new URL('../support/odd-dhcp-server.mjs', import.meta.url));
 const serviceUp = () => labWith({ JOIN_TIMEOUT: '2' }, 'service-up');
 const vethsHere = async () =>
   (await ip('-br', 'link')).split('\n').filter((l) => /^vd[hc]/.test(l));

@@ -1,4 +1,5 @@
 /** What may be asked of the IPAM driver, and what may go wrong, on a real engine. */
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
   attachment,
@@ -16,7 +17,7 @@ import {
 } from '../support/lab.ts';
 import { site } from '../support/site.ts';
 
-const ODD_SERVER = new URL('../support/odd-dhcp-server.mjs', import.meta.url).pathname;
+const ODD_SERVER = fileURLToPath(new URL('../support/odd-dhcp-server.mjs', import.meta.url));
 const MAC = '02:00:00:00:04:77';
 /** A container is known for one after 2 s. */
 const SOON = { JOIN_TIMEOUT: '2' };

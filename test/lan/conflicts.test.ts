@@ -2,6 +2,7 @@
  * Addresses and servers that others claim: a host that was given its address by hand, a DHCP server that
  * nobody ordered. Real ARP, real dnsmasq, which hands out the same address to the same MAC.
  */
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   attachment,
@@ -19,7 +20,7 @@ import {
 } from '../support/lab.ts';
 import { createFw500, site } from '../support/site.ts';
 
-const ODD_SERVER = new URL('../support/odd-dhcp-server.mjs', import.meta.url).pathname;
+const ODD_SERVER = fileURLToPath(new URL('../support/odd-dhcp-server.mjs', import.meta.url));
 const STRANGER_MAC = '02:00:00:00:99:99';
 
 site();

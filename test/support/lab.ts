@@ -6,11 +6,12 @@ import { execFile, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { inspectContainer } from './engine.ts';
 
 export { inspectContainer, removeAllContainersAndNetworks } from './engine.ts';
 
-const IN_LAB = new URL('../../scripts/lab/in-lab', import.meta.url).pathname;
+const IN_LAB = fileURLToPath(new URL('../../scripts/lab/in-lab', import.meta.url));
 /** Where the pieces keep logs and pid files (scripts/lab/inside/daemon.sh). */
 const STATE = '/run/lab';
 export const PLUGIN_SOCKET = '/run/docker/plugins/vlandhcp.sock';

@@ -6,6 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createClock } from '../../plugin/clock.ts';
 import type { Lease } from '../../plugin/vocabulary/lease.ts';
 import type { LeaseChange } from '../../plugin/leasing/client-runner.ts';
@@ -20,7 +21,7 @@ import { addParent, enterSandbox, ip, until, type Sandbox } from './netns.ts';
 
 export const MAC = parseMac('02:00:00:00:00:aa')!;
 export const ENDS = { hostEnd: 'vdh0', containerEnd: 'vdc0' };
-const ODD_SERVER = new URL('./odd-dhcp-server.mjs', import.meta.url).pathname;
+const ODD_SERVER = fileURLToPath(new URL('./odd-dhcp-server.mjs', import.meta.url));
 
 interface RunningServer {
   readonly child: ChildProcess;

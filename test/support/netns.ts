@@ -7,12 +7,13 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 
 import { enterNetworkNamespace } from '../../plugin/net/libc.ts';
 import { inNetns } from '../../plugin/net/sandbox/netns.ts';
 
-const repository = new URL('../..', import.meta.url).pathname;
+const repository = fileURLToPath(new URL('../..', import.meta.url));
 let counter = 0;
 
 /** Runs a program to its end; its output. Throws with its error text if it fails. */

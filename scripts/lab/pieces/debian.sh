@@ -23,6 +23,14 @@ suite_apt() {
     -o APT::Sandbox::User=root -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
 }
 
+# apt_trouble WHAT LOG: ends the run with what failed, the end of apt's output and the reason.
+apt_trouble() {
+  local reason
+  tail -n 10 "$2" | sed 's/^/  | /' >&2
+  reason=$(reason_in "$2") || reason='the lines above say why'
+  die "$1: $reason (log: $2)"
+}
+
 # suite_open SUITE: refreshes the package list of SUITE, once per run.
 declare -A suite_is_open=()
 suite_open() {
@@ -32,7 +40,9 @@ suite_open() {
   [ -n "$mirror" ] || die 'no Debian mirror found in the apt sources; set VLANDHCP_DEBIAN_MIRROR'
   mkdir -p "$state/empty" "$state/lists/partial" "$state/cache/archives/partial"
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $1 main" >"$state/sources.list"
-  suite_apt "$1" apt-get -qq update >>"$LAB/log/apt.log" 2>&1 || return 1
+  # By itself apt-get calls an update without a network a success.
+  suite_apt "$1" apt-get -qq -o APT::Update::Error-Mode=any update >"$LAB/log/$1.log" 2>&1 ||
+    apt_trouble "the package list of Debian $1 cannot be fetched from $mirror" "$LAB/log/$1.log"
   suite_is_open[$1]=yes
 }
 
@@ -46,7 +56,8 @@ suite_unpack() {
   suite_open "$suite" || return
   rm -rf "$downloads"
   mkdir -p "$folder" "$downloads"
-  (cd "$downloads" && suite_apt "$suite" apt-get -qq download "$@" >>"$LAB/log/apt.log" 2>&1) || return
+  (cd "$downloads" && suite_apt "$suite" apt-get -qq download "$@" >"$LAB/log/$suite.log" 2>&1) ||
+    apt_trouble "$* of Debian $suite cannot be downloaded" "$LAB/log/$suite.log"
   for package in "$downloads"/*.deb; do dpkg-deb --extract "$package" "$folder" || return; done
   rm -rf "$downloads"
 }

@@ -16,7 +16,7 @@ The guest kernel could not be made: $1
            VLANDHCP_LAB_UML=FILE names a UML kernel made on another machine
 TEXT
   tail -n 15 "$LAB/log/kernel.log" >&2 2>/dev/null || true
-  exit 1
+  die "the guest kernel could not be made: $1"
 }
 
 # run_shown LABEL COMMAND...: output to the kernel log, a sign of life every half minute.
@@ -25,7 +25,9 @@ run_shown() {
   shift
   "$@" >>"$LAB/log/kernel.log" 2>&1 9>&- &
   pid=$!
+  shown_pid=$pid
   while ! wait_until 30 process_is_gone "$pid"; do say "kernel: $label, $(seconds_since "$from") s so far"; done
+  shown_pid=''
   wait "$pid"
 }
 
@@ -34,12 +36,12 @@ kernel_fetch() {
   [ ! -e "$tree.complete" ] || return 0
   (($(df --output=avail -m "$LAB" | tail -n 1) > kernel_needs_mb)) ||
     kernel_trouble "less than $kernel_needs_mb MB free in $LAB"
-  suite_open sid || kernel_trouble "the package list of Debian sid cannot be fetched ($LAB/log/apt.log)"
+  suite_open sid
   package=$(suite_newest sid '^linux-source-[0-9.]+$')
   [ -n "$package" ] || kernel_trouble 'Debian sid offers no linux-source package'
   say "kernel: fetching $package (about 160 MB)"
   rm -rf "$tree" "$tree.package"
-  suite_unpack sid "$tree.package" "$package" || kernel_trouble "$package cannot be downloaded"
+  suite_unpack sid "$tree.package" "$package"
   say 'kernel: unpacking'
   mkdir -p "$tree"
   tar -C "$tree" --strip-components=1 -xf "$tree.package"/usr/src/linux-source-*.tar.xz || kernel_trouble 'unpacking failed'

@@ -23,10 +23,8 @@ apt_install() {
     -o Dpkg::Options::=--force-confold)
   # A third-party source that is down must not stop us: what counts is whether the install works.
   apt-get "${options[@]}" update >>"$LAB/log/apt.log" 2>&1 || say 'packages: apt-get update had errors, going on'
-  if ! apt-get "${options[@]}" install "${missing[@]}" >>"$LAB/log/apt.log" 2>&1; then
-    tail -n 15 "$LAB/log/apt.log" >&2
-    die "apt-get install failed, see $LAB/log/apt.log"
-  fi
+  apt-get "${options[@]}" install "${missing[@]}" >"$LAB/log/install.log" 2>&1 ||
+    apt_trouble "apt-get install ${missing[*]} failed" "$LAB/log/install.log"
   say 'packages: installed'
 }
 

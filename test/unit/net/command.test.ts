@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
@@ -64,7 +65,7 @@ describe('runCommand', () => {
     const folder = mkdtempSync(join(tmpdir(), 'vlandhcp-command-'));
     try {
       const outfile = join(folder, 'command.cjs');
-      const entry = new URL('../../../plugin/net/command.ts', import.meta.url).pathname;
+      const entry = fileURLToPath(new URL('../../../plugin/net/command.ts', import.meta.url));
       buildSync({ entryPoints: [entry], bundle: true, platform: 'node', format: 'cjs', outfile });
       const script = `
         const { openSync, closeSync } = require('node:fs');
