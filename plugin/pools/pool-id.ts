@@ -24,7 +24,7 @@ export function formatPoolId({
   return `v1:4:${given['parent'] ?? ''}:${given['vlan'] ?? 0}:${formatSubnet(subnet)}:${id}`;
 }
 
-/** Undefined for what is no PoolID of ours. */
+/** Undefined if the text is not a PoolID of ours. */
 export function parsePoolId(text: string): PoolIdentity | undefined {
   const match = /^v1:4:([^:]*):(\d{1,4}):([\d./]+):([0-9a-f]{16})$/.exec(text);
   const [, parent = '', vlan = '', cidr = '', id = ''] = match ?? [];
