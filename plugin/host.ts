@@ -46,7 +46,10 @@ export interface HostLink {
 export interface HostSubnet {
   readonly destination: Ipv4;
   readonly prefixLength: number;
-  /** Where it comes from, for a message: `the route 10.0.0.0/24 of eth0`, `the name server 10.0.0.53`. */
+  /**
+   * Where it comes from, for a message: `the route 10.0.0.0/24 of eth0`, `the name server
+   * 10.0.0.53`.
+   */
   readonly what: string;
 }
 

@@ -211,9 +211,10 @@ export function textValue(text: string): Uint8Array {
 }
 
 /**
- * Option 81 (RFC 4702 §2): flags, two obsolete RCODE octets of 0, the name in DNS wire form.
- * S=1: the server is to register the name; E=1: wire form, not ASCII; N=0, O=0.
- * @param name fully qualified; a final dot is allowed. @throws RangeError for a label not 1 to 63 long.
+ * Option 81 (RFC 4702 §2): flags, two obsolete RCODE octets of 0, the name in DNS wire form. S=1:
+ * the server is to register the name; E=1: wire form, not ASCII; N=0, O=0.
+ * @param name fully qualified; a final dot is allowed. @throws RangeError for a label not 1 to 63
+ * long.
  */
 export function clientFqdnValue(name: string): Uint8Array {
   const FLAG_S = 0x01;

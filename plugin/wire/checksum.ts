@@ -1,4 +1,6 @@
-/** The Internet checksum: ones' complement of the ones' complement sum of 16-bit words (RFC 1071). */
+/**
+ * The Internet checksum: ones' complement of the ones' complement sum of 16-bit words (RFC 1071).
+ */
 
 /**
  * The checksum over `parts` laid end to end. Each part is padded with a zero octet to an even
