@@ -1,5 +1,5 @@
 /**
- * The DHCP message: fixed header, magic cookie, options (RFC 2131 §2, RFC 2132 §2 and §9.3, RFC 3396).
+ * The DHCP message: fixed header, magic cookie, options (RFC 2131 §2, RFC 2132 §2, §9.3, RFC 3396).
  *
  *   op htype hlen hops | xid | secs flags | ciaddr | yiaddr | siaddr | giaddr | chaddr(16) |
  *   sname(64) | file(128) | 63 82 53 63 | options
