@@ -1,18 +1,21 @@
 /**
- * The clock of the process: monotonic for decisions, wall time for what people read, the boot's id for what
- * is stored, and one kind of timer. Where the time comes from is `main.ts`'s choice.
+ * The clock of the process: monotonic time for decisions, wall time for people, the boot's id for
+ * stored times, and one kind of timer. `main.ts` chooses where the time comes from.
  */
 import type { Instant, Ms, WallTime } from './vocabulary/time.ts';
 
 export interface Clock {
-  /** Goes on while the host is suspended, and never jumps. Comparable between processes of one boot. */
+  /**
+   * Goes on while the host is suspended, and never jumps. All processes of one boot can compare it.
+   */
   now(): Instant;
   wall(): WallTime;
-  /** Names the boot that `now()` counts from. */
+  /** The id of the boot that `now()` counts from. */
   readonly bootId: string;
   /**
-   * Calls `fn` once `instant` has come, at most 30 s late after a suspend; returns how to cancel.
-   * @throws RangeError for NaN: as a delay it would mean "at once", again and again.
+   * Calls `fn` when `instant` has come, at most 30 s late after a suspend. Returns a function that
+   * cancels.
+   * @throws RangeError for NaN: as a delay NaN would mean "at once", again and again.
    */
   at(instant: Instant, fn: () => void): () => void;
 }
@@ -24,12 +27,13 @@ export interface TimeSource {
 }
 
 /**
- * Node's timers stand still while the host is suspended. After this long the time is looked at again, so a
- * host that wakes up notices a lease that ended in its sleep. (It also keeps clear of Node's longest delay.)
+ * Node's timers stand still while the host is suspended. So the time is read again after at most
+ * this delay, and a host that wakes up notices a lease that ended meanwhile. The delay is also far
+ * below Node's longest delay.
  */
 const LONGEST_DELAY: Ms = 30_000;
 
-/** @param onFailure told what a timer's `fn` throws; the next timer comes all the same. */
+/** @param onFailure called with what the `fn` of a timer throws. Later timers still fire. */
 export function createClock(
   source: TimeSource,
   onFailure: (error: unknown) => void = rethrow,

@@ -1,12 +1,13 @@
 /**
- * What the driver needs of the host: links and the firewall. `plugin/net` provides it; main.ts is where
- * the compiler proves that it does. Lists of sentences that calls return are warnings for the log.
+ * What the driver needs from the host: links and the firewall. `plugin/net` provides it, and the
+ * compiler checks that in main.ts. If a call returns a list of sentences, these are warnings for
+ * the log.
  */
 import type { SandboxChange } from './vocabulary/sandbox-change.ts';
 import type { PortRules } from './vocabulary/port-rules.ts';
 import type { Ipv4, Mac } from './wire/address.ts';
 
-/** A link of a network that was there before us and lacks our mark. */
+/** A link that a network uses and that we did not make: it lacks our mark. */
 export type TheirLink = 'bridge' | 'vlan-link';
 
 export interface NetworkLinkSpec {
@@ -16,13 +17,13 @@ export interface NetworkLinkSpec {
   readonly mtu: number | undefined;
 }
 
-/** One VLAN on a parent link; `vlan` undefined: the parent's untagged traffic. */
+/** One VLAN on a parent link. `vlan` undefined means the parent's untagged traffic. */
 export interface Segment {
   readonly parent: string;
   readonly vlan: number | undefined;
 }
 
-/** A link of the host's namespace. It is known by its index; names are what it is called at the moment. */
+/** A link of the host's namespace. Its index identifies it. Its names may change. */
 export interface HostLink {
   readonly name: string;
   readonly altNames: readonly string[];
@@ -32,36 +33,42 @@ export interface HostLink {
   readonly mtu: number;
   readonly isUp: boolean;
   readonly hasCarrier: boolean;
-  /** Index of the bridge that it is a port of. */
+  /** Index of the bridge that has this link as a port. */
   readonly master: number | undefined;
-  /** Index of what it lies on. */
+  /** Index of the link below this one. */
   readonly lower: number | undefined;
   readonly vlan: { readonly id: number; readonly protocol: '802.1Q' | 'other' } | undefined;
-  /** What our mark says that it is; undefined: not one of ours. */
+  /** What our mark says that the link is; undefined if it is not ours. */
   readonly mark: 'vlan' | 'bridge' | 'endpoint' | undefined;
 }
 
-/** A subnet of the host's that no pool may overlap. */
+/** A subnet of the host, which no pool may overlap. */
 export interface HostSubnet {
   readonly destination: Ipv4;
   readonly prefixLength: number;
-  /** Where it comes from, for a message: `the route 10.0.0.0/24 of eth0`, `the name server 10.0.0.53`. */
+  /**
+   * Where it comes from, for a message: `the route 10.0.0.0/24 of eth0`, `the name server
+   * 10.0.0.53`.
+   */
   readonly what: string;
 }
 
 export interface Host {
-  /** Makes the VLAN link and the bridge if they are not there; idempotent; undoes its own on failure. */
+  /**
+   * Makes the VLAN link and the bridge if they are missing. Idempotent. On failure it removes what
+   * it made.
+   */
   ensureNetworkLinks(spec: NetworkLinkSpec): Promise<{
     readonly vlanLink: string | undefined;
     readonly mtu: number;
     readonly created: {
-      /** It put the VLAN link, or an untagged parent, into the bridge. */
+      /** True if it made the VLAN link, or an untagged parent, a port of the bridge. */
       readonly uplinkPort: boolean;
     };
     readonly theirs: readonly TheirLink[];
     readonly warnings: readonly string[];
   }>;
-  /** Removes what carries our mark and nothing else; already gone is success. */
+  /** Removes links with our mark and nothing else. A link that is gone already is no error. */
   removeNetworkLinks(links: {
     readonly parent: string;
     readonly vlan: number | undefined;
@@ -70,9 +77,9 @@ export interface Host {
     /** Take the uplink out of a bridge that is not ours. */
     readonly uplinkPort: boolean;
   }): Promise<readonly string[]>;
-  /** Removes bridges and VLAN links of ours that are not among `known` and that nothing uses; names them. */
+  /** Removes our bridges and VLAN links that are unused and not in `known`. Returns their names. */
   removeOrphanLinks(known: readonly string[]): Promise<readonly string[]>;
-  /** Removes links that we were making when we were killed; names them. */
+  /** Removes links that we were making when the process was killed. Returns their names. */
   removeUnfinishedLinks(): Promise<readonly string[]>;
   ensureEndpointLink(spec: {
     readonly hostEnd: string;
@@ -83,24 +90,24 @@ export interface Host {
     readonly rules: PortRules;
   }): Promise<readonly string[]>;
   /**
-   * What may be sent from each of these ports from now on. Never throws: trouble with one of them is among the warnings,
-   * and `onUnguarded` is told each that is not guarded by its rules.
+   * Sets what may be sent from each of these ports from now on. Never throws: a failure is a
+   * warning. `onUnguarded` gets each port whose rules are not in force.
    */
   guardEndpoints(
     ports: readonly { readonly hostEnd: string; readonly rules: PortRules }[],
     onUnguarded?: (hostEnd: string) => void,
   ): Promise<readonly string[]>;
-  /** Every link there is; no process is started. */
+  /** All links. Starts no process. */
   readLinks(): Promise<readonly HostLink[]>;
-  /** Tells of every change, from now on until it is closed. */
+  /** Reports every change from now on until it is closed. */
   watchLinks(handlers: {
     onLink(link: HostLink, isGone: boolean): void;
-    /** A filter on what enters that link was taken off. */
+    /** Something removed our filter from the ingress of that link. */
     onFilterGone(index: number): void;
-    /** More happened than could be told. */
+    /** Some changes were lost before they could be reported. */
     onLost(): void;
   }): { close(): void };
-  /** Makes the bridge of a network whose parent is not there, or brings it up; idempotent. */
+  /** Makes the bridge of a network whose parent is missing, or sets the bridge up. Idempotent. */
   ensureBridge(
     spec: NetworkLinkSpec & { readonly vlanLink: string | undefined },
   ): Promise<readonly string[]>;
@@ -114,18 +121,18 @@ export interface Host {
   setLinkMtu(link: string, mtu: number): Promise<void>;
   /** The MAC of a container's link in the bridge. */
   hostEndMac(hostEnd: string, containerMac: Mac): Mac;
-  /** Closes those of the links that are ours to the host. */
+  /** Closes the given links to the host, if the links are ours. */
   protectNetwork(links: {
     readonly bridge: string;
     readonly vlanLink: string | undefined;
   }): Promise<readonly string[]>;
-  /** Both ends, while the container end is still here. */
+  /** Sets the MTU of both ends, while the container end is still in the host's namespace. */
   setEndpointMtu(ends: { hostEnd: string; containerEnd: string; mtu: number }): Promise<void>;
   /**
-   * Changes the container's link where it is, without taking it down. Only what our link carries is
-   * touched; what is so already is left as it is.
-   * @returns false if the link is not there. @throws PluginError SOCKET_FAILED if the sandbox cannot be
-   * entered, IP_COMMAND_FAILED.
+   * Changes the container's link without taking it down. Touches only what uses our link. Leaves as
+   * it is what is already right.
+   * @returns false if the link is not there.
+   * @throws PluginError SOCKET_FAILED if the sandbox cannot be entered, IP_COMMAND_FAILED.
    */
   changeSandbox(
     place: { readonly netnsPath: string; readonly hostEnd: string },
@@ -135,53 +142,66 @@ export interface Host {
   listEndpointLinks(): Promise<
     readonly { readonly hostEnd: string; readonly containerEndHere: boolean }[]
   >;
-  /** Without a process or a wait: the name of the link that has this name among its names; else what was given. */
+  /**
+   * The first name of the link that has `name` as one of its names; `name` itself if there is none.
+   * Starts no process and does not wait.
+   */
   realName(name: string): string;
-  /** Without a process or a wait: is there a link of that name? */
+  /** True if there is a link with that name. Starts no process and does not wait. */
   linkExists(name: string): boolean;
-  /** Without a wait: what is mounted on that file, as seen from here; the same text for the same namespace. */
+  /**
+   * What is mounted on that file, as this process sees it. The text is the same for the same
+   * namespace. Does not wait.
+   */
   namespaceAt(path: string): string | undefined;
   /** Lets bridged frames through Docker's FORWARD policy (D6). */
   ensureBridgeAccept(bridges: readonly string[]): Promise<{
-    /** False: nothing here drops bridged frames, or not yet. */
+    /** False if nothing on the host drops bridged frames now. */
     readonly hasChain: boolean;
-    /** A rule was missing. */
+    /** True if a rule was missing and was added. */
     readonly isAdded: boolean;
-    /** Not all could be looked at or set: what else is said may not be so. */
+    /** True if not everything could be read or set. The other fields may then be wrong. */
     readonly hasFailed: boolean;
     readonly warnings: readonly string[];
   }>;
   removeBridgeAccept(bridge: string): Promise<readonly string[]>;
-  /** Tells when those rules may have changed, be it by us. */
+  /** Reports when those rules may have changed. Our own changes are reported, too. */
   watchBridgeAccept(onChange: () => void): {
-    /** False: some changes may not be told. */
+    /** False if some changes may not be reported. */
     isTold(): boolean;
-    /** Without a process or a wait: sees what changed this moment, and calls back if something did. */
+    /**
+     * Reads what changed until now, and calls back if something did. Starts no process and does not
+     * wait.
+     */
     look(): void;
     close(): void;
   };
   /**
-   * The link that carries the segment now: the 802.1Q link under whatever name, or the parent itself.
-   * @returns undefined if there is none. No process is started, but for the first look at each VLAN link.
+   * The link that carries the segment now: the 802.1Q link, whatever its name is, or the parent
+   * itself. Starts a process only for the first look at each VLAN link.
+   * @returns undefined if there is none.
    */
   findSegmentLink(segment: Segment): Promise<string | undefined>;
   /**
-   * Runs `work` with a link that carries the segment: the one that exists, or a VLAN link that is there as long
-   * as `work` runs. That one stays if somebody took it into use meanwhile.
-   * @throws PluginError as ensureNetworkLinks does; whatever `work` throws.
+   * Runs `work` with a link that carries the segment: the existing link, or a VLAN link that is
+   * made for `work` and removed after it. If somebody began to use that link meanwhile, it stays.
+   * @throws PluginError as ensureNetworkLinks does, and whatever `work` throws.
    */
   withSegmentLink<Result>(
     segment: Segment,
     work: (link: string) => Promise<Result>,
   ): Promise<Result>;
   /**
-   * Without a process or a wait: all IPv4 addresses in the network namespaces whose files lie in `folder`, but
-   * for those of their loopback links.
-   * @returns undefined if one of them cannot be looked into, so that an address that is missing proves nothing.
+   * All IPv4 addresses in the network namespaces whose files are in `folder`, except on loopback
+   * links. Starts no process and does not wait.
+   * @returns undefined if one of the namespaces cannot be read. Then a missing address proves
+   * nothing.
    */
   listSandboxAddresses(folder: string): ReadonlySet<Ipv4> | undefined;
-  /** What engines compare a pool with: routes of scope link, and name servers. */
+  /** The subnets that engines compare a pool with: routes of scope link, and name servers. */
   readHostSubnets(): Promise<readonly HostSubnet[]>;
-  /** Without a process or a wait; undefined if there is no such link, or it is not Ethernet. */
+  /**
+   * Undefined if there is no such link, or it is not Ethernet. Starts no process and does not wait.
+   */
   linkMac(name: string): Mac | undefined;
 }

@@ -1,10 +1,16 @@
-/** Asynchronous work that takes turns: what reads a state first and acts then must not interleave. */
+/**
+ * Makes asynchronous work take turns. Work that reads a state and then acts on it must not
+ * interleave.
+ */
 
-/** One at a time per key, in the order of asking. Bounded by the calls in flight. */
+/**
+ * Runs one piece of work at a time for each key, in the order of the calls. Its size is bounded by
+ * the calls in flight.
+ */
 export class KeyedLock {
   readonly #tails = new Map<string, Promise<unknown>>();
 
-  /** A failure of `fn` reaches only the one who asked. */
+  /** If `fn` fails, only its own caller gets the error. */
   async run<T>(key: string, fn: () => Promise<T>): Promise<T> {
     const before = this.#tails.get(key) ?? Promise.resolve();
     const mine = before.then(fn, fn);
@@ -18,10 +24,10 @@ export class KeyedLock {
   }
 }
 
-/** Runs its work after all that was asked for before. */
+/** Runs work after all work that was queued before. */
 export type Queue = <Result>(work: () => Promise<Result>) => Promise<Result>;
 
-/** A queue of its own. */
+/** Makes a new queue. */
 export function createQueue(): Queue {
   const lock = new KeyedLock();
   return (work) => lock.run('', work);

@@ -1,16 +1,18 @@
 /**
- * What nobody has caught (D17). The process goes on: it keeps the leases of every container on this host, and dockerd
- * does not bring a managed plugin back that dies twice. Failures are caught where they belong (a call in `api/server.ts`,
- * a client in `leasing/lease-service.ts`, a timer in `clock.ts`), so that what comes here is a defect to be reported.
+ * Handles errors that nothing else caught (D17). The process goes on, because it keeps the leases
+ * of every container on this host. dockerd does not restart a managed plugin that dies twice.
+ * Expected failures are caught elsewhere: a call in `api/server.ts`, a client in
+ * `leasing/lease-service.ts`, a timer in `clock.ts`. So an error that comes here is a defect, and
+ * is logged as one.
  */
 import type { Logger } from './logger.ts';
 import type { Instant, Ms } from './vocabulary/time.ts';
 
 const REPORT_IT =
   'an error that nobody caught; the plugin goes on, please report it with this line of the log';
-/** The same one again within this time is counted and not told. */
+/** If the same error comes again within this time, it is counted and not logged. */
 const QUIET_FOR: Ms = 60_000;
-/** Different ones remembered; beyond that the oldest is forgotten. */
+/** How many different errors are remembered. Beyond that the oldest is forgotten. */
 const REMEMBERED = 100;
 
 interface Emitter {

@@ -1,13 +1,14 @@
 /**
- * The root logger: JSON lines on standard output. dockerd turns a managed plugin's standard error into
- * error lines, so nothing goes there.
+ * The root logger: JSON lines on standard output. dockerd logs a managed plugin's standard error as
+ * errors, so nothing is written there.
  *
- * Binding names shared by all layers: `network` and `endpoint` (first 12 characters), `link`, `ms`, `err`.
+ * All layers use the same binding names: `network` and `endpoint` (first 12 characters), `link`,
+ * `ms`, `err`.
  */
 import { pino } from 'pino';
 import type { LogLevel } from './settings.ts';
 
-/** What a layer may do with the logger it is given; pino satisfies it. */
+/** The part of the logger that a layer may use. pino satisfies it. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

@@ -1,6 +1,6 @@
 /**
- * The composition root: settings, logger, store, wiring, recovery, sockets, signals. The only file that acts
- * on import.
+ * The composition root: settings, logger, store, wiring, recovery, sockets, signals. It is the only
+ * file that acts on import.
  */
 import type { Handlers } from './api/handler.ts';
 import { ipamDriverHandlers } from './api/ipam-driver.ts';
@@ -21,21 +21,22 @@ import { probeSandbox } from './net/sandbox/sandbox-link.ts';
 import { parseSettings, type Settings } from './settings.ts';
 import { runEach } from './undo.ts';
 
-/** Filled in by the bundler from package.json. */
+/** The bundler fills this in from package.json. */
 declare const VLANDHCP_VERSION: string;
 
 type Stop = () => Promise<void> | void;
 
 /**
- * Threads for what would block this one. Closing a packet socket keeps one of them for 10 ms: with Node's four,
- * stopping with 4,000 endpoints would take half a minute, and dockerd kills a plugin after ten seconds.
+ * Threads for calls that block. Closing a packet socket blocks one of them for 10 ms. With Node's
+ * four threads a stop with 4,000 endpoints would take half a minute. dockerd kills a plugin after
+ * ten seconds.
  */
 const THREADS = '64';
 
 /**
- * Takes the sockets first: a second instance must learn there that it may not run, before it has touched the
- * state or the links of the first. Calls wait for what comes after.
- * @param stops filled with what has to be stopped, in the order of doing so.
+ * Takes the sockets first. So a second instance learns that it may not run, before it touches the
+ * state or the links of the first. Calls wait until the rest has started.
+ * @param stops gets the functions that stop things, in the order in which to call them.
  */
 async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<void> {
   const clock = createClock(boottime, (err) => log.error({ err }, 'timer failed'));
@@ -60,7 +61,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
     sandboxFolder: `${settings.dockerRunDir}/netns`,
     sandboxPath: (key) => key.replace(/^\/(var\/)?run\/docker(?=\/)/, settings.dockerRunDir),
   });
-  // Before the server: containers keep their leases, which the store remembers.
+  // Runs before the server starts. Containers keep their leases, because the store remembers them.
   stops.unshift(
     () => plugin.close(),
     () => inquiry.close(),
@@ -69,7 +70,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   await plugin.started;
 }
 
-/** Ends the process; a second signal, or a stop that hangs, ends it the hard way. */
+/** Ends the process. A second signal, or a stop that hangs, ends it at once. */
 function stopOn(signals: readonly NodeJS.Signals[], stops: readonly Stop[], log: Logger): void {
   let isStopping = false;
   for (const signal of signals) {
@@ -90,7 +91,7 @@ function stopOn(signals: readonly NodeJS.Signals[], stops: readonly Stop[], log:
 }
 
 async function main(): Promise<void> {
-  process.env['UV_THREADPOOL_SIZE'] ??= THREADS; // libuv reads it when it first needs one
+  process.env['UV_THREADPOOL_SIZE'] ??= THREADS; // libuv reads it when it first needs a thread
   let log = createLogger('info');
   surviveUncaughtErrors(
     process,
@@ -102,7 +103,7 @@ async function main(): Promise<void> {
     log = createLogger(settings.logLevel);
     log.info({ version: VLANDHCP_VERSION, node: process.version, ...settings }, 'starting');
     const stops: Stop[] = [];
-    stopOn(['SIGTERM', 'SIGINT'], stops, log); // PID 1 has no default action: also while starting
+    stopOn(['SIGTERM', 'SIGINT'], stops, log); // PID 1 has no default action for signals
     await start(settings, log, stops);
   } catch (err) {
     log.fatal({ err }, `vlandhcp cannot start: ${err instanceof Error ? err.message : 'unknown'}`);

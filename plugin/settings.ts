@@ -1,7 +1,7 @@
 /**
- * What the process is told at start: the command line and the environment, parsed once, all mistakes in
- * one sentence. Defaults live here and not in `config.json`, because `docker plugin upgrade` keeps the
- * environment of the old version.
+ * The settings of the process: the command line and the environment, parsed once. One error names
+ * all mistakes. The defaults are here and not in `config.json`, because `docker plugin upgrade`
+ * keeps the environment of the old version.
  */
 import { PluginError } from './vocabulary/errors.ts';
 import type { Ms } from './vocabulary/time.ts';
@@ -10,17 +10,17 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', '
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface Settings {
-  /** True inside a managed plugin, where paths are the plugin's own. */
+  /** True inside a managed plugin, which has its own paths. */
   readonly managed: boolean;
   readonly logLevel: LogLevel;
   readonly stateDir: string;
-  /** Unix sockets to serve; the last one is where dockerd looks for `-d vlandhcp` without a tag. */
+  /** Unix sockets to serve. dockerd looks for `-d vlandhcp` without a tag at the last one. */
   readonly sockets: readonly string[];
-  /** Where the host's /run/docker is seen from here; sandbox keys are translated to it. */
+  /** Where this process sees the host's /run/docker. Sandbox keys are translated to this folder. */
   readonly dockerRunDir: string;
-  /** How long an endpoint may wait for its Join before it counts as abandoned by dockerd. */
+  /** How long an endpoint may wait for its Join. After that it counts as abandoned by dockerd. */
   readonly joinTimeoutMs: Ms;
-  /** Addresses of our IPAM driver are leased under the MAC that the container will wear. */
+  /** True if our IPAM driver leases an address under the MAC that the container will have. */
   readonly requiresMacAddress: boolean;
 }
 
@@ -38,7 +38,8 @@ const JOIN_TIMEOUT_SEC = 120;
 
 /**
  * @param args the command line without program and script: `--managed` or nothing.
- * @param env LOG_LEVEL, STATE_DIR, SOCKET, DOCKER_RUN_DIR, JOIN_TIMEOUT, IPAM_REQUIRE_MAC; an empty value counts as unset.
+ * @param env LOG_LEVEL, STATE_DIR, SOCKET, DOCKER_RUN_DIR, JOIN_TIMEOUT, IPAM_REQUIRE_MAC. An empty
+ * value counts as unset.
  * @throws PluginError INVALID_OPTION naming every mistake.
  */
 export function parseSettings(

@@ -1,10 +1,8 @@
-/**
- * Taking things back, whatever fails on the way.
- */
+/** Takes back what was done, also if a step of that fails. */
 
 /**
  * Runs every step in order, also after one has failed.
- * @throws what failed; an AggregateError if that was more than one step.
+ * @throws the failure, or an AggregateError if there was more than one.
  */
 export async function runEach(...steps: readonly (() => Promise<void> | void)[]): Promise<void> {
   const errors = await failuresOf(steps);
@@ -12,7 +10,10 @@ export async function runEach(...steps: readonly (() => Promise<void> | void)[])
   if (errors.length > 1) throw new AggregateError(errors, errors.map(messageOf).join('; '));
 }
 
-/** What has to be taken back if a creation fails half-way; each step is written beside what it undoes. */
+/**
+ * Collects what to take back if a creation fails half-way. Each step is added next to the code that
+ * it undoes.
+ */
 export class UndoList {
   readonly #steps: (() => Promise<void> | void)[] = [];
 
@@ -21,8 +22,9 @@ export class UndoList {
   }
 
   /**
-   * Runs every step, last first, whatever the others say.
-   * @returns what to throw: `reason` itself, or an AggregateError with `reason` first if undoing failed too.
+   * Runs every step, the last one first, also after one has failed.
+   * @returns what to throw: `reason` itself, or an AggregateError with `reason` first if undoing
+   * failed, too.
    */
   async run(reason: unknown): Promise<unknown> {
     const errors = await failuresOf(this.#steps.reverse());

@@ -1,4 +1,7 @@
-/** An ARP packet in its Ethernet frame; always broadcast, as RFC 5227 §2.6 allows for every packet. */
+/**
+ * An ARP packet in its Ethernet frame. It is always broadcast, which RFC 5227 §2.6 allows for every
+ * packet.
+ */
 import { MAC_BROADCAST, type Mac } from '../wire/address.ts';
 import { decodeArp, encodeArp } from '../wire/arp.ts';
 import type { ArpPacket } from '../wire/arp.ts';
@@ -6,7 +9,7 @@ import { decodeEthernet, encodeEthernet, ETHERTYPE_ARP } from '../wire/ethernet.
 import { MalformedError } from '../wire/malformed-error.ts';
 
 export interface ArpFrame extends ArpPacket {
-  /** Who put the frame on the wire; a host says the same in `senderMac`. */
+  /** The MAC that sent the frame. A host puts the same MAC into `senderMac`. */
   readonly source: Mac;
 }
 

@@ -1,36 +1,39 @@
-/** How far the detection of conflicts about one address is, what is due next, and what is to be heard meanwhile. */
+/**
+ * The states of conflict detection for one address, the next deadline, and which ARP packets
+ * matter.
+ */
 import type { Ipv4 } from '../wire/address.ts';
 import type { Instant } from '../vocabulary/time.ts';
 import type { Rivals } from './rivals.ts';
 
 export type ProbeState =
   | { readonly name: 'IDLE' }
-  /** `sent` probes so far; at PROBE_NUM the wait is ANNOUNCE_WAIT. */
+  /** `sent` probes so far. At PROBE_NUM the wait is ANNOUNCE_WAIT. */
   | {
       readonly name: 'PROBING';
       readonly address: Ipv4;
       readonly sent: number;
       readonly nextAt: Instant;
       readonly rivals: Rivals;
-      /** Somebody has said that it has the address, and is asked once more. */
+      /** A host has said that it has the address. All hosts are asked once more. */
       readonly isDoubted: boolean;
     }
   /**
-   * Nobody has it; not announced yet. `answeredAt`: when somebody who probes for it was last told that it is taken;
-   * undefined: nobody was.
+   * No host has the address, and it is not announced yet. `answeredAt`: when we last told a probing
+   * host that the address is taken; undefined if never.
    */
   | { readonly name: 'FREE'; readonly address: Ipv4; readonly answeredAt: Instant | undefined }
-  /** Announced and watched over; `nextAt` is Infinity after the last announcement. */
+  /** Announced and defended. `nextAt` is Infinity after the last announcement. */
   | {
       readonly name: 'DEFENDING';
       readonly address: Ipv4;
       readonly announced: number;
       readonly nextAt: Instant;
-      /** When a conflict was last answered; undefined: never. */
+      /** When a conflict was last answered; undefined if never. */
       readonly defendedAt: Instant | undefined;
-      /** Frames that reached us since then, and were answered with nothing. */
+      /** Frames that reached us since then and got no answer. */
       readonly heard: number;
-      /** Until when nothing more is listened to. Undefined: it is. */
+      /** Until when all frames are ignored; undefined if frames are read. */
       readonly deafUntil: Instant | undefined;
     };
 
@@ -51,14 +54,17 @@ export function initialProbeState(): ProbeState {
   return { name: 'IDLE' };
 }
 
-/** ARP of hosts that use an address. */
+/** Which ARP of hosts that use an address is wanted. */
 export interface SoughtArp {
   readonly address: Ipv4;
-  /** Also of those that probe for it. They are of no concern for an address in use: the kernel answers them. */
+  /**
+   * True if probes are wanted, too. They do not matter for an address in use: the kernel answers
+   * them.
+   */
   readonly probes: boolean;
 }
 
-/** When `stepProbe` wants a `tick`; Infinity: nothing is due. */
+/** When `stepProbe` wants a `tick`; Infinity if nothing is due. */
 export function nextProbeDeadline(state: ProbeState): Instant {
   switch (state.name) {
     case 'PROBING':
@@ -71,7 +77,7 @@ export function nextProbeDeadline(state: ProbeState): Instant {
   }
 }
 
-/** What of other hosts' ARP is to be heard; undefined: nothing they say would count. */
+/** Which ARP of other hosts is wanted; undefined if none would change the state. */
 export function soughtArp(state: ProbeState): SoughtArp | undefined {
   if (state.name === 'IDLE') return undefined;
   if (state.name !== 'DEFENDING') return { address: state.address, probes: true };

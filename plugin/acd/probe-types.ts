@@ -1,4 +1,7 @@
-/** The words of the probe machine: events, effects (RFC 5227); its states are in `probe-state.ts`, `probe.ts` is the way in. */
+/**
+ * The types of the probe machine (RFC 5227): configuration, events, effects. The states are in
+ * `probe-state.ts`. The entry is `probe.ts`.
+ */
 import type { Instant } from '../vocabulary/time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import type { ArpPacket } from '../wire/arp.ts';
@@ -13,26 +16,29 @@ export interface ProbeEnv {
   readonly config: {
     readonly mac: Mac;
     readonly profile: ProbeProfile;
-    /** What another host's use of the address in use is answered with: RFC 5227 §2.4 (c) or (b). */
+    /**
+     * How a conflict about an address in use is answered: RFC 5227 §2.4 (c) `defend` or (b)
+     * `leave`.
+     */
     readonly onConflict: 'defend' | 'leave';
     /**
-     * True where the address is in use before it is proven unused: then one frame that says that another host has it is
-     * no proof, and the question is put once more before it is given up.
+     * True if the address is in use before it is proven unused. Then one frame of another host that
+     * claims the address is no proof. All hosts are asked once more before the address is given up.
      */
     readonly asksAgain: boolean;
   };
 }
 
 export type ProbeEvent =
-  /** Begins anew from any state. */
+  /** Starts again from any state. */
   | { readonly type: 'start'; readonly address: Ipv4 }
   /** The address is on the link. */
   | { readonly type: 'announce'; readonly address: Ipv4 }
-  /** The address has been on the link since before we began. */
+  /** The address was on the link before the machine started. */
   | { readonly type: 'resume'; readonly address: Ipv4 }
   | { readonly type: 'tick' }
   | { readonly type: 'arp'; readonly packet: ArpFrame }
-  /** A frame that is no ARP packet. */
+  /** A frame that is not an ARP packet. */
   | { readonly type: 'unreadable' }
   | { readonly type: 'stop' };
 
@@ -44,11 +50,14 @@ interface Contest {
 export type ProbeEffect =
   | { readonly type: 'send'; readonly packet: ArpPacket }
   | { readonly type: 'free'; readonly address: Ipv4 }
-  /** The address must not be used (any more). `inUse`: it was announced already. */
+  /** The address must not be used, or not any longer. `inUse`: it was announced already. */
   | ({ readonly type: 'conflict'; readonly inUse: boolean } & Contest)
-  /** Somebody said that it has the address: all hosts are asked once more. */
+  /** A host said that it has the address. All hosts are asked once more. */
   | ({ readonly type: 'doubted' } & Contest)
-  /** Another host uses the address, which is kept. `isAnswered`: with an announcement; else that is too soon. */
+  /**
+   * Another host uses the address, and we keep it. `isAnswered`: we announced it again; false if it
+   * is too soon for that.
+   */
   | ({ readonly type: 'claimed'; readonly isAnswered: boolean } & Contest);
 
 export interface ProbeStep {

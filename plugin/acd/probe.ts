@@ -1,9 +1,10 @@
 /**
  * IPv4 address conflict detection (RFC 5227) as a state machine: probe, announce, defend.
  *
- * `start` probes; `free` says that nobody answered. The address is announced when the caller says that
- * it is on the link (`announce`), because a container may take it only later, and is defended from then
- * on. A core without clock, dice or socket, stepped like the DHCP client.
+ * `start` probes. `free` says that no host answered. A container may take the address later than
+ * that. So the caller says when the address is on the link (`announce`). Then the machine announces
+ * the address, and defends it from then on. The machine has no clock, random numbers or socket of
+ * its own. It is stepped like the DHCP client.
  */
 import { IPV4_ANY, MAC_ZERO } from '../wire/address.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
@@ -22,15 +23,18 @@ import { canBeHost, hearProbe, NO_RIVALS } from './rivals.ts';
 
 export type { ProbeEffect, ProbeEvent } from './probe-types.ts';
 
-/** What is resumed is announced by then. */
+/** A resumed address is announced within this time. */
 const LONGEST_RESUME_DELAY: Ms = 10_000;
 
-/** After so many frames between two defences the rest is not listened to, whatever it says: a flood must cost nothing. */
+/**
+ * After this many frames between two defences, all further frames are ignored, so that a flood
+ * costs nothing.
+ */
 const HEARD_PER_DEFENCE = 8;
 
 const NOT_DEFENDED = { defendedAt: undefined, heard: 0, deafUntil: undefined };
 
-/** What is due is done before the event is looked at; a `tick` before the deadline is a no-op. */
+/** Handles what is due before the event. A `tick` before the deadline does nothing. */
 export function stepProbe(state: ProbeState, event: ProbeEvent, env: ProbeEnv): ProbeStep {
   const isWaiting = state.name === 'PROBING' || state.name === 'DEFENDING';
   const before =
@@ -44,7 +48,8 @@ function onEvent(state: ProbeState, event: ProbeEvent, env: ProbeEnv): ProbeStep
     case 'start':
       return startProbing(event.address, env);
     case 'announce':
-      // Announced once more where the link moves: what was answered lately still counts.
+      // The link moved, so the address is announced once more. The time of the last defence is
+      // kept.
       return announce(
         state.name === 'DEFENDING' && state.address === event.address
           ? { ...state, announced: 0 }
@@ -64,7 +69,7 @@ function onEvent(state: ProbeState, event: ProbeEvent, env: ProbeEnv): ProbeStep
   }
 }
 
-/** RFC 5227 §2.1.1: the first probe after a random part of PROBE_WAIT. */
+/** RFC 5227 §2.1.1: the first probe is sent after a random part of PROBE_WAIT. */
 function startProbing(address: Ipv4, env: ProbeEnv): ProbeStep {
   const wait = env.random() * env.config.profile.PROBE_WAIT;
   const nextAt = env.now + wait;
@@ -86,7 +91,8 @@ function onDeadline(
   const { sent, rivals } = state;
   if (sent < env.config.profile.PROBE_NUM) return probe(state, env);
   if (rivals.until !== undefined && env.now < rivals.until) {
-    // A host among them hears by one more probe that it is not alone; its own next one comes in this time.
+    // One more probe tells such a host that we probe, too. Its own next probe comes within this
+    // time.
     return {
       state: { ...state, nextAt: rivals.until },
       effects: [{ type: 'send', packet: request(IPV4_ANY, address, env) }],
@@ -111,7 +117,7 @@ function defending(address: Ipv4, announced: number, nextAt = Infinity): Defendi
   return { name: 'DEFENDING', address, announced, nextAt, ...NOT_DEFENDED };
 }
 
-/** RFC 5227 §2.3: ANNOUNCE_NUM times, sender and target both the address. */
+/** RFC 5227 §2.3: ANNOUNCE_NUM announcements. Sender and target are both the address. */
 function announce(before: Defending, env: ProbeEnv): ProbeStep {
   const { ANNOUNCE_NUM, ANNOUNCE_INTERVAL } = env.config.profile;
   const { address } = before;
@@ -121,18 +127,22 @@ function announce(before: Defending, env: ProbeEnv): ProbeStep {
   return { state: { ...before, announced, nextAt }, effects: [{ type: 'send', packet }] };
 }
 
-/** Announced before: once more will do, at a time of its own, as thousands may be resumed at once. */
+/**
+ * The address was announced before, so one more announcement is enough. Its time is random, because
+ * thousands of addresses may be resumed at once.
+ */
 function remindLater(address: Ipv4, env: ProbeEnv): ProbeStep {
   const nextAt = env.now + env.random() * LONGEST_RESUME_DELAY;
   return stay(defending(address, env.config.profile.ANNOUNCE_NUM - 1, nextAt));
 }
 
 function onPacket(state: ProbeState, packet: ArpFrame, env: ProbeEnv): ProbeStep {
-  // Our own packets come back from bridges and from the kernel's copy of what we send.
+  // Our own packets come back from bridges, and as the kernel's copies of what we send.
   if (state.name === 'IDLE' || packet.senderMac === env.config.mac) return disregard(state, env);
   const { address } = state;
   if (packet.senderAddress === address) {
-    // Whatever says that it is elsewhere spoils the neighbours' caches; only a host can have it.
+    // Every packet that places the address elsewhere spoils the neighbours' caches. Only a host can
+    // have the address.
     if (state.name === 'DEFENDING') return defend(state, packet.senderMac, env);
     return canBeHost(packet.senderMac) ? doubt(state, packet.senderMac, env) : stay(state);
   }
@@ -143,9 +153,10 @@ function onPacket(state: ProbeState, packet: ArpFrame, env: ProbeEnv): ProbeStep
 }
 
 /**
- * RFC 5227 §2.1.1: any such frame is a conflict. Deviation, where the address is in use by then (§2.4 would keep it at
- * the first): one frame may be old or forged. All are asked once more, after the copies of that frame have come, and
- * an answer to that question counts. A host that has the address answers each probe.
+ * RFC 5227 §2.1.1: any such frame is a conflict. Deviation: if the address is in use by then, all
+ * hosts are asked once more, after the copies of that frame have come. One frame may be old or
+ * forged. (§2.4 would keep the address after the first.) An answer to that question counts. A host
+ * that has the address answers each probe.
  */
 function doubt(state: Probing | Free, by: Mac, env: ProbeEnv): ProbeStep {
   const { address } = state;
@@ -161,7 +172,7 @@ function doubt(state: Probing | Free, by: Mac, env: ProbeEnv): ProbeStep {
   };
 }
 
-/** Somebody probes for the address. In use, the kernel answers. */
+/** Another host probes for the address. If the address is in use, the kernel answers. */
 function onProbe(
   state: Exclude<ProbeState, { readonly name: 'IDLE' }>,
   packet: ArpFrame,
@@ -176,14 +187,14 @@ function onProbe(
   if (state.name === 'DEFENDING') return disregard(state, env);
   const { answeredAt } = state;
   if (answeredAt !== undefined && env.now < answeredAt + ANNOUNCE_INTERVAL) return stay(state);
-  // Ours, but on no link yet: no kernel answers for it.
+  // The address is ours but on no link yet, so no kernel answers for it.
   const answer = request(address, address, env);
   return { state: { ...state, answeredAt: env.now }, effects: [{ type: 'send', packet: answer }] };
 }
 
 /**
- * RFC 5227 §2.4: (c) one announcement in DEFEND_INTERVAL, and the address is kept; (b) a second conflict within it ends
- * the use.
+ * RFC 5227 §2.4: (c) one announcement in DEFEND_INTERVAL, and the address is kept. (b) A second
+ * conflict within that time ends the use.
  */
 function defend(state: Defending, by: Mac, env: ProbeEnv): ProbeStep {
   const { address } = state;
@@ -204,7 +215,7 @@ function defend(state: Defending, by: Mac, env: ProbeEnv): ProbeStep {
   };
 }
 
-/** Nothing is done about a frame; but it was heard, and that costs. */
+/** The frame has no effect, but it counts against HEARD_PER_DEFENCE. */
 function disregard(state: ProbeState, env: ProbeEnv): ProbeStep {
   if (state.name !== 'DEFENDING') return stay(state);
   const heard = state.heard + 1;
@@ -214,7 +225,7 @@ function disregard(state: ProbeState, env: ProbeEnv): ProbeStep {
   return stay({ ...state, heard, deafUntil });
 }
 
-/** In the past, or now: a conflict may be answered. */
+/** If this is now or in the past, a conflict may be answered. */
 function nextDefenceAt({ defendedAt }: Defending, env: ProbeEnv): Instant {
   return defendedAt === undefined ? env.now : defendedAt + env.config.profile.DEFEND_INTERVAL;
 }

@@ -1,7 +1,7 @@
 /** How fast an address is probed for and announced. */
 import type { Ms } from '../vocabulary/time.ts';
 
-/** The constants of RFC 5227 §1.1, by their names there. */
+/** The constants of RFC 5227 §1.1, with the names of the RFC. */
 export interface ProbeProfile {
   readonly PROBE_WAIT: Ms;
   readonly PROBE_NUM: number;
@@ -25,8 +25,8 @@ const FULL: ProbeProfile = {
 };
 
 /**
- * Deviation: `fast` sends 2 probes 200 ms apart and listens for 200 ms more. The RFC's numbers cost a
- * container 4 to 7 s per start, and hosts on one VLAN answer ARP within milliseconds.
+ * Deviation: `fast` sends 2 probes 200 ms apart and listens for 200 ms more. The RFC's numbers
+ * delay each start of a container by 4 to 7 s. Hosts on one VLAN answer ARP within milliseconds.
  */
 export const PROBE_PROFILES = {
   full: FULL,

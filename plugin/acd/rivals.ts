@@ -1,12 +1,16 @@
 /**
- * Other hosts' probes for the address that we probe for: a host that wants it, or somebody who only looks.
+ * Probes of other hosts for the address that we probe for. The sender may want the address, or only
+ * look who has it.
  *
- * RFC 5227 §2.1.1 takes any such probe as a conflict. Deviation: a single one is none. A switch's device tracking
- * (Cisco IPDT, SISF) sends one, from 0.0.0.0, some 50 ms after it has seen our ACK, to learn who is at the port; the
- * next comes 30 s or more later, and its frame may come from another MAC than the one it names. A host sends PROBE_NUM
- * of them, PROBE_MIN to PROBE_MAX apart, in frames of its own. So a probe counts when the same host has probed before,
- * and one that was heard puts off the end of our own probing until a host would have probed again. Who misses a host
- * that way is corrected by its own rules: it hears our probe or our announcement while it still probes.
+ * RFC 5227 §2.1.1 takes any such probe as a conflict. Deviation: a single probe is no conflict. The
+ * device tracking of a switch (Cisco IPDT, SISF) sends one from 0.0.0.0, some 50 ms after our ACK,
+ * to learn who is at the port. Its next probe comes 30 s or more later. Its frame may come from
+ * another MAC than the MAC that it names. A host sends PROBE_NUM probes, PROBE_MIN to PROBE_MAX
+ * apart, in frames of its own.
+ *
+ * So a probe counts as a conflict if the same host has probed before. After the first probe of a
+ * host, our own probing goes on until that host would have probed again. If we miss a host that
+ * way, its own rules correct it: it hears our probe or our announcement while it still probes.
  */
 import type { Instant, Ms } from '../vocabulary/time.ts';
 import { isMulticastMac, MAC_ZERO, type Mac } from '../wire/address.ts';
@@ -14,27 +18,27 @@ import type { ArpFrame } from './frame.ts';
 import type { ProbeProfile } from './profiles.ts';
 
 export interface Rivals {
-  /** Who probed once, and when. */
+  /** The hosts that probed once, and when. */
   readonly heard: readonly { readonly mac: Mac; readonly at: Instant }[];
-  /** By then a host among them would have probed again. Undefined: there is none. */
+  /** By then a host among them would have probed again. Undefined if there is none. */
   readonly until: Instant | undefined;
 }
 
 export const NO_RIVALS: Rivals = { heard: [], until: undefined };
 
-/** Copies of one frame, by another way through the switches, come sooner. */
+/** Copies of one frame, which came another way through the switches, come sooner than this. */
 const REPEATED_AFTER: Ms = 50;
-/** A host's timer may be late by this part. */
+/** A host's timer may be late by this factor. */
 const PATIENCE = 1.25;
-/** More are somebody's game: they do not hold up a start. */
+/** More hosts than this are an attack or a fault. They do not delay a start. */
 const MOST_RIVALS = 4;
 
-/** False for what no host's interface has: a group address, or none. */
+/** False for a MAC that no host's interface has: a group address, or all zeros. */
 export function canBeHost(mac: Mac): boolean {
   return mac !== MAC_ZERO && !isMulticastMac(mac);
 }
 
-/** @returns `isClaim`: a host wants the address, too. */
+/** @returns `isClaim`: true if a host wants the address, too. */
 export function hearProbe(
   rivals: Rivals,
   { senderMac, source }: Pick<ArpFrame, 'senderMac' | 'source'>,

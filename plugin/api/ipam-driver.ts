@@ -1,6 +1,6 @@
 /**
- * `/IpamDriver.*`: one handler per call that libnetwork knows (its remote IPAM API), each turning a decoded
- * request into a driver call and the answer into libnetwork's fields.
+ * `/IpamDriver.*`: one handler for each call of libnetwork's remote IPAM API. A handler turns a
+ * decoded request into a driver call, and the result into libnetwork's fields.
  */
 import {
   ADDRESS_SPACE,
@@ -18,14 +18,17 @@ import {
 
 /** What `plugin/driver` promises to Docker's address management. */
 export interface IpamDriver {
-  /** libnetwork then makes up a MAC before it asks for an address; the built-in ipvlan refuses that. */
+  /**
+   * If true, libnetwork makes up a MAC before it asks for an address. The built-in ipvlan refuses
+   * that.
+   */
   readonly requiresMacAddress: boolean;
   requestPool(request: RequestPoolRequest, signal: AbortSignal): Promise<RequestPoolAnswer>;
   /** Unknown ids are no error. */
   releasePool(poolId: string): Promise<void>;
   /** @returns the address in CIDR form. */
   requestAddress(request: RequestAddressRequest, signal: AbortSignal): Promise<string>;
-  /** Unknown addresses are no error: at `network rm` a gateway is released that was never requested. */
+  /** Unknown addresses are no error. `network rm` releases a gateway that was never requested. */
   releaseAddress(poolId: string, address: string): Promise<void>;
 }
 
@@ -34,7 +37,7 @@ export function ipamDriverHandlers(driver: IpamDriver): Handlers {
   return {
     'IpamDriver.GetCapabilities': () => ({
       RequiresMACAddress: driver.requiresMacAddress,
-      // Our PoolIDs say all there is to know of a pool, and addresses are kept on disk.
+      // A PoolID says all about its pool, and addresses are kept on disk.
       RequiresRequestReplay: false,
     }),
     'IpamDriver.GetDefaultAddressSpaces': () => ({
@@ -61,7 +64,7 @@ export function ipamDriverHandlers(driver: IpamDriver): Handlers {
 
 function encodePool({ poolId, pool, gateway }: RequestPoolAnswer): object {
   const answer = { PoolID: poolId, Pool: pool };
-  // Without it libnetwork asks for the gateway by RequestAddress.
+  // Without a gateway in the answer libnetwork asks for it by RequestAddress.
   if (gateway === undefined) return answer;
   return { ...answer, Data: { 'com.docker.network.gateway': gateway } };
 }

@@ -1,10 +1,11 @@
-/**
- * What dockerd asks of an IpamDriver, decoded. Field names are spelled as libnetwork spells them.
- */
+/** What dockerd asks of an IpamDriver, decoded. Field names are spelled as in libnetwork. */
 import type { RequestAddressRequest, RequestPoolRequest } from '../options/ipam-requests.ts';
 import { invalid, matchingField, objectField, textField, type JsonObject } from './json.ts';
 
-/** Ours, so its parts are the driver's matter; whatever it is goes into logs and messages. */
+/**
+ * PoolIDs are ours, so the driver checks their parts. This only keeps odd text out of logs and
+ * messages.
+ */
 const POOL_ID = /^[\x21-\x7e]{1,200}$/;
 
 const ADDRESS_TYPE = 'RequestAddressType';
@@ -37,8 +38,8 @@ export function decodePoolId(body: JsonObject): string {
 }
 
 function purpose(body: JsonObject, address: string): RequestAddressRequest['purpose'] {
-  // Here null is not the empty map. With no address wanted it is what engines up to 28 send for an endpoint when
-  // no MAC is required; an aux or replayed address always names one.
+  // Here null is not the empty map. Engines up to 28 send null for an endpoint if no address is
+  // wanted and no MAC is required. An aux address or a replayed address always names an address.
   if ((body['Options'] ?? null) === null && address !== '') return undefined;
   const options = objectField(body, 'Options');
   const type = textField(options, ADDRESS_TYPE);

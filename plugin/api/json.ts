@@ -1,18 +1,22 @@
 /**
- * The JSON of dockerd's requests, field by field: exact about what is read, tolerant of all else, because
- * Docker adds fields between versions. Absent and null count as empty, as Go's JSON writes nil.
+ * Reads the JSON of dockerd's requests, field by field. The fields that are read must have the
+ * right type. Other fields are ignored, because Docker adds fields between versions. Absent and
+ * null count as empty, because Go's JSON writes nil as null.
  */
 import { PluginError } from '../vocabulary/errors.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** dockerd's requests have four levels. What walks over values, as JSON.stringify does, has a stack for thousands. */
+/**
+ * dockerd's requests have four levels. Code that walks over values, such as JSON.stringify, has a
+ * stack for thousands of levels.
+ */
 const DEEPEST = 32;
 
 /**
  * @param body the raw text of the request.
- * @throws PluginError INVALID_REQUEST. An empty body is what dockerd's retry after a broken connection
- * sends: it must be refused, and nothing done.
+ * @throws PluginError INVALID_REQUEST. After a broken connection dockerd retries with an empty
+ * body. That retry must be refused, and must change nothing.
  */
 export function parseBody(body: string): JsonObject {
   if (body.trim() === '') {
@@ -53,7 +57,7 @@ export function textField(body: JsonObject, key: string): string {
   throw invalid(`${key} is not text`);
 }
 
-/** @param kind what the field should be, for the message: `an id`. */
+/** @param kind what the field must be, for the message: `an id`. */
 export function matchingField(body: JsonObject, key: string, form: RegExp, kind: string): string {
   const value = body[key];
   if (typeof value === 'string' && form.test(value)) return value;
@@ -64,7 +68,7 @@ export function invalid(what: string): PluginError {
   return new PluginError('INVALID_REQUEST', what);
 }
 
-/** Counts brackets outside of strings; no value is made of the text, whatever it is. */
+/** Counts brackets outside of strings. It does not parse the text. */
 function isTooDeep(json: string): boolean {
   let depth = 0;
   let isInText = false;

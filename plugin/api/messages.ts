@@ -1,6 +1,4 @@
-/**
- * What dockerd asks of a NetworkDriver, decoded. Field names are spelled as libnetwork spells them.
- */
+/** What dockerd asks of a NetworkDriver, decoded. Field names are spelled as in libnetwork. */
 import type { CreateEndpointRequest } from '../endpoints/endpoint-setup.ts';
 import type { CreateNetworkRequest, IpamData } from '../options/network-requests.ts';
 import { macFromBytes, type Mac } from '../wire/address.ts';
@@ -13,7 +11,7 @@ import {
   type JsonObject,
 } from './json.ts';
 
-/** Docker's ids become file names here: 64 hex digits, or 25 of base 36 for a swarm network. */
+/** Docker's ids become file names: 64 hex digits, or 25 digits of base 36 for a swarm network. */
 const ID = /^[A-Za-z0-9_-]{1,128}$/;
 
 export function decodeCreateNetwork(body: JsonObject): CreateNetworkRequest {
@@ -68,7 +66,7 @@ function ipamData(body: JsonObject, key: string): IpamData[] {
   }));
 }
 
-/** Go writes a MAC, which is bytes to it, in base64. */
+/** A MAC is bytes in Go, so Go writes it in base64. */
 function goBytesMac(value: unknown): Mac | undefined {
   if (typeof value !== 'string' || !/^[A-Za-z0-9+/]{8}$/.test(value)) return undefined;
   return macFromBytes(Buffer.from(value, 'base64'));

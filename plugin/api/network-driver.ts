@@ -1,6 +1,6 @@
 /**
- * `/NetworkDriver.*`: one handler per call that libnetwork knows (its remote driver API), each turning a
- * decoded request into a driver call and the answer into libnetwork's fields.
+ * `/NetworkDriver.*`: one handler for each call of libnetwork's remote driver API. A handler turns
+ * a decoded request into a driver call, and the result into libnetwork's fields.
  */
 import type { CreateEndpointRequest } from '../endpoints/endpoint-setup.ts';
 import type { CreateEndpointAnswer } from '../endpoints/answers.ts';
@@ -66,18 +66,18 @@ export function networkDriverHandlers(driver: NetworkDriver): Handlers {
       await driver.leave(decodeEndpointId(body));
       return done;
     },
-    // Ours, for operators: Docker goes on showing what a container started with.
-    // `table` comes last and has no quotes in it: scripts/plugin cuts it out with sed.
+    // Our own call, for operators: Docker shows only what a container started with. `table` must
+    // come last and have no quotes in it, because scripts/plugin cuts it out with sed.
     'VlanDhcp.Status': () => {
       const networks = driver.status();
       return { networks, table: statusTable(networks) };
     },
-    // Containers are hosts of their own in the VLAN: there is no port to map and no peer to learn.
+    // Containers are hosts of their own in the VLAN. There is no port to map and no peer to learn.
     'NetworkDriver.ProgramExternalConnectivity': () => done,
     'NetworkDriver.RevokeExternalConnectivity': () => done,
     'NetworkDriver.DiscoverNew': () => done,
     'NetworkDriver.DiscoverDelete': () => done,
-    // Not asked for with our capabilities; the answers are those of a driver that leaves it to DHCP.
+    // libnetwork does not make these calls with our capabilities. The answers leave it to DHCP.
     'NetworkDriver.GwAllocCheck': () => ({ SkipIPv4: true, SkipIPv6: true }),
     'NetworkDriver.AllocateNetwork': () => ({ Options: {} }),
     'NetworkDriver.FreeNetwork': () => done,
@@ -89,7 +89,7 @@ function encodeJoin({ srcName, gateway, staticRoutes }: JoinAnswer): object {
     InterfaceName: { SrcName: srcName, DstPrefix: 'eth' },
     Gateway: gateway ?? '',
     StaticRoutes: staticRoutes.map(encodeRoute),
-    // Without it dockerd adds docker_gwbridge, a second way out, to a container without gateway.
+    // Without this dockerd adds docker_gwbridge, a second way out, to a container without gateway.
     DisableGatewayService: true,
   };
 }

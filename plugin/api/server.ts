@@ -1,6 +1,7 @@
 /**
- * Docker's plugin protocol over HTTP on unix sockets: `POST /<Capability>.<Method>`, one JSON object each
- * way. Failures carry `Err` and `Error`, since libnetwork's two halves look for different keys.
+ * Docker's plugin protocol over HTTP on unix sockets: `POST /<Capability>.<Method>`, one JSON
+ * object each way. Failures have `Err` and `Error`, because libnetwork reads one of them for
+ * networks and the other for addresses.
  */
 import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -22,20 +23,23 @@ import { parseBody } from './json.ts';
 const CONTENT_TYPE = 'application/vnd.docker.plugins.v1.2+json';
 const CAPABILITIES = ['NetworkDriver', 'IpamDriver'];
 const BODY_LIMIT = '1mb';
-/** unix(7): sun_path has 108 bytes, the last one zero; libuv cuts a longer path in silence. */
+/**
+ * unix(7): sun_path has 108 bytes, and the last one is zero. libuv cuts a longer path without an
+ * error.
+ */
 const PATH_LIMIT = 107;
-/** dockerd gives up at 30 s where it has a limit at all; we answer before. */
+/** Where dockerd has a limit, it is 30 s. We answer before that. */
 const CALL_LIMIT_MS: Ms = 28_000;
 
 export interface PluginServer {
-  /** Stops listening, removes the sockets, lets calls in flight finish. */
+  /** Stops listening, removes the sockets, and lets running calls finish. */
   close(): Promise<void>;
 }
 
 /**
  * Serves all handlers on every path, mode 0600.
- * @param handlers calls that come before they are there wait for them.
- * @throws PluginError SOCKET_FAILED if a path is in use by another process or cannot be made.
+ * @param handlers may be ready later. Calls wait for them.
+ * @throws PluginError SOCKET_FAILED if another process uses a path, or if a path cannot be made.
  */
 export async function serve(
   paths: readonly string[],
@@ -52,7 +56,7 @@ export async function serve(
   try {
     for (const path of paths) {
       const server = await listen(app, path);
-      // Out of descriptors: that connection is lost, and dockerd calls again.
+      // No file descriptor is left. That connection is lost, and dockerd calls again.
       server.on('error', (err) => log.error({ path, err }, 'a connection could not be accepted'));
       servers.push(server);
     }
@@ -68,7 +72,7 @@ function createApp(handlers: Handlers | Promise<Handlers>, log: Logger, clock: C
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  // dockerd sends no Content-Type; the body is JSON whatever it claims to be.
+  // dockerd sends no Content-Type. The body is always read as JSON.
   app.use(express.text({ type: () => true, limit: BODY_LIMIT, defaultCharset: 'utf-8' }));
   app.use(async (request, response) => {
     const call = request.path.slice(1);
@@ -83,7 +87,10 @@ function createApp(handlers: Handlers | Promise<Handlers>, log: Logger, clock: C
   return app;
 }
 
-/** The handshake of a plugin that dockerd found by its socket: it may serve what is named, and no more. */
+/**
+ * The handshake of a plugin that dockerd found by its socket. dockerd uses only the capabilities
+ * named here.
+ */
 function withActivate(handlers: Handlers): Handlers {
   const Implements = CAPABILITIES.filter((name) =>
     Object.hasOwn(handlers, `${name}.GetCapabilities`),
@@ -128,8 +135,8 @@ async function answer(exchange: {
 }
 
 /**
- * dockerd must get an answer in time, whatever the work does: at boot it waits for us without a limit. The
- * work is told by the signal and takes back by itself what it did.
+ * Answers dockerd in time, however long the work takes: at boot dockerd waits without a limit. The
+ * signal tells the work to stop. The work takes back what it did.
  */
 async function unlessAborted<Result>(
   signal: AbortSignal,
@@ -152,13 +159,13 @@ async function unlessAborted<Result>(
   }
 }
 
-/** The code of an expected failure, also of one whose clean-up failed too. */
+/** The code of an expected failure, also if its clean-up failed, too. */
 function codeOf(error: unknown): ErrorCode | undefined {
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
   return first instanceof PluginError ? first.code : undefined;
 }
 
-/** Too large, cut short, or in an unknown encoding: refused before any handler sees it. */
+/** A body that is too large, cut short, or in an unknown encoding is refused before any handler. */
 const bodyError: ErrorRequestHandler = (
   error: { status?: number; message?: string },
   _q,
@@ -200,7 +207,8 @@ async function listen(app: Express, path: string): Promise<Server> {
 
 function createPluginServer(app: Express): Server {
   const server = createServer(app);
-  // dockerd keeps idle connections; closing one under it makes it repeat a call with an empty body.
+  // dockerd keeps idle connections. If we closed one, dockerd would repeat a call with an empty
+  // body.
   server.keepAliveTimeout = 0;
   // While stopping, a connection is idle as soon as its call is answered.
   server.on('request', (_request, response) => {
@@ -212,8 +220,9 @@ function createPluginServer(app: Express): Server {
 }
 
 /**
- * A socket without a listener is what a killed process leaves; one with a listener, even one too busy to
- * answer, is not ours, and neither is anything else that has the name.
+ * Removes the socket that a killed process left: a socket without a listener. A socket with a
+ * listener is not ours, even if the listener is too busy to answer. A file of another kind is not
+ * ours.
  */
 async function removeStale(path: string): Promise<void> {
   const found = await stat(path).catch(({ code }: NodeJS.ErrnoException) => code);
@@ -228,7 +237,7 @@ async function removeStale(path: string): Promise<void> {
   } else if (found !== 'ENOENT') {
     throw new Error(found);
   }
-  await rm(path, { force: true }); // the socket, or a link that leads to one or nowhere
+  await rm(path, { force: true }); // the socket, or a symbolic link to a socket or to nothing
 }
 
 async function hasListener(path: string): Promise<boolean> {

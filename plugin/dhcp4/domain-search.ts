@@ -1,11 +1,11 @@
 /**
- * Names in DNS wire form as option 119 carries them: labels, a zero octet, next name; a pointer
+ * Names in DNS wire form, as option 119 has them: labels, a zero octet, next name. A pointer
  * (11xxxxxx xxxxxxxx) continues at an offset of the option value (RFC 1035 §4.1.4, RFC 3397 §2).
  */
 
 const LENGTH_MASK = 0x3f;
 const POINTER = 0xc0;
-/** RFC 1035 §2.3.4: octets of a whole name, length octets included. */
+/** RFC 1035 §2.3.4: the longest name in octets, with its length octets. */
 const MAXIMUM_NAME_LENGTH = 255;
 
 /** The names without final dots, or undefined if `value` is not a list of at least one name. */
@@ -22,8 +22,8 @@ export function decodeNames(value: Uint8Array): readonly string[] | undefined {
 }
 
 /**
- * Ends always: a pointer must lead to before the place where the present run of labels began, so each
- * jump goes further back.
+ * Always ends: a pointer must lead to a place before the start of the present run of labels. So
+ * each jump goes further back.
  */
 function decodeName(
   value: Uint8Array,

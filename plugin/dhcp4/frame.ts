@@ -1,7 +1,7 @@
 /**
  * A DHCP message in its Ethernet frame: IPv4, UDP from port 68 to 67 and back (RFC 2131 §4.1).
  *
- * Frames are built and read whole because a client without an address cannot use the kernel's UDP.
+ * Whole frames are built and read, because a client without an address cannot use the kernel's UDP.
  */
 import { decodeEthernet, encodeEthernet, ETHERTYPE_IPV4 } from '../wire/ethernet.ts';
 import { decodeIpv4, encodeIpv4, PROTOCOL_UDP } from '../wire/ipv4.ts';
@@ -29,7 +29,7 @@ export interface IncomingFrame {
   readonly destinationMac: Mac;
 }
 
-/** Requests go from port 68 to 67, replies (which only simulated servers build) from 67 to 68. */
+/** Requests go from port 68 to 67. Replies go from 67 to 68; only simulated servers build them. */
 export function encodeFrame(outgoing: OutgoingFrame): Uint8Array {
   const isRequest = outgoing.message.op === BOOTREQUEST;
   const addresses = { source: outgoing.sourceAddress, destination: outgoing.destinationAddress };
@@ -51,7 +51,7 @@ export function encodeFrame(outgoing: OutgoingFrame): Uint8Array {
 }
 
 /**
- * The source port is not looked at: relays and some servers answer from another one.
+ * Accepts any source port, because relays and some servers answer from another one.
  * @param options.checksumReady see decodeUdp.
  * @param options.port the destination port to accept; by default the client's, 68.
  * @throws MalformedError, and nothing else, for any frame that is not an intact DHCP message.

@@ -1,6 +1,6 @@
 /**
- * What an ACK configures, in the words of lease.ts (RFC 2132, RFC 3442). What cannot be read, and what no host can
- * use, is left out and named.
+ * The terms of an ACK, in the vocabulary of lease.ts (RFC 2132, RFC 3442). Values that cannot be
+ * read, or that no host can use, are left out and named.
  */
 import type { LeaseTerms } from '../vocabulary/lease.ts';
 import { isUnicastIpv4 } from '../wire/address.ts';
@@ -21,7 +21,8 @@ import {
 import { routingOf } from './routing.ts';
 
 /**
- * @param serverId option 54 of the ACK. @param serverMac source of the frame that carried it.
+ * @param serverId option 54 of the ACK.
+ * @param serverMac source of the frame that carried it.
  * @param dropped gets a sentence for each thing that is left out.
  */
 export function leaseTermsOf(
@@ -59,12 +60,15 @@ export function leaseTermsOf(
   };
 }
 
-/** Wider subnets are a mistake: nobody was ever given one, and the container would take the internet for its LAN. */
+/**
+ * Wider subnets are a mistake. With one the container would treat the internet as its own subnet.
+ */
 const LEAST_PREFIX_LENGTH = 8;
 
 /**
- * Without option 1 the class decides, as RFC 950 §2.1 has it and as ISC's client does: servers that omit the mask
- * mean it, and a /32 would cut the container off from its neighbours. So it does where no host can use the mask.
+ * Without option 1 the class decides, as in RFC 950 §2.1 and in ISC's client. Servers that omit the
+ * mask mean that one, and a /32 would cut the container off from its neighbours. The class also
+ * decides if no host can use the mask.
  */
 export function subnetWidthOf({ options, yiaddr }: Dhcp4Message): {
   readonly prefixLength: number;
@@ -78,7 +82,10 @@ export function subnetWidthOf({ options, yiaddr }: Dhcp4Message): {
   return unusable === undefined ? { prefixLength } : { prefixLength, unusable };
 }
 
-/** What an address is in its subnet. RFC 3021: in a /31 both addresses are hosts; a /32 has no neighbours. */
+/**
+ * The place of an address in its subnet. RFC 3021: in a /31 both addresses are hosts. A /32 has no
+ * neighbours.
+ */
 export function placeInSubnet(
   address: Ipv4,
   prefixLength: number,
@@ -89,8 +96,8 @@ export function placeInSubnet(
 }
 
 /**
- * True if a container configured for one needs no change for the other. The server may differ, and so may DNS servers,
- * domain and search list, which nobody applies to a container.
+ * True if a container configured for one needs no change for the other. The server may differ. DNS
+ * servers, domain and search list may differ, too, because nothing applies them to a container.
  */
 export function isSameConfiguration(one: LeaseTerms, other: LeaseTerms): boolean {
   return configurationKey(one) === configurationKey(other);
@@ -102,7 +109,10 @@ function configurationKey(terms: LeaseTerms): string {
   return JSON.stringify([address, prefixLength, gateway, mtu, routes]);
 }
 
-/** True if another host may have that address: not the lease's own, nor its subnet's first and last. */
+/**
+ * True if another host may have the address. Three addresses are excluded: the lease's own, and its
+ * subnet's first and last.
+ */
 function canBeRouter(router: Ipv4, address: Ipv4, prefixLength: number): boolean {
   if (!isUnicastIpv4(router) || router === address) return false;
   return !isSubnetEdge(subnetOf(address, prefixLength), router);

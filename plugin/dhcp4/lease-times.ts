@@ -7,21 +7,23 @@ import type { Options } from './options.ts';
 export type LeaseTimes = Pick<Lease, 'requestedAt' | 't1At' | 't2At' | 'expiresAt'>;
 
 /**
- * Shorter leases are refused. One of 5 s has its T1 at 2.5 s, so there is time for a REQUEST, one more of it a second
- * later, and one at T2. In a shorter one a single lost frame takes the address from the container.
+ * Shorter leases are refused. A lease of 5 s has its T1 at 2.5 s. That leaves time for a REQUEST, a
+ * second REQUEST a second later, and one at T2. In a shorter lease a single lost frame takes the
+ * address from the container.
  */
 export const LEAST_LEASE: Ms = 5_000;
 
-/** RFC 2131 §4.4.5: T1 defaults to 0.5 and T2 to 0.875 of the lease, with some fuzz. */
+/** RFC 2131 §4.4.5: T1 defaults to 0.5 and T2 to 0.875 of the lease, with some random variation. */
 const T1_FRACTION = 0.5;
 const T2_FRACTION = 0.875;
-/** ±5 %: both defaults stay apart from each other and from the end of the lease. */
+/** ±5 %. Both defaults stay apart from each other and from the end of the lease. */
 const FUZZ = 0.05;
 
 /**
- * The times of a lease counted from when its REQUEST was sent, so that we never believe in it longer
- * than the server does. Options 58 and 59 are used when 0 < T1 < T2 < lease, T1 with some fuzz; if
- * not, both defaults are. Infinity for all three in an infinite lease.
+ * The times of a lease count from the sending of its REQUEST, so that the client never uses it
+ * longer than the server grants it. Options 58 and 59 are used if 0 < T1 < T2 < lease, and T1
+ * varies a little. Otherwise both defaults are used. In an infinite lease all three times are
+ * Infinity.
  * @param random uniform in [0, 1).
  * @param lease option 51; not 0.
  */
@@ -48,7 +50,7 @@ export function leaseTimesOf(
   };
 }
 
-/** A server tells all its clients the same T1: up to 5 % before it. */
+/** A server sends all its clients the same T1. So each client uses a time up to 5 % before it. */
 function earlier(t1: Ms, random: () => number): Ms {
   return Math.round(t1 * (1 - FUZZ * random()));
 }

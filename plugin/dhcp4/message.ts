@@ -1,5 +1,5 @@
 /**
- * The DHCP message: fixed header, magic cookie, options (RFC 2131 §2, RFC 2132 §2 and §9.3, RFC 3396).
+ * The DHCP message: fixed header, magic cookie, options (RFC 2131 §2, RFC 2132 §2, §9.3, RFC 3396).
  *
  *   op htype hlen hops | xid | secs flags | ciaddr | yiaddr | siaddr | giaddr | chaddr(16) |
  *   sname(64) | file(128) | 63 82 53 63 | options
@@ -22,16 +22,22 @@ export interface Dhcp4Message {
   readonly hops: number;
   readonly xid: number;
   readonly secs: number;
-  /** The one defined bit of `flags`: replies to a client without address go to 255.255.255.255. */
+  /**
+   * The one defined bit of `flags`. If it is set, replies to a client without address go to
+   * 255.255.255.255.
+   */
   readonly broadcast: boolean;
   readonly ciaddr: Ipv4;
   readonly yiaddr: Ipv4;
   readonly siaddr: Ipv4;
   readonly giaddr: Ipv4;
   readonly chaddr: Mac;
-  /** Code to value; see option-space.ts for codes that came in several parts. */
+  /** Code to value. See option-space.ts for options that came in several parts. */
   readonly options: ReadonlyMap<number, Uint8Array>;
-  /** Code to what was seen, for options that were there and could not be read; undefined: none. */
+  /**
+   * Code to the bytes that were seen, for options that could not be read. Undefined if there are
+   * none.
+   */
   readonly damaged?: ReadonlyMap<number, string>;
 }
 
@@ -41,7 +47,7 @@ const BROADCAST_FLAG = 0x8000;
 const MAGIC_COOKIE = 0x63825363;
 const COOKIE_OFFSET = 236;
 const OPTIONS_OFFSET = 240;
-/** RFC 951 §3: BOOTP's 300 octets, below which some relays and servers drop a message. */
+/** RFC 951 §3: the 300 octets of BOOTP. Some relays and servers drop a shorter message. */
 const MINIMUM_LENGTH = 300;
 
 const PAD = 0;
@@ -50,8 +56,10 @@ const MESSAGE_TYPE = 53;
 const END = 255;
 
 /**
- * Replies shorter than 300 octets are accepted (Kea, networkd). An option that cannot be read is left out.
- * @param source see readOptionSpace. @throws MalformedError for the header, and without a message type.
+ * Accepts replies shorter than 300 octets (Kea, networkd). An option that cannot be read is left
+ * out.
+ * @param source see readOptionSpace.
+ * @throws MalformedError for a bad header, and if there is no message type.
  */
 export function decodeMessage(bytes: Uint8Array, source?: Ipv4): Dhcp4Message {
   const reader = new Reader(bytes);
@@ -84,9 +92,10 @@ export function decodeMessage(bytes: Uint8Array, source?: Ipv4): Dhcp4Message {
 }
 
 /**
- * The BOOTP payload: option 53 first, the others in map order, 255, zeros up to 300 octets. Values over
- * 255 octets are split (RFC 3396 §5); option space is never overloaded into `file` or `sname`.
- * @throws RangeError for a message without option 53 or with an option that has no value (0, 52, 255).
+ * The BOOTP payload: option 53 first, the others in map order, 255, zeros up to 300 octets. Values
+ * over 255 octets are split (RFC 3396 §5). Options are never put into `file` or `sname`.
+ * @throws RangeError for a message without option 53, or with an option that has no value (0, 52,
+ * 255).
  */
 export function encodeMessage(message: Dhcp4Message): Uint8Array {
   const messageType = message.options.get(MESSAGE_TYPE);

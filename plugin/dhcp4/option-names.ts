@@ -1,4 +1,4 @@
-/** Options as people are told of them. */
+/** Names of options, for messages. */
 
 const NAMES: ReadonlyMap<number, string> = new Map([
   [1, 'subnet mask'],
@@ -23,7 +23,7 @@ export function optionName(code: number): string {
   return name === undefined ? `option ${code}` : `option ${code} (${name})`;
 }
 
-/** The same value; an option that is there and has none is named in `dropped`. */
+/** Returns the same value. If an option is there and has no value, it is named in `dropped`. */
 export function unlessMalformed<T>(
   options: ReadonlyMap<number, Uint8Array>,
   code: number,

@@ -1,16 +1,17 @@
 /**
  * From octets to options by code (RFC 2132 §2 and §9.3, RFC 3396).
  *
- * What cannot be read costs that option and not the message: it is left out, and said in `damaged`. An option that
- * runs past its area ends the area, because nothing after it can be told apart.
+ * If an option cannot be read, only that option is left out, and `damaged` names it. The rest of
+ * the message is used. An option that runs past its area ends the area, because the options after
+ * it cannot be found.
  */
 import { ipv4FromBytes, type Ipv4 } from '../wire/address.ts';
 import { Writer } from '../wire/writer.ts';
 
 export interface OptionSpace {
-  /** Code to value, each a copy. */
+  /** Code to value. Each value is a copy. */
   readonly options: ReadonlyMap<number, Uint8Array>;
-  /** Code to what was seen, for options that were there and could not be read. */
+  /** Code to the bytes that were seen, for options that could not be read. */
   readonly damaged: ReadonlyMap<number, string>;
 }
 
@@ -21,8 +22,9 @@ const CLIENT_ID = 61;
 const END = 255;
 
 /**
- * Octets of the options that have one length only. Such an option is never joined from parts (RFC 3396 is for
- * values that may be long): dnsmasq sends its own option 54 and then the one of `--dhcp-option=54`.
+ * The length of options that have only one length. Such an option is never joined from parts: RFC
+ * 3396 is for values that may be long. dnsmasq sends its own option 54 and then that of
+ * `--dhcp-option=54`.
  */
 export const FIXED_LENGTHS: ReadonlyMap<number, number> = new Map([
   [1, 4], // subnet mask
@@ -40,8 +42,8 @@ export const FIXED_LENGTHS: ReadonlyMap<number, number> = new Map([
 ]);
 
 /**
- * @param source the IPv4 source of the packet: of two server identifiers the one that is this address counts.
- *   dnsmasq answers only to its own.
+ * @param source the IPv4 source of the packet. If there are two server identifiers, the one equal
+ * to this address is used, because dnsmasq answers only to its own.
  */
 export function readOptionSpace(
   areas: { readonly options: Uint8Array; readonly file: Uint8Array; readonly sname: Uint8Array },
@@ -60,7 +62,7 @@ export function readOptionSpace(
     const value = valueOf(code, values, source);
     const fixed = FIXED_LENGTHS.get(code);
     if (fixed === undefined) {
-      // A value that lacks a part is no value.
+      // A value with a missing part is not used.
       if (!damaged.has(code)) options.set(code, value);
     } else if (value.length === fixed) {
       options.set(code, value);
@@ -72,7 +74,9 @@ export function readOptionSpace(
   return { options, damaged };
 }
 
-/** An area that stops at an option boundary without 255 is accepted: some servers fill the last octet. */
+/**
+ * Accepts an area that ends after an option without 255, because some servers fill the last octet.
+ */
 function collect(
   area: Uint8Array,
   parts: Map<number, Uint8Array[]>,
@@ -99,7 +103,7 @@ function collect(
   }
 }
 
-/** RFC 2132 §9.3: 1 = file, 2 = sname, 3 = both; 0 here: not overloaded, or nobody knows. */
+/** RFC 2132 §9.3: 1 = file, 2 = sname, 3 = both. 0 means not overloaded, or not readable. */
 function overloadValue(
   parts: readonly Uint8Array[] | undefined,
   damaged: Map<number, string>,
@@ -113,8 +117,8 @@ function overloadValue(
 }
 
 /**
- * Of a fixed-length option the first part that has this length; without one, and of all other options, the parts
- * joined (RFC 3396 §7). A client identifier that is said again is one.
+ * For a fixed-length option: the first part that has this length. If there is none, and for all
+ * other options: the parts joined (RFC 3396 §7). A client identifier that comes twice counts once.
  */
 function valueOf(code: number, parts: readonly Uint8Array[], source: Ipv4 | undefined): Uint8Array {
   const fixed = FIXED_LENGTHS.get(code);
@@ -124,7 +128,7 @@ function valueOf(code: number, parts: readonly Uint8Array[], source: Ipv4 | unde
   return joined(sources[0] ?? whole[0] ?? (isSaidAgain ? parts[0]! : undefined), parts);
 }
 
-/** A copy, so that a kept lease does not keep a receive buffer alive or change with it. */
+/** A copy, so that a kept lease does not hold a receive buffer, or change with it. */
 function joined(chosen: Uint8Array | undefined, parts: readonly Uint8Array[]): Uint8Array {
   const writer = new Writer();
   for (const part of chosen === undefined ? parts : [chosen]) writer.bytes(part);

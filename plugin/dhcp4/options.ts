@@ -1,9 +1,9 @@
 /**
  * Typed views of option values (RFC 2132, RFC 3442, RFC 3397, RFC 4702).
  *
- * A view gives undefined when the option is absent and also when its value does not have the option's
- * form: a server's bad optional value must not cost a container its lease. What a lease cannot do
- * without (option 54, option 51) is then refused by the client with a reason of its own.
+ * A view returns undefined if the option is absent, or if its value does not have the option's
+ * form. A bad optional value of a server must not cost a container its lease. The options that a
+ * lease needs (54 and 51) are then refused by the client, with a reason of their own.
  */
 import { secondsToMs } from '../vocabulary/time.ts';
 import type { Ms } from '../vocabulary/time.ts';
@@ -58,7 +58,7 @@ const MESSAGE_TYPES = [
 
 export type MessageType = (typeof MESSAGE_TYPES)[number];
 
-/** Undefined for types that this client has no use for, such as FORCERENEW (RFC 3203). */
+/** Undefined for types that this client does not use, such as FORCERENEW (RFC 3203). */
 export function messageTypeOf(options: Options): MessageType | undefined {
   const value = options.get(OPTION.MESSAGE_TYPE)?.[0];
   return value === undefined ? undefined : MESSAGE_TYPES[value - 1];
@@ -93,8 +93,9 @@ export function u16Of(options: Options, code: number): number | undefined {
 }
 
 /**
- * NVT ASCII text. Everything from the first NUL is dropped (many servers terminate their strings);
- * octets that are not printable become U+FFFD, since the text ends up in logs and on terminals.
+ * NVT ASCII text. Everything from the first NUL on is dropped, because many servers terminate their
+ * strings. Octets that are not printable become U+FFFD, because the text is shown in logs and on
+ * terminals.
  */
 export function textOf(options: Options, code: number): string | undefined {
   const value = options.get(code);
@@ -107,27 +108,30 @@ export function textOf(options: Options, code: number): string | undefined {
     .join('');
 }
 
-/** Option 15. Only a plain name passes: it is written into a resolv.conf. A final dot is dropped. */
+/**
+ * Option 15. Only a plain name is accepted, because it is written into a resolv.conf. A final dot
+ * is dropped.
+ */
 export function domainNameOf(options: Options): string | undefined {
   const name = textOf(options, OPTION.DOMAIN_NAME)?.replace(/\.$/, '');
   return name !== undefined && isDomainName(name) ? name : undefined;
 }
 
-/** Option 119 (RFC 3397). One name of a wrong form discredits the whole list. */
+/** Option 119 (RFC 3397). If one name has a wrong form, the whole list is ignored. */
 export function domainSearchOf(options: Options): readonly string[] | undefined {
   const value = options.get(OPTION.DOMAIN_SEARCH);
   const names = value === undefined ? undefined : decodeNames(value);
   return names?.every(isDomainName) === true ? names : undefined;
 }
 
-/** Letters, digits, hyphens and (as real zones have them) underscores, in labels of 1 to 63. */
+/** Letters, digits, hyphens and underscores, in labels of 1 to 63. Real zones have underscores. */
 function isDomainName(name: string): boolean {
   return name.length <= 253 && /^[\w-]{1,63}(\.[\w-]{1,63})*$/.test(name);
 }
 
 /**
- * Options 121 and 249 (RFC 3442): width, the significant octets of the destination, router; repeated.
- * Host bits set beyond the width are cleared, as the RFC asks. Router 0.0.0.0 is on-link.
+ * Options 121 and 249 (RFC 3442): width, the significant octets of the destination, router;
+ * repeated. Host bits beyond the width are cleared, as the RFC asks. Router 0.0.0.0 means on-link.
  */
 export function classlessRoutesOf(options: Options, code: number): readonly Route[] | undefined {
   const value = options.get(code);
@@ -153,8 +157,9 @@ export function classlessRoutesOf(options: Options, code: number): readonly Rout
 }
 
 /**
- * Option 33 (RFC 2132 §5.8): destination and router in pairs. A destination has no mask: it is a host
- * when host bits of its class are set, else the classful network. The default route is not allowed.
+ * Option 33 (RFC 2132 §5.8): pairs of destination and router. A destination has no mask. It is a
+ * host if host bits of its class are set, else the classful network. The default route is not
+ * allowed.
  */
 export function staticRoutesOf(options: Options): readonly Route[] | undefined {
   const addresses = ipv4ListOf(options, OPTION.STATIC_ROUTE);
@@ -178,7 +183,7 @@ export function classfulPrefixLength(address: Ipv4): number {
   return first < 224 ? 24 : 32;
 }
 
-/** Option 1 as a prefix length; undefined for absent, zero, or a mask with holes. */
+/** Option 1 as a prefix length. Undefined if it is absent, zero, or a mask with holes. */
 export function prefixLengthOf(options: Options): number | undefined {
   const mask = ipv4Of(options, OPTION.SUBNET_MASK);
   if (mask === undefined) return undefined;
@@ -206,9 +211,10 @@ export function textValue(text: string): Uint8Array {
 }
 
 /**
- * Option 81 (RFC 4702 §2): flags, two obsolete RCODE octets of 0, the name in DNS wire form.
- * S=1: the server is to register the name; E=1: wire form, not ASCII; N=0, O=0.
- * @param name fully qualified; a final dot is allowed. @throws RangeError for a label not 1 to 63 long.
+ * Option 81 (RFC 4702 §2): flags, two obsolete RCODE octets of 0, the name in DNS wire form. S=1:
+ * the server is to register the name; E=1: wire form, not ASCII; N=0, O=0.
+ * @param name fully qualified; a final dot is allowed. @throws RangeError for a label not 1 to 63
+ * long.
  */
 export function clientFqdnValue(name: string): Uint8Array {
   const FLAG_S = 0x01;

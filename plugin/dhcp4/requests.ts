@@ -1,8 +1,8 @@
 /**
- * Builds each message of a client: one function per column of RFC 2131 Tables 4 and 5.
+ * Builds each message of a client: one function for each column of RFC 2131 Tables 4 and 5.
  *
- * Option 61 is in every message: a server that made a lease under a client identifier refuses or
- * ignores a renewal without it (ISC dhcpd, networkd), and RFC 2131 §2 asks for the same one throughout.
+ * Option 61 is in every message, as RFC 2131 §2 asks. If a lease was made under a client
+ * identifier, some servers (ISC dhcpd, networkd) refuse or ignore a renewal without it.
  */
 import { IPV4_ANY } from '../wire/address.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
@@ -19,7 +19,7 @@ import {
 } from './options.ts';
 import type { MessageType } from './options.ts';
 
-/** Who asks, and what of it goes into the messages. */
+/** The identity of the client, as its messages show it. */
 export interface ClientIdentity {
   readonly mac: Mac; // chaddr and L2 source
   readonly clientId: Uint8Array; // option 61 payload, type octet included
@@ -29,15 +29,15 @@ export interface ClientIdentity {
   readonly broadcast: boolean; // broadcast flag while address-less
 }
 
-/** What ties a reply to a request. */
+/** The fields that connect a reply with a request. */
 export interface ExchangeFields {
   readonly xid: number;
   readonly secs: number;
 }
 
 /**
- * Option 55, in order of wish. 121 stands before 3 and 33 because servers that run out of room drop
- * from the end (RFC 3442). 249 is what Microsoft servers called 121 before it had a number.
+ * Option 55, the most wanted first. 121 is before 3 and 33, because servers without room drop from
+ * the end (RFC 3442). Microsoft servers used 249 before 121 had a number.
  */
 const PARAMETER_REQUEST_LIST: readonly number[] = [
   OPTION.SUBNET_MASK,
@@ -58,12 +58,13 @@ const PARAMETER_REQUEST_LIST: readonly number[] = [
   OPTION.MICROSOFT_CLASSLESS_ROUTE,
 ];
 
-/** RFC 2132 §9.10: the least that option 57 may say. */
+/** RFC 2132 §9.10: the smallest value that option 57 may have. */
 const LEAST_MAX_MESSAGE_SIZE = 576;
 
 /**
- * @param asking.wished option 50: an address we would like; undefined leaves the choice to the server.
- * @param asking.rapidCommit option 80: an ACK is welcome at once (RFC 4039).
+ * @param asking.wished option 50: an address that we would like. Undefined leaves the choice to the
+ * server.
+ * @param asking.rapidCommit option 80: the server may answer with an ACK at once (RFC 4039).
  */
 export function buildDiscover(
   identity: ClientIdentity,
@@ -80,7 +81,10 @@ export function buildDiscover(
   });
 }
 
-/** Answers an OFFER: 50 and 54 from it; xid and secs are those of the DISCOVER (RFC 2131 §4.3.2). */
+/**
+ * Answers an OFFER: 50 and 54 are taken from it. xid and secs are those of the DISCOVER (RFC 2131
+ * §4.3.2).
+ */
 export function buildSelectingRequest(
   identity: ClientIdentity,
   exchange: ExchangeFields,
@@ -96,7 +100,7 @@ export function buildSelectingRequest(
   });
 }
 
-/** Asks whether an address leased before is still good: 50, no 54, ciaddr 0. */
+/** Asks whether an earlier lease is still valid: 50, no 54, ciaddr 0. */
 export function buildInitRebootRequest(
   identity: ClientIdentity,
   exchange: ExchangeFields,
@@ -108,7 +112,7 @@ export function buildInitRebootRequest(
   });
 }
 
-/** Neither 50 nor 54, ciaddr filled in: the server answers to that address. Sent by unicast. */
+/** Neither 50 nor 54, and ciaddr filled in: the server answers to that address. Sent by unicast. */
 export function buildRenewingRequest(
   identity: ClientIdentity,
   exchange: ExchangeFields,
@@ -120,10 +124,10 @@ export function buildRenewingRequest(
   });
 }
 
-/** The bytes of a RENEWING request; what differs is that it is broadcast (RFC 2131 §4.3.6). */
+/** The same bytes as a RENEWING request, but sent by broadcast (RFC 2131 §4.3.6). */
 export const buildRebindingRequest = buildRenewingRequest;
 
-/** Tells the server that somebody else has the address: ciaddr 0, no 55, 57, 60, 12 or 81. */
+/** Tells the server that another host has the address: ciaddr 0, no 55, 57, 60, 12 or 81. */
 export function buildDecline(
   identity: ClientIdentity,
   xid: number,
@@ -134,7 +138,7 @@ export function buildDecline(
   });
 }
 
-/** Gives the lease back: ciaddr says which, and option 50 MUST NOT be there. */
+/** Gives the lease back: ciaddr says which one, and option 50 MUST NOT be there. */
 export function buildRelease(
   identity: ClientIdentity,
   xid: number,
@@ -181,7 +185,7 @@ function addressOption(address: Ipv4 | undefined): OptionEntries {
   return address === undefined ? [] : [[OPTION.REQUESTED_ADDRESS, ipv4Value(address)]];
 }
 
-/** What only DISCOVER and REQUEST may carry (Table 5). */
+/** The options that only DISCOVER and REQUEST may have (Table 5). */
 function askingOptions(identity: ClientIdentity): OptionEntries {
   const maxMessageSize = Math.max(identity.mtu, LEAST_MAX_MESSAGE_SIZE);
   return [

@@ -1,6 +1,6 @@
 /**
- * How long to wait before sending again (RFC 2131 §4.1, §4.4.5) and after a refusal or a conflict.
- * All results are milliseconds; every `random` is uniform in [0, 1).
+ * Waiting times before sending again (RFC 2131 §4.1, §4.4.5), after a refusal and after a conflict.
+ * All results are milliseconds. Every `random` is uniform in [0, 1).
  */
 import type { Instant, Ms } from '../vocabulary/time.ts';
 
@@ -11,23 +11,25 @@ const FIRST_DELAY: Ms = 4_000;
 const LONGEST_DELAY: Ms = 64_000;
 const JITTER: Ms = 1_000;
 /**
- * Deviation: 1, 2, 4, 8 s… while a person waits for a container, because a lost first DISCOVER would
- * otherwise cost 4 s of a budget of some 20 s. ±1 s would swallow the short delays: a quarter instead.
+ * Deviation: 1, 2, 4, 8 s… while a container waits for its start. Otherwise a lost first DISCOVER
+ * would cost 4 s of about 20 s. The variation is a quarter, because ±1 s is too much for short
+ * delays.
  */
 const CONTAINER_START_FIRST_DELAY: Ms = 1_000;
 
-/** RFC 2131 §4.4.5: never less than this between two requests in RENEWING or REBINDING. */
+/** RFC 2131 §4.4.5: the shortest time between two requests in RENEWING or REBINDING. */
 const LEAST_RENEWAL_DELAY: Ms = 60_000;
 /**
- * Deviation: in a lease under 16 minutes a 16th of it, at least 1 s. With 60 s a lease of minutes has one REQUEST each
- * in RENEWING and REBINDING, and two lost frames take the address from the container.
+ * Deviation: in a lease under 16 minutes it is a 16th of the lease, at least 1 s. With 60 s a short
+ * lease would have one REQUEST in RENEWING and one in REBINDING. Then two lost frames would take
+ * the address from the container.
  */
 const LEAST_RENEWAL_PART = 16;
 const SHORTEST_RENEWAL_DELAY: Ms = 1_000;
 
-/** RFC 2131 §3.1 step 5: at least this long between a DECLINE and the next DISCOVER. */
+/** RFC 2131 §3.1 step 5: the shortest time between a DECLINE and the next DISCOVER. */
 const DECLINE_HOLD: Ms = 10_000;
-/** RFC 5227 §2.1.1: after MAX_CONFLICTS addresses were taken, one new try per RATE_LIMIT_INTERVAL. */
+/** RFC 5227 §2.1.1: after MAX_CONFLICTS conflicts, one new try for each RATE_LIMIT_INTERVAL. */
 export const MAX_CONFLICTS = 10;
 const RATE_LIMIT_INTERVAL: Ms = 60_000;
 
@@ -47,8 +49,9 @@ export function retransmitDelay(
 }
 
 /**
- * When to resend in RENEWING (`until` is T2) or REBINDING (`until` is expiry): after half of what is
- * left, at least 60 s. The result may lie after `until`: then the one already sent was the last.
+ * When to send again in RENEWING (`until` is T2) or REBINDING (`until` is expiry): after half of
+ * what is left, at least 60 s. The result may lie after `until`. Then the message already sent was
+ * the last.
  * @param lease the duration of the whole lease.
  */
 export function renewalResendAt(now: Instant, until: Instant, lease: Ms): Instant {
@@ -57,23 +60,24 @@ export function renewalResendAt(now: Instant, until: Instant, lease: Ms): Instan
 }
 
 /**
- * Delay before extending a lease whose time for that came while the plugin was away: up to 10 s, as long as
- * RFC 2131 §4.4.1 has clients wait that start together, and no longer than half of what is left.
+ * Delay before extending a lease that became due while the plugin was stopped. It is up to 10 s, as
+ * RFC 2131 §4.4.1 asks of clients that start together, and at most half of the time that is left.
  */
 export function resumeDelay(left: Ms, random: () => number): Ms {
   return 1 + Math.floor(random() * Math.min(left / 2, LONGEST_RESUME_DELAY));
 }
 
 /**
- * Delay before the next DISCOVER after a NAK, or after REQUESTs without answer; doubled up to 60 s while
- * such failures follow each other. On the way to a first address it starts at 100 ms (servers that gave
- * one address to two clients refuse the second); after a lease that was in use, at 1 s.
+ * Delay before the next DISCOVER after a NAK, or after REQUESTs without answer. It is doubled up to
+ * 60 s while such failures follow each other. Before a first address it starts at 100 ms, because
+ * servers that gave one address to two clients refuse the second. After a lease that was in use it
+ * starts at 1 s.
  */
 export function failureDelay(failuresBefore: number, hadLease: boolean): Ms {
   return Math.min((hadLease ? 1_000 : 100) * 2 ** failuresBefore, LONGEST_FAILURE_DELAY);
 }
 
-/** @param conflicts addresses declined so far, the last one included. */
+/** @param conflicts how many addresses were declined so far, with the last one. */
 export function declineDelay(conflicts: number): Ms {
   return conflicts >= MAX_CONFLICTS ? RATE_LIMIT_INTERVAL : DECLINE_HOLD;
 }

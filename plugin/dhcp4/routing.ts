@@ -7,10 +7,13 @@ import { optionName, unlessMalformed } from './option-names.ts';
 import { classlessRoutesOf, ipv4ListOf, OPTION, staticRoutesOf } from './options.ts';
 import type { Options } from './options.ts';
 
-/** A message of 1500 octets has room for some 280; no site needs that many, and each is a call to the kernel. */
+/**
+ * A message of 1500 octets has room for some 280. No site needs that many, and each route is a call
+ * to the kernel.
+ */
 const MOST_ROUTES = 64;
 
-/** "This network", loopback, multicast and what lies beyond: nothing there is behind a router. */
+/** "This network", loopback, multicast and the range above it: a router leads to none of them. */
 const NOWHERE = [
   subnetOf(IPV4_ANY, 8),
   subnetOf(ipv4FromNumber(0x7f000000), 8),
@@ -18,8 +21,9 @@ const NOWHERE = [
 ];
 
 /**
- * RFC 3442: option 121 replaces options 3 and 33, also when it has no default route. A default route
- * without a router has no place in our words and is dropped, and so is a route over no router.
+ * RFC 3442: option 121 replaces options 3 and 33, also if it has no default route. A default route
+ * without a router cannot be expressed in a lease and is dropped. A route over an address that
+ * cannot be a router is dropped, too.
  * @param dropped gets a sentence for each thing that is left out.
  */
 export function routingOf(

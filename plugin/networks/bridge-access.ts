@@ -1,10 +1,10 @@
 /**
- * Keeps the firewall from eating bridged frames (D6), also later in a host's life: Docker makes the chain
- * that our rule goes into after it has started us, and a firewall reload may flush it.
+ * Keeps the firewall from dropping bridged frames (D6), also later in the host's life. Docker makes
+ * the chain for our rule after it has started us. A firewall reload may flush the chain.
  *
- * Each bridge is looked at when it is made, when the host tells that the firewall changed, before a lease is asked
- * for if it changed since the last look, and in between at intervals. Our own rules are changes, too: the look
- * that follows them finds nothing to do, and that is the end of it.
+ * Each bridge is looked at when it is made, when the host reports a change of the firewall, and at
+ * intervals. It is also looked at before a lease is asked for, if the firewall changed since the
+ * last look. Our own rules are changes, too. The look that follows them finds nothing to do.
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
@@ -12,19 +12,20 @@ import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { Host } from '../host.ts';
 
 const INTERVAL: Ms = 30_000;
-/** Changes come in crowds; those of one crowd are looked at together. */
+/** Many changes come together. Changes within this time cause one look. */
 const CROWD: Ms = 100;
-/** A firewall that changes all the time costs some processes this often, not more. */
+/** If the firewall changes all the time, a look starts some processes this often and not more. */
 const LEAST_PAUSE: Ms = 1000;
 /**
- * A program that fails may find no process or no time for a moment. One that fails for so long fails on this host for
- * good, as iptables-nft does on a kernel without nf_tables; starts do not run it again and again then.
+ * A program may fail for a moment, because processes or time run short. If it fails for this long,
+ * it fails on this host for good, as iptables-nft does on a kernel without nf_tables. Starts of
+ * containers then no longer run it.
  */
 const LASTING: Ms = 60_000;
 
 interface Look {
   readonly done: Promise<void>;
-  /** How many changes had been told when it began. */
+  /** How many changes had been reported when the look began. */
   readonly changes: number;
 }
 
@@ -33,9 +34,9 @@ export class BridgeAccess {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #watch: ReturnType<Host['watchBridgeAccept']>;
-  /** Bridges in use, and whether the last look at them still holds. */
+  /** Bridges in use, and whether the last look at each is still valid. */
   readonly #bridges = new Map<string, { isSettled: boolean }>();
-  /** The latest look under way at each, shared by all who ask before something changes. */
+  /** The running look at each bridge. All who ask before the next change share it. */
   readonly #looks = new Map<string, Look>();
   #changes = 0;
   #isClosed = false;
@@ -43,7 +44,7 @@ export class BridgeAccess {
   #warned = '';
   #cancelTimer: () => void;
   #cancelLook: (() => void) | undefined;
-  /** Since when every look has failed; undefined: the last one has not. */
+  /** Since when every look has failed; undefined if the last look did not fail. */
   #failingSince: Instant | undefined;
   #cancelRetry: (() => void) | undefined;
 
@@ -56,13 +57,16 @@ export class BridgeAccess {
     this.#watch = this.#host.watchBridgeAccept(() => this.#changed());
   }
 
-  /** Sees to the rule now. Trouble is a warning in the log, not a failure: most hosts need no rule. */
+  /**
+   * Adds the rule if it is missing. A failure is a warning in the log and not an error, because
+   * most hosts need no rule.
+   */
   grant(bridge: string): Promise<void> {
     const look = this.#looks.get(bridge);
     return look?.changes === this.#changes ? look.done : this.#lookAt([bridge]);
   }
 
-  /** As `grant`, if it has not been seen to since the firewall changed. */
+  /** As `grant`, but only if the firewall changed since the last look at this bridge. */
   async ensureGranted(bridge: string): Promise<void> {
     this.#watch.look();
     if (this.#bridges.get(bridge)?.isSettled !== true) await this.grant(bridge);
@@ -138,7 +142,7 @@ export class BridgeAccess {
     return this.#failingSince === undefined ? 0 : this.#clock.now() - this.#failingSince;
   }
 
-  /** After a failure all bridges are looked at again, soon at first. */
+  /** After a failure all bridges are looked at again, first soon, then less often. */
   #note(hasFailed: boolean): void {
     this.#failingSince = hasFailed ? (this.#failingSince ?? this.#clock.now()) : undefined;
     if (!hasFailed) {
@@ -160,7 +164,7 @@ export class BridgeAccess {
     });
   }
 
-  /** Once, and not again with every look until it is over. */
+  /** Logs each warning once, and again only after it was gone. */
   #warn(link: string, warnings: readonly string[]): void {
     const text = warnings.join('\n');
     const isNew = text !== this.#warned;

@@ -1,6 +1,6 @@
 /**
- * What keeps a VLAN away from the host and containers to their rules, put back where it was taken off: the filters of a
- * network's links and of its ports. The links are known by index.
+ * Puts back the filters on a network's links and ports after something removed them. These filters
+ * close the VLAN to the host, and hold containers to their rules. The links are known by index.
  */
 import type { Logger } from '../logger.ts';
 import type { Host } from '../host.ts';
@@ -11,7 +11,7 @@ import type { Registry } from '../state/registry.ts';
 export interface LinkProtectionDeps {
   readonly registry: Registry;
   readonly host: Host;
-  /** What it cannot guard it tries again itself. */
+  /** Tries again by itself what it could not guard. */
   readonly ports: Pick<PortGuard, 'guard' | 'guardAll'>;
   readonly log: Logger;
 }
@@ -21,7 +21,7 @@ export class LinkProtection {
   readonly #host: Host;
   readonly #ports: LinkProtectionDeps['ports'];
   readonly #log: Logger;
-  /** Links whose filter was taken off; bounded by the links there are. */
+  /** Links whose filter was removed. Bounded by the number of links. */
   readonly #open = new Set<number>();
 
   constructor({ registry, host, ports, log }: LinkProtectionDeps) {
@@ -31,12 +31,15 @@ export class LinkProtection {
     this.#log = log;
   }
 
-  /** A filter of that link is to be put back by `putBack`. */
+  /** Notes that `putBack` must put back the filter of that link. */
   lost(index: number): void {
     this.#open.add(index);
   }
 
-  /** Puts back what is lost. @returns false if something could not be, which is told and stays lost. */
+  /**
+   * Puts back the lost filters. @returns false if one could not be put back. It is logged and stays
+   * lost.
+   */
   async putBack(): Promise<boolean> {
     if (this.#open.size === 0) return true;
     const links = await this.#host.readLinks();
@@ -49,7 +52,10 @@ export class LinkProtection {
     return isAll;
   }
 
-  /** The links of all networks, whatever was told. @returns false if something could not be, which is told. */
+  /**
+   * Puts back the filters of the links of all networks, lost or not. @returns false if one could
+   * not be put back, which is logged.
+   */
   async putBackAll({ ports }: { ports: boolean }): Promise<boolean> {
     if (ports) await this.#ports.guardAll();
     const networks = this.#registry.networks().filter(({ isUnfinished }) => isUnfinished !== true);
@@ -63,7 +69,8 @@ export class LinkProtection {
     const network = this.#registry
       .networks()
       .find(({ options, vlanLink }) => options.bridge === name || vlanLink === name);
-    if (endpoint === undefined && network === undefined) return true; // it is no network's any more
+    // the link no longer belongs to a network
+    if (endpoint === undefined && network === undefined) return true;
     if (endpoint !== undefined) await this.#ports.guard(endpoint.id);
     const isClosed = network === undefined || (await this.#closeNetwork(network));
     if (isClosed) this.#log.info({ link: name, seen: 'its filter was taken off' }, PUT_BACK);

@@ -1,6 +1,7 @@
 /**
- * Sees to it that a container's link goes, also where the kernel could not be asked at the time: a process without
- * descriptors fails the undoing as it failed the doing, and Docker never repeats a delete.
+ * Makes sure that a container's link is removed, also if the kernel could not be asked at the time.
+ * A process without file descriptors can neither do something nor undo it, and Docker never repeats
+ * a delete.
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
@@ -12,12 +13,15 @@ const LONGEST_WAIT: Ms = 60_000;
 
 type LinkCalls = Pick<Host, 'ensureEndpointLink' | 'removeEndpointLink'>;
 
-/** The same calls; a removal that fails is told to the caller and tried again until it succeeds. */
+/**
+ * Returns the same calls. If a removal fails, the caller gets the error, and the removal is tried
+ * again until it succeeds.
+ */
 export function withLastingRemovals(
   host: LinkCalls,
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
 ): LinkCalls & { close(): void } {
-  /** How to cancel, by host end. Bounded by the links that there are. */
+  /** The function that cancels the next try, by host end. Bounded by the number of links. */
   const due = new Map<string, () => void>();
   const cancel = (hostEnd: string): void => {
     due.get(hostEnd)?.();

@@ -1,14 +1,19 @@
-/** Networks that cannot be beside each other, and calls that contradict what there is. */
+/**
+ * Refuses networks that cannot exist side by side, and calls that contradict an existing network.
+ */
 import { PluginError } from '../vocabulary/errors.ts';
 import type { NetworkOptions } from '../options/options.ts';
 import { segmentOf, type NetworkRecord } from '../state/records.ts';
 
-/** One segment is on one bridge, and one bridge carries one segment. @throws PluginError LINK_CONFLICT */
+/**
+ * One segment is on one bridge, and one bridge carries one segment. @throws PluginError
+ * LINK_CONFLICT
+ */
 export function refuseClash(networks: readonly NetworkRecord[], options: NetworkOptions): void {
   const { bridge } = options;
   const segment = segmentOf(options);
   for (const { id, options: other, isUnfinished } of networks) {
-    if (isUnfinished === true) continue; // it goes with the next start
+    if (isUnfinished === true) continue; // the next start removes it
     const isSameSegment = other.parent === options.parent && other.vlan === options.vlan;
     if (isSameSegment && other.bridge !== bridge) {
       throw new PluginError(

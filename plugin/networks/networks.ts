@@ -1,6 +1,6 @@
 /**
- * Networks: one bridge on one VLAN of one parent link each. Networks on the same segment share its links;
- * the last one takes along what carries our mark.
+ * Networks: each has one bridge on one VLAN of one parent link. Networks on the same segment share
+ * its links. The last one removes the links that have our mark.
  */
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
@@ -19,7 +19,7 @@ import type { Registry } from '../state/registry.ts';
 import { runEach, UndoList } from '../undo.ts';
 import { linkNamed, parentNow, segmentLink, withRealParent } from '../state/link-chain.ts';
 
-/** Links are shared between networks, so all changes to them take turns. */
+/** Networks share links, so all changes to links take turns. */
 const LINKS = 'links';
 
 export class Networks {
@@ -31,7 +31,7 @@ export class Networks {
   readonly #made: () => void;
   readonly #lock = new KeyedLock();
 
-  /** @param deps.made a network is there that was not: its links are to be watched. */
+  /** @param deps.made called when a new network exists: its links must be watched. */
   constructor(deps: {
     registry: Registry;
     host: Host;
@@ -50,7 +50,7 @@ export class Networks {
 
   /**
    * Idempotent for the same id and options.
-   * @param signal dockerd waits no longer: it will not use the network, nor ever delete it.
+   * @param signal dockerd no longer waits. It will not use the network, and never delete it.
    * @throws PluginError; then nothing is left behind.
    */
   create(request: CreateNetworkRequest, signal: AbortSignal): Promise<void> {
@@ -74,10 +74,10 @@ export class Networks {
       const bounds = pool === undefined ? {} : { bounds: boundsOf(pool) };
       const draft = { id, options, internal, ...bounds, ...(await this.#linksToBe(options)) };
       const undo = new UndoList();
-      undo.add(() => this.#registry.removeNetwork(id)); // it may be on disk all the same
+      undo.add(() => this.#registry.removeNetwork(id)); // it may be on disk even if this failed
       let record: NetworkRecord;
       try {
-        // Written down first: if we are killed from here on, the next start takes it all back.
+        // Written first: if the process is killed after this, the next start takes everything back.
         await this.#registry.addNetwork({ ...draft, isUnfinished: true });
         record = { ...draft, ...(await this.#makeLinks(options, options.parent)) };
         undo.add(() => this.#dropLinks(record));
@@ -95,7 +95,7 @@ export class Networks {
     });
   }
 
-  /** It is about to be removed: no container starts on it any more, and the next start goes on with it. */
+  /** No container starts on the network any more. The next start continues its removal. */
   closing(networkId: string): Promise<void> {
     return this.#lock.run(LINKS, async () => {
       const record = this.#registry.findNetwork(networkId);
@@ -103,7 +103,7 @@ export class Networks {
     });
   }
 
-  /** Unknown ids are no error. @throws if a link or the record could not be removed: the next start tries again. */
+  /** Unknown ids are no error. @throws if a removal failed. The next start tries again. */
   remove(networkId: string): Promise<void> {
     return this.#lock.run(LINKS, async () => {
       const record = this.#registry.findNetwork(networkId);
@@ -112,9 +112,9 @@ export class Networks {
   }
 
   /**
-   * Makes links that are gone: after a reboot, or when someone removed them; sees to the firewall if that
-   * could not be done before. Cheap if all is there. Without its parent a network has its bridge: a parent that is late is
-   * as tolerable as a server that is.
+   * Makes links that are gone, after a reboot or because someone removed them. Also adds the
+   * firewall rule if that failed before. Cheap if nothing is missing. Without its parent a network
+   * has only its bridge, and waits for the parent.
    * @throws PluginError if they cannot be made, or NETWORK_UNKNOWN if it is removed meanwhile.
    */
   async restore(record: NetworkRecord): Promise<NetworkRecord> {
@@ -133,18 +133,18 @@ export class Networks {
   }
 
   /**
-   * Makes what is missing of a network's links, and puts right what is ours of the others.
+   * Makes a network's missing links, and repairs the existing ones that are ours.
    * @throws PluginError if they cannot be made, or NETWORK_UNKNOWN.
    */
   mend(networkId: string): Promise<NetworkRecord> {
     return this.#lock.run(LINKS, async () => {
-      const record = this.#registry.requireNetwork(networkId); // it may have gone while we waited
+      const record = this.#registry.requireNetwork(networkId); // it may be removed by now
       const { options, vlanLink } = record;
       const links = await this.#host.readLinks();
       const parent = parentNow(links, record);
       refuseToMakeTheirs(links, record);
       try {
-        // An MTU that was right when the network was made may be too large for the parent of today.
+        // The parent's MTU may be smaller now than when the network was made.
         const most = linkNamed(links, parent)?.mtu ?? Infinity;
         const mtu = options.mtu === undefined ? undefined : Math.min(options.mtu, most);
         const mended = { ...record, ...(await this.#makeLinks({ ...options, mtu }, parent)) };
@@ -163,7 +163,7 @@ export class Networks {
     });
   }
 
-  /** What new containers get from now on. @throws PluginError STATE_UNWRITABLE. */
+  /** Sets the MTU that new containers get from now on. @throws PluginError STATE_UNWRITABLE. */
   changeMtu(networkId: string, mtu: number): Promise<void> {
     return this.#lock.run(LINKS, async () => {
       const record = this.#registry.findNetwork(networkId);
@@ -171,7 +171,7 @@ export class Networks {
     });
   }
 
-  /** After a restart: what was being made or removed when the process ended is removed. @throws what failed. */
+  /** After a restart: removes networks that are half made or half removed. @throws what failed. */
   async removeUnfinished(): Promise<void> {
     const unfinished = this.#registry.networks().filter((one) => one.isUnfinished === true);
     await runEach(
@@ -184,9 +184,9 @@ export class Networks {
   }
 
   async #remove(record: NetworkRecord): Promise<void> {
-    // Docker released them before, if it came to that.
+    // If Docker released them, it did so before.
     const pools = this.#registry.pools().filter((pool) => pool.networkId === record.id);
-    // The record goes last: what fails, or is cut short, is done by the next start.
+    // The record goes last. If a step fails or is cut off, the next start does it.
     await runEach(...pools.map((pool) => () => this.#registry.removePool(pool.id)), async () => {
       await this.#dropLinks(record);
       await this.#registry.removeNetwork(record.id);
@@ -196,7 +196,7 @@ export class Networks {
 
   async #bind({ id }: PoolRecord, { id: networkId, options }: NetworkRecord): Promise<void> {
     const pool = this.#registry.findPool(id);
-    if (pool === undefined) return; // Docker gave it up meanwhile
+    if (pool === undefined) return; // Docker released it meanwhile
     await this.#registry.addPool({ ...pool, options, networkId });
   }
 
@@ -205,7 +205,7 @@ export class Networks {
     if (pool !== undefined) await this.#registry.addPool({ ...pool, options, networkId });
   }
 
-  /** @throws PluginError if the network's addresses are to come from elsewhere than the wire. */
+  /** @throws PluginError if the network's addresses do not come from the DHCP servers. */
   #addressing(request: CreateNetworkRequest): { options: NetworkOptions; pool?: PoolRecord } {
     refuseFamilies(request);
     if (usesOurPool(request)) {
@@ -216,7 +216,7 @@ export class Networks {
     return { options };
   }
 
-  /** As far as it can be told before they are made: above all, whether somebody has connected bridge and uplink already. */
+  /** The links as they will be. Somebody may have connected bridge and uplink already. */
   async #linksToBe(
     options: NetworkOptions,
   ): Promise<Pick<NetworkRecord, 'vlanLink' | 'mtu' | 'uplinkPort'>> {
@@ -229,7 +229,7 @@ export class Networks {
     return { vlanLink, mtu: uplink?.mtu ?? 1500, uplinkPort: !isPort || isShared };
   }
 
-  /** @param parent what it is called at the moment. */
+  /** @param parent the present name of the parent. */
   async #makeLinks(
     options: NetworkOptions,
     parent: string,
@@ -250,7 +250,7 @@ export class Networks {
     if (this.#sharers(bridge).some((other) => other.id !== id)) return;
     const known = await this.#host.readLinks();
     const parent = parentNow(known, { options, vlanLink });
-    // One that was being made when we were killed may not be in the record.
+    // A link that was being made when the process was killed may be missing in the record.
     const made = vlan === undefined ? undefined : segmentLink(known, { parent, vlan })?.name;
     const links = { parent, vlan, vlanLink: vlanLink ?? made, bridge, uplinkPort };
     await runEach(
@@ -270,7 +270,7 @@ export class Networks {
   }
 }
 
-/** @throws PluginError LINK_MISSING if a link that an operator made is gone: ours in its place would be in the way of it. */
+/** @throws PluginError LINK_MISSING if an operator's link is gone. Ours would block a new one. */
 function refuseToMakeTheirs(
   links: readonly HostLink[],
   { options, vlanLink, theirs = [] }: NetworkRecord,

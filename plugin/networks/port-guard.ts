@@ -1,4 +1,7 @@
-/** What a container's port is kept from (D12): what its network and its own options say, for the lease it has now. */
+/**
+ * The rules of a container's port (D12): they follow from the options of its network, its own
+ * options, and its present lease.
+ */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { PortRules } from '../vocabulary/port-rules.ts';
@@ -9,12 +12,15 @@ import type { Registry } from '../state/registry.ts';
 
 type Draft = Pick<EndpointRecord, 'mac' | 'guard'>;
 
-/** Until Join the lease is asked for over the port itself; afterwards the bridge speaks for the container. */
+/**
+ * Until Join the lease is asked for over the port itself. Afterwards it is asked for over the
+ * bridge.
+ */
 export function rulesBeforeJoin(network: NetworkRecord, draft: Draft): PortRules {
   return { ...rulesWith(network, draft), leases: true };
 }
 
-/** While the container is brought from one address to another it may send from both. */
+/** While the container changes from one address to another, it may send from both. */
 export function rulesFor(network: NetworkRecord, endpoint: EndpointRecord): PortRules {
   const { lease, terms } = endpoint;
   const addresses = [lease?.address, terms.configured?.address];
@@ -24,14 +30,14 @@ export function rulesFor(network: NetworkRecord, endpoint: EndpointRecord): Port
   };
 }
 
-/** The rules of a port for where its endpoint is now. */
+/** The rules of a port for the present state of its endpoint. */
 export function rulesNow(network: NetworkRecord, endpoint: EndpointRecord): PortRules {
   return endpoint.sandboxKey === undefined && endpoint.hasLeft !== true
     ? rulesBeforeJoin(network, endpoint)
     : rulesFor(network, endpoint);
 }
 
-/** Such as descriptors that ran out while a hundred containers start. */
+/** For failures that pass, such as too few descriptors while a hundred containers start. */
 const TRIED_AGAIN_AFTER: Ms = 1_000;
 const TRIED_AGAIN_AFTER_AT_MOST: Ms = 60_000;
 
@@ -42,10 +48,13 @@ export interface PortGuardDeps {
   readonly log: Logger;
 }
 
-/** Puts the rules of ports in force. Trouble is a line in the log: the container goes on, and the port is tried again. */
+/**
+ * Puts the rules of ports in force. A failure is logged. The container goes on, and the port is
+ * tried again.
+ */
 export class PortGuard {
   readonly #deps: PortGuardDeps;
-  /** Endpoints whose port is not guarded, by id; those that are gone are dropped at the next try. */
+  /** Ids of endpoints whose port is not guarded. The next try drops those that are gone. */
   readonly #unguarded = new Set<string>();
   #wait: Ms = TRIED_AGAIN_AFTER;
   #cancelTimer: (() => void) | undefined;
@@ -55,12 +64,15 @@ export class PortGuard {
     this.#deps = deps;
   }
 
-  /** By what the registry says of the endpoint at this moment. */
+  /** Uses what the registry says of the endpoint now. */
   guard(endpointId: string): Promise<void> {
     return this.#guard([endpointId]);
   }
 
-  /** Ports of before: made by a version without guards, or with their filter flushed while we were away. */
+  /**
+   * For ports that an older version made without guards, or whose filter was flushed while the
+   * plugin was stopped.
+   */
   guardAll(): Promise<void> {
     return this.#guard(this.#deps.registry.endpoints().map(({ id }) => id));
   }
@@ -106,7 +118,7 @@ export class PortGuard {
     });
   }
 
-  /** One by one: each with the rules that it has to have at that moment. */
+  /** One port after another, so that each gets the rules of that moment. */
   async #tryAgain(): Promise<void> {
     for (const id of [...this.#unguarded]) {
       if (this.#isClosed) return;

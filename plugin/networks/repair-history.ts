@@ -1,6 +1,6 @@
 /**
- * Which repairs are to be made now. One that failed is tried again later and later. One that is needed again and again
- * although it worked fights with somebody, and is put off.
+ * Decides which repairs are made now. A repair that failed is tried again after longer and longer
+ * times. A repair that worked but is needed again and again is put off, because somebody undoes it.
  */
 import type { Clock } from '../clock.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
@@ -11,17 +11,19 @@ const PUT_OFF_FOR: Ms = 30_000;
 const FIRST_RETRY_AFTER: Ms = 1_000;
 
 interface Entry {
-  /** When it was made, of late. */
+  /** When the repair was made recently. */
   readonly made: readonly Instant[];
-  /** How often it failed since it was made last. */
+  /** How often it failed since it was last made. */
   readonly failures: number;
-  /** Not to be made before. */
+  /** The repair is not made before this time. */
   readonly notBefore: Instant;
 }
 
 export class RepairHistory {
   readonly #clock: Clock;
-  /** By what is mended; bounded: an entry goes when nothing of it counts any more. */
+  /**
+   * The key is what is repaired. Bounded: an entry is removed when nothing in it counts any more.
+   */
   readonly #entries = new Map<string, Entry>();
 
   constructor(clock: Clock) {
@@ -32,7 +34,9 @@ export class RepairHistory {
     return (this.#entries.get(key)?.notBefore ?? 0) <= this.#clock.now();
   }
 
-  /** @returns true if somebody undoes it: told once, when it is put off for the first time. */
+  /**
+   * @returns true if somebody undoes the repair. It is true once, when the repair is first put off.
+   */
   made(key: string): boolean {
     const now = this.#clock.now();
     this.#forgetOld(now);
@@ -44,7 +48,7 @@ export class RepairHistory {
     return made.length === HOLDS_IF_FEWER_THAN;
   }
 
-  /** @returns true if it is the first time since it was made. */
+  /** @returns true if it is the first failure since the repair was made. */
   failed(key: string): boolean {
     const { made = [], failures = 0 } = this.#entries.get(key) ?? {};
     const pause = Math.min(FIRST_RETRY_AFTER * 2 ** failures, PUT_OFF_FOR);
@@ -53,7 +57,9 @@ export class RepairHistory {
     return failures === 0;
   }
 
-  /** The earliest instant at which one of these is to be made; undefined: there is none. */
+  /**
+   * The earliest instant at which one of these repairs is to be made; undefined if there is none.
+   */
   firstDue(keys: Iterable<string>): Instant | undefined {
     const due = [...keys].map((key) => this.#entries.get(key)?.notBefore ?? 0);
     return due.length === 0 ? undefined : Math.min(...due);

@@ -1,4 +1,7 @@
-/** Which changes of the host's links matter to the networks: asked for every link that changes, so it must be cheap. */
+/**
+ * Decides which changes of the host's links matter to the networks. It is asked for every link that
+ * changes, so it must be cheap.
+ */
 import type { HostLink } from '../host.ts';
 import type { Registry } from '../state/registry.ts';
 import { linkNamed } from '../state/link-chain.ts';
@@ -6,14 +9,14 @@ import type { WiredNetwork } from './wiring-plan.ts';
 
 export class WatchedLinks {
   readonly #registry: Registry;
-  /** How the links of networks looked at last, by index; bounded by the links there are. */
+  /** The last seen state of the networks' links, by index. Bounded by the number of links. */
   #seen = new Map<number, string>();
 
   constructor(registry: Registry) {
     this.#registry = registry;
   }
 
-  /** It was a network's link at the last look. */
+  /** True if it was a network's link at the last look. */
   has(index: number): boolean {
     return this.#seen.has(index);
   }
@@ -30,7 +33,10 @@ export class WatchedLinks {
     }
   }
 
-  /** Whether a change of that link is worth a look. It is asked for every link of the host that changes. */
+  /**
+   * True if a change of that link needs a look. It is asked for every link of the host that
+   * changes.
+   */
   matters(link: HostLink): boolean {
     const seen = this.#seen.get(link.index);
     if (seen !== undefined) return seen !== signature(link);
@@ -45,7 +51,7 @@ export class WatchedLinks {
       );
     if (isOfNetwork) return true;
     if (link.mark !== 'endpoint') return false;
-    // A container's port, new since the last look: right as it is made, it is only noted.
+    // A container's port that is new since the last look. It was made right, so it is only noted.
     const isWired = link.isUp && link.master !== undefined && this.#seen.has(link.master);
     if (!registry.endpoints().some(({ hostEnd }) => hostEnd === link.name)) return false;
     if (isWired) this.#seen.set(link.index, signature(link));
@@ -53,7 +59,7 @@ export class WatchedLinks {
   }
 }
 
-/** What of a link matters to a network. */
+/** The properties of a link that matter to a network. */
 function signature({
   name,
   master,
@@ -65,6 +71,7 @@ function signature({
   vlan,
   kind,
 }: HostLink): string {
-  const carrier = kind === 'veth' && mark === 'endpoint' ? '' : hasCarrier; // it comes and goes with the container
+  // the carrier comes and goes with the container
+  const carrier = kind === 'veth' && mark === 'endpoint' ? '' : hasCarrier;
   return [name, master, lower, mtu, isUp, carrier, mark, vlan?.id, vlan?.protocol].join(' ');
 }

@@ -1,8 +1,10 @@
 /**
- * What is wrong with the links of the networks, and what puts it right (D13): the links there are, held against what the
- * records call for. Pure. Existence is not enough: what a link lies on, whose port it is, whether it is up, its MTU.
+ * Finds what is wrong with the links of the networks, and what repairs it (D13). It compares the
+ * existing links with the records. Pure. It checks more than existence: what a link lies on, which
+ * bridge it is a port of, whether it is up, its MTU.
  *
- * Mended is what is ours: links with our mark, ports that we attached. What is somebody else's is named.
+ * It repairs only what is ours: links with our mark, and ports that we attached. Faults in links of
+ * somebody else are reported.
  */
 import type { Mac } from '../wire/address.ts';
 import type { HostLink } from '../host.ts';
@@ -17,7 +19,7 @@ export interface WiredNetwork {
 export interface WiredPort {
   readonly endpointId: string;
   readonly hostEnd: string;
-  /** Of the host's end: by it a link is known whose name was changed. */
+  /** MAC of the host's end. It identifies a link whose name was changed. */
   readonly mac: Mac;
 }
 
@@ -28,17 +30,17 @@ export type Repair = {
   readonly seen: string;
 } & (
   | { readonly type: 'rename'; readonly index: number; readonly from: string }
-  /** VLAN link, bridge, and the one being a port of the other. */
+  /** The VLAN link, the bridge, and that one is a port of the other. */
   | { readonly type: 'links' }
   | { readonly type: 'vlan-mtu'; readonly mtu: number }
-  /** Of the containers' links. */
+  /** The MTU of the containers' links. */
   | { readonly type: 'network-mtu'; readonly mtu: number }
   | { readonly type: 'port'; readonly endpointId: string; readonly bridge: string }
 );
 
 export interface WiringPlan {
   readonly repairs: readonly Repair[];
-  /** What is not ours to mend, by network. */
+  /** Faults that are not ours to repair, by network. */
   readonly troubles: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -62,7 +64,7 @@ function namesCalledFor({ network, ports }: WiredNetwork): readonly string[] {
   return vlanLink === undefined ? [options.bridge, ...ends] : [options.bridge, vlanLink, ...ends];
 }
 
-/** @param called names that some network calls for: a link of that name is not renamed. */
+/** @param called names that some network needs. A link of such a name is not renamed. */
 function repairsOf(
   links: readonly HostLink[],
   { network, ports }: WiredNetwork,
@@ -82,7 +84,7 @@ function repairsOf(
     ...(uplink?.mark === 'vlan' && vlanName !== undefined ? rename(uplink, vlanName) : []),
     ...rename(bridgeOfOurs(links, uplink, ports), options.bridge),
   ];
-  // The chain goes by names: it is looked at again when they are right.
+  // The rest depends on names, so it is checked again after the names are right.
   if (renames.length > 0) return renames;
 
   const parent = options.vlan === undefined ? named : (linkAt(links, uplink?.lower) ?? named);
@@ -118,20 +120,22 @@ function startOf({ index, name }: HostLink): { readonly index: number; readonly 
   return { index, from: name };
 }
 
-/** The first thing that is missing or wrong between parent and bridge, and ours to mend. */
+/**
+ * The first thing between parent and bridge that is missing or wrong, and that is ours to repair.
+ */
 function brokenChain(
   { options, vlanLink, uplinkPort, theirs }: NetworkRecord,
   parent: HostLink | undefined,
   uplink: HostLink | undefined,
   bridge: HostLink | undefined,
 ): { link: string; seen: string } | undefined {
-  // An operator's own is made again by whoever made it; what we attach to it follows then.
+  // The operator makes his own bridge again. What we attach to it follows then.
   if (bridge === undefined) {
     return theirs?.includes('bridge') === true ? undefined : { link: options.bridge, seen: 'gone' };
   }
   if (uplink === undefined) {
     if (theirs?.includes('vlan-link') === true) return undefined;
-    // It is made on a parent that is there and up; until then the trouble is the parent's.
+    // The VLAN link needs a parent that exists and is up. Until then the fault is the parent's.
     if (options.vlan === undefined || parent?.isUp !== true) return undefined;
     return { link: vlanLink ?? `VLAN ${options.vlan}`, seen: 'gone' };
   }
@@ -144,7 +148,7 @@ function brokenChain(
   return undefined;
 }
 
-/** The bridge that this network's links are ports of, whatever its name is. */
+/** The bridge that has this network's links as ports, whatever its name is. */
 function bridgeOfOurs(
   links: readonly HostLink[],
   uplink: HostLink | undefined,

@@ -1,9 +1,10 @@
 /**
- * Keeps the links of the networks as their records call for (D13). The kernel tells of every change; a change that
- * matters starts a look at all links, and what `wiring-plan.ts` finds is mended. Nothing is polled, but while the kernel
- * cannot be listened to. What could not be mended is tried again.
+ * Keeps the links of the networks as their records say (D13). The kernel reports every change. A
+ * change that matters starts a look at all links, and the faults that `wiring-plan.ts` finds are
+ * repaired. Nothing is polled, except while the kernel cannot report changes. A repair that failed
+ * is tried again.
  *
- * It works beside the calls of Docker and never keeps one waiting.
+ * It runs beside the calls of Docker and never delays one.
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
@@ -16,11 +17,11 @@ import { RepairHistory } from './repair-history.ts';
 import { WatchedLinks } from './watched-links.ts';
 import { planWiring, type Repair, type WiredNetwork, type WiredPort } from './wiring-plan.ts';
 
-/** Changes come in bursts, such as a bridge that goes with all its ports. */
+/** Many changes come together, for example when a bridge is removed with all its ports. */
 const GATHERED_FOR: Ms = 20;
-/** Repairs after which others may show: names, then links, then ports. */
+/** A repair may show other faults: names first, then links, then ports. */
 const ROUNDS_AT_MOST = 4;
-/** When something failed that has no time of its own to be tried again. */
+/** The next look after a failure that sets no time for a new try. */
 const LOOKED_AGAIN_AFTER: Ms = 5_000;
 
 export interface WiringDeps {
@@ -30,7 +31,9 @@ export interface WiringDeps {
   readonly log: Logger;
   readonly ports: LinkProtectionDeps['ports'];
   readonly networks: {
-    /** Makes what is missing of its links, or the bridge alone where the parent is. @throws PluginError */
+    /**
+     * Makes its missing links. If the parent is missing, makes only the bridge. @throws PluginError
+     */
     mend(networkId: string): Promise<unknown>;
     changeMtu(networkId: string, mtu: number): Promise<void>;
   };
@@ -46,13 +49,16 @@ export class Wiring {
   #isDue = false;
   #run: Promise<void> | undefined;
   #isClosed = false;
-  /** At a start the networks' links: made by a version without protection, or opened while we were away. */
+  /**
+   * At a start: the networks' links. An older version may have made them without protection, or
+   * something may have removed it while the plugin was stopped.
+   */
   #toProtect: 'what-is-lost' | 'networks' | 'all' = 'networks';
   #isDeafTold = false;
   readonly #protection: LinkProtection;
   readonly #watched: WatchedLinks;
   readonly #history: RepairHistory;
-  /** Troubles that were told, until they are over; bounded by the links of the networks. */
+  /** Faults that were logged and are not over. Bounded by the links of the networks. */
   #told: ReadonlySet<string> = new Set();
 
   constructor(deps: WiringDeps) {
@@ -62,7 +68,7 @@ export class Wiring {
     this.#history = new RepairHistory(deps.clock);
   }
 
-  /** Listens from now on, and mends what there is to mend. Never throws. */
+  /** Listens from now on, and repairs what is wrong now. Never throws. */
   async start(): Promise<void> {
     await this.settled(true);
   }
@@ -74,7 +80,10 @@ export class Wiring {
     this.#cancelRetry();
   }
 
-  /** Resolves when all that was told so far is mended. @param anew looks also if nothing was told. */
+  /**
+   * Resolves when all changes reported so far are repaired. @param anew looks also if no change was
+   * reported.
+   */
   async settled(anew = false): Promise<void> {
     let isLookAsked = anew;
     while (isLookAsked || this.#isDue || this.#run !== undefined) {
@@ -87,7 +96,7 @@ export class Wiring {
     }
   }
 
-  /** Looks soon, as if the kernel had told of a change. */
+  /** Looks soon, as if the kernel had reported a change. */
   soon(): void {
     if (this.#isDue || this.#isClosed) return;
     this.#isDue = true;
@@ -151,7 +160,7 @@ export class Wiring {
 
   async #mendAll(): Promise<void> {
     const { host, clock } = this.#deps;
-    this.#listen(); // before the first look, so that nothing falls between
+    this.#listen(); // before the first look, so that no change is missed
     const putOff = new Set<string>();
     for (let round = 0; round < ROUNDS_AT_MOST && !this.#isClosed; round += 1) {
       const networks = this.#wanted();
@@ -171,7 +180,7 @@ export class Wiring {
         isFailed = true;
         putOff.add(key);
       }
-      // Told is what is left: much of what a look finds is mended a moment later.
+      // Only what is left is logged. A look often finds faults that are repaired a moment later.
       if (due.size > 0 && !isFailed && round < ROUNDS_AT_MOST - 1) continue;
       this.#tell(troubles);
       break;
@@ -191,7 +200,7 @@ export class Wiring {
     return isDone;
   }
 
-  /** @returns false if it failed, which is told the first time. */
+  /** @returns false if it failed. The first failure is logged. */
   async #try(key: string, repair: Repair): Promise<boolean> {
     const { log } = this.#deps;
     const { link, seen } = repair;
@@ -234,7 +243,7 @@ export class Wiring {
         const rules = rulesNow(network, endpoint);
         const warnings = await host.attachPort({ hostEnd, bridge: repair.bridge, rules });
         for (const warning of warnings) log.warn({ link: hostEnd }, warning);
-        if (warnings.length > 0) await ports.guard(endpoint.id); // until it is guarded
+        if (warnings.length > 0) await ports.guard(endpoint.id); // it repeats until it succeeds
       }
     }
   }
@@ -253,7 +262,7 @@ export class Wiring {
     this.#told = now;
   }
 
-  /** Networks on one segment are wired alike; each port belongs to one of them. */
+  /** Networks on one segment have the same wiring. Each port belongs to one of them. */
   #wanted(): readonly WiredNetwork[] {
     const { registry, host } = this.#deps;
     const ports = new Map<string, WiredPort[]>();
@@ -265,7 +274,7 @@ export class Wiring {
     }
     return registry
       .networks()
-      .filter(({ isUnfinished }) => isUnfinished !== true) // whoever makes or removes it does the rest
+      .filter(({ isUnfinished }) => isUnfinished !== true) // its maker or remover does the rest
       .map((network) => ({ network, ports: ports.get(network.id) ?? [] }));
   }
 }

@@ -1,20 +1,24 @@
 /**
- * Who an endpoint is on the wire and on the host: its MAC and the names of its link's ends.
+ * The identity of an endpoint: its MAC, its client identifier, and the names of both ends of its
+ * link.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { PluginError } from '../vocabulary/errors.ts';
 import { macFromBytes, macToBytes, parseMac, type Mac } from '../wire/address.ts';
 import { isUsableMac, macFromId, type EndpointOptions } from './options.ts';
 
-/** Names of at most 15 characters that depend on the EndpointID alone, whatever its form. */
+/**
+ * Names of at most 15 characters that depend on the EndpointID alone. The EndpointID may have any
+ * form.
+ */
 export function linkEnds(endpointId: string): { hostEnd: string; containerEnd: string } {
   const digest = createHash('sha256').update(endpointId).digest('hex').slice(0, 12);
   return { hostEnd: `vdh${digest}`, containerEnd: `vdc${digest}` };
 }
 
 /**
- * Docker's MAC if it gave one, else the one that `id` means, else a random one.
- * @throws PluginError INVALID_OPTION for a MAC no host can wear, or one that contradicts `id`.
+ * Docker's MAC if it gave one, else the MAC derived from `id`, else a random MAC.
+ * @throws PluginError INVALID_OPTION for a MAC that no host can have, or that contradicts `id`.
  */
 export function chooseMac(given: string, { id }: EndpointOptions): Mac {
   const derived = id === undefined ? undefined : macFromId(id);
@@ -29,7 +33,7 @@ export function chooseMac(given: string, { id }: EndpointOptions): Mac {
   return mac;
 }
 
-/** @throws PluginError INVALID_OPTION for a MAC no host can wear. */
+/** @throws PluginError INVALID_OPTION for a MAC that no host can have. */
 export function requireMac(text: string): Mac {
   const mac = parseMac(text);
   if (mac !== undefined && isUsableMac(mac)) return mac;
@@ -40,8 +44,8 @@ export function requireMac(text: string): Mac {
 }
 
 /**
- * Option 61 in hex: type 1 and the MAC.
- * Deviation: not RFC 4361's DUID. This is what reservations were made for.
+ * Option 61 in hex: type 1 and the MAC. Deviation: it is not RFC 4361's DUID, because existing
+ * reservations name this form.
  */
 export function macClientId(mac: Mac): string {
   return `01${Buffer.from(macToBytes(mac)).toString('hex')}`;

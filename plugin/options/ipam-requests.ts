@@ -1,11 +1,12 @@
 /**
- * What libnetwork asks of an IPAM driver, decoded (its remote IPAM API): pools and addresses. A pool is named by
- * an opaque PoolID of ours; no request says which network, endpoint or container it is for.
+ * What libnetwork asks of an IPAM driver (its remote IPAM API), decoded: pools and addresses. A
+ * pool is named by an opaque PoolID, which we make. No request says which network, endpoint or
+ * container it is for.
  */
 
 /**
- * One for local and global networks alike: where the two differ, libnetwork rejects pools that overlap a route of
- * the host, and asks again without end.
+ * The same for local and global networks. If the two differ, libnetwork rejects pools that overlap
+ * a route of the host, and asks again without end.
  */
 export const ADDRESS_SPACE = 'vlandhcp';
 
@@ -24,7 +25,10 @@ export interface RequestPoolAnswer {
   readonly poolId: string;
   /** The subnet in CIDR form. */
   readonly pool: string;
-  /** The router with the subnet's prefix length, `10.50.0.1/24`; undefined: there is none to tell. */
+  /**
+   * The router with the subnet's prefix length, `10.50.0.1/24`; undefined if there is no router to
+   * tell.
+   */
   readonly gateway: string | undefined;
 }
 
@@ -33,16 +37,17 @@ export interface RequestAddressRequest {
   /** `--ip`, `--gateway` or `--aux-address`; empty if none was given. */
   readonly address: string;
   /**
-   * What it is for. Undefined where dockerd does not say: an `--aux-address`, an address of before that is
-   * replayed, or `--ip` up to engine 28 without RequiresMACAddress; they look the same, and have an address.
+   * What the address is for. Undefined if dockerd does not say: for an `--aux-address`, for an
+   * earlier address that is replayed, or for `--ip` up to engine 28 without RequiresMACAddress.
+   * These three look the same, and have an address.
    */
   readonly purpose:
     | { readonly kind: 'gateway' }
     | {
         readonly kind: 'endpoint';
-        /** Only with RequiresMACAddress. */
+        /** Present only with RequiresMACAddress. */
         readonly macAddress: string | undefined;
-        /** The container's name; engines from 29. */
+        /** The container's name, from engine 29 on. */
         readonly name: string | undefined;
       }
     | undefined;

@@ -1,6 +1,6 @@
 /**
- * Networks that cannot be made as they were typed, and the command that does: with the options that were given, and for
- * a Swarm network in the form that Swarm wants.
+ * Refuses networks that cannot be made as typed, and says the command that works. That command has
+ * the options that were given. For a Swarm network it has the form that Swarm needs.
  */
 import { PluginError } from '../vocabulary/errors.ts';
 import { ADDRESS_SPACE } from './ipam-requests.ts';
@@ -8,10 +8,13 @@ import type { CreateNetworkRequest } from './network-requests.ts';
 import { noParent } from './option-problems.ts';
 import { NETWORK_OPTIONS } from './options.ts';
 
-/** Docker makes up its ids of 64 hex digits; those of Swarm are numbers of base 36. */
+/** Docker's own ids have 64 hex digits. Swarm's ids are numbers of base 36. */
 const SWARM_ID = /^[a-z0-9]{25}$/;
 
-/** @throws PluginError UNSUPPORTED for `--ipv4=false`, which hides everything else that was typed, and `--ipv6`. */
+/**
+ * @throws PluginError UNSUPPORTED for `--ipv6` and for `--ipv4=false`, with which Docker passes on
+ * nothing else that was typed.
+ */
 export function refuseFamilies(request: CreateNetworkRequest): void {
   if (!request.ipv4) {
     throw new PluginError(
@@ -36,21 +39,21 @@ export function refuseDockersPool(request: CreateNetworkRequest): void {
   );
 }
 
-/** @param flag what the user typed the other options with, with a blank. */
+/** @param flag the flag that the user typed the other options with, and a blank. */
 export function missingParent(request: CreateNetworkRequest, flag: string): string {
   return SWARM_ID.test(request.networkId)
     ? `${flag}parent=LINK is missing: a Swarm network takes options from a network that each node has for it; type ${commandFor(request)}`
     : noParent(flag);
 }
 
-/** What to type for this network, with the same options. */
+/** The command for this network, with the same options. */
 function commandFor({ networkId, options, internal, ipv4Data }: CreateNetworkRequest): string {
   const pool = ipv4Data.find(({ addressSpace }) => addressSpace === ADDRESS_SPACE)?.pool;
   const isSwarm = SWARM_ID.test(networkId);
   const create = 'docker network create';
   const flags = internal ? ['--internal'] : [];
   const ipam = [
-    // Swarm knows managed plugins only, by name and tag.
+    // Swarm knows only managed plugins, by name and tag.
     `--ipam-driver ${pool === undefined ? 'null' : isSwarm ? 'vlandhcp:stable' : 'vlandhcp'}`,
     ...(pool === undefined ? [] : [`--subnet ${pool}`]),
   ];

@@ -3,7 +3,7 @@
 export interface IpamData {
   readonly addressSpace: string;
   readonly pool: string;
-  /** The router in CIDR form; empty if Docker knows of none. */
+  /** The router in CIDR form; empty if Docker knows no router. */
   readonly gateway: string;
 }
 
@@ -12,7 +12,7 @@ export interface CreateNetworkRequest {
   /** The `-o` map. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly internal: boolean;
-  /** False: `--ipv4=false`, which engines from 28 have. */
+  /** False for `--ipv4=false`, which engines have from 28 on. */
   readonly ipv4: boolean;
   readonly ipv4Data: readonly IpamData[];
   readonly ipv6Data: readonly IpamData[];

@@ -1,4 +1,4 @@
-/** How mistakes in options are told: all of them in one answer, which is still one that a person reads. */
+/** Puts all mistakes in options into one error, short enough to read. */
 import { PluginError } from '../vocabulary/errors.ts';
 
 const MOST_PROBLEMS = 20;
@@ -11,7 +11,7 @@ export function refuse(problems: readonly string[]): void {
   throw new PluginError('INVALID_OPTION', told.join('; '));
 }
 
-/** @param flag what it is typed after, with a blank. */
+/** @param flag the flag before the option, and a blank. */
 export function noParent(flag: string): string {
   return `${flag}parent=LINK is missing: name the link that carries the trunk`;
 }

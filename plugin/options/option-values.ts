@@ -17,7 +17,7 @@ export function choiceProblem(text: string, choices: readonly string[]): string 
   return choices.includes(text) ? undefined : `is not one of ${choices.join(', ')}`;
 }
 
-/** Undefined unless each part is an address a host can have. */
+/** Undefined unless each part is an address that a host can have. */
 export function parseAddresses(text: string): readonly Ipv4[] | undefined {
   if (text === '') return undefined;
   const addresses = text.split(',').map((part) => parseIpv4(part));
@@ -27,7 +27,7 @@ export function parseAddresses(text: string): readonly Ipv4[] | undefined {
 
 const UNIT_MS: Readonly<Record<string, Ms>> = { s: 1000, m: 60_000, h: 3_600_000 };
 
-/** The hold time of `release`; undefined for anything that is not one. */
+/** The hold time of `release`; undefined if the text is none. */
 export function parseRelease(text = ''): Ms | undefined {
   if (text === 'now') return 0;
   if (text === 'never') return Infinity;
@@ -51,17 +51,17 @@ export function hostNameProblem(text: string): string | undefined {
     : 'is not a host name: labels of letters, digits and inner hyphens, at most 63 each';
 }
 
-/** Plain text as it is, anything odd quoted and cut, so that one line stays one line. */
+/** Returns plain text unchanged. Quotes and cuts all other text, so that it stays on one line. */
 export function printable(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined');
   const cut = text.length > 80 ? `${text.slice(0, 80)}…` : text;
   return /^[\w.:/+-]+$/.test(cut) ? cut : JSON.stringify(cut);
 }
 
-/** What Docker's own drivers call options of ours. */
+/** The names that Docker's own drivers have for our options. */
 const DOCKERS_NAMES = new Map([['com.docker.network.driver.mtu', 'mtu']]);
 
-/** @param prefix what the user typed before it, with a blank. */
+/** @param prefix the flag that the user typed before it, and a blank. */
 export function unknownOption(
   prefix: string,
   key: string,

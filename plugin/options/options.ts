@@ -1,8 +1,7 @@
 /**
- * What a user may write after `-o` (network) and `driver-opt=` (endpoint): key, check, default and help
- * text in one table each. The tables in docs/options.md are tested against these.
- *
- * Strict: an unknown key or a bad value is refused, all mistakes in one answer.
+ * The options after `-o` (network) and `driver-opt=` (endpoint): key, check, default and help text,
+ * one table each. A test compares docs/options.md with them. An unknown key or a bad value is
+ * refused. One error names all mistakes.
  */
 import { createHash } from 'node:crypto';
 import { isLinkName, LINK_NAME_RULE } from '../vocabulary/link-name.ts';
@@ -23,20 +22,20 @@ import { isMulticastMac, isUnicastIpv4, parseIpv4, type Ipv4, type Mac } from '.
 
 export interface NetworkOptions {
   readonly parent: string;
-  /** VLAN id 1–4094; undefined: untagged. */
+  /** VLAN id 1–4094; undefined if untagged. */
   readonly vlan: number | undefined;
   readonly bridge: string;
   readonly mtu: number | undefined;
   readonly leaseTimeoutMs: Ms;
   readonly acd: AcdMode;
-  /** Servers whose offers count; empty: any. */
+  /** Servers whose offers count; empty if any server counts. */
   readonly dhcpServers: readonly Ipv4[];
   readonly rapidCommit: boolean;
-  /** `lenient`: the source of a packet stands in for the server identifier it lacks. */
+  /** `lenient`: if the server identifier is missing, the source of the packet is used. */
   readonly serverId: ServerIdMode;
   /**
-   * How long a lease is held after its container is gone: 0 gives it back at once, Infinity never; undefined: as long
-   * as suits the container's identity (held-leases.ts).
+   * How long a lease is held after its container is gone; Infinity: it is never given back.
+   * Undefined: the container's identity decides (held-leases.ts).
    */
   readonly releaseAfterMs: Ms | undefined;
   readonly onExpiry: 'remove' | 'keep';
@@ -48,21 +47,21 @@ export interface NetworkOptions {
 export type ServerIdMode = (typeof SERVER_ID_MODES)[number];
 export const SERVER_ID_MODES = ['strict', 'lenient'] as const;
 
-/** RFC 5227 probes: beside the container's start, before it (two or three probes), or not at all. */
+/** RFC 5227 probes: during the container's start, before it (two or three probes), or never. */
 export type AcdMode = (typeof ACD_MODES)[number];
 export const ACD_MODES = ['optimistic', 'fast', 'full', 'off'] as const;
 
 export interface EndpointOptions {
-  /** The name whose MAC is derived as pipework's `U:NAME` did. */
+  /** The name from which the MAC is derived, as pipework's `U:NAME` did. */
   readonly id: string | undefined;
   readonly hostName: string | undefined;
   readonly address: Ipv4 | undefined;
-  /** Undefined: the network's. */
+  /** Undefined: the guard of the network applies. */
   readonly guard: GuardMode | undefined;
 }
 
 interface OptionSpec {
-  /** As shown in help: what the value looks like. */
+  /** The form of the value, as help shows it. */
   readonly value: string;
   readonly default: string;
   readonly help: string;
@@ -197,13 +196,14 @@ export const ENDPOINT_OPTIONS = {
   },
 } as const satisfies Record<string, OptionSpec>;
 
-/** libnetwork's own network options that it applies itself, whatever the driver. */
+/** libnetwork's own network options. It applies them itself for every driver. */
 const LIBNETWORK_OPTION = /^com\.docker\.network\.advertise_addr_(nmsgs|ms)$/;
 
 /**
- * @param given the `-o` map: `com.docker.network.generic` of CreateNetwork; or the `--ipam-opt` map.
- * @param flag what the user typed before each of them, with a blank.
- * @param missingParent what to say where there is no parent.
+ * @param given the `-o` map (`com.docker.network.generic` of CreateNetwork), or the `--ipam-opt`
+ * map.
+ * @param flag the flag before each of them, and a blank.
+ * @param missingParent the sentence for a missing parent.
  * @throws PluginError INVALID_OPTION naming every mistake.
  */
 export function parseNetworkOptions(
@@ -241,7 +241,7 @@ export function parseNetworkOptions(
 }
 
 /**
- * @param given all of CreateEndpoint's `Options`; Docker's own keys carry its `com.docker.` prefix.
+ * @param given all of CreateEndpoint's `Options`. Docker's own keys have the prefix `com.docker.`.
  * @throws PluginError INVALID_OPTION naming every mistake.
  */
 export function parseEndpointOptions(given: Readonly<Record<string, unknown>>): EndpointOptions {
@@ -259,15 +259,15 @@ export function parseEndpointOptions(given: Readonly<Record<string, unknown>>): 
 }
 
 /**
- * pipework's derivation, so that a reservation made for it keeps working: `02:` and the first five bytes
- * of the MD5 of the name and a newline.
+ * The same derivation as pipework's, so that reservations made for pipework still match: `02:` and
+ * the first five bytes of the MD5 of the name and a newline.
  */
 export function macFromId(id: string): Mac {
   const digest = createHash('md5').update(`${id}\n`).digest('hex');
   return `02:${digest.slice(0, 10).replace(/..(?=.)/g, '$&:')}` as Mac;
 }
 
-/** True if a container may wear it: not all zeros and no group address. */
+/** True if a container may have it: not all zeros and no group address. */
 export function isUsableMac(mac: Mac): boolean {
   return !isMulticastMac(mac) && mac !== '00:00:00:00:00:00';
 }

@@ -1,7 +1,8 @@
 /**
- * What a lease's new terms mean for a container of Docker's own drivers. Docker configures it with the subnet and the
- * gateway of its network at every start. So neither the plugin nor a restart applies what the server changed: an
- * operator is told what to do instead. Terms that Docker never applies (routes, DNS) are not told.
+ * What a lease's new terms mean for a container of Docker's own drivers. At every start Docker
+ * gives the container the subnet and the gateway of its network. So neither the plugin nor a
+ * restart applies what the server changed. The log tells an operator what to do. Terms that Docker
+ * never applies (routes, DNS) are left out.
  */
 import type { LeaseTerms } from '../vocabulary/lease.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
@@ -11,19 +12,19 @@ import type { PoolRecord } from '../state/pool-records.ts';
 export interface TermsNotice {
   readonly level: 'info' | 'warn';
   readonly message: string;
-  /** For the log. */
+  /** Fields of the log line. */
   readonly fields: Readonly<Record<string, string | number>>;
 }
 
 type Terms = Pick<LeaseTerms, 'address' | 'prefixLength' | 'gateway' | 'mtu'>;
 type Given = Pick<PoolRecord, 'subnet' | 'gateway' | 'link'>;
 
-/** Ethernet's, where the server names none. */
+/** Ethernet's MTU, used if the server sends none. */
 const USUAL_MTU = 1500;
 
 /**
- * One notice for each term that differs; empty if nothing differs that matters to the container.
- * @param known undefined after a time without a lease: then what Docker gave the container counts.
+ * One notice for each term that differs and that matters to the container.
+ * @param known undefined after a time without a lease. Then what Docker gave the container counts.
  */
 export function changedTerms(
   known: Terms | undefined,
@@ -85,7 +86,10 @@ const NOTICES = {
   largerMtu: 'the server names a larger MTU; the container keeps the one it has, which still works',
 } as const;
 
-/** A container whose lease was lost keeps its address: Docker gave it, and nothing but a new start changes that. */
+/**
+ * A container whose lease was lost keeps its address. Docker gave it, and only a new start changes
+ * it.
+ */
 export const LOSS_NOTICES: Readonly<
   Record<Exclude<NonNullable<LeaseChange['cause']>, 'released'>, string>
 > = {

@@ -1,6 +1,7 @@
 /**
- * Which pool a new network of ours takes its addresses from. CreateNetwork names the subnet only, so it is looked for
- * among the pools that were asked for within moments and that no network has yet.
+ * Finds the pool from which a new network of ours takes its addresses. CreateNetwork names only the
+ * subnet. So the pool is looked for among those that were requested shortly before and that have no
+ * network yet.
  */
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
@@ -20,11 +21,11 @@ const FOLLOWS_WITHIN: Ms = 60_000;
 
 export interface BoundPool {
   readonly pool: PoolRecord;
-  /** Of both maps. */
+  /** The options of both maps together. */
   readonly options: NetworkOptions;
 }
 
-/** True if the network's addresses are leased by our IPAM driver. */
+/** True if our IPAM driver leases the network's addresses. */
 export function usesOurPool({ ipv4Data }: Pick<CreateNetworkRequest, 'ipv4Data'>): boolean {
   return ipv4Data.some(({ addressSpace }) => addressSpace === ADDRESS_SPACE);
 }
@@ -39,14 +40,16 @@ export function findPoolFor(
     throw new PluginError('UNSUPPORTED', 'a VLAN has one subnet here; give one --subnet');
   }
   const subnet = parseSubnet(data?.pool ?? '');
-  // Stored in the order of asking: the newest is meant, also within one millisecond.
+  // Pools are stored in the order of their requests. The newest one is meant, also within one
+  // millisecond.
   const pools = [...registry.pools()]
     .reverse()
     .filter((pool) => subnet !== undefined && isSameSubnet(pool.subnet, subnet))
     .filter((pool) => pool.networkId === request.networkId || isAwaited(pool, clock))
     .sort((one, other) => other.requestedAt - one.requestedAt);
   const possible = pools.filter((pool) => contradictions(request, pool).length === 0);
-  // With a parent neither here nor there a pool is another driver's, if there are others.
+  // A pool whose parent neither request names is another driver's.
+  // It is used only if there is no other.
   const placed = possible.filter(({ given }) => given['parent'] ?? request.options['parent']);
   const agreeing = placed.length > 0 ? placed : possible;
   const newest = agreeing[0];
@@ -61,7 +64,8 @@ export function findPoolFor(
     );
   }
   const { given } = newest;
-  // Its own mistakes were told when the pool was asked for; what is missing belongs where the rest was typed.
+  // Mistakes in the pool's own options were reported when it was requested. A missing option is
+  // reported for the map in which the others were typed.
   const missing = missingParent(request, Object.keys(given).length === 0 ? '-o ' : '--ipam-opt ');
   const bound = {
     pool: newest,
@@ -85,7 +89,7 @@ function isAwaited({ networkId, requestedAt }: PoolRecord, clock: Clock): boolea
 }
 
 function contradictions({ options }: CreateNetworkRequest, { given }: PoolRecord): string[] {
-  // Where the parent was named the untagged traffic was meant, and asked.
+  // A named parent without a VLAN means untagged traffic, and the untagged traffic was asked.
   const isUntagged = given['parent'] !== undefined && given['vlan'] === undefined;
   const { vlan } = options;
   const untagged =

@@ -1,8 +1,10 @@
 /**
- * PoolIDs: dockerd keeps them for the life of a network and hands them back with every request for an address. They
- * say what the pool is, so that a network outlives the loss of our state folder.
+ * PoolIDs. dockerd keeps a PoolID for the life of a network, and sends it with every request for an
+ * address. A PoolID says what the pool is, so a network still works if our state folder is lost.
  *
- *   v1:4:<parent>:<vlan or 0>:<subnet>:<record id>      parent empty: a network of ours brings parent and VLAN
+ *   v1:4:<parent>:<vlan or 0>:<subnet>:<record id>
+ *
+ * `parent` is empty if a network of ours names parent and VLAN.
  */
 import { isLinkName } from '../vocabulary/link-name.ts';
 import { formatSubnet, parseSubnet, type Subnet } from '../wire/subnet.ts';
@@ -24,7 +26,7 @@ export function formatPoolId({
   return `v1:4:${given['parent'] ?? ''}:${given['vlan'] ?? 0}:${formatSubnet(subnet)}:${id}`;
 }
 
-/** Undefined for what is no PoolID of ours. */
+/** Undefined if the text is not a PoolID of ours. */
 export function parsePoolId(text: string): PoolIdentity | undefined {
   const match = /^v1:4:([^:]*):(\d{1,4}):([\d./]+):([0-9a-f]{16})$/.exec(text);
   const [, parent = '', vlan = '', cidr = '', id = ''] = match ?? [];

@@ -1,21 +1,19 @@
-/**
- * What may be asked of a pool: the words of RequestPool, checked, all mistakes in one answer.
- */
+/** Checks the options of RequestPool. One error names all mistakes. */
 import { PluginError } from '../vocabulary/errors.ts';
 import { formatSubnet, parseSubnet, subnetHasAll, type Subnet } from '../wire/subnet.ts';
 import type { RequestPoolRequest } from '../options/ipam-requests.ts';
 import { parseNetworkOptions, type NetworkOptions } from '../options/options.ts';
 
 export interface PoolWish {
-  /** `--subnet`; undefined: ask the wire. */
+  /** `--subnet`. Undefined means that the plugin asks the DHCP servers. */
   readonly subnet: Subnet | undefined;
   readonly range: Subnet | undefined;
   readonly given: Readonly<Record<string, string>>;
-  /** Undefined: no parent was named; only with a subnet. */
+  /** Undefined if no parent was named, which is allowed only with a subnet. */
   readonly options: NetworkOptions | undefined;
 }
 
-/** In a /31 or /32 there is no room for a router and a container. */
+/** A /31 or /32 has no room for a router and a container. */
 const LONGEST_PREFIX = 30;
 
 /** @throws PluginError INVALID_OPTION, UNSUPPORTED. */
@@ -36,14 +34,17 @@ export function parsePoolRequest(request: RequestPoolRequest): PoolWish {
       'which link and VLAN to lease addresses on is not known: add --ipam-opt parent=LINK --ipam-opt vlan=ID; or, for a network of vlandhcp, --subnet beside -o parent=LINK -o vlan=ID',
     );
   }
-  // Without a parent there is nothing to complain about that it misses; the rest is checked all the same.
+  // The parent may be missing here. This checks the other options.
   const options = parseNetworkOptions({ parent: 'unknown', ...request.options }, '--ipam-opt ');
   refuseLate(options);
   const given = textOptions(request.options);
   return { subnet, range, given, options: parent === undefined ? undefined : options };
 }
 
-/** @throws PluginError INVALID_OPTION: an IPAM driver has to have an address when it is asked for one. */
+/**
+ * @throws PluginError INVALID_OPTION: an IPAM driver must return an address when it is asked for
+ * one.
+ */
 export function refuseLate({ onNoServer }: NetworkOptions): void {
   if (onNoServer !== 'late') return;
   throw new PluginError(
@@ -74,7 +75,7 @@ function isUsable({ prefixLength }: Subnet): boolean {
   return prefixLength >= 1 && prefixLength <= LONGEST_PREFIX;
 }
 
-/** After all of them were found to be text. */
+/** Only for options that were all found to be text. */
 function textOptions(given: Readonly<Record<string, unknown>>): Record<string, string> {
   const entries = Object.entries(given).flatMap(([key, value]) =>
     typeof value === 'string' ? [[key, value] as const] : [],

@@ -1,9 +1,11 @@
 /**
- * IPAM pools: the subnets that Docker believes a network to have. The addresses in them are the DHCP server's; a
- * pool says where to ask for them. Each RequestPool makes one, each ReleasePool ends one.
+ * IPAM pools: the subnets that Docker takes for the subnets of its networks. The DHCP server owns
+ * the addresses in them. A pool says where to ask for them. Each RequestPool makes one pool. Each
+ * ReleasePool ends one.
  *
- * No request says for which network a pool is. CreateNetwork of our own driver follows within moments and names the
- * subnet: that is how the two halves find each other, and what was typed for one of them counts for both.
+ * No request says for which network a pool is. CreateNetwork of our own driver follows soon after
+ * and names the subnet. By that subnet the network finds its pool. Options typed for one of them
+ * count for both.
  */
 import { randomBytes } from 'node:crypto';
 import { PluginError } from '../vocabulary/errors.ts';
@@ -25,14 +27,15 @@ import {
 import { withRealParent } from '../state/link-chain.ts';
 
 /**
- * What comes after RequestPool comes within some milliseconds; no script starts a container as fast. Too short a time
- * makes `network create` fail, and says so; too long a one takes `--ip` for `--aux-address`, and leases nothing.
+ * The requests that follow RequestPool come within some milliseconds. No script starts a container
+ * as fast. If this time is too short, `network create` fails with a message. If it is too long,
+ * `--ip` is taken for `--aux-address`, and nothing is leased.
  */
 const MADE_WITHIN: Ms = 30;
 
 export class Pools {
   readonly #deps: ServedSubnetContext;
-  /** When what belongs to its making was answered last. Bounded by the pools there are. */
+  /** When the last request of a pool's creation was answered. Bounded by the number of pools. */
   readonly #answeredAt = new Map<string, Instant>();
 
   constructor(deps: ServedSubnetDeps) {
@@ -40,7 +43,7 @@ export class Pools {
   }
 
   /**
-   * With `--subnet` the wire is not asked; without, a DHCP server has to say what it serves.
+   * With `--subnet` no server is asked. Without it, a DHCP server must say which subnet it serves.
    * @throws PluginError; then nothing is left behind.
    */
   async request(request: RequestPoolRequest, signal: AbortSignal): Promise<RequestPoolAnswer> {
@@ -73,7 +76,8 @@ export class Pools {
       throw new PluginError('CANCELLED', 'dockerd waits no longer');
     }
     log.info({ ...contextOf(pool), asked: wish.subnet === undefined }, 'pool made');
-    // Docker's own default where nothing is known of a router; but not against a server that names none.
+    // If no router is known, this is Docker's own default. It is not used if a server answered
+    // without a router.
     const isTold = router !== undefined || wish.subnet !== undefined;
     return this.#answered(pool, {
       poolId: formatPoolId(pool),
@@ -82,7 +86,10 @@ export class Pools {
     });
   }
 
-  /** The pool that a PoolID names, made again from the PoolID alone if the state was lost. @throws PluginError POOL_UNKNOWN. */
+  /**
+   * The pool that a PoolID names. If the state was lost, the pool is made again from the PoolID.
+   * @throws PluginError POOL_UNKNOWN.
+   */
   async require(poolId: string): Promise<PoolRecord> {
     const { registry, clock, log } = this.#deps;
     const identity = parsePoolId(poolId);
@@ -112,7 +119,10 @@ export class Pools {
     return pool;
   }
 
-  /** A network of ours that outlived its pool's file; the only one, where the PoolID does not say the segment. */
+  /**
+   * A network of ours whose pool's file is lost. If the PoolID does not say the segment, the
+   * network must be the only one.
+   */
   #networkOf({ parent, vlan, subnet }: PoolIdentity): NetworkRecord | undefined {
     const { registry } = this.#deps;
     const orphans = registry
@@ -123,7 +133,7 @@ export class Pools {
     return parent === undefined && orphans.length > 1 ? undefined : orphans[0];
   }
 
-  /** What Docker reserves beside containers' addresses, without DHCP: the router, or what it is told to be one. */
+  /** Reserves the router, or the address given as router, without DHCP. */
   async gateway(pool: PoolRecord, address: string): Promise<string> {
     if (address === '') return this.#answered(pool, gatewayText(pool));
     const told = requireAddress(pool, address, '--gateway');
@@ -132,7 +142,10 @@ export class Pools {
     return this.#answered(next, gatewayText(next));
   }
 
-  /** An address that no container may have (`--aux-address`), or one that is replayed. */
+  /**
+   * Reserves an address that no container may have (`--aux-address`), or an address that is
+   * replayed.
+   */
   async reserve(pool: PoolRecord, text: string): Promise<string> {
     const address = requireAddress(pool, text, '--aux-address');
     const { registry } = this.#deps;
@@ -146,7 +159,9 @@ export class Pools {
     return this.#answered(pool, `${address}/${pool.subnet.prefixLength}`);
   }
 
-  /** True while `docker network create` may still be under way, or where it repeats what it asked for before. */
+  /**
+   * True while `docker network create` may still be running, or if it repeats an earlier request.
+   */
   isReserving({ id, networkId, subnet, options }: PoolRecord, text: string): boolean {
     const { registry, clock } = this.#deps;
     const last = this.#answeredAt.get(id) ?? -Infinity;
@@ -163,14 +178,14 @@ export class Pools {
     return answer;
   }
 
-  /** The reverse of `reserve`; anything else is no error. */
+  /** Undoes `reserve`. Any other address is no error. */
   async unreserve(pool: PoolRecord, text: string): Promise<void> {
     const reserved = pool.reserved.filter((address) => address !== text);
     if (reserved.length === pool.reserved.length) return;
     await this.#deps.registry.addPool({ ...pool, reserved });
   }
 
-  /** Forgets the pool. Unknown ones are no error. */
+  /** Forgets the pool. An unknown pool is no error. */
   async remove(id: string): Promise<void> {
     const pool = this.#deps.registry.findPool(id);
     if (pool === undefined) return;

@@ -1,6 +1,6 @@
 /**
- * Which subnet a new pool has, where nobody said it: what the DHCP servers of its segment serve, as long as Docker will
- * have it.
+ * Finds the subnet of a new pool for which none was given: the subnet that the DHCP servers of its
+ * segment serve, if Docker accepts it.
  */
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
@@ -17,9 +17,15 @@ import { requireWithin, type PoolWish } from './pool-request.ts';
 import { segmentOf } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 
-/** Servers that ping an address before they offer it take 3 s (dnsmasq); a person waits. */
+/**
+ * Servers that ping an address before they offer it need 3 s (dnsmasq). A person waits for the
+ * answer.
+ */
 const ASKED_FOR: Ms = 6_000;
-/** From our answer to the next question: libnetwork's loop takes a millisecond, a script at least a `docker` command. */
+/**
+ * The time from our answer to the next request. libnetwork's loop needs a millisecond. A script
+ * needs at least the time of a `docker` command.
+ */
 const LOOPS_WITHIN: Ms = 50;
 const LONGEST_LOOP = 5;
 
@@ -28,7 +34,7 @@ export interface ServedSubnetDeps {
   readonly host: Pick<Host, 'withSegmentLink' | 'realName' | 'readHostSubnets' | 'linkMac'>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** DISCOVER without a REQUEST. */
+  /** Sends DISCOVER without a REQUEST. */
   readonly askSubnet: (
     subject: LeaseSubject,
     link: string,
@@ -46,8 +52,8 @@ interface Served {
 }
 
 /**
- * What the DHCP servers of the pool's segment serve.
- * @throws PluginError NO_OFFER, POOL_CONFLICT, INVALID_OPTION, and those of the link.
+ * The subnet that the DHCP servers of the pool's segment serve.
+ * @throws PluginError NO_OFFER, POOL_CONFLICT, INVALID_OPTION, and the errors of the link.
  */
 export async function servedSubnet(
   deps: ServedSubnetContext,
@@ -64,17 +70,23 @@ export async function servedSubnet(
   return served;
 }
 
-/** Tells libnetwork's endless loop by its pace: what else engines compare a pool with is theirs to know. */
+/**
+ * Detects libnetwork's endless loop by its speed. We cannot see everything that an engine compares
+ * a pool with.
+ */
 export class AskingLoop {
   readonly #clock: Clock;
-  /** By segment. Bounded by the segments that pools were asked for on. */
+  /** The key is the segment. Bounded by the segments for which pools were requested. */
   readonly #last = new Map<string, { readonly answeredAt: Instant; readonly length: number }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** A pool is asked for. @returns what to call when it is answered. @throws PluginError POOL_CONFLICT. */
+  /**
+   * A pool is requested. @returns a function to call when the request is answered. @throws
+   * PluginError POOL_CONFLICT.
+   */
   enter(segment: string): (subnet: Subnet) => void {
     const last = this.#last.get(segment);
     const isAgain = last !== undefined && this.#clock.now() - last.answeredAt < LOOPS_WITHIN;
@@ -91,7 +103,9 @@ export class AskingLoop {
   }
 }
 
-/** Where no server answers now, what it said for another pool on the segment. */
+/**
+ * Asks the servers. If none answers now, an earlier answer for another pool on the segment is used.
+ */
 async function askWire(
   { host, clock, registry, log, askSubnet }: ServedSubnetDeps,
   options: NetworkOptions,
@@ -128,7 +142,10 @@ async function askWire(
   }
 }
 
-/** Docker's own drivers want the VLAN's link after `-o parent=`, and make it; we want the trunk's. */
+/**
+ * Docker's own drivers take the VLAN's link after `-o parent=`, and make it. We take the trunk's
+ * link.
+ */
 function explainParent(error: PluginError, { parent, vlan }: NetworkOptions): PluginError {
   const [, trunk, id] = /^(.+)\.([1-9]\d{0,3})$/.exec(parent) ?? [];
   if (vlan !== undefined || trunk === undefined || id === undefined) return error;
@@ -140,8 +157,8 @@ function explainParent(error: PluginError, { parent, vlan }: NetworkOptions): Pl
 }
 
 /**
- * libnetwork up to 26 asks for another pool, without end, while this one overlaps a route or a name server of the
- * host, unless it was asked for by --subnet.
+ * libnetwork up to 26 asks for another pool, without end, while this one overlaps a route or a name
+ * server of the host. It does not do so if --subnet was given.
  */
 async function refuseOverlap({ host }: ServedSubnetDeps, subnet: Subnet): Promise<void> {
   const taken = await host.readHostSubnets();
@@ -156,7 +173,7 @@ async function refuseOverlap({ host }: ServedSubnetDeps, subnet: Subnet): Promis
   );
 }
 
-/** The host itself asks, under the link's own MAC: no switch learns a new one. */
+/** The host itself asks, with the link's own MAC, so no switch learns a new MAC. */
 function asker(options: NetworkOptions, mac: ReturnType<Host['linkMac']>): LeaseSubject {
   const segment = segmentOf(options);
   if (mac === undefined) {

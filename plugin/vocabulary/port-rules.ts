@@ -1,18 +1,27 @@
-/** Vocabulary: what one container may send from its port of the bridge. */
+/** The vocabulary of port rules: what one container may send into the bridge from its port. */
 import type { Ipv4, Mac } from '../wire/address.ts';
 
-/** What a container is kept from. `mac`: looking like somebody else; `full`: also having another address. */
+/**
+ * What the guard stops. `mac`: frames with another host's MAC. `full`: also packets with another
+ * address.
+ */
 export const GUARD_MODES = ['off', 'mac', 'full'] as const;
 export type GuardMode = (typeof GUARD_MODES)[number];
 
 export interface PortRules {
   readonly mode: GuardMode;
-  /** The container's. */
+  /** The MAC of the container. */
   readonly mac: Mac;
-  /** `full`: the addresses that it may send from. */
+  /** For `full`: the addresses that the container may send from. */
   readonly addresses: readonly Ipv4[];
-  /** DHCP requests for its own MAC pass: our client speaks over the port, before the container has the link. */
+  /**
+   * True if DHCP requests for the container's own MAC pass. Our client sends them over the port
+   * before the container has the link.
+   */
   readonly leases: boolean;
-  /** With `off`, too, nothing that a DHCP server says passes: it would count as the site's. */
+  /**
+   * True if messages of a DHCP server are stopped, with `off` as well. Other hosts would take them
+   * for messages of the site's server.
+   */
   readonly noServer: boolean;
 }

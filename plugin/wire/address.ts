@@ -1,9 +1,9 @@
 /**
  * IPv4 and MAC addresses as branded strings, and their bytes.
  *
- * The brand is the proof that a value passed a parser here: text from users, dockerd or the wire becomes
- * an `Ipv4` or a `Mac` once, at the edge. Canonical text: dotted decimal without leading zeros; lower-case
- * hex pairs joined by colons.
+ * The brand proves that a value passed a parser of this file. Text from users, dockerd or the
+ * network becomes an `Ipv4` or a `Mac` once, where it enters. Canonical text of IPv4: dotted
+ * decimal without leading zeros. Canonical text of a MAC: lower-case hex pairs joined by colons.
  */
 import { Address4 } from 'ip-address';
 
@@ -15,13 +15,18 @@ export const IPV4_BROADCAST = '255.255.255.255' as Ipv4;
 export const MAC_BROADCAST = 'ff:ff:ff:ff:ff:ff' as Mac;
 export const MAC_ZERO = '00:00:00:00:00:00' as Mac;
 
-/** A dotted quad without prefix length; undefined for anything else, leading zeros included. */
+/**
+ * Parses a dotted quad without prefix length. Returns undefined for anything else, and for leading
+ * zeros.
+ */
 export function parseIpv4(text: string): Ipv4 | undefined {
   if (!/^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/.test(text)) return undefined;
   return Address4.isValid(text) ? (text as Ipv4) : undefined;
 }
 
-/** Six colon- or dash-separated hex pairs in either case; undefined for anything else. */
+/**
+ * Parses six hex pairs with colons or dashes, in either case. Returns undefined for anything else.
+ */
 export function parseMac(text: string): Mac | undefined {
   if (!/^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text)) return undefined;
   return text.toLowerCase().replaceAll('-', ':') as Mac;
@@ -73,7 +78,7 @@ export function isInSubnet(address: Ipv4, inside: Ipv4, prefixLength: number): b
   return networkOf(address, prefixLength) === networkOf(inside, prefixLength);
 }
 
-/** True if a host may have it: not 0/8, loopback, multicast, reserved or broadcast. */
+/** True if a host may have the address: not 0/8, loopback, multicast, reserved or broadcast. */
 export function isUnicastIpv4(address: Ipv4): boolean {
   const first = Number(address.split('.')[0]);
   return first >= 1 && first <= 223 && first !== 127;

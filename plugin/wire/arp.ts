@@ -1,6 +1,4 @@
-/**
- * ARP for IPv4 over Ethernet (RFC 826), 28 octets; every other hardware or protocol is refused.
- */
+/** ARP for IPv4 over Ethernet (RFC 826), 28 octets. Other hardware or protocols are refused. */
 import type { Ipv4, Mac } from './address.ts';
 import { MalformedError } from './malformed-error.ts';
 import { Reader } from './reader.ts';
@@ -9,7 +7,7 @@ import { Writer } from './writer.ts';
 export interface ArpPacket {
   readonly operation: 'request' | 'reply';
   readonly senderMac: Mac;
-  /** 0.0.0.0 in a probe (RFC 5227 §1.1). */
+  /** A probe has 0.0.0.0 here (RFC 5227 §1.1). */
   readonly senderAddress: Ipv4;
   readonly targetMac: Mac;
   readonly targetAddress: Ipv4;
@@ -20,7 +18,7 @@ const PROTOCOL_IPV4 = 0x0800;
 const OPERATION_REQUEST = 1;
 const OPERATION_REPLY = 2;
 
-/** Octets after the packet are Ethernet padding and are not looked at. @throws MalformedError */
+/** Ignores octets after the packet: they are Ethernet padding. @throws MalformedError */
 export function decodeArp(bytes: Uint8Array): ArpPacket {
   const reader = new Reader(bytes);
   if (reader.u16('ar$hrd') !== HARDWARE_ETHERNET) throw new MalformedError('ar$hrd', 0);

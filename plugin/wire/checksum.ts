@@ -1,8 +1,10 @@
-/** The Internet checksum: ones' complement of the ones' complement sum of 16-bit words (RFC 1071). */
+/**
+ * The Internet checksum: ones' complement of the ones' complement sum of 16-bit words (RFC 1071).
+ */
 
 /**
- * The checksum over `parts` laid end to end, each padded with a zero octet to an even length. Over
- * bytes that contain their own checksum the result is 0 when they are intact.
+ * The checksum over `parts` laid end to end. Each part is padded with a zero octet to an even
+ * length. If the bytes contain their own checksum and are intact, the result is 0.
  */
 export function internetChecksum(...parts: readonly Uint8Array[]): number {
   let sum = 0;

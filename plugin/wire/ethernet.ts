@@ -1,8 +1,8 @@
 /**
  * Ethernet II header (IEEE 802.3 §3.2.6, type interpretation): destination, source, EtherType.
  *
- * Without 802.1Q tags: the kernel moves them to packet metadata before a socket sees the frame. A tag
- * that is still there shows as EtherType 0x8100 and is left to the caller to refuse.
+ * The header has no 802.1Q tag: the kernel moves the tag to packet metadata before a socket gets
+ * the frame. A tag that is still there shows as EtherType 0x8100. The caller must refuse it.
  */
 import type { Mac } from './address.ts';
 import { Reader } from './reader.ts';
@@ -17,7 +17,7 @@ export interface EthernetFrame {
   readonly destination: Mac;
   readonly source: Mac;
   readonly etherType: number;
-  /** May be longer than its protocol says: short frames are padded to 60 octets. */
+  /** May be longer than its protocol says, because short frames are padded to 60 octets. */
   readonly payload: Uint8Array;
 }
 

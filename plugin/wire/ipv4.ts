@@ -1,8 +1,8 @@
 /**
  * IPv4 header (RFC 791 §3.1). Options are skipped on receipt and never sent.
  *
- * Fragments are refused, the first one (MF set, offset 0) included: a DHCP message cut in two would be
- * read with its tail missing.
+ * Every fragment is refused, also the first one (MF set, offset 0). Otherwise a DHCP message in two
+ * fragments would be read without its second part.
  */
 import type { Ipv4 } from './address.ts';
 import { internetChecksum } from './checksum.ts';
@@ -59,7 +59,7 @@ export function decodeIpv4(bytes: Uint8Array): Ipv4Packet {
   };
 }
 
-/** Don't Fragment is set, so that identification 0 is correct (RFC 6864 §4.1). */
+/** Sets Don't Fragment, so that identification 0 is correct (RFC 6864 §4.1). */
 export function encodeIpv4(packet: Ipv4Packet): Uint8Array {
   const header = (checksum: number): Uint8Array =>
     new Writer()

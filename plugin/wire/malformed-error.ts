@@ -1,7 +1,7 @@
 /**
- * The one exception a decoder may throw: the bytes are not what they claim to be.
+ * The only exception that a decoder may throw: the bytes break a rule of their format.
  *
- * The shell that receives frames counts it as an ignored packet; nothing else may escape a decoder.
+ * The code that receives frames counts it as an ignored packet.
  */
 export class MalformedError extends Error {
   override readonly name = 'MalformedError';

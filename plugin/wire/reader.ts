@@ -1,7 +1,7 @@
 /**
  * A big-endian cursor over bytes that came from the network.
  *
- * Asking for more than is left throws MalformedError: a short slice handed on silently would turn a
+ * It throws MalformedError if fewer bytes are left than were asked for. A short slice would turn a
  * truncated packet into a wrong value.
  */
 import { ipv4FromBytes, macFromBytes } from './address.ts';
@@ -13,7 +13,9 @@ export class Reader {
   readonly #base: number;
   #offset = 0;
 
-  /** @param base what is added to the offset in errors, for bytes cut out of a larger structure. */
+  /**
+   * @param base is added to the offset in errors. It is for bytes cut out of a larger structure.
+   */
   constructor(bytes: Uint8Array, base = 0) {
     this.#bytes = bytes;
     this.#base = base;

@@ -8,13 +8,16 @@ import {
   type Ipv4,
 } from './address.ts';
 
-/** `network` has its host bits cleared. */
+/** The host bits of `network` are zero. */
 export interface Subnet {
   readonly network: Ipv4;
   readonly prefixLength: number;
 }
 
-/** An address and its prefix length, host bits kept; undefined for anything else. */
+/**
+ * Parses an address and its prefix length, and keeps the host bits. Returns undefined for other
+ * text.
+ */
 export function parseCidr(text: string): { address: Ipv4; prefixLength: number } | undefined {
   const match = /^([\d.]+)\/(\d|[12]\d|3[0-2])$/.exec(text);
   const address = parseIpv4(match?.[1] ?? '');
@@ -54,7 +57,10 @@ export function lastAddressOf({ network, prefixLength }: Subnet): Ipv4 {
   return ipv4FromNumber(ipv4ToNumber(network) + 2 ** (32 - prefixLength) - 1);
 }
 
-/** True for the first and the last address, which no host may have; a /31 or /32 has none of them (RFC 3021). */
+/**
+ * True for the first and the last address of the subnet, which no host may have. A /31 or /32 has
+ * no such addresses (RFC 3021).
+ */
 export function isSubnetEdge(subnet: Subnet, address: Ipv4): boolean {
   const { network, prefixLength } = subnet;
   return prefixLength <= 30 && (address === network || address === lastAddressOf(subnet));

@@ -21,8 +21,8 @@ export interface UdpAddresses {
 }
 
 /**
- * @param options.checksumReady false when the sender left the checksum to hardware that was never
- *   passed (TP_STATUS_CSUMNOTREADY, usual on veth); it is not looked at then.
+ * @param options.checksumReady false if the sender left the checksum to hardware that the packet
+ * never passed (TP_STATUS_CSUMNOTREADY, usual on veth). The checksum is then not checked.
  * @throws MalformedError for a wrong length or checksum. Checksum 0 means that there is none.
  */
 export function decodeUdp(
@@ -56,7 +56,7 @@ export function encodeUdp(datagram: UdpDatagram, addresses: UdpAddresses): Uint8
       .bytes(datagram.payload)
       .toBytes();
   const checksum = internetChecksum(pseudoHeader(addresses, length), withChecksum(0));
-  // RFC 768: a computed 0 is sent as all ones, since 0 says that there is no checksum.
+  // RFC 768: a computed 0 is sent as all ones, because 0 means that there is no checksum.
   return withChecksum(checksum === 0 ? 0xffff : checksum);
 }
 

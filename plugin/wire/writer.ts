@@ -1,6 +1,6 @@
 /**
  * Builds bytes in network order. A value that does not fit its field is a mistake of the caller and
- * throws RangeError; nothing is truncated silently.
+ * throws RangeError. Nothing is truncated silently.
  */
 import { ipv4ToBytes, macToBytes } from './address.ts';
 import type { Ipv4, Mac } from './address.ts';
@@ -37,7 +37,9 @@ export class Writer {
     return this.bytes(macToBytes(mac));
   }
 
-  /** Zero octets until `length` octets are written; nothing if there are more already. */
+  /**
+   * Writes zero octets until there are `length` octets. Writes nothing if there are more already.
+   */
   padTo(length: number): this {
     while (this.#octets.length < length) this.#octets.push(0);
     return this;

@@ -1,11 +1,12 @@
 /** The faults of a managed plugin × what they cost a container that is pinged a hundred times a second. */
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { docker, lab, run, until } from '../support/lab.ts';
 import { createFw500, site } from '../support/site.ts';
 import { addressOf, cleanUp, fault, printTable, runBox, survives, type Row } from './rows.ts';
 
-const ROOT = new URL('../..', import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FOLDER = process.env['VLANDHCP_PLUGIN_FOLDER'] ?? join(ROOT, 'build/plugin');
 let folder = '';
 let row: Row | undefined;

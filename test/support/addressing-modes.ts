@@ -1,4 +1,7 @@
-/** The table in docs/addressing-modes.md, and what a test needs to run its rows as they are written there. */
+/**
+ * The table in docs/addressing-modes.md, and what a test needs to run its rows as they are written
+ * there.
+ */
 import {
   docker,
   firewallComesToReach,
@@ -12,7 +15,7 @@ import { table } from './readme.ts';
 
 export interface Mode {
   readonly title: string;
-  /** The network's name, and what its containers' names begin with. */
+  /** The network's name. The names of its containers begin with it. */
   readonly network: string;
   readonly vlan: number;
   /** As in the table, with this VLAN in place of 500. */
@@ -27,7 +30,9 @@ const PREFIXES: Readonly<Record<number, string>> = {
   500: '10.50.0',
   600: '10.60.0',
 };
-/** Macvlan and ipvlan have a VLAN to themselves; the others show how many networks one VLAN can have. */
+/**
+ * Macvlan and ipvlan have a VLAN of their own. The others show how many networks one VLAN can have.
+ */
 export const VLAN_OF_ROW = [500, 500, 500, 600, 10, 600];
 
 export const MODES: readonly Mode[] = table('Which addressing mode when').map((cells, row) => {
@@ -47,7 +52,7 @@ export const prefix = ({ vlan }: Mode) => PREFIXES[vlan] ?? '';
 export const startNetwork = (mode: Mode, ...more: string[]) =>
   docker('network', 'create', ...mode.words, ...more, mode.network);
 
-/** A bridge on the VLAN, made by hand, as Docker's bridge driver wants it. */
+/** A bridge on the VLAN, made by commands, as Docker's bridge driver needs it. */
 export async function bridgeByHand(): Promise<void> {
   await ip('link', 'add', 'link', 'eth1', 'name', 'eth1.10', 'type', 'vlan', 'id', '10');
   await ip('link', 'add', 'br10', 'type', 'bridge', 'forward_delay', '0');
@@ -59,17 +64,17 @@ export async function reachAll(addresses: readonly string[]): Promise<void> {
   await Promise.all(addresses.map((address) => firewallComesToReach(address)));
 }
 
-/** The server's own list of addresses that somebody has. */
+/** The server's own list of addresses in use. */
 export async function leasesAtServer(): Promise<string[]> {
   const lines = (await leases()).split('\n').filter((line) => line !== '');
   return lines.map((line) => line.split(' ')[2] ?? '').sort();
 }
 
-/** Everything up, with a linger-free memory of who had which address before. */
+/** Starts everything. The server has no leases of earlier runs. */
 export async function up(settings: Readonly<Record<string, string>> = {}): Promise<void> {
   await lab('fw', 'ip', 'neigh', 'flush', 'all');
   await labWith(settings, 'service-up');
-  // dockerd asks once what an IPAM driver requires.
+  // dockerd asks only once what an IPAM driver requires.
   await lab('engine-up', '--live-restore');
 }
 

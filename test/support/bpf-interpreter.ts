@@ -1,11 +1,11 @@
-/** What the kernel does with the classic BPF instructions that we use (linux/bpf_common.h). */
+/** Runs the classic BPF instructions that we use as the kernel does (linux/bpf_common.h). */
 import type { BpfInstruction } from '../../plugin/net/bpf-assembler.ts';
 
 const TAG_IS_PRESENT = 0xfffff030;
 
 /**
- * The value that the program returns; a load behind the end of the frame ends it with 0. Throws for an instruction that
- * is not known, and where the program runs out.
+ * The value that the program returns. A load beyond the end of the frame ends it with 0. Throws for
+ * an unknown instruction, and if the program has no end.
  * @param isTagged the kernel has taken an 802.1Q or 802.1ad tag out of the frame.
  */
 export function runBpf(
@@ -58,9 +58,9 @@ export function runBpf(
 }
 
 /**
- * What the kernel refuses with EINVAL (bpf_check_classic in net/core/filter.c): a program that is too long, a jump out of
- * it, an end that is none, and a load of a memory cell that may hold nothing. A step behind a return counts as reached
- * from there.
+ * Refuses what the kernel refuses with EINVAL (bpf_check_classic in net/core/filter.c): a program
+ * that is too long, a jump out of it, a last step that is no return, and a load of a memory cell
+ * that may be empty. A step behind a return counts as reached from there.
  */
 export function kernelRefuses(program: readonly BpfInstruction[]): string | undefined {
   if (program.length > 4096) return 'too long';

@@ -1,6 +1,7 @@
 /**
- * The whole plugin over stand-ins for host, disk, clock and wire, put together by what main.ts uses, too.
- * `restart` is `kill -9` and a new process: what the stand-ins hold stays, the rest is new.
+ * The whole plugin over stand-ins for host, disk, clock and network, built by the same code as
+ * main.ts uses. `restart` stands for `kill -9` and a new process: the stand-ins keep what they
+ * hold, and the rest is new.
  */
 import type { Addresses } from '../../plugin/leases/addresses.ts';
 import type { BridgeAccess } from '../../plugin/networks/bridge-access.ts';
@@ -34,14 +35,14 @@ export const SANDBOX = '/var/run/docker/netns/0123456789ab';
 /** A MAC that libnetwork made up for a container. */
 export const BOX = '02:42:00:00:00:01';
 
-/** Signals for calls nobody hangs up on. */
+/** The signal of a call that nobody cancels. */
 export const PATIENT = new AbortController().signal;
 
 export class DriverRig {
   readonly clock: FakeClock;
   readonly host = new FakeHost();
   readonly store = new FakeStore();
-  /** False: some file in the store cannot be read. */
+  /** False if a file in the store cannot be read. */
   isStoreComplete = true;
   readonly wire = new MemoryWire();
   readonly log = new MemoryLogger();
@@ -59,9 +60,9 @@ export class DriverRig {
   driver!: NetworkDriver;
   addresses!: Addresses;
   ipam!: IpamDriver;
-  /** Who wears what on the segment. */
+  /** Which MAC has which address on the segment. */
   readonly worn = new Map<string, Mac>();
-  /** Whether somebody wears an address; at once, where `SegmentInquiry` takes its time. */
+  /** True if a host has the address. It answers at once; `SegmentInquiry` needs time. */
   askSegment = (_link: string, address: Ipv4): Promise<Mac | undefined> =>
     Promise.resolve(this.worn.get(address));
   /** The setting IPAM_REQUIRE_MAC. */
@@ -82,7 +83,7 @@ export class DriverRig {
     await this.driver.removeEndpoint('unknown'); // calls wait for recovery
   }
 
-  /** Resolves when the start is over; what it asked of the host is forgotten. */
+  /** Resolves when the start is over. Forgets what the start asked of the host. */
   async started(): Promise<void> {
     await this.#plugin.started;
     this.host.calls.length = 0;
@@ -92,7 +93,7 @@ export class DriverRig {
     this.#plugin.close();
   }
 
-  /** And lets the look at its links pass that follows. */
+  /** Also waits until the look at the links that follows is over. */
   async createNetwork(
     parts: Partial<CreateNetworkRequest> = {},
     signal = new AbortController().signal,
@@ -130,7 +131,7 @@ export class DriverRig {
     return this.ipam.requestPool({ ...request, ...parts }, signal);
   }
 
-  /** For a container. @param wish a MAC and no name, as engines before 29 tell, unless it says otherwise. */
+  /** For a container. @param wish by default a MAC and no name, as engines before 29 send. */
   requestAddress(
     poolId: string,
     wish: { address?: string; macAddress?: string | undefined; name?: string } = {},
@@ -142,7 +143,7 @@ export class DriverRig {
     return this.ipam.requestAddress({ poolId, address, purpose }, signal);
   }
 
-  /** `--aux-address`, `--gateway`, and what dockerd asks for where it has no gateway. */
+  /** `--aux-address`, `--gateway`, and what dockerd requests if it has no gateway. */
   requestReserved(poolId: string, address: string, kind?: 'gateway'): Promise<string> {
     const purpose = kind === undefined ? undefined : { kind };
     return this.ipam.requestAddress({ poolId, address, purpose }, PATIENT);
@@ -184,12 +185,12 @@ export class DriverRig {
     return record;
   }
 
-  /** PoolIDs' last parts, in memory and on disk. */
+  /** The last parts of PoolIDs, in memory and on disk. */
   get poolsLeft(): readonly string[] {
     return [...this.registry.pools(), ...this.store.contents.pools].map(({ id }) => id);
   }
 
-  /** All that an endpoint occupies anywhere; all empty when nothing is left behind. */
+  /** All that an endpoint occupies anywhere. All are empty if nothing is left behind. */
   get leftovers() {
     return {
       links: [...this.host.endpoints.keys()],
@@ -201,7 +202,7 @@ export class DriverRig {
       addresses: [...this.registry.addresses(), ...this.store.contents.addresses].map(
         ({ address }) => address,
       ),
-      timers: this.clock.pending - 2, // the firewall's interval and the sweep run always
+      timers: this.clock.pending - 2, // the firewall's interval and the sweep always run
     };
   }
 
@@ -258,12 +259,12 @@ export function networkRequest(parts: Partial<CreateNetworkRequest> = {}): Creat
   };
 }
 
-/** What CreateNetwork says where `--ipam-driver vlandhcp` was typed: the pool's subnet, and no PoolID. */
+/** The request of CreateNetwork for `--ipam-driver vlandhcp`: the pool's subnet, and no PoolID. */
 export function ipamNetwork(pool: string): Partial<CreateNetworkRequest> {
   return { options: {}, ipv4Data: [{ addressSpace: 'vlandhcp', pool, gateway: '' }] };
 }
 
-/** A network and a driver to go with it. @param options beside parent and VLAN. */
+/** A network and a driver for it. @param options besides parent and VLAN. */
 export async function rigWithNetwork({
   options = {},
   ...parts
@@ -273,7 +274,7 @@ export async function rigWithNetwork({
   return rig;
 }
 
-/** What a promise is refused with, as code and sentence. */
+/** The code and the sentence of the error that a promise is rejected with. */
 export async function refusal(work: Promise<unknown>): Promise<{ code: string; message: string }> {
   try {
     await work;

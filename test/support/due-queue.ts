@@ -1,4 +1,7 @@
-/** What is due next comes first; what is due at one instant comes by rank. A binary heap. */
+/**
+ * A queue (binary heap) that returns the entry with the earliest time first. Entries with the same
+ * time are ordered by rank.
+ */
 
 export interface Due {
   readonly at: number;

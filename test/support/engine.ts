@@ -1,14 +1,17 @@
 /**
- * The engine's own interface (Docker Engine API), for what a test does around the docker commands that it is about:
- * in a lab machine a process of the docker command costs half a second, a request some milliseconds.
+ * The Docker Engine API, for the steps around the docker commands that a test is about. In a lab
+ * machine a docker command needs half a second, and a request some milliseconds.
  */
 import { post } from './unix-http.ts';
 
 const SOCKET = '/run/docker.sock';
-/** Present in every engine; Docker refuses to remove them. */
+/** Every engine has these networks. Docker refuses to remove them. */
 const BUILT_IN = ['bridge', 'host', 'none'];
 
-/** @throws Error with the engine's own words, if it refuses; to remove what is gone already is no mistake */
+/**
+ * @throws Error with the engine's own words, if it refuses. Removing what is gone already is no
+ * error.
+ */
 async function engine(method: string, path: string): Promise<unknown> {
   const { status, text } = await post(SOCKET, path, undefined, {
     method,
@@ -42,7 +45,10 @@ export interface ContainerInspect {
   };
 }
 
-/** `docker rm -f` for every container, then `docker network rm` for every network that the engine did not make itself. */
+/**
+ * `docker rm -f` for every container, then `docker network rm` for every network that the engine
+ * did not make itself.
+ */
 export async function removeAllContainersAndNetworks(): Promise<void> {
   const containers = (await engine('GET', '/containers/json?all=1')) as readonly { Id: string }[];
   await Promise.all(containers.map(({ Id }) => engine('DELETE', `/containers/${Id}?force=1`)));

@@ -1,4 +1,4 @@
-/** A clock that stands still until a test steps it; timers due on the way run in the order of their time. */
+/** A clock that stands still until a test steps it. Timers run in the order of their time. */
 import type { Clock } from '../../plugin/clock.ts';
 import type { Instant, Ms, WallTime } from '../../plugin/vocabulary/time.ts';
 
@@ -11,7 +11,7 @@ export class FakeClock implements Clock {
   readonly #timers = new Set<Timer>();
   #wallOffset: number;
   bootId: string;
-  /** Fires timers this much before their time, as Node's own may by up to 1 ms. */
+  /** Fires timers this much before their time. Node's own timers may be up to 1 ms early. */
   readonly earlyBy: Ms;
   #now: Instant;
 
@@ -30,12 +30,12 @@ export class FakeClock implements Clock {
     return this.#now + this.#wallOffset;
   }
 
-  /** Somebody sets the wall clock; no time passes. */
+  /** Somebody sets the wall clock. No time passes. */
   stepWall(by: Ms): void {
     this.#wallOffset += by;
   }
 
-  /** The host is booted again after `away` ms: its clock starts anew, pending timers are of the past. */
+  /** The host boots again after `away` ms: its clock starts from 0, and pending timers are gone. */
   reboot(away: Ms = 60_000): void {
     const wall = this.wall() + away;
     this.#timers.clear();
@@ -58,7 +58,7 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Lets `ms` pass; whatever a timer sets off is done before the next one fires. */
+  /** Lets `ms` pass. The work that a timer starts is done before the next timer fires. */
   async pass(ms: Ms): Promise<void> {
     const until = this.#now + ms;
     for (;;) {

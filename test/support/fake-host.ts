@@ -1,4 +1,6 @@
-/** A host without a kernel: which links and rules there would be. Every call can be made to fail. */
+/**
+ * A host without a kernel: the links and rules that it would have. Every call can be made to fail.
+ */
 import { hostEndMac } from '../../plugin/net/links/link-names.ts';
 import { PluginError } from '../../plugin/vocabulary/errors.ts';
 import type { Host, HostLink, HostSubnet, NetworkLinkSpec, Segment } from '../../plugin/host.ts';
@@ -9,7 +11,7 @@ import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
 type Call = keyof Host;
 
 export class FakeHost implements Host {
-  /** Every link there is; a test adds and removes at will. */
+  /** Every link there is. A test may add and remove links. */
   readonly links = new Set(['eth1']);
   readonly #bridges = new Set<string>();
   /** Host ends of ours, and whether the container end is in this namespace. */
@@ -26,7 +28,10 @@ export class FakeHost implements Host {
   firewallFails = false;
   warnings: string[] = [];
 
-  /** With functions that need no `this`, as those of `linuxHost`; what a test replaces later is what is called. */
+  /**
+   * The functions need no `this`, as those of `linuxHost`. If a test replaces one later, the new
+   * one is called.
+   */
   asPlainObject(): Host {
     const names = [...Object.getOwnPropertyNames(FakeHost.prototype), 'namespaceAt'];
     const calls = names.map((name) => [
@@ -127,9 +132,9 @@ export class FakeHost implements Host {
     return true;
   }
 
-  /** What differs from links as they should be; by name. */
+  /** What differs from links as they must be, by name. */
   readonly oddities = new Map<string, Partial<HostLink>>();
-  /** Bridge of each port, VLAN links among them. */
+  /** The bridge of each port. VLAN links are ports, too. */
   readonly masters = new Map<string, string>();
   readonly #indexes = new Map<string, number>();
   onChange: Parameters<Host['watchLinks']>[0] | undefined;
@@ -225,7 +230,7 @@ export class FakeHost implements Host {
   /** The rules of each port. */
   readonly guards = new Map<string, PortRules>();
 
-  /** It never throws: what it is made to fail with becomes a sentence for each port. */
+  /** Never throws. The error that it is made to fail with becomes a sentence for each port. */
   async guardEndpoints(
     ports: Parameters<Host['guardEndpoints']>[0],
     onUnguarded?: (hostEnd: string) => void,
@@ -265,7 +270,7 @@ export class FakeHost implements Host {
     return this.links.has(name);
   }
 
-  /** Set by whoever plays the sandboxes. */
+  /** Set by the code that plays the sandboxes. */
   namespaceAt: (path: string) => string | undefined = () => undefined;
 
   async ensureBridgeAccept(bridges: readonly string[]) {
@@ -287,7 +292,7 @@ export class FakeHost implements Host {
     return this.warnings;
   }
 
-  /** Whether the kernel tells of changes to the firewall. */
+  /** True if the kernel reports changes of the firewall. */
   tellsOfFirewall = true;
   #onFirewallChange: (() => void) | undefined;
   #isFirewallLookedAt = true;
@@ -303,13 +308,13 @@ export class FakeHost implements Host {
     };
   }
 
-  /** Tells of it as the kernel would. */
+  /** Reports a change as the kernel would. */
   changeFirewall(): void {
     this.#isFirewallLookedAt = true;
     this.#onFirewallChange?.();
   }
 
-  /** In legacy tables: nobody tells. */
+  /** A change in legacy tables, which nothing reports. */
   changeFirewallQuietly(): void {
     this.#isFirewallLookedAt = false;
   }
@@ -322,7 +327,7 @@ export class FakeHost implements Host {
     this.endpoints.set(hostEnd, { ...link, here: false });
   }
 
-  /** Both ends go, as when a sandbox is destroyed. */
+  /** Both ends are removed, as when a sandbox is destroyed. */
   loseEndpoint(hostEnd: string): void {
     const link = this.endpoints.get(hostEnd);
     this.links.delete(hostEnd);
@@ -335,12 +340,15 @@ export class FakeHost implements Host {
     return this.calls.filter((made) => made.startsWith(`${call} `)).length;
   }
 
-  /** The links that carry segments, by `eth1.500`, or `eth1` for its untagged traffic; here under their own names. */
+  /**
+   * The links that carry segments, by `eth1.500`, or by `eth1` for its untagged traffic. They have
+   * the same names here.
+   */
   readonly segmentLinks = new Map<string, string>([['eth1', 'eth1']]);
-  /** What containers have configured; undefined: their namespaces cannot be looked into. */
+  /** The addresses that containers have; undefined if their namespaces cannot be read. */
   sandboxAddresses: ReadonlySet<Ipv4> | undefined = new Set();
   hostSubnets: readonly HostSubnet[] = [];
-  /** A VLAN link has its parent's. */
+  /** A VLAN link has the MAC of its parent. */
   readonly macs = new Map(
     ['eth1', 'eth1.500', 'eth1.600'].map((name) => [name, '02:00:00:00:00:e1' as Mac]),
   );

@@ -1,4 +1,4 @@
-/** The plugin's memory without a disk: as JSON, so that nothing but plain data gets through. */
+/** The plugin's store without a disk. It keeps JSON, so that only plain data can be stored. */
 import { PluginError } from '../../plugin/vocabulary/errors.ts';
 import { readRecord, writeRecord } from '../../plugin/state/read-record.ts';
 import type { Records, RecordStore } from '../../plugin/state/registry.ts';
@@ -14,9 +14,9 @@ export class FakeStore implements RecordStore {
     pools: new Map(),
     addresses: new Map(),
   };
-  /** What somebody has made of a file, by kind and id; until it is written again. */
+  /** Changed content of a file, by kind and id, until the file is written again. */
   readonly tampered = new Map<string, string>();
-  /** Calls that fail until taken out again. */
+  /** Calls that fail until they are taken out again. */
   readonly failing = new Set<Call>();
 
   get networks() {
@@ -43,8 +43,8 @@ export class FakeStore implements RecordStore {
   }
 
   /**
-   * Every record through the text of its file, as a new process reads them. What makes no sense is set aside.
-   * @returns how many of the files could not be used.
+   * Reads every record from the text of its file, as a new process does. Sets aside what it cannot
+   * use. @returns how many of the files could not be used.
    */
   load(): { contents: { [K in Kind]: Records[K][] }; useless: number } {
     let useless = 0;

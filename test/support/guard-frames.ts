@@ -4,14 +4,14 @@ import { parseMac } from '../../plugin/wire/address.ts';
 export type NamedFrame = readonly [what: string, frame: readonly number[]];
 
 export const MAC = parseMac('02:11:22:33:44:55')!;
-/** Of the host's end of its link. */
+/** MAC of the host's end of its link. */
 export const OWN = parseMac('fe:66:77:88:99:aa')!;
 export const mac = [0x02, 0x11, 0x22, 0x33, 0x44, 0x55];
 export const other = [0x02, 0x11, 0x22, 0x33, 0x44, 0x56];
-/** Nobody on the bridge: a frame to it goes to everybody. */
+/** A MAC that no port of the bridge has. The bridge sends a frame to it to all ports. */
 const unknown = [0x02, 0x11, 0x22, 0x33, 0x44, 0x57];
 export const broadcast = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
-/** What was leased. */
+/** The leased address. */
 export const address = [10, 50, 0, 23];
 export const half = (value: number) => [value >> 8, value & 0xff];
 export const ethernet = (type: number, payload: readonly number[], to = broadcast, from = mac) => [
@@ -22,7 +22,10 @@ export const udp = (from: number, to: number, payload: readonly number[] = []) =
   ...[...half(from), ...half(to), 0, 0, 0, 0],
   ...payload,
 ];
-/** @param words of options. @param fragment flags and offset. @param padding of the frame, behind the packet. */
+/**
+ * @param words of options. @param fragment flags and offset. @param padding of the frame, behind
+ * the packet.
+ */
 export const ipv4 = (
   protocol: number,
   payload: readonly number[],
@@ -66,11 +69,11 @@ const options = (next: number, length = 0) => [
   ...new Array<number>(6 + 8 * length).fill(0),
 ];
 const fragment = (next: number, offset: number) => [next, 0, ...half(offset), 0, 0, 0, 1];
-/** Flags in place of an offset: more fragments follow this one, the first. */
+/** Flags in place of an offset: this is the first fragment, and more follow. */
 const FIRST = 1;
 const ra = [134, 0, 0, 0, 64, 0, 7, 8];
 
-/** Types are those that Wireshark has for these names. */
+/** The types are those that Wireshark has for these names. */
 export const OTHER_TAGS: readonly (readonly [string, number])[] = [
   ['802.1ah', 0x88e7],
   ['802.1BR', 0x893f],

@@ -1,6 +1,6 @@
 /**
- * The lab as the e2e tests see it: the pieces of scripts/lab/in-lab and the docker command, called as a
- * person would call them. Runs only inside a lab machine (scripts/lab/guest), as root.
+ * The lab for the e2e tests: the pieces of scripts/lab/in-lab and the docker command, called as a
+ * person calls them. Runs only inside a lab machine (scripts/lab/guest), as root.
  */
 import { execFile, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -22,7 +22,7 @@ export interface Result {
   readonly stderr: string;
 }
 
-/** Runs a program to its end, whatever its status. */
+/** Runs a program to its end, and accepts any exit status. */
 export function run(
   file: string,
   args: readonly string[],
@@ -47,7 +47,7 @@ async function output(
   throw new Error(`${file} ${args.join(' ')} ended with ${status}: ${stderr}${stdout}`);
 }
 
-/** A piece of the lab; throws with its words if it fails. */
+/** Runs a piece of the lab. Throws with its output if it fails. */
 export function lab(piece: string, ...args: string[]): Promise<string> {
   return output(IN_LAB, [piece, ...args]);
 }
@@ -73,7 +73,9 @@ export async function leases(): Promise<string> {
   });
 }
 
-/** One line per link of this machine: name, kind, master, lower link; to compare before and after. */
+/**
+ * One line per link of this machine: name, kind, master, lower link; to compare before and after.
+ */
 export async function links(): Promise<string> {
   const shown = JSON.parse(await output('ip', ['-d', '-j', 'link', 'show'])) as readonly {
     ifname: string;
@@ -87,7 +89,7 @@ export async function links(): Promise<string> {
   return lines.sort().join('\n');
 }
 
-/** Runs a command on the firewall, whatever its status. */
+/** Runs a command on the firewall, and accepts any exit status. */
 export function onFirewall(...command: string[]): Promise<Result> {
   return run('ip', ['netns', 'exec', 'fw', ...command]);
 }
@@ -96,7 +98,7 @@ export function docker(...args: string[]): Promise<string> {
   return output('docker', args);
 }
 
-/** The docker command that makes a network of ours; `options` are what follows `-o`. */
+/** The docker command that makes a network of ours. `options` are what follows `-o`. */
 export function networkCommand(
   name: string,
   options: readonly string[] = ['parent=eth1', 'vlan=500'],
@@ -106,7 +108,7 @@ export function networkCommand(
   return ['network', 'create', '-d', driver, '--ipam-driver', 'null', ...flags, name];
 }
 
-/** What docker prints when the command is refused; throws if it is not. */
+/** What docker prints when the command is refused. Throws if the command succeeds. */
 export async function dockerRefuses(...args: string[]): Promise<string> {
   const { status, stdout, stderr } = await run('docker', args);
   if (status === 0) throw new Error(`docker ${args.join(' ')} was not refused: ${stdout}`);
@@ -117,7 +119,7 @@ export function ip(...args: string[]): Promise<string> {
   return output('ip', args);
 }
 
-/** Calls the plugin as dockerd would; the answer, whatever the status. */
+/** Calls the plugin as dockerd would. Returns the answer, whatever its status is. */
 export function callPlugin(call: string, body: object): Promise<Record<string, unknown>> {
   return new Promise((resolve, reject) => {
     const sent = request(
@@ -135,8 +137,8 @@ export function callPlugin(call: string, body: object): Promise<Record<string, u
 }
 
 /**
- * Waits on a condition; the last failure is what the error shows. The limit says when a test hangs, not how fast
- * something has to be.
+ * Waits for a condition. The error shows the last failure. The limit only detects a test that
+ * hangs.
  */
 export async function until(
   what: string,
@@ -175,8 +177,8 @@ export async function firewallReaches(address: string): Promise<boolean> {
 }
 
 /**
- * Waits until the firewall reaches the address. It takes half a second where another MAC had the address before:
- * an address is announced when it is proven unused (RFC 5227 §2.3).
+ * Waits until the firewall reaches the address. If another MAC had the address before, it takes
+ * half a second: an address is announced when it is proven unused (RFC 5227 §2.3).
  */
 export function firewallComesToReach(address: string): Promise<void> {
   return until(`the firewall reaches ${address}`, () => firewallReaches(address));
@@ -213,8 +215,9 @@ export function startOnFirewall(...command: string[]): FirewallProgram {
 }
 
 /**
- * A ping from the firewall every `intervalMs` until `stop`, which tells how many were lost. Lost is what has no
- * answer though a later one has: the request under way at the end is none of them, unless nothing answers any more.
+ * Pings from the firewall every `intervalMs` until `stop`, which returns how many pings were lost.
+ * A ping is lost if it has no answer and a later ping has one. The last ping is not lost, unless
+ * nothing answers any more.
  */
 export function pingSteadily(
   address: string,

@@ -1,6 +1,6 @@
 /**
- * A bridge with one container's link, a far host with a DHCP server behind it, and the lease service on them: the
- * place of one kernel test. Made in a namespace of its own; `dispose` leaves nothing.
+ * The place of one kernel test: a bridge with one container's link, a far host with a DHCP server,
+ * and the lease service. It is in a namespace of its own. `dispose` removes everything.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -100,7 +100,7 @@ export class LeaseSite {
     ]);
   }
 
-  /** One process for all habits; see odd-dhcp-server.mjs. */
+  /** One process for all behaviours; see odd-dhcp-server.mjs. */
   async serveOddly(habit: string, address = '10.50.0.1', offered = '10.50.0.120'): Promise<void> {
     if (this.#server === undefined) {
       const command = [process.execPath, ODD_SERVER, habit, address, '10.50.0.255', offered];

@@ -1,4 +1,7 @@
-/** A DHCP server of the plainest kind: one address per client, answers at once, remembers who has what. */
+/**
+ * The simplest DHCP server: it has one address for each client, answers at once, and remembers who
+ * has what.
+ */
 import { ipv4Of, OPTION } from '../../plugin/dhcp4/options.ts';
 import type { Dhcp4Message } from '../../plugin/dhcp4/message.ts';
 import { macFromBytes, type Ipv4 } from '../../plugin/wire/address.ts';
@@ -7,8 +10,8 @@ import { ack, ip, nak, offer, SERVER, type ReplyParts } from './messages.ts';
 
 export class LeasingServer {
   /**
-   * Who holds what now, acknowledged and not released: by client identifier (RFC 2131 §4.2), which is a MAC where it
-   * is of type 1, else in hex.
+   * The present leases, acknowledged and not released, by client identifier (RFC 2131 §4.2). An
+   * identifier of type 1 is shown as a MAC, others in hex.
    */
   readonly leases = new Map<string, Ipv4>();
   readonly #known = new Map<string, Ipv4>();
@@ -40,7 +43,7 @@ export class LeasingServer {
     }
   };
 
-  /** Its database is lost; the first address it gives from now on is another one. */
+  /** The server loses its database. The next first address is another one. */
   forgetClients(addressesGone: number): void {
     this.#known.clear();
     this.leases.clear();

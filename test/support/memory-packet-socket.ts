@@ -1,6 +1,6 @@
 /**
- * Packet sockets without a kernel: what is sent on any of them is decoded, kept and shown to a DHCP server
- * that a test scripts; its answers arrive as frames on the socket that asked.
+ * Packet sockets without a kernel. Frames sent on any of them are decoded, kept, and given to a
+ * DHCP server that a test scripts. Its answers arrive as frames on the socket that asked.
  */
 import { encodeArpFrame } from '../../plugin/acd/frame.ts';
 import { decodeFrame, encodeFrame } from '../../plugin/dhcp4/frame.ts';
@@ -29,7 +29,7 @@ export interface MemorySocket extends FrameSocket {
   readonly mac: Mac;
   readonly isOpen: boolean;
   readonly isListening: boolean;
-  /** Hands a frame in, as if it came from the wire. */
+  /** Delivers a frame as if it came from the network. */
   receive(frame: Uint8Array, checksumReady?: boolean): void;
   /** What the kernel says when the link goes away. */
   fail(error: Error): void;
@@ -38,14 +38,14 @@ export interface MemorySocket extends FrameSocket {
 /** Hears what other hosts say about one address. */
 export interface MemoryArpSocket {
   readonly place: SocketPlace;
-  /** Undefined: about any. */
+  /** Undefined: about any address. */
   readonly address: Ipv4 | undefined;
   readonly probes: boolean;
   receive(packet: ArpPacket): void;
   fail(error: Error): void;
 }
 
-/** Answers to one message of a client; an empty list is silence. */
+/** Answers to one message of a client. An empty list means no answer. */
 export type Server = (sent: SentMessage) => readonly Dhcp4Message[];
 
 export class MemoryWire {
@@ -64,7 +64,7 @@ export class MemoryWire {
     if (problem !== undefined) throw problem;
     let [isOpen, isListening] = [true, false];
     let lost: Error | undefined;
-    /** As a packet socket: one that does not listen is not told. */
+    /** As with a packet socket: a socket that does not listen gets nothing. */
     const findOut = () => {
       if (lost === undefined) return;
       if (isOpen) handlers.onError(lost);
@@ -126,7 +126,7 @@ export class MemoryWire {
     return { close: () => void this.arpSockets.splice(this.arpSockets.indexOf(socket) >>> 0, 1) };
   };
 
-  /** Another host says that it has the address, to whoever listens. */
+  /** Another host says that it has the address. All sockets that listen get it. */
   claim(address: Ipv4, senderMac: Mac): void {
     for (const socket of [...this.arpSockets]) {
       if (socket.address !== undefined && socket.address !== address) continue;

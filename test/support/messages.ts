@@ -1,4 +1,7 @@
-/** Builders of addresses, options and server replies with valid defaults; a test names what it is about. */
+/**
+ * Builders of addresses, options and server replies with valid defaults. A test sets only what it
+ * is about.
+ */
 import type { Lease } from '../../plugin/vocabulary/lease.ts';
 import { BOOTREPLY } from '../../plugin/dhcp4/message.ts';
 import type { Dhcp4Message } from '../../plugin/dhcp4/message.ts';

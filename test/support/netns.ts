@@ -1,7 +1,7 @@
 /**
- * Throw-away network namespaces for tests. The test process itself moves into one of them, so that the
- * code under test, and every `ip` it runs, sees only what the test has made; whatever happens, it goes
- * back and the namespaces are deleted.
+ * Network namespaces for one test. The test process itself moves into one of them. So the code
+ * under test, and every `ip` that it runs, sees only what the test has made. The process always
+ * goes back, and the namespaces are deleted.
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { inNetns } from '../../plugin/net/sandbox/netns.ts';
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 let counter = 0;
 
-/** Runs a program to its end; its output. Throws with its error text if it fails. */
+/** Runs a program to its end and returns its output. Throws with its error text if it fails. */
 export function run(file: string, args: readonly string[], input?: string): string {
   const result = spawnSync(file, args, {
     encoding: 'utf8',
@@ -43,7 +43,10 @@ export function linkNames(): string[] {
     .sort();
 }
 
-/** What `ip` says about the links here, without what settles by itself (carrier, queues, timers). */
+/**
+ * What `ip` says about the links here, without values that change by themselves (carrier, queues,
+ * timers).
+ */
 export function linkSnapshot(): unknown {
   const links = JSON.parse(ip('-j -d link show')) as Record<string, unknown>[];
   const lasting = [
@@ -69,7 +72,7 @@ export interface TestNamespace {
   readonly name: string;
   readonly path: string;
   run<Result>(work: () => Result): Result;
-  /** Repeatable. */
+  /** May be called again. */
   delete(): void;
 }
 
@@ -94,7 +97,7 @@ export function createNamespace(): TestNamespace {
 export interface Sandbox {
   /** Another namespace, deleted with the sandbox. */
   addNamespace(): TestNamespace;
-  /** Back to where the process came from; deletes the namespaces. Repeatable. */
+  /** Goes back to the first namespace and deletes the others. May be called again. */
   dispose(): void;
 }
 
@@ -137,7 +140,7 @@ export function addParent(name: string, switchPort: string, mtu = 1500): void {
   );
 }
 
-/** True if this kernel can make 802.1Q links, found out by trying. */
+/** True if this kernel can make 802.1Q links. It tries to make one. */
 export function kernelHasVlans(): boolean {
   const namespace = createNamespace();
   try {
@@ -150,7 +153,9 @@ export function kernelHasVlans(): boolean {
   }
 }
 
-/** Tests of VLANs are left out only where that is allowed: never with VLANDHCP_REQUIRE set. */
+/**
+ * Tests of VLANs may be skipped only where that is allowed, and never with VLANDHCP_REQUIRE set.
+ */
 export function mayLeaveOutVlans(): boolean {
   return process.env['VLANDHCP_REQUIRE'] === undefined && !kernelHasVlans();
 }
@@ -166,8 +171,8 @@ export function currentNamespace(): string {
 }
 
 /**
- * Waits, yielding to the event loop, until `condition` holds. The limit says when a test hangs, not how fast
- * something has to be.
+ * Waits until `condition` holds, and lets the event loop run. The limit only detects a test that
+ * hangs.
  */
 export async function until(
   what: string,
@@ -182,8 +187,9 @@ export async function until(
 }
 
 /**
- * Runs JavaScript in a Node process of its own, where `require(file)` of a bundled source file of the
- * plugin is `subject`. @param wrap a command that the process is started through.
+ * Runs JavaScript in a Node process of its own. There `subject` is a bundled source file of the
+ * plugin.
+ * @param wrap a command that starts the process.
  */
 export function runNode(
   source: string,

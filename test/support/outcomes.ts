@@ -1,6 +1,7 @@
 /**
- * The table fault × outcome: a hostile VLAN, a careless host, a bad disk. Each test that breaks something fills in a row.
- * The rows of all files lie in the shared folder as lines of JSON; `scripts/test` prints them as one table.
+ * The table fault × outcome: a hostile VLAN, a careless host, a bad disk. Each test that breaks
+ * something adds a row. The rows of all files are lines of JSON in the shared folder.
+ * `scripts/test` prints them as one table.
  */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,11 +12,11 @@ export interface Outcome {
   readonly section: string;
   /** What was done, in a few words. */
   readonly fault: string;
-  /** What was seen, with its numbers; undefined as long as the test has not got that far. */
+  /** What was seen, with its numbers; undefined until the test has seen it. */
   seen?: string;
-  /** How long it took until all was right again; left out where nothing had to be mended. */
+  /** How long it took until everything worked again; left out if nothing had to be repaired. */
   mendMs?: number;
-  /** Links, rules, processes and records beyond those of before; has to be 0. */
+  /** Links, rules, processes and records that were not there before; must be 0. */
   leftovers?: number;
 }
 
@@ -23,8 +24,8 @@ const outcomes: Outcome[] = [];
 let isRegistered = false;
 
 /**
- * Starts a row. Call it inside a test file's `describe` or `it`; the rows are written when the file is through, also
- * those of tests that failed (with a question mark for what is not known).
+ * Starts a row. Call it inside a test file's `describe` or `it`. The rows are written when the file
+ * ends, also those of failed tests. A question mark stands for what is not known.
  */
 export function outcome(section: string, fault: string): Outcome {
   const row: Outcome = { section, fault };
@@ -32,7 +33,7 @@ export function outcome(section: string, fault: string): Outcome {
   return row;
 }
 
-/** To be called once at the top of each test file that fills in rows. */
+/** Call it once at the top of each test file that adds rows. */
 export function recordOutcomes(): void {
   if (isRegistered) return;
   isRegistered = true;

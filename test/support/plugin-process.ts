@@ -1,6 +1,6 @@
 /**
- * The plugin as the process it is: bundled from the sources as it ships, started in this process's network namespace, and
- * called over its unix socket as dockerd calls it.
+ * The plugin as a process: bundled from the sources as it ships, started in this process's network
+ * namespace, and called over its unix socket as dockerd calls it.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -43,12 +43,12 @@ export class PluginProcess {
     });
   }
 
-  /** @param wrap a command that it is started through. @returns how long it took until it answered, in ms. */
+  /** @param wrap a command that starts it. @returns how many ms it took until it answered. */
   async start(wrap: readonly string[] = [], withinMs = 120_000): Promise<number> {
     const startedAt = performance.now();
     this.launch(wrap);
     for (;;) {
-      // A call that waits for recovery: what is told of it is true.
+      // A call that waits for recovery, so that its answer is complete.
       const { status } = await this.tryCall('NetworkDriver.DeleteEndpoint', {
         NetworkID: 'none',
         EndpointID: 'none',
@@ -60,7 +60,7 @@ export class PluginProcess {
     }
   }
 
-  /** Starts it and waits for nothing. */
+  /** Starts it and does not wait. */
   launch(wrap: readonly string[] = []): void {
     const [file = '', ...args] = [...wrap, process.execPath, this.#bundle];
     const env = {
@@ -95,7 +95,7 @@ export class PluginProcess {
       .map((line) => JSON.parse(line) as LogEntry);
   }
 
-  /** The answer to a call, whatever it says; status 0 where the connection was not to be had. */
+  /** The answer to a call, whatever it says. The status is 0 if there was no connection. */
   async tryCall(call: string, body: object): Promise<{ status: number; answer: Answer }> {
     try {
       const { status, json } = await post(this.#socket, `/${call}`, JSON.stringify(body));

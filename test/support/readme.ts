@@ -1,4 +1,7 @@
-/** README.md, what stands beside it and the pages in docs/ as tests read them: headings, sections and tables. */
+/**
+ * README.md, the files beside it and the pages in docs/, as tests read them: headings, sections and
+ * tables.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
@@ -19,10 +22,16 @@ export const PAGES: ReadonlyMap<string, string> = new Map(
 /** All pages in one text. */
 export const allPages = [...PAGES.values()].join('\n');
 
-/** The text of a page without its code blocks, in which a `#` begins a comment and not a heading. */
+/**
+ * The text of a page without its code blocks, because a `#` in them begins a comment and not a
+ * heading.
+ */
 export const withoutCode = (text: string) => text.replace(/^ *```[^]*?^ *```$/gm, '');
 
-/** The text below the heading that begins with these words, up to the next heading that is not below it. */
+/**
+ * The text below the heading that begins with these words, up to the next heading of the same or a
+ * higher level.
+ */
 function section(heading: string): string {
   const found = [...PAGES].flatMap(([path, text]) => {
     const lines = withoutCode(text).split('\n');
@@ -46,7 +55,7 @@ function section(heading: string): string {
   return only.text;
 }
 
-/** The rows of all tables of a section and of the sections below it, without the heads of the tables. */
+/** The rows of all tables of a section and of the sections below it, without the table heads. */
 export function table(heading: string): string[][] {
   const lines = section(heading).split('\n');
   const isRule = (line = '') => /^\|[-|: ]+\|$/.test(line);

@@ -1,6 +1,6 @@
 /**
- * A DHCP server for simulations: keeps leases, answers at once, and can be told to misbehave. It shares
- * the message codec with the client, whose bytes are proven against captures elsewhere.
+ * A DHCP server for simulations: it keeps leases, answers at once, and can be told to misbehave. It
+ * uses the same message codec as the client. Other tests compare the codec's bytes with captures.
  */
 import type { Dhcp4Message } from '../../plugin/dhcp4/message.ts';
 import { ipv4Of, messageTypeOf, OPTION } from '../../plugin/dhcp4/options.ts';
@@ -9,7 +9,9 @@ import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
 import { ack, nak, offer } from './messages.ts';
 import type { ReplyParts } from './messages.ts';
 
-/** `deaf` hears nothing, `forgetful` answers DISCOVER only, `refusing` sends NAK to every REQUEST. */
+/**
+ * `deaf` hears nothing, `forgetful` answers DISCOVER only, `refusing` sends NAK to every REQUEST.
+ */
 export type Mood = 'normal' | 'deaf' | 'forgetful' | 'refusing';
 
 export interface ServerSettings {
@@ -17,9 +19,9 @@ export interface ServerSettings {
   readonly mac: Mac;
   readonly pool: readonly Ipv4[];
   readonly leaseSec: number;
-  /** As by a ping before an OFFER: whether somebody other than the client answers for the address. */
+  /** As a ping before an OFFER: true if a host other than the client answers for the address. */
   readonly isTaken?: (address: Ipv4, clientMac: Mac) => boolean;
-  /** A NAK for leases of other servers too, as udhcpd does. */
+  /** Sends a NAK for leases of other servers too, as udhcpd does. */
   readonly refusesStrangers?: boolean;
   readonly options?: ReplyParts['options'];
 }
@@ -32,9 +34,9 @@ interface Binding {
 export class ScriptedServer {
   mood: Mood = 'normal';
   readonly settings: ServerSettings;
-  /** By client identifier; bounded by the number of clients in a simulation. */
+  /** By client identifier. Bounded by the number of clients in a simulation. */
   readonly #bindings = new Map<string, Binding>();
-  /** By address: the client that has had it last. */
+  /** By address: the last client that had it. */
   readonly #holders = new Map<Ipv4, string>();
   readonly #declined = new Set<Ipv4>();
   readonly #pool: ReadonlySet<Ipv4>;
@@ -54,13 +56,15 @@ export class ScriptedServer {
     this.#bind(clientId.join(), { address, expiresAt });
   }
 
-  /** When the server may give this client's address away; -Infinity if it is not bound here. */
+  /**
+   * When the server may give this client's address to another; -Infinity if it has no lease here.
+   */
   boundUntil(clientId: Uint8Array, address: Ipv4): number {
     const binding = this.#bindings.get(clientId.join());
     return binding?.address === address ? binding.expiresAt : -Infinity;
   }
 
-  /** @returns the answer, or undefined for silence. */
+  /** @returns the answer, or undefined for no answer. */
   receive(message: Dhcp4Message, now: number): Dhcp4Message | undefined {
     const type = messageTypeOf(message.options);
     if (this.mood === 'deaf' || (this.mood === 'forgetful' && type !== 'DISCOVER')) {
@@ -100,7 +104,7 @@ export class ScriptedServer {
     const isGood =
       chosen === serverId ? this.#isFree(asked, client, now) : bound?.address === asked;
     if (!isGood) {
-      // RFC 2131 §4.3.2: no record of this client means silence, for a server that knows its manners.
+      // RFC 2131 §4.3.2: a correct server that has no record of this client does not answer.
       const speaks = chosen !== undefined || bound !== undefined || refusesStrangers === true;
       return speaks ? nak(this.#reply(message, IPV4_ANY)) : undefined;
     }

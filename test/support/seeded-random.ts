@@ -1,4 +1,4 @@
-/** Dice that fall the same way for the same seed: a 32-bit permuted Weyl sequence. */
+/** Random numbers that are the same for the same seed: a 32-bit permuted Weyl sequence. */
 
 /** @returns a function giving numbers uniform in [0, 1). */
 export function seededRandom(seed: number): () => number {

@@ -1,4 +1,4 @@
-/** HTTP over a unix socket as dockerd speaks it: nothing added, nothing left out. */
+/** HTTP over a unix socket exactly as dockerd sends it. */
 import type { Agent } from 'node:http';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { connect, type Socket } from 'node:net';

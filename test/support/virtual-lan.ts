@@ -1,6 +1,6 @@
 /**
- * Clients and servers on one simulated wire, in virtual time: frames are lost, late, doubled and out of
- * order as the seed says. After each step the rules that must hold at all times are checked.
+ * Clients and servers on one simulated network, in virtual time. Frames are lost, late, doubled and
+ * out of order as the seed says. After each step the invariants are checked.
  */
 import { initialState, nextDeadline, step, TRANSITIONS } from '../../plugin/dhcp4/client/client.ts';
 import type { ClientConfig, Effect, Event, State } from '../../plugin/dhcp4/client/client.ts';
@@ -16,10 +16,10 @@ import { DueQueue, type Due } from './due-queue.ts';
 import { seededRandom } from './seeded-random.ts';
 
 export interface Weather {
-  /** Probability that a frame is lost, and that it arrives twice. */
+  /** The probability that a frame is lost, and the probability that it arrives twice. */
   readonly loss: number;
   readonly duplication: number;
-  /** Delay is uniform between these; a wide range means reordering. */
+  /** The delay is uniform between these. A wide range causes reordering. */
   readonly leastDelayMs: number;
   readonly mostDelayMs: number;
 }
@@ -27,25 +27,28 @@ export interface Weather {
 export const FAIR: Weather = { loss: 0, duplication: 0, leastDelayMs: 1, mostDelayMs: 1 };
 
 const HOUR = 3_600_000;
-/** A bound for every scenario: refusals double up to a minute, two messages for each. */
+/**
+ * A limit for every scenario: the time between refusals doubles up to a minute, with two messages
+ * for each.
+ */
 const MOST_SENDS_PER_HOUR = 200;
 
 interface DueEvent extends Due {
   readonly act: () => void;
 }
 
-/** A deadline of a client; void once the client has another one, or is gone. */
+/** A deadline of a client. It is void if the client has another one by then, or is gone. */
 interface DueClient extends Due {
   readonly client: SimulatedClient;
 }
 
 export class VirtualLan {
   now = 0;
-  /** Steps of all clients: a client that spins shows here, on any machine. */
+  /** Steps of all clients. A client that loops without end is found by this, on any machine. */
   steps = 0;
   weather: Weather;
   readonly transcript: string[] = [];
-  /** Addresses that hosts without DHCP hold: a check of one finds it in use. */
+  /** Addresses of hosts without DHCP. A check of such an address finds it in use. */
   readonly occupied = new Set<Ipv4>();
   readonly servers: ScriptedServer[] = [];
   readonly clients: SimulatedClient[] = [];
@@ -80,13 +83,13 @@ export class VirtualLan {
     this.#order += 1;
   }
 
-  /** Notes when a client wants to be woken. */
+  /** Notes when a client wants its next tick. */
   expect(client: SimulatedClient): void {
     if (client.deadline === Infinity) return;
     this.#deadlines.push({ at: client.deadline, rank: client.index, client });
   }
 
-  /** Lets time pass: what is due first happens first, deadlines of clients included. */
+  /** Lets time pass. What is due first happens first, with the deadlines of clients. */
   runUntil(end: number): void {
     for (;;) {
       const event = this.#events.first;
@@ -107,7 +110,7 @@ export class VirtualLan {
     this.now = end;
   }
 
-  /** Puts a frame on the wire: each copy that survives the weather arrives on its own. */
+  /** Sends a frame. Each copy that is not lost arrives on its own. */
   carry(frame: Uint8Array, deliver: (frame: Uint8Array) => void): void {
     const copies = this.random() < this.weather.duplication ? 2 : 1;
     for (let copy = 0; copy < copies; copy += 1) {
@@ -228,7 +231,7 @@ export class SimulatedClient {
     return this.#lan.occupied.has(address) || (user !== undefined && user !== this);
   }
 
-  /** A broadcast reaches each server on its own, or does not. */
+  /** A broadcast reaches, or misses, each server on its own. */
   #send({ message, to }: Extract<Effect, { type: 'send' }>): void {
     const isBroadcast = to === 'broadcast';
     const frame = encodeFrame({
@@ -265,13 +268,13 @@ export class SimulatedClient {
     this.do({ type: 'message', message, sourceMac, sourceAddress });
   }
 
-  /** @throws Error naming the rule that the last step broke. */
+  /** @throws Error naming the invariant that the last step broke. */
   #check(before: State, event: Event): void {
     const { now } = this.#lan;
     const { state, using } = this;
     const rules: readonly (readonly [rule: string, holds: boolean])[] = [
       ['the deadline lies in the future', nextDeadline(state) > now],
-      // A step may take two arrows: what is due first, and then the event.
+      // A step may take two arrows: the one that is due, and then the one of the event.
       [
         'the transition is on the table',
         state.name === before.name ||

@@ -1,6 +1,7 @@
 /**
- * Which replies count (RFC 2131 Table 3 and §4.4, RFC 6842). Every other one is named with a reason:
- * a broadcast medium is full of other clients' traffic, and of servers that differ in opinion.
+ * Decides which replies count (RFC 2131 Table 3 and §4.4, RFC 6842). Every other reply is ignored
+ * with a reason, because a broadcast medium carries other clients' traffic, and servers may
+ * disagree.
  */
 import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { AddressBounds, Lease } from '../../vocabulary/lease.ts';
@@ -40,13 +41,17 @@ export interface Nak {
 }
 
 /**
- * dnsmasq and others offer a declined address again at once. For the 10 s of silence (RFC 2131 §3.1 step 5) and as long
- * again it is passed over, in favour of any other; then it is taken and probed, because a reservation is the only
- * address that such a client will ever get, and whoever had it may be gone. The resends of DISCOVER make that 30 s.
+ * dnsmasq and others offer a declined address again at once. For the 10 s of silence (RFC 2131 §3.1
+ * step 5) and 10 s more such an offer is ignored, and any other offer is preferred. With the
+ * resends of DISCOVER that is 30 s. After that the address is taken and probed: a client with a
+ * reservation gets no other address, and the other host may be gone.
  */
 const DECLINED_ADDRESS_SHELVED: Ms = 20_000;
 
-/** Neither asked for nor taken now: another host answered for it, and the server was told. */
+/**
+ * True if the address is not requested and not accepted now: another host answered for it, and the
+ * server was told.
+ */
 export function isShelved(
   address: Ipv4 | undefined,
   declined: readonly DeclinedAddress[],
@@ -57,7 +62,10 @@ export function isShelved(
   );
 }
 
-/** The first acceptable OFFER is taken, so nothing here compares two. Its option 51 may be missing: the ACK counts. */
+/**
+ * The first acceptable OFFER is taken, so this compares no offers. Option 51 may be missing in it,
+ * because the ACK decides.
+ */
 export function readOffer(
   event: MessageEvent,
   env: Env,
@@ -78,11 +86,11 @@ export function readOffer(
 }
 
 /**
- * The answer to a REQUEST.
+ * Reads the answer to a REQUEST.
  * @param expected.requestedAt when the first REQUEST of the exchange was sent.
- * @param expected.ackServer the only server that may acknowledge; undefined: any.
- * @param expected.nakServer the only server that may refuse: on a wire with two servers, one refuses
- *   the other's leases (udhcpd does); undefined: any.
+ * @param expected.ackServer the only server that may acknowledge. Undefined means any server.
+ * @param expected.nakServer the only server that may refuse. If a VLAN has two servers, one refuses
+ * the other's leases (udhcpd does). Undefined means any server.
  */
 export function readAnswer(
   event: MessageEvent,
@@ -92,7 +100,7 @@ export function readAnswer(
     readonly requestedAt: Instant;
     readonly ackServer: Ipv4 | undefined;
     readonly nakServer: Ipv4 | undefined;
-    /** The lease is in use: it is kept however short it has become. */
+    /** The lease is in use. It is kept, however short it has become. */
     readonly isInUse: boolean;
   },
 ): Ack | Nak | Ignored {
@@ -112,7 +120,7 @@ export function isAck(message: Dhcp4Message): boolean {
   return messageTypeOf(message.options) === 'ACK';
 }
 
-/** An ACK to a DISCOVER: it counts only with option 80 (RFC 4039 §3.1). */
+/** An ACK to a DISCOVER counts only with option 80 (RFC 4039 §3.1). */
 export function readRapidAck(
   event: MessageEvent,
   env: Env,
@@ -159,7 +167,7 @@ function isDamaged({ damaged }: Dhcp4Message, code: number): boolean {
   return damaged?.has(code) === true;
 }
 
-/** Why a message is of no use where no reply is awaited. */
+/** Why a message is ignored while no reply is expected. */
 export function reasonToIgnore(message: Dhcp4Message, env: Env): IgnoreReason {
   return notForUs(message, env) ?? 'unexpected-in-state';
 }
@@ -214,7 +222,7 @@ function addressProblem(message: Dhcp4Message, env: Env, serverId: Ipv4): Ignore
     : 'address-out-of-bounds';
 }
 
-/** Whether a lease from before is worth asking for again. */
+/** True if an earlier lease may be asked for again. */
 export function isAcceptable(address: Ipv4, { requestedAddress, bounds }: Env['config']): boolean {
   const isWanted = requestedAddress === undefined || requestedAddress === address;
   return isWanted && (bounds === undefined || isWithin(address, bounds));

@@ -1,6 +1,7 @@
 /**
- * The states on the way to a lease: INIT, SELECTING, REQUESTING, CHECKING, INIT-REBOOT, REBOOTING
- * (RFC 2131 §4.4.1, §4.4.2). A `tick` that arrives here is due: client.ts sees to that.
+ * The states before a lease is in use: INIT, SELECTING, REQUESTING, CHECKING, INIT-REBOOT,
+ * REBOOTING (RFC 2131 §4.4.1, §4.4.2). A `tick` that arrives here is due, because client.ts checks
+ * that.
  */
 import type { Ms } from '../../vocabulary/time.ts';
 import type { Lease } from '../../vocabulary/lease.ts';
@@ -64,9 +65,9 @@ export function inInit(state: StateOf<'INIT'>, event: Event, env: Env): Step {
 }
 
 /**
- * RFC 2131 §4.4.1 asks for a random delay before the first message, against all clients of a site
- * starting at once. Deviation: up to 1 s, and none while a container waits for its start, which Docker
- * itself does one after the other.
+ * RFC 2131 §4.4.1 asks for a random delay before the first message, because all clients of a site
+ * may start at once. Deviation: the delay is up to 1 s. There is none while a container waits for
+ * its start, because Docker starts containers one after the other.
  */
 function start(
   state: StateOf<'INIT'>,
@@ -210,7 +211,7 @@ export function inRebooting(state: StateOf<'REBOOTING'>, event: Event, env: Env)
       if (env.now < state.giveUpAt) {
         return sendInitRebootRequest({ ...state, exchange: askedAgain(state, env) }, env);
       }
-      // RFC 2131 §3.2 step 3: without an answer the rest of the old lease may be used.
+      // RFC 2131 §3.2 step 3: without an answer the old lease may be used until it ends.
       if (inUse) return enterByLeaseTimes(memory, lease, env);
       return env.config.retransmit === 'container-start' && !state.isDoubted
         ? useUnconfirmed(state, env)
@@ -254,7 +255,8 @@ function onRebootAnswer(state: StateOf<'REBOOTING'>, event: MessageEvent, env: E
         inUse ? loseLease(memory, lease, 'nak', env) : enterInitAfterFailure(memory, false, env),
       );
     case 'ignored': {
-      const isDoubted = state.isDoubted || reply.reason === 'server-mismatch'; // only a NAK can be that here
+      // here that can only be a NAK
+      const isDoubted = state.isDoubted || reply.reason === 'server-mismatch';
       return ignoreMessage({ ...state, isDoubted }, event, reply.reason);
     }
   }

@@ -1,4 +1,4 @@
-/** What the arrows of the machine are put together from: steps that stay, and single effects. */
+/** Parts of the machine's arrows: steps that keep the state, and single effects. */
 import type { Lease } from '../../vocabulary/lease.ts';
 import type { Ipv4 } from '../../wire/address.ts';
 import type { Ack, Nak } from './client-acceptance.ts';
@@ -17,14 +17,14 @@ export function ignoreMessage(
   return { state, effects: [{ type: 'ignored', reason, message, sourceAddress }] };
 }
 
-/** Says what of an ACK is not used, before what follows from it. */
+/** Puts the report of an ACK's unused parts before the other effects. */
 export function granted({ lease, dropped }: Ack, next: Step): Step {
   if (dropped.length === 0) return next;
   const effect: Effect = { type: 'dropped', by: lease.serverId, what: dropped };
   return { state: next.state, effects: [effect, ...next.effects] };
 }
 
-/** Says that a NAK was for us, before what follows from it. */
+/** Puts the report of a NAK before the other effects. */
 export function refused(nak: Nak, next: Step): Step {
   const effect: Effect = { type: 'refused', by: nak.serverId, text: nak.text };
   return { state: next.state, effects: [effect, ...next.effects] };

@@ -1,6 +1,7 @@
 /**
- * The REQUESTs that extend a lease in use: RENEWING from T1 on, REBINDING from T2 on (RFC 2131 §4.4.5). Silence
- * is told once in each of them, so that a dead server shows before addresses vanish.
+ * The REQUESTs that extend a lease in use: RENEWING from T1 on, REBINDING from T2 on (RFC 2131
+ * §4.4.5). If no server answers, this is reported once in each state, so that a dead server is
+ * noticed before addresses are lost.
  */
 import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { Lease } from '../../vocabulary/lease.ts';
@@ -10,7 +11,9 @@ import type { Effect, Env, Exchange, Memory, StateOf, Step } from './client-type
 import { buildRebindingRequest, buildRenewingRequest } from '../requests.ts';
 import { renewalResendAt } from '../retransmit.ts';
 
-/** A server that lives answers a REQUEST by then; at most half of what is left until T2. */
+/**
+ * A running server answers a REQUEST within this time. At most half of the time until T2 is used.
+ */
 const SILENCE_TOLD_AFTER: Ms = 10_000;
 
 export function enterRenewing(memory: Memory, lease: Lease, env: Env): Step {
@@ -18,7 +21,7 @@ export function enterRenewing(memory: Memory, lease: Lease, env: Env): Step {
   return sendRenewingRequest(memory, lease, newExchange(env), tellAt, env);
 }
 
-/** The next REQUEST to the same server; also says what is due to be said. */
+/** Sends the next REQUEST to the same server, and reports a missing answer if that is due. */
 export function renewAgain(state: StateOf<'RENEWING'>, env: Env): Step {
   const { memory, lease, exchange } = state;
   const before = env.now < state.tellAt ? undefined : tellUnanswered(state);

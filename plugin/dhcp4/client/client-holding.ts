@@ -1,6 +1,6 @@
 /**
- * The states in which the container uses a lease: BOUND, RENEWING, REBINDING (RFC 2131 §4.4.5). A `tick`
- * that arrives here is due: client.ts sees to that.
+ * The states in which the container uses a lease: BOUND, RENEWING, REBINDING (RFC 2131 §4.4.5). A
+ * `tick` that arrives here is due, because client.ts checks that.
  */
 import { readAnswer, reasonToIgnore } from './client-acceptance.ts';
 import { askedAnew, desynchronisingDelay } from './client-exchange.ts';
@@ -69,8 +69,8 @@ export function inRebinding(state: StateOf<'REBINDING'>, event: Event, env: Env)
 }
 
 /**
- * Any server may extend the lease. The one that made it may end it; in REBINDING any may: the server of a VLAN that
- * was renumbered has another identifier (RFC 2131 §4.4.5).
+ * Any server may extend the lease. The server that made it may end it. In REBINDING any server may
+ * end it: after the VLAN is renumbered its server has another identifier (RFC 2131 §4.4.5).
  */
 function onExtensionAnswer(
   state: StateOf<'RENEWING' | 'REBINDING'>,
@@ -105,12 +105,13 @@ function whileHolding(
     case 'release':
       return releaseLease(lease, true, env);
     case 'link':
-      // The cable may lead elsewhere now: ask whether the lease is still good (RFC 2131 §3.7).
+      // The cable may lead elsewhere now, so the client asks whether the lease is still valid (RFC
+      // 2131 §3.7).
       return event.up
         ? enterInitReboot(memory, lease, true, env.now + desynchronisingDelay(env))
         : stay(state);
     case 'checked':
-      // RFC 5227 §2.4 (c): a conflict that cannot be defended ends the use of the address.
+      // RFC 5227 §2.4 (c): if a conflict cannot be defended, the use of the address ends.
       return event.inUse ? declineLease(memory, lease, true, env) : stay(state);
     case 'start':
     case 'resume':

@@ -1,6 +1,6 @@
 /**
- * INIT-REBOOT and REBOOTING (RFC 2131 §3.2): asking whether a lease from before is still good, and what silence
- * means then. The other arrows are in client-transitions.ts.
+ * INIT-REBOOT and REBOOTING (RFC 2131 §3.2): asks whether an earlier lease is still valid, and
+ * decides what no answer means. The other arrows are in client-transitions.ts.
  */
 import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { Lease } from '../../vocabulary/lease.ts';
@@ -11,12 +11,15 @@ import type { Effect, Env, Exchange, Memory, StateOf, Step } from './client-type
 import { buildInitRebootRequest } from '../requests.ts';
 
 /**
- * Silence in REBOOTING is normal: a server that does not know the lease need not answer (RFC 2131
- * §4.3.2). A container waits for two or three REQUESTs' answers.
+ * No answer in REBOOTING is normal: a server that does not know the lease need not answer (RFC 2131
+ * §4.3.2). A starting container waits for the answers to two or three REQUESTs.
  */
 const REBOOTING_PATIENCE = { 'container-start': 3_000, rfc2131: 10_000 } as const;
 
-/** How long a lease that was taken up in silence is asked about before it is left to its T1. */
+/**
+ * If a lease was taken up without an answer, servers are asked about it for this long. After that
+ * T1 decides.
+ */
 const CONFIRMING: Ms = 600_000;
 
 export function enterInitReboot(
@@ -28,7 +31,7 @@ export function enterInitReboot(
   return { state: { name: 'INIT-REBOOT', memory, lease, inUse, startAt }, effects: [] };
 }
 
-/** @param patience at most this long, if that is less than usual. */
+/** @param patience the longest wait, if it is shorter than usual. */
 export function enterRebooting(
   memory: Memory,
   lease: Lease,
@@ -45,16 +48,17 @@ export function enterRebooting(
 }
 
 /**
- * The next REQUEST in REBOOTING. Of a lease in use each is an exchange of its own: they go on for minutes, and a
- * lease counts from the start of its exchange.
+ * The next REQUEST in REBOOTING. If the lease is in use, each REQUEST is an exchange of its own:
+ * they go on for minutes, and a lease counts from the start of its exchange.
  */
 export function askedAgain({ inUse, exchange }: StateOf<'REBOOTING'>, env: Env): Exchange {
   return inUse ? { ...newExchange(env), attempt: exchange.attempt + 1 } : resent(exchange, env);
 }
 
 /**
- * Nobody answered, and the lease is not over: it may be used (RFC 2131 §3.2 step 3). That is how containers
- * come back while the DHCP server is down. Servers are asked on until one answers or T1 takes over.
+ * No server answered, and the lease has not ended, so it may be used (RFC 2131 §3.2 step 3). So
+ * containers come back while the DHCP server is down. Servers are asked until one answers or T1
+ * comes.
  */
 export function useUnconfirmed(state: StateOf<'REBOOTING'>, env: Env): Step {
   const { memory, lease } = state;

@@ -1,6 +1,6 @@
 /**
- * The arrows of RFC 2131 Figure 5: one `enter…` function per state, with the message that entering it
- * sends. States are made here and nowhere else.
+ * The arrows of RFC 2131 Figure 5: one `enter…` function for each state, with the message that is
+ * sent on entering it. Only this file makes states.
  */
 import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { Lease } from '../../vocabulary/lease.ts';
@@ -22,10 +22,13 @@ import { declineDelay, failureDelay, MAX_CONFLICTS, resumeDelay } from '../retra
 
 export const FRESH_MEMORY: Memory = { declined: [], failures: 0, wished: undefined };
 
-/** RFC 5227's full probe takes at most 7 s; without an answer by then nobody is looking. */
+/** RFC 5227's full probe takes at most 7 s. If there is no result by then, no probe is running. */
 const CHECK_TIMEOUT: Ms = 10_000;
 
-/** Between two renewals, when a server's T1 has passed by the time its ACK arrives; of a short lease half of it. */
+/**
+ * The shortest time between two renewals, if a server's T1 has passed when its ACK arrives. In a
+ * short lease it is half of the lease.
+ */
 const LEAST_TIME_BOUND: Ms = 1_000;
 
 export function enterInit(memory: Memory, startAt: Instant): Step {
@@ -37,7 +40,7 @@ export function enterSelecting(memory: Memory, env: Env): Step {
 }
 
 /**
- * Also the resend: what is in the message depends on exchange, memory and time alone.
+ * Also sends again: the message depends only on exchange, memory and time.
  * @param committable `committableFrom` of the DISCOVERs before.
  */
 export function sendDiscover(
@@ -63,12 +66,15 @@ export function sendDiscover(
   };
 }
 
-/** Not after a conflict: an OFFER of the same address can be passed over, an ACK must be declined again. */
+/**
+ * Not after a conflict: an OFFER of the same address can be ignored, but an ACK must be declined
+ * again.
+ */
 export function asksForRapidCommit(memory: Memory, env: Env): boolean {
   return env.config.rapidCommit && memory.declined.length === 0;
 }
 
-/** The REQUEST carries on with the xid and the secs of the DISCOVER (RFC 2131 §4.4.1). */
+/** The REQUEST has the xid and the secs of the DISCOVER (RFC 2131 §4.4.1). */
 export function enterRequesting(
   from: StateOf<'SELECTING'>,
   offered: { readonly address: Ipv4; readonly serverId: Ipv4 },
@@ -91,7 +97,9 @@ export function sendSelectingRequest(
   };
 }
 
-/** An ACK for a lease that is not in use yet: check the address first if that is wanted. */
+/**
+ * An ACK for a lease that is not in use yet. The address is checked first, if that is configured.
+ */
 export function enterCheckingOrBound(memory: Memory, lease: Lease, env: Env): Step {
   if (!env.config.acd) return enterBound(memory, lease, 'acquired', env);
   return {
@@ -100,7 +108,7 @@ export function enterCheckingOrBound(memory: Memory, lease: Lease, env: Env): St
   };
 }
 
-/** @param change undefined: the lease was in use before and nothing about it is new. */
+/** @param change undefined if the lease was in use before and nothing in it is new. */
 export function enterBound(
   memory: Memory,
   lease: Lease,
@@ -120,8 +128,8 @@ export function enterBound(
 }
 
 /**
- * BOUND, RENEWING or REBINDING, whichever the times of a lease in use call for; INIT when it is over.
- * Skipping states is normal after a restart of the plugin or a suspended host.
+ * Enters BOUND, RENEWING or REBINDING, as the times of a lease in use say, or INIT if it has ended.
+ * States may be skipped after a restart of the plugin or a suspended host.
  */
 export function enterByLeaseTimes(memory: Memory, lease: Lease, env: Env): Step {
   if (env.now >= lease.expiresAt) return loseLease(memory, lease, 'expired', env);
@@ -131,8 +139,8 @@ export function enterByLeaseTimes(memory: Memory, lease: Lease, env: Env): Step 
 }
 
 /**
- * The plugin was restarted, and with it all clients of this host: what is due by then is asked for one after the
- * other, well before the next of its times.
+ * The plugin was restarted, and with it all clients of this host. Leases that are due are extended
+ * one after the other, well before their next deadline.
  */
 export function resumeLease(memory: Memory, lease: Lease, env: Env): Step {
   const { now } = env;
@@ -142,7 +150,10 @@ export function resumeLease(memory: Memory, lease: Lease, env: Env): Step {
   return { state: { ...state, renewAt: now + resumeDelay(nextTime - now, env.random) }, effects };
 }
 
-/** The container must stop using the address now (RFC 2131 §4.4.5); asking for one goes on. */
+/**
+ * The container must stop using the address now (RFC 2131 §4.4.5). The client goes on asking for
+ * one.
+ */
 export function loseLease(memory: Memory, lease: Lease, cause: 'expired' | 'nak', env: Env): Step {
   const next =
     cause === 'nak'
@@ -151,7 +162,7 @@ export function loseLease(memory: Memory, lease: Lease, cause: 'expired' | 'nak'
   return { state: next.state, effects: [lost(lease, cause), ...next.effects] };
 }
 
-/** @param hadLease whether a lease in use ends with it, or only an attempt to get one. */
+/** @param hadLease true if a lease in use ends, false if only an attempt to get one failed. */
 export function enterInitAfterFailure(memory: Memory, hadLease: boolean, env: Env): Step {
   return enterInit(
     { ...memory, failures: memory.failures + 1, wished: undefined },
@@ -160,9 +171,10 @@ export function enterInitAfterFailure(memory: Memory, hadLease: boolean, env: En
 }
 
 /**
- * Another host has the address. Deviation (RFC 2131 §3.1 step 5): a DECLINE may be withheld. The server, not told, goes
- * on offering the address, so it is not passed over, but probed again after the same 10 s.
- * @param inUse whether the container was using it already.
+ * Another host has the address. Deviation (RFC 2131 §3.1 step 5): a DECLINE may be withheld. Then
+ * the server does not know, and offers the address again. So it is not ignored, but probed again
+ * after the same 10 s.
+ * @param inUse true if the container was already using it.
  */
 export function declineLease(memory: Memory, lease: Lease, inUse: boolean, env: Env): Step {
   const { address } = lease;
@@ -186,7 +198,7 @@ export function declineLease(memory: Memory, lease: Lease, inUse: boolean, env: 
   };
 }
 
-/** @param inUse whether the container was using the lease. */
+/** @param inUse true if the container was using the lease. */
 export function releaseLease(lease: Lease, inUse: boolean, env: Env): Step {
   const message = buildRelease(env.config, randomXid(env), lease);
   return {
@@ -198,7 +210,7 @@ export function releaseLease(lease: Lease, inUse: boolean, env: Env): Step {
   };
 }
 
-/** Nothing was leased, so nobody needs to be told. */
+/** Nothing was leased, so no server needs to be told. */
 export function enterStopped(): Step {
   return { state: { name: 'STOPPED' }, effects: [] };
 }
@@ -207,7 +219,7 @@ export function enterStopped(): Step {
 export function keepLease(memory: Memory, before: Lease, lease: Lease, env: Env): Step {
   const change = isSameConfiguration(before, lease) ? 'renewed' : 'changed';
   const next = enterBound(memory, lease, change, env);
-  // A server that moves the container to another address does not wait for our check of it.
+  // If a server moves the container to another address, it does not wait for our check of it.
   const needsCheck = env.config.acd && before.address !== lease.address;
   if (!needsCheck) return next;
   return {

@@ -1,7 +1,8 @@
 /**
- * The words of the client machine: states, events, effects (RFC 2131 §4.4, Figure 5).
+ * The types of the client machine: states, events, effects (RFC 2131 §4.4, Figure 5).
  *
- * States are plain data and hold a field only where it has meaning. `client.ts` is the way in.
+ * States are plain data. A state has only the fields that have a meaning in it. The entry is
+ * `client.ts`.
  */
 import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { AddressBounds, Lease } from '../../vocabulary/lease.ts';
@@ -13,16 +14,18 @@ import type { RetransmitProfile } from '../retransmit.ts';
 export interface ClientConfig extends ClientIdentity {
   /** Option 50 in DISCOVER; when set, an OFFER or ACK of another address is ignored. */
   readonly requestedAddress: Ipv4 | undefined;
-  /** Other addresses are ignored; undefined: any will do. */
+  /**
+   * OFFERs and ACKs of other addresses are ignored. Undefined means that any address is accepted.
+   */
   readonly bounds?: AddressBounds | undefined;
   readonly retransmit: RetransmitProfile;
-  /** Empty: any. Otherwise messages of other servers are ignored. */
+  /** Messages of other servers are ignored. Empty means that any server counts. */
   readonly allowedServers: readonly Ipv4[];
   /** Emit `check` and pass through CHECKING before BOUND (RFC 2131 §4.4.1, RFC 5227). */
   readonly acd: boolean;
   /** Ask for an ACK to the DISCOVER itself (RFC 4039). */
   readonly rapidCommit: boolean;
-  /** The source of a packet stands in for an option 54 that is missing or not a host's address. */
+  /** If option 54 is missing or not a host's address, the source of the packet is used. */
   readonly lenientServerId: boolean;
 }
 
@@ -30,18 +33,21 @@ export interface Env {
   readonly now: Instant;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Asked once for each DECLINE. False: it is withheld. Absent: none is. */
+  /**
+   * Called once for each DECLINE. If it returns false, the DECLINE is withheld. If it is absent,
+   * every DECLINE is sent.
+   */
   readonly mayDecline?: () => boolean;
   readonly config: ClientConfig;
 }
 
-/** One conversation with servers: its xid never changes, and no other has the same one. */
+/** One exchange with servers. Its xid never changes, and no other exchange has the same one. */
 export interface Exchange {
   readonly xid: number;
   readonly startedAt: Instant;
-  /** `secs` of the message sent last. */
+  /** `secs` of the last message. */
   readonly secs: number;
-  /** Resends so far. */
+  /** How often a message was sent again so far. */
   readonly attempt: number;
 }
 
@@ -51,17 +57,17 @@ export interface DeclinedAddress {
   readonly declinedAt: Instant;
 }
 
-/** What outlives a single state. */
+/** What is kept across states. */
 export interface Memory {
-  /** The latest MAX_CONFLICTS addresses that a server was told of; see `isShelved`. */
+  /** The last MAX_CONFLICTS addresses that a server was told about. See `isShelved`. */
   readonly declined: readonly DeclinedAddress[];
-  /** NAKs and REQUESTs that nobody answered, since the last BOUND. */
+  /** NAKs and unanswered REQUESTs since the last BOUND. */
   readonly failures: number;
   /** The address of the last lease, suggested in the next DISCOVER (RFC 2131 §4.4.1). */
   readonly wished: Ipv4 | undefined;
 }
 
-/** The lease is in use and a REQUEST to extend it is under way. */
+/** The lease is in use, and a REQUEST to extend it was sent. */
 interface Extending {
   readonly memory: Memory;
   readonly lease: Lease;
@@ -69,20 +75,20 @@ interface Extending {
   readonly resendAt: Instant;
 }
 
-/** Since T1: `tellAt` is when the silence is told; Infinity: it was. */
+/** Since T1. `tellAt` is when the missing answer is reported; Infinity if it was reported. */
 interface Renewing extends Extending {
   readonly tellAt: Instant;
 }
 
 export type State =
-  /** `startAt` Infinity: not started yet; else when the next DISCOVER goes out. */
+  /** `startAt` is when the next DISCOVER is sent; Infinity if the machine is not started yet. */
   | { readonly name: 'INIT'; readonly memory: Memory; readonly startAt: Instant }
   | {
       readonly name: 'SELECTING';
       readonly memory: Memory;
       readonly exchange: Exchange;
       readonly resendAt: Instant;
-      /** From when a lease counts that is committed to a DISCOVER (RFC 4039). */
+      /** If a DISCOVER is answered by an ACK (RFC 4039), the lease counts from here. */
       readonly committableFrom: Instant;
     }
   | {
@@ -91,17 +97,21 @@ export type State =
       readonly exchange: Exchange;
       readonly resendAt: Instant;
       readonly offered: { readonly address: Ipv4; readonly serverId: Ipv4 };
-      /** When the first REQUEST was sent: a lease counts from there whichever of them is answered. */
+      /**
+       * When the first REQUEST was sent. The lease counts from it, whichever REQUEST is answered.
+       */
       readonly requestedAt: Instant;
     }
-  /** ACK received, address not yet proven unused. */
+  /** The ACK came, and the address is not yet proven unused. */
   | {
       readonly name: 'CHECKING';
       readonly memory: Memory;
       readonly lease: Lease;
       readonly checkBy: Instant;
     }
-  /** `renewAt` is T1, or a little later when T1 had passed by the time the ACK, or the plugin, came. */
+  /**
+   * `renewAt` is T1, or a little later if T1 had passed when the ACK came or the plugin started.
+   */
   | {
       readonly name: 'BOUND';
       readonly memory: Memory;
@@ -110,7 +120,7 @@ export type State =
     }
   | ({ readonly name: 'RENEWING' } & Renewing)
   | ({ readonly name: 'REBINDING' } & Extending)
-  /** `inUse`: the container is using the lease meanwhile (the link was away, not the container). */
+  /** `inUse`: the container uses the lease meanwhile, because only the link was down. */
   | {
       readonly name: 'INIT-REBOOT';
       readonly memory: Memory;
@@ -126,7 +136,10 @@ export type State =
       readonly exchange: Exchange;
       readonly resendAt: Instant;
       readonly giveUpAt: Instant;
-      /** A server that did not make the lease refused it: somebody is there, and silence is no consent. */
+      /**
+       * A server that did not make the lease refused it. A server is there, so no answer does not
+       * mean yes.
+       */
       readonly isDoubted: boolean;
     }
   | { readonly name: 'STOPPED' };
@@ -137,11 +150,11 @@ export type StateOf<Name extends StateName> = Extract<State, { readonly name: Na
 
 export type Event =
   /**
-   * Acts only on a fresh machine. A `previous` lease that is still valid is asked for again; `patience` shortens
-   * how long for, when servers are known to be silent.
+   * Has an effect only on a new machine. A `previous` lease that is still valid is asked for again.
+   * `patience` shortens the wait for an answer if servers are known to be silent.
    */
   | { readonly type: 'start'; readonly previous?: Lease; readonly patience?: Ms }
-  /** After a restart of the plugin: the container has been using the lease all the time. */
+  /** After a restart of the plugin. The container has used the lease all the time. */
   | { readonly type: 'resume'; readonly lease: Lease }
   | { readonly type: 'tick' }
   | { readonly type: 'release' }
@@ -156,25 +169,27 @@ export type Event =
       readonly sourceMac: Mac;
       readonly sourceAddress: Ipv4;
     }
-  /** The answer to `check`; `inUse` also later, when a conflict shows while the lease is used. */
+  /**
+   * The answer to `check`. `inUse` also comes later, if a conflict shows while the lease is used.
+   */
   | { readonly type: 'checked'; readonly inUse: boolean };
 
 export type MessageEvent = Extract<Event, { readonly type: 'message' }>;
 
 export type LossCause = 'expired' | 'nak' | 'declined' | 'released';
 
-/** Why a well-formed message was not for us, or not now. */
+/** Why a well-formed message was ignored. */
 export type IgnoreReason =
-  | 'not-a-reply' // op 1, or a type that servers do not send
+  | 'not-a-reply' // op 1, or a message type that servers do not send
   | 'chaddr-mismatch'
   | 'xid-mismatch'
-  | 'client-id-mismatch' // option 61 echoed, and not ours (RFC 6842 §3)
+  | 'client-id-mismatch' // option 61 came back with another value (RFC 6842 §3)
   | 'unexpected-in-state'
   | 'no-server-id' // option 54 absent
   | 'bad-server-id' // option 54 unreadable, or not a host's address
   | 'server-not-allowed'
   | 'no-rapid-commit' // an ACK to a DISCOVER without option 80 (RFC 4039 §3.1)
-  | 'server-mismatch' // not the server we chose or hold the lease from
+  | 'server-mismatch' // another server than the one that we chose or that made the lease
   | 'address-not-unicast'
   | 'address-not-requested'
   | 'address-out-of-bounds'
@@ -183,15 +198,15 @@ export type IgnoreReason =
   | 'bad-lease-time' // option 51 unreadable, or 0
   | 'lease-too-short' // see LEAST_LEASE in lease-times.ts
   | 'address-is-network' // the first address of its subnet
-  | 'address-is-broadcast' // the last one
-  | 'address-is-server' // the server's own
+  | 'address-is-broadcast' // the last address of its subnet
+  | 'address-is-server' // the address of the server
   | 'already-expired'; // the ACK took longer than its lease lasts
 
 export type Effect =
   | {
       readonly type: 'send';
       readonly message: Dhcp4Message;
-      /** A unicast goes to the lease's server by the MAC its ACK came from. */
+      /** A unicast goes to the lease's server, at the MAC that its ACK came from. */
       readonly to: 'broadcast' | { readonly address: Ipv4; readonly mac: Mac };
     }
   | { readonly type: 'check'; readonly address: Ipv4 }
@@ -205,9 +220,12 @@ export type Effect =
     }
   /** A NAK that was for us, with the text of its option 56. */
   | { readonly type: 'refused'; readonly by: Ipv4 | undefined; readonly text: string | undefined }
-  /** Parts of an ACK that no host can use, or that could not be read; the lease counts without them. */
+  /**
+   * Parts of an ACK that no host can use, or that could not be read. The rest of the lease is
+   * valid.
+   */
   | { readonly type: 'dropped'; readonly by: Ipv4; readonly what: readonly string[] }
-  /** Nobody has answered for a while since T1, or until T2. */
+  /** No server has answered for a while since T1, or until T2. */
   | {
       readonly type: 'unanswered';
       readonly since: 'T1' | 'T2';

@@ -1,8 +1,8 @@
 /**
  * The DHCP client as a state machine (RFC 2131 §4.4, Figure 5), with CHECKING between ACK and use.
  *
- * It is told the time, the dice, what arrives and what was found out; it answers with the next state
- * and what to do. It never waits: the caller steps it again at `nextDeadline`.
+ * It gets the time, random numbers, messages and results of checks as arguments. It returns the next
+ * state and what to do. It never waits: the caller steps it again at `nextDeadline`.
  *
  *   client-types.ts        states, events, effects
  *   client-acquiring.ts    one function per state on the way to a lease
@@ -48,8 +48,8 @@ export function initialState(): State {
 }
 
 /**
- * What is due is done before the event is looked at, so that a late tick cannot let a reply revive a
- * lease that is over. A `tick` before the deadline changes nothing. Never throws for anything that came
+ * Handles what is due before the event, so that after a late tick a reply cannot revive a lease
+ * that has ended. A `tick` before the deadline changes nothing. Never throws because of what came
  * from the network.
  */
 export function step(state: State, event: Event, env: Env): Step {
@@ -60,7 +60,10 @@ export function step(state: State, event: Event, env: Env): Step {
   return { state: after.state, effects: [...before.effects, ...after.effects] };
 }
 
-/** When `step` wants a `tick`; later than `env.now` after every step. Infinity: nothing is due. */
+/**
+ * When `step` wants a `tick`. It is later than `env.now` after every step. Infinity if nothing is
+ * due.
+ */
 export function nextDeadline(state: State): Instant {
   switch (state.name) {
     case 'INIT':
@@ -86,9 +89,10 @@ export function nextDeadline(state: State): Instant {
 }
 
 /**
- * Where one event (or one due tick) can lead, besides staying. It is drawn by scripts/state-diagram.ts
- * and asserted by the property test. Wider than Figure 5 where a late tick skips states that are over
- * and where the way through INIT would only cost time.
+ * The states to which one event (or one due tick) can lead, besides the same state.
+ * scripts/state-diagram.ts draws them, and the property test asserts them. There are more arrows
+ * than in Figure 5: a late tick may skip states that have ended, and some arrows save the way
+ * through INIT.
  */
 export const TRANSITIONS: Record<StateName, readonly StateName[]> = {
   INIT: ['SELECTING', 'INIT-REBOOT', 'REBOOTING', 'BOUND', 'STOPPED'],
