@@ -36,6 +36,9 @@ suite_open() {
   suite_is_open[$1]=yes
 }
 
+# suite_newest SUITE REGEX: the package whose name matches REGEX and sorts last.
+suite_newest() { suite_apt "$1" apt-cache search --names-only "$2" | cut -d' ' -f1 | sort --version-sort | tail -n 1; }
+
 # suite_unpack SUITE FOLDER PACKAGE...: downloads the packages (not what they depend on) and unpacks them.
 suite_unpack() {
   local suite=$1 folder=$2 downloads=$LAB/apt/$1/downloads package

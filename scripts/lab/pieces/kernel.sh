@@ -1,16 +1,17 @@
-# The guest kernel: Debian's packaged User-Mode Linux (sid's: from 6.16 its seccomp mode is several times faster than
-# ptrace) with its modules. The program gets the libc that it is linked with by ELF patch. Result: $LAB/uml/linux and
-# $LAB/uml/lib/modules.
+# The guest kernel: User-Mode Linux, compiled from Debian's newest kernel source (6.16 or later is needed:
+# its seccomp mode is several times faster than ptrace). Result: one static binary, $LAB/kernel/linux.
+# The source tree (1.8 GB) is kept only until the build has succeeded, so an interrupted build resumes.
 # shellcheck shell=bash
 
-kernel_needs_mb=600
+kernel_needs_mb=2600
 
 kernel_trouble() {
   cat >&2 <<TEXT
 
 The guest kernel could not be made: $1
   log:     $LAB/log/kernel.log
-  retry:   scripts/lab/setup
+  retry:   scripts/lab/setup            (continues where it stopped)
+  fresh:   rm -rf $LAB/kernel && scripts/lab/setup
   without: a host kernel with 802.1Q needs no guest kernel (modprobe 8021q), or
            VLANDHCP_LAB_UML=FILE names a UML kernel made on another machine
 TEXT
@@ -18,35 +19,63 @@ TEXT
   exit 1
 }
 
-kernel_unpack() {
-  local final=$LAB/uml part=$LAB/uml.partial libraries=usr/lib/x86_64-linux-gnu
+# run_shown LABEL COMMAND...: output to the kernel log, a sign of life every half minute.
+run_shown() {
+  local label=$1 from=${EPOCHREALTIME/[.,]/} pid
+  shift
+  "$@" >>"$LAB/log/kernel.log" 2>&1 9>&- &
+  pid=$!
+  while ! wait_until 30 process_is_gone "$pid"; do say "kernel: $label, $(seconds_since "$from") s so far"; done
+  wait "$pid"
+}
+
+kernel_fetch() {
+  local tree=$1 package
+  [ ! -e "$tree.complete" ] || return 0
   (($(df --output=avail -m "$LAB" | tail -n 1) > kernel_needs_mb)) ||
     kernel_trouble "less than $kernel_needs_mb MB free in $LAB"
   suite_open sid || kernel_trouble "the package list of Debian sid cannot be fetched ($LAB/log/apt.log)"
-  rm -rf "$part" "$final"
-  suite_unpack sid "$part/root" user-mode-linux && suite_unpack sid "$part/libc" libc6 ||
-    kernel_trouble "the packages user-mode-linux and libc6 cannot be fetched ($LAB/log/apt.log)"
-  rm -rf "$part/libc/usr/share"
-  mkdir "$part/lib" && mv "$part/root/usr/lib/uml/modules" "$part/lib/modules"
-  patchelf --set-interpreter "$final/libc/$libraries/ld-linux-x86-64.so.2" --set-rpath "$final/libc/$libraries" \
-    --output "$part/linux" "$part/root/usr/bin/linux.uml" || kernel_trouble 'its program cannot be patched'
-  rm -rf "$part/root"
-  mv "$part" "$final"
+  package=$(suite_newest sid '^linux-source-[0-9.]+$')
+  [ -n "$package" ] || kernel_trouble 'Debian sid offers no linux-source package'
+  say "kernel: fetching $package (about 160 MB)"
+  rm -rf "$tree" "$tree.package"
+  suite_unpack sid "$tree.package" "$package" || kernel_trouble "$package cannot be downloaded"
+  say 'kernel: unpacking'
+  mkdir -p "$tree"
+  tar -C "$tree" --strip-components=1 -xf "$tree.package"/usr/src/linux-source-*.tar.xz || kernel_trouble 'unpacking failed'
+  rm -rf "$tree.package"
+  touch "$tree.complete"
+}
+
+kernel_compile() {
+  local tree=$1
+  say "kernel: compiling on $(nproc) cores (about 5 minutes on 2)"
+  KCONFIG_ALLCONFIG=$lab_scripts/kernel.config run_shown configuring \
+    make -C "$tree" -s ARCH=um alldefconfig || kernel_trouble 'configuration failed'
+  local wanted
+  while read -r wanted; do
+    grep -qx "$wanted" "$tree/.config" || kernel_trouble "this kernel source does not take $wanted"
+  done < <(grep -E '^CONFIG_(VLAN_8021Q|BRIDGE|VETH|MACVLAN|OVERLAY_FS|HOSTFS|PACKET|BRIDGE_NETFILTER|IP_NF_FILTER)=y' "$lab_scripts/kernel.config")
+  run_shown compiling nice make -C "$tree" -s -j"$(nproc)" ARCH=um linux || kernel_trouble 'the compiler failed'
 }
 
 have_kernel() {
-  local recipe='kernel recipe 2'
-  if [ -n "${VLANDHCP_LAB_UML:-}" ]; then
-    [ -x "$VLANDHCP_LAB_UML" ] || die "VLANDHCP_LAB_UML=$VLANDHCP_LAB_UML is no program"
-    return 0
-  fi
-  if is_stamped uml "$recipe" && [ -x "$lab_kernel_image" ]; then return 0; fi
-  unstamp uml
-  say 'kernel: User-Mode Linux from Debian sid (about 40 MB)'
+  local recipe
+  [ -z "${VLANDHCP_LAB_UML:-}" ] || { [ -x "$VLANDHCP_LAB_UML" ] || die "VLANDHCP_LAB_UML=$VLANDHCP_LAB_UML is no program"; return 0; }
+  recipe=$(sha256sum <"$lab_scripts/kernel.config" | cut -c1-16)
+  if is_stamped kernel "$recipe" && [ -x "$lab_kernel_image" ]; then return 0; fi
+  unstamp kernel
+  install_kernel_packages
+  mkdir -p "$LAB/kernel"
   : >"$LAB/log/kernel.log"
-  kernel_unpack 2> >(tee -a "$LAB/log/kernel.log" >&2)
+  local tree=$LAB/kernel/source
+  kernel_fetch "$tree"
+  kernel_compile "$tree"
+  strip -o "$lab_kernel_image.new" "$tree/linux" && mv "$lab_kernel_image.new" "$lab_kernel_image"
   VLANDHCP_LAB_KERNEL=uml "$lab_scripts/guest" -t 60 -- bash -c '. "$1" && host_has_vlans' check "$lab_scripts/common.sh" \
-    >>"$LAB/log/kernel.log" 2>&1 || kernel_trouble 'a guest cannot make VLAN links with it'
-  stamp uml "$recipe"
-  say "kernel: boots, knows 802.1Q"
+    >>"$LAB/log/kernel.log" 2>&1 ||
+    kernel_trouble 'it was compiled, but a guest cannot make VLAN links with it'
+  rm -rf "$tree" "$tree.complete"
+  stamp kernel "$recipe"
+  say "kernel: built ($(du -m "$lab_kernel_image" | cut -f1) MB), boots, knows 802.1Q"
 }

@@ -9,6 +9,7 @@ demo_packages=(
   busybox-static                                                           # image
 )
 lab_packages=("${demo_packages[@]}" dnsmasq-base kea-common)               # and DHCP servers
+kernel_packages=(gcc libc6-dev make flex bison bc perl python3 xz-utils) # to compile the guest kernel
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
@@ -30,3 +31,4 @@ apt_install() {
   say 'packages: installed'
 }
 
+install_kernel_packages() { apt_install "${kernel_packages[@]}"; }
