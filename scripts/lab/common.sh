@@ -2,13 +2,14 @@
 # Source it; it starts nothing.  Settings it honours:
 #   VLANDHCP_LAB         cache folder of this machine (default /var/cache/vlandhcp-lab)
 #   VLANDHCP_LAB_KERNEL  host | uml: which kernel runs the lab (default: host if it knows VLANs)
-#   VLANDHCP_LAB_UML     a ready guest kernel to use instead of the one setup builds
+#   VLANDHCP_LAB_UML     a ready guest kernel to use instead of setup's; lib/modules beside it, if it has any
 # shellcheck shell=bash
 
 lab_scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 checkout=$(cd "$lab_scripts/../.." && pwd)
 LAB=${VLANDHCP_LAB:-/var/cache/vlandhcp-lab}
 lab_kernel_image=${VLANDHCP_LAB_UML:-$LAB/kernel/linux}
+[ -x "$lab_kernel_image" ] || [ -n "${VLANDHCP_LAB_UML:-}" ] || lab_kernel_image=$LAB/uml/linux
 lab_started_at=${EPOCHREALTIME/[.,]/}
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 

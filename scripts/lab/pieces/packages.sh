@@ -2,12 +2,13 @@
 # would (Docker, DHCP servers, the registry) are unpacked privately by engines.sh and servers.sh instead.
 # shellcheck shell=bash
 
-lab_packages=(
+demo_packages=(
   ca-certificates curl jq procps util-linux xz-utils                       # scripts
   iproute2 iptables nftables ethtool kmod iputils-ping tcpdump             # network
   libdevmapper1.02.1 libseccomp2 libsystemd0 patchelf                      # what the engines are linked with
-  busybox-static dnsmasq-base kea-common                                   # image, DHCP servers
+  busybox-static                                                           # image
 )
+lab_packages=("${demo_packages[@]}" dnsmasq-base kea-common)               # and DHCP servers
 kernel_packages=(gcc libc6-dev make flex bison bc perl python3 xz-utils) # to compile the guest kernel
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
@@ -28,5 +29,4 @@ apt_install() {
   say 'packages: installed'
 }
 
-install_packages() { apt_install "${lab_packages[@]}"; }
 install_kernel_packages() { apt_install "${kernel_packages[@]}"; }
