@@ -31,7 +31,7 @@ export function withLastingRemovals(
     const again = (): void => {
       due.delete(hostEnd);
       host.removeEndpointLink(hostEnd).then(
-        () => log.info({ link: hostEnd }, 'link removed that could not be before'),
+        () => log.info({ link: hostEnd }, 'link removed; an earlier try had failed'),
         () => tryAgain(hostEnd, Math.min(2 * wait, LONGEST_WAIT)),
       );
     };

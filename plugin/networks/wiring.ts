@@ -113,7 +113,7 @@ export class Wiring {
     this.#isDue = false;
     this.#run = this.#mendAll()
       .catch((err: unknown) => {
-        log.error({ err }, 'links of networks not looked at');
+        log.error({ err }, 'links of networks could not be read');
         this.#again(LOOKED_AGAIN_AFTER);
       })
       .finally(() => {
@@ -152,7 +152,7 @@ export class Wiring {
       });
       this.#isDeafTold = false;
     } catch (err) {
-      const words = `changes of links are not told; they are looked at every ${LOOKED_AGAIN_AFTER / 1000} s until they are`;
+      const words = `the kernel does not report changes of links; until it does, all links are read every ${LOOKED_AGAIN_AFTER / 1000} s`;
       if (!this.#isDeafTold) log.error({ err }, words);
       this.#isDeafTold = true;
     }

@@ -130,7 +130,7 @@ async function askWire(
     if (before !== undefined) {
       log.warn(
         { ...contextOf(before), err: error },
-        'no server answers; the subnet is the one of before',
+        'no server answers; the subnet of an earlier answer is used',
       );
       return { subnet: before.subnet, router: before.gateway.address };
     }

@@ -422,7 +422,7 @@ describe('DeleteEndpoint', () => {
       rig.host.failing.clear();
       await rig.clock.pass(1_000);
       expect(rig.leftovers).toEqual(NOTHING_LEFT);
-      expect(rig.log.messages('info')).toContain('link removed that could not be before');
+      expect(rig.log.messages('info')).toContain('link removed; an earlier try had failed');
     },
   );
 

@@ -37,7 +37,7 @@ describe('a link that could not be removed', () => {
     host.failing.clear();
     await clock.pass(60_000);
     expect([host.endpoints.size, clock.pending]).toEqual([0, 0]);
-    expect(log.messages('info')).toEqual(['link removed that could not be before']);
+    expect(log.messages('info')).toEqual(['link removed; an earlier try had failed']);
   });
 
   it('stays if it was made again meanwhile', async () => {

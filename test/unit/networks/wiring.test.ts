@@ -151,7 +151,7 @@ it('a kernel that cannot be listened to is tried again, and looked at in the mea
   expect(mended()).toHaveLength(2);
   const told = rig.log
     .messages('error')
-    .filter((one) => one.startsWith('changes of links are not'));
+    .filter((one) => one.startsWith('the kernel does not report changes of links'));
   expect(told).toHaveLength(1);
   const looks = rig.host.count('readLinks');
   await rig.clock.pass(60_000);

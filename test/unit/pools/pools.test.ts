@@ -162,7 +162,7 @@ describe('RequestPool while no server answers', () => {
     expect(await again).toEqual({ ...first, poolId: expect.any(String) as string });
     expect((await again).poolId).not.toBe(first.poolId);
     expect(rig.log.messages('warn')).toContain(
-      'no server answers; the subnet is the one of before',
+      'no server answers; the subnet of an earlier answer is used',
     );
   });
 
