@@ -139,8 +139,6 @@ export interface Host {
   realName(name: string): string;
   /** Without a process or a wait: is there a link of that name? */
   linkExists(name: string): boolean;
-  /** Without a wait: what is mounted on that file, as seen from here; the same text for the same namespace. */
-  namespaceAt(path: string): string | undefined;
   /** Lets bridged frames through Docker's FORWARD policy (D6). */
   ensureBridgeAccept(bridges: readonly string[]): Promise<{
     /** False: nothing here drops bridged frames, or not yet. */

@@ -29,7 +29,6 @@ import { hostEndMac } from './links/link-names.ts';
 import { readLinkTable } from './netlink/link-table.ts';
 import { ensureBridge, ensureNetworkLinks, protectNetwork } from './links/links.ts';
 import { removeOrphanLinks, removeUnfinishedLinks } from './links/orphan-links.ts';
-import { namespaceAt } from './sandbox/netns.ts';
 import { removeNetworkLinks } from './links/remove-links.ts';
 import { listSandboxAddresses } from './sandbox/sandbox-addresses.ts';
 import { changeSandbox } from './sandbox/sandbox-config.ts';
@@ -54,7 +53,6 @@ export const linuxHost = {
   findSegmentLink,
   withSegmentLink,
   listSandboxAddresses,
-  namespaceAt,
   readHostSubnets,
   watchBridgeAccept,
 

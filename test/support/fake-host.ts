@@ -26,7 +26,7 @@ export class FakeHost implements Host {
 
   /** With functions that need no `this`, as those of `linuxHost`; what a test replaces later is what is called. */
   asPlainObject(): Host {
-    const names = [...Object.getOwnPropertyNames(FakeHost.prototype), 'namespaceAt'];
+    const names = Object.getOwnPropertyNames(FakeHost.prototype);
     const calls = names.map((name) => [
       name,
       (...args: unknown[]) => {
@@ -225,9 +225,6 @@ export class FakeHost implements Host {
   linkExists(name: string) {
     return this.links.has(name);
   }
-
-  /** Set by whoever plays the sandboxes. */
-  namespaceAt: (path: string) => string | undefined = () => undefined;
 
   async ensureBridgeAccept(bridges: readonly string[]) {
     await this.#attempt('ensureBridgeAccept', bridges.join(' '));

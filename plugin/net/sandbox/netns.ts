@@ -6,7 +6,7 @@
  * from inside a container's network.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, statSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 
 import { PluginError } from '../../vocabulary/errors.ts';
 import { COMMAND_ENVIRONMENT } from '../command.ts';
@@ -82,16 +82,6 @@ export function runIpInNetns(
     `"ip -batch -" failed in ${path}: ${seen === '' ? (result.error?.message ?? 'no message') : seen}`,
     { cause: result.error, evidence },
   );
-}
-
-/** What is mounted on the file, as seen from here: the same text for the same namespace. One system call. */
-export function namespaceAt(path: string): string | undefined {
-  try {
-    const { dev, ino } = statSync(path);
-    return `${dev}:${ino}`;
-  } catch {
-    return undefined; // mostly because there is no such file
-  }
 }
 
 function openNamespace(path: string): number {
