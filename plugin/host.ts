@@ -149,11 +149,6 @@ export interface Host {
   realName(name: string): string;
   /** True if there is a link with that name. Starts no process and does not wait. */
   linkExists(name: string): boolean;
-  /**
-   * What is mounted on that file, as this process sees it. The text is the same for the same
-   * namespace. Does not wait.
-   */
-  namespaceAt(path: string): string | undefined;
   /** Lets bridged frames through Docker's FORWARD policy (D6). */
   ensureBridgeAccept(bridges: readonly string[]): Promise<{
     /** False if nothing on the host drops bridged frames now. */

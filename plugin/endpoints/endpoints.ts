@@ -42,6 +42,7 @@ interface LeaseKeeper {
   place(key: string, place: SocketPlace): void;
   follow(key: string, target: FollowTarget): void;
   unfollow(key: string): void;
+  hasLostSandbox(key: string): boolean;
   announce(key: string): void;
 }
 
@@ -64,8 +65,6 @@ export class Endpoints {
   readonly ports: PortGuard;
   /** MACs are taken by whoever leases for them, endpoints or addresses. */
   readonly macClaims: MacClaims;
-  /** Endpoints whose lease socket came to sit in the sandbox; bounded by those that are joined. */
-  readonly #inside = new Map<string, { readonly namespace: string | undefined }>();
 
   constructor(deps: EndpointDeps) {
     this.#deps = deps;
@@ -73,7 +72,7 @@ export class Endpoints {
     const remember = (record: EndpointRecord) => this.#remember(record);
     this.ports = new PortGuard(deps);
     this.changes = new LeaseChanges({ ...deps, lock: this.#lock, remember, ports: this.ports });
-    const isGone = (record: EndpointRecord) => this.#isGone(record);
+    const isGone = (record: EndpointRecord) => isAbandoned(deps, record);
     this.macClaims = new MacClaims({ ...deps, isGone, clear: (record) => this.clear(record) });
   }
 
@@ -135,7 +134,6 @@ export class Endpoints {
       const record = this.#deps.registry.findEndpoint(endpointId);
       if (record === undefined) return;
       this.changes.left(endpointId);
-      this.#inside.delete(endpointId);
       this.#deps.leases.unfollow(endpointId);
       await this.#remember({ ...record, sandboxKey: undefined, hasLeft: true });
       this.#joinTimers.arm(endpointId);
@@ -165,10 +163,6 @@ export class Endpoints {
 
   /** The endpoint's link was found in its sandbox: what could not be changed before can be now. */
   sandboxEntered(endpointId: string): void {
-    const { registry, host, sandboxPath } = this.#deps;
-    const key = registry.findEndpoint(endpointId)?.sandboxKey;
-    const namespace = key === undefined ? undefined : host.namespaceAt(sandboxPath(key));
-    this.#inside.set(endpointId, { namespace });
     this.changes.entered(endpointId);
   }
 
@@ -212,7 +206,7 @@ export class Endpoints {
     const { registry, log } = this.#deps;
     for (const { id } of registry.endpoints()) {
       const record = registry.findEndpoint(id);
-      if (record?.sandboxKey === undefined || !(await this.#isGone(record))) continue;
+      if (record?.sandboxKey === undefined || !(await isAbandoned(this.#deps, record))) continue;
       if (registry.findEndpoint(id)?.sandboxKey !== record.sandboxKey) continue; // it left meanwhile
       log.warn(context(record), 'endpoint whose container is gone removed');
       await this.clear(record);
@@ -230,7 +224,6 @@ export class Endpoints {
     const { registry, host, leases, held, returns, log } = this.#deps;
     this.#joinTimers.disarm(endpointId);
     this.changes.left(endpointId);
-    this.#inside.delete(endpointId);
     const record = registry.findEndpoint(endpointId);
     if (record === undefined) return;
     if (record.addressGiven === true && record.terms.answered !== undefined) {
@@ -249,18 +242,6 @@ export class Endpoints {
       () => registry.removeEndpoint(endpointId),
     );
     log.info({ ...context(record), address: record.lease?.address }, 'endpoint removed');
-  }
-
-  async #isGone(record: EndpointRecord): Promise<boolean> {
-    const { host, registry } = this.#deps;
-    const network = registry.findNetwork(record.networkId);
-    // Only a socket inside keeps a dead sandbox alive.
-    const inside = this.#inside.get(record.id);
-    if (network === undefined || record.sandboxKey === undefined || inside === undefined) {
-      return !host.linkExists(record.hostEnd);
-    }
-    const target = followTarget(this.#deps, record, network, record.sandboxKey);
-    return isAbandoned(this.#deps, record.id, target, inside.namespace);
   }
 
   /** For changes that must not fail the call they come from: what is wrong then is an operator's matter. */

@@ -5,7 +5,6 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Host } from '../host.ts';
-import type { FollowTarget } from '../leasing/lease-service.ts';
 import type { Logger } from '../logger.ts';
 import type { AddressRecord } from '../state/pool-records.ts';
 import type { Ms } from '../vocabulary/time.ts';
@@ -17,35 +16,25 @@ const DESTROYED_WITHIN: Ms = 1_500;
 const LOOK_EVERY: Ms = 20;
 const SWEEP_EVERY: Ms = 60_000;
 
-export interface SandboxWitness {
+export interface LinkWitness {
   readonly clock: Clock;
-  readonly host: {
-    linkExists(name: string): boolean;
-    namespaceAt(path: string): string | undefined;
-  };
-  readonly leases: { unfollow(key: string): void; follow(key: string, target: FollowTarget): void };
+  readonly host: { linkExists(name: string): boolean };
+  readonly leases: { hasLostSandbox(key: string): boolean };
 }
 
 /**
- * True if no container has the endpoint's link any more. Where the sandbox cannot be seen our socket lets go of
- * it for a moment: a link that goes with it was held by nobody else.
- * @param namespace the sandbox's when our socket entered it: a starting dockerd may put an empty one in its place.
+ * True if no container has the endpoint's link any more: the kernel removes it with the network namespace that it is in.
+ * One that is not seen in its sandbox may be about to go.
  */
 export async function isAbandoned(
-  { clock, host, leases }: SandboxWitness,
-  endpointId: string,
-  target: FollowTarget,
-  namespace: string | undefined,
+  { clock, host, leases }: LinkWitness,
+  { id, hostEnd }: { readonly id: string; readonly hostEnd: string },
 ): Promise<boolean> {
-  if (!host.linkExists(target.hostEnd)) return true;
-  if (namespace !== undefined && host.namespaceAt(target.netnsPath) === namespace) return false;
-  leases.unfollow(endpointId);
+  if (!host.linkExists(hostEnd)) return true;
+  if (!leases.hasLostSandbox(id)) return false;
   const by = clock.now() + DESTROYED_WITHIN;
-  while (host.linkExists(target.hostEnd)) {
-    if (clock.now() >= by) {
-      leases.follow(endpointId, target);
-      return false;
-    }
+  while (host.linkExists(hostEnd)) {
+    if (clock.now() >= by) return false;
     await new Promise<void>((resolve) => void clock.at(clock.now() + LOOK_EVERY, resolve));
   }
   return true;

@@ -21,21 +21,10 @@ import type { Lease } from '../vocabulary/lease.ts';
 import type { Logger } from '../logger.ts';
 import { MalformedError } from '../wire/malformed-error.ts';
 import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST, type Ipv4 } from '../wire/address.ts';
-import type { FrameSocket, OpenSocket, SocketPlace } from './sockets/frame-socket.ts';
+import type { OpenSocket, SocketPlace } from './sockets/frame-socket.ts';
+import { Seat } from './sockets/seat.ts';
 import { LeaseReport } from './lease-report.ts';
 import { Trace } from './trace.ts';
-
-interface OpenedSocket {
-  readonly socket: FrameSocket;
-  readonly place: SocketPlace;
-  readonly onError: (error: Error) => void;
-  isListening: boolean;
-}
-
-function listenOn(opened: OpenedSocket): void {
-  opened.socket.listen();
-  opened.isListening = true;
-}
 
 export interface LeaseChange {
   readonly change: 'acquired' | 'renewed' | 'changed' | 'lost';
@@ -74,7 +63,7 @@ export class ClientRunner {
   #config: ClientConfig;
   readonly #report: LeaseReport;
   #state: State = initialState();
-  #socket: OpenedSocket | undefined;
+  #seat: Seat | undefined;
   #cancelTimer: () => void = () => undefined;
   readonly #queue: Event[] = [];
   #stepping = false;
@@ -92,18 +81,20 @@ export class ClientRunner {
     return this.#state.name;
   }
 
-  /** Replaces the socket. @throws PluginError SOCKET_FAILED, the old socket closed all the same. */
+  /** Takes another place. @throws PluginError SOCKET_FAILED, the old place given up all the same. */
   open(place: SocketPlace, onError: (error: Error) => void): void {
     this.closeSocket();
-    this.#socket = this.#opened(place, onError);
+    this.#seat = this.#makeSeat(place, onError);
     this.#deps.onMoved(place);
   }
 
-  #opened(place: SocketPlace, onError: (error: Error) => void): OpenedSocket {
-    const socket = this.#deps.openSocket(place, this.#config.mac, {
+  #makeSeat(place: SocketPlace, onError: (error: Error) => void): Seat {
+    const seat = new Seat(place, {
+      open: (handlers) => this.#deps.openSocket(place, this.#config.mac, handlers),
+      clock: this.#deps.clock,
       onFrame: (frame, info) => this.#receive(frame, info.checksumReady),
       onError: (error) => {
-        if (this.#socket?.socket === socket) this.closeSocket();
+        if (this.#seat === seat) this.closeSocket();
         onError(error);
       },
       onTrouble: (err) => {
@@ -112,49 +103,30 @@ export class ClientRunner {
         this.#deps.log[level]({ err, netnsPath: place.netnsPath }, PORT_NOT_HELD);
       },
     });
-    // On the host a socket that rests would miss that its bridge was made anew.
-    const listensAtOnce = place.netnsPath === undefined || !AT_REST.has(this.#state.name);
-    const opened = { socket, place, onError, isListening: false };
-    try {
-      if (listensAtOnce) listenOn(opened);
-    } catch (error) {
-      socket.close();
-      throw error;
-    }
-    return opened;
+    seat.take(AT_REST.has(this.#state.name));
+    return seat;
   }
 
-  /**
-   * In a sandbox a lease that is held hears nothing until it is renewed: the filter of a socket that listens would be run
-   * for every frame the container gets. One that listens cannot be stopped without a wait, so another takes its place,
-   * unless the name has gone to another link.
-   */
-  #rest(): void {
-    const listening = this.#socket;
-    if (listening?.isListening !== true || listening.place.netnsPath === undefined) return;
-    try {
-      const resting = this.#opened(listening.place, listening.onError);
-      const isSameLink = resting.socket.index === listening.socket.index;
-      if (isSameLink) this.#socket = resting;
-      (isSameLink ? listening : resting).socket.close();
-    } catch (error) {
-      this.#deps.log.debug({ err: error }, 'lease socket goes on listening');
-    }
-  }
-
-  /** Whether a socket is open. */
+  /** Whether it has a place, with a socket there or without. */
   get isOpen(): boolean {
-    return this.#socket !== undefined;
+    return this.#seat !== undefined;
   }
 
-  /** Somebody else has noticed that the link is gone: a socket that rests does not. */
+  /** Somebody else has noticed that the link is gone: where nothing is open nobody is told. */
   checkSocket(): void {
-    if (this.#socket === undefined) return;
+    const seat = this.#seat;
+    if (seat === undefined) return;
     try {
-      listenOn(this.#socket);
+      seat.listen();
+      if (AT_REST.has(this.#state.name)) seat.rest();
     } catch (error) {
       this.#deps.log.debug({ err: error }, 'lease socket has lost its link');
     }
+  }
+
+  /** Whether its place is in a sandbox, with a socket there or without. */
+  get isInSandbox(): boolean {
+    return this.#seat?.place.netnsPath !== undefined;
   }
 
   /** Nothing but this address will do from now on. */
@@ -163,15 +135,15 @@ export class ClientRunner {
   }
 
   closeSocket(): void {
-    this.#socket?.socket.close();
-    this.#socket = undefined;
+    this.#seat?.close();
+    this.#seat = undefined;
     this.#deps.onMoved(undefined);
   }
 
-  /** Sends a frame of the link's own, beside the machine's; without a socket, or if the kernel refuses, it is lost. */
+  /** Sends a frame of the link's own, beside the machine's; without a place, or if the kernel refuses, it is lost. */
   sendFrame(frame: Uint8Array): void {
     try {
-      this.#socket?.socket.sendFromLink(frame);
+      this.#seat?.sendFromLink(frame);
     } catch (error) {
       this.#deps.log.debug({ err: error }, 'frame could not be sent');
     }
@@ -212,7 +184,7 @@ export class ClientRunner {
       this.#deps.log.debug({ from: before, to: state.name, event: event.type }, 'dhcp state');
     }
     for (const effect of effects) this.#perform(effect);
-    if (state.name === 'BOUND' && before !== 'BOUND') this.#rest();
+    if (state.name === 'BOUND' && before !== 'BOUND') this.#seat?.rest();
   }
 
   #perform(effect: Effect): void {
@@ -257,9 +229,8 @@ export class ClientRunner {
       message,
     });
     try {
-      if (this.#socket === undefined) throw new Error('no socket is open');
-      listenOn(this.#socket);
-      this.#socket.socket.send(frame);
+      if (this.#seat === undefined) throw new Error('no socket is open');
+      this.#seat.send(frame);
       this.#isSendTroubleTold = false;
       this.trace.sent(message, this.#deps.clock.now());
       this.#deps.log.debug({ xid: message.xid, to: unicast?.address ?? 'broadcast' }, 'dhcp sent');

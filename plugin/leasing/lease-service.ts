@@ -207,6 +207,11 @@ export class LeaseService {
     client.runner.closeSocket();
   }
 
+  /** The link was in its sandbox and is not seen there now: the container may be gone. Nothing of ours is inside then. */
+  hasLostSandbox(key: string): boolean {
+    return this.#clients.get(key)?.follower?.hasLost() ?? false;
+  }
+
   /**
    * Gives the lease back with a RELEASE sent through `link` (the bridge: it works after the container's
    * own link is gone), then forgets the client. Unknown keys are no error.

@@ -27,7 +27,6 @@ import { keepingHostOut, setMtu } from './links/link-mtu.ts';
 import { hostEndMac } from './links/link-names.ts';
 import { ensureBridge, ensureNetworkLinks, protectNetwork } from './links/links.ts';
 import { removeOrphanLinks, removeUnfinishedLinks } from './links/orphan-links.ts';
-import { namespaceAt } from './sandbox/netns.ts';
 import { removeNetworkLinks } from './links/remove-links.ts';
 import { listSandboxAddresses } from './sandbox/sandbox-addresses.ts';
 import { changeSandbox } from './sandbox/sandbox-config.ts';
@@ -52,7 +51,6 @@ export const linuxHost = {
   findSegmentLink,
   withSegmentLink,
   listSandboxAddresses,
-  namespaceAt,
   readHostSubnets,
   watchBridgeAccept,
 

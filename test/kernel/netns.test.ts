@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { inNetns, namespaceAt } from '../../plugin/net/sandbox/netns.ts';
+import { inNetns } from '../../plugin/net/sandbox/netns.ts';
 import { currentNamespace, enterSandbox, openDescriptors, run, runNode } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';
 
@@ -26,17 +26,6 @@ test('the function runs inside, and the thread is back afterwards', () => {
   const inside = inNetns(other.path, currentNamespace);
   expect(inside).not.toBe(before);
   expect(currentNamespace()).toBe(before);
-});
-
-test('a namespace is known again by its file, and told from another at the same place', () => {
-  const [one, other] = [sandbox.addNamespace(), sandbox.addNamespace()];
-  const first = namespaceAt(one.path);
-  expect(first).toBe(namespaceAt(one.path));
-  expect(namespaceAt(other.path)).not.toBe(first);
-  run('umount', [one.path]);
-  expect(namespaceAt(one.path)).not.toBe(first);
-  run('mount', ['--bind', other.path, one.path]);
-  expect(namespaceAt(one.path)).toBe(namespaceAt(other.path));
 });
 
 test('the thread is back after the function has thrown', () => {
@@ -71,7 +60,6 @@ test('a file on which no namespace is mounted is told from one that is missing',
     }),
   );
   const gone = join(folder, 'gone');
-  expect(namespaceAt(gone)).toBeUndefined();
   expect(() => inNetns(gone, () => undefined)).toThrowError(
     expect.objectContaining({ code: 'SOCKET_FAILED', evidence: { reason: 'missing', path: gone } }),
   );

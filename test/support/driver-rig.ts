@@ -72,7 +72,6 @@ export class DriverRig {
     this.clock = parts.clock ?? new FakeClock();
     this.server = new LeasingServer(parts.server);
     this.wire.server = this.server.answer;
-    this.host.namespaceAt = () => (typeof this.sandbox === 'object' ? '4:1' : undefined);
     this.#start();
   }
 

@@ -33,7 +33,7 @@ export class FakeHost implements Host {
    * one is called.
    */
   asPlainObject(): Host {
-    const names = [...Object.getOwnPropertyNames(FakeHost.prototype), 'namespaceAt'];
+    const names = Object.getOwnPropertyNames(FakeHost.prototype);
     const calls = names.map((name) => [
       name,
       (...args: unknown[]) => {
@@ -269,9 +269,6 @@ export class FakeHost implements Host {
   linkExists(name: string) {
     return this.links.has(name);
   }
-
-  /** Set by the code that plays the sandboxes. */
-  namespaceAt: (path: string) => string | undefined = () => undefined;
 
   async ensureBridgeAccept(bridges: readonly string[]) {
     await this.#attempt('ensureBridgeAccept', bridges.join(' '));

@@ -56,6 +56,8 @@ export class MemoryWire {
   server: Server = () => [];
   /** Returns what opening fails with, or undefined. */
   openProblem: (place: SocketPlace) => Error | undefined = () => undefined;
+  /** Of every link. */
+  index = 7;
   /** What every send fails with. */
   sendProblem: Error | undefined;
 
@@ -73,6 +75,7 @@ export class MemoryWire {
     const socket: MemorySocket = {
       place,
       mac,
+      index: this.index,
       get isOpen() {
         return isOpen;
       },
@@ -134,6 +137,14 @@ export class MemoryWire {
       const packet = { operation: 'reply', senderMac, senderAddress: address, targetMac } as const;
       socket.receive({ ...packet, targetAddress: address });
     }
+  }
+
+  /** Where each client speaks from: its socket is open, or was closed in a sandbox to rest. */
+  get places(): SocketPlace[] {
+    const last = new Map(this.sockets.map((socket) => [socket.mac, socket]));
+    return [...last.values()]
+      .filter(({ isOpen, place }) => isOpen || place.netnsPath !== undefined)
+      .map(({ place }) => place);
   }
 
   get openSockets(): MemorySocket[] {

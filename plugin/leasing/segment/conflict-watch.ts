@@ -5,8 +5,12 @@
  *
  * The socket only listens, hears only what bears on the address, and is open only while there is an address
  * to watch over, a place to hear it, and an answer that may be given: during a flood it is closed until the next
- * defence is due (10 s), so that a thousand frames a second cost as much as nine. Frames go out through the client's own socket. While the link is on
- * its way into the sandbox, probing waits, and begins anew there: what nobody could hear proves nothing.
+ * defence is due (10 s), so that a thousand frames a second cost as much as nine. Frames go out through the client's
+ * own socket. While the link is on its way into the sandbox, probing waits, and begins anew there: what nobody could
+ * hear proves nothing.
+ *
+ * Probes are answered to the container's own MAC, so they are heard where its link is. An address in use is defended
+ * from the bridge, on one socket for all of its containers: hosts claim an address by broadcast (RFC 5227 §1.1, §2.6).
  */
 import { decodeArpFrame, encodeArpFrame } from '../../acd/frame.ts';
 import {
@@ -20,6 +24,7 @@ import { stepProbe, type ProbeEffect, type ProbeEvent } from '../../acd/probe.ts
 import { PROBE_PROFILES } from '../../acd/profiles.ts';
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
+import type { Ms } from '../../vocabulary/time.ts';
 import type { Ipv4, Mac } from '../../wire/address.ts';
 import { MalformedError } from '../../wire/malformed-error.ts';
 import { AddressClaims } from './address-claims.ts';
@@ -66,6 +71,9 @@ export interface ConflictWatchDeps {
   readonly onLost: () => void;
 }
 
+/** A bridge that was removed is made anew within seconds (D13). */
+const LOOK_FOR_BRIDGE_EVERY: Ms = 5_000;
+
 export class ConflictWatch {
   readonly #deps: ConflictWatchDeps;
   #state: ProbeState = initialProbeState();
@@ -73,6 +81,9 @@ export class ConflictWatch {
   #socket: { readonly sought: SoughtArp; close(): void } | undefined;
   /** Opening failed where the client is now; not tried again before it moves. */
   #isDeaf = false;
+  /** While the bridge is looked for: how to stop. */
+  #stopLooking: (() => void) | undefined;
+  #isBridgeTold = false;
   #cancelTimer: () => void = () => undefined;
   /** The container has the address, but probing is not through yet. */
   #announcesWhenFree = false;
@@ -191,7 +202,10 @@ export class ConflictWatch {
     if (address !== sought?.address || probes !== sought?.probes) this.#closeSocket();
     const { mode, mac, openArpSocket } = this.#deps;
     const place = mode === 'off' || this.#isDeaf ? undefined : this.#place;
+    const bridge = sought?.probes === false ? bridgeOf(place) : undefined;
+    if (bridge === undefined) this.#endLook();
     if (place === undefined || sought === undefined || this.#socket !== undefined) return;
+    if (bridge !== undefined) return this.#listenOnBridge(bridge, sought);
     const handlers = {
       onFrame: (frame: Uint8Array) => this.#receive(frame),
       onError: (error: Error) => {
@@ -209,6 +223,42 @@ export class ConflictWatch {
       this.#isDeaf = true;
       this.#deps.onDeaf(error);
     }
+  }
+
+  /** The bridge goes and comes beside the container: it is looked for as long as there is an address to defend. */
+  #listenOnBridge(link: string, sought: SoughtArp): void {
+    if (this.#stopLooking !== undefined) return;
+    const { mac, log, onDeaf, openArpSocket } = this.#deps;
+    const handlers = {
+      onFrame: (frame: Uint8Array) => this.#receive(frame),
+      onError: (error: Error) => {
+        this.#socket = undefined;
+        log.debug({ err: error, link }, 'ARP socket lost its bridge');
+        this.#lookLater();
+      },
+    };
+    try {
+      const socket = openArpSocket({ link, shared: true }, { mac, ...sought }, handlers);
+      this.#socket = { sought, close: () => socket.close() };
+      this.#isBridgeTold = false;
+    } catch (error) {
+      this.#lookLater();
+      if (!this.#isBridgeTold) onDeaf(error);
+      this.#isBridgeTold = true;
+    }
+  }
+
+  #lookLater(): void {
+    const { clock } = this.#deps;
+    this.#stopLooking = clock.at(clock.now() + LOOK_FOR_BRIDGE_EVERY, () => {
+      this.#stopLooking = undefined;
+      this.#listen();
+    });
+  }
+
+  #endLook(): void {
+    this.#stopLooking?.();
+    this.#stopLooking = undefined;
   }
 
   #receive(frame: Uint8Array): void {
@@ -233,4 +283,9 @@ export class ConflictWatch {
     const dueAt = waitsForPlace ? Infinity : nextProbeDeadline(this.#state);
     this.#cancelTimer = this.#deps.clock.at(dueAt, () => this.#step({ type: 'tick' }));
   }
+}
+
+/** The link of the host that hears what every host of the segment hears. */
+function bridgeOf(place: SocketPlace | undefined): string | undefined {
+  return place?.promiscuous === true ? place.link : place?.speaksVia;
 }

@@ -30,6 +30,11 @@ export class LinkSocket {
     this.#cancelTimer();
   }
 
+  /** It is in no sandbox. */
+  hasLost(): boolean {
+    return false;
+  }
+
   #open(): void {
     try {
       this.#runner.open(this.#place, () => this.#retry());

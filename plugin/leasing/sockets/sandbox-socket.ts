@@ -79,6 +79,20 @@ export class SandboxSocket {
     this.#cancelTimer();
   }
 
+  /**
+   * The link was in the sandbox, and is not to be seen there now. Nothing of ours stays in it then, so that it goes if no
+   * container has it; and it is looked for again.
+   */
+  hasLost(): boolean {
+    const { runner } = this.#target;
+    if (this.#cancelled || !runner.isInSandbox || typeof this.#probe(this.#target) === 'object') {
+      return false;
+    }
+    runner.closeSocket();
+    this.#lost(new Error('the link is not in its sandbox any more'));
+    return true;
+  }
+
   #look(): void {
     if (this.#cancelled) return;
     const { netnsPath, runner, log } = this.#target;
@@ -117,6 +131,7 @@ export class SandboxSocket {
     if (this.#cancelled) return;
     this.#target.log.debug({ err: error }, 'lease socket lost its link in the sandbox');
     this.#looks = 0;
+    this.#cancelTimer();
     this.#lookAgainIn(LAST_INTERVAL);
   }
 

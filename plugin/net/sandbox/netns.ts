@@ -5,7 +5,7 @@
  * synchronous, and a process that cannot get back must end at once: it would go on serving Docker
  * from inside a container's network.
  */
-import { closeSync, openSync, statSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 
 import { PluginError } from '../../vocabulary/errors.ts';
 import { enterNetworkNamespace, fileSystemMagic, SystemCallError } from '../libc.ts';
@@ -41,16 +41,6 @@ export function inNetns<Result>(path: string, fn: () => Result): Result {
     }
   } finally {
     closeSync(target);
-  }
-}
-
-/** What is mounted on the file, as seen from here: the same text for the same namespace. One system call. */
-export function namespaceAt(path: string): string | undefined {
-  try {
-    const { dev, ino } = statSync(path);
-    return `${dev}:${ino}`;
-  } catch {
-    return undefined; // mostly because there is no such file
   }
 }
 

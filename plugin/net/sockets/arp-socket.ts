@@ -1,15 +1,28 @@
-/** The packet socket that watches over one address (ARP by which another host claims or seeks it), or hears all ARP. */
+/**
+ * What watches over one address (ARP by which another host claims or seeks it), or hears all ARP: a packet socket of its
+ * own, or a part in the one of the link.
+ */
 import type { Ipv4, Mac } from '../../wire/address.ts';
 import { addressConflictFilter, arpFilter } from './filter.ts';
 import { openPacketSocket } from './packet-socket.ts';
+import { openSharedArpSocket } from './shared-arp-socket.ts';
 
 /** @throws PluginError SOCKET_FAILED if the link or its namespace is not there. */
 export function openArpSocket(
-  place: { readonly link: string; readonly netnsPath?: string; readonly promiscuous?: boolean },
+  place: {
+    readonly link: string;
+    readonly netnsPath?: string;
+    readonly promiscuous?: boolean;
+    /** One socket hears for all on that link, where no probes are to be heard. */
+    readonly shared?: boolean;
+  },
   own: { readonly mac: Mac; readonly address?: Ipv4; readonly probes?: boolean },
   handlers: { onFrame(frame: Uint8Array): void; onError(error: Error): void },
 ): { close(): void } {
   const { mac, address, probes = true } = own;
+  if (place.shared === true && address !== undefined && !probes) {
+    return openSharedArpSocket(place.link, { mac, address }, handlers);
+  }
   return openPacketSocket({
     link: place.link,
     netnsPath: place.netnsPath,

@@ -7,7 +7,15 @@
  */
 import { ipv4ToNumber, macToBytes } from '../../wire/address.ts';
 import type { Ipv4, Mac } from '../../wire/address.ts';
-import { assemble, give, jump, load, type BpfInstruction, type Step } from '../bpf-assembler.ts';
+import {
+  assemble,
+  change,
+  give,
+  jump,
+  load,
+  type BpfInstruction,
+  type Step,
+} from '../bpf-assembler.ts';
 
 /** Instruction codes used here (linux/bpf_common.h). */
 export const BPF = {
@@ -140,6 +148,61 @@ export function addressConflictFilter(
     'drop',
     give(0),
   ]);
+}
+
+/** An address and the MAC of the container that has it; `mac` undefined: several of our containers claim it. */
+export interface AddressOwner {
+  readonly address: Ipv4;
+  readonly mac: Mac | undefined;
+}
+
+/**
+ * Accepts ARP that says of one of these addresses that another MAC has it: `addressConflictFilter` without probes, for
+ * many addresses. The kernel has room for two such programs of a socket while one replaces the other: 20 KB on older
+ * kernels (net.core.optmem_max), and one address takes some 100 octets.
+ */
+export function addressOwnersFilter(owners: readonly AddressOwner[]): readonly BpfInstruction[] {
+  return assemble([
+    load.half(ETHERTYPE_AT),
+    jump.equal(ETHERTYPE_ARP, undefined, 'no-arp'),
+    load.word(ARP_AT),
+    jump.equal(ARP_ETHERNET_IPV4, undefined, 'no-arp'),
+    load.word(ARP_AT + 4),
+    jump.equal(ARP_LENGTHS | ARP_REQUEST, 'arp'),
+    jump.equal(ARP_LENGTHS | ARP_REPLY, undefined, 'no-arp'),
+    'arp',
+    load.length(),
+    jump.atLeast(ARP_AT + ARP_LENGTH, 'whole'),
+    'no-arp',
+    give(0),
+    'whole',
+    load.word(ARP_SENDER_MAC_AT),
+    change.toCell(0),
+    load.half(ARP_SENDER_MAC_AT + 4),
+    change.toCell(1),
+    load.word(ARP_SENDER_ADDRESS_AT),
+    ...owners.flatMap(({ address, mac }) => [
+      jump.equal(ipv4ToNumber(address), undefined, 'next'),
+      ...(mac === undefined ? [] : isOwn(mac)),
+      'another',
+      give(WHOLE_FRAME),
+      'next',
+    ]),
+    give(0),
+  ]);
+}
+
+/** Drops the frame of that sender; goes to `another` else. */
+function isOwn(mac: Mac): readonly Step[] {
+  const octets = macToBytes(mac);
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+  return [
+    load.cell(0),
+    jump.equal(view.getUint32(0), undefined, 'another'),
+    load.cell(1),
+    jump.equal(view.getUint16(4), undefined, 'another'),
+    give(0),
+  ];
 }
 
 /** A is the sender's address. Goes on if it is a probe, else drops. */

@@ -73,6 +73,8 @@ export interface PacketSocket {
   listen(): void;
   /** @throws PluginError SOCKET_FAILED with the errno's name in `evidence.errno`. */
   send(frame: Uint8Array): void;
+  /** What passes from now on; frames that wait already have passed the filter before. @throws PluginError SOCKET_FAILED. */
+  setFilter(filter: readonly BpfInstruction[]): void;
   /** Repeatable; no callback comes afterwards. The kernel lets go of the link some 10 ms later. */
   close(): void;
   /** As they were when the socket was opened. */
@@ -235,6 +237,7 @@ function watched(
       isListening = true;
     },
     send: (frame) => attempt('send', () => sendBytes(fd, frame)),
+    setFilter: (filter) => attempt('set the filter', () => attachFilter(fd, filter)),
     close,
   };
 }

@@ -26,7 +26,7 @@ afterEach(() => {
   expect([rig.clock.pending, rig.wire.openSockets.length]).toEqual([0, 0]);
 });
 
-const places = () => rig.wire.openSockets.map(({ place }) => place);
+const places = () => rig.wire.places;
 
 describe('a record that names the link of another endpoint', () => {
   it("as a file that somebody changed: the container keeps its link and its lease, and so does the record's own", async () => {

@@ -309,9 +309,7 @@ describe('Join and Leave', () => {
     rig.host.moveIntoSandbox(hostEnd);
     rig.sandbox = { link: 'eth0' };
     await rig.clock.pass(1000);
-    expect(rig.wire.openSockets.map(({ place }) => place)).toEqual([
-      { netnsPath: SANDBOX, link: 'eth0', speaksVia: 'br500' },
-    ]);
+    expect(rig.wire.places).toEqual([{ netnsPath: SANDBOX, link: 'eth0', speaksVia: 'br500' }]);
   });
 
   it('Join of an unknown endpoint is refused with what to do', async () => {
@@ -476,9 +474,7 @@ describe('an endpoint nobody joins', () => {
     await rig.clock.pass(JOIN_TIMEOUT_MS + 1000);
     expect(rig.host.endpoints.size).toBe(1);
     expect(rig.store.endpoints).toHaveLength(1);
-    expect(rig.wire.openSockets.map(({ place }) => place)).toEqual([
-      { link: 'br500', promiscuous: true },
-    ]);
+    expect(rig.wire.places).toEqual([{ link: 'br500', promiscuous: true }]);
   });
 });
 

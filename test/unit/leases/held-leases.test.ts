@@ -497,15 +497,20 @@ describe('a disk that is full', () => {
 
 describe('a container that went without a word (dockerd was killed)', () => {
   const INSIDE = '/var/run/docker/netns/0123456789ab';
-  /** The sandbox is unmounted; its namespace goes when our socket is the last to leave it. */
+  /** The sandbox is unmounted; its namespace goes a moment later, with the link, unless something of ours is in it. */
   const dies = (hostEnd: string) => {
     rig.sandbox = 'not-a-namespace';
-    const unfollow = rig.leases.unfollow.bind(rig.leases);
-    rig.leases.unfollow = (key) => {
-      unfollow(key);
-      rig.host.loseEndpoint(hostEnd);
+    const insideBefore = socketsInside();
+    const look = rig.leases.hasLostSandbox.bind(rig.leases);
+    rig.leases.hasLostSandbox = (key) => {
+      const hasLost = look(key);
+      if (socketsInside() === 0) rig.host.loseEndpoint(hostEnd);
+      return hasLost;
     };
+    return insideBefore;
   };
+  const socketsInside = () =>
+    rig.wire.openSockets.filter(({ place }) => place.netnsPath !== undefined).length;
   beforeEach(async () => {
     await rig.createEndpoint(byId);
     await rig.join();
@@ -531,18 +536,26 @@ describe('a container that went without a word (dockerd was killed)', () => {
     expect([heldIds(), rig.store.endpoints, rig.host.endpoints.size]).toEqual([[ENDPOINT], [], 0]);
   });
 
+  it('is found, too, during a renewal that nobody answers: its socket lets go', async () => {
+    rig.wire.server = () => [];
+    while (socketsInside() === 0) await rig.clock.pass(1_000);
+    expect(dies(rig.record().hostEnd)).toBe(1);
+    await rig.endpoints.clearAbandoned();
+    expect([heldIds(), rig.store.endpoints]).toEqual([[ENDPOINT], []]);
+  });
+
   it('is found, too, where a starting dockerd has put another namespace in place of its sandbox', async () => {
     dies(rig.record().hostEnd);
-    rig.host.namespaceAt = () => '4:2';
+    rig.sandbox = 'not-yet'; // no link of ours in that one
     await rig.endpoints.clearAbandoned();
     expect([heldIds(), rig.store.endpoints]).toEqual([[ENDPOINT], []]);
   });
 
   it('is not disturbed where its sandbox is still the one it was', async () => {
-    const unfollowed: string[] = [];
-    rig.leases.unfollow = (key) => void unfollowed.push(key);
+    const [looks, pendingBefore] = [rig.wire.sockets.length, rig.clock.pending];
     await rig.endpoints.clearAbandoned();
-    expect([unfollowed, rig.host.endpoints.size]).toEqual([[], 1]);
+    expect([rig.wire.sockets.length, rig.host.endpoints.size]).toEqual([looks, 1]);
+    expect(rig.clock.pending).toBe(pendingBefore);
   });
 
   it('is forgotten once, though dockerd deletes it while the sweep looks', async () => {
@@ -567,8 +580,10 @@ describe('a container that went without a word (dockerd was killed)', () => {
     expect((await refused).code).toBe('INVALID_OPTION');
     rig.sandbox = { link: 'eth0' };
     await rig.clock.pass(3000);
-    expect(rig.wire.openSockets.map(({ place }) => place)).toEqual([
-      { netnsPath: INSIDE, link: 'eth0', speaksVia: 'br500' },
-    ]);
+    expect(rig.wire.sockets.at(-1)!.place).toEqual({
+      netnsPath: INSIDE,
+      link: 'eth0',
+      speaksVia: 'br500',
+    });
   });
 });

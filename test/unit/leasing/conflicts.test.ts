@@ -171,7 +171,8 @@ describe('acd=optimistic', () => {
     await rig.clock.pass(10_000);
     const inside = ['probe eth0', 'probe eth0', 'announce eth0', 'announce eth0'];
     expect(arpSent()).toEqual([`probe ${LINK}`, ...inside]);
-    expect(rig.wire.arpSockets.map(({ place }) => place.link)).toEqual(['eth0']);
+    // Nothing is left in the sandbox: the address is defended from the bridge, on one socket for all.
+    expect(rig.wire.arpSockets.map(({ place }) => place)).toEqual([{ link: BRIDGE, shared: true }]);
     expect(rig.clock.pending).toBe(1); // T1
   });
 
@@ -292,6 +293,28 @@ describe('defending (RFC 5227 §2.4)', () => {
       await rig.clock.pass(10_000);
     }
     expect([arpSent().length, rig.changes]).toEqual([5, []]);
+  });
+
+  it('goes on when the bridge is made anew: it is looked for every 5 s, and told once', async () => {
+    const problem = new Error('no such link');
+    rig.wire.arpProblem = problem;
+    for (const socket of rig.wire.arpSockets.splice(0)) socket.fail(problem);
+    await rig.clock.pass(14_999);
+    expect(rig.log.messages('warn')).toEqual(['address conflicts cannot be heard']);
+    rig.wire.arpProblem = undefined;
+    await rig.clock.pass(5_000);
+    rig.wire.claim(ADDRESS, STRANGER);
+    expect([arpSent(), rig.changes]).toEqual([['announce eth0'], []]);
+  });
+
+  it('a bridge that is gone is not looked for any more when the address is not ours', async () => {
+    const problem = new Error('no such link');
+    rig.wire.arpProblem = problem;
+    for (const socket of rig.wire.arpSockets.splice(0)) socket.fail(problem);
+    rig.service.unfollow(KEY);
+    rig.wire.arpProblem = undefined;
+    await rig.clock.pass(10_000);
+    expect(rig.wire.arpSockets).toEqual([]);
   });
 
   it('ends when the link leaves the sandbox', () => {

@@ -71,6 +71,17 @@ export class LeasingRig {
     this.#isBroken = false;
   }
 
+  /** Whatever is opened in a sandbox from now on finds no link there. */
+  loseSandbox(): void {
+    this.wire.openProblem = ({ netnsPath }) =>
+      netnsPath === undefined ? undefined : new Error('link is gone');
+  }
+
+  /** Where a socket was last; undefined while one is open. */
+  get restsAt() {
+    return this.places.length === 0 ? this.wire.sockets.at(-1)?.place : undefined;
+  }
+
   /** Where the open sockets are. */
   get places() {
     return this.wire.openSockets.map(({ place }) => place);

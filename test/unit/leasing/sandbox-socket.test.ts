@@ -17,7 +17,7 @@ describe('following a link into its sandbox', () => {
   it('a link that is there already is entered at once', () => {
     rig.sandbox = { link: 'eth0' };
     rig.follow();
-    expect(rig.places).toEqual([INSIDE]);
+    expect(rig.restsAt).toEqual(INSIDE);
   });
 
   it('looks soon and often at first, since libnetwork moves the link right after Join', async () => {
@@ -27,7 +27,7 @@ describe('following a link into its sandbox', () => {
     expect(rig.probes).toHaveLength(2);
     rig.sandbox = { link: 'eth0' };
     await rig.clock.pass(20);
-    expect(rig.places).toEqual([INSIDE]);
+    expect(rig.restsAt).toEqual(INSIDE);
   });
 
   it('as long as the link is not moved the lease stays on it: a busy host takes its time', async () => {
@@ -38,14 +38,14 @@ describe('following a link into its sandbox', () => {
     expect(rig.probes.length).toBeLessThan(100);
     rig.sandbox = { link: 'eth0' };
     await rig.clock.pass(2000);
-    expect(rig.places).toEqual([INSIDE]);
+    expect(rig.restsAt).toEqual(INSIDE);
   });
 
   it('a link that came back from the sandbox is kept over the bridge', async () => {
     rig.sandbox = { link: 'eth0' };
     rig.follow();
     rig.sandbox = 'here';
-    rig.wire.openSockets[0]!.fail(new Error('link is gone'));
+    rig.loseSandbox(); // the second announcement finds out
     await rig.clock.pass(10_000);
     expect(rig.places).toEqual([ON_BRIDGE]);
   });
@@ -62,7 +62,7 @@ describe('following a link into its sandbox', () => {
     await rig.clock.pass(600_000);
     rig.sandbox = { link: 'eth0' };
     await rig.clock.pass(2000);
-    expect(rig.places).toEqual([INSIDE]);
+    expect(rig.restsAt).toEqual(INSIDE);
     const looks = rig.probes.length;
     await rig.clock.pass(60_000);
     expect(rig.probes).toHaveLength(looks);
@@ -100,28 +100,46 @@ describe('following a link into its sandbox', () => {
     expect(rig.changes).toMatchObject([{ change: 'renewed' }]);
   });
 
-  it('a lease that is held hears nothing; a renewal does, and rests again', async () => {
+  it('a lease that is held has no socket; a renewal has one until its answer, or for 10 s', async () => {
     rig.sandbox = { link: 'eth0' };
     rig.follow();
-    const listening = () => rig.wire.openSockets.map(({ isListening }) => isListening);
-    expect(listening()).toEqual([false]);
+    await rig.clock.pass(5_000);
+    expect(rig.restsAt).toEqual(INSIDE);
     rig.wire.server = () => [];
-    await rig.clock.pass(1_900_000);
-    expect(listening()).toEqual([true]);
-    const asked = rig.wire.openSockets[0]!;
+    const sent = rig.wire.sent.length;
+    while (rig.wire.sent.length === sent) await rig.clock.pass(1_000);
+    expect(rig.wire.openSockets).toMatchObject([{ isListening: true, place: INSIDE }]);
+    await rig.clock.pass(10_000); // no answer: nothing of ours stays in there
+    expect(rig.restsAt).toEqual(INSIDE);
     rig.wire.server = rig.server.answer;
-    await rig.clock.pass(1_000_000);
+    await rig.clock.pass(1_800_000);
     expect(rig.changes.at(-1)).toMatchObject({ change: 'renewed' });
-    expect([listening(), rig.places, asked.isOpen]).toEqual([[false], [INSIDE], false]);
+    expect([rig.restsAt, rig.clock.pending]).toEqual([INSIDE, 1]); // T1
   });
 
-  it('a socket that cannot be opened anew after a renewal goes on listening', async () => {
+  it('a socket that cannot be opened for a renewal is tried again, and the lease is renewed', async () => {
     rig.sandbox = { link: 'eth0' };
     rig.follow();
+    await rig.clock.pass(5_000);
     rig.wire.openProblem = () => new Error('EMFILE');
-    await rig.clock.pass(1_900_000);
+    while (rig.log.messages('warn').length === 0) await rig.clock.pass(1_000);
+    expect(rig.log.messages('warn')).toEqual(['dhcp message could not be sent']);
+    rig.wire.openProblem = () => undefined;
+    await rig.clock.pass(900_000);
     expect(rig.changes).toMatchObject([{ change: 'renewed' }]);
-    expect(rig.wire.openSockets).toMatchObject([{ isListening: true, place: INSIDE }]);
+    expect(rig.restsAt).toEqual(INSIDE);
+  });
+
+  it('a link of the same name that is another one is not spoken from', async () => {
+    rig.sandbox = { link: 'eth0' };
+    rig.follow();
+    await rig.clock.pass(5_000);
+    rig.wire.index = 77;
+    rig.sandbox = 'not-yet';
+    const sent = rig.wire.sent.length;
+    while (rig.wire.sent.length === sent) await rig.clock.pass(1_000);
+    expect(rig.wire.sent.at(-1)).toMatchObject({ type: 'REQUEST', place: ON_BRIDGE });
+    expect(rig.places).toEqual([ON_BRIDGE]);
   });
 
   it('an answer that comes just after the move is heard', async () => {
@@ -167,23 +185,24 @@ describe('following a link into its sandbox', () => {
     rig.sandbox = { link: 'eth0' };
     rig.follow();
     rig.sandbox = 'not-yet';
-    rig.wire.openSockets[0]!.fail(new Error('link is gone')); // the announcement finds out
+    rig.loseSandbox(); // the second announcement finds out
     await rig.clock.pass(10_000);
     expect(rig.places).toEqual([ON_BRIDGE]);
+    rig.wire.openProblem = () => undefined;
     rig.sandbox = { link: 'eth1' };
     await rig.clock.pass(2000);
-    expect(rig.places).toEqual([{ ...INSIDE, link: 'eth1' }]);
+    expect(rig.restsAt).toEqual({ ...INSIDE, link: 'eth1' });
   });
 
-  it('a lease socket that rests is told of its lost link by the ARP socket', async () => {
+  it('a lease socket that rests is told of its lost link by the ARP socket of a probe', async () => {
     rig = new LeasingRig();
     await rig.acquire({ acd: 'optimistic' });
     rig.sandbox = { link: 'eth0' };
     rig.follow();
-    await rig.clock.pass(10_000);
+    await rig.clock.pass(0);
     rig.sandbox = 'not-yet';
-    rig.wire.openSockets[0]!.fail(new Error('link is gone'));
-    expect(rig.places).toEqual([INSIDE]);
+    rig.loseSandbox();
+    expect(rig.restsAt).toEqual(INSIDE);
     rig.wire.arpSockets.at(-1)!.fail(new Error('link is gone'));
     expect(rig.places).toEqual([]);
     await rig.clock.pass(10_000);
@@ -215,7 +234,7 @@ describe('following a link into its sandbox', () => {
     rig.follow();
     rig.service.unfollow(KEY);
     rig.follow();
-    expect(rig.places).toEqual([INSIDE]);
+    expect(rig.restsAt).toEqual(INSIDE);
     rig.service.close();
     await rig.clock.pass(60_000);
     expect([rig.places.length, rig.clock.pending]).toEqual([0, 0]);
