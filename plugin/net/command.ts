@@ -11,7 +11,7 @@ import { PluginError } from '../vocabulary/errors.ts';
 import type { Ms } from '../vocabulary/time.ts';
 
 /** What child processes see, whatever this process was started with. */
-export const COMMAND_ENVIRONMENT: Readonly<Record<string, string>> = {
+const COMMAND_ENVIRONMENT: Readonly<Record<string, string>> = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   LC_ALL: 'C',
 };

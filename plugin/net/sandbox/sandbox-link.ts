@@ -27,7 +27,7 @@ export interface SandboxLink {
  * @returns the link's name inside once libnetwork has set it up; `not-yet` before that, and after the
  * sandbox is gone; `not-a-namespace` if the path is a file that cannot be entered.
  */
-export function findSandboxLink(
+function findSandboxLink(
   netnsPath: string,
   hostEnd: string,
   onTrouble: (error: Error) => void = warnOnce,
