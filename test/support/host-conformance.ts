@@ -1,6 +1,6 @@
 /**
- * What the rooms rely on of a host, as tests that the kernel's and the fake one pass alike: what a unit test sees of
- * the fake is what would be seen of Linux.
+ * What the rooms rely on of a host, as tests that the kernel's and the fake one pass alike: what a
+ * unit test sees of the fake is what would be seen of Linux.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Host, HostLink } from '../../plugin/host.ts';

@@ -1,6 +1,7 @@
 /**
- * Things that are put up one after the other and taken down again: what has been begun is taken down in the end,
- * also where putting it up failed half-way, and also after taking down something else has failed.
+ * Things that are put up one after the other and taken down again: what has been begun is taken
+ * down in the end, also where putting it up failed half-way, and also after taking down something
+ * else has failed.
  */
 import { runEach } from '../../plugin/undo.ts';
 
@@ -9,7 +10,10 @@ type Step = () => Promise<unknown>;
 export class Pieces {
   readonly #downs: Step[] = [];
 
-  /** @param down is owed from the moment that `up` begins; it has to bear that there is nothing to take down. */
+  /**
+   * @param down is owed from the moment that `up` begins; it has to bear that there is nothing to
+   * take down.
+   */
   async put(up: Step, down: Step): Promise<void> {
     this.owe(down);
     await up();

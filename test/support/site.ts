@@ -1,6 +1,6 @@
 /**
- * The site that a test file of an engine's tier plays on, in one line: trunk, DHCP server, engine, plugin. All of it is
- * taken down in the end, also where it came up only half-way.
+ * The site that a test file of an engine's tier plays on, in one line: trunk, DHCP server, engine,
+ * plugin. All of it is taken down in the end, also where it came up only half-way.
  */
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { removeAllContainersAndNetworks } from './engine.ts';
@@ -8,7 +8,10 @@ import { docker, lab, labWith, links, networkCommand, until } from './lab.ts';
 import { Pieces } from './pieces.ts';
 
 export interface SiteParts {
-  /** What follows `server-up`; left out: the tests start servers themselves, and after each test it is stopped. */
+  /**
+   * What follows `server-up`; left out: the tests start servers themselves, and after each test it
+   * is stopped.
+   */
   readonly server?: readonly string[];
   /** What follows `engine-up`; false: the tests start it themselves. */
   readonly engine?: readonly string[] | false;
@@ -19,18 +22,27 @@ export interface SiteParts {
   readonly also?: readonly string[];
   /** What the host has besides, before engine and plugin come up. */
   readonly host?: () => Promise<unknown>;
-  /** False: the file clears after its tests itself. Else each test ends without containers, networks and new links. */
+  /**
+   * False: the file clears after its tests itself. Else each test ends without containers, networks
+   * and new links.
+   */
   readonly clearsAfterEach?: boolean;
 }
 
 export interface Site {
   /** Links beyond those that the site had when it was up. */
   readonly leftLinks: () => Promise<string[]>;
-  /** Removes containers and networks, and waits until the links are what they were when the site was up. */
+  /**
+   * Removes containers and networks, and waits until the links are what they were when the site was
+   * up.
+   */
   readonly clear: () => Promise<void>;
 }
 
-/** To be called once, at the top of a test file, before its own hooks: those run while the site is up. */
+/**
+ * To be called once, at the top of a test file, before its own hooks: those run while the site is
+ * up.
+ */
 export function site(parts: SiteParts = {}): Site {
   const { server, engine = [], plugin = 'service', settings, also = [], host } = parts;
   const pieces = new Pieces();

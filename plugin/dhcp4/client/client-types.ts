@@ -159,8 +159,9 @@ export type Event =
   | { readonly type: 'tick' }
   | { readonly type: 'release' }
   /**
-   * The carrier comes or goes: the only way from a used lease to INIT-REBOOT. Nobody sends it yet, because a veth keeps
-   * its carrier when the uplink loses it; it is for links that share the parent's, and for an uplink that can fail.
+   * The carrier comes or goes: the only way from a used lease to INIT-REBOOT. Nobody sends it yet,
+   * because a veth keeps its carrier when the uplink loses it; it is for links that share the
+   * parent's, and for an uplink that can fail.
    */
   | { readonly type: 'link'; readonly up: boolean }
   | {

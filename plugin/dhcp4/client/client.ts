@@ -1,8 +1,8 @@
 /**
  * The DHCP client as a state machine (RFC 2131 §4.4, Figure 5), with CHECKING between ACK and use.
  *
- * It gets the time, random numbers, messages and results of checks as arguments. It returns the next
- * state and what to do. It never waits: the caller steps it again at `nextDeadline`.
+ * It gets the time, random numbers, messages and results of checks as arguments. It returns the
+ * next state and what to do. It never waits: the caller steps it again at `nextDeadline`.
  *
  *   client-types.ts        states, events, effects
  *   client-acquiring.ts    one function per state on the way to a lease
