@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { inNetns } from '../../plugin/net/sandbox/netns.ts';
-import { currentNamespace, enterSandbox, openDescriptors, run, runNode } from '../support/netns.ts';
+import { currentNamespace, enterSandbox, openDescriptors, runNode } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';
 
 let sandbox: Sandbox;
