@@ -2,7 +2,7 @@
  * The vocabulary of time. The cores never read a clock: an `Instant` is handed to them.
  *
  * `Infinity` means "never" for an instant and "without end" for a duration; it is never encoded as 0
- * or -1. JSON has no Infinity: `state/store.ts` writes the word `infinite`.
+ * or -1. JSON has no Infinity: `state/files/store.ts` writes the word `infinite`.
  */
 
 /** Milliseconds on the monotonic clock of this process; only differences have meaning. */

@@ -1,6 +1,6 @@
 /** The plugin's memory without a disk: as JSON, so that nothing but plain data gets through. */
 import { PluginError } from '../../plugin/vocabulary/errors.ts';
-import { readRecord, writeRecord } from '../../plugin/state/read-record.ts';
+import { readRecord, writeRecord } from '../../plugin/state/files/read-record.ts';
 import type { Records, RecordStore } from '../../plugin/state/registry.ts';
 
 type Kind = keyof Records;

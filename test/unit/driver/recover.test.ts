@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 import { linkEnds } from '../../../plugin/options/endpoint-identity.ts';
-import { writeRecord } from '../../../plugin/state/read-record.ts';
+import { writeRecord } from '../../../plugin/state/files/read-record.ts';
 import type { DriverRig } from '../../support/driver-rig.ts';
 import {
   ENDPOINT,

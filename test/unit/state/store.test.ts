@@ -25,7 +25,7 @@ import type { HeldRecord, NetworkRecord } from '../../../plugin/state/records.ts
 import type { AddressRecord, PoolRecord } from '../../../plugin/state/pool-records.ts';
 import { storeMoment } from '../../../plugin/state/stored-lease.ts';
 import { parseSubnet } from '../../../plugin/wire/subnet.ts';
-import { Store } from '../../../plugin/state/store.ts';
+import { Store } from '../../../plugin/state/files/store.ts';
 import { refusal } from '../../support/driver-rig.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { ip, lease, mac } from '../../support/messages.ts';

@@ -11,11 +11,11 @@
 import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { join } from 'node:path';
-import { PluginError } from '../vocabulary/errors.ts';
-import { KeyedLock } from '../keyed-lock.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
+import { KeyedLock } from '../../keyed-lock.ts';
 import { readRecord, writeRecord } from './read-record.ts';
 import { NotARecordError, readRecordFile } from './record-file.ts';
-import type { Records } from './registry.ts';
+import type { Records } from '../registry.ts';
 
 const SUFFIX = '.json';
 const UNREADABLE = `${SUFFIX}.unreadable`;

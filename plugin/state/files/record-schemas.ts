@@ -6,12 +6,12 @@
  * a container from the router (`--internal`) or an address from a container.
  */
 import * as v from 'valibot';
-import type { WallTime } from '../vocabulary/time.ts';
-import { firstHostOf } from '../wire/subnet.ts';
-import { linkEnds, macClientId } from '../options/endpoint-identity.ts';
-import type { AddressRecord, PoolRecord } from './pool-records.ts';
-import { termsOf, type EndpointRecord, type HeldRecord, type NetworkRecord } from './records.ts';
-import type { Records } from './registry.ts';
+import type { WallTime } from '../../vocabulary/time.ts';
+import { firstHostOf } from '../../wire/subnet.ts';
+import { linkEnds, macClientId } from '../../options/endpoint-identity.ts';
+import type { AddressRecord, PoolRecord } from '../pool-records.ts';
+import { termsOf, type EndpointRecord, type HeldRecord, type NetworkRecord } from '../records.ts';
+import type { Records } from '../registry.ts';
 import * as is from './value-schemas.ts';
 
 const { absentOr, flag, id, ipv4, lease, mac, mtu, text, wallTime } = is;

@@ -3,9 +3,9 @@
  * (`record-schemas.ts`), and the reason says what is wrong in words for whoever looks at the file.
  */
 import * as v from 'valibot';
-import type { WallTime } from '../vocabulary/time.ts';
+import type { WallTime } from '../../vocabulary/time.ts';
 import { complete, readable } from './record-schemas.ts';
-import type { Records } from './registry.ts';
+import type { Records } from '../registry.ts';
 import { isId } from './value-schemas.ts';
 
 const FORMAT = 1;
