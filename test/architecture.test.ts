@@ -74,7 +74,8 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
 };
 
 /** Files may be touched only by the store, by Linux' own interfaces and by the socket of the API. */
-const FILE_SYSTEM_HOMES = /^(state\/files\/(store|record-file)|api\/server|net\/[a-z/-]+)\.ts$/;
+const FILE_SYSTEM_HOMES =
+  /^(state\/files\/(store|record-file|former-files)|api\/server|net\/[a-z/-]+)\.ts$/;
 
 describe('the import rule', () => {
   it('a file imports only what its layer may', () => {

@@ -7,10 +7,10 @@ import type { Clock } from '../clock.ts';
 import type { Host } from '../host.ts';
 import type { FollowTarget } from '../leasing/lease-service.ts';
 import type { Logger } from '../logger.ts';
-import type { AddressRecord } from '../state/pool-records.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { runEach } from '../undo.ts';
 import type { Ipv4 } from '../wire/address.ts';
+import type { AddressRecord } from '../state/lease-records.ts';
 
 /** The kernel takes a moment to destroy a namespace and the links in it. */
 const DESTROYED_WITHIN: Ms = 1_500;
@@ -33,17 +33,17 @@ export interface SandboxWitness {
  */
 export async function isAbandoned(
   { clock, host, leases }: SandboxWitness,
-  endpointId: string,
+  leaseId: string,
   target: FollowTarget,
   namespace: string | undefined,
 ): Promise<boolean> {
   if (!host.linkExists(target.hostEnd)) return true;
   if (namespace !== undefined && host.namespaceAt(target.netnsPath) === namespace) return false;
-  leases.unfollow(endpointId);
+  leases.unfollow(leaseId);
   const by = clock.now() + DESTROYED_WITHIN;
   while (host.linkExists(target.hostEnd)) {
     if (clock.now() >= by) {
-      leases.follow(endpointId, target);
+      leases.follow(leaseId, target);
       return false;
     }
     await new Promise<void>((resolve) => void clock.at(clock.now() + LOOK_EVERY, resolve));

@@ -2,15 +2,16 @@
  * What a record in our state has to be, kind by kind, in two forms. `complete`: all of it fits. `readable`: enough of it
  * fits to go on with the rest, and what does not fit is as if it had never been known.
  *
- * Never guessed: the MAC and the client-id that a lease was made under, the segment, which servers count, and what keeps
+ * Never guessed: who has a lease, the MAC and the client-id that a lease was made under, the segment, which servers count, and what keeps
  * a container from the router (`--internal`) or an address from a container.
  */
 import * as v from 'valibot';
 import type { WallTime } from '../../vocabulary/time.ts';
 import { firstHostOf } from '../../wire/subnet.ts';
 import { linkEnds, macClientId } from '../../options/endpoint-identity.ts';
-import type { AddressRecord, PoolRecord } from '../pool-records.ts';
-import { termsOf, type EndpointRecord, type HeldRecord, type NetworkRecord } from '../records.ts';
+import type { LeaseRecord } from '../lease-records.ts';
+import type { PoolRecord } from '../pool-records.ts';
+import type { NetworkRecord } from '../records.ts';
 import type { Records } from '../registry.ts';
 import * as is from './value-schemas.ts';
 
@@ -43,33 +44,9 @@ const network = {
   mtu,
 };
 
-const endpoint = {
+const leaseFields = {
   id,
-  networkId: id,
-  hostEnd: is.newLinkName,
-  containerEnd: is.newLinkName,
-  mac,
-  macGiven: v.optional(flag, false),
-  addressGiven: v.optional(flag),
-  isStable: v.optional(flag),
-  guard: v.optional(is.guard),
-  clientId: is.clientId,
-  hostName: absentOr(is.hostName),
-  requestedAddress: absentOr(ipv4),
-  mtu,
-  lease: absentOr(lease),
-  lost: absentOr(lost),
-  terms: v.optional(
-    v.looseObject({ answered: absentOr(is.terms), configured: absentOr(is.terms) }),
-  ),
-  createdAt: v.optional(wallTime, 0),
-  sandboxKey: absentOr(text),
-  joinedAt: v.optional(wallTime),
-  hasLeft: v.optional(flag),
-};
-
-const holder = {
-  id,
+  family: v.literal(4),
   scopeId: id,
   mac,
   clientId: is.clientId,
@@ -77,6 +54,38 @@ const holder = {
   hostName: absentOr(is.hostName),
   requestedAddress: absentOr(ipv4),
   mtu,
+  isStable: flag,
+  lease: absentOr(lease),
+  lost: absentOr(lost),
+};
+
+const endpoint = {
+  is: v.literal('endpoint'),
+  id,
+  hostEnd: is.newLinkName,
+  containerEnd: is.newLinkName,
+  macGiven: flag,
+  addressGiven: v.optional(flag),
+  guard: v.optional(is.guard),
+  terms: v.looseObject({ answered: absentOr(is.terms), configured: absentOr(is.terms) }),
+  createdAt: wallTime,
+  sandboxKey: absentOr(text),
+  joinedAt: v.optional(wallTime),
+  hasLeft: v.optional(flag),
+};
+
+const address = {
+  is: v.literal('address'),
+  poolId: id,
+  address: ipv4,
+  createdAt: is.moment,
+  wasSeen: flag,
+};
+
+const nobody = {
+  is: v.literal('nobody'),
+  since: is.moment,
+  why: v.picklist(['ended', 'orphan']),
 };
 
 const pool = {
@@ -95,17 +104,6 @@ const pool = {
   requestedAt: v.optional(wallTime, 0),
 };
 
-const address = {
-  ...holder,
-  poolId: id,
-  address: ipv4,
-  isStable: flag,
-  lease: absentOr(lease),
-  lost: absentOr(lost),
-  createdAt: is.moment,
-  wasSeen: flag,
-};
-
 /** Names that say another endpoint's link would take it from that one's container. */
 const hasItsOwnLink = (record: { id: string; hostEnd: string; containerEnd: string }) => {
   const { hostEnd, containerEnd } = linkEnds(record.id);
@@ -113,41 +111,38 @@ const hasItsOwnLink = (record: { id: string; hostEnd: string; containerEnd: stri
 };
 const OWN_LINK = 'hostEnd and containerEnd that are made of its id';
 
-/** Before a lease could be absent every endpoint had one, and its link was configured with it. */
-function withTerms(record: v.InferOutput<v.LooseObjectSchema<typeof endpoint, undefined>>) {
-  const known = record.lease && termsOf(record.lease);
-  const { terms = { answered: known, configured: known } } = record;
-  return { ...record, terms };
-}
+type LeaseSchema = v.GenericSchema<unknown, LeaseRecord>;
 
-/** Held leases of versions without pools name their network. */
-function withScope(record: unknown): unknown {
-  const isOld = typeof record === 'object' && record !== null && !('scopeId' in record);
-  if (!isOld || !('networkId' in record)) return record;
-  const { networkId, ...rest } = record;
-  return { ...rest, scopeId: networkId };
+/** By the holder's kind, so that what is wrong is told of the one that it is. */
+function byHolder(schemas: Readonly<Record<LeaseRecord['holder']['is'], LeaseSchema>>) {
+  return v.lazy((record: unknown): LeaseSchema => {
+    const kind = (record as { holder?: { is?: unknown } | null }).holder?.is;
+    return kind === 'endpoint' || kind === 'address' ? schemas[kind] : schemas.nobody;
+  });
 }
 
 export const complete: {
   readonly [K in keyof Records]: v.GenericSchema<unknown, Records[K]>;
 } = {
   networks: v.looseObject(network) satisfies v.GenericSchema<unknown, NetworkRecord>,
-  endpoints: v.pipe(
-    v.looseObject(endpoint),
-    v.check((record) => saysWhy(record), SAYS_WHY),
-    v.check((record) => hasItsOwnLink(record), OWN_LINK),
-    v.transform(withTerms),
-  ) satisfies v.GenericSchema<unknown, EndpointRecord>,
-  held: v.pipe(
-    v.unknown(),
-    v.transform(withScope),
-    v.looseObject({ ...holder, lease, heldAt: is.moment, isOrphan: v.optional(flag, false) }),
-  ) satisfies v.GenericSchema<unknown, HeldRecord>,
+  leases: byHolder({
+    endpoint: v.pipe(
+      v.looseObject({
+        ...leaseFields,
+        holder: v.pipe(
+          v.looseObject(endpoint),
+          v.check((holder) => hasItsOwnLink(holder), OWN_LINK),
+        ),
+      }),
+      v.check((record) => saysWhy(record), SAYS_WHY),
+    ),
+    address: v.pipe(
+      v.looseObject({ ...leaseFields, holder: v.looseObject(address) }),
+      v.check((record) => saysWhy(record), SAYS_WHY),
+    ),
+    nobody: v.looseObject({ ...leaseFields, lease, holder: v.looseObject(nobody) }),
+  }),
   pools: v.looseObject(pool) satisfies v.GenericSchema<unknown, PoolRecord>,
-  addresses: v.pipe(
-    v.looseObject(address),
-    v.check((record) => saysWhy(record), SAYS_WHY),
-  ) satisfies v.GenericSchema<unknown, AddressRecord>,
 };
 
 /**
@@ -160,7 +155,6 @@ export function readable(file: { readonly id: string; readonly writtenAt: WallTi
   const { writtenAt } = file;
   // One that can be read, and is another, makes the file useless before it comes here (`read-record.ts`).
   const fileId = v.fallback(v.literal(file.id), file.id);
-  const ends = linkEnds(file.id);
   return {
     networks: v.looseObject({
       ...network,
@@ -171,37 +165,41 @@ export function readable(file: { readonly id: string; readonly writtenAt: WallTi
       theirs: v.fallback(network.theirs, undefined),
       mtu: v.fallback(mtu, 1500),
     }),
-    endpoints: v.pipe(
-      v.looseObject({
-        ...endpoint,
-        id: fileId,
-        hostEnd: v.fallback(v.literal(ends.hostEnd), ends.hostEnd),
-        containerEnd: v.fallback(v.literal(ends.containerEnd), ends.containerEnd),
-        macGiven: v.fallback(endpoint.macGiven, false),
-        isStable: v.fallback(endpoint.isStable, undefined),
-        guard: v.fallback(endpoint.guard, undefined),
-        clientId: v.fallback(v.optional(endpoint.clientId), undefined),
-        hostName: v.fallback(endpoint.hostName, undefined),
-        requestedAddress: v.fallback(endpoint.requestedAddress, undefined),
-        mtu: v.fallback(mtu, 1500),
-        lease: v.fallback(endpoint.lease, undefined),
-        lost: v.fallback(endpoint.lost, undefined),
-        terms: v.fallback(endpoint.terms, undefined),
-        createdAt: v.fallback(endpoint.createdAt, writtenAt),
-        sandboxKey: v.fallback(endpoint.sandboxKey, undefined),
-        joinedAt: v.fallback(endpoint.joinedAt, undefined),
-        hasLeft: v.fallback(endpoint.hasLeft, undefined),
-      }),
-      // Where our IPAM leased, the client-id may be made of a name.
-      v.check(
-        (record) => record.clientId !== undefined || record.addressGiven !== true,
-        'a client-id',
+    leases: byHolder({
+      endpoint: v.pipe(
+        v.looseObject({
+          ...readableLease(fileId),
+          clientId: v.fallback(v.optional(is.clientId), undefined),
+          holder: readableEndpoint(file),
+        }),
+        // Where our IPAM leased, the client-id may be made of a name.
+        v.check(
+          ({ clientId, holder }) => clientId !== undefined || holder.addressGiven !== true,
+          'a client-id',
+        ),
+        v.transform((record) => ({
+          ...record,
+          clientId: record.clientId ?? macClientId(record.mac),
+          lost: saysWhy(record) ? record.lost : lostWith(writtenAt),
+        })),
       ),
-      v.transform((record) => ({
-        ...withTerms({ ...record, clientId: record.clientId ?? macClientId(record.mac) }),
-        lost: saysWhy(record) ? record.lost : lostWith(writtenAt),
-      })),
-    ),
+      address: v.pipe(
+        v.looseObject({
+          ...readableLease(fileId),
+          holder: v.looseObject({
+            ...address,
+            createdAt: v.fallback(is.moment, { wall: writtenAt, boot: undefined }),
+            wasSeen: v.fallback(flag, false),
+          }),
+        }),
+        v.transform((record) => ({
+          ...record,
+          lost: saysWhy(record) ? record.lost : lostWith(writtenAt),
+        })),
+      ),
+      // Nobody uses it: there is nothing to save by guessing.
+      nobody: complete.leases,
+    }),
     pools: v.pipe(
       v.looseObject({
         ...pool,
@@ -219,24 +217,53 @@ export function readable(file: { readonly id: string; readonly writtenAt: WallTi
         },
       })),
     ),
-    addresses: v.pipe(
-      v.looseObject({
-        ...address,
-        id: fileId,
-        isMacShared: v.fallback(address.isMacShared, undefined),
-        hostName: v.fallback(address.hostName, undefined),
-        requestedAddress: v.fallback(address.requestedAddress, undefined),
-        mtu: v.fallback(mtu, 1500),
-        isStable: v.fallback(flag, false),
-        lease: v.fallback(address.lease, undefined),
-        lost: v.fallback(address.lost, undefined),
-        createdAt: v.fallback(is.moment, { wall: writtenAt, boot: undefined }),
-        wasSeen: v.fallback(flag, false),
-      }),
-      v.transform((record) => ({
-        ...record,
-        lost: saysWhy(record) ? record.lost : lostWith(writtenAt),
-      })),
-    ),
   };
+}
+
+function readableLease<Id>(fileId: Id) {
+  return {
+    ...leaseFields,
+    id: fileId,
+    family: v.fallback(leaseFields.family, 4),
+    isMacShared: v.fallback(leaseFields.isMacShared, undefined),
+    hostName: v.fallback(leaseFields.hostName, undefined),
+    requestedAddress: v.fallback(leaseFields.requestedAddress, undefined),
+    mtu: v.fallback(mtu, 1500),
+    isStable: v.fallback(flag, false),
+    lease: v.fallback(leaseFields.lease, undefined),
+    lost: v.fallback(leaseFields.lost, undefined),
+  };
+}
+
+/** Its id names its link: one of them tells the other, and the file has the name of the first endpoint that had the lease. */
+function readableEndpoint(file: { readonly id: string; readonly writtenAt: WallTime }) {
+  const { terms } = endpoint;
+  return v.pipe(
+    v.looseObject({
+      ...endpoint,
+      id: v.fallback(v.optional(id), undefined),
+      hostEnd: v.fallback(v.optional(endpoint.hostEnd), undefined),
+      containerEnd: v.fallback(v.optional(endpoint.containerEnd), undefined),
+      macGiven: v.fallback(flag, false),
+      guard: v.fallback(endpoint.guard, undefined),
+      terms: v.fallback(terms, { answered: undefined, configured: undefined }),
+      createdAt: v.fallback(wallTime, file.writtenAt),
+      sandboxKey: v.fallback(endpoint.sandboxKey, undefined),
+      joinedAt: v.fallback(endpoint.joinedAt, undefined),
+      hasLeft: v.fallback(endpoint.hasLeft, undefined),
+    }),
+    v.check(
+      (holder) => holder.id !== undefined || isLinkOf(file.id, holder.hostEnd),
+      'an id, and a link that tells it',
+    ),
+    v.transform((holder) => ({
+      ...holder,
+      id: holder.id ?? file.id,
+      ...linkEnds(holder.id ?? file.id),
+    })),
+  );
+}
+
+function isLinkOf(endpointId: string, hostEnd: string | undefined): boolean {
+  return hostEnd === undefined || hostEnd === linkEnds(endpointId).hostEnd;
 }
