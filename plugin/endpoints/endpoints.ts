@@ -220,13 +220,16 @@ export class Endpoints {
     }
     const scope = registry.findScope(record.networkId);
     const isAnothers = scope === undefined || registry.isLeaseOfAnother(record);
-    const isKept = isAnothers || (await held.hold(holderOf(record), { isOrphan }));
-    if (isKept) leases.forget(record.leaseId);
-    else if (isDeleted) leases.release(record.leaseId, scope.link);
     await runEach(
+      // First: killed right after the lease has gone, nobody would know whose the link is.
       () => host.removeEndpointLink(record.hostEnd),
-      // Without its own link, which would answer; while its record still tells a twin to wait.
-      () => (isKept || isDeleted ? undefined : returns.start(record.leaseId, scope)),
+      async () => {
+        const isKept = isAnothers || (await held.hold(holderOf(record), { isOrphan }));
+        if (isKept) leases.forget(record.leaseId);
+        else if (isDeleted) leases.release(record.leaseId, scope.link);
+        // While its record still tells a twin to wait.
+        else returns.start(record.leaseId, scope);
+      },
       () => registry.removeEndpoint(endpointId),
     );
     log.info({ ...context(record), address: record.lease?.address }, 'endpoint removed');
