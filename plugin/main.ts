@@ -9,7 +9,7 @@ import { serve } from './api/server.ts';
 import { createClock } from './clock.ts';
 import { createPlugin } from './driver/plugin.ts';
 import { Registry } from './state/registry.ts';
-import { Store } from './state/store.ts';
+import { Store } from './state/files/store.ts';
 import { SegmentInquiry } from './leasing/segment/segment-inquiry.ts';
 import { surviveUncaughtErrors } from './last-resort.ts';
 import { createLogger, type Logger } from './logger.ts';

@@ -69,12 +69,13 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   express: /^api\/server\.ts$/,
   pino: /^logger\.ts$/,
   koffi: /^net\/libc\.ts$/,
-  valibot: /^state\/(value-schemas|record-schemas|read-record)\.ts$/,
+  valibot: /^state\/files\/(value-schemas|record-schemas|read-record)\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
 };
 
 /** Files may be touched only by the store, by Linux' own interfaces and by the socket of the API. */
-const FILE_SYSTEM_HOMES = /^(state\/(store|record-file)|api\/server|net\/[a-z/-]+)\.ts$/;
+const FILE_SYSTEM_HOMES =
+  /^(state\/files\/(store|record-file|former-files)|api\/server|net\/[a-z/-]+)\.ts$/;
 
 describe('the import rule', () => {
   it('a file imports only what its layer may', () => {

@@ -252,7 +252,7 @@ async function overdue(
   name: string,
   report: PartReport,
 ): Promise<Program> {
-  const folder = join(env['STATE_DIR'] ?? '', 'endpoints');
+  const folder = join(env['STATE_DIR'] ?? '', 'leases');
   for (const file of readdirSync(folder)) {
     const path = join(folder, file);
     const whole = JSON.parse(readFileSync(path, 'utf8')) as {

@@ -10,6 +10,7 @@ import { sweepAbandoned } from '../leases/containers-present.ts';
 import { HeldLeases } from '../leases/held-leases.ts';
 import { LeaseReturns, type LeaseReturnsDeps } from '../leases/lease-returns.ts';
 import { SegmentSilence } from '../leases/segment-silence.ts';
+import type { LeaseChange } from '../leasing/client-runner.ts';
 import { LeaseService, type LeaseServiceDeps } from '../leasing/lease-service.ts';
 import { probeSubnet } from '../leasing/segment/subnet-probe.ts';
 import type { Logger } from '../logger.ts';
@@ -52,13 +53,19 @@ export function createPlugin(deps: PluginDeps) {
   const leases = new LeaseService({
     ...{ clock, random, log, ...sockets },
     onChange: (key, change) => {
-      const owner = addresses.owns(key) ? addresses : endpoints;
-      owner.leaseChanged(key, change).catch((err: unknown) => {
+      leaseChanged(key, change).catch((err: unknown) => {
         log.error({ endpoint: key.slice(0, 12), err }, 'lease change not handled');
       });
     },
-    onEntered: (endpointId) => endpoints.sandboxEntered(endpointId),
+    onEntered: (leaseId) => endpoints.sandboxEntered(leaseId),
   });
+  /** An address that is becoming an endpoint's is waited for. */
+  const leaseChanged = (leaseId: string, change: LeaseChange): Promise<void> => {
+    if (registry.findAddress(leaseId) === undefined) return endpoints.leaseChanged(leaseId, change);
+    return addresses
+      .leaseChanged(leaseId, change)
+      .then((isAddress) => (isAddress ? undefined : endpoints.leaseChanged(leaseId, change)));
+  };
   const removals = withLastingRemovals(deps.host, { clock, log });
   const host = { ...deps.host, ...removals };
   const access = new BridgeAccess({ host, clock, log });

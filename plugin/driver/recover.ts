@@ -14,9 +14,9 @@ import type { HeldLeases } from '../leases/held-leases.ts';
 import type { Host } from '../host.ts';
 import type { Networks } from '../networks/networks.ts';
 import { linkEnds } from '../options/endpoint-identity.ts';
-import type { EndpointRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 import type { Wiring } from '../networks/wiring.ts';
+import type { EndpointRecord } from '../state/lease-records.ts';
 
 export interface RecoverDeps {
   readonly registry: Registry;

@@ -7,7 +7,7 @@
  */
 import { isInSubnet, networkOf, type Ipv4 } from '../wire/address.ts';
 import type { LeaseTerms, Route } from '../vocabulary/lease.ts';
-import type { EndpointRecord } from '../state/records.ts';
+import type { EndpointRecord } from '../state/lease-records.ts';
 
 /** Only what the request left empty: libnetwork refuses an answer that repeats what it set. */
 export interface CreateEndpointAnswer {

@@ -1,7 +1,8 @@
 /** Where an endpoint's DHCP client is to sit. */
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { FollowTarget } from '../leasing/lease-service.ts';
-import type { EndpointRecord, NetworkRecord } from '../state/records.ts';
+import type { NetworkRecord } from '../state/records.ts';
+import type { EndpointRecord } from '../state/lease-records.ts';
 
 /** Where a container is heard whose sandbox is not known. */
 export function onBridge({ options }: NetworkRecord): SocketPlace {

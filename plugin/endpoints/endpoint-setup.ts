@@ -1,31 +1,26 @@
 /**
  * Making one endpoint: veth, lease, record, in this order, and all of it taken back if a step fails.
  */
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Lease } from '../vocabulary/lease.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { Logger } from '../logger.ts';
 import type { Instant } from '../vocabulary/time.ts';
-import type { Mac } from '../wire/address.ts';
+import type { Ipv4, Mac } from '../wire/address.ts';
 import type { Addresses } from '../leases/addresses.ts';
-import type { Adoption } from '../leases/adoption.ts';
+import { lostBefore } from '../leases/adoption.ts';
 import { chooseMac, linkEnds, macClientId } from '../options/endpoint-identity.ts';
 import type { Host } from '../host.ts';
 import { scopeOfNetwork } from '../state/lease-scope.ts';
 import { macFromId, parseEndpointOptions, type EndpointOptions } from '../options/options.ts';
-import type { AddressRecord } from '../state/pool-records.ts';
-import {
-  restoreLease,
-  storeLease,
-  termsOf,
-  type EndpointRecord,
-  type NetworkRecord,
-} from '../state/records.ts';
+import { restoreLease, storeLease, termsOf, type NetworkRecord } from '../state/records.ts';
 import { rulesBeforeJoin } from '../networks/port-guard.ts';
 import type { Registry } from '../state/registry.ts';
-import { takeLease, type TakeLeaseDeps } from '../leases/take-lease.ts';
+import { takeLease, type LeaseTaken, type TakeLeaseDeps } from '../leases/take-lease.ts';
 import { UndoList } from '../undo.ts';
+import type { AddressRecord, EndpointRecord } from '../state/lease-records.ts';
 
 export interface CreateEndpointRequest {
   readonly networkId: string;
@@ -42,8 +37,8 @@ export interface CreateEndpointRequest {
 
 export interface EndpointSetupDeps extends TakeLeaseDeps {
   readonly leases: TakeLeaseDeps['leases'] & {
-    rename(from: string, to: string): void;
     place(key: string, place: SocketPlace): void;
+    addressOf(key: string): Ipv4 | undefined;
   };
   readonly addresses: Pick<Addresses, 'adopt' | 'endpointGone'>;
   readonly registry: Registry;
@@ -52,20 +47,54 @@ export interface EndpointSetupDeps extends TakeLeaseDeps {
   readonly log: Logger;
 }
 
-/**
- * @param limits `by`: until when to wait for a lease; `takeMac` throws if the MAC is worn already.
- * @returns the record, already stored. @throws PluginError; then nothing is left behind.
- */
+interface MakeLimits {
+  /** Until when to wait for a lease. */
+  readonly by: Instant;
+  readonly signal: AbortSignal;
+  /** @throws PluginError if the MAC is worn already. */
+  readonly takeMac: (mac: Mac) => Promise<void>;
+  /** Told of the lease before anything can become of it. */
+  readonly asking: (leaseId: string) => void;
+}
+
+/** @returns the record, already stored. @throws PluginError; then nothing is left behind. */
 export async function makeEndpoint(
   deps: EndpointSetupDeps,
   network: NetworkRecord,
   request: CreateEndpointRequest,
-  limits: { by: Instant; signal: AbortSignal; takeMac: (mac: Mac) => Promise<void> },
+  limits: MakeLimits,
+): Promise<EndpointRecord> {
+  if (network.bounds === undefined) {
+    refuseGivenAddress(request);
+    const draft = draftEndpoint(network, request, deps, undefined);
+    await limits.takeMac(draft.mac);
+    return build(deps, network, draft, limits, (undo) =>
+      takeLease(
+        deps,
+        scopeOfNetwork(network),
+        { ...draft, id: draft.leaseId },
+        { link: draft.containerEnd },
+        limits,
+        undo,
+      ),
+    );
+  }
+  // What our IPAM driver leased for the endpoint before.
+  return deps.addresses.adopt(network, request.interface, (leased) => {
+    const draft = draftEndpoint(network, request, deps, leased);
+    return build(deps, network, draft, limits, () => adopted(deps, draft, leased));
+  });
+}
+
+/** @param take gets the lease when the link is there. */
+async function build(
+  deps: EndpointSetupDeps,
+  network: NetworkRecord,
+  draft: EndpointDraft,
+  { signal }: MakeLimits,
+  take: (undo: UndoList) => Promise<LeaseTaken> | LeaseTaken,
 ): Promise<EndpointRecord> {
   const { host, registry, clock, log } = deps;
-  const adoption = adopt(deps, network, request);
-  const draft = draftEndpoint(network, request, clock, adoption?.record);
-  if (adoption === undefined) await limits.takeMac(draft.mac);
   const { bridge } = network.options;
   const undo = new UndoList();
   try {
@@ -77,18 +106,15 @@ export async function makeEndpoint(
     // Not before: a link that it refuses to touch is somebody's.
     undo.add(() => host.removeEndpointLink(draft.hostEnd));
     for (const warning of warnings) log.warn({ link: draft.hostEnd }, warning);
-    const place = { link: draft.containerEnd };
-    const { lease, settle } =
-      adoption === undefined
-        ? await takeLease(deps, scopeOfNetwork(network), draft, place, limits, undo)
-        : adoptLease(deps, adoption, draft, undo);
+    const { id: leaseId, lease, settle } = await take(undo);
     const mtu = usableMtu(lease?.mtu, network.mtu);
     if (mtu !== network.mtu) await host.setEndpointMtu({ ...draft, mtu });
-    const record = { ...draft, mtu, ...leaseFields(lease, clock) };
-    undo.add(() => registry.removeEndpoint(draft.id));
+    const record = { ...draft, leaseId, mtu, ...leaseFields(lease, clock) };
+    const before = registry.findLease(leaseId);
+    undo.add(() => registry.putBack(leaseId, before));
     await registry.addEndpoint(record);
     registry.requireNetwork(network.id); // it may have gone while we waited for the lease
-    if (limits.signal.aborted) throw new PluginError('CANCELLED', 'dockerd waits no longer');
+    if (signal.aborted) throw new PluginError('CANCELLED', 'dockerd waits no longer');
     await settle();
     return record;
   } catch (error) {
@@ -96,34 +122,17 @@ export async function makeEndpoint(
   }
 }
 
-/** What our IPAM driver leased for the endpoint before. @throws PluginError. */
-function adopt(
-  { addresses }: EndpointSetupDeps,
-  network: NetworkRecord,
-  request: CreateEndpointRequest,
-): Adoption | undefined {
-  if (network.bounds === undefined) {
-    refuseGivenAddress(request);
-    return undefined;
-  }
-  return addresses.adopt(network, request.interface);
-}
-
-/** The client goes on as the endpoint's, on its link. */
-function adoptLease(
+/** The client of the address goes on, on the endpoint's link. */
+function adopted(
   { leases, clock }: EndpointSetupDeps,
-  { take, settle, putBack }: Adoption,
-  { id, containerEnd }: EndpointDraft,
-  undo: UndoList,
-): { lease: Lease | undefined; settle: () => Promise<void> } {
-  const record = take();
-  leases.rename(record.id, id);
-  undo.add(() => {
-    leases.rename(id, record.id);
-    putBack();
-  });
+  { containerEnd }: EndpointDraft,
+  leased: AddressRecord,
+): LeaseTaken {
+  const { id, lease, address } = leased;
+  // What becomes of it is written down when this is over.
+  if (leases.addressOf(id) !== address) throw lostBefore(leased);
   leases.place(id, { link: containerEnd });
-  return { lease: record.lease && restoreLease(record.lease, clock), settle };
+  return { id, lease: lease && restoreLease(lease, clock), settle: async () => {} };
 }
 
 function leaseFields(
@@ -145,7 +154,7 @@ type EndpointDraft = Omit<EndpointRecord, 'lease' | 'lost' | 'terms'>;
 function draftEndpoint(
   network: NetworkRecord,
   request: CreateEndpointRequest,
-  clock: Clock,
+  { clock, registry }: Pick<EndpointSetupDeps, 'clock' | 'registry'>,
   leased: AddressRecord | undefined,
 ): EndpointDraft {
   const options = parseEndpointOptions(request.options);
@@ -154,6 +163,7 @@ function draftEndpoint(
   const macGiven = request.interface.macAddress !== '';
   return {
     id: request.endpointId,
+    leaseId: leased?.id ?? newLeaseId(request.endpointId, registry),
     networkId: network.id,
     ...linkEnds(request.endpointId),
     mac,
@@ -172,6 +182,12 @@ function draftEndpoint(
     createdAt: clock.wall(),
     sandboxKey: undefined,
   };
+}
+
+/** An endpoint names its lease, and the lease goes on by that name when another has it. */
+function newLeaseId(endpointId: string, registry: Registry): string {
+  const isFree = registry.findLease(endpointId) === undefined;
+  return isFree ? endpointId : randomBytes(8).toString('hex');
 }
 
 /** @throws PluginError INVALID_OPTION for what had to be known before the lease was taken. */

@@ -5,56 +5,24 @@
  * container whose Join failed). Calls for one endpoint take turns.
  */
 import type { LeaseChange } from '../leasing/client-runner.ts';
-import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
-import type { FollowTarget, LeaseSubject } from '../leasing/lease-service.ts';
-import { type Lease, withoutRenewal } from '../vocabulary/lease.ts';
-import type { Ms } from '../vocabulary/time.ts';
-import {
-  makeEndpoint,
-  type CreateEndpointRequest,
-  type EndpointSetupDeps,
-} from './endpoint-setup.ts';
+import { withoutRenewal } from '../vocabulary/lease.ts';
+import { makeEndpoint, type CreateEndpointRequest } from './endpoint-setup.ts';
 import { isAbandoned } from '../leases/containers-present.ts';
-import type { HeldLeases } from '../leases/held-leases.ts';
 import { createAnswer, joinAnswer, type CreateEndpointAnswer, type JoinAnswer } from './answers.ts';
 import { atPort, followTarget, onBridge } from './endpoint-places.ts';
 import { JoinTimers } from '../leases/join-timers.ts';
 import { KeyedLock } from '../keyed-lock.ts';
+import type { EndpointDeps } from './endpoint-deps.ts';
 import { LeaseChanges } from './lease-changes.ts';
-import type { LeaseReturns } from '../leases/lease-returns.ts';
 import { scopeOfNetwork, subjectOf } from '../state/lease-scope.ts';
-import type { Networks } from '../networks/networks.ts';
-import { holderOf, restoreLease, segmentOf, type EndpointRecord } from '../state/records.ts';
+import { restoreLease, segmentOf } from '../state/records.ts';
 import { PortGuard } from '../networks/port-guard.ts';
 import { endpointUnknown } from '../state/registry.ts';
 import { endpointInfo } from '../state/status.ts';
 import { LEASED_WITHIN } from '../leases/take-lease.ts';
 import { MacClaims } from '../leases/mac-claims.ts';
 import { runEach } from '../undo.ts';
-
-/** What the endpoints need of `leasing/lease-service.ts` beyond acquiring and releasing. */
-interface LeaseKeeper {
-  resume(
-    subject: LeaseSubject,
-    lease: Lease | undefined,
-    where?: { place?: SocketPlace; follow?: FollowTarget },
-  ): void;
-  place(key: string, place: SocketPlace): void;
-  follow(key: string, target: FollowTarget): void;
-  unfollow(key: string): void;
-  hasLostSandbox(key: string): boolean;
-  announce(key: string): void;
-}
-
-export interface EndpointDeps extends EndpointSetupDeps {
-  readonly networks: Networks;
-  readonly leases: EndpointSetupDeps['leases'] & LeaseKeeper;
-  readonly held: EndpointSetupDeps['held'] & Pick<HeldLeases, 'hold'>;
-  readonly returns: LeaseReturns;
-  readonly joinTimeoutMs: Ms;
-  /** Where a sandbox key of dockerd's is found from here. */
-  readonly sandboxPath: (sandboxKey: string) => string;
-}
+import { holderOf, type EndpointRecord } from '../state/lease-records.ts';
 
 export class Endpoints {
   readonly #deps: EndpointDeps;
@@ -65,6 +33,8 @@ export class Endpoints {
   readonly ports: PortGuard;
   /** MACs are taken by whoever leases for them, endpoints or addresses. */
   readonly macClaims: MacClaims;
+  /** By lease: endpoints in the making; bounded by the calls in flight. */
+  readonly #making = new Map<string, string>();
 
   constructor(deps: EndpointDeps) {
     this.#deps = deps;
@@ -92,7 +62,8 @@ export class Endpoints {
         by: startedAt + LEASED_WITHIN,
         signal,
         takeMac: (mac) => this.macClaims.take(request.endpointId, segmentOf(network.options), mac),
-      }).finally(() => this.macClaims.made(request.endpointId));
+        asking: (leaseId) => this.#making.set(leaseId, request.endpointId),
+      }).finally(() => this.#made(request.endpointId));
       this.#joinTimers.arm(record.id);
       this.#deps.log.info(
         {
@@ -122,7 +93,10 @@ export class Endpoints {
       const joinedAt = this.#deps.clock.wall();
       await this.#remember({ ...record, sandboxKey, joinedAt, hasLeft: false, terms });
       this.changes.joined(endpointId);
-      this.#deps.leases.follow(endpointId, followTarget(this.#deps, record, network, sandboxKey));
+      this.#deps.leases.follow(
+        record.leaseId,
+        followTarget(this.#deps, record, network, sandboxKey),
+      );
       await this.ports.guard(endpointId);
       return joinAnswer(record, network.internal);
     });
@@ -134,7 +108,7 @@ export class Endpoints {
       const record = this.#deps.registry.findEndpoint(endpointId);
       if (record === undefined) return;
       this.changes.left(endpointId);
-      this.#deps.leases.unfollow(endpointId);
+      this.#deps.leases.unfollow(record.leaseId);
       await this.#remember({ ...record, sandboxKey: undefined, hasLeft: true });
       this.#joinTimers.arm(endpointId);
     });
@@ -157,13 +131,15 @@ export class Endpoints {
   }
 
   /** Keeps record and container true when a lease changes after it was acquired, or comes late. */
-  leaseChanged(endpointId: string, change: LeaseChange): Promise<void> {
-    return this.changes.handle(endpointId, change);
+  async leaseChanged(leaseId: string, change: LeaseChange): Promise<void> {
+    const holder = this.#making.get(leaseId) ?? this.#deps.registry.findEndpointOf(leaseId)?.id;
+    if (holder !== undefined) await this.changes.handle(holder, change);
   }
 
   /** The endpoint's link was found in its sandbox: what could not be changed before can be now. */
-  sandboxEntered(endpointId: string): void {
-    this.changes.entered(endpointId);
+  sandboxEntered(leaseId: string): void {
+    const record = this.#deps.registry.findEndpointOf(leaseId);
+    if (record !== undefined) this.changes.entered(record.id);
   }
 
   /**
@@ -178,7 +154,7 @@ export class Endpoints {
     const isFollowed = record.sandboxKey !== undefined;
     const place = containerEndHere ? atPort(record, network, isFollowed) : onBridge(network);
     if (isFollowed) this.changes.joined(record.id);
-    const subject = subjectOf(record, scopeOfNetwork(network));
+    const subject = subjectOf({ ...record, id: record.leaseId }, scopeOfNetwork(network));
     leases.resume(subject, record.lease && restoreLease(record.lease, clock), {
       ...(containerEndHere || !isFollowed ? { place } : {}),
       ...(isFollowed && { follow: followTarget(this.#deps, record, network, record.sandboxKey) }),
@@ -194,7 +170,7 @@ export class Endpoints {
       const network = registry.findNetwork(record.networkId);
       const lease = record.lease && restoreLease(record.lease, clock);
       if (network !== undefined && lease !== undefined && lease.expiresAt > clock.now()) {
-        const subject = subjectOf(record, scopeOfNetwork(network));
+        const subject = subjectOf({ ...record, id: record.leaseId }, scopeOfNetwork(network));
         leases.resume(subject, withoutRenewal(lease));
       }
       await this.#remove(id, { isOrphan: true });
@@ -220,6 +196,11 @@ export class Endpoints {
     this.ports.close();
   }
 
+  #made(endpointId: string): void {
+    this.macClaims.made(endpointId);
+    for (const [lease, id] of this.#making) if (id === endpointId) this.#making.delete(lease);
+  }
+
   async #remove(endpointId: string, { isOrphan = false, isDeleted = false } = {}): Promise<void> {
     const { registry, host, leases, held, returns, log } = this.#deps;
     this.#joinTimers.disarm(endpointId);
@@ -230,15 +211,17 @@ export class Endpoints {
       this.#deps.addresses.endpointGone(record.networkId, record.terms.answered.address);
     }
     const scope = registry.findScope(record.networkId);
-    // What is held is written down before the endpoint's own record goes.
     const isAnothers = scope === undefined || registry.isLeaseOfAnother(record);
-    const isKept = isAnothers || (await held.hold(holderOf(record), { isOrphan }));
-    if (isKept) leases.forget(endpointId);
-    else if (isDeleted) leases.release(endpointId, scope.link);
     await runEach(
+      // First: killed right after the lease has gone, nobody would know whose the link is.
       () => host.removeEndpointLink(record.hostEnd),
-      // Without its own link, which would answer; while its record still tells a twin to wait.
-      () => (isKept || isDeleted ? undefined : returns.start(endpointId, scope)),
+      async () => {
+        const isKept = isAnothers || (await held.hold(holderOf(record), { isOrphan }));
+        if (isKept) leases.forget(record.leaseId);
+        else if (isDeleted) leases.release(record.leaseId, scope.link);
+        // While its record still tells a twin to wait.
+        else returns.start(record.leaseId, scope);
+      },
       () => registry.removeEndpoint(endpointId),
     );
     log.info({ ...context(record), address: record.lease?.address }, 'endpoint removed');
@@ -268,7 +251,7 @@ export class Endpoints {
           await this.#remove(endpointId);
         } else if (record.sandboxKey === undefined && network !== undefined) {
           log.warn({}, 'endpoint without a Join is in use by a container; its lease is kept');
-          leases.place(endpointId, onBridge(network));
+          leases.place(record.leaseId, onBridge(network));
         }
       })
       .catch((err: unknown) => log.error({ err }, 'endpoint not removed or not followed'));

@@ -14,10 +14,11 @@ import type { Ms } from '../vocabulary/time.ts';
 import { usableMtu } from './endpoint-setup.ts';
 import type { Host } from '../host.ts';
 import type { KeyedLock } from '../keyed-lock.ts';
-import { storeLease, termsOf, type EndpointRecord, type NetworkRecord } from '../state/records.ts';
+import { storeLease, termsOf, type NetworkRecord } from '../state/records.ts';
 import { rulesFor, type PortGuard } from '../networks/port-guard.ts';
 import type { Registry } from '../state/registry.ts';
 import { sandboxChanges, type LinkConfig } from './sandbox-changes.ts';
+import type { EndpointRecord } from '../state/lease-records.ts';
 
 /** libnetwork sets routes and gateway right after it has put the link up, which is when we find it. */
 const SETTLED_AFTER: Ms = 1_000;
@@ -148,7 +149,7 @@ export class LeaseChanges {
     await remember(changed);
     await this.#guard(network, changed);
     log.info({ ...fields, gateway: wanted.terms?.gateway, mtu: wanted.mtu }, 'container changed');
-    leases.announce(endpointId);
+    leases.announce(record.leaseId);
   }
 
   /** Where the port passes only the container's addresses, the new one as well, and the old one no longer than it has it. */

@@ -15,13 +15,14 @@ import type { Host } from '../host.ts';
 import { placeOn, scopeOfNetwork, type LeaseScope } from '../state/lease-scope.ts';
 import type { Networks } from '../networks/networks.ts';
 import type { NetworkOptions } from '../options/options.ts';
-import { scopeOfPool, type AddressRecord, type PoolRecord } from '../state/pool-records.ts';
+import { scopeOfPool, type PoolRecord } from '../state/pool-records.ts';
 import { requireAddress } from '../pools/pools.ts';
 import { segmentOf, storeLease, type NetworkRecord } from '../state/records.ts';
 import { storeMoment } from '../state/stored-lease.ts';
 import type { Registry } from '../state/registry.ts';
 import { LEASED_WITHIN, takeLease, type TakeLeaseDeps } from './take-lease.ts';
 import { UndoList } from '../undo.ts';
+import type { AddressRecord } from '../state/lease-records.ts';
 
 export interface AddressSetupDeps extends TakeLeaseDeps {
   readonly leases: TakeLeaseDeps['leases'] & { addressOf(key: string): Ipv4 | undefined };
@@ -87,12 +88,13 @@ export async function makeAddress(
     if (!identity.isMacShared) await macClaims.take(draft.id, scope.segment, identity.mac);
     refuseTaken(registry, scope, requestedAddress);
     const until = { by: startedAt + LEASED_WITHIN, signal: limits.signal };
-    const { lease, settle } = await takeLease(deps, scope, draft, ground.place, until, undo);
+    const { id, lease, settle } = await takeLease(deps, scope, draft, ground.place, until, undo);
     if (lease === undefined) throw new Error('a pool has no late leases');
     checkTerms(deps, pool, lease, scope);
     await learnGateway(registry, pool, lease);
-    const record = { ...draft, address: lease.address, lease: storeLease(lease, clock) };
-    undo.add(() => registry.removeAddress(draft.id));
+    const record = { ...draft, id, address: lease.address, lease: storeLease(lease, clock) };
+    const before = registry.findLease(id);
+    undo.add(() => registry.putBack(id, before));
     await registry.addAddress(record);
     if (registry.findPool(pool.id) === undefined) {
       throw new PluginError('POOL_UNKNOWN', 'the network was removed while an address was leased');
@@ -100,7 +102,7 @@ export async function makeAddress(
     if (limits.signal.aborted) throw new PluginError('CANCELLED', 'dockerd waits no longer');
     await settle();
     // A conflict that showed while all that was written down was told to nobody.
-    if (leases.addressOf(draft.id) !== record.address) {
+    if (leases.addressOf(id) !== record.address) {
       throw new PluginError(
         'ADDRESS_IN_USE',
         `${record.address}, which was leased on ${scope.segment}, is in use by another host; start the container again, and find that host by the plugin's log`,

@@ -13,7 +13,7 @@ import type { Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { AwaitedReleases } from './awaited-releases.ts';
 import { ContainersSeen } from './containers-present.ts';
-import { adoption, isAdopted, type Adoption } from './adoption.ts';
+import { adopt } from './adoption.ts';
 import { makeAddress, type AddressSetupDeps, type AddressWish } from './address-setup.ts';
 import { changedTerms, LOSS_NOTICES } from '../pools/foreign-terms.ts';
 import type { HeldLeases } from './held-leases.ts';
@@ -21,15 +21,11 @@ import { JoinTimers } from './join-timers.ts';
 import { KeyedLock } from '../keyed-lock.ts';
 import type { LeaseReturns } from './lease-returns.ts';
 import { placeOn, subjectOf, type LeaseScope } from '../state/lease-scope.ts';
-import {
-  addressContext as contextOf,
-  isForeign,
-  type AddressRecord,
-  type PoolRecord,
-} from '../state/pool-records.ts';
+import { addressContext as contextOf, isForeign, type PoolRecord } from '../state/pool-records.ts';
 import type { NetworkRecord } from '../state/records.ts';
 import { elapsedSince, restoreLease, storeLease } from '../state/stored-lease.ts';
 import { runEach } from '../undo.ts';
+import type { AddressRecord } from '../state/lease-records.ts';
 
 export interface AddressesDeps extends AddressSetupDeps {
   /** Where the files of all sandboxes are found from here. */
@@ -122,38 +118,43 @@ export class Addresses {
     await runEach(...ends);
   }
 
-  /** Finds the lease for an endpoint in the making. @throws PluginError as `adoptable`. */
-  adopt(network: NetworkRecord, given: { address: string; macAddress: string }): Adoption {
-    const { registry, log } = this.#deps;
-    return adoption({ registry, log, lock: this.#lock, timers: this.#timers }, network, given);
+  /** Makes an endpoint of an address. @throws PluginError as `adopt` of adoption.ts, and what `work` throws. */
+  adopt<Result>(
+    network: NetworkRecord,
+    given: { address: string; macAddress: string },
+    work: (record: AddressRecord) => Promise<Result>,
+  ): Promise<Result> {
+    const { registry } = this.#deps;
+    return adopt({ registry, lock: this.#lock, timers: this.#timers }, network, given, work);
   }
 
-  /** True for the key of a client that is kept here. */
-  owns(key: string): boolean {
-    return this.#deps.registry.findAddress(key) !== undefined;
-  }
-
-  /** Keeps the record true. The container of another driver cannot be changed: an operator is told. */
-  leaseChanged(id: string, { change, lease, cause }: LeaseChange): Promise<void> {
+  /**
+   * Keeps the record true. The container of another driver cannot be changed: an operator is told.
+   * @returns false if the lease is no address, or not any more.
+   */
+  leaseChanged(id: string, { change, lease, cause }: LeaseChange): Promise<boolean> {
     const { registry, clock, log, leases } = this.#deps;
     return this.#lock.run(id, async () => {
       const record = registry.findAddress(id);
-      if (record === undefined || cause === 'released') return;
+      if (record === undefined) return false;
+      if (cause === 'released') return true;
       const fields = { ...contextOf(record), server: lease.serverId };
       if (change === 'lost') {
         const lost = { at: clock.wall(), cause: cause ?? 'expired', isAddressKept: true };
         log.error({ ...fields, cause }, LOSS_NOTICES[lost.cause]);
         // A container is still to get it, and will not: another host has it. One that wears it keeps it, and is asked for.
         if (cause === 'declined' && !isForeign(record)) leases.forget(id);
-        return this.#keep({ ...record, lease: undefined, lost });
+        await this.#keep({ ...record, lease: undefined, lost });
+        return true;
       }
       await this.#keep({ ...record, lease: storeLease(lease, clock), lost: undefined });
       log.info(fields, change === 'acquired' ? 'lease acquired' : 'lease renewed');
       const pool = registry.findPool(record.poolId);
-      if (pool === undefined) return;
+      if (pool === undefined) return true;
       for (const { level, message, ...more } of changedTerms(record.lease, lease, pool)) {
         log[level]({ ...fields, ...more.fields }, message);
       }
+      return true;
     });
   }
 
@@ -169,7 +170,7 @@ export class Addresses {
         continue;
       }
       try {
-        if (scope === undefined || isAdopted(registry, record, scope)) {
+        if (scope === undefined) {
           await registry.removeAddress(record.id);
           continue;
         }

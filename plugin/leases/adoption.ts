@@ -1,59 +1,52 @@
 /** Which leased address a new endpoint of ours is given: libnetwork repeats it, and the MAC it was leased for. */
 import { PluginError } from '../vocabulary/errors.ts';
-import type { Logger } from '../logger.ts';
 import { parseMac } from '../wire/address.ts';
 import { parseCidr } from '../wire/subnet.ts';
 import type { JoinTimers } from './join-timers.ts';
 import type { KeyedLock } from '../keyed-lock.ts';
-import type { LeaseScope } from '../state/lease-scope.ts';
-import { addressContext, isForeign, type AddressRecord } from '../state/pool-records.ts';
+import { isForeign } from '../state/pool-records.ts';
 import { segmentOf, type NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
+import type { AddressRecord } from '../state/lease-records.ts';
 
-export interface Adoption {
-  readonly record: AddressRecord;
-  /** When the endpoint's link is there: what became of the lease meanwhile. @throws PluginError as `adoption`. */
-  readonly take: () => AddressRecord;
-  /** When the endpoint is stored. */
-  readonly settle: () => Promise<void>;
-  /** It failed after `take`. */
-  readonly putBack: () => void;
-}
-
-export interface AdoptionDeps {
+interface AdoptionDeps {
   readonly registry: Registry;
-  readonly log: Logger;
   readonly lock: KeyedLock;
   readonly timers: JoinTimers;
 }
 
-/** @throws PluginError INVALID_OPTION if it is none that was leased for that network and MAC, ADDRESS_IN_USE. */
-export function adoption(
-  { registry, log, lock, timers }: AdoptionDeps,
+/**
+ * @param work makes the endpoint that has the lease from then on. Nothing else becomes of the address meanwhile: it is
+ * the endpoint's, or what it was, when something else looks.
+ * @throws PluginError INVALID_OPTION if it is none that was leased for that network and MAC, ADDRESS_IN_USE.
+ */
+export function adopt<Result>(
+  { registry, lock, timers }: AdoptionDeps,
   network: NetworkRecord,
   given: { address: string; macAddress: string },
-): Adoption {
-  const record = adoptable(registry, network, given);
-  return {
-    record,
-    take: () => {
-      const taken = adoptable(registry, network, given);
-      timers.disarm(taken.id);
-      return taken;
-    },
-    settle: () =>
-      lock.run(record.id, async () => {
-        try {
-          await registry.removeAddress(record.id);
-        } catch (err) {
-          log.error({ ...addressContext(record), err }, 'file of an address not removed');
-        }
-      }),
-    putBack: () => timers.arm(record.id),
-  };
+  work: (record: AddressRecord) => Promise<Result>,
+): Promise<Result> {
+  const { id } = adoptable(registry, network, given);
+  return lock.run(id, async () => {
+    const record = adoptable(registry, network, given);
+    timers.disarm(id);
+    try {
+      return await work(record);
+    } finally {
+      if (registry.findAddress(id) !== undefined) timers.arm(id); // it failed
+    }
+  });
 }
 
-/** @throws PluginError as `adoption`. */
+/** The container is not there yet, and its address is not its own any more. */
+export function lostBefore({ address, lost }: AddressRecord): PluginError {
+  return new PluginError(
+    'ADDRESS_IN_USE',
+    `the lease of ${address} was lost (${lost?.cause ?? 'just now'}) before the container started; start it again`,
+  );
+}
+
+/** @throws PluginError as `adopt`. */
 function adoptable(
   registry: Registry,
   { options }: NetworkRecord,
@@ -71,27 +64,10 @@ function adoptable(
       `address ${given.address} was not leased for this network; start the container again`,
     );
   }
-  if (record.lease?.address !== record.address) {
-    throw new PluginError(
-      'ADDRESS_IN_USE',
-      `the lease of ${record.address} was lost (${record.lost?.cause ?? 'unknown'}) before the container started; start it again`,
-    );
-  }
+  if (record.lease?.address !== record.address) throw lostBefore(record);
   if (given.macAddress === '' || parseMac(given.macAddress) === record.mac) return record;
   throw new PluginError(
     'INVALID_OPTION',
     `--mac-address ${given.macAddress} came after ${record.address} was leased for MAC ${record.mac}: set IPAM_REQUIRE_MAC=true for the plugin, or leave out --mac-address`,
   );
-}
-
-/** An endpoint has the lease already: a crash came before the address was forgotten. */
-export function isAdopted(
-  registry: Registry,
-  { clientId }: AddressRecord,
-  { segment }: LeaseScope,
-): boolean {
-  return registry
-    .endpoints()
-    .filter((endpoint) => endpoint.clientId === clientId)
-    .some(({ networkId }) => registry.findScope(networkId)?.segment === segment);
 }

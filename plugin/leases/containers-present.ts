@@ -6,10 +6,10 @@
 import type { Clock } from '../clock.ts';
 import type { Host } from '../host.ts';
 import type { Logger } from '../logger.ts';
-import type { AddressRecord } from '../state/pool-records.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { runEach } from '../undo.ts';
 import type { Ipv4 } from '../wire/address.ts';
+import type { AddressRecord } from '../state/lease-records.ts';
 
 /** The kernel takes a moment to destroy a namespace and the links in it. */
 const DESTROYED_WITHIN: Ms = 1_500;
@@ -28,10 +28,10 @@ export interface LinkWitness {
  */
 export async function isAbandoned(
   { clock, host, leases }: LinkWitness,
-  { id, hostEnd }: { readonly id: string; readonly hostEnd: string },
+  { leaseId, hostEnd }: { readonly leaseId: string; readonly hostEnd: string },
 ): Promise<boolean> {
   if (!host.linkExists(hostEnd)) return true;
-  if (!leases.hasLostSandbox(id)) return false;
+  if (!leases.hasLostSandbox(leaseId)) return false;
   const by = clock.now() + DESTROYED_WITHIN;
   while (host.linkExists(hostEnd)) {
     if (clock.now() >= by) return false;

@@ -13,9 +13,9 @@ import type { Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { LeaseReturns } from './lease-returns.ts';
-import type { HeldRecord, LeaseHolder } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 import { elapsedSince, restoreLease, storeMoment } from '../state/stored-lease.ts';
+import type { HeldRecord, LeaseHolder } from '../state/lease-records.ts';
 
 /**
  * What a crash or a reboot left is held at least this long: dockerd starts the containers of a network one
@@ -75,8 +75,8 @@ export class HeldLeases {
     if (restoreLease(lease, clock).expiresAt <= clock.now()) return false;
     const record = { ...identity, lease, heldAt: storeMoment(clock), isOrphan };
     try {
-      for (const older of this.#of(scope, record)) await this.drop(older.id);
-      await registry.addHeld(record);
+      for (const { id } of this.#of(scope, record)) if (id !== record.id) await this.drop(id);
+      await registry.hold(record);
     } catch (err) {
       log.error({ ...context(record), err }, 'lease not held; it is given back');
       return false;

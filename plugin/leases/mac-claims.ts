@@ -6,8 +6,8 @@ import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { Mac } from '../wire/address.ts';
-import type { EndpointRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
+import type { EndpointRecord } from '../state/lease-records.ts';
 
 /** Join follows CreateEndpoint, and the link's move that, within a second or two; so long dockerd needs to come back. */
 const MOVED_WITHIN: Ms = 5_000;

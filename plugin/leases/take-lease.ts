@@ -68,8 +68,18 @@ async function withReasonOnHost(
 /** From the beginning of a call: a second before the API gives up on it, so that there is a sentence to answer with. */
 export const LEASED_WITHIN: Ms = 27_000;
 
+/** What was leased, and under which id: a held lease keeps its own. */
+export interface LeaseTaken {
+  readonly id: string;
+  /** Undefined: it comes late. */
+  readonly lease: Lease | undefined;
+  /** To be called when it is there to stay. */
+  readonly settle: () => Promise<void>;
+}
+
 /**
- * @param who the id is the client's key from now on. @param place what to ask on. @returns the lease, undefined if it comes late; call `settle` when it is there to stay.
+ * @param who with the id that a new lease is to have. @param place what to ask on.
+ * @param limits.asking told under which id is asked.
  * @param limits.by the end of the whole call. `lease_timeout` counts from here, where the first DISCOVER goes out.
  * @throws PluginError as `leases.acquire`.
  */
@@ -78,9 +88,9 @@ export async function takeLease(
   scope: LeaseScope,
   who: Parameters<typeof subjectOf>[0],
   place: SocketPlace,
-  limits: { by: Instant; signal: AbortSignal },
+  limits: { by: Instant; signal: AbortSignal; asking?: (leaseId: string) => void },
   undo: UndoList,
-): Promise<{ lease: Lease | undefined; settle: () => Promise<void> }> {
+): Promise<LeaseTaken> {
   const { segment } = scope;
   const { leaseTimeoutMs, onNoServer } = scope.options;
   const late = onNoServer === 'late';
@@ -91,9 +101,14 @@ export async function takeLease(
   const previous = kept?.lease;
   const { requestedAddress } = who;
   if (requestedAddress !== undefined) await held.yieldTo(scope, requestedAddress, who);
+  // A server that goes by addresses would keep the old one for nobody: it is another lease, and given back.
+  const isLeft =
+    kept !== undefined && requestedAddress !== undefined && requestedAddress !== kept.lease.address;
+  const id = kept === undefined || isLeft ? who.id : kept.id;
+  limits.asking?.(id);
   let lease: Lease | undefined;
   try {
-    lease = await leases.acquire(subjectOf(who, scope), place, {
+    lease = await leases.acquire(subjectOf({ ...who, id }, scope), place, {
       signal: limits.signal,
       late,
       previous,
@@ -110,14 +125,11 @@ export async function takeLease(
   if (lease === undefined || lease.requestedAt === previous?.requestedAt) silence.note(segment);
   else silence.end(segment);
   undo.add(() => {
-    if (lease !== undefined && lease.address === previous?.address) leases.forget(who.id);
-    else leases.release(who.id, scope.link);
+    if (lease !== undefined && lease.address === previous?.address) leases.forget(id);
+    else leases.release(id, scope.link);
   });
   const settle = async (): Promise<void> => {
-    if (kept === undefined) return;
-    // A server that goes by addresses would keep the old one for nobody; but one that refused it has it back.
-    const isLeft = requestedAddress !== undefined && requestedAddress !== kept.lease.address;
-    await (isLeft ? held.giveBack(kept.id) : held.drop(kept.id));
+    if (isLeft) await held.giveBack(kept.id);
   };
-  return { lease, settle };
+  return { id, lease, settle };
 }

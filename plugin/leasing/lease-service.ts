@@ -165,16 +165,6 @@ export class LeaseService {
     this.#stay(client, place);
   }
 
-  /** The client goes on under another key: the address of a pool has become an endpoint's, or the other way round. */
-  rename(from: string, to: string): void {
-    const client = this.#clients.get(from);
-    if (client === undefined) return;
-    this.forget(to);
-    this.#clients.delete(from);
-    client.subject = { ...client.subject, key: to };
-    this.#clients.set(to, client);
-  }
-
   /** From now on no other address will do than the one that is leased: the container cannot be given another. */
   pin(key: string): void {
     const client = this.#clients.get(key);

@@ -7,8 +7,9 @@ import type { Logger } from '../logger.ts';
 import type { PortRules } from '../vocabulary/port-rules.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { Host } from '../host.ts';
-import type { EndpointRecord, NetworkRecord } from '../state/records.ts';
+import type { NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
+import type { EndpointRecord } from '../state/lease-records.ts';
 
 type Draft = Pick<EndpointRecord, 'mac' | 'guard'>;
 

@@ -6,7 +6,8 @@ import type { AddressBounds } from '../vocabulary/lease.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { NetworkOptions } from '../options/options.ts';
-import { segmentOf, type HeldRecord, type NetworkRecord } from './records.ts';
+import { segmentOf, type NetworkRecord } from './records.ts';
+import type { HeldRecord } from './lease-records.ts';
 
 export interface LeaseScope {
   /** The NetworkID, or the pool's record id. */

@@ -1,6 +1,5 @@
 /**
- * What the plugin remembers of IPAM pools and of the addresses leased from them: plain data, one file each in the
- * store, as in records.ts.
+ * What the plugin remembers of IPAM pools: plain data, one file each in the store, as in records.ts.
  */
 import type { AddressBounds } from '../vocabulary/lease.ts';
 import type { WallTime } from '../vocabulary/time.ts';
@@ -8,8 +7,8 @@ import type { Ipv4 } from '../wire/address.ts';
 import { formatSubnet, type Subnet } from '../wire/subnet.ts';
 import type { LeaseScope } from './lease-scope.ts';
 import type { NetworkOptions } from '../options/options.ts';
-import { segmentOf, type HeldRecord, type LeaseLoss } from './records.ts';
-import type { StoredLease, StoredMoment } from './stored-lease.ts';
+import type { AddressRecord } from './lease-records.ts';
+import { segmentOf } from './records.ts';
 
 /** What a RequestPool was answered with; each has its own ReleasePool. */
 export interface PoolRecord {
@@ -38,22 +37,6 @@ export interface PoolRecord {
   /** The link that carries the VLAN, as it was found last. */
   readonly link: string | undefined;
   readonly requestedAt: WallTime;
-}
-
-/**
- * A lease that Docker was given for a container: until our own CreateEndpoint makes an endpoint of it, and for as
- * long as Docker has the address under another network driver.
- */
-export interface AddressRecord extends Omit<HeldRecord, 'lease' | 'heldAt' | 'isOrphan'> {
-  readonly poolId: string;
-  /** What Docker was told, whatever became of the lease. */
-  readonly address: Ipv4;
-  readonly isStable: boolean;
-  readonly lease: StoredLease | undefined;
-  readonly lost: LeaseLoss | undefined;
-  readonly createdAt: StoredMoment;
-  /** A container was found to have it. */
-  readonly wasSeen: boolean;
 }
 
 /** Under another network driver; undefined as long as it is not known where the pool's VLAN is. */

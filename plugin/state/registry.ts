@@ -1,26 +1,31 @@
 /**
- * Networks, endpoints, pools, addresses and held leases in memory, and the only writer of them in the store: what
- * is here is on disk, except for what `keepEndpoint` and `keepAddress` could not write yet. Bounded by what Docker has
- * on this host, and by the hold times.
+ * Networks, pools and leases in memory, and the only writer of them in the store: what is here is on disk, except for what
+ * `keepEndpoint` and `keepAddress` could not write yet. Bounded by what Docker has on this host, and by the hold times.
+ *
+ * A lease changes hands by one write. Who asks for endpoints, addresses or held leases sees those that are in these
+ * hands now.
  */
 import { PluginError } from '../vocabulary/errors.ts';
 import { scopeOfNetwork, type LeaseScope } from './lease-scope.ts';
-import { scopeOfPool, type AddressRecord, type PoolRecord } from './pool-records.ts';
+import { LeaseViews, RecordList } from './lease-views.ts';
 import {
-  holderOf,
+  leaseOfAddress,
+  leaseOfEndpoint,
+  leaseOfHeld,
+  type AddressRecord,
   type EndpointRecord,
   type HeldRecord,
   type LeaseHolder,
-  type NetworkRecord,
-} from './records.ts';
+  type LeaseRecord,
+} from './lease-records.ts';
+import { scopeOfPool, type PoolRecord } from './pool-records.ts';
+import type { NetworkRecord } from './records.ts';
 
 /** What is stored, by the name of its folder. */
 export interface Records {
   networks: NetworkRecord;
-  endpoints: EndpointRecord;
-  held: HeldRecord;
+  leases: LeaseRecord;
   pools: PoolRecord;
-  addresses: AddressRecord;
 }
 
 type Kind = keyof Records;
@@ -33,16 +38,12 @@ export interface RecordStore {
 
 export class Registry {
   readonly #store: RecordStore;
-  readonly #records: { readonly [K in Kind]: Map<string, Records[K]> } = {
-    networks: new Map(),
-    endpoints: new Map(),
-    held: new Map(),
-    pools: new Map(),
-    addresses: new Map(),
+  readonly #records: { readonly [K in Kind]: RecordList<Records[K]> } = {
+    networks: new RecordList(),
+    leases: new RecordList(),
+    pools: new RecordList(),
   };
-  /** Made when asked for, until the next change. */
-  readonly #lists = new Map<Kind, readonly Records[Kind][]>();
-  #holders: readonly LeaseHolder[] | undefined;
+  readonly #views = new LeaseViews();
   /** Saves under way that memory waits for. Outdated: what is true since then is in memory already. */
   readonly #additions = new Set<{ kind: Kind; id: string; isOutdated: boolean }>();
   /** By kind and id: how to bring the files up to date that are older than what is here. */
@@ -55,18 +56,12 @@ export class Registry {
   /** Takes in what the store already holds. */
   adopt(contents: { readonly [K in Kind]: readonly Records[K][] }): void {
     for (const pool of contents.pools) this.#set('pools', pool);
-    for (const address of contents.addresses) this.#set('addresses', address);
-    for (const held of contents.held) this.#set('held', held);
     for (const network of contents.networks) this.#set('networks', network);
-    for (const endpoint of contents.endpoints) this.#set('endpoints', endpoint);
+    for (const lease of contents.leases) this.#set('leases', lease);
   }
 
   networks(): readonly NetworkRecord[] {
-    return this.#list('networks');
-  }
-
-  endpoints(): readonly EndpointRecord[] {
-    return this.#list('endpoints');
+    return this.#records.networks.list();
   }
 
   findNetwork(id: string): NetworkRecord | undefined {
@@ -83,67 +78,17 @@ export class Registry {
     );
   }
 
-  findEndpoint(id: string): EndpointRecord | undefined {
-    return this.#records.endpoints.get(id);
-  }
-
-  /** A copy of a record was taken in: the lease stays with the container that goes on. */
-  isLeaseOfAnother({ id, networkId, clientId, lease }: EndpointRecord): boolean {
-    return this.endpoints().some(
-      (other) =>
-        other.id !== id &&
-        other.networkId === networkId &&
-        other.clientId === clientId &&
-        other.lease?.address === lease?.address,
-    );
-  }
-
   /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
   addNetwork(record: NetworkRecord): Promise<void> {
     return this.#add('networks', record);
-  }
-
-  /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
-  addEndpoint(record: EndpointRecord): Promise<void> {
-    return this.#add('endpoints', record);
-  }
-
-  /**
-   * Replaces what is true of a known endpoint, whether or not it can be written; what cannot is tried again with
-   * the next change of anything. One that is not known is left alone.
-   * @returns why it could not be written, once; undefined if it was, or if that was said already.
-   */
-  keepEndpoint(record: EndpointRecord): Promise<unknown> {
-    return this.#keep('endpoints', record);
   }
 
   removeNetwork(id: string): Promise<void> {
     return this.#remove('networks', id);
   }
 
-  removeEndpoint(id: string): Promise<void> {
-    return this.#remove('endpoints', id);
-  }
-
-  held(): readonly HeldRecord[] {
-    return this.#list('held');
-  }
-
-  findHeld(id: string): HeldRecord | undefined {
-    return this.#records.held.get(id);
-  }
-
-  /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
-  addHeld(record: HeldRecord): Promise<void> {
-    return this.#add('held', record);
-  }
-
-  removeHeld(id: string): Promise<void> {
-    return this.#remove('held', id);
-  }
-
   pools(): readonly PoolRecord[] {
-    return this.#list('pools');
+    return this.#records.pools.list();
   }
 
   findPool(id: string): PoolRecord | undefined {
@@ -159,26 +104,107 @@ export class Registry {
     return this.#remove('pools', id);
   }
 
+  endpoints(): readonly EndpointRecord[] {
+    return this.#views.endpoints.list();
+  }
+
+  findEndpoint(id: string): EndpointRecord | undefined {
+    return this.#views.endpoints.get(id);
+  }
+
+  /** The endpoint that has the lease. */
+  findEndpointOf(leaseId: string): EndpointRecord | undefined {
+    const { holder } = this.findLease(leaseId) ?? {};
+    return holder?.is === 'endpoint' ? this.findEndpoint(holder.id) : undefined;
+  }
+
+  /** A copy of a record was taken in: the lease stays with the container that goes on. */
+  isLeaseOfAnother({ id, networkId, clientId, lease }: EndpointRecord): boolean {
+    return this.endpoints().some(
+      (other) =>
+        other.id !== id &&
+        other.networkId === networkId &&
+        other.clientId === clientId &&
+        other.lease?.address === lease?.address,
+    );
+  }
+
   addresses(): readonly AddressRecord[] {
-    return this.#list('addresses');
+    return this.#views.addresses.list();
   }
 
   findAddress(id: string): AddressRecord | undefined {
-    return this.#records.addresses.get(id);
+    return this.#views.addresses.get(id);
   }
 
-  /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
+  held(): readonly HeldRecord[] {
+    return this.#views.held.list();
+  }
+
+  findHeld(id: string): HeldRecord | undefined {
+    return this.#views.held.get(id);
+  }
+
+  /** All who have a lease now, whether by endpoint or by address. */
+  holders(): readonly LeaseHolder[] {
+    return this.#views.holders();
+  }
+
+  findLease(id: string): LeaseRecord | undefined {
+    return this.#records.leases.get(id);
+  }
+
+  // The three ways of a lease into other hands, whoever has it now. @throws PluginError STATE_UNWRITABLE; then nothing has changed.
+
+  addEndpoint(record: EndpointRecord): Promise<void> {
+    return this.#add('leases', leaseOfEndpoint(record));
+  }
+
   addAddress(record: AddressRecord): Promise<void> {
-    return this.#add('addresses', record);
+    return this.#add('leases', leaseOfAddress(record));
+  }
+
+  hold(record: HeldRecord): Promise<void> {
+    return this.#add('leases', leaseOfHeld(record));
+  }
+
+  /** As it was before it changed hands; undefined: there was none. @throws PluginError STATE_UNWRITABLE. */
+  async putBack(id: string, before: LeaseRecord | undefined): Promise<void> {
+    const now = this.findLease(id);
+    if (before === undefined) return this.#remove('leases', id);
+    if (now?.holder !== before.holder) await this.#add('leases', before);
+  }
+
+  /**
+   * Replaces what is true of a known endpoint, whether or not it can be written; what cannot is tried again with
+   * the next change of anything. One that is not known is left alone.
+   * @returns why it could not be written, once; undefined if it was, or if that was said already.
+   */
+  async keepEndpoint(record: EndpointRecord): Promise<unknown> {
+    if (this.findEndpoint(record.id)?.leaseId !== record.leaseId) return undefined;
+    return this.#keep('leases', leaseOfEndpoint(record));
   }
 
   /** As `keepEndpoint`. */
-  keepAddress(record: AddressRecord): Promise<unknown> {
-    return this.#keep('addresses', record);
+  async keepAddress(record: AddressRecord): Promise<unknown> {
+    if (this.findAddress(record.id) === undefined) return undefined;
+    return this.#keep('leases', leaseOfAddress(record));
   }
 
-  removeAddress(id: string): Promise<void> {
-    return this.#remove('addresses', id);
+  /** Its lease is over. One that has given it away is not there any more, and that is no error. */
+  async removeEndpoint(id: string): Promise<void> {
+    const leaseId = this.findEndpoint(id)?.leaseId;
+    if (leaseId !== undefined) await this.#remove('leases', leaseId);
+  }
+
+  async removeAddress(id: string): Promise<void> {
+    // Not known yet: it is being written.
+    if ((this.findLease(id)?.holder.is ?? 'address') === 'address')
+      await this.#remove('leases', id);
+  }
+
+  async removeHeld(id: string): Promise<void> {
+    if (this.findHeld(id) !== undefined) await this.#remove('leases', id);
   }
 
   /** A network of ours, or a pool that another network driver uses. */
@@ -189,22 +215,9 @@ export class Registry {
     return pool && scopeOfPool(pool);
   }
 
-  /** All who have a lease now, whether by endpoint or by address. */
-  holders(): readonly LeaseHolder[] {
-    this.#holders ??= [...this.endpoints().map(holderOf), ...this.addresses()];
-    return this.#holders;
-  }
-
-  #list<K extends Kind>(kind: K): readonly Records[K][] {
-    let list = this.#lists.get(kind) as readonly Records[K][] | undefined;
-    list ??= [...this.#records[kind].values()];
-    this.#lists.set(kind, list);
-    return list;
-  }
-
   #set<K extends Kind>(kind: K, record: Records[K]): void {
     this.#records[kind].set(record.id, record);
-    this.#changed(kind);
+    this.#changed(kind, record.id);
   }
 
   async #add<K extends Kind>(kind: K, record: Records[K]): Promise<void> {
@@ -247,7 +260,7 @@ export class Registry {
   async #remove(kind: Kind, id: string): Promise<void> {
     this.#outdate(kind, id);
     this.#records[kind].delete(id);
-    this.#changed(kind);
+    this.#changed(kind, id);
     this.#unwritten.delete(keyOf(kind, id));
     await this.#store.delete(kind, id);
   }
@@ -258,9 +271,8 @@ export class Registry {
     }
   }
 
-  #changed(kind: Kind): void {
-    this.#lists.delete(kind);
-    if (kind === 'endpoints' || kind === 'addresses') this.#holders = undefined;
+  #changed(kind: Kind, id: string): void {
+    if (kind === 'leases') this.#views.changed(id, this.#records.leases.get(id));
   }
 
   /** The disk takes writes: brings the files up to date that it refused before. */

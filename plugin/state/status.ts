@@ -2,14 +2,15 @@
  * The truth about leases, for operators: Docker goes on showing the address that a container started with.
  */
 import type { Clock } from '../clock.ts';
-import { isForeign, scopeOfPool, type AddressRecord, type PoolRecord } from './pool-records.ts';
-import { segmentOf, type EndpointRecord, type NetworkRecord } from './records.ts';
+import { isForeign, scopeOfPool, type PoolRecord } from './pool-records.ts';
+import { segmentOf, type NetworkRecord } from './records.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { readableLease, type StoredLease } from './stored-lease.ts';
+import type { AddressRecord, EndpointRecord } from './lease-records.ts';
 
 /** Who else uses a container's address: what the lease service heard. */
 export interface ClaimsSeen {
-  claimsOn(endpointId: string):
+  claimsOn(leaseId: string):
     | {
         readonly by: string | undefined;
         readonly since: number;
@@ -132,7 +133,7 @@ export function endpointStatus(
     gateway: configured?.gateway,
     state: stateOf(record, clock),
     ...leaseStatus(record, clock),
-    conflict: conflictOn(record.id, claims),
+    conflict: conflictOn(record.leaseId, claims),
     sandbox: record.sandboxKey,
   };
 }

@@ -2,7 +2,7 @@
  * The vocabulary of time. The cores never read a clock: they get an `Instant` as an argument.
  *
  * `Infinity` means "never" for an instant and "without end" for a duration. It is never encoded as
- * 0 or -1. JSON has no Infinity, so `state/store.ts` writes the word `infinite`.
+ * 0 or -1. JSON has no Infinity, so `state/files/store.ts` writes the word `infinite`.
  */
 
 /** Milliseconds on the monotonic clock of this process. Only differences have meaning. */

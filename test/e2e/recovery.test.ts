@@ -17,8 +17,9 @@ const serviceUp = () => labWith({ JOIN_TIMEOUT: String(JOIN_TIMEOUT_SEC) }, 'ser
 const records = async (kind: string) =>
   (await readdir(`${STATE}/${kind}`)).filter((name) => name.endsWith('.json'));
 const hostEndOf = async (file: string) => {
-  const text = await readFile(`${STATE}/endpoints/${file}`, 'utf8').catch(() => '{}');
-  return (JSON.parse(text) as { record?: { hostEnd: string } }).record?.hostEnd;
+  const text = await readFile(`${STATE}/leases/${file}`, 'utf8').catch(() => '{}');
+  const { record } = JSON.parse(text) as { record?: { holder: { hostEnd?: string } } };
+  return record?.holder.hostEnd;
 };
 const hostEnds = async () =>
   (await ip('-br', 'link'))
@@ -66,7 +67,8 @@ const agree = () =>
   until(
     'links and records agree',
     async () => {
-      const recorded = await Promise.all((await records('endpoints')).map(hostEndOf));
+      const all = await Promise.all((await records('leases')).map(hostEndOf));
+      const recorded = all.filter((hostEnd) => hostEnd !== undefined);
       return recorded.sort().join() === (await hostEnds()).sort().join();
     },
     (JOIN_TIMEOUT_SEC + 5) * 1000,
@@ -86,7 +88,7 @@ const { clear } = site({
 });
 afterEach(async () => {
   await clear();
-  for (const kind of ['networks', 'endpoints', 'held']) expect(await records(kind)).toEqual([]);
+  for (const kind of ['networks', 'leases']) expect(await records(kind)).toEqual([]);
 });
 
 describe('the plugin is killed', () => {

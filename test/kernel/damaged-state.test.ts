@@ -182,17 +182,17 @@ describe('a bad disk', () => {
     const row = outcome('D', 'one bad value in a record of each kind, then a start');
     await plugin.end();
     change('networks', NETWORK, (record) => (record['mtu'] = 'x'));
-    change('endpoints', box.id, (record) => {
+    change('leases', box.id, (record) => {
       record['hostName'] = 'é';
       record['mtu'] = 99999;
       delete (record['lease'] as Record<string, unknown>)['expiresAt'];
     });
-    for (const [kind, record] of Object.entries({
-      held: { mac: 5 },
-      pools: { subnet: 'x' },
-      addresses: { mac: 5 },
-    })) {
-      writeFileSync(fileOf(kind, 'f'.repeat(16)), JSON.stringify({ version: 1, record }));
+    for (const [kind, digit, record] of [
+      ['leases', 'f', { mac: 5, holder: { is: 'nobody' } }],
+      ['pools', 'f', { subnet: 'x' }],
+      ['leases', 'e', { mac: 5, holder: { is: 'address' } }],
+    ] as const) {
+      writeFileSync(fileOf(kind, digit.repeat(16)), JSON.stringify({ version: 1, record }));
     }
     await plugin.start();
     row.mendMs = await hasLeaseAgain(box);
@@ -202,7 +202,7 @@ describe('a bad disk', () => {
     const told = plugin.log.filter(({ level }) => level === 'error').map(({ msg }) => msg);
     expect(told.filter((msg) => msg === 'state file damaged')).toHaveLength(2);
     expect(told.filter((msg) => msg === 'state file not usable')).toHaveLength(3);
-    expect(files('endpoints')).toContain(`${box.id}.json.damaged`);
+    expect(files('leases')).toContain(`${box.id}.json.damaged`);
     row.seen =
       'process lives, 5 of 5 files named, both containers reach the router, same address leased again';
     row.leftovers = hostEnds().length - 2;
@@ -215,12 +215,12 @@ describe('a bad disk', () => {
       'FIFO, folder, device, link to itself, 60 MB, mac: 5 as records, then a start',
     );
     await plugin.end();
-    whole = readFileSync(fileOf('endpoints', box.id), 'utf8');
-    change('endpoints', box.id, (record) => (record['mac'] = 5));
+    whole = readFileSync(fileOf('leases', box.id), 'utf8');
+    change('leases', box.id, (record) => (record['mac'] = 5));
     const [fifo = '', folder = '', device = '', loop = '', large = ''] = [...'56789'].map((digit) =>
-      fileOf('endpoints', idOf(digit)),
+      fileOf('leases', idOf(digit)),
     );
-    execFileSync('mkfifo', [fifo, `${fileOf('endpoints', box.id)}.tmp`]);
+    execFileSync('mkfifo', [fifo, `${fileOf('leases', box.id)}.tmp`]);
     mkdirSync(folder);
     symlinkSync('/dev/zero', device);
     symlinkSync(loop, loop);
@@ -229,23 +229,23 @@ describe('a bad disk', () => {
     await toldOf('a container uses a link that is not in the state');
     expect([reachesServer(box), reachesServer(witness)]).toEqual([true, true]);
     expect(await leaseOf(witness)).toBe(witness.address);
-    const aside = files('endpoints').filter((name) => name.endsWith('.unreadable'));
+    const aside = files('leases').filter((name) => name.endsWith('.unreadable'));
     expect(aside).toHaveLength(6);
     row.seen =
       'refused without reading, all 6 set aside by name; both containers keep link and traffic';
-    row.leftovers = files('endpoints').filter((name) => name.endsWith('.tmp')).length;
+    row.leftovers = files('leases').filter((name) => name.endsWith('.tmp')).length;
     expect(row.leftovers).toBe(0);
   });
 
   it('a missing network file, and killed twice: no link of a running container goes', async () => {
     const row = outcome('D', "the network's file is missing; killed twice while starting");
     await plugin.end();
-    for (const kind of ['networks', 'endpoints', 'held', 'pools', 'addresses']) {
+    for (const kind of ['networks', 'leases', 'pools']) {
       for (const name of files(kind)) {
         if (!name.endsWith('.json')) rmSync(join(plugin.stateDir, kind, name), { recursive: true });
       }
     }
-    writeFileSync(fileOf('endpoints', box.id), whole); // what the message says: a good one, and the other removed
+    writeFileSync(fileOf('leases', box.id), whole); // what the message says: a good one, and the other removed
     const kept = join(plugin.folder, 'kept.json');
     renameSync(fileOf('networks', NETWORK), kept);
     for (let time = 0; time < 2; time += 1) {

@@ -265,7 +265,7 @@ describe('the plugin as a service', () => {
         /state cannot be written to .*ENOSPC/,
       );
       expect(await ip('-br', 'link')).not.toContain('vdh');
-      expect((await stateFiles()).filter((name) => name.startsWith('endpoints'))).toEqual([]);
+      expect((await stateFiles()).filter((name) => name.startsWith('leases'))).toEqual([]);
     } finally {
       await run('umount', [folder]);
     }

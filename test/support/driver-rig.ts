@@ -198,7 +198,7 @@ export class DriverRig {
       sockets: this.wire.openSockets.length,
       records: [...this.registry.endpoints(), ...this.store.endpoints].map(({ id }) => id),
       held: [...this.registry.held(), ...this.store.held].map(({ id }) => id),
-      addresses: [...this.registry.addresses(), ...this.store.contents.addresses].map(
+      addresses: [...this.registry.addresses(), ...this.store.addresses].map(
         ({ address }) => address,
       ),
       timers: this.clock.pending - 2, // the firewall's interval and the sweep always run

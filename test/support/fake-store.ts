@@ -1,6 +1,16 @@
 /** The plugin's store without a disk. It keeps JSON, so that only plain data can be stored. */
 import { PluginError } from '../../plugin/vocabulary/errors.ts';
-import { readRecord, writeRecord } from '../../plugin/state/read-record.ts';
+import { readRecord, writeRecord } from '../../plugin/state/files/read-record.ts';
+import {
+  addressOf,
+  endpointOf,
+  heldOf,
+  isOfAddress,
+  isOfEndpoint,
+  type AddressRecord,
+  type EndpointRecord,
+  type HeldRecord,
+} from '../../plugin/state/lease-records.ts';
 import type { Records, RecordStore } from '../../plugin/state/registry.ts';
 
 type Kind = keyof Records;
@@ -9,10 +19,8 @@ type Call = `${keyof RecordStore} ${Kind}`;
 export class FakeStore implements RecordStore {
   readonly #records: { readonly [K in Kind]: Map<string, Records[K]> } = {
     networks: new Map(),
-    endpoints: new Map(),
-    held: new Map(),
+    leases: new Map(),
     pools: new Map(),
-    addresses: new Map(),
   };
   /** Changed content of a file, by kind and id, until the file is written again. */
   readonly tampered = new Map<string, string>();
@@ -23,22 +31,24 @@ export class FakeStore implements RecordStore {
     return this.contents.networks;
   }
 
-  get endpoints() {
-    return this.contents.endpoints;
+  get endpoints(): readonly EndpointRecord[] {
+    return this.contents.leases.filter(isOfEndpoint).map(endpointOf);
   }
 
-  get held() {
-    return this.contents.held;
+  get addresses(): readonly AddressRecord[] {
+    return this.contents.leases.filter(isOfAddress).map(addressOf);
+  }
+
+  get held(): readonly HeldRecord[] {
+    return this.contents.leases.map(heldOf).filter((record) => record !== undefined);
   }
 
   get contents(): { [K in Kind]: Records[K][] } {
-    const { networks, endpoints, held, pools, addresses } = this.#records;
+    const { networks, leases, pools } = this.#records;
     return {
       networks: [...networks.values()],
-      endpoints: [...endpoints.values()],
-      held: [...held.values()],
+      leases: [...leases.values()],
       pools: [...pools.values()],
-      addresses: [...addresses.values()],
     };
   }
 
@@ -50,14 +60,14 @@ export class FakeStore implements RecordStore {
     let useless = 0;
     const read = <K extends Kind>(kind: K): void => {
       for (const [id, record] of this.#records[kind]) {
-        const text = this.tampered.get(`${kind}/${id}`) ?? writeRecord(record);
+        const text = this.tampered.get(`${kind}/${id}`) ?? writeRecord(kind, record);
         const reading = readRecord(kind, text, { id, writtenAt: Date.UTC(2025, 0, 1) });
         if ('record' in reading) this.#records[kind].set(id, reading.record);
         else this.#records[kind].delete(id);
         if (!('record' in reading)) useless += 1;
       }
     };
-    for (const kind of ['networks', 'endpoints', 'held', 'pools', 'addresses'] as const) read(kind);
+    for (const kind of ['networks', 'leases', 'pools'] as const) read(kind);
     this.tampered.clear();
     return { contents: this.contents, useless };
   }

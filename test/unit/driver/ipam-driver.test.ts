@@ -93,7 +93,7 @@ const stepsOf = (isOurs: boolean): readonly (readonly [string, () => Promise<unk
   ...(isOurs ? ([['DeleteNetwork', () => rig.driver.removeNetwork(NETWORK)]] as const) : []),
 ];
 const CALLS = ['save', 'delete'].flatMap((verb) =>
-  (['networks', 'endpoints', 'held', 'pools', 'addresses'] as const).map(
+  (['networks', 'leases', 'pools'] as const).map(
     (kind) => `${verb} ${kind}` as `save ${typeof kind}`,
   ),
 );
@@ -129,9 +129,9 @@ describe.each([true, false])('the disk fails during one call (network of ours: %
 
 it('a call that fails says why', async () => {
   poolId = await rig.createForeignNetwork({ pool: SUBNET });
-  rig.store.failing.add('save addresses');
+  rig.store.failing.add('save leases');
   expect(await refusal(rig.requestAddress(poolId))).toEqual({
     code: 'STATE_UNWRITABLE',
-    message: 'save addresses failed',
+    message: 'save leases failed',
   });
 });

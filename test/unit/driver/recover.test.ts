@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 import { linkEnds } from '../../../plugin/options/endpoint-identity.ts';
-import { writeRecord } from '../../../plugin/state/read-record.ts';
+import { leaseOfEndpoint } from '../../../plugin/state/lease-records.ts';
+import { writeRecord } from '../../../plugin/state/files/read-record.ts';
 import type { DriverRig } from '../../support/driver-rig.ts';
 import {
   ENDPOINT,
@@ -35,7 +36,7 @@ describe('a record that names the link of another endpoint', () => {
     await rig.join(SECOND);
     const links = [...rig.host.endpoints.keys()];
     const record = { ...rig.record(SECOND), ...linkEnds(ENDPOINT) };
-    rig.store.tampered.set(`endpoints/${SECOND}`, writeRecord(record));
+    rig.store.tampered.set(`leases/${SECOND}`, writeRecord('leases', leaseOfEndpoint(record)));
     await rig.restart();
     await rig.clock.pass(JOIN_TIMEOUT_MS * 2);
     expect([...rig.host.endpoints.keys()]).toEqual(links);
@@ -45,7 +46,7 @@ describe('a record that names the link of another endpoint', () => {
 
   it('as a copy with an id of its own: it is forgotten, and the container keeps link and lease', async () => {
     await rig.join();
-    await rig.store.save('endpoints', { ...rig.record(), id: 'copy' });
+    await rig.store.save('leases', { ...leaseOfEndpoint(rig.record()), id: 'copy' });
     await rig.restart();
     await rig.clock.pass(JOIN_TIMEOUT_MS * 2);
     expect([...rig.host.endpoints.keys()]).toEqual([rig.record().hostEnd]);
@@ -55,9 +56,10 @@ describe('a record that names the link of another endpoint', () => {
 
   it('in whatever way it came into memory: it is left alone and told, whichever of them comes first', async () => {
     await rig.join();
-    const endpoints = [{ ...rig.record(), id: 'copy' }, rig.record()];
-    for (const order of [endpoints, endpoints.toReversed()]) {
-      const contents = { ...rig.store.contents, endpoints: order };
+    const copy = { ...rig.record(), id: 'copy', leaseId: 'copy' };
+    const leases = [copy, rig.record()].map(leaseOfEndpoint);
+    for (const order of [leases, leases.toReversed()]) {
+      const contents = { ...rig.store.contents, leases: order };
       const load = vi.spyOn(rig.store, 'load').mockReturnValue({ contents, useless: 0 });
       await rig.restart();
       load.mockRestore();
@@ -294,7 +296,7 @@ describe('trouble with one thing does not keep the rest from being recovered', (
   it('an endpoint that cannot be cleared', async () => {
     await rig.createEndpoint({ endpointId: SECOND });
     rig.host.loseEndpoint(rig.record().hostEnd);
-    rig.store.failing.add('delete endpoints');
+    rig.store.failing.add('delete leases');
     await rig.restart();
     expect(rig.log.messages('error')).toEqual(['endpoint not recovered']);
     expect(rig.leases.size).toBe(1);

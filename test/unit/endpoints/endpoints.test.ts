@@ -168,7 +168,7 @@ describe('a failure while creating leaves no link, lease, socket, timer or recor
   });
 
   it('the record cannot be written: the lease is given back, too', async () => {
-    rig.store.failing.add('save endpoints');
+    rig.store.failing.add('save leases');
     expect((await refusal(rig.createEndpoint())).code).toBe('STATE_UNWRITABLE');
     expect(rig.wire.sent.at(-1)).toMatchObject({ type: 'RELEASE', place: { link: 'br500' } });
     expect(rig.leftovers).toEqual(NOTHING_LEFT);
@@ -198,10 +198,10 @@ describe('a failure while creating leaves no link, lease, socket, timer or recor
   });
 
   it('clean-up that fails is told together with the reason, which comes first', async () => {
-    rig.store.failing.add('save endpoints');
+    rig.store.failing.add('save leases');
     rig.host.failing.set('removeEndpointLink', new Error('ip failed'));
     const { message } = await refusal(rig.createEndpoint());
-    expect(message).toBe('save endpoints failed; clean-up failed too');
+    expect(message).toBe('save leases failed; clean-up failed too');
     expect(rig.server.leases.size).toBe(0);
   });
 
@@ -325,7 +325,7 @@ describe('Join and Leave', () => {
   });
 
   it('a disk that is full fails no Join: engines from 29 would drop the network (trap 5)', async () => {
-    rig.store.failing.add('save endpoints');
+    rig.store.failing.add('save leases');
     await rig.driver.join(ENDPOINT, SANDBOX);
     expect(rig.log.messages('error')).toEqual(['endpoint state not saved']);
   });
@@ -394,7 +394,7 @@ describe('DeleteEndpoint', () => {
 
   it('a record that cannot be deleted does not keep the link', async () => {
     await rig.createEndpoint();
-    rig.store.failing.add('delete endpoints');
+    rig.store.failing.add('delete leases');
     await refusal(rig.driver.removeEndpoint(ENDPOINT));
     expect(rig.host.endpoints.size).toBe(0);
     expect(rig.server.leases.size).toBe(0);

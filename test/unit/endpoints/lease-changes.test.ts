@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeArpFrame } from '../../../plugin/acd/frame.ts';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
-import type { EndpointRecord } from '../../../plugin/state/records.ts';
 import { DriverRig, ENDPOINT, NOTHING_LEFT, refusal, SANDBOX } from '../../support/driver-rig.ts';
 import { settled } from '../../support/fake-clock.ts';
 import { ack, ip, mac, nak, offer, type ReplyParts } from '../../support/messages.ts';
@@ -351,7 +350,7 @@ describe('a container that cannot be changed', () => {
 
   it('a disk that is full keeps no change from the container', async () => {
     await running();
-    rig.store.failing.add('save endpoints');
+    rig.store.failing.add('save leases');
     rig.wire.server = () => [];
     await rig.clock.pass(101_000);
     expect(rig.log.messages('error')).toContain('endpoint state not saved');
@@ -433,21 +432,12 @@ describe('on_no_server=late', () => {
   });
 
   it('a record that cannot be written: the client does not stay behind', async () => {
-    rig.store.failing.add('save endpoints');
+    rig.store.failing.add('save leases');
     const failed = refusal(rig.createEndpoint());
     await rig.clock.pass(2_000);
     expect((await failed).code).toBe('STATE_UNWRITABLE');
     expect(rig.leftovers).toEqual(NOTHING_LEFT);
   });
-});
-
-it('a record of an earlier version has been configured with its lease', async () => {
-  await running();
-  rig.stop();
-  const record = JSON.parse(JSON.stringify({ ...stored(), terms: undefined })) as EndpointRecord;
-  await rig.store.save('endpoints', record);
-  await rig.restart();
-  expect(rig.record().terms).toMatchObject({ answered: OLD, configured: OLD });
 });
 
 describe('another MTU of the network', () => {

@@ -102,10 +102,7 @@ describe('a lease that is lost', () => {
     async (cause) => {
       await lose[cause]();
       expect(record()).toMatchObject({ address: ADDRESS, lost: { cause, isAddressKept: true } });
-      expect([record().lease, rig.store.contents.addresses[0]?.lost?.cause]).toEqual([
-        undefined,
-        cause,
-      ]);
+      expect([record().lease, rig.store.addresses[0]?.lost?.cause]).toEqual([undefined, cause]);
       expect(rig.log.messages('error')[0]).toMatch(/^lease lost; the container keeps its address/);
     },
   );
@@ -209,7 +206,7 @@ describe('a lease that is lost', () => {
   });
 
   it('a loss that cannot be written down is told, and stays true in memory of what is on disk', async () => {
-    rig.store.failing.add('save addresses');
+    rig.store.failing.add('save leases');
     await lose.expired();
     expect(rig.log.messages('error')).toContain('address state not saved');
   });
@@ -244,7 +241,7 @@ describe('a container that went without a ReleaseAddress', () => {
   it('seen once and not there in two looks: its lease is given back', async () => {
     inContainer(ADDRESS);
     await rig.clock.pass(JOIN_TIMEOUT_MS);
-    expect(rig.store.contents.addresses[0]?.wasSeen).toBe(true);
+    expect(rig.store.addresses[0]?.wasSeen).toBe(true);
     await rig.addresses.clearAbandoned();
     expect(rig.leases.size).toBe(1);
     inContainer();
@@ -310,7 +307,7 @@ describe('a container that went without a ReleaseAddress', () => {
 
   it('that it was seen cannot be written down: told, and tried again', async () => {
     inContainer(ADDRESS);
-    rig.store.failing.add('save addresses');
+    rig.store.failing.add('save leases');
     await rig.clock.pass(JOIN_TIMEOUT_MS);
     expect(rig.log.messages('error')).toEqual(['address state not saved']);
     expect(rig.leases.size).toBe(1);
@@ -411,7 +408,7 @@ describe('after a restart', () => {
     inContainer(ADDRESS, '192.0.2.51');
     await rig.clock.pass(JOIN_TIMEOUT_MS);
     inContainer('192.0.2.51');
-    rig.store.failing.add('delete addresses');
+    rig.store.failing.add('delete leases');
     await rig.restart();
     expect(rig.log.messages('error')).toContain('address not recovered');
     expect([other, openPlaces()]).toEqual(['192.0.2.51/24', [PLACE]]);

@@ -81,7 +81,7 @@ describe('what comes late, or in another order', () => {
     await rig.requestAddress(poolId);
     rig.host.sandboxAddresses = new Set([rig.registry.addresses()[0]!.address]);
     await rig.addresses.clearAbandoned();
-    expect(rig.store.contents.addresses[0]?.wasSeen).toBe(true);
+    expect(rig.store.addresses[0]?.wasSeen).toBe(true);
     rig.host.sandboxAddresses = new Set();
     await rig.restart();
     expect(rig.registry.addresses()).toHaveLength(1);

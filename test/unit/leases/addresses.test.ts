@@ -56,7 +56,7 @@ describe.each([
     expect(await request()).toBe('192.0.2.50/24');
     expect([...rig.server.leases]).toEqual([[BOX, '192.0.2.50']]);
     expect(rig.wire.sent.map((sent) => sent.place)).toEqual([place, place]);
-    expect(rig.store.contents.addresses).toMatchObject([
+    expect(rig.store.addresses).toMatchObject([
       { poolId: poolId.slice(-16), address: '192.0.2.50', mac: BOX, clientId: '01024200000001' },
     ]);
   });
@@ -117,7 +117,7 @@ describe.each([
     };
     const save = rig.store.save.bind(rig.store);
     rig.store.save = async (...args) => {
-      if (args[0] === 'addresses') hangUp.abort();
+      if (args[0] === 'leases') hangUp.abort();
       return save(...args);
     };
     expect((await refusal(request({}, hangUp.signal))).code).toBe('CANCELLED');
@@ -125,7 +125,7 @@ describe.each([
   });
 
   it('the record cannot be written: the lease is given back', async () => {
-    rig.store.failing.add('save addresses');
+    rig.store.failing.add('save leases');
     expect((await refusal(request())).code).toBe('STATE_UNWRITABLE');
     expect(rig.leftovers).toEqual(NOTHING_LEFT);
     rig.store.failing.clear();
@@ -135,7 +135,7 @@ describe.each([
   it('another host shows itself under the address while it is written down: refused, nothing is left', async () => {
     const save = rig.store.save.bind(rig.store);
     rig.store.save = async (...args) => {
-      if (args[0] === 'addresses') {
+      if (args[0] === 'leases') {
         rig.wire.claim(ip('192.0.2.50'), mac('02:00:00:00:00:99'));
         await settled();
       }
@@ -160,8 +160,8 @@ describe.each([
 
   it('the file of a released one cannot be deleted: it says so, and the lease is given back', async () => {
     await request();
-    rig.store.failing.add('delete addresses');
-    await expect(rig.ipam.releaseAddress(poolId, '192.0.2.50')).rejects.toThrow('delete addresses');
+    rig.store.failing.add('delete leases');
+    await expect(rig.ipam.releaseAddress(poolId, '192.0.2.50')).rejects.toThrow('delete leases');
     expect([rig.server.leases.size, rig.leases.size]).toEqual([0, 0]);
   });
 
@@ -492,7 +492,7 @@ describe('an address of ours without a CreateEndpoint', () => {
   });
 
   it('or after', async () => {
-    rig.store.failing.add('save endpoints');
+    rig.store.failing.add('save leases');
     expect((await refusal(rig.createEndpoint(endpointFor('192.0.2.50/24')))).code).toBe(
       'STATE_UNWRITABLE',
     );
@@ -502,7 +502,7 @@ describe('an address of ours without a CreateEndpoint', () => {
   });
 
   it('released after that: given back', async () => {
-    rig.store.failing.add('save endpoints');
+    rig.store.failing.add('save leases');
     await refusal(rig.createEndpoint(endpointFor('192.0.2.50/24')));
     rig.store.failing.clear();
     await rig.ipam.releaseAddress(poolId, '192.0.2.50');

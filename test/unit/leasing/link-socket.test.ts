@@ -163,24 +163,3 @@ it('not pinned it takes another', async () => {
     lease: { address: ip('192.0.2.80') },
   });
 });
-
-it('renamed, a client goes on under the new key, which hears of its changes', async () => {
-  rig.service.rename(KEY, 'new');
-  rig.service.forget(KEY);
-  rig.service.place('new', { link: BRIDGE });
-  await rig.clock.pass(T1);
-  expect(rig.changes).toMatchObject([{ key: 'new', change: 'renewed' }]);
-  rig.service.release('new', BRIDGE);
-  expect([rig.server.leases.size, rig.service.size]).toEqual([0, 0]);
-});
-
-it('renamed to a key that is taken: the one before it ends', async () => {
-  await rig.acquire({ key: 'old' });
-  rig.service.rename(KEY, 'old');
-  expect([rig.service.size, rig.places.length]).toEqual([1, 1]);
-});
-
-it('an unknown client is not renamed, and the one of that key stays', () => {
-  rig.service.rename('nobody', KEY);
-  expect([rig.service.size, rig.places.length]).toEqual([1, 1]);
-});

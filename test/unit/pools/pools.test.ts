@@ -486,8 +486,8 @@ describe('ReleasePool', () => {
   it('a file cannot be deleted: it says so, and the rest is done all the same', async () => {
     const poolId = await rig.createForeignNetwork();
     await rig.requestAddress(poolId);
-    rig.store.failing.add('delete addresses');
-    await expect(rig.ipam.releasePool(poolId)).rejects.toThrow('delete addresses failed');
+    rig.store.failing.add('delete leases');
+    await expect(rig.ipam.releasePool(poolId)).rejects.toThrow('delete leases failed');
     expect(rig.poolsLeft).toEqual([]);
     expect([rig.server.leases.size, rig.leases.size, rig.registry.addresses()]).toEqual([0, 0, []]);
     rig.store.failing.clear();

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { writeRecord } from '../../../plugin/state/read-record.ts';
+import { writeRecord } from '../../../plugin/state/files/read-record.ts';
 import type { Records } from '../../../plugin/state/registry.ts';
 import { statusTable } from '../../../plugin/state/status.ts';
 import { BOX, DriverRig, ENDPOINT, NETWORK, networkRequest } from '../../support/driver-rig.ts';
@@ -42,8 +42,11 @@ async function site(): Promise<DriverRig> {
   return rig;
 }
 
-type Kind = keyof Records;
-const KINDS: readonly Kind[] = ['networks', 'endpoints', 'held', 'pools', 'addresses'];
+/** Of leases each kind of holder. */
+const KINDS = ['networks', 'endpoint', 'nobody', 'pools', 'address'] as const;
+type Kind = (typeof KINDS)[number];
+const folderOf = (kind: Kind): keyof Records =>
+  kind === 'networks' || kind === 'pools' ? kind : 'leases';
 
 /** Every place in a value, as a list of keys. */
 function placesIn(value: unknown, at: readonly string[] = []): (readonly string[])[] {
@@ -89,13 +92,15 @@ afterEach(() => {
 
 /** The first record of a kind that is not the witness's. */
 function victim(kind: Kind): { id: string } {
-  const records: readonly { id: string }[] = rig.store.contents[kind];
-  return records.find(({ id }) => id !== WITNESS && id !== OTHER_NETWORK)!;
+  const folder = folderOf(kind);
+  const records: readonly { id: string; holder?: { is: string } }[] = rig.store.contents[folder];
+  const isOne = ({ id }: { id: string }) => id !== WITNESS && id !== OTHER_NETWORK;
+  return records.filter(isOne).find(({ holder }) => (holder?.is ?? kind) === kind)!;
 }
 
 async function lifeWith(kind: Kind, text: string): Promise<void> {
   const inContainers = [rig.record().hostEnd, rig.record(WITNESS).hostEnd];
-  rig.store.tampered.set(`${kind}/${victim(kind).id}`, text);
+  rig.store.tampered.set(`${folderOf(kind)}/${victim(kind).id}`, text);
   const sent = rig.wire.sent.length;
   await rig.restart();
   expect(statusTable(rig.driver.status())).toContain(WITNESS.slice(0, 12));
@@ -131,7 +136,7 @@ describe.each(KINDS)('%s', (kind) => {
       for (const value of [WRONG[0], WRONG[1 + (start % 16)]]) {
         rig = await site();
         const record = changed(victim(kind), place, value) as object;
-        await lifeWith(kind, writeRecord(record)).catch((cause: unknown) => {
+        await lifeWith(kind, writeRecord(folderOf(kind), record)).catch((cause: unknown) => {
           throw new Error(`${place.join('.')} = ${String(JSON.stringify(value)).slice(0, 60)}`, {
             cause,
           });
@@ -156,7 +161,7 @@ describe.each(KINDS)('%s', (kind) => {
             if (places.length > 0) record = changed(record, places[index % places.length]!, value);
           }
           try {
-            await lifeWith(kind, writeRecord(record as object));
+            await lifeWith(kind, writeRecord(folderOf(kind), record as object));
           } finally {
             rig.stop();
           }

@@ -1,5 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Registry, type Records } from '../../../plugin/state/registry.ts';
+import type {
+  AddressRecord,
+  EndpointRecord,
+  HeldRecord,
+} from '../../../plugin/state/lease-records.ts';
+import { Registry } from '../../../plugin/state/registry.ts';
 import { FakeStore } from '../../support/fake-store.ts';
 
 let store: FakeStore;
@@ -10,17 +15,14 @@ beforeEach(() => {
 });
 
 /** No more of a record than the registry looks at. */
-const endpoint = (id: string, mtu = 1500) => ({ id, mtu }) as Records['endpoints'];
-const address = (id: string, mtu = 1500) => ({ id, mtu }) as Records['addresses'];
-const onDisk = () => {
-  const { endpoints, addresses } = store.contents;
-  return [...endpoints, ...addresses].map(({ id, mtu }) => [id, mtu]);
-};
+const endpoint = (id: string, mtu = 1500) => ({ id, leaseId: `l-${id}`, mtu }) as EndpointRecord;
+const address = (id: string, mtu = 1500) => ({ id, mtu }) as AddressRecord;
+const onDisk = () => [...store.endpoints, ...store.addresses].map(({ id, mtu }) => [id, mtu]);
 const inMemory = () =>
   [...registry.endpoints(), ...registry.addresses()].map(({ id, mtu }) => [id, mtu]);
 
 it('holds nothing that could not be written', async () => {
-  store.failing.add('save networks').add('save endpoints');
+  store.failing.add('save networks').add('save leases');
   await expect(registry.addNetwork({ id: 'n' } as never)).rejects.toThrow();
   await expect(registry.addEndpoint(endpoint('e'))).rejects.toThrow();
   expect([registry.networks(), registry.endpoints()]).toEqual([[], []]);
@@ -60,6 +62,33 @@ describe('while a record is being written', () => {
   });
 });
 
+it('a lease changes hands by one write, and who had it has it no more', async () => {
+  await registry.addAddress(address('a'));
+  await registry.addEndpoint({ ...endpoint('e'), leaseId: 'a' });
+  expect([registry.addresses(), inMemory(), onDisk()]).toEqual([[], [['e', 1500]], [['e', 1500]]]);
+  expect(registry.findEndpointOf('a')?.id).toBe('e');
+  await registry.hold({ id: 'a', lease: {} } as HeldRecord);
+  expect([inMemory(), registry.held().length, registry.findEndpointOf('a')]).toEqual([
+    [],
+    1,
+    undefined,
+  ]);
+  await registry.removeEndpoint('e');
+  await registry.removeAddress('a');
+  expect(await registry.keepEndpoint({ ...endpoint('e'), leaseId: 'a' })).toBeUndefined();
+  expect(store.held).toHaveLength(1);
+});
+
+it('a lease that is put back is what it was; one that was none is gone', async () => {
+  await registry.addAddress(address('a'));
+  const before = registry.findLease('a');
+  await registry.addEndpoint({ ...endpoint('e'), leaseId: 'a' });
+  await registry.putBack('a', before);
+  expect(inMemory()).toEqual([['a', 1500]]);
+  await registry.putBack('a', undefined);
+  expect([inMemory(), onDisk()]).toEqual([[], []]);
+});
+
 describe.each([
   ['endpoints', (mtu: number) => registry.keepEndpoint(endpoint('one', mtu))],
   ['addresses', (mtu: number) => registry.keepAddress(address('one', mtu))],
@@ -67,7 +96,7 @@ describe.each([
   beforeEach(async () => {
     if (kind === 'endpoints') await registry.addEndpoint(endpoint('one'));
     else await registry.addAddress(address('one'));
-    store.failing.add(`save ${kind}`);
+    store.failing.add('save leases');
   });
 
   it('is told once, and true in memory', async () => {
@@ -81,7 +110,7 @@ describe.each([
     store.failing.clear();
     await registry.addPool({ id: 'p' } as never);
     expect(onDisk()).toEqual([['one', 1]]);
-    store.failing.add(`save ${kind}`);
+    store.failing.add('save leases');
     expect(await keep(2)).toBeInstanceOf(Error); // trouble of its own
   });
 

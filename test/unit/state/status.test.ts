@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseNetworkOptions } from '../../../plugin/options/options.ts';
-import { storeLease, termsOf, type EndpointRecord } from '../../../plugin/state/records.ts';
+import { storeLease, termsOf } from '../../../plugin/state/records.ts';
 import {
   endpointInfo,
   endpointStatus,
@@ -10,12 +10,15 @@ import {
 import { DriverRig } from '../../support/driver-rig.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { ip, lease, mac } from '../../support/messages.ts';
+import type { EndpointRecord } from '../../../plugin/state/lease-records.ts';
 
 const clock = new FakeClock();
 const granted = lease({ requestedAt: clock.now(), t1At: Infinity });
 const terms = termsOf(granted);
 const record = (parts: Partial<EndpointRecord> = {}): EndpointRecord => ({
   id: 'e'.repeat(64),
+  leaseId: 'e'.repeat(64),
+  isStable: false,
   networkId: 'n'.repeat(64),
   hostEnd: 'vdh0',
   containerEnd: 'vdc0',

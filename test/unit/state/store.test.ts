@@ -15,20 +15,25 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { linkEnds } from '../../../plugin/options/endpoint-identity.ts';
 import { parseNetworkOptions } from '../../../plugin/options/options.ts';
-import {
-  restoreLease,
-  storeLease,
-  termsOf,
-  type EndpointRecord,
-} from '../../../plugin/state/records.ts';
-import type { HeldRecord, NetworkRecord } from '../../../plugin/state/records.ts';
-import type { AddressRecord, PoolRecord } from '../../../plugin/state/pool-records.ts';
+import { restoreLease, storeLease, termsOf } from '../../../plugin/state/records.ts';
+import type { NetworkRecord } from '../../../plugin/state/records.ts';
+import type { PoolRecord } from '../../../plugin/state/pool-records.ts';
 import { storeMoment } from '../../../plugin/state/stored-lease.ts';
 import { parseSubnet } from '../../../plugin/wire/subnet.ts';
-import { Store } from '../../../plugin/state/store.ts';
+import { Store } from '../../../plugin/state/files/store.ts';
 import { refusal } from '../../support/driver-rig.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { ip, lease, mac } from '../../support/messages.ts';
+import {
+  endpointOf,
+  isOfEndpoint,
+  leaseOfAddress,
+  leaseOfEndpoint,
+  leaseOfHeld,
+  type AddressRecord,
+  type EndpointRecord,
+  type HeldRecord,
+} from '../../../plugin/state/lease-records.ts';
 
 const clock = new FakeClock();
 const NETWORK: NetworkRecord = {
@@ -41,6 +46,8 @@ const NETWORK: NetworkRecord = {
 };
 const ENDPOINT: EndpointRecord = {
   id: 'e'.repeat(64),
+  leaseId: 'e'.repeat(64),
+  isStable: false,
   networkId: NETWORK.id,
   ...linkEnds('e'.repeat(64)),
   mac: mac('02:00:00:00:00:aa'),
@@ -92,9 +99,11 @@ const ADDRESS: AddressRecord = {
   ...{ createdAt: storeMoment(clock), wasSeen: true },
 };
 
-const RECORDS = {
-  ...{ networks: NETWORK, endpoints: ENDPOINT, held: HELD, pools: POOL, addresses: ADDRESS },
-};
+const LEASE = leaseOfEndpoint(ENDPOINT);
+const RECORDS = { networks: NETWORK, leases: LEASE, pools: POOL };
+/** The file of an endpoint's lease with something in it changed. */
+const inFile = (record: object) =>
+  JSON.stringify({ version: 1, record: leaseOfEndpoint(record as EndpointRecord) });
 
 let dir: string;
 let store: Store;
@@ -104,21 +113,20 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-const endpointFile = () => join(dir, 'state', 'endpoints', `${ENDPOINT.id}.json`);
+const endpointFile = () => join(dir, 'state', 'leases', `${ENDPOINT.id}.json`);
 const files = (kind: string) => readdir(join(dir, 'state', kind));
 
 describe('what is stored', () => {
   it('comes back as it was; what was undefined is absent', async () => {
     await store.save('networks', NETWORK);
-    await store.save('endpoints', ENDPOINT);
-    await store.save('held', HELD);
+    await store.save('leases', LEASE);
+    await store.save('leases', leaseOfHeld(HELD));
+    await store.save('leases', leaseOfAddress(ADDRESS));
     const contents = await (await Store.open(join(dir, 'state'))).load();
     expect(contents).toEqual({
       networks: [NETWORK],
-      endpoints: [ENDPOINT],
-      held: [HELD],
+      leases: [leaseOfAddress(ADDRESS), LEASE, leaseOfHeld(HELD)],
       pools: [],
-      addresses: [],
       problems: [],
       damages: [],
     });
@@ -127,10 +135,10 @@ describe('what is stored', () => {
   it('an infinite lease is written as a word and comes back infinite (time.ts)', async () => {
     const infinite = lease({ t1At: Infinity, t2At: Infinity, expiresAt: Infinity });
     const record = { ...ENDPOINT, lease: storeLease(infinite, clock) };
-    await store.save('endpoints', record);
+    await store.save('leases', leaseOfEndpoint(record));
     expect(await readFile(endpointFile(), 'utf8')).toContain('"expiresAt":"infinite"');
-    const { endpoints } = await store.load();
-    expect(restoreLease(endpoints[0]!.lease!, clock)).toMatchObject({
+    const { leases } = await store.load();
+    expect(restoreLease(leases[0]!.lease!, clock)).toMatchObject({
       t1At: Infinity,
       t2At: Infinity,
       expiresAt: Infinity,
@@ -138,24 +146,24 @@ describe('what is stored', () => {
   });
 
   it('a host called infinite stays one', async () => {
-    await store.save('endpoints', { ...ENDPOINT, hostName: 'infinite' });
-    expect((await store.load()).endpoints[0]!.hostName).toBe('infinite');
+    await store.save('leases', leaseOfEndpoint({ ...ENDPOINT, hostName: 'infinite' }));
+    expect((await store.load()).leases[0]!.hostName).toBe('infinite');
   });
 
   it('is replaced whole, readable by root alone, and leaves no temporary file', async () => {
-    await store.save('endpoints', ENDPOINT);
-    await store.save('endpoints', { ...ENDPOINT, mtu: 1400 });
-    expect((await store.load()).endpoints).toMatchObject([{ mtu: 1400 }]);
+    await store.save('leases', LEASE);
+    await store.save('leases', leaseOfEndpoint({ ...ENDPOINT, mtu: 1400 }));
+    expect((await store.load()).leases).toMatchObject([{ mtu: 1400 }]);
     expect((await stat(endpointFile())).mode & 0o777).toBe(0o600);
-    expect((await stat(join(dir, 'state', 'endpoints'))).mode & 0o777).toBe(0o700);
-    expect(await files('endpoints')).toEqual([`${ENDPOINT.id}.json`]);
+    expect((await stat(join(dir, 'state', 'leases'))).mode & 0o777).toBe(0o700);
+    expect(await files('leases')).toEqual([`${ENDPOINT.id}.json`]);
   });
 
   it('deleting is idempotent', async () => {
     await store.save('networks', NETWORK);
     await store.delete('networks', NETWORK.id);
     await store.delete('networks', NETWORK.id);
-    await store.delete('endpoints', 'unknown');
+    await store.delete('leases', 'unknown');
     expect(await files('networks')).toEqual([]);
   });
 });
@@ -170,18 +178,18 @@ describe('a file that cannot be used is told, and keeps no other from being load
     ['a list', '[]'],
     ['without record', '{"version":1}'],
     ['with a record that lacks its lease', '{"version":1,"record":{"id":"x","networkId":"n"}}'],
-    ['with a record of nulls', JSON.stringify({ version: 1, record: { ...ENDPOINT, mac: null } })],
+    ['with a record of nulls', inFile({ ...ENDPOINT, mac: null })],
     ['without version', JSON.stringify({ record: ENDPOINT })],
     ['with a version of no meaning', JSON.stringify({ version: 'x', record: ENDPOINT })],
     ['binary', '\u0000\u0001\u0002'],
   ])('%s: set aside', async (_what, text) => {
     await writeFile(endpointFile(), text);
-    const { networks, endpoints, problems } = await store.load();
-    expect([networks.length, endpoints.length]).toEqual([1, 0]);
+    const { networks, leases, problems } = await store.load();
+    expect([networks.length, leases.length]).toEqual([1, 0]);
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatchObject({ code: 'STATE_UNREADABLE' });
     expect(problems[0]!.message).toMatch(/^state file .*\.json is not usable: .+; set aside/);
-    expect(await files('endpoints')).toEqual([`${ENDPOINT.id}.json.unreadable`]);
+    expect(await files('leases')).toEqual([`${ENDPOINT.id}.json.unreadable`]);
     // Told at each start until somebody has looked: what it was may still be in use.
     expect((await store.load()).problems[0]!.message).toMatch(/look at it, then remove it/);
   });
@@ -197,37 +205,35 @@ describe('a file that cannot be used is told, and keeps no other from being load
   });
 
   it('fields of a later minor version are carried along', async () => {
-    await writeFile(endpointFile(), JSON.stringify({ version: 1, record: { ...ENDPOINT, x: 1 } }));
-    expect((await store.load()).endpoints).toMatchObject([{ x: 1 }]);
+    await writeFile(endpointFile(), JSON.stringify({ version: 1, record: { ...LEASE, x: 1 } }));
+    expect((await store.load()).leases).toMatchObject([{ x: 1 }]);
   });
 
   it('a temporary file that a crash left is removed; the old file counts', async () => {
-    await store.save('endpoints', ENDPOINT);
+    await store.save('leases', LEASE);
     await writeFile(`${endpointFile()}.tmp`, '{"version":1,"rec');
-    const { endpoints, problems } = await store.load();
-    expect([endpoints.length, problems.length]).toEqual([1, 0]);
-    expect(await files('endpoints')).toEqual([`${ENDPOINT.id}.json`]);
+    const { leases, problems } = await store.load();
+    expect([leases.length, problems.length]).toEqual([1, 0]);
+    expect(await files('leases')).toEqual([`${ENDPOINT.id}.json`]);
   });
 
   it('files of others in the folder are left alone', async () => {
-    await writeFile(join(dir, 'state', 'endpoints', 'README'), 'hello');
+    await writeFile(join(dir, 'state', 'leases', 'README'), 'hello');
     expect((await store.load()).problems).toEqual([]);
-    expect(await files('endpoints')).toEqual(['README']);
+    expect(await files('leases')).toEqual(['README']);
   });
 });
 
 describe('a copy of a file is no second record: set aside by name, told, and never acted on', () => {
   const COPIES = [
-    ['endpoints', 'bbbbbbbbbbbb-copy'],
-    ['endpoints', 'x(1)'],
-    ['endpoints', 'é'],
-    ['endpoints', ''],
-    ['endpoints', '.'],
-    ['endpoints', 'copy of x'],
+    ['leases', 'bbbbbbbbbbbb-copy'],
+    ['leases', 'x(1)'],
+    ['leases', 'é'],
+    ['leases', ''],
+    ['leases', '.'],
+    ['leases', 'copy of x'],
     ['networks', 'copy'],
-    ['held', 'copy'],
     ['pools', 'copy'],
-    ['addresses', 'copy'],
   ] as const;
 
   it.each(COPIES)('%s/%s.json', async (kind, name) => {
@@ -249,11 +255,11 @@ describe('a copy of a file is no second record: set aside by name, told, and nev
 
   it.each([['x(1)'], ['']])('also where the id in it cannot be read: %j', async (name) => {
     const record = { ...ENDPOINT, id: 5 };
-    const path = join(dir, 'state', 'endpoints', `${name}.json`);
+    const path = join(dir, 'state', 'leases', `${name}.json`);
     await writeFile(path, JSON.stringify({ version: 1, record }));
-    const { endpoints, problems } = await store.load();
-    expect([endpoints, problems.length]).toEqual([[], 1]);
-    expect(await files('endpoints')).toEqual([`${name}.json.unreadable`]);
+    const { leases, problems } = await store.load();
+    expect([leases, problems.length]).toEqual([[], 1]);
+    expect(await files('leases')).toEqual([`${name}.json.unreadable`]);
   });
 });
 
@@ -287,17 +293,17 @@ describe('what is in the place of a file is refused at once, and set aside', () 
     expect(networks).toHaveLength(1);
     expect(problems.map(({ message }) => message)).toEqual([expect.stringMatching(reason)]);
     expect(problems[0]!.message).toMatch(/ is not usable: .*; set aside as \.unreadable$/);
-    expect(await files('endpoints')).toEqual([`${ENDPOINT.id}.json.unreadable`]);
-    await store.save('endpoints', ENDPOINT);
-    expect((await store.load()).endpoints).toHaveLength(1);
+    expect(await files('leases')).toEqual([`${ENDPOINT.id}.json.unreadable`]);
+    await store.save('leases', LEASE);
+    expect((await store.load()).leases).toHaveLength(1);
   });
 
   it('a FIFO in the place of a temporary file fails the write, and is gone at the next start', async () => {
     execFileSync('mkfifo', [`${endpointFile()}.tmp`]);
-    expect((await refusal(store.save('endpoints', ENDPOINT))).code).toBe('STATE_UNWRITABLE');
+    expect((await refusal(store.save('leases', LEASE))).code).toBe('STATE_UNWRITABLE');
     await store.load();
-    await store.save('endpoints', ENDPOINT);
-    expect(await files('endpoints')).toEqual([`${ENDPOINT.id}.json`]);
+    await store.save('leases', LEASE);
+    expect(await files('leases')).toEqual([`${ENDPOINT.id}.json`]);
   });
 });
 
@@ -326,8 +332,13 @@ describe('a record that makes sense in part', () => {
       /lease.expiresAt is 8000000000000000 and not a time/,
       { lost: LOST },
     ],
-    ['no id', { id: undefined }, /lacks id/, { id: ENDPOINT.id }],
-    ['an id that is none', { id: '../x' }, /id is "..\/x" and not an id/, { id: ENDPOINT.id }],
+    ['no id', { id: undefined }, /lacks holder.id/, { id: ENDPOINT.id }],
+    [
+      'an id that is none',
+      { id: '../x' },
+      /holder.id is "..\/x" and not an id/,
+      { id: ENDPOINT.id },
+    ],
     ['no link names', { hostEnd: 5, containerEnd: '/' }, /hostEnd is 5/, linkEnds(ENDPOINT.id)],
     [
       "another endpoint's link names",
@@ -342,19 +353,21 @@ describe('a record that makes sense in part', () => {
       linkEnds(ENDPOINT.id),
     ],
   ])('%s: is used without it, and the file kept as it was', async (_what, part, reason, left) => {
-    const text = JSON.stringify({ version: 1, record: { ...ENDPOINT, ...part } });
+    const text = inFile({ ...ENDPOINT, ...part });
     await writeFile(endpointFile(), text);
-    const { endpoints, problems, damages } = await store.load();
+    const { leases, problems, damages } = await store.load();
     expect(problems).toEqual([]);
-    expect(endpoints).toMatchObject([{ networkId: NETWORK.id, mac: ENDPOINT.mac, ...left }]);
+    expect(leases.filter(isOfEndpoint).map(endpointOf)).toMatchObject([
+      { networkId: NETWORK.id, mac: ENDPOINT.mac, ...left },
+    ]);
     expect(damages).toHaveLength(1);
     expect(damages[0]!.message).toMatch(/^state file .*\.json is damaged: .*kept as \.damaged$/);
     const told = /is damaged: (.*); what can be read/.exec(damages[0]!.message)?.[1];
     expect(told).toMatch(reason);
     expect(await readFile(`${endpointFile()}.damaged`, 'utf8')).toBe(text);
     // Mended: the next start has nothing to say, and the file for whoever looks into it is still there.
-    expect(await store.load()).toMatchObject({ endpoints, problems: [], damages: [] });
-    expect(await files('endpoints')).toHaveLength(2);
+    expect(await store.load()).toMatchObject({ leases, problems: [], damages: [] });
+    expect(await files('leases')).toHaveLength(2);
   });
 
   it.each<[string, object]>([
@@ -363,18 +376,18 @@ describe('a record that makes sense in part', () => {
     ['no network', { ...ENDPOINT, networkId: undefined }],
     ['neither a lease nor terms', { ...ENDPOINT, lease: undefined, terms: undefined, mac: '' }],
   ])('%s: who it is about is not guessed; set aside', async (_what, record) => {
-    await writeFile(endpointFile(), JSON.stringify({ version: 1, record }));
-    const { endpoints, problems } = await store.load();
-    expect([endpoints, problems.length]).toEqual([[], 1]);
-    expect(await files('endpoints')).toEqual([`${ENDPOINT.id}.json.unreadable`]);
+    await writeFile(endpointFile(), inFile(record));
+    const { leases, problems } = await store.load();
+    expect([leases, problems.length]).toEqual([[], 1]);
+    expect(await files('leases')).toEqual([`${ENDPOINT.id}.json.unreadable`]);
   });
 
   it('a client-id that cannot be read follows from the MAC, unless it may be made of a name', async () => {
     const damaged = { ...ENDPOINT, clientId: 'xyz' };
-    await writeFile(endpointFile(), JSON.stringify({ version: 1, record: damaged }));
-    expect((await store.load()).endpoints).toMatchObject([{ clientId: '010200000000aa' }]);
+    await writeFile(endpointFile(), inFile(damaged));
+    expect((await store.load()).leases).toMatchObject([{ clientId: '010200000000aa' }]);
     const record = { ...damaged, addressGiven: true };
-    await writeFile(endpointFile(), JSON.stringify({ version: 1, record }));
+    await writeFile(endpointFile(), inFile(record));
     expect((await store.load()).problems).toHaveLength(1);
   });
 
@@ -391,33 +404,72 @@ describe('a record that makes sense in part', () => {
   });
 
   it('a disk that cannot be written to: what can be read is used all the same', async () => {
-    await writeFile(
-      endpointFile(),
-      JSON.stringify({ version: 1, record: { ...ENDPOINT, mtu: 1 } }),
-    );
+    await writeFile(endpointFile(), inFile({ ...ENDPOINT, mtu: 1 }));
     await mkdir(`${endpointFile()}.tmp.x`);
     await mkdir(`${endpointFile()}.damaged`);
-    const { endpoints, damages } = await store.load();
-    expect(endpoints).toMatchObject([{ mtu: 1500 }]);
+    const { leases, damages } = await store.load();
+    expect(leases.filter(isOfEndpoint).map(endpointOf)).toMatchObject([{ mtu: 1500 }]);
     expect(damages[0]!.message).toMatch(/what can be read is used; left as it is: /);
   });
 });
 
 describe('what older versions wrote', () => {
-  it('an endpoint of before its link was remembered apart: it is configured as leased', async () => {
-    const record = { ...ENDPOINT, terms: undefined, lost: undefined };
-    await writeFile(endpointFile(), JSON.stringify({ version: 1, record }));
-    const { endpoints, damages } = await store.load();
-    const terms = termsOf(ENDPOINT.lease!);
-    expect([endpoints[0]!.terms, damages]).toEqual([{ answered: terms, configured: terms }, []]);
+  /** As the version before wrote it: a folder for each kind of holder. */
+  async function former(kind: string, record: Readonly<Record<string, unknown>>): Promise<void> {
+    const folder = join(dir, 'state', kind);
+    await mkdir(folder, { recursive: true });
+    await writeFile(
+      join(folder, `${String(record['id'])}.json`),
+      JSON.stringify({ version: 1, record }),
+    );
+  }
+  const FORMER = { ...ENDPOINT, leaseId: undefined };
+
+  it('leases that lay with whoever had them have a record of their own', async () => {
+    await former('endpoints', FORMER);
+    await former('held', { ...HELD, clientId: '0201', isOrphan: true });
+    await former('addresses', { ...ADDRESS, clientId: '0202' });
+    const { leases, problems, damages } = await store.load();
+    expect([problems, damages]).toEqual([[], []]);
+    expect(leases).toEqual([
+      leaseOfAddress({ ...ADDRESS, clientId: '0202' }),
+      LEASE,
+      leaseOfHeld({ ...HELD, clientId: '0201', isOrphan: true }),
+    ]);
+    expect((await readdir(join(dir, 'state'))).sort()).toEqual(['leases', 'networks', 'pools']);
+    expect(await store.load()).toMatchObject({ leases, problems: [], damages: [] });
   });
 
-  it('a held lease of before there were pools: its network is its scope', async () => {
-    const { scopeId, ...record } = HELD;
-    const path = join(dir, 'state', 'held', `${HELD.id}.json`);
-    const text = JSON.stringify({ version: 1, record: { ...record, networkId: scopeId } });
-    await writeFile(path, text);
-    expect((await store.load()).held).toEqual([HELD]);
+  it('what a crash had left with two is with the endpoint', async () => {
+    await former('endpoints', FORMER);
+    await former('held', { ...HELD });
+    await former('addresses', { ...ADDRESS, scopeId: NETWORK.id });
+    expect((await store.load()).leases).toEqual([LEASE]);
+  });
+
+  it('a start that was cut short is gone on with', async () => {
+    await former('endpoints', FORMER);
+    await store.load();
+    await former('endpoints', { ...FORMER, mtu: 1400 });
+    expect((await store.load()).leases).toEqual([LEASE]);
+  });
+
+  it('what makes no sense is told and set aside, and what makes sense in part is used', async () => {
+    await former('endpoints', { ...FORMER, mtu: 'x' });
+    await former('held', { ...HELD, clientId: 5 });
+    await writeFile(join(dir, 'state', 'endpoints', 'torn.json'), '{"version":1,"rec');
+    const { leases, problems, damages } = await store.load();
+    expect([leases, problems.length, damages.length]).toEqual([[LEASE], 2, 1]);
+    expect(await files('leases')).toEqual(
+      expect.arrayContaining(['torn.json.unreadable', `${HELD.id}.json.unreadable`]),
+    );
+  });
+
+  it('a folder that cannot be taken over is fatal, and says so', async () => {
+    await writeFile(join(dir, 'state', 'endpoints'), '');
+    const { code, message } = await refusal(store.load());
+    expect(code).toBe('STATE_UNREADABLE');
+    expect(message).toMatch(/endpoints of an earlier version cannot be taken over: ENOTDIR/);
   });
 
   it('a network without the later options has their defaults', async () => {
@@ -440,11 +492,11 @@ describe('what older versions wrote', () => {
 
 describe('a disk that does not give out what is on it', () => {
   it('a folder that cannot be listed is fatal: half a picture would clear containers away', async () => {
-    await rm(join(dir, 'state', 'endpoints'), { recursive: true });
-    await writeFile(join(dir, 'state', 'endpoints'), '');
+    await rm(join(dir, 'state', 'leases'), { recursive: true });
+    await writeFile(join(dir, 'state', 'leases'), '');
     const { code, message } = await refusal(store.load());
     expect(code).toBe('STATE_UNREADABLE');
-    expect(message).toMatch(/^state folder .*endpoints cannot be read: ENOTDIR.*; mend the disk/);
+    expect(message).toMatch(/^state folder .*leases cannot be read: ENOTDIR.*; mend the disk/);
   });
 });
 
@@ -474,8 +526,8 @@ describe('a folder that cannot be written to', () => {
 
   it('keeps what was stored before when a save fails', async () => {
     await store.save('networks', NETWORK);
-    await rm(join(dir, 'state', 'endpoints'), { recursive: true });
-    await refusal(store.save('endpoints', ENDPOINT));
+    await rm(join(dir, 'state', 'leases'), { recursive: true });
+    await refusal(store.save('leases', LEASE));
     expect(await files('networks')).toHaveLength(1);
   });
 });

@@ -3,12 +3,12 @@
  * (`record-schemas.ts`), and the reason says what is wrong in words for whoever looks at the file.
  */
 import * as v from 'valibot';
-import type { WallTime } from '../vocabulary/time.ts';
+import type { WallTime } from '../../vocabulary/time.ts';
+import { migrated, stepsOf, versionOf } from './migrations.ts';
 import { complete, readable } from './record-schemas.ts';
-import type { Records } from './registry.ts';
+import type { Records } from '../registry.ts';
 import { isId } from './value-schemas.ts';
 
-const FORMAT = 1;
 /** Options and leases lie four deep. Writing what lies thousands deep would overflow the stack. */
 const DEEPEST = 12;
 const PROBLEMS_TOLD = 5;
@@ -33,13 +33,14 @@ export function readRecord<K extends keyof Records>(
   } catch (error) {
     return { is: 'useless', reason: error instanceof Error ? error.message : String(error) };
   }
-  const { version, record } = isObject(stored) ? stored : {};
-  if (typeof version === 'number' && version > FORMAT) {
+  const { version, record: written } = isObject(stored) ? stored : {};
+  if (typeof version === 'number' && version > versionOf(kind)) {
     const reason = `it was written by a newer vlandhcp (format ${version})`;
     return { is: 'newer', reason };
   }
-  if (version !== FORMAT) return { is: 'useless', reason: 'it lacks version' };
-  if (!isObject(record)) return { is: 'useless', reason: 'it lacks record' };
+  if (!isVersion(version)) return { is: 'useless', reason: 'it lacks version' };
+  if (!isObject(written)) return { is: 'useless', reason: 'it lacks record' };
+  const record = migrated(written, version, stepsOf(kind));
   const misplaced = reasonNotOfFile(file.id, record['id']);
   if (misplaced !== undefined) return { is: 'useless', reason: misplaced };
   if (isDeeperThan(DEEPEST, record)) {
@@ -69,8 +70,19 @@ function parse<Output>(schema: v.GenericSchema<unknown, Output>, value: unknown)
   return v.safeParse(schema, value);
 }
 
-export function writeRecord(record: object): string {
-  return JSON.stringify({ version: FORMAT, record }, writeInfinity);
+export function writeRecord(kind: keyof Records, record: object): string {
+  return JSON.stringify({ version: versionOf(kind), record }, writeInfinity);
+}
+
+/** The record in a file of a former kind, as nobody has checked it; undefined: there is none to be seen. */
+export function formerRecord(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const stored: unknown = JSON.parse(text, readInfinity);
+    const { version, record } = isObject(stored) ? stored : {};
+    return version === 1 && isObject(record) && !isDeeperThan(DEEPEST, record) ? record : undefined;
+  } catch {
+    return undefined; // passed on as it is, and told then
+  }
 }
 
 function writeInfinity(_key: string, value: unknown): unknown {
@@ -79,6 +91,10 @@ function writeInfinity(_key: string, value: unknown): unknown {
 
 function readInfinity(key: string, value: unknown): unknown {
   return value === 'infinite' && /(At|Ms)$/.test(key) ? Infinity : value;
+}
+
+function isVersion(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 1;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

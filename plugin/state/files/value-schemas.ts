@@ -3,16 +3,16 @@
  * that fit their field on the wire, times that a calendar has. `record-schemas.ts` puts records together from these.
  */
 import * as v from 'valibot';
-import type { AddressBounds, LeaseTerms, Route } from '../vocabulary/lease.ts';
-import { isUnicastIpv4, parseIpv4, parseMac, type Ipv4, type Mac } from '../wire/address.ts';
-import { networkOf } from '../wire/address.ts';
-import type { Subnet } from '../wire/subnet.ts';
-import { isLinkName, LINK_NAME_RULE } from '../vocabulary/link-name.ts';
-import { isHostName } from '../options/option-values.ts';
-import { isUsableMac, type NetworkOptions } from '../options/options.ts';
-import { ACD_MODES, parseNetworkOptions, SERVER_ID_MODES } from '../options/options.ts';
-import { GUARD_MODES } from '../vocabulary/port-rules.ts';
-import type { StoredLease, StoredMoment } from './stored-lease.ts';
+import type { AddressBounds, LeaseTerms, Route } from '../../vocabulary/lease.ts';
+import { isUnicastIpv4, parseIpv4, parseMac, type Ipv4, type Mac } from '../../wire/address.ts';
+import { networkOf } from '../../wire/address.ts';
+import type { Subnet } from '../../wire/subnet.ts';
+import { isLinkName, LINK_NAME_RULE } from '../../vocabulary/link-name.ts';
+import { isHostName } from '../../options/option-values.ts';
+import { isUsableMac, type NetworkOptions } from '../../options/options.ts';
+import { ACD_MODES, parseNetworkOptions, SERVER_ID_MODES } from '../../options/options.ts';
+import { GUARD_MODES } from '../../vocabulary/port-rules.ts';
+import type { StoredLease, StoredMoment } from '../stored-lease.ts';
 
 /** JSON has no undefined: what was undefined is not in the file. */
 export function absentOr<T>(schema: v.GenericSchema<unknown, T>) {

@@ -11,11 +11,12 @@
 import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { join } from 'node:path';
-import { PluginError } from '../vocabulary/errors.ts';
-import { KeyedLock } from '../keyed-lock.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
+import { KeyedLock } from '../../keyed-lock.ts';
+import { moveFormerFiles } from './former-files.ts';
 import { readRecord, writeRecord } from './read-record.ts';
 import { NotARecordError, readRecordFile } from './record-file.ts';
-import type { Records } from './registry.ts';
+import type { Records } from '../registry.ts';
 
 const SUFFIX = '.json';
 const UNREADABLE = `${SUFFIX}.unreadable`;
@@ -25,7 +26,7 @@ const LEFT = 'left as it is';
 const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = constants;
 const WRITE = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
 
-const KINDS: readonly Kind[] = ['networks', 'endpoints', 'held', 'pools', 'addresses'];
+const KINDS: readonly Kind[] = ['networks', 'leases', 'pools'];
 type Kind = keyof Records;
 
 export type StoreContents = {
@@ -64,12 +65,13 @@ export class Store {
   /** @throws PluginError STATE_UNREADABLE if a folder cannot be listed: half a picture is worse than none. */
   async load(): Promise<StoreContents> {
     const findings: Findings = { problems: [], damages: [] };
+    await moveFormerFiles(this.#dir, (id, record) =>
+      this.#write('leases', this.#path('leases', id), record),
+    );
     return {
       networks: await this.#loadAll('networks', findings),
-      endpoints: await this.#loadAll('endpoints', findings),
-      held: await this.#loadAll('held', findings),
+      leases: await this.#loadAll('leases', findings),
       pools: await this.#loadAll('pools', findings),
-      addresses: await this.#loadAll('addresses', findings),
       ...findings,
     };
   }
@@ -159,7 +161,7 @@ export class Store {
     try {
       const file = await open(temporary, WRITE, 0o600);
       try {
-        await file.writeFile(writeRecord(record));
+        await file.writeFile(writeRecord(kind, record));
         await file.sync();
       } finally {
         await file.close();

@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
-import type { WallTime } from '../vocabulary/time.ts';
+import type { WallTime } from '../../vocabulary/time.ts';
 
 /** A hundred times what a record with thousands of routes takes. */
 const LARGEST_BYTES = 1024 * 1024;

@@ -1,0 +1,33 @@
+/** What the endpoints need of the rooms before them. */
+import type { HeldLeases } from '../leases/held-leases.ts';
+import type { LeaseReturns } from '../leases/lease-returns.ts';
+import type { FollowTarget, LeaseSubject } from '../leasing/lease-service.ts';
+import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
+import type { Networks } from '../networks/networks.ts';
+import type { Lease } from '../vocabulary/lease.ts';
+import type { Ms } from '../vocabulary/time.ts';
+import type { EndpointSetupDeps } from './endpoint-setup.ts';
+
+/** What the endpoints need of `leasing/lease-service.ts` beyond acquiring and releasing. */
+interface LeaseKeeper {
+  resume(
+    subject: LeaseSubject,
+    lease: Lease | undefined,
+    where?: { place?: SocketPlace; follow?: FollowTarget },
+  ): void;
+  place(key: string, place: SocketPlace): void;
+  follow(key: string, target: FollowTarget): void;
+  unfollow(key: string): void;
+  hasLostSandbox(key: string): boolean;
+  announce(key: string): void;
+}
+
+export interface EndpointDeps extends EndpointSetupDeps {
+  readonly networks: Networks;
+  readonly leases: EndpointSetupDeps['leases'] & LeaseKeeper;
+  readonly held: EndpointSetupDeps['held'] & Pick<HeldLeases, 'hold'>;
+  readonly returns: LeaseReturns;
+  readonly joinTimeoutMs: Ms;
+  /** Where a sandbox key of dockerd's is found from here. */
+  readonly sandboxPath: (sandboxKey: string) => string;
+}

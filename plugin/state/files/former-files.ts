@@ -1,0 +1,88 @@
+/**
+ * Files of versions in which a lease lay with whoever had it become files of leases, at the first start of a later
+ * version. A crash at any moment leaves the old file, the new one, or both, and the next start goes on.
+ */
+import { lstat, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PluginError } from '../../vocabulary/errors.ts';
+import { FORMER_KINDS, leaseOfFormer, type FormerKind } from './migrations.ts';
+import { formerRecord } from './read-record.ts';
+import { NotARecordError, readRecordFile } from './record-file.ts';
+
+const SUFFIX = '.json';
+
+/**
+ * @param write makes the file of a lease. @throws PluginError STATE_UNWRITABLE, STATE_UNREADABLE: with half of the leases
+ * nobody can go on.
+ */
+export async function moveFormerFiles(
+  dir: string,
+  write: (id: string, lease: object) => Promise<void>,
+): Promise<void> {
+  /** Who has which lease: what was with two, a crash had left with the later one. */
+  const taken = new Set<string>();
+  for (const kind of FORMER_KINDS) {
+    const folder = join(dir, kind);
+    try {
+      for (const name of await filesIn(folder)) {
+        await moveFile({ kind, folder, name, leases: join(dir, 'leases') }, taken, write);
+      }
+      await rm(folder, { recursive: true, force: true });
+    } catch (error) {
+      if (error instanceof PluginError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new PluginError(
+        'STATE_UNREADABLE',
+        `state folder ${folder} of an earlier version cannot be taken over: ${reason}; mend the disk or its permissions, or move the folder away to start without it`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+async function moveFile(
+  from: { kind: FormerKind; folder: string; name: string; leases: string },
+  taken: Set<string>,
+  write: (id: string, lease: object) => Promise<void>,
+): Promise<void> {
+  const { kind, folder, name, leases } = from;
+  const path = join(folder, name);
+  if (name.endsWith('.tmp')) return; // a write that a crash cut short
+  const target = join(leases, name);
+  const id = name.slice(0, -SUFFIX.length);
+  const record = name.endsWith(SUFFIX) ? await recordIn(path) : undefined;
+  const isOther = typeof record?.['id'] === 'string' && record['id'] !== id;
+  if (record === undefined || isOther) {
+    // What makes no sense keeps its name, and is told of there.
+    await rename(path, (await exists(target)) ? `${target}.${kind}.unreadable` : target);
+    return;
+  }
+  const lease = leaseOfFormer(kind, record);
+  const holding = `${String(lease['scopeId'])} ${String(lease['clientId'])}`;
+  if (!taken.has(holding) && !(await exists(target))) await write(id, lease);
+  taken.add(holding);
+  await rm(path);
+}
+
+async function recordIn(path: string) {
+  try {
+    return formerRecord((await readRecordFile(path)).text);
+  } catch (error) {
+    if (error instanceof NotARecordError) return undefined; // passed on as well
+    throw error;
+  }
+}
+
+async function filesIn(folder: string): Promise<readonly string[]> {
+  return (await exists(folder)) ? (await readdir(folder)).sort() : [];
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}

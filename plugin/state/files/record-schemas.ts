@@ -1,0 +1,269 @@
+/**
+ * What a record in our state has to be, kind by kind, in two forms. `complete`: all of it fits. `readable`: enough of it
+ * fits to go on with the rest, and what does not fit is as if it had never been known.
+ *
+ * Never guessed: who has a lease, the MAC and the client-id that a lease was made under, the segment, which servers count, and what keeps
+ * a container from the router (`--internal`) or an address from a container.
+ */
+import * as v from 'valibot';
+import type { WallTime } from '../../vocabulary/time.ts';
+import { firstHostOf } from '../../wire/subnet.ts';
+import { linkEnds, macClientId } from '../../options/endpoint-identity.ts';
+import type { LeaseRecord } from '../lease-records.ts';
+import type { PoolRecord } from '../pool-records.ts';
+import type { NetworkRecord } from '../records.ts';
+import type { Records } from '../registry.ts';
+import * as is from './value-schemas.ts';
+
+const { absentOr, flag, id, ipv4, lease, mac, mtu, text, wallTime } = is;
+
+const lost = v.looseObject({
+  at: wallTime,
+  cause: v.picklist(['expired', 'nak', 'declined', 'released', 'no-server', 'damaged-record']),
+  isAddressKept: flag,
+});
+
+/** One that has no lease says since when and why: a file that lost both is damaged. */
+const saysWhy = (record: { lease?: object | undefined; lost?: object | undefined }) =>
+  record.lease !== undefined || record.lost !== undefined;
+const SAYS_WHY = 'a lease, or since when and why there is none';
+
+/** Why a record has no lease whose file told us nothing: the address stays where it is until a server grants one. */
+function lostWith(at: WallTime) {
+  return { at, cause: 'damaged-record', isAddressKept: true } as const;
+}
+
+const network = {
+  id,
+  options: is.networkOptions,
+  internal: v.optional(flag, false),
+  bounds: v.optional(is.bounds),
+  vlanLink: absentOr(is.linkName),
+  uplinkPort: v.optional(flag, false),
+  theirs: v.optional(v.array(v.picklist(['bridge', 'vlan-link']))),
+  mtu,
+};
+
+const leaseFields = {
+  id,
+  family: v.literal(4),
+  scopeId: id,
+  mac,
+  clientId: is.clientId,
+  isMacShared: v.optional(flag),
+  hostName: absentOr(is.hostName),
+  requestedAddress: absentOr(ipv4),
+  mtu,
+  isStable: flag,
+  lease: absentOr(lease),
+  lost: absentOr(lost),
+};
+
+const endpoint = {
+  is: v.literal('endpoint'),
+  id,
+  hostEnd: is.newLinkName,
+  containerEnd: is.newLinkName,
+  macGiven: flag,
+  addressGiven: v.optional(flag),
+  guard: v.optional(is.guard),
+  terms: v.looseObject({ answered: absentOr(is.terms), configured: absentOr(is.terms) }),
+  createdAt: wallTime,
+  sandboxKey: absentOr(text),
+  joinedAt: v.optional(wallTime),
+  hasLeft: v.optional(flag),
+};
+
+const address = {
+  is: v.literal('address'),
+  poolId: id,
+  address: ipv4,
+  createdAt: is.moment,
+  wasSeen: flag,
+};
+
+const nobody = {
+  is: v.literal('nobody'),
+  since: is.moment,
+  why: v.picklist(['ended', 'orphan']),
+};
+
+const pool = {
+  id,
+  subnet: is.subnet,
+  range: absentOr(is.subnet),
+  gateway: v.looseObject({
+    address: ipv4,
+    from: v.picklist(['user', 'server', 'guess', 'unknown']),
+  }),
+  reserved: is.addresses,
+  given: is.textMap,
+  options: absentOr(is.networkOptions),
+  networkId: absentOr(id),
+  link: absentOr(is.linkName),
+  requestedAt: v.optional(wallTime, 0),
+};
+
+/** Names that say another endpoint's link would take it from that one's container. */
+const hasItsOwnLink = (record: { id: string; hostEnd: string; containerEnd: string }) => {
+  const { hostEnd, containerEnd } = linkEnds(record.id);
+  return record.hostEnd === hostEnd && record.containerEnd === containerEnd;
+};
+const OWN_LINK = 'hostEnd and containerEnd that are made of its id';
+
+type LeaseSchema = v.GenericSchema<unknown, LeaseRecord>;
+
+/** By the holder's kind, so that what is wrong is told of the one that it is. */
+function byHolder(schemas: Readonly<Record<LeaseRecord['holder']['is'], LeaseSchema>>) {
+  return v.lazy((record: unknown): LeaseSchema => {
+    const kind = (record as { holder?: { is?: unknown } | null }).holder?.is;
+    return kind === 'endpoint' || kind === 'address' ? schemas[kind] : schemas.nobody;
+  });
+}
+
+export const complete: {
+  readonly [K in keyof Records]: v.GenericSchema<unknown, Records[K]>;
+} = {
+  networks: v.looseObject(network) satisfies v.GenericSchema<unknown, NetworkRecord>,
+  leases: byHolder({
+    endpoint: v.pipe(
+      v.looseObject({
+        ...leaseFields,
+        holder: v.pipe(
+          v.looseObject(endpoint),
+          v.check((holder) => hasItsOwnLink(holder), OWN_LINK),
+        ),
+      }),
+      v.check((record) => saysWhy(record), SAYS_WHY),
+    ),
+    address: v.pipe(
+      v.looseObject({ ...leaseFields, holder: v.looseObject(address) }),
+      v.check((record) => saysWhy(record), SAYS_WHY),
+    ),
+    nobody: v.looseObject({ ...leaseFields, lease, holder: v.looseObject(nobody) }),
+  }),
+  pools: v.looseObject(pool) satisfies v.GenericSchema<unknown, PoolRecord>,
+};
+
+/**
+ * @param file.id stands in for an id that cannot be read.
+ * @param file.writtenAt when the file was written: stands in for the times that cannot be read.
+ */
+export function readable(file: { readonly id: string; readonly writtenAt: WallTime }): {
+  readonly [K in keyof Records]?: v.GenericSchema<unknown, Records[K]>;
+} {
+  const { writtenAt } = file;
+  // One that can be read, and is another, makes the file useless before it comes here (`read-record.ts`).
+  const fileId = v.fallback(v.literal(file.id), file.id);
+  return {
+    networks: v.looseObject({
+      ...network,
+      id: fileId,
+      options: is.readableOptions,
+      vlanLink: v.fallback(network.vlanLink, undefined),
+      uplinkPort: v.fallback(network.uplinkPort, false),
+      theirs: v.fallback(network.theirs, undefined),
+      mtu: v.fallback(mtu, 1500),
+    }),
+    leases: byHolder({
+      endpoint: v.pipe(
+        v.looseObject({
+          ...readableLease(fileId),
+          clientId: v.fallback(v.optional(is.clientId), undefined),
+          holder: readableEndpoint(file),
+        }),
+        // Where our IPAM leased, the client-id may be made of a name.
+        v.check(
+          ({ clientId, holder }) => clientId !== undefined || holder.addressGiven !== true,
+          'a client-id',
+        ),
+        v.transform((record) => ({
+          ...record,
+          clientId: record.clientId ?? macClientId(record.mac),
+          lost: saysWhy(record) ? record.lost : lostWith(writtenAt),
+        })),
+      ),
+      address: v.pipe(
+        v.looseObject({
+          ...readableLease(fileId),
+          holder: v.looseObject({
+            ...address,
+            createdAt: v.fallback(is.moment, { wall: writtenAt, boot: undefined }),
+            wasSeen: v.fallback(flag, false),
+          }),
+        }),
+        v.transform((record) => ({
+          ...record,
+          lost: saysWhy(record) ? record.lost : lostWith(writtenAt),
+        })),
+      ),
+      // Nobody uses it: there is nothing to save by guessing.
+      nobody: complete.leases,
+    }),
+    pools: v.pipe(
+      v.looseObject({
+        ...pool,
+        id: fileId,
+        gateway: v.fallback(v.optional(pool.gateway), undefined),
+        given: v.fallback(pool.given, {}),
+        link: v.fallback(pool.link, undefined),
+        requestedAt: v.fallback(pool.requestedAt, writtenAt),
+      }),
+      v.transform((record) => ({
+        ...record,
+        gateway: record.gateway ?? {
+          address: firstHostOf(record.subnet),
+          from: 'unknown' as const,
+        },
+      })),
+    ),
+  };
+}
+
+function readableLease<Id>(fileId: Id) {
+  return {
+    ...leaseFields,
+    id: fileId,
+    family: v.fallback(leaseFields.family, 4),
+    isMacShared: v.fallback(leaseFields.isMacShared, undefined),
+    hostName: v.fallback(leaseFields.hostName, undefined),
+    requestedAddress: v.fallback(leaseFields.requestedAddress, undefined),
+    mtu: v.fallback(mtu, 1500),
+    isStable: v.fallback(flag, false),
+    lease: v.fallback(leaseFields.lease, undefined),
+    lost: v.fallback(leaseFields.lost, undefined),
+  };
+}
+
+/** Its id names its link: one of them tells the other, and the file has the name of the first endpoint that had the lease. */
+function readableEndpoint(file: { readonly id: string; readonly writtenAt: WallTime }) {
+  const { terms } = endpoint;
+  return v.pipe(
+    v.looseObject({
+      ...endpoint,
+      id: v.fallback(v.optional(id), undefined),
+      hostEnd: v.fallback(v.optional(endpoint.hostEnd), undefined),
+      containerEnd: v.fallback(v.optional(endpoint.containerEnd), undefined),
+      macGiven: v.fallback(flag, false),
+      guard: v.fallback(endpoint.guard, undefined),
+      terms: v.fallback(terms, { answered: undefined, configured: undefined }),
+      createdAt: v.fallback(wallTime, file.writtenAt),
+      sandboxKey: v.fallback(endpoint.sandboxKey, undefined),
+      joinedAt: v.fallback(endpoint.joinedAt, undefined),
+      hasLeft: v.fallback(endpoint.hasLeft, undefined),
+    }),
+    v.check(
+      (holder) => holder.id !== undefined || isLinkOf(file.id, holder.hostEnd),
+      'an id, and a link that tells it',
+    ),
+    v.transform((holder) => ({
+      ...holder,
+      id: holder.id ?? file.id,
+      ...linkEnds(holder.id ?? file.id),
+    })),
+  );
+}
+
+function isLinkOf(endpointId: string, hostEnd: string | undefined): boolean {
+  return hostEnd === undefined || hostEnd === linkEnds(endpointId).hostEnd;
+}

@@ -1,0 +1,82 @@
+/**
+ * The leases of this host by who has them: endpoints, addresses and held leases, each as those who care for them know
+ * them. Made of the lease's record whenever that changes, and of nothing else.
+ */
+import {
+  addressOf,
+  endpointOf,
+  heldOf,
+  holderOf,
+  isOfAddress,
+  isOfEndpoint,
+  type AddressRecord,
+  type EndpointRecord,
+  type HeldRecord,
+  type LeaseHolder,
+  type LeaseRecord,
+} from './lease-records.ts';
+
+/** Records by the id that their callers know them by. */
+export class RecordList<Record> {
+  readonly #records = new Map<string, Record>();
+  /** Made when asked for, until the next change. */
+  #list: readonly Record[] | undefined;
+
+  has(id: string): boolean {
+    return this.#records.has(id);
+  }
+
+  get(id: string): Record | undefined {
+    return this.#records.get(id);
+  }
+
+  list(): readonly Record[] {
+    this.#list ??= [...this.#records.values()];
+    return this.#list;
+  }
+
+  set(id: string, record: Record): void {
+    this.#records.set(id, record);
+    this.#list = undefined;
+  }
+
+  delete(id: string): void {
+    if (this.#records.delete(id)) this.#list = undefined;
+  }
+}
+
+export class LeaseViews {
+  readonly endpoints = new RecordList<EndpointRecord>();
+  readonly addresses = new RecordList<AddressRecord>();
+  readonly held = new RecordList<HeldRecord>();
+  /** By lease: the endpoint that has it. Bounded by the endpoints there are. */
+  readonly #endpointIds = new Map<string, string>();
+  #holders: readonly LeaseHolder[] | undefined;
+
+  /** @param record undefined: the lease is no more. */
+  changed(leaseId: string, record: LeaseRecord | undefined): void {
+    const endpointId = this.#endpointIds.get(leaseId);
+    const now = record !== undefined && isOfEndpoint(record) ? endpointOf(record) : undefined;
+    if (endpointId !== undefined && endpointId !== now?.id) {
+      this.endpoints.delete(endpointId);
+      this.#endpointIds.delete(leaseId);
+    }
+    if (now !== undefined) {
+      this.endpoints.set(now.id, now);
+      this.#endpointIds.set(leaseId, now.id);
+    }
+    const address = record !== undefined && isOfAddress(record) ? addressOf(record) : undefined;
+    if (address === undefined) this.addresses.delete(leaseId);
+    else this.addresses.set(leaseId, address);
+    const held = record && heldOf(record);
+    if (held === undefined) this.held.delete(leaseId);
+    else this.held.set(leaseId, held);
+    this.#holders = undefined;
+  }
+
+  /** All who have a lease now, whether by endpoint or by address. */
+  holders(): readonly LeaseHolder[] {
+    this.#holders ??= [...this.endpoints.list().map(holderOf), ...this.addresses.list()];
+    return this.#holders;
+  }
+}
