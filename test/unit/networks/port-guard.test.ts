@@ -22,7 +22,7 @@ describe('a port that cannot be guarded', () => {
   it('lets Join succeed: the lease follows the link, and the port is guarded as soon as it can be', async () => {
     noDescriptor();
     await rig.join();
-    expect(rig.wire.openSockets.map(({ place }) => place.netnsPath)).toEqual([SANDBOX]);
+    expect(rig.wire.places.map(({ netnsPath }) => netnsPath)).toEqual([SANDBOX]);
     expect(mayLease()).toBe(true); // as before Join
     await rig.clock.pass(20_000);
     expect(told()).toHaveLength(1);
