@@ -257,7 +257,7 @@ describe('the plugin as a service', () => {
     await lab('server-up', 'dnsmasq-no-ping', '500');
     await createFw500();
     const tmpfs = ['-t', 'tmpfs', '-o', 'size=16k,nr_inodes=16', 'tmpfs'];
-    const folder = '/var/lib/vlandhcp/endpoints';
+    const folder = '/var/lib/vlandhcp/leases';
     await run('mount', [...tmpfs, folder]);
     try {
       await run('sh', ['-c', `head -c 100000 /dev/zero > ${folder}/fill; true`]);
