@@ -9,7 +9,6 @@ lab_scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 checkout=$(cd "$lab_scripts/../.." && pwd)
 LAB=${VLANDHCP_LAB:-/var/cache/vlandhcp-lab}
 lab_kernel_image=${VLANDHCP_LAB_UML:-$LAB/kernel/linux}
-[ -x "$lab_kernel_image" ] || [ -n "${VLANDHCP_LAB_UML:-}" ] || lab_kernel_image=$LAB/uml/linux
 lab_started_at=${EPOCHREALTIME/[.,]/}
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
