@@ -254,7 +254,7 @@ it("a container of Docker's macvlan that goes while the plugin is away: its leas
   await docker(...box());
   const { address } = await attachment('box', 'fw500');
   // The first look may come before the container is up; the next one is the sweep a minute later.
-  const grep = ['-rq', '"wasSeen":true', '/var/lib/vlandhcp/addresses'];
+  const grep = ['-rq', '"wasSeen":true', '/var/lib/vlandhcp/leases'];
   const isSeen = async () => (await run('grep', grep)).status === 0;
   await until('the container was seen', isSeen, 90_000);
   await lab('service-kill');
