@@ -10,10 +10,12 @@ engine_is_settled() { engine_answers || ! daemon_runs dockerd; }
 engine_up() {
   daemon_start dockerd dockerd "$@"
   # On a slow machine it ends when its containerd takes too long; systemd would start it again, too.
-  if wait_until 120 engine_is_settled && ! daemon_runs dockerd; then
-    echo 'dockerd ended by itself and is started once more' >>"$lab_state/dockerd.log"
+  local start
+  for start in 2 3 4; do
+    if ! wait_until 120 engine_is_settled || daemon_runs dockerd; then break; fi
+    echo "dockerd ended by itself; start number $start" >>"$lab_state/dockerd.log"
     daemon_start dockerd dockerd "$@"
-  fi
+  done
   daemon_ready dockerd 120 engine_answers
   if [ ! -e "$lab_state/image-loaded" ]; then
     image_load bb
