@@ -124,15 +124,7 @@ export function addressConflictFilter(
   const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   const own = ipv4ToNumber(address);
   return assemble([
-    load.half(ETHERTYPE_AT),
-    jump.equal(ETHERTYPE_ARP, undefined, 'drop'),
-    load.word(ARP_AT),
-    jump.equal(ARP_ETHERNET_IPV4, undefined, 'drop'),
-    load.word(ARP_AT + 4),
-    jump.equal(ARP_LENGTHS | ARP_REQUEST, 'arp'),
-    jump.equal(ARP_LENGTHS | ARP_REPLY, undefined, 'drop'),
-    'arp',
-    load.length(),
+    ...lengthOfArp('drop'),
     jump.atLeast(ARP_AT + ARP_LENGTH, undefined, 'drop'),
     load.word(ARP_SENDER_ADDRESS_AT),
     ...(probes
@@ -163,15 +155,7 @@ export interface AddressOwner {
  */
 export function addressOwnersFilter(owners: readonly AddressOwner[]): readonly BpfInstruction[] {
   return assemble([
-    load.half(ETHERTYPE_AT),
-    jump.equal(ETHERTYPE_ARP, undefined, 'no-arp'),
-    load.word(ARP_AT),
-    jump.equal(ARP_ETHERNET_IPV4, undefined, 'no-arp'),
-    load.word(ARP_AT + 4),
-    jump.equal(ARP_LENGTHS | ARP_REQUEST, 'arp'),
-    jump.equal(ARP_LENGTHS | ARP_REPLY, undefined, 'no-arp'),
-    'arp',
-    load.length(),
+    ...lengthOfArp('no-arp'),
     jump.atLeast(ARP_AT + ARP_LENGTH, 'whole'),
     'no-arp',
     give(0),
@@ -190,6 +174,21 @@ export function addressOwnersFilter(owners: readonly AddressOwner[]): readonly B
     ]),
     give(0),
   ]);
+}
+
+/** A becomes the length of a frame that is ARP for IPv4 over Ethernet. Goes to `no` for any other frame. */
+function lengthOfArp(no: string): readonly Step[] {
+  return [
+    load.half(ETHERTYPE_AT),
+    jump.equal(ETHERTYPE_ARP, undefined, no),
+    load.word(ARP_AT),
+    jump.equal(ARP_ETHERNET_IPV4, undefined, no),
+    load.word(ARP_AT + 4),
+    jump.equal(ARP_LENGTHS | ARP_REQUEST, 'arp'),
+    jump.equal(ARP_LENGTHS | ARP_REPLY, undefined, no),
+    'arp',
+    load.length(),
+  ];
 }
 
 /** Drops the frame of that sender; goes to `another` else. */
