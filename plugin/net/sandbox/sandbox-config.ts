@@ -7,7 +7,8 @@
  */
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { LinkAddress, SandboxChange } from '../../vocabulary/sandbox-change.ts';
-import { ipv4FromNumber, ipv4ToNumber, type Ipv4 } from '../../wire/address.ts';
+import type { Ipv4 } from '../../wire/address.ts';
+import { lastAddressOf, subnetOf } from '../../wire/subnet.ts';
 import { SystemCallError } from '../libc.ts';
 import { keepingHostOut, setMtu } from '../links/link-mtu.ts';
 import {
@@ -175,8 +176,7 @@ function requestFor(step: SandboxStep, { name, index }: OpenSandbox['link']): St
 
 /** Undefined where a subnet has no room for one. */
 function broadcastOf({ address, prefixLength }: LinkAddress): Ipv4 | undefined {
-  if (prefixLength > 30) return undefined;
-  return ipv4FromNumber((ipv4ToNumber(address) | (0xffffffff >>> prefixLength)) >>> 0);
+  return prefixLength > 30 ? undefined : lastAddressOf(subnetOf(address, prefixLength));
 }
 
 function cidr({ address, prefixLength }: LinkAddress): string {
