@@ -4,6 +4,7 @@
  */
 import type { Host, HostLink } from '../host.ts';
 import type { NetworkOptions } from '../options/options.ts';
+import { STAYS_IN_HOST } from '../vocabulary/link-kinds.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 
 type Chain = Pick<NetworkOptions, 'parent' | 'vlan'> & { readonly bridge?: string };
@@ -66,7 +67,7 @@ function otherUplink(
   if (vlan !== undefined || bridge.mark !== 'bridge') return undefined;
   return links.find(
     ({ master, mark, kind }) =>
-      master === bridge.index && mark === undefined && kind !== 'veth' && kind !== 'tun',
+      master === bridge.index && mark === undefined && !STAYS_IN_HOST.includes(kind),
   );
 }
 

@@ -7,6 +7,7 @@
  */
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { Link } from './link-info.ts';
+import { STAYS_IN_HOST } from '../../vocabulary/link-kinds.ts';
 import { isLinkName, LINK_NAME_RULE } from '../../vocabulary/link-name.ts';
 import { bridgeMark, isMarked, vlanLinkName } from './link-names.ts';
 
@@ -207,9 +208,6 @@ export function checkBridge(
     );
   }
 }
-
-/** Kinds of ports behind which there are containers and virtual machines of this host, or nothing. */
-export const STAYS_IN_HOST: readonly (string | undefined)[] = ['veth', 'tun', 'dummy'];
 
 /** The MTU of container links. @throws PluginError INVALID_OPTION */
 export function effectiveMtu(spec: NetworkLinkSpec, uplink: Link): number {

@@ -1,6 +1,7 @@
 /** A parent that does not exist: what to type instead. */
 import { PluginError } from '../../vocabulary/errors.ts';
-import { flagOf, STAYS_IN_HOST, type SegmentSpec } from './link-checks.ts';
+import { STAYS_IN_HOST } from '../../vocabulary/link-kinds.ts';
+import { flagOf, type SegmentSpec } from './link-checks.ts';
 import type { Link } from './link-info.ts';
 import { ENDPOINT_MARK, isMarked } from './link-names.ts';
 

@@ -226,10 +226,15 @@ describe('what is not ours is named, and left alone', () => {
     expect(chainTroubles(links, chain)).toEqual([
       'bridge br-eth1 has port lan1 and not eth1; if lan1 was called eth1 before, give both their names back; else take it out with: ip link set lan1 nomaster',
     ]);
-    const port = link('vdh1', 2, { master: 3, kind: 'veth', mark: 'endpoint' });
-    expect(chainTroubles([links[0]!, port, links[2]!], chain)).toEqual([
-      'eth1 is not a port of bridge br-eth1; make it one with: ip link set eth1 master br-eth1',
-    ]);
+    const inHost = [
+      link('vdh1', 2, { master: 3, kind: 'veth', mark: 'endpoint' }),
+      link('dummy1', 2, { master: 3, kind: 'dummy' }),
+    ];
+    for (const port of inHost) {
+      expect(chainTroubles([links[0]!, port, links[2]!], chain)).toEqual([
+        'eth1 is not a port of bridge br-eth1; make it one with: ip link set eth1 master br-eth1',
+      ]);
+    }
   });
 
   it('a VLAN link of the same name that is another VLAN', () => {
