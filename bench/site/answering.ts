@@ -13,10 +13,12 @@ const END = 255;
 const MESSAGE_TYPE = 53;
 const DISCOVER = 1;
 const REQUEST = 3;
+/** Addresses of a /24 that a host can have. */
+const HOSTS = 254;
 
 export interface AnsweringSettings {
   readonly mac: Mac;
-  /** First two octets: `10.100`. The server is `.0.1` in it, and clients begin at `.1.0`. */
+  /** First two octets: `10.100`. The server is `.0.1` in it, and clients begin at `.1.1`. */
   readonly prefix: string;
   readonly leaseSec: number;
   /** Sent as options 58 and 59; undefined leaves T1 and T2 to the client. */
@@ -58,7 +60,9 @@ export function createAnswering(settings: AnsweringSettings): (frame: Uint8Array
     answer.set(client, 0);
     answer.set(client, AT.chaddr);
     answer.set(frame.subarray(AT.xid, AT.xid + 4), AT.xid);
-    answer.set([first, second, 1 + (number >> 8), number & 255], AT.yiaddr);
+    // Neither the first nor the last address of a /24: a client refuses those.
+    const third = 1 + Math.floor(number / HOSTS);
+    answer.set([first, second, third, 1 + (number % HOSTS)], AT.yiaddr);
     return { frame: answer, isRenewal: frame[AT.ciaddr] !== 0 };
   };
 }
