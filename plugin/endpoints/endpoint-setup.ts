@@ -8,7 +8,7 @@ import type { Lease } from '../vocabulary/lease.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { Logger } from '../logger.ts';
 import type { Instant } from '../vocabulary/time.ts';
-import type { Ipv4, Mac } from '../wire/address.ts';
+import type { Mac } from '../wire/address.ts';
 import type { Addresses } from '../leases/addresses.ts';
 import { lostBefore } from '../leases/adoption.ts';
 import { chooseMac, linkEnds, macClientId } from '../options/endpoint-identity.ts';
@@ -38,9 +38,9 @@ export interface CreateEndpointRequest {
 export interface EndpointSetupDeps extends TakeLeaseDeps {
   readonly leases: TakeLeaseDeps['leases'] & {
     place(key: string, place: SocketPlace): void;
-    addressOf(key: string): Ipv4 | undefined;
+    leaseOf(key: string): Lease | undefined;
   };
-  readonly addresses: Pick<Addresses, 'adopt' | 'endpointGone'>;
+  readonly addresses: Pick<Addresses, 'adopt'>;
   readonly registry: Registry;
   readonly host: Host;
   readonly clock: Clock;
@@ -115,7 +115,7 @@ async function build(
     await registry.addEndpoint(record);
     registry.requireNetwork(network.id); // it may have gone while we waited for the lease
     if (signal.aborted) throw new PluginError('CANCELLED', 'dockerd waits no longer');
-    await settle();
+    settle();
     return record;
   } catch (error) {
     throw await undo.run(error);
@@ -130,9 +130,9 @@ function adopted(
 ): LeaseTaken {
   const { id, lease, address } = leased;
   // What becomes of it is written down when this is over.
-  if (leases.addressOf(id) !== address) throw lostBefore(leased);
+  if (leases.leaseOf(id)?.address !== address) throw lostBefore(leased);
   leases.place(id, { link: containerEnd });
-  return { id, lease: lease && restoreLease(lease, clock), settle: async () => {} };
+  return { id, lease: lease && restoreLease(lease, clock), settle: () => {} };
 }
 
 function leaseFields(

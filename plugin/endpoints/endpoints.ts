@@ -5,7 +5,6 @@
  * container whose Join failed). Calls for one endpoint take turns.
  */
 import type { LeaseChange } from '../leasing/client-runner.ts';
-import { withoutRenewal } from '../vocabulary/lease.ts';
 import { makeEndpoint, type CreateEndpointRequest } from './endpoint-setup.ts';
 import { isAbandoned } from '../leases/containers-present.ts';
 import { createAnswer, joinAnswer, type CreateEndpointAnswer, type JoinAnswer } from './answers.ts';
@@ -22,7 +21,8 @@ import { endpointInfo } from '../state/status.ts';
 import { LEASED_WITHIN } from '../leases/take-lease.ts';
 import { MacClaims } from '../leases/mac-claims.ts';
 import { runEach } from '../undo.ts';
-import { holderOf, type EndpointRecord } from '../state/lease-records.ts';
+import { holderOf, type AwaitedRelease, type EndpointRecord } from '../state/lease-records.ts';
+import { storeMoment } from '../state/stored-lease.ts';
 
 export class Endpoints {
   readonly #deps: EndpointDeps;
@@ -163,18 +163,7 @@ export class Endpoints {
 
   /** Holds or gives back the lease of an endpoint whose container is gone, and forgets it. */
   clear({ id }: EndpointRecord): Promise<void> {
-    const { leases, clock, registry } = this.#deps;
-    return this.#lock.run(id, async () => {
-      const record = registry.findEndpoint(id);
-      if (record === undefined) return; // dockerd was faster
-      const network = registry.findNetwork(record.networkId);
-      const lease = record.lease && restoreLease(record.lease, clock);
-      if (network !== undefined && lease !== undefined && lease.expiresAt > clock.now()) {
-        const subject = subjectOf({ ...record, id: record.leaseId }, scopeOfNetwork(network));
-        leases.resume(subject, withoutRenewal(lease));
-      }
-      await this.#remove(id, { isOrphan: true });
-    });
+    return this.#lock.run(id, () => this.#remove(id, { isOrphan: true }));
   }
 
   /** Clears joined endpoints whose container went without a word. */
@@ -202,27 +191,26 @@ export class Endpoints {
   }
 
   async #remove(endpointId: string, { isOrphan = false, isDeleted = false } = {}): Promise<void> {
-    const { registry, host, leases, held, returns, log } = this.#deps;
+    const { registry, host, leases, held, returns, clock, log } = this.#deps;
     this.#joinTimers.disarm(endpointId);
     this.changes.left(endpointId);
     const record = registry.findEndpoint(endpointId);
     if (record === undefined) return;
-    if (record.addressGiven === true && record.terms.answered !== undefined) {
-      this.#deps.addresses.endpointGone(record.networkId, record.terms.answered.address);
-    }
+    const awaited = awaitedRelease(record, clock);
     const scope = registry.findScope(record.networkId);
     const isAnothers = scope === undefined || registry.isLeaseOfAnother(record);
     await runEach(
       // First: killed right after the lease has gone, nobody would know whose the link is.
       () => host.removeEndpointLink(record.hostEnd),
       async () => {
-        const isKept = isAnothers || (await held.hold(holderOf(record), { isOrphan }));
+        const holder = holderOf(record);
+        const isKept = isAnothers || (await held.hold(holder, { isOrphan, awaited }));
         if (isKept) leases.forget(record.leaseId);
-        else if (isDeleted) leases.release(record.leaseId, scope.link);
+        else if (isDeleted) returns.now(holder, scope);
         // While its record still tells a twin to wait.
-        else returns.start(record.leaseId, scope);
+        else returns.unlessWorn(holder, scope);
       },
-      () => registry.removeEndpoint(endpointId),
+      () => registry.removeEndpoint(endpointId, awaited),
     );
     log.info({ ...context(record), address: record.lease?.address }, 'endpoint removed');
   }
@@ -256,6 +244,15 @@ export class Endpoints {
       })
       .catch((err: unknown) => log.error({ err }, 'endpoint not removed or not followed'));
   }
+}
+
+/** Docker releases the address of an endpoint after DeleteEndpoint, if it was our IPAM's. */
+function awaitedRelease(
+  { addressGiven, terms }: EndpointRecord,
+  clock: EndpointDeps['clock'],
+): AwaitedRelease | undefined {
+  if (addressGiven !== true || terms.answered === undefined) return undefined;
+  return { address: terms.answered.address, since: storeMoment(clock) };
 }
 
 function context({ id, networkId }: EndpointRecord): Record<string, string> {

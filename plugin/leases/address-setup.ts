@@ -25,7 +25,7 @@ import { UndoList } from '../undo.ts';
 import type { AddressRecord } from '../state/lease-records.ts';
 
 export interface AddressSetupDeps extends TakeLeaseDeps {
-  readonly leases: TakeLeaseDeps['leases'] & { addressOf(key: string): Ipv4 | undefined };
+  readonly leases: TakeLeaseDeps['leases'] & { leaseOf(key: string): Lease | undefined };
   readonly registry: Registry;
   readonly networks: Pick<Networks, 'restore'>;
   readonly host: Host;
@@ -100,9 +100,9 @@ export async function makeAddress(
       throw new PluginError('POOL_UNKNOWN', 'the network was removed while an address was leased');
     }
     if (limits.signal.aborted) throw new PluginError('CANCELLED', 'dockerd waits no longer');
-    await settle();
+    settle();
     // A conflict that showed while all that was written down was told to nobody.
-    if (leases.addressOf(id) !== record.address) {
+    if (leases.leaseOf(id)?.address !== record.address) {
       throw new PluginError(
         'ADDRESS_IN_USE',
         `${record.address}, which was leased on ${scope.segment}, is in use by another host; start the container again, and find that host by the plugin's log`,

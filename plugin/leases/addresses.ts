@@ -4,14 +4,14 @@
  * VLAN, and the container itself is out of reach.
  */
 import { PluginError } from '../vocabulary/errors.ts';
-import { type Lease, withoutRenewal } from '../vocabulary/lease.ts';
+import type { Lease } from '../vocabulary/lease.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
-import { AwaitedReleases } from './awaited-releases.ts';
+import { forgetOverdue, releaseCame } from './awaited-releases.ts';
 import { ContainersSeen } from './containers-present.ts';
 import { adopt } from './adoption.ts';
 import { makeAddress, type AddressSetupDeps, type AddressWish } from './address-setup.ts';
@@ -53,12 +53,10 @@ export class Addresses {
   /** The next look at other drivers' containers that were not seen yet. */
   #cancelLook: (() => void) | undefined;
   readonly #containers: ContainersSeen;
-  readonly #awaited: AwaitedReleases;
 
   constructor(deps: AddressesDeps) {
     this.#deps = deps;
     this.#containers = new ContainersSeen(deps);
-    this.#awaited = new AwaitedReleases(deps.clock);
     const { clock, joinTimeoutMs, log } = deps;
     this.#timers = new JoinTimers(clock, joinTimeoutMs, (id) => {
       log.warn({ endpoint: id.slice(0, 12) }, 'address that no endpoint took over ended');
@@ -92,19 +90,14 @@ export class Addresses {
   }
 
   /** Docker is done with it. Unknown ones are no error: most have become an endpoint's. */
-  release(poolId: string, address: string): Promise<void> {
-    const { registry } = this.#deps;
+  async release(poolId: string, address: string): Promise<void> {
+    const { registry, clock } = this.#deps;
     const scopeId = registry.findPool(poolId)?.networkId ?? poolId;
-    if (this.#awaited.take(scopeId, address)) return Promise.resolve();
+    if (await releaseCame(registry, clock, scopeId, address)) return;
     const record = registry
       .addresses()
       .find((known) => known.poolId === poolId && known.address === address);
-    return record === undefined ? Promise.resolve() : this.#end(record.id, { isDeleted: true });
-  }
-
-  /** An endpoint of ours is gone, and its lease with it. */
-  endpointGone(scopeId: string, address: Ipv4): void {
-    this.#awaited.add(scopeId, address);
+    if (record !== undefined) await this.#end(record.id, { isDeleted: true });
   }
 
   /** Ends what is left of a pool that is going. @param was where it leased, which the registry may not know any more. */
@@ -160,7 +153,7 @@ export class Addresses {
 
   /** After a restart: takes up what a container still has, ends the rest. */
   async recover({ isComplete }: { isComplete: boolean }): Promise<void> {
-    const { registry, leases, clock, log, joinTimeoutMs } = this.#deps;
+    const { registry, clock, log, joinTimeoutMs } = this.#deps;
     const inUse = this.#addressesInUse();
     for (const record of registry.addresses()) {
       const scope = registry.findScope(record.scopeId);
@@ -182,7 +175,6 @@ export class Addresses {
         const isOlder = boot !== undefined && boot.id !== clock.bootId;
         const isGone = isForeign(record) && (isUnseen || isOlder);
         if (isGone) {
-          if (lease) leases.resume(subjectOf(record, scope), withoutRenewal(lease));
           await this.#end(record.id, { isOrphan: true });
           continue;
         }
@@ -195,9 +187,10 @@ export class Addresses {
     }
   }
 
-  /** Looks once at all containers of other drivers, and ends addresses whose container went without a word. */
+  /** Looks once at all containers of other drivers, and ends addresses whose container vanished without ReleaseAddress. */
   async clearAbandoned(): Promise<void> {
     const { registry, clock, log, joinTimeoutMs } = this.#deps;
+    await forgetOverdue(registry, clock);
     const isOld = ({ createdAt }: AddressRecord) => elapsedSince(createdAt, clock) >= joinTimeoutMs;
     const look = this.#containers.look(registry.addresses().filter(isForeign), isOld);
     for (const { id } of look.seen) await this.#saw(id);
@@ -249,8 +242,8 @@ export class Addresses {
       const isMute = isOrphan && scope !== undefined && !host.linkExists(scope.link);
       const holder = { ...record, isStable: record.isStable || isMute };
       if (scope === undefined || (await held.hold(holder, { isOrphan }))) leases.forget(id);
-      else if (isDeleted) leases.release(id, scope.link);
-      else returns.start(id, scope);
+      else if (isDeleted) returns.now(record, scope);
+      else returns.unlessWorn(record, scope);
       await registry.removeAddress(id).finally(() => {
         if (!registry.addresses().some(isForeign)) this.#stopLooking();
       });

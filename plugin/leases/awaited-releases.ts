@@ -1,34 +1,40 @@
 /**
  * ReleaseAddress still to come for endpoints of ours that are gone. Their leases went with them, so it must not end
- * another container's, which a server may have given the same address meanwhile.
+ * another container's, which a server may have given the same address meanwhile. The lease's record says so, and
+ * therefore a restart does not forget it.
  */
 import type { Clock } from '../clock.ts';
-import type { Instant, Ms } from '../vocabulary/time.ts';
-import type { Ipv4 } from '../wire/address.ts';
+import type { LeaseRecord } from '../state/lease-records.ts';
+import type { Registry } from '../state/registry.ts';
+import { elapsedSince } from '../state/stored-lease.ts';
+import type { Ms } from '../vocabulary/time.ts';
 
 /** It comes right after DeleteEndpoint; an engine under load may take its time. */
 const RELEASED_WITHIN: Ms = 30_000;
 
-export class AwaitedReleases {
-  readonly #clock: Clock;
-  /** By scope and address. Bounded by the endpoints removed within that time. */
-  readonly #until = new Map<string, Instant>();
+/** @returns true if that is the one: it is awaited no longer. @throws PluginError STATE_UNWRITABLE. */
+export async function releaseCame(
+  registry: Registry,
+  clock: Clock,
+  scopeId: string,
+  address: string,
+): Promise<boolean> {
+  const record = registry
+    .leases()
+    .filter((lease) => lease.scopeId === scopeId && lease.awaited?.address === address)
+    .find((lease) => !isOver(lease, clock));
+  if (record === undefined) return false;
+  await registry.releaseCame(record.id);
+  return true;
+}
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
+/** Forgets those that Docker will not send any more: it was killed. @throws PluginError STATE_UNWRITABLE. */
+export async function forgetOverdue(registry: Registry, clock: Clock): Promise<void> {
+  for (const record of registry.leases()) {
+    if (isOver(record, clock)) await registry.releaseCame(record.id);
   }
+}
 
-  add(scopeId: string, address: Ipv4): void {
-    const now = this.#clock.now();
-    for (const [key, until] of this.#until) if (until <= now) this.#until.delete(key);
-    this.#until.set(`${scopeId} ${address}`, now + RELEASED_WITHIN);
-  }
-
-  /** True if that is the one; it is awaited no longer. */
-  take(scopeId: string, address: string): boolean {
-    const key = `${scopeId} ${address}`;
-    const until = this.#until.get(key) ?? -Infinity;
-    this.#until.delete(key);
-    return this.#clock.now() < until;
-  }
+function isOver({ awaited }: LeaseRecord, clock: Clock): boolean {
+  return awaited !== undefined && elapsedSince(awaited.since, clock) >= RELEASED_WITHIN;
 }

@@ -6,8 +6,8 @@
  * so it also ends by itself. Random MACs never return: their leases are not held.
  */
 import type { Clock } from '../clock.ts';
-import type { LeaseSubject } from '../leasing/lease-service.ts';
-import { type Lease, withoutRenewal } from '../vocabulary/lease.ts';
+import type { LeaseSubject } from '../leasing/lease-subject.ts';
+import type { Lease } from '../vocabulary/lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
@@ -15,7 +15,7 @@ import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { LeaseReturns } from './lease-returns.ts';
 import type { Registry } from '../state/registry.ts';
 import { elapsedSince, restoreLease, storeMoment } from '../state/stored-lease.ts';
-import type { HeldRecord, LeaseHolder } from '../state/lease-records.ts';
+import type { AwaitedRelease, HeldRecord, LeaseHolder } from '../state/lease-records.ts';
 
 /**
  * What a crash or a reboot left is held at least this long: dockerd starts the containers of a network one
@@ -35,7 +35,7 @@ const NAMED_HELD_FOR: Ms = 600_000;
 type Identity = Pick<HeldRecord, 'clientId'>;
 
 export interface HeldLease {
-  readonly id: string;
+  readonly record: HeldRecord;
   readonly lease: Lease;
 }
 
@@ -44,8 +44,7 @@ export interface HeldLeasesDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly leases: {
-    resume(subject: LeaseSubject, lease: Lease): void;
-    release(key: string, link: string): void;
+    release(subject: LeaseSubject, lease: Lease | undefined, link: string): void;
   };
   readonly returns: Pick<LeaseReturns, 'isWorn' | 'settled'>;
 }
@@ -63,17 +62,24 @@ export class HeldLeases {
 
   /**
    * Keeps the lease of one that ends.
-   * @param isOrphan nobody said that it ends: it was found after a crash or a reboot.
+   * @param how.isOrphan nobody said that it ends: it was found after a crash or a reboot.
+   * @param how.awaited Docker has not released the address yet.
    * @returns false if it is not to be held, or cannot be written down: then it is to be given back now.
    */
-  async hold(holder: LeaseHolder, { isOrphan = false } = {}): Promise<boolean> {
+  async hold(
+    holder: LeaseHolder,
+    {
+      isOrphan = false,
+      awaited,
+    }: { isOrphan?: boolean; awaited?: AwaitedRelease | undefined } = {},
+  ): Promise<boolean> {
     const { registry, clock, log } = this.#deps;
     const { isStable, lease, ...identity } = holder;
     const scope = registry.findScope(holder.scopeId);
     if (scope === undefined || lease === undefined || !isStable) return false;
     if (scope.options.releaseAfterMs === 0) return false;
     if (restoreLease(lease, clock).expiresAt <= clock.now()) return false;
-    const record = { ...identity, lease, heldAt: storeMoment(clock), isOrphan };
+    const record = { ...identity, lease, heldAt: storeMoment(clock), isOrphan, awaited };
     try {
       for (const { id } of this.#of(scope, record)) if (id !== record.id) await this.drop(id);
       await registry.hold(record);
@@ -94,19 +100,13 @@ export class HeldLeases {
     const lease = restoreLease(record.lease, clock);
     if (lease.expiresAt <= clock.now()) return undefined;
     this.#disarm(record.id);
-    return { id: record.id, lease };
+    return { record, lease };
   }
 
   /** The taking over failed. */
   putBack(id: string): void {
     const record = this.#find(id);
     if (record !== undefined) this.#arm(record);
-  }
-
-  /** The one it was held for has another address now. */
-  async giveBack(id: string): Promise<void> {
-    const record = this.#find(id);
-    if (record !== undefined) await this.#end(record);
   }
 
   /** Gives back what is held of an address for others: somebody is to have it now. One that is being claimed stays. */
@@ -141,21 +141,14 @@ export class HeldLeases {
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
-  /** After a restart: the times run on; what ended meanwhile ends now, what an endpoint has again is forgotten. */
+  /** After a restart: the times run on, and what ended meanwhile ends now. */
   async recover({ isComplete }: { isComplete: boolean }): Promise<void> {
     const { registry, returns } = this.#deps;
     await returns.settled();
-    const taken = new Set(
-      registry.holders().map(({ scopeId, clientId }) => {
-        return `${registry.findScope(scopeId)?.segment ?? ''}/${clientId}`;
-      }),
-    );
     for (const record of registry.held()) {
       const scope = registry.findScope(record.scopeId);
-      if (scope === undefined && !isComplete) continue; // it may be what could not be read
-      const isTaken = scope !== undefined && taken.has(`${scope.segment}/${record.clientId}`);
-      if (scope === undefined || isTaken) await this.drop(record.id);
-      else this.#arm(record);
+      if (scope !== undefined) this.#arm(record);
+      else if (isComplete) await this.drop(record.id); // else it may be what could not be read
     }
   }
 
@@ -221,8 +214,7 @@ export class HeldLeases {
       if (isWorn) return this.drop(record.id);
     }
     if (isDue && isValid()) {
-      leases.resume(subjectOf(record, scope), withoutRenewal(lease));
-      leases.release(record.id, scope.link);
+      leases.release(subjectOf(record, scope), lease, scope.link);
       log.info({ ...context(record), address: lease.address }, 'held lease given back');
     } else {
       log.info({ ...context(record), address: lease.address }, 'held lease is over');

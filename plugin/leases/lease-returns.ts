@@ -5,20 +5,26 @@
  *
  * Not asked with `acd=off`, which is for segments where a router answers ARP for every address.
  */
-import type { Logger } from '../logger.ts';
+import type { Clock } from '../clock.ts';
+import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { SegmentInquiry } from '../leasing/segment/segment-inquiry.ts';
-import type { Ipv4 } from '../wire/address.ts';
+import type { Logger } from '../logger.ts';
 import type { Host } from '../host.ts';
-import type { LeaseScope } from '../state/lease-scope.ts';
+import type { LeaseHolder } from '../state/lease-records.ts';
+import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
+import { restoreLease } from '../state/stored-lease.ts';
+import type { Lease } from '../vocabulary/lease.ts';
+import type { Ipv4 } from '../wire/address.ts';
 
 export interface LeaseReturnsDeps {
   readonly host: Pick<Host, 'linkMac'>;
   readonly inquiry: Pick<SegmentInquiry, 'wearer'>;
   readonly leases: {
-    addressOf(key: string): Ipv4 | undefined;
-    release(key: string, link: string): void;
+    leaseOf(key: string): Lease | undefined;
+    release(subject: LeaseSubject, lease: Lease | undefined, link: string): void;
     forget(key: string): void;
   };
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -42,13 +48,23 @@ export class LeaseReturns {
     return true;
   }
 
-  /** Gives back, or forgets, what the client holds, in its own time. */
-  start(key: string, scope: LeaseScope): void {
+  /** Gives the lease back at once: its own container is what had the address until now. */
+  now(holder: LeaseHolder, scope: LeaseScope): void {
+    this.#deps.leases.release(subjectOf(holder, scope), this.#leaseOf(holder), scope.link);
+  }
+
+  /** Asks the segment, and gives the lease back if nobody wears the address. No call waits for it. */
+  unlessWorn(holder: LeaseHolder, scope: LeaseScope): void {
     const { leases, log } = this.#deps;
-    const address = leases.addressOf(key);
-    if (address === undefined) return leases.forget(key);
+    const lease = this.#leaseOf(holder);
+    // Its client would defend the address against the one who wears it.
+    leases.forget(holder.id);
+    if (lease === undefined) return;
+    const { address } = lease;
     const work = this.isWorn(scope, address)
-      .then((isWorn) => (isWorn ? leases.forget(key) : leases.release(key, scope.link)))
+      .then((isWorn) => {
+        if (!isWorn) leases.release(subjectOf(holder, scope), lease, scope.link);
+      })
       .catch((err: unknown) => log.error({ err, address }, 'lease not given back'))
       .finally(() => void this.#pending.delete(work));
     this.#pending.set(work, scope.segment);
@@ -60,5 +76,11 @@ export class LeaseReturns {
     await Promise.all(
       started.filter(([, on]) => segment === undefined || on === segment).map(([work]) => work),
     );
+  }
+
+  /** As its client knows it, or as it is stored. */
+  #leaseOf({ id, lease }: LeaseHolder): Lease | undefined {
+    const { leases, clock } = this.#deps;
+    return leases.leaseOf(id) ?? (lease && restoreLease(lease, clock));
   }
 }

@@ -30,17 +30,16 @@ export interface TakeLeaseDeps {
         patience: Ms;
       },
     ): Promise<Lease | undefined>;
-    release(key: string, link: string): void;
+    release(subject: LeaseSubject, lease: Lease | undefined, link: string): void;
     forget(key: string): void;
   };
   readonly held: {
     claim(scope: LeaseScope, identity: { clientId: string }): HeldLease | undefined;
     putBack(id: string): void;
     drop(id: string): Promise<void>;
-    giveBack(id: string): Promise<void>;
     yieldTo(scope: LeaseScope, address: Ipv4, identity: { clientId: string }): Promise<void>;
   };
-  readonly returns: Pick<LeaseReturns, 'settled'>;
+  readonly returns: Pick<LeaseReturns, 'settled' | 'unlessWorn'>;
   readonly host: Pick<Host, 'readLinks'>;
   readonly silence: {
     note(segment: string): void;
@@ -74,7 +73,7 @@ export interface LeaseTaken {
   /** Undefined: it comes late. */
   readonly lease: Lease | undefined;
   /** To be called when it is there to stay. */
-  readonly settle: () => Promise<void>;
+  readonly settle: () => void;
 }
 
 /**
@@ -97,18 +96,17 @@ export async function takeLease(
   // A server goes by the identity: the RELEASE of the container before would end the lease of this one.
   await returns.settled(segment);
   const kept = held.claim(scope, who);
-  if (kept !== undefined) undo.add(() => held.putBack(kept.id));
+  if (kept !== undefined) undo.add(() => held.putBack(kept.record.id));
   const previous = kept?.lease;
   const { requestedAddress } = who;
   if (requestedAddress !== undefined) await held.yieldTo(scope, requestedAddress, who);
-  // A server that goes by addresses would keep the old one for nobody: it is another lease, and given back.
-  const isLeft =
-    kept !== undefined && requestedAddress !== undefined && requestedAddress !== kept.lease.address;
-  const id = kept === undefined || isLeft ? who.id : kept.id;
+  // One identity has one record, whatever its address becomes.
+  const id = kept?.record.id ?? who.id;
+  const subject = subjectOf({ ...who, id }, scope);
   limits.asking?.(id);
   let lease: Lease | undefined;
   try {
-    lease = await leases.acquire(subjectOf({ ...who, id }, scope), place, {
+    lease = await leases.acquire(subject, place, {
       signal: limits.signal,
       late,
       previous,
@@ -118,7 +116,7 @@ export async function takeLease(
     const code = error instanceof PluginError ? error.code : undefined;
     if (code === 'NO_OFFER') silence.note(segment);
     // Declined: nobody may ask for it again, and it is not ours to give back.
-    if (code === 'ADDRESS_IN_USE' && kept !== undefined) await held.drop(kept.id);
+    if (code === 'ADDRESS_IN_USE' && kept !== undefined) await held.drop(kept.record.id);
     throw await withReasonOnHost(error, scope, host);
   }
   // The held lease itself, times and all: nobody answered, it is used because it is not over.
@@ -126,10 +124,13 @@ export async function takeLease(
   else silence.end(segment);
   undo.add(() => {
     if (lease !== undefined && lease.address === previous?.address) leases.forget(id);
-    else leases.release(id, scope.link);
+    else leases.release(subject, lease, scope.link);
   });
-  const settle = async (): Promise<void> => {
-    if (isLeft) await held.giveBack(kept.id);
+  const settle = (): void => {
+    // One that the server refused was not ours any more. One that another was preferred to is kept for nobody.
+    if (kept === undefined || requestedAddress === undefined) return;
+    if (requestedAddress === kept.lease.address) return;
+    returns.unlessWorn({ ...kept.record, id: `${id} before`, isStable: true }, scope);
   };
   return { id, lease, settle };
 }

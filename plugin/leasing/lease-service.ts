@@ -7,7 +7,6 @@
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Lease } from '../vocabulary/lease.ts';
 import type { Ms } from '../vocabulary/time.ts';
-import type { Ipv4 } from '../wire/address.ts';
 import type { SocketPlace } from './sockets/frame-socket.ts';
 import type { AddressClaims } from './segment/address-claims.ts';
 import { DeclineBudget } from './segment/decline-budget.ts';
@@ -171,9 +170,9 @@ export class LeaseService {
     if (client !== undefined) pinAddress(client);
   }
 
-  /** The address that the client holds now, if any. */
-  addressOf(key: string): Ipv4 | undefined {
-    return this.#clients.get(key)?.lease?.address;
+  /** The lease that the client holds now, if any. */
+  leaseOf(key: string): Lease | undefined {
+    return this.#clients.get(key)?.lease;
   }
 
   /** Who else uses the address that the client holds; undefined: nobody was heard. */
@@ -203,13 +202,19 @@ export class LeaseService {
   }
 
   /**
-   * Gives the lease back with a RELEASE sent through `link` (the bridge: it works after the container's
-   * own link is gone), then forgets the client. Unknown keys are no error.
+   * Gives a lease back with one RELEASE, and forgets its client. Where no client keeps the lease, one is made for the
+   * RELEASE alone.
+   * @param lease as it is known without a client. A client that keeps it knows better.
+   * @param link what to send on: the bridge, which is there after the container's own link has gone.
    */
-  release(key: string, link: string): void {
+  release(subject: LeaseSubject, lease: Lease | undefined, link: string): void {
+    const { key } = subject;
+    if (!this.#clients.has(key)) {
+      if (lease === undefined || lease.expiresAt <= this.#deps.clock.now()) return;
+      this.#add(subject).lease = lease;
+    }
     const client = this.#clients.get(key);
-    if (client === undefined) return;
-    giveBack(client, link);
+    if (client !== undefined) giveBack(client, link);
     this.forget(key);
   }
 

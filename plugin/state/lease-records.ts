@@ -33,11 +33,22 @@ export interface LeaseRecord {
   readonly lease: StoredLease | undefined;
   /** Why there is no lease. */
   readonly lost: LeaseLoss | undefined;
+  readonly awaited?: AwaitedRelease | undefined;
   readonly holder: EndpointHolder | AddressHolder | NoHolder;
 }
 
+/**
+ * An endpoint is gone, and Docker is still to release its address. That call must not end another container's lease,
+ * which a server may have given the same address meanwhile.
+ */
+export interface AwaitedRelease {
+  readonly address: Ipv4;
+  /** When the endpoint went. */
+  readonly since: StoredMoment;
+}
+
 /** Who has a lease, whoever it is. */
-type Identity = Omit<LeaseRecord, 'family' | 'lease' | 'lost' | 'holder' | 'isStable'>;
+type Identity = Omit<LeaseRecord, 'family' | 'lease' | 'lost' | 'awaited' | 'holder' | 'isStable'>;
 
 /** An endpoint of our network driver. */
 export interface EndpointHolder {
@@ -81,7 +92,7 @@ export interface AddressHolder {
   readonly wasSeen: boolean;
 }
 
-/** The container is gone, and its lease is kept for its return (D9). */
+/** The container is gone. Its lease is kept for its return (D9), or given back and the release of its address awaited. */
 export interface NoHolder {
   readonly is: 'nobody';
   readonly since: StoredMoment;
@@ -120,6 +131,7 @@ export interface HeldRecord extends Identity {
   readonly heldAt: StoredMoment;
   /** Nobody said that its container ends. */
   readonly isOrphan: boolean;
+  readonly awaited?: AwaitedRelease | undefined;
 }
 
 /** Whoever has a lease; `id` is the lease's. */
@@ -184,10 +196,10 @@ export function leaseOfAddress(record: AddressRecord): LeaseRecord {
 
 /** @returns undefined: there is nothing to hold. */
 export function heldOf(record: LeaseRecord): HeldRecord | undefined {
-  const { holder, lease } = record;
+  const { holder, lease, awaited } = record;
   if (holder.is !== 'nobody' || lease === undefined) return undefined;
   const isOrphan = holder.why === 'orphan';
-  return { ...identityOf(record), lease, heldAt: holder.since, isOrphan };
+  return { ...identityOf(record), lease, heldAt: holder.since, isOrphan, awaited };
 }
 
 export function leaseOfHeld({ heldAt, isOrphan, ...rest }: HeldRecord): LeaseRecord {

@@ -15,35 +15,7 @@ import {
   type LeaseHolder,
   type LeaseRecord,
 } from './lease-records.ts';
-
-/** Records by the id that their callers know them by. */
-export class RecordList<Record> {
-  readonly #records = new Map<string, Record>();
-  /** Made when asked for, until the next change. */
-  #list: readonly Record[] | undefined;
-
-  has(id: string): boolean {
-    return this.#records.has(id);
-  }
-
-  get(id: string): Record | undefined {
-    return this.#records.get(id);
-  }
-
-  list(): readonly Record[] {
-    this.#list ??= [...this.#records.values()];
-    return this.#list;
-  }
-
-  set(id: string, record: Record): void {
-    this.#records.set(id, record);
-    this.#list = undefined;
-  }
-
-  delete(id: string): void {
-    if (this.#records.delete(id)) this.#list = undefined;
-  }
-}
+import { RecordList } from './record-list.ts';
 
 export class LeaseViews {
   readonly endpoints = new RecordList<EndpointRecord>();

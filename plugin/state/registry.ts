@@ -7,12 +7,14 @@
  */
 import { PluginError } from '../vocabulary/errors.ts';
 import { scopeOfNetwork, type LeaseScope } from './lease-scope.ts';
-import { LeaseViews, RecordList } from './lease-views.ts';
+import { LeaseViews } from './lease-views.ts';
+import { StoredRecords, type Records, type RecordStore } from './stored-records.ts';
 import {
   leaseOfAddress,
   leaseOfEndpoint,
   leaseOfHeld,
   type AddressRecord,
+  type AwaitedRelease,
   type EndpointRecord,
   type HeldRecord,
   type LeaseHolder,
@@ -21,51 +23,29 @@ import {
 import { scopeOfPool, type PoolRecord } from './pool-records.ts';
 import type { NetworkRecord } from './records.ts';
 
-/** What is stored, by the name of its folder. */
-export interface Records {
-  networks: NetworkRecord;
-  leases: LeaseRecord;
-  pools: PoolRecord;
-}
-
-type Kind = keyof Records;
-
-/** Calls for one record take effect in the order of asking. */
-export interface RecordStore {
-  save<K extends Kind>(kind: K, record: Records[K]): Promise<void>;
-  delete(kind: Kind, id: string): Promise<void>;
-}
-
 export class Registry {
-  readonly #store: RecordStore;
-  readonly #records: { readonly [K in Kind]: RecordList<Records[K]> } = {
-    networks: new RecordList(),
-    leases: new RecordList(),
-    pools: new RecordList(),
-  };
+  readonly #stored: StoredRecords;
   readonly #views = new LeaseViews();
-  /** Saves under way that memory waits for. Outdated: what is true since then is in memory already. */
-  readonly #additions = new Set<{ kind: Kind; id: string; isOutdated: boolean }>();
-  /** By kind and id: how to bring the files up to date that are older than what is here. */
-  readonly #unwritten = new Map<string, () => Promise<void>>();
 
   constructor(store: RecordStore) {
-    this.#store = store;
+    this.#stored = new StoredRecords(store, (kind, id) => {
+      if (kind === 'leases') this.#views.changed(id, this.#stored.leases.get(id));
+    });
   }
 
   /** Takes in what the store already holds. */
-  adopt(contents: { readonly [K in Kind]: readonly Records[K][] }): void {
-    for (const pool of contents.pools) this.#set('pools', pool);
-    for (const network of contents.networks) this.#set('networks', network);
-    for (const lease of contents.leases) this.#set('leases', lease);
+  adopt(contents: { readonly [K in keyof Records]: readonly Records[K][] }): void {
+    for (const pool of contents.pools) this.#stored.set('pools', pool);
+    for (const network of contents.networks) this.#stored.set('networks', network);
+    for (const lease of contents.leases) this.#stored.set('leases', lease);
   }
 
   networks(): readonly NetworkRecord[] {
-    return this.#records.networks.list();
+    return this.#stored.networks.list();
   }
 
   findNetwork(id: string): NetworkRecord | undefined {
-    return this.#records.networks.get(id);
+    return this.#stored.networks.get(id);
   }
 
   /** @throws PluginError NETWORK_UNKNOWN. */
@@ -80,28 +60,28 @@ export class Registry {
 
   /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
   addNetwork(record: NetworkRecord): Promise<void> {
-    return this.#add('networks', record);
+    return this.#stored.add('networks', record);
   }
 
   removeNetwork(id: string): Promise<void> {
-    return this.#remove('networks', id);
+    return this.#stored.remove('networks', id);
   }
 
   pools(): readonly PoolRecord[] {
-    return this.#records.pools.list();
+    return this.#stored.pools.list();
   }
 
   findPool(id: string): PoolRecord | undefined {
-    return this.#records.pools.get(id);
+    return this.#stored.pools.get(id);
   }
 
   /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
   addPool(record: PoolRecord): Promise<void> {
-    return this.#add('pools', record);
+    return this.#stored.add('pools', record);
   }
 
   removePool(id: string): Promise<void> {
-    return this.#remove('pools', id);
+    return this.#stored.remove('pools', id);
   }
 
   endpoints(): readonly EndpointRecord[] {
@@ -150,29 +130,33 @@ export class Registry {
     return this.#views.holders();
   }
 
+  leases(): readonly LeaseRecord[] {
+    return this.#stored.leases.list();
+  }
+
   findLease(id: string): LeaseRecord | undefined {
-    return this.#records.leases.get(id);
+    return this.#stored.leases.get(id);
   }
 
   // The three ways of a lease into other hands, whoever has it now. @throws PluginError STATE_UNWRITABLE; then nothing has changed.
 
   addEndpoint(record: EndpointRecord): Promise<void> {
-    return this.#add('leases', leaseOfEndpoint(record));
+    return this.#stored.add('leases', this.#stillAwaited(leaseOfEndpoint(record)));
   }
 
   addAddress(record: AddressRecord): Promise<void> {
-    return this.#add('leases', leaseOfAddress(record));
+    return this.#stored.add('leases', this.#stillAwaited(leaseOfAddress(record)));
   }
 
   hold(record: HeldRecord): Promise<void> {
-    return this.#add('leases', leaseOfHeld(record));
+    return this.#stored.add('leases', this.#stillAwaited(leaseOfHeld(record)));
   }
 
   /** As it was before it changed hands; undefined: there was none. @throws PluginError STATE_UNWRITABLE. */
   async putBack(id: string, before: LeaseRecord | undefined): Promise<void> {
     const now = this.findLease(id);
-    if (before === undefined) return this.#remove('leases', id);
-    if (now?.holder !== before.holder) await this.#add('leases', before);
+    if (before === undefined) return this.#stored.remove('leases', id);
+    if (now?.holder !== before.holder) await this.#stored.add('leases', before);
   }
 
   /**
@@ -182,29 +166,42 @@ export class Registry {
    */
   async keepEndpoint(record: EndpointRecord): Promise<unknown> {
     if (this.findEndpoint(record.id)?.leaseId !== record.leaseId) return undefined;
-    return this.#keep('leases', leaseOfEndpoint(record));
+    return this.#stored.keep('leases', this.#stillAwaited(leaseOfEndpoint(record)));
   }
 
   /** As `keepEndpoint`. */
   async keepAddress(record: AddressRecord): Promise<unknown> {
     if (this.findAddress(record.id) === undefined) return undefined;
-    return this.#keep('leases', leaseOfAddress(record));
+    return this.#stored.keep('leases', this.#stillAwaited(leaseOfAddress(record)));
   }
 
-  /** Its lease is over. One that has given it away is not there any more, and that is no error. */
-  async removeEndpoint(id: string): Promise<void> {
+  /**
+   * Its lease is over. One that has given it away is not there any more, and that is no error.
+   * @param awaited Docker has not released the address yet.
+   */
+  async removeEndpoint(id: string, awaited?: AwaitedRelease): Promise<void> {
     const leaseId = this.findEndpoint(id)?.leaseId;
-    if (leaseId !== undefined) await this.#remove('leases', leaseId);
+    if (leaseId !== undefined) await this.#endLease(leaseId, awaited);
   }
 
   async removeAddress(id: string): Promise<void> {
     // Not known yet: it is being written.
-    if ((this.findLease(id)?.holder.is ?? 'address') === 'address')
-      await this.#remove('leases', id);
+    if ((this.findLease(id)?.holder.is ?? 'address') === 'address') await this.#endLease(id);
   }
 
   async removeHeld(id: string): Promise<void> {
-    if (this.findHeld(id) !== undefined) await this.#remove('leases', id);
+    if (this.findHeld(id) !== undefined) await this.#endLease(id);
+  }
+
+  /** Docker has released the address, or will not any more. */
+  async releaseCame(id: string): Promise<void> {
+    const record = this.findLease(id);
+    if (record?.awaited === undefined) return;
+    if (record.lease === undefined && record.holder.is === 'nobody') {
+      await this.#stored.remove('leases', id);
+    } else {
+      await this.#stored.add('leases', { ...record, awaited: undefined });
+    }
   }
 
   /** A network of ours, or a pool that another network driver uses. */
@@ -215,81 +212,25 @@ export class Registry {
     return pool && scopeOfPool(pool);
   }
 
-  #set<K extends Kind>(kind: K, record: Records[K]): void {
-    this.#records[kind].set(record.id, record);
-    this.#changed(kind, record.id);
+  /** What is left of a lease that is over is the release that Docker is still to send. */
+  async #endLease(id: string, awaited = this.findLease(id)?.awaited): Promise<void> {
+    const record = this.findLease(id);
+    if (record === undefined || awaited === undefined) return this.#stored.remove('leases', id);
+    const holder = { is: 'nobody', since: awaited.since, why: 'ended' } as const;
+    await this.#stored.add('leases', {
+      ...record,
+      lease: undefined,
+      lost: undefined,
+      awaited,
+      holder,
+    });
   }
 
-  async #add<K extends Kind>(kind: K, record: Records[K]): Promise<void> {
-    const addition = { kind, id: record.id, isOutdated: false };
-    this.#additions.add(addition);
-    try {
-      await this.#store.save(kind, record);
-    } finally {
-      this.#additions.delete(addition);
-    }
-    if (!addition.isOutdated) {
-      this.#set(kind, record);
-      this.#unwritten.delete(keyOf(kind, record.id));
-    }
-    await this.#catchUp();
+  /** A lease that changes hands is still the one whose address Docker has not released. */
+  #stillAwaited(record: LeaseRecord): LeaseRecord {
+    const awaited = record.awaited ?? this.findLease(record.id)?.awaited;
+    return awaited === undefined ? record : { ...record, awaited };
   }
-
-  async #keep<K extends Kind>(kind: K, record: Records[K]): Promise<unknown> {
-    const { id } = record;
-    const records = this.#records[kind];
-    if (!records.has(id)) return undefined;
-    this.#outdate(kind, id);
-    this.#set(kind, record);
-    try {
-      await this.#store.save(kind, record);
-    } catch (error) {
-      if (!records.has(id)) return undefined; // it went meanwhile
-      const isNew = this.#unwritten.size === 0;
-      this.#unwritten.set(keyOf(kind, id), async () => {
-        const current = records.get(id);
-        if (current !== undefined) await this.#store.save(kind, current);
-      });
-      return isNew ? error : undefined;
-    }
-    this.#unwritten.delete(keyOf(kind, id));
-    await this.#catchUp();
-    return undefined;
-  }
-
-  async #remove(kind: Kind, id: string): Promise<void> {
-    this.#outdate(kind, id);
-    this.#records[kind].delete(id);
-    this.#changed(kind, id);
-    this.#unwritten.delete(keyOf(kind, id));
-    await this.#store.delete(kind, id);
-  }
-
-  #outdate(kind: Kind, id: string): void {
-    for (const addition of this.#additions) {
-      if (addition.id === id && addition.kind === kind) addition.isOutdated = true;
-    }
-  }
-
-  #changed(kind: Kind, id: string): void {
-    if (kind === 'leases') this.#views.changed(id, this.#records.leases.get(id));
-  }
-
-  /** The disk takes writes: brings the files up to date that it refused before. */
-  async #catchUp(): Promise<void> {
-    for (const [key, write] of this.#unwritten) {
-      try {
-        await write();
-        if (this.#unwritten.get(key) === write) this.#unwritten.delete(key);
-      } catch {
-        return; // full again
-      }
-    }
-  }
-}
-
-function keyOf(kind: Kind, id: string): string {
-  return `${kind}/${id}`;
 }
 
 export function endpointUnknown(id: string): PluginError {

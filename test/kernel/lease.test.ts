@@ -37,11 +37,12 @@ function startKea(validLifetime: number): Promise<void> {
 describe('a lease over the container end, still in the host', () => {
   test('from dnsmasq, given back through the bridge', async () => {
     await site.startDnsmasq();
-    const lease = await site.acquire(subject({ hostName: 'asterisk' }));
+    const asked = subject({ hostName: 'asterisk' });
+    const lease = await site.acquire(asked);
     expect(lease).toMatchObject({ prefixLength: 24, gateway: '10.50.0.1', serverId: '10.50.0.1' });
     expect(lease.address).toMatch(/^10\.50\.0\.1[0-5]\d$/);
     expect(site.printed()).toContain('client provides name: asterisk');
-    site.leases.release('endpoint', 'br0');
+    site.leases.release(asked, undefined, 'br0');
     const released = `DHCPRELEASE(port1) ${lease.address} ${MAC}`;
     await until('the server took it back', () => site.printed().includes(released));
     expect(site.leases.size).toBe(0);

@@ -11,7 +11,7 @@ import {
   type EndpointRecord,
   type HeldRecord,
 } from '../../plugin/state/lease-records.ts';
-import type { Records, RecordStore } from '../../plugin/state/registry.ts';
+import type { Records, RecordStore } from '../../plugin/state/stored-records.ts';
 
 type Kind = keyof Records;
 type Call = `${keyof RecordStore} ${Kind}`;

@@ -2,7 +2,7 @@
  * From what earlier versions wrote to what this one reads, one numbered step after the other. A step is never changed
  * once a version with it is out. What a step cannot make sense of it passes on as it is: the schemas name it.
  */
-import type { Records } from '../registry.ts';
+import type { Records } from '../stored-records.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 type Step = (record: Fields) => Fields;

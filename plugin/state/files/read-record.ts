@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import type { WallTime } from '../../vocabulary/time.ts';
 import { migrated, stepsOf, versionOf } from './migrations.ts';
 import { complete, readable } from './record-schemas.ts';
-import type { Records } from '../registry.ts';
+import type { Records } from '../stored-records.ts';
 import { isId } from './value-schemas.ts';
 
 /** Options and leases lie four deep. Writing what lies thousands deep would overflow the stack. */

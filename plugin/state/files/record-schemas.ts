@@ -12,7 +12,7 @@ import { linkEnds, macClientId } from '../../options/endpoint-identity.ts';
 import type { LeaseRecord } from '../lease-records.ts';
 import type { PoolRecord } from '../pool-records.ts';
 import type { NetworkRecord } from '../records.ts';
-import type { Records } from '../registry.ts';
+import type { Records } from '../stored-records.ts';
 import * as is from './value-schemas.ts';
 
 const { absentOr, flag, id, ipv4, lease, mac, mtu, text, wallTime } = is;
@@ -57,6 +57,7 @@ const leaseFields = {
   isStable: flag,
   lease: absentOr(lease),
   lost: absentOr(lost),
+  awaited: v.optional(v.looseObject({ address: ipv4, since: is.moment })),
 };
 
 const endpoint = {
@@ -140,7 +141,13 @@ export const complete: {
       v.looseObject({ ...leaseFields, holder: v.looseObject(address) }),
       v.check((record) => saysWhy(record), SAYS_WHY),
     ),
-    nobody: v.looseObject({ ...leaseFields, lease, holder: v.looseObject(nobody) }),
+    nobody: v.pipe(
+      v.looseObject({ ...leaseFields, holder: v.looseObject(nobody) }),
+      v.check(
+        (record) => record.lease !== undefined || record.awaited !== undefined,
+        'a lease, or an address that Docker is still to release',
+      ),
+    ),
   }),
   pools: v.looseObject(pool) satisfies v.GenericSchema<unknown, PoolRecord>,
 };
@@ -232,6 +239,7 @@ function readableLease<Id>(fileId: Id) {
     isStable: v.fallback(flag, false),
     lease: v.fallback(leaseFields.lease, undefined),
     lost: v.fallback(leaseFields.lost, undefined),
+    awaited: v.fallback(leaseFields.awaited, undefined),
   };
 }
 

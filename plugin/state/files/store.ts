@@ -16,7 +16,7 @@ import { KeyedLock } from '../../keyed-lock.ts';
 import { moveFormerFiles } from './former-files.ts';
 import { readRecord, writeRecord } from './read-record.ts';
 import { NotARecordError, readRecordFile } from './record-file.ts';
-import type { Records } from '../registry.ts';
+import type { Records } from '../stored-records.ts';
 
 const SUFFIX = '.json';
 const UNREADABLE = `${SUFFIX}.unreadable`;

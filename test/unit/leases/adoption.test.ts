@@ -94,6 +94,34 @@ describe('CreateEndpoint takes over what RequestAddress leased', () => {
     expect(rig.wire.sentTypes.filter((type) => type === 'RELEASE')).toHaveLength(1);
   });
 
+  describe.each([
+    ['', false],
+    [', also when the plugin was started again meanwhile', true],
+  ])('its ReleaseAddress comes late%s', (_, isRestarted) => {
+    beforeEach(async () => {
+      await rig.createEndpoint(given());
+      await rig.driver.removeEndpoint(ENDPOINT);
+      rig.server.forgetClients(0); // the next client gets the first address
+      if (isRestarted) await rig.restart();
+      expect(await rig.requestAddress(poolId, { macAddress: OTHER })).toBe(CIDR);
+    });
+
+    it('the container that has the address by then keeps it', async () => {
+      await rig.ipam.releaseAddress(poolId, ADDRESS);
+      expect(rig.registry.addresses()).toMatchObject([{ mac: OTHER, address: ADDRESS }]);
+      await rig.ipam.releaseAddress(poolId, ADDRESS); // its own
+      expect([rig.registry.leases(), rig.store.contents.leases]).toEqual([[], []]);
+    });
+
+    it('it never comes: after half a minute it is awaited no longer', async () => {
+      await rig.clock.pass(30_000);
+      await rig.ipam.releaseAddress(poolId, ADDRESS);
+      expect(rig.registry.addresses()).toEqual([]);
+      await rig.clock.pass(60_000); // the sweep
+      expect([rig.registry.leases(), rig.store.contents.leases]).toEqual([[], []]);
+    });
+  });
+
   it('bounds apply on, also after a restart: an address out of them never reaches the container', async () => {
     await rig.createEndpoint(given());
     await rig.join();

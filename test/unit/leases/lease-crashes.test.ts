@@ -1,19 +1,82 @@
-/** The plugin is killed right after each single write of each call: no lease is lost twice, or with two at once. */
-import { expect, it } from 'vitest';
-import { DriverRig, ENDPOINT, BOX, NETWORK } from '../../support/driver-rig.ts';
+/** The plugin is killed right after each single write of each call. No lease is lost twice, or is with two at once. */
+import { describe, expect, it } from 'vitest';
+import { BOX, DriverRig, ENDPOINT, NETWORK, rigWithNetwork } from '../../support/driver-rig.ts'; // prettier-ignore
+import { macFromId } from '../../../plugin/options/options.ts';
+import { problemsOf } from '../../support/state-invariants.ts';
 
 type Step = readonly [string, (rig: DriverRig) => Promise<unknown>];
 
-let poolId = '';
+const SECOND = 'f'.repeat(64);
+const byId = { id: 'two' };
 const given = { address: '192.0.2.50/24', macAddress: BOX };
-const LIFE: readonly Step[] = [
-  ['RequestAddress', (rig) => rig.requestAddress(poolId)],
-  ['CreateEndpoint', (rig) => rig.createEndpoint({ userMac: BOX, interface: given })],
-  ['Join', (rig) => rig.join()],
-  ['Leave', (rig) => rig.driver.leave(ENDPOINT)],
-  ['DeleteEndpoint', (rig) => rig.driver.removeEndpoint(ENDPOINT)],
-  ['ReleaseAddress', (rig) => rig.ipam.releaseAddress(poolId, '192.0.2.50')],
-  ['DeleteNetwork', (rig) => rig.driver.removeNetwork(NETWORK)],
+let poolId = '';
+
+const leave = (rig: DriverRig) => rig.driver.leave(ENDPOINT);
+const remove = (rig: DriverRig) => rig.driver.removeEndpoint(ENDPOINT);
+const removeNetwork = (rig: DriverRig) => rig.driver.removeNetwork(NETWORK);
+
+const LIVES: readonly (readonly [string, () => Promise<DriverRig>, readonly Step[]])[] = [
+  [
+    'with our IPAM',
+    async () => {
+      const rig = new DriverRig();
+      poolId = await rig.createIpamNetwork({ pool: { pool: '192.0.2.0/24' } });
+      return rig;
+    },
+    [
+      ['RequestAddress', (rig) => rig.requestAddress(poolId)],
+      ['CreateEndpoint', (rig) => rig.createEndpoint({ userMac: BOX, interface: given })],
+      ['Join', (rig) => rig.join()],
+      ['Leave', leave],
+      ['DeleteEndpoint', remove],
+      ['RequestAddress of the same container before ReleaseAddress', (rig) => rig.requestAddress(poolId)], // prettier-ignore
+      ['ReleaseAddress', (rig) => rig.ipam.releaseAddress(poolId, '192.0.2.50')],
+      ['ReleaseAddress of the second', (rig) => rig.ipam.releaseAddress(poolId, '192.0.2.50')],
+      ['DeleteNetwork', removeNetwork],
+    ],
+  ],
+  [
+    'with --ipam-driver null, held and claimed',
+    () => rigWithNetwork({ options: { release: 'hold=60s' } }),
+    [
+      ['CreateEndpoint', (rig) => rig.createEndpoint({ options: byId })],
+      ['Join', (rig) => rig.join()],
+      ['Leave', leave],
+      ['DeleteEndpoint', remove],
+      ['CreateEndpoint of its return', (rig) => rig.createEndpoint({ endpointId: SECOND, options: byId })], // prettier-ignore
+      ['DeleteEndpoint after its return', (rig) => rig.driver.removeEndpoint(SECOND)],
+      ['the hold is over', (rig) => rig.clock.pass(61_000)],
+      ['DeleteNetwork', removeNetwork],
+    ],
+  ],
+  [
+    'with --ipam-driver null, back with another wish',
+    () => rigWithNetwork({ options: { release: 'hold=60s' } }),
+    [
+      ['CreateEndpoint', (rig) => rig.createEndpoint({ options: byId })],
+      ['DeleteEndpoint', remove],
+      [
+        'CreateEndpoint with another ip=',
+        (rig) => {
+          rig.server.reserve(macFromId('two'), '192.0.2.77');
+          const options = { ...byId, ip: '192.0.2.77' };
+          return rig.createEndpoint({ endpointId: SECOND, options });
+        },
+      ],
+      ['DeleteEndpoint of that', (rig) => rig.driver.removeEndpoint(SECOND)],
+      ['the hold is over', (rig) => rig.clock.pass(61_000)],
+    ],
+  ],
+  [
+    'with --ipam-driver null, given back at once',
+    () => rigWithNetwork({ options: { release: 'now' } }),
+    [
+      ['CreateEndpoint', (rig) => rig.createEndpoint()],
+      ['Join', (rig) => rig.join()],
+      ['Leave', leave],
+      ['DeleteEndpoint', remove],
+    ],
+  ],
 ];
 
 /** Stops at the end of a write: what comes after it never happens. @returns whether it came to that. */
@@ -40,29 +103,28 @@ async function killedAfter(rig: DriverRig, write: number, work: () => Promise<un
   return isKilled;
 }
 
-/** @returns what is wrong with the state; nothing if all is well. */
-function problemsOf(rig: DriverRig): string[] {
-  const { leases } = rig.store.contents;
-  const owners = leases.map(({ scopeId, clientId }) => `${scopeId} ${clientId}`);
-  const ends = rig.store.endpoints.map(({ hostEnd }) => hostEnd);
-  return [
-    ...(new Set(owners).size === owners.length ? [] : ['two records of one lease']),
-    ...(rig.store.endpoints.length > 1 ? ['two endpoints'] : []),
-    ...[...rig.host.endpoints.keys()]
-      .filter((link) => !ends.includes(link))
-      .map((link) => `link ${link} of nobody`),
-  ];
-}
+describe.each(LIVES)('%s', (_life, begin, life) => {
+  it.each(life.map(([name], index) => [name, index] as const))('%s', async (_name, index) => {
+    let write = 1;
+    for (let isKilled = true; isKilled; write += 1) {
+      const rig = await begin();
+      for (const [, before] of life.slice(0, index)) await before(rig);
+      isKilled = await killedAfter(rig, write, () => life[index]![1](rig));
+      await rig.restart();
+      expect([write, ...problemsOf(rig)]).toEqual([write]);
+      rig.stop();
+    }
+    expect(write).toBeGreaterThan(1);
+  });
 
-it.each(LIFE.map(([name], index) => [name, index] as const))('%s', async (_name, index) => {
-  let write = 1;
-  for (let isKilled = true; isKilled; write += 1) {
-    const rig = new DriverRig();
-    poolId = await rig.createIpamNetwork({ pool: { pool: '192.0.2.0/24' } });
-    for (const [, before] of LIFE.slice(0, index)) await before(rig);
-    isKilled = await killedAfter(rig, write, () => LIFE[index]![1](rig));
-    await rig.restart();
+  it('to its end without a crash: nothing is left', async () => {
+    const rig = await begin();
+    for (const [, step] of life) await step(rig);
+    await rig.clock.pass(60_000);
     expect(problemsOf(rig)).toEqual([]);
+    const { records, addresses, held, clients } = rig.leftovers;
+    expect([records, addresses, held, clients]).toEqual([[], [], [], 0]);
+    expect(rig.store.contents.leases).toEqual([]);
     rig.stop();
-  }
+  });
 });

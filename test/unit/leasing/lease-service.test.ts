@@ -412,7 +412,7 @@ describe('keeping a lease', () => {
 describe('giving a lease back', () => {
   it('sends RELEASE through the bridge, which is there when the container link is gone', async () => {
     await rig.acquire();
-    rig.service.release(KEY, BRIDGE);
+    rig.service.release(subject(), undefined, BRIDGE);
     expect(rig.wire.sent.at(-1)).toMatchObject({
       type: 'RELEASE',
       place: { link: BRIDGE },
@@ -422,11 +422,26 @@ describe('giving a lease back', () => {
     expect([rig.service.size, rig.places.length, rig.clock.pending]).toEqual([0, 0, 0]);
   });
 
+  it('that no client keeps: one RELEASE, and nothing else', () => {
+    rig.service.release(subject(), lease({ requestedAt: rig.clock.now() }), BRIDGE);
+    expect(rig.wire.sent).toMatchObject([
+      { type: 'RELEASE', place: { link: BRIDGE }, message: { ciaddr: ADDRESS } },
+    ]);
+    expect([rig.service.size, rig.places.length, rig.clock.pending]).toEqual([0, 0, 0]);
+  });
+
+  it('that is over and that no client keeps: not a word', async () => {
+    const old = lease({ requestedAt: rig.clock.now() });
+    await rig.clock.pass(old.expiresAt - rig.clock.now());
+    rig.service.release(subject(), old, BRIDGE);
+    expect([rig.wire.sent, rig.service.size]).toEqual([[], 0]);
+  });
+
   it('of a client that failed, before it is started again', async () => {
     await rig.acquire();
     rig.service.stay(KEY, { link: BRIDGE });
     await rig.failAtNextChange();
-    rig.service.release(KEY, BRIDGE);
+    rig.service.release(subject(), undefined, BRIDGE);
     expect(rig.wire.sent.at(-1)).toMatchObject({ type: 'RELEASE', message: { ciaddr: ADDRESS } });
     expect(rig.changes).toMatchObject([{ change: 'lost', cause: 'released' }]);
     expect([rig.service.size, rig.places.length, rig.clock.pending]).toEqual([0, 0, 0]);
@@ -435,7 +450,7 @@ describe('giving a lease back', () => {
   it('a bridge that is gone costs the RELEASE, not the call', async () => {
     await rig.acquire();
     rig.wire.openProblem = () => new Error('no such link');
-    rig.service.release(KEY, BRIDGE);
+    rig.service.release(subject(), undefined, BRIDGE);
     expect(rig.log.messages('warn')).toEqual([
       'lease not given back; the server keeps it until it expires',
     ]);
@@ -443,7 +458,7 @@ describe('giving a lease back', () => {
   });
 
   it('unknown keys are no error, whatever is asked', () => {
-    rig.service.release('x', BRIDGE);
+    rig.service.release(subject(), undefined, BRIDGE);
     rig.service.forget('x');
     rig.service.unfollow('x');
     rig.service.place('x', { link: LINK });

@@ -93,7 +93,7 @@ it.each(['release', 'forget', 'follow', 'stay'] as const)(
     gone();
     rig.service.stay(KEY, PLACE);
     back();
-    if (call === 'release') rig.service.release(KEY, BRIDGE);
+    if (call === 'release') rig.service.release(subject(), undefined, BRIDGE);
     else if (call === 'forget') rig.service.forget(KEY);
     else if (call === 'follow') rig.follow();
     else rig.service.stay(KEY, { link: 'other' });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { replyFrame } from '../../support/memory-packet-socket.ts';
 import { ack } from '../../support/messages.ts';
-import { BRIDGE, KEY, LeasingRig, LINK } from './leasing-rig.ts';
+import { BRIDGE, KEY, LeasingRig, LINK, subject } from './leasing-rig.ts';
 
 const INSIDE = { netnsPath: '/netns/1', link: 'eth0', speaksVia: 'br500' };
 const ON_BRIDGE = { link: BRIDGE, promiscuous: true };
@@ -243,7 +243,8 @@ describe('following a link into its sandbox', () => {
   it('releasing, forgetting and closing stop looking', () => {
     for (const end of ['release', 'forget', 'close'] as const) {
       rig.follow();
-      rig.service[end](KEY, BRIDGE);
+      if (end === 'release') rig.service.release(subject(), undefined, BRIDGE);
+      else rig.service[end](KEY);
       expect([rig.places.length, rig.clock.pending]).toEqual([0, 0]);
     }
   });

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { writeRecord } from '../../../plugin/state/files/read-record.ts';
-import type { Records } from '../../../plugin/state/registry.ts';
+import type { Records } from '../../../plugin/state/stored-records.ts';
 import { statusTable } from '../../../plugin/state/status.ts';
 import { BOX, DriverRig, ENDPOINT, NETWORK, networkRequest } from '../../support/driver-rig.ts';
 

@@ -1,0 +1,128 @@
+/**
+ * Records in memory and in the store, kind by kind. What is in memory is on disk, except for what `keep` could not
+ * write yet.
+ */
+import { RecordList } from './record-list.ts';
+import type { LeaseRecord } from './lease-records.ts';
+import type { PoolRecord } from './pool-records.ts';
+import type { NetworkRecord } from './records.ts';
+
+/** What is stored, by the name of its folder. */
+export interface Records {
+  networks: NetworkRecord;
+  leases: LeaseRecord;
+  pools: PoolRecord;
+}
+
+type Kind = keyof Records;
+
+/** Calls for one record take effect in the order of asking. */
+export interface RecordStore {
+  save<K extends Kind>(kind: K, record: Records[K]): Promise<void>;
+  delete(kind: Kind, id: string): Promise<void>;
+}
+
+export class StoredRecords {
+  readonly networks = new RecordList<NetworkRecord>();
+  readonly leases = new RecordList<LeaseRecord>();
+  readonly pools = new RecordList<PoolRecord>();
+  readonly #lists: { readonly [K in Kind]: RecordList<Records[K]> } = {
+    networks: this.networks,
+    leases: this.leases,
+    pools: this.pools,
+  };
+  readonly #store: RecordStore;
+  readonly #changed: (kind: Kind, id: string) => void;
+  /** Saves under way that memory waits for. Outdated: what is true since then is in memory already. */
+  readonly #additions = new Set<{ kind: Kind; id: string; isOutdated: boolean }>();
+  /** By kind and id: how to bring the files up to date that are older than what is here. */
+  readonly #unwritten = new Map<string, () => Promise<void>>();
+
+  /** @param changed told of each record that is different in memory from now on. */
+  constructor(store: RecordStore, changed: (kind: Kind, id: string) => void) {
+    this.#store = store;
+    this.#changed = changed;
+  }
+
+  /** Takes in what the store holds already. */
+  set<K extends Kind>(kind: K, record: Records[K]): void {
+    this.#list(kind).set(record.id, record);
+    this.#changed(kind, record.id);
+  }
+
+  /** Adds or replaces, on disk first. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
+  async add<K extends Kind>(kind: K, record: Records[K]): Promise<void> {
+    const addition = { kind, id: record.id, isOutdated: false };
+    this.#additions.add(addition);
+    try {
+      await this.#store.save(kind, record);
+    } finally {
+      this.#additions.delete(addition);
+    }
+    if (!addition.isOutdated) {
+      this.set(kind, record);
+      this.#unwritten.delete(keyOf(kind, record.id));
+    }
+    await this.#catchUp();
+  }
+
+  /**
+   * Replaces a record that is known, whether or not it can be written. What cannot is tried again with the next change.
+   * @returns why it could not be written, once; undefined if it was, or if that was said already.
+   */
+  async keep<K extends Kind>(kind: K, record: Records[K]): Promise<unknown> {
+    const { id } = record;
+    const records = this.#list(kind);
+    if (!records.has(id)) return undefined;
+    this.#outdate(kind, id);
+    this.set(kind, record);
+    try {
+      await this.#store.save(kind, record);
+    } catch (error) {
+      if (!records.has(id)) return undefined; // it went meanwhile
+      const isNew = this.#unwritten.size === 0;
+      this.#unwritten.set(keyOf(kind, id), async () => {
+        const current = records.get(id);
+        if (current !== undefined) await this.#store.save(kind, current);
+      });
+      return isNew ? error : undefined;
+    }
+    this.#unwritten.delete(keyOf(kind, id));
+    await this.#catchUp();
+    return undefined;
+  }
+
+  async remove(kind: Kind, id: string): Promise<void> {
+    this.#outdate(kind, id);
+    this.#list(kind).delete(id);
+    this.#changed(kind, id);
+    this.#unwritten.delete(keyOf(kind, id));
+    await this.#store.delete(kind, id);
+  }
+
+  #outdate(kind: Kind, id: string): void {
+    for (const addition of this.#additions) {
+      if (addition.id === id && addition.kind === kind) addition.isOutdated = true;
+    }
+  }
+
+  #list<K extends Kind>(kind: K): RecordList<Records[K]> {
+    return this.#lists[kind];
+  }
+
+  /** The disk takes writes: brings the files up to date that it refused before. */
+  async #catchUp(): Promise<void> {
+    for (const [key, write] of this.#unwritten) {
+      try {
+        await write();
+        if (this.#unwritten.get(key) === write) this.#unwritten.delete(key);
+      } catch {
+        return; // full again
+      }
+    }
+  }
+}
+
+function keyOf(kind: Kind, id: string): string {
+  return `${kind}/${id}`;
+}
