@@ -97,7 +97,7 @@ export function createPlugin(deps: PluginDeps) {
     },
     mtuChanged: (networkId) => endpoints.changes.networkChanged(networkId),
   });
-  const recovered = recover({
+  const { ready: recovered, done } = recover({
     ...{ registry, networks, endpoints, addresses, held, access, wiring, host, clock, log },
     isComplete,
   });
@@ -114,7 +114,7 @@ export function createPlugin(deps: PluginDeps) {
   const ipam = new IpamDriver({ registry, pools, addresses, held, requiresMacAddress, recovered });
   let stopSweep = () => {};
   let isClosed = false;
-  const started = recovered.then(() => {
+  const started = done.then(() => {
     if (!isClosed) stopSweep = sweepAbandoned({ clock, log, looked: [endpoints, addresses] });
   });
   return {

@@ -4,6 +4,7 @@
  * the lease is held if its MAC will return, else given back; what belongs to nobody is cleared away.
  * Containers notice nothing. Trouble with one of them is told, and does not keep the others from being recovered.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
@@ -17,6 +18,7 @@ import { linkEnds } from '../options/endpoint-identity.ts';
 import type { Registry } from '../state/registry.ts';
 import type { Wiring } from '../networks/wiring.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
+import { restoreLease } from '../state/stored-lease.ts';
 
 export interface RecoverDeps {
   readonly registry: Registry;
@@ -43,7 +45,48 @@ const NETWORK_LOST =
 const LINK_OF_ANOTHER =
   'endpoint left alone: its state file names the link of another endpoint; remove that file and restart the plugin';
 
-export async function recover(deps: RecoverDeps): Promise<void> {
+/** Both never reject. */
+export interface Recovery {
+  /** Calls of Docker may come: links are there, what is gone is cleared, and who has which lease is known. */
+  readonly ready: Promise<void>;
+  /** Each lease of a living container has its client again. */
+  readonly done: Promise<void>;
+}
+
+/** A call of Docker is answered in between. */
+const BUSY_AT_MOST: Ms = 10;
+
+export function recover(deps: RecoverDeps): Recovery {
+  const prepared = prepare(deps);
+  return { ready: prepared.then(() => undefined), done: prepared.then(resumeAll) };
+
+  async function resumeAll({ living, cleared }: Prepared): Promise<void> {
+    const { registry, endpoints, wiring, clock, log } = deps;
+    await wiring.start();
+    const counts = { networks: registry.networks().length, resumed: 0, cleared };
+    let breathedAt = clock.now();
+    for (const id of inOrderOfDue(living, deps)) {
+      try {
+        if (await endpoints.takeUp(id)) counts.resumed += 1;
+      } catch (err) {
+        log.error({ endpoint: id.slice(0, 12), err }, 'endpoint not recovered');
+      }
+      if (clock.now() - breathedAt < BUSY_AT_MOST) continue;
+      await setImmediate();
+      breathedAt = clock.now();
+    }
+    await endpoints.ports.guardAll();
+    log.info({ ...counts, held: registry.held().length }, 'state recovered');
+  }
+}
+
+interface Prepared {
+  /** Endpoints whose container goes on, to be taken up. */
+  readonly living: readonly string[];
+  readonly cleared: number;
+}
+
+async function prepare(deps: RecoverDeps): Promise<Prepared> {
   const { registry, networks, endpoints, addresses, held, host, log, isComplete } = deps;
   await networks
     .removeUnfinished()
@@ -65,7 +108,8 @@ export async function recover(deps: RecoverDeps): Promise<void> {
   }
   const links = await endpointLinks(deps);
   const unclaimed = new Map(links);
-  const counts = { networks: registry.networks().length, resumed: 0, cleared: 0 };
+  const living: string[] = [];
+  let cleared = 0;
   for (const record of registry.endpoints()) {
     const containerEndHere = links.get(record.hostEnd);
     unclaimed.delete(record.hostEnd);
@@ -73,35 +117,24 @@ export async function recover(deps: RecoverDeps): Promise<void> {
     const fields = { endpoint: record.id.slice(0, 12) };
     if (isOfAnother(record, registry.endpoints())) {
       log.error({ ...fields, link: record.hostEnd }, LINK_OF_ANOTHER);
-      continue;
-    }
-    if (!hasNetwork && !isComplete) {
+    } else if (!hasNetwork && !isComplete) {
       // Its network is among what could not be read: a container may be using it.
       log.error(fields, 'endpoint of an unreadable network left alone');
-      continue;
-    }
-    if (!hasNetwork && containerEndHere === false) {
-      const network = record.networkId;
-      log.error(
-        { ...fields, link: record.hostEnd, file: `networks/${network}.json` },
-        NETWORK_LOST,
-      );
-      continue;
-    }
-    try {
-      if (containerEndHere === undefined || !hasNetwork) {
+    } else if (!hasNetwork && containerEndHere === false) {
+      const file = `networks/${record.networkId}.json`;
+      log.error({ ...fields, link: record.hostEnd, file }, NETWORK_LOST);
+    } else if (containerEndHere === undefined || !hasNetwork) {
+      try {
         await endpoints.clear(record);
-        counts.cleared += 1;
-      } else {
-        endpoints.resume(record, containerEndHere);
-        counts.resumed += 1;
+        cleared += 1;
+      } catch (err) {
+        log.error({ ...fields, err }, 'endpoint not recovered');
       }
-    } catch (err) {
-      log.error({ ...fields, err }, 'endpoint not recovered');
+    } else {
+      living.push(record.id);
+      endpoints.toTakeUp(record.id);
     }
   }
-  await deps.wiring.start();
-  await endpoints.ports.guardAll();
   for (const [what, others] of Object.entries({ addresses, held })) {
     await others
       .recover({ isComplete })
@@ -115,13 +148,24 @@ export async function recover(deps: RecoverDeps): Promise<void> {
     if (!isComplete) continue;
     try {
       await host.removeEndpointLink(link); // made, and cut short before it was written down
-      counts.cleared += 1;
+      cleared += 1;
     } catch (err) {
       log.error({ link, err }, 'link of nobody not removed');
     }
   }
   if (isComplete) await removeOrphans(deps);
-  log.info({ ...counts, held: registry.held().length }, 'state recovered');
+  return { living, cleared };
+}
+
+/** Leases that are due first come first. One that is asked for anew is due now. */
+function inOrderOfDue(ids: readonly string[], { registry, clock }: RecoverDeps): string[] {
+  const dueAt = new Map(
+    ids.map((id) => {
+      const lease = registry.findEndpoint(id)?.lease;
+      return [id, lease === undefined ? -Infinity : restoreLease(lease, clock).t1At];
+    }),
+  );
+  return [...ids].sort((one, other) => dueAt.get(one)! - dueAt.get(other)!);
 }
 
 /** To resume or clear it would take link and lease from the container of the one that the link is named after. */

@@ -33,6 +33,8 @@ export class Endpoints {
   readonly ports: PortGuard;
   /** MACs are taken by whoever leases for them, endpoints or addresses. */
   readonly macClaims: MacClaims;
+  /** Of before a restart, whose lease has no client yet. */
+  readonly #toTakeUp = new Set<string>();
   /** By lease: endpoints in the making; bounded by the calls in flight. */
   readonly #making = new Map<string, string>();
 
@@ -42,7 +44,10 @@ export class Endpoints {
     const remember = (record: EndpointRecord) => this.#remember(record);
     this.ports = new PortGuard(deps);
     this.changes = new LeaseChanges({ ...deps, lock: this.#lock, remember, ports: this.ports });
-    const isGone = (record: EndpointRecord) => isAbandoned(deps, record);
+    const isGone = async (record: EndpointRecord) => {
+      await this.takeUp(record.id); // without a client nobody looks for its link
+      return isAbandoned(deps, record);
+    };
     this.macClaims = new MacClaims({ ...deps, isGone, clear: (record) => this.clear(record) });
   }
 
@@ -142,13 +147,30 @@ export class Endpoints {
     if (record !== undefined) this.changes.entered(record.id);
   }
 
+  /** After a restart: its lease has no client until `takeUp`. */
+  toTakeUp(endpointId: string): void {
+    this.#toTakeUp.add(endpointId);
+  }
+
   /**
-   * After a restart: takes up an endpoint whose veth is still there.
+   * Takes up an endpoint of before a restart, as it is by now: calls of Docker may have come before.
+   * @returns false if there is nothing to do.
    * @throws PluginError SOCKET_FAILED; the endpoint is taken up all the same.
    */
-  resume(record: EndpointRecord, containerEndHere: boolean): void {
-    const { leases, clock, registry } = this.#deps;
+  takeUp(endpointId: string): Promise<boolean> {
+    if (!this.#toTakeUp.has(endpointId)) return Promise.resolve(false);
+    return this.#lock.run(endpointId, () => {
+      const record = this.#deps.registry.findEndpoint(endpointId);
+      const isDue = this.#toTakeUp.delete(endpointId) && record !== undefined;
+      if (isDue) this.#resume(record);
+      return Promise.resolve(isDue);
+    });
+  }
+
+  #resume(record: EndpointRecord): void {
+    const { leases, clock, registry, host } = this.#deps;
     const network = registry.requireNetwork(record.networkId);
+    const containerEndHere = host.linkExists(record.containerEnd);
     // Joined, and the link here: dockerd may be about to move it.
     if (containerEndHere) this.#joinTimers.arm(record.id);
     const isFollowed = record.sandboxKey !== undefined;
@@ -180,6 +202,7 @@ export class Endpoints {
 
   /** Stops the timers; leases and links stay as they are. */
   close(): void {
+    this.#toTakeUp.clear();
     this.#joinTimers.close();
     this.changes.close();
     this.ports.close();

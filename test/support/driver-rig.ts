@@ -79,7 +79,7 @@ export class DriverRig {
   async restart(): Promise<void> {
     this.stop();
     this.#start();
-    await this.driver.removeEndpoint('unknown'); // calls wait for recovery
+    await this.#plugin.started;
   }
 
   /** Resolves when the start is over. Forgets what the start asked of the host. */
