@@ -188,13 +188,15 @@ export class Endpoints {
     return this.#lock.run(id, () => this.#remove(id, { isOrphan: true }));
   }
 
-  /** Clears joined endpoints whose container went without a word. */
+  /**
+   * Clears joined endpoints whose container vanished without Leave. Their link is gone: nothing of ours keeps a sandbox
+   * alive between renewals, so it is not entered to find out.
+   */
   async clearAbandoned(): Promise<void> {
-    const { registry, log } = this.#deps;
+    const { registry, host, log } = this.#deps;
     for (const { id } of registry.endpoints()) {
       const record = registry.findEndpoint(id);
-      if (record?.sandboxKey === undefined || !(await isAbandoned(this.#deps, record))) continue;
-      if (registry.findEndpoint(id)?.sandboxKey !== record.sandboxKey) continue; // it left meanwhile
+      if (record?.sandboxKey === undefined || host.linkExists(record.hostEnd)) continue;
       log.warn(context(record), 'endpoint whose container is gone removed');
       await this.clear(record);
     }
