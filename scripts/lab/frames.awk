@@ -17,8 +17,8 @@ BEGIN {
   says["probe"] = "The plugin asks whether another host has this address (RFC 5227). Nobody answers. The sender is 0.0.0.0, so that nobody learns a wrong entry."
   says["announce"] = "The container has the address now, and tells all hosts and switches: it asks for its own address (RFC 5227)."
   says["empty"] = "Docker Engine announces the address once more, by itself. It writes 0.0.0.0 in place of the address. No host takes notice."
-  says["who"] = "One host asks for the MAC of the other. This is ordinary ARP."
-  says["is"] = "The other host answers."
+  says["who"] = "One host asks for the MAC of the other. This is ordinary ARP between the container and the firewall."
+  says["is"] = "One host answers such a question of the other with its MAC."
   says["ping"] = "The pings from above. The office's pings go through the firewall."
   says["other"] = "These frames are not explained here."
 }
