@@ -1,6 +1,6 @@
 /** What scripts/demo prints can be pasted, and every frame that it shows is whole and explained. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { root } from '../support/readme.ts';
@@ -38,6 +38,24 @@ describe('a command that is shown', () => {
     const shown = [...story.matchAll(/^ *shown ([\w-]+)/gm)].map(([, word]) => word);
     expect(shown.length).toBeGreaterThan(10);
     expect(shown.filter((word) => functions.includes(word ?? ''))).toEqual([]);
+  });
+});
+
+describe('the end of the story', () => {
+  it('names commands and pages that there are, by paths that a shell takes from anywhere', () => {
+    const end = shell(
+      `eval "$(sed -n '/^story_ends()/,/^}/p' "$0/demo-story")"; story_ends "$1"`,
+      root,
+    );
+    const commands = end.split('\n').filter((line) => line.startsWith('    '));
+    const programs = commands.map((line) => shell(`eval "set -- $1"; printf %s "$1"`, line));
+    expect(programs.filter((path) => path.startsWith('/') && existsSync(path))).toEqual([
+      join(root, 'scripts/lab/shell'),
+      join(root, 'scripts/plugin'),
+    ]);
+    expect(programs.filter((path) => !path.startsWith('/'))).toEqual(['du', 'docker']);
+    const pages = [...end.matchAll(/\S+\.md/g)].map(([path]) => path);
+    expect(pages.filter((path) => existsSync(path))).toHaveLength(3);
   });
 });
 
