@@ -17,7 +17,7 @@ is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" 
 apt_install() {
   local package missing=()
   for package; do is_installed "$package" || missing+=("$package"); done
-  [ ${#missing[@]} -gt 0 ] || return 0
+  [ ${#missing[@]} -gt 0 ] || { reused+=(packages); return 0; }
   say "packages: installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
   local options=(-qq --yes --no-install-recommends -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3
