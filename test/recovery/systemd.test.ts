@@ -64,11 +64,8 @@ it('refuses to start without its app, and is not started again', async () => {
 it('refuses to start with an old Node, and is not started again', async () => {
   const folder = '/run/lab/old-node';
   await mkdir(folder, { recursive: true });
-  await writeFile(
-    `${folder}/node`,
-    '#!/bin/sh\n[ "$1" = -p ] && echo 18.19.0 || exec /usr/bin/env -u PATH node "$@"\n',
-    { mode: 0o755 },
-  );
+  const text = `#!/bin/sh\n[ "$1" = -p ] && echo 18.19.0 || exec ${process.execPath} "$@"\n`;
+  await writeFile(`${folder}/node`, text, { mode: 0o755 });
   await edit(`[Service]\nEnvironment=PATH=${folder}:/usr/bin:/bin\n`);
   await refusesToStart('Node 18.19.0 is too old; install Node 20.19 or newer');
 });
