@@ -40,6 +40,7 @@ systemd_start_script='
   echo 0 >"$1/cgroup.procs"
   exec unshare --cgroup --uts /bin/bash -ec "
     mount -t proc proc /proc
+    umount --recursive /sys/fs/cgroup # the kernel refuses the same file system on top
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
     mount --bind \"\$1/lib\" /usr/local/lib
     mount --bind \"\$1/machine-id\" /etc/machine-id
