@@ -6,7 +6,7 @@ const pure = ['wire', 'vocabulary', 'dhcp4', 'acd'].map((folder) => `plugin/${fo
 const root = fileURLToPath(new URL('..', import.meta.url));
 const plain = [
   'plugin/*.ts',
-  ...['wire', 'vocabulary', 'dhcp4', 'acd', 'options', 'api', 'pools', 'networks'].map(
+  ...['wire', 'vocabulary', 'dhcp4', 'acd', 'options', 'api', 'pools', 'networks', 'net'].map(
     (folder) => `plugin/${folder}/**/*.ts`,
   ),
   'test/support/**/*.ts',
