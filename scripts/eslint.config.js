@@ -9,6 +9,8 @@ const plain = [
   ...['wire', 'vocabulary', 'dhcp4', 'acd', 'options', 'api', 'pools', 'networks', 'net'].map(
     (folder) => `plugin/${folder}/**/*.ts`,
   ),
+  'plugin/leasing/!(lease-service|lease-client|client-runner).ts',
+  'plugin/leasing/*/**/*.ts',
   'test/support/**/*.ts',
 ];
 

@@ -81,7 +81,8 @@ export const linuxHost = {
   },
 
   /**
-   * Changes both ends, to less than they were made with.
+   * Sets the MTU of both ends, while the container's end is still in the host's namespace. The
+   * links were made with a larger MTU.
    * @throws PluginError IP_COMMAND_FAILED.
    */
   async setEndpointMtu(ends: {
