@@ -11,6 +11,9 @@ const plain = [
   ),
   'plugin/leasing/!(lease-service|lease-client|client-runner).ts',
   'plugin/leasing/*/**/*.ts',
+  'bench/site/{driver,machine,plugin-log,process,responder,site,variants}.ts',
+  'bench/parts/{calls,footprint,scale}.ts',
+  'bench/{main,options,figures/statistics}.ts',
   'test/support/**/*.ts',
 ];
 
