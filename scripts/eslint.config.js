@@ -15,6 +15,8 @@ const plain = [
   'bench/parts/{calls,footprint,scale}.ts',
   'bench/{main,options,figures/statistics}.ts',
   'test/support/**/*.ts',
+  'test/unit/!(service-unit.test).ts',
+  'test/unit/*/**/*.ts',
 ];
 
 export default tseslint.config(

@@ -1,4 +1,6 @@
-/** What a first run lacks is said in one sentence: scripts/lab/preflight.sh, and paths with a blank. */
+/**
+ * A first run says in one sentence what it lacks: scripts/lab/preflight.sh, and paths with a blank.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +13,9 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Runs a line of shell with the functions of preflight.sh; programs of `bin` come first in PATH. */
+/**
+ * Runs a line of shell with the functions of preflight.sh. Programs in `bin` come first in PATH.
+ */
 function preflight(line: string, bin = folder) {
   const { status, stdout, stderr } = spawnSync(
     'bash',

@@ -1,4 +1,7 @@
-/** scripts/plugin before it changes anything: settings it refuses, networks it sees. With a docker that only takes notes. */
+/**
+ * Tests scripts/plugin before it changes anything: the settings that it refuses, the networks that
+ * it sees. The `docker` of these tests only takes notes.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +16,10 @@ const { env } = JSON.parse(readFileSync(join(root, 'config.json'), 'utf8')) as {
   env: { name: string }[];
 };
 
-/** Is enabled or not, as the file `enabled` says; has the networks of the file `networks`. */
+/**
+ * A `docker` with a plugin. The file `enabled` says whether it is enabled. The file `networks`
+ * lists its networks.
+ */
 const DOCKER = `#!/bin/bash
 cd "$(dirname "$0")"
 case "$*" in
@@ -228,7 +234,7 @@ describe('scripts/plugin remove', () => {
   });
 
   it('goes through when there is none', () => {
-    const name = 'vlandhcp-of-a-test:stable'; // whose socket's leftover would be removed
+    const name = 'vlandhcp-of-a-test:stable'; // a plugin whose old socket would be removed
     expect(operator('remove', '--name', name).status).toBe(0);
     expect(done()).toEqual([`plugin disable -f ${name}`, `plugin rm ${name}`]);
   });
