@@ -17,6 +17,8 @@ const plain = [
   'test/support/**/*.ts',
   'test/unit/!(service-unit.test).ts',
   'test/unit/*/**/*.ts',
+  'test/{contract,fixtures,kernel,sim}/**/*.ts',
+  'test/*.ts',
 ];
 
 export default tseslint.config(
