@@ -17,7 +17,7 @@ const plain = [
   'test/support/**/*.ts',
   'test/unit/!(service-unit.test).ts',
   'test/unit/*/**/*.ts',
-  'test/{contract,fixtures,kernel,sim}/**/*.ts',
+  'test/{contract,e2e,fixtures,hostile,ipam,kernel,lan,recovery,sim}/**/*.ts',
   'test/*.ts',
 ];
 
