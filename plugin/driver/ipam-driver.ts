@@ -2,6 +2,7 @@
  * The IPAM driver as Docker's API sees it: pools and addresses behind one face. Calls wait until recovery after a
  * restart is through, so that none acts on half a picture.
  */
+import type { MacTwins } from '../endpoints/mac-twins.ts';
 import type { Addresses } from '../leases/addresses.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
 import type {
@@ -19,6 +20,8 @@ export interface IpamDriverDeps {
   readonly pools: Pools;
   readonly addresses: Addresses;
   readonly held: Pick<HeldLeases, 'endScope'>;
+  /** Endpoints that wear the MAC of a container that asks. */
+  readonly twins: Pick<MacTwins, 'clear'>;
   /** Docker gives every container a MAC and tells it with the request for an address. */
   readonly requiresMacAddress: boolean;
   readonly recovered: Promise<void>;
@@ -55,21 +58,22 @@ export class IpamDriver {
 
   /** @returns the address with the subnet's prefix length. @throws PluginError. */
   async requestAddress(request: RequestAddressRequest, signal: AbortSignal): Promise<string> {
-    const { recovered, pools, addresses } = this.#deps;
+    const { recovered, pools, addresses, twins } = this.#deps;
     await recovered;
+    const limits = { signal, clearTwin: twins.clear.bind(twins) };
     const { purpose, address } = request;
     const pool = await pools.require(request.poolId);
     switch (purpose?.kind) {
       case 'gateway':
         return pools.gateway(pool, address);
       case 'endpoint':
-        return addresses.lease(pool, { ...purpose, address }, signal);
+        return addresses.lease(pool, { ...purpose, address }, limits);
       case undefined:
         if (this.requiresMacAddress || pools.isReserving(pool, address)) {
           return pools.reserve(pool, address);
         }
         // Where no MAC is asked for, `--ip` looks like `--aux-address`, which only `network create` sends.
-        return addresses.lease(pool, { macAddress: undefined, name: undefined, address }, signal);
+        return addresses.lease(pool, { macAddress: undefined, name: undefined, address }, limits);
     }
   }
 

@@ -8,6 +8,7 @@ import type { Host } from '../host.ts';
 import { Addresses } from '../leases/addresses.ts';
 import { sweepAbandoned } from '../leases/containers-present.ts';
 import { HeldLeases } from '../leases/held-leases.ts';
+import { MacClaims } from '../leases/mac-claims.ts';
 import { LeaseReturns, type LeaseReturnsDeps } from '../leases/lease-returns.ts';
 import { SegmentSilence } from '../leases/segment-silence.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
@@ -78,16 +79,10 @@ export function createPlugin(deps: PluginDeps) {
   const shared = {
     ...{ registry, networks, host, leases, held, returns, clock, log },
     silence: new SegmentSilence(clock),
+    macClaims: new MacClaims(),
     joinTimeoutMs: settings.joinTimeoutMs,
   };
-  const addresses: Addresses = new Addresses({
-    ...shared,
-    macClaims: {
-      take: (key, segment, mac) => endpoints.macClaims.take(key, segment, mac),
-      made: (key) => endpoints.macClaims.made(key),
-    },
-    sandboxFolder,
-  });
+  const addresses = new Addresses({ ...shared, sandboxFolder });
   const endpoints: Endpoints = new Endpoints({ ...shared, addresses, sandboxPath });
   const wiring: Wiring = new Wiring({
     ...{ registry, host, networks, clock, log },
@@ -111,7 +106,10 @@ export function createPlugin(deps: PluginDeps) {
     askSubnet: (...question) => probeSubnet({ clock, random, openSocket }, ...question),
   });
   const { requiresMacAddress } = settings;
-  const ipam = new IpamDriver({ registry, pools, addresses, held, requiresMacAddress, recovered });
+  const ipam = new IpamDriver({
+    ...{ registry, pools, addresses, held, requiresMacAddress, recovered },
+    twins: endpoints.twins,
+  });
   let stopSweep = () => {};
   let isClosed = false;
   const started = done.then(() => {

@@ -91,6 +91,8 @@ async function prepare(deps: RecoverDeps): Promise<Prepared> {
   await networks
     .removeUnfinished()
     .catch((err: unknown) => log.error({ err }, 'network that was being removed not removed'));
+  const bridges = registry.networks().map(({ options }) => options.bridge);
+  await deps.access.ensureAllGranted(bridges.filter((bridge) => host.linkExists(bridge)));
   for (const network of registry.networks()) {
     try {
       await networks.restore(network);

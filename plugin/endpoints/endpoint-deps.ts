@@ -1,5 +1,6 @@
 /** What the endpoints need of the rooms before them. */
 import type { HeldLeases } from '../leases/held-leases.ts';
+import type { MacClaims } from '../leases/mac-claims.ts';
 import type { LeaseReturns } from '../leases/lease-returns.ts';
 import type { FollowTarget, LeaseSubject } from '../leasing/lease-service.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
@@ -27,6 +28,7 @@ export interface EndpointDeps extends EndpointSetupDeps {
   readonly leases: EndpointSetupDeps['leases'] & LeaseKeeper;
   readonly held: EndpointSetupDeps['held'] & Pick<HeldLeases, 'hold'>;
   readonly returns: LeaseReturns;
+  readonly macClaims: MacClaims;
   readonly joinTimeoutMs: Ms;
   /** Where a sandbox key of dockerd's is found from here. */
   readonly sandboxPath: (sandboxKey: string) => string;

@@ -19,8 +19,9 @@ import { PortGuard } from '../networks/port-guard.ts';
 import { endpointUnknown } from '../state/registry.ts';
 import { endpointInfo } from '../state/status.ts';
 import { LEASED_WITHIN } from '../leases/take-lease.ts';
-import { MacClaims } from '../leases/mac-claims.ts';
+import { MacTwins } from './mac-twins.ts';
 import { runEach } from '../undo.ts';
+import type { Mac } from '../wire/address.ts';
 import { holderOf, type AwaitedRelease, type EndpointRecord } from '../state/lease-records.ts';
 import { storeMoment } from '../state/stored-lease.ts';
 
@@ -31,8 +32,7 @@ export class Endpoints {
   /** What becomes of running containers. */
   readonly changes: LeaseChanges;
   readonly ports: PortGuard;
-  /** MACs are taken by whoever leases for them, endpoints or addresses. */
-  readonly macClaims: MacClaims;
+  readonly twins: MacTwins;
   /** Of before a restart, whose lease has no client yet. */
   readonly #toTakeUp = new Set<string>();
   /** By lease: endpoints in the making; bounded by the calls in flight. */
@@ -48,7 +48,7 @@ export class Endpoints {
       await this.takeUp(record.id); // without a client nobody looks for its link
       return isAbandoned(deps, record);
     };
-    this.macClaims = new MacClaims({ ...deps, isGone, clear: (record) => this.clear(record) });
+    this.twins = new MacTwins({ ...deps, isGone, clear: (record) => this.clear(record) });
   }
 
   /**
@@ -66,7 +66,7 @@ export class Endpoints {
       const record = await makeEndpoint(this.#deps, network, request, {
         by: startedAt + LEASED_WITHIN,
         signal,
-        takeMac: (mac) => this.macClaims.take(request.endpointId, segmentOf(network.options), mac),
+        takeMac: (mac) => this.#takeMac(request.endpointId, segmentOf(network.options), mac),
         asking: (leaseId) => this.#making.set(leaseId, request.endpointId),
       }).finally(() => this.#made(request.endpointId));
       this.#joinTimers.arm(record.id);
@@ -188,13 +188,15 @@ export class Endpoints {
     return this.#lock.run(id, () => this.#remove(id, { isOrphan: true }));
   }
 
-  /** Clears joined endpoints whose container went without a word. */
+  /**
+   * Clears joined endpoints whose container vanished without Leave. Their link is gone: nothing of ours keeps a sandbox
+   * alive between renewals, so it is not entered to find out.
+   */
   async clearAbandoned(): Promise<void> {
-    const { registry, log } = this.#deps;
+    const { registry, host, log } = this.#deps;
     for (const { id } of registry.endpoints()) {
       const record = registry.findEndpoint(id);
-      if (record?.sandboxKey === undefined || !(await isAbandoned(this.#deps, record))) continue;
-      if (registry.findEndpoint(id)?.sandboxKey !== record.sandboxKey) continue; // it left meanwhile
+      if (record?.sandboxKey === undefined || host.linkExists(record.hostEnd)) continue;
       log.warn(context(record), 'endpoint whose container is gone removed');
       await this.clear(record);
     }
@@ -208,8 +210,13 @@ export class Endpoints {
     this.ports.close();
   }
 
+  async #takeMac(endpointId: string, segment: string, mac: Mac): Promise<void> {
+    this.#deps.macClaims.take(endpointId, segment, mac);
+    await this.twins.clear(segment, mac);
+  }
+
   #made(endpointId: string): void {
-    this.macClaims.made(endpointId);
+    this.#deps.macClaims.made(endpointId);
     for (const [lease, id] of this.#making) if (id === endpointId) this.#making.delete(lease);
   }
 

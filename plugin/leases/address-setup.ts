@@ -16,6 +16,7 @@ import { placeOn, scopeOfNetwork, type LeaseScope } from '../state/lease-scope.t
 import type { Networks } from '../networks/networks.ts';
 import type { NetworkOptions } from '../options/options.ts';
 import { scopeOfPool, type PoolRecord } from '../state/pool-records.ts';
+import type { MacClaims } from './mac-claims.ts';
 import { requireAddress } from '../pools/pools.ts';
 import { segmentOf, storeLease, type NetworkRecord } from '../state/records.ts';
 import { storeMoment } from '../state/stored-lease.ts';
@@ -31,10 +32,7 @@ export interface AddressSetupDeps extends TakeLeaseDeps {
   readonly host: Host;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly macClaims: {
-    take(key: string, segment: string, mac: Mac): Promise<void>;
-    made(key: string): void;
-  };
+  readonly macClaims: MacClaims;
 }
 
 export interface AddressWish {
@@ -44,8 +42,13 @@ export interface AddressWish {
   readonly name: string | undefined;
 }
 
-interface MakeLimits {
+export interface CallLimits {
   readonly signal: AbortSignal;
+  /** Ends an endpoint of that MAC that no container uses. @throws PluginError if one does. */
+  readonly clearTwin: (segment: string, mac: Mac) => Promise<void>;
+}
+
+interface MakeLimits extends CallLimits {
   /** Ends an address that has the same identity. @throws PluginError if a container uses it. */
   readonly supersede: (record: AddressRecord, isNamed: boolean) => Promise<void>;
 }
@@ -85,7 +88,10 @@ export async function makeAddress(
   };
   const undo = new UndoList();
   try {
-    if (!identity.isMacShared) await macClaims.take(draft.id, scope.segment, identity.mac);
+    if (!identity.isMacShared) {
+      macClaims.take(draft.id, scope.segment, identity.mac);
+      await limits.clearTwin(scope.segment, identity.mac);
+    }
     refuseTaken(registry, scope, requestedAddress);
     const until = { by: startedAt + LEASED_WITHIN, signal: limits.signal };
     const { id, lease, settle } = await takeLease(deps, scope, draft, ground.place, until, undo);

@@ -14,7 +14,12 @@ import type { Ipv4 } from '../wire/address.ts';
 import { forgetOverdue, releaseCame } from './awaited-releases.ts';
 import { ContainersSeen } from './containers-present.ts';
 import { adopt } from './adoption.ts';
-import { makeAddress, type AddressSetupDeps, type AddressWish } from './address-setup.ts';
+import {
+  makeAddress,
+  type AddressSetupDeps,
+  type AddressWish,
+  type CallLimits,
+} from './address-setup.ts';
 import { changedTerms, LOSS_NOTICES } from '../pools/foreign-terms.ts';
 import type { HeldLeases } from './held-leases.ts';
 import { JoinTimers } from './join-timers.ts';
@@ -65,10 +70,10 @@ export class Addresses {
   }
 
   /** Leases an address for a container. @returns it, with its prefix length. @throws PluginError; then nothing is left behind. */
-  async lease(pool: PoolRecord, wish: AddressWish, signal: AbortSignal): Promise<string> {
+  async lease(pool: PoolRecord, wish: AddressWish, limits: CallLimits): Promise<string> {
     const startedAt = this.#deps.clock.now();
     const supersede = (other: AddressRecord, isNamed: boolean) => this.#supersede(other, isNamed);
-    const { record, scope } = await makeAddress(this.#deps, pool, wish, { signal, supersede });
+    const { record, scope } = await makeAddress(this.#deps, pool, wish, { ...limits, supersede });
     if (isForeign(record)) {
       this.#keepOnLink(record, scope);
       this.#lookSoon();

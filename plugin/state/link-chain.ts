@@ -117,15 +117,34 @@ export function parentNow(
   return linkAt(links, uplinkOf(links, options, named, vlanLink)?.lower)?.name ?? options.parent;
 }
 
+interface LinkTable {
+  readonly byName: ReadonlyMap<string, HostLink>;
+  readonly byIndex: ReadonlyMap<number, HostLink>;
+}
+
+/** Each list of links is looked into once per port: with thousands of them a search each would take seconds. */
+const tables = new WeakMap<readonly HostLink[], LinkTable>();
+
+function tableOf(links: readonly HostLink[]): LinkTable {
+  const known = tables.get(links);
+  if (known !== undefined) return known;
+  // A name counts before an alternative one, and of two the first.
+  const named = links.flatMap((link) => link.altNames.map((name) => [name, link] as const));
+  const table = {
+    byName: new Map([...named.reverse(), ...links.map((link) => [link.name, link] as const)]),
+    byIndex: new Map(links.map((link) => [link.index, link])),
+  };
+  tables.set(links, table);
+  return table;
+}
+
 export function linkNamed(links: readonly HostLink[], name: string): HostLink | undefined {
-  return (
-    links.find((link) => link.name === name) ?? links.find((link) => link.altNames.includes(name))
-  );
+  return tableOf(links).byName.get(name);
 }
 
 export function linkAt(
   links: readonly HostLink[],
   index: number | undefined,
 ): HostLink | undefined {
-  return index === undefined ? undefined : links.find((link) => link.index === index);
+  return index === undefined ? undefined : tableOf(links).byIndex.get(index);
 }
