@@ -49,7 +49,7 @@ function silence({ follower, watch, runner, log }: Failing): void {
     try {
       end();
     } catch (err) {
-      log.debug({ err }, 'part of a failed dhcp client not ended');
+      log.debug({ err }, 'part of a failed dhcp client could not be ended');
     }
   }
 }

@@ -229,7 +229,7 @@ describe('a bridge that exists', () => {
   test("is the user's own and carries addresses of the host", async () => {
     ip('link add name br0 type bridge');
     ip('addr add 172.17.0.1/16 dev br0');
-    await expectRefusal(spec(), 'LINK_CONFLICT', 'br0 carries 172.17.0.1/16', 'joined with eth1');
+    await expectRefusal(spec(), 'LINK_CONFLICT', 'br0 carries 172.17.0.1/16', 'join it with eth1');
     ip('addr del 172.17.0.1/16 dev br0');
     ip('addr add 2001:db8::1/64 dev br0');
     await expectRefusal(spec(), 'LINK_CONFLICT', 'br0 carries 2001:db8::1/64');

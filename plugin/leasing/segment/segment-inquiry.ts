@@ -58,7 +58,10 @@ export class SegmentInquiry {
       const known = open.questions.get(address);
       return await (known?.answer ?? this.#ask(open, link, mac, address));
     } catch (err) {
-      this.#deps.log.warn({ err, link, address }, 'segment not asked who wears an address');
+      this.#deps.log.warn(
+        { err, link, address },
+        'the segment could not be asked who has an address',
+      );
       return undefined;
     }
   }

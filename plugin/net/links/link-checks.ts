@@ -116,13 +116,13 @@ export function checkHostUse(link: Link, use: readonly string[]): void {
   if (link.vlan === undefined) {
     throw unusable(
       link,
-      `parent link ${link.name} carries ${use.join(', ')} of this host, which an untagged network would cut off; set a VLAN id with -o vlan=, or a parent link without addresses`,
+      `parent link ${link.name} carries ${use.join(', ')} of this host; an untagged network would cut the host off from it; set a VLAN id with -o vlan=, or a parent link without addresses`,
       use,
     );
   }
   throw new PluginError(
     'LINK_CONFLICT',
-    `VLAN link ${link.name} carries ${use.join(', ')} of this host, which putting it into a bridge would cut off; remove that from ${link.name} or choose another VLAN`,
+    `VLAN link ${link.name} carries ${use.join(', ')} of this host; a port of a bridge cannot carry it; remove it from ${link.name} or choose another VLAN`,
     { evidence: { link, use } },
   );
 }
@@ -208,7 +208,7 @@ export function checkBridge(
   if (use.length > 0) {
     throw new PluginError(
       'LINK_CONFLICT',
-      `${subject} carries ${use.join(', ')} of this host, which would be joined with ${uplink}; choose another name with -o bridge=`,
+      `${subject} carries ${use.join(', ')} of this host; the network would join it with ${uplink}; choose another name with -o bridge=`,
       { evidence: { link: bridge, use } },
     );
   }
