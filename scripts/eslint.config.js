@@ -4,21 +4,13 @@ import tseslint from 'typescript-eslint';
 
 const pure = ['wire', 'vocabulary', 'dhcp4', 'acd'].map((folder) => `plugin/${folder}/**/*.ts`);
 const root = fileURLToPath(new URL('..', import.meta.url));
-const plain = [
-  'plugin/*.ts',
-  ...['wire', 'vocabulary', 'dhcp4', 'acd', 'options', 'api', 'pools', 'networks', 'net'].map(
-    (folder) => `plugin/${folder}/**/*.ts`,
-  ),
-  'plugin/leasing/!(lease-service|lease-client|client-runner).ts',
-  'plugin/leasing/*/**/*.ts',
-  'bench/site/{driver,machine,plugin-log,process,responder,site,variants}.ts',
-  'bench/parts/{calls,footprint,scale}.ts',
-  'bench/{main,options,figures/statistics}.ts',
-  'test/support/**/*.ts',
-  'test/unit/!(service-unit.test).ts',
-  'test/unit/*/**/*.ts',
-  'test/{contract,e2e,fixtures,hostile,ipam,kernel,lan,recovery,sim}/**/*.ts',
-  'test/*.ts',
+/** Files whose comments are still to be rewritten. */
+const notPlainYet = [
+  'plugin/leasing/{client-runner,lease-client,lease-service}.ts',
+  'bench/figures/{report,result,turns}.ts',
+  'bench/parts/{attach,burst,data,engine,guard}.ts',
+  'bench/site/{answering,containers,firewall,hosts,traffic}.ts',
+  'test/unit/service-unit.test.ts',
 ];
 
 export default tseslint.config(
@@ -47,8 +39,9 @@ export default tseslint.config(
     rules: { '@typescript-eslint/no-non-null-assertion': 'off', 'max-lines': 'off' },
   },
   {
-    // Comments obey the 100 columns of the code. The other folders follow as they are rewritten.
-    files: plain,
+    // Comments obey the 100 columns of the code.
+    files: ['plugin/**/*.ts', 'bench/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts'],
+    ignores: notPlainYet,
     rules: { 'max-len': ['error', { code: 10_000, comments: 100 }] },
   },
   {
