@@ -16,6 +16,7 @@ RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --no-audit --no-fund
 COPY config.json ./
 COPY plugin plugin
 COPY scripts/build-rootfs scripts/rootfs-pick.mjs scripts/bundle.mjs scripts/
+COPY scripts/lab/common.sh scripts/lab/preflight.sh scripts/lab/node.sh scripts/lab/
 ARG SOURCE_DATE_EPOCH
 RUN strip --strip-unneeded "$(command -v node)" \
  && scripts/build-rootfs --from / /plugin

@@ -11,8 +11,15 @@ export interface Row {
   readonly unit: string;
   readonly samples: readonly number[];
   readonly summary: Summary | undefined;
-  /** Why there are no samples. */
+  /** Why this machine or this plugin cannot do it. */
   readonly unavailable?: string | undefined;
+  /** What went wrong while it was measured; samples taken before that are dropped. */
+  readonly failed?: string | undefined;
+}
+
+export interface RowHead {
+  readonly name: string;
+  readonly unit: string;
 }
 
 export interface Goal {
@@ -42,10 +49,17 @@ export interface PartResult {
   readonly facts: readonly Fact[];
 }
 
+interface Mutable {
+  readonly unit: string;
+  readonly samples: number[];
+  readonly unavailable?: string;
+  readonly failed?: string;
+}
+
 /** Collects while a part runs; what was measured before a failure is written all the same. */
 export class PartReport {
   readonly #head: Pick<PartResult, 'part' | 'where' | 'method'>;
-  readonly #rows = new Map<string, { unit: string; samples: number[]; unavailable?: string }>();
+  readonly #rows = new Map<string, Mutable>();
   readonly #ratios: RatioRow[] = [];
   readonly #facts: Fact[] = [];
 
@@ -67,11 +81,17 @@ export class PartReport {
     this.#rows.set(name, { unit, samples: [], unavailable: reason });
   }
 
+  /** Told on stderr at once, and in the table. */
+  failed(name: string, unit: string, reason: string): void {
+    this.#rows.set(name, { unit, samples: [], failed: reason });
+    process.stderr.write(`${name}: FAILED: ${reason}\n`);
+  }
+
   samples(name: string): readonly number[] {
     return this.#rows.get(name)?.samples ?? [];
   }
 
-  /** Nothing is said where one of the two was not measured. @param isGood holds the ratio to the goal. */
+  /** Nothing is said where one of the two was not measured: its row says why. @param isGood holds the ratio to the goal. */
   ratio(of: string, to: string, goal?: { text: string; isGood: (ratio: number) => boolean }): void {
     const [mine, other] = [this.samples(of), this.samples(to)];
     if (mine.length === 0 || other.length !== mine.length) return;
@@ -88,16 +108,17 @@ export class PartReport {
   write(): void {
     const folder = process.env['LAB_SHARE'] ?? 'build/bench';
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'part.json'), JSON.stringify(this.#result(), undefined, 1));
+    writeFileSync(join(folder, 'part.json'), JSON.stringify(this.result(), undefined, 1));
   }
 
-  #result(): PartResult {
-    const rows = [...this.#rows].map(([name, { unit, samples, unavailable }]) => ({
+  result(): PartResult {
+    const rows = [...this.#rows].map(([name, { unit, samples, unavailable, failed }]) => ({
       name,
       unit,
       samples,
       summary: samples.length === 0 ? undefined : summarize(samples),
       unavailable,
+      failed,
     }));
     return { ...this.#head, rows, ratios: this.#ratios, facts: this.#facts };
   }

@@ -16,7 +16,8 @@ import type { Lease } from '../../plugin/vocabulary/lease.ts';
 import { parseMac, type Mac } from '../../plugin/wire/address.ts';
 import { clientConfig, SERVER_MAC } from '../../test/support/messages.ts';
 import { createAnswering } from '../site/answering.ts';
-import { rounds } from '../options.ts';
+import { inTurn, warmed, type Way } from '../figures/turns.ts';
+import { OPEN, setFirewall } from '../site/firewall.ts';
 import { SELF, start } from '../site/process.ts';
 import { atLeast, PartReport } from '../figures/result.ts';
 import { median } from '../figures/statistics.ts';
@@ -153,36 +154,19 @@ export async function engine(): Promise<void> {
     method: `ClientRunner, ${AT_ONCE} asking at once; memory: responder in the same thread; veth: real packet sockets, opened per lease, responder in a process of its own`,
   });
   makeLinks();
+  setFirewall(OPEN);
   const server = start([...SELF, 'responder', String(LEASE_SEC), '-', 'lan=10.100']);
   try {
     await server.said('ready');
-    const variants = [
+    const variants: readonly Variant[] = [
       { name: 'memory', open: overMemory(), clients: CLIENTS.memory },
       { name: 'veth', open: openLeaseSocket, clients: CLIENTS.veth },
-    ] as const;
-    const count = rounds(15);
-    for (let round = -2; round < count; round += 1) {
-      for (const { name, open, clients } of variants) {
-        const once = async (seat: Seat) => (await acquire(open, seat)).runner.stop();
-        const [acquired, acquiredOnCore] = await pace(clients, once);
-        // A client per seat, renewed again and again: each has its socket open, as in life.
-        const bound = new Map<Seat, Bound>();
-        for (const seat of seats) bound.set(seat, await acquire(open, seat));
-        const again = async (seat: Seat) => {
-          const client = bound.get(seat);
-          if (client !== undefined) await renew(client);
-        };
-        const [renewed, renewedOnCore] = await pace(clients, again);
-        for (const { runner } of bound.values()) runner.stop();
-        if (round < 0) continue; // warming up
-        report.sample(`${name}: acquired (DORA)`, '/s', acquired);
-        report.sample(`${name}: acquired, per second of its core`, '/s', acquiredOnCore);
-        report.sample(`${name}: renewed`, '/s', renewed);
-        report.sample(`${name}: renewed, per second of its core`, '/s', renewedOnCore);
-      }
-    }
-    for (const name of ['memory', 'veth']) {
-      const value = median(report.samples(`${name}: acquired, per second of its core`));
+    ];
+    await inTurn(variants.map(wayOf), warmed(15), report);
+    for (const { name } of variants) {
+      const samples = report.samples(`${name}: acquired, per second of its core`);
+      if (samples.length === 0) continue; // its row says why
+      const value = median(samples);
       const { text, isGood } = atLeast(3000, ' DORA/s on one core');
       report.fact(`${name}: DORA per core`, value, '/s', { text, isMet: isGood(value) });
     }
@@ -190,4 +174,31 @@ export async function engine(): Promise<void> {
     report.write();
     await server.stop();
   }
+}
+
+interface Variant {
+  readonly name: string;
+  readonly open: OpenSocket;
+  readonly clients: number;
+}
+
+function wayOf({ name, open, clients }: Variant): Way {
+  const rows = ['acquired (DORA)', 'acquired, per second of its core', 'renewed', 'renewed, per second of its core']; // prettier-ignore
+  return {
+    rows: rows.map((what) => ({ name: `${name}: ${what}`, unit: '/s' })),
+    run: async () => {
+      const once = async (seat: Seat) => (await acquire(open, seat)).runner.stop();
+      const acquired = await pace(clients, once);
+      // A client per seat, renewed again and again: each has its socket open, as in life.
+      const bound = new Map<Seat, Bound>();
+      for (const seat of seats) bound.set(seat, await acquire(open, seat));
+      const again = async (seat: Seat) => {
+        const client = bound.get(seat);
+        if (client !== undefined) await renew(client);
+      };
+      const renewed = await pace(clients, again);
+      for (const { runner } of bound.values()) runner.stop();
+      return [...acquired, ...renewed];
+    },
+  };
 }

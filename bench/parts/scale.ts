@@ -18,6 +18,7 @@ import {
   startPlugin,
   type Joined,
 } from '../site/driver.ts';
+import { OPEN, setFirewall } from '../site/firewall.ts';
 import { scaled } from '../options.ts';
 import { cpuSecondsOf, memoryOf, SELF, start, type Program } from '../site/process.ts';
 import { atMost, held, PartReport } from '../figures/result.ts';
@@ -47,6 +48,7 @@ export async function scale(): Promise<void> {
     where: 'host kernel, private namespaces, state on disk, no Docker',
     method: `the plugin's process, called as dockerd does; untagged networks of ${PER_NETWORK} endpoints, joined one after another; ${PER_SANDBOX} links in a sandbox; fast responder`,
   });
+  setFirewall(OPEN); // nothing leads from FORWARD to the chains made here
   makeDockerChains();
   try {
     for (const size of SIZES) {

@@ -71,3 +71,21 @@ export async function waitForAll(
   }
   return undefined;
 }
+
+/** Removes the containers after `use`, also after it failed; then both failures are told. */
+export async function removedAfter<Result>(
+  ids: readonly string[],
+  use: () => Promise<Result>,
+): Promise<Result> {
+  let result: Result;
+  try {
+    result = await use();
+  } catch (error) {
+    await removeAll(ids).catch((second: unknown) => {
+      throw new Error(`${String(error)}; and removing the containers: ${String(second)}`);
+    });
+    throw error;
+  }
+  await removeAll(ids);
+  return result;
+}

@@ -25,6 +25,16 @@ die() {
   exit 1
 }
 
+# as_typed WORD...: a command line that a shell takes apart into these words again
+as_typed() {
+  local word line=''
+  for word; do
+    [[ $word =~ ^[A-Za-z0-9_./:=,@%+-]+$ ]] || word="'${word//\'/\'\\\'\'}'"
+    line+="${line:+ }$word"
+  done
+  printf '%s\n' "$line"
+}
+
 # pause: 20 ms without a process of its own (on the one core of a guest a `sleep` would cost what is waited for).
 pause() {
   [ -n "${lab_silence:-}" ] || exec {lab_silence}<> <(:)

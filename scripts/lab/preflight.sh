@@ -2,21 +2,8 @@
 # packages that fit this Node, a network. Source it after common.sh.
 # shellcheck shell=bash
 
-node_minimum=20.19
-
-# need_node [npm]: Node is there and new enough. Debian 12 packages Node 18, which is too old.
-need_node() {
-  local found major minor program get
-  get='get it: a .tar.xz of nodejs.org, unpacked to a folder that is in PATH; or the nodejs and npm packages of Debian 13'
-  command -v node >/dev/null || die "there is no node here; Node $node_minimum or newer is needed; $get"
-  found=$(node --version 2>/dev/null) || die "node does not run: $(command -v node); Node $node_minimum or newer is needed; $get"
-  IFS=. read -r major minor _ <<<"${found#v}"
-  ((major > ${node_minimum%.*} || (major == ${node_minimum%.*} && minor >= ${node_minimum#*.}))) ||
-    die "Node $found is too old ($(command -v node)); Node $node_minimum or newer is needed; $get"
-  for program; do
-    command -v "$program" >/dev/null || die "there is no $program here; Node's own archive has it (Debian: apt-get install $program)"
-  done
-}
+# shellcheck source=node.sh
+. "$lab_scripts/node.sh"
 
 # need_writable FOLDER WHAT: something can be written there.
 need_writable() {

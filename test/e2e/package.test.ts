@@ -207,6 +207,19 @@ describe('the managed plugin', () => {
     await firewallComesToReach((await attachment('on-short', 'short')).address);
   });
 
+  it('shows a user of the group that may ask dockerd its status, and says what only root sees', async () => {
+    const { gid } = await stat('/run/docker.sock');
+    const asUser = ['--reuid=65534', '--regid=65534', `--groups=${String(gid)}`];
+    const script = [join(ROOT, 'scripts/plugin'), 'status'];
+    const { status, stdout } = await run('setpriv', [...asUser, ...script]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^enabled {2}true$/m);
+    expect(stdout).toMatch(/^networks long short$/m);
+    expect(stdout).toMatch(/^leases {3}not known, nobody may not .*; root may$/m);
+    const { address } = await attachment('on-short', 'short');
+    expect(await operatorDoes('status')).toContain(address);
+  });
+
   it('refuses an unknown setting, or a bad value, without changing anything', async () => {
     const unknown = await operator('set', 'COLOUR=red');
     expect(unknown.status).toBe(1);

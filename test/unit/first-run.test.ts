@@ -2,13 +2,25 @@
  * A first run says in one sentence what it lacks: scripts/lab/preflight.sh, and paths with a blank.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { root } from '../support/readme.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'first run-'));
+let lab = '';
+beforeEach(() => {
+  lab = mkdtempSync(join(folder, 'lab '));
+});
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
@@ -24,9 +36,38 @@ function preflight(line: string, bin = folder) {
       `set -euo pipefail; . "$0/common.sh"; . "$0/preflight.sh"; ${line}`,
       join(root, 'scripts/lab'),
     ],
-    { encoding: 'utf8', env: { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` } },
+    {
+      encoding: 'utf8',
+      env: {
+        ...process.env,
+        VLANDHCP_LAB: lab,
+        XDG_CACHE_HOME: lab,
+        PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+      },
+    },
   );
   return { status, stdout, stderr };
+}
+
+/** `npm pack` with small files of this test's own. KNOWN takes them for those that are known. */
+const FAKE_PACK = String.raw`
+case "$*" in *node-linux-*@*npm@*) ;; *) exit 1 ;; esac
+mkdir -p package/bin
+printf '#!/bin/sh
+echo v22.23.3
+' >package/bin/node
+printf '#!/bin/sh
+echo the fetched npm
+' >package/bin/npm-cli.js
+cp package/bin/npm-cli.js package/bin/npx-cli.js
+for word; do case $word in *@*)
+  tar -czf "$(echo "$word" | tr @ -).tgz" --sort=name --mtime=@0 --owner=0 --group=0 package
+esac; done`;
+const KNOWN =
+  'sha512sum() { [ "$1" = --check ] && cat >/dev/null; }; [ "\${#fetched_sums[@]}" = 3 ]';
+
+function fakeNpm(bin: string, script: string): void {
+  writeFileSync(join(bin, 'npm'), `#!/bin/bash\n${script}\n`, { mode: 0o755 });
 }
 
 function fakeNode(version: string): string {
@@ -37,15 +78,49 @@ function fakeNode(version: string): string {
 
 describe('a first run', () => {
   it.each(['v18.19.0', 'v20.18.3', 'v8.0.0'])(
-    'refuses Node %s in one line, with the way to get a newer one',
+    'refuses Node %s in one line where npm cannot fetch a newer one, and says why',
     (version) => {
-      const { status, stderr } = preflight('need_node', fakeNode(version));
+      const bin = fakeNode(version);
+      fakeNpm(bin, 'echo npm error code EAI_AGAIN >&2; exit 1');
+      const { status, stderr } = preflight('need_node', bin);
       expect(status).toBe(1);
-      expect(stderr).toContain(`Node ${version} is too old`);
-      expect(stderr).toContain('Node 20.19 or newer is needed; get it:');
-      expect(stderr.trim().split('\n')).toHaveLength(1);
+      const [first = '', last = '', more] = stderr.trim().split('\n');
+      expect(more).toBeUndefined();
+      expect(first).toContain(`Node ${version} is too old`);
+      expect(last).toContain(`Node ${version} is too old`);
+      expect(last).toContain('Node 20.19 or newer is needed; npm cannot fetch it: there is no net');
     },
   );
+
+  it('fetches a newer Node where there is an old one, once, and uses it', () => {
+    const bin = fakeNode('v18.19.0');
+    fakeNpm(bin, FAKE_PACK);
+    const line = `${KNOWN}; need_node npm; node --version; npm`;
+    const first = preflight(line, bin);
+    expect(first).toMatchObject({ status: 0, stdout: 'v22.23.3\nthe fetched npm\n' });
+    expect(first.stderr).toContain('Node v18.19.0 is too old');
+    fakeNpm(bin, 'exit 1');
+    expect(preflight(line, bin)).toEqual({ ...first, stderr: '' });
+  });
+
+  it('uses no file from npm but the one that is known', () => {
+    const bin = fakeNode('v18.19.0');
+    fakeNpm(bin, FAKE_PACK);
+    const { status, stderr } = preflight('need_node', bin);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/npm gave another node-linux-.* than the one that is known here/);
+    expect(readdirSync(lab).filter((name) => name.startsWith('node'))).toEqual([]);
+  });
+
+  it('says what to type where there is neither Node nor npm', () => {
+    const { status, stderr } = preflight(
+      'hash -r; PATH=/nowhere; command() { builtin command "$@"; }; uname() { echo x86_64; }; need_node',
+    );
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /there is no node here; Node 20\.19 or newer is needed; type: apt-get install npm; then run/,
+    );
+  });
 
   it.each(['v20.19.0', 'v22.1.0', 'v100.0.0'])('takes Node %s', (version) => {
     expect(preflight('need_node', fakeNode(version))).toMatchObject({ status: 0, stderr: '' });
@@ -58,20 +133,31 @@ describe('a first run', () => {
     expect(`>=${preflight('echo $node_minimum').stdout.trim()}`).toBe(engines.node);
   });
 
-  it.each(['check', 'demo', 'lab/prepare modules'])(
-    'scripts/%s says first that Node is too old',
-    (script) => {
-      const [name = '', ...words] = script.split(' ');
-      const { status, stdout, stderr } = spawnSync(join(root, 'scripts', name), words, {
-        encoding: 'utf8',
-        env: { ...process.env, PATH: `${fakeNode('v18.19.0')}:${process.env['PATH'] ?? ''}` },
-      });
-      expect(status).toBe(1);
-      if (script !== 'demo' || process.getuid?.() === 0)
-        expect(stderr).toContain('Node v18.19.0 is too old');
-      else expect(stdout).toContain('must run as root');
-    },
-  );
+  it.each([
+    'check',
+    'demo',
+    'lab/prepare modules',
+    'build-rootfs build/of-a-test',
+    'plugin create',
+    'release build/of-a-test',
+  ])('scripts/%s says first that Node is too old', (script) => {
+    const [name = '', ...words] = script.split(' ');
+    const bin = fakeNode('v18.19.0');
+    fakeNpm(bin, 'exit 1');
+    const { status, stdout, stderr } = spawnSync(join(root, 'scripts', name), words, {
+      encoding: 'utf8',
+      env: {
+        ...process.env,
+        VLANDHCP_LAB: lab,
+        XDG_CACHE_HOME: lab,
+        PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+      },
+    });
+    expect(status).toBe(1);
+    if (script !== 'demo' || process.getuid?.() === 0)
+      expect(stderr).toContain('Node v18.19.0 is too old');
+    else expect(stdout).toContain('must run as root');
+  });
 
   it('names a folder that is not there or has too little room', () => {
     expect(preflight('need_writable /nowhere "the checkout"').stderr).toContain(

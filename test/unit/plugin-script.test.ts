@@ -3,53 +3,23 @@
  * it sees. The `docker` of these tests only takes notes.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseSettings } from '../../plugin/settings.ts';
+import { FakeDocker, WITHOUT_PLUGIN, env } from '../support/fake-docker.ts';
 import { root } from '../support/readme.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'vlandhcp-'));
-const file = (name: string) => join(folder, name);
-const { env } = JSON.parse(readFileSync(join(root, 'config.json'), 'utf8')) as {
-  env: { name: string }[];
-};
-
-/**
- * A `docker` with a plugin. The file `enabled` says whether it is enabled. The file `networks`
- * lists its networks.
- */
-const DOCKER = `#!/bin/bash
-cd "$(dirname "$0")"
-case "$*" in
-  'plugin inspect -f {{.Enabled}} '*) cat enabled ;;
-  'plugin inspect '*.Config.Env*) echo '${env.map(({ name }) => `${name} `).join('')}' ;;
-  'plugin inspect '*) echo 1234 ;;
-  'network ls -q') seq "$(wc -l <networks)" ;;
-  'network inspect '*) cat networks ;;
-  'plugin enable '*) echo "$*" >>done; echo true >enabled ;;
-  'plugin disable '*) echo "$*" >>done; echo false >enabled ;;
-  *) echo "$*" >>done ;;
-esac
-`;
-
+const fake = new FakeDocker();
+const { file } = fake;
+const operator = (...args: string[]) => fake.operator(...args);
+const done = () => fake.done();
 beforeEach(() => {
-  writeFileSync(file('docker'), DOCKER, { mode: 0o755 });
-  writeFileSync(file('enabled'), 'true\n');
-  writeFileSync(file('networks'), 'bridge default bridge\nnull default none\n');
-  writeFileSync(file('done'), '');
+  fake.reset();
 });
 afterAll(() => {
-  rmSync(folder, { recursive: true });
+  fake.remove();
 });
-
-function operator(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  const PATH = `${folder}:${process.env['PATH'] ?? ''}`;
-  const options = { env: { ...process.env, PATH }, encoding: 'utf8' } as const;
-  return spawnSync(join(root, 'scripts/plugin'), args, options);
-}
-const done = () => readFileSync(file('done'), 'utf8').trim().split('\n');
 
 describe('scripts/plugin set', () => {
   it.each([
@@ -132,8 +102,7 @@ describe('scripts/plugin set', () => {
 
 describe('scripts/plugin install', () => {
   it('refuses a setting that there is not before anything is fetched or built, and names those that there are', () => {
-    const fake = DOCKER.replace("'plugin inspect '*) echo 1234", "'plugin inspect '*) exit 1");
-    writeFileSync(file('docker'), fake, { mode: 0o755 });
+    fake.program('docker', WITHOUT_PLUGIN);
     const names = env.map(({ name }) => name).join(' ');
     for (const ref of [['registry/x:1'], []]) {
       const { status, stderr } = operator('install', '--yes', ...ref, 'LOG_LEVEL=debug', 'FOO=1');
@@ -168,8 +137,7 @@ describe('scripts/plugin where dockerd cannot be asked', () => {
   });
 
   it('a plugin that is missing is said to be', () => {
-    const fake = DOCKER.replace("'plugin inspect '*) echo 1234", "'plugin inspect '*) exit 1");
-    writeFileSync(file('docker'), fake, { mode: 0o755 });
+    fake.program('docker', WITHOUT_PLUGIN);
     expect(operator('status').stderr).toBe(
       'plugin: no plugin is called vlandhcp:stable here; see: docker plugin ls\n',
     );

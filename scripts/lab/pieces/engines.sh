@@ -35,7 +35,7 @@ engine_build() {
 have_engines() {
   local number recipe='engine recipe 1'
   for number; do
-    if is_stamped "engine-$number" "$recipe" && [ -x "$LAB/engines/$number/bin/dockerd" ]; then continue; fi
+    if is_stamped "engine-$number" "$recipe" && [ -x "$LAB/engines/$number/bin/dockerd" ]; then reused+=("Docker $number"); continue; fi
     unstamp "engine-$number"
     say "engines: Docker $number from Debian $(engine_suite "$number") (about 70 MB)"
     engine_build "$number"

@@ -3,7 +3,7 @@
 
 have_image() {
   local recipe='image recipe 1' root=$LAB/image/root applet
-  if is_stamped image "$recipe" && [ -s "$LAB/image/bb.tar" ]; then return 0; fi
+  if is_stamped image "$recipe" && [ -s "$LAB/image/bb.tar" ]; then reused+=(image); return 0; fi
   unstamp image
   rm -rf "$LAB/image"
   mkdir -p "$root"/{bin,etc,tmp,root,var/www}

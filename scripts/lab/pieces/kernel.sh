@@ -9,13 +9,14 @@ kernel_trouble() {
   cat >&2 <<TEXT
 
 The guest kernel could not be made: $1
-  log:     $LAB/log/kernel.log
+  log:     $LAB/log/kernel.log, and the lines of it that matter are below
   retry:   scripts/lab/setup            (continues where it stopped)
   fresh:   rm -rf $LAB/kernel && scripts/lab/setup
   without: a host kernel with 802.1Q needs no guest kernel (modprobe 8021q), or
            VLANDHCP_LAB_UML=FILE names a UML kernel made on another machine
 TEXT
-  tail -n 15 "$LAB/log/kernel.log" >&2 2>/dev/null || true
+  # Several compilers write at once, so what went wrong may stand far above the end.
+  { grep -m 5 -iE '(error|fatal)( [0-9]+)?:|No space left' "$LAB/log/kernel.log"; echo '[...]'; tail -n 15 "$LAB/log/kernel.log"; } 2>/dev/null | sed 's/^/  | /' >&2 || true
   die "the guest kernel could not be made: $1"
 }
 
@@ -34,8 +35,7 @@ run_shown() {
 kernel_fetch() {
   local tree=$1 package
   [ ! -e "$tree.complete" ] || return 0
-  (($(df --output=avail -m "$LAB" | tail -n 1) > kernel_needs_mb)) ||
-    kernel_trouble "less than $kernel_needs_mb MB free in $LAB"
+  need_room "$LAB" "$kernel_needs_mb" 'the guest kernel'
   suite_open sid
   package=$(suite_newest sid '^linux-source-[0-9.]+$')
   [ -n "$package" ] || kernel_trouble 'Debian sid offers no linux-source package'
@@ -44,7 +44,7 @@ kernel_fetch() {
   suite_unpack sid "$tree.package" "$package"
   say 'kernel: unpacking'
   mkdir -p "$tree"
-  tar -C "$tree" --strip-components=1 -xf "$tree.package"/usr/src/linux-source-*.tar.xz || kernel_trouble 'unpacking failed'
+  tar -C "$tree" --strip-components=1 -xf "$tree.package"/usr/src/linux-source-*.tar.xz 2>>"$LAB/log/kernel.log" || kernel_trouble 'unpacking failed'
   rm -rf "$tree.package"
   touch "$tree.complete"
 }
@@ -65,7 +65,7 @@ have_kernel() {
   local recipe
   [ -z "${VLANDHCP_LAB_UML:-}" ] || { [ -x "$VLANDHCP_LAB_UML" ] || die "VLANDHCP_LAB_UML=$VLANDHCP_LAB_UML is no program"; return 0; }
   recipe=$(sha256sum <"$lab_scripts/kernel.config" | cut -c1-16)
-  if is_stamped kernel "$recipe" && [ -x "$lab_kernel_image" ]; then return 0; fi
+  if is_stamped kernel "$recipe" && [ -x "$lab_kernel_image" ]; then reused+=('guest kernel'); return 0; fi
   unstamp kernel
   install_kernel_packages
   mkdir -p "$LAB/kernel"

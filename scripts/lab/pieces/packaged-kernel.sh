@@ -24,9 +24,9 @@ packaged_kernel_build() {
 # have_some_kernel: the compiled one if there is one.
 have_some_kernel() {
   local recipe='packaged kernel recipe 1'
-  [ ! -x "$LAB/kernel/linux" ] || return 0
+  [ ! -x "$LAB/kernel/linux" ] || { reused+=('guest kernel'); return 0; }
   [ -z "${VLANDHCP_LAB_UML:-}" ] || { have_kernel; return; }
-  if is_stamped uml "$recipe" && [ -x "$LAB/uml/linux" ]; then return 0; fi
+  if is_stamped uml "$recipe" && [ -x "$LAB/uml/linux" ]; then reused+=('guest kernel'); return 0; fi
   unstamp uml
   say 'kernel: User-Mode Linux from Debian sid (about 40 MB)'
   packaged_kernel_build

@@ -4,7 +4,7 @@
 
 have_servers() {
   local recipe='servers recipe 1' part=$LAB/servers.partial
-  if is_stamped servers "$recipe" && [ -d "$LAB/servers/bin" ]; then return 0; fi
+  if is_stamped servers "$recipe" && [ -d "$LAB/servers/bin" ]; then reused+=('DHCP servers'); return 0; fi
   unstamp servers
   say 'servers: ISC dhcpd, Kea, docker-registry'
   rm -rf "$part" "$LAB/servers"

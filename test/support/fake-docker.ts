@@ -1,0 +1,62 @@
+/** A docker command that only takes notes, for tests of scripts/plugin. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { root } from './readme.ts';
+
+/** What config.json lets be set. */
+export const { env } = JSON.parse(readFileSync(join(root, 'config.json'), 'utf8')) as {
+  env: { name: string }[];
+};
+
+/** Is enabled or not, as the file `enabled` says; has the networks of the file `networks`. */
+export const DOCKER = `#!/bin/bash
+cd "$(dirname "$0")"
+case "$*" in
+  'plugin inspect -f {{.Enabled}} '*) cat enabled ;;
+  'plugin inspect '*.Config.Env*) echo '${env.map(({ name }) => `${name} `).join('')}' ;;
+  'plugin inspect '*) echo 1234 ;;
+  'network ls -q') seq "$(wc -l <networks)" ;;
+  'network inspect '*) cat networks ;;
+  'plugin enable '*) echo "$*" >>done; echo true >enabled ;;
+  'plugin disable '*) echo "$*" >>done; echo false >enabled ;;
+  *) echo "$*" >>done ;;
+esac
+`;
+
+export const WITHOUT_PLUGIN = DOCKER.replace(
+  "'plugin inspect '*) echo 1234",
+  "'plugin inspect '*) exit 1",
+);
+
+export class FakeDocker {
+  readonly folder = mkdtempSync(join(tmpdir(), 'vlandhcp-'));
+  readonly file = (name: string): string => join(this.folder, name);
+
+  /** An enabled plugin, and no network that uses it. */
+  reset(): void {
+    this.program('docker', DOCKER);
+    writeFileSync(this.file('enabled'), 'true\n');
+    writeFileSync(this.file('networks'), 'bridge default bridge\nnull default none\n');
+    writeFileSync(this.file('done'), '');
+  }
+
+  program(name: string, script: string): void {
+    writeFileSync(this.file(name), script, { mode: 0o755 });
+  }
+
+  operator(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+    const PATH = `${this.folder}:${process.env['PATH'] ?? ''}`;
+    const options = { env: { ...process.env, PATH }, encoding: 'utf8' } as const;
+    return spawnSync(join(root, 'scripts/plugin'), args, options);
+  }
+
+  done(): string[] {
+    return readFileSync(this.file('done'), 'utf8').trim().split('\n');
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true });
+  }
+}

@@ -1,0 +1,48 @@
+/** A copy of what scripts/lab/prepare needs of this checkout, in a folder with a blank. */
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from './readme.ts';
+
+export class SmallCheckout {
+  readonly folder: string;
+  /** Comes first in PATH. */
+  readonly bin: string;
+  readonly lab: string;
+
+  constructor(within: string) {
+    const around = mkdtempSync(join(within, 'a checkout '));
+    this.folder = join(around, 'of mine');
+    this.bin = join(around, 'bin');
+    this.lab = join(around, 'lab');
+    for (const folder of [this.folder, this.bin, this.lab, join(this.folder, 'plugin')])
+      mkdirSync(folder, { recursive: true });
+    for (const path of [
+      'scripts',
+      'package.json',
+      'package-lock.json',
+      'config.json',
+      'tsconfig.json',
+    ])
+      cpSync(join(root, path), join(this.folder, path), { recursive: true });
+    writeFileSync(join(this.folder, 'plugin/main.ts'), 'let a = 1;\n');
+  }
+
+  /** Puts a program of the test in the place of a script. */
+  program(path: string, script: string): void {
+    writeFileSync(join(this.folder, path), `#!/bin/bash\n${script}\n`, { mode: 0o755 });
+  }
+
+  env(more: Record<string, string> = {}): NodeJS.ProcessEnv {
+    return {
+      ...process.env,
+      PATH: `${this.bin}:${process.env['PATH'] ?? ''}`,
+      VLANDHCP_LAB: this.lab,
+      XDG_CACHE_HOME: this.lab,
+      ...more,
+    };
+  }
+
+  read(path: string): string {
+    return readFileSync(join(this.folder, path), 'utf8');
+  }
+}
