@@ -7,10 +7,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** Files whose comments are still to be rewritten. */
 const notPlainYet = [
   'plugin/leasing/{client-runner,lease-client,lease-service}.ts',
-  'bench/figures/{report,result,turns}.ts',
-  'bench/parts/{attach,burst,data,engine,guard}.ts',
-  'bench/site/{answering,containers,firewall,hosts,traffic}.ts',
-  'test/unit/service-unit.test.ts',
+  'bench/site/answering.ts',
 ];
 
 export default tseslint.config(

@@ -39,7 +39,7 @@ export async function calls(): Promise<void> {
   execFileSync('ip', ['netns', 'add', SANDBOX]);
   ipBatch(['link add up0 type veth peer name far0 netns far', 'link set up0 up']);
   ipBatch(['link set far0 up'], 'far');
-  setFirewall(OPEN); // nothing leads from FORWARD to the chains made here
+  setFirewall(OPEN); // FORWARD has no jump to the chains made here
   makeDockerChains();
   const state = join(process.env['LAB_SHARE'] ?? '', 'state'); // on a disk; /var/lib/vlandhcp is in memory
   mkdirSync(state, { recursive: true });

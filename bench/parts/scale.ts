@@ -48,7 +48,7 @@ export async function scale(): Promise<void> {
     where: 'host kernel, private namespaces, state on disk, no Docker',
     method: `the plugin's process, called as dockerd does; untagged networks of ${PER_NETWORK} endpoints, joined one after another; ${PER_SANDBOX} links in a sandbox; fast responder`,
   });
-  setFirewall(OPEN); // nothing leads from FORWARD to the chains made here
+  setFirewall(OPEN); // FORWARD has no jump to the chains made here
   makeDockerChains();
   try {
     for (const size of SIZES) {

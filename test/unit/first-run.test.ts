@@ -49,7 +49,7 @@ function preflight(line: string, bin = folder) {
   return { status, stdout, stderr };
 }
 
-/** `npm pack` with small files of this test's own. KNOWN takes them for those that are known. */
+/** `npm pack` with small files of this test. KNOWN accepts their checksums. */
 const FAKE_PACK = String.raw`
 case "$*" in *node-linux-*@*npm@*) ;; *) exit 1 ;; esac
 mkdir -p package/bin
