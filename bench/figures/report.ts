@@ -1,6 +1,7 @@
 /**
- * `report FOLDER OUTPUT PART...`: reads what the parts left in FOLDER, prints the table and writes everything,
- * raw samples included, to OUTPUT. Ends with a line for each part and row that failed, and then with exit status 1.
+ * `report FOLDER OUTPUT PART...`: reads the results of the parts in FOLDER, prints the table, and
+ * writes everything to OUTPUT, with the raw samples. Prints a line for each part and row that
+ * failed. If there is one, the exit status is 1.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -17,7 +18,7 @@ export function report(folder: string, output: string, parts: readonly string[])
       ? (JSON.parse(readFileSync(file, 'utf8')) as PartResult)
       : undefined;
     if (result !== undefined) results.push(result);
-    // A part that fails half-way leaves what it has measured before.
+    // A part that fails half-way leaves its earlier results.
     const end = endOf(join(folder, part));
     if (end !== '0') failures.push(`${part}: FAILED (${end}), see ${join(folder, part, 'output')}`);
     else if (result === undefined) failures.push(`${part}: FAILED, it left no figures`);
@@ -48,7 +49,7 @@ export function report(folder: string, output: string, parts: readonly string[])
   if (failures.length > 0) process.exitCode = 1;
 }
 
-/** The exit status that the part's machine left (scripts/lab/guest). */
+/** The exit status of the part's machine (scripts/lab/guest). */
 function endOf(folder: string): string {
   const file = join(folder, 'exit-status');
   if (!existsSync(file)) return 'its machine ended before it did';
@@ -98,7 +99,7 @@ function verdict(goal: Goal | undefined): string {
   return goal === undefined ? '' : `${goal.text}: ${goal.isMet ? 'met' : 'MISSED'}`;
 }
 
-/** Three digits that count. */
+/** Rounds to three significant digits. */
 function digits(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);

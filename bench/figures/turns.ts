@@ -1,14 +1,14 @@
 /**
- * What is compared, run in turn round by round, so that a busy moment of the machine hits all of it. A way that fails
- * loses its rows and nothing else.
+ * Runs the compared ways in turn, round by round. So a busy moment of the machine affects all of
+ * them. A way that fails loses only its own rows.
  */
 import { rounds } from '../options.ts';
 import type { PartReport, RowHead } from './result.ts';
 
-/** One of the ways that are compared. */
+/** One of the compared ways. */
 export interface Way {
   readonly rows: readonly RowHead[];
-  /** @returns one figure for each row. */
+  /** @returns one number for each row. */
   readonly run: () => Promise<readonly number[]>;
 }
 
@@ -22,14 +22,14 @@ export function way(name: string, unit: string, run: () => Promise<number>): Way
   return { rows: [{ name, unit }], run: async () => [await run()] };
 }
 
-/** @returns how many milliseconds it took. */
+/** @returns the time in milliseconds. */
 export async function timed(run: () => Promise<unknown>): Promise<number> {
   const before = performance.now();
   await run();
   return performance.now() - before;
 }
 
-/** @param usual how many rounds are counted, before BENCH_SCALE. */
+/** @param usual the number of counted rounds, before BENCH_SCALE. */
 export const warmed = (usual: number, warmUps = 2): Times => ({ warmUps, rounds: rounds(usual) });
 
 export async function inTurn(
@@ -58,12 +58,12 @@ export async function inTurn(
   }
 }
 
-/** Each of the rows says why there is nothing in it. */
+/** Writes into each row why it has no samples. */
 export function failed(rows: readonly RowHead[], error: unknown, report: PartReport): void {
   for (const { name, unit } of rows) report.failed(name, unit, reasonOf(error));
 }
 
-/** One line. */
+/** The reason in one line. */
 function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.trim().replace(/\s*\n\s*/g, ' | ') || 'no reason was given';

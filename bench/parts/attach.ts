@@ -1,6 +1,7 @@
 /**
- * Part `attach`: a whole `docker run --rm` of a program that ends at once, on each kind of network, in turn. So it
- * contains everything from CreateEndpoint to DeleteEndpoint, and dockerd's own work. All of it with each firewall.
+ * Part `attach`: a whole `docker run --rm` of a program that ends at once, on each kind of network
+ * in turn, with each firewall. So it contains everything from CreateEndpoint to DeleteEndpoint, and
+ * dockerd's own work.
  */
 import { chmodSync, writeFileSync } from 'node:fs';
 import { docker, lab, run } from '../../test/support/lab.ts';
@@ -12,11 +13,11 @@ import { engineUp, linksUp, serverUp } from '../site/site.ts';
 import * as variants from '../site/variants.ts';
 
 const PIPEWORK = 'pipework-like script';
-/** Its bridge joins eth5 and the containers. */
+/** This bridge joins eth5 and the containers. */
 const PIPEWORK_BRIDGE = 'brpw';
 const PIPEWORK_SCRIPT = '/run/bench-pipework';
 
-/** One way of attaching; `refusal` says why it cannot be had. */
+/** One way of attaching. `refusal` says why it is not available. */
 interface Attaching {
   readonly name: string;
   readonly refusal: string | undefined;
@@ -34,7 +35,7 @@ export async function attach(): Promise<void> {
       'docker run --rm of `true`, wall time of the command; ways in turn, round by round; in parentheses what the host does with frames between two ports of a bridge',
   });
   linksUp();
-  setFirewall(OPEN); // before the engine: it finds forwarding on, and leaves the policy alone
+  setFirewall(OPEN); // before the engine: it finds forwarding on, and does not change the policy
   const server = await serverUp({ ping: false });
   try {
     await engineUp();
@@ -91,7 +92,7 @@ async function attachings(): Promise<readonly Attaching[]> {
     const refusal = await variants.prepare(variant);
     all.push({ name: variant.name, refusal, once: () => docker(...command) });
   }
-  // What fails here costs the script's rows: they say it in their first round.
+  // A failure here only costs the script's rows. They report it in their first round.
   const prepared = preparePipework().then(
     () => undefined,
     (error: Error) => error,
@@ -105,14 +106,15 @@ async function attachings(): Promise<readonly Attaching[]> {
 }
 
 /**
- * What people have been doing by hand: a container without network, a veth moved into it, a DHCP client run there.
- * The container cannot end by itself, so it is killed; else the steps are those of the rows above.
+ * What people did without a plugin: start a container without a network, move a veth into it, and
+ * run a DHCP client there. The container cannot end by itself, so it is killed. The other steps are
+ * those of the rows above.
  */
 async function preparePipework(): Promise<void> {
   await mustRun('ip', 'link', 'add', PIPEWORK_BRIDGE, 'type', 'bridge');
   await mustRun('ip', 'link', 'set', 'eth5', 'master', PIPEWORK_BRIDGE);
   await mustRun('ip', 'link', 'set', PIPEWORK_BRIDGE, 'up');
-  // Bridged frames pass Docker's FORWARD chain where there is br_netfilter.
+  // With br_netfilter, bridged frames pass Docker's FORWARD chain.
   const own = ['-i', PIPEWORK_BRIDGE, '-o', PIPEWORK_BRIDGE, '-j', 'ACCEPT'];
   await mustRun('iptables', '-w', '-I', 'DOCKER-USER', ...own);
   const lease = '/run/bench-lease';
@@ -143,7 +145,7 @@ said=$(nsenter -t $pid -n busybox udhcpc -q -n -i eth1 -s ${lease} 2>&1) ||
   );
 }
 
-/** @throws Error with what the program said, or that it said nothing. */
+/** @throws Error with the output of the program. If there is none, the text says so. */
 async function mustRun(file: string, ...args: string[]): Promise<void> {
   const { status, stdout, stderr } = await run(file, args);
   if (status === 0) return;

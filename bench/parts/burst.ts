@@ -1,6 +1,7 @@
 /**
- * Part `burst`: many containers at once, by the engine's API, on our networks, macvlan with static addresses, and Docker's bridge;
- * all containers of a host when its daemon starts; and against a server that pings before it offers.
+ * Part `burst`: many containers at once, by the engine's API, on our networks, on macvlan with
+ * static addresses, and on Docker's bridge. Also all containers of a host when its daemon starts,
+ * and containers with a server that pings before it offers.
  */
 import { lab, labWith, run } from '../../test/support/lab.ts';
 import {
@@ -42,11 +43,13 @@ export async function burst(): Promise<void> {
       'containers made beforehand, then started at once by the API, until the last answer; variants in turn',
   });
   linksUp();
-  setFirewall(firewall); // before the engine: it finds forwarding on, and leaves the policy alone
+  // Before the engine: it finds forwarding on, and does not change the policy.
+  setFirewall(firewall);
   let server = await serverUp({ ping: false });
   try {
     await engineUp();
-    await labWith({ LOG_LEVEL: 'info' }, 'service-up'); // as on a host: 15 lines less per container
+    // The usual level: 15 lines less for each container.
+    await labWith({ LOG_LEVEL: 'info' }, 'service-up');
     const variants: Variant[] = [];
     for (const variant of [MACVLAN, BRIDGE, ...LEASED]) {
       const refusal = await prepare(variant);
@@ -59,7 +62,7 @@ export async function burst(): Promise<void> {
     for (const size of SIZES) {
       for (const variant of leased) {
         const freshServer = async () => {
-          await server.stop(); // one that was just overloaded pings less
+          await server.stop(); // an overloaded server pings less
           server = await serverUp({ ping: true });
         };
         await againstPing(scaled(size), variant, freshServer, report);
@@ -92,7 +95,7 @@ async function atOnce(
   conclude(title, variants, failed, report);
 }
 
-/** Failures are those the engine tells, and containers without an address of their own. */
+/** Failures are those that the engine reports, and containers without an address of their own. */
 async function startOnce(size: number, variant: Variant): Promise<Burst> {
   const ids = await create(size, variant.network);
   return removedAfter(ids, async () => {
@@ -108,7 +111,7 @@ function tell(title: string, failures: readonly string[]): void {
   if (failures[0] !== undefined) process.stderr.write(`${title}: ${failures[0]}\n`);
 }
 
-/** The daemon is stopped and started again; leases of the time before are still held by the server. */
+/** Stops and starts the daemon. The server still has the leases of the time before. */
 async function atBoot(
   size: number,
   variants: readonly Variant[],
@@ -143,8 +146,9 @@ async function bootOnce(size: number, variant: Variant): Promise<{ ms: number; l
 }
 
 /**
- * dnsmasq asks the wire for 3 s before an offer, one client at a time. After six of these within 30 s it counts itself
- * overloaded and stops asking: so 18 s is the bound, whatever the number of containers.
+ * dnsmasq pings for 3 s before an offer, one client at a time. After six of these within 30 s it
+ * takes itself for overloaded and stops pinging. So the limit is 18 s, whatever the number of
+ * containers.
  */
 async function againstPing(
   size: number,
@@ -174,7 +178,7 @@ function conclude(
   for (const variant of variants) {
     const goal = LEASED.includes(variant) ? atMost(1.1) : undefined;
     if (variant !== MACVLAN) report.ratio(title(variant), title(MACVLAN), goal);
-    // Ours is a bridge, too: what of the difference is a bridge's own.
+    // Our network is also a bridge. This shows which part of the difference comes from the bridge.
     if (goal !== undefined && variant !== MACVLAN_IPAM) report.ratio(title(variant), title(BRIDGE));
     if (report.samples(title(variant)).length === 0) continue; // its row says why
     const failures = failed.get(variant) ?? 0;

@@ -1,7 +1,8 @@
 /**
- * Part `data`: what frames cost once a container runs. iperf3 and sockperf between a container and the firewall, and
- * between two containers, on each kind of network in turn, with each firewall. `bare veth` is our links without our
- * sockets: two namespaces on the same bridge, which tells what the sockets' filters cost.
+ * Part `data`: what frames cost while a container runs. Runs iperf3 and sockperf between a
+ * container and the firewall, and between two containers, on each kind of network in turn, with
+ * each firewall. `bare veth` has our links without our sockets: two namespaces on the same bridge.
+ * It shows what the sockets' filters cost.
  */
 import { lab, run } from '../../test/support/lab.ts';
 import { atLeast, atMost, PartReport } from '../figures/result.ts';
@@ -25,12 +26,13 @@ export async function data(): Promise<void> {
     method: `${TRAFFIC_METHOD}; in parentheses what the host does with frames between two ports of a bridge`,
   });
   linksUp();
-  setFirewall(OPEN); // before the engine: it finds forwarding on, and leaves the policy alone
+  setFirewall(OPEN); // before the engine: it finds forwarding on, and does not change the policy
   const programs: Program[] = [await serverUp({ ping: false })];
   try {
     await engineUp();
     await lab('service-up');
-    // Docker's bridge reaches the firewall by way of this machine, which hides it behind its own address.
+    // Docker's bridge reaches the firewall through this machine, which replaces the address by its
+    // own.
     ipBatch(['address add 10.25.0.2/16 dev eth5']);
     const kinds: readonly Kind[] = [
       on(BRIDGE, 5),

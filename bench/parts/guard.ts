@@ -1,6 +1,6 @@
 /**
- * Part `guard`: what port guard and host protection cost. Containers of one network, each with another `guard=`, so
- * that nothing else differs; and two hosts on a bridge made by hand, which has no protection at all.
+ * Part `guard`: what port guard and host protection cost. The containers are on one network and
+ * differ only in `guard=`. Two more hosts are on a bridge without any protection.
  */
 import { docker, lab, run } from '../../test/support/lab.ts';
 import { atLeast, atMost, PartReport } from '../figures/result.ts';
@@ -28,7 +28,8 @@ export async function guard(): Promise<void> {
     method: `docker run --rm of \`true\`, guards in turn; then ${TRAFFIC_METHOD}`,
   });
   linksUp();
-  setFirewall(firewall); // before the engine: it finds forwarding on, and leaves the policy alone
+  // Before the engine: it finds forwarding on, and does not change the policy.
+  setFirewall(firewall);
   const programs: Program[] = [await serverUp({ ping: false })];
   try {
     await engineUp();
@@ -37,7 +38,7 @@ export async function guard(): Promise<void> {
     if (refusal !== undefined) throw new Error(refusal);
     await attach(report);
     ipBatch(['link add plain type bridge', 'link set plain up', 'link set eth2 master plain']);
-    // Bridged frames pass Docker's FORWARD chain; on our bridges the plugin lets them through.
+    // Bridged frames pass Docker's FORWARD chain. On our bridges the plugin accepts them.
     await run('iptables', ['-I', 'DOCKER-USER', '-i', 'plain', '-o', 'plain', '-j', 'ACCEPT']);
     const kinds: readonly Kind[] = [
       { name: PLAIN_BRIDGE, make: () => bareHosts(PLAIN_BRIDGE, 'plain', 2) },

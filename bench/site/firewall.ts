@@ -1,6 +1,7 @@
 /**
- * What this machine's firewall does with frames that it forwards, set here and not taken from the host: a network
- * namespace begins with the host's ip_forward, and where that is 0 dockerd sets the policy of FORWARD to DROP.
+ * Sets what this machine's firewall does with forwarded frames. It is set here and not inherited. A
+ * network namespace begins with the host's ip_forward. If that is 0, dockerd sets the policy of
+ * FORWARD to DROP.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -8,17 +9,17 @@ import { existsSync, writeFileSync } from 'node:fs';
 export interface HostFirewall {
   readonly name: string;
   readonly policy: 'ACCEPT' | 'DROP';
-  /** Frames between two ports of one bridge pass FORWARD, too. */
+  /** True if frames between two ports of one bridge pass FORWARD, too. */
   readonly filtersBridges: boolean;
 }
 
-/** As on most hosts with Docker. */
+/** The state of most hosts with Docker. */
 export const DOCKER_HOST: HostFirewall = {
   name: 'FORWARD DROP, br_netfilter',
   policy: 'DROP',
   filtersBridges: true,
 };
-/** Nothing is in the way of a frame. */
+/** Nothing stops a frame. */
 export const OPEN: HostFirewall = {
   name: 'FORWARD ACCEPT, no br_netfilter',
   policy: 'ACCEPT',
@@ -27,7 +28,7 @@ export const OPEN: HostFirewall = {
 export const FIREWALLS: readonly HostFirewall[] = [DOCKER_HOST, OPEN];
 
 export interface Steps {
-  /** Files of /proc/sys with what is written into them. */
+  /** Files of /proc/sys, and the values to write. */
   readonly settings: readonly (readonly [path: string, value: string])[];
   readonly commands: readonly (readonly string[])[];
 }
@@ -36,7 +37,7 @@ const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
 const BRIDGES = '/proc/sys/net/bridge';
 const TABLES = ['iptables', 'ip6tables'] as const;
 
-/** @returns what has to be done; or in one sentence why this kernel cannot. */
+/** @returns the steps. Or a sentence that says why this kernel cannot have this firewall. */
 export function stepsTo(firewall: HostFirewall, hasBridgeFilter: boolean): Steps | string {
   if (firewall.filtersBridges && !hasBridgeFilter)
     return 'the kernel has no br_netfilter; modprobe br_netfilter on the host brings it';
@@ -50,7 +51,7 @@ export function stepsTo(firewall: HostFirewall, hasBridgeFilter: boolean): Steps
 
 const hasBridgeFilter = () => existsSync(BRIDGES);
 
-/** @returns in one sentence why not; undefined if this machine can have it. */
+/** @returns a sentence that says why this machine cannot have it. Undefined if it can. */
 export function lacks(firewall: HostFirewall): string | undefined {
   const steps = stepsTo(firewall, hasBridgeFilter());
   return typeof steps === 'string' ? steps : undefined;
@@ -64,6 +65,9 @@ export function setFirewall(firewall: HostFirewall): void {
   for (const [file = '', ...args] of steps.commands) execFileSync(file, args);
 }
 
-/** For parts that compare something else: what most hosts with Docker have, if this kernel can. */
+/**
+ * For parts that compare something else: the firewall of most hosts with Docker, if this kernel can
+ * have it.
+ */
 export const usualFirewall = (): HostFirewall =>
   lacks(DOCKER_HOST) === undefined ? DOCKER_HOST : OPEN;

@@ -1,13 +1,16 @@
-/** Two hosts of one kind, between which traffic is measured: containers of a network, or namespaces by hand. */
+/**
+ * Makes two hosts of one kind to measure traffic between them: containers of a network, or
+ * namespaces.
+ */
 import { docker } from '../../test/support/lab.ts';
 import { ipBatch } from './driver.ts';
 import { firewallOf, subnetOf, type LinkNumber } from './site.ts';
 import type { Variant } from './variants.ts';
 
-/** Two hosts, and where the firewall is from there. */
+/** Two hosts, and the address of the firewall for them. */
 export interface Pair {
   readonly name: string;
-  /** What puts a command into the first and the second. */
+  /** The words that run a command in the first and in the second host. */
   readonly first: readonly string[];
   readonly second: readonly string[];
   readonly secondAddress: string;
@@ -17,12 +20,15 @@ export interface Pair {
 /** How a pair is made. */
 export interface Kind {
   readonly name: string;
-  /** @returns why it cannot be had. */
+  /** @returns why this kind is not available. */
   readonly prepare?: () => Promise<string | undefined>;
   readonly make: () => Pair | Promise<Pair>;
 }
 
-/** Two containers on a network that is there. @param more what their `--network` says besides its name */
+/**
+ * Makes two containers on an existing network.
+ * @param more further words of their `--network`.
+ */
 export async function containers(
   { name, network }: Variant,
   firewall: string,
@@ -30,7 +36,7 @@ export async function containers(
 ): Promise<Pair> {
   const made: { enter: string[]; address: string }[] = [];
   for (let number = 0; number < 2; number += 1) {
-    // The short form is the only one that Docker's own bridge takes.
+    // Docker's own bridge takes only the short form.
     const attached = more.length === 0 ? network : [`name=${network}`, ...more].join(',');
     const id = await docker('run', '-d', '--network', attached, 'bb');
     const format = `{{.State.Pid}} {{(index .NetworkSettings.Networks "${network}").IPAddress}}`;
@@ -48,7 +54,10 @@ export async function containers(
   };
 }
 
-/** Two namespaces by hand, with a veth each in a bridge of link `n`; nobody listens for leases or guards a port. */
+/**
+ * Makes two namespaces, each with a veth in a bridge of link `n`. Nobody hears leases or guards a
+ * port.
+ */
 export function bareHosts(name: string, bridge: string, n: LinkNumber): Pair {
   const enter = ['a', 'b'].map((letter, index) => {
     const host = `bare${n}${letter}`;

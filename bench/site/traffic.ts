@@ -1,6 +1,6 @@
 /**
- * Traffic between two hosts of one kind, and between one of them and the firewall: iperf3 and sockperf, measured in
- * turn round by round.
+ * Measures traffic between two hosts of one kind, and between one of them and the firewall: iperf3
+ * and sockperf, in turn, round by round.
  */
 import { run } from '../../test/support/lab.ts';
 import type { PartReport } from '../figures/result.ts';
@@ -64,7 +64,9 @@ export const TRAFFIC_METHOD = `iperf3 for ${SECONDS} s, sockperf ping-pong over 
 export const row = ({ name }: Mode, kind: string, firewall: HostFirewall) =>
   `${name}: ${kind} (${firewall.name})`;
 
-/** Makes the hosts of each kind. What cannot be made costs its own rows, which say why. */
+/**
+ * Makes the hosts of each kind. A kind that cannot be made only loses its own rows, which say why.
+ */
 export async function makePairs(
   kinds: readonly Kind[],
   firewalls: readonly HostFirewall[],
@@ -91,7 +93,7 @@ export async function makePairs(
   return pairs;
 }
 
-/** Starts what answers at the firewall and at each pair's second host. */
+/** Starts the answering programs at the firewall and at each pair's second host. */
 export async function answerers(pairs: readonly Pair[]): Promise<Program[]> {
   const programs: Program[] = [];
   const places = [['ip', 'netns', 'exec', 'fw'], ...pairs.map(({ second }) => second)];
@@ -99,13 +101,13 @@ export async function answerers(pairs: readonly Pair[]): Promise<Program[]> {
     programs.push(start([...where, 'iperf3', '-s']));
     programs.push(start([...where, 'sockperf', 'server', '--tcp', '-i', '0.0.0.0']));
   }
-  // What does not listen by then fails in its own rows.
+  // A program that does not listen by then fails in its own rows.
   const by = performance.now() + LISTENS_WITHIN_MS;
   for (const where of places) while (!(await listens(where)) && performance.now() < by);
   return programs;
 }
 
-/** Do both programs wait for connections there? */
+/** True if both programs wait for connections there. */
 async function listens([file = '', ...args]: readonly string[]): Promise<boolean> {
   const ports = ['sport', '=', ':5201', 'or', 'sport', '=', ':11111'];
   const { stdout } = await run(file, [...args, 'ss', '-Hltn', ...ports]);
@@ -190,5 +192,5 @@ async function roundTrip(enter: readonly string[], to: string): Promise<number> 
   const { stdout, stderr } = await run(file, args);
   const [, latency] = /Summary: Latency is ([\d.]+) usec/.exec(stdout) ?? [];
   if (latency === undefined) throw new Error(`sockperf to ${to}: ${stdout} ${stderr}`);
-  return Number(latency) * 2; // it tells half of the round trip
+  return Number(latency) * 2; // sockperf prints half of the round trip
 }

@@ -1,6 +1,6 @@
 /**
- * The plugin put together from its parts, in one place: `main.ts` gives it Linux, the tests and the benchmark give it
- * stand-ins. It serves nobody yet; the API is laid over `network` and `ipam`.
+ * Puts the plugin together from its parts. `main.ts` gives it Linux. Tests and the benchmark give
+ * it fakes. It serves nobody yet. The API uses its `network` and `ipam`.
  */
 import type { Clock } from '../clock.ts';
 import { Endpoints } from '../endpoints/endpoints.ts';
@@ -31,15 +31,15 @@ export interface PluginDeps {
   readonly random: () => number;
   readonly log: Logger;
   readonly host: Host;
-  /** With all records in it. */
+  /** Contains all stored records. */
   readonly registry: Registry;
-  /** False: some record could not be read, so that a link that no record names proves nothing. */
+  /** False if a record could not be read. Then a link without a record proves nothing. */
   readonly isComplete: boolean;
   readonly sockets: Pick<LeaseServiceDeps, 'openSocket' | 'openArpSocket' | 'probeSandbox'>;
-  /** Who on a segment has an address in use. */
+  /** Finds out who on a segment has an address. */
   readonly inquiry: LeaseReturnsDeps['inquiry'];
   readonly settings: { readonly joinTimeoutMs: Ms; readonly requiresMacAddress: boolean };
-  /** Where the files of sandboxes are found from here. */
+  /** The folder with the files of sandboxes. */
   readonly sandboxFolder: string;
   /** @param key a sandbox's file as dockerd names it. */
   readonly sandboxPath: (key: string) => string;
@@ -47,7 +47,7 @@ export interface PluginDeps {
 
 export type Plugin = ReturnType<typeof createPlugin>;
 
-/** Everything of before goes on from here; calls of Docker wait until it does. */
+/** Resumes everything of before a restart. Calls of Docker wait for this. */
 export function createPlugin(deps: PluginDeps) {
   const { clock, random, log, registry, isComplete, sockets, inquiry, settings } = deps;
   const { sandboxFolder, sandboxPath } = deps;
@@ -60,7 +60,7 @@ export function createPlugin(deps: PluginDeps) {
     },
     onEntered: (leaseId) => endpoints.sandboxEntered(leaseId),
   });
-  /** An address that is becoming an endpoint's is waited for. */
+  /** Waits for an address that is becoming part of an endpoint. */
   const leaseChanged = (leaseId: string, change: LeaseChange): Promise<void> => {
     if (registry.findAddress(leaseId) === undefined) return endpoints.leaseChanged(leaseId, change);
     return addresses
@@ -117,10 +117,10 @@ export function createPlugin(deps: PluginDeps) {
   });
   return {
     ...{ network, ipam },
-    /** Everything of before goes on. */
+    /** Resolves when everything of before is resumed. */
     started,
     ...{ leases, access, held, networks, addresses, endpoints, wiring },
-    /** Leases, links and records stay: containers go on with them. */
+    /** Leases, links and records stay, because containers go on with them. */
     close(): void {
       isClosed = true;
       stopSweep();

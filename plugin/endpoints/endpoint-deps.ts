@@ -9,7 +9,7 @@ import type { Lease } from '../vocabulary/lease.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { EndpointSetupDeps } from './endpoint-setup.ts';
 
-/** What the endpoints need of `leasing/lease-service.ts` beyond acquiring and releasing. */
+/** What the endpoints need of `leasing/lease-service.ts` besides acquiring and releasing. */
 interface LeaseKeeper {
   resume(
     subject: LeaseSubject,
@@ -30,6 +30,6 @@ export interface EndpointDeps extends EndpointSetupDeps {
   readonly returns: LeaseReturns;
   readonly macClaims: MacClaims;
   readonly joinTimeoutMs: Ms;
-  /** Where a sandbox key of dockerd's is found from here. */
+  /** Returns the path for this process of a sandbox that dockerd names. */
   readonly sandboxPath: (sandboxKey: string) => string;
 }

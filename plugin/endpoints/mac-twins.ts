@@ -1,6 +1,6 @@
 /**
- * Two containers under one MAC: the server would give both one lease. A container that restarts with its daemon must not
- * be refused because of what it was before.
+ * Finds two containers with one MAC. The server would give both the same lease. A container that
+ * restarts with its daemon must not be refused because of its earlier endpoint.
  */
 import type { Clock } from '../clock.ts';
 import { macIsWorn } from '../leases/mac-claims.ts';
@@ -9,14 +9,17 @@ import type { Registry } from '../state/registry.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { Mac } from '../wire/address.ts';
 
-/** Join follows CreateEndpoint within a second or two, and then the link is moved. dockerd needs as long to come back. */
+/**
+ * Join follows CreateEndpoint within a second or two. Then the link is moved. dockerd needs as long
+ * to come back.
+ */
 const MOVED_WITHIN: Ms = 5_000;
 
 export interface MacTwinsDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly host: { linkExists(name: string): boolean };
-  /** No container has the link of this joined endpoint any more. */
+  /** True if no container has the link of this joined endpoint any more. */
   readonly isGone: (record: EndpointRecord) => Promise<boolean>;
   readonly clear: (record: EndpointRecord) => Promise<void>;
 }
@@ -29,7 +32,7 @@ export class MacTwins {
   }
 
   /**
-   * Clears away an endpoint that has the MAC and that no container uses.
+   * Removes an endpoint that has the MAC and that no container uses.
    * @throws PluginError INVALID_OPTION if a container uses it.
    */
   async clear(segment: string, mac: Mac): Promise<void> {
@@ -52,11 +55,12 @@ export class MacTwins {
   async #isInUse(twin: EndpointRecord): Promise<boolean> {
     const { registry, host, clock, isGone } = this.#deps;
     if (!host.linkExists(twin.hostEnd) || twin.hasLeft === true) return false;
-    // A link that is not here is in a container, also if its Join was missed.
+    // A link that is not here is in a container, even if its Join was missed.
     if (!host.linkExists(twin.containerEnd)) {
       return twin.sandboxKey === undefined || !(await isGone(twin));
     }
-    // It is on its way into a container, or nobody's because its answer or its Leave was lost. Time tells.
+    // The link is being moved into a container. Or nobody needs it, because its answer or its Leave
+    // was lost. The time decides.
     const age = Math.abs(clock.wall() - (twin.joinedAt ?? twin.createdAt));
     if (age >= MOVED_WITHIN) return false;
     const dueAt = clock.now() + MOVED_WITHIN - age;

@@ -1,20 +1,20 @@
 /**
- * scripts/vlandhcp.service under a real systemd: it refuses to start without what it needs, and
- * its limits leave the plugin what it needs inside a real container.
+ * Tests scripts/vlandhcp.service under a real systemd. The unit refuses to start without what it
+ * needs. Its limits leave the plugin what it needs inside a real container.
  */
 import { appendFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { afterEach, expect, it } from 'vitest';
 import { attachment, docker, firewallComesToReach, lab, run, until } from '../support/lab.ts';
 import { createFw500, runBox, site } from '../support/site.ts';
 
-/** Where scripts/lab/inside/systemd.sh keeps units and the app. */
+/** The folder in which scripts/lab/inside/systemd.sh keeps units and the app. */
 const FOLDER = '/run/lab/systemd';
 const APP = `${FOLDER}/lib/vlandhcp/vlandhcp.cjs`;
 const DROP_INS = `${FOLDER}/units/vlandhcp.service.d`;
 
 const place = site({ plugin: 'none', also: ['systemd'] });
 afterEach(async () => {
-  await place.clear(); // only a plugin that runs removes its links
+  await place.clear(); // only a running plugin removes its links
   await systemctl('stop', 'vlandhcp');
   await rm(DROP_INS, { recursive: true, force: true });
   await systemctl('daemon-reload');
@@ -23,11 +23,11 @@ afterEach(async () => {
 
 const beside = (...command: string[]) => lab('systemd', ...command);
 const systemctl = (...words: string[]) => beside('systemctl', ...words);
-/** Only what was written under the unit's own name. */
+/** The log under the unit's own name. */
 const journal = () => beside('journalctl', '--output=cat', '--identifier=vlandhcp');
 const property = (name: string) => systemctl('show', '--value', `--property=${name}`, 'vlandhcp');
 
-/** As `systemctl edit vlandhcp` does it. */
+/** Does what `systemctl edit vlandhcp` does. */
 async function edit(text: string): Promise<void> {
   await mkdir(DROP_INS, { recursive: true });
   await appendFile(`${DROP_INS}/override.conf`, text);
@@ -63,7 +63,7 @@ it('refuses to start with an old Node, and is not started again', async () => {
   await refusesToStart('Node 18.19.0 is too old; install Node 20.19 or newer');
 });
 
-/** A server whose clients renew after 5 s, and once more 12 s later if nobody answers then. */
+/** A server whose clients renew after 5 s, and again 12 s later if nobody has answered. */
 const serve = (...options: string[]) => {
   const times = ['--dhcp-option-force=58,5', '--dhcp-option-force=59,30'];
   return lab('server-up', 'dnsmasq-no-ping', '500', '--', ...times, ...options);
@@ -98,7 +98,7 @@ it('leases for a container, applies what a renewal changes inside it, and goes o
   expect(said.filter((line) => line.startsWith('{"level":"error"'))).toEqual([]);
 });
 
-/** What no part of the plugin does, as a shell command that must fail under the unit's limits. */
+/** What no part of the plugin does, as shell commands. They must fail under the unit's limits. */
 const FORBIDDEN = {
   'open a device': 'exec 3<>/dev/net/tun',
   'make a device': 'mknod /run/lab/null c 1 3',
@@ -111,7 +111,7 @@ const FORBIDDEN = {
 it('lets nothing in the service do what the plugin never does', async () => {
   await writeFile('/run/lab/given', '');
   const tried = Object.entries(FORBIDDEN);
-  // Each of them works outside, or its failure in there would prove nothing.
+  // Each of them works outside. Else its failure inside would prove nothing.
   for (const [what, command] of tried) {
     const outside = command.replace('/usr/local/lib/vlandhcp', `${FOLDER}/lib/vlandhcp`);
     const { status, stderr } = await run('unshare', ['--mount', 'bash', '-c', outside]);

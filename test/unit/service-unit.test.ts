@@ -1,4 +1,7 @@
-/** scripts/vlandhcp.service: what it checks before it starts the plugin, run by a shell as systemd runs it. */
+/**
+ * Tests what scripts/vlandhcp.service checks before it starts the plugin. A shell runs the check,
+ * as under systemd.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,7 +28,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** What the unit starts, with systemd's own escapes undone, and the app looked for in a folder of the test. */
+/**
+ * The command of the unit without systemd's own escapes. It looks for the app in a folder of the
+ * test.
+ */
 function check(): { status: number | null; stdout: string; stderr: string } {
   const [, text] = /^ExecStart=\/bin\/sh -c '([^']*)'$/m.exec(unit) ?? [];
   if (text === undefined) throw new Error('the unit starts no shell');
@@ -36,7 +42,7 @@ function check(): { status: number | null; stdout: string; stderr: string } {
   });
   return { status, stdout, stderr };
 }
-/** A node of that version, which prints its arguments when it is to run the plugin. */
+/** A node of that version. Started with the plugin, it prints its arguments. */
 const nodeIs = (version: string) => {
   const text = `#!/bin/sh\n[ "$1" = -p ] && echo ${version} || echo "$@"\n`;
   writeFileSync(join(folder, 'bin/node'), text, { mode: 0o755 });

@@ -21,7 +21,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** What a part's machine leaves behind. */
+/** The files that a part's machine leaves. */
 function leave(part: string, status: string | undefined, rows?: readonly Partial<Row>[]): void {
   mkdirSync(join(folder, part));
   if (status !== undefined) writeFileSync(join(folder, part, 'exit-status'), `${status}\n`);

@@ -13,7 +13,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Gives 1, 2, 3 …; fails from run number `fails` on. */
+/** Returns 1, 2, 3 and so on. Fails from run number `fails` on. */
 function counting(name: string, order: string[], fails = Infinity, reason = 'no lease'): Way {
   let run = 0;
   return way(name, 'ms', () => {

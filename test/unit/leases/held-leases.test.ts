@@ -27,7 +27,7 @@ afterEach(() => {
   expect([rig.clock.pending, rig.wire.openSockets.length]).toEqual([0, 0]);
 });
 
-/** A network of its own rules, in place of the usual one. */
+/** Replaces the usual network by one with its own `release`. */
 async function withRelease(release: string): Promise<void> {
   rig.stop();
   rig = await rigWithNetwork({ options: { release } });
@@ -203,7 +203,8 @@ describe('no server answers a container that comes back', () => {
     expect([heldIds(), rig.host.endpoints.size]).toEqual([[ENDPOINT], 0]);
     await rig.driver.removeNetwork(NETWORK);
     expect(rig.wire.sent.at(-1)).toMatchObject({ type: 'RELEASE', place: { link: 'br500' } });
-    expect(rig.leftovers).toEqual({ ...NOTHING_LEFT, leases: ['192.0.2.50'] }); // the server is deaf
+    // The server is silent.
+    expect(rig.leftovers).toEqual({ ...NOTHING_LEFT, leases: ['192.0.2.50'] });
   });
 });
 
@@ -369,7 +370,7 @@ describe('over a reboot of the host', () => {
     const sent = rig.wire.sent.length;
     await reboot(5 * MINUTE);
     expect([heldIds(), rig.store.endpoints]).toEqual([[ENDPOINT], []]);
-    await rig.driver.removeEndpoint(ENDPOINT); // dockerd clears up what it finds
+    await rig.driver.removeEndpoint(ENDPOINT); // dockerd cleans up what it finds
     await rig.createEndpoint({ ...byId, endpointId: SECOND });
     expect(sentSince(sent)).toEqual(['REQUEST']);
   });
@@ -491,7 +492,10 @@ describe('a disk that is full', () => {
 
 describe('a container that went without a word (dockerd was killed)', () => {
   const INSIDE = '/var/run/docker/netns/0123456789ab';
-  /** The sandbox is unmounted; its namespace goes a moment later, with the link, unless something of ours is in it. */
+  /**
+   * The sandbox is unmounted. A moment later its namespace ends, with the link, unless a socket of
+   * ours is in it.
+   */
   const dies = (hostEnd: string) => {
     rig.sandbox = 'not-a-namespace';
     const look = rig.leases.hasLostSandbox.bind(rig.leases);
@@ -547,7 +551,7 @@ describe('a container that went without a word (dockerd was killed)', () => {
   });
 
   it('is found, too, where a starting dockerd has put another namespace in place of its sandbox', async () => {
-    rig.sandbox = 'not-yet'; // no link of ours in that one
+    rig.sandbox = 'not-yet'; // that sandbox has no link of ours
     isGone();
     await rig.endpoints.clearAbandoned();
     expect([heldIds(), rig.store.endpoints]).toEqual([[ENDPOINT], []]);
