@@ -28,6 +28,15 @@ export default defineConfig({
       },
       {
         test: {
+          // Each starts programs of scripts/, and npm: half a minute and more on two cores.
+          name: 'scripts',
+          include: ['test/scripts/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
+        },
+      },
+      {
+        test: {
           name: 'sim-long',
           include: ['test/sim/**/*.long.test.ts'],
           testTimeout: 120_000,
