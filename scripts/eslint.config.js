@@ -4,11 +4,6 @@ import tseslint from 'typescript-eslint';
 
 const pure = ['wire', 'vocabulary', 'dhcp4', 'acd'].map((folder) => `plugin/${folder}/**/*.ts`);
 const root = fileURLToPath(new URL('..', import.meta.url));
-/** Files whose comments are still to be rewritten. */
-const notPlainYet = [
-  'plugin/leasing/{client-runner,lease-client,lease-service}.ts',
-  'bench/site/answering.ts',
-];
 
 export default tseslint.config(
   {
@@ -38,7 +33,6 @@ export default tseslint.config(
   {
     // Comments obey the 100 columns of the code.
     files: ['plugin/**/*.ts', 'bench/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts'],
-    ignores: notPlainYet,
     rules: { 'max-len': ['error', { code: 10_000, comments: 100 }] },
   },
   {

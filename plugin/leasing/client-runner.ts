@@ -1,8 +1,9 @@
 /**
  * The imperative shell around one DHCPv4 machine: one state, at most one socket, one timer.
  *
- * Contract: one event at a time in the order of arrival; effects performed in order; then the one timer is
- * re-armed for `nextDeadline`. A failed send is recorded and left to retransmission (RFC 2131 §4.1).
+ * It handles one event at a time, in the order of arrival, and performs its effects in order. Then
+ * it sets the one timer to `nextDeadline`. A failed send is recorded. Retransmission repeats it
+ * (RFC 2131 §4.1).
  * What happened is kept in a bounded `Trace`, from which a failure can be explained.
  */
 import type { Clock } from '../clock.ts';
@@ -51,7 +52,7 @@ export interface RunnerDeps {
   mayDecline(): boolean;
 }
 
-/** Nothing was asked yet, or all was answered. In other states an answer may be on its way, or about to be asked for. */
+/** Nothing was asked yet, or all was answered. In other states an answer may be on its way. */
 const AT_REST: ReadonlySet<State['name']> = new Set(['INIT', 'BOUND', 'STOPPED']);
 
 const PORT_NOT_HELD =
@@ -81,7 +82,7 @@ export class ClientRunner {
     return this.#state.name;
   }
 
-  /** Takes another place. @throws PluginError SOCKET_FAILED, the old place given up all the same. */
+  /** Takes another place and gives up the old one. @throws PluginError SOCKET_FAILED. */
   open(place: SocketPlace, onError: (error: Error) => void): void {
     this.closeSocket();
     this.#seat = this.#makeSeat(place, onError);
@@ -140,7 +141,7 @@ export class ClientRunner {
     this.#deps.onMoved(undefined);
   }
 
-  /** Sends a frame of the link's own, beside the machine's; without a place, or if the kernel refuses, it is lost. */
+  /** Sends a frame from the link itself. Without a place, or if the kernel refuses, it is lost. */
   sendFrame(frame: Uint8Array): void {
     try {
       this.#seat?.sendFromLink(frame);
@@ -149,7 +150,7 @@ export class ClientRunner {
     }
   }
 
-  /** Feeds one event; returns after its effects are performed, unless called from within an effect. */
+  /** Feeds one event. Returns after its effects, unless it is called from within an effect. */
   dispatch(event: Event): void {
     this.#queue.push(event);
     if (this.#stepping) return;
@@ -223,7 +224,7 @@ export class ClientRunner {
     const frame = encodeFrame({
       sourceMac: this.#config.mac,
       destinationMac: unicast?.mac ?? MAC_BROADCAST,
-      // RFC 2131 §4.1: 0.0.0.0 until bound; ciaddr is set in exactly the messages sent from the lease.
+      // RFC 2131 §4.1: 0.0.0.0 until bound. Messages sent from the lease have ciaddr set.
       sourceAddress: message.ciaddr === IPV4_ANY ? IPV4_ANY : message.ciaddr,
       destinationAddress: unicast?.address ?? IPV4_BROADCAST,
       message,

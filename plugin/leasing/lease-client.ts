@@ -1,5 +1,5 @@
 /**
- * One DHCP client with the watch over its address, wired together: what the lease service keeps per lease.
+ * One DHCP client with the watch over its address. The lease service keeps one for each lease.
  */
 import type { Clock } from '../clock.ts';
 import { type Lease, withoutRenewal } from '../vocabulary/lease.ts';
@@ -65,7 +65,7 @@ export interface LeaseClient {
 /**
  * @param onFailure told what is thrown when a timer or a socket calls back.
  *
- * Written out field by field: V8 describes an object with a spread in it anew each time, 400 bytes for each.
+ * Written out field by field. V8 describes an object with a spread anew each time, in 400 bytes.
  */
 export function makeLeaseClient(
   subject: LeaseSubject,
@@ -157,14 +157,14 @@ export function pinAddress(client: LeaseClient): void {
   client.subject = { ...client.subject, identity };
 }
 
-/** Sends a RELEASE through `link`. What cannot be sent is told: the server keeps the lease until it expires. */
+/** Sends a RELEASE through `link`. A failure is logged: the server keeps the lease to its end. */
 export function giveBack(client: LeaseClient, link: string): void {
   const { follower, watch, runner, lease, log } = client;
   follower?.cancel();
   watch.stop();
   try {
     runner.open({ link }, () => undefined);
-    // A machine that failed, and is not started again yet, has forgotten the lease. All it has to do is say good-bye.
+    // A machine that failed and is not started again yet has forgotten the lease.
     if (lease !== undefined && runner.stateName === 'INIT') {
       runner.dispatch({ type: 'resume', lease: withoutRenewal(lease) });
     }

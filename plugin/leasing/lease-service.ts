@@ -1,6 +1,6 @@
 /**
- * One DHCP client per endpoint: acquire a lease within a budget, follow the endpoint's link from the host
- * into its sandbox, keep the lease, give it back. A client that fails is ended and started again; the others never know.
+ * One DHCP client per endpoint. It acquires a lease within a budget, follows the endpoint's link
+ * into its sandbox, keeps the lease and gives it back. A client that fails is started again alone.
  *
  * The map of clients is bounded by the endpoints Docker has on this host.
  */
@@ -31,7 +31,7 @@ export type { LeaseIdentity, LeaseSubject } from './lease-subject.ts';
 
 export interface LeaseServiceDeps extends Omit<LeaseClientDeps, 'declines'> {
   readonly probeSandbox: SandboxProbe;
-  /** Told when the client has come to sit in the endpoint's sandbox: it can be changed from now on. */
+  /** Told when the client has entered the endpoint's sandbox. It can be changed from now on. */
   onEntered(key: string): void;
 }
 
@@ -50,9 +50,10 @@ export class LeaseService {
    * Leases an address over the link at `place`, which must be in this process's network namespace.
    * @param by when to give up. @param signal gives up at once.
    * @returns the lease, undefined for a late one; the client lives on until `forget` or `release`.
-   * @param previous a lease from before: it is asked for again, and used if nobody answers within `patience`.
-   * @param late when nobody has answered by then, go on asking; the lease then comes as a change.
-   * @throws PluginError NO_OFFER, NO_ACK, NAK, ADDRESS_NOT_OFFERED, ADDRESS_IN_USE, SOCKET_FAILED or CANCELLED; no client is left.
+   * @param previous a lease to ask for again. It is used if nobody answers within `patience`.
+   * @param late goes on asking when nobody has answered by then. The lease comes as a change.
+   * @throws PluginError NO_OFFER, NO_ACK, NAK, ADDRESS_NOT_OFFERED, ADDRESS_IN_USE, SOCKET_FAILED
+   * or CANCELLED. No client is left then.
    */
   acquire(subject: LeaseSubject, place: SocketPlace, limits: Late): Promise<Lease | undefined>;
   acquire(subject: LeaseSubject, place: SocketPlace, limits: Limits): Promise<Lease>;
@@ -105,11 +106,11 @@ export class LeaseService {
   }
 
   /**
-   * Takes up a lease that was acquired before this process started; its times are already monotonic.
+   * Takes up a lease that was acquired before this process started. Its times are monotonic.
    * Without a lease it asks for one, which then comes as a change.
-   * Where it is to be heard comes with it, since a renewal may be due at once; without, the client keeps
-   * time but sends nothing until `follow` or `place`.
-   * @throws PluginError SOCKET_FAILED if the place cannot be used: it is tried again, and the lease is kept in time.
+   * @param where to hear answers, because a renewal may be due at once. Without it the client
+   * keeps time, and sends nothing until `follow` or `place`.
+   * @throws PluginError SOCKET_FAILED if the place cannot be used. It is tried again.
    */
   resume(subject: LeaseSubject, lease: Lease | undefined, where: Where = {}): void {
     this.#takeUp(this.#add(subject), lease, where);
@@ -146,8 +147,8 @@ export class LeaseService {
   }
 
   /**
-   * Moves the socket into the sandbox once libnetwork has moved the link there; if that takes long, and where the
-   * sandbox cannot be entered, the lease is kept over `fallback`.
+   * Moves the socket into the sandbox once libnetwork has moved the link there. The lease is kept
+   * over `fallback` if that takes long, and where the sandbox cannot be entered.
    */
   follow(key: string, target: FollowTarget): void {
     const client = this.#clients.get(key);
@@ -164,7 +165,7 @@ export class LeaseService {
     this.#stay(client, place);
   }
 
-  /** From now on no other address will do than the one that is leased: the container cannot be given another. */
+  /** Accepts no other address from now on, because the container cannot be given another. */
   pin(key: string): void {
     const client = this.#clients.get(key);
     if (client !== undefined) pinAddress(client);
@@ -196,16 +197,16 @@ export class LeaseService {
     client.runner.closeSocket();
   }
 
-  /** The link was in its sandbox and is not seen there now: the container may be gone. Nothing of ours is inside then. */
+  /** True if the link was in its sandbox and is not there now. Nothing of ours is inside then. */
   hasLostSandbox(key: string): boolean {
     return this.#clients.get(key)?.follower?.hasLost() ?? false;
   }
 
   /**
-   * Gives a lease back with one RELEASE, and forgets its client. Where no client keeps the lease, one is made for the
-   * RELEASE alone.
+   * Gives a lease back with one RELEASE, and forgets its client. Where no client keeps the lease,
+   * one is made for the RELEASE alone.
    * @param lease as it is known without a client. A client that keeps it knows better.
-   * @param link what to send on: the bridge, which is there after the container's own link has gone.
+   * @param link the bridge, which is there after the container's own link has gone.
    */
   release(subject: LeaseSubject, lease: Lease | undefined, link: string): void {
     const { key } = subject;
@@ -269,7 +270,7 @@ export class LeaseService {
     return client;
   }
 
-  /** An error was thrown where nobody waits for an answer. A call that waits for the lease fails with it instead. */
+  /** An error was thrown by a timer or a socket. A call that waits for the lease fails with it. */
   #failed(client: LeaseClient, err: unknown): void {
     const { clock } = this.#deps;
     const againMs = endFailed(client, err, clock.now());
@@ -286,7 +287,7 @@ export class LeaseService {
     next.guard(() => this.#takeUp(next, lease, where));
   }
 
-  /** Deviation: the time is up during a probe, so the lease counts now (RFC 5227 §2.1); probing goes on. */
+  /** Deviation: time is up, so the lease counts before its probe is over (RFC 5227 §2.1). */
   #useUnchecked({ runner, log }: LeaseClient): void {
     if (runner.stateName !== 'CHECKING') return;
     log.warn({}, 'address taken before all probes were sent: lease_timeout is over');
