@@ -1,4 +1,4 @@
-/** `bench WORD [ARG]...`: one part of the benchmark, or one of its helpers; started by scripts/bench. */
+/** `bench WORD [ARG]...`: runs one part of the benchmark, or a helper. scripts/bench starts it. */
 import { attach } from './parts/attach.ts';
 import { burst } from './parts/burst.ts';
 import { data } from './parts/data.ts';

@@ -4,12 +4,10 @@ import tseslint from 'typescript-eslint';
 
 const pure = ['wire', 'vocabulary', 'dhcp4', 'acd'].map((folder) => `plugin/${folder}/**/*.ts`);
 const root = fileURLToPath(new URL('..', import.meta.url));
-const plain = [
-  'plugin/*.ts',
-  ...['wire', 'vocabulary', 'dhcp4', 'acd', 'options', 'api', 'pools', 'networks'].map(
-    (folder) => `plugin/${folder}/**/*.ts`,
-  ),
-  'test/support/**/*.ts',
+/** Files whose comments are still to be rewritten. */
+const notPlainYet = [
+  'plugin/leasing/{client-runner,lease-client,lease-service}.ts',
+  'bench/site/answering.ts',
 ];
 
 export default tseslint.config(
@@ -38,8 +36,9 @@ export default tseslint.config(
     rules: { '@typescript-eslint/no-non-null-assertion': 'off', 'max-lines': 'off' },
   },
   {
-    // Comments obey the 100 columns of the code. The other folders follow as they are rewritten.
-    files: plain,
+    // Comments obey the 100 columns of the code.
+    files: ['plugin/**/*.ts', 'bench/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts'],
+    ignores: notPlainYet,
     rules: { 'max-len': ['error', { code: 10_000, comments: 100 }] },
   },
   {

@@ -1,6 +1,6 @@
 /**
- * Prints a state machine as a Mermaid diagram, from the same table that the tests assert. Node 20 does
- * not run TypeScript, so:
+ * Prints a state machine as a Mermaid diagram, from the same table that the tests assert. Node 20
+ * does not run TypeScript, so type:
  *   npx esbuild scripts/state-diagram.ts --bundle --platform=node --format=esm \
  *     | node --input-type=module - [dhcp4|acd]
  */
@@ -12,7 +12,7 @@ const tables: Readonly<Record<string, Readonly<Record<string, readonly string[]>
   acd: PROBE_TRANSITIONS,
 };
 
-/** Mermaid takes no hyphen in a state's name, so the name shown is given apart. */
+/** Mermaid allows no hyphen in the name of a state. So the diagram gives the shown name apart. */
 function diagram(table: Readonly<Record<string, readonly string[]>>): string {
   const identifier = (name: string): string => name.replaceAll('-', '_');
   const names = Object.keys(table);

@@ -1,6 +1,6 @@
 /**
- * The import rule of plugin/ARCHITECTURE.md, and what the pure cores may not touch: read from the sources
- * themselves, so that it holds whatever the editor's lint says.
+ * Checks the import rule of plugin/ARCHITECTURE.md, and what the pure cores may not use. It reads
+ * the sources themselves, so it does not depend on lint.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ const codeOf = (path: string) =>
     .replace(/\/\*[^]*?\*\//g, '')
     .replace(/(^|\s)\/\/.*$/gm, '');
 
-/** What a file imports: `layer` for our own files, the package's name for others. */
+/** The imports of a file. `layer` is our own folder, or the name of a package. */
 function importsOf(path: string): { specifier: string; layer: string }[] {
   return [...codeOf(path).matchAll(/(?:from|import)\s+'([^']+)'/g)].map(([, specifier = '']) => ({
     specifier,
@@ -35,7 +35,7 @@ function layerOf(path: string): string {
   return path.includes('/') ? path.slice(0, path.indexOf('/')) : path;
 }
 
-/** Each layer and what of ours it may import besides itself. */
+/** Each layer, and which other layers it may import. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   vocabulary: ['wire'],
@@ -51,20 +51,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'last-resort.ts': ['vocabulary', 'logger.ts'],
 };
 
-/** The rooms between leasing and the API in their order: each may import those before it. */
+/** The rooms between leasing and the API, in their order. Each may import the rooms before it. */
 function rooms(): Record<string, readonly string[]> {
   const order = ['options', 'state', 'pools', 'networks', 'leases', 'endpoints', 'driver', 'api'];
   const common = ['wire', 'vocabulary', 'leasing', ...SHELL_VOCABULARY];
   const allowed = order.map(
     (room, place) => [room, [...common, ...order.slice(0, place)]] as const,
   );
-  // Options are words alone.
+  // Options are only text.
   return { ...Object.fromEntries(allowed), options: ['wire', 'vocabulary'] };
 }
 
 const PURE = ['wire', 'vocabulary', 'dhcp4', 'acd'];
 
-/** The only places from where a package may be imported. */
+/** The only places that may import a package. */
 const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   express: /^api\/server\.ts$/,
   pino: /^logger\.ts$/,
@@ -73,7 +73,7 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   'ip-address': /^wire\/address\.ts$/,
 };
 
-/** Files may be touched only by the store, by Linux' own interfaces and by the socket of the API. */
+/** Only the store, the interfaces of Linux and the socket of the API may use files. */
 const FILE_SYSTEM_HOMES =
   /^(state\/files\/(store|record-file|former-files)|api\/server|net\/[a-z/-]+)\.ts$/;
 
@@ -128,7 +128,8 @@ describe('the import rule', () => {
           .map(({ specifier }) => relative(plugin, resolve(plugin, dirname(path), specifier))),
       ]),
     );
-    // Types are erased, so a circle of them is harmless; it is a circle in the reader's head all the same.
+    // The compiler erases types, so a circle of them does no harm at run time. It still confuses
+    // readers.
     const circles: string[] = [];
     const done = new Set<string>();
     const visit = (path: string, trail: readonly string[]): void => {
@@ -178,7 +179,7 @@ describe('the house', () => {
         .filter((path) => path.endsWith('.ts'))
         .map((path) => join(root, folder, path)),
     );
-    /** Each `file#name` that is imported, and whether by more than tests. */
+    /** Each imported `file#name`, and whether code other than tests imports it. */
     const imported = new Map<string, boolean>();
     for (const user of users) {
       const text = readFileSync(user, 'utf8');
@@ -186,7 +187,7 @@ describe('the house', () => {
       for (const [, words = '', from = ''] of text.matchAll(
         /^(?:import|export)\s+(?:type\s+)?(\{[^}]*\}|\* as \w+)\s+from\s+'(\.[^']+)'/gm,
       )) {
-        // Of a module that is imported whole every word may be one of its names.
+        // If a module is imported as a whole, every word may be one of its names.
         const isWhole = words.startsWith('*');
         const names = isWhole
           ? text.matchAll(/(\w+)/g)

@@ -1,6 +1,6 @@
 /**
- * docs/dhcp-checklist.md: each proof names a test that exists, or a row of a test's table, and what has none
- * says why.
+ * Checks docs/dhcp-checklist.md: each proof names an existing test, or a row of a test's table. A
+ * rule without proof says why.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';

@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-// `unit` needs nothing, and `sim-long` only more time; `kernel` needs root and network namespaces; `e2e`
-// needs a machine that may be wrecked (scripts/test runs both inside the lab).
+// `unit` needs nothing. `sim-long` only needs more time. `kernel` needs root and network
+// namespaces. `e2e` needs a machine that may be broken afterwards (scripts/test runs both inside
+// the lab).
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
@@ -10,9 +11,10 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          // The tests share nothing but modules without state: a process each would cost twice the time.
+          // The tests share only modules without state. A process for each would cost twice the
+          // time.
           isolate: false,
-          // None waits; a busy machine only computes for longer.
+          // No test waits, but a busy machine computes for longer.
           testTimeout: 60_000,
           include: [
             'test/unit/**/*.test.ts',
@@ -22,6 +24,15 @@ export default defineConfig({
             'test/checklist.test.ts',
           ],
           exclude: ['test/sim/**/*.long.test.ts'],
+        },
+      },
+      {
+        test: {
+          // Each starts programs of scripts/, and npm: half a minute and more on two cores.
+          name: 'scripts',
+          include: ['test/scripts/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
         },
       },
       {
@@ -42,7 +53,7 @@ export default defineConfig({
       },
       {
         test: {
-          // What depends on the engine; refusals and the package's life are the same on all.
+          // What depends on the engine. Refusals and the package's life are the same on all.
           name: 'e2e',
           include: [
             'test/e2e/main-job.test.ts',
@@ -57,7 +68,7 @@ export default defineConfig({
       },
       {
         test: {
-          // All of it: what does not depend on the engine is tested here once.
+          // All tests of e2e. What does not depend on the engine is tested only here.
           name: 'e2e-lan',
           include: ['test/e2e/**/*.test.ts', 'test/lan/**/*.test.ts'],
           fileParallelism: false,

@@ -1,6 +1,7 @@
 /**
- * `report FOLDER OUTPUT PART...`: reads what the parts left in FOLDER, prints the table and writes everything,
- * raw samples included, to OUTPUT. A part that left nothing is said to be missing.
+ * `report FOLDER OUTPUT PART...`: reads the results of the parts in FOLDER, prints the table, and
+ * writes everything to OUTPUT, with the raw samples. Prints a line for each part and row that
+ * failed. If there is one, the exit status is 1.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,11 +11,20 @@ import type { Goal, PartResult } from './result.ts';
 
 export function report(folder: string, output: string, parts: readonly string[]): void {
   const results: PartResult[] = [];
-  const missing: string[] = [];
+  const failures: string[] = [];
   for (const part of parts) {
     const file = join(folder, part, 'part.json');
-    if (existsSync(file)) results.push(JSON.parse(readFileSync(file, 'utf8')) as PartResult);
-    else missing.push(part);
+    const result = existsSync(file)
+      ? (JSON.parse(readFileSync(file, 'utf8')) as PartResult)
+      : undefined;
+    if (result !== undefined) results.push(result);
+    // A part that fails half-way leaves its earlier results.
+    const end = endOf(join(folder, part));
+    if (end !== '0') failures.push(`${part}: FAILED (${end}), see ${join(folder, part, 'output')}`);
+    else if (result === undefined) failures.push(`${part}: FAILED, it left no figures`);
+    for (const { name, failed } of result?.rows ?? []) {
+      if (failed !== undefined) failures.push(`${part}: FAILED: ${name}: ${failed}`);
+    }
   }
   const machine = {
     cpu: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
@@ -27,24 +37,38 @@ export function report(folder: string, output: string, parts: readonly string[])
   const at = new Date().toISOString();
   writeFileSync(
     output,
-    JSON.stringify({ at, command, machine, parts: results, missing }, undefined, 1),
+    JSON.stringify({ at, command, machine, parts: results, failures }, undefined, 1),
   );
   const lines = [
     `${machine.cpu}, ${machine.memory}, Linux ${machine.kernel}, node ${machine.node}, commit ${machine.commit}`,
     ...results.flatMap(partLines),
-    ...missing.map((part) => `\n${part}: FAILED, see ${join(folder, part, 'output')}`),
     `\nraw samples: ${output}`,
+    ...failures,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
-  if (missing.length > 0) process.exitCode = 1;
+  if (failures.length > 0) process.exitCode = 1;
+}
+
+/** The exit status of the part's machine (scripts/lab/guest). */
+function endOf(folder: string): string {
+  const file = join(folder, 'exit-status');
+  if (!existsSync(file)) return 'its machine ended before it did';
+  const status = readFileSync(file, 'utf8').trim();
+  return status === '0' ? status : `exit status ${status}`;
 }
 
 function partLines({ part, where, method, rows, ratios, facts }: PartResult): string[] {
   const table: string[][] = [
     ...(rows.length > 0 ? [['', 'median', 'p10 – p90', 'n', '']] : []),
-    ...rows.map(({ name, unit, summary, unavailable }) =>
+    ...rows.map(({ name, unit, summary, unavailable, failed }) =>
       summary === undefined
-        ? [name, 'not available', '', '', unavailable ?? '']
+        ? [
+            name,
+            failed === undefined ? 'not available' : 'FAILED',
+            '',
+            '',
+            failed ?? unavailable ?? '',
+          ]
         : [
             name,
             `${digits(summary.median)} ${unit}`,
@@ -75,7 +99,7 @@ function verdict(goal: Goal | undefined): string {
   return goal === undefined ? '' : `${goal.text}: ${goal.isMet ? 'met' : 'MISSED'}`;
 }
 
-/** Three digits that count. */
+/** Rounds to three significant digits. */
 function digits(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);

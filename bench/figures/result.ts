@@ -1,6 +1,7 @@
 /**
- * What a part of the benchmark reports: rows of samples, ratios between rows, single facts, and the goal each was
- * held to. Parts run in machines of their own and leave one file each, from which `report.ts` makes the table.
+ * The results of one part of the benchmark: rows of samples, ratios between rows, single facts, and
+ * their goals. Each part runs in its own machine and writes one file. `report.ts` makes the table
+ * from the files.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,8 +12,15 @@ export interface Row {
   readonly unit: string;
   readonly samples: readonly number[];
   readonly summary: Summary | undefined;
-  /** Why there are no samples. */
+  /** The reason why this machine or this plugin cannot do it. */
   readonly unavailable?: string | undefined;
+  /** The failure during the measurement. Samples from before it are dropped. */
+  readonly failed?: string | undefined;
+}
+
+export interface RowHead {
+  readonly name: string;
+  readonly unit: string;
 }
 
 export interface Goal {
@@ -34,7 +42,7 @@ export interface Fact {
 
 export interface PartResult {
   readonly part: string;
-  /** Which kernel, which namespaces, which server. */
+  /** The kernel, the namespaces and the server. */
   readonly where: string;
   readonly method: string;
   readonly rows: readonly Row[];
@@ -42,10 +50,19 @@ export interface PartResult {
   readonly facts: readonly Fact[];
 }
 
-/** Collects while a part runs; what was measured before a failure is written all the same. */
+interface Mutable {
+  readonly unit: string;
+  readonly samples: number[];
+  readonly unavailable?: string;
+  readonly failed?: string;
+}
+
+/**
+ * Collects the results of a running part. After a failure, the earlier results are still written.
+ */
 export class PartReport {
   readonly #head: Pick<PartResult, 'part' | 'where' | 'method'>;
-  readonly #rows = new Map<string, { unit: string; samples: number[]; unavailable?: string }>();
+  readonly #rows = new Map<string, Mutable>();
   readonly #ratios: RatioRow[] = [];
   readonly #facts: Fact[] = [];
 
@@ -53,7 +70,7 @@ export class PartReport {
     this.#head = head;
   }
 
-  /** Rows appear in the order in which they are first named. */
+  /** Rows keep the order in which they were first named. */
   row(name: string, unit: string): void {
     if (!this.#rows.has(name)) this.#rows.set(name, { unit, samples: [] });
   }
@@ -67,11 +84,20 @@ export class PartReport {
     this.#rows.set(name, { unit, samples: [], unavailable: reason });
   }
 
+  /** The failure goes to stderr at once, and into the table. */
+  failed(name: string, unit: string, reason: string): void {
+    this.#rows.set(name, { unit, samples: [], failed: reason });
+    process.stderr.write(`${name}: FAILED: ${reason}\n`);
+  }
+
   samples(name: string): readonly number[] {
     return this.#rows.get(name)?.samples ?? [];
   }
 
-  /** Nothing is said where one of the two was not measured. @param isGood holds the ratio to the goal. */
+  /**
+   * Reports nothing if one of the two was not measured: its row says why.
+   * @param isGood compares the ratio with the goal.
+   */
   ratio(of: string, to: string, goal?: { text: string; isGood: (ratio: number) => boolean }): void {
     const [mine, other] = [this.samples(of), this.samples(to)];
     if (mine.length === 0 || other.length !== mine.length) return;
@@ -84,20 +110,21 @@ export class PartReport {
     this.#facts.push({ name, value, unit, goal });
   }
 
-  /** Into $LAB_SHARE, the folder that outlives the machine. */
+  /** Writes into $LAB_SHARE. That folder stays when the machine is gone. */
   write(): void {
     const folder = process.env['LAB_SHARE'] ?? 'build/bench';
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'part.json'), JSON.stringify(this.#result(), undefined, 1));
+    writeFileSync(join(folder, 'part.json'), JSON.stringify(this.result(), undefined, 1));
   }
 
-  #result(): PartResult {
-    const rows = [...this.#rows].map(([name, { unit, samples, unavailable }]) => ({
+  result(): PartResult {
+    const rows = [...this.#rows].map(([name, { unit, samples, unavailable, failed }]) => ({
       name,
       unit,
       samples,
       summary: samples.length === 0 ? undefined : summarize(samples),
       unavailable,
+      failed,
     }));
     return { ...this.#head, rows, ratios: this.#ratios, facts: this.#facts };
   }

@@ -1,6 +1,7 @@
 /**
- * What a row of samples says: medians, because a machine that does other things too spoils a mean, the spread
- * from the 10th to the 90th percentile, and ratios of interleaved runs with an interval from resampling.
+ * Summarizes a row of samples. Uses medians, because other work on the machine spoils a mean. The
+ * spread goes from the 10th to the 90th percentile. Ratios of interleaved runs get an interval by
+ * resampling.
  */
 import { seededRandom } from '../../test/support/seeded-random.ts';
 
@@ -12,17 +13,20 @@ export interface Summary {
 }
 
 export interface Ratio {
-  /** Median of the one over median of the other. */
+  /** The median of one row divided by the median of the other. */
   readonly ratio: number;
-  /** Where 95 % of the resampled ratios lie. */
+  /** 95 % of the resampled ratios are between `low` and `high`. */
   readonly low: number;
   readonly high: number;
 }
 
-/** Enough for two stable digits, and over in a moment. */
+/** Enough for two stable digits. It takes only a moment. */
 const RESAMPLES = 2000;
 
-/** @param share 0 to 1; between two samples it is interpolated. @throws RangeError for an empty list. */
+/**
+ * @param share 0 to 1. Between two samples the result is interpolated.
+ * @throws RangeError for an empty list.
+ */
 export function percentile(samples: readonly number[], share: number): number {
   const sorted = [...samples].sort((a, b) => a - b);
   const at = share * (sorted.length - 1);
@@ -42,8 +46,8 @@ export function summarize(samples: readonly number[]): Summary {
 }
 
 /**
- * How two variants compare that were run in turn. Runs of one round shared the same weather, so rounds are
- * resampled as pairs.
+ * Compares two variants that ran in turn. Both runs of a round had the same conditions. So rounds
+ * are resampled as pairs.
  * @param seed makes the interval repeatable.
  * @throws RangeError if the lists differ in length or are empty.
  */

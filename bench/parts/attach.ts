@@ -1,51 +1,49 @@
 /**
- * Part `attach`: a whole `docker run --rm` of a program that ends at once, on each kind of network, in turn. So it
- * contains everything from CreateEndpoint to DeleteEndpoint, and dockerd's own work.
+ * Part `attach`: a whole `docker run --rm` of a program that ends at once, on each kind of network
+ * in turn, with each firewall. So it contains everything from CreateEndpoint to DeleteEndpoint, and
+ * dockerd's own work.
  */
 import { chmodSync, writeFileSync } from 'node:fs';
 import { docker, lab, run } from '../../test/support/lab.ts';
-import { rounds } from '../options.ts';
 import { atMost, PartReport } from '../figures/result.ts';
+import { inTurn, timed, warmed, way, type Way } from '../figures/turns.ts';
+import { FIREWALLS, lacks, OPEN, setFirewall, type HostFirewall } from '../site/firewall.ts';
 import { callTimes } from '../site/plugin-log.ts';
 import { engineUp, linksUp, serverUp } from '../site/site.ts';
 import * as variants from '../site/variants.ts';
 
 const PIPEWORK = 'pipework-like script';
-/** Its bridge joins eth5 and the containers. */
+/** This bridge joins eth5 and the containers. */
 const PIPEWORK_BRIDGE = 'brpw';
+const PIPEWORK_SCRIPT = '/run/bench-pipework';
 
-interface Way {
+/** One way of attaching. `refusal` says why it is not available. */
+interface Attaching {
   readonly name: string;
-  readonly run: () => Promise<unknown>;
+  readonly refusal: string | undefined;
+  readonly once: () => Promise<unknown>;
 }
+
+const row = (name: string, firewall: HostFirewall) => `${name} (${firewall.name})`;
 
 export async function attach(): Promise<void> {
   const report = new PartReport({
     part: 'attach',
     where:
       'host kernel, untagged links, Docker Engine 28.5, state in memory, plugin as a service, dnsmasq without ping',
-    method: 'docker run --rm of `true`, wall time of the command; ways in turn, round by round',
+    method:
+      'docker run --rm of `true`, wall time of the command; ways in turn, round by round; in parentheses what the host does with frames between two ports of a bridge',
   });
   linksUp();
+  setFirewall(OPEN); // before the engine: it finds forwarding on, and does not change the policy
   const server = await serverUp({ ping: false });
   try {
     await engineUp();
     await lab('service-up');
-    const ways = await available(report);
-    const count = rounds(40);
-    for (let round = -2; round < count; round += 1) {
-      for (const { name, run: attachOnce } of ways) {
-        const before = performance.now();
-        await attachOnce();
-        if (round >= 0) report.sample(name, 'ms', performance.now() - before);
-      }
-    }
-    const { BRIDGE, MACVLAN, MACVLAN_IPAM, VLANDHCP, VLANDHCP_IPAM } = variants;
-    report.ratio(VLANDHCP.name, BRIDGE.name, atMost(1.05));
-    report.ratio(VLANDHCP_IPAM.name, BRIDGE.name, atMost(1.05));
-    report.ratio(MACVLAN_IPAM.name, MACVLAN.name, atMost(1.05));
-    report.ratio(VLANDHCP.name, MACVLAN.name);
-    report.ratio(VLANDHCP.name, PIPEWORK);
+    const kinds = await attachings();
+    const ways = FIREWALLS.flatMap((firewall) => waysWith(firewall, kinds, report));
+    await inTurn(ways, warmed(40), report);
+    for (const firewall of FIREWALLS) conclude(firewall, report);
     for (const { call, ms } of callTimes()) report.sample(`the plugin's ${call}`, 'ms', ms);
   } finally {
     report.write();
@@ -55,29 +53,70 @@ export async function attach(): Promise<void> {
   }
 }
 
-async function available(report: PartReport): Promise<Way[]> {
+function waysWith(
+  firewall: HostFirewall,
+  kinds: readonly Attaching[],
+  report: PartReport,
+): readonly Way[] {
+  return kinds.flatMap(({ name, refusal, once }) => {
+    const title = row(name, firewall);
+    report.row(title, 'ms');
+    const reason = lacks(firewall) ?? refusal;
+    if (reason !== undefined) {
+      report.unavailable(title, 'ms', reason);
+      return [];
+    }
+    return way(title, 'ms', () => {
+      setFirewall(firewall);
+      return timed(once);
+    });
+  });
+}
+
+function conclude(firewall: HostFirewall, report: PartReport): void {
+  const { BRIDGE, MACVLAN, MACVLAN_IPAM, VLANDHCP, VLANDHCP_IPAM } = variants;
+  const compare = (of: string, to: string, goal?: ReturnType<typeof atMost>) =>
+    report.ratio(row(of, firewall), row(to, firewall), goal);
+  compare(VLANDHCP.name, BRIDGE.name, atMost(1.05));
+  compare(VLANDHCP_IPAM.name, BRIDGE.name, atMost(1.05));
+  compare(MACVLAN_IPAM.name, MACVLAN.name, atMost(1.05));
+  compare(VLANDHCP.name, MACVLAN.name);
+  compare(VLANDHCP.name, PIPEWORK);
+}
+
+async function attachings(): Promise<readonly Attaching[]> {
   const { NONE, BRIDGE, MACVLAN, VLANDHCP, VLANDHCP_IPAM, MACVLAN_IPAM } = variants;
-  const ways: Way[] = [];
+  const all: Attaching[] = [];
   for (const variant of [NONE, BRIDGE, MACVLAN, VLANDHCP, VLANDHCP_IPAM, MACVLAN_IPAM]) {
-    report.row(variant.name, 'ms');
-    const refusal = await variants.prepare(variant);
     const command = ['run', '--rm', '--network', variant.network, 'bb', 'true'];
-    if (refusal !== undefined) report.unavailable(variant.name, 'ms', refusal);
-    else ways.push({ name: variant.name, run: () => docker(...command) });
+    const refusal = await variants.prepare(variant);
+    all.push({ name: variant.name, refusal, once: () => docker(...command) });
   }
-  const script = await preparePipework();
-  ways.push({ name: PIPEWORK, run: () => mustRun('sh', script) });
-  return ways;
+  // A failure here only costs the script's rows. They report it in their first round.
+  const prepared = preparePipework().then(
+    () => undefined,
+    (error: Error) => error,
+  );
+  const once = async () => {
+    const trouble = await prepared;
+    if (trouble !== undefined) throw trouble;
+    await mustRun('sh', PIPEWORK_SCRIPT);
+  };
+  return [...all, { name: PIPEWORK, refusal: undefined, once }];
 }
 
 /**
- * What people have been doing by hand: a container without network, a veth moved into it, a DHCP client run there.
- * The container cannot end by itself, so it is killed; else the steps are those of the rows above.
+ * What people did without a plugin: start a container without a network, move a veth into it, and
+ * run a DHCP client there. The container cannot end by itself, so it is killed. The other steps are
+ * those of the rows above.
  */
-async function preparePipework(): Promise<string> {
+async function preparePipework(): Promise<void> {
   await mustRun('ip', 'link', 'add', PIPEWORK_BRIDGE, 'type', 'bridge');
   await mustRun('ip', 'link', 'set', 'eth5', 'master', PIPEWORK_BRIDGE);
   await mustRun('ip', 'link', 'set', PIPEWORK_BRIDGE, 'up');
+  // With br_netfilter, bridged frames pass Docker's FORWARD chain.
+  const own = ['-i', PIPEWORK_BRIDGE, '-o', PIPEWORK_BRIDGE, '-j', 'ACCEPT'];
+  await mustRun('iptables', '-w', '-I', 'DOCKER-USER', ...own);
   const lease = '/run/bench-lease';
   writeFileSync(
     lease,
@@ -88,11 +127,11 @@ ip route add default via 10.25.0.1
 `,
   );
   chmodSync(lease, 0o755);
-  const script = '/run/bench-pipework';
   writeFileSync(
-    script,
+    PIPEWORK_SCRIPT,
     `set -e
 id=$(docker run -d --net=none bb sleep 1000)
+trap 'docker rm -f "$id" >/dev/null' EXIT
 pid=$(docker inspect -f '{{.State.Pid}}' "$id")
 ip link add pw$pid type veth peer name pg$pid
 ip link set pw$pid master ${PIPEWORK_BRIDGE}
@@ -100,14 +139,16 @@ ip link set pw$pid up
 ip link set pg$pid netns $pid
 nsenter -t $pid -n ip link set pg$pid name eth1
 nsenter -t $pid -n ip link set eth1 up
-nsenter -t $pid -n busybox udhcpc -q -n -i eth1 -s ${lease} >/dev/null 2>&1
-docker rm -f "$id" >/dev/null
+said=$(nsenter -t $pid -n busybox udhcpc -q -n -i eth1 -s ${lease} 2>&1) ||
+  { echo "udhcpc has no lease on ${PIPEWORK_BRIDGE}: $said" >&2; exit 1; }
 `,
   );
-  return script;
 }
 
+/** @throws Error with the output of the program. If there is none, the text says so. */
 async function mustRun(file: string, ...args: string[]): Promise<void> {
-  const { status, stderr } = await run(file, args);
-  if (status !== 0) throw new Error(`${file} ${args.join(' ')}: ${stderr}`);
+  const { status, stdout, stderr } = await run(file, args);
+  if (status === 0) return;
+  const said = stderr.trim() || stdout.trim() || 'it said nothing';
+  throw new Error(`${file} ${args.join(' ')} ended with ${status}: ${said}`);
 }

@@ -1,18 +1,21 @@
 /**
- * Part `burst`: many containers at once, by the engine's API, on our networks, macvlan with static addresses, and Docker's bridge;
- * all containers of a host when its daemon starts; and against a server that pings before it offers.
+ * Part `burst`: many containers at once, by the engine's API, on our networks, on macvlan with
+ * static addresses, and on Docker's bridge. Also all containers of a host when its daemon starts,
+ * and containers with a server that pings before it offers.
  */
 import { lab, labWith, run } from '../../test/support/lab.ts';
 import {
   countReady,
   create,
-  removeAll,
+  removedAfter,
   startAll,
   waitForAll,
   type Burst,
 } from '../site/containers.ts';
 import { atRest, awake } from '../site/machine.ts';
 import { rounds, scaled } from '../options.ts';
+import { inTurn, way } from '../figures/turns.ts';
+import { setFirewall, usualFirewall } from '../site/firewall.ts';
 import { atMost, held, PartReport } from '../figures/result.ts';
 import { engineUp, linksUp, serverUp } from '../site/site.ts';
 import {
@@ -32,18 +35,21 @@ const NONE_FAIL = atMost(0);
 const LEASED: readonly Variant[] = [VLANDHCP, VLANDHCP_IPAM, MACVLAN_IPAM];
 
 export async function burst(): Promise<void> {
+  const firewall = usualFirewall();
   const report = new PartReport({
     part: 'burst',
-    where:
-      'host kernel, untagged links, Docker Engine 28.5, state in memory, plugin as a service, dnsmasq',
+    where: `host kernel, untagged links, Docker Engine 28.5, state in memory, plugin as a service, dnsmasq, ${firewall.name}`,
     method:
       'containers made beforehand, then started at once by the API, until the last answer; variants in turn',
   });
   linksUp();
+  // Before the engine: it finds forwarding on, and does not change the policy.
+  setFirewall(firewall);
   let server = await serverUp({ ping: false });
   try {
     await engineUp();
-    await labWith({ LOG_LEVEL: 'info' }, 'service-up'); // as on a host: 15 lines less per container
+    // The usual level: 15 lines less for each container.
+    await labWith({ LOG_LEVEL: 'info' }, 'service-up');
     const variants: Variant[] = [];
     for (const variant of [MACVLAN, BRIDGE, ...LEASED]) {
       const refusal = await prepare(variant);
@@ -56,7 +62,7 @@ export async function burst(): Promise<void> {
     for (const size of SIZES) {
       for (const variant of leased) {
         const freshServer = async () => {
-          await server.stop(); // one that was just overloaded pings less
+          await server.stop(); // an overloaded server pings less
           server = await serverUp({ ping: true });
         };
         await againstPing(scaled(size), variant, freshServer, report);
@@ -77,33 +83,35 @@ async function atOnce(
 ): Promise<void> {
   const title = ({ name }: Variant) => `${size} at once: ${name}`;
   const failed = new Map(variants.map((variant) => [variant, 0]));
-  for (let round = -1; round < rounds(5); round += 1) {
-    for (const variant of variants) {
+  const ways = variants.map((variant) =>
+    way(title(variant), 's', async () => {
       const { ms, failures } = await awake(title(variant), () => startOnce(size, variant));
       tell(title(variant), failures);
       failed.set(variant, (failed.get(variant) ?? 0) + failures.length);
-      if (round >= 0) report.sample(title(variant), 's', ms / 1000);
-    }
-  }
+      return ms / 1000;
+    }),
+  );
+  await inTurn(ways, { warmUps: 1, rounds: rounds(5) }, report);
   conclude(title, variants, failed, report);
 }
 
-/** Failures are those the engine tells, and containers without an address of their own. */
+/** Failures are those that the engine reports, and containers without an address of their own. */
 async function startOnce(size: number, variant: Variant): Promise<Burst> {
   const ids = await create(size, variant.network);
-  await atRest();
-  const { ms, failures } = await startAll(ids);
-  const lacking = size - (await countReady(ids, variant.network));
-  await removeAll(ids);
-  const silent = Math.max(0, lacking - failures.length);
-  return { ms, failures: [...failures, ...Array<string>(silent).fill('no address')] };
+  return removedAfter(ids, async () => {
+    await atRest();
+    const { ms, failures } = await startAll(ids);
+    const lacking = size - (await countReady(ids, variant.network));
+    const silent = Math.max(0, lacking - failures.length);
+    return { ms, failures: [...failures, ...Array<string>(silent).fill('no address')] };
+  });
 }
 
 function tell(title: string, failures: readonly string[]): void {
   if (failures[0] !== undefined) process.stderr.write(`${title}: ${failures[0]}\n`);
 }
 
-/** The daemon is stopped and started again; leases of the time before are still held by the server. */
+/** Stops and starts the daemon. The server still has the leases of the time before. */
 async function atBoot(
   size: number,
   variants: readonly Variant[],
@@ -111,33 +119,36 @@ async function atBoot(
 ): Promise<void> {
   const title = ({ name }: Variant) => `${size} at daemon boot: ${name}`;
   const failed = new Map(variants.map((variant) => [variant, 0]));
-  for (let round = 0; round < rounds(3); round += 1) {
-    for (const variant of variants) {
+  const ways = variants.map((variant) =>
+    way(title(variant), 's', async () => {
       const { ms, lacking } = await awake(title(variant), () => bootOnce(size, variant));
-      report.sample(title(variant), 's', ms / 1000);
       failed.set(variant, (failed.get(variant) ?? 0) + lacking);
-    }
-  }
+      return ms / 1000;
+    }),
+  );
+  await inTurn(ways, { warmUps: 0, rounds: rounds(3) }, report);
   conclude(title, variants, failed, report);
 }
 
 async function bootOnce(size: number, variant: Variant): Promise<{ ms: number; lacking: number }> {
   const ids = await create(size, variant.network, 'always');
-  await startAll(ids);
-  await lab('engine-down');
-  await atRest();
-  const before = performance.now();
-  await engineUp();
-  const waited = await waitForAll(ids, variant.network, BOOT_WITHIN_MS);
-  const ms = performance.now() - before;
-  const lacking = waited === undefined ? size - (await countReady(ids, variant.network)) : 0;
-  await removeAll(ids);
-  return { ms, lacking };
+  return removedAfter(ids, async () => {
+    await startAll(ids);
+    await lab('engine-down');
+    await atRest();
+    const before = performance.now();
+    await engineUp();
+    const waited = await waitForAll(ids, variant.network, BOOT_WITHIN_MS);
+    const ms = performance.now() - before;
+    const lacking = waited === undefined ? size - (await countReady(ids, variant.network)) : 0;
+    return { ms, lacking };
+  });
 }
 
 /**
- * dnsmasq asks the wire for 3 s before an offer, one client at a time. After six of these within 30 s it counts itself
- * overloaded and stops asking: so 18 s is the bound, whatever the number of containers.
+ * dnsmasq pings for 3 s before an offer, one client at a time. After six of these within 30 s it
+ * takes itself for overloaded and stops pinging. So the limit is 18 s, whatever the number of
+ * containers.
  */
 async function againstPing(
   size: number,
@@ -146,13 +157,16 @@ async function againstPing(
   report: PartReport,
 ): Promise<void> {
   const name = `${size} at once, server pings 3 s: ${variant.name}`;
-  const { ms, failures } = await awake(name, async () => {
-    await freshServer();
-    return startOnce(size, variant);
+  const once = way(name, 's', async () => {
+    const { ms, failures } = await awake(name, async () => {
+      await freshServer();
+      return startOnce(size, variant);
+    });
+    tell(name, failures);
+    report.fact(`${name}: failures`, failures.length, '', held(failures.length, NONE_FAIL));
+    return ms / 1000;
   });
-  tell(name, failures);
-  report.sample(name, 's', ms / 1000);
-  report.fact(`${name}: failures`, failures.length, '', held(failures.length, NONE_FAIL));
+  await inTurn([once], { warmUps: 0, rounds: 1 }, report);
 }
 
 function conclude(
@@ -164,8 +178,9 @@ function conclude(
   for (const variant of variants) {
     const goal = LEASED.includes(variant) ? atMost(1.1) : undefined;
     if (variant !== MACVLAN) report.ratio(title(variant), title(MACVLAN), goal);
-    // Ours is a bridge, too: what of the difference is a bridge's own.
+    // Our network is also a bridge. This shows which part of the difference comes from the bridge.
     if (goal !== undefined && variant !== MACVLAN_IPAM) report.ratio(title(variant), title(BRIDGE));
+    if (report.samples(title(variant)).length === 0) continue; // its row says why
     const failures = failed.get(variant) ?? 0;
     report.fact(`${title(variant)}: failures`, failures, '', held(failures, NONE_FAIL));
   }

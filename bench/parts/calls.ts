@@ -1,7 +1,8 @@
 /**
- * Part `calls`: what the plugin itself needs for each of the four calls in a container's life, one container at a
- * time, without Docker, with its state on a disk. Quick to repeat: for whoever makes one of them faster.
- * BENCH_PRELOAD names a script that the plugin's node loads first, such as a profiler.
+ * Part `calls`: the time that the plugin itself needs for each of the four calls in a container's
+ * life. It runs one container at a time, without Docker, with the state on a disk. It is quick to
+ * repeat, so it helps to make a call faster. BENCH_PRELOAD names a script that the plugin's node
+ * loads first, such as a profiler.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
@@ -17,11 +18,15 @@ import {
   startPlugin,
 } from '../site/driver.ts';
 import { rounds } from '../options.ts';
+import { OPEN, setFirewall } from '../site/firewall.ts';
 import { SELF, start } from '../site/process.ts';
 import { PartReport } from '../figures/result.ts';
 
 const SANDBOX = 'box';
-/** The program in the container runs meanwhile; the lease socket goes in, the address is probed. */
+/**
+ * Meanwhile the program in the container would run. The lease socket enters the sandbox, and the
+ * address is probed.
+ */
 const RUNS_MS = 600;
 
 export async function calls(): Promise<void> {
@@ -34,8 +39,9 @@ export async function calls(): Promise<void> {
   execFileSync('ip', ['netns', 'add', SANDBOX]);
   ipBatch(['link add up0 type veth peer name far0 netns far', 'link set up0 up']);
   ipBatch(['link set far0 up'], 'far');
+  setFirewall(OPEN); // FORWARD has no jump to the chains made here
   makeDockerChains();
-  const state = join(process.env['LAB_SHARE'] ?? '', 'state'); // on a disk, unlike /var/lib/vlandhcp here
+  const state = join(process.env['LAB_SHARE'] ?? '', 'state'); // on a disk; /var/lib/vlandhcp is in memory
   mkdirSync(state, { recursive: true });
   const server = start([
     'ip',

@@ -1,7 +1,8 @@
 /**
- * Part `engine`: how many leases a second the DHCP client itself can acquire and renew on one core, without
- * Docker, links or disk. Over memory it is the client's own work (codec, machine, runner) plus the responder's;
- * over a veth it is the same clients with real packet sockets, and a responder process on the other core.
+ * Part `engine`: how many leases a second the DHCP client acquires and renews on one core, without
+ * Docker, links or disk. Over memory it measures the client (codec, machine, runner) and the
+ * responder. Over a veth the same clients have real packet sockets, and the responder is a process
+ * on the other core.
  */
 import { execFileSync } from 'node:child_process';
 import type { Clock } from '../../plugin/clock.ts';
@@ -16,17 +17,21 @@ import type { Lease } from '../../plugin/vocabulary/lease.ts';
 import { parseMac, type Mac } from '../../plugin/wire/address.ts';
 import { clientConfig, SERVER_MAC } from '../../test/support/messages.ts';
 import { createAnswering } from '../site/answering.ts';
-import { rounds } from '../options.ts';
+import { inTurn, warmed, type Way } from '../figures/turns.ts';
+import { OPEN, setFirewall } from '../site/firewall.ts';
 import { SELF, start } from '../site/process.ts';
 import { atLeast, PartReport } from '../figures/result.ts';
 import { median } from '../figures/statistics.ts';
 
 const LEASE_SEC = 3600;
-/** Clients of one round, and how many of them are asking at the same time. */
+/** The clients of one round, and how many of them ask at the same time. */
 const CLIENTS = { memory: 2000, veth: 500 };
 const AT_ONCE = 16;
 
-/** Real time, moved ahead at will: a renewal is due when we say so. */
+/**
+ * A clock with real time that can be moved ahead. So a renewal becomes due when the benchmark wants
+ * it.
+ */
 class ShiftableClock implements Clock {
   readonly #clock = createClock(boottime);
   readonly bootId = boottime.bootId;
@@ -38,14 +43,16 @@ class ShiftableClock implements Clock {
 
 interface Bound {
   readonly runner: ClientRunner;
-  /** Of its own: moved ahead for all, a lease would end while its renewal is under way. */
+  /**
+   * Each client has its own clock. With one clock for all, a lease would expire during its renewal.
+   */
   readonly clock: ShiftableClock;
   lease: Lease;
   /** Called at each change of the lease. */
   changed: (this: void) => void;
 }
 
-/** Where one worker's clients are: a link of a bridge, as an endpoint has it. */
+/** The place of one worker's clients: a link of a bridge, like an endpoint's. */
 interface Seat {
   readonly link: string;
   readonly mac: Mac;
@@ -57,7 +64,7 @@ const seats: readonly Seat[] = Array.from({ length: AT_ONCE }, (_, index) => {
   return { link: `c${index}`, mac };
 });
 
-/** The seats on a bridge, and the responder's link behind its uplink. */
+/** Makes the seats on a bridge, and the responder's link behind its uplink. */
 function makeLinks(): void {
   const lines = [
     'link add br0 type bridge',
@@ -97,7 +104,7 @@ function acquire(open: OpenSocket, { link, mac }: Seat): Promise<Bound> {
     const bound: Bound = {
       runner,
       clock,
-      lease: undefined as unknown as Lease, // there is one before anybody gets to see this
+      lease: undefined as unknown as Lease, // it is set before anybody reads it
       changed: () => resolve(bound),
     };
     runner.open({ link }, reject);
@@ -129,7 +136,10 @@ function overMemory(): OpenSocket {
   });
 }
 
-/** Work done by AT_ONCE workers in turn. @returns per second of wall time, and of this process's own time. */
+/**
+ * AT_ONCE workers do the work in turn.
+ * @returns the rates per second of wall time, and per second of this process's own time.
+ */
 async function pace(
   count: number,
   work: (seat: Seat) => Promise<unknown>,
@@ -153,36 +163,19 @@ export async function engine(): Promise<void> {
     method: `ClientRunner, ${AT_ONCE} asking at once; memory: responder in the same thread; veth: real packet sockets, opened per lease, responder in a process of its own`,
   });
   makeLinks();
+  setFirewall(OPEN);
   const server = start([...SELF, 'responder', String(LEASE_SEC), '-', 'lan=10.100']);
   try {
     await server.said('ready');
-    const variants = [
+    const variants: readonly Variant[] = [
       { name: 'memory', open: overMemory(), clients: CLIENTS.memory },
       { name: 'veth', open: openLeaseSocket, clients: CLIENTS.veth },
-    ] as const;
-    const count = rounds(15);
-    for (let round = -2; round < count; round += 1) {
-      for (const { name, open, clients } of variants) {
-        const once = async (seat: Seat) => (await acquire(open, seat)).runner.stop();
-        const [acquired, acquiredOnCore] = await pace(clients, once);
-        // A client per seat, renewed again and again: each has its socket open, as in life.
-        const bound = new Map<Seat, Bound>();
-        for (const seat of seats) bound.set(seat, await acquire(open, seat));
-        const again = async (seat: Seat) => {
-          const client = bound.get(seat);
-          if (client !== undefined) await renew(client);
-        };
-        const [renewed, renewedOnCore] = await pace(clients, again);
-        for (const { runner } of bound.values()) runner.stop();
-        if (round < 0) continue; // warming up
-        report.sample(`${name}: acquired (DORA)`, '/s', acquired);
-        report.sample(`${name}: acquired, per second of its core`, '/s', acquiredOnCore);
-        report.sample(`${name}: renewed`, '/s', renewed);
-        report.sample(`${name}: renewed, per second of its core`, '/s', renewedOnCore);
-      }
-    }
-    for (const name of ['memory', 'veth']) {
-      const value = median(report.samples(`${name}: acquired, per second of its core`));
+    ];
+    await inTurn(variants.map(wayOf), warmed(15), report);
+    for (const { name } of variants) {
+      const samples = report.samples(`${name}: acquired, per second of its core`);
+      if (samples.length === 0) continue; // its row says why
+      const value = median(samples);
       const { text, isGood } = atLeast(3000, ' DORA/s on one core');
       report.fact(`${name}: DORA per core`, value, '/s', { text, isMet: isGood(value) });
     }
@@ -190,4 +183,32 @@ export async function engine(): Promise<void> {
     report.write();
     await server.stop();
   }
+}
+
+interface Variant {
+  readonly name: string;
+  readonly open: OpenSocket;
+  readonly clients: number;
+}
+
+function wayOf({ name, open, clients }: Variant): Way {
+  const rows = ['acquired (DORA)', 'acquired, per second of its core', 'renewed', 'renewed, per second of its core']; // prettier-ignore
+  return {
+    rows: rows.map((what) => ({ name: `${name}: ${what}`, unit: '/s' })),
+    run: async () => {
+      const once = async (seat: Seat) => (await acquire(open, seat)).runner.stop();
+      const acquired = await pace(clients, once);
+      // One client for each seat is renewed again and again. Each has its socket open, as in real
+      // use.
+      const bound = new Map<Seat, Bound>();
+      for (const seat of seats) bound.set(seat, await acquire(open, seat));
+      const again = async (seat: Seat) => {
+        const client = bound.get(seat);
+        if (client !== undefined) await renew(client);
+      };
+      const renewed = await pace(clients, again);
+      for (const { runner } of bound.values()) runner.stop();
+      return [...acquired, ...renewed];
+    },
+  };
 }

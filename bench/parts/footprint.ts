@@ -1,6 +1,7 @@
 /**
- * Part `footprint`: the managed plugin's folder as scripts/build-rootfs makes it: its size and what is in it; how
- * long its own node takes from start to the first answer; what it needs in memory when it has nothing to do.
+ * Part `footprint`: the size and content of the managed plugin's folder as scripts/build-rootfs
+ * makes it; the time from the start of its own node to the first answer; its memory when it has
+ * nothing to do.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -26,7 +27,7 @@ export async function footprint(): Promise<void> {
     size(report);
     for (const folder of ['proc', 'run', 'state'])
       mkdirSync(`${ROOT}/${folder}`, { recursive: true });
-    // Private to this machine, so the folder is left as it was.
+    // The mounts are private to this machine. So the folder itself does not change.
     for (const folder of ['run', 'state', 'tmp'])
       mount('-t', 'tmpfs', 'tmpfs', `${ROOT}/${folder}`);
     mount('--rbind', '/proc', `${ROOT}/proc`);

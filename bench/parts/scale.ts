@@ -1,7 +1,8 @@
 /**
- * Part `scale`: thousands of endpoints of one plugin process, on real links with real sockets. A bridge has 1,023
- * ports at most, and every broadcast in it goes to each; so the endpoints are spread over networks of 100, as
- * sites are. Their container ends are moved into a few namespaces, since thousands of those are the kernel's cost.
+ * Part `scale`: thousands of endpoints of one plugin process, on real links with real sockets. A
+ * bridge has at most 1,023 ports, and sends every broadcast to each of them. So the endpoints are
+ * in networks of 100, as on real sites. Their container ends are moved into a few namespaces,
+ * because thousands of namespaces would cost the kernel much.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,6 +18,7 @@ import {
   startPlugin,
   type Joined,
 } from '../site/driver.ts';
+import { OPEN, setFirewall } from '../site/firewall.ts';
 import { scaled } from '../options.ts';
 import { cpuSecondsOf, memoryOf, SELF, start, type Program } from '../site/process.ts';
 import { atMost, held, PartReport } from '../figures/result.ts';
@@ -26,15 +28,18 @@ const SIZES = [1000, 4000];
 const PER_NETWORK = 100;
 const PER_SANDBOX = 500;
 /**
- * Joined one by one, moved by the handful: `ip` of ours is not what is measured. No more, or the first of them waits
- * 0.9 s for its move, which no container does; its lease is kept from the bridge meanwhile, and opening that socket takes 10 ms.
+ * Endpoints are joined one by one, but moved several at once, because our use of `ip` is not
+ * measured. With more at once, the first would wait 0.9 s for its move. No container waits that
+ * long.
  */
 const MOVED_AT_ONCE = 5;
-/** One period of what it does by itself: the firewall rule is looked at every 30 s. */
+/** One period of the plugin's own work: it looks at the firewall rule every 30 s. */
 const IDLE_SEC = 30;
-/** No renewal falls into the measurement by itself; what is renewed is made due by hand. */
+/**
+ * So long that no renewal happens during the measurement. The benchmark makes renewals due itself.
+ */
 const LEASE_SEC = 7200;
-/** After a restart all leases are overdue: how long we look on. */
+/** How long the benchmark watches after a restart with all leases overdue. */
 const STORM_SEC = 30;
 
 export async function scale(): Promise<void> {
@@ -43,11 +48,12 @@ export async function scale(): Promise<void> {
     where: 'host kernel, private namespaces, state on disk, no Docker',
     method: `the plugin's process, called as dockerd does; untagged networks of ${PER_NETWORK} endpoints, joined one after another; ${PER_SANDBOX} links in a sandbox; fast responder`,
   });
+  setFirewall(OPEN); // FORWARD has no jump to the chains made here
   makeDockerChains();
   try {
     for (const size of SIZES) {
       await withEndpoints(scaled(size), report);
-      report.write(); // the next takes long: what is known is kept
+      report.write(); // keeps the results so far: the next step takes long
     }
   } finally {
     report.write();
@@ -74,7 +80,7 @@ async function withEndpoints(size: number, report: PartReport): Promise<void> {
     uplinks.map((n) => `link set far${n} up`),
     'far',
   );
-  // On a disk, as in life: /var/lib/vlandhcp is in memory here.
+  // On a disk, as on a real host: here /var/lib/vlandhcp is in memory.
   const state = join(process.env['LAB_SHARE'] ?? '', 'state');
   mkdirSync(state, { recursive: true });
   const env = { STATE_DIR: state, JOIN_TIMEOUT: '99999' };
@@ -96,7 +102,7 @@ async function withEndpoints(size: number, report: PartReport): Promise<void> {
   } finally {
     await server.stop();
     rmSync(state, { recursive: true, force: true });
-    // Links first: those of a namespace go with it, but later.
+    // Removes the links first. The kernel removes the links of a namespace with it, but later.
     ipBatch(uplinks.flatMap((n) => [`link del up${n}`, `link del br-up${n}`]));
     const namespaces = execFileSync('ip', ['-o', 'netns', 'list'], { encoding: 'utf8' });
     for (const name of namespaces.split('\n').filter(Boolean)) {
@@ -169,9 +175,9 @@ async function attachAll(size: number, networks: number, report: PartReport): Pr
       sandbox,
     );
     pending = [];
-    await delay(100); // dockerd starts a container meanwhile; sockets follow
+    await delay(100); // meanwhile dockerd starts a container, and sockets follow
   }
-  // The very first warm the plugin up.
+  // The first ten only warm the plugin up.
   const sample = Math.min(100, Math.floor(size / 4));
   const [first, last] = [times.slice(10, 10 + sample), times.slice(-sample)];
   const name = `${size} endpoints`;
@@ -194,7 +200,7 @@ async function idle(plugin: Program, name: string, report: PartReport): Promise<
   );
 }
 
-/** Some of them leave, so that what leaving costs is known; the rest is for the restart. */
+/** Removes some of them to measure what leaving costs. */
 async function detachSome(
   joined: readonly Joined[],
   name: string,
@@ -208,7 +214,7 @@ async function detachSome(
   }
 }
 
-/** The kernel takes 10 ms to close a packet socket; each endpoint has two. */
+/** The kernel takes 10 ms to close a packet socket, and each endpoint has two. */
 async function stopped(plugin: Program, name: string, report: PartReport): Promise<void> {
   const startedAt = performance.now();
   await plugin.stop();
@@ -221,7 +227,7 @@ async function stopped(plugin: Program, name: string, report: PartReport): Promi
   );
 }
 
-/** From the start of the process to an answer that waits for recovery. */
+/** The time from the start of the process to an answer that waits for recovery. */
 async function restarted(
   env: Site['env'],
   size: number,
@@ -244,7 +250,7 @@ async function restarted(
   return plugin;
 }
 
-/** The plugin was away past T1 of every lease: are all renewals sent at once? */
+/** A restart after T1 of every lease. Measures whether all renewals are sent at once. */
 async function overdue(
   env: Site['env'],
   server: Program,

@@ -1,11 +1,14 @@
-/** Many containers by the engine's API, so that no command-line programs compete with what is measured. */
+/**
+ * Starts many containers by the engine's API. So no command-line programs run during the
+ * measurement.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { engineCall } from './site.ts';
 
 export interface Burst {
-  /** From the first start asked for to the last answer. */
+  /** From the first request to the last answer. */
   readonly ms: number;
-  /** What the engine said of those that did not start. */
+  /** The engine's errors for containers that did not start. */
   readonly failures: readonly string[];
 }
 
@@ -31,7 +34,7 @@ export async function create(
   return ids;
 }
 
-/** All at once. */
+/** Starts all at once. */
 export async function startAll(ids: readonly string[]): Promise<Burst> {
   const before = performance.now();
   const ends = await Promise.allSettled(
@@ -47,7 +50,10 @@ export async function removeAll(ids: readonly string[]): Promise<void> {
   await Promise.all(ids.map((id) => engineCall('DELETE', `/containers/${id}?force=1`)));
 }
 
-/** Containers of these that run and have an address of their own on the network, as the engine tells it. */
+/**
+ * Counts those of the containers that run and have an address of their own on the network,
+ * according to the engine.
+ */
 export async function countReady(ids: readonly string[], network: string): Promise<number> {
   const all = await engineCall<readonly Listed[]>('GET', '/containers/json');
   const wanted = new Set(ids);
@@ -58,7 +64,7 @@ export async function countReady(ids: readonly string[], network: string): Promi
   return new Set(addresses).size;
 }
 
-/** @returns how long until all were ready, or undefined when time was up. */
+/** @returns how long it took until all were ready. Undefined if time was up. */
 export async function waitForAll(
   ids: readonly string[],
   network: string,
@@ -70,4 +76,22 @@ export async function waitForAll(
     await delay(100);
   }
   return undefined;
+}
+
+/** Removes the containers after `use`, also if it failed. Then both failures are reported. */
+export async function removedAfter<Result>(
+  ids: readonly string[],
+  use: () => Promise<Result>,
+): Promise<Result> {
+  let result: Result;
+  try {
+    result = await use();
+  } catch (error) {
+    await removeAll(ids).catch((second: unknown) => {
+      throw new Error(`${String(error)}; and removing the containers: ${String(second)}`);
+    });
+    throw error;
+  }
+  await removeAll(ids);
+  return result;
 }

@@ -1,6 +1,7 @@
 /**
- * The plugin's process, and libnetwork's part played by us: the same calls over the same socket, and moving the
- * container's end into its sandbox as libnetwork does. No Docker, so that nothing but the plugin is measured.
+ * Runs the plugin's process, and does the work of libnetwork: it makes the same calls over the same
+ * socket, and moves the container's end into its sandbox. Docker does not run, so only the plugin
+ * is measured.
  */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -26,12 +27,15 @@ export function ipBatch(lines: readonly string[], namespace?: string): void {
   execFileSync('ip', [...inside, '-batch', '-'], { input: `${lines.join('\n')}\n` });
 }
 
-/** dockerd's chains: without them the plugin would look for them before each lease, for its first two minutes. */
+/**
+ * Makes dockerd's chains. Without them the plugin would look for them before each lease during its
+ * first two minutes.
+ */
 export function makeDockerChains(): void {
   for (const command of ['iptables', 'ip6tables']) execFileSync(command, ['-N', 'DOCKER-USER']);
 }
 
-/** @throws what the plugin answered, if it is not a success. */
+/** @throws the plugin's answer if it is not a success. */
 export async function call<Answer = unknown>(name: string, body?: object): Promise<Answer> {
   const text = body === undefined ? undefined : JSON.stringify(body);
   const { status, json } = await post(SOCKET, `/${name}`, text);
@@ -40,10 +44,13 @@ export async function call<Answer = unknown>(name: string, body?: object): Promi
   return answer as Answer;
 }
 
-/** As config.json has it. */
+/** The same option as in config.json. */
 export const NODE_OPTION = '--optimize-for-size';
 
-/** Starts the bundle in dist/. @returns it, and how long its first answer took. */
+/**
+ * Starts the bundle in dist/.
+ * @returns the program, and the time until its first answer.
+ */
 export async function startPlugin(
   env: Readonly<Record<string, string>> = {},
   command: readonly string[] = [process.execPath, NODE_OPTION, 'dist/vlandhcp.cjs'],
@@ -76,7 +83,10 @@ export async function createNetwork(parent: string, options: object = {}): Promi
   return networkId;
 }
 
-/** CreateEndpoint and Join. @returns times of both calls with what they gave. */
+/**
+ * Calls CreateEndpoint and Join.
+ * @returns the times of both calls with their results.
+ */
 export async function attach(
   networkId: string,
   sandbox: string,
@@ -108,7 +118,10 @@ export async function attach(
   return { joined, createMs: between - before, joinMs: performance.now() - between };
 }
 
-/** Leave, the link back, DeleteEndpoint, as libnetwork does it. @returns the times of both calls. */
+/**
+ * Calls Leave, moves the link back and calls DeleteEndpoint, like libnetwork.
+ * @returns the times of both calls.
+ */
 export async function detach(
   { networkId, endpointId, link }: Joined,
   namespace: string,

@@ -1,19 +1,21 @@
 /**
- * The machine under the benchmark: at rest before something is timed, and awake while it is. A virtual machine may be
- * paused for half a minute by its host; what ran then was not measured, and its timeouts are nobody's fault.
+ * Waits until the machine is at rest before a measurement, and notices if it stood still during
+ * one. The host of a virtual machine may pause it for half a minute. Such a run is measured again,
+ * and its timeouts do not count.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const LOOK_EVERY_MS = 100;
-/** This process may wait its turn for a second behind 100 starting containers, not for three. */
+/** Behind 100 starting containers this process may wait for a second, but not for three. */
 const STANDSTILL_MS = 3000;
 const MOST_REPEATS = 3;
 const AT_REST = { idle: 0.9, forMs: 500, withinMs: 30_000 };
 
 /**
- * What `run` gives, run again if the machine stood still meanwhile; then it is said on stderr. A program that blocks
- * itself, as the one under test may, is no standstill: this process would have gone on.
+ * Returns the result of `run`. Repeats `run` if the machine stood still meanwhile, and says so on
+ * stderr. If the program under test blocks itself, this is no standstill: this process would have
+ * gone on.
  */
 export async function awake<Result>(title: string, run: () => Promise<Result>): Promise<Result> {
   for (let repeats = 0; ; repeats += 1) {
@@ -45,7 +47,7 @@ function watchForStandstill(): { end(): void; longestMs(): number } {
   };
 }
 
-/** Waits until the kernel has cleared away what was there before; half a minute at most. */
+/** Waits until the kernel has cleaned up after earlier work. Waits for at most half a minute. */
 export async function atRest(): Promise<void> {
   const giveUpAt = performance.now() + AT_REST.withinMs;
   do {
@@ -58,7 +60,7 @@ export async function atRest(): Promise<void> {
   process.stderr.write('the machine does not come to rest\n');
 }
 
-/** Of all cores, in ticks since the start: proc(5). */
+/** The time of all cores, in ticks since the start: proc(5). */
 function processorTime(): { idle: number; total: number } {
   const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n');
   const ticks = line.split(/\s+/).slice(1, 9).map(Number);

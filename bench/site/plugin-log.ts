@@ -1,14 +1,17 @@
-/** What the plugin, run as a service, says of its own calls. */
+/** Reads what the plugin, run as a service, logs about its own calls. */
 import { readFileSync } from 'node:fs';
 
 const LOG = '/run/lab/vlandhcp.log';
 
-/** How much of the log there is, for `callTimes`. */
+/** The present length of the log, for `callTimes`. */
 export function logLength(): number {
   return readFileSync(LOG, 'utf8').length;
 }
 
-/** The plugin's own time for each call of a container's life, in the order of its log. @param from a `logLength` */
+/**
+ * The plugin's own time for each call of a container's life, in the order of its log.
+ * @param from an earlier `logLength`
+ */
 export function callTimes(from = 0): { readonly call: string; readonly ms: number }[] {
   return readFileSync(LOG, 'utf8')
     .slice(from)

@@ -1,20 +1,26 @@
-/** Programs that a part starts and stops again, by their own process id, and what the kernel says of them. */
+/**
+ * Starts and stops programs by their own process id, and reads what the kernel knows about them.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
-/** The bundle this process itself runs from: parts start helpers out of it. */
+/** The bundle that this process runs. Parts start helpers from the same bundle. */
 export const SELF = [process.execPath, process.argv[1] ?? ''] as const;
 
-/** USER_HZ, the unit of /proc/PID/stat: 100 on every architecture the plugin is built for. */
+/** USER_HZ, the unit of /proc/PID/stat. It is 100 on every architecture of the plugin. */
 const TICKS_PER_SECOND = 100;
 
 export interface Program {
   readonly pid: number;
-  /** Lines of its standard output so far. */
+  /** The lines of its standard output so far. */
   readonly lines: readonly string[];
-  /** Waits for a line with these words in it. @returns the line. @throws if the program ends before. */
+  /**
+   * Waits for a line that contains these words.
+   * @returns the line.
+   * @throws if the program ends before.
+   */
   said(words: string): Promise<string>;
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -57,7 +63,10 @@ export function start(
   };
 }
 
-/** @returns MB: `rss` is all that is resident, `pss` shared pages by share, `own` without what files back. */
+/**
+ * @returns MB. `rss`: all resident pages. `pss`: shared pages counted by share. `own`: only pages
+ * that no file backs.
+ */
 export function memoryOf(pid: number): { rss: number; pss: number; own: number } {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
   const mb = (field: string) =>
@@ -65,10 +74,11 @@ export function memoryOf(pid: number): { rss: number; pss: number; own: number }
   return { rss: mb('Rss'), pss: mb('Pss'), own: mb('Pss_Anon') };
 }
 
-/** Seconds of processor time, its ended children included: the plugin starts `ip` and iptables. */
+/** Seconds of processor time, with ended children: the plugin starts `ip` and iptables. */
 export function cpuSecondsOf(pid: number): number {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // After the name, which may contain blanks: state is field 3, utime to cstime are 14 to 17.
+  // The fields after the name, because a name may contain blanks. State is field 3, utime to cstime
+  // are 14 to 17.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
   return ticks / TICKS_PER_SECOND;

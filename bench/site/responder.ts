@@ -1,6 +1,6 @@
 /**
- * `responder LEASE-SECONDS T1-SECONDS|- LINK=PREFIX...`: the fast DHCP server on links of the namespace it is
- * started in. Prints `ready`, then a line `renewals MS...` (wall time) whenever some came.
+ * `responder LEASE-SECONDS T1-SECONDS|- LINK=PREFIX...`: the fast DHCP server on links of its
+ * namespace. Prints `ready`, then a line `renewals MS...` (wall time) whenever some came.
  */
 import type { BpfInstruction } from '../../plugin/net/bpf-assembler.ts';
 import { BPF } from '../../plugin/net/sockets/filter.ts';
@@ -10,7 +10,7 @@ import { createAnswering } from './answering.ts';
 
 const REPORT_EVERY_MS = 100;
 
-/** IPv4, UDP, to port 67; the client under test sends no IP options. */
+/** IPv4, UDP, to port 67. The client under test sends no IP options. */
 const TO_SERVER: readonly BpfInstruction[] = [
   { code: BPF.LD_HALF_ABS, jt: 0, jf: 0, k: 12 },
   { code: BPF.JUMP_EQUAL, jt: 0, jf: 5, k: 0x0800 },

@@ -1,7 +1,8 @@
 /**
- * What the Docker parts run on: a firewall (namespace fw) with one link to this machine per way of attaching, all of
- * them untagged, since not every kernel under test knows 802.1Q; a DHCP server for each; an engine; the plugin.
- * Each way has a link of its own because a bridge port cannot carry a macvlan.
+ * What the Docker parts run on: a firewall (namespace fw), a DHCP server for each link, an engine
+ * and the plugin. The firewall has one link to this machine for each way of attaching, because a
+ * bridge port cannot carry a macvlan. All links are untagged, because some kernels under test have
+ * no 802.1Q.
  */
 import { execFileSync } from 'node:child_process';
 import { request } from 'node:http';
@@ -11,7 +12,10 @@ import { start, type Program } from './process.ts';
 
 const ENGINE_SOCKET = '/run/docker.sock';
 
-/** Number n: eth<n> here, lan<n> at the firewall with 10.2<n>.0.1/16; leases from .64.0 up, static ones from .128.0. */
+/**
+ * Link n is eth<n> here and lan<n> at the firewall, with 10.2<n>.0.1/16. Leases begin at .64.0,
+ * static addresses at .128.0.
+ */
 export type LinkNumber = 1 | 2 | 3 | 4 | 5;
 const ALL: readonly LinkNumber[] = [1, 2, 3, 4, 5];
 
@@ -33,7 +37,9 @@ export function linksUp(): void {
   );
 }
 
-/** dnsmasq on every link. @param ping its default: 3 s of it before an address is offered. */
+/**
+ * Starts dnsmasq on every link. @param ping true for its default: it pings for 3 s before an offer.
+ */
 export async function serverUp({ ping }: { ping: boolean }): Promise<Program> {
   const ranges = ALL.flatMap((n) => [
     `--interface=lan${n}`,
@@ -53,13 +59,13 @@ export async function serverUp({ ping }: { ping: boolean }): Promise<Program> {
   throw new Error('dnsmasq is not ready');
 }
 
-/** Its control groups are ours, so that scripts/bench can take them away. */
+/** The engine's control groups have a name of ours, so that scripts/bench can remove them. */
 export function engineUp(): Promise<string> {
   const group = process.env['BENCH_CONTROL_GROUP'] ?? 'vlandhcp-bench';
   return lab('engine-up', `--cgroup-parent=/${group}`);
 }
 
-/** The engine's API: no program of its own is started for a call. @throws its message if it refuses. */
+/** Calls the engine's API. No program is started for a call. @throws its message if it refuses. */
 export function engineCall<Answer = unknown>(
   method: string,
   path: string,

@@ -1,28 +1,17 @@
 /**
- * Traffic between two hosts of one kind, and between one of them and the firewall: iperf3 and sockperf, measured in
- * turn round by round.
+ * Measures traffic between two hosts of one kind, and between one of them and the firewall: iperf3
+ * and sockperf, in turn, round by round.
  */
-import { setTimeout as delay } from 'node:timers/promises';
-import { docker, run } from '../../test/support/lab.ts';
+import { run } from '../../test/support/lab.ts';
 import type { PartReport } from '../figures/result.ts';
-import { rounds } from '../options.ts';
-import { ipBatch } from './driver.ts';
+import { failed, inTurn, warmed, way } from '../figures/turns.ts';
+import { lacks, setFirewall, type HostFirewall } from './firewall.ts';
+import type { Kind, Pair } from './hosts.ts';
 import { start, type Program } from './process.ts';
-import { firewallOf, subnetOf, type LinkNumber } from './site.ts';
-import type { Variant } from './variants.ts';
 
 const SECONDS = '2';
 const PING_PONG_SECONDS = '1';
-
-/** Two hosts of one kind, and where the firewall is from there. */
-export interface Pair {
-  readonly name: string;
-  /** What puts a command into the first and the second. */
-  readonly first: readonly string[];
-  readonly second: readonly string[];
-  readonly secondAddress: string;
-  readonly firewall: string;
-}
+const LISTENS_WITHIN_MS = 10_000;
 
 export interface Mode {
   readonly name: string;
@@ -72,70 +61,84 @@ export const MODES: readonly Mode[] = [
 
 export const TRAFFIC_METHOD = `iperf3 for ${SECONDS} s, sockperf ping-pong over TCP for ${PING_PONG_SECONDS} s; kinds in turn, round by round`;
 
-export const row = ({ name }: Mode, kind: string) => `${name}: ${kind}`;
+export const row = ({ name }: Mode, kind: string, firewall: HostFirewall) =>
+  `${name}: ${kind} (${firewall.name})`;
 
-/** Starts what answers at the firewall and at each pair's second host. */
+/**
+ * Makes the hosts of each kind. A kind that cannot be made only loses its own rows, which say why.
+ */
+export async function makePairs(
+  kinds: readonly Kind[],
+  firewalls: readonly HostFirewall[],
+  report: PartReport,
+): Promise<readonly Pair[]> {
+  const pairs: Pair[] = [];
+  for (const mode of MODES) {
+    for (const firewall of firewalls) {
+      for (const { name } of kinds) report.row(row(mode, name, firewall), mode.unit);
+    }
+  }
+  for (const { name, prepare, make } of kinds) {
+    const rows = MODES.flatMap((mode) =>
+      firewalls.map((firewall) => ({ name: row(mode, name, firewall), unit: mode.unit })),
+    );
+    try {
+      const refusal = await prepare?.();
+      if (refusal === undefined) pairs.push(await make());
+      else for (const { name, unit } of rows) report.unavailable(name, unit, refusal);
+    } catch (error) {
+      failed(rows, error, report);
+    }
+  }
+  return pairs;
+}
+
+/** Starts the answering programs at the firewall and at each pair's second host. */
 export async function answerers(pairs: readonly Pair[]): Promise<Program[]> {
   const programs: Program[] = [];
-  for (const where of [['ip', 'netns', 'exec', 'fw'], ...pairs.map(({ second }) => second)]) {
+  const places = [['ip', 'netns', 'exec', 'fw'], ...pairs.map(({ second }) => second)];
+  for (const where of places) {
     programs.push(start([...where, 'iperf3', '-s']));
     programs.push(start([...where, 'sockperf', 'server', '--tcp', '-i', '0.0.0.0']));
   }
-  await delay(1000);
+  // A program that does not listen by then fails in its own rows.
+  const by = performance.now() + LISTENS_WITHIN_MS;
+  for (const where of places) while (!(await listens(where)) && performance.now() < by);
   return programs;
 }
 
-export async function measure(pairs: readonly Pair[], report: PartReport): Promise<void> {
-  for (const mode of MODES) {
-    for (let round = 0; round < rounds(12); round += 1) {
-      for (const pair of pairs) {
-        report.sample(row(mode, pair.name), mode.unit, await mode.measure(pair));
+/** True if both programs wait for connections there. */
+async function listens([file = '', ...args]: readonly string[]): Promise<boolean> {
+  const ports = ['sport', '=', ':5201', 'or', 'sport', '=', ':11111'];
+  const { stdout } = await run(file, [...args, 'ss', '-Hltn', ...ports]);
+  return stdout.trim().split('\n').length === 2;
+}
+
+export async function measure(
+  pairs: readonly Pair[],
+  firewalls: readonly HostFirewall[],
+  report: PartReport,
+): Promise<void> {
+  const possible = firewalls.filter((firewall) => {
+    const reason = lacks(firewall);
+    for (const mode of reason === undefined ? [] : MODES) {
+      for (const { name } of pairs) {
+        report.unavailable(row(mode, name, firewall), mode.unit, reason ?? '');
       }
     }
-  }
-}
-
-/** Two containers on a network that is there. @param more what their `--network` says besides its name */
-export async function containers(
-  { name, network }: Variant,
-  firewall: string,
-  more: readonly string[] = [],
-): Promise<Pair> {
-  const made: { enter: string[]; address: string }[] = [];
-  for (let number = 0; number < 2; number += 1) {
-    // The short form is the only one that Docker's own bridge takes.
-    const attached = more.length === 0 ? network : [`name=${network}`, ...more].join(',');
-    const id = await docker('run', '-d', '--network', attached, 'bb');
-    const format = `{{.State.Pid}} {{(index .NetworkSettings.Networks "${network}").IPAddress}}`;
-    const [pid = '', address = ''] = (await docker('inspect', '-f', format, id)).split(' ');
-    made.push({ enter: ['nsenter', '-t', pid, '-n'], address });
-  }
-  const [first, second] = made;
-  if (first === undefined || second === undefined) throw new Error('two were made');
-  return {
-    name,
-    first: first.enter,
-    second: second.enter,
-    secondAddress: second.address,
-    firewall,
-  };
-}
-
-/** Two namespaces by hand, with a veth each in a bridge of link `n`; nobody listens for leases or guards a port. */
-export function bareHosts(name: string, bridge: string, n: LinkNumber): Pair {
-  const enter = ['a', 'b'].map((letter, index) => {
-    const host = `bare${n}${letter}`;
-    ipBatch([
-      `netns add ${host}`,
-      `link add ${host} type veth peer name eth0 netns ${host}`,
-      `link set ${host} master ${bridge} up`,
-    ]);
-    const address = `10.2${n}.128.${index + 1}/${subnetOf(n).split('/')[1]}`;
-    ipBatch([`link set lo up`, `address add ${address} dev eth0`, `link set eth0 up`], host);
-    return ['ip', 'netns', 'exec', host];
+    return reason === undefined;
   });
-  const [first = [], second = []] = enter;
-  return { name, first, second, secondAddress: `10.2${n}.128.2`, firewall: firewallOf(n) };
+  for (const mode of MODES) {
+    const ways = possible.flatMap((firewall) =>
+      pairs.map((pair) =>
+        way(row(mode, pair.name, firewall), mode.unit, () => {
+          setFirewall(firewall);
+          return mode.measure(pair);
+        }),
+      ),
+    );
+    await inTurn(ways, warmed(12, 0), report);
+  }
 }
 
 interface IperfResult {
@@ -157,6 +160,8 @@ async function iperf(
 ): Promise<IperfResult['end']> {
   const [file = '', ...args] = [...enter, 'iperf3', '-J', '-t', SECONDS, '-c', to, ...more];
   const { stdout, stderr } = await run(file, args);
+  if (stdout.trim() === '')
+    throw new Error(`iperf3 to ${to}: ${stderr.trim() || 'it said nothing'}`);
   const result = JSON.parse(stdout) as IperfResult;
   if (result.error !== undefined) throw new Error(`iperf3 to ${to}: ${result.error} ${stderr}`);
   return result.end;
@@ -187,5 +192,5 @@ async function roundTrip(enter: readonly string[], to: string): Promise<number> 
   const { stdout, stderr } = await run(file, args);
   const [, latency] = /Summary: Latency is ([\d.]+) usec/.exec(stdout) ?? [];
   if (latency === undefined) throw new Error(`sockperf to ${to}: ${stdout} ${stderr}`);
-  return Number(latency) * 2; // it tells half of the round trip
+  return Number(latency) * 2; // sockperf prints half of the round trip
 }

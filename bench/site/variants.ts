@@ -1,6 +1,6 @@
 /**
- * The ways of attaching that are compared, each as the network it needs. A plugin that cannot do one yet refuses to
- * create the network; its words then stand in the table.
+ * The ways of attaching that are compared. Each is the network that it needs. An older plugin may
+ * refuse to create a network. Its error text is then in the table.
  */
 import { run } from '../../test/support/lab.ts';
 import { staticRangeOf, subnetOf, type LinkNumber } from './site.ts';
@@ -8,7 +8,7 @@ import { staticRangeOf, subnetOf, type LinkNumber } from './site.ts';
 export interface Variant {
   readonly name: string;
   readonly network: string;
-  /** What follows `docker network create`; undefined: the network is Docker's own. */
+  /** The words after `docker network create`. Undefined if the network is Docker's own. */
   readonly create: readonly string[] | undefined;
 }
 
@@ -51,7 +51,7 @@ export const MACVLAN_IPAM: Variant = {
   create: macvlan(4, ...ourIpam(4)),
 };
 
-/** @returns why it is not available; undefined if the network is there now. */
+/** @returns the reason why the network is not available. Undefined if it exists now. */
 export async function prepare({ network, create }: Variant): Promise<string | undefined> {
   if (create === undefined) return undefined;
   const { status, stderr } = await run('docker', ['network', 'create', ...create, network]);

@@ -1,7 +1,8 @@
 /**
- * The IPAM driver as Docker's API sees it: pools and addresses behind one face. Calls wait until recovery after a
- * restart is through, so that none acts on half a picture.
+ * The IPAM driver for Docker's API: pools and addresses in one object. After a restart, calls wait
+ * for the recovery, so that none works with half of the records.
  */
+import type { MacTwins } from '../endpoints/mac-twins.ts';
 import type { Addresses } from '../leases/addresses.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
 import type {
@@ -19,7 +20,9 @@ export interface IpamDriverDeps {
   readonly pools: Pools;
   readonly addresses: Addresses;
   readonly held: Pick<HeldLeases, 'endScope'>;
-  /** Docker gives every container a MAC and tells it with the request for an address. */
+  /** Endpoints that have the MAC of the asking container. */
+  readonly twins: Pick<MacTwins, 'clear'>;
+  /** True if Docker gives every container a MAC and sends it with the request for an address. */
   readonly requiresMacAddress: boolean;
   readonly recovered: Promise<void>;
 }
@@ -38,7 +41,7 @@ export class IpamDriver {
     return this.#deps.pools.request(request, signal);
   }
 
-  /** Unknown pools are no error. What is leased from it still is given back. */
+  /** An unknown pool is no error. What is still leased from the pool is given back. */
   async releasePool(poolId: string): Promise<void> {
     const { recovered, registry, pools, addresses, held } = this.#deps;
     await recovered;
@@ -55,25 +58,27 @@ export class IpamDriver {
 
   /** @returns the address with the subnet's prefix length. @throws PluginError. */
   async requestAddress(request: RequestAddressRequest, signal: AbortSignal): Promise<string> {
-    const { recovered, pools, addresses } = this.#deps;
+    const { recovered, pools, addresses, twins } = this.#deps;
     await recovered;
+    const limits = { signal, clearTwin: twins.clear.bind(twins) };
     const { purpose, address } = request;
     const pool = await pools.require(request.poolId);
     switch (purpose?.kind) {
       case 'gateway':
         return pools.gateway(pool, address);
       case 'endpoint':
-        return addresses.lease(pool, { ...purpose, address }, signal);
+        return addresses.lease(pool, { ...purpose, address }, limits);
       case undefined:
         if (this.requiresMacAddress || pools.isReserving(pool, address)) {
           return pools.reserve(pool, address);
         }
-        // Where no MAC is asked for, `--ip` looks like `--aux-address`, which only `network create` sends.
-        return addresses.lease(pool, { macAddress: undefined, name: undefined, address }, signal);
+        // If no MAC is required, `--ip` looks like `--aux-address`. Only `network create` sends the
+        // latter.
+        return addresses.lease(pool, { macAddress: undefined, name: undefined, address }, limits);
     }
   }
 
-  /** Unknown addresses are no error: Docker also releases what it never asked for. */
+  /** An unknown address is no error. Docker also releases addresses that it never requested. */
   async releaseAddress(poolId: string, address: string): Promise<void> {
     const { recovered, registry, pools, addresses } = this.#deps;
     await recovered;

@@ -1,6 +1,6 @@
 /**
- * The driver as Docker's API sees it: networks and endpoints behind one face. Calls wait until recovery
- * after a restart is through, so that none acts on half a picture.
+ * The network driver for Docker's API: networks and endpoints in one object. After a restart, calls
+ * wait for the recovery, so that none works with half of the records.
  */
 import type { Clock } from '../clock.ts';
 import type { CreateEndpointRequest } from '../endpoints/endpoint-setup.ts';
@@ -46,7 +46,10 @@ export class NetworkDriver {
     return this.#networks.create(request, signal);
   }
 
-  /** Endpoints that dockerd forgot to delete go first, then held leases: a RELEASE needs the links. */
+  /**
+   * First come endpoints that dockerd forgot to delete, then held leases, because a RELEASE needs
+   * the links.
+   */
   async removeNetwork(networkId: string): Promise<void> {
     await this.#recovered;
     const left = this.#registry.endpoints().filter((e) => e.networkId === networkId);
@@ -98,7 +101,7 @@ export class NetworkDriver {
     ];
   }
 
-  /** Never waits: dockerd asks within every connect. */
+  /** Never waits, because dockerd asks in every connect. */
   endpointInfo(endpointId: string): Readonly<Record<string, string>> {
     return this.#endpoints.info(endpointId);
   }

@@ -1,6 +1,6 @@
 /**
- * The plugin put together from its parts, in one place: `main.ts` gives it Linux, the tests and the benchmark give it
- * stand-ins. It serves nobody yet; the API is laid over `network` and `ipam`.
+ * Puts the plugin together from its parts. `main.ts` gives it Linux. Tests and the benchmark give
+ * it fakes. It serves nobody yet. The API uses its `network` and `ipam`.
  */
 import type { Clock } from '../clock.ts';
 import { Endpoints } from '../endpoints/endpoints.ts';
@@ -8,6 +8,7 @@ import type { Host } from '../host.ts';
 import { Addresses } from '../leases/addresses.ts';
 import { sweepAbandoned } from '../leases/containers-present.ts';
 import { HeldLeases } from '../leases/held-leases.ts';
+import { MacClaims } from '../leases/mac-claims.ts';
 import { LeaseReturns, type LeaseReturnsDeps } from '../leases/lease-returns.ts';
 import { SegmentSilence } from '../leases/segment-silence.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
@@ -30,15 +31,15 @@ export interface PluginDeps {
   readonly random: () => number;
   readonly log: Logger;
   readonly host: Host;
-  /** With all records in it. */
+  /** Contains all stored records. */
   readonly registry: Registry;
-  /** False: some record could not be read, so that a link that no record names proves nothing. */
+  /** False if a record could not be read. Then a link without a record proves nothing. */
   readonly isComplete: boolean;
   readonly sockets: Pick<LeaseServiceDeps, 'openSocket' | 'openArpSocket' | 'probeSandbox'>;
-  /** Who on a segment has an address in use. */
+  /** Finds out who on a segment has an address. */
   readonly inquiry: LeaseReturnsDeps['inquiry'];
   readonly settings: { readonly joinTimeoutMs: Ms; readonly requiresMacAddress: boolean };
-  /** Where the files of sandboxes are found from here. */
+  /** The folder with the files of sandboxes. */
   readonly sandboxFolder: string;
   /** @param key a sandbox's file as dockerd names it. */
   readonly sandboxPath: (key: string) => string;
@@ -46,7 +47,7 @@ export interface PluginDeps {
 
 export type Plugin = ReturnType<typeof createPlugin>;
 
-/** Everything of before goes on from here; calls of Docker wait until it does. */
+/** Resumes everything of before a restart. Calls of Docker wait for this. */
 export function createPlugin(deps: PluginDeps) {
   const { clock, random, log, registry, isComplete, sockets, inquiry, settings } = deps;
   const { sandboxFolder, sandboxPath } = deps;
@@ -59,7 +60,7 @@ export function createPlugin(deps: PluginDeps) {
     },
     onEntered: (leaseId) => endpoints.sandboxEntered(leaseId),
   });
-  /** An address that is becoming an endpoint's is waited for. */
+  /** Waits for an address that is becoming part of an endpoint. */
   const leaseChanged = (leaseId: string, change: LeaseChange): Promise<void> => {
     if (registry.findAddress(leaseId) === undefined) return endpoints.leaseChanged(leaseId, change);
     return addresses
@@ -78,16 +79,10 @@ export function createPlugin(deps: PluginDeps) {
   const shared = {
     ...{ registry, networks, host, leases, held, returns, clock, log },
     silence: new SegmentSilence(clock),
+    macClaims: new MacClaims(),
     joinTimeoutMs: settings.joinTimeoutMs,
   };
-  const addresses: Addresses = new Addresses({
-    ...shared,
-    macClaims: {
-      take: (key, segment, mac) => endpoints.macClaims.take(key, segment, mac),
-      made: (key) => endpoints.macClaims.made(key),
-    },
-    sandboxFolder,
-  });
+  const addresses = new Addresses({ ...shared, sandboxFolder });
   const endpoints: Endpoints = new Endpoints({ ...shared, addresses, sandboxPath });
   const wiring: Wiring = new Wiring({
     ...{ registry, host, networks, clock, log },
@@ -111,7 +106,10 @@ export function createPlugin(deps: PluginDeps) {
     askSubnet: (...question) => probeSubnet({ clock, random, openSocket }, ...question),
   });
   const { requiresMacAddress } = settings;
-  const ipam = new IpamDriver({ registry, pools, addresses, held, requiresMacAddress, recovered });
+  const ipam = new IpamDriver({
+    ...{ registry, pools, addresses, held, requiresMacAddress, recovered },
+    twins: endpoints.twins,
+  });
   let stopSweep = () => {};
   let isClosed = false;
   const started = done.then(() => {
@@ -119,10 +117,10 @@ export function createPlugin(deps: PluginDeps) {
   });
   return {
     ...{ network, ipam },
-    /** Everything of before goes on. */
+    /** Resolves when everything of before is resumed. */
     started,
     ...{ leases, access, held, networks, addresses, endpoints, wiring },
-    /** Leases, links and records stay: containers go on with them. */
+    /** Leases, links and records stay, because containers go on with them. */
     close(): void {
       isClosed = true;
       stopSweep();

@@ -1,8 +1,9 @@
 /**
- * After a restart (D7): the store says what was, the kernel says what is. Networks get their links back,
- * endpoints whose veth survived get their lease kept; of those whose veth is gone (the host was booted again)
- * the lease is held if its MAC will return, else given back; what belongs to nobody is cleared away.
- * Containers notice nothing. Trouble with one of them is told, and does not keep the others from being recovered.
+ * Recovers after a restart (D7). The store says what was, the kernel says what is. Networks get
+ * their links back. Endpoints whose veth survived keep their lease. If the veth is gone, the host
+ * was booted. The lease is then held if its MAC will return, else given back. What belongs to
+ * nobody is removed. Containers notice nothing. A failure of one of them is logged, and does not
+ * stop the others.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
@@ -31,11 +32,11 @@ export interface RecoverDeps {
   readonly host: Host;
   readonly clock: Clock;
   readonly log: Logger;
-  /** All that was stored could be read; if not, a link may belong to what could not. */
+  /** True if all records could be read. Else a link may belong to one that could not. */
   readonly isComplete: boolean;
 }
 
-/** The host may be out of processes or descriptors while everything starts. */
+/** The host may have no processes or descriptors left while everything starts. */
 const TRIED_AGAIN_AFTER: Ms = 500;
 const TRIED_AGAIN_AFTER_AT_MOST: Ms = 30_000;
 
@@ -45,15 +46,17 @@ const NETWORK_LOST =
 const LINK_OF_ANOTHER =
   'endpoint left alone: its state file names the link of another endpoint; remove that file and restart the plugin';
 
-/** Both never reject. */
+/** Both promises never reject. */
 export interface Recovery {
-  /** Calls of Docker may come: links are there, what is gone is cleared, and who has which lease is known. */
+  /**
+   * Calls of Docker may come. Links exist, what is gone is removed, and every lease has its holder.
+   */
   readonly ready: Promise<void>;
   /** Each lease of a living container has its client again. */
   readonly done: Promise<void>;
 }
 
-/** A call of Docker is answered in between. */
+/** After this time, calls of Docker get a turn. */
 const BUSY_AT_MOST: Ms = 10;
 
 export function recover(deps: RecoverDeps): Recovery {
@@ -81,7 +84,7 @@ export function recover(deps: RecoverDeps): Recovery {
 }
 
 interface Prepared {
-  /** Endpoints whose container goes on, to be taken up. */
+  /** Endpoints with a living container. They must be resumed. */
   readonly living: readonly string[];
   readonly cleared: number;
 }
@@ -91,11 +94,13 @@ async function prepare(deps: RecoverDeps): Promise<Prepared> {
   await networks
     .removeUnfinished()
     .catch((err: unknown) => log.error({ err }, 'network that was being removed not removed'));
+  const bridges = registry.networks().map(({ options }) => options.bridge);
+  await deps.access.ensureAllGranted(bridges.filter((bridge) => host.linkExists(bridge)));
   for (const network of registry.networks()) {
     try {
       await networks.restore(network);
     } catch (error) {
-      // The next start of a container tries again and fails with this reason if it is still true.
+      // The next start of a container tries again. It fails with this reason if it is still true.
       log.error({ network: network.id.slice(0, 12), err: error }, 'network links not restored');
     }
   }
@@ -118,7 +123,7 @@ async function prepare(deps: RecoverDeps): Promise<Prepared> {
     if (isOfAnother(record, registry.endpoints())) {
       log.error({ ...fields, link: record.hostEnd }, LINK_OF_ANOTHER);
     } else if (!hasNetwork && !isComplete) {
-      // Its network is among what could not be read: a container may be using it.
+      // The record of its network could not be read. A container may use it.
       log.error(fields, 'endpoint of an unreadable network left alone');
     } else if (!hasNetwork && containerEndHere === false) {
       const file = `networks/${record.networkId}.json`;
@@ -147,7 +152,7 @@ async function prepare(deps: RecoverDeps): Promise<Prepared> {
     }
     if (!isComplete) continue;
     try {
-      await host.removeEndpointLink(link); // made, and cut short before it was written down
+      await host.removeEndpointLink(link); // made, but not stored before the crash
       cleared += 1;
     } catch (err) {
       log.error({ link, err }, 'link of nobody not removed');
@@ -157,7 +162,7 @@ async function prepare(deps: RecoverDeps): Promise<Prepared> {
   return { living, cleared };
 }
 
-/** Leases that are due first come first. One that is asked for anew is due now. */
+/** Sorts by due time. A lease that must be requested anew is due now. */
 function inOrderOfDue(ids: readonly string[], { registry, clock }: RecoverDeps): string[] {
   const dueAt = new Map(
     ids.map((id) => {
@@ -168,13 +173,16 @@ function inOrderOfDue(ids: readonly string[], { registry, clock }: RecoverDeps):
   return [...ids].sort((one, other) => dueAt.get(one)! - dueAt.get(other)!);
 }
 
-/** To resume or clear it would take link and lease from the container of the one that the link is named after. */
+/**
+ * True if the link is named after another endpoint. Resuming or clearing this one would take link
+ * and lease from that one's container.
+ */
 function isOfAnother({ id, hostEnd }: EndpointRecord, all: readonly EndpointRecord[]): boolean {
   if (hostEnd === linkEnds(id).hostEnd) return false;
   return all.some((other) => other.id !== id && other.hostEnd === hostEnd);
 }
 
-/** Nothing can be concluded as long as the kernel has not said which links there are: it is asked until it has. */
+/** Asks the kernel until it says which links exist. Without this nothing can be decided. */
 async function endpointLinks({ host, clock, log }: RecoverDeps): Promise<Map<string, boolean>> {
   for (let wait = TRIED_AGAIN_AFTER; ; wait = Math.min(2 * wait, TRIED_AGAIN_AFTER_AT_MOST)) {
     try {
@@ -187,7 +195,10 @@ async function endpointLinks({ host, clock, log }: RecoverDeps): Promise<Map<str
   }
 }
 
-/** Bridges and VLAN links that a crash left between making them and writing them down, or the other way round. */
+/**
+ * Removes bridges and VLAN links of a crash between making them and storing them, or between
+ * removing both.
+ */
 async function removeOrphans({ registry, access, host, log }: RecoverDeps): Promise<void> {
   const known = registry
     .networks()

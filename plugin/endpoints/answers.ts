@@ -1,17 +1,20 @@
 /**
- * What libnetwork is told of an endpoint: of a new one, and at Join what it is to configure in the sandbox: link,
- * gateway and routes from the lease.
+ * The answers to libnetwork about an endpoint. For a new endpoint: its address and MAC. At Join:
+ * what to configure in the sandbox, which is link, gateway and routes from the lease.
  *
- * Never a default route among the static routes (engines from 28 refuse the start) and never an empty
- * destination (it panics dockerd).
+ * The static routes never have a default route, because engines from 28 then refuse the start. They
+ * never have an empty destination, which would make dockerd panic.
  */
 import { isInSubnet, networkOf, type Ipv4 } from '../wire/address.ts';
 import type { LeaseTerms, Route } from '../vocabulary/lease.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
 
-/** Only what the request left empty: libnetwork refuses an answer that repeats what it set. */
+/** Only what the request left empty. libnetwork refuses an answer that repeats what it set. */
 export interface CreateEndpointAnswer {
-  /** With its prefix length; undefined: it was given, or it comes later (`on_no_server=late`). */
+  /**
+   * The address with its prefix length. Undefined if the request had it, or if it comes later
+   * (`on_no_server=late`).
+   */
   readonly address: string | undefined;
   readonly macAddress: string | undefined;
 }
@@ -28,12 +31,12 @@ export function createAnswer(endpoint: EndpointRecord): CreateEndpointAnswer {
 export interface JoinAnswer {
   /** The link's name in the host's namespace. */
   readonly srcName: string;
-  /** Undefined: none, and the container is to have none. */
+  /** Undefined if the container must not have a gateway. */
   readonly gateway: Ipv4 | undefined;
   readonly staticRoutes: readonly Route[];
 }
 
-/** @param internal `--internal`: the container reaches its own segment only. */
+/** @param internal `--internal`: the container reaches only its own segment. */
 export function joinAnswer(
   { containerEnd, terms }: Pick<EndpointRecord, 'containerEnd' | 'terms'>,
   internal: boolean,
@@ -41,7 +44,7 @@ export function joinAnswer(
   return { srcName: containerEnd, ...routingOf(terms.answered, internal) };
 }
 
-/** What a container with that lease can reach beyond its subnet; nothing without one. */
+/** The routes of a container with that lease. Without a lease there are none. */
 export function routingOf(
   lease: LeaseTerms | undefined,
   internal: boolean,
@@ -50,7 +53,7 @@ export function routingOf(
   const routes = routesBeside(lease);
   if (internal) return { gateway: undefined, staticRoutes: onLinkRoutes(routes) };
   const hops = nextHops(lease, routes);
-  // What leads to a next hop leads nowhere else, whatever the lease says.
+  // A route to a next hop goes only there, whatever the lease says.
   const others = routes.filter(
     ({ destination, prefixLength }) =>
       prefixLength !== 32 || !hops.some((hop) => hop.destination === destination),
@@ -59,8 +62,8 @@ export function routingOf(
 }
 
 /**
- * What the lease routes beside the subnet of its own address: that route the kernel has already, and a
- * start fails over any route given twice (`file exists`).
+ * The routes of the lease without the subnet of its own address. The kernel has that route already.
+ * A start fails if any route is given twice (`file exists`).
  */
 function routesBeside({ address, prefixLength, routes }: LeaseTerms): Route[] {
   const key = (route: Route) => `${route.destination}/${route.prefixLength}`;
@@ -76,7 +79,10 @@ function onLinkRoutes(routes: readonly Route[]): Route[] {
   return routes.filter(({ via }) => via === undefined);
 }
 
-/** Host routes to the next hops that no subnet or on-link route covers: a router outside the mask. */
+/**
+ * Host routes to next hops outside of all subnets and on-link routes: the router is outside the
+ * mask.
+ */
 function nextHops(lease: LeaseTerms, routes: readonly Route[]): Route[] {
   const connected = [
     { destination: lease.address, prefixLength: lease.prefixLength },

@@ -1,5 +1,6 @@
 /** What the endpoints need of the rooms before them. */
 import type { HeldLeases } from '../leases/held-leases.ts';
+import type { MacClaims } from '../leases/mac-claims.ts';
 import type { LeaseReturns } from '../leases/lease-returns.ts';
 import type { FollowTarget, LeaseSubject } from '../leasing/lease-service.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
@@ -8,7 +9,7 @@ import type { Lease } from '../vocabulary/lease.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { EndpointSetupDeps } from './endpoint-setup.ts';
 
-/** What the endpoints need of `leasing/lease-service.ts` beyond acquiring and releasing. */
+/** What the endpoints need of `leasing/lease-service.ts` besides acquiring and releasing. */
 interface LeaseKeeper {
   resume(
     subject: LeaseSubject,
@@ -27,7 +28,8 @@ export interface EndpointDeps extends EndpointSetupDeps {
   readonly leases: EndpointSetupDeps['leases'] & LeaseKeeper;
   readonly held: EndpointSetupDeps['held'] & Pick<HeldLeases, 'hold'>;
   readonly returns: LeaseReturns;
+  readonly macClaims: MacClaims;
   readonly joinTimeoutMs: Ms;
-  /** Where a sandbox key of dockerd's is found from here. */
+  /** Returns the path for this process of a sandbox that dockerd names. */
   readonly sandboxPath: (sandboxKey: string) => string;
 }

@@ -1,15 +1,18 @@
-/** Where an endpoint's DHCP client is to sit. */
+/** The places of an endpoint's DHCP client. */
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { FollowTarget } from '../leasing/lease-service.ts';
 import type { NetworkRecord } from '../state/records.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
 
-/** Where a container is heard whose sandbox is not known. */
+/** The place to hear a container whose sandbox is not known. */
 export function onBridge({ options }: NetworkRecord): SocketPlace {
   return { link: options.bridge, promiscuous: true };
 }
 
-/** Where the container's end is before Join. Once it is joined, the port passes no requests, and the bridge speaks. */
+/**
+ * The place of the container's end before Join. After Join the port passes no requests, so the
+ * bridge sends them.
+ */
 export function atPort(
   { containerEnd }: EndpointRecord,
   { options }: NetworkRecord,
@@ -18,7 +21,7 @@ export function atPort(
   return { link: containerEnd, ...(isJoined ? { speaksVia: options.bridge } : {}) };
 }
 
-/** @param sandboxPath where a sandbox key of dockerd's is found from here. */
+/** @param sandboxPath returns the path for this process of a sandbox that dockerd names. */
 export function followTarget(
   { sandboxPath }: { readonly sandboxPath: (sandboxKey: string) => string },
   { hostEnd, containerEnd }: EndpointRecord,

@@ -1,5 +1,5 @@
 /**
- * Making one endpoint: veth, lease, record, in this order, and all of it taken back if a step fails.
+ * Makes one endpoint: veth, lease and record, in this order. If a step fails, all of it is undone.
  */
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
@@ -30,7 +30,7 @@ export interface CreateEndpointRequest {
     readonly addressIpv6: string;
     readonly macAddress: string;
   };
-  /** The MAC if a person chose it; `interface.macAddress` may be one that libnetwork made up. */
+  /** The MAC if a person chose it. `interface.macAddress` may be one that libnetwork made up. */
   readonly userMac: string | undefined;
   readonly options: Readonly<Record<string, unknown>>;
 }
@@ -48,16 +48,16 @@ export interface EndpointSetupDeps extends TakeLeaseDeps {
 }
 
 interface MakeLimits {
-  /** Until when to wait for a lease. */
+  /** The end of the wait for a lease. */
   readonly by: Instant;
   readonly signal: AbortSignal;
-  /** @throws PluginError if the MAC is worn already. */
+  /** @throws PluginError if another container has the MAC. */
   readonly takeMac: (mac: Mac) => Promise<void>;
-  /** Told of the lease before anything can become of it. */
+  /** Called with the id of the lease, before the lease can change. */
   readonly asking: (leaseId: string) => void;
 }
 
-/** @returns the record, already stored. @throws PluginError; then nothing is left behind. */
+/** @returns the record, already stored. @throws PluginError. Then nothing is left behind. */
 export async function makeEndpoint(
   deps: EndpointSetupDeps,
   network: NetworkRecord,
@@ -79,14 +79,14 @@ export async function makeEndpoint(
       ),
     );
   }
-  // What our IPAM driver leased for the endpoint before.
+  // Our IPAM has leased an address for the endpoint before.
   return deps.addresses.adopt(network, request.interface, (leased) => {
     const draft = draftEndpoint(network, request, deps, leased);
     return build(deps, network, draft, limits, () => adopted(deps, draft, leased));
   });
 }
 
-/** @param take gets the lease when the link is there. */
+/** @param take gets the lease once the link exists. */
 async function build(
   deps: EndpointSetupDeps,
   network: NetworkRecord,
@@ -103,7 +103,7 @@ async function build(
       bridge,
       rules: rulesBeforeJoin(network, draft),
     });
-    // Not before: a link that it refuses to touch is somebody's.
+    // Added only now: a link that could not be taken belongs to somebody else.
     undo.add(() => host.removeEndpointLink(draft.hostEnd));
     for (const warning of warnings) log.warn({ link: draft.hostEnd }, warning);
     const { id: leaseId, lease, settle } = await take(undo);
@@ -113,7 +113,7 @@ async function build(
     const before = registry.findLease(leaseId);
     undo.add(() => registry.putBack(leaseId, before));
     await registry.addEndpoint(record);
-    registry.requireNetwork(network.id); // it may have gone while we waited for the lease
+    registry.requireNetwork(network.id); // it may have been removed while we waited for the lease
     if (signal.aborted) throw new PluginError('CANCELLED', 'dockerd waits no longer');
     settle();
     return record;
@@ -122,14 +122,14 @@ async function build(
   }
 }
 
-/** The client of the address goes on, on the endpoint's link. */
+/** The client of the address goes on, but uses the endpoint's link. */
 function adopted(
   { leases, clock }: EndpointSetupDeps,
   { containerEnd }: EndpointDraft,
   leased: AddressRecord,
 ): LeaseTaken {
   const { id, lease, address } = leased;
-  // What becomes of it is written down when this is over.
+  // Changes of the lease are stored after this work.
   if (leases.leaseOf(id)?.address !== address) throw lostBefore(leased);
   leases.place(id, { link: containerEnd });
   return { id, lease: lease && restoreLease(lease, clock), settle: () => {} };
@@ -148,7 +148,7 @@ function leaseFields(
   return { lease: storeLease(lease, clock), lost, terms: { answered: terms, configured: terms } };
 }
 
-/** An endpoint before anything is known of a lease. */
+/** An endpoint whose lease is not known yet. */
 type EndpointDraft = Omit<EndpointRecord, 'lease' | 'lost' | 'terms'>;
 
 function draftEndpoint(
@@ -169,7 +169,7 @@ function draftEndpoint(
     mac,
     macGiven,
     addressGiven: leased !== undefined,
-    // With our IPAM Docker gives every container a MAC, chosen or thrown.
+    // With our IPAM Docker gives every container a MAC, chosen or random.
     isStable:
       leased === undefined
         ? macGiven || options.id !== undefined
@@ -184,13 +184,19 @@ function draftEndpoint(
   };
 }
 
-/** An endpoint names its lease, and the lease goes on by that name when another has it. */
+/**
+ * Returns an id for a new lease. The id of the endpoint may still be in use by an earlier lease
+ * that now has another holder.
+ */
 function newLeaseId(endpointId: string, registry: Registry): string {
   const isFree = registry.findLease(endpointId) === undefined;
   return isFree ? endpointId : randomBytes(8).toString('hex');
 }
 
-/** @throws PluginError INVALID_OPTION for what had to be known before the lease was taken. */
+/**
+ * @throws PluginError INVALID_OPTION for options that came too late, because the lease exists
+ * already.
+ */
 function refuseLateWishes(
   { id, hostName, address }: EndpointOptions,
   { mac, address: leased }: AddressRecord,
@@ -220,7 +226,10 @@ function refuseGivenAddress({ interface: { address, addressIpv6 } }: CreateEndpo
   );
 }
 
-/** RFC 2132 §5.1: an MTU below 576 is not to be believed; one above the link's cannot be used. */
+/**
+ * Returns the MTU of the lease if it can be used. RFC 2132 §5.1: a value below 576 is not credible.
+ * A value above the link's cannot be used.
+ */
 export function usableMtu(offered: number | undefined, linkMtu: number): number {
   return offered !== undefined && offered >= 576 && offered < linkMtu ? offered : linkMtu;
 }

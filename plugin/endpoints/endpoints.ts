@@ -1,8 +1,8 @@
 /**
  * Endpoints: a veth between the bridge and the container, and the lease that goes with it.
  *
- * All that can fail happens in `create`; Join only reports it (libnetwork drops a network from a
- * container whose Join failed). Calls for one endpoint take turns.
+ * All that can fail happens in `create`. Join only reports it, because libnetwork removes a network
+ * from a container whose Join failed. Calls for one endpoint take turns.
  */
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import { makeEndpoint, type CreateEndpointRequest } from './endpoint-setup.ts';
@@ -19,8 +19,9 @@ import { PortGuard } from '../networks/port-guard.ts';
 import { endpointUnknown } from '../state/registry.ts';
 import { endpointInfo } from '../state/status.ts';
 import { LEASED_WITHIN } from '../leases/take-lease.ts';
-import { MacClaims } from '../leases/mac-claims.ts';
+import { MacTwins } from './mac-twins.ts';
 import { runEach } from '../undo.ts';
+import type { Mac } from '../wire/address.ts';
 import { holderOf, type AwaitedRelease, type EndpointRecord } from '../state/lease-records.ts';
 import { storeMoment } from '../state/stored-lease.ts';
 
@@ -28,14 +29,15 @@ export class Endpoints {
   readonly #deps: EndpointDeps;
   readonly #lock = new KeyedLock();
   readonly #joinTimers: JoinTimers;
-  /** What becomes of running containers. */
+  /** The changes of running containers. */
   readonly changes: LeaseChanges;
   readonly ports: PortGuard;
-  /** MACs are taken by whoever leases for them, endpoints or addresses. */
-  readonly macClaims: MacClaims;
-  /** Of before a restart, whose lease has no client yet. */
+  readonly twins: MacTwins;
+  /** Endpoints of before a restart whose lease has no client yet. */
   readonly #toTakeUp = new Set<string>();
-  /** By lease: endpoints in the making; bounded by the calls in flight. */
+  /**
+   * By lease: endpoints that are being made. Its size is limited by the number of running calls.
+   */
   readonly #making = new Map<string, string>();
 
   constructor(deps: EndpointDeps) {
@@ -48,12 +50,12 @@ export class Endpoints {
       await this.takeUp(record.id); // without a client nobody looks for its link
       return isAbandoned(deps, record);
     };
-    this.macClaims = new MacClaims({ ...deps, isGone, clear: (record) => this.clear(record) });
+    this.twins = new MacTwins({ ...deps, isGone, clear: (record) => this.clear(record) });
   }
 
   /**
-   * Makes the veth and leases an address for it. The same id again gets the same answer.
-   * @throws PluginError; then nothing is left behind.
+   * Makes the veth and leases an address. The same id gets the same answer again.
+   * @throws PluginError. Then nothing is left behind.
    */
   create(request: CreateEndpointRequest, signal: AbortSignal): Promise<CreateEndpointAnswer> {
     const startedAt = this.#deps.clock.now();
@@ -66,7 +68,7 @@ export class Endpoints {
       const record = await makeEndpoint(this.#deps, network, request, {
         by: startedAt + LEASED_WITHIN,
         signal,
-        takeMac: (mac) => this.macClaims.take(request.endpointId, segmentOf(network.options), mac),
+        takeMac: (mac) => this.#takeMac(request.endpointId, segmentOf(network.options), mac),
         asking: (leaseId) => this.#making.set(leaseId, request.endpointId),
       }).finally(() => this.#made(request.endpointId));
       this.#joinTimers.arm(record.id);
@@ -93,7 +95,7 @@ export class Endpoints {
       if (record === undefined) throw endpointUnknown(endpointId);
       const network = this.#deps.registry.requireNetwork(record.networkId);
       this.#joinTimers.disarm(endpointId);
-      // libnetwork configures what CreateEndpoint answered, also when it is a second Join.
+      // libnetwork configures the answer to CreateEndpoint, also in a second Join.
       const terms = { ...record.terms, configured: record.terms.answered };
       const joinedAt = this.#deps.clock.wall();
       await this.#remember({ ...record, sandboxKey, joinedAt, hasLeft: false, terms });
@@ -107,7 +109,9 @@ export class Endpoints {
     });
   }
 
-  /** The link is about to leave the sandbox; the lease stays until `remove`. May come twice. */
+  /**
+   * The link will leave the sandbox. The lease stays until `remove`. Docker may call this twice.
+   */
   leave(endpointId: string): Promise<void> {
     return this.#lock.run(endpointId, async () => {
       const record = this.#deps.registry.findEndpoint(endpointId);
@@ -119,43 +123,46 @@ export class Endpoints {
     });
   }
 
-  /** Gives the lease back and removes the veth. Unknown ids are no error. @throws what failed; the rest is done. */
+  /**
+   * Gives the lease back and removes the veth. Unknown ids are no error. @throws after all is
+   * tried.
+   */
   remove(endpointId: string): Promise<void> {
     return this.#lock.run(endpointId, () => this.#remove(endpointId, { isDeleted: true }));
   }
 
-  /** One that dockerd forgot: the segment is asked before its lease goes back. */
+  /** Removes an endpoint that dockerd forgot. The segment is asked before the lease goes back. */
   removeForgotten(endpointId: string): Promise<void> {
     return this.#lock.run(endpointId, () => this.#remove(endpointId));
   }
 
-  /** What `docker network inspect --verbose` may show; the truth where Docker's own view is stale. */
+  /** What `docker network inspect --verbose` shows. It is right where Docker's own view is old. */
   info(endpointId: string): Readonly<Record<string, string>> {
     const record = this.#deps.registry.findEndpoint(endpointId);
     return record === undefined ? {} : endpointInfo(record, this.#deps.clock);
   }
 
-  /** Keeps record and container true when a lease changes after it was acquired, or comes late. */
+  /** Makes record and container match a lease that changed, or that came late. */
   async leaseChanged(leaseId: string, change: LeaseChange): Promise<void> {
     const holder = this.#making.get(leaseId) ?? this.#deps.registry.findEndpointOf(leaseId)?.id;
     if (holder !== undefined) await this.changes.handle(holder, change);
   }
 
-  /** The endpoint's link was found in its sandbox: what could not be changed before can be now. */
+  /** The endpoint's link was found in its sandbox. Changes that wait for it are made now. */
   sandboxEntered(leaseId: string): void {
     const record = this.#deps.registry.findEndpointOf(leaseId);
     if (record !== undefined) this.changes.entered(record.id);
   }
 
-  /** After a restart: its lease has no client until `takeUp`. */
+  /** After a restart: the lease has no client until `takeUp`. */
   toTakeUp(endpointId: string): void {
     this.#toTakeUp.add(endpointId);
   }
 
   /**
-   * Takes up an endpoint of before a restart, as it is by now: calls of Docker may have come before.
+   * Resumes an endpoint of before a restart, as it is now. Calls of Docker may have changed it.
    * @returns false if there is nothing to do.
-   * @throws PluginError SOCKET_FAILED; the endpoint is taken up all the same.
+   * @throws PluginError SOCKET_FAILED. The endpoint is resumed all the same.
    */
   takeUp(endpointId: string): Promise<boolean> {
     if (!this.#toTakeUp.has(endpointId)) return Promise.resolve(false);
@@ -171,7 +178,7 @@ export class Endpoints {
     const { leases, clock, registry, host } = this.#deps;
     const network = registry.requireNetwork(record.networkId);
     const containerEndHere = host.linkExists(record.containerEnd);
-    // Joined, and the link here: dockerd may be about to move it.
+    // The endpoint is joined, but its link is here: dockerd may be about to move it.
     if (containerEndHere) this.#joinTimers.arm(record.id);
     const isFollowed = record.sandboxKey !== undefined;
     const place = containerEndHere ? atPort(record, network, isFollowed) : onBridge(network);
@@ -183,24 +190,26 @@ export class Endpoints {
     });
   }
 
-  /** Holds or gives back the lease of an endpoint whose container is gone, and forgets it. */
+  /** Removes an endpoint whose container is gone. Its lease is held or given back. */
   clear({ id }: EndpointRecord): Promise<void> {
     return this.#lock.run(id, () => this.#remove(id, { isOrphan: true }));
   }
 
-  /** Clears joined endpoints whose container went without a word. */
+  /**
+   * Clears joined endpoints whose container vanished without Leave. Their link is gone. Nothing of
+   * ours keeps a sandbox alive, so none is entered for this.
+   */
   async clearAbandoned(): Promise<void> {
-    const { registry, log } = this.#deps;
+    const { registry, host, log } = this.#deps;
     for (const { id } of registry.endpoints()) {
       const record = registry.findEndpoint(id);
-      if (record?.sandboxKey === undefined || !(await isAbandoned(this.#deps, record))) continue;
-      if (registry.findEndpoint(id)?.sandboxKey !== record.sandboxKey) continue; // it left meanwhile
+      if (record?.sandboxKey === undefined || host.linkExists(record.hostEnd)) continue;
       log.warn(context(record), 'endpoint whose container is gone removed');
       await this.clear(record);
     }
   }
 
-  /** Stops the timers; leases and links stay as they are. */
+  /** Stops the timers. Leases and links stay as they are. */
   close(): void {
     this.#toTakeUp.clear();
     this.#joinTimers.close();
@@ -208,8 +217,13 @@ export class Endpoints {
     this.ports.close();
   }
 
+  async #takeMac(endpointId: string, segment: string, mac: Mac): Promise<void> {
+    this.#deps.macClaims.take(endpointId, segment, mac);
+    await this.twins.clear(segment, mac);
+  }
+
   #made(endpointId: string): void {
-    this.macClaims.made(endpointId);
+    this.#deps.macClaims.made(endpointId);
     for (const [lease, id] of this.#making) if (id === endpointId) this.#making.delete(lease);
   }
 
@@ -223,14 +237,14 @@ export class Endpoints {
     const scope = registry.findScope(record.networkId);
     const isAnothers = scope === undefined || registry.isLeaseOfAnother(record);
     await runEach(
-      // First: killed right after the lease has gone, nobody would know whose the link is.
+      // First: if we are killed after the lease is gone, nobody knows whose link it is.
       () => host.removeEndpointLink(record.hostEnd),
       async () => {
         const holder = holderOf(record);
         const isKept = isAnothers || (await held.hold(holder, { isOrphan, awaited }));
         if (isKept) leases.forget(record.leaseId);
         else if (isDeleted) returns.now(holder, scope);
-        // While its record still tells a twin to wait.
+        // Runs while the record still makes a twin wait.
         else returns.unlessWorn(holder, scope);
       },
       () => registry.removeEndpoint(endpointId, awaited),
@@ -238,7 +252,7 @@ export class Endpoints {
     log.info({ ...context(record), address: record.lease?.address }, 'endpoint removed');
   }
 
-  /** For changes that must not fail the call they come from: what is wrong then is an operator's matter. */
+  /** Stores a change that must not fail its call. A failure is logged for an operator. */
   async #remember(record: EndpointRecord): Promise<void> {
     const err = await this.#deps.registry.keepEndpoint(record);
     if (err !== undefined)
@@ -252,9 +266,10 @@ export class Endpoints {
     this.#lock
       .run(endpointId, async () => {
         const record = registry.findEndpoint(endpointId);
-        if (record === undefined || record.sandboxKey !== seen?.sandboxKey) return; // joined just now
+        // It has just joined.
+        if (record === undefined || record.sandboxKey !== seen?.sandboxKey) return;
         const network = registry.findNetwork(record.networkId);
-        // A Join may have been missed: the link tells where it is, and one in use is not taken away.
+        // A Join may have been missed. The link shows where it is, and one in use is not removed.
         const isInSandbox =
           host.linkExists(record.hostEnd) && !host.linkExists(record.containerEnd);
         if (!isInSandbox) {
@@ -269,7 +284,7 @@ export class Endpoints {
   }
 }
 
-/** Docker releases the address of an endpoint after DeleteEndpoint, if it was our IPAM's. */
+/** Docker releases the address of an endpoint after DeleteEndpoint, if our IPAM leased it. */
 function awaitedRelease(
   { addressGiven, terms }: EndpointRecord,
   clock: EndpointDeps['clock'],

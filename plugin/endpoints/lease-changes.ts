@@ -1,10 +1,11 @@
 /**
- * What becomes of a running container when its lease changes (RFC 2131 §4.4.5): the record is made true
- * first, then the link in the sandbox is brought to what the record calls for.
+ * Changes a running container when its lease changes (RFC 2131 §4.4.5). First the record is
+ * written. Then the link in the sandbox is changed to what the record says.
  *
- * libnetwork configures the link itself after Join, with what CreateEndpoint answered; nothing is touched
- * before that is over. Until then, and where a sandbox cannot be entered, the difference between lease and
- * configuration stays in the record, and is made good at the next occasion.
+ * After Join, libnetwork configures the link itself, with the answer to CreateEndpoint. Before it
+ * has finished, nothing is changed. Until then, and while a sandbox cannot be entered, the record
+ * keeps the difference between lease and configuration. The next opportunity removes the
+ * difference.
  */
 import type { Clock } from '../clock.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
@@ -20,14 +21,19 @@ import type { Registry } from '../state/registry.ts';
 import { sandboxChanges, type LinkConfig } from './sandbox-changes.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
 
-/** libnetwork sets routes and gateway right after it has put the link up, which is when we find it. */
+/** We find the link when it is up. Right afterwards libnetwork sets routes and gateway. */
 const SETTLED_AFTER: Ms = 1_000;
-/** When the link has not been found in the sandbox by then, a change that is due is an error to be told. */
+/**
+ * If the link is not in the sandbox by then, a change that waits for it is reported as an error.
+ */
 const FOUND_WITHIN: Ms = 10_000;
-/** An address that must not be used any more is not left there because one `ip` failed. */
+/** A failed `ip` must not leave an address that may no longer be used. */
 const TRIED_AGAIN_AFTER: Ms = 10_000;
 
-/** One move is a server's decision, two may be a correction; whoever has connections loses them each time. */
+/**
+ * One change of address is a server's decision. Two may be a correction. Each time the container
+ * loses its connections.
+ */
 const MOVES_TOLD_AT = 3;
 const MOVES_EACH_TIME =
   'the server changes the address of this container at each renewal; see to the DHCP server';
@@ -46,23 +52,29 @@ export interface LeaseChangesDeps {
 
 export class LeaseChanges {
   readonly #deps: LeaseChangesDeps;
-  /** One per joined endpoint: what stops its wait; undefined once it may be changed. */
+  /**
+   * For each joined endpoint: the function that stops its wait. Undefined once the link may be
+   * changed.
+   */
   readonly #joined = new Map<string, (() => void) | undefined>();
-  /** How many renewals in a row have brought another address; of joined endpoints. */
+  /** For each joined endpoint: how many renewals in a row have brought another address. */
   readonly #moves = new Map<string, number>();
-  /** Endpoints whose trouble was told. */
+  /** Endpoints whose failure was logged. */
   readonly #told = new Set<string>();
 
   constructor(deps: LeaseChangesDeps) {
     this.#deps = deps;
   }
 
-  /** The link is on its way into the sandbox. */
+  /** libnetwork will move the link into the sandbox. */
   joined(endpointId: string): void {
     this.#wait(endpointId, FOUND_WITHIN);
   }
 
-  /** The link was found up in the sandbox; also after trouble, so that what failed is tried again. */
+  /**
+   * The link was found up in the sandbox. Also called after a failure, so that the change is tried
+   * again.
+   */
   entered(endpointId: string): void {
     this.#wait(endpointId, SETTLED_AFTER);
   }
@@ -78,7 +90,10 @@ export class LeaseChanges {
     for (const id of [...this.#joined.keys()]) this.left(id);
   }
 
-  /** The network's MTU has changed: containers follow. Those that are waited for read it when their wait is over. */
+  /**
+   * The network's MTU has changed, so the containers' MTU must change. Containers that still wait
+   * read the MTU after their wait.
+   */
   networkChanged(networkId: string): void {
     const { registry } = this.#deps;
     for (const { id, networkId: own } of registry.endpoints()) {
@@ -86,7 +101,7 @@ export class LeaseChanges {
     }
   }
 
-  /** Keeps record and container true to what the DHCP client holds. */
+  /** Makes the record and the container match the lease of the DHCP client. */
   handle(endpointId: string, change: LeaseChange): Promise<void> {
     const { registry, clock, lock, remember } = this.#deps;
     return lock.run(endpointId, async () => {
@@ -114,12 +129,12 @@ export class LeaseChanges {
     this.#joined.set(endpointId, clock.at(dueAt, due));
   }
 
-  /** Joined, and waited for no longer: libnetwork is through with its link. */
+  /** True if the endpoint is joined and its wait is over: libnetwork has finished with its link. */
   #mayBeChanged(endpointId: string): boolean {
     return this.#joined.has(endpointId) && this.#joined.get(endpointId) === undefined;
   }
 
-  /** Brings the container to what the record calls for, if it can be reached now. */
+  /** Changes the container to what the record says, if it can be reached now. */
   async #apply(endpointId: string): Promise<void> {
     const { registry, host, leases, log, sandboxPath, remember } = this.#deps;
     const record = registry.findEndpoint(endpointId);
@@ -152,12 +167,15 @@ export class LeaseChanges {
     leases.announce(record.leaseId);
   }
 
-  /** Where the port passes only the container's addresses, the new one as well, and the old one no longer than it has it. */
+  /**
+   * Where the port passes only the container's own addresses, adds the new one first. Removes the
+   * old one when the container no longer has it.
+   */
   async #guard(network: NetworkRecord, record: EndpointRecord): Promise<void> {
     if (rulesFor(network, record).mode === 'full') await this.#deps.ports.guard(record.id);
   }
 
-  /** Each address is applied: which of them is right is the server's to say. */
+  /** Counts changes of address. Each of them is applied, because the server decides. */
   #countMoves(record: EndpointRecord, { change, lease }: LeaseChange): void {
     if (change === 'lost' || !this.#joined.has(record.id)) return;
     const isMove = change === 'changed' && record.lease?.address !== lease.address;
@@ -181,7 +199,8 @@ export class LeaseChanges {
       case 'renewed':
         return log.info(fields, 'lease renewed');
       case 'changed':
-        // An MTU above the link's, or a router under `--internal`, changes nothing for the container.
+        // A larger MTU than the link's, or a router under `--internal`, changes nothing for the
+        // container.
         return isSameLink(record, next, network)
           ? log.info(fields, 'lease renewed')
           : log.info({ ...fields, before: record.lease?.address }, 'lease changed');
@@ -189,7 +208,7 @@ export class LeaseChanges {
         if (next.lost?.isAddressKept === true) {
           return log.error({ ...fields, cause }, 'lease lost; the container keeps its address');
         }
-        // An expiry means that no server answers, which does not mend itself.
+        // An expired lease means that no server answers. An operator has to repair that.
         return log[cause === 'expired' ? 'error' : 'warn'](
           { ...fields, cause },
           'lease lost; the container gives up its address',
@@ -208,7 +227,7 @@ function recordAfter(
   clock: Clock,
 ): EndpointRecord {
   if (change !== 'lost') return { ...record, lease: storeLease(lease, clock), lost: undefined };
-  // Deviation: RFC 2131 §4.4.5 lets nobody use an address whose lease is over; an operator may.
+  // Deviation: RFC 2131 §4.4.5 lets nobody use an address whose lease is over. An operator may.
   const isAddressKept = cause === 'expired' && options.onExpiry === 'keep';
   const lost = { at: clock.wall(), cause: cause ?? 'expired', isAddressKept };
   return { ...record, lease: undefined, lost };

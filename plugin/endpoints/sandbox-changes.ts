@@ -1,19 +1,19 @@
 /**
- * From one configuration of a container's link to another: the differences and nothing else, in an order
- * that keeps what is the same in both working all the time. What is new comes before what is old goes.
+ * Finds the differences between two configurations of a container's link. Their order keeps
+ * everything working that both have. New parts come before old parts go.
  */
 import type { LeaseTerms, Route } from '../vocabulary/lease.ts';
 import type { LinkAddress, SandboxChange } from '../vocabulary/sandbox-change.ts';
 import { networkOf, type Ipv4 } from '../wire/address.ts';
 import { routingOf } from './answers.ts';
 
-/** A link as configured; without terms it has no address. */
+/** The configuration of a link. Without terms it has no address. */
 export interface LinkConfig {
   readonly terms: LeaseTerms | undefined;
   readonly mtu: number;
 }
 
-/** @param internal `--internal`: no gateway, nothing beyond the segment. */
+/** @param internal `--internal`: no gateway, and no route out of the segment. */
 export function sandboxChanges(
   from: LinkConfig,
   to: LinkConfig,
@@ -41,7 +41,10 @@ function addressOf({ terms }: LinkConfig): LinkAddress | undefined {
   return terms && { address: terms.address, prefixLength: terms.prefixLength };
 }
 
-/** Before: what routes may need. After: what they may still have used. */
+/**
+ * `before`: changes that the routes may need. `after`: changes that would break routes still in
+ * use.
+ */
 function addressChanges(
   from: LinkAddress | undefined,
   to: LinkAddress | undefined,
@@ -68,7 +71,7 @@ function gatewayChanges(from: Ipv4 | undefined, to: Ipv4 | undefined): readonly 
   return from === undefined ? [] : [{ type: 'remove-gateway', via: from }];
 }
 
-/** What `wanted` has and `present` has not. */
+/** Returns the routes of `wanted` that `present` lacks. */
 function missingIn(
   present: readonly Route[],
   wanted: readonly Route[],
@@ -85,7 +88,7 @@ function isSameRoute(one: Route, other: Route): boolean {
   return isSameDestination(one, other) && one.via === other.via;
 }
 
-/** A route by way of a router needs the one that leads to the router. */
+/** Sorts routes. A route through a router needs the route to that router first. */
 function onLinkFirst(one: Route, other: Route): number {
   return Number(one.via !== undefined) - Number(other.via !== undefined);
 }

@@ -1,6 +1,6 @@
 /**
- * Leasing one address for a container that nothing is known of but a MAC, or a name: identity, lease, record, in this
- * order, and all of it taken back if a step fails.
+ * Leases one address for a container of which only a MAC or a name is known. The steps are
+ * identity, lease and record, in this order. If a step fails, all of it is undone.
  */
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
@@ -16,6 +16,7 @@ import { placeOn, scopeOfNetwork, type LeaseScope } from '../state/lease-scope.t
 import type { Networks } from '../networks/networks.ts';
 import type { NetworkOptions } from '../options/options.ts';
 import { scopeOfPool, type PoolRecord } from '../state/pool-records.ts';
+import type { MacClaims } from './mac-claims.ts';
 import { requireAddress } from '../pools/pools.ts';
 import { segmentOf, storeLease, type NetworkRecord } from '../state/records.ts';
 import { storeMoment } from '../state/stored-lease.ts';
@@ -31,22 +32,27 @@ export interface AddressSetupDeps extends TakeLeaseDeps {
   readonly host: Host;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly macClaims: {
-    take(key: string, segment: string, mac: Mac): Promise<void>;
-    made(key: string): void;
-  };
+  readonly macClaims: MacClaims;
 }
 
 export interface AddressWish {
-  /** `--ip`; empty if there was none. */
+  /** The address of `--ip`. Empty if there was none. */
   readonly address: string;
   readonly macAddress: string | undefined;
   readonly name: string | undefined;
 }
 
-interface MakeLimits {
+export interface CallLimits {
   readonly signal: AbortSignal;
-  /** Ends an address that has the same identity. @throws PluginError if a container uses it. */
+  /**
+   * Ends an endpoint of that MAC that no container uses. @throws PluginError if a container uses
+   * it.
+   */
+  readonly clearTwin: (segment: string, mac: Mac) => Promise<void>;
+}
+
+interface MakeLimits extends CallLimits {
+  /** Ends an address of the same identity. @throws PluginError if a container uses it. */
   readonly supersede: (record: AddressRecord, isNamed: boolean) => Promise<void>;
 }
 
@@ -56,7 +62,10 @@ interface Ground {
   readonly network: NetworkRecord | undefined;
 }
 
-/** @returns the record, already stored, and where it was leased. @throws PluginError; then nothing is left behind. */
+/**
+ * @returns the record, already stored, and the scope of the lease.
+ * @throws PluginError. Then nothing is left behind.
+ */
 export async function makeAddress(
   deps: AddressSetupDeps,
   pool: PoolRecord,
@@ -80,12 +89,16 @@ export async function makeAddress(
     createdAt: storeMoment(clock),
     wasSeen: false,
     lost: undefined,
-    // Under another driver nothing tells a MAC that was chosen from one that was thrown: held only if that was asked for.
+    // Under another driver, a chosen MAC and a random one look the same. So the lease is only held
+    // if a `release` was given.
     isStable: identity.isStable || (scope.isForeign && pool.given['release'] !== undefined),
   };
   const undo = new UndoList();
   try {
-    if (!identity.isMacShared) await macClaims.take(draft.id, scope.segment, identity.mac);
+    if (!identity.isMacShared) {
+      macClaims.take(draft.id, scope.segment, identity.mac);
+      await limits.clearTwin(scope.segment, identity.mac);
+    }
     refuseTaken(registry, scope, requestedAddress);
     const until = { by: startedAt + LEASED_WITHIN, signal: limits.signal };
     const { id, lease, settle } = await takeLease(deps, scope, draft, ground.place, until, undo);
@@ -101,7 +114,7 @@ export async function makeAddress(
     }
     if (limits.signal.aborted) throw new PluginError('CANCELLED', 'dockerd waits no longer');
     settle();
-    // A conflict that showed while all that was written down was told to nobody.
+    // A conflict may have come before the record was complete. Nobody has handled it yet.
     if (leases.leaseOf(id)?.address !== record.address) {
       throw new PluginError(
         'ADDRESS_IN_USE',
@@ -116,7 +129,7 @@ export async function makeAddress(
   }
 }
 
-/** `--ip`, before anybody is asked for it. @throws PluginError INVALID_OPTION. */
+/** Checks `--ip` before any server is asked for it. @throws PluginError INVALID_OPTION. */
 function wantedAddress(pool: PoolRecord, text: string): Ipv4 | undefined {
   if (text === '') return undefined;
   const address = requireAddress(pool, text, '--ip');
@@ -131,7 +144,10 @@ function wantedAddress(pool: PoolRecord, text: string): Ipv4 | undefined {
   return address;
 }
 
-/** After what has the same identity and no container was ended. @throws PluginError ADDRESS_IN_USE. */
+/**
+ * Runs after leases of the same identity without a container were ended.
+ * @throws PluginError ADDRESS_IN_USE.
+ */
 function refuseTaken(registry: Registry, { segment }: LeaseScope, address: Ipv4 | undefined): void {
   if (address === undefined) return;
   const owner = registry
@@ -145,7 +161,7 @@ function refuseTaken(registry: Registry, { segment }: LeaseScope, address: Ipv4 
   );
 }
 
-/** Over which link to ask, and by which rules. @throws PluginError. */
+/** Finds the link and the rules for the request. @throws PluginError. */
 async function findGround(deps: AddressSetupDeps, pool: PoolRecord): Promise<Ground> {
   const { registry, networks, host } = deps;
   const known = pool.networkId === undefined ? undefined : registry.findNetwork(pool.networkId);
@@ -183,8 +199,8 @@ function linkMissing(options: NetworkOptions): PluginError {
 }
 
 /**
- * Who asks. What has the same identity and no container is ended; a name that another container goes by now counts as
- * none.
+ * Finds the identity of the container. Ends a lease of the same identity without a container.
+ * Ignores the name if another container has it now.
  * @throws PluginError INVALID_OPTION.
  */
 async function findIdentity(
@@ -222,8 +238,9 @@ async function findIdentity(
 }
 
 /**
- * What was lost, or guessed and is confirmed, is the server's word from now on: a guess is checked against the first
- * lease only. A router that changes later refuses no start, for Docker keeps the gateway, as in a running container.
+ * Stores the gateway of the first lease, if the pool's gateway was lost or guessed. Only the first
+ * lease can correct a guess. A router that changes later refuses no start, because Docker keeps its
+ * gateway, as in a running container.
  */
 async function learnGateway(registry: Registry, { id }: PoolRecord, lease: Lease): Promise<void> {
   const known = registry.findPool(id);
@@ -233,7 +250,10 @@ async function learnGateway(registry: Registry, { id }: PoolRecord, lease: Lease
   await registry.addPool({ ...known, gateway: { address: lease.gateway, from: 'server' } });
 }
 
-/** @throws PluginError WRONG_SUBNET for a lease that Docker would configure otherwise than the server means it. */
+/**
+ * @throws PluginError WRONG_SUBNET if Docker would configure the lease in another way than the
+ * server means it.
+ */
 function checkTerms(
   { log }: AddressSetupDeps,
   { subnet, gateway }: PoolRecord,

@@ -1,7 +1,7 @@
 /**
- * Addresses that our IPAM driver leased. Under our own network driver one becomes an endpoint's within moments;
- * under another it stays here for as long as Docker has it: the DHCP client then sits on the link that carries the
- * VLAN, and the container itself is out of reach.
+ * Addresses that our IPAM driver leased. With our own network driver, an address soon becomes part
+ * of an endpoint. With another driver it stays here while Docker has it. Its DHCP client then uses
+ * the link that carries the VLAN, because the container is out of reach.
  */
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Lease } from '../vocabulary/lease.ts';
@@ -14,7 +14,12 @@ import type { Ipv4 } from '../wire/address.ts';
 import { forgetOverdue, releaseCame } from './awaited-releases.ts';
 import { ContainersSeen } from './containers-present.ts';
 import { adopt } from './adoption.ts';
-import { makeAddress, type AddressSetupDeps, type AddressWish } from './address-setup.ts';
+import {
+  makeAddress,
+  type AddressSetupDeps,
+  type AddressWish,
+  type CallLimits,
+} from './address-setup.ts';
 import { changedTerms, LOSS_NOTICES } from '../pools/foreign-terms.ts';
 import type { HeldLeases } from './held-leases.ts';
 import { JoinTimers } from './join-timers.ts';
@@ -28,7 +33,7 @@ import { runEach } from '../undo.ts';
 import type { AddressRecord } from '../state/lease-records.ts';
 
 export interface AddressesDeps extends AddressSetupDeps {
-  /** Where the files of all sandboxes are found from here. */
+  /** The folder with the files of all sandboxes. */
   readonly sandboxFolder: string;
   readonly leases: AddressSetupDeps['leases'] & {
     resume(subject: LeaseSubject, lease: Lease | undefined, where?: { stay?: SocketPlace }): void;
@@ -42,7 +47,9 @@ export interface AddressesDeps extends AddressSetupDeps {
   readonly log: Logger;
 }
 
-/** How it ends: found without a container, or Docker said so; and where it leased, which the registry may have forgotten. */
+/**
+ * How it ended: found without a container, or by Docker. `was`: its scope, if the registry lost it.
+ */
 type How = { isOrphan?: boolean; isDeleted?: boolean; was?: LeaseScope | undefined };
 
 export class Addresses {
@@ -50,7 +57,7 @@ export class Addresses {
   readonly #lock = new KeyedLock();
   /** For addresses that wait for an endpoint of ours. */
   readonly #timers: JoinTimers;
-  /** The next look at other drivers' containers that were not seen yet. */
+  /** Stops the next look for other drivers' containers that were not seen yet. */
   #cancelLook: (() => void) | undefined;
   readonly #containers: ContainersSeen;
 
@@ -64,15 +71,15 @@ export class Addresses {
     });
   }
 
-  /** Leases an address for a container. @returns it, with its prefix length. @throws PluginError; then nothing is left behind. */
-  async lease(pool: PoolRecord, wish: AddressWish, signal: AbortSignal): Promise<string> {
+  /** @returns the new address with its prefix length. @throws PluginError; then nothing is left. */
+  async lease(pool: PoolRecord, wish: AddressWish, limits: CallLimits): Promise<string> {
     const startedAt = this.#deps.clock.now();
     const supersede = (other: AddressRecord, isNamed: boolean) => this.#supersede(other, isNamed);
-    const { record, scope } = await makeAddress(this.#deps, pool, wish, { signal, supersede });
+    const { record, scope } = await makeAddress(this.#deps, pool, wish, { ...limits, supersede });
     if (isForeign(record)) {
       this.#keepOnLink(record, scope);
       this.#lookSoon();
-      // Neighbours may know the address under another MAC, and no engine before 28 tells them.
+      // Neighbours may know the address with another MAC, and no engine before 28 announces it.
       if (record.isMacShared !== true) this.#deps.leases.announce(record.id);
     } else {
       this.#timers.arm(record.id);
@@ -89,7 +96,7 @@ export class Addresses {
     return `${record.address}/${pool.subnet.prefixLength}`;
   }
 
-  /** Docker is done with it. Unknown ones are no error: most have become an endpoint's. */
+  /** Docker no longer uses the address. Unknown ones are no error: most are an endpoint's now. */
   async release(poolId: string, address: string): Promise<void> {
     const { registry, clock } = this.#deps;
     const scopeId = registry.findPool(poolId)?.networkId ?? poolId;
@@ -100,7 +107,9 @@ export class Addresses {
     if (record !== undefined) await this.#end(record.id, { isDeleted: true });
   }
 
-  /** Ends what is left of a pool that is going. @param was where it leased, which the registry may not know any more. */
+  /**
+   * Ends all addresses of a pool that is removed. @param was its scope, if the registry lost it.
+   */
   async endPool(poolId: string, was: LeaseScope | undefined): Promise<void> {
     const left = this.#deps.registry.addresses().filter((record) => record.poolId === poolId);
     const ends = left.map(
@@ -111,7 +120,7 @@ export class Addresses {
     await runEach(...ends);
   }
 
-  /** Makes an endpoint of an address. @throws PluginError as `adopt` of adoption.ts, and what `work` throws. */
+  /** Makes an endpoint of an address. @throws PluginError as `adopt` of adoption.ts. */
   adopt<Result>(
     network: NetworkRecord,
     given: { address: string; macAddress: string },
@@ -122,8 +131,7 @@ export class Addresses {
   }
 
   /**
-   * Keeps the record true. The container of another driver cannot be changed: an operator is told.
-   * @returns false if the lease is no address, or not any more.
+   * Keeps the record right. @returns false if the lease belongs to no address, or no longer does.
    */
   leaseChanged(id: string, { change, lease, cause }: LeaseChange): Promise<boolean> {
     const { registry, clock, log, leases } = this.#deps;
@@ -135,7 +143,7 @@ export class Addresses {
       if (change === 'lost') {
         const lost = { at: clock.wall(), cause: cause ?? 'expired', isAddressKept: true };
         log.error({ ...fields, cause }, LOSS_NOTICES[lost.cause]);
-        // A container is still to get it, and will not: another host has it. One that wears it keeps it, and is asked for.
+        // A container that waits will not get it. One that has it keeps it, and is asked for again.
         if (cause === 'declined' && !isForeign(record)) leases.forget(id);
         await this.#keep({ ...record, lease: undefined, lost });
         return true;
@@ -151,7 +159,7 @@ export class Addresses {
     });
   }
 
-  /** After a restart: takes up what a container still has, ends the rest. */
+  /** After a restart: resumes the addresses that containers still have, and ends the others. */
   async recover({ isComplete }: { isComplete: boolean }): Promise<void> {
     const { registry, clock, log, joinTimeoutMs } = this.#deps;
     const inUse = this.#addressesInUse();
@@ -170,7 +178,7 @@ export class Addresses {
         const lease = record.lease && restoreLease(record.lease, clock);
         const isYoung = elapsedSince(record.createdAt, clock) < joinTimeoutMs;
         const isUnseen = record.wasSeen && !isYoung && inUse?.has(record.address) === false;
-        // No container outlives the boot that it was started in.
+        // No container is older than the boot of its host.
         const { boot } = record.createdAt;
         const isOlder = boot !== undefined && boot.id !== clock.bootId;
         const isGone = isForeign(record) && (isUnseen || isOlder);
@@ -187,7 +195,7 @@ export class Addresses {
     }
   }
 
-  /** Looks once at all containers of other drivers, and ends addresses whose container vanished without ReleaseAddress. */
+  /** Looks at all containers of other drivers, and ends addresses whose container vanished. */
   async clearAbandoned(): Promise<void> {
     const { registry, clock, log, joinTimeoutMs } = this.#deps;
     await forgetOverdue(registry, clock);
@@ -210,7 +218,7 @@ export class Addresses {
     this.#cancelLook = undefined;
   }
 
-  /** When the youngest of them has had its time: one look for all that come meanwhile. */
+  /** Looks when the youngest has had its time. One look serves all that come until then. */
   #lookSoon(): void {
     const { clock, joinTimeoutMs, log } = this.#deps;
     if (this.#cancelLook !== undefined) return;
@@ -238,7 +246,7 @@ export class Addresses {
       this.#timers.disarm(id);
       if (record === undefined) return;
       const scope = registry.findScope(record.scopeId) ?? was;
-      // Its link comes back with Docker's network: until then nobody can be told.
+      // The link comes back with Docker's network. Until then the server cannot be told.
       const isMute = isOrphan && scope !== undefined && !host.linkExists(scope.link);
       const holder = { ...record, isStable: record.isStable || isMute };
       if (scope === undefined || (await held.hold(holder, { isOrphan }))) leases.forget(id);
@@ -252,12 +260,12 @@ export class Addresses {
   }
 
   /**
-   * Docker asks for an address for a MAC that has one: its answer was lost, or its release.
+   * Docker asks for a MAC that has an address, because the earlier answer or release was lost.
    * @throws PluginError INVALID_OPTION if a container uses it.
    */
   async #supersede(record: AddressRecord, isNamed: boolean): Promise<void> {
     const isUsed = this.#addressesInUse()?.has(record.address);
-    // A name may be on two networks of one VLAN; two containers under one MAC are somebody's mistake.
+    // A name may be on two networks of one VLAN. Two containers with one MAC are an error.
     if (isForeign(record) && (isUsed ?? isNamed)) {
       throw new PluginError(
         'INVALID_OPTION',
@@ -279,7 +287,7 @@ export class Addresses {
     this.#deps.leases.pin(id);
   }
 
-  /** For changes that no call waits for: what is wrong then is an operator's matter. */
+  /** Stores a change for which no call waits. A failure is logged for an operator. */
   async #keep(record: AddressRecord): Promise<void> {
     const err = await this.#deps.registry.keepAddress(record);
     if (err === undefined) return;

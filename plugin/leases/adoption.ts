@@ -1,4 +1,7 @@
-/** Which leased address a new endpoint of ours is given: libnetwork repeats it, and the MAC it was leased for. */
+/**
+ * Finds the leased address of a new endpoint. libnetwork repeats the address, and the MAC for which
+ * it was leased.
+ */
 import { PluginError } from '../vocabulary/errors.ts';
 import { parseMac } from '../wire/address.ts';
 import { parseCidr } from '../wire/subnet.ts';
@@ -16,9 +19,10 @@ interface AdoptionDeps {
 }
 
 /**
- * @param work makes the endpoint that has the lease from then on. Nothing else becomes of the address meanwhile: it is
- * the endpoint's, or what it was, when something else looks.
- * @throws PluginError INVALID_OPTION if it is none that was leased for that network and MAC, ADDRESS_IN_USE.
+ * Gives the address to a new endpoint. Nothing else can change the address meanwhile. Afterwards it
+ * belongs to the endpoint, or is what it was.
+ * @param work makes the endpoint.
+ * @throws PluginError INVALID_OPTION if it was not leased for that network and MAC, ADDRESS_IN_USE.
  */
 export function adopt<Result>(
   { registry, lock, timers }: AdoptionDeps,
@@ -33,12 +37,12 @@ export function adopt<Result>(
     try {
       return await work(record);
     } finally {
-      if (registry.findAddress(id) !== undefined) timers.arm(id); // it failed
+      if (registry.findAddress(id) !== undefined) timers.arm(id); // `work` failed
     }
   });
 }
 
-/** The container is not there yet, and its address is not its own any more. */
+/** The error if the address was lost before its container is there. */
 export function lostBefore({ address, lost }: AddressRecord): PluginError {
   return new PluginError(
     'ADDRESS_IN_USE',
@@ -46,7 +50,7 @@ export function lostBefore({ address, lost }: AddressRecord): PluginError {
   );
 }
 
-/** @throws PluginError as `adopt`. */
+/** @throws PluginError, like `adopt`. */
 function adoptable(
   registry: Registry,
   { options }: NetworkRecord,
@@ -56,7 +60,8 @@ function adoptable(
   const record = registry
     .addresses()
     .filter((known) => known.address === address && !isForeign(known))
-    // Two networks made on one segment at one moment may have each other's pool, and it makes no difference.
+    // If two networks are made on one segment at the same moment, they may use each other's pool.
+    // This makes no difference.
     .find(({ scopeId }) => registry.findScope(scopeId)?.segment === segmentOf(options));
   if (record === undefined) {
     throw new PluginError(

@@ -1,7 +1,8 @@
 /**
- * ReleaseAddress still to come for endpoints of ours that are gone. Their leases went with them, so it must not end
- * another container's, which a server may have given the same address meanwhile. The lease's record says so, and
- * therefore a restart does not forget it.
+ * Handles ReleaseAddress calls that come after their endpoint was removed. The lease was removed
+ * with the endpoint. The call must not end the lease of another container, to which a server may
+ * have given the same address meanwhile. The record of the lease remembers this, also over a
+ * restart.
  */
 import type { Clock } from '../clock.ts';
 import type { LeaseRecord } from '../state/lease-records.ts';
@@ -9,10 +10,13 @@ import type { Registry } from '../state/registry.ts';
 import { elapsedSince } from '../state/stored-lease.ts';
 import type { Ms } from '../vocabulary/time.ts';
 
-/** It comes right after DeleteEndpoint; an engine under load may take its time. */
+/** The call comes right after DeleteEndpoint. An engine under load may take its time. */
 const RELEASED_WITHIN: Ms = 30_000;
 
-/** @returns true if that is the one: it is awaited no longer. @throws PluginError STATE_UNWRITABLE. */
+/**
+ * @returns true if this release was awaited. It is no longer awaited then.
+ * @throws PluginError STATE_UNWRITABLE.
+ */
 export async function releaseCame(
   registry: Registry,
   clock: Clock,
@@ -28,7 +32,10 @@ export async function releaseCame(
   return true;
 }
 
-/** Forgets those that Docker will not send any more: it was killed. @throws PluginError STATE_UNWRITABLE. */
+/**
+ * Forgets releases that Docker will never send, because it was killed.
+ * @throws PluginError STATE_UNWRITABLE.
+ */
 export async function forgetOverdue(registry: Registry, clock: Clock): Promise<void> {
   for (const record of registry.leases()) {
     if (isOver(record, clock)) await registry.releaseCame(record.id);

@@ -1,7 +1,7 @@
 /**
- * Which containers are still there. When dockerd is killed, the next one removes their sandboxes without Leave or
- * DeleteEndpoint. For an endpoint of ours its link is looked at; for an address under another driver, the addresses that
- * are configured in the sandboxes.
+ * Finds out which containers still exist. When dockerd is killed, the next one removes their
+ * sandboxes without Leave or DeleteEndpoint. For an endpoint of ours, its link tells. For an
+ * address under another driver, the addresses in the sandboxes tell.
  */
 import type { Clock } from '../clock.ts';
 import type { Host } from '../host.ts';
@@ -11,7 +11,7 @@ import { runEach } from '../undo.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import type { AddressRecord } from '../state/lease-records.ts';
 
-/** The kernel takes a moment to destroy a namespace and the links in it. */
+/** The kernel needs a moment to remove a namespace and the links in it. */
 const DESTROYED_WITHIN: Ms = 1_500;
 const LOOK_EVERY: Ms = 20;
 const SWEEP_EVERY: Ms = 60_000;
@@ -23,8 +23,8 @@ export interface LinkWitness {
 }
 
 /**
- * True if no container has the endpoint's link any more: the kernel removes it with the network namespace that it is in.
- * One that is not seen in its sandbox may be about to go.
+ * True if no container has the endpoint's link any more. The kernel removes the link with its
+ * network namespace. A link that is not seen in its sandbox may be removed soon.
  */
 export async function isAbandoned(
   { clock, host, leases }: LinkWitness,
@@ -40,7 +40,7 @@ export async function isAbandoned(
   return true;
 }
 
-/** Looks after all that containers have once a minute. @returns how to stop. */
+/** Once a minute looks for containers that vanished. @returns a function that stops it. */
 export function sweepAbandoned(deps: {
   readonly clock: Clock;
   readonly log: Logger;
@@ -69,14 +69,14 @@ export function sweepAbandoned(deps: {
 export interface ContainersSeenDeps {
   readonly host: Pick<Host, 'listSandboxAddresses'>;
   readonly log: Logger;
-  /** Where the files of all sandboxes are found from here. */
+  /** The folder with the files of all sandboxes. */
   readonly sandboxFolder: string;
 }
 
 export class ContainersSeen {
   readonly #deps: ContainersSeenDeps;
   #isTold = false;
-  /** Addresses that the last look missed; bounded by those there are. */
+  /** The addresses that the last look did not find. At most all there are. */
   #missed: ReadonlySet<string> = new Set();
 
   constructor(deps: ContainersSeenDeps) {
@@ -84,8 +84,8 @@ export class ContainersSeen {
   }
 
   /**
-   * @param matters whether anything hangs on the answer: trouble is told then, once.
-   * @returns undefined if absence would prove nothing.
+   * @param matters true if callers act on the result. Failures are then logged once.
+   * @returns undefined if a missing address would prove nothing.
    */
   addresses(matters: boolean): ReadonlySet<Ipv4> | undefined {
     const { host, log, sandboxFolder } = this.#deps;
@@ -101,9 +101,10 @@ export class ContainersSeen {
   }
 
   /**
-   * Which of these are in a container, and which are in none any more: missed twice after they were seen; or never
-   * seen, though they had their time and another of the same pool was. A runtime with a network stack of its own shows
-   * no address at all: nothing is known of its containers.
+   * Says which of these addresses are in a container, and which are gone. An address is gone if two
+   * looks did not find it after it was seen. It is also gone if it had its time and was never seen,
+   * while another address of the same pool was. A runtime with its own network stack shows no
+   * address at all. Then nothing is known about its containers.
    */
   look(
     all: readonly AddressRecord[],

@@ -1,9 +1,10 @@
 /**
- * Leases whose containers are gone (D9). A container that comes back with the same MAC finds its lease here
- * and asks for it in one round trip; one that does not come back within `release=hold=` gives it back.
+ * Keeps leases whose containers are gone (D9). A container that comes back with the same MAC gets
+ * its lease from here, and requests it in one round trip. If it does not come back within
+ * `release=hold=`, the lease is given back.
  *
- * A held lease is a record in the store, so it outlives the plugin and the host; nobody renews it meanwhile,
- * so it also ends by itself. Random MACs never return: their leases are not held.
+ * A held lease is a stored record. So it outlives the plugin and the host. Nobody renews it
+ * meanwhile, so it can also expire. Random MACs never return. Their leases are not held.
  */
 import type { Clock } from '../clock.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
@@ -18,20 +19,24 @@ import { elapsedSince, restoreLease, storeMoment } from '../state/stored-lease.t
 import type { AwaitedRelease, HeldRecord, LeaseHolder } from '../state/lease-records.ts';
 
 /**
- * What a crash or a reboot left is held at least this long: dockerd starts the containers of a network one
- * after the other, and needs its time before the first.
+ * A lease left by a crash or a reboot is held at least this long. dockerd needs time before it
+ * starts the first container, and starts the containers of a network one after the other.
  */
 const ORPHANS_HELD_FOR: Ms = 600_000;
 
 /**
- * Without `release=`. Servers keep a lease to its end for a host that is switched off; so do we, for a day at most. There
- * are as many MACs and `id`s as a person typed. A name that Docker tells may be one that Docker made up and that never
- * returns: enough of them, each with an address, would empty the server's pool.
+ * The times without `release=`. Servers keep the lease of a host that is switched off until it
+ * expires. We do the same, but for a day at most. People type only some MACs and `id`s. But Docker
+ * may make up a name that never returns. Many such names, each with an address, would empty the
+ * server's pool.
  */
 const TYPED_HELD_FOR: Ms = 24 * 3_600_000;
 const NAMED_HELD_FOR: Ms = 600_000;
 
-/** Who comes back on a segment. It tells MACs apart, too: where no name is known it holds the MAC. */
+/**
+ * The identity of a container on a segment. It also distinguishes MACs. Where no name is known it
+ * contains the MAC.
+ */
 type Identity = Pick<HeldRecord, 'clientId'>;
 
 export interface HeldLease {
@@ -51,9 +56,12 @@ export interface HeldLeasesDeps {
 
 export class HeldLeases {
   readonly #deps: HeldLeasesDeps;
-  /** One timer per held lease that nobody is taking over right now. */
+  /** One timer for each held lease that nobody is taking over now. */
   readonly #cancels = new Map<string, () => void>();
-  /** Held leases of which it is being asked whether somebody wears the address; who returns meanwhile has them back. */
+  /**
+   * Held leases whose segment is asked now. If the container returns meanwhile, it gets its lease
+   * back.
+   */
   readonly #asking = new Set<string>();
 
   constructor(deps: HeldLeasesDeps) {
@@ -61,10 +69,10 @@ export class HeldLeases {
   }
 
   /**
-   * Keeps the lease of one that ends.
-   * @param how.isOrphan nobody said that it ends: it was found after a crash or a reboot.
+   * Keeps the lease of an endpoint or address that ends.
+   * @param how.isOrphan its end was not announced. It was found after a crash or a reboot.
    * @param how.awaited Docker has not released the address yet.
-   * @returns false if it is not to be held, or cannot be written down: then it is to be given back now.
+   * @returns false if it must be given back now: it is not to be held, or cannot be stored.
    */
   async hold(
     holder: LeaseHolder,
@@ -92,7 +100,10 @@ export class HeldLeases {
     return true;
   }
 
-  /** The valid lease of this identity, which stays held until `drop`; its time stands still until `putBack`. */
+  /**
+   * Returns the valid lease of this identity. It stays held until `drop`. Its timer stops until
+   * `putBack`.
+   */
   claim(scope: LeaseScope, identity: Identity): HeldLease | undefined {
     const { clock } = this.#deps;
     const record = this.#of(scope, identity)[0];
@@ -103,13 +114,16 @@ export class HeldLeases {
     return { record, lease };
   }
 
-  /** The taking over failed. */
+  /** Taking over the lease failed. */
   putBack(id: string): void {
     const record = this.#find(id);
     if (record !== undefined) this.#arm(record);
   }
 
-  /** Gives back what is held of an address for others: somebody is to have it now. One that is being claimed stays. */
+  /**
+   * Gives back a held lease of the address, because somebody else needs the address now. Keeps a
+   * lease that is being claimed.
+   */
   async yieldTo({ segment }: LeaseScope, address: Ipv4, { clientId }: Identity): Promise<void> {
     const { registry } = this.#deps;
     const others = registry
@@ -120,7 +134,7 @@ export class HeldLeases {
     for (const record of others) await this.#end(record);
   }
 
-  /** It is another's lease now. */
+  /** Forgets the held lease and sends no RELEASE. */
   async drop(id: string): Promise<void> {
     const { registry, log } = this.#deps;
     this.#disarm(id);
@@ -131,33 +145,37 @@ export class HeldLeases {
     }
   }
 
-  /** Gives back what is held on a network, or of a pool, that is about to go, and waits for all that is on its way. */
+  /**
+   * Gives back the leases that are held on a network, or of a pool, that will be removed. Waits for
+   * all returns.
+   */
   async endScope(scopeId: string): Promise<void> {
     const { registry, returns } = this.#deps;
     const all = registry.held().filter((record) => record.scopeId === scopeId);
-    // At once: each asks the segment first.
+    // All at the same time, because each asks the segment first.
     const ends = await Promise.allSettled(all.map((record) => this.#end(record)));
     await returns.settled();
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
-  /** After a restart: the times run on, and what ended meanwhile ends now. */
+  /** After a restart: times go on, and leases that ended meanwhile end now. */
   async recover({ isComplete }: { isComplete: boolean }): Promise<void> {
     const { registry, returns } = this.#deps;
     await returns.settled();
     for (const record of registry.held()) {
       const scope = registry.findScope(record.scopeId);
       if (scope !== undefined) this.#arm(record);
-      else if (isComplete) await this.drop(record.id); // else it may be what could not be read
+      // Else its scope may be what could not be read.
+      else if (isComplete) await this.drop(record.id);
     }
   }
 
-  /** Stops the timers; the leases stay held in the store. */
+  /** Stops the timers. The leases stay held in the store. */
   close(): void {
     for (const id of [...this.#cancels.keys(), ...this.#asking]) this.#disarm(id);
   }
 
-  /** Nobody takes it over right now. */
+  /** True if nobody is taking it over now. */
   #isFree({ id }: HeldRecord): boolean {
     return this.#cancels.has(id) || this.#asking.has(id);
   }
@@ -223,7 +241,10 @@ export class HeldLeases {
   }
 }
 
-/** RFC 2132 §9.14: a client-id of type 0 is no MAC, and here a container's name. Another driver's MACs are Docker's, too. */
+/**
+ * RFC 2132 §9.14: a client-id of type 0 is not a MAC. Here it is a container's name. MACs of
+ * another driver come from Docker, too.
+ */
 function usualHold({ isForeign }: LeaseScope, { clientId }: Identity): Ms {
   return isForeign || clientId.startsWith('00') ? NAMED_HELD_FOR : TYPED_HELD_FOR;
 }

@@ -1,6 +1,6 @@
 /**
- * One timer per endpoint that has no container: dockerd died between CreateEndpoint and Join, or never
- * asked to delete what left. Bounded by the endpoints there are.
+ * One timer for each endpoint without a container. dockerd died between CreateEndpoint and Join, or
+ * never sent DeleteEndpoint. The number of timers is limited by the number of endpoints.
  */
 import type { Clock } from '../clock.ts';
 import type { Ms } from '../vocabulary/time.ts';
@@ -17,7 +17,7 @@ export class JoinTimers {
     this.#expired = expired;
   }
 
-  /** Starts the wait anew. */
+  /** Starts the wait again. */
   arm(endpointId: string): void {
     this.disarm(endpointId);
     const dueAt = this.#clock.now() + this.#timeoutMs;

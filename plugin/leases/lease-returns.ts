@@ -1,9 +1,9 @@
 /**
- * Giving a lease back for a container that is not the one whose link just went: it may have come back on another
- * host, with the same identity and so with the same lease. The segment is asked first; what somebody wears is
- * forgotten without a word to the server, and belongs to whoever wears it.
+ * Gives back the lease of a container that may have come back on another host, with the same
+ * identity and so with the same lease. The segment is asked first. If somebody has the address, the
+ * lease is forgotten and nothing is sent to the server. It then belongs to that host.
  *
- * Not asked with `acd=off`, which is for segments where a router answers ARP for every address.
+ * With `acd=off` nobody is asked, because a router of the segment may answer ARP for every address.
  */
 import type { Clock } from '../clock.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
@@ -30,14 +30,17 @@ export interface LeaseReturnsDeps {
 
 export class LeaseReturns {
   readonly #deps: LeaseReturnsDeps;
-  /** By segment. Bounded by the leases of this host. */
+  /** By segment. Its size is limited by the leases of this host. */
   readonly #pending = new Map<Promise<void>, string>();
 
   constructor(deps: LeaseReturnsDeps) {
     this.#deps = deps;
   }
 
-  /** Takes some 0.35 s; questions at the same time take no longer. */
+  /**
+   * True if somebody on the segment has the address. Takes some 0.35 s. Questions at the same time
+   * take no longer.
+   */
   async isWorn({ link, options, segment }: LeaseScope, address: Ipv4): Promise<boolean> {
     const { host, inquiry, log } = this.#deps;
     const mac = options.acd === 'off' ? undefined : host.linkMac(link);
@@ -48,16 +51,16 @@ export class LeaseReturns {
     return true;
   }
 
-  /** Gives the lease back at once: its own container is what had the address until now. */
+  /** Gives the lease back at once. Its own container has had the address until now. */
   now(holder: LeaseHolder, scope: LeaseScope): void {
     this.#deps.leases.release(subjectOf(holder, scope), this.#leaseOf(holder), scope.link);
   }
 
-  /** Asks the segment, and gives the lease back if nobody wears the address. No call waits for it. */
+  /** Asks the segment, and gives the lease back if nobody has the address. No call waits for it. */
   unlessWorn(holder: LeaseHolder, scope: LeaseScope): void {
     const { leases, log } = this.#deps;
     const lease = this.#leaseOf(holder);
-    // Its client would defend the address against the one who wears it.
+    // Its client would defend the address against the host that has it.
     leases.forget(holder.id);
     if (lease === undefined) return;
     const { address } = lease;
@@ -70,7 +73,10 @@ export class LeaseReturns {
     this.#pending.set(work, scope.segment);
   }
 
-  /** All that was started is done, on that segment or on all: links may go, and the same identity may lease anew. */
+  /**
+   * Waits until all returns are done, on that segment or on all. Then links may be removed, and the
+   * same identity may get a new lease.
+   */
   async settled(segment?: string): Promise<void> {
     const started = [...this.#pending];
     await Promise.all(
@@ -78,7 +84,7 @@ export class LeaseReturns {
     );
   }
 
-  /** As its client knows it, or as it is stored. */
+  /** The lease as its client knows it, or as it is stored. */
   #leaseOf({ id, lease }: LeaseHolder): Lease | undefined {
     const { leases, clock } = this.#deps;
     return leases.leaseOf(id) ?? (lease && restoreLease(lease, clock));

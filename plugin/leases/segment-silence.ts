@@ -1,26 +1,29 @@
 /**
- * Which segments have no DHCP server right now. When a host boots, dockerd starts the containers of a network
- * one after the other and answers nobody before it is through: the first one waits for a server in full, those
- * after it do not wait for the same silence again.
+ * Remembers which segments have no DHCP server at the moment. When a host boots, dockerd starts the
+ * containers of a network one after the other. It answers nobody before all are started. The first
+ * container waits its full time for a server. The others do not wait for the same server again.
  */
 import type { Clock } from '../clock.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
 
-/** Silence is news for this long. */
+/** How long we remember that no server answered. */
 const REMEMBERED_FOR: Ms = 60_000;
-/** A server that knows a lease answers at once: none of them probes before it acknowledges. */
+/** A server that knows a lease answers at once. No server probes before it acknowledges one. */
 const PATIENCE_WITH_LEASE: Ms = 200;
-/** A start that can do without an address has nothing to wait for. */
+/** With `on_no_server=late` a container can start without an address. It need not wait. */
 const PATIENCE_WHEN_LATE: Ms = 200;
 /** A server that is back may probe for 3 s before it offers (dnsmasq). */
 const PATIENCE_WITHOUT: Ms = 5_000;
-/** Later starts are a person's: `lease_timeout` holds in full. */
+/**
+ * How long starts count as part of a boot. A person makes later starts. They wait for all of
+ * `lease_timeout`.
+ */
 const BOOT_LASTS: Ms = 180_000;
 
 export class SegmentSilence {
   readonly #clock: Clock;
   readonly #startedAt: Instant;
-  /** By segment. Bounded by the networks and pools there are. */
+  /** By segment. Its size is limited by the number of networks and pools. */
   readonly #heardNothingAt = new Map<string, Instant>();
 
   constructor(clock: Clock) {
@@ -28,19 +31,21 @@ export class SegmentSilence {
     this.#startedAt = clock.now();
   }
 
-  /** Nobody answered there. */
+  /** No server answered on the segment. */
   note(segment: string): void {
     this.#heardNothingAt.set(segment, this.#clock.now());
   }
 
-  /** Somebody did. */
+  /** A server answered on the segment. */
   end(segment: string): void {
     this.#heardNothingAt.delete(segment);
   }
 
   /**
-   * @param by until when to wait for a lease at most. @param late `on_no_server=late`.
-   * @returns until when to wait, and how long for an answer about a lease that is still valid.
+   * @param by the latest end of the wait for a lease.
+   * @param late `on_no_server=late`.
+   * @returns the end of the wait, and how long to wait for an answer about a lease that is still
+   * valid.
    */
   limits(segment: string, by: Instant, late: boolean): { by: Instant; patience: Ms } {
     const now = this.#clock.now();

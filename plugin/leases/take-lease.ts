@@ -1,6 +1,6 @@
 /**
- * Getting the lease of a new endpoint: the one that is held for it if there is one, else any. What fails later
- * puts a held lease back and gives a new one back.
+ * Gets the lease of a new endpoint. Uses the lease that is held for it, or leases an address. If a
+ * later step fails, a held lease is held again, and a new one is given back.
  */
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
@@ -48,7 +48,7 @@ export interface TakeLeaseDeps {
   };
 }
 
-/** Before the switch is blamed: what of the way to it is broken on this host. */
+/** Adds to an error what is broken on this host. Else the error would blame the switch. */
 async function withReasonOnHost(
   error: unknown,
   { options, segment, isForeign }: LeaseScope,
@@ -64,22 +64,26 @@ async function withReasonOnHost(
   return new PluginError(code, message, { cause: error });
 }
 
-/** From the beginning of a call: a second before the API gives up on it, so that there is a sentence to answer with. */
+/**
+ * The time from the beginning of a call. It ends a second before the API gives up, so that the
+ * answer has a sentence.
+ */
 export const LEASED_WITHIN: Ms = 27_000;
 
-/** What was leased, and under which id: a held lease keeps its own. */
+/** The lease, and its id. A held lease keeps its id. */
 export interface LeaseTaken {
   readonly id: string;
-  /** Undefined: it comes late. */
+  /** Undefined if the lease comes late. */
   readonly lease: Lease | undefined;
-  /** To be called when it is there to stay. */
+  /** Must be called when the endpoint is complete. */
   readonly settle: () => void;
 }
 
 /**
- * @param who with the id that a new lease is to have. @param place what to ask on.
- * @param limits.asking told under which id is asked.
- * @param limits.by the end of the whole call. `lease_timeout` counts from here, where the first DISCOVER goes out.
+ * @param who has the id for a new lease.
+ * @param place the place of the client.
+ * @param limits.asking called with the id of the lease before it is requested.
+ * @param limits.by the end of the whole call. `lease_timeout` counts from the first DISCOVER here.
  * @throws PluginError as `leases.acquire`.
  */
 export async function takeLease(
@@ -93,14 +97,15 @@ export async function takeLease(
   const { segment } = scope;
   const { leaseTimeoutMs, onNoServer } = scope.options;
   const late = onNoServer === 'late';
-  // A server goes by the identity: the RELEASE of the container before would end the lease of this one.
+  // The server knows only the identity. So the RELEASE of the earlier container must not come later
+  // than this lease.
   await returns.settled(segment);
   const kept = held.claim(scope, who);
   if (kept !== undefined) undo.add(() => held.putBack(kept.record.id));
   const previous = kept?.lease;
   const { requestedAddress } = who;
   if (requestedAddress !== undefined) await held.yieldTo(scope, requestedAddress, who);
-  // One identity has one record, whatever its address becomes.
+  // One identity has one record, even if its address changes.
   const id = kept?.record.id ?? who.id;
   const subject = subjectOf({ ...who, id }, scope);
   limits.asking?.(id);
@@ -115,11 +120,12 @@ export async function takeLease(
   } catch (error) {
     const code = error instanceof PluginError ? error.code : undefined;
     if (code === 'NO_OFFER') silence.note(segment);
-    // Declined: nobody may ask for it again, and it is not ours to give back.
+    // The address was declined. Nobody may ask for it again, and we must not give it back.
     if (code === 'ADDRESS_IN_USE' && kept !== undefined) await held.drop(kept.record.id);
     throw await withReasonOnHost(error, scope, host);
   }
-  // The held lease itself, times and all: nobody answered, it is used because it is not over.
+  // If this is the held lease itself, with its times, nobody has answered. It is used because it is
+  // still valid.
   if (lease === undefined || lease.requestedAt === previous?.requestedAt) silence.note(segment);
   else silence.end(segment);
   undo.add(() => {
@@ -127,7 +133,8 @@ export async function takeLease(
     else leases.release(subject, lease, scope.link);
   });
   const settle = (): void => {
-    // One that the server refused was not ours any more. One that another was preferred to is kept for nobody.
+    // If the server has refused the held lease, it is no longer ours. If another address was
+    // preferred to it, nobody needs it.
     if (kept === undefined || requestedAddress === undefined) return;
     if (requestedAddress === kept.lease.address) return;
     returns.unlessWorn({ ...kept.record, id: `${id} before`, isStable: true }, scope);

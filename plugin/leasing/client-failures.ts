@@ -1,10 +1,12 @@
-/** How a client that failed is ended, and how long it is until it is started again: longer each time. */
+/**
+ * Ends a client that failed, and says when it is started again. The wait grows with each failure.
+ */
 import type { Logger } from '../logger.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
 
 const FIRST_WAIT: Ms = 1_000;
 const LONGEST_WAIT: Ms = 300_000;
-/** One that has run for so long has nothing to do with the failure before. */
+/** A client that ran this long without a failure starts to count again. */
 const FORGOTTEN_AFTER: Ms = 3_600_000;
 
 const FAILED =
@@ -23,7 +25,10 @@ interface Failing {
   failures: Failures | undefined;
 }
 
-/** Ends it, counts and tells. @returns how long to wait before it is started again. */
+/**
+ * Ends the client, counts the failure and logs it.
+ * @returns how long to wait before it is started again.
+ */
 export function endFailed(client: Failing, err: unknown, now: Instant): Ms {
   silence(client);
   const { failures: before, log } = client;
@@ -35,13 +40,16 @@ export function endFailed(client: Failing, err: unknown, now: Instant): Ms {
   return againMs;
 }
 
-/** No socket, no timer, no word: each part, whatever becomes of the others. */
+/**
+ * Ends all parts of the client: no socket, no timer and no callback stays. If one part fails, the
+ * others are ended all the same.
+ */
 function silence({ follower, watch, runner, log }: Failing): void {
   for (const end of [() => follower?.cancel(), () => watch.stop(), () => runner.stop()]) {
     try {
       end();
     } catch (err) {
-      log.debug({ err }, 'part of a failed dhcp client not ended');
+      log.debug({ err }, 'part of a failed dhcp client could not be ended');
     }
   }
 }

@@ -1,12 +1,12 @@
 /**
- * Keeps a failure inside one client (D17): whatever a timer or a socket calls back for it runs under its guard. A thrown
- * error ends that client, and neither the process nor the turn of those that come after it.
+ * Keeps a failure inside one client (D17). Every callback of a timer or a socket runs under the
+ * guard of its client. A thrown error ends that client. The process and the other clients go on.
  */
 import type { Clock } from '../clock.ts';
 import type { OpenArpSocket } from './segment/conflict-watch.ts';
 import type { OpenSocket } from './sockets/frame-socket.ts';
 
-/** Runs `work`; never throws. */
+/** Runs `work`. Never throws. */
 export type Guard = (work: () => void) => void;
 
 export function guardedClock(clock: Clock, guard: Guard): Clock {

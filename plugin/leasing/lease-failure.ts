@@ -1,6 +1,6 @@
 /**
- * Turns a client's trace into the sentence that `docker run` prints when no lease came in time: what was
- * sent, on which link, what came back, and what to look at next.
+ * Makes the sentence that `docker run` prints when no lease came in time. It takes it from the
+ * client's trace: what was sent, on which link, what came back, and what to look at next.
  */
 import { PluginError } from '../vocabulary/errors.ts';
 import type { AddressBounds } from '../vocabulary/lease.ts';
@@ -11,11 +11,14 @@ import { DECLINES_PER_HOUR } from './segment/decline-budget.ts';
 import type { LeaseSubject } from './lease-subject.ts';
 import type { Trace } from './trace.ts';
 
-/** Leases of this host's on the same segment that a server has confirmed and nobody waits to have renewed. */
+/**
+ * Leases of this host on the same segment. A server has confirmed them, and none of them waits for
+ * a renewal.
+ */
 export interface LivingLeases {
   readonly count: number;
   readonly server: Ipv4;
-  /** Since one of them was confirmed. */
+  /** The time since the last confirmation. */
   readonly confirmedAgo: Ms;
 }
 
@@ -116,7 +119,10 @@ function describeBounds({ within, except }: AddressBounds): string {
   return `${within.map(formatSubnet).join(', range ')}${reserved}`;
 }
 
-/** Nobody answered, or nobody kept a promise: a server that is not up yet. */
+/**
+ * True if nobody answered, or if a server offered and then fell silent. The server may not be up
+ * yet.
+ */
 export function isSilence(error: unknown): boolean {
   return error instanceof PluginError && (error.code === 'NO_OFFER' || error.code === 'NO_ACK');
 }

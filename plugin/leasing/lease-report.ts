@@ -1,4 +1,7 @@
-/** Tells the log what a server's answers lack, that it has fallen silent and what it is not told, each once. */
+/**
+ * Logs which parts of a lease are not used, that the server does not answer, and that a conflict is
+ * not reported to the server. Logs each only once.
+ */
 import type { Clock } from '../clock.ts';
 import type { Effect } from '../dhcp4/client/client.ts';
 import type { Logger } from '../logger.ts';
@@ -6,7 +9,7 @@ import type { Instant } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import type { LastHeard } from './trace.ts';
 
-/** A server may send something else each time; what it sends after so many is not told. */
+/** A server may send something else each time. After this many messages nothing more is logged. */
 const MOST_TOLD = 32;
 
 export class LeaseReport {
@@ -28,7 +31,7 @@ export class LeaseReport {
     }
   }
 
-  /** Goes on as long as another host has the address. */
+  /** Called again and again while another host has the address. */
   withheld(address: Ipv4): void {
     const isTold = this.#told.has(address) || this.#told.size >= MOST_TOLD;
     if (!isTold) this.#told.add(address);

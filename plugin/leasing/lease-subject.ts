@@ -1,4 +1,4 @@
-/** Whom a lease is for, and how it is to be asked for: what the driver tells the lease service. */
+/** The holder of a lease and the way to request it. The rooms tell it to the lease service. */
 import type { ClientConfig } from '../dhcp4/client/client.ts';
 import type { AddressBounds, Lease } from '../vocabulary/lease.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
@@ -7,41 +7,49 @@ import type { ConflictAnswer, ConflictMode } from './segment/conflict-watch.ts';
 
 export interface LeaseIdentity {
   readonly mac: Mac;
-  /** Payload of option 61, type octet included; the same for the whole life of the lease. */
+  /**
+   * Payload of option 61, with its type octet. It stays the same for the whole life of the lease.
+   */
   readonly clientId: Uint8Array;
   readonly hostName: string | undefined;
   readonly requestedAddress: Ipv4 | undefined;
 }
 
 export interface LeaseSubject {
-  /** Names the client in this service: the EndpointID. */
+  /** The name of the client in this service: the EndpointID. */
   readonly key: string;
   readonly identity: LeaseIdentity;
-  /** MTU of the link, told to the server in option 57. */
+  /** MTU of the link. The server is told in option 57. */
   readonly mtu: number;
-  /** For messages: `VLAN 500 of eth1`. */
+  /** A text for messages, such as `VLAN 500 of eth1`. */
   readonly segment: string;
   readonly acd: ConflictMode;
-  /** Absent: `defend`. */
+  /** If undefined: `defend`. */
   readonly onConflict?: ConflictAnswer | undefined;
-  /** Empty: any. */
+  /** An empty list allows any server. */
   readonly allowedServers: readonly Ipv4[];
   readonly rapidCommit: boolean;
-  /** See ClientConfig; absent: false. */
+  /** See ClientConfig. If undefined: false. */
   readonly lenientServerId?: boolean | undefined;
-  /** Undefined: any address will do. */
+  /** If undefined, any address is accepted. */
   readonly bounds?: AddressBounds | undefined;
-  /** The container does not wear `mac`: answers must be broadcast, as no switch knows where to send them (ipvlan). */
+  /**
+   * True if the container does not have the MAC `mac` (ipvlan). Answers must then be broadcast,
+   * because switches do not know where to send them.
+   */
   readonly broadcast?: boolean | undefined;
-  /** The container is another driver's: its address is probed for and announced, but not defended by us. */
+  /**
+   * True if the container is on another driver's network. We then probe for its address and
+   * announce it, but do not defend it.
+   */
   readonly isForeign?: boolean | undefined;
 }
 
-/** How long an address is asked for. */
+/** How long to try to get an address. */
 export interface Limits {
   readonly by: Instant;
   readonly signal: AbortSignal;
-  /** A lease from before; if nobody answers within `patience`, the rest of it is used. */
+  /** An earlier lease. If nobody answers within `patience`, the rest of it is used. */
   readonly previous?: Lease | undefined;
   readonly patience?: Ms;
 }

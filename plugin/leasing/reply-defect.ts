@@ -1,11 +1,17 @@
-/** What is wrong with a server's answer that is for us and cannot be used, in words: for the sentence of `docker run`. */
+/**
+ * Says in words what is wrong with a server's answer to us that cannot be used. `docker run` prints
+ * it.
+ */
 import type { Effect, IgnoreReason } from '../dhcp4/client/client.ts';
 import { optionName } from '../dhcp4/option-names.ts';
 import { durationOf, ipv4Of, OPTION } from '../dhcp4/options.ts';
 
 export type IgnoredMessage = Omit<Extract<Effect, { type: 'ignored' }>, 'type'>;
 
-/** @returns `the OFFER of 10.50.0.1 lacks option 54 (server identifier); …`; undefined: nothing is wrong with it. */
+/**
+ * @returns `the OFFER of 10.50.0.1 lacks option 54 (server identifier); …`, or undefined if nothing
+ * is wrong with it.
+ */
 export function defectOf(
   { reason, message, sourceAddress }: IgnoredMessage,
   type: string,
@@ -43,7 +49,7 @@ function describe(
       return `is for ${yiaddr}, the server's own address`;
     case 'address-not-unicast':
       return `is for ${yiaddr}, which no host can have`;
-    // Not for us, not now, or explained by a sentence of its own.
+    // The answer is not for us, comes at the wrong time, or has a sentence of its own elsewhere.
     case 'not-a-reply':
     case 'chaddr-mismatch':
     case 'xid-mismatch':

@@ -1,6 +1,7 @@
 /**
- * What one DHCP client sent, heard and threw away, in counters: enough to tell a person why there is no
- * lease. Bounded by construction: a counter per message type and per reason, and the last of each server.
+ * Counts what one DHCP client sent, heard and ignored. This is enough to tell a person why there is
+ * no lease. The size is limited: one counter for each message type and each reason, and the last
+ * message of each server.
  */
 import type { IgnoreReason } from '../dhcp4/client/client.ts';
 import type { Dhcp4Message } from '../dhcp4/message.ts';
@@ -19,7 +20,7 @@ const TYPE_NAMES: Readonly<Record<number, string>> = {
   7: 'RELEASE',
 };
 
-/** More servers than this on one segment are somebody's test. */
+/** More servers than this on one segment exist only in a test. */
 const MOST_STRANGERS = 8;
 
 interface Heard {
@@ -44,7 +45,7 @@ export class Trace {
   readonly #ignored = new Map<IgnoreReason, Heard & { type: string }>();
   readonly #received = new Map<string, Heard>();
   #refusal: { by: string | undefined; text: string | undefined; count: number } | undefined;
-  /** Servers that answered and are not allowed, with how often they did. */
+  /** Servers that answered and are not allowed. The value counts their answers. */
   readonly #strangers = new Map<Ipv4, number>();
   #conflict: { readonly address: Ipv4; readonly by: Mac } | undefined;
   #lastHeard: LastHeard | undefined;
@@ -67,7 +68,7 @@ export class Trace {
     this.#lastHeard = { type, from: seen.from, at };
   }
 
-  /** @returns the server, if it is not an allowed one and is heard of for the first time. */
+  /** @returns the server if it is not allowed and is heard for the first time. */
   ignored({ reason, message, sourceAddress }: IgnoredMessage): Stranger | undefined {
     const type = typeName(message);
     const seen = heard(message, sourceAddress, this.#ignored.get(reason));
@@ -85,7 +86,7 @@ export class Trace {
     this.#conflict = { address, by };
   }
 
-  /** The server was not told of a conflict: enough DECLINEs were sent on the segment. */
+  /** The server was not told of a conflict, because the segment has used up its DECLINEs. */
   declineWithheld(): void {
     this.#isDeclineWithheld = true;
   }
@@ -110,38 +111,41 @@ export class Trace {
     return this.#refusal !== undefined;
   }
 
-  /** True once an allowed server offered something, wanted or not. */
+  /** True once an allowed server has made an offer, whether we wanted it or not. */
   get heardOffer(): boolean {
     const strange = this.#ignored.get('server-not-allowed')?.count ?? 0;
     return (this.#received.get('OFFER')?.count ?? 0) > strange;
   }
 
-  /** Servers that were heard and are not allowed. */
+  /** Servers that answered and are not allowed. */
   get strangers(): readonly Ipv4[] {
     return [...this.#strangers.keys()];
   }
 
-  /** The last address that another host turned out to have. */
+  /** The last address that another host was found to have. */
   get lastConflict(): { readonly address: Ipv4; readonly by: Mac } | undefined {
     return this.#conflict;
   }
 
-  /** True if the only thing wrong with an answer was its address. */
+  /** The offered address, if the address was the only thing wrong with an answer. */
   get otherAddressOffered(): Ipv4 | undefined {
     return this.#ignored.get('address-not-requested')?.address;
   }
 
-  /** The address that was offered and is not among those that will do. */
+  /** The offered address that is outside the wanted ones. */
   get addressOutOfBounds(): Ipv4 | undefined {
     return this.#ignored.get('address-out-of-bounds')?.address;
   }
 
-  /** What was wrong with the last answer that could not be used, and what accepts it; undefined: nothing. */
+  /**
+   * What was wrong with the last unusable answer, and which option accepts it. Undefined if nothing
+   * was.
+   */
   get defect(): string | undefined {
     return this.#defect;
   }
 
-  /** The last reply, whatever became of it. */
+  /** The last reply, used or not. */
   get lastHeard(): LastHeard | undefined {
     return this.#lastHeard;
   }
@@ -150,14 +154,14 @@ export class Trace {
     return this.#lastSentAt;
   }
 
-  /** `sent 4 DISCOVER`; what left the link. */
+  /** Describes what left the link, such as `sent 4 DISCOVER`. */
   describeSent(): string {
     const parts = [...this.#sent].map(([type, count]) => `${count} ${type}`);
     const failed = this.#sendError === undefined ? '' : ` (sending failed: ${this.#sendError})`;
     return `sent ${parts.join(' and ') || 'nothing'}${failed}`;
   }
 
-  /** `heard nothing`, or what came back and why it did not do. */
+  /** Describes what came back and why it was not used, or `heard nothing`. */
   describeHeard(): string {
     const parts = [...this.#received].map(
       ([type, { count, from, address }]) =>
@@ -174,7 +178,7 @@ export class Trace {
   }
 }
 
-/** Without a server identifier the source of the packet says who it was. */
+/** If the server identifier is missing, the source of the packet stands for the server. */
 function heard(message: Dhcp4Message, sourceAddress: Ipv4, before: Heard | undefined): Heard {
   return {
     count: (before?.count ?? 0) + 1,

@@ -1,9 +1,10 @@
 /**
- * Classic BPF with names instead of distances: a program is a list of steps and labels, and a jump names the label
- * that it goes to. Instruction codes are those of linux/bpf_common.h.
+ * Writes classic BPF programs with names instead of distances. A program is a list of steps and
+ * labels. A jump names the label that it goes to. Instruction codes are those of
+ * linux/bpf_common.h.
  */
 
-/** One `struct sock_filter`: jumps are relative to the next instruction. */
+/** One `struct sock_filter`. Jumps count from the next instruction. */
 export interface BpfInstruction {
   readonly code: number;
   readonly jt: number;
@@ -17,13 +18,16 @@ interface Plain {
   readonly k: number;
 }
 
-/** Goes to `then` if the comparison holds, else to `otherwise`; a missing label means the next step. */
+/**
+ * Goes to `then` if the comparison is true, else to `otherwise`. A missing label means the next
+ * step.
+ */
 interface Branch extends Plain {
   readonly then?: string;
   readonly otherwise?: string;
 }
 
-/** Text is a label for the step after it. */
+/** A text is a label for the step after it. */
 export type Step = string | Plain | Branch;
 
 const plain =
@@ -38,12 +42,15 @@ const branch =
     ...(otherwise === undefined ? {} : { otherwise }),
   });
 
-/** A is the accumulator, X the index register, M the memory cells. Offsets count from the Ethernet header. */
+/**
+ * A is the accumulator, X the index register, M the memory cells. Offsets count from the Ethernet
+ * header.
+ */
 export const load = {
   word: plain(0x20),
   half: plain(0x28),
   byte: plain(0x30),
-  /** From X plus the offset. */
+  /** At the offset X + `k`. */
   wordAtX: plain(0x40),
   halfAtX: plain(0x48),
   byteAtX: plain(0x50),
@@ -73,14 +80,14 @@ export const jump = {
 
 export const give = plain(0x06);
 
-/** Its distance is in `k`; those of the others have one byte each. */
+/** This jump has its distance in `k`. The other jumps have one byte for each distance. */
 const JUMP_ALWAYS = 0x05;
 const FARTHEST = 255;
 
 /**
- * A label may be there several times: a jump goes to the next one after it.
- * @throws RangeError for a label that does not come after the jump, or is too far away: a mistake in the program,
- * which its tests find.
+ * A label may appear several times. A jump goes to the next one after it.
+ * @throws RangeError if a label does not come after the jump, or is too far away. This is a mistake
+ * in the program. The tests of the program find it.
  */
 export function assemble(steps: readonly Step[]): readonly BpfInstruction[] {
   const places = new Map<string, number[]>();

@@ -1,24 +1,27 @@
 /**
- * Runs one of the system's own programs; the only file that starts a process asynchronously.
+ * Runs one of the system's own programs. This is the only file that starts a process
+ * asynchronously.
  *
- * The environment is minimal and in English, because error texts are read by `ip.ts`.
- * A program that cannot be started (EMFILE, ENFILE, ENOMEM, EAGAIN, ENOENT) fails this one call. Node tells it in two
- * ways: some reasons are thrown at once, others come as an event. `execFile` listens for that event in every case.
+ * The environment is minimal and in English, because `ip.ts` reads error texts.
+ *
+ * If a program cannot be started (EMFILE, ENFILE, ENOMEM, EAGAIN, ENOENT), only this call fails.
+ * Node reports this in two ways: it throws some reasons at once, and sends others as an event.
+ * `execFile` listens for that event in every case.
  */
 import { execFile, type ExecFileException } from 'node:child_process';
 
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Ms } from '../vocabulary/time.ts';
 
-/** What child processes see, whatever this process was started with. */
+/** The environment of child processes. It does not depend on the environment of this process. */
 const COMMAND_ENVIRONMENT: Readonly<Record<string, string>> = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   LC_ALL: 'C',
 };
 
-/** `ip` takes milliseconds; a machine that needs longer than this has stopped working. */
+/** `ip` takes milliseconds. A machine that needs longer than this has stopped working. */
 const DEFAULT_TIMEOUT_MS: Ms = 10_000;
-/** Thousands of links, at 1 KB each. */
+/** Room for thousands of links, at 1 KB each. */
 const LONGEST_OUTPUT_BYTES = 100 * 1024 * 1024;
 
 export interface CommandOptions {
@@ -36,18 +39,18 @@ export interface CommandOutput {
 /** What a failed command leaves in `PluginError.evidence`. */
 export interface CommandEvidence {
   readonly command: string;
-  /** undefined: it never ran, or a signal ended it. */
+  /** Undefined if the program never ran, or if a signal ended it. */
   readonly exitCode: number | undefined;
   readonly stderr: string;
-  /** The program is not installed. */
+  /** True if the program is not installed. */
   readonly missing: boolean;
   readonly [more: string]: unknown;
 }
 
 /**
- * The output of a program that ended with status 0.
- * @throws PluginError IP_COMMAND_FAILED for any other end, with CommandEvidence; CANCELLED if `signal`
- * ended it.
+ * Returns the output of a program that ended with status 0.
+ * @throws PluginError IP_COMMAND_FAILED with CommandEvidence if the program ended in another way.
+ * CANCELLED if `signal` ended it.
  */
 export async function runCommand(
   file: string,
@@ -93,7 +96,7 @@ function run(file: string, args: readonly string[], options: CommandOptions): Pr
       const child = execFile(file, args, settings, (error, stdout, stderr) => {
         resolve({ error: error ?? undefined, stdout, stderr });
       });
-      // A program that ends without reading its input is judged by its status.
+      // A program may end without reading its input. Only its status decides whether it failed.
       child.stdin?.on('error', () => undefined).end(options.input);
     } catch (error) {
       resolve({ error: error as ExecFileException, stdout: '', stderr: '' });
@@ -101,14 +104,14 @@ function run(file: string, args: readonly string[], options: CommandOptions): Pr
   });
 }
 
-/** Where the program said nothing. */
+/** The reason if the program printed none. */
 function reasonOf({ killed, signal, code, message }: ExecFileException): string {
   if (killed === true) return 'it took too long and was ended';
   if (typeof signal === 'string') return `it was ended by ${signal}`;
   return typeof code === 'number' ? `it ended with status ${code}` : message;
 }
 
-/** The evidence of a command that ran and failed; undefined for every other error. */
+/** The evidence of a failed command. Undefined for every other error. */
 export function commandEvidence(error: unknown): CommandEvidence | undefined {
   if (!(error instanceof PluginError) || error.code !== 'IP_COMMAND_FAILED') return undefined;
   return error.evidence as CommandEvidence;

@@ -1,6 +1,7 @@
 /**
- * The host's own subnets, as far as libnetwork compares a new pool with them: routes of scope link, and name
- * servers. A pool that overlaps makes engines up to 26 ask for another one, again and again.
+ * Reads the host's own subnets that libnetwork compares with a new pool: routes of scope link, and
+ * name servers. If a pool overlaps with one of them, engines up to 26 ask for another pool, again
+ * and again.
  */
 import { readFileSync } from 'node:fs';
 import { parseIpv4, type Ipv4 } from '../wire/address.ts';
@@ -9,12 +10,15 @@ import { ipJson } from './ip.ts';
 export interface HostSubnet {
   readonly destination: Ipv4;
   readonly prefixLength: number;
-  /** Where it comes from, for a message. */
+  /** The source of the subnet, for a message. */
   readonly what: string;
 }
 
 const RESOLV_CONF = '/etc/resolv.conf';
-/** What systemd-resolved asks, where resolv.conf names nobody but itself; engines look there, too. */
+/**
+ * Where resolv.conf names only systemd-resolved, engines read the servers that systemd-resolved
+ * asks.
+ */
 const RESOLVED_STUB = '127.0.0.53';
 const RESOLVED_RESOLV_CONF = '/run/systemd/resolve/resolv.conf';
 
@@ -24,7 +28,7 @@ export async function readHostSubnets(): Promise<readonly HostSubnet[]> {
   return [...decodeRoutes(routes), ...nameServerSubnets(readNameServers())];
 }
 
-/** Entries of `ip -j route`; a default route has no destination to compare with. */
+/** Decodes the entries of `ip -j route`. A default route has no destination to compare with. */
 export function decodeRoutes(entries: readonly unknown[]): HostSubnet[] {
   return entries.flatMap((entry) => {
     const { dst, dev } = entry as { dst?: unknown; dev?: unknown };
@@ -51,7 +55,7 @@ function readNameServers(): readonly Ipv4[] {
   return isStub ? parseNameServers(readIfThere(RESOLVED_RESOLV_CONF)) : servers;
 }
 
-/** The IPv4 ones of a resolv.conf(5). */
+/** Returns the IPv4 name servers of a resolv.conf(5). */
 export function parseNameServers(text: string): readonly Ipv4[] {
   return text.split('\n').flatMap((line) => {
     const [, address = ''] = /^\s*nameserver\s+([0-9.]+)\s*([#;].*)?$/.exec(line) ?? [];
@@ -59,7 +63,7 @@ export function parseNameServers(text: string): readonly Ipv4[] {
   });
 }
 
-/** A host without name servers has nothing to compare with. */
+/** A missing file counts as empty: a host without name servers has nothing to compare with. */
 function readIfThere(path: string): string {
   try {
     return readFileSync(path, 'utf8');

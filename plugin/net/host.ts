@@ -1,6 +1,6 @@
 /**
- * The host as the driver wants it: links and firewall under one roof, their outcomes turned into the
- * warnings a log can carry.
+ * Gives the driver one object for the host's links and firewall. Turns their results into warnings
+ * for the log.
  */
 import { isLinkName } from '../vocabulary/link-name.ts';
 import type { Mac } from '../wire/address.ts';
@@ -61,24 +61,30 @@ export const linuxHost = {
     await keepingHostOut(link, () => setMtu([link], mtu));
   },
 
-  /** Neither a process nor a wait. */
+  /** Starts no process and does not wait. */
   realName(name: string): string {
     if (!isLinkName(name)) return name;
     return askKernel((fd) => linkName(fd, linkIndex(fd, name))) ?? name;
   },
 
-  /** Neither a process nor a wait. */
+  /** Starts no process and does not wait. */
   linkExists(name: string): boolean {
     return findLinkIndex(name) !== undefined;
   },
 
-  /** Neither a process nor a wait; undefined if there is no such link, or it is not Ethernet. */
+  /**
+   * Starts no process and does not wait. Undefined if there is no such link, or it is not Ethernet.
+   */
   linkMac(name: string): Mac | undefined {
     if (!isLinkName(name)) return undefined;
     return askKernel((fd) => (isEthernet(fd, name) ? linkMac(fd, name) : undefined));
   },
 
-  /** Both ends; less than what they were made with. @throws PluginError IP_COMMAND_FAILED. */
+  /**
+   * Sets the MTU of both ends, while the container's end is still in the host's namespace. The
+   * links were made with a larger MTU.
+   * @throws PluginError IP_COMMAND_FAILED.
+   */
   async setEndpointMtu(ends: {
     hostEnd: string;
     containerEnd: string;

@@ -1,12 +1,12 @@
 /**
- * iproute2's `ip`: reading through JSON, changing through one batch per purpose, and what its error
- * texts mean.
+ * Runs `ip` of iproute2. Reads by its JSON output, changes by one batch for each purpose, and says
+ * what its error texts mean.
  */
 import { PluginError } from '../vocabulary/errors.ts';
 import { commandEvidence, runCommand } from './command.ts';
 
 /**
- * What `ip -j ARGS` prints; an empty list when it prints nothing.
+ * Returns what `ip -j ARGS` prints. Returns an empty list if `ip` prints nothing.
  * @throws PluginError IP_COMMAND_FAILED
  */
 export async function ipJson(args: readonly string[]): Promise<readonly unknown[]> {
@@ -14,7 +14,9 @@ export async function ipJson(args: readonly string[]): Promise<readonly unknown[
   return decodeIpJson(stdout, args);
 }
 
-/** Parses the output of `ip -j`; the empty objects it prints for filtered entries are left out. */
+/**
+ * Parses the output of `ip -j`. For a filtered entry `ip` prints an empty object. It is left out.
+ */
 export function decodeIpJson(text: string, args: readonly string[]): readonly unknown[] {
   if (text.trim() === '') return [];
   const command = `ip -j ${args.join(' ')}`;
@@ -39,8 +41,8 @@ export function decodeIpJson(text: string, args: readonly string[]): readonly un
 }
 
 /**
- * Runs the lines in one `ip` process; it stops at the first one that fails, and the error's `input`
- * and `stderr` say which that was: see `failedLine`.
+ * Runs the lines in one `ip` process. `ip` stops at the first line that fails. `failedLine` finds
+ * that line by `input` and `stderr` of the error.
  * @throws PluginError IP_COMMAND_FAILED
  */
 export async function ipBatch(lines: readonly string[]): Promise<void> {
@@ -48,23 +50,26 @@ export async function ipBatch(lines: readonly string[]): Promise<void> {
   await runCommand('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n` });
 }
 
-/** Which line of a batch failed, from 1; those before it were done. Undefined if `ip` did not say. */
+/**
+ * Returns which line of a batch failed, counted from 1. The lines before it were done. Undefined if
+ * `ip` did not say.
+ */
 export function failedLine(error: unknown): number | undefined {
   const found = /Command failed -:(\d+)/.exec(commandEvidence(error)?.stderr ?? '');
   return found === null ? undefined : Number(found[1]);
 }
 
-/** True if `ip` failed because what it should make exists. */
+/** True if `ip` failed because the object that it should make exists. */
 export function isAlreadyThere(error: unknown): boolean {
   return saidByIp(error, /File exists|already exists/);
 }
 
-/** True if `ip` failed because what it should change or remove does not exist. */
+/** True if `ip` failed because the object that it should change or remove does not exist. */
 export function isAlreadyGone(error: unknown): boolean {
   return saidByIp(error, /does not exist|Cannot find device|No such device/);
 }
 
-/** True if `ip` failed because the kernel lacks the kind of link, or the property, asked for. */
+/** True if `ip` failed because the kernel lacks that kind of link, or that property. */
 export function isNotSupported(error: unknown): boolean {
   return saidByIp(error, /Unknown device type|Operation not supported|Protocol not supported/);
 }

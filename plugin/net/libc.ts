@@ -1,10 +1,10 @@
 /**
- * The system calls that Node does not offer, called through koffi: the only file that knows koffi.
+ * Makes the system calls that Node does not offer. This is the only file that uses koffi.
  *
- * Every call is synchronous and runs on the calling thread (setns changes one thread only, so koffi's
- * asynchronous calls, which run elsewhere, are never used). Structures are laid out by hand in
- * buffers that live outside the JavaScript heap, so that addresses inside them stay valid. Layouts are
- * those of 64-bit little-endian Linux, the same for glibc and musl.
+ * Every call is synchronous and runs on the calling thread. setns changes one thread only. So
+ * koffi's asynchronous calls, which run on another thread, are never used. The code lays out
+ * structures itself, in buffers outside the JavaScript heap. So addresses inside them stay valid.
+ * The layouts are those of 64-bit little-endian Linux. They are the same for glibc and musl.
  */
 import * as koffi from 'koffi';
 
@@ -20,7 +20,7 @@ const native = {
   getsockname: bind('int getsockname(int fd, void *address, void *length)'),
   setsockopt: bind('int setsockopt(int fd, int level, int name, void *value, unsigned int length)'),
   getsockopt: bind('int getsockopt(int fd, int level, int name, void *value, void *length)'),
-  // Declared with three fixed arguments: on x64 and arm64 Linux a variadic call passes them alike.
+  // Declared with three fixed arguments. On x64 and arm64 Linux a variadic call passes them alike.
   ioctl: bind('int ioctl(int fd, unsigned long request, void *argument)'),
   send: bind('long send(int fd, void *bytes, unsigned long length, int flags)'),
   recvmsg: bind('long recvmsg(int fd, void *message, int flags)'),
@@ -30,7 +30,10 @@ const native = {
   mount: bind('int mount(str source, str target, str type, unsigned long flags, void *data)'),
 };
 
-/** A failed system call: `errno` is its number, `code` its name; the kernel may also have said why, in words. */
+/**
+ * A failed system call. `errno` is the number of the error, `code` its name. Where the kernel also
+ * gave a reason in words, the message has it.
+ */
 export class SystemCallError extends Error {
   override readonly name = 'SystemCallError';
   readonly call: string;
@@ -46,7 +49,10 @@ export class SystemCallError extends Error {
   }
 }
 
-/** The name of an errno number, such as ENETDOWN; its digits if libc knows none. */
+/**
+ * Returns the name of an errno number, such as ENETDOWN. Returns its digits if libc has no name for
+ * it.
+ */
 function errnoName(errno: number): string {
   const found = Object.entries(koffi.os.errno).find(([, value]) => value === errno);
   return found === undefined ? `errno ${errno}` : found[0];
@@ -57,12 +63,16 @@ function checked(call: string, result: number): number {
   return result;
 }
 
-/** Zeroed memory at a fixed address: never inside the garbage-collected heap. */
+/**
+ * Returns zeroed memory at a fixed address. The memory is never inside the garbage-collected heap.
+ */
 export function fixedBytes(length: number): Bytes {
   return new Uint8Array(new ArrayBuffer(length));
 }
 
-/** Where `bytes` lies; valid as long as the caller keeps a reference to it. */
+/**
+ * Returns the address of `bytes`. It is valid as long as the caller keeps a reference to `bytes`.
+ */
 export function addressOf(bytes: Bytes): bigint {
   return koffi.address(bytes);
 }
@@ -75,7 +85,7 @@ export function bindSocket(fd: number, address: Bytes): void {
   checked('bind', native.bind(fd, address, address.length));
 }
 
-/** Fills `address` with the socket's own address, as far as it reaches. */
+/** Fills `address` with the socket's own address. What does not fit is cut off. */
 export function readSocketName(fd: number, address: Bytes): void {
   const length = fixedBytes(4);
   new DataView(length.buffer).setUint32(0, address.length, true);
@@ -86,7 +96,7 @@ export function setSocketOption(fd: number, level: number, name: number, value: 
   checked('setsockopt', native.setsockopt(fd, level, name, value, value.length));
 }
 
-/** A 32-bit integer option. Reading SO_ERROR also clears it. */
+/** Reads an option that is a 32-bit integer. Reading SO_ERROR also clears it. */
 export function readSocketOption(fd: number, level: number, name: number): number {
   const area = fixedBytes(8);
   const view = new DataView(area.buffer);
@@ -98,7 +108,10 @@ export function readSocketOption(fd: number, level: number, name: number): numbe
   return view.getInt32(0, true);
 }
 
-/** An option that is a structure: fills `value`, which may say what is asked for. */
+/**
+ * Reads an option that is a structure into `value`. For some options `value` first says what to
+ * read.
+ */
 export function readSocketOptionBytes(fd: number, level: number, name: number, value: Bytes): void {
   const length = fixedBytes(4);
   new DataView(length.buffer).setUint32(0, value.length, true);
@@ -114,7 +127,11 @@ export function sendBytes(fd: number, bytes: Uint8Array): number {
   return checked('send', native.send(fd, bytes, bytes.length, 0));
 }
 
-/** @returns bytes received, or undefined when nothing is waiting. @param message a struct msghdr. */
+/**
+ * Receives one message.
+ * @param message a struct msghdr.
+ * @returns the number of bytes, or undefined if nothing is waiting.
+ */
 export function receiveMessage(fd: number, message: Bytes, flags: number): number | undefined {
   const length = native.recvmsg(fd, message, flags);
   if (length >= 0) return length;
@@ -123,7 +140,7 @@ export function receiveMessage(fd: number, message: Bytes, flags: number): numbe
   throw new SystemCallError('recvmsg', errno);
 }
 
-/** Moves this thread into the network namespace that `fd` stands for. */
+/** Moves this thread into the network namespace that `fd` refers to. */
 export function enterNetworkNamespace(fd: number): void {
   const CLONE_NEWNET = 0x40000000;
   checked('setns', native.setns(fd, CLONE_NEWNET));
@@ -134,31 +151,32 @@ export function readClock(clock: number, result: Bytes): void {
   checked('clock_gettime', native.clock_gettime(clock, result));
 }
 
-/** The magic number of the file system that `fd` lies on. */
+/** Returns the magic number of the file system that has the file of `fd`. */
 export function fileSystemMagic(fd: number): number {
   const result = fixedBytes(256); // struct statfs takes 120
   checked('fstatfs', native.fstatfs(fd, result));
   return Number(new DataView(result.buffer).getBigUint64(0, true));
 }
 
-/** Makes a bind-mounted file system of this mount namespace writable. */
+/** Makes a bind-mounted file system writable in this mount namespace. */
 export function remountWritable(target: string): void {
   const MS_REMOUNT_BIND = 32 | 4096;
   checked('mount', native.mount('none', target, 'none', MS_REMOUNT_BIND, null));
 }
 
-/** Watches a descriptor on Node's own event loop. */
+/** A watch over a descriptor, on Node's own event loop. */
 export interface ReadinessWatch {
   close(): void;
 }
 
-/** The callback koffi really makes: the status comes first (its typings leave it out). */
+/** The callback that koffi really calls. The status comes first. koffi's types leave it out. */
 type PollCallback = (status: number, events: { readable: boolean } | undefined) => void;
 
 /**
- * Calls `onReady` whenever `fd` is readable. After `onBroken` (the descriptor has a pending error)
- * libuv has stopped watching: close this watch, and make another one if the socket lives on.
- * The caller must keep the result: an unreferenced handle is collected and goes silent.
+ * Calls `onReady` whenever `fd` is readable. Calls `onBroken` if the descriptor has a pending
+ * error. libuv has then stopped watching: close this watch, and make another one if the socket is
+ * used further. The caller must keep the result. A handle without a reference is collected and
+ * makes no more calls.
  */
 export function watchReadable(
   fd: number,

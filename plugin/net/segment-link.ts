@@ -1,6 +1,6 @@
 /**
- * The link that carries a segment for leases of containers whose network is not ours: found without a process,
- * or made for as long as it is needed.
+ * Finds the link that carries a segment, for leases of containers on another driver's network.
+ * Finding it starts no process. A missing VLAN link is made for as long as it is needed.
  */
 import { readFileSync } from 'node:fs';
 import { PluginError } from '../vocabulary/errors.ts';
@@ -20,7 +20,7 @@ import {
   requireParent,
 } from './links/vlan-link.ts';
 
-/** One VLAN of a parent link; `vlan` undefined: its untagged traffic. */
+/** One VLAN of a parent link. If `vlan` is undefined: its untagged traffic. */
 export interface Segment {
   readonly parent: string;
   readonly vlan: number | undefined;
@@ -32,16 +32,22 @@ interface VlanEntry {
   readonly parent: string;
 }
 
-/** Of this thread's namespace; made with the first use of 802.1Q. */
+/**
+ * The list of VLAN links in this thread's namespace. The kernel makes it with the first VLAN link.
+ */
 const VLAN_CONFIG = '/proc/thread-self/net/vlan/config';
 
-/** Name to index of links that `ip` has said to be 802.1Q; at most one for each VLAN link's name. */
+/**
+ * Links that are 802.1Q according to `ip`, name to index. It has at most one entry for each VLAN
+ * link's name.
+ */
 const seenAs8021q = new Map<string, number>();
 
 /**
- * No process is started, but for the first look at each VLAN link: the kernel's list does not tell 802.1Q
- * from 802.1ad.
- * @returns its name, or undefined if there is none now. @throws PluginError IP_COMMAND_FAILED.
+ * Finds the link of the segment. Starts a process only for the first look at each VLAN link,
+ * because the kernel's list does not tell 802.1Q from 802.1ad.
+ * @returns its name, or undefined if there is no such link now.
+ * @throws PluginError IP_COMMAND_FAILED.
  */
 export async function findSegmentLink(segment: Segment): Promise<string | undefined> {
   const { parent, vlan } = segment;
@@ -51,7 +57,7 @@ export async function findSegmentLink(segment: Segment): Promise<string | undefi
   if (entries === undefined) return (await findVlanLink(segment))?.name;
   for (const { name } of entries.filter((one) => one.vlan === vlan && one.parent === parent)) {
     const index = findLinkIndex(name);
-    if (index === undefined) continue; // it just went
+    if (index === undefined) continue; // it has just been removed
     if (seenAs8021q.get(name) === index) return name;
     const link = await readLink(name);
     if (link === undefined || !isVlanOf(link, parent, vlan)) continue;
@@ -69,7 +75,10 @@ function readVlanConfig(): readonly VlanEntry[] | undefined {
   }
 }
 
-/** @returns undefined if it is not what Linux has printed since 2.4: two lines of heading, then three columns. */
+/**
+ * Reads the list as Linux has printed it since 2.4: two lines of heading, then three columns.
+ * @returns undefined if the text has another form.
+ */
 export function parseVlanConfig(text: string): readonly VlanEntry[] | undefined {
   const [title, nameType, ...rows] = text.trimEnd().split('\n');
   if (!/^VLAN Dev name\s+\| VLAN ID$/.test(title ?? '')) return undefined;
@@ -88,12 +97,12 @@ interface TemporaryLink {
   users: number;
 }
 
-/** By name; each goes with its last user. */
+/** The links made here, by name. Each is removed when its last user lets it go. */
 const temporaryLinks = new Map<string, TemporaryLink>();
 
 /**
- * Runs `work` with the link that carries the segment. Where there is none a VLAN link is made, and removed
- * afterwards unless somebody took it into use meanwhile.
+ * Runs `work` with the link that carries the segment. If there is none, makes a VLAN link and
+ * removes it afterwards. It stays if somebody has taken it into use meanwhile.
  * @throws PluginError INVALID_OPTION, PARENT_LINK_MISSING, PARENT_LINK_UNUSABLE, LINK_CONFLICT,
  * VLAN_UNSUPPORTED, IP_COMMAND_FAILED; whatever `work` throws.
  */
@@ -112,7 +121,10 @@ export async function withSegmentLink<Result>(
   }
 }
 
-/** @returns the name of a link that was there, or one of ours that wants to be let go. */
+/**
+ * @returns the name of a link that was already there, or a temporary link that the caller must let
+ * go.
+ */
 async function hold(segment: Segment): Promise<string | TemporaryLink> {
   if (segment.vlan === undefined) return (await requireParent(segment)).name;
   const existing = await findSegmentLink(segment);
@@ -142,7 +154,7 @@ async function makeTemporaryLink(segment: Segment, vlan: number): Promise<string
     await makeVlanLink(segment, parent, name, undo);
     await ipBatch([`link set dev ${name} up`]);
   } catch (error) {
-    // Somebody else was faster; then nothing was made that would have to be taken back.
+    // Somebody else has made the link first. We made nothing, so there is nothing to undo.
     const other = isAlreadyThere(error) ? await findVlanLink(segment) : undefined;
     if (other !== undefined) return other.name;
     throw await undo.run(error);
@@ -152,10 +164,12 @@ async function makeTemporaryLink(segment: Segment, vlan: number): Promise<string
   return made;
 }
 
-/** Never throws: what `work` has found out is worth more than a link that stays; that goes with the next start. */
+/**
+ * Never throws, so that the result of `work` is not lost. The next start removes a link that stays.
+ */
 async function letGo(held: TemporaryLink): Promise<void> {
   held.users -= 1;
-  // With another one of that name in its place, this one was removed by somebody else.
+  // If another link of that name has taken its place, somebody else has removed this one.
   if (held.users > 0 || temporaryLinks.get(held.name) !== held) return;
   temporaryLinks.delete(held.name);
   try {

@@ -1,25 +1,27 @@
 /**
- * Kernel settings of one link below /proc/sys/net. In a managed plugin that tree is mounted read-only for its own
- * mount namespace; with CAP_SYS_ADMIN it can be made writable there.
+ * Writes kernel settings of one link below /proc/sys/net. In a managed plugin that tree is mounted
+ * read-only in the plugin's mount namespace. CAP_SYS_ADMIN allows to make it writable there.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 import { remountWritable } from './libc.ts';
 
 const PROC_SYS = '/proc/sys';
-/** Below this a link has no IPv6 at all (RFC 8200 §5), and nothing to configure about it. */
+/** A link with a smaller MTU has no IPv6 at all (RFC 8200 §5), and no IPv6 settings. */
 export const IPV6_MIN_MTU = 1280;
 
 /**
- * What keeps the host's own IP stack off a link (Documentation/networking/ip-sysctl.rst). Each of them ends when the link
- * moves to another namespace, and follows it through a change of its name.
+ * The settings that keep the host's own IP stack off a link
+ * (Documentation/networking/ip-sysctl.rst). They end when the link moves to another namespace. They
+ * stay when the link gets another name.
  */
 const HOST_STAYS_OUT: readonly { readonly setting: string; readonly value: string }[] = [
-  // No address, and no default route of a router's advertisement.
+  // The link gets no IPv6 address, and no default route from a router's advertisement.
   { setting: 'ipv6/conf/LINK/disable_ipv6', value: '1' },
-  // No answer with the addresses of other links.
+  // The host does not answer ARP with addresses of its other links.
   { setting: 'ipv4/conf/LINK/arp_ignore', value: '8' },
-  // No route leads out of a link without an address: every source is refused. It holds also where `all` is 0 or 2.
+  // No route leads out of a link without an address. So every source is refused, also where the
+  // setting of `all` is 0 or 2.
   { setting: 'ipv4/conf/LINK/rp_filter', value: '1' },
   { setting: 'ipv4/conf/LINK/drop_unicast_in_l2_multicast', value: '1' },
   { setting: 'ipv4/conf/LINK/forwarding', value: '0' },
@@ -30,7 +32,10 @@ export function hasIpv6(mtu: number): boolean {
   return mtu >= IPV6_MIN_MTU && existsSync(`${PROC_SYS}/net/ipv6`);
 }
 
-/** @returns a sentence if not all of it could be set; a setting that the kernel does not have is no trouble. */
+/**
+ * Applies the settings. Skips a setting that this kernel does not have.
+ * @returns a sentence for the log if a setting could not be written.
+ */
 export function keepHostOut(link: string): string | undefined {
   return setAll(
     HOST_STAYS_OUT.map(({ setting, value }) => ({ path: setting.replace('LINK', link), value })),
@@ -38,7 +43,10 @@ export function keepHostOut(link: string): string | undefined {
   );
 }
 
-/** The link is somebody else's from now on: what `keepHostOut` has set is what the host's default says. */
+/**
+ * Gives the link to somebody else: sets everything that `keepHostOut` has set to the host's
+ * default.
+ */
 export function letHostIn(link: string): string | undefined {
   return setAll(
     HOST_STAYS_OUT.map(({ setting }) => ({
@@ -70,7 +78,7 @@ function readSetting(path: string): string | undefined {
   }
 }
 
-/** @returns what went wrong; a setting that does not exist is not an error. */
+/** @returns what went wrong. A setting that does not exist is not an error. */
 function writeSetting(path: string, value: string): string | undefined {
   const file = `${PROC_SYS}/net/${path}`;
   let error = write(file, value);

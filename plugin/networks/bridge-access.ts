@@ -3,8 +3,9 @@
  * the chain for our rule after it has started us. A firewall reload may flush the chain.
  *
  * Each bridge is looked at when it is made, when the host reports a change of the firewall, and at
- * intervals. It is also looked at before a lease is asked for, if the firewall changed since the
- * last look. Our own rules are changes, too. The look that follows them finds nothing to do.
+ * intervals. The intervals are long where every change is reported, because a look starts
+ * processes. A bridge is also looked at before a lease is asked for, if the firewall changed since
+ * the last look. Our own rules are changes, too. The look that follows them finds nothing to do.
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
@@ -12,6 +13,8 @@ import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { Host } from '../host.ts';
 
 const INTERVAL: Ms = 30_000;
+/** Where changes are reported, this many intervals pass between two looks. */
+const REPORTED_INTERVALS = 20;
 /** Many changes come together. Changes within this time cause one look. */
 const CROWD: Ms = 100;
 /** If the firewall changes all the time, a look starts some processes this often and not more. */
@@ -70,6 +73,13 @@ export class BridgeAccess {
   async ensureGranted(bridge: string): Promise<void> {
     this.#watch.look();
     if (this.#bridges.get(bridge)?.isSettled !== true) await this.grant(bridge);
+  }
+
+  /** As `ensureGranted` for each of them, by one look. */
+  async ensureAllGranted(bridges: readonly string[]): Promise<void> {
+    this.#watch.look();
+    const due = bridges.filter((bridge) => this.#bridges.get(bridge)?.isSettled !== true);
+    if (due.length > 0) await this.#lookAt([...new Set(due)]);
   }
 
   async revoke(bridge: string): Promise<void> {
@@ -157,10 +167,14 @@ export class BridgeAccess {
     }
   }
 
-  #schedule(): () => void {
+  /** @param passed intervals since the last look. */
+  #schedule(passed = 0): () => void {
     return this.#clock.at(this.#clock.now() + INTERVAL, () => {
-      if (this.#looks.size === 0) this.#lookAtAll();
-      this.#cancelTimer = this.#schedule();
+      const areReported =
+        this.#watch.isTold() && [...this.#bridges.values()].every(({ isSettled }) => isSettled);
+      const isDue = !areReported || passed + 1 >= REPORTED_INTERVALS;
+      if (isDue && this.#looks.size === 0) this.#lookAtAll();
+      this.#cancelTimer = this.#schedule(isDue ? 0 : passed + 1);
     });
   }
 

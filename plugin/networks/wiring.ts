@@ -267,7 +267,13 @@ export class Wiring {
     const { registry, host } = this.#deps;
     const ports = new Map<string, WiredPort[]>();
     for (const { id, networkId, hostEnd, mac } of registry.endpoints()) {
-      const port = { endpointId: id, hostEnd, mac: host.hostEndMac(hostEnd, mac) };
+      const port = {
+        ...{ endpointId: id, hostEnd },
+        // Few are asked for it.
+        get mac() {
+          return host.hostEndMac(hostEnd, mac);
+        },
+      };
       const others = ports.get(networkId);
       if (others === undefined) ports.set(networkId, [port]);
       else others.push(port);

@@ -1,8 +1,10 @@
 /**
- * What the plugin remembers of each lease (D7): plain data, one file each in the store. The file stays the same from the
- * first ACK to the last moment; only `holder` changes. So each change of hands is one write.
+ * What the plugin stores about each lease (D7): plain data, one file for each lease. The file stays
+ * the same from the first ACK to the end. Only `holder` changes. So each change of the holder is
+ * one write.
  *
- * Most callers care for one kind of holder only: endpoints, addresses and held leases are views of the same record.
+ * Most callers need only one kind of holder. Endpoints, addresses and held leases are views of the
+ * same record.
  */
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import type { LeaseTerms } from '../vocabulary/lease.ts';
@@ -12,24 +14,30 @@ import type { Ipv4, Mac } from '../wire/address.ts';
 import type { StoredLease, StoredMoment } from './stored-lease.ts';
 
 export interface LeaseRecord {
-  /** The key of its DHCP client, too. */
+  /** Also the key of its DHCP client. */
   readonly id: string;
-  /** IPv4: there is no other yet. */
+  /** Always IPv4 for now. */
   readonly family: 4;
-  /** The NetworkID, or the id of the pool where another network driver uses it. */
+  /** The NetworkID. For another driver's network: the id of its pool. */
   readonly scopeId: string;
   readonly mac: Mac;
-  /** Option 61 in hex, type octet included. */
+  /** Option 61 in hex, with its type octet. */
   readonly clientId: string;
-  /** The container wears another MAC than `mac`, which is its parent link's (ipvlan). Absent: no. */
+  /**
+   * True if the container has another MAC than `mac`, which is its parent link's (ipvlan). If
+   * undefined: false.
+   */
   readonly isMacShared?: boolean | undefined;
   readonly hostName: string | undefined;
   readonly requestedAddress: Ipv4 | undefined;
-  /** MTU of the link as it is now. */
+  /** The present MTU of the link. */
   readonly mtu: number;
-  /** The next container of the same identity will be known by it: Docker, a person, or `id` gave the MAC or name. */
+  /**
+   * True if the next container of the same identity has the same MAC or name. Docker, a person or
+   * `id` gave it.
+   */
   readonly isStable: boolean;
-  /** What a server has granted; undefined: nothing, or nothing any more. */
+  /** The granted lease. Undefined if there is none, or none any more. */
   readonly lease: StoredLease | undefined;
   /** Why there is no lease. */
   readonly lost: LeaseLoss | undefined;
@@ -38,16 +46,16 @@ export interface LeaseRecord {
 }
 
 /**
- * An endpoint is gone, and Docker is still to release its address. That call must not end another container's lease,
- * which a server may have given the same address meanwhile.
+ * An endpoint is gone, but Docker has not released its address yet. That call must not end another
+ * container's lease, to which a server may have given the same address meanwhile.
  */
 export interface AwaitedRelease {
   readonly address: Ipv4;
-  /** When the endpoint went. */
+  /** When the endpoint was removed. */
   readonly since: StoredMoment;
 }
 
-/** Who has a lease, whoever it is. */
+/** The fields that every holder of a lease has. */
 type Identity = Omit<LeaseRecord, 'family' | 'lease' | 'lost' | 'awaited' | 'holder' | 'isStable'>;
 
 /** An endpoint of our network driver. */
@@ -58,57 +66,66 @@ export interface EndpointHolder {
   readonly hostEnd: string;
   /** The veth's end that becomes the container's interface. */
   readonly containerEnd: string;
-  /** True if Docker chose the MAC: then the answer to CreateEndpoint must not repeat it. */
+  /** True if Docker chose the MAC. The answer to CreateEndpoint must then not repeat it. */
   readonly macGiven: boolean;
-  /** True if our IPAM leased the address before: then the answer must not repeat it either. Absent: no. */
+  /**
+   * True if our IPAM leased the address before. The answer must then not repeat it. If undefined:
+   * false.
+   */
   readonly addressGiven?: boolean | undefined;
-  /** What the user said for this container. Absent: what the network says. */
+  /** The guard that the user chose for this container. If undefined: that of the network. */
   readonly guard?: GuardMode | undefined;
   readonly terms: {
-    /** What CreateEndpoint answered: libnetwork configures it at every Join. */
+    /** The answer to CreateEndpoint. libnetwork configures it at every Join. */
     readonly answered: LeaseTerms | undefined;
-    /** What the container's link is configured with, which may lag behind the lease. */
+    /** The present configuration of the container's link. It may be older than the lease. */
     readonly configured: LeaseTerms | undefined;
   };
   readonly createdAt: WallTime;
-  /** As dockerd spelled it in Join; undefined before Join and after Leave. */
+  /** The sandbox as dockerd spelled it in Join. Undefined before Join and after Leave. */
   readonly sandboxKey: string | undefined;
   readonly joinedAt?: WallTime | undefined;
-  /** After Leave: its container is done with it, though DeleteEndpoint may never come. */
+  /** True after Leave. The container no longer uses it, but DeleteEndpoint may never come. */
   readonly hasLeft?: boolean | undefined;
 }
 
 /**
- * Docker was given the address for a container: until our own CreateEndpoint makes an endpoint of it, and for as long as
- * Docker has it under another network driver.
+ * Docker has the address for a container. With our driver this lasts until CreateEndpoint makes an
+ * endpoint of it. With another driver it lasts until Docker releases the address.
  */
 export interface AddressHolder {
   readonly is: 'address';
   readonly poolId: string;
-  /** What Docker was told, whatever became of the lease. */
+  /** The address that Docker was told. It stays the same when the lease changes. */
   readonly address: Ipv4;
   readonly createdAt: StoredMoment;
-  /** A container was found to have it. */
+  /** True if a container was found to have it. */
   readonly wasSeen: boolean;
 }
 
-/** The container is gone. Its lease is kept for its return (D9), or given back and the release of its address awaited. */
+/**
+ * The container is gone. Its lease is kept for its return (D9), or Docker still has to release the
+ * address of a lease that was given back.
+ */
 export interface NoHolder {
   readonly is: 'nobody';
   readonly since: StoredMoment;
-  /** `orphan`: nobody said that it ended; it was found after a crash or a reboot. */
+  /** `orphan`: its end was not announced. It was found after a crash or a reboot. */
   readonly why: 'ended' | 'orphan';
 }
 
 export interface LeaseLoss {
   readonly at: WallTime;
-  /** `no-server`: there never was one (`on_no_server=late`). `damaged-record`: its file could not be read. */
+  /**
+   * `no-server`: there never was a lease (`on_no_server=late`). `damaged-record`: its file could
+   * not be read.
+   */
   readonly cause: NonNullable<LeaseChange['cause']> | 'no-server' | 'damaged-record';
-  /** `on_expiry=keep`: the container goes on with the address of the lease that ended. */
+  /** `on_expiry=keep`: the container keeps the address of the expired lease. */
   readonly isAddressKept: boolean;
 }
 
-/** A lease that an endpoint has, by the id of the endpoint. */
+/** A lease of an endpoint. Its `id` is the id of the endpoint. */
 export interface EndpointRecord
   extends Omit<Identity, 'scopeId' | 'isMacShared'>, Omit<EndpointHolder, 'is'> {
   readonly leaseId: string;
@@ -118,23 +135,23 @@ export interface EndpointRecord
   readonly lost: LeaseLoss | undefined;
 }
 
-/** A lease that Docker has as an address. */
+/** A lease whose address Docker has. */
 export interface AddressRecord extends Identity, Omit<AddressHolder, 'is'> {
   readonly isStable: boolean;
   readonly lease: StoredLease | undefined;
   readonly lost: LeaseLoss | undefined;
 }
 
-/** A lease that nobody has. */
+/** A lease without a holder. */
 export interface HeldRecord extends Identity {
   readonly lease: StoredLease;
   readonly heldAt: StoredMoment;
-  /** Nobody said that its container ends. */
+  /** True if nobody announced the end of its container. */
   readonly isOrphan: boolean;
   readonly awaited?: AwaitedRelease | undefined;
 }
 
-/** Whoever has a lease; `id` is the lease's. */
+/** Any holder of a lease. `id` is the lease's. */
 export type LeaseHolder = Identity & {
   readonly lease: StoredLease | undefined;
   readonly isStable: boolean;
@@ -194,7 +211,7 @@ export function leaseOfAddress(record: AddressRecord): LeaseRecord {
   return { ...rest, family: 4, holder: { is: 'address', poolId, address, createdAt, wasSeen } };
 }
 
-/** @returns undefined: there is nothing to hold. */
+/** @returns undefined if there is no lease to hold. */
 export function heldOf(record: LeaseRecord): HeldRecord | undefined {
   const { holder, lease, awaited } = record;
   if (holder.is !== 'nobody' || lease === undefined) return undefined;
@@ -207,7 +224,7 @@ export function leaseOfHeld({ heldAt, isOrphan, ...rest }: HeldRecord): LeaseRec
   return { ...rest, family: 4, isStable: true, lost: undefined, holder };
 }
 
-/** An endpoint as one who has a lease. */
+/** Turns an endpoint into a holder of a lease. */
 export function holderOf(endpoint: EndpointRecord): LeaseHolder {
   const { leaseId: id, networkId: scopeId, mac, clientId, hostName, requestedAddress } = endpoint;
   const { mtu, lease, isStable } = endpoint;

@@ -1,6 +1,6 @@
 /**
- * Where a lease is made and by which rules: one of our networks, or a pool that a network of another driver takes
- * its addresses from.
+ * The place and the rules for a lease: one of our networks, or a pool that a network of another
+ * driver uses.
  */
 import type { AddressBounds } from '../vocabulary/lease.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
@@ -10,16 +10,18 @@ import { segmentOf, type NetworkRecord } from './records.ts';
 import type { HeldRecord } from './lease-records.ts';
 
 export interface LeaseScope {
-  /** The NetworkID, or the pool's record id. */
+  /** The NetworkID, or the id of the pool's record. */
   readonly id: string;
-  /** `VLAN 500 of eth1`: scopes on one segment share their DHCP servers, MACs and addresses. */
+  /** `VLAN 500 of eth1`. Scopes on one segment share their DHCP servers, MACs and addresses. */
   readonly segment: string;
-  /** The link of the host's that speaks for containers: the bridge, or what carries the VLAN. */
+  /**
+   * The link of the host that sends for containers: the bridge, or the link that carries the VLAN.
+   */
   readonly link: string;
   readonly options: NetworkOptions;
-  /** Addresses that will do; undefined: any. */
+  /** The addresses that may be leased. If undefined: any. */
   readonly bounds: AddressBounds | undefined;
-  /** The network is another driver's. */
+  /** True if the network is another driver's. */
   readonly isForeign: boolean;
 }
 
@@ -30,12 +32,12 @@ export function scopeOfNetwork({ id, options, bounds }: NetworkRecord): LeaseSco
   };
 }
 
-/** Where the host speaks for the containers of another driver. */
+/** The place from which the host sends for containers of another driver. */
 export function placeOn({ link }: LeaseScope): SocketPlace {
   return { link, promiscuous: true, shared: true };
 }
 
-/** How the lease service is to know an endpoint, an address or a held lease. */
+/** Describes an endpoint, an address or a held lease to the lease service. */
 export function subjectOf(
   record: Pick<
     HeldRecord,

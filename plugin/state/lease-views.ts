@@ -1,6 +1,7 @@
 /**
- * The leases of this host by who has them: endpoints, addresses and held leases, each as those who care for them know
- * them. Made of the lease's record whenever that changes, and of nothing else.
+ * The leases of this host by their holder: endpoints, addresses and held leases. Each view has the
+ * form that its users need. A view is made from the lease's record alone, whenever the record
+ * changes.
  */
 import {
   addressOf,
@@ -21,11 +22,11 @@ export class LeaseViews {
   readonly endpoints = new RecordList<EndpointRecord>();
   readonly addresses = new RecordList<AddressRecord>();
   readonly held = new RecordList<HeldRecord>();
-  /** By lease: the endpoint that has it. Bounded by the endpoints there are. */
+  /** For each lease: the endpoint that has it. Its size is limited by the number of endpoints. */
   readonly #endpointIds = new Map<string, string>();
   #holders: readonly LeaseHolder[] | undefined;
 
-  /** @param record undefined: the lease is no more. */
+  /** @param record undefined if the lease is removed. */
   changed(leaseId: string, record: LeaseRecord | undefined): void {
     const endpointId = this.#endpointIds.get(leaseId);
     const now = record !== undefined && isOfEndpoint(record) ? endpointOf(record) : undefined;
@@ -46,7 +47,7 @@ export class LeaseViews {
     this.#holders = undefined;
   }
 
-  /** All who have a lease now, whether by endpoint or by address. */
+  /** All present holders of a lease: endpoints and addresses. */
   holders(): readonly LeaseHolder[] {
     this.#holders ??= [...this.endpoints.list().map(holderOf), ...this.addresses.list()];
     return this.#holders;

@@ -1,6 +1,6 @@
 /**
- * From the parent to the bridge: which links of this host carry a segment, and what is wrong with them. A link is known by
- * its index, its kind and what it lies on. Pure.
+ * Finds the links of this host that carry a segment, from the parent to the bridge, and says what
+ * is wrong with them. A link is identified by its index, its kind and its lower link. Pure.
  */
 import type { Host, HostLink } from '../host.ts';
 import type { NetworkOptions } from '../options/options.ts';
@@ -10,8 +10,9 @@ import { segmentOf, type NetworkRecord } from './records.ts';
 type Chain = Pick<NetworkOptions, 'parent' | 'vlan'> & { readonly bridge?: string };
 
 /**
- * What on this host stands between a container and its VLAN, a sentence each; first what lies farthest from the container.
- * @param chain without `bridge`: as far as the VLAN link, where another network driver takes over.
+ * Returns what separates a container from its VLAN on this host. Each fault is a sentence. The
+ * fault farthest from the container comes first.
+ * @param chain without `bridge`: only up to the VLAN link, for another network driver.
  */
 export function chainTroubles(links: readonly HostLink[], chain: Chain): readonly string[] {
   if (links.length === 0) return []; // nothing is known
@@ -58,7 +59,10 @@ export function chainTroubles(links: readonly HostLink[], chain: Chain): readonl
   return troubles;
 }
 
-/** What is an untagged bridge of ours' uplink, when the link of its parent's name is not: the parent was renamed. */
+/**
+ * Finds the uplink of our untagged bridge if the link with the parent's name is not its uplink. The
+ * parent was then renamed.
+ */
 function otherUplink(
   links: readonly HostLink[],
   { vlan }: Chain,
@@ -72,8 +76,8 @@ function otherUplink(
 }
 
 /**
- * The link that carries the segment. The kernel has one 802.1Q link per parent and VLAN; where the parent has another name
- * now, it is our link that knows it.
+ * Finds the link that carries the segment. The kernel has one 802.1Q link for each parent and VLAN.
+ * If the parent was renamed, our own link still leads to it.
  */
 export function uplinkOf(
   links: readonly HostLink[],
@@ -90,7 +94,9 @@ export function uplinkOf(
   return known?.mark === 'vlan' && isRight(known) ? known : undefined;
 }
 
-/** What carries the segment: the 802.1Q link of that parent and id, or the parent. */
+/**
+ * Finds the link that carries the segment: the 802.1Q link of that parent and id, or the parent.
+ */
 export function segmentLink(
   links: readonly HostLink[],
   chain: Pick<NetworkOptions, 'parent' | 'vlan'>,
@@ -98,7 +104,10 @@ export function segmentLink(
   return uplinkOf(links, chain, linkNamed(links, chain.parent), undefined);
 }
 
-/** A link has one name and any number of alternative ones: two networks that name it differently are on one segment. */
+/**
+ * Replaces the parent by its real name. A link has one name and any number of alternative names.
+ * Two networks that use different names of it are on one segment.
+ */
 export function withRealParent<Options extends Readonly<Record<string, unknown>>>(
   options: Options,
   host: Pick<Host, 'realName'>,
@@ -107,7 +116,7 @@ export function withRealParent<Options extends Readonly<Record<string, unknown>>
   return typeof parent === 'string' ? { ...options, parent: host.realName(parent) } : options;
 }
 
-/** The name that the parent has at the moment. */
+/** Returns the parent's present name. */
 export function parentNow(
   links: readonly HostLink[],
   { options, vlanLink }: Pick<NetworkRecord, 'options' | 'vlanLink'>,
@@ -117,15 +126,37 @@ export function parentNow(
   return linkAt(links, uplinkOf(links, options, named, vlanLink)?.lower)?.name ?? options.parent;
 }
 
+interface LinkTable {
+  readonly byName: ReadonlyMap<string, HostLink>;
+  readonly byIndex: ReadonlyMap<number, HostLink>;
+}
+
+/**
+ * A table for each list of links. Each list is searched once per port. With thousands of links,
+ * plain searches would take seconds.
+ */
+const tables = new WeakMap<readonly HostLink[], LinkTable>();
+
+function tableOf(links: readonly HostLink[]): LinkTable {
+  const known = tables.get(links);
+  if (known !== undefined) return known;
+  // A name takes precedence over an alternative name. Of two links, the first counts.
+  const named = links.flatMap((link) => link.altNames.map((name) => [name, link] as const));
+  const table = {
+    byName: new Map([...named.reverse(), ...links.map((link) => [link.name, link] as const)]),
+    byIndex: new Map(links.map((link) => [link.index, link])),
+  };
+  tables.set(links, table);
+  return table;
+}
+
 export function linkNamed(links: readonly HostLink[], name: string): HostLink | undefined {
-  return (
-    links.find((link) => link.name === name) ?? links.find((link) => link.altNames.includes(name))
-  );
+  return tableOf(links).byName.get(name);
 }
 
 export function linkAt(
   links: readonly HostLink[],
   index: number | undefined,
 ): HostLink | undefined {
-  return index === undefined ? undefined : links.find((link) => link.index === index);
+  return index === undefined ? undefined : tableOf(links).byIndex.get(index);
 }

@@ -1,5 +1,5 @@
 /**
- * What the plugin remembers of IPAM pools: plain data, one file each in the store, as in records.ts.
+ * What the plugin stores about IPAM pools: plain data, one file for each pool, as in records.ts.
  */
 import type { AddressBounds } from '../vocabulary/lease.ts';
 import type { WallTime } from '../vocabulary/time.ts';
@@ -10,7 +10,7 @@ import type { NetworkOptions } from '../options/options.ts';
 import type { AddressRecord } from './lease-records.ts';
 import { segmentOf } from './records.ts';
 
-/** What a RequestPool was answered with; each has its own ReleasePool. */
+/** The answer to one RequestPool. Each has its own ReleasePool. */
 export interface PoolRecord {
   /** The last part of the PoolID. */
   readonly id: string;
@@ -18,28 +18,28 @@ export interface PoolRecord {
   /** `--ip-range`. */
   readonly range: Subnet | undefined;
   readonly gateway: {
-    /** What Docker was told, or told us. */
+    /** The gateway that Docker was told, or has told us. */
     readonly address: Ipv4;
     /**
-     * `user`: --gateway; `server`: its offer; `guess`: Docker wants one, and nobody was asked yet; `unknown`: the state
-     * was lost, and what Docker was told with it.
+     * `user`: --gateway. `server`: its offer. `guess`: Docker wants a gateway, but no server was
+     * asked yet. `unknown`: the state was lost, and Docker's gateway with it.
      */
     readonly from: 'user' | 'server' | 'guess' | 'unknown';
   };
-  /** `--aux-address`: never leased to a container. */
+  /** `--aux-address`. These are never leased to a container. */
   readonly reserved: readonly Ipv4[];
   /** The `--ipam-opt` map, as it was typed. */
   readonly given: Readonly<Record<string, string>>;
-  /** Undefined: --subnet alone; a network of ours brings parent and VLAN. */
+  /** Undefined if only --subnet was given. A network of ours then says parent and VLAN. */
   readonly options: NetworkOptions | undefined;
-  /** Our network that takes its addresses from here; undefined: not known yet, or another driver's. */
+  /** Our network that uses the pool. Undefined if it is not known yet, or another driver's. */
   readonly networkId: string | undefined;
-  /** The link that carries the VLAN, as it was found last. */
+  /** The link that carried the VLAN when it was last looked for. */
   readonly link: string | undefined;
   readonly requestedAt: WallTime;
 }
 
-/** Under another network driver; undefined as long as it is not known where the pool's VLAN is. */
+/** The scope under another network driver. Undefined until the link of the pool's VLAN is known. */
 export function scopeOfPool(pool: PoolRecord): LeaseScope | undefined {
   const { id, options, link } = pool;
   if (options === undefined) return undefined;
@@ -49,12 +49,12 @@ export function scopeOfPool(pool: PoolRecord): LeaseScope | undefined {
   };
 }
 
-/** Which addresses of the server's will do. */
+/** The addresses that may be leased. */
 export function boundsOf({ subnet, range, reserved }: PoolRecord): AddressBounds {
   return { within: range === undefined ? [subnet] : [subnet, range], except: reserved };
 }
 
-/** The network is another driver's. */
+/** True if the network is another driver's. */
 export function isForeign({ scopeId, poolId }: AddressRecord): boolean {
   return scopeId === poolId;
 }
@@ -63,13 +63,13 @@ function defaultLink({ parent, vlan }: NetworkOptions): string {
   return vlan === undefined ? parent : `${parent}.${vlan}`;
 }
 
-/** For the log. */
+/** Fields for the log. */
 export function contextOf({ id, subnet, options }: PoolRecord): Record<string, string> {
   const segment = options === undefined ? 'not known yet' : segmentOf(options);
   return { pool: id, subnet: formatSubnet(subnet), segment };
 }
 
-/** For the log. */
+/** Fields for the log. */
 export function addressContext({
   id,
   poolId,

@@ -1,7 +1,7 @@
-/** Records by the id that their callers know them by. */
+/** Records by their id. */
 export class RecordList<Record> {
   readonly #records = new Map<string, Record>();
-  /** Made when asked for, until the next change. */
+  /** Made when it is needed. The next change discards it. */
   #list: readonly Record[] | undefined;
 
   has(id: string): boolean {

@@ -1,6 +1,7 @@
 /**
- * What the plugin remembers of each network (D7): plain data, one file each in the store. Leases: lease-records.ts.
- * Times are wall clock, because they outlive the process; in memory the cores use monotonic instants.
+ * What the plugin stores about each network (D7): plain data, one file for each network. For leases
+ * see lease-records.ts. Stored times are wall clock, because they outlive the process. In memory
+ * the cores use monotonic instants.
  */
 import type { AddressBounds, Lease, LeaseTerms } from '../vocabulary/lease.ts';
 import type { TheirLink } from '../host.ts';
@@ -15,23 +16,26 @@ export interface NetworkRecord {
   /** `docker network create --internal`: containers get no gateway. */
   readonly internal: boolean;
   /**
-   * What may be leased: there only if addresses come from a pool of ours, before an endpoint is made. Absent: the
-   * endpoint leases any.
+   * The addresses that may be leased. Set only if addresses come from a pool of ours, before an
+   * endpoint is made. If undefined, the endpoint may lease any address.
    */
   readonly bounds?: AddressBounds | undefined;
-  /** The VLAN sub-interface in use, which may have been there before us under any name. */
+  /** The VLAN link in use. It may be older than the network and have any name. */
   readonly vlanLink: string | undefined;
-  /** True if the uplink was put into the bridge for this segment, so that it must come out again. */
+  /** True if we made the uplink a port of the bridge. It must then be taken out again. */
   readonly uplinkPort: boolean;
   /** MTU of the containers' links. */
   readonly mtu: number;
-  /** We never make these again. Absent: none. */
+  /** Links that we never make again. If undefined: none. */
   readonly theirs?: readonly TheirLink[] | undefined;
-  /** Its links are being made or removed: found at a start, it is removed with all of them. Absent: no. */
+  /**
+   * True while its links are made or removed. A start then removes the network with all of them. If
+   * undefined: false.
+   */
   readonly isUnfinished?: boolean | undefined;
 }
 
-/** The terms without the times, as the container's link is to know them. */
+/** The terms without the times. The container's link gets these. */
 export function termsOf(lease: Lease | StoredLease): LeaseTerms {
   const { address, prefixLength, gateway, routes, mtu, serverId, serverMac } = lease;
   const { dnsServers, domainName, domainSearch } = lease;
@@ -39,7 +43,7 @@ export function termsOf(lease: Lease | StoredLease): LeaseTerms {
   return { address, prefixLength, gateway, routes, mtu, ...names, serverId, serverMac };
 }
 
-/** `VLAN 500 of eth1`: how errors and logs name where a network lives. */
+/** Returns `VLAN 500 of eth1`, the name of the network's segment in errors and logs. */
 export function segmentOf({ parent, vlan }: Pick<NetworkOptions, 'parent' | 'vlan'>): string {
   return vlan === undefined ? `${parent} (untagged)` : `VLAN ${vlan} of ${parent}`;
 }

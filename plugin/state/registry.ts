@@ -1,9 +1,10 @@
 /**
- * Networks, pools and leases in memory, and the only writer of them in the store: what is here is on disk, except for what
- * `keepEndpoint` and `keepAddress` could not write yet. Bounded by what Docker has on this host, and by the hold times.
+ * Networks, pools and leases in memory. This is the only writer of them in the store. All of it is
+ * on disk, except for failed writes of `keepEndpoint` and `keepAddress`. Its size is limited by
+ * what Docker has on this host, and by the hold times.
  *
- * A lease changes hands by one write. Who asks for endpoints, addresses or held leases sees those that are in these
- * hands now.
+ * A lease changes its holder by one write. Lists of endpoints, addresses and held leases show the
+ * present holders.
  */
 import { PluginError } from '../vocabulary/errors.ts';
 import { scopeOfNetwork, type LeaseScope } from './lease-scope.ts';
@@ -33,7 +34,7 @@ export class Registry {
     });
   }
 
-  /** Takes in what the store already holds. */
+  /** Takes the records of the store into memory. */
   adopt(contents: { readonly [K in keyof Records]: readonly Records[K][] }): void {
     for (const pool of contents.pools) this.#stored.set('pools', pool);
     for (const network of contents.networks) this.#stored.set('networks', network);
@@ -58,7 +59,9 @@ export class Registry {
     );
   }
 
-  /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
+  /**
+   * Adds or replaces the record. @throws PluginError STATE_UNWRITABLE. Then nothing has changed.
+   */
   addNetwork(record: NetworkRecord): Promise<void> {
     return this.#stored.add('networks', record);
   }
@@ -75,7 +78,9 @@ export class Registry {
     return this.#stored.pools.get(id);
   }
 
-  /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
+  /**
+   * Adds or replaces the record. @throws PluginError STATE_UNWRITABLE. Then nothing has changed.
+   */
   addPool(record: PoolRecord): Promise<void> {
     return this.#stored.add('pools', record);
   }
@@ -92,13 +97,16 @@ export class Registry {
     return this.#views.endpoints.get(id);
   }
 
-  /** The endpoint that has the lease. */
+  /** Returns the endpoint that has the lease. */
   findEndpointOf(leaseId: string): EndpointRecord | undefined {
     const { holder } = this.findLease(leaseId) ?? {};
     return holder?.is === 'endpoint' ? this.findEndpoint(holder.id) : undefined;
   }
 
-  /** A copy of a record was taken in: the lease stays with the container that goes on. */
+  /**
+   * True if another endpoint has this lease: the record is a copy. The lease stays with the
+   * endpoint that goes on.
+   */
   isLeaseOfAnother({ id, networkId, clientId, lease }: EndpointRecord): boolean {
     return this.endpoints().some(
       (other) =>
@@ -125,7 +133,7 @@ export class Registry {
     return this.#views.held.get(id);
   }
 
-  /** All who have a lease now, whether by endpoint or by address. */
+  /** All present holders of a lease: endpoints and addresses. */
   holders(): readonly LeaseHolder[] {
     return this.#views.holders();
   }
@@ -138,7 +146,8 @@ export class Registry {
     return this.#stored.leases.get(id);
   }
 
-  // The three ways of a lease into other hands, whoever has it now. @throws PluginError STATE_UNWRITABLE; then nothing has changed.
+  // These three give a lease to another holder, whoever has it now. @throws PluginError
+  // STATE_UNWRITABLE. Then nothing has changed.
 
   addEndpoint(record: EndpointRecord): Promise<void> {
     return this.#stored.add('leases', this.#stillAwaited(leaseOfEndpoint(record)));
@@ -152,7 +161,10 @@ export class Registry {
     return this.#stored.add('leases', this.#stillAwaited(leaseOfHeld(record)));
   }
 
-  /** As it was before it changed hands; undefined: there was none. @throws PluginError STATE_UNWRITABLE. */
+  /**
+   * Restores the record of before its holder changed. If `before` is undefined, there was none.
+   * @throws PluginError STATE_UNWRITABLE.
+   */
   async putBack(id: string, before: LeaseRecord | undefined): Promise<void> {
     const now = this.findLease(id);
     if (before === undefined) return this.#stored.remove('leases', id);
@@ -160,23 +172,24 @@ export class Registry {
   }
 
   /**
-   * Replaces what is true of a known endpoint, whether or not it can be written; what cannot is tried again with
-   * the next change of anything. One that is not known is left alone.
-   * @returns why it could not be written, once; undefined if it was, or if that was said already.
+   * Replaces the record of a known endpoint, whether or not it can be written. A failed write is
+   * tried again with the next change of any record. An unknown endpoint is left alone.
+   * @returns why it could not be written. Undefined if it was written, or if the failure was
+   * reported before.
    */
   async keepEndpoint(record: EndpointRecord): Promise<unknown> {
     if (this.findEndpoint(record.id)?.leaseId !== record.leaseId) return undefined;
     return this.#stored.keep('leases', this.#stillAwaited(leaseOfEndpoint(record)));
   }
 
-  /** As `keepEndpoint`. */
+  /** Works like `keepEndpoint`. */
   async keepAddress(record: AddressRecord): Promise<unknown> {
     if (this.findAddress(record.id) === undefined) return undefined;
     return this.#stored.keep('leases', this.#stillAwaited(leaseOfAddress(record)));
   }
 
   /**
-   * Its lease is over. One that has given it away is not there any more, and that is no error.
+   * Ends the lease of the endpoint. It is no error if the endpoint has given its lease away.
    * @param awaited Docker has not released the address yet.
    */
   async removeEndpoint(id: string, awaited?: AwaitedRelease): Promise<void> {
@@ -185,7 +198,7 @@ export class Registry {
   }
 
   async removeAddress(id: string): Promise<void> {
-    // Not known yet: it is being written.
+    // If the lease is unknown, it is being written.
     if ((this.findLease(id)?.holder.is ?? 'address') === 'address') await this.#endLease(id);
   }
 
@@ -193,7 +206,7 @@ export class Registry {
     if (this.findHeld(id) !== undefined) await this.#endLease(id);
   }
 
-  /** Docker has released the address, or will not any more. */
+  /** Docker has released the address, or will never do so. */
   async releaseCame(id: string): Promise<void> {
     const record = this.findLease(id);
     if (record?.awaited === undefined) return;
@@ -204,7 +217,7 @@ export class Registry {
     }
   }
 
-  /** A network of ours, or a pool that another network driver uses. */
+  /** Returns a network of ours, or a pool of another driver's network. */
   findScope(id: string): LeaseScope | undefined {
     const network = this.findNetwork(id);
     if (network !== undefined) return scopeOfNetwork(network);
@@ -212,7 +225,10 @@ export class Registry {
     return pool && scopeOfPool(pool);
   }
 
-  /** What is left of a lease that is over is the release that Docker is still to send. */
+  /**
+   * Removes the record of a lease that is over. It stays while Docker still has to release the
+   * address.
+   */
   async #endLease(id: string, awaited = this.findLease(id)?.awaited): Promise<void> {
     const record = this.findLease(id);
     if (record === undefined || awaited === undefined) return this.#stored.remove('leases', id);
@@ -226,7 +242,9 @@ export class Registry {
     });
   }
 
-  /** A lease that changes hands is still the one whose address Docker has not released. */
+  /**
+   * Keeps `awaited` when the holder changes: Docker still has to release the address of this lease.
+   */
   #stillAwaited(record: LeaseRecord): LeaseRecord {
     const awaited = record.awaited ?? this.findLease(record.id)?.awaited;
     return awaited === undefined ? record : { ...record, awaited };

@@ -1,6 +1,4 @@
-/**
- * The truth about leases, for operators: Docker goes on showing the address that a container started with.
- */
+/** Shows the present leases to operators. Docker still shows the address of a container's start. */
 import type { Clock } from '../clock.ts';
 import { isForeign, scopeOfPool, type PoolRecord } from './pool-records.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
@@ -8,7 +6,7 @@ import type { Ms } from '../vocabulary/time.ts';
 import { readableLease, type StoredLease } from './stored-lease.ts';
 import type { AddressRecord, EndpointRecord } from './lease-records.ts';
 
-/** Who else uses a container's address: what the lease service heard. */
+/** Who else uses a container's address, as heard by the lease service. */
 export interface ClaimsSeen {
   claimsOn(leaseId: string):
     | {
@@ -24,10 +22,10 @@ export interface ClaimsSeen {
 export interface EndpointStatus {
   readonly endpoint: string;
   readonly mac: string;
-  /** What the container's link has now, with its prefix length. */
+  /** The present address of the container's link, with its prefix length. */
   readonly address: string | undefined;
   readonly gateway: string | undefined;
-  /** `pending`: the container is not yet what its lease calls for. */
+  /** `pending`: the container does not have yet what its lease says. */
   readonly state: 'leased' | Renewal['state'] | 'pending' | 'no lease' | 'no lease, address kept';
   readonly lease:
     | {
@@ -39,11 +37,17 @@ export interface EndpointStatus {
         readonly expiresAt: string;
       }
     | undefined;
-  /** Since when the lease waits to be renewed, and until when in this way; then other servers are asked, or it ends. */
+  /**
+   * The times between which the lease waits to be renewed in this way. Then other servers are
+   * asked, or the lease ends.
+   */
   readonly renewal: { readonly since: string; readonly until: string } | undefined;
   /** Since when there is no lease, and why. */
   readonly lost: { readonly at: string; readonly cause: string } | undefined;
-  /** Another host uses the address as well: its MAC, ISO times, frames heard (at least), announcements against them. */
+  /**
+   * Another host uses the address, too: its MAC, ISO times, the least number of frames heard, and
+   * our announcements against them.
+   */
   readonly conflict:
     | {
         readonly by: string;
@@ -62,14 +66,14 @@ interface Renewal {
   readonly until: number;
 }
 
-/** As long as a server that lives, and a client that was started anew, take with an answer. */
+/** A living server and a restarted client answer within this time. */
 const ANSWERED_WITHIN: Ms = 10_000;
 
 export interface NetworkStatus {
-  /** NetworkID; `pool` and its id where the network is another driver's. */
+  /** NetworkID. For another driver's network: `pool` and the id of the pool. */
   readonly network: string;
   readonly segment: string;
-  /** The bridge, or the link that the leases of another driver's containers are kept over. */
+  /** The bridge. For another driver's network: the link over which the leases are kept. */
   readonly bridge: string;
   readonly endpoints: readonly EndpointStatus[];
 }
@@ -90,7 +94,7 @@ export function networkStatus(
   };
 }
 
-/** Containers of another driver's network: what they have is what Docker was told. */
+/** The status of another driver's network. Its containers have what Docker was told. */
 export function poolStatus(
   pool: PoolRecord,
   addresses: readonly AddressRecord[],
@@ -166,7 +170,9 @@ function leaseStatus(
 
 const HEADINGS = ['NETWORK', 'SEGMENT', 'ENDPOINT', 'MAC', 'ADDRESS', 'SERVER', 'STATE', 'UNTIL'];
 
-/** For eyes: one line per endpoint under a line of headings, columns aligned. */
+/**
+ * A table for people: one line for each endpoint below a line of headings, with aligned columns.
+ */
 export function statusTable(networks: readonly NetworkStatus[]): string {
   const rows = networks.flatMap(({ network, segment, endpoints }) =>
     endpoints.map(({ endpoint, mac, address, lease, lost, renewal, state, conflict }) => [
@@ -187,7 +193,7 @@ export function statusTable(networks: readonly NetworkStatus[]): string {
     .join('\n');
 }
 
-/** The same as flat text: the form of EndpointOperInfo. */
+/** The status of an endpoint as flat text, in the form of EndpointOperInfo. */
 export function endpointInfo(
   record: EndpointRecord,
   clock: Clock,
@@ -200,7 +206,7 @@ export function endpointInfo(
   };
 }
 
-/** A lease whose T1 has passed; an answer would have brought other times. */
+/** A lease whose T1 has passed waits for renewal. An answer would have brought other times. */
 function renewalOf(stored: StoredLease, clock: Clock): Renewal | undefined {
   const { t1At, t2At, expiresAt, requestedAt } = readableLease(stored, clock);
   const now = clock.wall();
@@ -218,7 +224,9 @@ function stateOf({ lease, lost, terms }: EndpointRecord, clock: Clock): Endpoint
   return renewalOf(lease, clock)?.state ?? 'leased';
 }
 
-/** `Date` refuses what no calendar has: one such time must not cost the status of all the others. */
+/**
+ * `Date` refuses a time that no calendar has. One such time must not stop the status of the others.
+ */
 function timeText(at: number): string {
   if (at === Infinity) return 'infinite';
   const date = new Date(at);

@@ -1,13 +1,13 @@
 /**
- * Moments and leases as they are stored. The wall clock is all that two boots of a host have in common, but
- * it may be stepped; within one boot the kernel's own clock is the better witness. So both are kept: the same
- * boot goes by its clock, another one by the wall.
+ * Stores moments and leases. The wall clock is the only clock that two boots of a host share, but
+ * it may be stepped. Within one boot the kernel's own clock is more reliable. So both times are
+ * stored. In the same boot the kernel's clock counts, in another boot the wall clock.
  */
 import type { Clock } from '../clock.ts';
 import type { Lease, LeaseTerms } from '../vocabulary/lease.ts';
 import type { Instant, Ms, WallTime } from '../vocabulary/time.ts';
 
-/** An instant of one boot. Absent in files of versions before it was kept. */
+/** An instant of one boot. Files of earlier versions lack it. */
 interface BootInstant {
   readonly id: string;
   readonly at: Instant;
@@ -18,13 +18,13 @@ export interface StoredMoment {
   readonly boot?: BootInstant | undefined;
 }
 
-/** Same terms, wall times. */
+/** A lease with the same terms and wall times. */
 export interface StoredLease extends LeaseTerms {
   readonly requestedAt: WallTime;
   readonly t1At: WallTime;
   readonly t2At: WallTime;
   readonly expiresAt: WallTime;
-  /** `requestedAt` on the clock of the boot it was stored in. */
+  /** `requestedAt` on the kernel's clock of that boot. */
   readonly boot?: BootInstant | undefined;
 }
 
@@ -33,8 +33,8 @@ export function storeMoment(clock: Clock): StoredMoment {
 }
 
 /**
- * How long ago it was. A moment that lies in the future counts as now: after a reboot the wall clock was set
- * back, or is not set yet on a host without a battery.
+ * Returns how long ago the moment was. A moment in the future counts as now. This happens if the
+ * wall clock was set back, or is not set yet after a reboot of a host without a battery.
  */
 export function elapsedSince({ wall, boot }: StoredMoment, clock: Clock): Ms {
   const elapsed = boot?.id === clock.bootId ? clock.now() - boot.at : clock.wall() - wall;
@@ -46,13 +46,17 @@ export function storeLease(lease: Lease, clock: Clock): StoredLease {
   return { ...shifted(lease, clock.wall() - clock.now()), boot };
 }
 
-/** Never longer than its original duration from now, whatever the wall clock says. */
+/**
+ * The rest of the lease is never longer than its original duration, whatever the wall clock says.
+ */
 export function restoreLease({ boot, ...lease }: StoredLease, clock: Clock): Lease {
   const age = elapsedSince({ wall: lease.requestedAt, boot }, clock);
   return shifted(lease, clock.now() - age - lease.requestedAt);
 }
 
-/** The same lease with its times by the wall clock as it is now: for people, who read them off that clock. */
+/**
+ * Returns the lease with its times by the present wall clock. People compare them with that clock.
+ */
 export function readableLease(lease: StoredLease, clock: Clock): StoredLease {
   return storeLease(restoreLease(lease, clock), clock);
 }

@@ -1,13 +1,13 @@
 /**
- * Records in memory and in the store, kind by kind. What is in memory is on disk, except for what `keep` could not
- * write yet.
+ * Records in memory and in the store. The store has all that is in memory, except for writes of
+ * `keep` that failed so far.
  */
 import { RecordList } from './record-list.ts';
 import type { LeaseRecord } from './lease-records.ts';
 import type { PoolRecord } from './pool-records.ts';
 import type { NetworkRecord } from './records.ts';
 
-/** What is stored, by the name of its folder. */
+/** The stored kinds of records. Each has a folder of that name. */
 export interface Records {
   networks: NetworkRecord;
   leases: LeaseRecord;
@@ -16,7 +16,7 @@ export interface Records {
 
 type Kind = keyof Records;
 
-/** Calls for one record take effect in the order of asking. */
+/** Calls for one record take effect in the order of the calls. */
 export interface RecordStore {
   save<K extends Kind>(kind: K, record: Records[K]): Promise<void>;
   delete(kind: Kind, id: string): Promise<void>;
@@ -33,24 +33,30 @@ export class StoredRecords {
   };
   readonly #store: RecordStore;
   readonly #changed: (kind: Kind, id: string) => void;
-  /** Saves under way that memory waits for. Outdated: what is true since then is in memory already. */
+  /**
+   * Running saves whose records go into memory afterwards. An outdated one does not, because memory
+   * has a newer record.
+   */
   readonly #additions = new Set<{ kind: Kind; id: string; isOutdated: boolean }>();
-  /** By kind and id: how to bring the files up to date that are older than what is here. */
+  /** Failed writes by kind and id: each function writes the present record. */
   readonly #unwritten = new Map<string, () => Promise<void>>();
 
-  /** @param changed told of each record that is different in memory from now on. */
+  /** @param changed called for each record that has changed in memory. */
   constructor(store: RecordStore, changed: (kind: Kind, id: string) => void) {
     this.#store = store;
     this.#changed = changed;
   }
 
-  /** Takes in what the store holds already. */
+  /** Takes a record from the store into memory. */
   set<K extends Kind>(kind: K, record: Records[K]): void {
     this.#list(kind).set(record.id, record);
     this.#changed(kind, record.id);
   }
 
-  /** Adds or replaces, on disk first. @throws PluginError STATE_UNWRITABLE; then nothing has changed. */
+  /**
+   * Adds or replaces a record, first on disk.
+   * @throws PluginError STATE_UNWRITABLE. Then nothing has changed.
+   */
   async add<K extends Kind>(kind: K, record: Records[K]): Promise<void> {
     const addition = { kind, id: record.id, isOutdated: false };
     this.#additions.add(addition);
@@ -67,8 +73,10 @@ export class StoredRecords {
   }
 
   /**
-   * Replaces a record that is known, whether or not it can be written. What cannot is tried again with the next change.
-   * @returns why it could not be written, once; undefined if it was, or if that was said already.
+   * Replaces a known record in memory, whether or not it can be written. A failed write is tried
+   * again with the next change.
+   * @returns why it could not be written. Undefined if it was written, or if the failure was
+   * reported before.
    */
   async keep<K extends Kind>(kind: K, record: Records[K]): Promise<unknown> {
     const { id } = record;
@@ -79,7 +87,7 @@ export class StoredRecords {
     try {
       await this.#store.save(kind, record);
     } catch (error) {
-      if (!records.has(id)) return undefined; // it went meanwhile
+      if (!records.has(id)) return undefined; // it was removed meanwhile
       const isNew = this.#unwritten.size === 0;
       this.#unwritten.set(keyOf(kind, id), async () => {
         const current = records.get(id);
@@ -110,14 +118,14 @@ export class StoredRecords {
     return this.#lists[kind];
   }
 
-  /** The disk takes writes: brings the files up to date that it refused before. */
+  /** Writes all records that the disk refused before. The disk takes writes now. */
   async #catchUp(): Promise<void> {
     for (const [key, write] of this.#unwritten) {
       try {
         await write();
         if (this.#unwritten.get(key) === write) this.#unwritten.delete(key);
       } catch {
-        return; // full again
+        return; // the disk is full again
       }
     }
   }

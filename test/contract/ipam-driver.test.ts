@@ -1,4 +1,7 @@
-/** Every IpamDriver call: what dockerd sends, and the exact JSON that it gets (libnetwork.md §3). */
+/**
+ * Every IpamDriver call: the request of dockerd, and the exact JSON of the answer (libnetwork.md
+ * §3).
+ */
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { networkDriverHandlers } from '../../plugin/api/network-driver.ts';
@@ -168,7 +171,7 @@ describe('releases', () => {
     '!',
     'v1:6:eth1:500:fd00:500::/64:1f2e3d4c',
     'x'.repeat(200),
-    '../../etc/passwd', // no file is named after it
+    '../../etc/passwd', // no file gets this name
   ])('PoolID %j is handed to the driver, which knows its own', async (PoolID) => {
     await rig.call('IpamDriver.ReleasePool', { PoolID });
     expect(lastCall()?.args).toEqual([PoolID]);

@@ -1,6 +1,6 @@
 /**
- * What engines send to an IPAM driver in the life of networks and containers, replayed: the same story for each,
- * told in `how` of the recordings.
+ * Sends again what engines send to an IPAM driver in the life of networks and containers. All
+ * recordings have the same story. Their `how` tells it.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CreateEndpointRequest } from '../../plugin/endpoints/endpoint-setup.ts';

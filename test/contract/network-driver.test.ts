@@ -1,4 +1,7 @@
-/** Every NetworkDriver call: what dockerd sends, and the exact JSON that it gets (libnetwork.md §2). */
+/**
+ * Every NetworkDriver call: the request of dockerd, and the exact JSON of the answer (libnetwork.md
+ * §2).
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PluginError } from '../../plugin/vocabulary/errors.ts';
 import { post } from '../support/unix-http.ts';
@@ -8,7 +11,7 @@ import { ServerRig } from './server-rig.ts';
 
 const NETWORK = 'a1'.repeat(32);
 const ENDPOINT = 'b2'.repeat(32);
-const SWARM_NETWORK = 'tq0v6n5s3m2k1j8h7g4f5d6c9'; // 25 of base 36
+const SWARM_NETWORK = 'tq0v6n5s3m2k1j8h7g4f5d6c9'; // 25 digits of base 36
 const SANDBOX = '/var/run/docker/netns/0123456789ab';
 
 let rig: ServerRig;

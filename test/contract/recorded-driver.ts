@@ -1,4 +1,4 @@
-/** A driver that does nothing but note what it was asked, and answer what a test tells it. */
+/** A driver that only notes the calls, and answers what a test tells it. */
 import type { NetworkDriver } from '../../plugin/api/network-driver.ts';
 import type { JoinAnswer } from '../../plugin/endpoints/answers.ts';
 import { ip, mac } from '../support/messages.ts';
@@ -19,7 +19,7 @@ export interface RecordedCall {
 
 export class RecordedDriver implements NetworkDriver {
   readonly calls: RecordedCall[] = [];
-  /** What a call does instead of succeeding. */
+  /** Runs in each call, and may fail it. */
   behaviour: (method: string, signal?: AbortSignal) => Promise<void> = () => Promise.resolve();
   joinAnswer = JOIN_ANSWER;
   macAnswer: ReturnType<typeof mac> | undefined = mac('02:74:52:1f:fe:e0');

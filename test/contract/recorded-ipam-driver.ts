@@ -1,4 +1,4 @@
-/** An IPAM driver that does nothing but note what it was asked, and answer what a test tells it. */
+/** An IPAM driver that only notes the calls, and answers what a test tells it. */
 import type { IpamDriver } from '../../plugin/api/ipam-driver.ts';
 import type { RequestPoolAnswer } from '../../plugin/options/ipam-requests.ts';
 import type { RecordedCall } from './recorded-driver.ts';
@@ -8,7 +8,7 @@ export const POOL_ID = 'v1:4:eth1:500:10.50.0.0/24:1f2e3d4c';
 export class RecordedIpamDriver implements IpamDriver {
   readonly calls: RecordedCall[] = [];
   requiresMacAddress = true;
-  /** What a call does instead of succeeding. */
+  /** Runs in each call, and may fail it. */
   behaviour: (method: string, signal?: AbortSignal) => Promise<void> = () => Promise.resolve();
   poolAnswer: RequestPoolAnswer = {
     poolId: POOL_ID,

@@ -1,4 +1,7 @@
-/** What real engines sent, kept in recorded/: `ipam-*` with an IPAM driver of ours, the others with `null`. */
+/**
+ * Reads what real engines sent. It is kept in recorded/: `ipam-*` with our IPAM driver, the others
+ * with `null`.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 
 const FOLDER = new URL('recorded/', import.meta.url);
@@ -21,7 +24,7 @@ export function readRecordings(ipam: 'null' | 'ours'): Recording[] {
     .map((name) => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')) as Recording);
 }
 
-/** What a driver may be asked for: all its methods. */
+/** The methods of a driver that can be called. */
 export function methodsOf(driver: { readonly prototype: object }): string[] {
   return Object.getOwnPropertyNames(driver.prototype)
     .filter((name) => name !== 'constructor')

@@ -1,4 +1,7 @@
-/** Networks that cannot be made as they were typed: what dockerd sends, and the sentence that a person reads. */
+/**
+ * Networks that cannot be made with the typed options: the request of dockerd, and the sentence
+ * that a person reads.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +15,7 @@ import { post } from '../support/unix-http.ts';
 import { goJson } from './server-rig.ts';
 
 const LOCAL = 'a1'.repeat(32);
-const SWARM = 'tq0v6n5s3m2k1j8h7g4f5d6c9'; // 25 of base 36
+const SWARM = 'tq0v6n5s3m2k1j8h7g4f5d6c9'; // 25 digits of base 36
 const NULL_POOL = [{ AddressSpace: 'null', Pool: '0.0.0.0/0' }];
 const OUR_POOL = [{ AddressSpace: 'vlandhcp', Pool: '10.50.0.0/24', Gateway: '10.50.0.1/24' }];
 const DOCKERS_POOL = [
@@ -38,7 +41,7 @@ afterEach(async () => {
 const call = (name: string, body: object) =>
   post(join(dir, 'x.sock'), `/${name}`, goJson(body)).then(({ json }) => json);
 
-/** As engine 28 writes it. */
+/** CreateNetwork as engine 28 writes it. */
 function createNetwork(
   generic: object,
   { ipv4 = true, ipv6 = false, internal = false, id = LOCAL, pool = NULL_POOL } = {},

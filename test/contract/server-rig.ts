@@ -1,4 +1,4 @@
-/** The API on a real unix socket in a folder of its own, over drivers that only note. */
+/** The API on a real unix socket in its own folder. Its drivers only take notes. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,7 +51,7 @@ export class ServerRig {
     return post(this.path, `/${name}`, goJson(body), options);
   }
 
-  /** A recorded request, once more; the length is ours to write. */
+  /** Sends a recorded request again, with its right length. */
   replay({ call, headers, body }: RecordedRequest): Promise<Answer> {
     const given = Object.entries(headers).filter(([name]) => !/^content-length$/i.test(name));
     return post(this.path, `/${call}`, body === '' ? undefined : body, {
@@ -59,7 +59,10 @@ export class ServerRig {
     });
   }
 
-  /** Recorded requests, once more, in their order. @returns those that were not understood, by number and call. */
+  /**
+   * Sends recorded requests again, in their order.
+   * @returns those that were not understood, by number and call.
+   */
   async refused(requests: readonly RecordedRequest[], errorKey: string): Promise<string[]> {
     const refused: string[] = [];
     for (const [index, request] of requests.entries()) {
@@ -76,7 +79,7 @@ export class ServerRig {
   }
 }
 
-/** JSON as Go's encoder writes it: `<`, `>` and `&` escaped, a newline at the end. */
+/** JSON as Go's encoder writes it: `<`, `>` and `&` are escaped, and a newline is at the end. */
 export function goJson(value: unknown): string {
   const escape = (c: string) => `\\u00${c.charCodeAt(0).toString(16)}`;
   return `${JSON.stringify(value).replace(/[<>&]/g, escape)}\n`;

@@ -1,4 +1,4 @@
-/** What the socket does with everything that is not a good request (libnetwork.md §1). */
+/** What the socket does with requests that are not good ones (libnetwork.md §1). */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -41,7 +41,7 @@ beforeEach(async () => {
 });
 afterEach(() => rig.stop());
 
-/** What a process that listened there leaves when it is killed. */
+/** Leaves a socket like that of a killed process. */
 async function leaveSocket(path: string): Promise<void> {
   const listen = `require('net').createServer().listen(${JSON.stringify(path)}, () => console.log())`;
   const child = spawn(process.execPath, ['-e', listen], { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -1,6 +1,7 @@
 /**
- * The table in docs/addressing-modes.md, row by row as it is written there: some containers of each, all at once, and what
- * restarts of plugin and dockerd leave of their addresses. The cells on chosen addresses: test/ipam/choices.test.ts.
+ * The table in docs/addressing-modes.md, row by row as it is written there. Several containers of
+ * each mode run at once. The tests check what restarts of plugin and dockerd do to their addresses.
+ * The cells about chosen addresses are in test/ipam/choices.test.ts.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -27,7 +28,7 @@ import {
 } from '../support/lab.ts';
 import { site } from '../support/site.ts';
 
-/** Of each mode, all there at once: enough to get in each other's way. */
+/** The number of containers of each mode. All run at once, and are enough to disturb each other. */
 const COUNT = 4;
 const boxes = ({ network }: Mode) => Array.from({ length: COUNT }, (_, i) => `${network}-${i}`);
 
@@ -38,7 +39,7 @@ interface Seen {
   readonly gateway: string;
 }
 
-/** What Docker says of all containers of a network, in their order. */
+/** What Docker says about all containers of a network, in their order. */
 async function inspect(mode: Mode): Promise<readonly Seen[]> {
   const text = await docker('inspect', ...boxes(mode));
   const all = JSON.parse(text) as readonly {
@@ -56,7 +57,7 @@ async function inspect(mode: Mode): Promise<readonly Seen[]> {
   });
 }
 
-/** That each container has what Docker says. @returns the addresses. */
+/** Checks that each container has what Docker says. @returns the addresses. */
 async function addressesOf(mode: Mode): Promise<string[]> {
   const seen = await inspect(mode);
   for (const { pid, address, prefixLength, gateway } of seen) {
@@ -79,7 +80,7 @@ it('the table has the rows that this test knows', () => {
   expect([OTHERS.length, IPVLAN.length]).toEqual([5, 1]);
 });
 
-/** Containers of each mode, and what becomes of their addresses. */
+/** Tests containers of each mode, and their addresses after restarts. */
 function describeModes(modes: readonly Mode[], settings: Readonly<Record<string, string>>): void {
   const known = new Map<Mode, readonly string[]>();
   const all = () => [...known.values()].flat();

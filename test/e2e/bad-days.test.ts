@@ -1,4 +1,4 @@
-/** What can go wrong without anybody's fault: servers, dockerd and the plugin itself. */
+/** Faults of servers, dockerd and the plugin itself. */
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
@@ -28,7 +28,7 @@ site({ settings: { JOIN_TIMEOUT: '2' } });
 
 const runBox = ['run', '-d', '--name', 'box', '--net=fw500', 'bb'];
 
-/** CreateEndpoint as dockerd sends it, and nothing after it. */
+/** Calls CreateEndpoint like dockerd, and nothing after it. */
 async function createEndpoint(id: string, mac: string): Promise<string> {
   const answer = await callPlugin('NetworkDriver.CreateEndpoint', {
     NetworkID: await docker('network', 'inspect', '-f', '{{.Id}}', 'fw500'),
@@ -39,7 +39,9 @@ async function createEndpoint(id: string, mac: string): Promise<string> {
   return JSON.stringify(answer);
 }
 
-/** The server's log also has what earlier tests did: a MAC belongs to one test. */
+/**
+ * Looks into the server's log, which also has earlier tests. So each test uses a MAC of its own.
+ */
 const leaseGivenBack = (mac: string) =>
   until('the lease is given back', async () =>
     (await daemonLog('dhcp-dnsmasq')).split('\n').some((line) => {

@@ -1,4 +1,4 @@
-/** What a person can get wrong: one clear sentence each, and nothing left behind. */
+/** Mistakes of a person. Each gets one clear sentence, and nothing is left behind. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { docker, dockerRefuses, ip, links, networkCommand } from '../support/lab.ts';
 import { site } from '../support/site.ts';

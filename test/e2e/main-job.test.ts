@@ -1,6 +1,6 @@
 /**
- * The story of mission.md on a real engine, with the managed plugin: containers in VLANs with leased,
- * routable addresses, and nothing left behind.
+ * The story of mission.md on a real engine, with the managed plugin. Containers in VLANs get
+ * leased, routable addresses. Nothing is left behind.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -63,7 +63,7 @@ describe.each(['vlandhcp', 'vlandhcp:stable'])('a network made with -d %s', (dri
 
     await firewallComesToReach(address);
     await docker('exec', 'asterisk', 'ping', '-c', '1', '-W', '2', '10.50.0.1');
-    // The host behind the firewall answers to the container's own address: there is no NAT on the way.
+    // There is no NAT: the host behind the firewall answers to the container's own address.
     await lab('office', 'ping', '-c', '1', '-W', '2', address);
 
     await until('frames were captured', async () => (await captured(mac)).length >= 4);
@@ -115,7 +115,7 @@ describe.each(['vlandhcp', 'vlandhcp:stable'])('a network made with -d %s', (dri
       await firewallComesToReach(address);
     }
     const { address } = await attachment('c-fw500', 'fw500');
-    // From one VLAN to another the way leads through the firewall, which takes one off the TTL.
+    // The way between two VLANs goes through the firewall, which takes one off the TTL.
     expect(await docker('exec', 'c-fw10', 'ping', '-c', '1', '-W', '2', address)).toContain(
       'ttl=63',
     );
@@ -130,7 +130,8 @@ describe("Docker's firewall", () => {
     (await run('iptables', ['-S'])).stdout.split('\n').filter((rule) => rule.includes('br500'));
 
   it('does not eat what two containers of one VLAN say to each other', async () => {
-    // dockerd turned forwarding on and set the policy; bridged frames pass this chain here (br_netfilter).
+    // dockerd has turned forwarding on and set the policy. Bridged frames pass this chain
+    // (br_netfilter).
     expect((await run('iptables', ['-S', 'FORWARD'])).stdout).toContain('-P FORWARD DROP');
     for (const name of ['one', 'two']) {
       await docker(...networkCommand(name));

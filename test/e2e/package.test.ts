@@ -1,6 +1,7 @@
 /**
- * The package's life on a host: pushed to a registry, installed by the stock docker commands, set, stopped,
- * upgraded and removed; with containers that must not notice. One story, told in order.
+ * The package's life on a host. It is pushed to a registry, installed by the usual docker commands,
+ * set, stopped, upgraded and removed. Containers must not notice it. The tests are one story, told
+ * in order.
  */
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -32,7 +33,7 @@ let version = '';
 let reference = '';
 let id = '';
 
-/** scripts/plugin as an operator calls it. */
+/** Runs scripts/plugin like an operator. */
 const operator = (...args: string[]) => run(join(ROOT, 'scripts/plugin'), args);
 
 async function operatorDoes(...args: string[]): Promise<string> {
@@ -60,7 +61,7 @@ async function stateFiles(): Promise<string[]> {
   return names.filter((name) => name.endsWith('.json')).sort();
 }
 
-/** Runs `change` while the firewall pings the container; resolves to the number of lost answers. */
+/** Runs `change` while the firewall pings the container. @returns the number of lost answers. */
 async function lossDuring(address: string, change: () => Promise<void>): Promise<number> {
   const ping = pingSteadily(address);
   try {
@@ -90,7 +91,7 @@ afterAll(async () => {
 
 describe('scripts/build-rootfs', () => {
   it('refuses to replace the checkout, a folder around it, or one that is no plugin folder', async () => {
-    // A copy, so that a mistake costs nothing.
+    // Works on a copy, so that a mistake does no harm.
     const around = await mkdtemp(join(tmpdir(), 'vlandhcp-'));
     const checkout = join(around, 'checkout');
     await mkdir(join(checkout, 'rootfs'), { recursive: true });
@@ -109,7 +110,8 @@ describe('scripts/build-rootfs', () => {
 
 describe('the managed plugin', () => {
   it('is created from a folder, without a registry', async () => {
-    // The folder's own part only: docker would spend half a minute here compressing the rest.
+    // Copies only the plugin's own part of the folder. Docker would compress the rest for half a
+    // minute.
     const folder = '/var/lib/vlandhcp/folder';
     await cp(join(FOLDER, 'config.json'), join(folder, 'config.json'));
     await cp(join(FOLDER, 'rootfs/app'), join(folder, 'rootfs/app'), { recursive: true });
@@ -229,7 +231,7 @@ describe('the managed plugin', () => {
   });
 
   it('is enabled again when the operator interrupts a change', async () => {
-    // A docker that gets the script a TERM in the middle of `docker plugin set`.
+    // This docker sends the script a TERM in the middle of `docker plugin set`.
     const folder = await mkdtemp(join(tmpdir(), 'vlandhcp-'));
     const path = process.env['PATH'] ?? '';
     const real = (await run('which', ['docker'])).stdout.trim();
@@ -303,7 +305,7 @@ describe('the managed plugin', () => {
   });
 
   it('is not removed while a network needs it, and then leaves nothing behind', async () => {
-    // Docker's own driver, with addresses from the plugin
+    // Docker's own driver, with addresses from the plugin.
     const opts = ['--ipam-opt', 'parent=eth1', '--ipam-opt', 'vlan=700'];
     const macvlan = ['-d', 'macvlan', '-o', 'parent=eth1.700', '--ipam-driver', 'vlandhcp'];
     await docker('network', 'create', ...macvlan, ...opts, '--subnet', '10.70.0.0/24', 'mac');

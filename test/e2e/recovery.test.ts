@@ -1,6 +1,6 @@
 /**
- * `kill -9` of the plugin at named moments of every call that docker makes: whatever was cut short, links and
- * records agree after the restart, docker goes on working, and in the end nothing is left.
+ * `kill -9` of the plugin at named moments of every call of docker. After the restart, links and
+ * records agree. docker goes on working, and in the end nothing is left.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { readdir, readFile } from 'node:fs/promises';
@@ -38,8 +38,8 @@ const runBox = () =>
 const LOG = '/run/lab/vlandhcp.log';
 
 /**
- * Kills the plugin as soon as its log says `marker` after docker was asked, and starts it again; resolves when
- * docker has answered. Fails if the moment never comes.
+ * Asks docker, kills the plugin as soon as its log says `marker`, and starts it again. Returns when
+ * docker has answered. Fails if the marker never comes.
  */
 async function killedAt(ask: () => Promise<unknown>, marker: string): Promise<void> {
   const pid = Number(await lab('pid', 'vlandhcp'));
@@ -48,15 +48,15 @@ async function killedAt(ask: () => Promise<unknown>, marker: string): Promise<vo
   const by = performance.now() + 60_000;
   while (!(await readFile(LOG)).subarray(length).includes(marker)) {
     expect(performance.now(), `waited in vain for ${marker}`).toBeLessThan(by);
-    await delay(1); // the plugin has to get at the one processor, too
+    await delay(1); // the plugin needs the one processor, too
   }
   process.kill(pid, 'SIGKILL');
-  await lab('service-kill'); // it waits until the process is gone
+  await lab('service-kill'); // this waits until the process has ended
   await serviceUp();
   await asked;
 }
 
-/** Networks on record that docker does not have. */
+/** Networks that have a record, but that docker does not have. */
 async function lost(): Promise<readonly string[]> {
   const ids = (await run('docker', ['network', 'ls', '-q', '--no-trunc'])).stdout.split('\n');
   const recorded = (await records('networks')).map((name) => name.replace('.json', ''));
@@ -122,7 +122,8 @@ describe('the plugin is killed', () => {
     const answered = await run('docker', ['network', 'inspect', '-f', '{{.Id}}', 'fw500']);
     await createNetwork();
     await works();
-    // One whose answer dockerd never got stays on record: nobody can tell it from one that is only unused (troubleshooting.md).
+    // If dockerd never got the answer, the record stays. Nobody can tell such a network from an
+    // unused one (troubleshooting.md).
     const [unanswered] = answered.status === 0 ? [] : await lost();
     if (unanswered === undefined) return;
     const { json } = await post(

@@ -1,4 +1,7 @@
-/** Sections A and C under a real engine: what a container with Docker's default capabilities can do to host and neighbours. */
+/**
+ * Sections A and C with a real engine: what a container with Docker's default capabilities can do
+ * to the host and to neighbours.
+ */
 import { createSocket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -52,7 +55,7 @@ afterEach(async () => {
 const runBox = (name: string, ...flags: string[]) =>
   docker('run', '-d', '--name', name, `--net=fw500`, ...flags, 'bb');
 
-/** Sends whole frames from inside a container, as a program with NET_RAW does. */
+/** Sends whole frames from inside a container, like a program with NET_RAW. */
 async function insider(name: string) {
   const netnsPath = await docker('inspect', '-f', '{{.NetworkSettings.SandboxKey}}', name);
   const { mac } = await attachment(name, 'fw500');
@@ -76,7 +79,7 @@ const word = (address: string) => {
 };
 const BROADCAST = [255, 255, 255, 255, 255, 255];
 
-/** UDP without a checksum, from the container to anybody. */
+/** A UDP packet without a checksum, from the container to any address. */
 function udp(from: string, to: string, ports: [number, number], payload: readonly number[]) {
   const header = [
     ...[
@@ -141,7 +144,7 @@ it('A: UDP to every address of the host by every MAC of the host reaches nobody'
         sent += 1;
       }
     }
-    // The listener does hear: what this host sends to itself.
+    // The listener works: it hears what this host sends to itself.
     const witness = createSocket('udp4');
     witness.send('x', 5300, HOST_ADDRESS);
     await until('the listener hears the host itself', () => heard.length > 0);

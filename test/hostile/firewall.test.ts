@@ -1,4 +1,7 @@
-/** Section E, the firewall: what flushes it, and a container pinged a hundred times a second meanwhile. Engine 28. */
+/**
+ * Section E, the firewall: somebody flushes it while a container is pinged a hundred times a
+ * second. Engine 28.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   attachment,
@@ -36,7 +39,7 @@ const ourRules = async (): Promise<string[]> => {
   );
   return (await Promise.all(lists)).flat();
 };
-/** How many of our rules are there twice. */
+/** How many of our rules exist twice. */
 const surplusRules = async (): Promise<number> => {
   const rules = await ourRules();
   return rules.length - new Set(rules).size;
@@ -61,7 +64,9 @@ afterAll(async () => {
   expect(await ourRules()).toEqual([]);
 });
 
-/** Pings the container a hundred times a second, and tells the longest time between two answers. */
+/**
+ * Pings the container a hundred times a second, and returns the longest time between two answers.
+ */
 function watchTraffic() {
   const interval = String(PING_INTERVAL_MS / 1000);
   const ping = startOnFirewall('stdbuf', '-oL', 'ping', '-D', '-i', interval, '-W', '1', address);
@@ -83,19 +88,19 @@ function watchTraffic() {
   };
 }
 
-/** Watches the traffic while `disturb` does its work; then another container is started. */
+/** Watches the traffic while `disturb` runs. Then starts another container. */
 async function mended(disturb: () => Promise<unknown>, isCut = true): Promise<void> {
   await until('traffic passes before', () => firewallReaches(address));
   const traffic = watchTraffic();
   await traffic.more();
   await disturb();
   await traffic.more();
-  await traffic.more(); // the first may have been on their way here
+  await traffic.more(); // the first answers may have been on their way
   row.mendMs = await traffic.stop();
   const { status, stderr } = await run('docker', ['run', '--rm', '--net=fw500', 'bb', 'true']);
   expect([status, stderr]).toEqual([0, '']);
   row.seen = `${row.mendMs} ms without traffic; the next container starts`;
-  // A crowd of changes is waited for: less than that would mean that nothing was cut.
+  // The plugin waits until a crowd of changes ends. A shorter gap means that nothing was cut.
   if (isCut) expect(row.mendMs).toBeGreaterThanOrEqual(CROWD_MS);
   row.leftovers = await surplusRules();
   expect(row.leftovers).toBe(0);
@@ -146,7 +151,7 @@ describe('bridged frames pass iptables, and its policy is DROP', () => {
       await lab('engine-down');
       await lab('engine-up', '--live-restore');
       await iptables('nft', '-P', 'FORWARD', 'DROP');
-    }, false); // with the rules goes the policy
+    }, false); // a flush of the rules removes the policy, too
     const seen = await ourRules();
     expect(seen.filter((rule) => rule.includes(' -A DOCKER-USER ')).length).toBeGreaterThan(0);
   });

@@ -1,4 +1,7 @@
-/** Section E under a real engine: a container pinged by the firewall while somebody changes the links of its network. */
+/**
+ * Section E with a real engine: the firewall pings a container while somebody changes the links of
+ * its network.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   attachment,
@@ -84,7 +87,7 @@ describe('the links of a network are put right', () => {
       row.seen = 'docker run names it; not made by us; ports and VLAN link are back in it';
       row.leftovers = 0;
     } finally {
-      await ip('link', 'delete', 'br0').catch(() => undefined); // gone already where the test failed
+      await ip('link', 'delete', 'br0').catch(() => undefined); // already gone if the test failed
     }
   });
 

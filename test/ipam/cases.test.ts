@@ -1,4 +1,4 @@
-/** What may be asked of the IPAM driver, and what may go wrong, on a real engine. */
+/** Requests to the IPAM driver that are allowed, and its faults, on a real engine. */
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
@@ -19,7 +19,7 @@ import { site } from '../support/site.ts';
 
 const ODD_SERVER = fileURLToPath(new URL('../support/odd-dhcp-server.mjs', import.meta.url));
 const MAC = '02:00:00:00:04:77';
-/** A container is known for one after 2 s. */
+/** With this setting an address is known to be a container's after 2 s. */
 const SOON = { JOIN_TIMEOUT: '2' };
 
 const { leftLinks } = site({ settings: SOON });
@@ -108,7 +108,8 @@ describe.each(DRIVERS)('$driver', ({ make }) => {
     const sent = (await captured(`${mac} > `)).filter((line) => line.includes('Request'));
     await lab('capture-down');
     expect(sent.length).toBeGreaterThan(0);
-    // Broadcasts would be a DISCOVER, or a REBINDING; a renewal goes from the address to its server.
+    // A DISCOVER or a REBINDING would be a broadcast. A renewal goes from the address to its
+    // server.
     for (const line of sent)
       expect(line).toMatch(/vlan 500,.* 10\.50\.0\.1\d\d\.68 > 10\.50\.0\.1\.67:/);
     await firewallComesToReach(address);
@@ -253,7 +254,7 @@ it("a container of Docker's macvlan that goes while the plugin is away: its leas
   await docker(...macvlan(500, '--ipam-opt', 'release=now'), 'fw500');
   await docker(...box());
   const { address } = await attachment('box', 'fw500');
-  // The first look may come before the container is up; the next one is the sweep a minute later.
+  // The first look may come before the container is up. The next look is the sweep a minute later.
   const grep = ['-rq', '"wasSeen":true', '/var/lib/vlandhcp/leases'];
   const isSeen = async () => (await run('grep', grep)).status === 0;
   await until('the container was seen', isSeen, 90_000);

@@ -1,4 +1,7 @@
-/** The table in docs/addressing-modes.md: the cells on addresses of one's choice, as they are written there. */
+/**
+ * The table in docs/addressing-modes.md: the cells about chosen addresses, as they are written
+ * there.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   bridgeByHand,
@@ -29,9 +32,9 @@ site({
 });
 afterEach(removeAllContainersAndNetworks);
 
-/** The cells on addresses of one's choice. */
+/** Tests the cells about chosen addresses. */
 function describeChoices(modes: readonly Mode[]): void {
-  /** The same mode, so that the choice is possible. */
+  /** Makes the network of the mode again, with a subnet if the choice needs one. */
   const startChoosing = async (mode: Mode) => {
     const needsSubnet = mode.choice.includes('with `--subnet`');
     const subnet = ['--subnet', `${prefix(mode)}.0/24`, '--gateway', `${prefix(mode)}.1`];

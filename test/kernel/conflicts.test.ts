@@ -1,6 +1,7 @@
 /**
- * Addresses that others on the segment claim, ask for or wear, on real links: a flood of hostile ARP on 50 containers,
- * a switch's device tracking, and a lease whose container is on another host by now.
+ * Addresses that other hosts of the segment claim, ask for or have, on real links: a flood of
+ * hostile ARP on 50 containers, a switch's device tracking, and a lease whose container is on
+ * another host now.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -83,13 +84,13 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** One whose lease only its client knows. */
+/** A holder whose lease is known only to its client. */
 function holderOf({ key, identity, mtu }: LeaseSubject): LeaseHolder {
   const clientId = Buffer.from(identity.clientId).toString('hex');
   return { ...identity, id: key, scopeId: 'n', clientId, mtu, lease: undefined, isStable: false };
 }
 
-/** Starts a program beyond the switch port. */
+/** Starts a program behind the switch port. */
 function startFar(...command: string[]) {
   const env = { ...process.env, NODE_PATH: join(process.cwd(), 'node_modules') };
   const child = spawn('ip', ['netns', 'exec', far.name, ...command], { env });
@@ -134,7 +135,7 @@ async function leaseOver(veth: { hostEnd: string; containerEnd: string }, who: L
 const CONTAINERS = 50;
 const FLOOD_SEC = 60;
 
-/** Each frame another address, another way to say it; 1,000 in a second. */
+/** 1,000 frames in a second. Each has another address, and claims it in another way. */
 const FLOOD = `
 const { openPacketSocket } = subject;
 const socket = openPacketSocket({ link: 'port1', netnsPath: undefined, promiscuous: false,
@@ -205,7 +206,8 @@ test('1,000 hostile ARP frames a second on 50 containers: each keeps its address
     expect(claims.every((claim) => (claim?.defences ?? 0) >= 2)).toBe(true);
     expect(mostDefences).toBeLessThanOrEqual(periods);
     expect(Math.max(...announced.values())).toBeLessThanOrEqual(periods);
-    // Nine frames for each container and defence, of some 440 that came for it; two more lie in a socket that closes.
+    // Nine frames for each container and defence, of some 440 that came. Two more are in a socket
+    // that closes.
     expect(heard).toBeLessThanOrEqual(CONTAINERS * periods * 9);
     const cpuShare = (user + system) / 1000 / elapsedMs;
     expect(cpuShare).toBeLessThan(0.5);
@@ -266,7 +268,7 @@ test('a lease whose address somebody wears, with the very MAC, is forgotten; ano
   const idle = await leaseOver({ hostEnd: 'vdh1', containerEnd: 'vdc1' }, subject(2));
   for (const hostEnd of ['vdh0', 'vdh1']) await linuxHost.removeEndpointLink(hostEnd);
 
-  // Beyond the switch port: a bridge there, with the other host on it.
+  // Another host on a bridge behind the switch port.
   const host = sandbox.addNamespace();
   ip(`-n ${far.name} link add sw type bridge`);
   ip(`-n ${far.name} link add w0 type veth peer name w1`);
@@ -291,7 +293,8 @@ test('a lease whose address somebody wears, with the very MAC, is forgotten; ano
     for (const index of [1, 2]) returns.unlessWorn(holderOf(subject(index)), scope);
     await returns.settled();
     const tookMs = Math.round(performance.now() - startedAt);
-    // The other one's, which was started later, has passed the switch port: what did not come before will not come.
+    // The RELEASE of the other lease was started later and has passed the switch port. So no more
+    // comes.
     await until('the RELEASE of the other lease', () => released.includes(idle.address));
     expect([released, leases.size]).toEqual([[idle.address], 0]);
     expect(readFileSync(join(folder, 'leases'), 'utf8')).toContain(worn.address);

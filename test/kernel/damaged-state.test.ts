@@ -1,6 +1,6 @@
 /**
- * A bad disk and a host without descriptors, against the real process on real links: a server, containers in namespaces
- * of their own, and calls over the unix socket as dockerd makes them.
+ * A bad disk, and a host without descriptors. The real process runs on real links, with a server
+ * and containers in their own namespaces. Calls come over the unix socket, like dockerd's.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import {
@@ -30,7 +30,7 @@ recordOutcomes();
 
 const NETWORK = 'a'.repeat(64);
 const BRIDGE = 'br-eth1';
-/** A lab machine has one slow core. */
+/** The time limit. A lab machine has one slow core. */
 const SLOW = 120_000;
 
 let sandbox: Sandbox;
@@ -47,7 +47,7 @@ vi.setConfig({ testTimeout: 2 * SLOW, hookTimeout: 2 * SLOW });
 
 const idOf = (digit: string) => digit.repeat(64);
 
-/** As dockerd: CreateEndpoint, Join, and what libnetwork does then. */
+/** Does what dockerd and libnetwork do: CreateEndpoint, Join, and moving the link. */
 async function startContainer(id: string): Promise<Container> {
   const options = { 'com.docker.network.endpoint.macaddress': undefined };
   const made = await plugin.call('NetworkDriver.CreateEndpoint', {
@@ -75,7 +75,7 @@ async function endContainer({ id, namespace }: Container): Promise<void> {
   namespace.delete();
 }
 
-/** From inside the container, as its own traffic goes. */
+/** Pings from inside the container. */
 function reachesServer({ namespace }: Container): boolean {
   const ping = ['netns', 'exec', namespace.name, 'ping', '-c', '1', '-W', '2', '10.50.0.1'];
   try {
@@ -107,12 +107,12 @@ async function leaseOf({ id }: Container): Promise<string | undefined> {
     ?.lease?.address;
 }
 
-/** What it writes comes by another way than its answers. */
+/** Waits for a line in the plugin's log. The log comes later than the answer. */
 function toldOf(text: string): Promise<void> {
   return until(`it says ${text}`, () => plugin.log.some(({ msg }) => msg.includes(text)), SLOW);
 }
 
-/** @returns how long it took, in ms. */
+/** Waits until the container has a lease again. @returns the time in ms. */
 async function hasLeaseAgain(container: Container): Promise<number> {
   const from = performance.now();
   for (;;) {
@@ -166,7 +166,7 @@ afterAll(async () => {
 describe('a bad disk', () => {
   let box: Container;
   let witness: Container;
-  /** The file of `box` before it was damaged. */
+  /** The content of the file of `box` before it was damaged. */
   let whole = '';
 
   beforeAll(async () => {
@@ -247,7 +247,8 @@ describe('a bad disk', () => {
         if (!name.endsWith('.json')) rmSync(join(plugin.stateDir, kind, name), { recursive: true });
       }
     }
-    writeFileSync(fileOf('leases', box.id), whole); // what the message says: a good one, and the other removed
+    // As the message says: put a good one there, remove the other.
+    writeFileSync(fileOf('leases', box.id), whole);
     const kept = join(plugin.folder, 'kept.json');
     renameSync(fileOf('networks', NETWORK), kept);
     for (let time = 0; time < 2; time += 1) {
@@ -297,7 +298,7 @@ describe('a host without descriptors', () => {
     expect(made.length).toBeGreaterThan(8);
     const uncaught = plugin.log.filter(({ msg }) => msg.startsWith('an error that nobody caught'));
     expect(uncaught).toEqual([]);
-    // Descriptors come free again: what was refused works at once.
+    // Descriptors become free again. What was refused works at once.
     const from = performance.now();
     for (const id of made) {
       const which = { NetworkID: NETWORK, EndpointID: id };
@@ -311,7 +312,7 @@ describe('a host without descriptors', () => {
     const box = await startContainer(idOf('e'));
     expect(reachesServer(box)).toBe(true);
     await endContainer(box);
-    // Of those that were refused, too, nothing stays.
+    // The refused ones leave nothing, either.
     await until('all links are gone', () => hostEnds().length === 0, SLOW);
     row.mendMs = Math.round(performance.now() - from);
     row.seen = `${made.length} containers, then 8 of 8 refused with a sentence; the next one starts once some are free`;

@@ -30,7 +30,7 @@ afterEach(() => {
   sandbox.dispose();
 });
 
-/** An ARP request by broadcast for an IPv4 address. */
+/** A broadcast ARP request for an IPv4 address. */
 function arpRequest(
   forAddress: readonly number[],
   sender: readonly number[] = [2, 0, 0, 0, 0, 0x99],
@@ -41,7 +41,7 @@ function arpRequest(
   ]);
 }
 
-/** Below 1280 neither link nor bridge has IPv6, and the kernel forgets what was set about it. */
+/** Below 1280 neither link nor bridge has IPv6, and the kernel forgets the IPv6 settings. */
 test('a small MTU that ends, its own or with the port, does not bring the host into the VLAN', async () => {
   const isOff = (link: string) =>
     run('cat', [`/proc/sys/net/ipv6/conf/${link}/disable_ipv6`]).trim() === '1';
@@ -213,7 +213,7 @@ test('the host answers ARP for its addresses neither on the bridge nor on an end
   try {
     await ask(10);
     expect(heard).toEqual([]);
-    // The same question is answered once the precautions are taken away.
+    // The test can fail: without the precautions the host answers the same request.
     const open = (link: string) =>
       run('sh', [
         '-c',

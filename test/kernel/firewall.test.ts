@@ -74,7 +74,7 @@ describe.each(['nft', 'legacy'])('with the chain in %s', (backend) => {
     expect((await ensureBridgeAccept(['br0'])).ipv4).toBe('added');
     expect(rules(program, 'FORWARD')).toEqual([LAST_RESORT]);
 
-    // Docker without iptables, and somebody tidied up after it.
+    // Docker runs without iptables, and somebody has cleaned up.
     run(program, ['-w', '-F', 'DOCKER-USER']);
     run(program, ['-w', '-X', 'DOCKER-USER']);
     expect((await removeBridgeAccept('br0')).ipv4).toBe('removed');
@@ -95,7 +95,7 @@ describe.each(['nft', 'legacy'])('with the chain in %s', (backend) => {
     expect(await ensureBridgeAccept(['br0'])).toMatchObject({ ipv4: 'present', ipv6: 'present' });
     for (const program of programs) {
       expect(rules(program, 'FORWARD')).toEqual([LAST_RESORT]);
-      // What dockerd does when it is started: the chain is new, and the jump goes first.
+      // Does what a starting dockerd does: the chain is new, and the jump comes first.
       run(program, ['-w', '-N', 'DOCKER-USER']);
       run(program, ['-w', '-I', 'FORWARD', '-j', 'DOCKER-USER']);
     }

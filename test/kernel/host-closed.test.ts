@@ -1,6 +1,7 @@
 /**
- * The host takes no part in a VLAN (D12): frames of every kind, by every MAC that could be the host's, from a container and
- * from the VLAN. The kernel counts what its IP stacks receive in this namespace: it must receive nothing.
+ * The host takes no part in a VLAN (D12). Frames of every kind, with every MAC that could be the
+ * host's, come from a container and from the VLAN. The kernel counts what its IP stacks receive in
+ * this namespace. They must receive nothing.
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -38,11 +39,11 @@ const EVERYTHING = [{ code: 0x06, jt: 0, jf: 0, k: 0x40000 }];
 
 let sandbox: Sandbox;
 let container: TestNamespace;
-/** Where the other end of the parent is, and with it the other hosts of the network. */
+/** The namespace of the parent's other end, with the other hosts of the network. */
 let lan: TestNamespace;
 let sockets: PacketSocket[] = [];
 
-/** The host at its most careless: it forwards, and believes any source. */
+/** The most careless settings of a host: it forwards, and accepts any source. */
 function openUp(link: string): void {
   const settings = ['ipv4/conf/LINK/rp_filter=0', 'ipv4/conf/LINK/accept_local=1'];
   for (const setting of settings) set(setting.replace('LINK', link));
@@ -91,7 +92,7 @@ function speaker(link: string, netnsPath?: string): PacketSocket {
   return socket;
 }
 
-/** What the IP stacks of this namespace have received so far, IPv4, IPv6 and their ICMP. */
+/** What the IP stacks of this namespace have received so far: IPv4, IPv6 and their ICMP. */
 function received(): Record<string, number> {
   const lines = readFileSync('/proc/thread-self/net/snmp', 'utf8').split('\n');
   const [names, values] = lines.filter((line) => line.startsWith('Ip:')).map((l) => l.split(/\s+/));
@@ -133,7 +134,10 @@ const ipv6 = (next: number, to: readonly number[], payload: readonly number[]) =
   ...[0x86, 0xdd, 0x60, 0, 0, 0, ...half(payload.length), next, 255],
   ...[...FROM6, ...to, ...payload],
 ];
-/** A router that hands out a prefix (RFC 4861 §4.2); the checksum is over the pseudo-header (RFC 8200 §8.1). */
+/**
+ * An advertisement of a router that offers a prefix (RFC 4861 §4.2). The checksum includes the
+ * pseudo-header (RFC 8200 §8.1).
+ */
 function advertisement(): number[] {
   const prefix = [3, 4, 64, 0xc0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
   const body = [134, 0, 0, 0, 64, 0, 0x07, 8, ...new Array<number>(8).fill(0), ...prefix];
@@ -158,7 +162,7 @@ const ARP = [
 ];
 
 const FROM_NOWHERE = ipv4(17, '255.255.255.255', UDP, '0.0.0.0');
-/** Every payload that an IP stack could take for itself. */
+/** Every payload that an IP stack could accept. */
 const PAYLOADS: readonly (readonly number[])[] = [
   ipv4(17, HOST_ADDRESS, UDP),
   ipv4(17, HOST_ADDRESS, UDP, HOST_ADDRESS),
@@ -178,7 +182,7 @@ const PAYLOADS: readonly (readonly number[])[] = [
   ARP,
 ];
 
-/** All MACs here, and the groups that concern a host. */
+/** All MACs of this namespace, and the group addresses that a host listens to. */
 async function destinations(): Promise<readonly (readonly number[])[]> {
   const links = await Promise.all(linkNames().map((name) => readLink(name)));
   const macs = links.flatMap((link) =>
@@ -195,7 +199,10 @@ async function destinations(): Promise<readonly (readonly number[])[]> {
   ];
 }
 
-/** Sends all of it: veth hands a frame on at once, so the kernel is through with it when `send` returns, or soon after. */
+/**
+ * Sends all of it. veth hands a frame on at once. So the kernel has handled it when `send` returns,
+ * or soon after.
+ */
 async function attack(
   from: PacketSocket,
   tag: readonly number[] = [],
@@ -234,7 +241,7 @@ describe.each([
     expect(received()).toEqual(before);
     expect(ip('neigh show')).toBe('');
     row.seen = `${sent} frames sent, 0 received by the host`;
-    // The same frames do reach a host whose bridge is open: the test can fail.
+    // The test can fail: the same frames reach a host whose bridge is open.
     run('tc', ['qdisc', 'del', 'dev', 'br0', 'ingress']);
     openUp('br0');
     await attack(speaker('eth0', container.path));
@@ -252,7 +259,8 @@ describe.each([
     if (vlan !== undefined) {
       expect(received()).toEqual(before);
     } else {
-      // The parent's own IP stack is its owner's: only what was sent to no link of ours may have come in there.
+      // The parent's own IP stack belongs to its owner. It may receive only frames that were sent
+      // to no link of ours.
       expect(received()['forwarded']).toBe(before['forwarded']);
     }
     row.seen = `${sent} frames sent, 0 received by links of ours`;
@@ -268,12 +276,13 @@ test('a link is closed before it comes up, and while it is, by mistake, no port'
   ip('link set dev vh0 nomaster');
   set('ipv4/conf/all/rp_filter=2');
   const before = received()['forwarded'];
-  // Only a datagram from 0.0.0.0 to all is beyond what a link's settings can refuse; that takes the bridge.
+  // The settings of a link refuse all but a datagram from 0.0.0.0 to all. Only the bridge stops
+  // that one.
   const payloads = PAYLOADS.filter((payload) => payload !== FROM_NOWHERE);
   const sent =
     (await attack(speaker('port1', lan.path), [0x81, 0, ...half(500)], payloads)) +
     (await attack(speaker('eth0', container.path), [], payloads));
-  // The IP stack sees broadcasts, and refuses them: no socket, no route, no neighbour has them.
+  // The IP stack sees broadcasts and refuses them: there is no socket, route or neighbour for them.
   expect(run('nstat', ['-az', 'IpInDelivers'])).toMatch(/IpInDelivers\s+0 /);
   expect(received()['forwarded']).toBe(before);
   expect(ip('neigh show')).toBe('');
@@ -295,7 +304,7 @@ test('100 starts in a storm of router advertisements change no address and no ro
     router.send(frame);
     storms += 1;
   }, 1);
-  // As much as it takes until the kernel tells of each change, whether or not it has gone again.
+  // Runs until the kernel has reported each change, even one that was undone.
   const monitor = spawn('ip', ['-6', '-o', 'monitor', 'address', 'route']);
   let changes = '';
   monitor.stdout.on('data', (chunk: Buffer) => (changes += chunk.toString()));
@@ -308,7 +317,7 @@ test('100 starts in a storm of router advertisements change no address and no ro
       await removeEndpointLink('vh0');
     }
     expect(state()).toBe(before);
-    // The monitor is heard once it has told of a change that we make now.
+    // The monitor works once it has reported a change that we make now.
     ip('-6 addr add 2001:db8::77/128 dev mgmt0 nodad');
     await until('the monitor tells', () => changes.includes('2001:db8::77'));
     const others = changes
@@ -316,7 +325,7 @@ test('100 starts in a storm of router advertisements change no address and no ro
       .filter((line) => line !== '' && !line.includes('2001:db8::77'));
     expect(others).toEqual([]);
     expect(storms).toBeGreaterThan(100);
-    // A link without our protection takes an address from the same storm: the test can fail.
+    // The test can fail: a link without our protection takes an address from the same storm.
     ip('link add name open0 type veth peer name open1');
     ip('link set dev open1 master br0 up');
     ip('link set dev open0 up');

@@ -1,4 +1,6 @@
-/** The kernel's host does what the unit tests' fake one does; test/unit/support/fake-host.test.ts is the same with that one. */
+/**
+ * The real host passes the suite. test/unit/support/fake-host.test.ts runs it with the fake host.
+ */
 import { linuxHost } from '../../plugin/net/host.ts';
 import { describeHost } from '../support/host-conformance.ts';
 import { addParent, enterSandbox, ip } from '../support/netns.ts';

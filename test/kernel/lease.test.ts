@@ -1,6 +1,7 @@
 /**
- * The whole client on real links: packet socket, filter, machine and a real server behind a bridge, as at the
- * time of CreateEndpoint; then kept over the bridge, as where a sandbox cannot be entered.
+ * The whole client on real links: packet socket, filter, machine, and a real server behind a
+ * bridge, like at CreateEndpoint. Then the lease is kept over the bridge, as for a sandbox that
+ * cannot be entered.
  */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -70,7 +71,7 @@ test('a lease kept over the bridge is renewed there, although the link is not ou
 });
 
 describe('another host on the segment has the address (RFC 5227)', () => {
-  /** The far kernel answers for it, and asks as it. */
+  /** The far kernel has the address: it answers for it, and asks with it. */
   const claim = (address: string) => ip(`-n ${site.farName} addr add ${address}/32 dev lo`);
   const askAs = (address: string) =>
     spawn('ip', [

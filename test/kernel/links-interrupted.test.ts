@@ -1,4 +1,4 @@
-/** What making and removing links leaves behind when the plugin is killed half-way, or a step fails. */
+/** What stays when the plugin is killed while it makes or removes links, or when a step fails. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import type { runCommand } from '../../plugin/net/command.ts';
@@ -9,7 +9,7 @@ import { outcome, recordOutcomes } from '../support/outcomes.ts';
 import { addParent, enterSandbox, linkNames, mayLeaveOutVlans, runNode } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';
 
-/** What each batch of `ip` goes through before it runs, and what its end has to wait for. */
+/** Runs on each batch of `ip` before it starts, and after it ends. */
 let rewrite: (lines: string) => string;
 let afterwards: () => Promise<void> | void;
 
@@ -49,7 +49,7 @@ const untagged: NetworkLinkSpec = {
 };
 const tagged = { ...untagged, vlan: 500 };
 
-/** The code under test as a new process has it: nobody before it in the queue. */
+/** Loads the code under test anew, like a new process. Its queue is empty. */
 async function newProcess() {
   vi.resetModules();
   const { ensureNetworkLinks } = await import('../../plugin/net/links/links.ts');
@@ -58,7 +58,7 @@ async function newProcess() {
   return { ensureNetworkLinks, removeNetworkLinks, ...orphans };
 }
 
-/** Makes the links as if the plugin was killed after `count` changes; false if that got to the end. */
+/** Makes the links, but the plugin is killed after `count` changes. False if it finished before. */
 async function killedAfter(count: number, spec: NetworkLinkSpec): Promise<boolean> {
   const { ensureNetworkLinks } = await newProcess();
   let changes = 0;
@@ -73,7 +73,10 @@ async function killedAfter(count: number, spec: NetworkLinkSpec): Promise<boolea
   return Promise.race([killed, ensureNetworkLinks(spec).then(() => false)]);
 }
 
-/** The same, after `count` lines of what `ip` was given: everything of us is killed, `ip` as well. */
+/**
+ * Makes the links, but the plugin and its `ip` are killed after `count` lines. False if it finished
+ * before.
+ */
 async function killedAfterLine(count: number, spec: NetworkLinkSpec): Promise<boolean> {
   const { ensureNetworkLinks } = await newProcess();
   let lines = 0;
@@ -106,7 +109,7 @@ describe.each(segments)('%s', (_what, spec) => {
         const { alias } = (await readLink(name))!;
         expect(isMarked(alias), `${name} after ${count} changes`).toBe(true);
       }
-      // The next attempt starts from nothing, so that every moment is reached.
+      // Each attempt starts without links, so that every moment is reached.
       afterwards = () => undefined;
       const { removeNetworkLinks } = await newProcess();
       await removeNetworkLinks({
@@ -194,7 +197,7 @@ test("killed after any request for a container's link, it leaves nothing that th
     await removeUnfinishedLinks();
     const { listEndpointLinks, removeEndpointLink } =
       await import('../../plugin/net/links/endpoint-links.ts');
-    // What recovery does with marked links of no record.
+    // The recovery removes marked links without a record.
     for (const { hostEnd } of await listEndpointLinks()) await removeEndpointLink(hostEnd);
     expect(linkNames(), `after ${count} requests`).toEqual(before);
   }

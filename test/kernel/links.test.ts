@@ -34,7 +34,7 @@ function spec(changes: Partial<NetworkLinkSpec> = {}): NetworkLinkSpec {
 }
 const tagged = (changes: Partial<NetworkLinkSpec> = {}) => spec({ vlan: 500, ...changes });
 
-/** Expects a refusal with that code and those words, and that nothing has changed. */
+/** Expects a refusal with that code and those words. Expects that no link has changed. */
 async function expectRefusal(
   wanted: NetworkLinkSpec,
   code: ErrorCode,
@@ -229,7 +229,7 @@ describe('a bridge that exists', () => {
   test("is the user's own and carries addresses of the host", async () => {
     ip('link add name br0 type bridge');
     ip('addr add 172.17.0.1/16 dev br0');
-    await expectRefusal(spec(), 'LINK_CONFLICT', 'br0 carries 172.17.0.1/16', 'joined with eth1');
+    await expectRefusal(spec(), 'LINK_CONFLICT', 'br0 carries 172.17.0.1/16', 'join it with eth1');
     ip('addr del 172.17.0.1/16 dev br0');
     ip('addr add 2001:db8::1/64 dev br0');
     await expectRefusal(spec(), 'LINK_CONFLICT', 'br0 carries 2001:db8::1/64');
@@ -273,7 +273,7 @@ describe('a bridge that exists', () => {
   });
 });
 
-// Not a test to leave out elsewhere: a kernel with 802.1Q has nothing to refuse here.
+// This test cannot run on a kernel with 802.1Q, which has nothing to refuse here.
 if (withoutVlans) {
   test('a kernel without 802.1Q says so, with the remedy', async () => {
     await expectRefusal(tagged(), 'VLAN_UNSUPPORTED', '802.1Q', 'modprobe 8021q');
@@ -414,7 +414,7 @@ describe.skipIf(withoutVlans)('a tagged network', () => {
 
   test('is removed without a word when its links went with their parent', async () => {
     await ensureNetworkLinks(tagged());
-    ip('link del dev eth1'); // takes the VLAN link with it
+    ip('link del dev eth1'); // removes the VLAN link, too
     expect(await removeNetworkLinks(ours)).toEqual([]);
     expect(linkNames()).toEqual([]);
   });

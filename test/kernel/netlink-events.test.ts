@@ -52,7 +52,7 @@ describe('notifications', () => {
   test('a queue that ran over is told, and what comes later is heard', async () => {
     listen(NETLINK_NETFILTER, NFNLGRP_NFTABLES);
     const rule = `add rule ip filter FORWARD counter comment "${'x'.repeat(120)}"\n`;
-    // This thread waits for nft: nobody takes the messages meanwhile.
+    // This thread waits for nft, so nobody reads the messages meanwhile.
     const head = 'add table ip filter\nadd chain ip filter FORWARD\n';
     run('nft', ['-f', '-'], head + rule.repeat(10_000));
     await until('the overflow is told', () => overflows > 0);

@@ -1,4 +1,7 @@
-/** DHCP servers as they are, each odd in one way, on real links: what costs an option, what a lease, and what is told. */
+/**
+ * Real DHCP servers on real links. Each is odd in one way. Tests what costs an option, what costs a
+ * lease, and what is logged.
+ */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { LeaseSite, subject } from '../support/lease-site.ts';
 import { until } from '../support/netns.ts';

@@ -64,7 +64,10 @@ function listen(options: Partial<Parameters<typeof openPacketSocket>[0]> = {}): 
   return { socket, frames, infos, errors };
 }
 
-/** A broadcast BOOTP reply as far as filters look; `mark` is its last octet. `tags`: 802.1Q, outermost first. */
+/**
+ * A broadcast BOOTP reply with only the fields that filters read. `mark` is its last octet. `tags`:
+ * 802.1Q tags, the outermost first.
+ */
 function reply(mark: number, { chaddr = OURS, tags = [] as number[], port = 68 } = {}): Uint8Array {
   const packet = new Uint8Array(2 + 20 + 8 + 240);
   const view = new DataView(packet.buffer);
@@ -128,7 +131,7 @@ describe('receiving', () => {
     const socket = server.run(() => {
       ip('addr add 10.9.0.1/24 dev port1');
       ip('link set dev port1 up');
-      // The descriptor is made in bind(), synchronously for an address that needs no lookup.
+      // bind() makes the descriptor, and does so synchronously if the address needs no lookup.
       return createSocket({ type: 'udp4', lookup: (host, _options, done) => done(null, host, 4) });
     });
     try {
@@ -259,7 +262,7 @@ describe('the link', () => {
     await eventsHandled();
     ip('link set dev eth1 up');
     await until('a frame arrives', () => {
-      sender.send(reply(2)); // the first ones may be dropped before the carrier is back
+      sender.send(reply(2)); // the first may be dropped before the carrier is back
       return ear.frames.length > 0;
     });
     expect(marks(ear)[0]).toBe(2);
@@ -267,7 +270,9 @@ describe('the link', () => {
   });
 
   test('one that does not listen is not in the path of frames; it sends, and hears once it is told to', async () => {
-    /** Of each socket in this namespace: proc_net_packet has the protocol, and whether it is hooked in. */
+    /**
+     * Of each socket in this namespace: the protocol and whether it is active (/proc/net/packet).
+     */
     const hooks = () =>
       readFileSync('/proc/thread-self/net/packet', 'utf8')
         .split('\n')
@@ -289,7 +294,7 @@ describe('the link', () => {
     await until('a frame arrives', () => ear.frames.length > 0);
     expect(marks(ear)).toEqual([3]);
     ear.socket.close();
-    ear.socket.listen(); // it did listen
+    ear.socket.listen(); // no error, because it has listened before
     const closed = listen({ listens: false }).socket;
     closed.close();
     expect(() => closed.listen()).toThrow('cannot listen on the closed packet socket on link eth1');
@@ -359,8 +364,9 @@ describe('cost', () => {
     );
     container.delete();
     await eventsHandled();
-    expect(linkNames()).toContain('eth1'); // its peer is in there still
-    // Each of them would take 10 ms on this thread. A busy machine may stop us once, not five times.
+    expect(linkNames()).toContain('eth1'); // its peer is still in there
+    // Each close would block this thread for 10 ms. A busy machine may stop us once, but not five
+    // times.
     const took = open.map(({ socket }) => {
       const startedAt = performance.now();
       socket.close();
@@ -381,13 +387,16 @@ describe('cost', () => {
   });
 });
 
-/** Until what the kernel has reported so far has been handled: there is one poll between two immediates. */
+/**
+ * Waits until all events that the kernel has reported are handled. There is one poll between two
+ * immediates.
+ */
 async function eventsHandled(): Promise<void> {
   await setImmediate();
   await setImmediate();
 }
 
-/** Binds the socket while in the namespace: that is where Node makes its descriptor. */
+/** Binds the socket while this thread is in the namespace. Node makes its descriptor in bind(). */
 async function bindInside(path: string, socket: ReturnType<typeof createSocket>): Promise<void> {
   const { inNetns } = await import('../../plugin/net/sandbox/netns.ts');
   const listening = new Promise((resolve) => socket.once('listening', resolve));

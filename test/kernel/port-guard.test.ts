@@ -1,6 +1,6 @@
 /**
- * What a container's port passes, with real frames: what a neighbour on the bridge and a host of the VLAN receive of those
- * that a container sends.
+ * What a container's port lets pass, with real frames. A neighbour on the bridge and a host of the
+ * VLAN show which frames of a container they receive.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -57,7 +57,7 @@ let sockets: PacketSocket[] = [];
 beforeEach(async () => {
   sandbox = enterSandbox();
   addParent('eth1', 'port1');
-  // What is tried here are the ports: iptables would drop bridged packets whose checksum is made up.
+  // The ports are tested here. iptables would drop bridged packets with an invented checksum.
   for (const family of ['arp', 'ip', 'ip6']) {
     const setting = `/proc/sys/net/bridge/bridge-nf-call-${family}tables`;
     run('sh', ['-c', `[ ! -e ${setting} ] || echo 0 > ${setting}`]);
@@ -85,7 +85,7 @@ async function attach(name: string, mac: Mac, rules: PortRules): Promise<TestNam
 
 const hex = (frame: Uint8Array | readonly number[]) => Buffer.from(frame).toString('hex');
 
-/** Everything that arrives on a link, as hex; padded frames begin with what was sent. */
+/** Everything that arrives on a link, as hex. Padded frames begin with what was sent. */
 function tap(link: string, netnsPath?: string): { socket: PacketSocket; seen: string[] } {
   const seen: string[] = [];
   const socket = openPacketSocket({
@@ -98,7 +98,7 @@ function tap(link: string, netnsPath?: string): { socket: PacketSocket; seen: st
   return { socket, seen };
 }
 
-/** Sends them all, waits for the mark behind them, and tells which of them got through. */
+/** Sends all frames, waits for the mark behind them, and returns which frames got through. */
 async function whatPasses(
   frames: readonly (readonly [string, readonly number[]])[],
   witnesses: readonly { readonly seen: readonly string[] }[],
@@ -122,7 +122,7 @@ describe('a guarded container', () => {
   let neighbour: TestNamespace;
   const named = (frames: readonly (readonly [string, readonly number[]])[]) =>
     frames.map(([what]) => what);
-  /** On a tagged link the frame of a VLAN has lost its tag: port1 would show it as another VLAN's. */
+  /** On a tagged link a frame of a VLAN loses its tag. port1 would show it with another VLAN. */
   beforeEach(async () => {
     container = await attach('1', MAC, rulesOf(MAC));
     neighbour = await attach('2', NEIGHBOUR, rulesOf(NEIGHBOUR));
@@ -141,11 +141,11 @@ describe('a guarded container', () => {
       'C',
       'container sends what its guard forbids: MAC, ARP, tags, BPDU, DHCP, RA',
     );
-    // The MAC of this port is another than that of the frame; host-closed.test.ts has it.
+    // The MAC of this port is another one than in the frame. host-closed.test.ts tests that frame.
     const frames = [...DROPPED, ...DROPPED_IPV6].filter(([what]) => !what.includes('host end'));
     expect(await whatPasses(frames, witnesses)).toEqual([]);
     row.seen = `${frames.length} kinds of frame sent, 0 arrived`;
-    // The same frames do arrive without a guard: the test can fail.
+    // The test can fail: without a guard the same frames arrive.
     await guardEndpoints([{ hostEnd: 'h1', rules: rulesOf(MAC, { mode: 'off' }) }]);
     expect((await whatPasses(frames, witnesses)).length).toBeGreaterThan(frames.length - 12);
     row.leftovers = 0;
@@ -162,7 +162,7 @@ describe('a guarded container', () => {
     );
     const strays = trunk.socket.strayFramesDropped();
     expect(await whatPasses(tagged, witnesses)).toEqual([]);
-    // All that the trunk has seen are the mark, once for the tag that is taken off.
+    // The trunk has seen only the mark, once for the tag that is removed.
     expect(trunk.socket.strayFramesDropped() - strays).toBeLessThanOrEqual(2);
     row.seen = '5 VLANs tried, 0 frames on the trunk';
     row.leftovers = 0;
@@ -206,7 +206,8 @@ describe('a guarded container', () => {
     const server = ethernet(0x0800, ipv4(17, udp(67, 68, dhcp(to))).slice(14), to);
     const stacks = [[], [0x8100], [0x8100, 0x8100], [0x88a8, 0x8100], [0x8100, 0x8100, 0x8100]];
     const answers = stacks.map((types) => [types.join(), behind(server, ...types)] as const);
-    // Our client, and whoever else listens in the neighbour: the kernel takes tags without a VLAN off, one after the other.
+    // What our client and other listeners hear in the neighbour. The kernel removes tags without a
+    // VLAN, one after the other.
     const heard: { ours: string[]; others: string[] } = { ours: [], others: [] };
     const place = { link: 'eth0', netnsPath: neighbour.path };
     const onError = (error: Error) => expect.fail(error.message);
@@ -221,7 +222,8 @@ describe('a guarded container', () => {
     try {
       await guardEndpoints([{ hostEnd: 'h1', rules: rulesOf(MAC, { mode: 'off' }) }]);
       await whatPasses(answers, witnesses);
-      // Without servers named all arrive; our client takes what no switch on the way could miss.
+      // If no servers are named, all frames arrive. Our client accepts only answers without tags,
+      // which every switch on the way could check.
       await until('the answers are here', () => heard.others.length >= answers.length);
       expect(heard.others).toHaveLength(answers.length);
       expect(heard.ours).toEqual([hex(server), hex(server)]);

@@ -26,7 +26,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** A container's namespace, mounted in the folder as Docker does; `lines` are run inside. */
+/** Mounts a container's namespace in the folder, like Docker. Runs `lines` inside. */
 function addContainer(name: string, ...lines: readonly string[]): void {
   const namespace = sandbox.addNamespace();
   namespace.run(() => {
@@ -40,7 +40,7 @@ function addContainer(name: string, ...lines: readonly string[]): void {
   mounts.push(file);
 }
 
-/** As Docker does when a container stops; engines up to 26 remove the file up to a minute later. */
+/** Stops a container like Docker. Engines up to 26 remove the file up to a minute later. */
 function stopContainer(name: string): void {
   const file = join(folder, name);
   run('umount', [file]);
@@ -75,7 +75,7 @@ test('more addresses than there was room for are all listed', () => {
   const batch = `${lines.join('\n')}\n`;
   run('nsenter', [`--net=${join(folder, 'one')}`, 'ip', '-batch', '-'], batch);
   expect(listed()).toHaveLength(500);
-  // One less than, exactly, and one more than a first answer can hold.
+  // One less than, exactly, and one more than the first answer has room for.
   for (const [count, name] of [
     [31, 'a'],
     [32, 'b'],

@@ -1,4 +1,4 @@
-/** Lease changes on real links in real namespaces: what the kernel makes of them. */
+/** Changes of leases on real links in real namespaces. */
 import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sandboxChanges, type LinkConfig } from '../../plugin/endpoints/sandbox-changes.ts';
@@ -17,7 +17,7 @@ const config = (terms: Partial<LeaseTerms> = {}, mtu = 1500): LinkConfig => ({
 });
 
 beforeEach(() => {
-  // The host's end stays in this machine's own namespace, which is the one that /sys shows.
+  // The host's end stays in this machine's own namespace. /sys shows that one.
   container = createNamespace();
   ip('link add vdh0 type veth peer name vdc0');
   ip('link set vdh0 up');
@@ -38,7 +38,7 @@ const addresses = () =>
 const change = (from: LinkConfig, to: LinkConfig, internal = false) =>
   changeSandbox(place(), sandboxChanges(from, to, internal));
 
-/** What libnetwork would have done. */
+/** Configures the link like libnetwork. */
 function configure(): void {
   inside('address add 10.50.0.5/24 broadcast 10.50.0.255 dev eth0');
   inside('route add default via 10.50.0.1 dev eth0');

@@ -24,7 +24,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Runs `script` on the host, in a process whose /sys is the host's; what it printed. */
+/** Runs `script` on the host, in a process that sees the host's /sys. Returns what it printed. */
 function onHost(script: string, before: readonly string[] = []): { seen: unknown; stderr: string } {
   const wrap = ['ip', 'netns', 'exec', host.name, ...before];
   const { status, stdout, stderr } = runNode('plugin/net/sandbox/sandbox-link.ts', script, wrap);
@@ -32,7 +32,7 @@ function onHost(script: string, before: readonly string[] = []): { seen: unknown
   return { seen: JSON.parse(stdout) as unknown, stderr };
 }
 
-/** What is found, and the troubles told. */
+/** The result of the search, and the reported problems. */
 function find(netnsPath: string, hostEnd = 'vh0'): unknown {
   return onHost(`
     const told = [];

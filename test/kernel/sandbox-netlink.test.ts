@@ -1,4 +1,7 @@
-/** What the plugin does to a container's link by rtnetlink, beside what `ip` does, and what happens to the link meanwhile. */
+/**
+ * The plugin changes a container's link by rtnetlink. The result is compared with what `ip` makes.
+ * The link is watched meanwhile.
+ */
 import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Route } from '../../plugin/vocabulary/lease.ts';
@@ -57,7 +60,7 @@ const route = (destination: string, prefixLength: number, via?: string): Route =
 });
 const at = (text: string, prefixLength: number) => ({ address: address(text), prefixLength });
 
-/** All that `ip` says of addresses and routes, in every table. */
+/** All that `ip` prints of addresses and routes, in every table. */
 function shown(namespace: TestNamespace): unknown {
   const json = (command: string) => JSON.parse(namespace.run(() => ip(command))) as unknown;
   const [link] = json('-j -d -4 address show dev eth0') as [Record<string, unknown>?];
@@ -114,7 +117,7 @@ describe('what the kernel has afterwards is what ip makes of the same', () => {
     batch(other, lines);
     expect(await change(...changes)).toBe(true);
     expect(shown(container)).toEqual(shown(other));
-    expect(await change(...changes)).toBe(true); // once more changes nothing
+    expect(await change(...changes)).toBe(true); // a second time changes nothing
     expect(shown(container)).toEqual(shown(other));
   });
 

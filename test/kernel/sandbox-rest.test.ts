@@ -1,6 +1,7 @@
 /**
- * A container's lease at rest, on real links: nothing of ours is in its network namespace, so the namespace goes with its
- * link when the container does; and its address is defended all the same.
+ * A container's lease between renewals, on real links. Nothing of ours is in the container's
+ * network namespace. So the namespace ends with its link when the container ends. Its address is
+ * defended all the same.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -36,7 +37,7 @@ beforeEach(async () => {
   leases = new LeaseService({
     ...{ clock, random: Math.random, log: new MemoryLogger() },
     ...{ openSocket: openLeaseSocket, openArpSocket, onChange: () => undefined },
-    // The real one reads /sys, which is the machine's here: sandbox-link.test.ts.
+    // The real probe reads /sys, which is the machine's here: see sandbox-link.test.ts.
     probeSandbox: ({ netnsPath }) => (existsSync(netnsPath) ? { link: 'eth0' } : 'not-yet'),
     onEntered: (key) => void entered.push(key),
   });

@@ -29,7 +29,7 @@ function addVlan(name: string, more = ''): void {
   ip(`link set dev ${name} up`);
 }
 
-/** Expects a refusal with those words, and that nothing has changed. */
+/** Expects a refusal with those words. Expects that no link has changed. */
 async function expectRefusal(
   segment: { parent: string; vlan: number | undefined },
   code: ErrorCode,
@@ -173,7 +173,7 @@ describe('withSegmentLink', () => {
 describe('a temporary link that somebody took into use', () => {
   const stays = async (): Promise<void> => {
     expect(await readLink('eth1.500')).toMatchObject({ alias: undefined, isUp: true });
-    await removeOrphanLinks([]); // as after a restart of the plugin
+    await removeOrphanLinks([]); // like after a restart of the plugin
     expect(linkNames()).toContain('eth1.500');
     expect(linkNames()).not.toContain('vdhprobe');
   };

@@ -1,6 +1,6 @@
 /**
- * One ARP socket on the bridge for all containers: it hears who else claims their addresses, whatever the port, sits in
- * no container's namespace, and what is not for it wakes nobody.
+ * One ARP socket on the bridge serves all containers. It hears who else claims their addresses, on
+ * whatever port. It is in no container's namespace. Other ARP wakes nobody.
  */
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -53,7 +53,10 @@ function mouthAt(link: string, netnsPath: string | undefined): PacketSocket {
   return socket;
 }
 
-/** Listens for container `index`. @returns the senders' MACs and addresses, as they come. */
+/**
+ * Listens for container `index`.
+ * @returns the MACs and addresses of the senders, in their order.
+ */
 function listen(index: number, onError: (error: Error) => void = () => undefined): string[] {
   const heard: string[] = [];
   const onFrame = (frame: Uint8Array) => {
@@ -77,7 +80,7 @@ test('each hears the claims on its own address, from beyond the uplink and from 
   const veth = { hostEnd: 'vdh0', containerEnd: 'vdc0', mac: OTHER, mtu: 1500, bridge: 'br0' };
   await linuxHost.ensureEndpointLink({ ...veth, rules });
   say(mouth, claim(macOf(1), 1)); // its own announcement
-  say(mouth, claim(STRANGER, 3)); // nobody's here
+  say(mouth, claim(STRANGER, 3)); // an address of nobody here
   say(mouth, claim(STRANGER, 1));
   say(mouthAt('vdc0', undefined), claim(OTHER, 2));
   say(mouth, claim(macOf(1), 2));
@@ -102,7 +105,7 @@ test('200 containers: 4 descriptors, every address is heard, and what was given 
   const before = descriptors();
   const heard = Array.from({ length: 200 }, (_, index) => listen(index + 1));
   expect(descriptors() - before).toBe(4);
-  const [, ...containers] = opened; // the first is the mouth
+  const [, ...containers] = opened; // the first is the sender
   containers[149]!.close();
   containers[0]!.close();
   for (let index = 1; index <= 200; index += 1) say(mouth, claim(STRANGER, index));

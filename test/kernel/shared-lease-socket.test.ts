@@ -37,7 +37,7 @@ interface Ear {
   readonly errors: Error[];
 }
 
-/** A client; `then` runs after each frame. */
+/** A client. `then` runs after each frame. */
 function listen(
   mac: Mac = OURS,
   { link = 'eth1.500', shared = true, then = (): void => undefined } = {},
@@ -67,7 +67,7 @@ function listen(
   };
 }
 
-/** A BOOTP reply as far as filters look. `options`: octets of IP options. */
+/** A BOOTP reply with only the fields that filters read. `options`: octets of IP options. */
 function reply(
   mark: number,
   {
@@ -93,7 +93,7 @@ function reply(
   return Uint8Array.from([...macToBytes(to), 2, 0, 0, 0, 0, 1, ...tagBytes, ...packet]);
 }
 
-/** The switch: what it sends arrives at eth1. */
+/** The switch. What it sends arrives at eth1. */
 function switchPort(): { send(frame: Uint8Array): void } {
   const port = openPacketSocket({
     link: 'port1',
@@ -108,7 +108,10 @@ function switchPort(): { send(frame: Uint8Array): void } {
   return port;
 }
 
-/** Until what the kernel has reported so far has been handled: there is one poll between two immediates. */
+/**
+ * Waits until all events that the kernel has reported are handled. There is one poll between two
+ * immediates.
+ */
 async function eventsHandled(): Promise<void> {
   await setImmediate();
   await setImmediate();
@@ -130,14 +133,14 @@ describe('one socket for a link', () => {
     macs.forEach((chaddr, index) => {
       port.send(reply(index, { chaddr: chaddr! }));
     });
-    port.send(reply(7, { chaddr: OTHER })); // nobody's
+    port.send(reply(7, { chaddr: OTHER })); // a MAC of nobody
     await until('the last arrives', () => ears.at(-1)!.marks.length > 0);
     expect(ears.map(({ marks }) => marks)).toEqual(macs.map((_, index) => [index]));
     for (const ear of ears.slice(1)) ear.close();
     expect(promiscuity()).toBe('promiscuity 1');
     ears[0]!.close();
     ears[0]!.close();
-    // The kernel lets go of it a moment later.
+    // The kernel frees the socket a moment later.
     await until('the link is left alone', () => promiscuity() === 'promiscuity 0');
     await until('only the switch port is open', () => openDescriptors() === before + 1);
   });
@@ -164,7 +167,7 @@ describe('one socket for a link', () => {
     second.send(reply(2, { tags: [] }));
     await until('both arrive', () => office.marks.length === 2);
     expect(office.marks).toEqual([1, 2]);
-    expect(sink.marks).toEqual([]); // tagged there
+    expect(sink.marks).toEqual([]); // it arrives tagged there
     first.close();
     expect(() => {
       first.send(reply(3));
@@ -248,7 +251,7 @@ describe('the end of the link', () => {
     ip('link add link eth1 name eth1.500 type vlan id 500');
     ip('link set dev eth1.500 up');
     const next = listen();
-    for (const ear of ears) ear.close(); // as late as that; it is not theirs any more
+    for (const ear of ears) ear.close(); // only now: the link no longer belongs to them
     await until('a frame arrives', () => {
       switchPort().send(reply(2));
       return next.marks.length > 0;
@@ -307,7 +310,7 @@ describe('the end of the link', () => {
 });
 
 describe('replies to the MAC of a link on top', () => {
-  /** A plain socket hears less: that the frames are taken away from it shows what the shared one is for. */
+  /** A plain socket hears less. The frames that it misses show why the shared socket is needed. */
   async function expectHeard(childMac: Mac, isTaken: boolean): Promise<void> {
     const [ear, plain] = [listen(childMac), listen(childMac, { shared: false, link: 'eth1.500' })];
     const port = switchPort();

@@ -14,7 +14,10 @@ afterEach(() => {
 });
 
 const SETTING = '/proc/sys/net/ipv6/conf/lo/disable_ipv6';
-/** As runc mounts it for a managed plugin: a read-only bind mount in a mount namespace of its own. */
+/**
+ * Mounts /proc/sys as runc does for a managed plugin: a read-only bind mount in its own mount
+ * namespace.
+ */
 const withReadOnlyProcSys = (options: string): string[] => [
   'unshare',
   ...options.split(' '),

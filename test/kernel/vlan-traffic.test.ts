@@ -22,14 +22,15 @@ afterEach(() => {
   sandbox.dispose();
 });
 
-/** A program that accepts everything: here a test wants to see all there is. */
+/** A program that accepts every frame. */
 const EVERYTHING = [{ code: 0x06, jt: 0, jf: 0, k: 0x40000 }];
-/** For local experiments (IEEE 802), so that nothing else on the link is mistaken for a test's frame. */
+/** An EtherType for local experiments (IEEE 802). No other frame on the link has it. */
 const EXPERIMENTAL = [0x88, 0xb5];
 
 /**
- * Hears everything on the link; `seen` has the last octet of each frame, with the tags that are left in
- * it. The port's own hardware tag is put back by reading at the far end of the wire, `port1`.
+ * Hears everything on the link. `seen` has the last octet of each frame, with the tags that are
+ * left in it. The kernel moves the outer tag out of a frame. To see that tag, read at the far end
+ * of the wire, `port1`.
  */
 function tap(link: string): { socket: PacketSocket; seen: string[]; strays(): number } {
   const seen: string[] = [];

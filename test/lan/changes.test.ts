@@ -17,7 +17,7 @@ site();
 
 const inBox = (command: string) => docker('exec', 'box', ...command.split(' '));
 
-/** Address with prefix length, and gateway, as the container has them now. */
+/** The address with its prefix length, the gateway and the MTU that the container has now. */
 async function boxHas(): Promise<{ address: string; gateway: string; mtu: number }> {
   const address = /inet (\S+)/.exec(await inBox('ip -4 addr show dev eth0'))?.[1] ?? 'none';
   const gateway = /default via (\S+)/.exec(await inBox('ip -4 route'))?.[1] ?? 'none';
@@ -25,7 +25,7 @@ async function boxHas(): Promise<{ address: string; gateway: string; mtu: number
   return { address, gateway, mtu };
 }
 
-/** What only changes when a link is made anew or goes down. */
+/** Values that only change if a link is made anew or goes down. */
 const linkHistory = async () => [
   await inBox('cat /sys/class/net/eth0/ifindex'),
   await inBox('cat /sys/class/net/eth0/carrier_changes'),
@@ -69,7 +69,7 @@ describe('renumbering', () => {
       await inBox('ping -c 1 -W 2 10.99.0.1'); // beyond the segment
       expect(await linkHistory()).toEqual(history);
       expect(await boxStatus()).toMatchObject({ address, state: 'leased' });
-      // Docker has no call to be told by: what it shows is what the container started with.
+      // No call of Docker can report a change. Docker shows the address of the container's start.
       expect(`${(await attachment('box', 'fw500')).address}/24`).toBe(before.address);
     } finally {
       await lab('fw', 'ip', 'address', 'del', '10.55.0.1/24', 'dev', 'trunk.500');
@@ -85,7 +85,8 @@ describe('renumbering', () => {
     await runBox();
     const before = await boxHas();
     const history = await linkHistory();
-    // A renewal that falls between the two servers is repeated in the middle of what is left until T2.
+    // If a renewal falls between the two servers, it is repeated after half of the time left until
+    // T2.
     const renewedWithin = 160_000;
     await lab('server-down');
     await server(

@@ -1,6 +1,6 @@
 /**
- * Addresses and servers that others claim: a host that was given its address by hand, a DHCP server that
- * nobody ordered. Real ARP, real dnsmasq, which hands out the same address to the same MAC.
+ * Other hosts claim addresses or answer DHCP: a host with a manually set address, and a DHCP server
+ * that nobody wants. ARP is real. dnsmasq is real, and leases the same address to the same MAC.
  */
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -49,7 +49,7 @@ const runBox = (mac: string, network = 'fw500') =>
 const addressesInside = () =>
   docker('exec', 'box', 'ip', '-4', '-o', 'addr', 'show', 'dev', 'eth0');
 
-/** The address that dnsmasq has for a MAC, found out by a container that is gone again. */
+/** Finds the address that dnsmasq has for a MAC, by a container that is then removed. */
 async function addressFor(mac: string): Promise<string> {
   await runBox(mac);
   const { address } = await attachment('box', 'fw500');
@@ -129,7 +129,7 @@ describe('an address that another host holds', () => {
     const announcement = `who-has ${address} tell ${address}`;
     await until('it is announced', async () => (await captured(announcement)).length >= 2);
     await addStranger(address);
-    // Each question of the stranger carries the address as its own.
+    // Each request of the stranger has the address as its sender.
     const stranger = startOnFirewall('ip', 'netns', 'exec', 'stranger', 'ping', '10.50.0.250');
     try {
       await until('the address is defended', async () =>
@@ -174,7 +174,7 @@ describe('a DHCP server that nobody ordered', () => {
         .filter((line) => line.includes('not in dhcp_server ignored'));
       expect(reports.length).toBeGreaterThan(0);
       expect(reports.every((line) => line.includes('10.50.0.66'))).toBe(true);
-      expect(reports.length).toBeLessThanOrEqual(2); // one for each container that was asked for
+      expect(reports.length).toBeLessThanOrEqual(2); // one for each requested container
     } finally {
       await server.stop();
     }

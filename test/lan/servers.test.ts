@@ -1,4 +1,7 @@
-/** Five real DHCP servers, each with its habits (dhcp.md, table D), each gives a container its lease. */
+/**
+ * Five real DHCP servers, each with its own habits (dhcp.md, table D). Each gives a container its
+ * lease.
+ */
 import { afterEach, expect, it } from 'vitest';
 import {
   attachment,
@@ -35,7 +38,8 @@ it.each([
   await firewallComesToReach(address);
 });
 
-// ISC ARPs for the client before it ACKs a RENEW, so the address must be alive where the renewal comes from.
+// ISC dhcpd sends ARP to the client before it answers a RENEW. So the address must answer at the
+// place from which the renewal comes.
 it.each(['isc-no-ping', 'kea', 'udhcpd-no-arp'])(
   '%s renews a lease of 8 s by unicast from the container',
   async (kind) => {

@@ -1,4 +1,7 @@
-/** A host that boots with many containers and no DHCP server: nothing hangs, and everybody has an address in the end. */
+/**
+ * A host boots with many containers and no DHCP server. Nothing hangs, and every container gets an
+ * address in the end.
+ */
 import { it } from 'vitest';
 import {
   attachment,
@@ -56,4 +59,4 @@ it('20 containers with --restart=always: those with a lease run at once, late on
     await until(`${address} is reached`, () => firewallReaches(address!));
   }
   await removeAllContainersAndNetworks();
-}, 900_000); // each wait has a bound of its own
+}, 900_000); // each wait has its own limit

@@ -1,6 +1,7 @@
 /**
- * The promise of issue 3 as a table: fault × what it costs a container that is pinged a hundred times a second.
- * Every row is asserted. The plugin runs as a plain service; managed.test.ts: as a managed plugin.
+ * The promise of issue 3 as a table: each fault, and what it costs a container that is pinged a
+ * hundred times a second. Every row is asserted. The plugin runs as a plain service. In
+ * managed.test.ts it runs as a managed plugin.
  */
 import { rm, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -164,7 +165,8 @@ describe('the plugin as a service', () => {
         ...['opt lease 3600', 'opt subnet 255.255.255.0', ''],
       ].join('\n'),
     );
-    // A host of its own on the VLAN: on the firewall both servers would go by one server id.
+    // The stranger is a host of its own on the VLAN. On the firewall both servers would have one
+    // server id.
     await ip('netns', 'add', 'stranger');
     const macvlan = ['link', 'trunk.500', 'name', 'stranger', 'type', 'macvlan', 'mode', 'bridge'];
     await ip('-n', 'fw', 'link', 'add', ...macvlan);

@@ -1,4 +1,7 @@
-/** The faults of a managed plugin × what they cost a container that is pinged a hundred times a second. */
+/**
+ * The faults of a managed plugin, and what they cost a container that is pinged a hundred times a
+ * second.
+ */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -41,7 +44,7 @@ it('killed: dockerd starts it again, and nobody notices', async () => {
   const before = await lab('plugin-pid');
   await survives(row, 'no packet is lost', async () => {
     await lab('plugin-kill');
-    // While dockerd starts it there is none.
+    // While dockerd starts the plugin, there is no process.
     const pid = async () => (await lab('plugin-pid').catch(() => '')).trim();
     await until('it runs again', async () => !['', before].includes(await pid()));
   });

@@ -1,6 +1,6 @@
 /**
- * What the recovery tests are told in: a container pinged a hundred times a second while something goes wrong, and a
- * table of what that cost.
+ * The common parts of the recovery tests: a container that is pinged a hundred times a second
+ * during a fault, and a table of what the fault cost.
  */
 import { appendFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ import {
 import type { Site } from '../support/site.ts';
 
 export const STATE = '/var/lib/vlandhcp';
-/** Fine enough to see dockerd rebuild its firewall chains, which takes some 10 ms. */
+/** Short enough to notice that dockerd rebuilds its firewall chains, which takes some 10 ms. */
 const PING_INTERVAL_MS = 10;
 
 export interface Row {
@@ -33,14 +33,19 @@ export interface Row {
 
 const rows: Row[] = [];
 
-/** A row of the table; what is not known stays a question mark, so that a failed test shows, too. */
+/**
+ * A row of the table. An unknown value stays a question mark. So the row of a failed test is shown,
+ * too.
+ */
 export function fault(what: string, server: string): Row {
   const row = { fault: what, server, lostMs: undefined, kept: undefined, leftovers: undefined };
   rows.push(row);
   return row;
 }
 
-/** Runs `disturb` while the firewall pings the container; waits until it answers again. */
+/**
+ * Runs `disturb` while the firewall pings the container. Waits until the container answers again.
+ */
 export async function pinged(address: string, disturb: () => Promise<unknown>): Promise<number> {
   const ping = pingSteadily(address, PING_INTERVAL_MS);
   try {
@@ -58,8 +63,9 @@ export async function pinged(address: string, disturb: () => Promise<unknown>): 
 export const addressOf = async (name = 'box') => (await attachment(name, 'fw500')).address;
 
 /**
- * Does `disturb` to a running container, and fills in and asserts the row. How long a gap lasts is told in the table
- * and not asserted: it is the machine's speed as much as ours.
+ * Runs `disturb` on a running container, and fills in and asserts the row. The table shows how long
+ * a gap lasts. This is not asserted, because it depends on the machine's speed as much as on the
+ * plugin.
  */
 export async function survives(
   row: Row,
@@ -106,8 +112,8 @@ export async function cleanUp(row: Row | undefined, place: Site, folder = STATE)
 }
 
 /**
- * The power goes: dockerd, plugin and containers die at once, and what the kernel held is gone. The plugin is
- * started again, as a service before Docker; dockerd is left to the caller.
+ * Simulates a power cut: dockerd, plugin and containers die at once, and the kernel loses its
+ * links. Then starts the plugin as a service. The caller starts dockerd.
  */
 export async function powerCut(containers: readonly string[]): Promise<void> {
   const pids = await docker('inspect', '-f', '{{.State.Pid}}', ...containers);
@@ -125,7 +131,10 @@ export async function powerCut(containers: readonly string[]): Promise<void> {
   await lab('service-up');
 }
 
-/** Prints the table of a file's rows, and adds it to what is in the shared folder for the caller of the guest. */
+/**
+ * Prints the table of a file's rows. Also writes it into the shared folder, for the caller of the
+ * guest.
+ */
 export async function printTable(): Promise<void> {
   const header = ['fault', 'server', 'traffic lost', 'address kept', 'leftovers'];
   const lines = rows.map(({ fault: what, server, lostMs, kept, leftovers: left }) => [

@@ -1,5 +1,5 @@
-// Days of leases in milliseconds: what the machine does on a wire that loses, delays, doubles, reorders.
-// The rules that must always hold are checked by VirtualLan after each step.
+// Days of leases in milliseconds: the machine on a wire that loses, delays, doubles and reorders
+// frames. VirtualLan checks the rules that must always be true after each step.
 import { describe, expect, it } from 'vitest';
 import { ip, mac, SERVER, SERVER_MAC } from '../support/messages.ts';
 import { ScriptedServer } from '../support/scripted-server.ts';
@@ -44,7 +44,7 @@ describe('one server', () => {
     lan.runUntil(3 * DAY);
     expect(new Set(client.changes)).toEqual(new Set(['acquired', 'renewed']));
     expect(client.using?.address).toBe(POOL[0]);
-    // Two for the lease, then one REQUEST per half hour, ±5 %.
+    // Two messages for the lease, then one REQUEST per half hour, ±5 %.
     expect(client.sentAt.length).toBeGreaterThan(2 + (3 * 48) / 1.06);
     expect(client.sentAt.length).toBeLessThan(2 + (3 * 48) / 0.94);
   });
@@ -65,7 +65,7 @@ describe('one server', () => {
       lan.runUntil(hour * HOUR);
       for (const client of clients) {
         if (client.using === undefined) continue;
-        // Our belief in a lease never outlives the server's.
+        // The client never believes in a lease for longer than its server.
         const until = one.boundUntil(client.config.clientId, client.using.address);
         expect(client.using.expiresAt).toBeLessThanOrEqual(until);
       }
@@ -140,7 +140,7 @@ describe('one server', () => {
     lan.runUntil(MINUTE);
     const { address } = client.using!;
     lan.servers[0] = two;
-    // The successor knows the lease, as after a change of configuration.
+    // The next server knows the lease, like after a change of configuration.
     two.adopt(client.config.clientId, address, HOUR);
     lan.runUntil(HOUR);
     expect(client.changes.slice(0, 2)).toEqual(['acquired', 'changed']);

@@ -1,4 +1,4 @@
-// The day of site.long.test.ts, small enough for every save.
+// The day of site.long.test.ts, but short enough for every save.
 import { expect, it } from 'vitest';
 import { spendDay } from './site.ts';
 

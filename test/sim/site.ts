@@ -1,7 +1,8 @@
 /**
- * A day at a site, in virtual time: many clients on one segment, two servers with a pool each, a lossy wire;
- * one server is replaced by another that knows nothing, later both refuse every REQUEST for a while.
- * `VirtualLan` checks its rules after each step; what has to be true of the day as a whole is returned.
+ * A day at a site, in virtual time. Many clients are on one segment, with two servers, a pool each,
+ * and a lossy wire. One server is replaced by another that knows nothing. Later both refuse every
+ * REQUEST for a while. `VirtualLan` checks its rules after each step. The result is what must be
+ * true of the day as a whole.
  */
 import type { SimulatedClient, Weather } from '../support/virtual-lan.ts';
 import { VirtualLan } from '../support/virtual-lan.ts';
@@ -12,12 +13,12 @@ import type { Ipv4 } from '../../plugin/wire/address.ts';
 
 const MINUTE = 60_000;
 
-/** Frames overtake each other: the delay differs by more than a client's first resend. */
+/** Frames overtake each other, because delays differ by more than a client's first resend. */
 const WEATHER: Weather = { loss: 0.05, duplication: 0.02, leastDelayMs: 1, mostDelayMs: 1_200 };
 
 export interface Day {
   readonly lan: VirtualLan;
-  /** Clients without a lease, at the moments they are asked for. */
+  /** How many clients have no lease at these moments. */
   readonly without: { readonly beforeReplacement: number; readonly atEnd: number };
   readonly changes: Readonly<Record<string, number>>;
   readonly sends: number;
@@ -31,7 +32,8 @@ export function spendDay(seed: number, clientCount: number, minutes: number): Da
   const server = (host: number, pool: readonly Ipv4[], more: Partial<ServerSettings> = {}) =>
     new ScriptedServer({
       ...{ serverId: ip(`192.0.2.${host}`), mac: mac(`02:00:00:00:00:0${host}`) },
-      // The pool begins with 10.N.0.0: a host's address in this mask, and the network's own in a narrower one.
+      // The pool begins with 10.N.0.0. With this mask it is a host's address. With a longer mask it
+      // would be the network's own address.
       options: [[OPTION.SUBNET_MASK, ipv4Value(ip('255.0.0.0'))]],
       ...{ pool, leaseSec: 3600, ...more },
     });
@@ -70,7 +72,7 @@ export function spendDay(seed: number, clientCount: number, minutes: number): Da
   };
 }
 
-/** Every other client probes before use; every third has the RFC's timing. */
+/** Every second client probes before use. Every third has the RFC's timing. */
 function identity(index: number) {
   const [high, low] = [index >> 8, index & 255];
   const hex = (value: number) => value.toString(16).padStart(2, '0');

@@ -1,4 +1,5 @@
-// A few stories told line by line, to be read: test/sim/golden/*.txt. `vitest -u` writes them anew.
+// A few stories, line by line, for people to read: test/sim/golden/*.txt. `vitest -u` writes them
+// anew.
 import { expect, it } from 'vitest';
 import { ADDRESS, ip, mac, SERVER, SERVER_MAC } from '../support/messages.ts';
 import { ScriptedServer } from '../support/scripted-server.ts';

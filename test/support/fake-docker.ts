@@ -5,12 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './readme.ts';
 
-/** What config.json lets be set. */
+/** The settings of config.json. */
 export const { env } = JSON.parse(readFileSync(join(root, 'config.json'), 'utf8')) as {
   env: { name: string }[];
 };
 
-/** Is enabled or not, as the file `enabled` says; has the networks of the file `networks`. */
+/**
+ * A `docker` with a plugin. The file `enabled` says whether it is enabled. The file `networks`
+ * lists its networks.
+ */
 export const DOCKER = `#!/bin/bash
 cd "$(dirname "$0")"
 case "$*" in

@@ -1,11 +1,13 @@
-/** A copy of what scripts/lab/prepare needs of this checkout, in a folder with a blank. */
+/**
+ * A copy of those files of this checkout that scripts/lab/prepare needs, in a folder with a blank.
+ */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './readme.ts';
 
 export class SmallCheckout {
   readonly folder: string;
-  /** Comes first in PATH. */
+  /** This folder comes first in PATH. */
   readonly bin: string;
   readonly lab: string;
 
@@ -27,7 +29,7 @@ export class SmallCheckout {
     writeFileSync(join(this.folder, 'plugin/main.ts'), 'let a = 1;\n');
   }
 
-  /** Puts a program of the test in the place of a script. */
+  /** Replaces a script by a program of the test. */
   program(path: string, script: string): void {
     writeFileSync(join(this.folder, path), `#!/bin/bash\n${script}\n`, { mode: 0o755 });
   }

@@ -4,7 +4,7 @@ import { boottime } from '../../plugin/net/boottime.ts';
 
 describe('timers', () => {
   let now = 0;
-  /** Time passes; `asleep` of it with the host suspended, when Node's timers stand still. */
+  /** Advances the time. For `asleep` of it the host is suspended, so Node's timers stand still. */
   const pass = (ms: number, asleep = 0) => {
     now += asleep;
     for (let left = ms; left > 0; left -= 1000) {

@@ -1,4 +1,7 @@
-/** Documents that people read: README is short, every page can be reached from it, and every link leads somewhere. */
+/**
+ * Tests the documents: README is short, every page can be reached from it, and every link has a
+ * target.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -8,7 +11,9 @@ const README = PAGES.get('README.md') ?? '';
 const DOCUMENTS = [...PAGES.keys()];
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 
-/** What the relative links of a document point to: paths from the root, each with its anchor or ''. */
+/**
+ * The targets of the relative links in a document: paths from the root, each with its anchor or ''.
+ */
 function linksOf(document: string): { link: string; path: string; anchor: string }[] {
   return [...withoutCode(read(document)).matchAll(/\]\(([^)\s]+)\)/g)]
     .map(([, link = '']) => link)

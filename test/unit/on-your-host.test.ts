@@ -1,4 +1,4 @@
-/** docs/on-your-host.md is true: names, marks and places in it are those of the code. */
+/** Checks docs/on-your-host.md against the code: names, marks and places. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** README.md and docs/ are true: their option tables, error sentences and commands are those of the code. */
+/** Checks README.md and docs/ against the code: option tables, error sentences and commands. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -51,7 +51,7 @@ describe('the commands', () => {
   const words = (line: string) => line.split(/\s+/);
 
   it('network options are accepted as written', () => {
-    // Docker takes the options of a Swarm network from another one.
+    // Docker takes the options of a Swarm network from another network.
     const creates = (allPages.match(/docker network create -d [^\n`]*/g) ?? []).filter(
       (command) => !command.includes('--config-from'),
     );

@@ -1,6 +1,7 @@
 /**
- * What is known of others that use a container's address: for the log, which gets a line at once and then one a minute
- * at most, and for the status. Frames beyond the first few of a flood are not heard, so the count is a lower bound.
+ * Counts who else uses a container's address, for the log and the status. The log gets a line at
+ * once and then at most one a minute. In a flood only the first frames are heard, so the count is a
+ * lower bound.
  */
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
@@ -10,18 +11,18 @@ import type { Ipv4, Mac } from '../../wire/address.ts';
 const TOLD_EVERY: Ms = 60_000;
 
 export class AddressClaims {
-  /** The last one that was heard. */
+  /** The last host that was heard. */
   by: Mac | undefined;
   readonly since: WallTime;
   lastAt: WallTime;
-  /** Frames heard. */
+  /** The number of frames heard. */
   count = 0;
-  /** Announcements sent against them. */
+  /** The number of announcements sent against them. */
   defences = 0;
   readonly #address: Ipv4;
   readonly #clock: Clock;
   readonly #log: Logger;
-  /** Undefined: not yet. */
+  /** Undefined until the first line in the log. */
   #toldAt: Instant | undefined;
   #toldCount = 0;
   #cancelTimer: () => void = () => undefined;
@@ -42,13 +43,13 @@ export class AddressClaims {
     if (this.#toldAt === undefined) return this.#tell();
     const dueAt = this.#toldAt + TOLD_EVERY;
     if (this.#clock.now() >= dueAt) return this.#tell();
-    // Once for what comes meanwhile.
+    // One line for all that comes until then.
     if (this.#toldCount === this.count - 1) {
       this.#cancelTimer = this.#clock.at(dueAt, () => this.#tell());
     }
   }
 
-  /** Tells nothing more. */
+  /** Logs nothing more. */
   close(): void {
     this.#cancelTimer();
   }

@@ -1,16 +1,17 @@
 /**
- * Watches over one client's address (RFC 5227): probes that nobody else has it, announces it once the
- * container has it, defends it from then on. The shell around `acd/probe.ts`, as `client-runner.ts` is
- * around the DHCP client: one state, at most one socket, one timer.
+ * Watches over one client's address (RFC 5227). Probes that nobody else has it. Announces it once
+ * the container has it, and then defends it. This is the shell around `acd/probe.ts`, like
+ * `client-runner.ts` around the DHCP client: one state, at most one socket, one timer.
  *
- * The socket only listens, hears only what bears on the address, and is open only while there is an address
- * to watch over, a place to hear it, and an answer that may be given: during a flood it is closed until the next
- * defence is due (10 s), so that a thousand frames a second cost as much as nine. Frames go out through the client's
- * own socket. While the link is on its way into the sandbox, probing waits, and begins anew there: what nobody could
- * hear proves nothing.
+ * The socket only listens, and hears only frames about the address. It is open only while there is
+ * an address, a place to hear, and an answer that may be given. In a flood it is closed until the
+ * next defence is due (10 s). So a thousand frames a second cost as much as nine. Frames leave by
+ * the client's own socket. While the link moves into the sandbox, probing waits. It then begins
+ * again, because nobody could hear the answers to earlier probes.
  *
- * Probes are answered to the container's own MAC, so they are heard where its link is. An address in use is defended
- * from the bridge, on one socket for all of its containers: hosts claim an address by broadcast (RFC 5227 §1.1, §2.6).
+ * Hosts answer probes to the container's own MAC, so probes are heard where its link is. An address
+ * in use is defended from the bridge, on one socket for all of its containers: hosts claim an
+ * address by broadcast (RFC 5227 §1.1, §2.6).
  */
 import { decodeArpFrame, encodeArpFrame } from '../../acd/frame.ts';
 import {
@@ -31,17 +32,20 @@ import { AddressClaims } from './address-claims.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';
 
 /**
- * `optimistic`: the lease counts at once and is probed beside, and once a container has it one frame alone is no conflict; `fast`, `full`: it counts after the probes;
- * `off`: announcements only.
+ * `optimistic`: the lease counts at once, while it is probed. Once a container has it, one frame
+ * alone is no conflict. `fast`, `full`: the lease counts after the probes. `off`: only
+ * announcements.
  */
 export type ConflictMode = 'optimistic' | 'fast' | 'full' | 'off';
 
-/** What to do when another host uses the address of a running container: RFC 5227 §2.4 (c), or (b). */
+/**
+ * The reaction if another host uses the address of a running container: RFC 5227 §2.4 (c), or (b).
+ */
 export type ConflictAnswer = 'defend' | 'leave';
 
 /**
- * Opens an AF_PACKET socket that passes what says that another MAC has the address, or with `probes` wants it; without an
- * address, all ARP of other MACs.
+ * Opens an AF_PACKET socket. It hears ARP of other MACs that use the address, or with `probes`
+ * probe for it. Without an address it hears all ARP of other MACs.
  */
 export type OpenArpSocket = (
   place: SocketPlace,
@@ -56,18 +60,18 @@ export interface ConflictWatchDeps {
   readonly mac: Mac;
   readonly mode: ConflictMode;
   readonly onClaim: ConflictAnswer;
-  /** False: nothing is listened for once the address is proven unused; nobody could act on it. */
+  /** False if nobody could act on a later conflict. Then nothing is heard after the probes. */
   readonly defends: boolean;
   readonly log: Logger;
-  /** Lost frames are no matter: probes and announcements are repeated. */
+  /** A lost frame does no harm, because probes and announcements are repeated. */
   readonly send: (frame: Uint8Array) => void;
-  /** The address may be used as far as anyone can tell. */
+  /** Nobody is known to have the address. It may be used. */
   readonly onFree: (address: Ipv4) => void;
-  /** The address must not be used, or not any more. */
+  /** The address must not be used, or no longer. */
   readonly onConflict: (address: Ipv4, by: Mac) => void;
   /** Conflicts cannot be heard. */
   readonly onDeaf: (error: unknown) => void;
-  /** Told when the link under the socket is gone, before anybody else may know. */
+  /** Called when the link of the socket is gone. Others may not know it yet. */
   readonly onLost: () => void;
 }
 
@@ -79,34 +83,37 @@ export class ConflictWatch {
   #state: ProbeState = initialProbeState();
   #place: SocketPlace | undefined;
   #socket: { readonly sought: SoughtArp; close(): void } | undefined;
-  /** Opening failed where the client is now; not tried again before it moves. */
+  /** Opening failed at this place. It is not tried again before the client moves. */
   #isDeaf = false;
-  /** While the bridge is looked for: how to stop. */
+  /** Stops the search for the bridge. */
   #stopLooking: (() => void) | undefined;
   #isBridgeTold = false;
   #cancelTimer: () => void = () => undefined;
-  /** The container has the address, but probing is not through yet. */
+  /** The container has the address, but probing is not finished. */
   #announcesWhenFree = false;
-  /** Given up because another host has it, and not found unused since then. */
+  /** The address given up because another host has it. Cleared when it is found unused. */
   #contested: Ipv4 | undefined;
-  /** Made when there is something to tell: most addresses nobody ever claims. */
+  /** Made with the first claim. Most addresses are never claimed. */
   #claims: AddressClaims | undefined;
 
   constructor(deps: ConflictWatchDeps) {
     this.#deps = deps;
   }
 
-  /** Who else uses the address; undefined: nobody was heard. */
+  /** Who else uses the address. Undefined if nobody was heard. */
   get claims(): AddressClaims | undefined {
     return this.#claims;
   }
 
-  /** Another host had it when it was probed for last: it must not be used before it is proven unused. */
+  /**
+   * True if another host had the address at the last probe. It must be proven unused before it is
+   * used.
+   */
   isContested(address: Ipv4): boolean {
     return this.#contested === address;
   }
 
-  /** Follows the client's socket; undefined: it is closed. */
+  /** Follows the client's socket. Undefined means that the socket is closed. */
   moved(place: SocketPlace | undefined): void {
     this.#closeSocket();
     this.#place = place;
@@ -117,13 +124,15 @@ export class ConflictWatch {
     else this.#listen();
   }
 
-  /** Probes; ends with `onFree` or `onConflict`. */
+  /** Probes. `onFree` or `onConflict` follows. */
   check(address: Ipv4): void {
     this.#announcesWhenFree = false;
     this.#probe(address);
   }
 
-  /** The container has the address: once now and once after ANNOUNCE_INTERVAL, but not before it is free. */
+  /**
+   * The container has the address. Announces it once it is free, and again after ANNOUNCE_INTERVAL.
+   */
   announce(address: Ipv4): void {
     const state = this.#state;
     if (state.name === 'PROBING' && state.address === address) this.#announcesWhenFree = true;
@@ -143,7 +152,6 @@ export class ConflictWatch {
     this.#step({ type: 'stop' });
   }
 
-  /** What was due in the probing before is not done any more. */
   #probe(address: Ipv4): void {
     this.#state = initialProbeState();
     this.#step({ type: 'start', address });
@@ -157,7 +165,7 @@ export class ConflictWatch {
     const env = { now: clock.now(), random, config };
     const { state, effects } = stepProbe(this.#state, event, env);
     this.#state = state;
-    this.#listen(); // before anything is sent: the answer comes at once
+    this.#listen(); // before sending, because the answer comes at once
     this.#arm();
     for (const effect of effects) this.#perform(effect);
   }
@@ -168,7 +176,7 @@ export class ConflictWatch {
       case 'send':
         return send(encodeArpFrame(effect.packet));
       case 'free':
-        // What followed in the same step may have ended that.
+        // A later effect of the same step may have ended this state.
         if (this.#state.name !== 'FREE' || this.#state.address !== effect.address) return;
         if (this.#announcesWhenFree) this.#step({ type: 'announce', address: effect.address });
         this.#announcesWhenFree = false;
@@ -184,7 +192,7 @@ export class ConflictWatch {
         return this.#claims.note(effect.by, effect.isAnswered);
       case 'conflict':
         this.#announcesWhenFree = false;
-        // Of one that stays in use: once, whatever the number of times that the server leases it to us.
+        // A warning once, however often the server leases an address that stays in use.
         log[this.isContested(effect.address) ? 'debug' : 'warn'](
           { address: effect.address, by: effect.by, inUse: effect.inUse },
           'address given up: another host has it',
@@ -194,7 +202,7 @@ export class ConflictWatch {
     }
   }
 
-  /** Brings the socket in line with state and place. */
+  /** Opens or closes the socket as state and place need it. */
   #listen(): void {
     const isHeard = this.#state.name === 'PROBING' || this.#deps.defends;
     const sought = isHeard ? soughtArp(this.#state) : undefined;
@@ -211,21 +219,21 @@ export class ConflictWatch {
       onError: (error: Error) => {
         this.moved(undefined);
         this.#deps.log.debug({ err: error }, 'ARP socket lost its link');
-        this.#deps.onLost(); // the client tells where it moves to
+        this.#deps.onLost(); // the client tells its next place
       },
     };
     try {
       const socket = openArpSocket(place, { mac, ...sought }, handlers);
       this.#socket = { sought, close: () => socket.close() };
     } catch (error) {
-      this.#deps.onLost(); // the link may have gone while nothing was listened to
+      this.#deps.onLost(); // the link may have gone unnoticed
       if (this.#place !== place) return;
       this.#isDeaf = true;
       this.#deps.onDeaf(error);
     }
   }
 
-  /** The bridge goes and comes beside the container: it is looked for as long as there is an address to defend. */
+  /** Listens on the bridge. The bridge may be removed and made anew while the container runs. */
   #listenOnBridge(link: string, sought: SoughtArp): void {
     if (this.#stopLooking !== undefined) return;
     const { mac, log, onDeaf, openArpSocket } = this.#deps;

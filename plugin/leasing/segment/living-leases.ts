@@ -1,9 +1,15 @@
-/** The leases of a segment that bear witness to a server: it was there, and has said nothing to one more client. */
+/**
+ * Finds leases of a segment that prove that it has a server. The server answered them, but does not
+ * answer the client that asks now.
+ */
 import type { LivingLeases } from '../lease-failure.ts';
 import type { LeaseClient } from '../lease-client.ts';
 import type { Instant } from '../../vocabulary/time.ts';
 
-/** @returns undefined where there are none, or where one of them waits for its server in vain: that one is down. */
+/**
+ * @returns undefined if there are none. Also undefined if one of them waits for its server in vain,
+ * because then the server is down.
+ */
 export function livingLeases(
   clients: Iterable<LeaseClient>,
   segment: string,

@@ -1,9 +1,9 @@
 /**
- * Asks a segment whether somebody wears an address, by ARP probes (sender 0.0.0.0, RFC 5227 §1.1) from a link of the
- * host's. They come from that link's own MAC: whoever wears the address may have the MAC that we leased it for, on
- * another host, and the switches must not learn that MAC here.
+ * Asks a segment whether somebody has an address, by ARP probes (sender 0.0.0.0, RFC 5227 §1.1)
+ * from a link of the host. The probes have that link's own MAC. The host that has the address may
+ * have the MAC for which we leased it. The switches must not learn that MAC here.
  *
- * Questions on one link share its sockets, so that hundreds take no longer than one.
+ * Questions on one link share its sockets. So hundreds of questions take no longer than one.
  */
 import { decodeArpFrame, encodeArpFrame } from '../../acd/frame.ts';
 import { canBeHost } from '../../acd/rivals.ts';
@@ -15,7 +15,7 @@ import { MalformedError } from '../../wire/malformed-error.ts';
 import type { OpenArpSocket } from './conflict-watch.ts';
 import type { OpenSocket } from '../sockets/frame-socket.ts';
 
-/** Hosts on one VLAN answer within milliseconds; a frame may be lost. */
+/** Hosts on one VLAN answer within milliseconds. A frame may be lost. */
 const PROBES = 3;
 const PROBE_EVERY: Ms = 100;
 const ANSWERED_WITHIN: Ms = 350;
@@ -40,21 +40,28 @@ interface OpenLink {
 
 export class SegmentInquiry {
   readonly #deps: InquiryDeps;
-  /** By link name, as long as something is asked there. */
+  /** Links with open questions, by name. */
   readonly #links = new Map<string, OpenLink>();
 
   constructor(deps: InquiryDeps) {
     this.#deps = deps;
   }
 
-  /** @param mac the link's. @returns who answered; undefined: nobody, or the segment cannot be asked. */
+  /**
+   * Asks who has the address.
+   * @param mac the MAC of the link.
+   * @returns the MAC that answered. Undefined if nobody did, or if the segment cannot be asked.
+   */
   async wearer(link: string, mac: Mac, address: Ipv4): Promise<Mac | undefined> {
     try {
       const open = this.#links.get(link) ?? this.#open(link, mac);
       const known = open.questions.get(address);
       return await (known?.answer ?? this.#ask(open, link, mac, address));
     } catch (err) {
-      this.#deps.log.warn({ err, link, address }, 'segment not asked who wears an address');
+      this.#deps.log.warn(
+        { err, link, address },
+        'the segment could not be asked who has an address',
+      );
       return undefined;
     }
   }

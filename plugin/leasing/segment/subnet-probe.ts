@@ -1,6 +1,6 @@
 /**
- * Asks the wire which subnet is served there: DISCOVER, and nothing after the OFFER, so that nothing is leased
- * (RFC 2131 §3.1 steps 1 and 2). Servers forget what they offered after a moment.
+ * Finds out which subnet is served on a link. Sends DISCOVER and nothing after the OFFER, so that
+ * nothing is leased (RFC 2131 §3.1 steps 1 and 2). Servers soon forget an offer.
  */
 import type { Clock } from '../../clock.ts';
 import { readOffer } from '../../dhcp4/client/client-acceptance.ts';
@@ -17,7 +17,10 @@ import { leaseFailure } from '../lease-failure.ts';
 import { clientConfig, type LeaseSubject } from '../lease-subject.ts';
 import { Trace } from '../trace.ts';
 
-/** A frame may get lost while a new VLAN link comes up; servers that ping first answer after 3 s (dnsmasq). */
+/**
+ * A frame may get lost while a new VLAN link comes up. Servers that ping first answer after 3 s
+ * (dnsmasq).
+ */
 const RESEND_AFTER: readonly Ms[] = [500, 2_000];
 
 export interface SubnetProbeDeps {
@@ -27,8 +30,10 @@ export interface SubnetProbeDeps {
 }
 
 /**
- * @param subject who asks: the MAC is the link's own. @param link in this process's network namespace.
- * @returns the terms of the first offer that counts. @throws PluginError NO_OFFER, SOCKET_FAILED, CANCELLED.
+ * @param subject the client that asks. Its MAC is the link's own.
+ * @param link in this process's network namespace.
+ * @returns the terms of the first usable offer.
+ * @throws PluginError NO_OFFER, SOCKET_FAILED, CANCELLED.
  */
 export async function probeSubnet(
   { clock, random, openSocket }: SubnetProbeDeps,
@@ -87,7 +92,8 @@ export async function probeSubnet(
       if (signal.aborted) return cancelled();
       signal.addEventListener('abort', cancelled, { once: true });
       whenDone.push(() => signal.removeEventListener('abort', cancelled));
-      // All protocols: where the link is a bridge's or a macvlan's, others hear nothing on it.
+      // Bound to all protocols. A socket for one protocol hears nothing on a link with a bridge or
+      // macvlan.
       socket = openSocket({ link, promiscuous: true }, config.mac, {
         onFrame: (frame, { checksumReady }) => {
           const terms = receive(frame, checksumReady);

@@ -1,42 +1,55 @@
-/** The packet socket a DHCP client speaks over, as the client wants it. */
+/** The packet socket of a DHCP client, as the client needs it. */
 import type { Mac } from '../../wire/address.ts';
 
-/** Where a socket sits. */
+/** The place of a socket. */
 export interface SocketPlace {
   readonly link: string;
-  /** The sandbox the link is in; undefined: the host's namespace. */
+  /** The sandbox that has the link. If undefined: the host's namespace. */
   readonly netnsPath?: string;
-  /** The link of the host that requests leave by: the bridge. What the container sends to DHCP servers is dropped. */
+  /**
+   * The link of the host by which requests leave: the bridge. The guard drops DHCP requests that
+   * the container sends.
+   */
   readonly speaksVia?: string;
-  /** Hear unicasts to our MAC on a link that has another one: the bridge, speaking for a container. */
+  /**
+   * True to hear unicasts to our MAC on a link with another MAC. The bridge needs this for a
+   * container.
+   */
   readonly promiscuous?: boolean;
-  /** One socket for all clients on that link, whatever their number. */
+  /** True to use one socket for all clients on that link. */
   readonly shared?: boolean;
 }
 
 export interface FrameSocket {
   /**
-   * Hears replies from now on, and is told when its link goes, neither before; repeatable. @throws if the link is gone,
-   * which `onError` is then told of, too.
+   * Starts to hear replies, and to report when the link is gone. May be called repeatedly.
+   * @throws if the link is gone. `onError` is then called, too.
    */
   listen(): void;
-  /** Of the link, where the socket is its own. */
+  /** Index of the link. Undefined for a shared socket. */
   readonly index?: number;
-  /** A request to a server. @throws if the kernel refuses the frame. */
+  /** Sends a request to a server. @throws if the kernel refuses the frame. */
   send(frame: Uint8Array): void;
-  /** What has to come from the link itself: ARP, by which bridges learn where its MAC is. @throws as `send`. */
+  /**
+   * Sends ARP, which must leave from the link itself. Bridges learn by it where the MAC of the link
+   * is.
+   * @throws like `send`.
+   */
   sendFromLink(frame: Uint8Array): void;
   close(): void;
 }
 
-/** Opens an AF_PACKET socket that passes DHCP replies for `mac` only. @throws PluginError SOCKET_FAILED. */
+/**
+ * Opens an AF_PACKET socket that hears only DHCP replies for `mac`. @throws PluginError
+ * SOCKET_FAILED.
+ */
 export type OpenSocket = (
   place: SocketPlace,
   mac: Mac,
   handlers: {
     onFrame(frame: Uint8Array, info: { checksumReady: boolean }): void;
     onError(error: Error): void;
-    /** Told each time of what the socket does without: its own work goes on. Comes from within `listen`. */
+    /** Called, from within `listen`, with a problem that does not stop the socket. */
     onTrouble?(error: Error): void;
   },
 ) => FrameSocket;

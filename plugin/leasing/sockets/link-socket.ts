@@ -1,7 +1,7 @@
 /**
- * Keeps a client on a link of the host's that is not ours: dockerd makes and removes the VLAN link of a macvlan
- * network as it likes, also while the plugin starts before it. Where the link is not there the lease is kept in
- * time, and the link is looked for again.
+ * Keeps a client on a link of the host that is not ours. dockerd makes and removes the VLAN link of
+ * a macvlan network at any time, also while the plugin starts before dockerd. While the link is
+ * missing, the lease keeps its times, and the link is looked for again.
  */
 import type { Clock } from '../../clock.ts';
 import type { Ms } from '../../vocabulary/time.ts';
@@ -9,7 +9,7 @@ import type { ClientRunner } from '../client-runner.ts';
 import type { SocketPlace } from './frame-socket.ts';
 
 const LOOK_AFTER: Ms = 2_000;
-/** Links come back with dockerd, in seconds, or when somebody mends the trunk. */
+/** A missing link comes back with dockerd, in seconds, or when somebody repairs the trunk. */
 const LOOK_EVERY_AT_MOST: Ms = 30_000;
 
 export class LinkSocket {
@@ -30,7 +30,7 @@ export class LinkSocket {
     this.#cancelTimer();
   }
 
-  /** It is in no sandbox. */
+  /** The link is in no sandbox. */
   hasLost(): boolean {
     return false;
   }
@@ -40,7 +40,7 @@ export class LinkSocket {
       this.#runner.open(this.#place, () => this.#retry());
       this.#lookAfter = LOOK_AFTER;
     } catch {
-      this.#retry(); // the client says so itself when it has something to send
+      this.#retry(); // the client reports the failure when it has something to send
     }
   }
 

@@ -1,17 +1,21 @@
 /**
  * Follows one endpoint's link into its sandbox.
  *
- * libnetwork moves the link after our answer to Join, and engines before 28 make the sandbox's file only
- * then, so there is nothing to wait on but the file and the link themselves: tried at growing intervals,
- * with the lease kept over the bridge if it takes long. When the sandbox cannot be entered for good (the host's
- * /run is not a shared mount), that is said once and the bridge stays.
+ * libnetwork moves the link after our answer to Join. Engines before 28 make the sandbox's file
+ * only then. So there is no event to wait for. The file and the link are tried at growing
+ * intervals. If this takes long, the lease is kept over the bridge. If the sandbox can never be
+ * entered (the host's /run is not a shared mount), this is logged once, and the lease stays on the
+ * bridge.
  */
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
 import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { ClientRunner } from '../client-runner.ts';
 
-/** A container's link: its end in the host, and where the other one is or goes, there under another name. */
+/**
+ * A container's link: its end in the host, and the sandbox of the other end. The other end gets
+ * another name there.
+ */
 export interface SandboxPlace {
   readonly netnsPath: string;
   readonly hostEnd: string;
@@ -20,23 +24,28 @@ export interface SandboxPlace {
 
 /**
  * Looks for the container's end of a veth.
- * @returns the link's name inside; `here` if it is where it was made; `not-yet` (no file, no link, or link down); or
- * `not-a-namespace` for a file that is there but cannot be entered. `onTrouble` is told what does not pass by waiting.
+ * @param onTrouble called with an error that waiting does not solve.
+ * @returns the link's name inside; `here` if it has not been moved yet; `not-yet` if the file or
+ * the link is missing, or the link is down; `not-a-namespace` if the file exists but cannot be
+ * entered.
  */
 export type SandboxProbe = (
   place: SandboxPlace,
   onTrouble?: (error: Error) => void,
 ) => { link: string } | 'here' | 'not-yet' | 'not-a-namespace';
 
-/** Then every 2 s, as long as the endpoint is joined: `docker pause` or a slow runtime may take its time. */
+/**
+ * After these, a look every 2 s while the endpoint is joined. `docker pause` or a slow runtime may
+ * take its time.
+ */
 const INTERVALS = [10, 20, 50, 100, 200, 500, 1000] as const;
 const LAST_INTERVAL: Ms = 2000;
 /**
- * While the link is still here the next look comes after this share of the time waited so far: a host that starts a
- * hundred containers takes seconds.
+ * While the link is still here, the next look comes after this share of the time waited so far. A
+ * host that starts a hundred containers takes seconds.
  */
 const SHARE_OF_WAIT = 1 / 8;
-/** A sandbox file that is no namespace after this many looks will not become one. */
+/** If a sandbox file is no namespace after this many looks, it will not become one. */
 const LOOKS_BEFORE_FALLBACK = INTERVALS.length;
 
 const UNREACHABLE =
@@ -51,18 +60,21 @@ export class SandboxSocket {
   #looks = 0;
   readonly #since: Instant;
   #isOnFallback = false;
-  /** Troubles that were told; each is told once. */
+  /** Messages that were logged. Each is logged once. */
   readonly #said = new Set<string>();
 
   constructor(
     target: SandboxPlace & {
-      /** The bridge: a socket there with our MAC reaches the same segment. */
+      /** The bridge. A socket there with our MAC reaches the same segment. */
       fallback: string;
       runner: ClientRunner;
       log: Logger;
-      /** Called each time the socket has come to sit in the sandbox. */
+      /** Called each time the socket is open in the sandbox. */
       entered(): void;
-      /** Called once when it is clear that the sandbox cannot be entered: the bridge is where it stays. */
+      /**
+       * Called once it is clear that the sandbox cannot be entered. The lease then stays on the
+       * bridge.
+       */
       unreachable(): void;
     },
     deps: { clock: Clock; probe: SandboxProbe },
@@ -80,8 +92,8 @@ export class SandboxSocket {
   }
 
   /**
-   * The link was in the sandbox, and is not to be seen there now. Nothing of ours stays in it then, so that it goes if no
-   * container has it; and it is looked for again.
+   * True if the link was in the sandbox, and is not seen there now. Then our socket in it is
+   * closed, so that the sandbox can end if no container has it. The link is looked for again.
    */
   hasLost(): boolean {
     const { runner } = this.#target;
@@ -111,7 +123,7 @@ export class SandboxSocket {
         log.debug({ err: error }, 'lease socket could not enter the sandbox yet');
       }
     }
-    // The socket that leased goes on until the link is moved from under it.
+    // The socket on the first link works until the link is moved.
     if (found === 'here' && runner.isOpen) {
       this.#lookAgainIn((this.#clock.now() - this.#since) * SHARE_OF_WAIT);
       return;

@@ -1,15 +1,19 @@
 /**
- * The place that a client speaks from, with a socket there as long as one is needed.
+ * The place from which a client sends, with a socket there while one is needed.
  *
- * On the host the socket stays: one that rests would miss that its bridge was made anew. In a sandbox it is opened for a
- * request and closed after the answer. Nothing of ours stays in there meanwhile: a socket would keep the namespace of a
- * container that has died alive, and its filter would be run for every frame of one that lives.
+ * On the host the socket stays open. Without it we would miss that the bridge was made anew. In a
+ * sandbox it is opened for a request and closed after the answer. Meanwhile nothing of ours stays
+ * in the sandbox. A socket would keep the namespace of a dead container alive, and the kernel would
+ * run its filter for every frame of a living one.
  */
 import type { Clock } from '../../clock.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import type { FrameSocket, OpenSocket, SocketPlace } from './frame-socket.ts';
 
-/** An answer comes within milliseconds, or after a relay and a slow server within seconds; RFC 2131 §4.1 resends after 4 s. */
+/**
+ * An answer usually comes within milliseconds. With a relay and a slow server it comes within
+ * seconds. RFC 2131 §4.1 resends after 4 s.
+ */
 const ANSWERED_WITHIN: Ms = 10_000;
 
 type Handlers = Parameters<OpenSocket>[2];
@@ -24,7 +28,7 @@ export class Seat {
   readonly place: SocketPlace;
   readonly #deps: SeatDeps;
   #socket: FrameSocket | undefined;
-  /** Of the link when the place was taken: its name may have gone to another one since. */
+  /** Index of the link when the place was taken. Another link may have the name by now. */
   #index: number | undefined;
   #isTaken = false;
   #isClosed = false;
@@ -35,7 +39,11 @@ export class Seat {
     this.#deps = deps;
   }
 
-  /** Once, before all else. @param isAtRest nothing is to be heard yet. @throws PluginError SOCKET_FAILED. */
+  /**
+   * Takes the place. Must be called once, before all other methods.
+   * @param isAtRest true if no answer is expected yet.
+   * @throws PluginError SOCKET_FAILED.
+   */
   take(isAtRest: boolean): void {
     const socket = this.#open();
     this.#index = socket.index;
@@ -49,7 +57,10 @@ export class Seat {
     }
   }
 
-  /** Hears answers from now on: in a sandbox for as long as one may be on its way. @throws PluginError SOCKET_FAILED. */
+  /**
+   * Hears answers from now on. In a sandbox it stops when no answer can come any more.
+   * @throws PluginError SOCKET_FAILED.
+   */
   listen(): void {
     this.#awake().listen();
     if (!this.#isInSandbox) return;
@@ -58,13 +69,15 @@ export class Seat {
     this.#cancelRest = clock.at(clock.now() + ANSWERED_WITHIN, () => this.rest());
   }
 
-  /** A request, to whose answer it listens. @throws PluginError SOCKET_FAILED; so does `sendFromLink`. */
+  /**
+   * Sends a request and hears its answer. @throws PluginError SOCKET_FAILED, like `sendFromLink`.
+   */
   send(frame: Uint8Array): void {
     this.listen();
     this.#awake().send(frame);
   }
 
-  /** What has to come from the link itself. */
+  /** Sends a frame that must leave from the link itself. */
   sendFromLink(frame: Uint8Array): void {
     const isAwake = this.#socket !== undefined;
     try {
@@ -74,12 +87,12 @@ export class Seat {
     }
   }
 
-  /** In a sandbox nothing stays open; elsewhere it does. */
+  /** Closes the socket if it is in a sandbox. */
   rest(): void {
     if (this.#isInSandbox) this.#closeSocket();
   }
 
-  /** For good. */
+  /** Closes the socket. It is never opened again. */
   close(): void {
     this.#isClosed = true;
     this.#closeSocket();
@@ -89,7 +102,7 @@ export class Seat {
     return this.place.netnsPath !== undefined;
   }
 
-  /** A link that is not there any more is told, as an open socket tells it. */
+  /** Returns an open socket. Reports a missing link as an open socket would. */
   #awake(): FrameSocket {
     if (this.#socket !== undefined) return this.#socket;
     try {

@@ -1,9 +1,12 @@
 /**
- * Tells when rules may have changed where ours are: at once for nft and iptables-nft, of which the kernel tells
- * (nf_tables' notifications); for iptables-legacy, of which it does not, by a look every half second.
+ * Reports when rules may have changed in the chains that have ours. For nft and iptables-nft it
+ * reports at once, because the kernel sends notifications (nf_tables). For iptables-legacy the
+ * kernel sends none, so this file looks every half second.
  *
- *   struct nfgenmsg  0 family (1)  1 version (1)  2 resource (2)  4 attributes
- *   attributes       of a table: 1 its name;  of a chain: 1 the table, 3 its name;  of a rule: 1 the table, 2 the chain
+ *   struct nfgenmsg       0 family (1)  1 version (1)  2 resource (2)  4 attributes
+ *   attributes of a table 1 its name
+ *              of a chain 1 the table, 3 its name
+ *              of a rule  1 the table, 2 the chain
  */
 import { describeLegacyFilters } from './legacy-tables.ts';
 import { SystemCallError } from '../libc.ts';
@@ -15,11 +18,14 @@ import {
 import { textIn } from '../netlink/netlink-messages.ts';
 
 export interface FirewallWatch {
-  /** False as long as the kernel's notifications cannot be had. */
+  /** False while the kernel's notifications are not available. */
   isTold(): boolean;
-  /** Compares now what is not told; calls back before it returns if that changed. Without a process or a wait. */
+  /**
+   * Compares now what sends no notifications. If that changed, the callback comes before it
+   * returns. Starts no process and does not wait.
+   */
   look(): void;
-  /** Repeatable; no callback comes afterwards. */
+  /** May be called repeatedly. No callback comes afterwards. */
   close(): void;
 }
 
@@ -30,7 +36,7 @@ const NFNL_SUBSYS_NFTABLES = 10;
 const ATTRIBUTES_AT = 4;
 const NAME = 1;
 
-/** Messages by type: which attribute names the chain. */
+/** For each message type: the attribute that names the chain. */
 const CHAIN_ATTRIBUTE: ReadonlyMap<number, number | undefined> = new Map([
   [0, undefined], // NFT_MSG_NEWTABLE
   [2, undefined], // NFT_MSG_DELTABLE
@@ -40,7 +46,7 @@ const CHAIN_ATTRIBUTE: ReadonlyMap<number, number | undefined> = new Map([
   [8, 2], // NFT_MSG_DELRULE
 ]);
 
-/** @param chains those of the table `filter` whose changes matter. */
+/** @param chains the chains of the table `filter` to report about. */
 export function watchFirewall(chains: readonly string[], onChange: () => void): FirewallWatch {
   let isOpen = true;
   let events: NetlinkEvents | undefined;
@@ -58,7 +64,7 @@ export function watchFirewall(chains: readonly string[], onChange: () => void): 
       });
     } catch (error) {
       if (!(error instanceof SystemCallError)) throw error;
-      // A kernel without nf_tables has no rules there. Anything else may pass.
+      // A kernel without nf_tables has no such rules. Other errors may pass.
       hasNone = error.code === 'EPROTONOSUPPORT';
     }
   };
@@ -87,7 +93,7 @@ export function watchFirewall(chains: readonly string[], onChange: () => void): 
   };
 }
 
-/** What cannot be read is a description of its own. */
+/** If the tables cannot be read, the error text stands for their content. */
 function describeFilters(): string {
   try {
     return describeLegacyFilters();
@@ -97,7 +103,7 @@ function describeFilters(): string {
   }
 }
 
-/** Other tables and chains change with every container that publishes a port, or more often still. */
+/** Other tables and chains change often, for example with every container that publishes a port. */
 function concerns({ type, body }: NetlinkMessage, chains: readonly string[]): boolean {
   const kind = type & 0xff;
   if (type >> 8 !== NFNL_SUBSYS_NFTABLES || !CHAIN_ATTRIBUTE.has(kind)) return false;

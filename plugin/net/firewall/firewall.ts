@@ -1,14 +1,18 @@
 /**
- * The one firewall rule a bridge needs: what goes from port to port of the same bridge is accepted.
+ * Keeps the one firewall rule that a bridge needs: frames from port to port of the same bridge are
+ * accepted.
  *
- * With br_netfilter loaded, bridged frames pass iptables' FORWARD chain, whose policy dockerd sets to DROP. Docker
- * reserves the chain DOCKER-USER for rules of others and never flushes it. The rule goes where that chain is: nft or
- * legacy, for IPv4 and IPv6 each. When dockerd starts it takes the jump to DOCKER-USER out of FORWARD and puts it back
- * some 10 ms later; so the rule is added at the end of FORWARD, too, and stays where it was added. A flush of all chains
- * takes Docker's chain and leaves the policy: at a policy of DROP the rule in FORWARD is kept on its own. Where there is
- * neither the chain nor that policy there is nothing to do.
- * iptables-legacy is run only if its tables are in use, since running it creates them.
- * Our rules carry a comment; one without it is somebody else's, even if it says the same.
+ * With br_netfilter loaded, bridged frames pass iptables' FORWARD chain. dockerd sets the policy of
+ * that chain to DROP. Docker reserves the chain DOCKER-USER for rules of others and never flushes
+ * it. The rule goes where that chain is: nft or legacy, for IPv4 and IPv6 each.
+ *
+ * A dockerd that starts takes the jump to DOCKER-USER out of FORWARD and puts it back some 10 ms
+ * later. So the rule is also added at the end of FORWARD, and stays where it was added. A flush of
+ * all chains removes Docker's chain and leaves the policy. While the policy is DROP, the rule in
+ * FORWARD is kept without the chain. With neither the chain nor that policy, nothing is to do.
+ *
+ * iptables-legacy is run only if its tables are in use, because running it creates them. Our rules
+ * carry a comment. A rule without it is somebody else's, even if it says the same.
  */
 import { PluginError } from '../../vocabulary/errors.ts';
 import { commandEvidence, runCommand } from '../command.ts';
@@ -18,20 +22,23 @@ import { isLinkName } from '../../vocabulary/link-name.ts';
 import { createQueue } from '../../keyed-lock.ts';
 
 /**
- * `no-chain`: there is no DOCKER-USER chain here, and FORWARD drops nothing by its policy; or there is no program to ask.
- * `failed`: the program did not start, or did not do what it was asked for, so that nothing is known.
+ * `no-chain`: there is no DOCKER-USER chain and the policy of FORWARD is not DROP. Or there is no
+ * program to ask. `failed`: the program did not start, or did not do its work. So nothing is known.
  */
 export type RuleOutcome = 'added' | 'present' | 'removed' | 'absent' | 'no-chain' | 'failed';
 
 export interface FirewallOutcome {
   readonly ipv4: RuleOutcome;
   readonly ipv6: RuleOutcome;
-  /** Sentences for the log, such as a missing program. */
+  /** Sentences for the log, for example about a missing program. */
   readonly warnings: readonly string[];
 }
 
 const CHAIN = 'DOCKER-USER';
-/** Where the rule goes: first in Docker's chain, which dockerd used to end with a RETURN; last in FORWARD. */
+/**
+ * The places of the rule. It is first in Docker's chain, which dockerd used to end with a RETURN.
+ * It is last in FORWARD.
+ */
 const PLACES = [
   { chain: CHAIN, insert: ['-I', CHAIN, '1'] },
   { chain: 'FORWARD', insert: ['-A', 'FORWARD'] },
@@ -45,25 +52,28 @@ const FAMILIES = [
 type Family = (typeof FAMILIES)[number];
 type Backend = 'nft' | 'legacy';
 
-/** Looking and inserting must not interleave, or a bridge gets two rules. */
+/** Looks and changes take turns. Else a bridge would get two rules. */
 const oneAtATime = createQueue();
 
-/** Tells when a chain that our rules are in, or would be in, may have changed; also of our own changes. */
+/**
+ * Reports when a chain may have changed that has our rules, or should have them. Also reports our
+ * own changes.
+ */
 export function watchBridgeAccept(onChange: () => void): FirewallWatch {
   const chains = PLACES.map(({ chain }) => chain);
   return watchFirewall(chains, onChange);
 }
 
 /**
- * Sees to it that where there is a chain DOCKER-USER, it and FORWARD have exactly one rule of ours for each of
- * the bridges; where there is none, FORWARD has if its policy is DROP.
- * @returns `added` if one of them had none.
+ * Makes sure that the rules are there. If DOCKER-USER exists, it and FORWARD get exactly one rule
+ * of ours for each bridge. Without it, only FORWARD gets them, and only if its policy is DROP.
+ * @returns `added` if a chain had no rule for a bridge.
  */
 export function ensureBridgeAccept(bridges: readonly string[]): Promise<FirewallOutcome> {
   return inEveryChain(bridges, ensureRule);
 }
 
-/** Removes every rule of ours for the bridge, from FORWARD also where Docker's chain has gone. */
+/** Removes every rule of ours for the bridge. Looks into FORWARD also if Docker's chain is gone. */
 export function removeBridgeAccept(bridge: string): Promise<FirewallOutcome> {
   return inEveryChain([bridge], removeRules);
 }
@@ -125,7 +135,7 @@ function backendsInUse({ legacy }: Family): readonly Backend[] {
   return hasLegacyFilter(legacy) ? ['nft', 'legacy'] : ['nft'];
 }
 
-/** What is told of several places: the first of these that is true of one of them. */
+/** The outcome for several places is the first in this list that one of them has. */
 const TOLD_FIRST: readonly RuleOutcome[] = ['failed', 'added', 'removed', 'present', 'absent'];
 
 export function outcomeOf(outcomes: readonly RuleOutcome[]): RuleOutcome {
@@ -145,7 +155,8 @@ async function inChain(
     const outcomes: RuleOutcome[] = [];
     const rules = await listRules(command);
     const hasChain = rules.includes(`-N ${CHAIN}`);
-    // FORWARD of a host without Docker's firewall is not for us to add to; to remove from, it is.
+    // On a host without Docker's firewall we add nothing to FORWARD. But we remove our rules from
+    // it.
     const isForwardOurs = change !== ensureRule || hasChain || rules.includes('-P FORWARD DROP');
     for (const place of PLACES) {
       if (!(place.chain === CHAIN ? hasChain : isForwardOurs)) continue;
@@ -162,7 +173,7 @@ async function inChain(
   }
 }
 
-/** What is known after a program that could not be run, or ended badly. @throws every other error. */
+/** Returns what is known after a program could not be run, or failed. @throws every other error. */
 export function outcomeOfError(
   error: unknown,
   command: string,
@@ -182,12 +193,15 @@ export function outcomeOfError(
       };
 }
 
-/** Full names that were found; one that is uninstalled later is missed when it is run. Four at most. */
+/**
+ * Full names of programs that were found, at most four. If one is uninstalled later, running it
+ * fails.
+ */
 const installed = new Set<string>();
 
 /**
- * The program for a backend: by its full name, else the plain one if it is of that backend; undefined if
- * it is of the other one.
+ * Returns the program for a backend: by its full name, or the plain name if it is of that backend.
+ * Undefined if the plain program is of the other backend.
  * @throws PluginError IP_COMMAND_FAILED with `missing` if there is neither.
  */
 async function findProgram(family: Family, backend: Backend): Promise<string | undefined> {
@@ -205,7 +219,10 @@ async function findProgram(family: Family, backend: Backend): Promise<string | u
   return isNft === (backend === 'nft') ? family.command : undefined;
 }
 
-/** The chains and rules of the table `filter`; none if it cannot be told by iptables because others made it. */
+/**
+ * Returns the chains and rules of the table `filter`. Returns none if others made the table and
+ * iptables cannot print it.
+ */
 async function listRules(command: string): Promise<readonly string[]> {
   try {
     const { stdout } = await runCommand(command, ['-w', '-S']);
@@ -216,13 +233,13 @@ async function listRules(command: string): Promise<readonly string[]> {
   }
 }
 
-/** How many of them are ours for the bridge. */
+/** Returns how many of the rules are ours for the bridge. */
 function countRules(rules: readonly string[], { chain }: Place, bridge: string): number {
   const ours = `-A ${chain} ${ruleFor(bridge).join(' ')}`;
   return rules.filter((rule) => rule === ours).length;
 }
 
-/** Spelled as `iptables -S` prints it. */
+/** The words are as `iptables -S` prints them. */
 function ruleFor(bridge: string): readonly string[] {
   return ['-i', bridge, '-o', bridge, '-m', 'comment', '--comment', MARK, '-j', 'ACCEPT'];
 }

@@ -1,8 +1,10 @@
 /**
- * The tables of iptables-legacy, without a process and without making one: are they in use, and are they what they were?
- * The kernel tells nobody when they change, so they have to be looked at; a look takes some microseconds.
+ * Looks at the tables of iptables-legacy: are they in use, and have they changed? A look starts no
+ * process and makes no table. The kernel does not report changes of them, so somebody has to look.
+ * A look takes some microseconds.
  *
- *   struct ipt_getinfo  0 name  32 hooks  36 entries of hooks  56 ends of hooks  76 number of rules  80 bytes of rules
+ *   struct ipt_getinfo  0 name  32 hooks  36 entries of hooks  56 ends of hooks
+ *                       76 number of rules  80 bytes of rules
  */
 import { closeSync, readFileSync } from 'node:fs';
 
@@ -26,11 +28,11 @@ export const LEGACY_IPV6: LegacyFamily = {
 };
 
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
-/** The same number for IPv6. */
+/** IPv6 uses the same number. */
 const IPT_SO_GET_INFO = 64;
 const INFO_LENGTH = 84;
 
-/** False also if the module is not loaded. */
+/** False if the table is missing or the module is not loaded. */
 export function hasLegacyFilter({ tables }: LegacyFamily): boolean {
   try {
     return readFileSync(tables, 'utf8').split('\n').includes('filter');
@@ -40,8 +42,9 @@ export function hasLegacyFilter({ tables }: LegacyFamily): boolean {
 }
 
 /**
- * The same text as long as number, size and place of the rules in the filter tables of both families are the same;
- * empty if there are none. A rule that took the place of another one of its size is not seen.
+ * Describes the filter tables of both families. The text stays the same while number, size and
+ * place of the rules stay the same. It is empty if there are no tables. A rule that was replaced by
+ * another one of its size is not noticed.
  * @throws SystemCallError
  */
 export function describeLegacyFilters(): string {
@@ -49,7 +52,7 @@ export function describeLegacyFilters(): string {
 }
 
 function describe(family: LegacyFamily): string {
-  // The kernel would make the table to answer.
+  // Else the kernel would make the table in order to answer.
   if (!hasLegacyFilter(family)) return '';
   const fd = openSocket(family.domain, SOCK_DGRAM_CLOEXEC, 0);
   try {

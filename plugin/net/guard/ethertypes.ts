@@ -1,21 +1,24 @@
-/** EtherTypes that the programs of the guard tell apart (IEEE registration authority, linux/if_ether.h). */
+/**
+ * The EtherTypes that the programs of the guard know (IEEE registration authority,
+ * linux/if_ether.h).
+ */
 
 export const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
 
-/** Below this the field is a length, and the frame one of IEEE 802.2. */
+/** A smaller value in the field is a length. The frame is then one of IEEE 802.2. */
 export const FIRST_ETHERTYPE = 0x600;
 
-/** A VLAN tag: four bytes, of which the last two are the type of what is behind it. */
+/** A VLAN tag has four bytes. The last two are the type of what is behind it. */
 export const VLAN_TAG = {
   customer: 0x8100, // IEEE 802.1Q
   service: 0x88a8, // IEEE 802.1ad
-  // Double tags before 802.1ad; switches still offer each of them.
+  // Used for double tags before 802.1ad. Switches still offer each of them.
   doubled9100: 0x9100,
   doubled9200: 0x9200,
   doubled9300: 0x9300,
 } as const;
 
-/** What else stands in front of a whole frame, for a switch to act on and to take off. */
+/** Other tags in front of a whole frame. A switch acts on them and removes them. */
 export const OTHER_TAG = {
   serviceInstance: 0x88e7, // IEEE 802.1ah
   portExtender: 0x893f, // IEEE 802.1BR
@@ -28,10 +31,13 @@ export const OTHER_TAG = {
   fabricPath: 0x8903, // Cisco
 } as const;
 
-/** Whoever takes this tag off has the sender's key (IEEE 802.1AE). */
+/** Only a host that has the sender's key can remove this tag (IEEE 802.1AE). */
 export const MACSEC_TAG = 0x88e5;
 
-/** What a switch or a network card takes as a word about the link itself, some of it whatever MAC it is sent to. */
+/**
+ * Messages to a switch or a network card about the link itself. Some are accepted whatever the
+ * destination MAC is.
+ */
 export const CONTROL = {
   pause: 0x8808, // IEEE 802.3, annex 31: also PFC
   slowProtocols: 0x8809, // IEEE 802.3, annex 57A: LACP, marker, OAM

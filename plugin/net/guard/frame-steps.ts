@@ -1,8 +1,9 @@
 /**
- * What the programs of the guard have in common: how they end, and looks at the length before a load.
+ * The steps that the programs of the guard share: verdicts, and checks of the length before a load.
  *
- * A frame may be longer than its packet: what is behind the packet is padding, which the receiver cuts off. So the parts
- * of a packet are looked for up to its own end (`M[END]`) only, not up to the end of the frame.
+ * A frame may be longer than its packet. The bytes behind the packet are padding, which the
+ * receiver cuts off. So the programs look for parts of a packet only up to the end of the packet
+ * (`M[END]`), not up to the end of the frame.
  */
 import { change, give, jump, load, type Step } from '../bpf-assembler.ts';
 
@@ -16,20 +17,20 @@ export const PAYLOAD_AT = 14;
 export const UDP = 17;
 export const UDP_LENGTH = 8;
 
-/** The memory cell that has where the packet ends, counted from the Ethernet header. */
+/** The memory cell that says where the packet ends, counted from the Ethernet header. */
 export const END = 1;
 
 const BELOW_ZERO = 0x80000000;
 
-/** Drops a frame that is shorter. */
+/** Drops a frame with fewer bytes. */
 export function hasLength(bytes: number): readonly Step[] {
   return [load.length(), jump.atLeast(bytes, undefined, 'drop')];
 }
 
-/** M[END] is the end of the frame. */
+/** Sets M[END] to the end of the frame. */
 export const endsWithFrame: readonly Step[] = [load.length(), change.toCell(END)];
 
-/** M[END] stays what it is unless the frame ends before. X is lost. */
+/** Sets M[END] to the end of the frame if the frame ends earlier. Changes X. */
 export const endsWithFrameAtLatest: readonly Step[] = [
   load.length(),
   change.toX(),
@@ -40,10 +41,10 @@ export const endsWithFrameAtLatest: readonly Step[] = [
   'end-is-known',
 ];
 
-/** Drops unless the packet goes on for at least that many bytes from X on. */
+/** Drops the frame if the packet has fewer than that many bytes from X on. */
 export function hasLengthBehindX(bytes: number): readonly Step[] {
   return [
-    // What lies behind the end has no length: A would wrap around.
+    // Checks X against the end first: behind the end, A would wrap around.
     load.cell(END),
     change.subtractX(),
     jump.anyBit(BELOW_ZERO, 'drop'),

@@ -1,6 +1,7 @@
 /**
- * One program on what enters a link, by rtnetlink: an ingress queueing discipline with one filter of kind `bpf` on it
- * (tc-bpf(8)). Both go with the link; neither travels when the link moves to another namespace.
+ * Sets one program on what enters a link, by rtnetlink: an ingress queueing discipline with one
+ * filter of kind `bpf` (tc-bpf(8)). Both are removed with the link. Neither moves with the link to
+ * another namespace.
  *
  *   struct tcmsg   0 family  4 link index  8 handle  12 parent  16 priority and protocol
  */
@@ -36,9 +37,9 @@ const TCMSG_LENGTH = 20;
 const INSTRUCTION_LENGTH = 8;
 
 /**
- * Puts each program in force; one that is there already is replaced at once, without a frame in between.
- * @throws SystemCallError for the first that failed: ENOENT, EOPNOTSUPP or EINVAL where the kernel has no such filter,
- * ENODEV for a link that is not there. The others are tried all the same.
+ * Puts each program in force. An existing program is replaced at once: no frame passes in between.
+ * @throws SystemCallError for the first that failed: ENOENT, EOPNOTSUPP or EINVAL where the kernel
+ * has no such filter, ENODEV if there is no such link. The others are tried all the same.
  */
 export async function setIngressFilters(filters: readonly IngressFilter[]): Promise<void> {
   const requests = filters.flatMap(({ link, program }) => [
@@ -66,7 +67,10 @@ export async function setIngressFilters(filters: readonly IngressFilter[]): Prom
   if (answers.includes(undefined)) throw new SystemCallError(what, ENODEV);
 }
 
-/** The link takes everything again. Nothing to remove is fine. @throws SystemCallError */
+/**
+ * Removes the filter, so that the link takes everything again. A missing filter is no error.
+ * @throws SystemCallError
+ */
 export async function removeIngressFilter(link: number): Promise<void> {
   const request = message(
     RTM_DELQDISC,

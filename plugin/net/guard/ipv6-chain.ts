@@ -1,9 +1,11 @@
 /**
- * What a container may not send by IPv6 at `guard=mac`, as steps of a program: router advertisements, redirects, and what
- * a DHCPv6 server says, also where they hide behind extension headers (RFC 7113) or in fragments (RFC 7112, 6980).
+ * The steps that drop what a container may not send by IPv6 at `guard=mac`: router advertisements,
+ * redirects, and messages of a DHCPv6 server. They are found also behind extension headers (RFC
+ * 7113) and in fragments (RFC 7112, 6980).
  *
- * A later fragment passes without a look. It says nothing without its first fragment: what it belongs to, and its ports
- * or its ICMPv6 type, are in that one. And a first fragment passes only if those are in it, and are harmless.
+ * A later fragment passes without a check. A receiver cannot use it without its first fragment,
+ * which has the ports or the ICMPv6 type. A first fragment passes only if it contains those, and if
+ * they are harmless.
  */
 import { change, jump, load, type Step } from '../bpf-assembler.ts';
 import {
@@ -22,33 +24,44 @@ const IPV6_LENGTH = 40;
 const ICMPV6 = 58;
 const ROUTER_ADVERTISEMENT = 134;
 const REDIRECT = 137;
-/** The others of neighbour discovery, with those of SEND: no host sends them in fragments (RFC 6980 §5). */
+/**
+ * The other types of neighbour discovery and SEND. No host sends them in fragments (RFC 6980 §5).
+ */
 const NEIGHBOUR_DISCOVERY = [133, 135, 136, 148, 149];
 const DHCPV6 = { server: 547, client: 546 } as const;
-/** Hop-by-hop, routing, destination options, mobility, HIP, shim6: the second byte is the length in 8 bytes. */
+/**
+ * Hop-by-hop, routing, destination options, mobility, HIP, shim6. Their second byte is the length,
+ * in units of 8 bytes.
+ */
 const EXTENSIONS = [0, 43, 60, 135, 139, 140];
 const FRAGMENT = 44;
 const AUTHENTICATION = 51;
 const CONTINUES = [...EXTENSIONS, FRAGMENT, AUTHENTICATION];
 const MORE_FRAGMENTS = 1;
-/** Memory cells: the type of the next header; not 0 behind a fragment header. */
+/**
+ * Memory cells. NEXT has the type of the next header. IN_FRAGMENT is not 0 behind a fragment
+ * header.
+ */
 const NEXT = 0;
 const IN_FRAGMENT = 2;
-/** Real packets have one or two; a longer chain is made to hide what is behind it (RFC 7113). */
+/** Real packets have one or two. A longer chain is made to hide what is behind it (RFC 7113). */
 const EXTENSIONS_AT_MOST = 4;
 
 /**
- * Follows the extension headers up to the end of the packet; X is where the next one begins. A first fragment whose chain
- * goes on behind the fragment header is dropped: its end may be in the next one (RFC 7112 §5).
+ * Follows the extension headers up to the end of the packet. X is where the next header begins.
+ * Drops a first fragment whose chain goes on behind the fragment header, because the end of the
+ * chain may be in a later fragment (RFC 7112 §5).
  */
 export function noRouterNorDhcpv6Server(): readonly Step[] {
   const steps: Step[] = [
-    // The cells first: the kernel believes that steps behind a verdict may have come the way of any jump to it.
+    // The cells are set first. The kernel's checker assumes that steps behind a verdict can be
+    // reached by any jump to that verdict.
     ...endsWithFrame,
     load.number(0),
     change.toCell(IN_FRAGMENT),
     ...hasLength(PAYLOAD_AT + IPV6_LENGTH),
-    // 0 in a jumbogram (RFC 2675 §3), and Linux takes the whole frame for it also where that option is missing.
+    // The length is 0 in a jumbogram (RFC 2675 §3). Linux then takes the whole frame as the packet,
+    // even if that option is missing.
     load.half(PAYLOAD_AT + 4),
     jump.equal(0, 'follow'),
     change.add(PAYLOAD_AT + IPV6_LENGTH),
@@ -60,7 +73,7 @@ export function noRouterNorDhcpv6Server(): readonly Step[] {
   ];
   for (let index = 0; index < EXTENSIONS_AT_MOST; index += 1) steps.push(...extension(index));
   steps.push(
-    // Behind the longest chain only an end is accepted.
+    // Behind the longest chain, only the end of the chain is accepted.
     ...whatIsBehind(),
     ...CONTINUES.map((type) => jump.equal(type, 'drop')),
     ...verdicts,
@@ -89,7 +102,7 @@ function whatIsBehind(): readonly Step[] {
   return [jump.equal(ICMPV6, 'icmpv6'), jump.equal(UDP, 'udp6')];
 }
 
-/** One header of the chain; A is its type, and that of the next one afterwards. */
+/** One header of the chain. Before, A is its type. Afterwards, A is the type of the next header. */
 function extension(index: number): readonly Step[] {
   const at = (what: string) => `${what}-${index}`;
   return [
@@ -97,7 +110,7 @@ function extension(index: number): readonly Step[] {
     jump.equal(FRAGMENT, at('fragment')),
     jump.equal(AUTHENTICATION, at('authentication')),
     ...EXTENSIONS.map((type) => jump.equal(type, at('options'))),
-    ...verdicts, // a jump has a short range: each round has its own
+    ...verdicts, // each round has its own verdicts, because a jump has a short range
     at('fragment'),
     ...hasLengthBehindX(8),
     load.halfAtX(2),

@@ -1,10 +1,11 @@
 /**
- * For a port that may do all else (`guard=off` where servers are named): what a DHCP server sends is dropped, also behind
- * VLAN tags.
+ * The steps for a port with `guard=off` where servers are named. They drop what a DHCP server
+ * sends, also behind VLAN tags. All else passes.
  *
- * The kernel takes the outer tag off before a program runs. A tag without a VLAN (id 0) is taken off by whoever receives
- * it, and Linux goes on with the next one; so the program looks behind tags, whatever their VLAN. Tags of other kinds are
- * dropped: what is behind them is not looked for. MACsec passes, as whoever reads it knows the sender by its key.
+ * The kernel removes the outer tag before a program runs. A receiver removes a tag without a VLAN
+ * (id 0), and Linux goes on with the next tag. So the program looks behind tags, whatever their
+ * VLAN. It drops frames with tags of other kinds, and does not look behind those. MACsec passes,
+ * because its reader knows the sender by the key.
  */
 import { change, jump, load, type Step } from '../bpf-assembler.ts';
 import { ETHERTYPE, FIRST_ETHERTYPE, OTHER_TAG, VLAN_TAG } from './ethertypes.ts';
@@ -13,12 +14,15 @@ import { noServerPorts, udpPorts } from './udp-ports.ts';
 
 const TYPE_AT = 12;
 const TAG_LENGTH = 4;
-/** Besides the outer one. Networks of providers use two in all; more are made to hide what is behind them. */
+/**
+ * The number of tags behind the outer one. Networks of providers use two tags in all. More are made
+ * to hide what is behind them.
+ */
 const TAGS_AT_MOST = 4;
 /** IPv4 in an IEEE 802.2 frame (RFC 1042): LLC AA AA 03, organisation 00 00 00, type. */
 const SNAP = { start: 0xaaaa0300, end: ETHERTYPE.ipv4, length: 8 } as const;
 
-/** Passes what is no IPv4; else goes on behind it. */
+/** Passes a frame that is not IPv4. Else goes on at its IPv4 header. */
 export function noDhcpServer(): readonly Step[] {
   const steps: Step[] = [...endsWithFrame, load.numberToX(0), load.halfAtX(TYPE_AT)];
   for (let index = 0; index < TAGS_AT_MOST; index += 1) {

@@ -1,13 +1,13 @@
 /**
- * What may enter the host by a link of ours, as programs for the kernel's classifier (tc-bpf(8), direct action). Each
- * answers with one of two verdicts for a frame: it passes, or it is dropped.
+ * Programs for the kernel's classifier (tc-bpf(8), direct action). They decide what may enter the
+ * host by a link of ours. There are two verdicts: a frame passes, or it is dropped.
  *
- *   closed   nothing passes: a bridge (its ports go on), a container's end of a veth that is still with the host
- *   uplink   nothing for the host passes: a VLAN link, whose frames are the bridge's
+ *   closed   nothing passes: a bridge (its ports go on), a container's veth end still in the host
+ *   uplink   nothing for the host passes: a VLAN link, whose frames go to the bridge
  *   port     what one container may send: the host's end of its veth
  *
- * A load behind the end of a frame ends a program with the verdict 0, "pass". So each load is preceded by a look at
- * the length, but for those of the Ethernet header, which is always there.
+ * A load behind the end of a frame ends a program with the verdict 0, "pass". So each load follows
+ * a check of the length. Only loads from the Ethernet header need none, because it is always there.
  */
 import type { PortRules } from '../../vocabulary/port-rules.ts';
 import { ipv4ToNumber, macToBytes, type Ipv4, type Mac } from '../../wire/address.ts';
@@ -30,7 +30,10 @@ const TAG_IS_PRESENT = 0xfffff030; // SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT, linu
 const SOURCE_AT = 6;
 const TYPE_AT = 12;
 
-/** A tag says where a frame belongs, and a control frame what a link does: neither is a container's to say. */
+/**
+ * A tag says to which VLAN a frame belongs. A control frame says what a link does. A container may
+ * send neither.
+ */
 const NEVER_SENT: readonly number[] = [VLAN_TAG, OTHER_TAG, CONTROL]
   .flatMap((types) => Object.values<number>(types))
   .concat(MACSEC_TAG);
@@ -43,8 +46,8 @@ export function closedProgram(): readonly BpfInstruction[] {
 }
 
 /**
- * @param mac the link's own: what is sent to it would be the host's. Undefined where it may be: an operator's bridge wears
- * the MAC of one of its ports.
+ * @param mac the MAC of the link. A frame to it would be for the host. Undefined if such frames may
+ * pass: an operator's bridge has the MAC of one of its ports.
  */
 export function uplinkProgram(mac: Mac | undefined): readonly BpfInstruction[] {
   const own = mac === undefined ? [] : notTo(mac);
@@ -54,7 +57,7 @@ export function uplinkProgram(mac: Mac | undefined): readonly BpfInstruction[] {
 /** @param own the MAC of the host's end. */
 export function portProgram(rules: PortRules, own: Mac): readonly BpfInstruction[] {
   if (rules.mode !== 'off') return assemble([...notTo(own), ...guarded(rules), ...verdicts]);
-  // Spanning tree passes: a bridge in a container is one of the reasons for `off`.
+  // Spanning tree passes, because `off` is also for bridges in containers.
   return assemble([
     ...noControl(CONTROL_BUT_SPANNING_TREE),
     ...notTo(own),
@@ -67,10 +70,13 @@ interface Control {
   readonly mask: number;
   readonly except?: number;
 }
-/** 01:80:c2:00:00:00 to :0f. A bridge hands most of them to the host, whatever is in them (IEEE 802.1D §7.12.6). */
+/**
+ * 01:80:c2:00:00:00 to :0f. A bridge hands most of them to the host, whatever they contain (IEEE
+ * 802.1D §7.12.6).
+ */
 const CONTROL_OF_LINK: Control = { mask: 0xfff0 };
 const CONTROL_BUT_SPANNING_TREE: Control = { mask: 0xfff0, except: 0 };
-/** To :3f: also GARP and MRP, which register VLANs with a switch, and 802.1ag. */
+/** 01:80:c2:00:00:00 to :3f. Also GARP and MRP, which register VLANs with a switch, and 802.1ag. */
 const CONTROL_OF_SWITCHES: Control = { mask: 0xffc0 };
 
 function noControl({ mask, except }: Control): readonly Step[] {
@@ -85,7 +91,7 @@ function noControl({ mask, except }: Control): readonly Step[] {
   ];
 }
 
-/** CDP, VTP, DTP, PVST: what switches of one maker say to each other, and what negotiates a trunk. */
+/** CDP, VTP, DTP, PVST. Switches of one maker send them to each other. Some negotiate a trunk. */
 const noCiscoControl: readonly Step[] = [
   load.word(0),
   jump.equal(0x01000ccc, 'drop'),
@@ -116,7 +122,8 @@ function guarded(rules: PortRules): readonly Step[] {
     jump.equal(low, undefined, 'drop'),
     load.half(TYPE_AT),
     ...NEVER_SENT.map((type) => jump.equal(type, 'drop')),
-    // IEEE 802.2 carries the other control protocols, and ARP and IP that the checks below would not see.
+    // IEEE 802.2 carries the other control protocols. It also carries ARP and IP that the checks
+    // below would not see.
     jump.atLeast(FIRST_ETHERTYPE, undefined, 'drop'),
     jump.equal(ETHERTYPE.arp, 'arp'),
     jump.equal(ETHERTYPE.ipv4, 'ipv4'),
@@ -128,17 +135,20 @@ function guarded(rules: PortRules): readonly Step[] {
     ...ipv4(rules),
     ...verdicts,
     'ipv6',
-    // An address that was leased is one of IPv4 for now.
+    // At present every leased address is an IPv4 address.
     ...(rules.mode === 'full' ? [jump.always('drop')] : noRouterNorDhcpv6Server()),
   ];
 }
 
-/** The sender's MAC is the container's; `full`: the sender's address is one of its own, or none (RFC 5227 §1.1). */
+/**
+ * Requires the container's MAC as the sender's MAC. With `full` also requires that the sender's
+ * address is one of the container's own, or none (RFC 5227 §1.1).
+ */
 function arp({ mode, mac, addresses }: PortRules): readonly Step[] {
   const [high, low] = halves(mac);
   return [
     ...hasLength(PAYLOAD_AT + ARP_LENGTH),
-    load.half(PAYLOAD_AT + 4), // lengths of the addresses: the fields below are where Ethernet and IPv4 have them
+    load.half(PAYLOAD_AT + 4), // the lengths of both addresses: the offsets below need them
     jump.equal(0x0604, undefined, 'drop'),
     load.word(PAYLOAD_AT + 8),
     jump.equal(high, undefined, 'drop'),
@@ -180,7 +190,7 @@ function ipv4({ mode, mac, addresses, leases }: PortRules): readonly Step[] {
   ];
 }
 
-/** Drops unless A is one of them. */
+/** Drops the frame unless A is one of them. */
 function oneOf(addresses: readonly Ipv4[], then: string): readonly Step[] {
   return [
     ...addresses.map((address) => jump.equal(ipv4ToNumber(address), then)),

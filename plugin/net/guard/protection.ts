@@ -1,9 +1,11 @@
 /**
- * The protection of links of ours, in one place: what may enter the host by them (D12). It is applied before a link
- * first comes up, again whenever the link is made anew or joins a bridge, and when somebody has taken it off.
+ * Decides what may enter the host by our links (D12). The protection is applied before a link first
+ * comes up. It is applied again when the link is made anew, when it joins a bridge, and when
+ * somebody has removed the protection.
  *
- * Two layers. A filter on what enters the link, in the kernel, gone with the link; and settings of the link that keep
- * the host's IP stack off it also while the link is, by mistake, no port of its bridge.
+ * There are two layers. The first is a filter in the kernel on what enters the link. It is removed
+ * with the link. The second is settings of the link that keep the host's IP stack off it. They help
+ * while the link is, by mistake, not a port of its bridge.
  */
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { PortRules } from '../../vocabulary/port-rules.ts';
@@ -16,20 +18,26 @@ import { removeIngressFilter, setIngressFilters } from './ingress-filter.ts';
 import { closedProgram, portProgram, uplinkProgram } from './programs.ts';
 
 export type Protection =
-  /** Nothing enters the host: a bridge, a container's end before Join, a VLAN link that is no port. */
+  /**
+   * Nothing enters the host: a bridge, a container's end before Join, a VLAN link that is not a
+   * port.
+   */
   | { readonly link: string; readonly as: 'closed' }
-  /** A port whose frames are the bridge's. `ofOwnBridge` false: the bridge, and its MAC, are an operator's. */
+  /**
+   * A port whose frames go to the bridge. `ofOwnBridge` is false if the bridge and its MAC are an
+   * operator's.
+   */
   | { readonly link: string; readonly as: 'uplink'; readonly ofOwnBridge: boolean }
   | { readonly link: string; readonly as: 'port'; readonly rules: PortRules };
 
-/** What the kernel says where it was built without the filter. */
+/** The errors of a kernel that was built without the filter. */
 const NOT_SUPPORTED = ['ENOENT', 'EOPNOTSUPP', 'ENOPROTOOPT'];
 let isLackTold = false;
 
 /**
- * Puts the protection of each link in force; what was there before is replaced at once.
- * @returns sentences for the log. The first one about a kernel without the filter is the only one.
- * @throws PluginError IP_COMMAND_FAILED, LINK_CONFLICT for a link that is not there.
+ * Puts the protection of each link in force. An earlier protection is replaced at once.
+ * @returns sentences for the log. A kernel without the filter is reported only once.
+ * @throws PluginError IP_COMMAND_FAILED; LINK_CONFLICT for a link that is not there.
  */
 export async function protectLinks(links: readonly Protection[]): Promise<readonly string[]> {
   if (links.length === 0) return [];
@@ -56,7 +64,7 @@ const LACK = `this kernel cannot filter what enters a link (it lacks sch_ingress
 of a neighbour, may send tagged frames, BPDUs, DHCP server messages and router advertisements, and may reach the host; \
 load the modules with: modprobe -a sch_ingress cls_bpf`;
 
-/** The link is an operator's from now on: it takes everything. Gone already is fine. */
+/** Gives the link to an operator: it takes everything from now on. A missing link is no error. */
 export async function unprotectLink(link: string): Promise<readonly string[]> {
   const index = askKernel((fd) => linkIndex(fd, link));
   if (index === undefined) return [];

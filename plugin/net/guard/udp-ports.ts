@@ -15,8 +15,10 @@ export const IPV4_LENGTH = 20;
 const HEADER_END = 0;
 
 /**
- * X is how far the frame's header is moved by tags: 0 without. Goes on with X at the UDP header less PAYLOAD_AT. What is no
- * UDP, and a later fragment, passes: without its first fragment, which is looked at, it is worth nothing.
+ * Finds the UDP header. Before, X is the number of bytes by which tags move the frame's header: 0
+ * without tags. Afterwards, X is the offset of the UDP header less PAYLOAD_AT. Other protocols
+ * pass. Later fragments pass, too: a receiver cannot use them without the first fragment, which is
+ * checked.
  */
 export function udpPorts(): readonly Step[] {
   return [
@@ -26,7 +28,7 @@ export function udpPorts(): readonly Step[] {
     jump.equal(UDP, undefined, 'pass'),
     load.halfAtX(PAYLOAD_AT + 6),
     jump.anyBit(0x1fff, 'pass'),
-    // Its own length says where it ends.
+    // The packet's own length says where it ends.
     load.halfAtX(PAYLOAD_AT + 2),
     change.addX(),
     change.add(PAYLOAD_AT),
@@ -44,7 +46,10 @@ export function udpPorts(): readonly Step[] {
   ];
 }
 
-/** Behind `udpPorts`: what a DHCP server sends, and what clients would take for it, is dropped. A is the port it is for. */
+/**
+ * Drops what a DHCP server sends, and what clients would take as such. Runs after `udpPorts`.
+ * Afterwards A is the destination port.
+ */
 export const noServerPorts: readonly Step[] = [
   load.halfAtX(PAYLOAD_AT),
   jump.equal(DHCP.server, 'drop'),

@@ -1,9 +1,10 @@
 /**
- * The links of an endpoint: a veth pair whose host end is a port of the network's bridge.
+ * Makes and removes the links of an endpoint: a veth pair whose host end is a port of the network's
+ * bridge.
  *
- * The container's end starts its life in the host's namespace, up but without addresses, so that the
- * lease can be asked for over it; dockerd moves it into the container later. Only the host end carries
- * the mark of ours; removing it removes both.
+ * At first the container's end is in the host's namespace. It is up but has no addresses. So the
+ * lease can be requested over it. Later dockerd moves it into the container. Only the host end
+ * carries our mark. Removing the host end removes both.
  */
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { PortRules } from '../../vocabulary/port-rules.ts';
@@ -27,21 +28,21 @@ export interface EndpointLinkSpec {
   readonly mac: Mac;
   readonly mtu: number;
   readonly bridge: string;
-  /** What may be sent from the port, from the start on. */
+  /** What may be sent from the port. The rules hold from the start. */
   readonly rules: PortRules;
 }
 
 /** A host end of ours. */
 export interface EndpointLink {
   readonly hostEnd: string;
-  /** True while the container's end is in this namespace: not joined yet, or left again. */
+  /** True while the container's end is in this namespace: before Join, or after Leave. */
   readonly containerEndHere: boolean;
   readonly bridge: string | undefined;
 }
 
 /**
- * Makes the pair, ready to carry frames, or finds it as it should be; one of ours that differs is made anew, unless a container
- * holds its other end.
+ * Makes the pair, ready to carry frames. A pair that is already right is kept. A pair of ours that
+ * differs is made anew, unless a container holds its other end.
  * @returns sentences for the log.
  * @throws PluginError LINK_CONFLICT if one of the names is taken; INVALID_OPTION; SystemCallError.
  */
@@ -64,17 +65,18 @@ export interface GuardedPort {
   readonly rules: PortRules;
 }
 
-/** Ports that are guarded by one request to the kernel. */
+/** How many ports one request to the kernel guards. */
 const PORTS_AT_ONCE = 64;
 
-/** What is asked of the kernel. */
+/** The questions and requests to the kernel. Tests replace them. */
 const KERNEL = { protectLinks, findLinkIndex };
 
 /**
- * What may be sent from each of these ports from now on; the filter before it is replaced at once. Never throws: the
- * calls of Docker that it is part of must not fail by it.
- * @param onUnguarded told each port that is there and whose rules could not be put in force.
- * @returns sentences for the log: trouble with one of them is told, and does not keep the others from being guarded.
+ * Puts the rules of each of these ports in force. The filter before it is replaced at once. Never
+ * throws, because a failure here must not fail the call of Docker. A failure for one port does not
+ * keep the others from being guarded.
+ * @param onUnguarded called for each existing port whose rules could not be put in force.
+ * @returns sentences for the log.
  */
 export async function guardEndpoints(
   ports: readonly GuardedPort[],
@@ -102,18 +104,22 @@ export async function guardEndpoints(
   return warnings;
 }
 
-/** What ran out for the guard, such as descriptors, may be missing for this question, too. */
+/**
+ * The question can fail for the same reason as the guard, for example because descriptors ran out.
+ */
 function mayBeThere(link: string, kernel: typeof KERNEL): boolean {
   try {
     return kernel.findLinkIndex(link) !== undefined;
   } catch {
-    return true; // the caller tells that it is not guarded, and tries again
+    return true; // the caller logs that the port is not guarded, and tries again
   }
 }
 
 /**
- * Makes the host end a port of the bridge again, up and guarded; what is so already stays.
- * @returns sentences for the log. @throws PluginError LINK_CONFLICT if the bridge is gone, SystemCallError.
+ * Makes the host end a port of the bridge again, up and guarded. Changes nothing that is right
+ * already.
+ * @returns sentences for the log.
+ * @throws PluginError LINK_CONFLICT if the bridge is gone, SystemCallError.
  */
 export async function attachPort(
   port: GuardedPort & { readonly bridge: string },
@@ -129,12 +135,15 @@ function portOf({ hostEnd, rules }: GuardedPort): Protection {
   return { link: hostEnd, as: 'port', rules };
 }
 
-/** Before they come up, and also when they are found as they should be. */
+/** Runs before the links come up, and also when an existing pair is kept. */
 function protectPair(spec: EndpointLinkSpec): Promise<readonly string[]> {
   return protectLinks([portOf(spec), { link: spec.containerEnd, as: 'closed' }]);
 }
 
-/** @throws SystemCallError, of code EEXIST if one of the names is taken; then nothing is left. */
+/**
+ * @throws SystemCallError, with code EEXIST if one of the names is taken. Then no link of the pair
+ * is left.
+ */
 async function makePair(spec: EndpointLinkSpec): Promise<readonly string[]> {
   const { hostEnd, containerEnd, mac, mtu, bridge } = spec;
   const master = findLinkIndex(bridge);
@@ -144,13 +153,13 @@ async function makePair(spec: EndpointLinkSpec): Promise<readonly string[]> {
       `bridge ${bridge} has just gone; start the container again`,
     );
   }
-  // Both MACs are set at creation: udev then leaves them alone.
+  // Both MACs are set at creation. udev does not change such MACs.
   const group = UNFINISHED_GROUP;
   await addVethPair(
     { name: hostEnd, mac: hostEndMac(hostEnd, mac), mtu, group },
     { name: containerEnd, mac, mtu, group },
   );
-  // While here: the setting does not move into the container with the link.
+  // Set while the link is here. The setting does not move into the container with the link.
   const formsNoAddress = hasIpv6(mtu);
   try {
     const warnings = await protectPair(spec);
@@ -174,7 +183,7 @@ async function replaceOrKeepPair(
   const taken = (name: string, what: string): PluginError =>
     new PluginError('LINK_CONFLICT', `link ${name} exists and is ${what}; remove it`, { cause });
   if (host === undefined) {
-    if ((await readLink(containerEnd)) === undefined) return makePair(spec); // it just went
+    if ((await readLink(containerEnd)) === undefined) return makePair(spec); // just removed
     throw taken(containerEnd, 'not part of this endpoint');
   }
   if (host.alias !== ENDPOINT_MARK) throw taken(hostEnd, 'not one of ours');
@@ -197,15 +206,18 @@ function isRight(spec: EndpointLinkSpec, host: Link, container: Link | undefined
   );
 }
 
-/** Removes the pair, wherever its other end is. Gone already is fine; a link that is not ours stays. */
+/**
+ * Removes the pair, wherever its other end is. Does nothing if it is gone, or if it is not ours.
+ */
 export async function removeEndpointLink(hostEnd: string): Promise<void> {
   const link = await findLink(hostEnd);
   if (link?.alias !== ENDPOINT_MARK) return;
-  // A port with a small MTU may have been what kept its bridge out of IPv6.
+  // A port with a small MTU keeps its bridge out of IPv6. Removing it can bring the bridge into
+  // IPv6.
   await keepingHostOut(hostEnd, () => removeLinkAt(link.index));
 }
 
-/** Every host end of ours in this namespace. */
+/** Lists every host end of ours in this namespace. */
 export async function listEndpointLinks(): Promise<readonly EndpointLink[]> {
   const links = await readLinksOfKind('veth');
   return links

@@ -1,6 +1,4 @@
-/**
- * The single steps that making and removing a network's links are made of.
- */
+/** The single steps of making and removing a network's links. */
 import type { UndoList } from '../../undo.ts';
 import { ipBatch, isAlreadyGone, isAlreadyThere } from '../ip.ts';
 import { createQueue } from '../../keyed-lock.ts';
@@ -8,14 +6,15 @@ import { protectLinks } from '../guard/protection.ts';
 import { UNFINISHED_GROUP } from './link-names.ts';
 import { hasIpv6 } from '../sysctl.ts';
 
-/** Changes to networks' links look first and act then, so they must not interleave. */
+/** Changes to networks' links first look and then act. So they take turns. */
 export const oneNetworkAtATime = createQueue();
 
 /**
- * Makes a link, marks it as ours and closes it to the host, before it can come up. It is made in a group that says that
- * it is not finished, and leaves that group as it gets its mark: whenever we are killed, the next start knows it.
- * @param link `add`: the words that make it, up to its kind; `kind`: from there on. `set`: further properties, as
- * `ip link set` takes them.
+ * Makes a link, marks it as ours and closes it to the host, before it can come up. The link is made
+ * in the group of unfinished links. It leaves the group in the moment in which it gets its mark. So
+ * if we are killed in between, the next start finds the link.
+ * @param link `add`: the words of the command up to `type`. `kind`: the words after it. `set`:
+ * further properties for `ip link set`.
  * @returns sentences for the log.
  */
 export async function makeLink(
@@ -31,7 +30,7 @@ export async function makeLink(
       ...(hasIpv6(mtu) ? [`link set dev ${name} addrgenmode none`] : []),
     ]);
   } catch (error) {
-    // "File exists" can only come from the first line: what is there is not ours to remove.
+    // Only the first line can fail with "File exists". The existing link is not ours to remove.
     if (!isAlreadyThere(error)) undo.add(remove);
     throw error;
   }

@@ -1,9 +1,9 @@
 /**
- * The refusals: what a parent, a VLAN link and a bridge must look like before a network uses them.
+ * Checks what a parent, a VLAN link and a bridge must look like before a network uses them.
  *
- * Pure functions of what the kernel said. Each refusal is one sentence with what was seen and what would
- * fix it. The rules behind them: the host's own connectivity is never touched, and two VLANs are never
- * joined.
+ * The checks are pure functions of what the kernel said. Each refusal is one sentence: what was
+ * seen, and what would fix it. Two rules are behind them. The host's own connectivity is never
+ * touched. Two VLANs are never joined.
  */
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { Link } from './link-info.ts';
@@ -11,7 +11,7 @@ import { STAYS_IN_HOST } from '../../vocabulary/link-kinds.ts';
 import { isLinkName, LINK_NAME_RULE } from '../../vocabulary/link-name.ts';
 import { bridgeMark, isMarked, vlanLinkName } from './link-names.ts';
 
-/** What a network wants; `vlan` undefined: the parent's untagged traffic. */
+/** The links that a network wants. If `vlan` is undefined: the parent's untagged traffic. */
 export interface NetworkLinkSpec {
   readonly parent: string;
   readonly vlan: number | undefined;
@@ -19,19 +19,22 @@ export interface NetworkLinkSpec {
   readonly mtu: number | undefined;
 }
 
-/** What of a parent is wanted: all of a network's links, or without `bridge` just a link for one VLAN. */
+/**
+ * What is wanted of a parent: all links of a network, or only a link for one VLAN if `bridge` is
+ * undefined.
+ */
 export interface SegmentSpec {
   readonly parent: string;
   readonly vlan: number | undefined;
   readonly bridge?: string;
 }
 
-/** How its options are typed: those of a network, or those of an IPAM driver. */
+/** The flag by which the user types the options: of a network, or of an IPAM driver. */
 export function flagOf(spec: SegmentSpec): string {
   return spec.bridge === undefined ? '--ipam-opt' : '-o';
 }
 
-/** Checks the words alone. @throws PluginError INVALID_OPTION */
+/** Checks only the text of the options. @throws PluginError INVALID_OPTION */
 export function checkSegment(spec: SegmentSpec): void {
   const { parent, vlan } = spec;
   checkLinkName(spec, 'parent', parent);
@@ -40,7 +43,7 @@ export function checkSegment(spec: SegmentSpec): void {
   }
 }
 
-/** Checks the words alone. @throws PluginError INVALID_OPTION */
+/** Checks only the text of the options. @throws PluginError INVALID_OPTION */
 export function checkSpec(spec: NetworkLinkSpec): void {
   const { parent, vlan, bridge } = spec;
   checkSegment(spec);
@@ -62,7 +65,7 @@ function checkLinkName(spec: SegmentSpec, option: string, name: string): void {
 }
 
 /**
- * @param master what the parent is a port of, already read.
+ * @param master the link that the parent is a port of.
  * @throws PluginError PARENT_LINK_UNUSABLE, LINK_CONFLICT
  */
 export function checkParent(spec: SegmentSpec, parent: Link, master: Link | undefined): void {
@@ -98,7 +101,7 @@ export function checkParent(spec: SegmentSpec, parent: Link, master: Link | unde
       `bridge ${spec.bridge} carries the untagged traffic of ${parent.name} and would join it with VLAN ${spec.vlan}; choose another name with -o bridge=`,
     );
   } else if (master?.kind === 'bridge' && master.alias === bridgeMark(parent.name)) {
-    return; // our own untagged network beside the tagged ones; VLAN links are served before bridges
+    return; // our own untagged network; the kernel serves VLAN links before bridges
   }
   const kind = master?.kind ?? 'link';
   throw unusable(
@@ -107,24 +110,24 @@ export function checkParent(spec: SegmentSpec, parent: Link, master: Link | unde
   );
 }
 
-/** Neither parent nor VLAN link may be taken away from the host. @param use see `readHostUse`. */
+/** Refuses a parent or VLAN link that the host itself uses. @param use see `readHostUse`. */
 export function checkHostUse(link: Link, use: readonly string[]): void {
   if (use.length === 0) return;
   if (link.vlan === undefined) {
     throw unusable(
       link,
-      `parent link ${link.name} carries ${use.join(', ')} of this host, which an untagged network would cut off; set a VLAN id with -o vlan=, or a parent link without addresses`,
+      `parent link ${link.name} carries ${use.join(', ')} of this host; an untagged network would cut the host off from it; set a VLAN id with -o vlan=, or a parent link without addresses`,
       use,
     );
   }
   throw new PluginError(
     'LINK_CONFLICT',
-    `VLAN link ${link.name} carries ${use.join(', ')} of this host, which putting it into a bridge would cut off; remove that from ${link.name} or choose another VLAN`,
+    `VLAN link ${link.name} carries ${use.join(', ')} of this host; a port of a bridge cannot carry it; remove it from ${link.name} or choose another VLAN`,
     { evidence: { link, use } },
   );
 }
 
-/** The link that has the name our VLAN link should get. @throws PluginError LINK_CONFLICT */
+/** Checks the link that has the name of our VLAN link. @throws PluginError LINK_CONFLICT */
 export function checkVlanNameIsFree(spec: SegmentSpec, holder: Link | undefined): void {
   if (holder === undefined) return;
   throw conflict(
@@ -133,7 +136,7 @@ export function checkVlanNameIsFree(spec: SegmentSpec, holder: Link | undefined)
   );
 }
 
-/** An existing VLAN link of the right parent and id. @throws PluginError LINK_CONFLICT */
+/** Checks an existing VLAN link of the right parent and id. @throws PluginError LINK_CONFLICT */
 export function checkVlanLink(spec: NetworkLinkSpec, link: Link): void {
   if (link.master === undefined || link.master === spec.bridge) return;
   throw conflict(
@@ -143,8 +146,9 @@ export function checkVlanLink(spec: NetworkLinkSpec, link: Link): void {
 }
 
 /**
- * An existing link with the bridge's name, and its ports.
- * @param use see `readHostUse`. @param uplink the VLAN link's name, or the parent's for an untagged network.
+ * Checks an existing link with the bridge's name, and its ports.
+ * @param use see `readHostUse`.
+ * @param uplink the name of the VLAN link, or of the parent for an untagged network.
  * @throws PluginError LINK_CONFLICT
  */
 export function checkBridge(
@@ -181,13 +185,14 @@ export function checkBridge(
       `${subject} already has port ${untagged.name} and would join its untagged traffic with VLAN ${spec.vlan}; choose another name with -o bridge=`,
     );
   }
-  // Where the uplink is a port already, its segment and the bridge's are one: there is nothing to join.
+  // If the uplink is already a port of this bridge, both carry one segment. Nothing would be
+  // joined.
   if (ports.some((port) => port.name === uplink)) return;
   const isOurs = bridge.alias === bridgeMark(uplink);
   if (isOurs && spec.vlan !== undefined) return;
   const wayOut = ports.find((port) => !STAYS_IN_HOST.includes(port.kind));
   if (wayOut !== undefined && isOurs) {
-    // The parent was renamed and another link has its name now: two segments must not become one.
+    // The parent was renamed, and another link has its name now. Two segments must not become one.
     throw conflict(
       wayOut,
       `${subject} of ${uplink} has port ${wayOut.name}, which is ${describe(wayOut)}, and would join it with the ${uplink} there is now; if ${wayOut.name} was called ${uplink} before, give both their names back; else take it out with: ip link set ${wayOut.name} nomaster`,
@@ -203,13 +208,13 @@ export function checkBridge(
   if (use.length > 0) {
     throw new PluginError(
       'LINK_CONFLICT',
-      `${subject} carries ${use.join(', ')} of this host, which would be joined with ${uplink}; choose another name with -o bridge=`,
+      `${subject} carries ${use.join(', ')} of this host; the network would join it with ${uplink}; choose another name with -o bridge=`,
       { evidence: { link: bridge, use } },
     );
   }
 }
 
-/** The MTU of container links. @throws PluginError INVALID_OPTION */
+/** Returns the MTU of container links. @throws PluginError INVALID_OPTION */
 export function effectiveMtu(spec: NetworkLinkSpec, uplink: Link): number {
   if (spec.mtu === undefined) return uplink.mtu;
   if (spec.mtu <= uplink.mtu) return spec.mtu;
@@ -219,7 +224,7 @@ export function effectiveMtu(spec: NetworkLinkSpec, uplink: Link): number {
   );
 }
 
-/** True, but not a reason to refuse. */
+/** Returns facts that are no reason to refuse, but that an operator should know. */
 export function warningsAbout(parent: Link, bridge: Link | undefined): string[] {
   const warnings: string[] = [];
   if (parent.hasNoCarrier) {

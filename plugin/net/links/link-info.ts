@@ -1,6 +1,4 @@
-/**
- * What the kernel says about links and addresses, read through `ip -j` into our own words.
- */
+/** Reads links and addresses through `ip -j`, and turns them into our own types. */
 import { PluginError } from '../../vocabulary/errors.ts';
 import { parseMac } from '../../wire/address.ts';
 import type { Mac } from '../../wire/address.ts';
@@ -9,18 +7,20 @@ import { ipJson, isAlreadyGone } from '../ip.ts';
 export interface Link {
   readonly name: string;
   readonly index: number;
-  /** undefined for links without an Ethernet address, such as tunnels. */
+  /** Undefined for a link without an Ethernet address, such as a tunnel. */
   readonly mac: Mac | undefined;
   readonly mtu: number;
   readonly isUp: boolean;
-  /** Up, and nothing plugged in. */
+  /** True if the link is up, but nothing is plugged in. */
   readonly hasNoCarrier: boolean;
   readonly isLoopback: boolean;
-  /** `vlan`, `bridge`, `veth`…; undefined for a plain network card. */
+  /** `vlan`, `bridge`, `veth` and so on. Undefined for a plain network card. */
   readonly kind: string | undefined;
   /** The bridge, bond or VRF that this link is a port of. */
   readonly master: string | undefined;
-  /** The other end of a veth, or what a VLAN link lies on, if that is in this network namespace. */
+  /**
+   * The other end of a veth, or the link below a VLAN link, if that is in this network namespace.
+   */
   readonly lower: string | undefined;
   readonly alias: string | undefined;
   readonly vlan: { readonly id: number; readonly protocol: string } | undefined;
@@ -42,7 +42,7 @@ export async function readLinksOfKind(kind: 'vlan' | 'veth'): Promise<readonly L
   return decodeLinks(await ipJson(['-d', 'link', 'show', 'type', kind]));
 }
 
-/** @param group as a number, of those that it has no name for. */
+/** @param group the number of a group that has no name. */
 export async function readLinksOfGroup(group: number): Promise<readonly Link[]> {
   return decodeLinks(await ipJson(['-d', 'link', 'show', 'group', String(group)]));
 }
@@ -66,8 +66,9 @@ export async function readPorts(bridge: string): Promise<readonly Link[]> {
 }
 
 /**
- * What the host itself does with the link: its addresses (any IPv4 one, IPv6 ones beyond link-local)
- * and default routes, each as one word or two for a message. Empty: the host does not use it.
+ * Reads what the host itself uses the link for: its addresses (any IPv4 address, and IPv6 addresses
+ * that are not link-local) and default routes. Each is one or two words for a message. An empty
+ * list means that the host does not use the link.
  */
 export async function readHostUse(name: string): Promise<readonly string[]> {
   const [addresses, routes4, routes6] = await Promise.all([
@@ -90,7 +91,7 @@ function hostAddress(info: unknown): string[] {
   return isOurs ? [`${String(field(info, 'local'))}/${String(field(info, 'prefixlen'))}`] : [];
 }
 
-/** @throws PluginError IP_COMMAND_FAILED naming the field that is missing. */
+/** @throws PluginError IP_COMMAND_FAILED with the name of the missing field. */
 export function decodeLinks(entries: readonly unknown[]): readonly Link[] {
   return entries.map(decodeLink);
 }
@@ -112,7 +113,8 @@ function decodeLink(entry: unknown): Link {
     isLoopback: flags.includes('LOOPBACK'),
     kind,
     master: optional(entry, 'master', 'string'),
-    // A lower link elsewhere has a `link_netnsid`; the name beside it would be a stranger's.
+    // If the lower link is in another namespace, the entry has a `link_netnsid`. The name in `link`
+    // then belongs to another link.
     lower:
       field(entry, 'link_netnsid') === undefined ? optional(entry, 'link', 'string') : undefined,
     alias: optional(entry, 'ifalias', 'string'),

@@ -1,7 +1,8 @@
 /**
- * Changes that may raise the MTU of a link of ours. Below 1280 a link takes no part in IPv6, and the kernel keeps no IPv6
- * settings for it; with 1280 or more it does, with the host's defaults. So what keeps the host out is written again then.
- * A bridge without an MTU of its own follows the least of its ports, and comes into IPv6 the same way.
+ * Makes changes that may raise the MTU of a link of ours. Below 1280 a link takes no part in IPv6,
+ * and the kernel keeps no IPv6 settings for it. With 1280 or more the kernel makes such settings,
+ * with the host's defaults. So the settings that keep the host out are then written again. A bridge
+ * without an MTU of its own has the smallest MTU of its ports. So a port can bring it into IPv6.
  */
 import { PluginError } from '../../vocabulary/errors.ts';
 import { askKernel, linkMtu } from '../netlink/interface-request.ts';
@@ -9,7 +10,10 @@ import { isMarked } from './link-names.ts';
 import { changeLinks, findLink, findMaster } from '../netlink/rtnetlink.ts';
 import { IPV6_MIN_MTU, keepHostOut } from '../sysctl.ts';
 
-/** Of links of this namespace, in that order. @throws PluginError IP_COMMAND_FAILED for the first that failed. */
+/**
+ * Sets the MTU of links of this namespace, in that order.
+ * @throws PluginError IP_COMMAND_FAILED for the first that failed.
+ */
 export async function setMtu(links: readonly string[], mtu: number): Promise<void> {
   try {
     await changeLinks(links.map((name) => ({ name, mtu })));
@@ -19,7 +23,7 @@ export async function setMtu(links: readonly string[], mtu: number): Promise<voi
   }
 }
 
-/** What is asked of the kernel. */
+/** The questions and requests to the kernel. Tests replace them. */
 const KERNEL = {
   bridgeOf: findMaster,
   mtuOf: (link: string) => askKernel((fd) => linkMtu(fd, link)),
@@ -28,8 +32,9 @@ const KERNEL = {
 };
 
 /**
- * Makes a change by which `link`, or its bridge, may get a larger MTU; it may also be gone afterwards.
- * @throws what `change` throws; PluginError IP_COMMAND_FAILED if the host could not be kept out after it.
+ * Makes a change that may raise the MTU of `link` or of its bridge. `link` may be gone afterwards.
+ * @throws what `change` throws; PluginError IP_COMMAND_FAILED if the host could not be kept out
+ * after it.
  */
 export async function keepingHostOut(
   link: string,
@@ -37,7 +42,8 @@ export async function keepingHostOut(
   kernel: typeof KERNEL = KERNEL,
 ): Promise<void> {
   const isLow = (name: string) => (kernel.mtuOf(name) ?? IPV6_MIN_MTU) < IPV6_MIN_MTU;
-  // A bridge is held down by its lowest port: where this one is not low, its change raises no bridge either.
+  // The port with the smallest MTU limits the bridge. If this port has IPv6 already, its change
+  // brings no bridge into IPv6.
   const bridge = isLow(link) ? await kernel.bridgeOf(link) : undefined;
   const low = [link, ...(bridge === undefined ? [] : [bridge])].filter(isLow);
   await change();

@@ -1,7 +1,8 @@
 /**
- * Names, MAC addresses and ownership marks of links, as text: nothing here asks the kernel.
+ * Makes names, MAC addresses and ownership marks of links, as text. Nothing here asks the kernel.
  *
- * The mark is the link's alias (`ip link show` prints it), which says whose the link is and what for:
+ * The mark is the link's alias (`ip link show` prints it). It says that the link is ours, and its
+ * use:
  *   vlandhcp vlan                      a VLAN link of ours
  *   vlandhcp bridge for <uplink>       a bridge of ours and the link that connects it to the LAN
  *   vlandhcp endpoint                  the host's end of a container's veth pair
@@ -14,7 +15,9 @@ import type { Mac } from '../../wire/address.ts';
 
 const MARK = 'vlandhcp';
 
-/** The name of a VLAN link we make: `<parent>.<vid>`, or `vlan<vid>.<hash>` if that is too long. */
+/**
+ * Returns the name for a VLAN link: `<parent>.<vid>`, or `vlan<vid>.<hash>` if that is too long.
+ */
 export function vlanLinkName(parent: string, vid: number): string {
   const name = `${parent}.${vid}`;
   if (name.length <= LINK_NAME_MAX_LENGTH) return name;
@@ -26,10 +29,13 @@ export const ENDPOINT_MARK = `${MARK} endpoint`;
 /** The beginning of a bridge's mark. */
 export const BRIDGE_MARK = `${MARK} bridge for `;
 
-/** Links that are made and not yet marked are in this group, and no others: "vlan" as a number. */
+/**
+ * The group of links that are made and not yet marked. No other link is in it. The number spells
+ * "vlan".
+ */
 export const UNFINISHED_GROUP = 0x766c616e;
 
-/** @param uplink the VLAN link, or the parent itself of an untagged network. */
+/** @param uplink the VLAN link. For an untagged network: the parent. */
 export function bridgeMark(uplink: string): string {
   return `${BRIDGE_MARK}${uplink}`;
 }
@@ -44,14 +50,14 @@ export function isMarked(alias: string | undefined): boolean {
 }
 
 /**
- * A bridge's own MAC: the same for the same bridge on the same host, another one on every other host
- * of that VLAN (the parent's MAC is in it).
+ * Returns the MAC of a bridge. The same bridge on the same host always has the same MAC. Other
+ * hosts of that VLAN have other MACs, because the parent's MAC is part of it.
  */
 export function bridgeMac(bridge: string, parent: string, parentMac: Mac | undefined): Mac {
   return localMac(0x02, `bridge ${bridge} ${parent} ${parentMac ?? ''}`);
 }
 
-/** The MAC of the host's end of a veth pair; nothing ever sends from it. */
+/** Returns the MAC of the host's end of a veth pair. Nothing ever sends from it. */
 export function hostEndMac(hostEnd: string, containerMac: Mac): Mac {
   return localMac(0xfe, `host end ${hostEnd} ${containerMac}`);
 }

@@ -1,9 +1,11 @@
 /**
- * The links of a network: `parent`, `parent.VID` on it, and the bridge that joins containers to it.
+ * Makes the links of a network: `parent`, `parent.VID` on it, and the bridge that joins containers
+ * to it.
  *
- * Making them is idempotent and goes one at a time, because it looks first and acts then. What is ours
- * carries a mark (link-names.ts) and only that is ever removed (remove-links.ts). The host takes no part in the VLAN:
- * no addresses, no IPv6, and no ARP answers with the addresses of its other links.
+ * Making them is idempotent. The calls take turns, because each first looks and then acts. Our
+ * links carry a mark (link-names.ts). Only marked links are ever removed (remove-links.ts). The
+ * host takes no part in the VLAN: no addresses, no IPv6, and no ARP answers with the addresses of
+ * its other links.
  */
 import { PluginError } from '../../vocabulary/errors.ts';
 import { UndoList } from '../../undo.ts';
@@ -26,31 +28,33 @@ import { bridgeMac, bridgeMark, isMarked, vlanLinkName } from './link-names.ts';
 import { findVlanLink, makeVlanLink, requireParent } from './vlan-link.ts';
 
 export interface NetworkLinks {
-  /** undefined for an untagged network. */
+  /** Undefined for an untagged network. */
   readonly vlanLink: string | undefined;
   readonly bridge: string;
-  /** The MTU that container links get. */
+  /** The MTU of container links. */
   readonly mtu: number;
-  /** What this call changed; `uplinkPort`: it put VLAN link or parent into the bridge. */
+  /**
+   * What this call made. `uplinkPort`: it made the VLAN link or the parent a port of the bridge.
+   */
   readonly created: {
     readonly vlanLink: boolean;
     readonly bridge: boolean;
     readonly uplinkPort: boolean;
   };
-  /** Links in use that were there before us and lack our mark. */
+  /** Links in use that existed before and lack our mark. */
   readonly theirs: readonly ('bridge' | 'vlan-link')[];
-  /** Sentences for the log: working, but worth knowing. */
+  /** Sentences for the log about what works, but should be known. */
   readonly warnings: readonly string[];
 }
 
 /**
- * The VLAN id that a bridge of ours uses inside for untagged frames. A trunk may carry VLAN 1, the
- * kernel's default, tagged; frames tagged with this id would count as untagged.
+ * The VLAN id that a bridge of ours uses inside for untagged frames. Frames tagged with this id
+ * would count as untagged. The kernel's default is 1, and a trunk may carry VLAN 1 tagged.
  */
 const UNTAGGED_PVID = 4094;
 
 /**
- * Makes what is missing of a network's links, or refuses and leaves everything as it was.
+ * Makes the missing links of a network. If it refuses or fails, it leaves everything as it was.
  * @throws PluginError INVALID_OPTION, PARENT_LINK_MISSING, PARENT_LINK_UNUSABLE, LINK_CONFLICT,
  * VLAN_UNSUPPORTED, IP_COMMAND_FAILED; an AggregateError with it if undoing failed too.
  */
@@ -61,7 +65,7 @@ export function ensureNetworkLinks(spec: NetworkLinkSpec): Promise<NetworkLinks>
       return await makeLinks(spec);
     } catch (error) {
       if (!isAlreadyThere(error)) throw error;
-      return await makeLinks(spec); // someone else made one between our look and our act
+      return await makeLinks(spec); // somebody else has made the link after our look
     }
   });
 }
@@ -119,9 +123,11 @@ async function makeLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
 }
 
 /**
- * The bridge of a network alone: its parent is not there, and what comes back is attached to it then.
- * @param spec `vlanLink`: the name that the VLAN link had. @returns sentences for the log.
- * @throws PluginError LINK_CONFLICT if the name is another link's, IP_COMMAND_FAILED.
+ * Makes only the bridge of a network, while the parent is missing. When the parent comes back, it
+ * is attached to the bridge.
+ * @param spec `vlanLink`: the name that the VLAN link had.
+ * @returns sentences for the log.
+ * @throws PluginError LINK_CONFLICT if another link has the name, IP_COMMAND_FAILED.
  */
 export function ensureBridge(
   spec: NetworkLinkSpec & { readonly vlanLink: string | undefined },
@@ -146,10 +152,14 @@ export function ensureBridge(
   });
 }
 
-/** Of Ethernet; a bridge's own is that of its ports once it has any. */
+/** The MTU of Ethernet. Once a bridge has ports, its MTU follows theirs. */
 const USUAL_MTU = 1500;
 
-/** Closes what is ours of these links to the host. @returns sentences for the log. @throws PluginError IP_COMMAND_FAILED */
+/**
+ * Closes those of the links that are ours to the host.
+ * @returns sentences for the log.
+ * @throws PluginError IP_COMMAND_FAILED
+ */
 export async function protectNetwork(links: {
   readonly bridge: string;
   readonly vlanLink: string | undefined;
@@ -165,7 +175,7 @@ export async function protectNetwork(links: {
   ]);
 }
 
-/** The VLAN link that exists for (parent, vlan), under whatever name; the kernel allows only one. */
+/** Finds the VLAN link of (parent, vlan), whatever its name. The kernel allows only one. */
 async function examineVlanLink(spec: NetworkLinkSpec): Promise<Link | undefined> {
   if (spec.vlan === undefined) return undefined;
   const found = await findVlanLink(spec);
@@ -190,7 +200,8 @@ async function makeBridge(
   const bridge = { name: spec.bridge, add, mark, mtu: parent.mtu, set: 'arp off' };
   const make = (more: string) => makeLink({ ...bridge, kind: kind + more }, undo);
   if (spec.vlan !== undefined) return make('');
-  // Otherwise the tagged frames of a trunk would reach containers, and containers could send such.
+  // Without VLAN filtering, tagged frames of the trunk would reach containers, and containers could
+  // send tagged frames.
   try {
     return await make(` vlan_filtering 1 vlan_default_pvid ${UNTAGGED_PVID}`);
   } catch (error) {

@@ -1,4 +1,4 @@
-/** A parent that does not exist: what to type instead. */
+/** Says what to type instead of a parent that does not exist. */
 import { PluginError } from '../../vocabulary/errors.ts';
 import { STAYS_IN_HOST } from '../../vocabulary/link-kinds.ts';
 import { flagOf, type SegmentSpec } from './link-checks.ts';
@@ -8,7 +8,7 @@ import { ENDPOINT_MARK, isMarked } from './link-names.ts';
 /** Bridges that Docker makes for networks of its own driver. */
 const DOCKERS_BRIDGE = /^(docker0|docker_gwbridge|br-[0-9a-f]{12})$/;
 
-/** @param links all that there are. */
+/** @param links all links of the host. */
 export function missingParent(spec: SegmentSpec, links: readonly Link[]): PluginError {
   const flag = flagOf(spec);
   const names = possibleParents(links);
@@ -24,7 +24,7 @@ export function missingParent(spec: SegmentSpec, links: readonly Link[]): Plugin
   );
 }
 
-/** Links that are neither ours nor Docker's, and no ports behind which there are containers. */
+/** Leaves out our links, Docker's links, and ports that lead to containers. */
 function possibleParents(links: readonly Link[]): readonly string[] {
   const isOurs = ({ alias, lower }: Link): boolean =>
     isMarked(alias) || links.some((other) => other.alias === ENDPOINT_MARK && other.name === lower);

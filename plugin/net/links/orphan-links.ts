@@ -1,13 +1,16 @@
 /**
- * Removes networks' links that carry our mark and that no network has: a crash cut short what made them or
- * what removed them.
+ * Removes links that carry our mark and belong to no network. A crash while a network was made or
+ * removed leaves such links.
  */
 import { oneNetworkAtATime, removeLink } from './link-changes.ts';
 import { readAllLinks, readLinksOfGroup, type Link } from './link-info.ts';
 import { bridgeMark, isBridgeMark, isMarked, UNFINISHED_GROUP, VLAN_MARK } from './link-names.ts';
 import { removeUnusedVlanLink } from './vlan-link.ts';
 
-/** Links that we were making when we were killed: in no use, and not marked yet. @returns their names. */
+/**
+ * Removes links that we were making when we were killed. They are not used, and not marked yet.
+ * @returns their names.
+ */
 export function removeUnfinishedLinks(): Promise<readonly string[]> {
   return oneNetworkAtATime(async () => {
     const names = (await readLinksOfGroup(UNFINISHED_GROUP)).map(({ name }) => name);
@@ -17,14 +20,15 @@ export function removeUnfinishedLinks(): Promise<readonly string[]> {
 }
 
 /**
- * @param known every bridge and VLAN link that a network has.
- * @returns the bridges and VLAN links removed. @throws AggregateError of what failed; the rest is done.
+ * @param known every bridge and VLAN link of all networks.
+ * @returns the bridges and VLAN links removed.
+ * @throws AggregateError of what failed. The other links are removed all the same.
  */
 export function removeOrphanLinks(known: readonly string[]): Promise<readonly string[]> {
   return oneNetworkAtATime(async () => {
     const removed: string[] = [];
     const errors: unknown[] = [];
-    // Bridges first: a VLAN link in a bridge that stays is in use.
+    // Bridges come first, because a VLAN link in a bridge counts as used.
     for (const { find, remove } of [
       { find: orphanBridges, remove: removeLink },
       { find: orphanVlanLinks, remove: removeUnusedVlanLink },
@@ -42,7 +46,7 @@ export function removeOrphanLinks(known: readonly string[]): Promise<readonly st
   });
 }
 
-/** Bridges of ours whose only ports are ours, containers' not among them. */
+/** Bridges of ours whose only ports are uplinks of ours. A container's port keeps a bridge. */
 export function orphanBridges(links: readonly Link[], known: readonly string[]): string[] {
   const isOrphan = (bridge: Link): boolean => {
     if (bridge.kind !== 'bridge' || !isBridgeMark(bridge.alias)) return false;
@@ -56,7 +60,7 @@ export function orphanBridges(links: readonly Link[], known: readonly string[]):
     .map(({ name }) => name);
 }
 
-/** VLAN links of ours that nothing lies on and no bridge has. */
+/** VLAN links of ours that are no port and have no link on top. */
 export function orphanVlanLinks(links: readonly Link[], known: readonly string[]): string[] {
   const isUnused = (vlan: Link): boolean =>
     vlan.master === undefined && !links.some(({ lower }) => lower === vlan.name);

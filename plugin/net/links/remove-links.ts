@@ -1,6 +1,4 @@
-/**
- * Removes the links of a network, as far as they are ours.
- */
+/** Removes those links of a network that are ours. */
 import { detachUplink, oneNetworkAtATime, removeLink } from './link-changes.ts';
 import { isVlanOf, readLink, readPorts } from './link-info.ts';
 import { bridgeMark, isMarked } from './link-names.ts';
@@ -10,15 +8,18 @@ export interface RemovedLinks {
   readonly vlan: number | undefined;
   readonly vlanLink: string | undefined;
   readonly bridge: string;
-  /** Take the uplink out of a bridge that is not ours: say so if `created.uplinkPort` was true. */
+  /**
+   * True to take the uplink out of a bridge that is not ours. Set it if `created.uplinkPort` was
+   * true.
+   */
   readonly uplinkPort?: boolean;
 }
 
 /**
- * Removes what of these links is ours: the bridge, and with it the VLAN link. A bridge that has ports
- * of somebody else's stays, and its VLAN link with it. Links that are gone already are fine.
+ * Removes those of the links that are ours: the bridge, and then the VLAN link. If the bridge has
+ * ports of somebody else, both stay. Links that are gone already are no error.
  * @returns sentences for the log about what stays.
- * @throws AggregateError of everything that failed; the rest is done.
+ * @throws AggregateError of everything that failed. The rest is done.
  */
 export function removeNetworkLinks(links: RemovedLinks): Promise<readonly string[]> {
   return oneNetworkAtATime(async () => {
@@ -42,7 +43,7 @@ export function removeNetworkLinks(links: RemovedLinks): Promise<readonly string
   });
 }
 
-/** @returns the ports of others, because of which the bridge stays. */
+/** @returns the names of somebody else's ports. Because of them the bridge stays. */
 async function removeOwnBridge(links: RemovedLinks, uplink: string): Promise<string[]> {
   const bridge = await readLink(links.bridge);
   if (bridge?.kind !== 'bridge') return [];
@@ -52,7 +53,7 @@ async function removeOwnBridge(links: RemovedLinks, uplink: string): Promise<str
     }
     return [];
   }
-  if (bridge.alias !== bridgeMark(uplink)) return []; // by now another network's
+  if (bridge.alias !== bridgeMark(uplink)) return []; // now another network's
   const ports = await readPorts(bridge.name);
   const guests = ports.filter((port) => port.name !== uplink && !isMarked(port.alias));
   if (guests.length === 0) await removeLink(bridge.name);
@@ -64,6 +65,6 @@ async function removeOwnVlanLink(links: RemovedLinks): Promise<void> {
   const link = await readLink(links.vlanLink);
   if (link === undefined || !isMarked(link.alias)) return;
   if (!isVlanOf(link, links.parent, links.vlan)) return;
-  if (link.master !== undefined && link.master !== links.bridge) return; // put to another use
+  if (link.master !== undefined && link.master !== links.bridge) return; // somebody uses it
   await removeLink(link.name);
 }

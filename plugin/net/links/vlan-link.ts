@@ -1,7 +1,4 @@
-/**
- * The link that carries one VLAN of a parent: what it is made on, making it, and removing it where nobody has
- * taken it into use.
- */
+/** Makes, finds and removes the link that carries one VLAN of a parent. Checks its parent. */
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { UndoList } from '../../undo.ts';
 import { commandEvidence } from '../command.ts';
@@ -20,7 +17,10 @@ import {
 import { isMarked, VLAN_MARK } from './link-names.ts';
 import { missingParent } from './missing-parent.ts';
 
-/** @throws PluginError PARENT_LINK_MISSING, PARENT_LINK_UNUSABLE, LINK_CONFLICT, IP_COMMAND_FAILED. */
+/**
+ * Reads the parent link and checks it.
+ * @throws PluginError PARENT_LINK_MISSING, PARENT_LINK_UNUSABLE, LINK_CONFLICT, IP_COMMAND_FAILED.
+ */
 export async function requireParent(spec: SegmentSpec): Promise<Link> {
   const parent = await readLink(spec.parent);
   if (parent === undefined) {
@@ -31,15 +31,16 @@ export async function requireParent(spec: SegmentSpec): Promise<Link> {
   return parent;
 }
 
-/** The VLAN link that exists for (parent, vlan), under whatever name; the kernel allows only one. */
+/** Finds the VLAN link of (parent, vlan), whatever its name. The kernel allows only one. */
 export async function findVlanLink(spec: SegmentSpec): Promise<Link | undefined> {
   const links = await readLinksOfKind('vlan');
   return links.find((link) => isVlanOf(link, spec.parent, spec.vlan));
 }
 
 /**
- * Makes it, not yet up.
- * @returns sentences for the log. @throws PluginError VLAN_UNSUPPORTED, LINK_CONFLICT, IP_COMMAND_FAILED.
+ * Makes the VLAN link. It is not up yet.
+ * @returns sentences for the log.
+ * @throws PluginError VLAN_UNSUPPORTED, LINK_CONFLICT, IP_COMMAND_FAILED.
  */
 export async function makeVlanLink(
   spec: SegmentSpec,
@@ -74,14 +75,19 @@ export async function makeVlanLink(
   }
 }
 
-/** For a moment, while a VLAN link goes; `oneNetworkAtATime` sees to it that there is only one. */
+/**
+ * A link that exists for a moment, while a VLAN link is removed. `oneNetworkAtATime` guarantees
+ * that there is only one.
+ */
 const PROBE = 'vdhprobe';
 
 /**
- * Removes a VLAN link of ours unless somebody has taken it into use: as a port, with an address of the host, or
- * with a link on top of it. From then on it is theirs; the mark goes, so that it is never removed as a leftover.
- * As a port it keeps the mark: the network that made it one may be ours.
- * @returns true if it is gone. @throws PluginError IP_COMMAND_FAILED.
+ * Removes a VLAN link of ours, unless somebody has taken it into use: as a port, with an address of
+ * the host, or with a link on top of it. With an address or a link on top, it now belongs to that
+ * user. Its mark is removed, so that we never remove it as a leftover. A port keeps the mark,
+ * because the network of its bridge may be ours.
+ * @returns true if the link is gone.
+ * @throws PluginError IP_COMMAND_FAILED.
  */
 export async function removeUnusedVlanLink(name: string): Promise<boolean> {
   const link = await readLink(name);
@@ -99,9 +105,11 @@ export async function removeUnusedVlanLink(name: string): Promise<boolean> {
 }
 
 /**
- * A macvlan or ipvlan that Docker has moved into a container shows nowhere on the host, and would go with the
- * link. But beside it, or a bridge, the kernel refuses a macvlan that wants the link for itself alone; and where
- * it makes one, nobody can come in between.
+ * Removes the link, unless there is a macvlan or ipvlan on it. Docker moves such a link into a
+ * container. Then the host does not see it, and it would be removed together with the VLAN link.
+ * But the kernel then refuses a macvlan of mode passthru, which wants the VLAN link for itself
+ * alone. The same is true if the VLAN link is a port of a bridge. While that macvlan exists, nobody
+ * can add another link.
  * @returns false if the link is in use.
  */
 async function removeWithProbe(name: string): Promise<boolean> {
@@ -113,7 +121,7 @@ async function removeWithProbe(name: string): Promise<boolean> {
   } catch (error) {
     if (isAlreadyGone(error)) return true;
     if (failedLine(error) !== 1) throw error;
-    // Without macvlan there is none to look for.
+    // If the kernel has no macvlan, there is none on the link.
     if (isNotSupported(error)) await removeLink(name);
     else if (/busy|Invalid argument/.test(commandEvidence(error)?.stderr ?? '')) return false;
     else throw error;

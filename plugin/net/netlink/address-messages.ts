@@ -1,16 +1,18 @@
 /**
- * Addresses and routes as rtnetlink(7) writes them: requests about them, and what its answers say. Bytes only.
- * What is not said here is as `ip address` and `ip route` say it: routes have the protocol `boot`, for instance.
+ * Encodes and decodes messages of rtnetlink(7) about addresses and routes. Bytes only. Fields that
+ * are not named here have the values that `ip address` and `ip route` use. For example, routes have
+ * the protocol `boot`.
  *
  *   struct ifaddrmsg  0 family  1 prefix length  2 flags  3 scope  4 link (4)
  *     its attributes: IFA_* (linux/if_addr.h)
- *   struct rtmsg      0 family  1 prefix length  2 of the source  3 TOS  4 table  5 protocol  6 scope  7 type  8 flags (4)
+ *   struct rtmsg      0 family  1 prefix length  2 of the source  3 TOS  4 table  5 protocol
+ *                     6 scope  7 type  8 flags (4)
  *     its attributes: RTA_* (linux/rtnetlink.h)
  */
 import { ipv4FromBytes, ipv4ToBytes, type Ipv4 } from '../../wire/address.ts';
 import { attribute, bytesOf, findAttribute, message, number } from './netlink-messages.ts';
 
-/** What an address is to the kernel. */
+/** How the kernel writes the addresses of one family. */
 export interface AddressFamily<Address> {
   /** AF_*. */
   readonly number: number;
@@ -36,13 +38,13 @@ export interface AddressEntry<Address> {
 export interface RouteEntry<Address> {
   readonly destination: Address;
   readonly prefixLength: number;
-  /** Undefined where the destination is on the link. */
+  /** Undefined if the destination is on the link. */
   readonly via: Address | 'of another family' | undefined;
-  /** Index of the link; undefined for a route with several next hops, or one that leads nowhere. */
+  /** Index of the link. Undefined for a route with several next hops, or one that leads nowhere. */
   readonly link: number | undefined;
   readonly metric: number;
   readonly tos: number;
-  /** The kernel made it along with an address. */
+  /** True if the kernel made the route together with an address. */
   readonly isKernels: boolean;
 }
 
@@ -70,26 +72,26 @@ const RTPROT_KERNEL = 2;
 const RTPROT_BOOT = 3;
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
-/** In a removal: whatever its scope. */
+/** In a removal it means any scope. */
 const RT_SCOPE_NOWHERE = 255;
 const RTN_UNICAST = 1;
 
 const ADDRESS_LENGTH = 8;
 const ROUTE_LENGTH = 12;
 
-/** All addresses of that family, of all links. */
+/** Asks for all addresses of that family, of all links. */
 export function aboutAllAddresses<Address>(family: AddressFamily<Address>): Uint8Array {
   return message(RTM_GETADDR, NLM_F_DUMP, Uint8Array.of(family.number, 0, 0, 0, 0, 0, 0, 0));
 }
 
-/** All routes of that family, of all tables. */
+/** Asks for all routes of that family, of all tables. */
 export function aboutAllRoutes<Address>(family: AddressFamily<Address>): Uint8Array {
   const header = new Uint8Array(ROUTE_LENGTH);
   header[0] = family.number;
   return message(RTM_GETROUTE, NLM_F_DUMP, header);
 }
 
-/** Adds it; one that is there already stays. */
+/** Adds the address. An existing one stays. */
 export function newAddress<Address>(
   family: AddressFamily<Address>,
   entry: AddressEntry<Address> & { readonly broadcast: Address | undefined },
@@ -111,7 +113,9 @@ export function addressRemoval<Address>(
   return message(RTM_DELADDR, NLM_F_ACK, ...addressParts(family, entry));
 }
 
-/** Into the main table, in place of one with the same destination, metric and TOS. */
+/**
+ * Adds a route to the main table. It replaces a route with the same destination, metric and TOS.
+ */
 export function newRoute<Address>(
   family: AddressFamily<Address>,
   route: {
@@ -134,7 +138,7 @@ export function newRoute<Address>(
   );
 }
 
-/** Of one that was read from the main table. */
+/** Removes a route that was read from the main table. */
 export function routeRemoval<Address>(
   family: AddressFamily<Address>,
   route: RouteEntry<Address>,
@@ -153,13 +157,13 @@ export function routeRemoval<Address>(
   );
 }
 
-/** @param body of a message about an address, from its struct ifaddrmsg on. */
+/** @param body the message without its netlink header. It begins with struct ifaddrmsg. */
 export function decodeAddress<Address>(
   family: AddressFamily<Address>,
   body: DataView,
 ): AddressEntry<Address> {
   const at = (type: number) => findAttribute(body, ADDRESS_LENGTH, type);
-  const address = at(IFA_LOCAL) ?? at(IFA_ADDRESS); // the latter is the peer's, if there is one
+  const address = at(IFA_LOCAL) ?? at(IFA_ADDRESS); // IFA_ADDRESS is the peer's, if there is one
   return {
     link: body.getUint32(4, true),
     address: address === undefined ? family.any : family.decode(bytesOf(address)),
@@ -167,7 +171,10 @@ export function decodeAddress<Address>(
   };
 }
 
-/** @param body of a message about a route, from its struct rtmsg on. @returns undefined if it is not in the main table. */
+/**
+ * @param body the message without its netlink header. It begins with struct rtmsg.
+ * @returns undefined if the route is not in the main table.
+ */
 export function decodeRoute<Address>(
   family: AddressFamily<Address>,
   body: DataView,

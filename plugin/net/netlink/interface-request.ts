@@ -1,10 +1,11 @@
 /**
- * What the kernel says of a link at once, without a process: ioctl(2) with a struct ifreq (netdevice(7)).
+ * Asks the kernel about a link by ioctl(2) with a struct ifreq (netdevice(7)). The answer comes at
+ * once. No process is started.
  *
  *   struct ifreq   0 name (16)   16 flags | index | mtu | sockaddr
  *   struct ifconf  0 length (4)  8 pointer to a list of struct ifreq
  *
- * A socket answers for the namespace it was opened in.
+ * A socket answers for the namespace in which it was opened.
  */
 import { closeSync } from 'node:fs';
 import { ipv4FromBytes, macFromBytes, type Ipv4, type Mac } from '../../wire/address.ts';
@@ -28,7 +29,7 @@ const IFCONF_LENGTH = 16;
 /** In a struct sockaddr_in. */
 const ADDRESS_AT = 4;
 
-/** Runs `ask` with a socket of the current namespace; undefined if there is no such link. */
+/** Runs `ask` with a socket of the current namespace. Undefined if there is no such link. */
 export function askKernel<Result>(ask: (fd: number) => Result): Result | undefined {
   const fd = openSocket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0);
   try {
@@ -43,12 +44,18 @@ export function askKernel<Result>(ask: (fd: number) => Result): Result | undefin
   }
 }
 
-/** @throws SystemCallError ENODEV if there is no such link; so do the others. */
+/**
+ * Returns the index of the link. This and the functions below throw SystemCallError ENODEV if there
+ * is no such link.
+ */
 export function linkIndex(fd: number, link: string): number {
   return request(fd, SIOCGIFINDEX, link).getInt32(VALUE_AT, true);
 }
 
-/** The same of the current namespace; undefined if there is no such link. Neither a process nor a wait. */
+/**
+ * Returns the index of a link in the current namespace. Undefined if there is no such link. Starts
+ * no process and does not wait.
+ */
 export function findLinkIndex(link: string): number | undefined {
   return askKernel((fd) => linkIndex(fd, link));
 }
@@ -79,17 +86,21 @@ export function linkName(fd: number, index: number): string {
   return textUpToZero(area.subarray(0, VALUE_AT));
 }
 
-/** Every IPv4 address of every link, be it up or down; `label` is the link's name, or begins with it and a colon. */
+/**
+ * Returns every IPv4 address of every link, whether up or down. `label` is the link's name, or
+ * begins with the name and a colon.
+ */
 export function linkAddresses(fd: number): { readonly label: string; readonly address: Ipv4 }[] {
   for (let room = 32; ; room *= 4) {
-    // One piece of memory: the kernel follows the pointer in its first part to the second.
+    // One piece of memory for both structures: the kernel follows the pointer in the first to the
+    // second.
     const area = fixedBytes(IFCONF_LENGTH + room * IFREQ_LENGTH);
     const view = new DataView(area.buffer);
     view.setInt32(0, room * IFREQ_LENGTH, true);
     view.setBigUint64(8, addressOf(area) + BigInt(IFCONF_LENGTH), true);
     controlDevice(fd, SIOCGIFCONF, area);
     const count = view.getInt32(0, true) / IFREQ_LENGTH;
-    if (count === room) continue; // it stops where the room ends
+    if (count === room) continue; // the list may be cut off
     return Array.from({ length: count }, (_, index) => {
       const at = IFCONF_LENGTH + index * IFREQ_LENGTH;
       return {

@@ -1,12 +1,15 @@
-/** What happens to the links of this namespace, as the kernel tells it (rtnetlink(7)): no process, and no polling. */
+/**
+ * Reports changes of links in this namespace. The kernel tells of them by rtnetlink(7). No process
+ * is started, and nothing is polled.
+ */
 import { decodeLink, RTM_DELLINK, RTM_NEWLINK, type TableLink } from './link-messages.ts';
 import { openNetlinkEvents } from './netlink-events.ts';
 
 export interface LinkEventHandlers {
   onLink(link: TableLink, isGone: boolean): void;
-  /** A filter on what enters a link was taken off, by whomever; also of links that go. */
+  /** Somebody removed a filter on what enters a link. Also called for a link that is removed. */
   onFilterGone(index: number): void;
-  /** More happened than could be told: look at everything. */
+  /** Messages were lost. The caller must look at everything again. */
   onLost(): void;
 }
 
@@ -16,7 +19,7 @@ const RTNLGRP_TC = 4;
 const RTM_DELQDISC = 37;
 const RTM_DELTFILTER = 45;
 const AF_UNSPEC = 0;
-/** In struct ifinfomsg and in struct tcmsg. */
+/** The offset in struct ifinfomsg and in struct tcmsg. */
 const INDEX_AT = 4;
 
 /** @throws SystemCallError */
@@ -27,7 +30,8 @@ export function watchLinks(handlers: LinkEventHandlers): { close(): void } {
     onOverflow: () => handlers.onLost(),
     onMessage: ({ type, body }) => {
       if (type === RTM_NEWLINK || type === RTM_DELLINK) {
-        // Messages of family AF_BRIDGE speak of ports: one that leaves its bridge is not gone.
+        // Messages of family AF_BRIDGE are about ports. RTM_DELLINK then means that the link left
+        // its bridge.
         const isOfPort = body.getUint8(0) !== AF_UNSPEC;
         if (!isOfPort) handlers.onLink(decodeLink(body), type === RTM_DELLINK);
       } else if (type === RTM_DELQDISC || type === RTM_DELTFILTER) {

@@ -1,5 +1,5 @@
 /**
- * Links as rtnetlink(7) writes them: requests about links, and what its answers and its news say. Bytes only.
+ * Encodes and decodes messages of rtnetlink(7) about links: requests, answers and news. Bytes only.
  *
  *   struct ifinfomsg  0 family  2 type (2)  4 index (4)  8 flags (4)  12 change (4)
  *   its attributes: IFLA_*, IFLA_INFO_*, IFLA_BRPORT_*, IFLA_VLAN_* (linux/if_link.h)
@@ -31,10 +31,10 @@ export interface TableLink {
   readonly hasCarrier: boolean;
   /** Index of the bridge, bond or VRF that it is a port of. */
   readonly master: number | undefined;
-  /** Index of what it lies on, if that is in this namespace. */
+  /** Index of the link below it, if that is in this namespace. */
   readonly lower: number | undefined;
   readonly vlan: { readonly id: number; readonly protocol: '802.1Q' | 'other' } | undefined;
-  /** What its mark says that it is; undefined: not one of ours. */
+  /** The kind of our link according to its mark. Undefined if the link is not ours. */
   readonly mark: 'vlan' | 'bridge' | 'endpoint' | undefined;
 }
 
@@ -47,11 +47,11 @@ export interface NewLink {
   readonly name: string;
   readonly mac: Mac;
   readonly mtu: number;
-  /** Group of links (`ip link show group`) that it is made in. */
+  /** The group in which the link is made (`ip link show group`). */
   readonly group: number;
 }
 
-/** What is not said stays as it is; all of it holds before the link comes up. */
+/** A change of a link. A field that is undefined changes nothing. The link comes up last. */
 export interface LinkChange {
   readonly name: string;
   readonly mtu?: number;
@@ -59,7 +59,7 @@ export interface LinkChange {
   readonly group?: number;
   /** Index of the bridge. */
   readonly master?: number;
-  /** No IPv6 address is formed on it (IN6_ADDR_GEN_MODE_NONE). */
+  /** True if the kernel must make no IPv6 address on it (IN6_ADDR_GEN_MODE_NONE). */
   readonly formsNoAddress?: boolean;
   readonly isUp?: boolean;
 }
@@ -107,20 +107,20 @@ const INDEX_AT = 4;
 const FLAGS_AT = 8;
 const LINK_LENGTH = 16;
 
-/** All links. */
+/** Asks for all links. */
 export function aboutAllLinks(): Uint8Array {
   const mask = number(4, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
   return message(RTM_GETLINK, NLM_F_DUMP, linkHeader({}), mask);
 }
 
-/** One link, by its name or its index. */
+/** Asks for one link, by its name or its index. */
 export function aboutLink(link: string | number): Uint8Array {
   return typeof link === 'number'
     ? message(RTM_GETLINK, 0, linkHeader({ index: link }))
     : message(RTM_GETLINK, 0, linkHeader({}), text(IFLA_IFNAME, link));
 }
 
-/** A veth pair, both ends down. */
+/** Makes a veth pair with both ends down. */
 export function newVethPair(one: NewLink, other: NewLink): Uint8Array {
   const peer = attribute(VETH_INFO_PEER, linkHeader({}), identity(other));
   return message(
@@ -132,7 +132,7 @@ export function newVethPair(one: NewLink, other: NewLink): Uint8Array {
   );
 }
 
-/** The requests that a change takes, in their order. */
+/** Returns the requests for a change, in their order. */
 export function linkChange(change: LinkChange): readonly Uint8Array[] {
   const { name, mtu, alias, group, master, formsNoAddress, isUp } = change;
   const set = (header: Uint8Array, ...attributes: readonly Uint8Array[]) =>
@@ -147,7 +147,8 @@ export function linkChange(change: LinkChange): readonly Uint8Array[] {
   ];
   return [
     ...(before.length === 0 ? [] : [set(linkHeader({}), ...before)]),
-    // Of its own: within one message the kernel brings a link up before it looks at IFLA_AF_SPEC.
+    // A message of its own, because within one message the kernel brings a link up before it reads
+    // IFLA_AF_SPEC.
     ...(isUp === undefined ? [] : [set(linkHeader({ isUp }))]),
   ];
 }
@@ -186,12 +187,15 @@ function identity({ name, mac, mtu, group }: NewLink): Uint8Array {
   ]);
 }
 
-/** The body of an answer: what follows its header. */
+/** Returns the body of an answer, without its header. */
 export function linkBody(answer: DataView): DataView {
   return new DataView(answer.buffer, answer.byteOffset + HEADER_LENGTH);
 }
 
-/** @param body a message of RTM_NEWLINK or RTM_DELLINK from its struct ifinfomsg on. */
+/**
+ * @param body a message of RTM_NEWLINK or RTM_DELLINK without its header. It begins with struct
+ * ifinfomsg.
+ */
 export function decodeLink(body: DataView): TableLink {
   const at = (type: number) => findAttribute(body, LINK_LENGTH, type);
   const flags = body.getUint32(FLAGS_AT, true);
@@ -247,12 +251,15 @@ export function aliasOf(body: DataView): string | undefined {
   return textIn(body, LINK_LENGTH, IFLA_IFALIAS);
 }
 
-/** Until the kernel has seen to the carrier a link's state is unknown, and its queue drops everything. */
+/**
+ * False until the kernel has handled the carrier. Until then the state of the link is unknown, and
+ * its queue drops everything.
+ */
 export function isActive(body: DataView): boolean {
   return findAttribute(body, LINK_LENGTH, IFLA_OPERSTATE)?.getUint8(0) === IF_OPER_UP;
 }
 
-/** A link that is no port of a bridge has nothing to forward. */
+/** True if the link forwards as a port of a bridge, and if it is no port of a bridge. */
 export function forwards(body: DataView): boolean {
   const info = findAttribute(body, LINK_LENGTH, IFLA_LINKINFO);
   if (info === undefined) return true;

@@ -1,8 +1,8 @@
 /**
- * What the kernel tells everybody who asks to be told (netlink(7), multicast groups): links that change, firewall rules
- * that change. No process is started and nothing is polled for it.
+ * Receives messages that the kernel sends to its multicast groups (netlink(7)): changes of links
+ * and of firewall rules. No process is started, and nothing is polled.
  *
- *   struct sockaddr_nl  0 family (2)  2 padding (2)  4 port (4)  8 groups, a bit for each of the first 32 (4)
+ *   struct sockaddr_nl  0 family (2)  2 padding (2)  4 port (4)  8 groups, one bit each (4)
  *   struct nlmsghdr     0 length (4)  4 type (2)  6 flags (2)  8 sequence (4)  12 port (4)
  */
 import { closeSync, readSync } from 'node:fs';
@@ -16,25 +16,25 @@ import {
   type ReadinessWatch,
 } from '../libc.ts';
 
-/** One message, to be read before the callback returns. */
+/** One message. It must be read before the callback returns. */
 export interface NetlinkMessage {
   readonly type: number;
-  /** What follows the header: the family's own header and its attributes. */
+  /** The bytes after the header: the family's own header and its attributes. */
   readonly body: DataView;
 }
 
 export interface NetlinkEventOptions {
-  /** NETLINK_ROUTE and the like. */
+  /** NETLINK_ROUTE or another family of netlink. */
   readonly protocol: number;
-  /** Numbers from 1 to 32, as the kernel's RTNLGRP_ and NFNLGRP_ constants. */
+  /** The kernel's constants RTNLGRP_ and NFNLGRP_, numbers from 1 to 32. */
   readonly groups: readonly number[];
   readonly onMessage: (message: NetlinkMessage) => void;
-  /** Messages were lost: whatever they were about has to be looked at anew. */
+  /** Messages were lost. The caller must look at everything again. */
   readonly onOverflow: () => void;
 }
 
 export interface NetlinkEvents {
-  /** Repeatable; no callback comes afterwards. */
+  /** May be called repeatedly. No callback comes afterwards. */
   close(): void;
 }
 
@@ -44,12 +44,18 @@ const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const ADDRESS_LENGTH = 12;
 const HEADER_LENGTH = 16;
-/** Messages taken per wake-up; the loop comes back for the rest after everyone else had a turn. */
+/** How many messages are read in one turn. The rest follows after other work has had its turn. */
 const READS_PER_WAKE_UP = 64;
-/** The kernel builds messages of 8 KB at most, but for links with hundreds of virtual functions. */
+/**
+ * The kernel builds messages of at most 8 KB. Only links with hundreds of virtual functions need
+ * more.
+ */
 const buffer = new Uint8Array(64 * 1024);
 
-/** Hears this process's network namespace. @throws SystemCallError, of code EPROTONOSUPPORT if the kernel has no such protocol. */
+/**
+ * Hears messages about this process's network namespace.
+ * @throws SystemCallError, with code EPROTONOSUPPORT if the kernel has no such protocol.
+ */
 export function openNetlinkEvents(options: NetlinkEventOptions): NetlinkEvents {
   const fd = openSocket(AF_NETLINK, SOCK_RAW_NONBLOCK_CLOEXEC, options.protocol);
   try {
@@ -78,7 +84,7 @@ function watched(fd: number, { onMessage, onOverflow }: NetlinkEventOptions): Ne
       else forEachMessage(length, (message) => isOpen && onMessage(message));
     }
   };
-  // A queue that ran over is an error of the socket: libuv stops watching.
+  // A full queue is an error of the socket. libuv then stops watching.
   const onPendingError = (): void => {
     if (!isOpen) return;
     watch.close();
@@ -98,7 +104,7 @@ function watched(fd: number, { onMessage, onOverflow }: NetlinkEventOptions): Ne
   };
 }
 
-/** Bytes read into `buffer`; undefined when nothing is waiting. */
+/** Returns the number of bytes read into `buffer`. Undefined if nothing is waiting. */
 function readSome(fd: number): number | 'overflow' | undefined {
   try {
     return readSync(fd, buffer);

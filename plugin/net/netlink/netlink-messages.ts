@@ -1,5 +1,5 @@
 /**
- * Messages of netlink(7) and their attributes, as bytes.
+ * Encodes and decodes messages of netlink(7) and their attributes, as bytes.
  *
  *   struct nlmsghdr   0 length (4)  4 type (2)  6 flags (2)  8 sequence (4)  12 port (4)
  *   struct rtattr     0 length (2)  2 type (2)  4 value, padded to a multiple of 4
@@ -8,7 +8,7 @@
 const NLM_F_REQUEST = 1;
 export const HEADER_LENGTH = 16;
 const ATTRIBUTE_HEADER_LENGTH = 4;
-/** Two bits of the type are flags: nested, and in network order. */
+/** Two bits of the type are flags: "nested" and "in network order". */
 const NLA_TYPE_MASK = 0x3fff;
 
 export function message(
@@ -26,7 +26,7 @@ export function message(
   return whole;
 }
 
-/** Its value may be attributes again. */
+/** Encodes an attribute. The values may be attributes, too. */
 export function attribute(type: number, ...values: readonly Uint8Array[]): Uint8Array {
   const value = joined(values);
   const length = ATTRIBUTE_HEADER_LENGTH + value.length;
@@ -58,7 +58,7 @@ export function padded(length: number): number {
   return Math.ceil(length / 4) * 4;
 }
 
-/** The value of the first attribute of that type, from `at` on. */
+/** Returns the value of the first attribute of that type. The search starts at `at`. */
 export function findAttribute(within: DataView, at: number, wanted: number): DataView | undefined {
   while (at + ATTRIBUTE_HEADER_LENGTH <= within.byteLength) {
     const length = within.getUint16(at, true);

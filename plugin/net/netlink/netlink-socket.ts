@@ -1,8 +1,9 @@
 /**
- * Requests to rtnetlink(7) and their answers. No process is started. The kernel works on a thread of the pool, so
- * other calls go on meanwhile. A socket belongs for ever to the network namespace that it was opened in.
+ * Sends requests to rtnetlink(7) and reads the answers. No process is started. The kernel works on
+ * a thread of the pool, so other calls go on meanwhile. A socket belongs for ever to the network
+ * namespace in which it was opened.
  *
- *   an answer of type NLMSG_ERROR: 16 negative errno (4), 0 for success  20 header of the request (16)
+ *   an answer of type NLMSG_ERROR: 16 negative errno (4), 0 for success  20 header of the request
  *     of a failure: then the request's body, and then attributes, if NLM_F_ACK_TLVS
  */
 import { closeSync, read, readSync, write } from 'node:fs';
@@ -12,21 +13,24 @@ import { HEADER_LENGTH, joined, padded, textIn } from './netlink-messages.ts';
 
 export interface NetlinkSocket {
   /**
-   * All requests are made in turn, also after one that failed.
-   * @param what is being done, for the error. @returns an answer to each, undefined where there is no such link.
-   * @throws SystemCallError for the first that failed otherwise.
+   * Makes all requests in turn, also after one that failed.
+   * @param what a text for the error: what is being done.
+   * @returns an answer to each request. It is undefined if there is no such link.
+   * @throws SystemCallError for the first other failure.
    */
   ask(requests: readonly Uint8Array[], what: string): Promise<readonly (DataView | undefined)[]>;
-  /** All that the kernel has of one kind. @throws SystemCallError */
+  /** Asks for all objects of one kind. @throws SystemCallError */
   askForAll(request: Uint8Array, what: string): Promise<Dump>;
-  /** Not while something is being asked. */
+  /** Must not be called while a request is running. */
   close(): void;
 }
 
 export interface Dump {
-  /** What follows the header of each message. */
+  /** The bytes after the header of each message. */
   readonly bodies: readonly DataView[];
-  /** False if something changed while the kernel was listing: entries may be missing, or there twice. */
+  /**
+   * False if something changed while the kernel listed. Entries may be missing, or appear twice.
+   */
   readonly isConsistent: boolean;
 }
 
@@ -46,11 +50,11 @@ const TYPE_AT = 4;
 const FLAGS_AT = 6;
 const ERROR_AT = HEADER_LENGTH;
 const REQUEST_AT = ERROR_AT + 4;
-/** An answer about one link is some 2 KB. The kernel would cut off what does not fit. */
+/** An answer about one link has some 2 KB. The kernel would cut off what does not fit. */
 const BUFFER_LENGTH = 32 * 1024;
 const answerBuffer = new Uint8Array(BUFFER_LENGTH);
 
-/** In the network namespace that this thread is in now. @throws SystemCallError */
+/** Opens a socket in the network namespace in which this thread is now. @throws SystemCallError */
 export function openNetlinkSocket(): NetlinkSocket {
   const fd = openSocket(AF_NETLINK, SOCK_RAW_NONBLOCK_CLOEXEC, NETLINK_ROUTE);
   try {
@@ -62,7 +66,7 @@ export function openNetlinkSocket(): NetlinkSocket {
   return {
     async ask(requests, what) {
       await promisify(write)(fd, joined(requests));
-      return requests.map(() => readAnswer(fd, what)); // the kernel has answered all before the write was over
+      return requests.map(() => readAnswer(fd, what)); // all answers are there when the write ends
     },
     async askForAll(request, what) {
       await promisify(write)(fd, request);
@@ -72,7 +76,9 @@ export function openNetlinkSocket(): NetlinkSocket {
   };
 }
 
-/** One question with a socket of its own; see `NetlinkSocket.ask`. @throws SystemCallError */
+/**
+ * Makes these requests with a socket of its own. See `NetlinkSocket.ask`. @throws SystemCallError
+ */
 export function askNetlink(
   requests: readonly Uint8Array[],
   what: string,
@@ -80,7 +86,10 @@ export function askNetlink(
   return withSocket((socket) => socket.ask(requests, what));
 }
 
-/** One question with a socket of its own; see `NetlinkSocket.askForAll`. @throws SystemCallError */
+/**
+ * Makes one request with a socket of its own. See `NetlinkSocket.askForAll`.
+ * @throws SystemCallError
+ */
 export function askNetlinkForAll(request: Uint8Array, what: string): Promise<Dump> {
   return withSocket((socket) => socket.askForAll(request, what));
 }
@@ -96,7 +105,7 @@ async function withSocket<Result>(
   }
 }
 
-/** The kernel then says in words why it refuses something. Kernels before 4.12 cannot. */
+/** Asks the kernel to give its reasons for a refusal in words. Kernels before 4.12 cannot. */
 function askForWords(fd: number): void {
   const on = fixedBytes(4);
   on[0] = 1;
@@ -119,7 +128,7 @@ async function readDump(fd: number, what: string): Promise<Dump> {
   const bodies: DataView[] = [];
   let isConsistent = true;
   for (;;) {
-    // On a thread of the pool, too: the kernel lists the next part before it hands over this one.
+    // Reads on a thread of the pool. The kernel lists the next part before it hands over this one.
     const { bytesRead, buffer } = await promisify(read)(fd, {
       buffer: new Uint8Array(BUFFER_LENGTH),
     });
@@ -136,7 +145,7 @@ async function readDump(fd: number, what: string): Promise<Dump> {
   }
 }
 
-/** Undefined if the answer is not about success or failure. */
+/** Returns undefined if the answer does not report success or failure. */
 function errnoOf(answer: DataView): number | undefined {
   if (answer.getUint16(TYPE_AT, true) !== NLMSG_ERROR) return undefined;
   return -answer.getInt32(ERROR_AT, true);

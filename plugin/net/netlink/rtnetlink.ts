@@ -1,6 +1,7 @@
 /**
- * Links by rtnetlink(7): looking one up with its alias, all of them at once, making a veth pair, changing and removing
- * links. No process is started for it, and other calls go on while the kernel takes its 20 ms to remove one.
+ * Works on links by rtnetlink(7): finds one link with its alias, reads all links, makes a veth
+ * pair, changes and removes links. No process is started. Other calls go on while the kernel takes
+ * its 20 ms to remove a link.
  */
 import { SystemCallError } from '../libc.ts';
 import {
@@ -26,8 +27,8 @@ import { askNetlink, askNetlinkForAll } from './netlink-socket.ts';
 const ENODEV = 19;
 
 /**
- * All links of this namespace. A link is known by its index, its kind and what it lies on; names are what it is called
- * at the moment. Links that come or go meanwhile may be missing: `watchLinks` tells of them.
+ * Returns all links of this namespace. The index, the kind and the lower link identify a link. Its
+ * name can change. Links that come or go during the call may be missing: `watchLinks` reports them.
  * @throws SystemCallError
  */
 export async function readLinkTable(): Promise<readonly TableLink[]> {
@@ -40,7 +41,11 @@ export async function findLink(name: string): Promise<FoundLink | undefined> {
   return body && { index: decodeLink(body).index, alias: aliasOf(body) };
 }
 
-/** The name of what the link is a port of; undefined if there is no such link, or it is the port of nothing. @throws SystemCallError */
+/**
+ * Returns the name of the link of which this one is a port. Undefined if there is no such link, or
+ * if it is no port.
+ * @throws SystemCallError
+ */
 export async function findMaster(name: string): Promise<string | undefined> {
   const body = await readLink(name);
   const index = body && decodeLink(body).master;
@@ -54,8 +59,8 @@ async function readLink(link: string | number): Promise<DataView | undefined> {
 }
 
 /**
- * True if each of the links sends what it is given, and forwards it if it is the port of a bridge. The kernel gets
- * there a moment after it has called a link running.
+ * True if each of the links sends what it is given. A port of a bridge must also forward it. The
+ * kernel gets there a moment after it has called a link running.
  * @throws SystemCallError
  */
 export async function carryFrames(names: readonly string[]): Promise<boolean> {
@@ -67,12 +72,18 @@ export async function carryFrames(names: readonly string[]): Promise<boolean> {
   return bodies.every((body) => body !== undefined && isActive(body) && forwards(body));
 }
 
-/** Both ends, down. @throws SystemCallError, of code EEXIST if one of the names is taken; then nothing is made. */
+/**
+ * Makes both ends, down.
+ * @throws SystemCallError, with code EEXIST if one of the names is taken. Then nothing is made.
+ */
 export async function addVethPair(one: NewLink, other: NewLink): Promise<void> {
   await askNetlink([newVethPair(one, other)], `adding link ${one.name}`);
 }
 
-/** In that order. @throws SystemCallError for the first that failed, ENODEV if there is no such link; the others are tried all the same. */
+/**
+ * Makes the changes in that order. A failure does not stop the others.
+ * @throws SystemCallError for the first that failed, ENODEV if there is no such link.
+ */
 export async function changeLinks(changes: readonly LinkChange[]): Promise<void> {
   const what = `changing links ${changes.map(({ name }) => name).join(', ')}`;
   const answers = await askNetlink(changes.flatMap(linkChange), what);
@@ -80,8 +91,9 @@ export async function changeLinks(changes: readonly LinkChange[]): Promise<void>
 }
 
 /**
- * Also while it is up: the kernel takes it down for the moment if it has to (before Linux 6.2).
- * @throws SystemCallError, of code EEXIST if the name is taken, EBUSY if it cannot be done.
+ * Renames the link, even while it is up. Before Linux 6.2 the kernel has to take it down for a
+ * moment.
+ * @throws SystemCallError, with code EEXIST if the name is taken, EBUSY if it cannot be done.
  */
 export async function renameLink(index: number, name: string): Promise<void> {
   const what = `renaming link ${index} to ${name}`;
@@ -94,7 +106,10 @@ export async function renameLink(index: number, name: string): Promise<void> {
   }
 }
 
-/** Of a veth, the other end goes with it. Gone already is fine. @throws SystemCallError */
+/**
+ * Removes the link. Both ends of a veth are removed. A missing link is no error.
+ * @throws SystemCallError
+ */
 export async function removeLinkAt(index: number): Promise<void> {
   await askNetlink([linkRemoval(index)], `removing link ${index}`);
 }

@@ -1,9 +1,9 @@
 /**
- * Doing something inside another network namespace, and being back before anybody else runs.
+ * Runs a function inside another network namespace, and returns before anything else runs.
  *
- * setns changes the calling thread, which is the one that runs all JavaScript. So everything here is
- * synchronous, and a process that cannot get back must end at once: it would go on serving Docker
- * from inside a container's network.
+ * setns changes the calling thread, which is the thread that runs all JavaScript. So everything
+ * here is synchronous. A process that cannot return to its own namespace must end at once. Else it
+ * would serve Docker from inside a container's network.
  */
 import { closeSync, openSync } from 'node:fs';
 
@@ -13,17 +13,17 @@ import { enterNetworkNamespace, fileSystemMagic, SystemCallError } from '../libc
 const NSFS_MAGIC = 0x6e736673; // linux/magic.h
 const OWN_NAMESPACE = '/proc/thread-self/ns/net';
 
-/** Why a namespace could not be entered; in `PluginError.evidence.reason`. */
+/** Why a namespace could not be entered. It is in `PluginError.evidence.reason`. */
 export type NamespaceTrouble =
   | 'missing' // no such file: the container is gone
-  | 'not-a-namespace' // a file, but no namespace is mounted on it where we can see it
+  | 'not-a-namespace' // a file on which we see no mounted namespace
   | 'refused'; // the kernel's answer is in `cause`
 
 /**
- * The result of `fn`, run inside the network namespace at `path`. `fn` must do all its work before it
- * returns: a promise, callback or thread it leaves behind would run somewhere else.
- * @throws PluginError SOCKET_FAILED with a NamespaceTrouble in `evidence.reason` if the namespace cannot
- * be entered; whatever `fn` throws.
+ * Returns the result of `fn`, run inside the network namespace at `path`. `fn` must do all its work
+ * before it returns. A promise, callback or thread that it starts would run in another namespace.
+ * @throws PluginError SOCKET_FAILED with a NamespaceTrouble in `evidence.reason` if the namespace
+ * cannot be entered; whatever `fn` throws.
  */
 export function inNetns<Result>(path: string, fn: () => Result): Result {
   const target = openNamespace(path);

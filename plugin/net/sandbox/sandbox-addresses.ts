@@ -1,11 +1,12 @@
 /**
- * Which IPv4 addresses containers have configured: asked of the kernel in each of their network namespaces,
- * without a process.
+ * Lists the IPv4 addresses that containers have configured. The kernel is asked in each of their
+ * network namespaces. No process is started.
  *
- * A file without a namespace mounted on it is either what engines up to 26 leave behind for a minute when a
- * container stops, or a container whose mount does not reach this process. Mounts reach it if they propagate to
- * the folder (mount_namespaces(7)); and for certain once a namespace has appeared between two looks: where they do
- * not, all it ever sees are those of before its start.
+ * A file may have no namespace mounted on it. There are two reasons. Engines up to 26 leave such a
+ * file for a minute when a container stops. Or the mount of a running container does not reach this
+ * process. Mounts reach this process if they propagate to the folder (mount_namespaces(7)). They
+ * surely do if a namespace has appeared between two looks. Without propagation this process sees
+ * only the mounts that were there before its start.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,18 +17,19 @@ import { SystemCallError } from '../libc.ts';
 import { inNetns, type NamespaceTrouble } from './netns.ts';
 
 interface Look {
-  /** The files that were namespaces. */
+  /** The files that had a namespace. */
   readonly namespaces: ReadonlySet<string>;
   readonly mountsReachUs: boolean;
 }
 
-/** By folder; the plugin asks for one. */
+/** The last look at each folder. The plugin looks at only one folder. */
 const lastLooks = new Map<string, Look>();
 
 /**
- * Those of loopback links are left out.
- * @param folder where the files of network namespaces are; that there is none yet means no container.
- * @returns undefined if there may be a container that cannot be looked into: absence proves nothing then.
+ * Lists the addresses, except those of loopback links.
+ * @param folder has the files of network namespaces. If it is missing, there is no container yet.
+ * @returns undefined if a container may exist whose namespace cannot be entered. Then a missing
+ * address proves nothing.
  */
 export function listSandboxAddresses(folder: string): ReadonlySet<Ipv4> | undefined {
   const names = namesIn(folder);
@@ -47,8 +49,8 @@ export function listSandboxAddresses(folder: string): ReadonlySet<Ipv4> | undefi
 }
 
 /**
- * proc_pid_mountinfo(5): `shared:` is a member of a peer group, as the host's own /run under systemd; `master:` receives
- * what is mounted there, as a managed plugin's bind mount does.
+ * Reads proc_pid_mountinfo(5). `shared:` is a member of a peer group, such as the host's own /run
+ * under systemd. `master:` receives what is mounted there, such as a managed plugin's bind mount.
  */
 function doMountsPropagate(folder: string): boolean {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
@@ -76,7 +78,7 @@ function lookInto(path: string): Found {
     return found.filter(({ label }) => !/^lo(:|$)/.test(label)).map(({ address }) => address);
   } catch (error) {
     if (error instanceof PluginError) return error.evidence['reason'] as NamespaceTrouble;
-    // Out of descriptors or memory: also then nothing is known of what is inside.
+    // If descriptors or memory ran out, the addresses inside are unknown, too.
     if (error instanceof SystemCallError || isNodeSystemError(error)) return 'refused';
     throw error;
   }

@@ -1,9 +1,11 @@
 /**
- * Changes a container's link inside its sandbox while the container runs; the link stays up. No process is started.
+ * Changes a container's link inside its sandbox while the container runs. The link stays up. No
+ * process is started.
  *
- * The thread is in the sandbox only while a netlink socket is opened. The socket belongs to the sandbox from then on, and
- * is used from here. The kernel is asked first, then changed: what is so already is left alone, so that a change that was
- * cut short can be repeated, and nothing is touched that goes over another link.
+ * The thread is in the sandbox only while it opens a netlink socket. The socket then belongs to the
+ * sandbox, but it is used from here. The kernel is first asked, then changed. What is right already
+ * is not changed. So a change that was cut short can be repeated. Addresses and routes of other
+ * links are never touched.
  */
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { LinkAddress, SandboxChange } from '../../vocabulary/sandbox-change.ts';
@@ -27,7 +29,7 @@ import { openNetlinkSocket, type NetlinkSocket } from '../netlink/netlink-socket
 import { inSandbox } from './sandbox-link.ts';
 import { sandboxSteps, type SandboxState, type SandboxStep } from './sandbox-steps.ts';
 
-/** A container's link, and a way to speak of it with the kernel. */
+/** A container's link, and a socket to ask the kernel about it and to change it. */
 export interface OpenSandbox {
   readonly link: { readonly name: string; readonly index: number };
   readonly socket: NetlinkSocket;
@@ -35,12 +37,12 @@ export interface OpenSandbox {
 
 interface Place {
   readonly netnsPath: string;
-  /** The veth's end in this namespace; it gets the MTU, too. */
+  /** The veth's end in this namespace. It gets the MTU, too. */
   readonly hostEnd: string;
 }
 
 /**
- * The first step that fails is the last one.
+ * Makes the changes. Stops at the first step that fails.
  * @returns false if the link is not in the sandbox, or there is no sandbox.
  * @throws PluginError SOCKET_FAILED if the sandbox cannot be entered, IP_COMMAND_FAILED.
  */
@@ -68,7 +70,10 @@ export async function changeSandbox(
   }
 }
 
-/** Undefined if the link is not in the sandbox, or there is no sandbox. @throws PluginError SOCKET_FAILED */
+/**
+ * Returns undefined if the link is not in the sandbox, or there is no sandbox.
+ * @throws PluginError SOCKET_FAILED
+ */
 export function openSandbox(place: Place): OpenSandbox | undefined {
   const { netnsPath, hostEnd } = place;
   let trouble: Error | undefined;
@@ -89,7 +94,7 @@ export function openSandbox(place: Place): OpenSandbox | undefined {
 
 const EAGAIN = 11;
 const ENODEV = 19;
-/** How often the kernel is asked anew if something changed while it was listing. */
+/** How often the kernel is asked if something changes each time while it lists. */
 const ASKED_AT_MOST = 5;
 
 async function readState({ link, socket }: OpenSandbox): Promise<SandboxState> {
@@ -114,7 +119,10 @@ async function readAll(
   throw new SystemCallError(what, EAGAIN, 'they changed each time they were read');
 }
 
-/** In that order; the first that fails is the last one. @throws SystemCallError ENODEV if the link is gone; others. */
+/**
+ * Takes the steps in that order. Stops at the first that fails.
+ * @throws SystemCallError, with code ENODEV if the link is gone.
+ */
 export async function takeSteps(
   sandbox: OpenSandbox,
   steps: readonly SandboxStep[],
@@ -134,9 +142,9 @@ async function takeStep({ link, socket }: OpenSandbox, step: SandboxStep): Promi
 
 interface StepRequest {
   readonly request: Uint8Array;
-  /** For the error. */
+  /** A text for the error: what is being done. */
   readonly what: string;
-  /** What the kernel answers if what is to be removed has gone. */
+  /** The error of the kernel if the object to remove is gone already. */
   readonly goneAs?: string;
 }
 
@@ -174,7 +182,7 @@ function requestFor(step: SandboxStep, { name, index }: OpenSandbox['link']): St
   }
 }
 
-/** Undefined where a subnet has no room for one. */
+/** Returns undefined if the subnet is too small for a broadcast address. */
 function broadcastOf({ address, prefixLength }: LinkAddress): Ipv4 | undefined {
   return prefixLength > 30 ? undefined : lastAddressOf(subnetOf(address, prefixLength));
 }

@@ -1,5 +1,5 @@
 /**
- * Finds the container's end of a veth inside a sandbox, where libnetwork has given it another name: a
+ * Finds the container's end of a veth inside a sandbox. libnetwork gives it another name there. A
  * veth knows the index of its peer, in whatever namespace the peer is.
  */
 import { readFileSync } from 'node:fs';
@@ -14,18 +14,20 @@ import {
 import { inNetns, type NamespaceTrouble } from './netns.ts';
 
 export interface SandboxLink {
-  /** Its name inside. */
+  /** The name of the link inside the sandbox. */
   readonly name: string;
   readonly index: number;
 }
 
 /**
- * Never throws.
- * @param netnsPath the sandbox as seen from here. @param hostEnd the veth's end in this namespace.
- * @param onTrouble is told, at each call, what stands in the way and does not pass by waiting: the kernel
- * refuses the namespace, or this process is out of something. Without it that becomes a warning of the process.
- * @returns the link's name inside once libnetwork has set it up; `not-yet` before that, and after the
- * sandbox is gone; `not-a-namespace` if the path is a file that cannot be entered.
+ * Returns the link's name inside the sandbox. Never throws.
+ * @param netnsPath the path of the sandbox for this process.
+ * @param hostEnd the veth's end in this namespace.
+ * @param onTrouble called, at each call, with an error that waiting does not solve. The kernel
+ * refuses the namespace, or this process has run out of something. The default is a warning of the
+ * process.
+ * @returns the link's name once libnetwork has set it up. `not-yet` before that, and after the
+ * sandbox is gone. `not-a-namespace` if the path is a file that cannot be entered.
  */
 function findSandboxLink(
   netnsPath: string,
@@ -36,8 +38,8 @@ function findSandboxLink(
 }
 
 /**
- * As `findSandboxLink`, but it returns what `work` does inside with the link.
- * @param work does all of it before it returns; what it throws is a trouble.
+ * Works like `findSandboxLink`, but returns the result that `work` has inside with the link.
+ * @param work must do all its work before it returns. An error that it throws goes to `onTrouble`.
  */
 export function inSandbox<Result extends object>(
   netnsPath: string,
@@ -61,15 +63,15 @@ export function inSandbox<Result extends object>(
   }
 }
 
-/** The host's end went, also while it was being read. */
+/** True if the host's end is gone, even if it went while it was read. */
 function isGone(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOENT' || code === 'ENODEV';
 }
 
 /**
- * As `findSandboxLink`, or `here` as long as the container's end is in this namespace under its first name:
- * that costs less to find out.
+ * Works like `findSandboxLink`. But returns `here` while the container's end is in this namespace
+ * under its first name, which costs less to find out.
  */
 export function probeSandbox(
   place: { readonly netnsPath: string; readonly hostEnd: string; readonly containerEnd: string },
@@ -78,7 +80,7 @@ export function probeSandbox(
   try {
     if (findLinkIndex(place.containerEnd) !== undefined) return 'here';
   } catch (error) {
-    onTrouble(error as Error); // out of descriptors, say
+    onTrouble(error as Error); // for example, no descriptors are left
     return 'not-yet';
   }
   return findSandboxLink(place.netnsPath, place.hostEnd, onTrouble);
@@ -86,7 +88,7 @@ export function probeSandbox(
 
 const warned = new Set<string>();
 
-/** One line per kind of trouble: it is the same for every container. */
+/** Warns once for each kind of error, because it is the same for every container. */
 function warnOnce(error: Error): void {
   const cause = error.cause instanceof Error ? error.cause : error;
   const kind = (cause as NodeJS.ErrnoException).code ?? cause.name;
@@ -95,7 +97,10 @@ function warnOnce(error: Error): void {
   process.emitWarning(`a sandbox cannot be looked into: ${error.message}`);
 }
 
-/** The name of the link with that index in the current namespace; undefined if there is none, or it is down. */
+/**
+ * Returns the name of the link with that index in the current namespace. Undefined if there is
+ * none, or if it is down.
+ */
 function nameIfUp(index: number): string | undefined {
   return askKernel((fd) => {
     const name = linkName(fd, index);

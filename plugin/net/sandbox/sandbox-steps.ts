@@ -1,8 +1,10 @@
 /**
- * Changes of a container's link as single steps for the kernel, given what the sandbox has now (pure).
+ * Splits changes of a container's link into single steps for the kernel, given what the sandbox has
+ * now (pure).
  *
- * Two habits of the kernel decide the order within an address change: an address in the subnet of another
- * one goes when that one is removed, and the last address takes all routes of the link along.
+ * The kernel does two things that decide the order within an address change. It may remove an
+ * address together with another one of the same subnet. With the last address, it removes all
+ * routes of the link.
  */
 import { assertNever } from '../../vocabulary/errors.ts';
 import type { Route } from '../../vocabulary/lease.ts';
@@ -11,17 +13,17 @@ import { IPV4_ANY, type Ipv4 } from '../../wire/address.ts';
 import type { RouteEntry } from '../netlink/address-messages.ts';
 
 export interface SandboxState {
-  /** Those of our link. */
+  /** The addresses of our link. */
   readonly addresses: readonly LinkAddress[];
-  /** Those of the main table, whatever their link. */
+  /** The routes of the main table, of every link. */
   readonly routes: readonly RouteEntry<Ipv4>[];
 }
 
 export type SandboxStep =
   | { readonly type: 'set-mtu'; readonly mtu: number }
-  /** Adding what is there, and removing what is not, is fine. */
+  /** Adding an existing address is no error. Removing a missing one is none, either. */
   | { readonly type: 'add-address' | 'remove-address'; readonly address: LinkAddress }
-  /** In place of the one to the same destination. */
+  /** Replaces the route to the same destination. */
   | { readonly type: 'set-route'; readonly route: Route }
   | { readonly type: 'remove-route'; readonly route: RouteEntry<Ipv4> };
 
@@ -74,7 +76,10 @@ function stepsFor(
   }
 }
 
-/** The new one holds the place as a single host, out of the old one's subnet, while the old one goes. */
+/**
+ * Adds the new address first as a single host. So it is outside the old subnet and stays when the
+ * old address is removed.
+ */
 function replaceBy(to: LinkAddress, removals: readonly SandboxStep[]): readonly SandboxStep[] {
   if (to.prefixLength === 32) return [add(to), ...removals];
   const alone = { address: to.address, prefixLength: 32 };

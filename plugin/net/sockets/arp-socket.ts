@@ -1,6 +1,7 @@
 /**
- * What watches over one address (ARP by which another host claims or seeks it), or hears all ARP: a packet socket of its
- * own, or a part in the one of the link.
+ * Opens a socket for ARP. With an address, it hears ARP by which another host claims or seeks that
+ * address. Without one, it hears all ARP. The socket is a packet socket of its own, or a part of
+ * the shared socket of the link.
  */
 import type { Ipv4, Mac } from '../../wire/address.ts';
 import { addressConflictFilter, arpFilter } from './filter.ts';
@@ -13,7 +14,9 @@ export function openArpSocket(
     readonly link: string;
     readonly netnsPath?: string;
     readonly promiscuous?: boolean;
-    /** One socket hears for all on that link, where no probes are to be heard. */
+    /**
+     * True to use the one socket that hears for all on that link. It is used only without `probes`.
+     */
     readonly shared?: boolean;
   },
   own: { readonly mac: Mac; readonly address?: Ipv4; readonly probes?: boolean },

@@ -1,10 +1,11 @@
 /**
- * Takes the DHCP client's UDP port inside a sandbox for as long as a reply is waited for. A reply that the server sends
- * to the container's address reaches its IP stack, too; without anybody on the port that would answer the server with
- * "port unreachable" (RFC 1122 §4.1.3.1). Nothing is read from the socket.
+ * Takes the DHCP client's UDP port inside a sandbox while a reply is awaited. A reply to the
+ * container's address also reaches the container's IP stack. If nobody had the port, the stack
+ * would answer the server with "port unreachable" (RFC 1122 §4.1.3.1). Nothing is read from the
+ * socket.
  *
- * Leases are asked for and kept over packet sockets, with or without the port: a port that cannot be had is told, and
- * nothing else follows from it.
+ * Leases use packet sockets, with or without the port. If the port cannot be taken, this is
+ * reported. It has no other effect.
  */
 import { closeSync } from 'node:fs';
 import { linkName } from '../netlink/interface-request.ts';
@@ -19,14 +20,15 @@ const SO_BINDTODEVICE = 25;
 const DHCP_CLIENT_PORT = 68;
 
 /**
- * Holds the port, by whatever name the link has at the moment.
- * @returns what gives the port back, repeatable; undefined if a program of the container has it, which is as good.
+ * Takes the port on the link, whatever its name is at the moment.
+ * @returns a function that gives the port back. It may be called repeatedly. Undefined if a program
+ * of the container has the port, which also prevents the answer.
  * @throws PluginError SOCKET_FAILED, SystemCallError, an error of `node:fs`.
  */
 export function holdClientPort(netnsPath: string, linkIndex: number): (() => void) | undefined {
   const fd = inNetns(netnsPath, () => openSocket(AF_INET, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0));
   try {
-    setSocketOption(fd, SOL_SOCKET, SO_RCVBUF, fixedBytes(4)); // the least there is
+    setSocketOption(fd, SOL_SOCKET, SO_RCVBUF, fixedBytes(4)); // the kernel raises 0 to its minimum
     const link = linkName(fd, linkIndex);
     setSocketOption(fd, SOL_SOCKET, SO_BINDTODEVICE, new TextEncoder().encode(`${link}\0`));
     const address = fixedBytes(16); // struct sockaddr_in: any address
@@ -46,19 +48,22 @@ export function holdClientPort(netnsPath: string, linkIndex: number): (() => voi
   };
 }
 
-/** The port of one client: taken where it can be had, and never in the way of the client. */
+/** The port of one client. The client goes on if the port cannot be taken. */
 export class ClientPort {
   readonly #hold: () => (() => void) | undefined;
   readonly #onTrouble: (error: Error) => void;
   #giveBack: (() => void) | undefined;
 
-  /** @param hold as `holdClientPort`. @param onTrouble told each time why the port could not be taken. */
+  /**
+   * @param hold works like `holdClientPort`.
+   * @param onTrouble called each time with the reason why the port could not be taken.
+   */
   constructor(hold: () => (() => void) | undefined, onTrouble: (error: Error) => void) {
     this.#hold = hold;
     this.#onTrouble = onTrouble;
   }
 
-  /** Repeatable. Never throws: what fails is tried again at the next call. */
+  /** May be called repeatedly. Never throws: the next call tries again. */
   take(): void {
     try {
       this.#giveBack ??= this.#hold();

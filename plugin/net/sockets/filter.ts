@@ -1,9 +1,10 @@
 /**
- * Classic BPF programs, as data: what of a link's traffic reaches our sockets.
+ * Makes the classic BPF programs that decide which frames of a link reach our sockets. The programs
+ * are data.
  *
- * They look at whole Ethernet frames. The kernel has moved an 802.1Q tag out of the frame before a filter
- * runs, so offsets do not depend on it; a second tag stays inside and fails the EtherType check.
- * Checks that need more than a comparison (checksums, lengths, options) are the decoders' business.
+ * They look at whole Ethernet frames. The kernel moves an 802.1Q tag out of the frame before a
+ * filter runs. So offsets do not depend on it. A second tag stays inside and fails the EtherType
+ * check. Decoders do the checks that need more than a comparison (checksums, lengths, options).
  */
 import { ipv4ToNumber, macToBytes } from '../../wire/address.ts';
 import type { Ipv4, Mac } from '../../wire/address.ts';
@@ -30,7 +31,10 @@ export const BPF = {
   RETURN: 0x06,
 } as const;
 
-/** ARP for IPv4 in an Ethernet frame (RFC 826): hardware and protocol; lengths of their addresses, and operation. */
+/**
+ * ARP for IPv4 in an Ethernet frame (RFC 826): first the types of both addresses, then their
+ * lengths and the operation.
+ */
 const ARP_AT = 14;
 const ARP_LENGTH = 28;
 const ARP_ETHERNET_IPV4 = 0x00010800;
@@ -41,7 +45,7 @@ const ARP_SENDER_MAC_AT = 22;
 const ARP_SENDER_ADDRESS_AT = 28;
 const ARP_TARGET_ADDRESS_AT = 38;
 
-/** Returned by an accepting program: as much of the frame as there is. */
+/** The result of an accepting program: the whole frame, however long it is. */
 const WHOLE_FRAME = 0x40000;
 
 const ETHERTYPE_AT = 12;
@@ -50,13 +54,16 @@ const ETHERTYPE_IPV4 = 0x0800;
 const ETHERTYPE_ARP = 0x0806;
 const PROTOCOL_UDP = 17;
 const DHCP_CLIENT_PORT = 68;
-/** More-fragments flag and fragment offset: all zero in a datagram that was never cut. */
+/**
+ * The more-fragments flag and the fragment offset. Both are zero in a datagram that is not a
+ * fragment.
+ */
 const FRAGMENT_BITS = 0x3fff;
-/** chaddr in the UDP payload (RFC 2131 §2). */
+/** The offset of chaddr in the UDP payload (RFC 2131 §2). */
 const CHADDR_AT = 28;
 const UDP_HEADER_LENGTH = 8;
 
-/** A check of the program under construction: any failure drops the frame. */
+/** A check of a program. If it fails, the frame is dropped. */
 type Check =
   | { readonly load: number; readonly k: number; readonly equals: number }
   | { readonly load: number; readonly k: number; readonly noneOf: number };
@@ -84,12 +91,12 @@ function program(checks: readonly (Check | BpfInstruction)[]): readonly BpfInstr
   ];
 }
 
-/** Stands for the distance to the dropping return until that is known. */
+/** Stands for the distance to the dropping return, until the distance is known. */
 const DROP = -1;
 
 /**
- * Accepts unfragmented IPv4 datagrams to the DHCP client port whose `chaddr` is `mac`; `undefined`
- * accepts any `chaddr`.
+ * Accepts IPv4 datagrams to the DHCP client port whose `chaddr` is `mac`. Accepts no fragments. If
+ * `mac` is undefined, accepts any `chaddr`.
  */
 export function dhcpClientFilter(mac: Mac | undefined): readonly BpfInstruction[] {
   const isDhcp: readonly (Check | BpfInstruction)[] = [
@@ -111,9 +118,10 @@ export function dhcpClientFilter(mac: Mac | undefined): readonly BpfInstruction[
 }
 
 /**
- * Accepts ARP of another MAC that bears on `address`: it is used there, or with `probes` probed for (sender 0.0.0.0,
- * RFC 5227 §1.1). Ordinary questions for the address pass by; the kernel answers those. What is no ARP for IPv4 over
- * Ethernet, whole, is dropped here: in a flood each frame that passes costs a decoder.
+ * Accepts ARP by which another MAC uses `address`. With `probes` also accepts probes for it (sender
+ * 0.0.0.0, RFC 5227 §1.1). Does not accept ordinary requests for the address. The kernel answers
+ * those. Drops all that is not a complete ARP packet for IPv4 over Ethernet, because each accepted
+ * frame costs time in a decoder, also in a flood.
  */
 export function addressConflictFilter(
   mac: Mac,
@@ -142,16 +150,20 @@ export function addressConflictFilter(
   ]);
 }
 
-/** An address and the MAC of the container that has it; `mac` undefined: several of our containers claim it. */
+/**
+ * An address and the MAC of the container that has it. `mac` is undefined if several of our
+ * containers claim the address.
+ */
 export interface AddressOwner {
   readonly address: Ipv4;
   readonly mac: Mac | undefined;
 }
 
 /**
- * Accepts ARP that says of one of these addresses that another MAC has it: `addressConflictFilter` without probes, for
- * many addresses. The kernel has room for two such programs of a socket while one replaces the other: 20 KB on older
- * kernels (net.core.optmem_max), and one address takes some 100 octets.
+ * Accepts ARP by which another MAC uses one of these addresses. It is `addressConflictFilter`
+ * without probes, for many addresses. While one such program replaces another, the kernel needs
+ * memory for both. Older kernels have 20 KB (net.core.optmem_max), and one address takes some 100
+ * octets.
  */
 export function addressOwnersFilter(owners: readonly AddressOwner[]): readonly BpfInstruction[] {
   return assemble([
@@ -176,7 +188,10 @@ export function addressOwnersFilter(owners: readonly AddressOwner[]): readonly B
   ]);
 }
 
-/** A becomes the length of a frame that is ARP for IPv4 over Ethernet. Goes to `no` for any other frame. */
+/**
+ * Goes to `no` if the frame is not ARP for IPv4 over Ethernet. Else A becomes the length of the
+ * frame.
+ */
 function lengthOfArp(no: string): readonly Step[] {
   return [
     load.half(ETHERTYPE_AT),
@@ -191,7 +206,7 @@ function lengthOfArp(no: string): readonly Step[] {
   ];
 }
 
-/** Drops the frame of that sender; goes to `another` else. */
+/** Drops the frame if that MAC has sent it. Else goes to `another`. */
 function isOwn(mac: Mac): readonly Step[] {
   const octets = macToBytes(mac);
   const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
@@ -204,7 +219,7 @@ function isOwn(mac: Mac): readonly Step[] {
   ];
 }
 
-/** A is the sender's address. Goes on if it is a probe, else drops. */
+/** Goes on if the frame is a probe for the address, else drops it. A is the sender's address. */
 function isProbeFor(address: number): readonly Step[] {
   return [
     jump.equal(0, undefined, 'drop'),
@@ -215,7 +230,7 @@ function isProbeFor(address: number): readonly Step[] {
   ];
 }
 
-/** Accepts every ARP frame: a conflict shows in requests, replies and announcements alike. */
+/** Accepts every ARP frame, because requests, replies and announcements can all show a conflict. */
 export function arpFilter(): readonly BpfInstruction[] {
   return program([{ load: BPF.LD_HALF_ABS, k: ETHERTYPE_AT, equals: ETHERTYPE_ARP }]);
 }

@@ -1,4 +1,4 @@
-/** The packet socket that a DHCP client wants: replies to its own MAC and nothing else. */
+/** Opens the packet socket of a DHCP client. It hears only replies to the client's MAC. */
 import type { Mac } from '../../wire/address.ts';
 import { ClientPort, holdClientPort } from './client-port.ts';
 import { dhcpClientFilter } from './filter.ts';
@@ -10,32 +10,39 @@ interface Place {
   readonly link: string;
   readonly netnsPath?: string;
   readonly promiscuous?: boolean;
-  /** Many clients on one link of this namespace: one promiscuous socket hears for all of them. */
+  /**
+   * True for many clients on one link of this namespace. One promiscuous socket hears for all of
+   * them.
+   */
   readonly shared?: boolean;
-  /** The link of this namespace that DHCP requests leave by, if not by `link`. */
+  /** The link of this namespace by which DHCP requests leave. If undefined: `link`. */
   readonly speaksVia?: string;
 }
 
 interface Handlers {
   onFrame(frame: Uint8Array, info: FrameInfo): void;
   onError(error: Error): void;
-  /** Told of what the socket works without. */
+  /** Called with a problem that does not stop the socket. */
   onTrouble?(error: Error): void;
 }
 
 interface LeaseSocket {
-  /** Hears from now on. @throws PluginError SOCKET_FAILED if the link is gone. */
+  /** Starts to hear. @throws PluginError SOCKET_FAILED if the link is gone. */
   listen(): void;
-  /** A DHCP request. @throws PluginError SOCKET_FAILED */
+  /** Sends a DHCP request. @throws PluginError SOCKET_FAILED */
   send(frame: Uint8Array): void;
-  /** What has to come from the link itself: ARP, by which bridges learn where its MAC is. @throws PluginError SOCKET_FAILED */
+  /**
+   * Sends ARP, which must leave from the link itself. Bridges learn by it where the MAC of the link
+   * is.
+   * @throws PluginError SOCKET_FAILED
+   */
   sendFromLink(frame: Uint8Array): void;
   close(): void;
   readonly index?: number;
 }
 
 /**
- * It hears nothing before `listen`; a shared one listens from the start.
+ * Opens the socket. It hears nothing before `listen`. A shared socket hears from the start.
  * @throws PluginError SOCKET_FAILED if the link or its namespace is not there.
  */
 export function openLeaseSocket(place: Place, mac: Mac, handlers: Handlers): LeaseSocket {
@@ -50,7 +57,8 @@ export function openLeaseSocket(place: Place, mac: Mac, handlers: Handlers): Lea
     promiscuous: place.promiscuous ?? false,
     filter: dhcpClientFilter(mac),
     protocol: 'ipv4',
-    // An answer behind tags passed no switch that guards DHCP. Every frame is looked at, but only until the answer is here.
+    // An answer behind tags has passed no switch that guards DHCP. The filter runs for every frame,
+    // but only until the answer has come.
     seesTags: true,
     listens: false,
     onFrame: (frame, info) => handlers.onFrame(frame, info),
@@ -81,7 +89,7 @@ function senders(
   return { send, sendFromLink: own };
 }
 
-/** The client's port is held from `listen` to `close`, where it can be had. */
+/** Holds the client's port from `listen` to `close`, if it can be taken. */
 function inSandbox(
   socket: PacketSocket,
   place: {

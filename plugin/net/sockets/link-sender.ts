@@ -1,5 +1,6 @@
 /**
- * Sends frames from a link of the host that many clients speak over: one socket per link, which hears nothing.
+ * Sends frames of many clients from one link of the host. Each link has one socket. It hears
+ * nothing.
  */
 import { closeSync } from 'node:fs';
 import { PluginError } from '../../vocabulary/errors.ts';
@@ -9,11 +10,14 @@ import { bindTo, NO_PROTOCOL, openRawSocket } from './raw-socket.ts';
 
 interface Sender {
   readonly fd: number;
-  /** Of the link; its name may have gone to another one since. */
+  /** The index of the link. Another link may have the name by now. */
   readonly index: number;
 }
 
-/** By link name; bounded by the bridges that networks have had since the start. */
+/**
+ * Senders by the name of their link. Their number is limited by the bridges that networks have had
+ * since the start.
+ */
 const senders = new Map<string, Sender>();
 
 /** @throws PluginError SOCKET_FAILED if the link is not there, or is down. */

@@ -1,17 +1,19 @@
 /**
- * An AF_PACKET socket on one link: whole Ethernet frames out and in (packet(7)).
+ * An AF_PACKET socket on one link. It sends and receives whole Ethernet frames (packet(7)).
  *
- * What to know about the kernel here:
- *   - Opened with protocol 0 it hears nothing; the filter is attached before bind turns it on, so no
- *     unfiltered frame is ever queued.
- *   - 802.1Q tags are moved out of the frame, also on the untagged parent, so that a frame of another
- *     VLAN looks like ours. A socket bound to one protocol does not even see the tag in PACKET_AUXDATA:
- *     all that is left is the packet type "for another host". A promiscuous socket wants such frames
- *     and is therefore bound to all protocols, where the tag is still told. Either way, frames of other
- *     VLANs are dropped here and counted.
- *   - A UDP checksum is left unfinished over veth; auxdata tells, and `checksumReady` passes it on.
- *   - A link that goes down reports ENETDOWN and resumes by itself when it is up again. A link that is
- *     removed, or moved to another namespace, never comes back: only that is reported to `onError`.
+ * What the kernel does:
+ *   - A socket of protocol 0 hears nothing. The filter is attached before bind sets the protocol.
+ *     So no unfiltered frame is ever queued.
+ *   - The kernel moves 802.1Q tags out of the frame, also on the untagged parent. So a frame of
+ *     another VLAN looks like ours. A socket bound to one protocol does not even see the tag in
+ *     PACKET_AUXDATA. It only sees the packet type "for another host". A promiscuous socket wants
+ *     frames of that type. So it is bound to all protocols, where it sees the tag. In both cases
+ *     this file drops and counts frames of other VLANs.
+ *   - On a veth the UDP checksum stays unfinished. The auxdata says so, and `checksumReady` passes
+ *     it on.
+ *   - A link that goes down reports ENETDOWN. It works again by itself when it is up again. A link
+ *     that is removed, or moved to another namespace, never comes back. Only that is reported to
+ *     `onError`.
  */
 import { close as closeDescriptor, closeSync } from 'node:fs';
 
@@ -40,48 +42,67 @@ import {
 } from './raw-socket.ts';
 
 export interface FrameInfo {
-  /** False: the sender's kernel left the transport checksum to hardware; it must not be verified. */
+  /**
+   * False if the sender's kernel left the transport checksum to hardware. Then it must not be
+   * verified.
+   */
   readonly checksumReady: boolean;
 }
 
 export interface PacketSocketOptions {
   readonly link: string;
-  /** Where the link is, as a path such as a SandboxKey; undefined: this process's own namespace. */
+  /**
+   * The path of the link's namespace, such as a SandboxKey. If undefined: this process's namespace.
+   */
   readonly netnsPath: string | undefined;
   readonly filter: readonly BpfInstruction[];
-  /** Also hear unicasts to other MACs, for a socket that speaks for a container from its parent link. */
+  /**
+   * True to also hear unicasts to other MACs. A socket on a parent link needs this for a container.
+   */
   readonly promiscuous: boolean;
-  /** What the frames are; `filter` must accept nothing else. */
+  /** The protocol of the frames. `filter` must accept no other. */
   readonly protocol: 'ipv4' | 'arp' | 'ipv6';
   /**
-   * Frames come as they do before the kernel looks behind a tag without a VLAN, so that the filter sees the tags that are
-   * left. It is run for every frame of the link then.
+   * True if the filter must see tags without a VLAN. Frames then come as they are before the kernel
+   * looks behind such tags. The filter then runs for every frame of the link.
    */
   readonly seesTags?: boolean;
-  /** False: until `listen` it hears nothing, not even that its link goes, and frames pass without its filter being run. */
+  /**
+   * False if the socket hears nothing until `listen`, not even that its link is gone. Its filter
+   * does not run until then.
+   */
   readonly listens?: boolean;
-  /** Room for frames that wait to be taken; by default that for one client. */
+  /** The size of the queue of received frames. By default it is enough for one client. */
   readonly receiveBufferBytes?: number;
-  /** Called for each frame; `frame` belongs to the callee. */
+  /** Called for each frame. The callee may keep and change `frame`. */
   readonly onFrame: (frame: Uint8Array, info: FrameInfo) => void;
-  /** Called once, when the link is gone for good; the socket is closed by then. */
+  /** Called once, when the link is gone for good. The socket is closed by then. */
   readonly onError: (error: Error) => void;
 }
 
 export interface PacketSocket {
-  /** Hears from now on; repeatable. @throws PluginError SOCKET_FAILED. */
+  /** Starts to hear. May be called repeatedly. @throws PluginError SOCKET_FAILED. */
   listen(): void;
   /** @throws PluginError SOCKET_FAILED with the errno's name in `evidence.errno`. */
   send(frame: Uint8Array): void;
-  /** What passes from now on; frames that wait already have passed the filter before. @throws PluginError SOCKET_FAILED. */
+  /**
+   * Sets the filter for frames that come from now on. Queued frames have passed the filter before.
+   * @throws PluginError SOCKET_FAILED.
+   */
   setFilter(filter: readonly BpfInstruction[]): void;
-  /** Repeatable; no callback comes afterwards. The kernel lets go of the link some 10 ms later. */
+  /**
+   * May be called repeatedly. No callback comes afterwards. The kernel frees the link some 10 ms
+   * later.
+   */
   close(): void;
-  /** As they were when the socket was opened. */
+  /** The values when the socket was opened. */
   readonly index: number;
   readonly linkMac: Mac;
   readonly mtu: number;
-  /** Frames of other VLANs, or for other hosts, that passed the filter and were dropped so far. */
+  /**
+   * The number of frames that passed the filter, but were dropped as frames of other VLANs or
+   * hosts.
+   */
   strayFramesDropped(): number;
 }
 
@@ -97,19 +118,23 @@ const PACKET_AUXDATA = 8;
 const PACKET_IGNORE_OUTGOING = 23;
 const PACKET_MR_PROMISC = 1;
 
-/** The index of a bound socket's link once the kernel has taken the link away. */
+/** The index that a bound socket reports once its link is gone. */
 const NO_LINK = -1;
 
-/** Room for a dozen queued DHCP frames: there may be thousands of sockets. The kernel doubles it. */
+/**
+ * Room for a dozen DHCP frames. It is small because there may be thousands of sockets. The kernel
+ * doubles it.
+ */
 const RECEIVE_BUFFER_BYTES = 32 * 1024;
-/** Frames taken per wake-up; the loop comes back for the rest after everyone else had a turn. */
+/** How many frames are read in one turn. The rest follows after other work has had its turn. */
 const FRAMES_PER_WAKE_UP = 64;
 
 /** Opens synchronously. @throws PluginError SOCKET_FAILED. */
 export function openPacketSocket(options: PacketSocketOptions): PacketSocket {
   let fd: number | undefined;
   try {
-    // A socket belongs to the namespace it was opened in; everything after works from anywhere.
+    // A socket belongs to the namespace in which it was opened. Every later call works from any
+    // namespace.
     fd =
       options.netnsPath === undefined ? openRawSocket() : inNetns(options.netnsPath, openRawSocket);
     return start(fd, options);
@@ -142,19 +167,20 @@ function start(fd: number, options: PacketSocketOptions): PacketSocket {
   });
 }
 
-/** Saves work; `drain` drops what is outgoing all the same. */
+/** Asks the kernel to skip outgoing frames. This only saves work: `drain` drops them, too. */
 function ignoreOutgoing(fd: number): void {
   try {
     setSocketOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(1));
   } catch (error) {
-    // Linux before 4.20.
+    // Linux before 4.20 does not have the option.
     if (!(error instanceof SystemCallError && error.code === 'ENOPROTOOPT')) throw error;
   }
 }
 
 /**
- * A link of the host's may be closed to the host (guard/protection.ts): a socket bound to one protocol is fed behind that
- * filter, one bound to all of them in front of it.
+ * A link of the host may be closed to the host (guard/protection.ts). A socket bound to one
+ * protocol gets its frames behind that filter. A socket bound to all protocols gets them in front
+ * of it.
  */
 function protocolOf(options: PacketSocketOptions): number {
   const { promiscuous, netnsPath, protocol, seesTags = false } = options;
@@ -175,9 +201,10 @@ function watched(
     if (!isOpen) return;
     isOpen = false;
     watch.close();
-    // The kernel takes 10 ms for it, until no processor looks at the socket any more: not on this thread.
+    // The kernel takes 10 ms for it: it waits until no processor uses the socket any more. So this
+    // thread does not wait.
     closeDescriptor(fd, (error) => {
-      if (error !== null) process.emitWarning(error); // somebody else closed it, and may have closed others
+      if (error !== null) process.emitWarning(error); // somebody else closed it, and perhaps others
     });
   };
   const fail = (cause: unknown): void => {
@@ -200,7 +227,8 @@ function watched(
     try {
       act();
     } catch (cause) {
-      // A link that was down before it was removed, or not listened to, says nothing on its own: trying finds out.
+      // A link that was down before it was removed, or to which nobody listens, reports nothing by
+      // itself. The failed call shows that it is gone.
       if (hasLostLink(fd)) setImmediate(fail, cause);
       throw failure(what, options, cause);
     }
@@ -209,7 +237,7 @@ function watched(
     try {
       drain();
     } catch (error) {
-      // A link that is down comes back; anything else would only repeat itself.
+      // A link that is down comes back. Any other error would come again and again.
       if (error instanceof SystemCallError && error.code === 'ENETDOWN') onPendingError(error);
       else fail(error);
     }

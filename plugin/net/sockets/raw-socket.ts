@@ -1,4 +1,4 @@
-/** The single calls that an AF_PACKET socket is made with (packet(7)). */
+/** The single system calls for an AF_PACKET socket (packet(7)). */
 import type { BpfInstruction } from '../bpf-assembler.ts';
 import { addressOf, bindSocket, fixedBytes, openSocket, setSocketOption } from '../libc.ts';
 
@@ -7,15 +7,18 @@ const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
 export const SOCKADDR_LL_LENGTH = 20;
-/** Bound to it, a socket hears nothing. */
+/** A socket bound to this protocol hears nothing. */
 export const NO_PROTOCOL = 0;
 
-/** It hears nothing before it is bound. @throws SystemCallError */
+/** Opens a socket that hears nothing before it is bound. @throws SystemCallError */
 export function openRawSocket(): number {
   return openSocket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, NO_PROTOCOL);
 }
 
-/** Without a wait as long as the socket hears nothing; to stop one that hears takes the kernel 10 ms. */
+/**
+ * Binds the socket. If the socket hears already, the kernel needs 10 ms to stop it. Else there is
+ * no wait.
+ */
 export function bindTo(fd: number, index: number, protocol: number): void {
   const address = fixedBytes(SOCKADDR_LL_LENGTH);
   const view = new DataView(address.buffer);
@@ -26,7 +29,8 @@ export function bindTo(fd: number, index: number, protocol: number): void {
 }
 
 export function attachFilter(fd: number, filter: readonly BpfInstruction[]): void {
-  // struct sock_fprog and the instructions it points to, in one piece of memory that lives as long.
+  // One piece of memory has struct sock_fprog and the instructions to which it points. So both live
+  // equally long.
   const instructionsAt = 16;
   const program = fixedBytes(instructionsAt + filter.length * 8);
   const view = new DataView(program.buffer);

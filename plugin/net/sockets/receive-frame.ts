@@ -1,23 +1,26 @@
 /**
  * Takes one frame from an AF_PACKET socket, with what the kernel says about it (recvmsg, auxdata).
  *
- * One receive area serves all sockets: a call is synchronous and the frame is copied out of it.
+ * One receive area serves all sockets. A call is synchronous and copies the frame out of the area.
  *
- *   struct msghdr         0 name*  8 namelen  16 iov*  24 iovlen  32 control*  40 controllen  48 flags
- *   struct cmsghdr        0 len    8 level    12 type  16 data
+ *   struct msghdr   0 name*  8 namelen  16 iov*  24 iovlen  32 control*  40 controllen  48 flags
+ *   struct cmsghdr  0 len  8 level  12 type  16 data
  *   struct tpacket_auxdata  0 status  4 len  8 snaplen  12 mac  14 net  16 vlan_tci  18 vlan_tpid
- *   struct sockaddr_ll    0 family 2 protocol 4 ifindex 8 hatype 10 pkttype 11 halen 12 addr
+ *   struct sockaddr_ll  0 family  2 protocol  4 ifindex  8 hatype  10 pkttype  11 halen  12 addr
  */
 import { addressOf, fixedBytes, receiveMessage } from '../libc.ts';
 
 export interface ReceivedFrame {
   readonly frame: Uint8Array;
   readonly checksumReady: boolean;
-  /** 0: untagged, or tagged only with a priority. */
+  /** 0 if the frame is untagged, or if its tag has only a priority. */
   readonly vlanId: number;
-  /** Sent by this host, not received. */
+  /** True if this host has sent the frame. */
   readonly isOutgoing: boolean;
-  /** For another host, as the kernel sees it: another MAC, or a VLAN that this link is not. */
+  /**
+   * True if the kernel takes the frame as one for another host: for another MAC, or for a VLAN that
+   * this link is not.
+   */
   readonly isForOthers: boolean;
 }
 
@@ -36,12 +39,12 @@ const CONTROL_HEADER_LENGTH = 16;
 
 const MESSAGE_LENGTH = 56;
 const VECTOR_LENGTH = 16;
-/** Larger than any frame a link can carry. */
+/** Larger than any frame. */
 const DATA_LENGTH = 65_536;
 
 /**
- * One piece of memory for all of it: the kernel follows the addresses inside, which the garbage collector
- * does not see, so a part on its own would be freed under the kernel's feet.
+ * One piece of memory for all parts. The kernel follows the addresses inside. The garbage collector
+ * does not know them. It could free a separate part while the kernel uses it.
  */
 const area = fixedBytes(MESSAGE_LENGTH + VECTOR_LENGTH + 24 + CONTROL_LENGTH + DATA_LENGTH);
 const message = area.subarray(0, MESSAGE_LENGTH);
@@ -63,9 +66,9 @@ messageView.setBigUint64(16, at(vectorAt), true);
 messageView.setBigUint64(24, 1n, true);
 messageView.setBigUint64(32, at(controlAt), true);
 
-/** Undefined when nothing is waiting. @throws SystemCallError */
+/** Returns undefined if nothing is waiting. @throws SystemCallError */
 export function receiveFrame(fd: number): ReceivedFrame | undefined {
-  // The kernel writes back how much it used of each.
+  // The kernel overwrites both lengths with the number of bytes that it used.
   messageView.setUint32(8, NAME_LENGTH, true);
   messageView.setBigUint64(40, BigInt(CONTROL_LENGTH), true);
   const length = receiveMessage(fd, message, MSG_DONTWAIT);

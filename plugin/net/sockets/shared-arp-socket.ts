@@ -1,12 +1,15 @@
 /**
- * One packet socket per bridge, and per 64 containers on it, that hears who else claims the addresses of its containers (RFC 5227 §2.4). It sits in
- * this process's own namespace, so it keeps no namespace of a container alive.
+ * A packet socket on a bridge that hears who else claims the addresses of containers on it (RFC
+ * 5227 §2.4). One socket serves up to 64 containers. It is in this process's own namespace, so it
+ * keeps no namespace of a container alive.
  *
- * It is not promiscuous: it hears what every host of the segment hears, ARP to a group address. A promiscuous one would
- * hear unicast ARP to a container, too, but then the bridge hands a copy of each frame of each container to the host.
- * It is bound to all protocols, because the bridge is closed to the host (guard/protection.ts).
+ * It is not promiscuous. It hears what every host of the segment hears: ARP to a group address. A
+ * promiscuous socket would also hear unicast ARP to a container. But then the bridge would hand a
+ * copy of each frame of each container to the host. The socket is bound to all protocols, because
+ * the bridge is closed to the host (guard/protection.ts).
  *
- * The filter has each address with its MAC, so that neither other hosts' ARP nor the container's own wakes this process.
+ * The filter has each address with its MAC. So this process wakes up neither for ARP about other
+ * addresses nor for ARP of the container itself.
  */
 import { ipv4FromBytes, macFromBytes, type Ipv4, type Mac } from '../../wire/address.ts';
 import { findLinkIndex } from '../netlink/interface-request.ts';
@@ -14,7 +17,7 @@ import { addressOwnersFilter } from './filter.ts';
 import { openPacketSocket, type PacketSocket } from './packet-socket.ts';
 
 interface Handlers {
-  /** Whoever claims the same address gets the same bytes: to be read only. */
+  /** Do not change `frame`: all owners of the same address get the same bytes. */
   onFrame(frame: Uint8Array): void;
   /** Called once, when the link is gone for good. */
   onError(error: Error): void;
@@ -28,19 +31,22 @@ interface Owner {
 
 interface SharedSocket {
   readonly socket: PacketSocket;
-  /** Of the link it is on; the name may have gone to another link since. */
+  /** The index of the link. Another link may have the name by now. */
   readonly index: number | undefined;
   readonly owners: Set<Owner>;
 }
 
-/** Of one socket: what `addressOwnersFilter` has room for. */
+/** The number of owners of one socket. `addressOwnersFilter` has room for these. */
 const MOST_OWNERS = 64;
 const SENDER_MAC_AT = 22;
 const SENDER_ADDRESS_AT = 28;
-/** Room for the claims on hundreds of addresses at once; the kernel has its own upper limit. */
+/** Room for the claims on hundreds of addresses at once. The kernel has its own upper limit. */
 const RECEIVE_BUFFER_BYTES = 256 * 1024;
 
-/** By link name: as few as have room. Each goes with its last owner or with its link. */
+/**
+ * The sockets by the name of their link, as few as possible. Each is closed with its last owner, or
+ * when its link is gone.
+ */
 const socketsByLink = new Map<string, Set<SharedSocket>>();
 
 /**
@@ -72,7 +78,7 @@ function leave(link: string, shared: SharedSocket, owner: Owner): void {
     shared.socket.close();
     return;
   }
-  // Once for all that leave in this turn.
+  // Sets the filter once for all owners that leave in this turn.
   queueMicrotask(() => {
     if (shared.owners.size > 0) applyFilter(shared);
   });
@@ -90,7 +96,8 @@ function socketWithRoom(link: string): SharedSocket {
   const index = findLinkIndex(link);
   const present = socketsByLink.get(link) ?? new Set();
   for (const shared of present) {
-    // Another link by that name has sockets of its own; the old ones end when their owners let go.
+    // Another link of that name gets sockets of its own. The old ones end when their last owner
+    // leaves.
     if (shared.index === index && shared.owners.size < MOST_OWNERS) return shared;
   }
   const owners: SharedSocket['owners'] = new Set();
@@ -104,7 +111,7 @@ function socketWithRoom(link: string): SharedSocket {
     onFrame: (frame) => {
       const address = ipv4FromBytes(frame, SENDER_ADDRESS_AT);
       const mac = macFromBytes(frame, SENDER_MAC_AT);
-      // A copy of the list: whoever is called may close and open at will.
+      // Uses a copy of the list, because a handler may close and open sockets.
       for (const owner of [...owners]) {
         const isClaim = owner.address === address && owner.mac !== mac;
         if (isClaim && owners.has(owner)) owner.handlers.onFrame(frame);
@@ -113,7 +120,7 @@ function socketWithRoom(link: string): SharedSocket {
     onError: (error) => {
       forget(link, shared);
       for (const owner of [...owners]) {
-        // One before it may have closed it.
+        // The handler of an earlier owner may have closed this one.
         if (owners.delete(owner)) owner.handlers.onError(error);
       }
     },

@@ -1,9 +1,11 @@
 /**
- * One packet socket per link for all DHCP clients that speak over it: for containers of Docker's own networks,
- * whose link is out of reach. A socket each would cost a filter run per client for every frame of the VLAN.
+ * One packet socket per link for all DHCP clients that use it. They are the clients for containers
+ * of other drivers' networks, whose link is out of reach. With a socket for each client, the kernel
+ * would run one filter per client for every frame of the VLAN.
  *
- * It is promiscuous and so bound to all protocols: it hears frames before a macvlan, an ipvlan or a bridge on
- * the link takes them away. Whose a reply is, is read from `chaddr`; clients may share a MAC (ipvlan).
+ * The socket is promiscuous and so bound to all protocols. It hears frames before a macvlan, an
+ * ipvlan or a bridge on the link takes them away. `chaddr` says whose reply a frame is. Clients may
+ * share a MAC (ipvlan).
  */
 import { PluginError } from '../../vocabulary/errors.ts';
 import { macFromBytes, type Mac } from '../../wire/address.ts';
@@ -12,7 +14,7 @@ import { findLinkIndex } from '../netlink/interface-request.ts';
 import { openPacketSocket, type FrameInfo, type PacketSocket } from './packet-socket.ts';
 
 interface Handlers {
-  /** All clients of that MAC get the same bytes: to be read only. */
+  /** Do not change `frame`: all clients of that MAC get the same bytes. */
   onFrame(frame: Uint8Array, info: FrameInfo): void;
   /** Called once, when the link is gone for good. */
   onError(error: Error): void;
@@ -25,20 +27,23 @@ interface Subscriber {
 
 interface SharedSocket {
   readonly socket: PacketSocket;
-  /** Of the link it is on; the name may have gone to another link since. */
+  /** The index of the link. Another link may have the name by now. */
   readonly index: number | undefined;
   readonly subscribers: Map<Mac, Set<Subscriber>>;
 }
 
 const IP_AT = 14;
 const UDP_HEADER_LENGTH = 8;
-/** In the DHCP message (RFC 2131 §2). */
+/** The offset in the DHCP message (RFC 2131 §2). */
 const CHADDR_AT = 28;
 const MAC_LENGTH = 6;
-/** Room for the replies to hundreds of clients at once; the kernel has its own upper limit. */
+/** Room for the replies to hundreds of clients at once. The kernel has its own upper limit. */
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 
-/** By link name; each goes with its last subscriber or with its link. */
+/**
+ * The sockets by the name of their link. Each is closed with its last subscriber, or when its link
+ * is gone.
+ */
 const sharedSockets = new Map<string, SharedSocket>();
 
 /**
@@ -81,7 +86,8 @@ export function openSharedLeaseSocket(
 function sharedSocketOn(link: string): SharedSocket {
   const index = findLinkIndex(link);
   const present = sharedSockets.get(link);
-  // Another link by that name has a socket of its own; the old one ends when its clients let go.
+  // Another link of that name gets a socket of its own. The old socket ends when its last client
+  // leaves.
   if (present !== undefined && present.index === index) return present;
   const subscribers: SharedSocket['subscribers'] = new Map();
   const socket = openPacketSocket({
@@ -94,7 +100,7 @@ function sharedSocketOn(link: string): SharedSocket {
     onFrame: (frame, info) => {
       const chaddr = chaddrOf(frame);
       if (chaddr === undefined) return;
-      // A copy of the list: whoever is called may close and open at will.
+      // Uses a copy of the list, because a handler may close and open sockets.
       for (const subscriber of [...(subscribers.get(chaddr) ?? [])]) {
         if (subscriber.isOpen) subscriber.handlers.onFrame(frame, info);
       }
@@ -103,7 +109,7 @@ function sharedSocketOn(link: string): SharedSocket {
       forget(link, shared);
       const all = [...subscribers.values()].flatMap((namesakes) => [...namesakes]);
       for (const subscriber of all) {
-        if (!subscriber.isOpen) continue; // closed by the handler of one before it
+        if (!subscriber.isOpen) continue; // the handler of an earlier one has closed it
         subscriber.isOpen = false;
         subscriber.handlers.onError(error);
       }
@@ -118,7 +124,10 @@ function forget(link: string, shared: SharedSocket): void {
   if (sharedSockets.get(link) === shared) sharedSockets.delete(link);
 }
 
-/** Whom a DHCP message in an Ethernet frame is for; undefined if the frame ends before that. */
+/**
+ * Returns the MAC for which the DHCP message in an Ethernet frame is. Undefined if the frame ends
+ * too early.
+ */
 export function chaddrOf(frame: Uint8Array): Mac | undefined {
   const ipHeaderLength = ((frame[IP_AT] ?? 0) & 0x0f) * 4;
   const at = IP_AT + ipHeaderLength + UDP_HEADER_LENGTH + CHADDR_AT;

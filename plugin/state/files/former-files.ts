@@ -1,6 +1,7 @@
 /**
- * Files of versions in which a lease lay with whoever had it become files of leases, at the first start of a later
- * version. A crash at any moment leaves the old file, the new one, or both, and the next start goes on.
+ * Moves the files of earlier versions to files of leases, at the first start of a later version.
+ * Earlier versions stored a lease with its holder. A crash at any moment leaves the old file, the
+ * new one, or both. The next start goes on.
  */
 import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,14 +13,18 @@ import { NotARecordError, readRecordFile } from './record-file.ts';
 const SUFFIX = '.json';
 
 /**
- * @param write makes the file of a lease. @throws PluginError STATE_UNWRITABLE, STATE_UNREADABLE: with half of the leases
- * nobody can go on.
+ * @param write makes the file of a lease.
+ * @throws PluginError STATE_UNWRITABLE, STATE_UNREADABLE. The plugin must not go on with half of
+ * the leases.
  */
 export async function moveFormerFiles(
   dir: string,
   write: (id: string, lease: object) => Promise<void>,
 ): Promise<void> {
-  /** Who has which lease: what was with two, a crash had left with the later one. */
+  /**
+   * Leases that have a file by now. If a crash left a lease with two holders, the later holder has
+   * it.
+   */
   const taken = new Set<string>();
   for (const kind of FORMER_KINDS) {
     const folder = join(dir, kind);
@@ -47,13 +52,13 @@ async function moveFile(
 ): Promise<void> {
   const { kind, folder, name, leases } = from;
   const path = join(folder, name);
-  if (name.endsWith('.tmp')) return; // a write that a crash cut short
+  if (name.endsWith('.tmp')) return; // a crash cut this write short
   const target = join(leases, name);
   const id = name.slice(0, -SUFFIX.length);
   const record = name.endsWith(SUFFIX) ? await recordIn(path) : undefined;
   const isOther = typeof record?.['id'] === 'string' && record['id'] !== id;
   if (record === undefined || isOther) {
-    // What makes no sense keeps its name, and is told of there.
+    // A file without sense keeps its name in the new folder. It is reported there.
     await rename(path, (await exists(target)) ? `${target}.${kind}.unreadable` : target);
     return;
   }
@@ -68,7 +73,7 @@ async function recordIn(path: string) {
   try {
     return formerRecord((await readRecordFile(path)).text);
   } catch (error) {
-    if (error instanceof NotARecordError) return undefined; // passed on as well
+    if (error instanceof NotARecordError) return undefined; // moved as it is
     throw error;
   }
 }

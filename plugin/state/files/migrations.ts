@@ -1,25 +1,26 @@
 /**
- * From what earlier versions wrote to what this one reads, one numbered step after the other. A step is never changed
- * once a version with it is out. What a step cannot make sense of it passes on as it is: the schemas name it.
+ * Converts records of earlier versions to the present version, by numbered steps. A step is never
+ * changed after a release. A step leaves unchanged what it does not understand. The schemas then
+ * report it.
  */
 import type { Records } from '../stored-records.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 type Step = (record: Fields) => Fields;
 
-/** By kind: what makes version 2 of version 1, 3 of 2, and so on. */
+/** For each kind: the step from version 1 to 2, from 2 to 3, and so on. */
 const STEPS: { readonly [K in keyof Records]: readonly Step[] } = {
   networks: [],
   leases: [],
   pools: [],
 };
 
-/** In the envelope of each file. One with a higher number is left alone. */
+/** Returns the version in the envelope of each file. A file with a higher version is left alone. */
 export function versionOf(kind: keyof Records): number {
   return STEPS[kind].length + 1;
 }
 
-/** @param version of the record, at most `versionOf(kind)`. */
+/** @param version the version of the record, at most `versionOf(kind)`. */
 export function migrated(record: Fields, version: number, steps: readonly Step[]): Fields {
   return steps.slice(version - 1).reduce((older, step) => step(older), record);
 }
@@ -28,11 +29,14 @@ export function stepsOf(kind: keyof Records): readonly Step[] {
   return STEPS[kind];
 }
 
-/** Folders of before a lease had a record of its own: it lay with whoever had it. In the order of who counts. */
+/**
+ * The folders of versions that stored a lease with its holder. An earlier one in this list takes
+ * precedence.
+ */
 export const FORMER_KINDS = ['endpoints', 'addresses', 'held'] as const;
 export type FormerKind = (typeof FORMER_KINDS)[number];
 
-/** The record of one who had a lease becomes the record of the lease. */
+/** Makes the record of a lease from the record of its former holder. */
 export function leaseOfFormer(kind: FormerKind, record: Fields): Fields {
   switch (kind) {
     case 'endpoints':

@@ -1,6 +1,7 @@
 /**
- * From the text of a state file to a record, and back. A file is never trusted: what it says is checked value by value
- * (`record-schemas.ts`), and the reason says what is wrong in words for whoever looks at the file.
+ * Turns the text of a state file into a record, and back. A file is never trusted. Each value is
+ * checked (`record-schemas.ts`). The reason says in words what is wrong, for people who look at the
+ * file.
  */
 import * as v from 'valibot';
 import type { WallTime } from '../../vocabulary/time.ts';
@@ -9,19 +10,22 @@ import { complete, readable } from './record-schemas.ts';
 import type { Records } from '../stored-records.ts';
 import { isId } from './value-schemas.ts';
 
-/** Options and leases lie four deep. Writing what lies thousands deep would overflow the stack. */
+/**
+ * Options and leases have a depth of four. Writing a value with a depth of thousands would overflow
+ * the stack.
+ */
 const DEEPEST = 12;
 const PROBLEMS_TOLD = 5;
 const LONGEST_VALUE = 60;
 
 export type Reading<Record> =
   | { readonly is: 'complete'; readonly record: Record }
-  /** Who it is about could be read, and not all of the rest. */
+  /** The id of the record could be read, but not all of the rest. */
   | { readonly is: 'damaged'; readonly record: Record; readonly reason: string }
   | { readonly is: 'useless'; readonly reason: string }
   | { readonly is: 'newer'; readonly reason: string };
 
-/** @param file its name without the ending, and when it was written. */
+/** @param file the file's name without the ending, and the time when it was written. */
 export function readRecord<K extends keyof Records>(
   kind: K,
   text: string,
@@ -56,9 +60,10 @@ export function readRecord<K extends keyof Records>(
 }
 
 /**
- * A file under another name is somebody's copy (`x-copy.json`, `x(1).json`): as a record of its own it would take link
- * and lease from the container that the first one is about. An id that cannot be read is damage like any other.
- * @returns why; undefined: it is none.
+ * Checks the name of the file. A file with another name is a copy by a person (`x-copy.json`,
+ * `x(1).json`). As a record it would take link and lease from the container of the original. An id
+ * that cannot be read is damage like any other.
+ * @returns the reason why it is not the record's file. Undefined if it is.
  */
 function reasonNotOfFile(fileId: string, id: unknown): string | undefined {
   if (!isId(fileId)) return 'its name is no id';
@@ -74,14 +79,14 @@ export function writeRecord(kind: keyof Records, record: object): string {
   return JSON.stringify({ version: versionOf(kind), record }, writeInfinity);
 }
 
-/** The record in a file of a former kind, as nobody has checked it; undefined: there is none to be seen. */
+/** Returns the unchecked record in a file of a former kind. Undefined if there is none. */
 export function formerRecord(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const stored: unknown = JSON.parse(text, readInfinity);
     const { version, record } = isObject(stored) ? stored : {};
     return version === 1 && isObject(record) && !isDeeperThan(DEEPEST, record) ? record : undefined;
   } catch {
-    return undefined; // passed on as it is, and told then
+    return undefined; // moved as it is, and reported then
   }
 }
 
@@ -106,7 +111,7 @@ function isDeeperThan(levels: number, value: unknown): boolean {
   return levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner));
 }
 
-/** `it lacks mtu; lease.expiresAt is "x" and not a time in ms since 1970`. */
+/** Returns a text like `it lacks mtu; lease.expiresAt is "x" and not a time in ms since 1970`. */
 function reasonOf(issues: readonly v.BaseIssue<unknown>[]): string {
   const lacking: string[] = [];
   const wrong: string[] = [];

@@ -1,24 +1,25 @@
 /**
- * One file that somebody may have put in place of a record: a FIFO, a device, a folder, 60 MB. It is opened without a
- * wait, looked at before it is read, and never read beyond what a record can be.
+ * Reads one file safely. Somebody may have replaced a record by a FIFO, a device, a folder or 60
+ * MB. The file is opened without a wait and examined before it is read. It is never read beyond the
+ * size of a record.
  */
 import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import type { WallTime } from '../../vocabulary/time.ts';
 
-/** A hundred times what a record with thousands of routes takes. */
+/** A hundred times the size of a record with thousands of routes. */
 const LARGEST_BYTES = 1024 * 1024;
 
-/** What lies there can be no record; what is on the disk was not even read. */
+/** The file cannot be a record. Its content was not read. */
 export class NotARecordError extends Error {
   override readonly name = 'NotARecordError';
 }
 
-/** @throws NotARecordError; what the disk says, such as EIO, EACCES or EMFILE. */
+/** @throws NotARecordError; errors of the disk, such as EIO, EACCES or EMFILE. */
 export async function readRecordFile(
   path: string,
 ): Promise<{ readonly text: string; readonly writtenAt: WallTime }> {
-  // Before it is opened: to open a device can set something off.
+  // Examines the file before opening it, because opening a device can start something.
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'ELOOP' ? new NotARecordError('it is a link to itself') : error;
   });

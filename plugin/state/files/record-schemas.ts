@@ -1,9 +1,9 @@
 /**
- * What a record in our state has to be, kind by kind, in two forms. `complete`: all of it fits. `readable`: enough of it
- * fits to go on with the rest, and what does not fit is as if it had never been known.
+ * The schemas of records in our state, in two forms. `complete`: all values are right. `readable`:
+ * enough values are right to go on. The others count as unknown.
  *
- * Never guessed: who has a lease, the MAC and the client-id that a lease was made under, the segment, which servers count, and what keeps
- * a container from the router (`--internal`) or an address from a container.
+ * These values are never guessed: the holder of a lease, the MAC and the client-id of a lease, the
+ * segment, the servers that count, `--internal`, and the reserved addresses.
  */
 import * as v from 'valibot';
 import type { WallTime } from '../../vocabulary/time.ts';
@@ -23,12 +23,15 @@ const lost = v.looseObject({
   isAddressKept: flag,
 });
 
-/** One that has no lease says since when and why: a file that lost both is damaged. */
+/** A record without a lease says since when and why. A file that lost both is damaged. */
 const saysWhy = (record: { lease?: object | undefined; lost?: object | undefined }) =>
   record.lease !== undefined || record.lost !== undefined;
 const SAYS_WHY = 'a lease, or since when and why there is none';
 
-/** Why a record has no lease whose file told us nothing: the address stays where it is until a server grants one. */
+/**
+ * The loss for a record whose file tells no reason. The container keeps its address until a server
+ * grants one.
+ */
 function lostWith(at: WallTime) {
   return { at, cause: 'damaged-record', isAddressKept: true } as const;
 }
@@ -105,7 +108,10 @@ const pool = {
   requestedAt: v.optional(wallTime, 0),
 };
 
-/** Names that say another endpoint's link would take it from that one's container. */
+/**
+ * The names must belong to this endpoint. Else it would take another endpoint's link from its
+ * container.
+ */
 const hasItsOwnLink = (record: { id: string; hostEnd: string; containerEnd: string }) => {
   const { hostEnd, containerEnd } = linkEnds(record.id);
   return record.hostEnd === hostEnd && record.containerEnd === containerEnd;
@@ -114,7 +120,7 @@ const OWN_LINK = 'hostEnd and containerEnd that are made of its id';
 
 type LeaseSchema = v.GenericSchema<unknown, LeaseRecord>;
 
-/** By the holder's kind, so that what is wrong is told of the one that it is. */
+/** Chooses the schema by the holder's kind. So the reason is about that kind. */
 function byHolder(schemas: Readonly<Record<LeaseRecord['holder']['is'], LeaseSchema>>) {
   return v.lazy((record: unknown): LeaseSchema => {
     const kind = (record as { holder?: { is?: unknown } | null }).holder?.is;
@@ -153,14 +159,14 @@ export const complete: {
 };
 
 /**
- * @param file.id stands in for an id that cannot be read.
- * @param file.writtenAt when the file was written: stands in for the times that cannot be read.
+ * @param file.id replaces an id that cannot be read.
+ * @param file.writtenAt when the file was written. Replaces times that cannot be read.
  */
 export function readable(file: { readonly id: string; readonly writtenAt: WallTime }): {
   readonly [K in keyof Records]?: v.GenericSchema<unknown, Records[K]>;
 } {
   const { writtenAt } = file;
-  // One that can be read, and is another, makes the file useless before it comes here (`read-record.ts`).
+  // If the id can be read and is another one, the file was refused before (`read-record.ts`).
   const fileId = v.fallback(v.literal(file.id), file.id);
   return {
     networks: v.looseObject({
@@ -179,7 +185,7 @@ export function readable(file: { readonly id: string; readonly writtenAt: WallTi
           clientId: v.fallback(v.optional(is.clientId), undefined),
           holder: readableEndpoint(file),
         }),
-        // Where our IPAM leased, the client-id may be made of a name.
+        // If our IPAM leased the address, the client-id may come from a name.
         v.check(
           ({ clientId, holder }) => clientId !== undefined || holder.addressGiven !== true,
           'a client-id',
@@ -204,7 +210,7 @@ export function readable(file: { readonly id: string; readonly writtenAt: WallTi
           lost: saysWhy(record) ? record.lost : lostWith(writtenAt),
         })),
       ),
-      // Nobody uses it: there is nothing to save by guessing.
+      // Nobody uses the lease, so nothing is guessed.
       nobody: complete.leases,
     }),
     pools: v.pipe(
@@ -243,7 +249,10 @@ function readableLease<Id>(fileId: Id) {
   };
 }
 
-/** Its id names its link: one of them tells the other, and the file has the name of the first endpoint that had the lease. */
+/**
+ * The id of the endpoint names its link. Each can be found from the other. The file has the name of
+ * the first endpoint that had the lease.
+ */
 function readableEndpoint(file: { readonly id: string; readonly writtenAt: WallTime }) {
   const { terms } = endpoint;
   return v.pipe(

@@ -1,12 +1,13 @@
 /**
- * The plugin's memory on disk (D7): one versioned JSON file per record, in a folder per kind, written to a
- * temporary file, synced and renamed, so that a file is either whole or not there.
+ * The plugin's memory on disk (D7). Each record is one versioned JSON file, in a folder for its
+ * kind. It is written to a temporary file, synced and renamed. So a file is either complete or
+ * missing.
  *
- * None of the files keeps the others from being loaded, and each that is not as it should be is reported by name:
- *   makes no sense, is no file, or is a copy under another name
- *                                   set aside as NAME.json.unreadable; until somebody has looked nothing is cleared away
- *   makes sense in part             what can be read counts; the file as it was is kept as NAME.json.damaged
- *   of a newer version, disk error  left as it is
+ * A bad file does not keep the others from being loaded. Each bad file is reported by name:
+ *   makes no sense, is no file,     set aside as NAME.json.unreadable; nothing is removed until
+ *   or is a copy                    somebody has looked
+ *   makes sense in part             the readable part counts; the file is kept as NAME.json.damaged
+ *   newer version, disk error       left as it is
  */
 import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { constants } from 'node:fs';
@@ -22,11 +23,14 @@ const SUFFIX = '.json';
 const UNREADABLE = `${SUFFIX}.unreadable`;
 const STILL_ASIDE = 'look at it, then remove it: nothing is cleared away while it is there';
 const LEFT = 'left as it is';
-/** A FIFO in the place of a file that is to be written is an error, not a wait. */
+/** If a FIFO has the place of a file to write, this is an error. The plugin does not wait. */
 const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = constants;
 const WRITE = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
 
-/** A disk answers a few at once as fast as one. More would need descriptors that a crowded host may not have. */
+/**
+ * A disk answers a few reads at once as fast as one. More would need descriptors, and a busy host
+ * may have none left.
+ */
 const READ_AT_ONCE = 16;
 
 const KINDS: readonly Kind[] = ['networks', 'leases', 'pools'];
@@ -35,9 +39,9 @@ type Kind = keyof Records;
 export type StoreContents = {
   readonly [K in Kind]: readonly Records[K][];
 } & {
-  /** One per file that could not be used; each names the file and what happened to it. */
+  /** One for each file that could not be used. It names the file and says what happened to it. */
   readonly problems: readonly PluginError[];
-  /** One per file that could be used in part: the record is among the others. */
+  /** One for each file that could be used in part. The record is among the others. */
   readonly damages: readonly PluginError[];
 };
 
@@ -48,7 +52,7 @@ interface Findings {
 
 export class Store {
   readonly #dir: string;
-  /** Two writers of one file would share its temporary file. */
+  /** Writes to one file take turns, because they share its temporary file. */
   readonly #lock = new KeyedLock();
 
   private constructor(dir: string) {
@@ -65,7 +69,10 @@ export class Store {
     return new Store(dir);
   }
 
-  /** @throws PluginError STATE_UNREADABLE if a folder cannot be listed: half a picture is worse than none. */
+  /**
+   * @throws PluginError STATE_UNREADABLE if a folder cannot be listed. The plugin must not go on
+   * with half of the records.
+   */
   async load(): Promise<StoreContents> {
     const findings: Findings = { problems: [], damages: [] };
     await moveFormerFiles(this.#dir, (id, record) =>
@@ -79,19 +86,22 @@ export class Store {
     };
   }
 
-  /** Adds or replaces. @throws PluginError STATE_UNWRITABLE; what was stored before is then still there. */
+  /**
+   * Adds or replaces the record.
+   * @throws PluginError STATE_UNWRITABLE. The earlier record is then still there.
+   */
   save<K extends Kind>(kind: K, record: Records[K]): Promise<void> {
     const path = this.#path(kind, record.id);
     return this.#lock.run(path, () => this.#write(kind, path, record));
   }
 
-  /** Gone already is fine. @throws PluginError STATE_UNWRITABLE. */
+  /** Removes the record. A missing record is no error. @throws PluginError STATE_UNWRITABLE. */
   delete(kind: Kind, id: string): Promise<void> {
     const path = this.#path(kind, id);
     return this.#lock.run(path, async () => {
       try {
         await rm(path, { force: true });
-        await syncFolder(join(this.#dir, kind)); // or a power cut brings it back
+        await syncFolder(join(this.#dir, kind)); // else a power cut could bring it back
       } catch (error) {
         throw unwritable(path, error);
       }
@@ -110,7 +120,7 @@ export class Store {
     return records.filter((record) => record !== undefined);
   }
 
-  /** @returns undefined if there is no record in it. */
+  /** @returns undefined if the file has no record. */
   async #loadFile<K extends Kind>(
     kind: K,
     name: string,
@@ -118,7 +128,8 @@ export class Store {
   ): Promise<Records[K] | undefined> {
     const path = join(this.#dir, kind, name);
     if (name.endsWith('.tmp')) {
-      // A write that a crash cut short; the old file is whole. If it stays, the next start tries again.
+      // A crash cut this write short. The old file is complete. If removal fails, the next start
+      // tries again.
       await rm(path, { force: true, recursive: true }).catch(() => undefined);
     } else if (name.endsWith(UNREADABLE)) {
       const reason = 'it made no sense at an earlier start';
@@ -159,7 +170,11 @@ export class Store {
     }
   }
 
-  /** Keeps the file as it was under another name. At no moment is there none. @returns what became of it. */
+  /**
+   * Keeps the file under another name, and writes the repaired record. At every moment a file
+   * exists.
+   * @returns what happened to the file.
+   */
   async #mend(kind: Kind, path: string, record: object): Promise<string> {
     const copy = `${path}.damaged`;
     try {
@@ -185,7 +200,7 @@ export class Store {
       await rename(temporary, path);
       await syncFolder(join(this.#dir, kind));
     } catch (error) {
-      await rm(temporary, { force: true }).catch(() => undefined); // the first error is the one to tell
+      await rm(temporary, { force: true }).catch(() => undefined); // the first error is reported
       throw unwritable(path, error);
     }
   }
@@ -195,7 +210,7 @@ export class Store {
   }
 }
 
-/** @returns what became of it. */
+/** @returns what happened to the file. */
 async function setAside(path: string): Promise<string> {
   try {
     await rename(path, `${path}.unreadable`);

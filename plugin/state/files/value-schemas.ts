@@ -1,6 +1,7 @@
 /**
- * What the values in our state files have to be, so that nothing behind them has to doubt: addresses that parse, numbers
- * that fit their field on the wire, times that a calendar has. `record-schemas.ts` puts records together from these.
+ * The schemas of single values in state files: addresses that parse, numbers that fit their field
+ * on the wire, times that a calendar has. So later code need not check them. `record-schemas.ts`
+ * builds records from these.
  */
 import * as v from 'valibot';
 import type { AddressBounds, LeaseTerms, Route } from '../../vocabulary/lease.ts';
@@ -14,7 +15,7 @@ import { ACD_MODES, parseNetworkOptions, SERVER_ID_MODES } from '../../options/o
 import { GUARD_MODES } from '../../vocabulary/port-rules.ts';
 import type { StoredLease, StoredMoment } from '../stored-lease.ts';
 
-/** JSON has no undefined: what was undefined is not in the file. */
+/** JSON has no undefined. An undefined value is not in the file. */
 export function absentOr<T>(schema: v.GenericSchema<unknown, T>) {
   return v.optional(schema, () => undefined);
 }
@@ -31,7 +32,7 @@ function wholeNumber(least: number, most: number, what: string) {
   return numberThat((value) => Number.isInteger(value) && value >= least && value <= most, what);
 }
 
-/** Names a file, and a record in Docker's calls. */
+/** A text that names a file, and a record in Docker's calls. */
 export const isId = (text: string) => /^\w[\w.-]{0,127}$/.test(text);
 export const id = textThat<string>(isId, 'an id');
 export const text = textThat<string>((value) => value.length <= 4096, 'text of at most 4096 bytes');
@@ -46,19 +47,19 @@ const hostAddress = textThat<Ipv4>((value) => {
   return parsed !== undefined && isUnicastIpv4(parsed);
 }, 'an IPv4 address that a host can have');
 export const newLinkName = textThat<string>(isLinkName, LINK_NAME_RULE);
-/** Of a link that others may have made and named. */
+/** The name of a link that others may have made and named. */
 export const linkName = textThat<string>((value) => /^[^\s/]{1,127}$/.test(value), 'a link name');
 export const hostName = textThat<string>(isHostName, 'a host name in ASCII');
-/** RFC 2132 §9.14, in hex; one octet says how long an option is. */
+/** Option 61 in hex (RFC 2132 §9.14). The length of an option fits in one octet. */
 export const clientId = textThat<string>(
   (value) => /^([0-9a-f]{2}){2,255}$/.test(value),
   '2 to 255 octets in hex',
 );
-/** Linux takes 68 and more; option 57 has 16 bits. */
+/** Linux takes 68 and more. Option 57 has 16 bits. */
 export const mtu = wholeNumber(68, 65535, 'an MTU from 68 to 65535');
 const prefixLength = wholeNumber(0, 32, 'a prefix length from 0 to 32');
 
-/** The year 9999: what lies beyond is no time, and `Date` refuses what lies far beyond. */
+/** The end of the year 9999. A larger number is no time, and `Date` refuses very large ones. */
 const LAST_TIME = 253_402_300_799_999;
 const isTime = (value: number) => Math.abs(value) <= LAST_TIME;
 export const wallTime = numberThat(isTime, 'a time in ms since 1970');
@@ -91,7 +92,7 @@ const termsEntries = {
   gateway: absentOr(ipv4),
   routes: listOf(route),
   mtu: absentOr(wholeNumber(0, 65535, 'an MTU')),
-  // Absent in files of versions before they were kept.
+  // Files of earlier versions lack them.
   dnsServers: v.optional(listOf(ipv4), () => []),
   domainName: absentOr(text),
   domainSearch: v.optional(listOf(text), () => []),
@@ -134,7 +135,7 @@ export const bounds = v.looseObject({
   except: addresses,
 }) satisfies v.GenericSchema<unknown, AddressBounds>;
 
-/** What options meant before they existed: files of older versions lack them. */
+/** The meaning of options before they existed. Files of earlier versions lack them. */
 const DEFAULTS = parseNetworkOptions({ parent: 'none' });
 
 const optionEntries = {
@@ -157,7 +158,10 @@ const optionEntries = {
   onConflict: v.optional(v.picklist(['defend', 'leave']), DEFAULTS.onConflict),
 };
 
-/** In the order of `parseNetworkOptions`: repeated calls of dockerd are compared as text. */
+/**
+ * Puts the options into the order of `parseNetworkOptions`. Repeated calls of dockerd are compared
+ * as text.
+ */
 function inOrder<T extends NetworkOptions>(stored: T): NetworkOptions {
   return { ...DEFAULTS, ...stored };
 }
@@ -167,7 +171,10 @@ export const networkOptions = v.pipe(
   v.transform(inOrder),
 ) satisfies v.GenericSchema<unknown, NetworkOptions>;
 
-/** As far as they can be read. Where a network is, whom it listens to and what its ports keep out is not guessed. */
+/**
+ * The options as far as they can be read. The link, the servers that count, and the guard of the
+ * ports are never guessed.
+ */
 export const readableOptions = v.pipe(
   v.looseObject({
     ...optionEntries,

@@ -163,7 +163,7 @@ describe('an address that is in use before it is proven unused: one frame is no 
     rig.asksAgain = true;
     return rig.start();
   };
-  /** Until the probing is over. @returns when which probes were sent. */
+  /** Runs until the probing has ended. @returns the times of the probes. */
   const toTheEnd = (rig: ProbeRig): readonly number[] => {
     const sentAt: number[] = [];
     while (rig.state.name === 'PROBING') {
@@ -295,7 +295,10 @@ describe('a probe of another host while we probe (RFC 5227 §2.1.1)', () => {
   });
 });
 
-/** Two hosts of ours, the second `offset` ms later, on a wire without delay. @returns who took the address. */
+/**
+ * Two hosts of ours on a wire without delay. The second starts `offset` ms later.
+ * @returns the hosts that took the address.
+ */
 function race(offset: number): readonly string[] {
   const hosts = ['02:00:00:00:00:0a', '02:00:00:00:00:0b'].map((text, index) => ({
     own: mac(text),

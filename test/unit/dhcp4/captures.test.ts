@@ -1,4 +1,5 @@
-// Golden bytes: what other programs send, read by our decoder; expectations are those programs' settings.
+// Golden bytes: our decoder reads what other programs send. The expected values are the settings of
+// those programs.
 import { describe, expect, it } from 'vitest';
 import { decodeFrame, encodeFrame } from '../../../plugin/dhcp4/frame.ts';
 import { leaseTermsOf } from '../../../plugin/dhcp4/lease-terms.ts';
@@ -62,7 +63,7 @@ describe('an ACK as real servers send it', () => {
       {
         address: '192.0.2.218',
         prefixLength: 24,
-        // Option 121 without a default route: option 3 is ignored all the same (RFC 3442).
+        // Option 121 has no default route. Option 3 is ignored all the same (RFC 3442).
         gateway: undefined,
         routes: [ROUTE],
         mtu: undefined,
@@ -86,7 +87,7 @@ describe('an ACK as real servers send it', () => {
     });
     expect(leaseTimesOf(message.options, 3_600_000, 0, () => 0.5)).toEqual({
       requestedAt: 0,
-      // As sent and half of 5 % earlier, or the default.
+      // The server's value less half of 5 %, or the default.
       t1At: message.options.has(OPTION.RENEWAL_TIME) ? 1_755_000 : 1_800_000,
       t2At: 3_150_000,
       expiresAt: 3_600_000,
@@ -110,7 +111,7 @@ it.each([
   expect(messageTypeOf(message.options)).toBe('NAK');
   expect(message.xid).toBe(0x0badcafe);
   expect(textOf(message.options, OPTION.MESSAGE)).toBe(text);
-  // Kea answers 255.255.255.255 to our own MAC.
+  // Kea sends the answer with destination IP 255.255.255.255 to our own MAC.
   expect(destinationMac).toBe(server === 'kea' ? CLIENT_MAC : 'ff:ff:ff:ff:ff:ff');
 });
 
@@ -144,7 +145,7 @@ it('our encoder gives the bytes of ISC dhcpd’s OFFER after the IPv4 header', (
     sourceAddress: link.sourceAddress,
     destinationAddress: message.yiaddr,
   });
-  // ISC dhcpd does not pad its OFFER; type of service, TTL and flags differ in the IPv4 header.
+  // ISC dhcpd does not pad its OFFER. Type of service, TTL and flags differ in the IPv4 header.
   expect(again.subarray(34, frame.length)).toEqual(frame.subarray(34));
   expect(again.subarray(0, 14)).toEqual(frame.subarray(0, 14));
 });

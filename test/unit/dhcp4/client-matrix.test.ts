@@ -1,4 +1,4 @@
-// Every state meets every event: where it leads and what it does, or that nothing happens.
+// Every event in every state: the next state and the effects, or nothing.
 import { describe, expect, it } from 'vitest';
 import { TRANSITIONS } from '../../../plugin/dhcp4/client/client.ts';
 import type { Event, StateName } from '../../../plugin/dhcp4/client/client.ts';
@@ -14,7 +14,7 @@ const DECLINE = 'send DECLINE to broadcast';
 const UNEXPECTED = 'ignored unexpected-in-state';
 const XID = 'ignored xid-mismatch';
 
-/** A rig in the state, made by events alone. */
+/** Brings a rig into the state by events alone. */
 const ARRANGE: Record<StateName, () => ClientRig> = {
   INIT: () => new ClientRig(),
   SELECTING: () => new ClientRig().do({ type: 'start' }),
@@ -33,7 +33,7 @@ function until(rig: ClientRig, name: StateName): ClientRig {
   return rig;
 }
 
-/** How to bring the event about; replies carry the xid of the exchange under way, or 0. */
+/** Makes the event happen. Replies carry the xid of the running exchange, or 0. */
 const EVENTS = {
   start: (rig: ClientRig) => rig.do({ type: 'start' }),
   'start with a lease': (rig: ClientRig) => rig.do({ type: 'start', previous: lease() }),
@@ -56,7 +56,9 @@ type Outcome = readonly [to: StateName, ...effects: string[]];
 
 const NAKED = `refused by ${SERVER}: undefined`;
 
-/** Only what differs from "stays, does nothing" (events) and "stays, ignores" (replies). */
+/**
+ * The outcomes that are not the usual ones. Usually events change nothing and replies are ignored.
+ */
 const OUTCOMES: Record<StateName, Partial<Record<EventName, Outcome>>> = {
   INIT: {
     start: ['SELECTING', DISCOVER],

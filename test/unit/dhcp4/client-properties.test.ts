@@ -1,4 +1,5 @@
-// What holds after any events at any times. fast-check prints the seed and the shortest replay.
+// What is true after any events at any times. fast-check prints the seed and the shortest failing
+// sequence.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import {
@@ -13,7 +14,7 @@ import type { Lease } from '../../../plugin/vocabulary/lease.ts';
 import * as support from '../../support/messages.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
-/** An event, and when: at the deadline, a little around it, or after some time of its own. */
+/** An event and its time: at the deadline, a little before or after it, or after another delay. */
 interface Move {
   readonly kind: 'start' | 'previous' | 'resume' | 'tick' | 'release' | 'up' | 'down' | 'free' | 'used' | 'OFFER' | 'ACK' | 'NAK' | 'stranger'; // prettier-ignore
   readonly when: 'now' | 'deadline' | 'before' | 'after' | number;
@@ -81,7 +82,7 @@ function eventOf({ kind, leaseSec, host }: Move, state: State, now: number): Eve
   }
 }
 
-/** The lease that the container uses, as the effects tell it. */
+/** The lease that the container uses, according to the effects. */
 function following(using: Lease | undefined, effects: readonly Effect[]): Lease | undefined {
   return effects.reduce<Lease | undefined>((current, effect) => {
     if (effect.type !== 'lease') return current;
@@ -109,7 +110,7 @@ it('stays on the table, keeps its deadline in the future, and never uses a lease
           const resumes = next.kind === 'resume' && nextDeadline(state) === Infinity;
           const event = eventOf(next, state, now);
           if (resumes && state.name === 'INIT' && event.type === 'resume') using = event.lease;
-          // What is due first and the event then are two arrows.
+          // Two transitions: first the one that is due, then the event.
           for (const each of [{ type: 'tick' } as const, event]) {
             const due = now >= nextDeadline(state);
             const result = step(state, each, { now, random, config });

@@ -1,4 +1,6 @@
-/** Steps one client through virtual time and keeps what it did; no network, no waiting. */
+/**
+ * Steps one client through virtual time and keeps its effects. There is no network and no waiting.
+ */
 import { initialState, nextDeadline, step } from '../../../plugin/dhcp4/client/client.ts';
 import type {
   ClientConfig,
@@ -43,7 +45,7 @@ export class ClientRig {
     return this.do({ type: 'tick' });
   }
 
-  /** Lets the present deadline come. */
+  /** Advances the time to the next deadline. */
   tick(): this {
     return this.at(nextDeadline(this.state));
   }
@@ -52,7 +54,7 @@ export class ClientRig {
     return this.do({ type: 'message', message, sourceMac: SERVER_MAC, sourceAddress: SERVER });
   }
 
-  /** Replies to the exchange that is under way. */
+  /** Answers the exchange that is running. */
   offer(parts: ReplyParts = {}): this {
     return this.receive(offer({ xid: this.xid, ...parts }));
   }
@@ -81,12 +83,12 @@ export class ClientRig {
     return 'exchange' in this.state ? this.state.exchange.xid : 0;
   }
 
-  /** Types of the messages sent by the last step. */
+  /** The messages that the last step sent. */
   get sent(): readonly Dhcp4Message[] {
     return this.effects.flatMap((effect) => (effect.type === 'send' ? [effect.message] : []));
   }
 
-  /** One word per effect of the last step. */
+  /** One word for each effect of the last step. */
   get summary(): readonly string[] {
     return this.effects.map((effect) => {
       switch (effect.type) {

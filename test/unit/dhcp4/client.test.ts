@@ -312,7 +312,7 @@ describe('extending a lease (RFC 2131 §4.4.5)', () => {
 
   it('repeats after half the time left, at least 60 s, and stops when less is left', () => {
     const rig = new ClientRig().bound(EXACT);
-    rig.now = 1_800_000; // after T1: that is a little earlier than the server says
+    rig.now = 1_800_000; // after T1, which is a little earlier than the server says
     rig.do({ type: 'tick' });
     const times: number[] = [rig.now / 1000];
     while (rig.now < HOUR) {
@@ -395,7 +395,7 @@ describe('extending a lease (RFC 2131 §4.4.5)', () => {
   });
 
   it('takes a shorter lease from a server that was silent for longer than that (RFC 2131 §4.4.5)', () => {
-    const rig = new ClientRig().bound({ leaseSec: 86_400 }).tick(); // at T1, unanswered
+    const rig = new ClientRig().bound({ leaseSec: 86_400 }).tick(); // at T1, without an answer
     const asked = rig.now;
     while (rig.now < asked + 2 * HOUR) rig.tick();
     rig.ack({ leaseSec: 3600 });

@@ -366,7 +366,7 @@ describe('decodeFrame refuses', () => {
   ])('%s', (_, offset, octets, what) => {
     const copy = Uint8Array.from(frame);
     copy.set(octets, offset);
-    // Protocol and checksum octets are adjacent: keep the header checksum right.
+    // Protocol and checksum octets are adjacent. The new sum keeps the header checksum right.
     if (offset === 23) copy.set([copy[24]!, copy[25]! + 11], 24);
     expect(() => decodeFrame(copy, { checksumReady: true })).toThrow(
       expect.objectContaining({ what }),

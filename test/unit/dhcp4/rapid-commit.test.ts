@@ -1,4 +1,4 @@
-// Rapid commit (RFC 4039): the lease in one round trip, where client and server both want it.
+// Rapid commit (RFC 4039): the lease in one round trip, if client and server both want it.
 import { describe, expect, it } from 'vitest';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
 import { ADDRESS, ip } from '../../support/messages.ts';

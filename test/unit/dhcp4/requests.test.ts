@@ -21,7 +21,10 @@ interface Row {
   readonly type: string;
   readonly ciaddr: string;
   readonly broadcast: boolean;
-  /** Requested address, server identifier, and what only a question carries (55, 57, 12). */
+  /**
+   * Requested address, server identifier, and the options that only a request to a server has (55,
+   * 57, 12).
+   */
   readonly option50: Presence;
   readonly option54: Presence;
   readonly asking: Presence;

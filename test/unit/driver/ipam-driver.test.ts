@@ -113,7 +113,7 @@ describe.each([true, false])('the disk fails during one call (network of ours: %
           () => true,
         );
         rig.store.failing.clear();
-        // A failed creation leaves nothing; releases and deletes are not repeated by dockerd.
+        // A failed creation leaves nothing. dockerd does not repeat releases and deletes.
         const isMade = /^(Request|Create|aux$)/.test(name);
         if (isRefused && name === 'RequestAddress') expect(rig.leftovers).toEqual(NOTHING_LEFT);
         if (isRefused && isMade) await step();

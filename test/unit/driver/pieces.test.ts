@@ -403,9 +403,30 @@ describe("the firewall's rule (D6)", () => {
     await clock.pass(2000);
     host.rules.clear();
     const looks = host.count('ensureBridgeAccept');
-    await clock.pass(30_000);
-    expect(host.count('ensureBridgeAccept')).toBe(looks + 2); // and one after the change it made;
+    await clock.pass(600_000);
+    // One look finds the change. Another follows our own change.
+    expect(host.count('ensureBridgeAccept')).toBe(looks + 2);
     expect([...host.rules]).toEqual(['br500', 'br600', 'br700']);
+  });
+
+  it('is looked at every 10 minutes where the kernel reports changes, else every 30 s', async () => {
+    const { host, clock, access } = rig();
+    await access.grant('br500');
+    await clock.pass(2000);
+    const looksIn = async (ms: number) => {
+      const before = host.count('ensureBridgeAccept');
+      await clock.pass(ms);
+      return host.count('ensureBridgeAccept') - before;
+    };
+    expect(await looksIn(3_600_000)).toBe(6);
+    host.tellsOfFirewall = false;
+    expect(await looksIn(3_600_000)).toBe(120);
+  });
+
+  it('at a start one look serves all bridges that are not settled', async () => {
+    const { host, access } = rig();
+    await access.ensureAllGranted(['br500', 'br600', 'br500']);
+    expect([host.count('ensureBridgeAccept'), [...host.rules]]).toEqual([1, ['br500', 'br600']]);
   });
 
   it('looks under way are shared', async () => {

@@ -21,7 +21,7 @@ afterEach(() => {
   expect([rig.clock.pending, rig.wire.openSockets.length]).toEqual([0, 0]);
 });
 
-/** The links are read before the first lease is taken up. */
+/** Stops the restart after the links are read and before the first lease is resumed. */
 async function restartHalfway(): Promise<void> {
   const read = rig.host.readLinks.bind(rig.host);
   const gate = new Promise<void>((resolve) => (goOn = resolve));
@@ -76,7 +76,7 @@ it('a second container under the MAC of a first that is not taken up yet: refuse
   await restartHalfway();
   const second = { endpointId: SECOND, interface: { macAddress: BOX } };
   await expect(rig.createEndpoint(second)).rejects.toThrow('is worn by another container');
-  expect(rig.leases.size).toBe(1); // it was taken up to find out
+  expect(rig.leases.size).toBe(1); // it was resumed to find out
   rig.host.loseEndpoint(rig.record().hostEnd);
   expect(await rig.createEndpoint(second)).toMatchObject({ address: '192.0.2.50/24' });
   await finish();

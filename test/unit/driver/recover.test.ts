@@ -186,7 +186,7 @@ describe('after a restart (D7)', () => {
     ]);
     expect(told[0]!.fields).toMatchObject({ file: `networks/${NETWORK}.json`, link: hostEnd });
     expect(rig.driver.status()).toEqual([]);
-    // The file is put back: the lease is renewed from inside again.
+    // The file is back: the lease is again renewed from inside.
     await rig.store.save('networks', network!);
     await rig.restart();
     await rig.clock.pass(100);
@@ -198,7 +198,7 @@ describe('after a restart (D7)', () => {
     await rig.store.delete('networks', NETWORK);
     await rig.restart();
     await rig.driver.leave(ENDPOINT);
-    await rig.clock.pass(2 * JOIN_TIMEOUT_MS); // Docker is slow: it is in the container still
+    await rig.clock.pass(2 * JOIN_TIMEOUT_MS); // Docker is slow: the link is still in the container
     expect(rig.host.endpoints.size).toBe(1);
     await rig.driver.removeEndpoint(ENDPOINT);
     expect([rig.host.endpoints.size, rig.store.endpoints]).toEqual([0, []]);

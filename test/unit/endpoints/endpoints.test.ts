@@ -470,7 +470,7 @@ describe('an endpoint nobody joins', () => {
 
   it('a link that a container uses is never taken from it, whatever calls were missed', async () => {
     await rig.createEndpoint();
-    rig.host.moveIntoSandbox(rig.record().hostEnd); // joined, and the plugin did not hear of it
+    rig.host.moveIntoSandbox(rig.record().hostEnd); // joined, but the plugin does not know it
     await rig.clock.pass(JOIN_TIMEOUT_MS + 1000);
     expect(rig.host.endpoints.size).toBe(1);
     expect(rig.store.endpoints).toHaveLength(1);

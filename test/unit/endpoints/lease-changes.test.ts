@@ -1,4 +1,4 @@
-/** What a running container goes through when its lease changes, ends, comes back or comes late. */
+/** What happens in a running container when its lease changes, ends, comes back or comes late. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeArpFrame } from '../../../plugin/acd/frame.ts';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
@@ -11,7 +11,7 @@ import type { Server } from '../../support/memory-packet-socket.ts';
 const HOUR = 3_600_000;
 const OLD = { address: ip('192.0.2.50'), prefixLength: 24 };
 const NEW = { address: ip('192.0.2.77'), prefixLength: 24 };
-/** T1, T2 and expiry of what `serverWith` grants. */
+/** T1, T2 and expiry of the leases of `serverWith`. */
 const TIMES = { leaseSec: 100, t1Sec: 50, t2Sec: 80 };
 
 let rig: DriverRig;
@@ -28,7 +28,7 @@ afterEach(() => {
   expect([rig.clock.pending, rig.wire.openSockets.length]).toEqual([0, 0]);
 });
 
-/** Grants whatever it says, to whoever asks. */
+/** Grants these terms to every client. */
 const serverWith =
   (parts: ReplyParts = {}): Server =>
   ({ type, message: { xid, chaddr } }) => {
@@ -52,7 +52,7 @@ async function running(parts: ReplyParts = {}): Promise<void> {
 
 describe('acd=optimistic: somebody claims the address just after the container has got it', () => {
   const STRANGER = mac('02:00:00:00:00:99');
-  /** A reservation: whatever happens, the server has no other address for this client. */
+  /** A reservation: the server never has another address for this client. */
   const joined = async () => {
     rig.stop();
     await start({ acd: 'optimistic' });
@@ -158,7 +158,7 @@ describe('a renewal with other terms', () => {
     rig.wire.server = serverWith(option(OPTION.ROUTER, 192, 0, 2, 9));
     await rig.clock.pass(60_000);
     expect(changes()).toEqual([]);
-    expect(rig.log.messages('info')).not.toContain('lease changed'); // nobody applies it
+    expect(rig.log.messages('info')).not.toContain('lease changed'); // nobody applies the change
   });
 
   it.each([

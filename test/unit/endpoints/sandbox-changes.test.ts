@@ -145,7 +145,7 @@ const anyConfig: fc.Arbitrary<LinkConfig> = fc.record({
   ),
 });
 
-/** What a link has after the changes, as plain sets. */
+/** A link as plain sets, to compare after the changes. */
 class ModelLink {
   mtu: number;
   readonly addresses = new Set<string>();
@@ -186,7 +186,7 @@ it('whatever the two configurations: the changes lead from one to the other, and
       const link = new ModelLink(from, internal);
       for (const change of sandboxChanges(from, to, internal)) {
         link.apply(change);
-        // Between two addresses the container always has one.
+        // While its address is changed, the container always has one.
         if (from.terms !== undefined && to.terms !== undefined) {
           expect(link.addresses.size).toBeGreaterThan(0);
         }

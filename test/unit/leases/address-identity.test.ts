@@ -16,7 +16,7 @@ const OTHER = '02:42:00:00:00:02';
 const SECOND = 'f'.repeat(64);
 const PARENT_MAC = '02:00:00:00:00:e1';
 const MINUTE = 60_000;
-/** What the name `web` on VLAN 500 of this host is on the wire. */
+/** The client-id on the wire for the name `web` on VLAN 500 of this host. */
 const WEB = `00${Buffer.from(`web@${PARENT_MAC}/500`).toString('hex')}`;
 
 let rig: DriverRig;
@@ -46,7 +46,7 @@ const foreign = async (release = {}) =>
 const clientIds = () => [...rig.server.leases.keys()];
 const lastSent = () => rig.wire.sent.at(-1)!;
 
-/** A container of ours runs. */
+/** Starts a container on a network of ours. */
 async function run(
   wish: Parameters<DriverRig['requestAddress']>[1] = {},
   { endpointId = ENDPOINT, userMac }: { endpointId?: string; userMac?: string } = {},

@@ -30,7 +30,7 @@ const typesSince = (count: number) => rig.wire.sent.slice(count).map(({ type }) 
 const openPlaces = () => rig.wire.openSockets.map(({ place }) => place);
 const inContainer = (...addresses: string[]) =>
   void (rig.host.sandboxAddresses = new Set(addresses.map(ip)));
-/** How often containers were looked at from now on. */
+/** Counts from now on how often the plugin looks for containers. */
 function countLooks(): () => number {
   const look = rig.host.listSandboxAddresses.bind(rig.host);
   let looks = 0;
@@ -78,7 +78,8 @@ describe('a lease of another driver’s container', () => {
     rig.wire.openProblem = () => new Error('no such device');
     for (const socket of rig.wire.openSockets) socket.fail(new Error('link is gone'));
     await rig.ipam.releaseAddress(poolId, ADDRESS);
-    expect(rig.leftovers).toEqual({ ...NOTHING_LEFT, leases: [ADDRESS] }); // nobody could be told
+    // No link to tell the server.
+    expect(rig.leftovers).toEqual({ ...NOTHING_LEFT, leases: [ADDRESS] });
     expect(rig.log.messages('warn')).toContain(
       'lease not given back; the server keeps it until it expires',
     );
@@ -153,7 +154,10 @@ describe('a lease that is lost', () => {
   });
 
   describe('another host has it', () => {
-    /** Answers all probes, from now on. @returns what takes it off the segment. */
+    /**
+     * Answers all probes from now on.
+     * @returns a function that ends this.
+     */
     function occupy(): () => void {
       const { sentArp } = rig.wire;
       const push = sentArp.push.bind(sentArp);
@@ -180,7 +184,8 @@ describe('a lease that is lost', () => {
       expect(statusTable(rig.driver.status())).toContain('no lease, address kept (declined)');
       const lossesTold = rig.log.messages('error').filter((text) => text.startsWith('lease lost'));
       expect(lossesTold).toHaveLength(1);
-      // At least once a minute, and with DISCOVERs that are passed over for 20 s hardly more often than every 10 s.
+      // At least once a minute. DISCOVERs that get no offer for 20 s come hardly more often than
+      // every 10 s.
       const { length } = askedFor(sent);
       expect([length > 60, length < 400]).toEqual([true, true]);
       const asked = askedFor(sent).filter((address) => address !== undefined);
@@ -273,7 +278,7 @@ describe('a container that went without a ReleaseAddress', () => {
     await rig.requestAddress(poolId, { macAddress: SECOND });
     inContainer('192.0.2.51');
     await rig.addresses.clearAbandoned();
-    expect(rig.leases.size).toBe(2); // it had no time yet
+    expect(rig.leases.size).toBe(2); // not enough time has passed
     await rig.clock.pass(JOIN_TIMEOUT_MS);
     expect([...rig.server.leases]).toEqual([[SECOND, '192.0.2.51']]);
     expect(rig.log.messages('warn')).toEqual(['address without a container ended']);
@@ -285,7 +290,7 @@ describe('a container that went without a ReleaseAddress', () => {
       await rig.requestAddress(poolId, { macAddress: `02:42:00:00:01:0${i.toString(16)}` });
     }
     await rig.clock.pass(JOIN_TIMEOUT_MS);
-    const asked = looks() - JOIN_TIMEOUT_MS / 60_000; // beside the sweep once a minute
+    const asked = looks() - JOIN_TIMEOUT_MS / 60_000; // without the sweep once a minute
     expect(asked).toBe(1);
     await rig.ipam.releasePool(poolId);
     const before = looks();

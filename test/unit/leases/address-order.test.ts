@@ -20,7 +20,7 @@ describe('what comes late, or in another order', () => {
     const given = await rig.requestAddress(poolId);
     await rig.createEndpoint({ interface: { address: given, macAddress: BOX } });
     await rig.driver.removeEndpoint(ENDPOINT);
-    // The server gives the address away at once.
+    // The server at once leases the address to another client.
     expect(await rig.requestAddress(poolId)).toBe(given);
     const [address = ''] = given.split('/');
     await rig.ipam.releaseAddress(poolId, address);
@@ -32,7 +32,7 @@ describe('what comes late, or in another order', () => {
   it('two networks made at one moment have each other’s pools, and containers start on both', async () => {
     const [first, second] = [await rig.requestPool(), await rig.requestPool()];
     const other = 'o'.repeat(64);
-    await rig.createNetwork(ipamNetwork(first.pool)); // takes the newer pool
+    await rig.createNetwork(ipamNetwork(first.pool)); // uses the newer pool
     await rig.createNetwork({ ...ipamNetwork(second.pool), networkId: other });
     const given = await rig.requestAddress(first.poolId);
     await rig.createEndpoint({ interface: { address: given, macAddress: BOX } });
@@ -106,6 +106,6 @@ describe('what comes late, or in another order', () => {
     rig.host.removeSegmentLink('eth1.500');
     await rig.restart();
     expect(rig.registry.addresses()).toEqual([]);
-    expect(rig.registry.held()).toHaveLength(1); // until its link is back, and somebody can be told
+    expect(rig.registry.held()).toHaveLength(1); // kept until its link is back to send RELEASE
   });
 });

@@ -33,7 +33,7 @@ const foreign = (parts: Parameters<DriverRig['createForeignNetwork']>[0] = {}) =
   rig.createForeignNetwork({ pool: SUBNET, ...parts });
 const typesSince = (count: number) => rig.wire.sent.slice(count).map(({ type }) => type);
 const endpointFor = (address: string, macAddress = BOX) => ({ interface: { address, macAddress } });
-/** The server answers as told, xid and chaddr kept. */
+/** The server answers with these parts. xid and chaddr are right. */
 const answer =
   (parts: Parameters<typeof offer>[0]) =>
   ({ type, message }: SentMessage) => {

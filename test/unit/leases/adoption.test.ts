@@ -35,7 +35,7 @@ afterEach(() => {
 const given = (address = CIDR, macAddress = BOX) => ({ interface: { address, macAddress } });
 const openPlaces = () => rig.wire.openSockets.map(({ place }) => place);
 
-/** Nothing of an endpoint, and the address as it was. */
+/** Nothing of an endpoint is left, and the address is as it was before. */
 function expectAsBefore(): void {
   expect([rig.registry.endpoints(), rig.store.endpoints, rig.host.endpoints.size]).toEqual([
     [],
@@ -109,7 +109,7 @@ describe('CreateEndpoint takes over what RequestAddress leased', () => {
     it('the container that has the address by then keeps it', async () => {
       await rig.ipam.releaseAddress(poolId, ADDRESS);
       expect(rig.registry.addresses()).toMatchObject([{ mac: OTHER, address: ADDRESS }]);
-      await rig.ipam.releaseAddress(poolId, ADDRESS); // its own
+      await rig.ipam.releaseAddress(poolId, ADDRESS); // its own address
       expect([rig.registry.leases(), rig.store.contents.leases]).toEqual([[], []]);
     });
 
@@ -253,7 +253,7 @@ describe('a CreateEndpoint that fails leaves the address as it was', () => {
   });
 });
 
-/** `docker run` and `docker rm -f` step by step, the plugin killed after any of them. */
+/** `docker run` and `docker rm -f` step by step. The plugin is killed after each of them. */
 describe('the plugin is killed between two calls', () => {
   const steps: readonly (readonly [string, () => Promise<unknown>])[] = [
     ['RequestPool', async () => (poolId = (await rig.requestPool({ pool: SUBNET })).poolId)],

@@ -27,7 +27,7 @@ afterEach(() => {
   expect([rig.clock.pending, rig.wire.openSockets.length]).toEqual([0, 0]);
 });
 
-/** A network of its own rules, in place of the usual one. */
+/** Replaces the usual network by one with its own `release`. */
 async function withRelease(release: string): Promise<void> {
   rig.stop();
   rig = await rigWithNetwork({ options: { release } });
@@ -203,7 +203,8 @@ describe('no server answers a container that comes back', () => {
     expect([heldIds(), rig.host.endpoints.size]).toEqual([[ENDPOINT], 0]);
     await rig.driver.removeNetwork(NETWORK);
     expect(rig.wire.sent.at(-1)).toMatchObject({ type: 'RELEASE', place: { link: 'br500' } });
-    expect(rig.leftovers).toEqual({ ...NOTHING_LEFT, leases: ['192.0.2.50'] }); // the server is deaf
+    // The server is silent.
+    expect(rig.leftovers).toEqual({ ...NOTHING_LEFT, leases: ['192.0.2.50'] });
   });
 });
 
@@ -369,7 +370,7 @@ describe('over a reboot of the host', () => {
     const sent = rig.wire.sent.length;
     await reboot(5 * MINUTE);
     expect([heldIds(), rig.store.endpoints]).toEqual([[ENDPOINT], []]);
-    await rig.driver.removeEndpoint(ENDPOINT); // dockerd clears up what it finds
+    await rig.driver.removeEndpoint(ENDPOINT); // dockerd cleans up what it finds
     await rig.createEndpoint({ ...byId, endpointId: SECOND });
     expect(sentSince(sent)).toEqual(['REQUEST']);
   });
@@ -491,17 +492,18 @@ describe('a disk that is full', () => {
 
 describe('a container that went without a word (dockerd was killed)', () => {
   const INSIDE = '/var/run/docker/netns/0123456789ab';
-  /** The sandbox is unmounted; its namespace goes a moment later, with the link, unless something of ours is in it. */
+  /**
+   * The sandbox is unmounted. A moment later its namespace ends, with the link, unless a socket of
+   * ours is in it.
+   */
   const dies = (hostEnd: string) => {
     rig.sandbox = 'not-a-namespace';
-    const insideBefore = socketsInside();
     const look = rig.leases.hasLostSandbox.bind(rig.leases);
     rig.leases.hasLostSandbox = (key) => {
       const hasLost = look(key);
       if (socketsInside() === 0) rig.host.loseEndpoint(hostEnd);
       return hasLost;
     };
-    return insideBefore;
   };
   const socketsInside = () =>
     rig.wire.openSockets.filter(({ place }) => place.netnsPath !== undefined).length;
@@ -524,8 +526,17 @@ describe('a container that went without a word (dockerd was killed)', () => {
     expect(rig.store.endpoints.map(({ id }) => id)).toEqual([SECOND]);
   });
 
-  it('is found by the sweep, and its lease is held', async () => {
-    dies(rig.record().hostEnd);
+  /** Nothing of ours is in its namespace: the kernel has removed it, with the link. */
+  const isGone = () => {
+    expect(socketsInside()).toBe(0);
+    rig.host.loseEndpoint(rig.record().hostEnd);
+  };
+
+  it('is found by the sweep, which enters no sandbox, and its lease is held', async () => {
+    isGone();
+    rig.leases.hasLostSandbox = () => {
+      throw new Error('a sandbox was entered');
+    };
     await rig.endpoints.clearAbandoned();
     expect([heldIds(), rig.store.endpoints, rig.host.endpoints.size]).toEqual([[ENDPOINT], [], 0]);
   });
@@ -533,14 +544,15 @@ describe('a container that went without a word (dockerd was killed)', () => {
   it('is found, too, during a renewal that nobody answers: its socket lets go', async () => {
     rig.wire.server = () => [];
     while (socketsInside() === 0) await rig.clock.pass(1_000);
-    expect(dies(rig.record().hostEnd)).toBe(1);
+    await rig.clock.pass(10_000);
+    isGone();
     await rig.endpoints.clearAbandoned();
     expect([heldIds(), rig.store.endpoints]).toEqual([[ENDPOINT], []]);
   });
 
   it('is found, too, where a starting dockerd has put another namespace in place of its sandbox', async () => {
-    dies(rig.record().hostEnd);
-    rig.sandbox = 'not-yet'; // no link of ours in that one
+    rig.sandbox = 'not-yet'; // that sandbox has no link of ours
+    isGone();
     await rig.endpoints.clearAbandoned();
     expect([heldIds(), rig.store.endpoints]).toEqual([[ENDPOINT], []]);
   });
@@ -554,7 +566,7 @@ describe('a container that went without a word (dockerd was killed)', () => {
 
   it('is forgotten once, though dockerd deletes it while the sweep looks', async () => {
     const record = rig.record();
-    dies(record.hostEnd);
+    isGone();
     const swept = rig.endpoints.clearAbandoned();
     await rig.driver.leave(ENDPOINT);
     await rig.driver.removeEndpoint(ENDPOINT);

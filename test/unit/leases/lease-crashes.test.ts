@@ -1,4 +1,7 @@
-/** The plugin is killed right after each single write of each call. No lease is lost twice, or is with two at once. */
+/**
+ * Kills the plugin right after each single write of each call. No lease is lost, and no lease has
+ * two holders.
+ */
 import { describe, expect, it } from 'vitest';
 import { BOX, DriverRig, ENDPOINT, NETWORK, rigWithNetwork } from '../../support/driver-rig.ts'; // prettier-ignore
 import { macFromId } from '../../../plugin/options/options.ts';
@@ -79,7 +82,10 @@ const LIVES: readonly (readonly [string, () => Promise<DriverRig>, readonly Step
   ],
 ];
 
-/** Stops at the end of a write: what comes after it never happens. @returns whether it came to that. */
+/**
+ * Stops at the end of a write. The rest of the work never happens.
+ * @returns whether the work got to that write.
+ */
 async function killedAfter(rig: DriverRig, write: number, work: () => Promise<unknown>) {
   let writes = 0;
   let isKilled = false;

@@ -1,4 +1,5 @@
-// A lease that somebody wears by now is not given back: the container may be on another host, with the same identity.
+// A lease whose address somebody uses now is not given back. The container may be on another host,
+// with the same identity.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   BOX,
@@ -132,7 +133,7 @@ describe('a container that starts while the lease of one like it is on its way b
     rig.askSegment = () => new Promise((resolve) => (answer = () => resolve(undefined)));
   });
 
-  /** Endpoints whose containers went, and whose record is gone already. */
+  /** Endpoints whose containers have vanished, and whose records are removed. */
   async function abandon(): Promise<void> {
     await rig.createEndpoint({ interface: { macAddress } });
     await rig.join();

@@ -10,13 +10,13 @@ import { replyFrame } from '../../support/memory-packet-socket.ts';
 import { ack, ADDRESS, CLIENT_MAC, clientConfig, offer, SERVER, SERVER_MAC } from '../../support/messages.ts'; // prettier-ignore
 import { seededRandom } from '../../support/seeded-random.ts';
 
-/** A runner whose frames are kept as they leave. */
+/** A runner whose sent frames are kept. */
 function rig() {
   const clock = new FakeClock();
   const log = new MemoryLogger();
   const frames: Uint8Array[] = [];
   let receive: (frame: Uint8Array) => void = () => undefined;
-  /** What the socket does without, told whenever it listens. */
+  /** A problem that does not stop the socket. It is reported at each `listen`. */
   const trouble: { now: Error | undefined } = { now: undefined };
   const runner = new ClientRunner(clientConfig(), {
     clock,

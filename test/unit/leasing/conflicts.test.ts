@@ -1,4 +1,5 @@
-// Another host has the address (RFC 5227): before it is used, while it is used, and when nobody listens.
+// Another host has the address (RFC 5227): before we use it, while we use it, and while nobody
+// listens.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeArpFrame } from '../../../plugin/acd/frame.ts';
 import { ipv4Of, OPTION } from '../../../plugin/dhcp4/options.ts';
@@ -37,7 +38,10 @@ function movesOn(): (sent: SentMessage) => readonly Dhcp4Message[] {
   };
 }
 
-/** A host that answers probes for the address, at once. @returns what takes it off the segment. */
+/**
+ * A host that at once answers probes for the address.
+ * @returns a function that removes the host.
+ */
 function occupy(address = ADDRESS): () => void {
   const { sentArp } = rig.wire;
   const push = sentArp.push.bind(sentArp);
@@ -159,7 +163,7 @@ describe('acd=optimistic', () => {
   it('goes on probing in the sandbox and announces when nobody answered', async () => {
     await acquire('optimistic');
     await rig.clock.pass(100);
-    // The link is on its way, which either socket may tell first: probes would prove nothing.
+    // The link is being moved. Either socket may report it first. Probes would prove nothing now.
     rig.wire.arpSockets[0]!.fail(new Error('moved'));
     await rig.clock.pass(500);
     rig.wire.openSockets[0]!.fail(new Error('moved'));
@@ -171,7 +175,8 @@ describe('acd=optimistic', () => {
     await rig.clock.pass(10_000);
     const inside = ['probe eth0', 'probe eth0', 'announce eth0', 'announce eth0'];
     expect(arpSent()).toEqual([`probe ${LINK}`, ...inside]);
-    // Nothing is left in the sandbox: the address is defended from the bridge, on one socket for all.
+    // No socket stays in the sandbox. The address is defended from the bridge, on one socket for
+    // all.
     expect(rig.wire.arpSockets.map(({ place }) => place)).toEqual([{ link: BRIDGE, shared: true }]);
     expect(rig.clock.pending).toBe(1); // T1
   });
@@ -381,7 +386,7 @@ describe('after a restart of the plugin', () => {
   ])('an address in use is announced and defended, not probed: %s', async (_, where, link) => {
     rig.sandbox = { link: 'eth0' };
     resumed(where);
-    expect(arpSent()).toEqual([]); // thousands may be resumed at once
+    expect(arpSent()).toEqual([]); // thousands of clients may be resumed at once
     await rig.clock.pass(10_000);
     expect(arpSent()).toEqual([`announce ${link}`]);
     rig.wire.claim(ADDRESS, STRANGER);

@@ -20,7 +20,7 @@ afterEach(() => {
 });
 
 const failures = () => rig.log.lines.filter(({ message }) => message.includes('client failed'));
-/** A host name that no message can carry: every REQUEST of that endpoint throws. */
+/** A host name that no message can carry. Every REQUEST of that endpoint throws. */
 async function poison(hostName: string | undefined): Promise<void> {
   const record = { ...rig.record(), hostName };
   await rig.registry.keepEndpoint(record);
@@ -50,7 +50,7 @@ describe('what one client throws ends that client only (D17)', () => {
     expect(told.length).toBeGreaterThan(3);
     expect(told.length).toBeLessThan(20);
     expect(told[0]!.fields['err']).toBeInstanceOf(RangeError);
-    // The other one was renewed at its T1.
+    // The other client was renewed at its T1.
     const renewed = rig.log.lines.filter(({ message }) => message === 'lease renewed');
     expect(renewed.map(({ fields }) => fields['endpoint'])).toEqual([SECOND.slice(0, 12)]);
     expect(rig.host.endpoints.size).toBe(2);
@@ -70,7 +70,7 @@ describe('what one client throws ends that client only (D17)', () => {
     rig.leases.resume(
       {
         ...subjectOf(rig.record(), scopeOfNetwork(rig.registry.requireNetwork(NETWORK))),
-        // A server list that cannot be looked through: thrown while a frame is looked at.
+        // A server list that cannot be searched. It throws when a frame arrives.
         allowedServers: undefined as never,
       },
       { ...lease(), t1At: rig.clock.now() + 1000 },
@@ -84,7 +84,7 @@ describe('what one client throws ends that client only (D17)', () => {
     }
     expect(failures().length).toBeGreaterThan(0);
     expect(failures()[0]!.fields['err']).toBeInstanceOf(TypeError);
-    // It was told where to go on, and did, between one failure and the next.
+    // Between two failures the client was told its next place, and used it.
     expect(wentOn).toBe(true);
   });
 
@@ -132,6 +132,6 @@ describe('a socket that cannot be opened when a lease is taken up', () => {
     rig.wire.openProblem = () => undefined;
     await rig.clock.pass(60_000);
     expect(rig.wire.openSockets.map(({ place }) => place.link)).toEqual(['br500']);
-    expect(rig.wire.sockets.map(({ place }) => place.link)).toContain('eth0'); // the other one
+    expect(rig.wire.sockets.map(({ place }) => place.link)).toContain('eth0'); // the other client
   });
 });

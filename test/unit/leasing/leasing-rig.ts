@@ -1,4 +1,4 @@
-/** The lease service over a memory wire and a stepped clock. */
+/** The lease service with a wire in memory and a stepped clock. */
 import { LeaseService, type LeaseSubject } from '../../../plugin/leasing/lease-service.ts';
 import type { LeaseChange } from '../../../plugin/leasing/client-runner.ts';
 import type { SandboxProbe } from '../../../plugin/leasing/sockets/sandbox-socket.ts';
@@ -60,7 +60,10 @@ export class LeasingRig {
     this.service.follow(KEY, { ...place, fallback: BRIDGE });
   }
 
-  /** The client fails at its next renewal, with the lease that it has renewed, and waits to be started again. */
+  /**
+   * The client fails at its next renewal, with the renewed lease. It then waits to be started
+   * again.
+   */
   async failAtNextChange(): Promise<void> {
     const failures = () => this.log.messages('error').length;
     const before = failures();
@@ -71,18 +74,18 @@ export class LeasingRig {
     this.#isBroken = false;
   }
 
-  /** Whatever is opened in a sandbox from now on finds no link there. */
+  /** From now on, opening a socket in a sandbox finds no link. */
   loseSandbox(): void {
     this.wire.openProblem = ({ netnsPath }) =>
       netnsPath === undefined ? undefined : new Error('link is gone');
   }
 
-  /** Where a socket was last; undefined while one is open. */
+  /** The place of the last socket. Undefined while a socket is open. */
   get restsAt() {
     return this.places.length === 0 ? this.wire.sockets.at(-1)?.place : undefined;
   }
 
-  /** Where the open sockets are. */
+  /** The places of the open sockets. */
   get places() {
     return this.wire.openSockets.map(({ place }) => place);
   }
@@ -93,7 +96,7 @@ export function subject(parts: Partial<LeaseSubject> = {}): LeaseSubject {
     key: KEY,
     mtu: 1500,
     segment: 'VLAN 500 of eth1',
-    acd: 'off', // conflicts.test.ts is about the others
+    acd: 'off', // conflicts.test.ts tests the other modes
     allowedServers: [],
     rapidCommit: false,
     ...parts,
@@ -107,7 +110,7 @@ export function subject(parts: Partial<LeaseSubject> = {}): LeaseSubject {
   };
 }
 
-/** Answers by message type. */
+/** Answers each message by its type. */
 export function script(
   answers: Partial<Record<string, (sent: SentMessage) => ReturnType<MemoryWire['server']>>>,
 ): MemoryWire['server'] {

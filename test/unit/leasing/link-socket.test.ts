@@ -139,7 +139,7 @@ it('pinned, it takes no other after a failure either', async () => {
   rig.service.stay(KEY, PLACE);
   rig.service.pin(KEY);
   await rig.failAtNextChange();
-  await rig.clock.pass(2_000); // it is started again
+  await rig.clock.pass(2_000); // the client is started again
   rig.server.forgetClients(30);
   await rig.clock.pass(T1 + 600_000);
   expect(rig.changes).toMatchObject([{ change: 'lost', cause: 'nak' }]);

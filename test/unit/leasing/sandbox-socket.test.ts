@@ -45,7 +45,7 @@ describe('following a link into its sandbox', () => {
     rig.sandbox = { link: 'eth0' };
     rig.follow();
     rig.sandbox = 'here';
-    rig.loseSandbox(); // the second announcement finds out
+    rig.loseSandbox(); // the second announcement notices it
     await rig.clock.pass(10_000);
     expect(rig.places).toEqual([ON_BRIDGE]);
   });
@@ -109,7 +109,7 @@ describe('following a link into its sandbox', () => {
     const sent = rig.wire.sent.length;
     while (rig.wire.sent.length === sent) await rig.clock.pass(1_000);
     expect(rig.wire.openSockets).toMatchObject([{ isListening: true, place: INSIDE }]);
-    await rig.clock.pass(10_000); // no answer: nothing of ours stays in there
+    await rig.clock.pass(10_000); // no answer: our socket in the sandbox is closed
     expect(rig.restsAt).toEqual(INSIDE);
     rig.wire.server = rig.server.answer;
     await rig.clock.pass(1_800_000);
@@ -145,7 +145,7 @@ describe('following a link into its sandbox', () => {
   it('an answer that comes just after the move is heard', async () => {
     rig.wire.server = () => [];
     rig.follow();
-    await rig.clock.pass(1_900_000); // a renewal over the bridge, unanswered
+    await rig.clock.pass(1_900_000); // a renewal over the bridge without an answer
     const { xid } = rig.wire.sent.at(-1)!.message;
     rig.sandbox = { link: 'eth0' };
     await rig.clock.pass(2000);
@@ -185,7 +185,7 @@ describe('following a link into its sandbox', () => {
     rig.sandbox = { link: 'eth0' };
     rig.follow();
     rig.sandbox = 'not-yet';
-    rig.loseSandbox(); // the second announcement finds out
+    rig.loseSandbox(); // the second announcement notices it
     await rig.clock.pass(10_000);
     expect(rig.places).toEqual([ON_BRIDGE]);
     rig.wire.openProblem = () => undefined;

@@ -1,4 +1,5 @@
-// Who wears an address: asked by probes from the link's own MAC, since the wearer may have the lease's MAC elsewhere.
+// Asks who has an address. The probes have the link's own MAC, because another host may have the
+// lease's MAC.
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { decodeArpFrame } from '../../../plugin/acd/frame.ts';
 import { SegmentInquiry } from '../../../plugin/leasing/segment/segment-inquiry.ts';

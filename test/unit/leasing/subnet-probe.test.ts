@@ -22,7 +22,7 @@ function probe(parts: Parameters<typeof subject>[0] = {}, signal = new AbortCont
   const deps = { clock, random: seededRandom(1), openSocket: wire.open };
   return probeSubnet(deps, subject(parts), 'eth1.500', { by: clock.now() + 6_000, signal });
 }
-/** Offers until one counts. */
+/** Sends these offers one after the other until one is accepted. */
 const offering = (...replies: (() => Parameters<typeof offer>[0])[]) => {
   wire.server = ({ message: { xid } }) => replies.map((parts) => offer({ xid, ...parts() }));
 };

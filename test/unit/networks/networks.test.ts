@@ -8,7 +8,7 @@ import {
 } from '../../support/driver-rig.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 
-const OTHER = 'o'.repeat(25); // as swarm's ids are
+const OTHER = 'o'.repeat(25); // an id of a swarm network
 
 let rig: DriverRig;
 beforeEach(() => {

@@ -23,7 +23,7 @@ describe('a port that cannot be guarded', () => {
     noDescriptor();
     await rig.join();
     expect(rig.wire.places.map(({ netnsPath }) => netnsPath)).toEqual([SANDBOX]);
-    expect(mayLease()).toBe(true); // as before Join
+    expect(mayLease()).toBe(true); // it was so before Join
     await rig.clock.pass(20_000);
     expect(told()).toHaveLength(1);
     rig.host.failing.clear();

@@ -1,4 +1,6 @@
-/** What is wrong with the links of a network, and what puts it right: a table of links as the kernel would tell them. */
+/**
+ * The faults in the links of a network, and their repairs. The links are a table like the kernel's.
+ */
 import { describe, expect, it } from 'vitest';
 import type { HostLink } from '../../../plugin/host.ts';
 import { parseNetworkOptions } from '../../../plugin/options/options.ts';
@@ -31,7 +33,7 @@ const network: NetworkRecord = {
 };
 const ports = [{ endpointId: 'e1', hostEnd: 'vdh1', mac: PORT_MAC }];
 
-/** The links as they should be, but for what is said of one of them; undefined: it is not there. */
+/** The right links with a change of one of them. Undefined if that link is missing. */
 const but = (name: string, parts: Partial<HostLink> | undefined): HostLink[] =>
   RIGHT.flatMap((one) =>
     one.name !== name ? [one] : parts === undefined ? [] : [{ ...one, ...parts }],
@@ -239,7 +241,7 @@ describe('what is not ours is named, and left alone', () => {
 
   it('a VLAN link of the same name that is another VLAN', () => {
     const links = but('eth1.500', { vlan: { id: 600, protocol: '802.1Q' } });
-    expect(plan(links).repairs).toEqual(['links eth1.500: gone']); // making it says why it cannot be
+    expect(plan(links).repairs).toEqual(['links eth1.500: gone']); // the attempt gives the reason
     expect(chainTroubles(links, network.options)).toEqual([
       'there is no link for VLAN 500 of eth1',
     ]);

@@ -1,4 +1,7 @@
-/** The reconciler over stand-ins: what the kernel tells is mended once, and by whom it is fought shows. */
+/**
+ * The reconciler over a fake host. It repairs once what the kernel reports, and shows if somebody
+ * undoes its repairs.
+ */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { HostLink } from '../../../plugin/host.ts';
 import { rigWithNetwork, type DriverRig } from '../../support/driver-rig.ts';
@@ -15,7 +18,7 @@ afterEach(() => rig.stop());
 const port = () => rig.record().hostEnd;
 const mended = () => rig.log.lines.filter(({ message }) => message === 'wiring mended');
 
-/** The kernel changes a link, and tells of it. */
+/** The kernel changes a link and reports it. */
 async function change(name: string, parts: Partial<HostLink>): Promise<void> {
   rig.host.oddities.set(name, { ...rig.host.oddities.get(name), ...parts });
   rig.host.onChange?.onLink(rig.host.link(name), false);

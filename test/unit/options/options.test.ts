@@ -14,7 +14,7 @@ import { mac } from '../../support/messages.ts';
 const network = (options: Record<string, unknown>) =>
   parseNetworkOptions({ parent: 'eth1', ...options });
 
-/** The message of the refusal; `undefined` if it was accepted. */
+/** The message of the refusal. Undefined if the option was accepted. */
 function mistake(parse: () => unknown): string | undefined {
   try {
     parse();
@@ -22,7 +22,7 @@ function mistake(parse: () => unknown): string | undefined {
   } catch (error) {
     if (!(error instanceof PluginError)) throw error;
     expect(error.code).toBe('INVALID_OPTION');
-    expect(error.message).not.toMatch(/[\n\r\0]/); // one line stays one line
+    expect(error.message).not.toMatch(/[\n\r\0]/); // a message is one line
     return error.message;
   }
 }

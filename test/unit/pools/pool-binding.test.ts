@@ -25,7 +25,7 @@ const create = (options: Record<string, string>, networkId = NETWORK, pool = SUB
 const poolsOf = (networkId: string) =>
   rig.registry.pools().filter((pool) => pool.networkId === networkId);
 const idOf = ({ poolId }: { poolId: string }) => poolId.slice(-16);
-/** `docker network create --subnet`, with these `--ipam-opt`. */
+/** `docker network create --subnet` with these `--ipam-opt`. */
 const ask = (options: Record<string, string>, pool = SUBNET) => rig.requestPool({ options, pool });
 
 describe('options are typed once', () => {

@@ -22,7 +22,7 @@ function withServer(parts: ConstructorParameters<typeof DriverRig>[0]): void {
   rig = new DriverRig(parts);
 }
 
-/** Nobody answers; the call is over when the time for it is. */
+/** Expects a refusal at the end of the time limit, because nobody answers. */
 async function refusedInSilence(work: Promise<unknown>, ms = 6_000) {
   const failed = refusal(work);
   await rig.clock.pass(ms);
@@ -191,7 +191,7 @@ describe('RequestPool while no server answers', () => {
     await rig.requestPool();
     rig.wire.openProblem = () => new Error('no such device');
     expect((await refusal(rig.requestPool())).message).toBe('no such device');
-    const always = 2; // the firewall's interval and the sweep
+    const always = 2; // timers that always run: the firewall's interval and the sweep
     expect([rig.clock.pending, rig.host.segmentLinks.size]).toEqual([always, 1]);
   });
 });
@@ -350,7 +350,7 @@ describe('libnetwork up to 26 asks without end for a pool that overlaps what the
     for (let i = 0; i < 5; i += 1) {
       const network = { networkId: `${i}`.repeat(64) };
       await rig.createIpamNetwork({ network });
-      await rig.clock.pass(100); // no less than the `docker` command takes
+      await rig.clock.pass(100); // the `docker` command needs at least this long
     }
     for (const vlan of ['1', '2', '3', '4', '5']) {
       await rig.requestPool({ options: { parent: 'eth1', vlan } }).catch(() => undefined);

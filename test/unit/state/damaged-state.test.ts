@@ -1,6 +1,6 @@
 /**
- * Records mutated field by field, every field of every kind, and then the life of a plugin that starts with them: no
- * crash, no spin, no container's link lost, nobody else's lease lost, and status answers.
+ * Changes every field of every kind of record, and starts a plugin with it. It must not crash or
+ * spin. No container's link and nobody else's lease is lost. `status` answers.
  */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -12,10 +12,12 @@ import { BOX, DriverRig, ENDPOINT, NETWORK, networkRequest } from '../../support
 const HELD_ONE = 'd'.repeat(64);
 const WITNESS = 'f'.repeat(64);
 const OTHER_NETWORK = 'a'.repeat(64);
-/** Of all clients together, in less than two hours: a machine that spins sends thousands. */
+/**
+ * The limit for all clients together in less than two hours. A machine that spins sends thousands.
+ */
 const MOST_MESSAGES = 1_000;
 
-/** Two endpoints in containers, one lease that is held, one address under another driver. */
+/** Two endpoints in containers, one held lease, one address under another driver. */
 async function site(): Promise<DriverRig> {
   const rig = new DriverRig();
   await rig.createNetwork();
@@ -42,13 +44,13 @@ async function site(): Promise<DriverRig> {
   return rig;
 }
 
-/** Of leases each kind of holder. */
+/** Leases are listed by their kind of holder. */
 const KINDS = ['networks', 'endpoint', 'nobody', 'pools', 'address'] as const;
 type Kind = (typeof KINDS)[number];
 const folderOf = (kind: Kind): keyof Records =>
   kind === 'networks' || kind === 'pools' ? kind : 'leases';
 
-/** Every place in a value, as a list of keys. */
+/** Every place in a value. A place is a list of keys. */
 function placesIn(value: unknown, at: readonly string[] = []): (readonly string[])[] {
   if (typeof value !== 'object' || value === null) return [at];
   const inside = Object.entries(value).flatMap(([key, inner]) => placesIn(inner, [...at, key]));
@@ -90,7 +92,7 @@ afterEach(() => {
   expect([rig.clock.pending, rig.wire.openSockets.length]).toEqual([0, 0]);
 });
 
-/** The first record of a kind that is not the witness's. */
+/** The first record of a kind that does not belong to the witness. */
 function victim(kind: Kind): { id: string } {
   const folder = folderOf(kind);
   const records: readonly { id: string; holder?: { is: string } }[] = rig.store.contents[folder];
@@ -104,20 +106,21 @@ async function lifeWith(kind: Kind, text: string): Promise<void> {
   const sent = rig.wire.sent.length;
   await rig.restart();
   expect(statusTable(rig.driver.status())).toContain(WITNESS.slice(0, 12));
-  // Renewals, and leases asked for anew, on a LAN whose server answers: no container loses its address.
+  // Renewals and new leases on a LAN whose server answers. No container loses its address.
   await rig.clock.pass(2_000_000);
   const count = (type: string) => rig.host.sandboxChanges.filter((one) => one.type === type).length;
-  expect(count('remove-address')).toBeLessThanOrEqual(count('add-address')); // another mask will do
+  // A change of mask is allowed.
+  expect(count('remove-address')).toBeLessThanOrEqual(count('add-address'));
   expect(statusTable(rig.driver.status())).toContain(WITNESS.slice(0, 12));
   expect([...rig.host.endpoints.keys()]).toEqual(expect.arrayContaining(inContainers));
   expect(rig.registry.findEndpoint(WITNESS)?.lease).toBeDefined();
-  // Now nobody answers: leases end.
+  // Nobody answers from now on: leases end.
   rig.wire.server = () => [];
   await rig.clock.pass(4_000_000);
   expect(rig.wire.sent.length - sent).toBeLessThan(MOST_MESSAGES);
   expect([...rig.host.endpoints.keys()]).toEqual(expect.arrayContaining(inContainers));
   expect(rig.driver.endpointInfo(ENDPOINT)).toBeTypeOf('object');
-  // What Docker may ask next.
+  // The calls that Docker may make next.
   await rig.driver.leave(ENDPOINT);
   await rig.driver.removeEndpoint(ENDPOINT);
   await rig.driver.removeNetwork(NETWORK);
@@ -131,7 +134,8 @@ describe.each(KINDS)('%s', (kind) => {
     rig.stop();
     expect(places.length).toBeGreaterThan(5);
     for (const place of places) {
-      // A sample that differs from field to field; the property below tries the rest by dice.
+      // A sample of values that differs from field to field. The property below tries the others at
+      // random.
       const start = places.indexOf(place);
       for (const value of [WRONG[0], WRONG[1 + (start % 16)]]) {
         rig = await site();

@@ -14,7 +14,7 @@ beforeEach(() => {
   registry = new Registry(store);
 });
 
-/** No more of a record than the registry looks at. */
+/** A record with only the fields that the registry reads. */
 const endpoint = (id: string, mtu = 1500) => ({ id, leaseId: `l-${id}`, mtu }) as EndpointRecord;
 const address = (id: string, mtu = 1500) => ({ id, mtu }) as AddressRecord;
 const onDisk = () => [...store.endpoints, ...store.addresses].map(({ id, mtu }) => [id, mtu]);
@@ -111,7 +111,7 @@ describe.each([
     await registry.addPool({ id: 'p' } as never);
     expect(onDisk()).toEqual([['one', 1]]);
     store.failing.add('save leases');
-    expect(await keep(2)).toBeInstanceOf(Error); // trouble of its own
+    expect(await keep(2)).toBeInstanceOf(Error); // another problem
   });
 
   it('is not written any more once it is removed', async () => {

@@ -101,7 +101,7 @@ const ADDRESS: AddressRecord = {
 
 const LEASE = leaseOfEndpoint(ENDPOINT);
 const RECORDS = { networks: NETWORK, leases: LEASE, pools: POOL };
-/** The file of an endpoint's lease with something in it changed. */
+/** The text of the file of an endpoint's lease, with these fields changed. */
 const inFile = (record: object) =>
   JSON.stringify({ version: 1, record: leaseOfEndpoint(record as EndpointRecord) });
 
@@ -190,7 +190,8 @@ describe('a file that cannot be used is told, and keeps no other from being load
     expect(problems[0]).toMatchObject({ code: 'STATE_UNREADABLE' });
     expect(problems[0]!.message).toMatch(/^state file .*\.json is not usable: .+; set aside/);
     expect(await files('leases')).toEqual([`${ENDPOINT.id}.json.unreadable`]);
-    // Told at each start until somebody has looked: what it was may still be in use.
+    // Reported at each start until somebody has looked, because the lost record may still be in
+    // use.
     expect((await store.load()).problems[0]!.message).toMatch(/look at it, then remove it/);
   });
 
@@ -365,7 +366,8 @@ describe('a record that makes sense in part', () => {
     const told = /is damaged: (.*); what can be read/.exec(damages[0]!.message)?.[1];
     expect(told).toMatch(reason);
     expect(await readFile(`${endpointFile()}.damaged`, 'utf8')).toBe(text);
-    // Mended: the next start has nothing to say, and the file for whoever looks into it is still there.
+    // Repaired. The next start reports nothing, and keeps the damaged file for people who look into
+    // it.
     expect(await store.load()).toMatchObject({ leases, problems: [], damages: [] });
     expect(await files('leases')).toHaveLength(2);
   });
@@ -414,7 +416,7 @@ describe('a record that makes sense in part', () => {
 });
 
 describe('what older versions wrote', () => {
-  /** As the version before wrote it: a folder for each kind of holder. */
+  /** Writes the state of the version before: a folder for each kind of holder. */
   async function former(kind: string, record: Readonly<Record<string, unknown>>): Promise<void> {
     const folder = join(dir, 'state', kind);
     await mkdir(folder, { recursive: true });

@@ -1,4 +1,7 @@
-/** The host of the unit tests does what the kernel does; test/kernel/host.test.ts is the same with the kernel. */
+/**
+ * The fake host of the unit tests passes the suite. test/kernel/host.test.ts runs it with the
+ * kernel.
+ */
 import { FakeHost } from '../../support/fake-host.ts';
 import { describeHost } from '../../support/host-conformance.ts';
 

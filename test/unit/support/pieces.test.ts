@@ -1,4 +1,4 @@
-/** What the fixtures of engine tests rely on: everything that was begun is taken down. */
+/** The fixtures of engine tests rely on this: everything that was started is taken down. */
 import { expect, it } from 'vitest';
 import { Pieces } from '../../support/pieces.ts';
 

@@ -13,14 +13,14 @@ import { ip, mac } from '../../support/messages.ts';
 const addresses = { source: ip('192.0.2.1'), destination: ip('192.0.2.50') };
 const ready = { checksumReady: true };
 
-/** A copy with octets replaced from `offset` on. */
+/** A copy with these octets at `offset`. */
 function patched(bytes: Uint8Array, offset: number, ...octets: number[]): Uint8Array {
   const copy = Uint8Array.from(bytes);
   copy.set(octets, offset);
   return copy;
 }
 
-/** A valid IPv4 packet with octets replaced and the header checksum made right again. */
+/** A valid IPv4 packet with these octets at `offset` and a right header checksum. */
 function reheadered(packet: Uint8Array, offset: number, ...octets: number[]): Uint8Array {
   const header = patched(patched(packet, offset, ...octets), 10, 0, 0);
   const checksum = internetChecksum(header.subarray(0, (header[0]! & 0x0f) * 4));
@@ -141,7 +141,7 @@ describe('UDP (RFC 768)', () => {
   });
 
   it('sends a computed checksum of 0 as all ones', () => {
-    // The payload is chosen as the complement of everything else.
+    // The payload makes the checksum zero: it is the complement of everything else.
     const zero = encodeUdp({ ...datagram, payload: Uint8Array.of(0, 0) }, addresses);
     const fill = patched(zero, 8, zero[6]!, zero[7]!).subarray(8);
     const full = encodeUdp({ ...datagram, payload: fill }, addresses);

@@ -118,7 +118,7 @@ describe('guard=off', () => {
   describe('with servers named, behind VLAN tags', () => {
     const named = { ...OFF, noServer: true };
     const TYPES = [0x8100, 0x88a8, 0x9100, 0x9200, 0x9300];
-    /** The kernel has taken the outer tag off: these are the others. */
+    /** The tags behind the outer tag. The kernel has removed the outer one. */
     const behind = (types: readonly number[], frame: readonly number[], vid = 0) => [
       ...frame.slice(0, 12),
       ...types.flatMap((type) => [...half(type), ...half(vid)]),

@@ -7,7 +7,7 @@ const MAC = parseMac('02:00:00:00:00:aa')!;
 const rules = { mode: 'mac', mac: MAC, addresses: [], leases: false, noServer: false } as const;
 const ports = (...names: string[]) => names.map((hostEnd) => ({ hostEnd, rules }));
 
-/** A kernel that refuses requests about some links. @param look what a question for a link is answered with. */
+/** A kernel that refuses requests about some links. @param look answers a question about a link. */
 function kernel(refused: readonly string[], look: (link: string) => number | undefined = () => 7) {
   return {
     protectLinks: (links: readonly { readonly link: string }[]) =>

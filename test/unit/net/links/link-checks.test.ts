@@ -72,7 +72,7 @@ describe("a bridge of the user's that the VLAN would be joined with", () => {
       expect.objectContaining({
         code: 'LINK_CONFLICT',
         message:
-          'bridge br0 carries 172.17.0.1/16, the IPv4 default route of this host, which would be joined with eth1.500; choose another name with -o bridge=',
+          'bridge br0 carries 172.17.0.1/16, the IPv4 default route of this host; the network would join it with eth1.500; choose another name with -o bridge=',
       }),
     );
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { keepingHostOut } from '../../../../plugin/net/links/link-mtu.ts';
 
-/** Links by MTU; ports belong to br500. */
+/** A host with links of these MTUs. Ports belong to br500. */
 function rig(mtus: Record<string, number>, { foreign = [] as string[], trouble = '' } = {}) {
   const links = new Map(Object.entries(mtus));
   const closed: string[] = [];
@@ -50,7 +50,7 @@ describe('a link that comes into IPv6 by its MTU (RFC 8200 §5)', () => {
   it("a bridge is closed again when its last small port goes, and an operator's is not", async () => {
     const ours = rig({ vdh0: 1000, br500: 1000 });
     await ours.change('vdh0', { vdh0: undefined, br500: 1500 });
-    // The port is gone, and nothing is left to close of it.
+    // The port is gone, so only the bridge is closed.
     expect(ours.closed).toEqual(['br500']);
     const theirs = rig({ vdh0: 1000, br500: 1000 }, { foreign: ['br500'] });
     await theirs.change('vdh0', { vdh0: undefined, br500: 1500 });

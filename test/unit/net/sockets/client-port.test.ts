@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ClientPort, holdClientPort } from '../../../../plugin/net/sockets/client-port.ts';
 
-/** @param problems what each attempt to take the port fails with; undefined: it is taken. */
+/** @param problems the error of each attempt to take the port. Undefined if the port is taken. */
 function rig(problems: readonly (Error | undefined)[]) {
   const troubles: string[] = [];
   const given: number[] = [];

@@ -17,13 +17,16 @@ const accepts = (program: readonly BpfInstruction[], frame: Uint8Array) =>
 const MAC = parseMac('de:ad:be:ef:12:34')!;
 const IP = 14;
 
-/** A BOOTP reply to MAC as far as the filter looks. @param optionWords IPv4 options, in words. */
+/**
+ * A BOOTP reply to MAC, with only the fields that the filter reads.
+ * @param optionWords IPv4 options, in words.
+ */
 function reply(optionWords = 0): Uint8Array {
   const frame = new Uint8Array(14 + 20 + optionWords * 4 + 8 + 240);
   const view = new DataView(frame.buffer);
   view.setUint16(12, 0x0800);
   view.setUint8(IP, 0x45 + optionWords);
-  view.setUint16(IP + 6, 0x4000); // do not fragment
+  view.setUint16(IP + 6, 0x4000); // the flag "do not fragment"
   view.setUint8(IP + 9, 17);
   const udp = IP + 20 + optionWords * 4;
   view.setUint16(udp, 67);
@@ -130,7 +133,7 @@ describe('addressConflictFilter (RFC 5227 §2.1.1, §2.4)', () => {
     ['traffic about others', STRANGER, [192, 0, 2, 9], [192, 0, 2, 51], false],
   ])('%s', (_what, senderMac, sender, target, passes) => {
     expect(accepts(filter, arp(senderMac, sender, target))).toBe(passes);
-    // In use, probes are answered by the kernel; the rest is the same.
+    // For an address in use the kernel answers probes. Else both filters agree.
     const isProbe = sender === ANY;
     expect(accepts(inUse, arp(senderMac, sender, target))).toBe(passes && !isProbe);
   });

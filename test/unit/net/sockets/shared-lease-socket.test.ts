@@ -4,7 +4,7 @@ import { chaddrOf } from '../../../../plugin/net/sockets/shared-lease-socket.ts'
 
 const MAC = [2, 0, 0, 0, 0, 0xaa];
 
-/** chaddr behind an IP header of that many words, and nothing after it. */
+/** A frame with chaddr behind an IP header of that many words. Nothing follows chaddr. */
 function frame(words: number): Uint8Array {
   const before = 14 + words * 4 + 8 + 28;
   const bytes = Uint8Array.from([...new Uint8Array(before), ...MAC]);
@@ -22,6 +22,6 @@ test('a frame that ends before or within chaddr has none', () => {
     expect(chaddrOf(whole.subarray(0, length))).toBeUndefined();
   }
   const lengthened = frame(5);
-  lengthened[14] = 0x46; // the header claims one word more than there is
+  lengthened[14] = 0x46; // the header claims one word more than it has
   expect(chaddrOf(lengthened)).toBeUndefined();
 });

@@ -1,4 +1,7 @@
-/** scripts/release: the same commit gives the same files, byte by byte, whatever the folder's times and owners are. */
+/**
+ * Tests scripts/release. The same commit gives the same files, byte by byte. Times and owners of
+ * the folder do not matter.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -26,7 +29,7 @@ const git = (...args: string[]) =>
     encoding: 'utf8',
   });
 
-/** A checkout of one commit, and a plugin folder for each architecture that holds what is needed only. */
+/** Makes a checkout of one commit, and a minimal plugin folder for each architecture. */
 beforeAll(() => {
   mkdirSync(checkout);
   for (const name of ['scripts', 'config.json', 'package.json', 'package-lock.json']) {

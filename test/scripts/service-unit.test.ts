@@ -1,4 +1,7 @@
-/** scripts/vlandhcp.service: what it checks before it starts, run by a shell as systemd runs it. */
+/**
+ * Tests what scripts/vlandhcp.service checks before it starts the plugin. A shell runs the check,
+ * as under systemd.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,19 +28,24 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** The text of the check, with systemd's own escapes undone, and the app looked for in a folder of the test. */
-function check(): { status: number | null; stderr: string } {
-  const [, text] = /^ExecStartPre=\/bin\/sh -c '([^']*)'$/m.exec(unit) ?? [];
-  if (text === undefined) throw new Error('the unit has no check before it starts');
+/**
+ * The command of the unit without systemd's own escapes. It looks for the app in a folder of the
+ * test.
+ */
+function check(): { status: number | null; stdout: string; stderr: string } {
+  const [, text] = /^ExecStart=\/bin\/sh -c '([^']*)'$/m.exec(unit) ?? [];
+  if (text === undefined) throw new Error('the unit starts no shell');
   const script = text.replace(/\$\$/g, '$').replace(/%%/g, '%').replace(/\\\\/g, '\\');
-  const { status, stderr } = spawnSync('/bin/sh', ['-c', script.replaceAll(APP, app)], {
+  const { status, stdout, stderr } = spawnSync('/bin/sh', ['-c', script.replaceAll(APP, app)], {
     env: { PATH: join(folder, 'bin') },
     encoding: 'utf8',
   });
-  return { status, stderr };
+  return { status, stdout, stderr };
 }
+/** A node of that version. Started with the plugin, it prints its arguments. */
 const nodeIs = (version: string) => {
-  writeFileSync(join(folder, 'bin/node'), `#!/bin/sh\necho ${version}\n`, { mode: 0o755 });
+  const text = `#!/bin/sh\n[ "$1" = -p ] && echo ${version} || echo "$@"\n`;
+  writeFileSync(join(folder, 'bin/node'), text, { mode: 0o755 });
 };
 
 it('says that the app is missing, how it is made, and is not tried again', () => {
@@ -52,6 +60,7 @@ it('says that Node is missing', () => {
   writeFileSync(app, '');
   expect(check()).toEqual({
     status: 78,
+    stdout: '',
     stderr: `node is missing in PATH=${join(folder, 'bin')}; install Node 20.19 or newer\n`,
   });
 });
@@ -60,6 +69,7 @@ it.each(['18.19.0', '20.9.0', '20.18.3', '9.11.2'])('refuses Node %s by its vers
   nodeIs(version);
   expect(check()).toEqual({
     status: 78,
+    stdout: '',
     stderr: `Node ${version} is too old; install Node 20.19 or newer\n`,
   });
 });
@@ -68,7 +78,7 @@ it.each(['20.19.0', '20.20.2', '22.0.0', '24.11.1', '100.0.0'])(
   'starts with Node %s',
   (version) => {
     nodeIs(version);
-    expect(check()).toEqual({ status: 0, stderr: '' });
+    expect(check()).toEqual({ status: 0, stdout: `--optimize-for-size ${app}\n`, stderr: '' });
   },
 );
 

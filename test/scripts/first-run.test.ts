@@ -1,4 +1,6 @@
-/** What a first run lacks is said in one sentence: scripts/lab/preflight.sh, and paths with a blank. */
+/**
+ * A first run says in one sentence what it lacks: scripts/lab/preflight.sh, and paths with a blank.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -23,7 +25,9 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Runs a line of shell with the functions of preflight.sh; programs of `bin` come first in PATH. */
+/**
+ * Runs a line of shell with the functions of preflight.sh. Programs in `bin` come first in PATH.
+ */
 function preflight(line: string, bin = folder) {
   const { status, stdout, stderr } = spawnSync(
     'bash',
@@ -45,7 +49,7 @@ function preflight(line: string, bin = folder) {
   return { status, stdout, stderr };
 }
 
-/** `npm pack` with small files of this test's own. KNOWN takes them for those that are known. */
+/** `npm pack` with small files of this test. KNOWN accepts their checksums. */
 const FAKE_PACK = String.raw`
 case "$*" in *node-linux-*@*npm@*) ;; *) exit 1 ;; esac
 mkdir -p package/bin

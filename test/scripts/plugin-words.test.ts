@@ -1,4 +1,6 @@
-/** What scripts/plugin says: of wrong use, of its long steps, and of what status cannot see. */
+/**
+ * What scripts/plugin prints about wrong use, about long steps, and about what status cannot see.
+ */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';

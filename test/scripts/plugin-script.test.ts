@@ -1,4 +1,7 @@
-/** scripts/plugin before it changes anything: settings it refuses, networks it sees. With a docker that only takes notes. */
+/**
+ * Tests scripts/plugin before it changes anything: the settings that it refuses, the networks that
+ * it sees. The `docker` of these tests only takes notes.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -199,7 +202,7 @@ describe('scripts/plugin remove', () => {
   });
 
   it('goes through when there is none', () => {
-    const name = 'vlandhcp-of-a-test:stable'; // whose socket's leftover would be removed
+    const name = 'vlandhcp-of-a-test:stable'; // a plugin whose old socket would be removed
     expect(operator('remove', '--name', name).status).toBe(0);
     expect(done()).toEqual([`plugin disable -f ${name}`, `plugin rm ${name}`]);
   });

@@ -1,4 +1,6 @@
-/** scripts/lab/prepare: what it uses again, and what it says when it is stopped or has no network. */
+/**
+ * Tests scripts/lab/prepare: what it uses again, and what it prints when it is stopped or offline.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -136,7 +138,7 @@ describe('stopped by ^C', { timeout: 240_000 }, () => {
         writeFileSync(join(small.bin, 'id'), '#!/bin/sh\necho 0\n', { mode: 0o755 });
       const child = spawn(join(small.folder, script), args, {
         env: small.env(),
-        detached: true, // a group of its own, which gets ^C as a terminal's does
+        detached: true, // a group of its own, which gets ^C like that of a terminal
       });
       let words = '';
       for (const stream of [child.stdout, child.stderr])
@@ -181,7 +183,7 @@ describe('a guest kernel that could not be made', () => {
 });
 
 describe('the guest of a checkout in a path with a blank', () => {
-  // The kernel's own side was tried with a real one; this is what it is given.
+  // The kernel's part was tried with a real kernel. This is the input for it.
   it.runIf(process.getuid?.() === 0)('gets its paths in quotes, each as one word', () => {
     const small = new SmallCheckout(folder);
     const kernel = join(small.lab, 'linux');

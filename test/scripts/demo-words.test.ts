@@ -1,4 +1,7 @@
-/** What scripts/demo prints can be pasted, and every frame that it shows is whole and explained. */
+/**
+ * Commands that scripts/demo prints can be pasted. Every frame that it shows is whole and
+ * explained.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
