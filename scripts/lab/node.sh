@@ -63,6 +63,11 @@ need_node() {
     die "there is no npm here; Node's own archive has it (Debian: apt-get install npm)"
 }
 
+# npm_reason LOG: npm's own sentence, among its codes and the path of its log.
+npm_reason() {
+  sed -nE 's/^npm (ERR!|error) (.*)/\2/p' "$1" | grep -vE '^(code|errno|syscall|type|    |A complete log)|^ *$|_logs/' | head -n 1 || true
+}
+
 fetch_node() { # fetch_node TROUBLE
   local package parent part log file reason
   case $(uname -m) in
@@ -82,7 +87,7 @@ fetch_node() { # fetch_node TROUBLE
   part=$(mktemp -d "$parent/node.XXXXXX")
   log=$part/log
   if ! (cd "$part" && npm pack --loglevel=error --fetch-retries=0 --fetch-timeout=20000 "$package@$node_fetched" "npm@$npm_fetched") >"$log" 2>&1; then
-    reason=$(reason_in "$log") || reason=$(tail -n 1 "$log")
+    reason=$(reason_in "$log") || reason=$(npm_reason "$log")
     rm -rf "$part"
     die "$1; npm cannot fetch it: ${reason:-it gave no reason}"
   fi

@@ -51,6 +51,8 @@ modules_fit() {
 node_stamp() { node -p 'process.version + " " + process.platform + " " + process.arch'; }
 note_modules() { node_stamp >"$checkout/node_modules/.made-by-node"; }
 
+no_network='there is no network, or the network does not lead to the server; is a proxy needed?'
+
 # reason_in LOG: the sentence for a trouble that npm or apt tells in many lines; fails if there is none.
 reason_in() {
   if grep -qE 'ENOSPC|No space left' "$1"; then
@@ -60,7 +62,7 @@ reason_in() {
   elif grep -qE 'EBADENGINE' "$1"; then
     echo 'a package needs another version of Node'
   elif grep -qE 'ENOTCACHED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|Temporary failure resolving|Could not (resolve|connect)|Network is unreachable|network timeout' "$1"; then
-    echo 'there is no network, or the network does not lead to the server; is a proxy needed?'
+    echo "$no_network"
   else
     return 1
   fi

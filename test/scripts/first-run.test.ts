@@ -92,6 +92,21 @@ describe('a first run', () => {
     },
   );
 
+  it("tells npm's own reason where it is none that is known here", () => {
+    const bin = fakeNode('v18.19.0');
+    const lines = [
+      'npm ERR! code SELF_SIGNED_CERT_IN_CHAIN',
+      'npm ERR! request to the registry failed, reason: self-signed certificate',
+      '',
+      'npm ERR! A complete log of this run can be found in:',
+      'npm ERR!     /root/.npm/_logs/debug-0.log',
+    ];
+    fakeNpm(bin, `cat >&2 <<'WORDS'\n${lines.join('\n')}\nWORDS\nexit 1`);
+    expect(preflight('need_node', bin).stderr).toMatch(
+      /npm cannot fetch it: request to the registry failed, reason: self-signed certificate\n$/,
+    );
+  });
+
   it('fetches a newer Node where there is an old one, once, and uses it', () => {
     const bin = fakeNode('v18.19.0');
     fakeNpm(bin, FAKE_PACK);

@@ -67,7 +67,7 @@ describe('the plugin folder', () => {
   });
 });
 
-describe('the packages, without a network', () => {
+describe('the packages, without a network', { timeout: 240_000 }, () => {
   const offline = (registry: string) => {
     const small = new SmallCheckout(folder);
     const child = spawn(join(small.folder, 'scripts/lab/prepare'), ['modules'], {
@@ -96,7 +96,7 @@ describe('the packages, without a network', () => {
     expect(words).toMatch(REASON);
   });
 
-  // Without this, npm tries for many minutes. The time limit of this test is one minute.
+  // npm by itself tries for much longer than this test may take.
   it('a registry that never answers is given up', async () => {
     const open = new Set<{ destroy: () => void }>();
     const server = createServer((socket) => {
@@ -116,7 +116,7 @@ describe('the packages, without a network', () => {
   });
 });
 
-describe('stopped by ^C', () => {
+describe('stopped by ^C', { timeout: 240_000 }, () => {
   it.each([
     [
       'scripts/lab/prepare',
@@ -146,7 +146,7 @@ describe('stopped by ^C', () => {
           words += text;
         });
       const ended = once(child, 'close');
-      await expect.poll(() => existsSync(began), { timeout: 30_000 }).toBe(true);
+      await expect.poll(() => existsSync(began), { timeout: 120_000 }).toBe(true);
       process.kill(-(child.pid ?? 0), 'SIGINT');
       const [status] = (await ended) as [number];
       expect(words).toMatch(said);
