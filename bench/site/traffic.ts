@@ -12,6 +12,8 @@ import { start, type Program } from './process.ts';
 const SECONDS = '2';
 const PING_PONG_SECONDS = '1';
 const LISTENS_WITHIN_MS = 10_000;
+/** A program that does not come to its end costs its row, not the part. */
+const BOUND = ['timeout', '60'];
 
 export interface Mode {
   readonly name: string;
@@ -158,10 +160,20 @@ async function iperf(
   to: string,
   ...more: string[]
 ): Promise<IperfResult['end']> {
-  const [file = '', ...args] = [...enter, 'iperf3', '-J', '-t', SECONDS, '-c', to, ...more];
-  const { stdout, stderr } = await run(file, args);
+  const [file = '', ...args] = [
+    ...enter,
+    ...BOUND,
+    'iperf3',
+    '-J',
+    '-t',
+    SECONDS,
+    '-c',
+    to,
+    ...more,
+  ];
+  const { status, stdout, stderr } = await run(file, args);
   if (stdout.trim() === '')
-    throw new Error(`iperf3 to ${to}: ${stderr.trim() || 'it said nothing'}`);
+    throw new Error(`iperf3 to ${to} ended with ${status}: ${stderr.trim() || 'it said nothing'}`);
   const result = JSON.parse(stdout) as IperfResult;
   if (result.error !== undefined) throw new Error(`iperf3 to ${to}: ${result.error} ${stderr}`);
   return result.end;
@@ -179,6 +191,7 @@ async function packets(enter: readonly string[], from: string): Promise<number> 
 async function roundTrip(enter: readonly string[], to: string): Promise<number> {
   const [file = '', ...args] = [
     ...enter,
+    ...BOUND,
     'sockperf',
     'pp',
     '--tcp',
