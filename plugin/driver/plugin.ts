@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import { Endpoints } from '../endpoints/endpoints.ts';
 import type { Host } from '../host.ts';
 import { Addresses } from '../leases/addresses.ts';
+import { forgetOverdue } from '../leases/awaited-releases.ts';
 import { sweepAbandoned } from '../leases/containers-present.ts';
 import { HeldLeases } from '../leases/held-leases.ts';
 import { MacClaims } from '../leases/mac-claims.ts';
@@ -113,7 +114,9 @@ export function createPlugin(deps: PluginDeps) {
   let stopSweep = () => {};
   let isClosed = false;
   const started = done.then(() => {
-    if (!isClosed) stopSweep = sweepAbandoned({ clock, log, looked: [endpoints, addresses] });
+    const releases = { clearAbandoned: () => forgetOverdue({ registry, clock, log }) };
+    const looked = [endpoints, addresses, releases];
+    if (!isClosed) stopSweep = sweepAbandoned({ clock, log, looked });
   });
   return {
     ...{ network, ipam },

@@ -65,7 +65,6 @@ export function recover(deps: RecoverDeps): Recovery {
 
   async function resumeAll({ living, cleared }: Prepared): Promise<void> {
     const { registry, endpoints, wiring, clock, log } = deps;
-    await wiring.start();
     const counts = { networks: registry.networks().length, resumed: 0, cleared };
     let breathedAt = clock.now();
     for (const id of inOrderOfDue(living, deps)) {
@@ -78,6 +77,7 @@ export function recover(deps: RecoverDeps): Recovery {
       await setImmediate();
       breathedAt = clock.now();
     }
+    await wiring.start();
     await endpoints.ports.guardAll();
     log.info({ ...counts, held: registry.held().length }, 'state recovered');
   }

@@ -14,16 +14,16 @@ import { KeyedLock } from '../keyed-lock.ts';
 import type { EndpointDeps } from './endpoint-deps.ts';
 import { LeaseChanges } from './lease-changes.ts';
 import { scopeOfNetwork, subjectOf } from '../state/lease-scope.ts';
-import { restoreLease, segmentOf } from '../state/records.ts';
+import { restoreLease, segmentOf, type NetworkRecord } from '../state/records.ts';
 import { PortGuard } from '../networks/port-guard.ts';
 import { endpointUnknown } from '../state/registry.ts';
 import { endpointInfo } from '../state/status.ts';
 import { LEASED_WITHIN } from '../leases/take-lease.ts';
+import { awaitedRelease } from '../leases/awaited-releases.ts';
 import { MacTwins } from './mac-twins.ts';
 import { runEach } from '../undo.ts';
 import type { Mac } from '../wire/address.ts';
-import { holderOf, type AwaitedRelease, type EndpointRecord } from '../state/lease-records.ts';
-import { storeMoment } from '../state/stored-lease.ts';
+import { holderOf, type EndpointRecord } from '../state/lease-records.ts';
 
 export class Endpoints {
   readonly #deps: EndpointDeps;
@@ -47,7 +47,10 @@ export class Endpoints {
     this.ports = new PortGuard(deps);
     this.changes = new LeaseChanges({ ...deps, lock: this.#lock, remember, ports: this.ports });
     const isGone = async (record: EndpointRecord) => {
-      await this.takeUp(record.id); // without a client nobody looks for its link
+      // Without a client nobody looks for its link.
+      await this.takeUp(record.id).catch((err: unknown) => {
+        deps.log.error({ ...context(record), err }, 'endpoint not recovered');
+      });
       return isAbandoned(deps, record);
     };
     this.twins = new MacTwins({ ...deps, isGone, clear: (record) => this.clear(record) });
@@ -168,15 +171,17 @@ export class Endpoints {
     if (!this.#toTakeUp.has(endpointId)) return Promise.resolve(false);
     return this.#lock.run(endpointId, () => {
       const record = this.#deps.registry.findEndpoint(endpointId);
-      const isDue = this.#toTakeUp.delete(endpointId) && record !== undefined;
-      if (isDue) this.#resume(record);
-      return Promise.resolve(isDue);
+      const network = record && this.#deps.registry.findNetwork(record.networkId);
+      // One whose network is being removed goes with it.
+      const isDue = this.#toTakeUp.delete(endpointId) && network?.isUnfinished !== true;
+      if (!isDue || record === undefined || network === undefined) return Promise.resolve(false);
+      this.#resume(record, network);
+      return Promise.resolve(true);
     });
   }
 
-  #resume(record: EndpointRecord): void {
-    const { leases, clock, registry, host } = this.#deps;
-    const network = registry.requireNetwork(record.networkId);
+  #resume(record: EndpointRecord, network: NetworkRecord): void {
+    const { leases, clock, host } = this.#deps;
     const containerEndHere = host.linkExists(record.containerEnd);
     // The endpoint is joined, but its link is here: dockerd may be about to move it.
     if (containerEndHere) this.#joinTimers.arm(record.id);
@@ -282,15 +287,6 @@ export class Endpoints {
       })
       .catch((err: unknown) => log.error({ err }, 'endpoint not removed or not followed'));
   }
-}
-
-/** Docker releases the address of an endpoint after DeleteEndpoint, if our IPAM leased it. */
-function awaitedRelease(
-  { addressGiven, terms }: EndpointRecord,
-  clock: EndpointDeps['clock'],
-): AwaitedRelease | undefined {
-  if (addressGiven !== true || terms.answered === undefined) return undefined;
-  return { address: terms.answered.address, since: storeMoment(clock) };
 }
 
 function context({ id, networkId }: EndpointRecord): Record<string, string> {

@@ -113,7 +113,6 @@ export async function makeAddress(
       throw new PluginError('POOL_UNKNOWN', 'the network was removed while an address was leased');
     }
     if (limits.signal.aborted) throw new PluginError('CANCELLED', 'dockerd waits no longer');
-    settle();
     // A conflict may have come before the record was complete. Nobody has handled it yet.
     if (leases.leaseOf(id)?.address !== record.address) {
       throw new PluginError(
@@ -121,6 +120,7 @@ export async function makeAddress(
         `${record.address}, which was leased on ${scope.segment}, is in use by another host; start the container again, and find that host by the plugin's log`,
       );
     }
+    settle();
     return { record, scope };
   } catch (error) {
     throw await undo.run(error);

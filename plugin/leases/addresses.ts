@@ -11,7 +11,7 @@ import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
-import { forgetOverdue, releaseCame } from './awaited-releases.ts';
+import { releaseCame } from './awaited-releases.ts';
 import { ContainersSeen } from './containers-present.ts';
 import { adopt } from './adoption.ts';
 import {
@@ -98,9 +98,9 @@ export class Addresses {
 
   /** Docker no longer uses the address. Unknown ones are no error: most are an endpoint's now. */
   async release(poolId: string, address: string): Promise<void> {
-    const { registry, clock } = this.#deps;
+    const { registry } = this.#deps;
     const scopeId = registry.findPool(poolId)?.networkId ?? poolId;
-    if (await releaseCame(registry, clock, scopeId, address)) return;
+    if (await releaseCame(this.#deps, scopeId, address)) return;
     const record = registry
       .addresses()
       .find((known) => known.poolId === poolId && known.address === address);
@@ -198,7 +198,6 @@ export class Addresses {
   /** Looks at all containers of other drivers, and ends addresses whose container vanished. */
   async clearAbandoned(): Promise<void> {
     const { registry, clock, log, joinTimeoutMs } = this.#deps;
-    await forgetOverdue(registry, clock);
     const isOld = ({ createdAt }: AddressRecord) => elapsedSince(createdAt, clock) >= joinTimeoutMs;
     const look = this.#containers.look(registry.addresses().filter(isForeign), isOld);
     for (const { id } of look.seen) await this.#saw(id);

@@ -5,21 +5,36 @@
  * restart.
  */
 import type { Clock } from '../clock.ts';
-import type { LeaseRecord } from '../state/lease-records.ts';
+import type { Logger } from '../logger.ts';
+import type { AwaitedRelease, EndpointRecord, LeaseRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
-import { elapsedSince } from '../state/stored-lease.ts';
+import { elapsedSince, storeMoment } from '../state/stored-lease.ts';
+import { runEach } from '../undo.ts';
 import type { Ms } from '../vocabulary/time.ts';
 
 /** The call comes right after DeleteEndpoint. An engine under load may take its time. */
 const RELEASED_WITHIN: Ms = 30_000;
 
-/**
- * @returns true if this release was awaited. It is no longer awaited then.
- * @throws PluginError STATE_UNWRITABLE.
- */
-export async function releaseCame(
-  registry: Registry,
+const NOT_SAVED = 'the state does not say yet that Docker has released an address';
+
+interface Deps {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Docker releases the address of an endpoint after DeleteEndpoint, if our IPAM leased it. */
+export function awaitedRelease(
+  { addressGiven, terms }: EndpointRecord,
   clock: Clock,
+): AwaitedRelease | undefined {
+  if (addressGiven !== true || terms.answered === undefined) return undefined;
+  return { address: terms.answered.address, since: storeMoment(clock) };
+}
+
+/** @returns true if this release was awaited. It is no longer awaited then. */
+export async function releaseCame(
+  { registry, clock, log }: Deps,
   scopeId: string,
   address: string,
 ): Promise<boolean> {
@@ -28,18 +43,20 @@ export async function releaseCame(
     .filter((lease) => lease.scopeId === scopeId && lease.awaited?.address === address)
     .find((lease) => !isOver(lease, clock));
   if (record === undefined) return false;
-  await registry.releaseCame(record.id);
+  const err = await registry.releaseCame(record.id);
+  if (err !== undefined) log.error({ address, err }, NOT_SAVED);
   return true;
 }
 
-/**
- * Forgets releases that Docker will never send, because it was killed.
- * @throws PluginError STATE_UNWRITABLE.
- */
-export async function forgetOverdue(registry: Registry, clock: Clock): Promise<void> {
-  for (const record of registry.leases()) {
-    if (isOver(record, clock)) await registry.releaseCame(record.id);
-  }
+/** Forgets releases that Docker will never send, because it was killed. @throws what failed. */
+export async function forgetOverdue({ registry, clock, log }: Deps): Promise<void> {
+  const overdue = registry.leases().filter((record) => isOver(record, clock));
+  await runEach(
+    ...overdue.map(({ id }) => async () => {
+      const err = await registry.releaseCame(id);
+      if (err !== undefined) log.error({ err }, NOT_SAVED);
+    }),
+  );
 }
 
 function isOver({ awaited }: LeaseRecord, clock: Clock): boolean {

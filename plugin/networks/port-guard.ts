@@ -42,6 +42,9 @@ export function rulesNow(network: NetworkRecord, endpoint: EndpointRecord): Port
 const TRIED_AGAIN_AFTER: Ms = 1_000;
 const TRIED_AGAIN_AFTER_AT_MOST: Ms = 60_000;
 
+/** One message to the kernel takes the rules of this many. */
+const GUARDED_AT_ONCE = 64;
+
 export interface PortGuardDeps {
   readonly registry: Pick<Registry, 'findEndpoint' | 'findNetwork' | 'endpoints'>;
   readonly host: Pick<Host, 'guardEndpoints'>;
@@ -74,8 +77,12 @@ export class PortGuard {
    * For ports that an older version made without guards, or whose filter was flushed while the
    * plugin was stopped.
    */
-  guardAll(): Promise<void> {
-    return this.#guard(this.#deps.registry.endpoints().map(({ id }) => id));
+  async guardAll(): Promise<void> {
+    const ids = this.#deps.registry.endpoints().map(({ id }) => id);
+    // Rules are made right before they are put in force: a Join may have changed them meanwhile.
+    for (let at = 0; at < ids.length; at += GUARDED_AT_ONCE) {
+      await this.#guard(ids.slice(at, at + GUARDED_AT_ONCE));
+    }
   }
 
   close(): void {

@@ -206,15 +206,19 @@ export class Registry {
     if (this.findHeld(id) !== undefined) await this.#endLease(id);
   }
 
-  /** Docker has released the address, or will never do so. */
-  async releaseCame(id: string): Promise<void> {
+  /**
+   * Docker has released the address, or will never do so. The lease may be changing hands: that is
+   * waited for.
+   * @returns as `keepEndpoint`. @throws PluginError STATE_UNWRITABLE.
+   */
+  async releaseCame(id: string): Promise<unknown> {
+    await this.#stored.settled('leases', id);
     const record = this.findLease(id);
-    if (record?.awaited === undefined) return;
-    if (record.lease === undefined && record.holder.is === 'nobody') {
-      await this.#stored.remove('leases', id);
-    } else {
-      await this.#stored.add('leases', { ...record, awaited: undefined });
-    }
+    if (record?.awaited === undefined) return undefined;
+    const isOver = record.lease === undefined && record.holder.is === 'nobody';
+    if (!isOver) return this.#stored.keep('leases', { ...record, awaited: undefined });
+    await this.#stored.remove('leases', id);
+    return undefined;
   }
 
   /** Returns a network of ours, or a pool of another driver's network. */
@@ -227,19 +231,15 @@ export class Registry {
 
   /**
    * Removes the record of a lease that is over. It stays while Docker still has to release the
-   * address.
+   * address. A disk that refuses it costs that mark only: a file can be removed from a full disk.
    */
   async #endLease(id: string, awaited = this.findLease(id)?.awaited): Promise<void> {
     const record = this.findLease(id);
     if (record === undefined || awaited === undefined) return this.#stored.remove('leases', id);
     const holder = { is: 'nobody', since: awaited.since, why: 'ended' } as const;
-    await this.#stored.add('leases', {
-      ...record,
-      lease: undefined,
-      lost: undefined,
-      awaited,
-      holder,
-    });
+    const ended = { ...record, lease: undefined, lost: undefined, awaited, holder };
+    await this.#stored.keep('leases', ended);
+    if (this.#stored.isUnwritten('leases', id)) await this.#stored.remove('leases', id);
   }
 
   /**

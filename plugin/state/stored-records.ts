@@ -22,6 +22,13 @@ export interface RecordStore {
   delete(kind: Kind, id: string): Promise<void>;
 }
 
+interface Addition {
+  readonly kind: Kind;
+  readonly id: string;
+  isOutdated: boolean;
+  readonly saved: Promise<void>;
+}
+
 export class StoredRecords {
   readonly networks = new RecordList<NetworkRecord>();
   readonly leases = new RecordList<LeaseRecord>();
@@ -37,7 +44,7 @@ export class StoredRecords {
    * Running saves whose records go into memory afterwards. An outdated one does not, because memory
    * has a newer record.
    */
-  readonly #additions = new Set<{ kind: Kind; id: string; isOutdated: boolean }>();
+  readonly #additions = new Set<Addition>();
   /** Failed writes by kind and id: each function writes the present record. */
   readonly #unwritten = new Map<string, () => Promise<void>>();
 
@@ -58,10 +65,11 @@ export class StoredRecords {
    * @throws PluginError STATE_UNWRITABLE. Then nothing has changed.
    */
   async add<K extends Kind>(kind: K, record: Records[K]): Promise<void> {
-    const addition = { kind, id: record.id, isOutdated: false };
+    const saved = this.#store.save(kind, record);
+    const addition = { kind, id: record.id, isOutdated: false, saved };
     this.#additions.add(addition);
     try {
-      await this.#store.save(kind, record);
+      await saved;
     } finally {
       this.#additions.delete(addition);
     }
@@ -70,6 +78,20 @@ export class StoredRecords {
       this.#unwritten.delete(keyOf(kind, record.id));
     }
     await this.#catchUp();
+  }
+
+  /** Resolves when no record of that id is on its way to the disk, and then into memory. */
+  async settled(kind: Kind, id: string): Promise<void> {
+    const isMeant = (one: Addition) => one.kind === kind && one.id === id;
+    for (let one = [...this.#additions].find(isMeant); one !== undefined;) {
+      await Promise.allSettled([one.saved]);
+      one = [...this.#additions].find(isMeant);
+    }
+  }
+
+  /** True if the file is older than the record, because the disk refused it. */
+  isUnwritten(kind: Kind, id: string): boolean {
+    return this.#unwritten.has(keyOf(kind, id));
   }
 
   /**

@@ -162,7 +162,13 @@ async function inChain(
       if (!(place.chain === CHAIN ? hasChain : isForwardOurs)) continue;
       for (const bridge of bridges) {
         const count = countRules(rules, place, bridge);
-        outcomes.push(await change(command, place, bridge, count));
+        try {
+          outcomes.push(await change(command, place, bridge, count));
+        } catch (error) {
+          const { outcome, warning } = outcomeOfError(error, family.command, [bridge]);
+          warnings.push(warning);
+          outcomes.push(outcome);
+        }
       }
     }
     return outcomeOf(outcomes);

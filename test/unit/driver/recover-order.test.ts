@@ -21,12 +21,18 @@ afterEach(() => {
   expect([rig.clock.pending, rig.wire.openSockets.length]).toEqual([0, 0]);
 });
 
-/** Stops the restart after the links are read and before the first lease is resumed. */
+/** The second half of the start waits before its first endpoint. Others may take that one up. */
 async function restartHalfway(): Promise<void> {
-  const read = rig.host.readLinks.bind(rig.host);
   const gate = new Promise<void>((resolve) => (goOn = resolve));
-  rig.host.readLinks = () => gate.then(read);
   restarted = rig.restart();
+  const takeUp = rig.endpoints.takeUp.bind(rig.endpoints);
+  let isFirst = true;
+  rig.endpoints.takeUp = async (id) => {
+    const mustWait = isFirst;
+    isFirst = false;
+    if (mustWait) await gate;
+    return takeUp(id);
+  };
   await rig.driver.leave('unknown'); // calls are answered
   await settled();
   expect(rig.leases.size).toBe(0);

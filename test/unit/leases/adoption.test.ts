@@ -122,6 +122,54 @@ describe('CreateEndpoint takes over what RequestAddress leased', () => {
     });
   });
 
+  it('its ReleaseAddress comes while the container takes its held lease again: it keeps it', async () => {
+    await rig.createEndpoint({ userMac: BOX, ...given() });
+    await rig.driver.removeEndpoint(ENDPOINT);
+    expect(rig.registry.held()).toHaveLength(1);
+    const save = rig.store.save.bind(rig.store);
+    let goOn = () => {};
+    const written = new Promise<void>((resolve) => (goOn = resolve));
+    rig.store.save = async (kind, record) => {
+      rig.store.save = save;
+      await written;
+      return save(kind, record);
+    };
+    const requested = rig.requestAddress(poolId);
+    await settled();
+    const released = rig.ipam.releaseAddress(poolId, ADDRESS);
+    await settled();
+    goOn();
+    expect(await requested).toBe(CIDR);
+    await released;
+    await rig.createEndpoint({ endpointId: SECOND, userMac: BOX, ...given() });
+    expect(rig.registry.leases()).toMatchObject([{ holder: { id: SECOND } }]);
+    expect(rig.registry.leases()[0]!.awaited).toBeUndefined();
+    expect(rig.store.contents.leases).toEqual(rig.registry.leases());
+  });
+
+  it('comes back with another --ip, which is in use: the held lease stays held and is not given back', async () => {
+    await rig.createEndpoint({ userMac: BOX, ...given() });
+    await rig.driver.removeEndpoint(ENDPOINT);
+    await rig.ipam.releaseAddress(poolId, ADDRESS);
+    rig.server.reserve(BOX, '192.0.2.77');
+    rig.leases.leaseOf = () => undefined; // a conflict has just ended it
+    const { code } = await refusal(rig.requestAddress(poolId, { address: '192.0.2.77' }));
+    expect(code).toBe('ADDRESS_IN_USE');
+    await rig.clock.pass(10_000);
+    const released = rig.wire.sent.filter(({ type }) => type === 'RELEASE');
+    expect(released.map(({ message }) => message.ciaddr)).not.toContain(ADDRESS);
+    expect(rig.registry.held()).toMatchObject([{ lease: { address: ADDRESS } }]);
+  });
+
+  it('is removed on a full disk: one RELEASE, and nothing is left', async () => {
+    await rig.createEndpoint(given());
+    rig.store.failing.add('save leases');
+    await rig.driver.removeEndpoint(ENDPOINT);
+    expect(rig.wire.sentTypes.filter((type) => type === 'RELEASE')).toHaveLength(1);
+    expect([rig.registry.leases(), rig.store.contents.leases]).toEqual([[], []]);
+    expect([rig.leases.size, rig.host.endpoints.size]).toEqual([0, 0]);
+  });
+
   it('bounds apply on, also after a restart: an address out of them never reaches the container', async () => {
     await rig.createEndpoint(given());
     await rig.join();

@@ -70,3 +70,19 @@ describe('a port that cannot be guarded', () => {
     expect([mayLease(), mayLease(SECOND)]).toEqual([false, false]);
   });
 });
+
+it('of many is guarded by the rules of that moment: a Join in between is not undone', async () => {
+  const ids = Array.from({ length: 70 }, (_, index) => index.toString(16).padStart(64, '0'));
+  for (const endpointId of ids) await rig.createEndpoint({ endpointId });
+  const last = ids.at(-1)!;
+  const guard = rig.host.guardEndpoints.bind(rig.host);
+  let isFirst = true;
+  rig.host.guardEndpoints = async (...words) => {
+    const isJoinDue = isFirst;
+    isFirst = false;
+    if (isJoinDue) await rig.join(last);
+    return guard(...words);
+  };
+  await rig.endpoints.ports.guardAll();
+  expect([mayLease(ids[0]), mayLease(last)]).toEqual([true, false]);
+});
