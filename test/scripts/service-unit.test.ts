@@ -74,6 +74,15 @@ it.each(['18.19.0', '20.9.0', '20.18.3', '9.11.2'])('refuses Node %s by its vers
   });
 });
 
+it('says that Node does not run', () => {
+  writeFileSync(join(folder, 'bin/node'), '#!/bin/sh\nexit 126\n', { mode: 0o755 });
+  expect(check()).toEqual({
+    status: 78,
+    stdout: '',
+    stderr: 'node does not run; install Node 20.19 or newer\n',
+  });
+});
+
 it.each(['20.19.0', '20.20.2', '22.0.0', '24.11.1', '100.0.0'])(
   'starts with Node %s',
   (version) => {
