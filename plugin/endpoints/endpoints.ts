@@ -47,8 +47,8 @@ export class Endpoints {
     this.ports = new PortGuard(deps);
     this.changes = new LeaseChanges({ ...deps, lock: this.#lock, remember, ports: this.ports });
     const isGone = async (record: EndpointRecord) => {
-      await this.takeUp(record.id); // without a client nobody looks for its link
-      return isAbandoned(deps, record);
+      const isFirstLook = await this.takeUp(record.id); // without a client nobody looks for its link
+      return isAbandoned(deps, record, isFirstLook);
     };
     this.twins = new MacTwins({ ...deps, isGone, clear: (record) => this.clear(record) });
   }

@@ -5,7 +5,7 @@
  * restart.
  */
 import type { Clock } from '../clock.ts';
-import type { LeaseRecord } from '../state/lease-records.ts';
+import type { AwaitedRelease, LeaseRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
 import { elapsedSince } from '../state/stored-lease.ts';
 import type { Ms } from '../vocabulary/time.ts';
@@ -15,7 +15,7 @@ const RELEASED_WITHIN: Ms = 30_000;
 
 /**
  * @returns true if this release was awaited. It is no longer awaited then.
- * @throws PluginError STATE_UNWRITABLE.
+ * @throws PluginError STATE_UNWRITABLE. It is no longer awaited all the same.
  */
 export async function releaseCame(
   registry: Registry,
@@ -23,25 +23,39 @@ export async function releaseCame(
   scopeId: string,
   address: string,
 ): Promise<boolean> {
-  const record = registry
+  const isIt = (awaited: AwaitedRelease) => awaited.address === address && !isOver(awaited, clock);
+  const records = registry
     .leases()
-    .filter((lease) => lease.scopeId === scopeId && lease.awaited?.address === address)
-    .find((lease) => !isOver(lease, clock));
-  if (record === undefined) return false;
-  await registry.releaseCame(record.id);
-  return true;
+    .filter((lease) => lease.scopeId === scopeId && lease.awaited?.some(isIt));
+  for (const { id } of records) if (await registry.forgetAwaited(id, isIt)) return true;
+  return false;
 }
 
 /**
  * Forgets releases that Docker will never send, because it was killed.
  * @throws PluginError STATE_UNWRITABLE.
  */
-export async function forgetOverdue(registry: Registry, clock: Clock): Promise<void> {
-  for (const record of registry.leases()) {
-    if (isOver(record, clock)) await registry.releaseCame(record.id);
+export function forgetOverdue(registry: Registry, clock: Clock): Promise<void> {
+  return forgetAll(registry, registry.leases(), (awaited) => isOver(awaited, clock));
+}
+
+/** Docker releases no address of a network that is removed. @throws PluginError STATE_UNWRITABLE. */
+export function forgetOfScope(registry: Registry, scopeId: string): Promise<void> {
+  const ofScope = registry.leases().filter((lease) => lease.scopeId === scopeId);
+  return forgetAll(registry, ofScope, () => true);
+}
+
+async function forgetAll(
+  registry: Registry,
+  leases: readonly LeaseRecord[],
+  which: (awaited: AwaitedRelease) => boolean,
+): Promise<void> {
+  for (const { id, awaited } of leases) {
+    if (awaited === undefined) continue;
+    while (await registry.forgetAwaited(id, which));
   }
 }
 
-function isOver({ awaited }: LeaseRecord, clock: Clock): boolean {
-  return awaited !== undefined && elapsedSince(awaited.since, clock) >= RELEASED_WITHIN;
+function isOver({ since }: AwaitedRelease, clock: Clock): boolean {
+  return elapsedSince(since, clock) >= RELEASED_WITHIN;
 }

@@ -1,6 +1,6 @@
 /**
  * Records in memory and in the store. The store has all that is in memory, except for writes of
- * `keep` that failed so far.
+ * `keep` and `settle` that failed so far.
  */
 import { RecordList } from './record-list.ts';
 import type { LeaseRecord } from './lease-records.ts';
@@ -37,7 +37,12 @@ export class StoredRecords {
    * Running saves whose records go into memory afterwards. An outdated one does not, because memory
    * has a newer record.
    */
-  readonly #additions = new Set<{ kind: Kind; id: string; isOutdated: boolean }>();
+  readonly #additions = new Set<{
+    kind: Kind;
+    id: string;
+    saved: Promise<void>;
+    isOutdated: boolean;
+  }>();
   /** Failed writes by kind and id: each function writes the present record. */
   readonly #unwritten = new Map<string, () => Promise<void>>();
 
@@ -58,10 +63,11 @@ export class StoredRecords {
    * @throws PluginError STATE_UNWRITABLE. Then nothing has changed.
    */
   async add<K extends Kind>(kind: K, record: Records[K]): Promise<void> {
-    const addition = { kind, id: record.id, isOutdated: false };
+    const saved = this.#store.save(kind, record);
+    const addition = { kind, id: record.id, saved, isOutdated: false };
     this.#additions.add(addition);
     try {
-      await this.#store.save(kind, record);
+      await saved;
     } finally {
       this.#additions.delete(addition);
     }
@@ -72,6 +78,17 @@ export class StoredRecords {
     await this.#catchUp();
   }
 
+  /** Resolves when no `add` of this record is running. */
+  async added(kind: Kind, id: string): Promise<void> {
+    const isIt = (addition: { kind: Kind; id: string }) =>
+      addition.id === id && addition.kind === kind;
+    for (;;) {
+      const addition = [...this.#additions].find(isIt);
+      if (addition === undefined) return;
+      await addition.saved.catch(() => undefined);
+    }
+  }
+
   /**
    * Replaces a known record in memory, whether or not it can be written. A failed write is tried
    * again with the next change.
@@ -79,33 +96,47 @@ export class StoredRecords {
    * reported before.
    */
   async keep<K extends Kind>(kind: K, record: Records[K]): Promise<unknown> {
-    const { id } = record;
-    const records = this.#list(kind);
-    if (!records.has(id)) return undefined;
-    this.#outdate(kind, id);
-    this.set(kind, record);
+    if (!this.#list(kind).has(record.id)) return undefined;
+    const wasTold = this.#unwritten.size > 0;
     try {
-      await this.#store.save(kind, record);
+      await this.settle(kind, record.id, record);
     } catch (error) {
-      if (!records.has(id)) return undefined; // it was removed meanwhile
-      const isNew = this.#unwritten.size === 0;
-      this.#unwritten.set(keyOf(kind, id), async () => {
-        const current = records.get(id);
-        if (current !== undefined) await this.#store.save(kind, current);
-      });
-      return isNew ? error : undefined;
+      // It may have been changed or removed meanwhile.
+      return wasTold || this.#list(kind).get(record.id) !== record ? undefined : error;
     }
-    this.#unwritten.delete(keyOf(kind, id));
-    await this.#catchUp();
     return undefined;
   }
 
-  async remove(kind: Kind, id: string): Promise<void> {
+  /**
+   * Replaces a record in memory, or removes it, whether or not this can be written. A failed write
+   * is tried again with the next change.
+   * @throws PluginError STATE_UNWRITABLE. Memory is right all the same.
+   */
+  async settle<K extends Kind>(kind: K, id: string, record: Records[K] | undefined): Promise<void> {
     this.#outdate(kind, id);
-    this.#list(kind).delete(id);
+    if (record === undefined) this.#list(kind).delete(id);
+    else this.#list(kind).set(id, record);
     this.#changed(kind, id);
-    this.#unwritten.delete(keyOf(kind, id));
-    await this.#store.delete(kind, id);
+    const key = keyOf(kind, id);
+    try {
+      await this.#write(kind, id);
+    } catch (error) {
+      if (this.#list(kind).get(id) === record) {
+        this.#unwritten.set(key, () => this.#write(kind, id));
+      }
+      throw error;
+    }
+    this.#unwritten.delete(key);
+    await this.#catchUp();
+  }
+
+  remove(kind: Kind, id: string): Promise<void> {
+    return this.settle(kind, id, undefined);
+  }
+
+  #write<K extends Kind>(kind: K, id: string): Promise<void> {
+    const current = this.#list(kind).get(id);
+    return current === undefined ? this.#store.delete(kind, id) : this.#store.save(kind, current);
   }
 
   #outdate(kind: Kind, id: string): void {
