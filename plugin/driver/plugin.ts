@@ -114,7 +114,7 @@ export function createPlugin(deps: PluginDeps) {
   let stopSweep = () => {};
   let isClosed = false;
   const started = done.then(() => {
-    const releases = { clearAbandoned: () => forgetOverdue({ registry, clock, log }) };
+    const releases = { clearAbandoned: () => forgetOverdue(registry, clock) };
     const looked = [endpoints, addresses, releases];
     if (!isClosed) stopSweep = sweepAbandoned({ clock, log, looked });
   });

@@ -19,7 +19,7 @@ interface LeaseKeeper {
   place(key: string, place: SocketPlace): void;
   follow(key: string, target: FollowTarget): void;
   unfollow(key: string): void;
-  hasLostSandbox(key: string): boolean;
+  hasLostSandbox(key: string, isFirstLook: boolean): boolean;
   announce(key: string): void;
 }
 

@@ -48,10 +48,11 @@ export class Endpoints {
     this.changes = new LeaseChanges({ ...deps, lock: this.#lock, remember, ports: this.ports });
     const isGone = async (record: EndpointRecord) => {
       // Without a client nobody looks for its link.
-      await this.takeUp(record.id).catch((err: unknown) => {
+      const isFirstLook = await this.takeUp(record.id).catch((err: unknown) => {
         deps.log.error({ ...context(record), err }, 'endpoint not recovered');
+        return true;
       });
-      return isAbandoned(deps, record);
+      return isAbandoned(deps, record, isFirstLook);
     };
     this.twins = new MacTwins({ ...deps, isGone, clear: (record) => this.clear(record) });
   }

@@ -98,9 +98,9 @@ export class Addresses {
 
   /** Docker no longer uses the address. Unknown ones are no error: most are an endpoint's now. */
   async release(poolId: string, address: string): Promise<void> {
-    const { registry } = this.#deps;
+    const { registry, clock } = this.#deps;
     const scopeId = registry.findPool(poolId)?.networkId ?? poolId;
-    if (await releaseCame(this.#deps, scopeId, address)) return;
+    if (await releaseCame(registry, clock, scopeId, address)) return;
     const record = registry
       .addresses()
       .find((known) => known.poolId === poolId && known.address === address);

@@ -5,23 +5,13 @@
  * restart.
  */
 import type { Clock } from '../clock.ts';
-import type { Logger } from '../logger.ts';
 import type { AwaitedRelease, EndpointRecord, LeaseRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
 import { elapsedSince, storeMoment } from '../state/stored-lease.ts';
-import { runEach } from '../undo.ts';
 import type { Ms } from '../vocabulary/time.ts';
 
 /** The call comes right after DeleteEndpoint. An engine under load may take its time. */
 const RELEASED_WITHIN: Ms = 30_000;
-
-const NOT_SAVED = 'the state does not say yet that Docker has released an address';
-
-interface Deps {
-  readonly registry: Registry;
-  readonly clock: Clock;
-  readonly log: Logger;
-}
 
 /** Docker releases the address of an endpoint after DeleteEndpoint, if our IPAM leased it. */
 export function awaitedRelease(
@@ -32,33 +22,49 @@ export function awaitedRelease(
   return { address: terms.answered.address, since: storeMoment(clock) };
 }
 
-/** @returns true if this release was awaited. It is no longer awaited then. */
+/**
+ * @returns true if this release was awaited. It is no longer awaited then.
+ * @throws PluginError STATE_UNWRITABLE. It is no longer awaited all the same.
+ */
 export async function releaseCame(
-  { registry, clock, log }: Deps,
+  registry: Registry,
+  clock: Clock,
   scopeId: string,
   address: string,
 ): Promise<boolean> {
-  const record = registry
+  const isIt = (awaited: AwaitedRelease) => awaited.address === address && !isOver(awaited, clock);
+  const records = registry
     .leases()
-    .filter((lease) => lease.scopeId === scopeId && lease.awaited?.address === address)
-    .find((lease) => !isOver(lease, clock));
-  if (record === undefined) return false;
-  const err = await registry.releaseCame(record.id);
-  if (err !== undefined) log.error({ address, err }, NOT_SAVED);
-  return true;
+    .filter((lease) => lease.scopeId === scopeId && lease.awaited?.some(isIt));
+  for (const { id } of records) if (await registry.forgetAwaited(id, isIt)) return true;
+  return false;
 }
 
-/** Forgets releases that Docker will never send, because it was killed. @throws what failed. */
-export async function forgetOverdue({ registry, clock, log }: Deps): Promise<void> {
-  const overdue = registry.leases().filter((record) => isOver(record, clock));
-  await runEach(
-    ...overdue.map(({ id }) => async () => {
-      const err = await registry.releaseCame(id);
-      if (err !== undefined) log.error({ err }, NOT_SAVED);
-    }),
-  );
+/**
+ * Forgets releases that Docker will never send, because it was killed.
+ * @throws PluginError STATE_UNWRITABLE.
+ */
+export function forgetOverdue(registry: Registry, clock: Clock): Promise<void> {
+  return forgetAll(registry, registry.leases(), (awaited) => isOver(awaited, clock));
 }
 
-function isOver({ awaited }: LeaseRecord, clock: Clock): boolean {
-  return awaited !== undefined && elapsedSince(awaited.since, clock) >= RELEASED_WITHIN;
+/** Docker releases no address of a network that is removed. @throws PluginError STATE_UNWRITABLE. */
+export function forgetOfScope(registry: Registry, scopeId: string): Promise<void> {
+  const ofScope = registry.leases().filter((lease) => lease.scopeId === scopeId);
+  return forgetAll(registry, ofScope, () => true);
+}
+
+async function forgetAll(
+  registry: Registry,
+  leases: readonly LeaseRecord[],
+  which: (awaited: AwaitedRelease) => boolean,
+): Promise<void> {
+  for (const { id, awaited } of leases) {
+    if (awaited === undefined) continue;
+    while (await registry.forgetAwaited(id, which));
+  }
+}
+
+function isOver({ since }: AwaitedRelease, clock: Clock): boolean {
+  return elapsedSince(since, clock) >= RELEASED_WITHIN;
 }

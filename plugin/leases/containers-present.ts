@@ -19,19 +19,21 @@ const SWEEP_EVERY: Ms = 60_000;
 export interface LinkWitness {
   readonly clock: Clock;
   readonly host: { linkExists(name: string): boolean };
-  readonly leases: { hasLostSandbox(key: string): boolean };
+  readonly leases: { hasLostSandbox(key: string, isFirstLook: boolean): boolean };
 }
 
 /**
  * True if no container has the endpoint's link any more. The kernel removes the link with its
  * network namespace. A link that is not seen in its sandbox may be removed soon.
+ * @param isFirstLook its sandbox was never looked into. So it may have been removed before.
  */
 export async function isAbandoned(
   { clock, host, leases }: LinkWitness,
   { leaseId, hostEnd }: { readonly leaseId: string; readonly hostEnd: string },
+  isFirstLook = false,
 ): Promise<boolean> {
   if (!host.linkExists(hostEnd)) return true;
-  if (!leases.hasLostSandbox(leaseId)) return false;
+  if (!leases.hasLostSandbox(leaseId, isFirstLook)) return false;
   const by = clock.now() + DESTROYED_WITHIN;
   while (host.linkExists(hostEnd)) {
     if (clock.now() >= by) return false;

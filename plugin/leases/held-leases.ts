@@ -12,6 +12,7 @@ import type { Lease } from '../vocabulary/lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
+import { forgetOfScope } from './awaited-releases.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { LeaseReturns } from './lease-returns.ts';
 import type { Registry } from '../state/registry.ts';
@@ -87,10 +88,10 @@ export class HeldLeases {
     if (scope === undefined || lease === undefined || !isStable) return false;
     if (scope.options.releaseAfterMs === 0) return false;
     if (restoreLease(lease, clock).expiresAt <= clock.now()) return false;
-    const record = { ...identity, lease, heldAt: storeMoment(clock), isOrphan, awaited };
+    const record = { ...identity, lease, heldAt: storeMoment(clock), isOrphan };
     try {
       for (const { id } of this.#of(scope, record)) if (id !== record.id) await this.drop(id);
-      await registry.hold(record);
+      await registry.hold(record, awaited);
     } catch (err) {
       log.error({ ...context(record), err }, 'lease not held; it is given back');
       return false;
@@ -155,6 +156,7 @@ export class HeldLeases {
     // All at the same time, because each asks the segment first.
     const ends = await Promise.allSettled(all.map((record) => this.#end(record)));
     await returns.settled();
+    await forgetOfScope(registry, scopeId);
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 

@@ -197,9 +197,13 @@ export class LeaseService {
     client.runner.closeSocket();
   }
 
-  /** True if the link was in its sandbox and is not there now. Nothing of ours is inside then. */
-  hasLostSandbox(key: string): boolean {
-    return this.#clients.get(key)?.follower?.hasLost() ?? false;
+  /**
+   * True if the link was in its sandbox, and is not there now. Nothing of ours is inside then.
+   * @param isFirstLook also true if it was never seen there.
+   */
+  hasLostSandbox(key: string, isFirstLook = false): boolean {
+    const { follower, runner } = this.#clients.get(key) ?? {};
+    return follower?.hasLost() === true || (isFirstLook && runner?.isInSandbox === false);
   }
 
   /**

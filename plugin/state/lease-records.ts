@@ -41,7 +41,8 @@ export interface LeaseRecord {
   readonly lease: StoredLease | undefined;
   /** Why there is no lease. */
   readonly lost: LeaseLoss | undefined;
-  readonly awaited?: AwaitedRelease | undefined;
+  /** One for each endpoint that is gone. If undefined: none. */
+  readonly awaited?: readonly AwaitedRelease[] | undefined;
   readonly holder: EndpointHolder | AddressHolder | NoHolder;
 }
 
@@ -148,7 +149,6 @@ export interface HeldRecord extends Identity {
   readonly heldAt: StoredMoment;
   /** True if nobody announced the end of its container. */
   readonly isOrphan: boolean;
-  readonly awaited?: AwaitedRelease | undefined;
 }
 
 /** Any holder of a lease. `id` is the lease's. */
@@ -213,10 +213,10 @@ export function leaseOfAddress(record: AddressRecord): LeaseRecord {
 
 /** @returns undefined if there is no lease to hold. */
 export function heldOf(record: LeaseRecord): HeldRecord | undefined {
-  const { holder, lease, awaited } = record;
+  const { holder, lease } = record;
   if (holder.is !== 'nobody' || lease === undefined) return undefined;
   const isOrphan = holder.why === 'orphan';
-  return { ...identityOf(record), lease, heldAt: holder.since, isOrphan, awaited };
+  return { ...identityOf(record), lease, heldAt: holder.since, isOrphan };
 }
 
 export function leaseOfHeld({ heldAt, isOrphan, ...rest }: HeldRecord): LeaseRecord {

@@ -1,7 +1,7 @@
 /**
  * Networks, pools and leases in memory. This is the only writer of them in the store. All of it is
- * on disk, except for failed writes of `keepEndpoint` and `keepAddress`. Its size is limited by
- * what Docker has on this host, and by the hold times.
+ * on disk, except for what cannot be written at the moment: changes of present holders, and the end
+ * of leases. Its size is limited by what Docker has on this host, and by the hold times.
  *
  * A lease changes its holder by one write. Lists of endpoints, addresses and held leases show the
  * present holders.
@@ -150,25 +150,28 @@ export class Registry {
   // STATE_UNWRITABLE. Then nothing has changed.
 
   addEndpoint(record: EndpointRecord): Promise<void> {
-    return this.#stored.add('leases', this.#stillAwaited(leaseOfEndpoint(record)));
+    return this.#give(leaseOfEndpoint(record));
   }
 
   addAddress(record: AddressRecord): Promise<void> {
-    return this.#stored.add('leases', this.#stillAwaited(leaseOfAddress(record)));
+    return this.#give(leaseOfAddress(record));
   }
 
-  hold(record: HeldRecord): Promise<void> {
-    return this.#stored.add('leases', this.#stillAwaited(leaseOfHeld(record)));
+  /** @param awaited Docker has not released the address yet. */
+  hold(record: HeldRecord, awaited?: AwaitedRelease): Promise<void> {
+    return this.#give(leaseOfHeld(record), awaited);
   }
 
   /**
    * Restores the record of before its holder changed. If `before` is undefined, there was none.
-   * @throws PluginError STATE_UNWRITABLE.
+   * @throws PluginError STATE_UNWRITABLE. It is restored in memory all the same.
    */
   async putBack(id: string, before: LeaseRecord | undefined): Promise<void> {
     const now = this.findLease(id);
     if (before === undefined) return this.#stored.remove('leases', id);
-    if (now?.holder !== before.holder) await this.#stored.add('leases', before);
+    if (now?.holder === before.holder) return;
+    const { awaited } = now ?? before; // a release may have come since
+    await this.#stored.settle('leases', id, { ...before, awaited });
   }
 
   /**
@@ -207,18 +210,20 @@ export class Registry {
   }
 
   /**
-   * Docker has released the address, or will never do so. The lease may be changing hands: that is
-   * waited for.
-   * @returns as `keepEndpoint`. @throws PluginError STATE_UNWRITABLE.
+   * Docker has released the address of an endpoint that is gone, or will never do so.
+   * @returns false if there is none of these.
    */
-  async releaseCame(id: string): Promise<unknown> {
-    await this.#stored.settled('leases', id);
+  async forgetAwaited(id: string, which: (awaited: AwaitedRelease) => boolean): Promise<boolean> {
+    await this.#stored.added('leases', id); // the record may be changing hands
     const record = this.findLease(id);
-    if (record?.awaited === undefined) return undefined;
-    const isOver = record.lease === undefined && record.holder.is === 'nobody';
-    if (!isOver) return this.#stored.keep('leases', { ...record, awaited: undefined });
-    await this.#stored.remove('leases', id);
-    return undefined;
+    const gone = record?.awaited?.find(which);
+    if (record === undefined || gone === undefined) return false;
+    const left = record.awaited?.filter((one) => one !== gone);
+    const awaited = left?.length === 0 ? undefined : left;
+    const isOver =
+      awaited === undefined && record.lease === undefined && record.holder.is === 'nobody';
+    await this.#stored.settle('leases', id, isOver ? undefined : { ...record, awaited });
+    return true;
   }
 
   /** Returns a network of ours, or a pool of another driver's network. */
@@ -231,23 +236,47 @@ export class Registry {
 
   /**
    * Removes the record of a lease that is over. It stays while Docker still has to release the
-   * address. A disk that refuses it costs that mark only: a file can be removed from a full disk.
+   * address.
+   * @throws PluginError STATE_UNWRITABLE if neither can be done. It is over all the same.
    */
-  async #endLease(id: string, awaited = this.findLease(id)?.awaited): Promise<void> {
+  async #endLease(id: string, more?: AwaitedRelease): Promise<void> {
     const record = this.findLease(id);
-    if (record === undefined || awaited === undefined) return this.#stored.remove('leases', id);
-    const holder = { is: 'nobody', since: awaited.since, why: 'ended' } as const;
-    const ended = { ...record, lease: undefined, lost: undefined, awaited, holder };
-    await this.#stored.keep('leases', ended);
-    if (this.#stored.isUnwritten('leases', id)) await this.#stored.remove('leases', id);
+    const awaited = this.#awaitedOf(id, more);
+    const last = awaited.at(-1);
+    // Docker releases no address of a network that is gone.
+    if (
+      record === undefined ||
+      last === undefined ||
+      this.findScope(record.scopeId) === undefined
+    ) {
+      return this.#stored.remove('leases', id);
+    }
+    const holder = { is: 'nobody', since: last.since, why: 'ended' } as const;
+    const over = { ...record, lease: undefined, lost: undefined, awaited, holder };
+    try {
+      await this.#stored.settle('leases', id, over);
+    } catch {
+      // Rather no file than one in which somebody has the lease. A full disk lets a file be removed.
+      await this.#stored.removeFile('leases', id);
+    }
+  }
+
+  #give(record: LeaseRecord, more?: AwaitedRelease): Promise<void> {
+    return this.#stored.add('leases', this.#stillAwaited(record, more));
   }
 
   /**
-   * Keeps `awaited` when the holder changes: Docker still has to release the address of this lease.
+   * Keeps `awaited` when the holder changes: Docker still has to release the addresses of this
+   * lease.
    */
-  #stillAwaited(record: LeaseRecord): LeaseRecord {
-    const awaited = record.awaited ?? this.findLease(record.id)?.awaited;
-    return awaited === undefined ? record : { ...record, awaited };
+  #stillAwaited(record: LeaseRecord, more?: AwaitedRelease): LeaseRecord {
+    const awaited = this.#awaitedOf(record.id, more);
+    return awaited.length === 0 ? record : { ...record, awaited };
+  }
+
+  #awaitedOf(id: string, more: AwaitedRelease | undefined): readonly AwaitedRelease[] {
+    const known = this.findLease(id)?.awaited ?? [];
+    return more === undefined || known.includes(more) ? known : [...known, more];
   }
 }
 

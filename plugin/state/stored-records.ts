@@ -1,6 +1,6 @@
 /**
  * Records in memory and in the store. The store has all that is in memory, except for writes of
- * `keep` that failed so far.
+ * `keep` and `settle` that failed so far.
  */
 import { RecordList } from './record-list.ts';
 import type { LeaseRecord } from './lease-records.ts';
@@ -22,13 +22,6 @@ export interface RecordStore {
   delete(kind: Kind, id: string): Promise<void>;
 }
 
-interface Addition {
-  readonly kind: Kind;
-  readonly id: string;
-  isOutdated: boolean;
-  readonly saved: Promise<void>;
-}
-
 export class StoredRecords {
   readonly networks = new RecordList<NetworkRecord>();
   readonly leases = new RecordList<LeaseRecord>();
@@ -44,7 +37,12 @@ export class StoredRecords {
    * Running saves whose records go into memory afterwards. An outdated one does not, because memory
    * has a newer record.
    */
-  readonly #additions = new Set<Addition>();
+  readonly #additions = new Set<{
+    kind: Kind;
+    id: string;
+    saved: Promise<void>;
+    isOutdated: boolean;
+  }>();
   /** Failed writes by kind and id: each function writes the present record. */
   readonly #unwritten = new Map<string, () => Promise<void>>();
 
@@ -66,7 +64,7 @@ export class StoredRecords {
    */
   async add<K extends Kind>(kind: K, record: Records[K]): Promise<void> {
     const saved = this.#store.save(kind, record);
-    const addition = { kind, id: record.id, isOutdated: false, saved };
+    const addition = { kind, id: record.id, saved, isOutdated: false };
     this.#additions.add(addition);
     try {
       await saved;
@@ -80,18 +78,15 @@ export class StoredRecords {
     await this.#catchUp();
   }
 
-  /** Resolves when no record of that id is on its way to the disk, and then into memory. */
-  async settled(kind: Kind, id: string): Promise<void> {
-    const isMeant = (one: Addition) => one.kind === kind && one.id === id;
-    for (let one = [...this.#additions].find(isMeant); one !== undefined;) {
-      await Promise.allSettled([one.saved]);
-      one = [...this.#additions].find(isMeant);
+  /** Resolves when no `add` of this record is running. */
+  async added(kind: Kind, id: string): Promise<void> {
+    const isIt = (addition: { kind: Kind; id: string }) =>
+      addition.id === id && addition.kind === kind;
+    for (;;) {
+      const addition = [...this.#additions].find(isIt);
+      if (addition === undefined) return;
+      await addition.saved.catch(() => undefined);
     }
-  }
-
-  /** True if the file is older than the record, because the disk refused it. */
-  isUnwritten(kind: Kind, id: string): boolean {
-    return this.#unwritten.has(keyOf(kind, id));
   }
 
   /**
@@ -101,33 +96,52 @@ export class StoredRecords {
    * reported before.
    */
   async keep<K extends Kind>(kind: K, record: Records[K]): Promise<unknown> {
-    const { id } = record;
-    const records = this.#list(kind);
-    if (!records.has(id)) return undefined;
-    this.#outdate(kind, id);
-    this.set(kind, record);
+    if (!this.#list(kind).has(record.id)) return undefined;
+    const wasTold = this.#unwritten.size > 0;
     try {
-      await this.#store.save(kind, record);
+      await this.settle(kind, record.id, record);
     } catch (error) {
-      if (!records.has(id)) return undefined; // it was removed meanwhile
-      const isNew = this.#unwritten.size === 0;
-      this.#unwritten.set(keyOf(kind, id), async () => {
-        const current = records.get(id);
-        if (current !== undefined) await this.#store.save(kind, current);
-      });
-      return isNew ? error : undefined;
+      // It may have been changed or removed meanwhile.
+      return wasTold || this.#list(kind).get(record.id) !== record ? undefined : error;
     }
-    this.#unwritten.delete(keyOf(kind, id));
-    await this.#catchUp();
     return undefined;
   }
 
-  async remove(kind: Kind, id: string): Promise<void> {
+  /**
+   * Replaces a record in memory, or removes it, whether or not this can be written. A failed write
+   * is tried again with the next change.
+   * @throws PluginError STATE_UNWRITABLE. Memory is right all the same.
+   */
+  async settle<K extends Kind>(kind: K, id: string, record: Records[K] | undefined): Promise<void> {
     this.#outdate(kind, id);
-    this.#list(kind).delete(id);
+    if (record === undefined) this.#list(kind).delete(id);
+    else this.#list(kind).set(id, record);
     this.#changed(kind, id);
-    this.#unwritten.delete(keyOf(kind, id));
-    await this.#store.delete(kind, id);
+    const key = keyOf(kind, id);
+    try {
+      await this.#write(kind, id);
+    } catch (error) {
+      if (this.#list(kind).get(id) === record) {
+        this.#unwritten.set(key, () => this.#write(kind, id));
+      }
+      throw error;
+    }
+    this.#unwritten.delete(key);
+    await this.#catchUp();
+  }
+
+  remove(kind: Kind, id: string): Promise<void> {
+    return this.settle(kind, id, undefined);
+  }
+
+  /** Removes the file of a record that could not be written. @throws PluginError STATE_UNWRITABLE. */
+  removeFile(kind: Kind, id: string): Promise<void> {
+    return this.#store.delete(kind, id);
+  }
+
+  #write<K extends Kind>(kind: K, id: string): Promise<void> {
+    const current = this.#list(kind).get(id);
+    return current === undefined ? this.#store.delete(kind, id) : this.#store.save(kind, current);
   }
 
   #outdate(kind: Kind, id: string): void {

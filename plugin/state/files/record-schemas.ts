@@ -60,7 +60,7 @@ const leaseFields = {
   isStable: flag,
   lease: absentOr(lease),
   lost: absentOr(lost),
-  awaited: v.optional(v.looseObject({ address: ipv4, since: is.moment })),
+  awaited: v.optional(v.array(v.looseObject({ address: ipv4, since: is.moment }))),
 };
 
 const endpoint = {

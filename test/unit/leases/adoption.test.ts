@@ -166,8 +166,10 @@ describe('CreateEndpoint takes over what RequestAddress leased', () => {
     rig.store.failing.add('save leases');
     await rig.driver.removeEndpoint(ENDPOINT);
     expect(rig.wire.sentTypes.filter((type) => type === 'RELEASE')).toHaveLength(1);
-    expect([rig.registry.leases(), rig.store.contents.leases]).toEqual([[], []]);
+    expect([rig.registry.endpoints(), rig.store.contents.leases]).toEqual([[], []]);
     expect([rig.leases.size, rig.host.endpoints.size]).toEqual([0, 0]);
+    await rig.ipam.releaseAddress(poolId, ADDRESS);
+    expect(rig.registry.leases()).toEqual([]);
   });
 
   it('bounds apply on, also after a restart: an address out of them never reaches the container', async () => {
