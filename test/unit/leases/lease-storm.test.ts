@@ -226,7 +226,7 @@ class Storm {
       case 'DISCOVER': {
         const address = own ?? [wanted, ...pool].find((one) => pool.includes(one) && !isTaken(one));
         if (address === undefined) return [];
-        return [offer({ xid, address, leaseSec: 600, header: { chaddr } })];
+        return [offer({ xid, address, leaseSec: 6000, header: { chaddr } })];
       }
       case 'REQUEST':
         if (isTaken(wanted) || (own !== undefined && own !== wanted)) {
@@ -234,7 +234,7 @@ class Storm {
         }
         this.#bound.set(client, wanted);
         this.#released.delete(client);
-        return [ack({ xid, address: wanted, leaseSec: 600, header: { chaddr } })];
+        return [ack({ xid, address: wanted, leaseSec: 6000, header: { chaddr } })];
       case 'RELEASE': {
         const address = message.ciaddr;
         this.say(`RELEASE ${client} ${address}`);
