@@ -71,7 +71,7 @@ export function createPlugin(deps: PluginDeps) {
   const removals = withLastingRemovals(deps.host, { clock, log });
   const host = { ...deps.host, ...removals };
   const access = new BridgeAccess({ host, clock, log });
-  const returns = new LeaseReturns({ host, inquiry, leases, clock, log });
+  const returns = new LeaseReturns({ registry, host, inquiry, leases, clock, log });
   const held = new HeldLeases({ registry, clock, log, leases, returns });
   const networks = new Networks({
     ...{ registry, host, access, clock, log },

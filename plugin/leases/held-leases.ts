@@ -229,7 +229,7 @@ export class HeldLeases {
     this.#disarm(record.id);
     if (isDue) {
       this.#asking.add(record.id);
-      const isWorn = await returns.isWorn(scope, lease.address);
+      const isWorn = await returns.isWorn(scope, lease.address, record.clientId);
       if (!this.#asking.delete(record.id)) return; // it was taken over meanwhile, or the plugin stops
       if (isWorn) return this.drop(record.id);
     }

@@ -12,11 +12,13 @@ import type { Logger } from '../logger.ts';
 import type { Host } from '../host.ts';
 import type { LeaseHolder } from '../state/lease-records.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
+import type { Registry } from '../state/registry.ts';
 import { restoreLease } from '../state/stored-lease.ts';
 import type { Lease } from '../vocabulary/lease.ts';
-import type { Ipv4 } from '../wire/address.ts';
+import type { Ipv4, Mac } from '../wire/address.ts';
 
 export interface LeaseReturnsDeps {
+  readonly registry: Pick<Registry, 'leases' | 'findScope'>;
   readonly host: Pick<Host, 'linkMac'>;
   readonly inquiry: Pick<SegmentInquiry, 'wearer'>;
   readonly leases: {
@@ -38,14 +40,19 @@ export class LeaseReturns {
   }
 
   /**
-   * True if somebody on the segment has the address. Takes some 0.35 s. Questions at the same time
-   * take no longer.
+   * True if somebody else on the segment has the address. Takes some 0.35 s. Questions at the same
+   * time take no longer.
+   * @param clientId of the container that had it.
    */
-  async isWorn({ link, options, segment }: LeaseScope, address: Ipv4): Promise<boolean> {
+  async isWorn(
+    { link, options, segment }: LeaseScope,
+    address: Ipv4,
+    clientId: string,
+  ): Promise<boolean> {
     const { host, inquiry, log } = this.#deps;
     const mac = options.acd === 'off' ? undefined : host.linkMac(link);
-    if (mac === undefined) return false;
-    const by = await inquiry.wearer(link, mac, address);
+    const heard = mac && (await inquiry.wearer(link, mac, address));
+    const by = heard ?? this.#ownerHere(segment, address, clientId);
     if (by === undefined) return false;
     log.info({ segment, address, by }, 'lease not given back: somebody on the segment wears it');
     return true;
@@ -64,7 +71,7 @@ export class LeaseReturns {
     leases.forget(holder.id);
     if (lease === undefined) return;
     const { address } = lease;
-    const work = this.isWorn(scope, address)
+    const work = this.isWorn(scope, address, holder.clientId)
       .then((isWorn) => {
         if (!isWorn) leases.release(subjectOf(holder, scope), lease, scope.link);
       })
@@ -82,6 +89,18 @@ export class LeaseReturns {
     await Promise.all(
       started.filter(([, on]) => segment === undefined || on === segment).map(([work]) => work),
     );
+  }
+
+  /**
+   * The server has given the address to another container of this host, which may not use it yet:
+   * the record of the one before could not be removed.
+   */
+  #ownerHere(segment: string, address: Ipv4, clientId: string): Mac | undefined {
+    const { registry } = this.#deps;
+    return registry
+      .leases()
+      .filter((other) => other.lease?.address === address && other.clientId !== clientId)
+      .find(({ scopeId }) => registry.findScope(scopeId)?.segment === segment)?.mac;
   }
 
   /** The lease as its client knows it, or as it is stored. */

@@ -261,7 +261,10 @@ test('a lease whose address somebody wears, with the very MAC, is forgotten; ano
   );
   const server = await startDnsmasq();
   const inquiry = new SegmentInquiry({ clock, log, openSocket: openLeaseSocket, openArpSocket });
-  const returns = new LeaseReturns({ host: linuxHost, inquiry, leases, clock, log });
+  const returns = new LeaseReturns({
+    ...{ registry: { leases: () => [], findScope: () => undefined } },
+    ...{ host: linuxHost, inquiry, leases, clock, log },
+  });
   const options = parseNetworkOptions({ parent: 'eth1', bridge: 'br0' });
   const scope = { ...{ id: 'n', segment: SEGMENT, link: 'br0', options }, bounds: undefined, isForeign: false }; // prettier-ignore
   const worn = await leaseOver({ hostEnd: 'vdh0', containerEnd: 'vdc0' }, subject(1));
@@ -289,7 +292,7 @@ test('a lease whose address somebody wears, with the very MAC, is forgotten; ano
   });
   const startedAt = performance.now();
   try {
-    expect(await returns.isWorn(scope, worn.address)).toBe(true);
+    expect(await returns.isWorn(scope, worn.address, '')).toBe(true);
     for (const index of [1, 2]) returns.unlessWorn(holderOf(subject(index)), scope);
     await returns.settled();
     const tookMs = Math.round(performance.now() - startedAt);

@@ -139,6 +139,23 @@ describe('the disk is full', () => {
     expect(releases()).toBe(1);
   });
 
+  it('at DeleteEndpoint, and killed before it has room: no RELEASE for who has the address by then', async () => {
+    rig = await rigWithNetwork({ options: { release: 'now' } });
+    await rig.createEndpoint({ interface: { macAddress: BOX } });
+    rig.store.failing.add('delete leases');
+    await expect(rig.driver.removeEndpoint(ENDPOINT)).rejects.toThrow();
+    rig.server.reserve(OTHER, '192.0.2.50');
+    await rig.createEndpoint({ endpointId: SECOND, interface: { macAddress: OTHER } });
+    await rig.restart();
+    await rig.clock.pass(1000);
+    expect(releases()).toBe(1);
+    expect(rig.registry.endpoints().map(({ id }) => id)).toContain(SECOND);
+    rig.store.failing.clear();
+    await rig.registry.addPool({ ...rig.record(SECOND), id: 'p' } as never);
+    await rig.registry.removePool('p');
+    expect(problemsOf(rig)).toEqual([]);
+  });
+
   it("when a start is taken back: its lease is nobody's", async () => {
     rig = await rigWithNetwork({ options: { release: 'now' } });
     const abort = new AbortController();
