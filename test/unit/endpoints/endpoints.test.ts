@@ -144,6 +144,8 @@ describe('a failure while creating leaves no link, lease, socket, timer or recor
   });
 
   it('no server answers within lease_timeout', async () => {
+    rig.stop();
+    rig = await rigWithNetwork({ options: { lease_timeout: '20s' } });
     rig.wire.server = () => [];
     const failed = refusal(rig.createEndpoint());
     await rig.clock.pass(19_990);

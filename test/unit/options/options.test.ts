@@ -28,6 +28,19 @@ function mistake(parse: () => unknown): string | undefined {
 }
 
 describe('network options', () => {
+  it('the default that the table names is what the parser takes', () => {
+    const usual = parseNetworkOptions({ parent: 'eth1' });
+    const named = Object.entries(NETWORK_OPTIONS).map(([key, { default: text, problem }]) => ({
+      ...{ key, problem, text: text.replaceAll('`', '') },
+    }));
+    const compared = named.filter((one) => one.key !== 'parent' && !one.problem(one.text));
+    const keys = ['lease_timeout', 'acd', 'server_id', 'on_expiry', 'on_no_server', 'guard'];
+    expect(compared.map(({ key }) => key)).toEqual(expect.arrayContaining(keys));
+    for (const { key, text } of compared) {
+      expect(parseNetworkOptions({ parent: 'eth1', [key]: text }), key).toEqual(usual);
+    }
+  });
+
   it('only parent is required; the others have the defaults that the help names', () => {
     expect(parseNetworkOptions({ parent: 'eth1' })).toEqual({
       parent: 'eth1',
