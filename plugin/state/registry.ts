@@ -104,14 +104,14 @@ export class Registry {
   }
 
   /**
-   * True if another endpoint has this lease: the record is a copy. The lease stays with the
-   * endpoint that goes on.
+   * True if another record has this lease: this one is a copy, or could not be removed. The lease
+   * stays with the other.
    */
-  isLeaseOfAnother({ id, networkId, clientId, lease }: EndpointRecord): boolean {
-    return this.endpoints().some(
+  isLeaseOfAnother({ leaseId, networkId, clientId, lease }: EndpointRecord): boolean {
+    return this.leases().some(
       (other) =>
-        other.id !== id &&
-        other.networkId === networkId &&
+        other.id !== leaseId &&
+        other.scopeId === networkId &&
         other.clientId === clientId &&
         other.lease?.address === lease?.address,
     );

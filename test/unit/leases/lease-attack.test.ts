@@ -156,6 +156,25 @@ describe('the disk is full', () => {
     expect(problemsOf(rig)).toEqual([]);
   });
 
+  it('at DeleteEndpoint, killed, and the same container is back by then: it keeps its lease', async () => {
+    await withOurIpam();
+    await rig.requestAddress(poolId);
+    const { interface: box } = given('192.0.2.50');
+    await rig.createEndpoint({ interface: box });
+    const { leaseId } = rig.record();
+    const save = rig.store.save.bind(rig.store);
+    rig.store.save = (kind, record) =>
+      record.id === leaseId ? Promise.reject(new Error('failed')) : save(kind, record);
+    await expect(rig.driver.removeEndpoint(ENDPOINT)).rejects.toThrow();
+    await rig.requestAddress(poolId);
+    rig.store.save = save;
+    await rig.restart();
+    await rig.clock.pass(1000);
+    expect(releases()).toBe(1);
+    expect(rig.registry.addresses()).toHaveLength(1);
+    expect(rig.server.leases.size).toBe(1);
+  });
+
   it("when a start is taken back: its lease is nobody's", async () => {
     rig = await rigWithNetwork({ options: { release: 'now' } });
     const abort = new AbortController();
