@@ -48,7 +48,7 @@ export function forgetOverdue(registry: Registry, clock: Clock): Promise<void> {
   return forgetAll(registry, registry.leases(), (awaited) => isOver(awaited, clock));
 }
 
-/** Docker releases no address of a network that is removed. @throws PluginError STATE_UNWRITABLE. */
+/** Docker releases no address of a removed network. @throws PluginError STATE_UNWRITABLE. */
 export function forgetOfScope(registry: Registry, scopeId: string): Promise<void> {
   const ofScope = registry.leases().filter((lease) => lease.scopeId === scopeId);
   return forgetAll(registry, ofScope, () => true);

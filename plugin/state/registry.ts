@@ -256,7 +256,7 @@ export class Registry {
     try {
       await this.#stored.settle('leases', id, over);
     } catch {
-      // Rather no file than one in which somebody has the lease. A full disk lets a file be removed.
+      // Better no file than one in which somebody has the lease. A full disk removes files.
       await this.#stored.removeFile('leases', id);
     }
   }

@@ -134,7 +134,7 @@ export class StoredRecords {
     return this.settle(kind, id, undefined);
   }
 
-  /** Removes the file of a record that could not be written. @throws PluginError STATE_UNWRITABLE. */
+  /** Removes the file of a record that was not written. @throws PluginError STATE_UNWRITABLE. */
   removeFile(kind: Kind, id: string): Promise<void> {
     return this.#store.delete(kind, id);
   }

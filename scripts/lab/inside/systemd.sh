@@ -22,7 +22,7 @@ systemd_answers() { systemd systemctl is-active lab.target; }
 # The manager reads its journal's units and ours, and no other of this machine.
 systemd_write_units() {
   local name
-  mkdir -p "$systemd_units" "$systemd_folder/none" /run/systemd/journald.conf.d
+  mkdir -p "$systemd_units" "$systemd_folder/none"
   for name in sysinit basic shutdown multi-user; do
     printf '[Unit]\nDescription=%s of the lab\nDefaultDependencies=no\n' "$name" >"$systemd_units/$name.target"
   done
@@ -30,7 +30,7 @@ systemd_write_units() {
     >"$systemd_units/lab.target"
   cp /lib/systemd/system/systemd-journald.{service,socket} "$systemd_units/"
   cp "$checkout/scripts/vlandhcp.service" "$systemd_units/"
-  printf '[Journal]\nStorage=volatile\nReadKMsg=no\nRateLimitBurst=0\n' >/run/systemd/journald.conf.d/lab.conf
+  printf '[Journal]\nStorage=volatile\nReadKMsg=no\nRateLimitBurst=0\n' >"$systemd_folder/journald.conf"
   echo 0123456789abcdef0123456789abcdef >"$systemd_folder/machine-id"
 }
 
@@ -43,6 +43,11 @@ systemd_start_script='
     umount --recursive /sys/fs/cgroup # the kernel refuses the same file system on top
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
     mount --bind \"\$1/lib\" /usr/local/lib
+    # Its own: where /run/systemd/system is, an engine hands its control groups to systemd.
+    mkdir -p /run/systemd
+    mount -t tmpfs tmpfs /run/systemd
+    mkdir -p /run/systemd/journald.conf.d
+    cp \"\$1/journald.conf\" /run/systemd/journald.conf.d/lab.conf
     mount --bind \"\$1/machine-id\" /etc/machine-id
     export container=lab PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     export SYSTEMD_UNIT_PATH=\"\$1/units\" SYSTEMD_GENERATOR_PATH=\"\$1/none\" SYSTEMD_ENVIRONMENT_GENERATOR_PATH=\"\$1/none\"

@@ -126,8 +126,8 @@ describe('the disk is full', () => {
   it('at DeleteEndpoint: ReleaseAddress is awaited all the same', async () => {
     await withOurIpam();
     await rig.requestAddress(poolId);
-    const { userMac: _, ...box } = given('192.0.2.50');
-    await rig.createEndpoint(box);
+    const { interface: box } = given('192.0.2.50');
+    await rig.createEndpoint({ interface: box });
     rig.store.failing.add('delete leases').add('save leases');
     await expect(rig.driver.removeEndpoint(ENDPOINT)).rejects.toThrow();
     await rig.driver.removeEndpoint(ENDPOINT).catch(() => undefined);
@@ -163,11 +163,13 @@ describe('the disk is full', () => {
     await rig.createEndpoint({ interface: box });
     const { leaseId } = rig.record();
     const save = rig.store.save.bind(rig.store);
-    rig.store.save = (kind, record) =>
-      record.id === leaseId ? Promise.reject(new Error('failed')) : save(kind, record);
+    const remove = rig.store.delete.bind(rig.store);
+    const failed = () => Promise.reject(new Error('failed'));
+    rig.store.save = (kind, record) => (record.id === leaseId ? failed() : save(kind, record));
+    rig.store.delete = (kind, id) => (id === leaseId ? failed() : remove(kind, id));
     await expect(rig.driver.removeEndpoint(ENDPOINT)).rejects.toThrow();
     await rig.requestAddress(poolId);
-    rig.store.save = save;
+    Object.assign(rig.store, { save, delete: remove });
     await rig.restart();
     await rig.clock.pass(1000);
     expect(releases()).toBe(1);
