@@ -25,6 +25,14 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** The environment of a script: an empty lab, and the programs of `bin` first in PATH. */
+const withPrograms = (bin: string) => ({
+  ...process.env,
+  VLANDHCP_LAB: lab,
+  XDG_CACHE_HOME: lab,
+  PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+});
+
 /**
  * Runs a line of shell with the functions of preflight.sh. Programs in `bin` come first in PATH.
  */
@@ -38,12 +46,7 @@ function preflight(line: string, bin = folder) {
     ],
     {
       encoding: 'utf8',
-      env: {
-        ...process.env,
-        VLANDHCP_LAB: lab,
-        XDG_CACHE_HOME: lab,
-        PATH: `${bin}:${process.env['PATH'] ?? ''}`,
-      },
+      env: withPrograms(bin),
     },
   );
   return { status, stdout, stderr };
@@ -161,12 +164,7 @@ describe('a first run', () => {
     fakeNpm(bin, 'exit 1');
     const { status, stdout, stderr } = spawnSync(join(root, 'scripts', name), words, {
       encoding: 'utf8',
-      env: {
-        ...process.env,
-        VLANDHCP_LAB: lab,
-        XDG_CACHE_HOME: lab,
-        PATH: `${bin}:${process.env['PATH'] ?? ''}`,
-      },
+      env: withPrograms(bin),
     });
     expect(status).toBe(1);
     if (script !== 'demo' || process.getuid?.() === 0)

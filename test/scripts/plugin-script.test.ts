@@ -5,21 +5,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseSettings } from '../../plugin/settings.ts';
-import { FakeDocker, WITHOUT_PLUGIN, env } from '../support/fake-docker.ts';
+import { fakeDocker, WITHOUT_PLUGIN, env } from '../support/fake-docker.ts';
 import { root } from '../support/readme.ts';
 
-const fake = new FakeDocker();
-const { file } = fake;
-const operator = (...args: string[]) => fake.operator(...args);
-const done = () => fake.done();
-beforeEach(() => {
-  fake.reset();
-});
-afterAll(() => {
-  fake.remove();
-});
+const fake = fakeDocker();
+const { file, operator, done } = fake;
 
 describe('scripts/plugin set', () => {
   it.each([

@@ -3,20 +3,12 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { FakeDocker, WITHOUT_PLUGIN } from '../support/fake-docker.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { fakeDocker, WITHOUT_PLUGIN } from '../support/fake-docker.ts';
 import { root } from '../support/readme.ts';
 
-const fake = new FakeDocker();
-const { file } = fake;
-const operator = (...args: string[]) => fake.operator(...args);
-const done = () => fake.done();
-beforeEach(() => {
-  fake.reset();
-});
-afterAll(() => {
-  fake.remove();
-});
+const fake = fakeDocker();
+const { file, operator, done } = fake;
 
 describe('scripts/plugin used wrongly', () => {
   it.each([

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeEach } from 'vitest';
 import { root } from './readme.ts';
 
 /** The settings of config.json. */
@@ -33,7 +34,19 @@ export const WITHOUT_PLUGIN = DOCKER.replace(
   "'plugin inspect '*) exit 1",
 );
 
-export class FakeDocker {
+/** One for the tests of a file, reset before each of them. */
+export function fakeDocker(): FakeDocker {
+  const fake = new FakeDocker();
+  beforeEach(() => {
+    fake.reset();
+  });
+  afterAll(() => {
+    fake.remove();
+  });
+  return fake;
+}
+
+class FakeDocker {
   readonly folder = mkdtempSync(join(tmpdir(), 'vlandhcp-'));
   readonly file = (name: string): string => join(this.folder, name);
 
@@ -49,15 +62,15 @@ export class FakeDocker {
     writeFileSync(this.file(name), script, { mode: 0o755 });
   }
 
-  operator(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  /** Runs scripts/plugin. */
+  readonly operator = (...args: string[]) => {
     const PATH = `${this.folder}:${process.env['PATH'] ?? ''}`;
     const options = { env: { ...process.env, PATH }, encoding: 'utf8' } as const;
     return spawnSync(join(root, 'scripts/plugin'), args, options);
-  }
+  };
 
-  done(): string[] {
-    return readFileSync(this.file('done'), 'utf8').trim().split('\n');
-  }
+  /** What docker was asked to do. */
+  readonly done = (): string[] => readFileSync(this.file('done'), 'utf8').trim().split('\n');
 
   remove(): void {
     rmSync(this.folder, { recursive: true });
