@@ -14,7 +14,11 @@ import { lostBefore } from '../leases/adoption.ts';
 import { chooseMac, linkEnds, macClientId } from '../options/endpoint-identity.ts';
 import type { Host } from '../host.ts';
 import { scopeOfNetwork } from '../state/lease-scope.ts';
-import { macFromId, parseEndpointOptions, type EndpointOptions } from '../options/options.ts';
+import {
+  macFromId,
+  parseEndpointOptions,
+  type EndpointOptions,
+} from '../options/endpoint-options.ts';
 import { restoreLease, storeLease, termsOf, type NetworkRecord } from '../state/records.ts';
 import { rulesBeforeJoin } from '../networks/port-guard.ts';
 import type { Registry } from '../state/registry.ts';

@@ -7,7 +7,7 @@ import { PluginError } from '../vocabulary/errors.ts';
 import type { Mac } from '../wire/address.ts';
 import { macClientId, randomMac, requireMac } from '../options/endpoint-identity.ts';
 import type { LeaseScope } from '../state/lease-scope.ts';
-import { macFromId } from '../options/options.ts';
+import { macFromId } from '../options/endpoint-options.ts';
 
 export interface AddressIdentity {
   readonly mac: Mac;

@@ -5,7 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { PluginError } from '../vocabulary/errors.ts';
 import { macFromBytes, macToBytes, parseMac, type Mac } from '../wire/address.ts';
-import { isUsableMac, macFromId, type EndpointOptions } from './options.ts';
+import { isUsableMac, macFromId, type EndpointOptions } from './endpoint-options.ts';
 
 /**
  * Names of at most 15 characters that depend on the EndpointID alone. The EndpointID may have any

@@ -1,24 +1,21 @@
 /**
- * The options after `-o` (network) and `driver-opt=` (endpoint): key, check, default and help text,
- * one table each. A test compares docs/options.md with them. An unknown key or a bad value is
- * refused. One error names all mistakes.
+ * The options after `-o` of a network: key, check, default and help text. A test compares
+ * docs/options.md with the table. An unknown key or a bad value is refused. One error names all
+ * mistakes.
  */
-import { createHash } from 'node:crypto';
 import { isLinkName, LINK_NAME_RULE } from '../vocabulary/link-name.ts';
 import { GUARD_MODES, type GuardMode } from '../vocabulary/port-rules.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { noParent, refuse } from './option-problems.ts';
+import { findProblems, textOf, type OptionSpec } from './option-table.ts';
 import {
   choiceProblem,
-  hostNameProblem,
   numberProblem,
   parseAddresses,
   parseGuard,
   parseRelease,
-  printable,
-  unknownOption,
 } from './option-values.ts';
-import { isMulticastMac, isUnicastIpv4, parseIpv4, type Ipv4, type Mac } from '../wire/address.ts';
+import type { Ipv4 } from '../wire/address.ts';
 
 export interface NetworkOptions {
   readonly parent: string;
@@ -50,24 +47,6 @@ export const SERVER_ID_MODES = ['strict', 'lenient'] as const;
 /** RFC 5227 probes: during the container's start, before it (two or three probes), or never. */
 export type AcdMode = (typeof ACD_MODES)[number];
 export const ACD_MODES = ['optimistic', 'fast', 'full', 'off'] as const;
-
-export interface EndpointOptions {
-  /** The name from which the MAC is derived, as pipework's `U:NAME` did. */
-  readonly id: string | undefined;
-  readonly hostName: string | undefined;
-  readonly address: Ipv4 | undefined;
-  /** Undefined: the guard of the network applies. */
-  readonly guard: GuardMode | undefined;
-}
-
-interface OptionSpec {
-  /** The form of the value, as help shows it. */
-  readonly value: string;
-  readonly default: string;
-  readonly help: string;
-  /** Returns what is wrong with the text, or undefined. */
-  readonly problem: (text: string) => string | undefined;
-}
 
 const LEASE_TIMEOUT_MAX_SEC = 25;
 
@@ -163,39 +142,6 @@ export const NETWORK_OPTIONS = {
   },
 } as const satisfies Record<string, OptionSpec>;
 
-export const ENDPOINT_OPTIONS = {
-  id: {
-    value: 'NAME',
-    default: 'none',
-    help: "a stable MAC derived from NAME, the same that pipework's `U:NAME` gave",
-    problem: (text) =>
-      /^[\x21-\x7e]{1,64}$/.test(text) ? undefined : 'is not 1 to 64 visible ASCII characters',
-  },
-  hostname: {
-    value: 'NAME',
-    default: 'none',
-    help: 'told to the DHCP server: option 12, or option 81 when it contains a dot',
-    problem: (text) => hostNameProblem(text),
-  },
-  ip: {
-    value: 'ADDRESS',
-    default: 'none',
-    help: 'the IPv4 address to ask for (option 50); any other offer is refused',
-    problem: (text) => {
-      const address = parseIpv4(text);
-      return address !== undefined && isUnicastIpv4(address)
-        ? undefined
-        : 'is not an IPv4 address a host can have';
-    },
-  },
-  guard: {
-    value: '`off`, `mac`, `full`',
-    default: "the network's",
-    help: 'as the option of the network, for this container',
-    problem: (text) => choiceProblem(text, GUARD_MODES),
-  },
-} as const satisfies Record<string, OptionSpec>;
-
 /** libnetwork's own network options. It applies them itself for every driver. */
 const LIBNETWORK_OPTION = /^com\.docker\.network\.advertise_addr_(nmsgs|ms)$/;
 
@@ -238,59 +184,4 @@ export function parseNetworkOptions(
     guard: parseGuard(text('guard')) ?? 'mac',
     onConflict: text('on_conflict') === 'leave' ? 'leave' : 'defend',
   };
-}
-
-/**
- * @param given all of CreateEndpoint's `Options`. Docker's own keys have the prefix `com.docker.`.
- * @throws PluginError INVALID_OPTION naming every mistake.
- */
-export function parseEndpointOptions(given: Readonly<Record<string, unknown>>): EndpointOptions {
-  const own = Object.fromEntries(
-    Object.entries(given).filter(([key]) => !key.startsWith('com.docker.')),
-  );
-  refuse([...findProblems('driver-opt ', ENDPOINT_OPTIONS, own)]);
-  const ip = textOf(own, 'ip');
-  return {
-    id: textOf(own, 'id'),
-    hostName: textOf(own, 'hostname'),
-    address: ip === undefined ? undefined : parseIpv4(ip),
-    guard: parseGuard(textOf(own, 'guard')),
-  };
-}
-
-/**
- * The same derivation as pipework's, so that reservations made for pipework still match: `02:` and
- * the first five bytes of the MD5 of the name and a newline.
- */
-export function macFromId(id: string): Mac {
-  const digest = createHash('md5').update(`${id}\n`).digest('hex');
-  return `02:${digest.slice(0, 10).replace(/..(?=.)/g, '$&:')}` as Mac;
-}
-
-/** True if a container may have it: not all zeros and no group address. */
-export function isUsableMac(mac: Mac): boolean {
-  return !isMulticastMac(mac) && mac !== '00:00:00:00:00:00';
-}
-
-function* findProblems(
-  prefix: string,
-  table: Readonly<Record<string, OptionSpec>>,
-  given: Readonly<Record<string, unknown>>,
-): Generator<string> {
-  for (const [key, value] of Object.entries(given)) {
-    const spec = Object.hasOwn(table, key) ? table[key] : undefined;
-    if (spec === undefined) {
-      yield unknownOption(prefix, key, value, Object.keys(table));
-    } else if (typeof value !== 'string') {
-      yield `${prefix}${key}=${printable(value)} is not text`;
-    } else {
-      const problem = spec.problem(value);
-      if (problem !== undefined) yield `${prefix}${key}=${printable(value)} ${problem}`;
-    }
-  }
-}
-
-function textOf(given: Readonly<Record<string, unknown>>, key: string): string | undefined {
-  const value = given[key];
-  return typeof value === 'string' ? value : undefined;
 }

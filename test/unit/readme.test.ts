@@ -5,10 +5,9 @@ import { describe, expect, it } from 'vitest';
 import {
   ENDPOINT_OPTIONS,
   macFromId,
-  NETWORK_OPTIONS,
   parseEndpointOptions,
-  parseNetworkOptions,
-} from '../../plugin/options/options.ts';
+} from '../../plugin/options/endpoint-options.ts';
+import { NETWORK_OPTIONS, parseNetworkOptions } from '../../plugin/options/options.ts';
 import { LOG_LEVELS, parseSettings } from '../../plugin/settings.ts';
 import { allPages, root, table } from '../support/readme.ts';
 

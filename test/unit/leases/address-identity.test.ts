@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
-import { macFromId } from '../../../plugin/options/options.ts';
+import { macFromId } from '../../../plugin/options/endpoint-options.ts';
 import {
   BOX,
   DriverRig,

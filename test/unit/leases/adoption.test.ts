@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { macFromId } from '../../../plugin/options/options.ts';
+import { macFromId } from '../../../plugin/options/endpoint-options.ts';
 import {
   BOX,
   DriverRig,

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { BOX, DriverRig, ENDPOINT, NETWORK, rigWithNetwork } from '../../support/driver-rig.ts'; // prettier-ignore
-import { macFromId } from '../../../plugin/options/options.ts';
+import { macFromId } from '../../../plugin/options/endpoint-options.ts';
 import { problemsOf } from '../../support/state-invariants.ts';
 
 type Step = readonly [string, (rig: DriverRig) => Promise<unknown>];

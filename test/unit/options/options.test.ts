@@ -2,12 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 import {
   ENDPOINT_OPTIONS,
-  NETWORK_OPTIONS,
   isUsableMac,
   macFromId,
   parseEndpointOptions,
-  parseNetworkOptions,
-} from '../../../plugin/options/options.ts';
+} from '../../../plugin/options/endpoint-options.ts';
+import { NETWORK_OPTIONS, parseNetworkOptions } from '../../../plugin/options/options.ts';
 import { chooseMac, linkEnds } from '../../../plugin/options/endpoint-identity.ts';
 import { mac } from '../../support/messages.ts';
 

@@ -1,0 +1,84 @@
+/**
+ * The options after `driver-opt=` of one endpoint: key, check, default and help text. An unknown
+ * key or a bad value is refused. One error names all mistakes.
+ */
+import { createHash } from 'node:crypto';
+import { GUARD_MODES, type GuardMode } from '../vocabulary/port-rules.ts';
+import { isMulticastMac, isUnicastIpv4, parseIpv4, type Ipv4, type Mac } from '../wire/address.ts';
+import { refuse } from './option-problems.ts';
+import { findProblems, textOf, type OptionSpec } from './option-table.ts';
+import { choiceProblem, hostNameProblem, parseGuard } from './option-values.ts';
+
+export interface EndpointOptions {
+  /** The name from which the MAC is derived, as pipework's `U:NAME` did. */
+  readonly id: string | undefined;
+  readonly hostName: string | undefined;
+  readonly address: Ipv4 | undefined;
+  /** Undefined: the guard of the network applies. */
+  readonly guard: GuardMode | undefined;
+}
+
+export const ENDPOINT_OPTIONS = {
+  id: {
+    value: 'NAME',
+    default: 'none',
+    help: "a stable MAC derived from NAME, the same that pipework's `U:NAME` gave",
+    problem: (text) =>
+      /^[\x21-\x7e]{1,64}$/.test(text) ? undefined : 'is not 1 to 64 visible ASCII characters',
+  },
+  hostname: {
+    value: 'NAME',
+    default: 'none',
+    help: 'told to the DHCP server: option 12, or option 81 when it contains a dot',
+    problem: (text) => hostNameProblem(text),
+  },
+  ip: {
+    value: 'ADDRESS',
+    default: 'none',
+    help: 'the IPv4 address to ask for (option 50); any other offer is refused',
+    problem: (text) => {
+      const address = parseIpv4(text);
+      return address !== undefined && isUnicastIpv4(address)
+        ? undefined
+        : 'is not an IPv4 address a host can have';
+    },
+  },
+  guard: {
+    value: '`off`, `mac`, `full`',
+    default: "the network's",
+    help: 'as the option of the network, for this container',
+    problem: (text) => choiceProblem(text, GUARD_MODES),
+  },
+} as const satisfies Record<string, OptionSpec>;
+
+/**
+ * @param given all of CreateEndpoint's `Options`. Docker's own keys have the prefix `com.docker.`.
+ * @throws PluginError INVALID_OPTION naming every mistake.
+ */
+export function parseEndpointOptions(given: Readonly<Record<string, unknown>>): EndpointOptions {
+  const own = Object.fromEntries(
+    Object.entries(given).filter(([key]) => !key.startsWith('com.docker.')),
+  );
+  refuse([...findProblems('driver-opt ', ENDPOINT_OPTIONS, own)]);
+  const ip = textOf(own, 'ip');
+  return {
+    id: textOf(own, 'id'),
+    hostName: textOf(own, 'hostname'),
+    address: ip === undefined ? undefined : parseIpv4(ip),
+    guard: parseGuard(textOf(own, 'guard')),
+  };
+}
+
+/**
+ * The same derivation as pipework's, so that reservations made for pipework still match: `02:` and
+ * the first five bytes of the MD5 of the name and a newline.
+ */
+export function macFromId(id: string): Mac {
+  const digest = createHash('md5').update(`${id}\n`).digest('hex');
+  return `02:${digest.slice(0, 10).replace(/..(?=.)/g, '$&:')}` as Mac;
+}
+
+/** True if a container may have it: not all zeros and no group address. */
+export function isUsableMac(mac: Mac): boolean {
+  return !isMulticastMac(mac) && mac !== '00:00:00:00:00:00';
+}

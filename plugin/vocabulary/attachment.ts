@@ -1,0 +1,38 @@
+/** The vocabulary of attachment: how the links of containers are joined to a segment. */
+import type { PortRules } from './port-rules.ts';
+
+/**
+ * `bridge`: a veth into a bridge of the host. `macvlan`, `ipvlan`: a link of that kind, directly on
+ * the VLAN link or on the parent.
+ */
+export const ATTACHMENT_MODES = ['bridge', 'macvlan', 'ipvlan'] as const;
+export type AttachmentMode = (typeof ATTACHMENT_MODES)[number];
+
+/** Whether macvlan links on one link reach each other: directly, not at all, or by the switch. */
+export const MACVLAN_MODES = ['bridge', 'private', 'vepa'] as const;
+export type MacvlanMode = (typeof MACVLAN_MODES)[number];
+
+/** A container's link, by the names that its ends have in the host's namespace. */
+export interface ContainerLink {
+  /** The end that stays in the host. Undefined if the link has none (macvlan, ipvlan). */
+  readonly hostEnd: string | undefined;
+  /** The end that becomes the container's interface. */
+  readonly containerEnd: string;
+}
+
+/** The end that carries our mark, and that is removed: with it the whole link goes. */
+export function ownEnd({ hostEnd, containerEnd }: ContainerLink): string {
+  return hostEnd ?? containerEnd;
+}
+
+/** What a container's link is connected to. */
+export type Connection =
+  | { readonly kind: 'veth'; readonly bridge: string; readonly rules: PortRules }
+  | { readonly kind: 'macvlan'; readonly lower: string; readonly mode: MacvlanMode }
+  | { readonly kind: 'ipvlan'; readonly lower: string };
+
+/**
+ * Where a container's link is. `away`: in a container, as far as can be seen from the host. `gone`:
+ * nowhere.
+ */
+export type LinkPresence = 'here' | 'away' | 'gone';
