@@ -3,6 +3,12 @@
  * compiler checks that in main.ts. If a call returns a list of sentences, these are warnings for
  * the log.
  */
+import type {
+  AttachmentMode,
+  Connection,
+  ContainerLink,
+  LinkPresence,
+} from './vocabulary/attachment.ts';
 import type { SandboxChange } from './vocabulary/sandbox-change.ts';
 import type { PortRules } from './vocabulary/port-rules.ts';
 import type { Ipv4, Mac } from './wire/address.ts';
@@ -13,7 +19,9 @@ export type TheirLink = 'bridge' | 'vlan-link';
 export interface NetworkLinkSpec {
   readonly parent: string;
   readonly vlan: number | undefined;
-  readonly bridge: string;
+  readonly mode: AttachmentMode;
+  /** Undefined unless `mode` is `bridge`. */
+  readonly bridge: string | undefined;
   readonly mtu: number | undefined;
 }
 
@@ -73,7 +81,7 @@ export interface Host {
     readonly parent: string;
     readonly vlan: number | undefined;
     readonly vlanLink: string | undefined;
-    readonly bridge: string;
+    readonly bridge: string | undefined;
     /** Take the uplink out of a bridge that is not ours. */
     readonly uplinkPort: boolean;
   }): Promise<readonly string[]>;
@@ -81,14 +89,19 @@ export interface Host {
   removeOrphanLinks(known: readonly string[]): Promise<readonly string[]>;
   /** Removes links that we were making when the process was killed. Returns their names. */
   removeUnfinishedLinks(): Promise<readonly string[]>;
-  ensureEndpointLink(spec: {
-    readonly hostEnd: string;
-    readonly containerEnd: string;
-    readonly mac: Mac;
-    readonly mtu: number;
-    readonly bridge: string;
-    readonly rules: PortRules;
-  }): Promise<readonly string[]>;
+  /** Makes a container's link, ready to carry frames. */
+  ensureEndpointLink(
+    spec: ContainerLink & {
+      readonly mac: Mac;
+      readonly mtu: number;
+      readonly connection: Connection;
+    },
+  ): Promise<readonly string[]>;
+  /**
+   * Starts no process and does not wait.
+   * @param netnsPath the sandbox, if it is known.
+   */
+  endpointPresence(link: ContainerLink, netnsPath?: string): LinkPresence;
   /**
    * Sets what may be sent from each of these ports from now on. Never throws: a failure is a
    * warning. `onUnguarded` gets each port whose rules are not in force.
@@ -109,7 +122,7 @@ export interface Host {
   }): { close(): void };
   /** Makes the bridge of a network whose parent is missing, or sets the bridge up. Idempotent. */
   ensureBridge(
-    spec: NetworkLinkSpec & { readonly vlanLink: string | undefined },
+    spec: NetworkLinkSpec & { readonly bridge: string; readonly vlanLink: string | undefined },
   ): Promise<readonly string[]>;
   /** Makes a container's link a port of the bridge again, up and guarded. */
   attachPort(port: {
@@ -123,11 +136,12 @@ export interface Host {
   hostEndMac(hostEnd: string, containerMac: Mac): Mac;
   /** Closes the given links to the host, if the links are ours. */
   protectNetwork(links: {
-    readonly bridge: string;
+    readonly mode: AttachmentMode;
+    readonly bridge: string | undefined;
     readonly vlanLink: string | undefined;
   }): Promise<readonly string[]>;
-  /** Sets the MTU of both ends, while the container end is still in the host's namespace. */
-  setEndpointMtu(ends: { hostEnd: string; containerEnd: string; mtu: number }): Promise<void>;
+  /** Sets the MTU of all ends, while the container end is still in the host's namespace. */
+  setEndpointMtu(link: ContainerLink & { readonly mtu: number }): Promise<void>;
   /**
    * Changes the container's link without taking it down. Touches only what uses our link. Leaves as
    * it is what is already right.
@@ -135,12 +149,14 @@ export interface Host {
    * @throws PluginError SOCKET_FAILED if the sandbox cannot be entered, IP_COMMAND_FAILED.
    */
   changeSandbox(
-    place: { readonly netnsPath: string; readonly hostEnd: string },
+    place: ContainerLink & { readonly netnsPath: string },
     changes: readonly SandboxChange[],
   ): Promise<boolean>;
-  removeEndpointLink(hostEnd: string): Promise<void>;
+  /** Removes it, wherever its other end is. A link that is in a container goes with the container. */
+  removeEndpointLink(link: ContainerLink): Promise<void>;
+  /** All ends with our mark in the host's namespace, by name. */
   listEndpointLinks(): Promise<
-    readonly { readonly hostEnd: string; readonly containerEndHere: boolean }[]
+    readonly { readonly end: string; readonly containerEndHere: boolean }[]
   >;
   /**
    * The first name of the link that has `name` as one of its names; `name` itself if there is none.

@@ -95,7 +95,7 @@ export function createPlugin(deps: PluginDeps) {
   });
   const { ready: recovered, done } = recover({
     ...{ registry, networks, endpoints, addresses, held, access, wiring, host, clock, log },
-    isComplete,
+    ...{ isComplete, sandboxPath },
   });
   const network = new NetworkDriver({
     ...{ registry, networks, endpoints, held, clock, recovered },

@@ -19,6 +19,8 @@ import { linkEnds } from '../options/endpoint-identity.ts';
 import type { Registry } from '../state/registry.ts';
 import type { Wiring } from '../networks/wiring.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
+import { attachmentOf, linksOf } from '../state/attachments/attachment.ts';
+import { ownEnd } from '../vocabulary/attachment.ts';
 import { restoreLease } from '../state/stored-lease.ts';
 
 export interface RecoverDeps {
@@ -30,6 +32,8 @@ export interface RecoverDeps {
   readonly access: BridgeAccess;
   readonly wiring: Wiring;
   readonly host: Host;
+  /** @param key a sandbox's file as dockerd names it. */
+  readonly sandboxPath: (key: string) => string;
   readonly clock: Clock;
   readonly log: Logger;
   /** True if all records could be read. Else a link may belong to one that could not. */
@@ -94,8 +98,11 @@ async function prepare(deps: RecoverDeps): Promise<Prepared> {
   await networks
     .removeUnfinished()
     .catch((err: unknown) => log.error({ err }, 'network that was being removed not removed'));
-  const bridges = registry.networks().map(({ options }) => options.bridge);
-  await deps.access.ensureAllGranted(bridges.filter((bridge) => host.linkExists(bridge)));
+  const bridges = registry
+    .networks()
+    .map((network) => attachmentOf(network).firewalledBridge(network))
+    .filter((bridge) => bridge !== undefined && host.linkExists(bridge));
+  await deps.access.ensureAllGranted(bridges as string[]);
   for (const network of registry.networks()) {
     try {
       await networks.restore(network);
@@ -113,21 +120,23 @@ async function prepare(deps: RecoverDeps): Promise<Prepared> {
   }
   const links = await endpointLinks(deps);
   const unclaimed = new Map(links);
+  const isHere = (record: EndpointRecord) =>
+    links.get(ownEnd(record)) ?? (awayInSandbox(record, deps) ? false : undefined);
   const living: string[] = [];
   let cleared = 0;
   for (const record of registry.endpoints()) {
-    const containerEndHere = links.get(record.hostEnd);
-    unclaimed.delete(record.hostEnd);
+    const containerEndHere = isHere(record);
+    unclaimed.delete(ownEnd(record));
     const hasNetwork = registry.findNetwork(record.networkId) !== undefined;
     const fields = { endpoint: record.id.slice(0, 12) };
     if (isOfAnother(record, registry.endpoints())) {
-      log.error({ ...fields, link: record.hostEnd }, LINK_OF_ANOTHER);
+      log.error({ ...fields, link: ownEnd(record) }, LINK_OF_ANOTHER);
     } else if (!hasNetwork && !isComplete) {
       // The record of its network could not be read. A container may use it.
       log.error(fields, 'endpoint of an unreadable network left alone');
     } else if (!hasNetwork && containerEndHere === false) {
       const file = `networks/${record.networkId}.json`;
-      log.error({ ...fields, link: record.hostEnd, file }, NETWORK_LOST);
+      log.error({ ...fields, link: ownEnd(record), file }, NETWORK_LOST);
     } else if (containerEndHere === undefined || !hasNetwork) {
       try {
         await endpoints.clear(record);
@@ -152,7 +161,8 @@ async function prepare(deps: RecoverDeps): Promise<Prepared> {
     }
     if (!isComplete) continue;
     try {
-      await host.removeEndpointLink(link); // made, but not stored before the crash
+      // made, but not stored before the crash
+      await host.removeEndpointLink({ hostEnd: link, containerEnd: link });
       cleared += 1;
     } catch (err) {
       log.error({ link, err }, 'link of nobody not removed');
@@ -177,9 +187,17 @@ function inOrderOfDue(ids: readonly string[], { registry, clock }: RecoverDeps):
  * True if the link is named after another endpoint. Resuming or clearing this one would take link
  * and lease from that one's container.
  */
-function isOfAnother({ id, hostEnd }: EndpointRecord, all: readonly EndpointRecord[]): boolean {
-  if (hostEnd === linkEnds(id).hostEnd) return false;
-  return all.some((other) => other.id !== id && other.hostEnd === hostEnd);
+function isOfAnother(record: EndpointRecord, all: readonly EndpointRecord[]): boolean {
+  const { id, containerEnd } = record;
+  if (containerEnd === linkEnds(id).containerEnd) return false;
+  return all.some((other) => other.id !== id && other.containerEnd === containerEnd);
+}
+
+/** A link without an end in the host is in its sandbox, as far as can be seen from the host. */
+function awayInSandbox(record: EndpointRecord, { host, sandboxPath }: RecoverDeps): boolean {
+  const { hostEnd, sandboxKey } = record;
+  if (hostEnd !== undefined || sandboxKey === undefined) return false;
+  return host.endpointPresence(record, sandboxPath(sandboxKey)) === 'away';
 }
 
 /** Asks the kernel until it says which links exist. Without this nothing can be decided. */
@@ -187,7 +205,7 @@ async function endpointLinks({ host, clock, log }: RecoverDeps): Promise<Map<str
   for (let wait = TRIED_AGAIN_AFTER; ; wait = Math.min(2 * wait, TRIED_AGAIN_AFTER_AT_MOST)) {
     try {
       const links = await host.listEndpointLinks();
-      return new Map(links.map((link) => [link.hostEnd, link.containerEndHere]));
+      return new Map(links.map((link) => [link.end, link.containerEndHere]));
     } catch (err) {
       log.error({ err }, 'links of containers cannot be listed yet; calls of Docker wait for it');
     }
@@ -202,7 +220,7 @@ async function endpointLinks({ host, clock, log }: RecoverDeps): Promise<Map<str
 async function removeOrphans({ registry, access, host, log }: RecoverDeps): Promise<void> {
   const known = registry
     .networks()
-    .flatMap(({ options, vlanLink }) => [options.bridge, vlanLink ?? options.parent]);
+    .flatMap((network) => [network.options.parent, ...linksOf(network)]);
   try {
     for (const link of await host.removeOrphanLinks(known)) {
       log.info({ link }, 'link of nobody removed');

@@ -1,33 +1,42 @@
 /** The places of an endpoint's DHCP client. */
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { FollowTarget } from '../leasing/lease-service.ts';
+import { attachmentOf, placeInHost } from '../state/attachments/attachment.ts';
 import type { NetworkRecord } from '../state/records.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
 
 /** The place to hear a container whose sandbox is not known. */
-export function onBridge({ options }: NetworkRecord): SocketPlace {
-  return { link: options.bridge, promiscuous: true };
-}
+export const inHost: (network: NetworkRecord) => SocketPlace = placeInHost;
 
 /**
- * The place of the container's end before Join. After Join the port passes no requests, so the
- * bridge sends them.
+ * The place of the container's end while it is in the host. A port passes no requests after Join,
+ * so the bridge sends them then.
  */
-export function atPort(
+export function atContainerEnd(
   { containerEnd }: EndpointRecord,
-  { options }: NetworkRecord,
+  network: NetworkRecord,
   isJoined: boolean,
 ): SocketPlace {
-  return { link: containerEnd, ...(isJoined ? { speaksVia: options.bridge } : {}) };
+  return { link: containerEnd, ...(isJoined ? inContainer(network) : {}) };
 }
 
 /** @param sandboxPath returns the path for this process of a sandbox that dockerd names. */
 export function followTarget(
   { sandboxPath }: { readonly sandboxPath: (sandboxKey: string) => string },
   { hostEnd, containerEnd }: EndpointRecord,
-  { options }: NetworkRecord,
+  network: NetworkRecord,
   sandboxKey: string,
 ): FollowTarget {
   const netnsPath = sandboxPath(sandboxKey);
-  return { netnsPath, hostEnd, containerEnd, fallback: options.bridge };
+  const inside = inContainer(network);
+  return { netnsPath, hostEnd, containerEnd, inside, fallback: placeInHost(network) };
+}
+
+/** How a client goes on once its container has the link. */
+function inContainer(network: NetworkRecord): FollowTarget['inside'] {
+  const attachment = attachmentOf(network);
+  return {
+    speaksVia: attachment.requestsLeaveBy(network),
+    defendsFrom: attachment.speaker(network),
+  };
 }

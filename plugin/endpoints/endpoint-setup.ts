@@ -13,6 +13,8 @@ import type { Addresses } from '../leases/addresses.ts';
 import { lostBefore } from '../leases/adoption.ts';
 import { chooseMac, linkEnds, macClientId } from '../options/endpoint-identity.ts';
 import type { Host } from '../host.ts';
+import { attachmentOf } from '../state/attachments/attachment.ts';
+import { ownEnd } from '../vocabulary/attachment.ts';
 import { scopeOfNetwork } from '../state/lease-scope.ts';
 import {
   macFromId,
@@ -99,17 +101,13 @@ async function build(
   take: (undo: UndoList) => Promise<LeaseTaken> | LeaseTaken,
 ): Promise<EndpointRecord> {
   const { host, registry, clock, log } = deps;
-  const { bridge } = network.options;
+  const connection = attachmentOf(network).connection(network, rulesBeforeJoin(network, draft));
   const undo = new UndoList();
   try {
-    const warnings = await host.ensureEndpointLink({
-      ...draft,
-      bridge,
-      rules: rulesBeforeJoin(network, draft),
-    });
+    const warnings = await host.ensureEndpointLink({ ...draft, connection });
     // Added only now: a link that could not be taken belongs to somebody else.
-    undo.add(() => host.removeEndpointLink(draft.hostEnd));
-    for (const warning of warnings) log.warn({ link: draft.hostEnd }, warning);
+    undo.add(() => host.removeEndpointLink(draft));
+    for (const warning of warnings) log.warn({ link: ownEnd(draft) }, warning);
     const { id: leaseId, lease, settle } = await take(undo);
     const mtu = usableMtu(lease?.mtu, network.mtu);
     if (mtu !== network.mtu) await host.setEndpointMtu({ ...draft, mtu });
@@ -162,6 +160,7 @@ function draftEndpoint(
   leased: AddressRecord | undefined,
 ): EndpointDraft {
   const options = parseEndpointOptions(request.options);
+  const { mode } = network.options;
   if (leased !== undefined) refuseLateWishes(options, leased);
   const mac = leased?.mac ?? chooseMac(request.interface.macAddress, options);
   const macGiven = request.interface.macAddress !== '';
@@ -169,7 +168,8 @@ function draftEndpoint(
     id: request.endpointId,
     leaseId: leased?.id ?? newLeaseId(request.endpointId, registry),
     networkId: network.id,
-    ...linkEnds(request.endpointId),
+    mode,
+    ...linkEnds(request.endpointId, mode),
     mac,
     macGiven,
     addressGiven: leased !== undefined,

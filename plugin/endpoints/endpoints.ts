@@ -8,7 +8,7 @@ import type { LeaseChange } from '../leasing/client-runner.ts';
 import { makeEndpoint, type CreateEndpointRequest } from './endpoint-setup.ts';
 import { isAbandoned } from '../leases/containers-present.ts';
 import { createAnswer, joinAnswer, type CreateEndpointAnswer, type JoinAnswer } from './answers.ts';
-import { atPort, followTarget, onBridge } from './endpoint-places.ts';
+import { atContainerEnd, followTarget, inHost } from './endpoint-places.ts';
 import { JoinTimers } from '../leases/join-timers.ts';
 import { KeyedLock } from '../keyed-lock.ts';
 import type { EndpointDeps } from './endpoint-deps.ts';
@@ -52,7 +52,9 @@ export class Endpoints {
         deps.log.error({ ...context(record), err }, 'endpoint not recovered');
         return true;
       });
-      return isAbandoned(deps, record, isFirstLook);
+      const { sandboxKey } = record;
+      const netnsPath = sandboxKey === undefined ? undefined : deps.sandboxPath(sandboxKey);
+      return isAbandoned(deps, { ...record, netnsPath }, isFirstLook);
     };
     this.twins = new MacTwins({ ...deps, isGone, clear: (record) => this.clear(record) });
   }
@@ -183,11 +185,11 @@ export class Endpoints {
 
   #resume(record: EndpointRecord, network: NetworkRecord): void {
     const { leases, clock, host } = this.#deps;
-    const containerEndHere = host.linkExists(record.containerEnd);
+    const containerEndHere = host.endpointPresence(record) === 'here';
     // The endpoint is joined, but its link is here: dockerd may be about to move it.
     if (containerEndHere) this.#joinTimers.arm(record.id);
     const isFollowed = record.sandboxKey !== undefined;
-    const place = containerEndHere ? atPort(record, network, isFollowed) : onBridge(network);
+    const place = containerEndHere ? atContainerEnd(record, network, isFollowed) : inHost(network);
     if (isFollowed) this.changes.joined(record.id);
     const subject = subjectOf({ ...record, id: record.leaseId }, scopeOfNetwork(network));
     leases.resume(subject, record.lease && restoreLease(record.lease, clock), {
@@ -206,10 +208,11 @@ export class Endpoints {
    * ours keeps a sandbox alive, so none is entered for this.
    */
   async clearAbandoned(): Promise<void> {
-    const { registry, host, log } = this.#deps;
+    const { registry, host, log, sandboxPath } = this.#deps;
     for (const { id } of registry.endpoints()) {
       const record = registry.findEndpoint(id);
-      if (record?.sandboxKey === undefined || host.linkExists(record.hostEnd)) continue;
+      if (record?.sandboxKey === undefined) continue;
+      if (host.endpointPresence(record, sandboxPath(record.sandboxKey)) !== 'gone') continue;
       log.warn(context(record), 'endpoint whose container is gone removed');
       await this.clear(record);
     }
@@ -244,7 +247,7 @@ export class Endpoints {
     const isAnothers = scope === undefined || registry.isLeaseOfAnother(record);
     await runEach(
       // First: if we are killed after the lease is gone, nobody knows whose link it is.
-      () => host.removeEndpointLink(record.hostEnd),
+      () => host.removeEndpointLink(record),
       async () => {
         const holder = holderOf(record);
         const isKept = isAnothers || (await held.hold(holder, { isOrphan, awaited }));
@@ -266,7 +269,7 @@ export class Endpoints {
   }
 
   #abandon(endpointId: string): void {
-    const { registry, host, leases } = this.#deps;
+    const { registry, host, leases, sandboxPath } = this.#deps;
     const log = this.#deps.log.child({ endpoint: endpointId.slice(0, 12) });
     const seen = registry.findEndpoint(endpointId);
     this.#lock
@@ -276,14 +279,14 @@ export class Endpoints {
         if (record === undefined || record.sandboxKey !== seen?.sandboxKey) return;
         const network = registry.findNetwork(record.networkId);
         // A Join may have been missed. The link shows where it is, and one in use is not removed.
-        const isInSandbox =
-          host.linkExists(record.hostEnd) && !host.linkExists(record.containerEnd);
-        if (!isInSandbox) {
+        const { sandboxKey } = record;
+        const path = sandboxKey === undefined ? undefined : sandboxPath(sandboxKey);
+        if (host.endpointPresence(record, path) !== 'away') {
           log.warn({}, 'endpoint without a container removed');
           await this.#remove(endpointId);
         } else if (record.sandboxKey === undefined && network !== undefined) {
           log.warn({}, 'endpoint without a Join is in use by a container; its lease is kept');
-          leases.place(record.leaseId, onBridge(network));
+          leases.place(record.leaseId, inHost(network));
         }
       })
       .catch((err: unknown) => log.error({ err }, 'endpoint not removed or not followed'));

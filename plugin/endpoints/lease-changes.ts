@@ -145,7 +145,8 @@ export class LeaseChanges {
     const present = { terms: record.terms.configured, mtu: record.mtu };
     const changes = sandboxChanges(present, wanted, network.internal);
     if (changes.length === 0) return;
-    const place = { netnsPath: sandboxPath(record.sandboxKey), hostEnd: record.hostEnd };
+    const { hostEnd, containerEnd } = record;
+    const place = { netnsPath: sandboxPath(record.sandboxKey), hostEnd, containerEnd };
     const fields = { ...context(record), address: wanted.terms?.address ?? 'none' };
     try {
       await this.#guard(network, record);

@@ -3,6 +3,7 @@
  * restarts with its daemon must not be refused because of its earlier endpoint.
  */
 import type { Clock } from '../clock.ts';
+import type { Host } from '../host.ts';
 import { macIsWorn } from '../leases/mac-claims.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
@@ -18,7 +19,8 @@ const MOVED_WITHIN: Ms = 5_000;
 export interface MacTwinsDeps {
   readonly registry: Registry;
   readonly clock: Clock;
-  readonly host: { linkExists(name: string): boolean };
+  readonly host: Pick<Host, 'endpointPresence'>;
+  readonly sandboxPath: (sandboxKey: string) => string;
   /** True if no container has the link of this joined endpoint any more. */
   readonly isGone: (record: EndpointRecord) => Promise<boolean>;
   readonly clear: (record: EndpointRecord) => Promise<void>;
@@ -53,10 +55,13 @@ export class MacTwins {
   }
 
   async #isInUse(twin: EndpointRecord): Promise<boolean> {
-    const { registry, host, clock, isGone } = this.#deps;
-    if (!host.linkExists(twin.hostEnd) || twin.hasLeft === true) return false;
+    const { registry, host, clock, isGone, sandboxPath } = this.#deps;
+    const { sandboxKey } = twin;
+    const path = sandboxKey === undefined ? undefined : sandboxPath(sandboxKey);
+    const presence = host.endpointPresence(twin, path);
+    if (presence === 'gone' || twin.hasLeft === true) return false;
     // A link that is not here is in a container, even if its Join was missed.
-    if (!host.linkExists(twin.containerEnd)) {
+    if (presence === 'away') {
       return twin.sandboxKey === undefined || !(await isGone(twin));
     }
     // The link is being moved into a container. Or nobody needs it, because its answer or its Leave

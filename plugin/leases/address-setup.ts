@@ -6,13 +6,12 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Lease } from '../vocabulary/lease.ts';
-import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { Logger } from '../logger.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import { formatSubnet, subnetOf } from '../wire/subnet.ts';
 import { addressIdentity, type AddressIdentity } from './address-identity.ts';
 import type { Host } from '../host.ts';
-import { placeOn, scopeOfNetwork, type LeaseScope } from '../state/lease-scope.ts';
+import { scopeOfNetwork, type LeaseScope } from '../state/lease-scope.ts';
 import type { Networks } from '../networks/networks.ts';
 import type { NetworkOptions } from '../options/options.ts';
 import { scopeOfPool, type PoolRecord } from '../state/pool-records.ts';
@@ -58,7 +57,6 @@ interface MakeLimits extends CallLimits {
 
 interface Ground {
   readonly scope: LeaseScope;
-  readonly place: SocketPlace;
   readonly network: NetworkRecord | undefined;
 }
 
@@ -101,7 +99,7 @@ export async function makeAddress(
     }
     refuseTaken(registry, scope, requestedAddress);
     const until = { by: startedAt + LEASED_WITHIN, signal: limits.signal };
-    const { id, lease, settle } = await takeLease(deps, scope, draft, ground.place, until, undo);
+    const { id, lease, settle } = await takeLease(deps, scope, draft, scope.place, until, undo);
     if (lease === undefined) throw new Error('a pool has no late leases');
     checkTerms(deps, pool, lease, scope);
     await learnGateway(registry, pool, lease);
@@ -168,7 +166,7 @@ async function findGround(deps: AddressSetupDeps, pool: PoolRecord): Promise<Gro
   if (known !== undefined) {
     const network = await networks.restore(known);
     const scope = scopeOfNetwork(network);
-    return { network, scope, place: { link: scope.link, promiscuous: true } };
+    return { network, scope };
   }
   const { options } = pool;
   if (options === undefined) {
@@ -184,7 +182,7 @@ async function findGround(deps: AddressSetupDeps, pool: PoolRecord): Promise<Gro
   if (link !== pool.link) await registry.addPool({ ...pool, link });
   const scope = scopeOfPool({ ...pool, link });
   if (scope === undefined) throw new Error('a pool with options has a scope');
-  return { network: undefined, scope, place: placeOn(scope) };
+  return { network: undefined, scope };
 }
 
 function linkMissing(options: NetworkOptions): PluginError {

@@ -25,7 +25,7 @@ import type { HeldLeases } from './held-leases.ts';
 import { JoinTimers } from './join-timers.ts';
 import { KeyedLock } from '../keyed-lock.ts';
 import type { LeaseReturns } from './lease-returns.ts';
-import { placeOn, subjectOf, type LeaseScope } from '../state/lease-scope.ts';
+import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import { addressContext as contextOf, isForeign, type PoolRecord } from '../state/pool-records.ts';
 import type { NetworkRecord } from '../state/records.ts';
 import { elapsedSince, restoreLease, storeLease } from '../state/stored-lease.ts';
@@ -278,11 +278,11 @@ export class Addresses {
     const { leases } = this.#deps;
     if (!isForeign(record)) return leases.resume(subjectOf(record, scope), lease);
     const only = { ...record, requestedAddress: record.address };
-    leases.resume(subjectOf(only, scope), lease, { stay: placeOn(scope) });
+    leases.resume(subjectOf(only, scope), lease, { stay: scope.place });
   }
 
   #keepOnLink({ id }: AddressRecord, scope: LeaseScope): void {
-    this.#deps.leases.stay(id, placeOn(scope));
+    this.#deps.leases.stay(id, scope.place);
     this.#deps.leases.pin(id);
   }
 

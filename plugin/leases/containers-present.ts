@@ -9,6 +9,7 @@ import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { runEach } from '../undo.ts';
 import type { Ipv4 } from '../wire/address.ts';
+import type { ContainerLink } from '../vocabulary/attachment.ts';
 import type { AddressRecord } from '../state/lease-records.ts';
 
 /** The kernel needs a moment to remove a namespace and the links in it. */
@@ -18,7 +19,7 @@ const SWEEP_EVERY: Ms = 60_000;
 
 export interface LinkWitness {
   readonly clock: Clock;
-  readonly host: { linkExists(name: string): boolean };
+  readonly host: Pick<Host, 'endpointPresence'>;
   readonly leases: { hasLostSandbox(key: string, isFirstLook: boolean): boolean };
 }
 
@@ -29,13 +30,16 @@ export interface LinkWitness {
  */
 export async function isAbandoned(
   { clock, host, leases }: LinkWitness,
-  { leaseId, hostEnd }: { readonly leaseId: string; readonly hostEnd: string },
+  link: ContainerLink & { readonly leaseId: string; readonly netnsPath: string | undefined },
   isFirstLook = false,
 ): Promise<boolean> {
-  if (!host.linkExists(hostEnd)) return true;
-  if (!leases.hasLostSandbox(leaseId, isFirstLook)) return false;
+  const isGone = () => host.endpointPresence(link, link.netnsPath) === 'gone';
+  if (isGone()) return true;
+  if (!leases.hasLostSandbox(link.leaseId, isFirstLook)) return false;
+  // A link without an end in the host is nowhere else, if it is not in its sandbox.
+  if (link.hostEnd === undefined) return true;
   const by = clock.now() + DESTROYED_WITHIN;
-  while (host.linkExists(hostEnd)) {
+  while (!isGone()) {
     if (clock.now() >= by) return false;
     await new Promise<void>((resolve) => void clock.at(clock.now() + LOOK_EVERY, resolve));
   }

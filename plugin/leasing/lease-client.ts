@@ -31,9 +31,10 @@ export interface Where {
   readonly stay?: SocketPlace;
 }
 
-/** Where an endpoint's link will be, and the bridge to fall back to. */
+/** Where an endpoint's link will be, and the place in the host to fall back to. */
 export interface FollowTarget extends SandboxPlace {
-  readonly fallback: string;
+  readonly fallback: SocketPlace;
+  readonly inside: Pick<SocketPlace, 'speaksVia' | 'defendsFrom'>;
 }
 
 interface Waiting {

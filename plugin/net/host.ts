@@ -3,14 +3,15 @@
  * for the log.
  */
 import { isLinkName } from '../vocabulary/link-name.ts';
+import type { ContainerLink } from '../vocabulary/attachment.ts';
 import type { Mac } from '../wire/address.ts';
 import {
-  attachPort,
+  endpointPresence,
   ensureEndpointLink,
-  guardEndpoints,
   listEndpointLinks,
   removeEndpointLink,
-} from './links/endpoint-links.ts';
+} from './endpoints/endpoint-links.ts';
+import { attachPort, guardEndpoints } from './endpoints/veth-port.ts';
 import { ensureBridgeAccept, removeBridgeAccept, watchBridgeAccept } from './firewall/firewall.ts';
 import { readHostSubnets } from './host-subnets.ts';
 import {
@@ -47,6 +48,7 @@ export const linuxHost = {
   readLinks: readLinkTable,
   removeEndpointLink,
   listEndpointLinks,
+  endpointPresence,
   changeSandbox,
   findSegmentLink,
   withSegmentLink,
@@ -81,17 +83,13 @@ export const linuxHost = {
   },
 
   /**
-   * Sets the MTU of both ends, while the container's end is still in the host's namespace. The
+   * Sets the MTU of all ends, while the container's end is still in the host's namespace. The
    * links were made with a larger MTU.
    * @throws PluginError IP_COMMAND_FAILED.
    */
-  async setEndpointMtu(ends: {
-    hostEnd: string;
-    containerEnd: string;
-    mtu: number;
-  }): Promise<void> {
-    const { hostEnd, containerEnd, mtu } = ends;
-    await setMtu([hostEnd, containerEnd], mtu);
+  async setEndpointMtu(link: ContainerLink & { readonly mtu: number }): Promise<void> {
+    const { hostEnd, containerEnd, mtu } = link;
+    await setMtu(hostEnd === undefined ? [containerEnd] : [hostEnd, containerEnd], mtu);
   },
 
   async ensureBridgeAccept(bridges: readonly string[]): Promise<{

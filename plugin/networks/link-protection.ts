@@ -5,6 +5,7 @@
 import type { Logger } from '../logger.ts';
 import type { Host } from '../host.ts';
 import type { PortGuard } from './port-guard.ts';
+import { linksOf } from '../state/attachments/attachment.ts';
 import type { NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 
@@ -66,9 +67,7 @@ export class LinkProtection {
 
   async #close(name: string): Promise<boolean> {
     const endpoint = this.#registry.endpoints().find(({ hostEnd }) => hostEnd === name);
-    const network = this.#registry
-      .networks()
-      .find(({ options, vlanLink }) => options.bridge === name || vlanLink === name);
+    const network = this.#registry.networks().find((one) => linksOf(one).includes(name));
     // the link no longer belongs to a network
     if (endpoint === undefined && network === undefined) return true;
     if (endpoint !== undefined) await this.#ports.guard(endpoint.id);
@@ -80,7 +79,7 @@ export class LinkProtection {
   async #closeNetwork({ id, options, vlanLink }: NetworkRecord): Promise<boolean> {
     const network = id.slice(0, 12);
     try {
-      const warnings = await this.#host.protectNetwork({ bridge: options.bridge, vlanLink });
+      const warnings = await this.#host.protectNetwork({ ...options, vlanLink });
       for (const warning of warnings) this.#log.warn({ network }, warning);
       return true;
     } catch (err) {

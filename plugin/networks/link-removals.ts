@@ -6,6 +6,7 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
+import { ownEnd, type ContainerLink } from '../vocabulary/attachment.ts';
 import type { Host } from '../host.ts';
 
 const FIRST_WAIT: Ms = 500;
@@ -21,38 +22,39 @@ export function withLastingRemovals(
   host: LinkCalls,
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
 ): LinkCalls & { close(): void } {
-  /** The function that cancels the next try, by host end. Bounded by the number of links. */
+  /** The function that cancels the next try, by our end. Bounded by the number of links. */
   const due = new Map<string, () => void>();
-  const cancel = (hostEnd: string): void => {
-    due.get(hostEnd)?.();
-    due.delete(hostEnd);
+  const cancel = (end: string): void => {
+    due.get(end)?.();
+    due.delete(end);
   };
-  const tryAgain = (hostEnd: string, wait: Ms): void => {
+  const tryAgain = (link: ContainerLink, wait: Ms): void => {
+    const end = ownEnd(link);
     const again = (): void => {
-      due.delete(hostEnd);
-      host.removeEndpointLink(hostEnd).then(
-        () => log.info({ link: hostEnd }, 'link removed; an earlier try had failed'),
-        () => tryAgain(hostEnd, Math.min(2 * wait, LONGEST_WAIT)),
+      due.delete(end);
+      host.removeEndpointLink(link).then(
+        () => log.info({ link: end }, 'link removed; an earlier try had failed'),
+        () => tryAgain(link, Math.min(2 * wait, LONGEST_WAIT)),
       );
     };
-    due.set(hostEnd, clock.at(clock.now() + wait, again));
+    due.set(end, clock.at(clock.now() + wait, again));
   };
   return {
     ensureEndpointLink(spec) {
-      cancel(spec.hostEnd);
+      cancel(ownEnd(spec));
       return host.ensureEndpointLink(spec);
     },
-    async removeEndpointLink(hostEnd) {
-      cancel(hostEnd);
+    async removeEndpointLink(link) {
+      cancel(ownEnd(link));
       try {
-        await host.removeEndpointLink(hostEnd);
+        await host.removeEndpointLink(link);
       } catch (error) {
-        tryAgain(hostEnd, FIRST_WAIT);
+        tryAgain(link, FIRST_WAIT);
         throw error;
       }
     },
     close() {
-      for (const hostEnd of [...due.keys()]) cancel(hostEnd);
+      for (const end of [...due.keys()]) cancel(end);
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Networks: each has one bridge on one VLAN of one parent link. Networks on the same segment share
- * its links. The last one removes the links that have our mark.
+ * Networks: each is on one VLAN of one parent link. Networks on the same segment share its links.
+ * The last one removes the links that have our mark.
  */
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
@@ -13,6 +13,7 @@ import { missingParent, refuseDockersPool, refuseFamilies } from '../options/net
 import { parseNetworkOptions, type NetworkOptions } from '../options/options.ts';
 import type { CreateNetworkRequest } from '../options/network-requests.ts';
 import { findPoolFor, usesOurPool } from '../pools/pool-binding.ts';
+import { attachmentOf, linksOf, type AttachedNetwork } from '../state/attachments/attachment.ts';
 import { boundsOf, type PoolRecord } from '../state/pool-records.ts';
 import { segmentOf, type NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
@@ -90,7 +91,7 @@ export class Networks {
       } catch (error) {
         throw await undo.run(error);
       }
-      this.#log.info({ ...context(record), link: options.bridge }, 'network created');
+      this.#log.info({ ...context(record), link: speakerOf(record) }, 'network created');
       this.#made();
     });
   }
@@ -118,17 +119,13 @@ export class Networks {
    * @throws PluginError if they cannot be made, or NETWORK_UNKNOWN if it is removed meanwhile.
    */
   async restore(record: NetworkRecord): Promise<NetworkRecord> {
-    const { bridge } = record.options;
-    const { vlanLink } = record;
-    const isThere = [bridge, vlanLink].every(
-      (link) => link === undefined || this.#host.linkExists(link),
-    );
-    if (isThere) {
-      await this.#access.ensureGranted(bridge);
+    if (linksOf(record).every((link) => this.#host.linkExists(link))) {
+      const bridge = attachmentOf(record).firewalledBridge(record);
+      if (bridge !== undefined) await this.#access.ensureGranted(bridge);
       return record;
     }
     const restored = await this.mend(record.id);
-    this.#log.info({ ...context(record), link: bridge }, 'network links made again');
+    this.#log.info({ ...context(record), link: speakerOf(record) }, 'network links made again');
     return restored;
   }
 
@@ -154,9 +151,11 @@ export class Networks {
         return mended;
       } catch (error) {
         const code = error instanceof PluginError ? error.code : undefined;
+        const { bridge } = options;
         if (code !== 'PARENT_LINK_MISSING' && code !== 'PARENT_LINK_UNUSABLE') throw error;
-        this.#warn(options.bridge, await this.#host.ensureBridge({ ...options, parent, vlanLink }));
-        await this.#access.grant(options.bridge);
+        if (bridge === undefined) throw error; // no link of the network can be without its parent
+        this.#warn(bridge, await this.#host.ensureBridge({ ...options, bridge, parent, vlanLink }));
+        await this.#access.grant(bridge);
         this.#log.warn({ ...context(record), err: error }, 'network has a bridge only, no uplink');
         return record;
       }
@@ -191,7 +190,7 @@ export class Networks {
       await this.#dropLinks(record);
       await this.#registry.removeNetwork(record.id);
     });
-    this.#log.info({ ...context(record), link: record.options.bridge }, 'network removed');
+    this.#log.info({ ...context(record), link: speakerOf(record) }, 'network removed');
   }
 
   async #bind({ id }: PoolRecord, { id: networkId, options }: NetworkRecord): Promise<void> {
@@ -222,11 +221,13 @@ export class Networks {
   ): Promise<Pick<NetworkRecord, 'vlanLink' | 'mtu' | 'uplinkPort'>> {
     const links = await this.#host.readLinks();
     const uplink = segmentLink(links, options);
+    const vlanLink = options.vlan === undefined ? undefined : uplink?.name;
+    const mtu = uplink?.mtu ?? 1500;
+    if (options.bridge === undefined) return { vlanLink, mtu, uplinkPort: false };
     const bridge = linkNamed(links, options.bridge);
     const isPort = uplink !== undefined && uplink.master === bridge?.index;
-    const isShared = this.#sharers(options.bridge).some((n) => n.uplinkPort);
-    const vlanLink = options.vlan === undefined ? undefined : uplink?.name;
-    return { vlanLink, mtu: uplink?.mtu ?? 1500, uplinkPort: !isPort || isShared };
+    const isShared = this.#sharers(options).some((n) => n.uplinkPort);
+    return { vlanLink, mtu, uplinkPort: !isPort || isShared };
   }
 
   /** @param parent the present name of the parent. */
@@ -234,35 +235,43 @@ export class Networks {
     options: NetworkOptions,
     parent: string,
   ): Promise<Pick<NetworkRecord, 'vlanLink' | 'mtu' | 'uplinkPort' | 'theirs'>> {
-    const { bridge } = options;
     const { vlanLink, mtu, created, theirs, warnings } = await this.#host.ensureNetworkLinks({
       ...options,
       parent,
     });
-    this.#warn(bridge, warnings);
-    await this.#access.grant(bridge);
-    const uplinkPort = created.uplinkPort || this.#sharers(bridge).some((n) => n.uplinkPort);
-    return { vlanLink, mtu, uplinkPort, theirs };
+    const made = { options: { ...options, parent }, vlanLink };
+    this.#warn(speakerOf(made), warnings);
+    const bridge = attachmentOf(made).firewalledBridge(made);
+    if (bridge !== undefined) await this.#access.grant(bridge);
+    const isShared = () => this.#sharers(options).some((n) => n.uplinkPort);
+    return { vlanLink, mtu, uplinkPort: created.uplinkPort || isShared(), theirs };
   }
 
-  async #dropLinks({ id, options, vlanLink, uplinkPort }: NetworkRecord): Promise<void> {
+  async #dropLinks(record: NetworkRecord): Promise<void> {
+    const { id, options, vlanLink, uplinkPort } = record;
     const { vlan, bridge } = options;
-    if (this.#sharers(bridge).some((other) => other.id !== id)) return;
+    if (this.#sharers(options).some((other) => other.id !== id)) return;
     const known = await this.#host.readLinks();
     const parent = parentNow(known, { options, vlanLink });
     // A link that was being made when the process was killed may be missing in the record.
     const made = vlan === undefined ? undefined : segmentLink(known, { parent, vlan })?.name;
     const links = { parent, vlan, vlanLink: vlanLink ?? made, bridge, uplinkPort };
+    const firewalled = attachmentOf(record).firewalledBridge(record);
     await runEach(
-      () => this.#access.revoke(bridge),
-      async () => this.#warn(bridge, await this.#host.removeNetworkLinks(links)),
+      async () => {
+        if (firewalled !== undefined) await this.#access.revoke(firewalled);
+      },
+      async () => this.#warn(speakerOf(record), await this.#host.removeNetworkLinks(links)),
     );
   }
 
-  #sharers(bridge: string): readonly NetworkRecord[] {
+  /** The networks with the same links: those of one mode on one segment. */
+  #sharers({ parent, vlan, mode }: NetworkOptions): readonly NetworkRecord[] {
     return this.#registry
       .networks()
-      .filter(({ options, isUnfinished }) => options.bridge === bridge && isUnfinished !== true);
+      .filter(({ isUnfinished }) => isUnfinished !== true)
+      .filter(({ options }) => options.parent === parent && options.vlan === vlan)
+      .filter(({ options }) => options.mode === mode);
   }
 
   #warn(link: string, warnings: readonly string[]): void {
@@ -280,13 +289,18 @@ function refuseToMakeTheirs(
       'LINK_MISSING',
       `link ${name} for ${segmentOf(options)} is not there; it is not one of ours: make it again the way it was made`,
     );
-  if (theirs.includes('bridge') && linkNamed(links, options.bridge) === undefined) {
-    throw gone(options.bridge);
+  const { bridge } = options;
+  if (theirs.includes('bridge') && bridge !== undefined && linkNamed(links, bridge) === undefined) {
+    throw gone(bridge);
   }
   const isParentThere = linkNamed(links, options.parent) !== undefined;
   if (theirs.includes('vlan-link') && isParentThere && segmentLink(links, options) === undefined) {
     throw gone(vlanLink ?? segmentOf(options));
   }
+}
+
+function speakerOf(network: AttachedNetwork): string {
+  return attachmentOf(network).speaker(network);
 }
 
 function context({ id, options }: NetworkRecord): Record<string, string> {

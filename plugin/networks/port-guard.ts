@@ -97,9 +97,10 @@ export class PortGuard {
       this.#unguarded.delete(id);
       const endpoint = registry.findEndpoint(id);
       const network = endpoint && registry.findNetwork(endpoint.networkId);
-      if (endpoint === undefined || network === undefined) return [];
-      idsByLink.set(endpoint.hostEnd, id);
-      return [{ hostEnd: endpoint.hostEnd, rules: rulesNow(network, endpoint) }];
+      const hostEnd = endpoint?.hostEnd;
+      if (endpoint === undefined || network === undefined || hostEnd === undefined) return [];
+      idsByLink.set(hostEnd, id);
+      return [{ hostEnd, rules: rulesNow(network, endpoint) }];
     });
     const warnings = await host.guardEndpoints(ports, (hostEnd) => {
       const id = idsByLink.get(hostEnd);

@@ -3,6 +3,7 @@
  * changes, so it must be cheap.
  */
 import type { HostLink } from '../host.ts';
+import { linksOf } from '../state/attachments/attachment.ts';
 import type { Registry } from '../state/registry.ts';
 import { linkNamed } from '../state/link-chain.ts';
 import type { WiredNetwork } from './wiring-plan.ts';
@@ -26,9 +27,8 @@ export class WatchedLinks {
     const note = (link: HostLink | undefined) =>
       link && this.#seen.set(link.index, signature(link));
     for (const { network, ports } of networks) {
-      const { parent, bridge } = network.options;
-      for (const name of [parent, bridge, network.vlanLink])
-        note(name === undefined ? undefined : linkNamed(links, name));
+      for (const name of [network.options.parent, ...linksOf(network)])
+        note(linkNamed(links, name));
       for (const { hostEnd } of ports) note(linkNamed(links, hostEnd));
     }
   }
@@ -44,10 +44,8 @@ export class WatchedLinks {
     const names = [link.name, ...link.altNames];
     const isOfNetwork = registry
       .networks()
-      .some(({ options, vlanLink }) =>
-        [options.parent, options.bridge, vlanLink].some(
-          (name) => name !== undefined && names.includes(name),
-        ),
+      .some((network) =>
+        [network.options.parent, ...linksOf(network)].some((name) => names.includes(name)),
       );
     if (isOfNetwork) return true;
     if (link.mark !== 'endpoint') return false;

@@ -9,6 +9,7 @@
 import type { Mac } from '../wire/address.ts';
 import type { HostLink } from '../host.ts';
 import { chainTroubles, linkAt, linkNamed, uplinkOf } from '../state/link-chain.ts';
+import { linksOf } from '../state/attachments/attachment.ts';
 import type { NetworkRecord } from '../state/records.ts';
 
 export interface WiredNetwork {
@@ -59,9 +60,7 @@ export function planWiring(
 }
 
 function namesCalledFor({ network, ports }: WiredNetwork): readonly string[] {
-  const { options, vlanLink } = network;
-  const ends = ports.map(({ hostEnd }) => hostEnd);
-  return vlanLink === undefined ? [options.bridge, ...ends] : [options.bridge, vlanLink, ...ends];
+  return [...linksOf(network), ...ports.map(({ hostEnd }) => hostEnd)];
 }
 
 /** @param called names that some network needs. A link of such a name is not renamed. */
@@ -82,14 +81,15 @@ function repairsOf(
 
   const renames = [
     ...(uplink?.mark === 'vlan' && vlanName !== undefined ? rename(uplink, vlanName) : []),
-    ...rename(bridgeOfOurs(links, uplink, ports), options.bridge),
+    ...(options.bridge === undefined
+      ? []
+      : rename(bridgeOfOurs(links, uplink, ports), options.bridge)),
   ];
   // The rest depends on names, so it is checked again after the names are right.
   if (renames.length > 0) return renames;
 
   const parent = options.vlan === undefined ? named : (linkAt(links, uplink?.lower) ?? named);
-  const bridge = linkNamed(links, options.bridge);
-  const broken = brokenChain(network, parent, uplink, bridge);
+  const broken = brokenUplink(network, parent, uplink) ?? brokenBridge(network, uplink, links);
   if (broken !== undefined) return [{ ...of(broken.link, broken.seen), type: 'links' }];
 
   const repairs: Repair[] = [];
@@ -102,16 +102,18 @@ function repairsOf(
   const wanted = mtu === undefined ? network.mtu : Math.min(options.mtu ?? mtu, mtu);
   if (wanted !== network.mtu) {
     const seen = `MTU ${network.mtu} for containers, and that of ${String(uplink?.name)} is ${String(mtu)}`;
-    repairs.push({ ...of(options.bridge, seen), type: 'network-mtu', mtu: wanted });
+    const link = options.bridge ?? vlanName ?? options.parent;
+    repairs.push({ ...of(link, seen), type: 'network-mtu', mtu: wanted });
   }
+  const bridge = options.bridge === undefined ? undefined : linkNamed(links, options.bridge);
   for (const wired of ports) {
     const { endpointId, hostEnd } = wired;
     const port = linkNamed(links, hostEnd);
     if (port === undefined) repairs.push(...rename(linkOfPort(links, wired), hostEnd));
     if (port === undefined || bridge === undefined) continue;
     if (port.master === bridge.index && port.isUp) continue;
-    const seen = port.isUp ? `no port of ${options.bridge}` : 'down';
-    repairs.push({ ...of(hostEnd, seen), type: 'port', endpointId, bridge: options.bridge });
+    const seen = port.isUp ? `no port of ${bridge.name}` : 'down';
+    repairs.push({ ...of(hostEnd, seen), type: 'port', endpointId, bridge: bridge.name });
   }
   return repairs;
 }
@@ -120,30 +122,43 @@ function startOf({ index, name }: HostLink): { readonly index: number; readonly 
   return { index, from: name };
 }
 
-/**
- * The first thing between parent and bridge that is missing or wrong, and that is ours to repair.
- */
-function brokenChain(
-  { options, vlanLink, uplinkPort, theirs }: NetworkRecord,
+interface Broken {
+  readonly link: string;
+  readonly seen: string;
+}
+
+/** What is wrong with the VLAN link, if that is ours to repair. */
+function brokenUplink(
+  { options, vlanLink, theirs }: NetworkRecord,
   parent: HostLink | undefined,
   uplink: HostLink | undefined,
-  bridge: HostLink | undefined,
-): { link: string; seen: string } | undefined {
+): Broken | undefined {
+  if (uplink !== undefined) {
+    const isDown = uplink.mark === 'vlan' && !uplink.isUp;
+    return isDown ? { link: uplink.name, seen: 'down' } : undefined;
+  }
+  if (theirs?.includes('vlan-link') === true) return undefined;
+  // The VLAN link needs a parent that exists and is up. Until then the fault is the parent's.
+  if (options.vlan === undefined || parent?.isUp !== true) return undefined;
+  return { link: vlanLink ?? `VLAN ${options.vlan}`, seen: 'gone' };
+}
+
+/** What is wrong with the bridge, or with the uplink as its port, if that is ours to repair. */
+function brokenBridge(
+  { options, uplinkPort, theirs }: NetworkRecord,
+  uplink: HostLink | undefined,
+  links: readonly HostLink[],
+): Broken | undefined {
+  if (options.bridge === undefined) return undefined;
+  const bridge = linkNamed(links, options.bridge);
   // The operator makes his own bridge again. What we attach to it follows then.
   if (bridge === undefined) {
     return theirs?.includes('bridge') === true ? undefined : { link: options.bridge, seen: 'gone' };
   }
-  if (uplink === undefined) {
-    if (theirs?.includes('vlan-link') === true) return undefined;
-    // The VLAN link needs a parent that exists and is up. Until then the fault is the parent's.
-    if (options.vlan === undefined || parent?.isUp !== true) return undefined;
-    return { link: vlanLink ?? `VLAN ${options.vlan}`, seen: 'gone' };
-  }
-  const isOurs = uplink.mark === 'vlan';
-  if (uplink.master !== bridge.index && (isOurs || uplinkPort)) {
+  const mayBePort = uplink !== undefined && (uplink.mark === 'vlan' || uplinkPort);
+  if (mayBePort && uplink.master !== bridge.index) {
     return { link: uplink.name, seen: `no port of ${bridge.name}` };
   }
-  if (isOurs && !uplink.isUp) return { link: uplink.name, seen: 'down' };
   if (bridge.mark === 'bridge' && !bridge.isUp) return { link: bridge.name, seen: 'down' };
   return undefined;
 }

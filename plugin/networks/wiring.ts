@@ -240,6 +240,7 @@ export class Wiring {
         const network = registry.findNetwork(repair.networkId);
         if (endpoint === undefined || network === undefined) return;
         const { hostEnd } = endpoint;
+        if (hostEnd === undefined) return;
         const rules = rulesNow(network, endpoint);
         const warnings = await host.attachPort({ hostEnd, bridge: repair.bridge, rules });
         for (const warning of warnings) log.warn({ link: hostEnd }, warning);
@@ -267,6 +268,7 @@ export class Wiring {
     const { registry, host } = this.#deps;
     const ports = new Map<string, WiredPort[]>();
     for (const { id, networkId, hostEnd, mac } of registry.endpoints()) {
+      if (hostEnd === undefined) continue; // it has no port
       const port = {
         ...{ endpointId: id, hostEnd },
         // Few are asked for it.

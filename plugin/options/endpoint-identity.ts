@@ -3,17 +3,23 @@
  * link.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import type { AttachmentMode, ContainerLink } from '../vocabulary/attachment.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import { macFromBytes, macToBytes, parseMac, type Mac } from '../wire/address.ts';
 import { isUsableMac, macFromId, type EndpointOptions } from './endpoint-options.ts';
 
 /**
  * Names of at most 15 characters that depend on the EndpointID alone. The EndpointID may have any
- * form.
+ * form. Only with a bridge does an end stay in the host.
  */
-export function linkEnds(endpointId: string): { hostEnd: string; containerEnd: string } {
+export function linkEnds(endpointId: string): ContainerLink & { readonly hostEnd: string };
+export function linkEnds(endpointId: string, mode: AttachmentMode | undefined): ContainerLink;
+export function linkEnds(endpointId: string, mode: AttachmentMode = 'bridge'): ContainerLink {
   const digest = createHash('sha256').update(endpointId).digest('hex').slice(0, 12);
-  return { hostEnd: `vdh${digest}`, containerEnd: `vdc${digest}` };
+  return {
+    hostEnd: mode === 'bridge' ? `vdh${digest}` : undefined,
+    containerEnd: `vdc${digest}`,
+  };
 }
 
 /**

@@ -3,7 +3,13 @@
  * docs/options.md with the table. An unknown key or a bad value is refused. One error names all
  * mistakes.
  */
-import { isLinkName, LINK_NAME_RULE } from '../vocabulary/link-name.ts';
+import {
+  ATTACHMENT_MODES,
+  MACVLAN_MODES,
+  type AttachmentMode,
+  type MacvlanMode,
+} from '../vocabulary/attachment.ts';
+import { isLinkName, LINK_NAME_MAX_LENGTH, LINK_NAME_RULE } from '../vocabulary/link-name.ts';
 import { GUARD_MODES, type GuardMode } from '../vocabulary/port-rules.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { noParent, refuse } from './option-problems.ts';
@@ -21,7 +27,11 @@ export interface NetworkOptions {
   readonly parent: string;
   /** VLAN id 1–4094; undefined if untagged. */
   readonly vlan: number | undefined;
-  readonly bridge: string;
+  readonly mode: AttachmentMode;
+  /** Undefined unless `mode` is `bridge`. */
+  readonly bridge: string | undefined;
+  /** Undefined unless `mode` is `macvlan`. */
+  readonly macvlanMode: MacvlanMode | undefined;
   readonly mtu: number | undefined;
   readonly leaseTimeoutMs: Ms;
   readonly acd: AcdMode;
@@ -63,11 +73,23 @@ export const NETWORK_OPTIONS = {
     help: 'the 802.1Q VLAN id; absent, frames leave the parent untagged',
     problem: (text) => numberProblem(text, 1, 4094, 'a VLAN id'),
   },
+  mode: {
+    value: '`bridge`, `macvlan`, `ipvlan`',
+    default: '`bridge`',
+    help: 'how containers are joined to the VLAN: by a bridge, or by a macvlan or ipvlan (L2) link each; [Modes](modes.md) says which one to take',
+    problem: (text) => choiceProblem(text, ATTACHMENT_MODES),
+  },
   bridge: {
     value: 'LINK',
     default: '`br<vlan>`, untagged `br-<parent>`',
-    help: 'the bridge that joins the VLAN link and the containers; made if it is not there',
+    help: 'the bridge that joins the VLAN link and the containers; made if it is not there; only with `mode=bridge`',
     problem: (text) => (isLinkName(text) ? undefined : `is not ${LINK_NAME_RULE}`),
+  },
+  macvlan_mode: {
+    value: '`bridge`, `private`, `vepa`',
+    default: '`bridge`',
+    help: 'how containers of one host reach each other: directly, not at all, or by a switch that sends frames back; only with `mode=macvlan`',
+    problem: (text) => choiceProblem(text, MACVLAN_MODES),
   },
   mtu: {
     value: '576–65535',
@@ -142,6 +164,33 @@ export const NETWORK_OPTIONS = {
   },
 } as const satisfies Record<string, OptionSpec>;
 
+/** Options that only one mode has. */
+const OPTIONS_OF_A_MODE: Readonly<Record<string, AttachmentMode>> = {
+  bridge: 'bridge',
+  macvlan_mode: 'macvlan',
+};
+
+function strangers(
+  flag: string,
+  mode: AttachmentMode,
+  given: Readonly<Record<string, unknown>>,
+): readonly string[] {
+  return Object.entries(OPTIONS_OF_A_MODE)
+    .filter(([key, owner]) => owner !== mode && Object.hasOwn(given, key))
+    .map(
+      ([key, owner]) =>
+        `${flag}${key} belongs to mode=${owner}, and this network has mode=${mode}; leave it out, or type ${flag}mode=${owner}`,
+    );
+}
+
+function bridgeName(parent: string | undefined, vlan: number | undefined): string {
+  return vlan === undefined ? `br-${parent}`.slice(0, LINK_NAME_MAX_LENGTH) : `br${vlan}`;
+}
+
+function macvlanModeOf(text: string | undefined): MacvlanMode {
+  return MACVLAN_MODES.find((one) => one === text) ?? 'bridge';
+}
+
 /** libnetwork's own network options. It applies them itself for every driver. */
 const LIBNETWORK_OPTION = /^com\.docker\.network\.advertise_addr_(nmsgs|ms)$/;
 
@@ -164,6 +213,8 @@ export function parseNetworkOptions(
   const text = (key: keyof typeof NETWORK_OPTIONS) => textOf(own, key);
   const parent = text('parent');
   if (parent === undefined) problems.unshift(missingParent);
+  const mode = ATTACHMENT_MODES.find((one) => one === text('mode')) ?? 'bridge';
+  problems.push(...strangers(flag, mode, own));
   refuse(problems);
   const vlanText = text('vlan');
   const vlan = vlanText === undefined ? undefined : Number(vlanText);
@@ -171,7 +222,9 @@ export function parseNetworkOptions(
   return {
     parent: parent ?? '',
     vlan,
-    bridge: text('bridge') ?? (vlan === undefined ? `br-${parent}`.slice(0, 15) : `br${vlan}`),
+    mode,
+    bridge: mode === 'bridge' ? (text('bridge') ?? bridgeName(parent, vlan)) : undefined,
+    macvlanMode: mode === 'macvlan' ? macvlanModeOf(text('macvlan_mode')) : undefined,
     mtu: mtu === undefined ? undefined : Number(mtu),
     leaseTimeoutMs: Number((text('lease_timeout') ?? '20').replace(/s$/, '')) * 1000,
     acd: ACD_MODES.find((mode) => mode === text('acd')) ?? 'optimistic',

@@ -8,6 +8,7 @@
  */
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import type { LeaseTerms } from '../vocabulary/lease.ts';
+import type { AttachmentMode } from '../vocabulary/attachment.ts';
 import type { GuardMode } from '../vocabulary/port-rules.ts';
 import type { WallTime } from '../vocabulary/time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
@@ -63,9 +64,11 @@ type Identity = Omit<LeaseRecord, 'family' | 'lease' | 'lost' | 'awaited' | 'hol
 export interface EndpointHolder {
   readonly is: 'endpoint';
   readonly id: string;
-  /** The veth's end in the bridge. */
-  readonly hostEnd: string;
-  /** The veth's end that becomes the container's interface. */
+  /** How its link is joined to the segment. If undefined: `bridge`. */
+  readonly mode?: AttachmentMode | undefined;
+  /** The veth's end in the bridge. Undefined if the link has no end in the host. */
+  readonly hostEnd: string | undefined;
+  /** The end that becomes the container's interface. */
   readonly containerEnd: string;
   /** True if Docker chose the MAC. The answer to CreateEndpoint must then not repeat it. */
   readonly macGiven: boolean;
@@ -127,8 +130,7 @@ export interface LeaseLoss {
 }
 
 /** A lease of an endpoint. Its `id` is the id of the endpoint. */
-export interface EndpointRecord
-  extends Omit<Identity, 'scopeId' | 'isMacShared'>, Omit<EndpointHolder, 'is'> {
+export interface EndpointRecord extends Omit<Identity, 'scopeId'>, Omit<EndpointHolder, 'is'> {
   readonly leaseId: string;
   readonly networkId: string;
   readonly isStable: boolean;
@@ -168,27 +170,28 @@ export function isOfAddress(record: LeaseRecord): record is Held<AddressHolder> 
 }
 
 export function endpointOf({ id: leaseId, holder, ...rest }: Held<EndpointHolder>): EndpointRecord {
-  const { scopeId: networkId, mac, clientId, hostName, requestedAddress, mtu } = rest;
-  const { isStable, lease, lost } = rest;
-  const { id, hostEnd, containerEnd, macGiven, addressGiven, guard, terms, createdAt } = holder;
-  const { sandboxKey, joinedAt, hasLeft } = holder;
+  const { scopeId: networkId, mac, clientId, isMacShared, hostName, requestedAddress } = rest;
+  const { mtu, isStable, lease, lost } = rest;
+  const { id, mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms } = holder;
+  const { createdAt, sandboxKey, joinedAt, hasLeft } = holder;
   return {
-    ...{ id, leaseId, networkId, hostEnd, containerEnd, mac, macGiven, addressGiven, isStable },
+    ...{ id, leaseId, networkId, mode, hostEnd, containerEnd, mac, macGiven, addressGiven },
+    ...{ isStable, isMacShared },
     ...{ clientId, hostName, requestedAddress, guard, mtu, lease, lost, terms, createdAt },
     ...{ sandboxKey, joinedAt, hasLeft },
   };
 }
 
 export function leaseOfEndpoint(endpoint: EndpointRecord): LeaseRecord {
-  const { id, leaseId, networkId, mac, clientId, hostName, requestedAddress, mtu } = endpoint;
-  const { isStable, lease, lost, ...facts } = endpoint;
-  const { hostEnd, containerEnd, macGiven, addressGiven, guard, terms, createdAt } = facts;
+  const { id, leaseId, networkId, mac, clientId, isMacShared, hostName, mtu } = endpoint;
+  const { requestedAddress, isStable, lease, lost, ...facts } = endpoint;
+  const { mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms, createdAt } = facts;
   const { sandboxKey, joinedAt, hasLeft } = facts;
   return {
-    ...{ id: leaseId, family: 4, scopeId: networkId, mac, clientId, hostName, requestedAddress },
-    ...{ mtu, isStable, lease, lost },
+    ...{ id: leaseId, family: 4, scopeId: networkId, mac, clientId, isMacShared, hostName },
+    ...{ requestedAddress, mtu, isStable, lease, lost },
     holder: {
-      ...{ is: 'endpoint', id, hostEnd, containerEnd, macGiven, addressGiven, guard, terms },
+      ...{ is: 'endpoint', id, mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms },
       ...{ createdAt, sandboxKey, joinedAt, hasLeft },
     },
   };
@@ -226,7 +229,20 @@ export function leaseOfHeld({ heldAt, isOrphan, ...rest }: HeldRecord): LeaseRec
 
 /** Turns an endpoint into a holder of a lease. */
 export function holderOf(endpoint: EndpointRecord): LeaseHolder {
-  const { leaseId: id, networkId: scopeId, mac, clientId, hostName, requestedAddress } = endpoint;
-  const { mtu, lease, isStable } = endpoint;
-  return { id, scopeId, mac, clientId, hostName, requestedAddress, mtu, lease, isStable };
+  const { leaseId: id, networkId: scopeId, mac, clientId, isMacShared, hostName } = endpoint;
+  const { requestedAddress, mtu, lease, isStable } = endpoint;
+  return {
+    ...{
+      id,
+      scopeId,
+      mac,
+      clientId,
+      isMacShared,
+      hostName,
+      requestedAddress,
+      mtu,
+      lease,
+      isStable,
+    },
+  };
 }

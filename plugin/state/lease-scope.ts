@@ -6,6 +6,7 @@ import type { AddressBounds } from '../vocabulary/lease.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { NetworkOptions } from '../options/options.ts';
+import { attachmentOf, placeInHost } from './attachments/attachment.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 import type { HeldRecord } from './lease-records.ts';
 
@@ -18,6 +19,8 @@ export interface LeaseScope {
    * The link of the host that sends for containers: the bridge, or the link that carries the VLAN.
    */
   readonly link: string;
+  /** The place on that link from which the host sends for containers. */
+  readonly place: SocketPlace;
   readonly options: NetworkOptions;
   /** The addresses that may be leased. If undefined: any. */
   readonly bounds: AddressBounds | undefined;
@@ -25,16 +28,13 @@ export interface LeaseScope {
   readonly isForeign: boolean;
 }
 
-export function scopeOfNetwork({ id, options, bounds }: NetworkRecord): LeaseScope {
+export function scopeOfNetwork(network: NetworkRecord): LeaseScope {
+  const { id, options, bounds } = network;
+  const link = attachmentOf(network).speaker(network);
   return {
-    ...{ id, segment: segmentOf(options), link: options.bridge, options },
+    ...{ id, segment: segmentOf(options), link, place: placeInHost(network), options },
     ...{ bounds, isForeign: false },
   };
-}
-
-/** The place from which the host sends for containers of another driver. */
-export function placeOn({ link }: LeaseScope): SocketPlace {
-  return { link, promiscuous: true, shared: true };
 }
 
 /** Describes an endpoint, an address or a held lease to the lease service. */

@@ -7,7 +7,9 @@ import type { NetworkOptions } from '../options/options.ts';
 import { STAYS_IN_HOST } from '../vocabulary/link-kinds.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 
-type Chain = Pick<NetworkOptions, 'parent' | 'vlan'> & { readonly bridge?: string };
+type Chain = Pick<NetworkOptions, 'parent' | 'vlan'> & {
+  readonly bridge?: string | undefined;
+};
 
 /**
  * Returns what separates a container from its VLAN on this host. Each fault is a sentence. The

@@ -41,10 +41,13 @@ export interface PoolRecord {
 
 /** The scope under another network driver. Undefined until the link of the pool's VLAN is known. */
 export function scopeOfPool(pool: PoolRecord): LeaseScope | undefined {
-  const { id, options, link } = pool;
+  const { id, options } = pool;
   if (options === undefined) return undefined;
+  const link = pool.link ?? defaultLink(options);
   return {
-    ...{ id, segment: segmentOf(options), link: link ?? defaultLink(options), options },
+    ...{ id, segment: segmentOf(options), link, options },
+    // One socket for all containers of that link: nothing of ours is at their own links.
+    place: { link, promiscuous: true, shared: true },
     ...{ bounds: boundsOf(pool), isForeign: true },
   };
 }

@@ -1,6 +1,8 @@
 /** Shows the present leases to operators. Docker still shows the address of a container's start. */
 import type { Clock } from '../clock.ts';
 import { isForeign, scopeOfPool, type PoolRecord } from './pool-records.ts';
+import type { AttachmentMode } from '../vocabulary/attachment.ts';
+import { attachmentOf } from './attachments/attachment.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { readableLease, type StoredLease } from './stored-lease.ts';
@@ -73,21 +75,25 @@ export interface NetworkStatus {
   /** NetworkID. For another driver's network: `pool` and the id of the pool. */
   readonly network: string;
   readonly segment: string;
-  /** The bridge. For another driver's network: the link over which the leases are kept. */
+  /** How containers are joined to the segment. Undefined for another driver's network. */
+  readonly mode: AttachmentMode | undefined;
+  /** The bridge. Where there is none: the link of the host over which leases can be kept. */
   readonly bridge: string;
   readonly endpoints: readonly EndpointStatus[];
 }
 
 export function networkStatus(
-  { id, options }: NetworkRecord,
+  network: NetworkRecord,
   endpoints: readonly EndpointRecord[],
   clock: Clock,
   claims?: ClaimsSeen,
 ): NetworkStatus {
+  const { id, options } = network;
   return {
     network: id,
     segment: segmentOf(options),
-    bridge: options.bridge,
+    mode: options.mode,
+    bridge: attachmentOf(network).speaker(network),
     endpoints: endpoints
       .filter((e) => e.networkId === id)
       .map((endpoint) => endpointStatus(endpoint, clock, claims)),
@@ -107,6 +113,7 @@ export function poolStatus(
   return {
     network: `pool ${pool.id}`,
     segment: scope.segment,
+    mode: undefined,
     bridge: scope.link,
     endpoints: theirs.map((record) => ({
       endpoint: record.id,

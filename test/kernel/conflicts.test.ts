@@ -127,7 +127,10 @@ function subject(index: number, acd: LeaseSubject['acd'] = 'fast'): LeaseSubject
 async function leaseOver(veth: { hostEnd: string; containerEnd: string }, who: LeaseSubject) {
   const own = who.identity.mac;
   const rules = { mode: 'mac', mac: own, addresses: [], leases: true, noServer: false } as const;
-  await linuxHost.ensureEndpointLink({ ...veth, mac: own, mtu: 1500, bridge: 'br0', rules });
+  await linuxHost.ensureEndpointLink({
+    ...{ ...veth, mac: own, mtu: 1500 },
+    connection: { kind: 'veth', bridge: 'br0', rules },
+  });
   const limits = { by: clock.now() + 10_000, signal: new AbortController().signal };
   return leases.acquire(who, { link: veth.containerEnd }, limits);
 }
@@ -266,10 +269,12 @@ test('a lease whose address somebody wears, with the very MAC, is forgotten; ano
     ...{ host: linuxHost, inquiry, leases, clock, log },
   });
   const options = parseNetworkOptions({ parent: 'eth1', bridge: 'br0' });
-  const scope = { ...{ id: 'n', segment: SEGMENT, link: 'br0', options }, bounds: undefined, isForeign: false }; // prettier-ignore
+  const scope = { ...{ id: 'n', segment: SEGMENT, link: 'br0', place: { link: 'br0' }, options }, bounds: undefined, isForeign: false }; // prettier-ignore
   const worn = await leaseOver({ hostEnd: 'vdh0', containerEnd: 'vdc0' }, subject(1));
   const idle = await leaseOver({ hostEnd: 'vdh1', containerEnd: 'vdc1' }, subject(2));
-  for (const hostEnd of ['vdh0', 'vdh1']) await linuxHost.removeEndpointLink(hostEnd);
+  for (const hostEnd of ['vdh0', 'vdh1']) {
+    await linuxHost.removeEndpointLink({ hostEnd, containerEnd: hostEnd });
+  }
 
   // Another host on a bridge behind the switch port.
   const host = sandbox.addNamespace();

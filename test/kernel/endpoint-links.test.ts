@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import {
-  ensureEndpointLink,
   listEndpointLinks,
   removeEndpointLink,
-} from '../../plugin/net/links/endpoint-links.ts';
+} from '../../plugin/net/endpoints/endpoint-links.ts';
+import { ensureVethPort } from '../../plugin/net/endpoints/veth-port.ts';
 import { arpFilter } from '../../plugin/net/sockets/filter.ts';
 import { linuxHost } from '../../plugin/net/host.ts';
 import { readLink } from '../../plugin/net/links/link-info.ts';
@@ -45,13 +45,13 @@ function arpRequest(
 test('a small MTU that ends, its own or with the port, does not bring the host into the VLAN', async () => {
   const isOff = (link: string) =>
     run('cat', [`/proc/sys/net/ipv6/conf/${link}/disable_ipv6`]).trim() === '1';
-  await ensureEndpointLink({ ...spec, mtu: 1000 });
+  await ensureVethPort({ ...spec, mtu: 1000 });
   expect(await readLink('br0')).toMatchObject({ mtu: 1000 });
   await linuxHost.setLinkMtu('vh0', 1500);
   expect(await readLink('br0')).toMatchObject({ mtu: 1500 });
   expect([isOff('vh0'), isOff('br0')]).toEqual([true, true]);
   await linuxHost.setLinkMtu('vh0', 1000);
-  await removeEndpointLink('vh0');
+  await removeEndpointLink({ hostEnd: 'vh0', containerEnd: 'vh0' });
   expect(await readLink('br0')).toMatchObject({ mtu: 1500 });
   expect(isOff('br0')).toBe(true);
 });
@@ -59,7 +59,7 @@ test('a small MTU that ends, its own or with the port, does not bring the host i
 describe('an endpoint link', () => {
   test('is a veth pair with the MAC and MTU asked for, up, without addresses, in the bridge', async () => {
     const before = linkSnapshot();
-    expect(await ensureEndpointLink(spec)).toEqual([]);
+    expect(await ensureVethPort(spec)).toEqual([]);
     expect(await readLink('vh0')).toMatchObject({
       kind: 'veth',
       master: 'br0',
@@ -79,15 +79,15 @@ describe('an endpoint link', () => {
       expect(ip(`addr show dev ${end}`)).not.toMatch(/inet/);
       expect(ip(`-d link show dev ${end}`)).toContain('addrgenmode none');
     }
-    await removeEndpointLink('vh0');
+    await removeEndpointLink({ hostEnd: 'vh0', containerEnd: 'vh0' });
     expect(linkSnapshot()).toEqual(before);
-    await removeEndpointLink('vh0');
+    await removeEndpointLink({ hostEnd: 'vh0', containerEnd: 'vh0' });
   });
 
   test('is found as it is the second time', async () => {
-    await ensureEndpointLink(spec);
+    await ensureVethPort(spec);
     const before = linkSnapshot();
-    await ensureEndpointLink(spec);
+    await ensureVethPort(spec);
     expect(linkSnapshot()).toEqual(before);
   });
 
@@ -97,9 +97,9 @@ describe('an endpoint link', () => {
     ['MTU', 'link set dev vh0 mtu 1300'],
     ['state', 'link set dev vc0 down'],
   ])('of ours with another %s is made anew', async (_what, command) => {
-    await ensureEndpointLink(spec);
+    await ensureVethPort(spec);
     ip(command);
-    await ensureEndpointLink(spec);
+    await ensureVethPort(spec);
     expect(await readLink('vc0')).toMatchObject({ mac: MAC, isUp: true, mtu: 1400 });
     expect(await readLink('vh0')).toMatchObject({ master: 'br0', mtu: 1400 });
   });
@@ -107,17 +107,17 @@ describe('an endpoint link', () => {
   test('is refused, and left alone, where one of the names is taken', async () => {
     ip('link add name vh0 type veth peer name other0');
     const before = linkSnapshot();
-    await expect(ensureEndpointLink(spec)).rejects.toThrow(/vh0 exists and is not one of ours/);
+    await expect(ensureVethPort(spec)).rejects.toThrow(/vh0 exists and is not one of ours/);
     await expect(
-      ensureEndpointLink({ ...spec, hostEnd: 'vh1', containerEnd: 'other0' }),
+      ensureVethPort({ ...spec, hostEnd: 'vh1', containerEnd: 'other0' }),
     ).rejects.toMatchObject({ code: 'LINK_CONFLICT' });
-    await removeEndpointLink('vh0');
+    await removeEndpointLink({ hostEnd: 'vh0', containerEnd: 'vh0' });
     expect(linkSnapshot()).toEqual(before);
   });
 
   test('leaves nothing when the bridge is missing', async () => {
     const before = linkSnapshot();
-    await expect(ensureEndpointLink({ ...spec, bridge: 'br9' })).rejects.toMatchObject({
+    await expect(ensureVethPort({ ...spec, bridge: 'br9' })).rejects.toMatchObject({
       code: 'LINK_CONFLICT',
       message: 'bridge br9 has just gone; start the container again',
     });
@@ -126,21 +126,21 @@ describe('an endpoint link', () => {
 
   test('leaves nothing when the kernel refuses a part of it', async () => {
     const before = linkSnapshot();
-    await expect(ensureEndpointLink({ ...spec, bridge: 'lo' })).rejects.toThrow(
+    await expect(ensureVethPort({ ...spec, bridge: 'lo' })).rejects.toThrow(
       /^changing links vh0, vc0: E/,
     );
     expect(linkSnapshot()).toEqual(before);
   });
 
   test('works with an MTU too small for IPv6', async () => {
-    await ensureEndpointLink({ ...spec, mtu: 1000 });
+    await ensureVethPort({ ...spec, mtu: 1000 });
     expect((await readLink('vc0'))!.mtu).toBe(1000);
   });
 
   test('moves into a container and is removed from there, with ARP and IPv6 as usual inside', async () => {
-    await ensureEndpointLink(spec);
+    await ensureVethPort(spec);
     expect(await listEndpointLinks()).toEqual([
-      { hostEnd: 'vh0', containerEndHere: true, bridge: 'br0' },
+      { end: 'vh0', containerEndHere: true, bridge: 'br0' },
     ]);
     const container = sandbox.addNamespace();
     ip(`link set dev vc0 netns ${container.name}`);
@@ -154,10 +154,10 @@ describe('an endpoint link', () => {
       expect(ip('-d link show dev eth0')).toContain('addrgenmode eui64');
     });
     expect(await listEndpointLinks()).toEqual([
-      { hostEnd: 'vh0', containerEndHere: false, bridge: 'br0' },
+      { end: 'vh0', containerEndHere: false, bridge: 'br0' },
     ]);
-    await expect(ensureEndpointLink(spec)).rejects.toThrow(/container's namespace/);
-    await removeEndpointLink('vh0');
+    await expect(ensureVethPort(spec)).rejects.toThrow(/container's namespace/);
+    await removeEndpointLink({ hostEnd: 'vh0', containerEnd: 'vh0' });
     container.run(() => expect(ip('link show')).not.toContain('eth0'));
     expect(await readLink('vh0')).toBeUndefined();
   });
@@ -170,19 +170,19 @@ describe('an endpoint link', () => {
       mac: parseMac(`02:00:00:00:01:${index.toString(16).padStart(2, '0')}`)!,
     }));
     const startedAt = performance.now();
-    await Promise.all(specs.map(ensureEndpointLink));
+    await Promise.all(specs.map(ensureVethPort));
     const ms = (performance.now() - startedAt) / specs.length;
     process.stdout.write(`endpoint link: ${ms.toFixed(1)} ms each, 20 at once\n`);
     const list = await listEndpointLinks();
-    expect(list.map(({ hostEnd }) => hostEnd).sort()).toEqual(specs.map((s) => s.hostEnd).sort());
-    await Promise.all(specs.map(({ hostEnd }) => removeEndpointLink(hostEnd)));
+    expect(list.map(({ end }) => end).sort()).toEqual(specs.map((s) => s.hostEnd).sort());
+    await Promise.all(specs.map((spec) => removeEndpointLink(spec)));
     expect(await listEndpointLinks()).toEqual([]);
   });
 });
 
 test('the host answers ARP for its addresses neither on the bridge nor on an endpoint link', async () => {
   ip('addr add 10.1.0.5/32 dev lo'); // an address of the host on another link
-  await ensureEndpointLink(spec);
+  await ensureVethPort(spec);
   const heard: Uint8Array[] = [];
   const port = openPacketSocket({
     link: 'port1',
@@ -239,7 +239,7 @@ test('the first frame after the call reaches the uplink', async () => {
   const tries = 20;
   for (let index = 0; index < tries; index += 1) {
     let arrived = 0;
-    await ensureEndpointLink(spec);
+    await ensureVethPort(spec);
     const common = { netnsPath: undefined, filter: arpFilter(), promiscuous: false } as const;
     const port = openPacketSocket({
       ...common,
@@ -263,7 +263,7 @@ test('the first frame after the call reaches the uplink', async () => {
     if (arrived === 0) lost += 1;
     container.close();
     port.close();
-    await removeEndpointLink('vh0');
+    await removeEndpointLink({ hostEnd: 'vh0', containerEnd: 'vh0' });
   }
   process.stdout.write(`first frame lost: ${lost} of ${tries}\n`);
   expect(lost).toBe(0);

@@ -6,11 +6,8 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  ensureEndpointLink,
-  guardEndpoints,
-  removeEndpointLink,
-} from '../../plugin/net/links/endpoint-links.ts';
+import { removeEndpointLink } from '../../plugin/net/endpoints/endpoint-links.ts';
+import { ensureVethPort, guardEndpoints } from '../../plugin/net/endpoints/veth-port.ts';
 import { readLink } from '../../plugin/net/links/link-info.ts';
 import { ensureNetworkLinks } from '../../plugin/net/links/links.ts';
 import { openPacketSocket, type PacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
@@ -75,7 +72,7 @@ afterEach(() => {
 });
 
 async function attach(bridge: string, rules: typeof OFF | typeof MAC_ONLY): Promise<void> {
-  await ensureEndpointLink({ ...SPEC, bridge, rules: { ...rules, leases: true } });
+  await ensureVethPort({ ...SPEC, bridge, rules: { ...rules, leases: true } });
   container = sandbox.addNamespace();
   ip(`link set dev vc0 netns ${container.name}`);
   container.run(() => ip('link set dev vc0 name eth0 up'));
@@ -311,10 +308,10 @@ test('100 starts in a storm of router advertisements change no address and no ro
   try {
     const before = state();
     for (let index = 0; index < 100; index += 1) {
-      await ensureEndpointLink({ ...SPEC, bridge: 'br0', rules: { ...MAC_ONLY, leases: true } });
+      await ensureVethPort({ ...SPEC, bridge: 'br0', rules: { ...MAC_ONLY, leases: true } });
       const seen = storms;
       await until('an advertisement came', () => storms > seen + 1);
-      await removeEndpointLink('vh0');
+      await removeEndpointLink({ hostEnd: 'vh0', containerEnd: 'vh0' });
     }
     expect(state()).toBe(before);
     // The monitor works once it has reported a change that we make now.

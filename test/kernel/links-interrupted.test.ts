@@ -172,7 +172,7 @@ test("killed after any request for a container's link, it leaves nothing that th
   const before = linkNames();
   const make = (count: number) =>
     runNode(
-      'plugin/net/links/endpoint-links.ts',
+      'plugin/net/endpoints/veth-port.ts',
       `
       const fs = require('node:fs');
       const write = fs.write;
@@ -188,7 +188,7 @@ test("killed after any request for a container's link, it leaves nothing that th
       const mac = '02:00:00:00:00:aa';
       const rules = { mode: 'mac', mac, addresses: [], leases: true, noServer: false };
       subject
-        .ensureEndpointLink({ hostEnd: 'vh0', containerEnd: 'vc0', mac, mtu: 1500, bridge: 'br0', rules })
+        .ensureVethPort({ hostEnd: 'vh0', containerEnd: 'vc0', mac, mtu: 1500, bridge: 'br0', rules })
         .then(() => console.log('made'));`,
     );
   let count = 1;
@@ -196,9 +196,11 @@ test("killed after any request for a container's link, it leaves nothing that th
     const { removeUnfinishedLinks } = await newProcess();
     await removeUnfinishedLinks();
     const { listEndpointLinks, removeEndpointLink } =
-      await import('../../plugin/net/links/endpoint-links.ts');
+      await import('../../plugin/net/endpoints/endpoint-links.ts');
     // The recovery removes marked links without a record.
-    for (const { hostEnd } of await listEndpointLinks()) await removeEndpointLink(hostEnd);
+    for (const { end } of await listEndpointLinks()) {
+      await removeEndpointLink({ hostEnd: end, containerEnd: end });
+    }
     expect(linkNames(), `after ${count} requests`).toEqual(before);
   }
   expect(count).toBeGreaterThan(3);

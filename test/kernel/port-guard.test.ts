@@ -3,11 +3,8 @@
  * VLAN show which frames of a container they receive.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  ensureEndpointLink,
-  guardEndpoints,
-  removeEndpointLink,
-} from '../../plugin/net/links/endpoint-links.ts';
+import { removeEndpointLink } from '../../plugin/net/endpoints/endpoint-links.ts';
+import { ensureVethPort, guardEndpoints } from '../../plugin/net/endpoints/veth-port.ts';
 import { removeUnfinishedLinks } from '../../plugin/net/links/orphan-links.ts';
 import { ensureNetworkLinks } from '../../plugin/net/links/links.ts';
 import { dhcpClientFilter } from '../../plugin/net/sockets/filter.ts';
@@ -73,7 +70,7 @@ afterEach(() => {
 
 async function attach(name: string, mac: Mac, rules: PortRules): Promise<TestNamespace> {
   const ends = { hostEnd: `h${name}`, containerEnd: `c${name}` };
-  await ensureEndpointLink({ ...ends, mac, mtu: 1500, bridge: 'br0', rules });
+  await ensureVethPort({ ...ends, mac, mtu: 1500, bridge: 'br0', rules });
   const namespace = sandbox.addNamespace();
   ip(`link set dev ${ends.containerEnd} netns ${namespace.name}`);
   namespace.run(() => {
@@ -240,7 +237,7 @@ describe('a guarded container', () => {
   });
 
   test('cannot be guarded once its port is gone, and that is no trouble', async () => {
-    await removeEndpointLink('h1');
+    await removeEndpointLink({ hostEnd: 'h1', containerEnd: 'h1' });
     expect(await guardEndpoints([{ hostEnd: 'h1', rules: rulesOf(MAC) }])).toEqual([]);
   });
 });

@@ -9,7 +9,7 @@ import {
   findLink,
   removeLinkAt,
 } from '../../plugin/net/netlink/rtnetlink.ts';
-import { removeEndpointLink } from '../../plugin/net/links/endpoint-links.ts';
+import { removeEndpointLink } from '../../plugin/net/endpoints/endpoint-links.ts';
 import { parseMac } from '../../plugin/wire/address.ts';
 import { enterSandbox, ip, linkNames, openDescriptors, run } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';
@@ -89,7 +89,7 @@ test.each(['', 'vlandhcp', 'vlandhcp endpoints', 'my vlandhcp endpoint'])(
   'an endpoint link whose alias became %j is not ours any more, and stays',
   async (alias) => {
     run('ip', ['link', 'set', 'dev', 'vh0', 'alias', alias]);
-    await removeEndpointLink('vh0');
+    await removeEndpointLink({ hostEnd: 'vh0', containerEnd: 'vh0' });
     expect(linkNames()).toEqual(['vc0', 'vh0']);
   },
 );

@@ -8,7 +8,7 @@ import { ip as address, lease } from '../support/messages.ts';
 import { createNamespace, ip, type TestNamespace } from '../support/netns.ts';
 
 let container: TestNamespace;
-const place = () => ({ netnsPath: container.path, hostEnd: 'vdh0' });
+const place = () => ({ netnsPath: container.path, hostEnd: 'vdh0', containerEnd: 'vdc0' });
 
 const NONE: LinkConfig = { terms: undefined, mtu: 1500 };
 const config = (terms: Partial<LeaseTerms> = {}, mtu = 1500): LinkConfig => ({
@@ -185,14 +185,14 @@ describe('a container that cannot be changed', () => {
   });
 
   test('it is gone', async () => {
-    const gone = { netnsPath: '/run/netns/no-such', hostEnd: 'vdh0' };
+    const gone = { netnsPath: '/run/netns/no-such', hostEnd: 'vdh0', containerEnd: 'vdc0' };
     expect(await changeSandbox(gone, sandboxChanges(NONE, config(), false))).toBe(false);
     ip('link del vdh0');
     expect(await change(NONE, config())).toBe(false);
   });
 
   test('its sandbox is a file and no namespace, as without a shared /run', async () => {
-    const closed = { netnsPath: '/etc/hostname', hostEnd: 'vdh0' };
+    const closed = { netnsPath: '/etc/hostname', hostEnd: 'vdh0', containerEnd: 'vdc0' };
     await expect(
       changeSandbox(closed, sandboxChanges(NONE, config(), false)),
     ).rejects.toMatchObject({ code: 'SOCKET_FAILED' });

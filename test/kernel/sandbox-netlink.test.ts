@@ -48,7 +48,7 @@ function connect(hostEnd: string, namespace: TestNamespace): void {
   });
 }
 
-const place = () => ({ netnsPath: container.path, hostEnd: 'vdh0' });
+const place = () => ({ netnsPath: container.path, hostEnd: 'vdh0', containerEnd: 'vdc0' });
 const change = (...changes: readonly SandboxChange[]) => changeSandbox(place(), changes);
 const inside = (command: string) => container.run(() => ip(command));
 const batch = (namespace: TestNamespace, lines: readonly string[]) =>
@@ -232,7 +232,7 @@ describe('a change that fails', () => {
   });
 
   test('a sandbox that is no namespace cannot be entered', async () => {
-    const closed = { netnsPath: '/etc/hostname', hostEnd: 'vdh0' };
+    const closed = { netnsPath: '/etc/hostname', hostEnd: 'vdh0', containerEnd: 'vdc0' };
     expect(() => openSandbox(closed)).toThrow('sandbox /etc/hostname cannot be entered');
     await expect(changeSandbox(closed, [])).rejects.toMatchObject({ code: 'SOCKET_FAILED' });
   });

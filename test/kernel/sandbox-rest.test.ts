@@ -59,13 +59,21 @@ afterEach(() => {
   sandbox.dispose();
 });
 
+const FROM_BRIDGE = {
+  fallback: { link: 'br0', promiscuous: true },
+  inside: { speaksVia: 'br0', defendsFrom: 'br0' },
+};
+
 /** Starts a container that has had its lease for a while. */
 async function start(index: number): Promise<void> {
   const own = macOf(index);
   const [hostEnd, containerEnd] = [`vdh${index}`, `vdc${index}`];
   const rules = { mode: 'mac', mac: own, addresses: [], leases: true, noServer: false } as const;
-  const veth = { hostEnd, containerEnd, mac: own, mtu: 1500, bridge: 'br0' };
-  await linuxHost.ensureEndpointLink({ ...veth, rules });
+  const veth = { hostEnd, containerEnd, mac: own, mtu: 1500 };
+  await linuxHost.ensureEndpointLink({
+    ...veth,
+    connection: { kind: 'veth', bridge: 'br0', rules },
+  });
   const container = sandbox.addNamespace();
   containers.push(container);
   ip(`link set ${containerEnd} netns ${container.name} name eth0`);
@@ -81,7 +89,7 @@ async function start(index: number): Promise<void> {
       ...{ address: addressOf(index), requestedAt: clock.now() },
       ...{ t1At: Infinity, t2At: Infinity, expiresAt: Infinity },
     }),
-    { follow: { netnsPath: container.path, hostEnd, containerEnd, fallback: 'br0' } },
+    { follow: { netnsPath: container.path, hostEnd, containerEnd, ...FROM_BRIDGE } },
   );
 }
 

@@ -77,8 +77,11 @@ const say = (from: PacketSocket, packet: ArpPacket) => from.send(encodeArpFrame(
 test('each hears the claims on its own address, from beyond the uplink and from another container', async () => {
   const [one, two] = [listen(1), listen(2)];
   const rules = { mode: 'mac', mac: OTHER, addresses: [], leases: true, noServer: false } as const;
-  const veth = { hostEnd: 'vdh0', containerEnd: 'vdc0', mac: OTHER, mtu: 1500, bridge: 'br0' };
-  await linuxHost.ensureEndpointLink({ ...veth, rules });
+  const veth = { hostEnd: 'vdh0', containerEnd: 'vdc0', mac: OTHER, mtu: 1500 };
+  await linuxHost.ensureEndpointLink({
+    ...veth,
+    connection: { kind: 'veth', bridge: 'br0', rules },
+  });
   say(mouth, claim(macOf(1), 1)); // its own announcement
   say(mouth, claim(STRANGER, 3)); // an address of nobody here
   say(mouth, claim(STRANGER, 1));

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { ensureEndpointLink } from '../../plugin/net/links/endpoint-links.ts';
+import { ensureVethPort } from '../../plugin/net/endpoints/veth-port.ts';
 import { ensureNetworkLinks } from '../../plugin/net/links/links.ts';
 import { openPacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
 import type { PacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
@@ -61,7 +61,7 @@ async function addContainer(name: string, bridge: string): Promise<void> {
   const mac = parseMac(`02:00:00:00:00:0${name.at(-1)}`)!;
   const rules = { mode: 'off', mac, addresses: [], leases: false, noServer: false } as const;
   const ends = { hostEnd: `h${name}`, containerEnd: name };
-  await ensureEndpointLink({ ...ends, mac, mtu: 1500, bridge, rules });
+  await ensureVethPort({ ...ends, mac, mtu: 1500, bridge, rules });
 }
 
 describe.skipIf(mayLeaveOutVlans())('VLANs stay apart', () => {

@@ -4,6 +4,11 @@
 import { hostEndMac } from '../../plugin/net/links/link-names.ts';
 import { PluginError } from '../../plugin/vocabulary/errors.ts';
 import type { Host, HostLink, HostSubnet, NetworkLinkSpec, Segment } from '../../plugin/host.ts';
+import {
+  ownEnd,
+  type ContainerLink,
+  type LinkPresence,
+} from '../../plugin/vocabulary/attachment.ts';
 import type { PortRules } from '../../plugin/vocabulary/port-rules.ts';
 import type { SandboxChange } from '../../plugin/vocabulary/sandbox-change.ts';
 import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
@@ -45,17 +50,23 @@ export class FakeHost implements Host {
   }
 
   async ensureNetworkLinks(spec: NetworkLinkSpec) {
-    await this.#attempt('ensureNetworkLinks', spec.bridge);
+    await this.#attempt('ensureNetworkLinks', spec.bridge ?? spec.mode);
     const vlanLink = spec.vlan === undefined ? undefined : `${spec.parent}.${spec.vlan}`;
     const uplink = vlanLink ?? spec.parent;
     this.#requireParent(spec.parent);
-    const uplinkPort = !this.links.has(uplink) || this.#masterOf(uplink) !== spec.bridge;
-    this.#bridges.add(spec.bridge);
-    this.links.add(spec.bridge).add(uplink);
-    for (const name of [spec.bridge, uplink]) this.oddities.delete(name);
-    this.masters.set(uplink, spec.bridge);
+    const { bridge } = spec;
+    const isPort = bridge !== undefined && this.#masterOf(uplink) === bridge;
+    const uplinkPort = bridge !== undefined && !(this.links.has(uplink) && isPort);
+    this.links.add(uplink);
+    this.oddities.delete(uplink);
+    if (bridge !== undefined) {
+      this.#bridges.add(bridge);
+      this.links.add(bridge);
+      this.oddities.delete(bridge);
+      this.masters.set(uplink, bridge);
+    }
     const theirs = [
-      ...(this.foreign.has(spec.bridge) ? (['bridge'] as const) : []),
+      ...(bridge !== undefined && this.foreign.has(bridge) ? (['bridge'] as const) : []),
       ...(vlanLink !== undefined && this.foreign.has(vlanLink) ? (['vlan-link'] as const) : []),
     ];
     const mtu = spec.mtu ?? 1500;
@@ -63,7 +74,7 @@ export class FakeHost implements Host {
   }
 
   async removeNetworkLinks({ bridge, vlanLink }: Parameters<Host['removeNetworkLinks']>[0]) {
-    await this.#attempt('removeNetworkLinks', bridge);
+    await this.#attempt('removeNetworkLinks', bridge ?? vlanLink ?? '');
     for (const link of [bridge, vlanLink]) {
       if (link !== undefined && !this.foreign.has(link)) this.removeLink(link);
     }
@@ -99,35 +110,49 @@ export class FakeHost implements Host {
   }
 
   async ensureEndpointLink(spec: Parameters<Host['ensureEndpointLink']>[0]) {
-    await this.#attempt('ensureEndpointLink', spec.hostEnd);
-    if (this.links.has(spec.hostEnd) && !this.endpoints.has(spec.hostEnd))
-      throw new PluginError('LINK_CONFLICT', `link ${spec.hostEnd} exists and is not one of ours`);
-    this.#requireBridge(spec.bridge);
-    this.links.add(spec.hostEnd).add(spec.containerEnd);
-    this.endpoints.set(spec.hostEnd, {
-      containerEnd: spec.containerEnd,
-      here: true,
-      mtu: spec.mtu,
-    });
-    this.guards.set(spec.hostEnd, spec.rules);
-    this.masters.set(spec.hostEnd, spec.bridge);
-    this.macs.set(spec.hostEnd, hostEndMac(spec.hostEnd, spec.mac));
-    this.macs.set(spec.containerEnd, spec.mac);
+    const { containerEnd, mac, mtu, connection } = spec;
+    const end = ownEnd(spec);
+    await this.#attempt('ensureEndpointLink', end);
+    if (this.links.has(end) && !this.endpoints.has(end))
+      throw new PluginError('LINK_CONFLICT', `link ${end} exists and is not one of ours`);
+    if (connection.kind === 'veth') {
+      this.#requireBridge(connection.bridge);
+      this.guards.set(end, connection.rules);
+      this.masters.set(end, connection.bridge);
+      this.macs.set(end, hostEndMac(end, mac));
+    } else if (!this.links.has(connection.lower)) {
+      throw new PluginError('LINK_CONFLICT', `link ${connection.lower} has just gone`);
+    }
+    this.links.add(end).add(containerEnd);
+    this.endpoints.set(end, { containerEnd, here: true, mtu });
+    this.macs.set(containerEnd, mac);
     return this.warnings;
   }
 
-  async setEndpointMtu({ hostEnd, mtu }: Parameters<Host['setEndpointMtu']>[0]) {
-    await this.#attempt('setEndpointMtu', hostEnd);
-    const link = this.endpoints.get(hostEnd);
-    if (link !== undefined) this.endpoints.set(hostEnd, { ...link, mtu });
+  /** The sandboxes whose files are there, as this process names them. */
+  readonly sandboxes = new Set<string>();
+
+  endpointPresence(link: ContainerLink, netnsPath?: string): LinkPresence {
+    if (link.hostEnd !== undefined && !this.links.has(link.hostEnd)) return 'gone';
+    if (this.links.has(link.containerEnd)) return 'here';
+    if (link.hostEnd !== undefined) return 'away';
+    return netnsPath !== undefined && this.sandboxes.has(netnsPath) ? 'away' : 'gone';
+  }
+
+  async setEndpointMtu(link: Parameters<Host['setEndpointMtu']>[0]) {
+    const end = ownEnd(link);
+    await this.#attempt('setEndpointMtu', end);
+    const known = this.endpoints.get(end);
+    if (known !== undefined) this.endpoints.set(end, { ...known, mtu: link.mtu });
   }
 
   async changeSandbox(
-    { hostEnd }: Parameters<Host['changeSandbox']>[0],
+    place: Parameters<Host['changeSandbox']>[0],
     changes: readonly SandboxChange[],
   ) {
-    await this.#attempt('changeSandbox', hostEnd);
-    if (this.endpoints.get(hostEnd)?.here !== false) return false;
+    const end = ownEnd(place);
+    await this.#attempt('changeSandbox', end);
+    if (this.endpoints.get(end)?.here !== false) return false;
     this.sandboxChanges.push(...changes);
     return true;
   }
@@ -219,7 +244,7 @@ export class FakeHost implements Host {
   }
 
   async protectNetwork({ bridge }: Parameters<Host['protectNetwork']>[0]) {
-    await this.#attempt('protectNetwork', bridge);
+    await this.#attempt('protectNetwork', bridge ?? '');
     return [];
   }
 
@@ -256,14 +281,18 @@ export class FakeHost implements Host {
     return gone;
   }
 
-  async removeEndpointLink(hostEnd: string) {
-    await this.#attempt('removeEndpointLink', hostEnd);
-    if (this.endpoints.has(hostEnd)) this.loseEndpoint(hostEnd);
+  async removeEndpointLink(link: ContainerLink) {
+    const end = ownEnd(link);
+    await this.#attempt('removeEndpointLink', end);
+    const isHere = link.hostEnd !== undefined || this.links.has(end);
+    if (this.endpoints.has(end) && isHere) this.loseEndpoint(end);
   }
 
   async listEndpointLinks() {
     await this.#attempt('listEndpointLinks', '');
-    return [...this.endpoints].map(([hostEnd, { here }]) => ({ hostEnd, containerEndHere: here }));
+    return [...this.endpoints]
+      .filter(([end]) => this.links.has(end))
+      .map(([end, { here }]) => ({ end, containerEndHere: here }));
   }
 
   linkExists(name: string) {
@@ -317,19 +346,20 @@ export class FakeHost implements Host {
   }
 
   /** What libnetwork does after Join. */
-  moveIntoSandbox(hostEnd: string): void {
-    const link = this.endpoints.get(hostEnd);
-    if (link === undefined) throw new Error(`no link ${hostEnd}`);
+  moveIntoSandbox(end: string | undefined): void {
+    const link = end === undefined ? undefined : this.endpoints.get(end);
+    if (end === undefined || link === undefined) throw new Error(`no link ${end}`);
     this.links.delete(link.containerEnd);
-    this.endpoints.set(hostEnd, { ...link, here: false });
+    this.endpoints.set(end, { ...link, here: false });
   }
 
   /** Both ends are removed, as when a sandbox is destroyed. */
-  loseEndpoint(hostEnd: string): void {
-    const link = this.endpoints.get(hostEnd);
-    this.links.delete(hostEnd);
+  loseEndpoint(end: string | undefined): void {
+    if (end === undefined) throw new Error('a link has an end');
+    const link = this.endpoints.get(end);
+    this.links.delete(end);
     if (link !== undefined) this.links.delete(link.containerEnd);
-    this.endpoints.delete(hostEnd);
+    this.endpoints.delete(end);
   }
 
   /** How often a call was made. */

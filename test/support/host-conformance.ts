@@ -21,16 +21,27 @@ export interface Place {
 
 const MAC = parseMac('02:00:00:00:00:aa')!;
 const RULES: PortRules = { mode: 'mac', mac: MAC, addresses: [], leases: true, noServer: false };
-const TAGGED = { parent: 'eth1', vlan: 500, bridge: 'br500', mtu: undefined };
-const UNTAGGED = { parent: 'eth1', vlan: undefined, bridge: 'br0', mtu: undefined };
+const TAGGED = {
+  parent: 'eth1',
+  vlan: 500,
+  mode: 'bridge',
+  bridge: 'br500',
+  mtu: undefined,
+} as const;
+const UNTAGGED = {
+  parent: 'eth1',
+  vlan: undefined,
+  mode: 'bridge',
+  bridge: 'br0',
+  mtu: undefined,
+} as const;
 const PORT = {
   hostEnd: 'vh0',
   containerEnd: 'vc0',
   mac: MAC,
   mtu: 1500,
-  bridge: 'br500',
-  rules: RULES,
-};
+  connection: { kind: 'veth', bridge: 'br500', rules: RULES },
+} as const;
 const SEGMENT = { parent: 'eth1', vlan: 500 };
 
 export function describeHost(name: string, makePlace: () => Place): void {
@@ -132,12 +143,12 @@ export function describeHost(name: string, makePlace: () => Place): void {
       });
       expect(host.linkExists('vc0')).toBe(true);
       expect(await host.listEndpointLinks()).toMatchObject([
-        { hostEnd: 'vh0', containerEndHere: true },
+        { end: 'vh0', containerEndHere: true },
       ]);
       place.moveIntoSandbox('vh0', 'vc0');
       expect(host.linkExists('vc0')).toBe(false);
       expect(await host.listEndpointLinks()).toMatchObject([
-        { hostEnd: 'vh0', containerEndHere: false },
+        { end: 'vh0', containerEndHere: false },
       ]);
     });
 
@@ -148,7 +159,12 @@ export function describeHost(name: string, makePlace: () => Place): void {
     });
 
     it('is refused without its bridge, and where a name is taken', async () => {
-      await expect(host.ensureEndpointLink({ ...PORT, bridge: 'br9' })).rejects.toMatchObject({
+      await expect(
+        host.ensureEndpointLink({
+          ...PORT,
+          connection: { ...PORT.connection, bridge: 'br9' },
+        }),
+      ).rejects.toMatchObject({
         code: 'LINK_CONFLICT',
       });
       expect(host.linkExists('vh0')).toBe(false);
@@ -159,14 +175,14 @@ export function describeHost(name: string, makePlace: () => Place): void {
 
     it('goes with both ends, wherever the other one is; gone already is fine; others’ links stay', async () => {
       await host.ensureEndpointLink(PORT);
-      await host.removeEndpointLink('vh0');
+      await host.removeEndpointLink(PORT);
       expect([host.linkExists('vh0'), host.linkExists('vc0')]).toEqual([false, false]);
-      await host.removeEndpointLink('vh0');
+      await host.removeEndpointLink(PORT);
       await host.ensureEndpointLink(PORT);
       place.moveIntoSandbox('vh0', 'vc0');
-      await host.removeEndpointLink('vh0');
+      await host.removeEndpointLink(PORT);
       expect(await host.listEndpointLinks()).toEqual([]);
-      await host.removeEndpointLink('eth1');
+      await host.removeEndpointLink({ hostEnd: 'eth1', containerEnd: 'eth1' });
       expect(host.linkExists('eth1')).toBe(true);
     });
 
@@ -189,7 +205,9 @@ export function describeHost(name: string, makePlace: () => Place): void {
       const netnsPath = place.moveIntoSandbox('vh0', 'vc0');
       const to = { address: parseIpv4('10.50.0.100')!, prefixLength: 24 };
       const changes = [{ type: 'add-address', to }] as const;
-      expect(await host.changeSandbox({ netnsPath, hostEnd: 'vh9' }, changes)).toBe(false);
+      expect(
+        await host.changeSandbox({ netnsPath, hostEnd: 'vh9', containerEnd: 'vc9' }, changes),
+      ).toBe(false);
     });
 
     it('becomes a port of the bridge that is there now; without one that is refused', async () => {

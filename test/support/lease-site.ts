@@ -59,10 +59,19 @@ export class LeaseSite {
     ip(`-n ${far.name} addr add 10.50.0.1/24 dev port1`);
     ip(`-n ${far.name} link set port1 up`);
     const site = new LeaseSite(sandbox, far.name);
-    const network = { parent: 'eth1', vlan: undefined, bridge: 'br0', mtu: undefined };
+    const network = {
+      parent: 'eth1',
+      vlan: undefined,
+      mode: 'bridge',
+      bridge: 'br0',
+      mtu: undefined,
+    } as const;
     await linuxHost.ensureNetworkLinks(network);
     const rules = { mode: 'mac', mac: MAC, addresses: [], leases: true, noServer: false } as const;
-    await linuxHost.ensureEndpointLink({ ...ENDS, mac: MAC, mtu: 1500, bridge: 'br0', rules });
+    await linuxHost.ensureEndpointLink({
+      ...{ ...ENDS, mac: MAC, mtu: 1500 },
+      connection: { kind: 'veth', bridge: 'br0', rules },
+    });
     return site;
   }
 

@@ -295,5 +295,5 @@ export class ConflictWatch {
 
 /** The link of the host that hears what every host of the segment hears. */
 function bridgeOf(place: SocketPlace | undefined): string | undefined {
-  return place?.promiscuous === true ? place.link : place?.speaksVia;
+  return place?.promiscuous === true ? place.link : place?.defendsFrom;
 }

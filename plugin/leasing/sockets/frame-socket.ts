@@ -10,7 +10,12 @@ export interface SocketPlace {
    * The link of the host by which requests leave: the bridge. The guard drops DHCP requests that
    * the container sends.
    */
-  readonly speaksVia?: string;
+  readonly speaksVia?: string | undefined;
+  /**
+   * The link of the host that hears what every host of the segment hears. An address that a
+   * container has is defended from there. If undefined: from `link`.
+   */
+  readonly defendsFrom?: string | undefined;
   /**
    * True to hear unicasts to our MAC on a link with another MAC. The bridge needs this for a
    * container.

@@ -3,14 +3,15 @@
  *
  * libnetwork moves the link after our answer to Join. Engines before 28 make the sandbox's file
  * only then. So there is no event to wait for. The file and the link are tried at growing
- * intervals. If this takes long, the lease is kept over the bridge. If the sandbox can never be
- * entered (the host's /run is not a shared mount), this is logged once, and the lease stays on the
- * bridge.
+ * intervals. If this takes long, the lease is kept from a link of the host. If the sandbox can
+ * never be entered (the host's /run is not a shared mount), this is logged once, and the lease stays
+ * there.
  */
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
 import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { ClientRunner } from '../client-runner.ts';
+import type { SocketPlace } from './frame-socket.ts';
 
 /**
  * A container's link: its end in the host, and the sandbox of the other end. The other end gets
@@ -18,7 +19,8 @@ import type { ClientRunner } from '../client-runner.ts';
  */
 export interface SandboxPlace {
   readonly netnsPath: string;
-  readonly hostEnd: string;
+  /** Undefined if the link has no end in the host. */
+  readonly hostEnd: string | undefined;
   readonly containerEnd: string;
 }
 
@@ -49,7 +51,7 @@ const SHARE_OF_WAIT = 1 / 8;
 const LOOKS_BEFORE_FALLBACK = INTERVALS.length;
 
 const UNREACHABLE =
-  'sandbox cannot be entered (is /run a shared mount?); the lease is kept from the bridge';
+  'sandbox cannot be entered (is /run a shared mount?); the lease is kept from the host';
 
 export class SandboxSocket {
   readonly #target;
@@ -65,15 +67,17 @@ export class SandboxSocket {
 
   constructor(
     target: SandboxPlace & {
-      /** The bridge. A socket there with our MAC reaches the same segment. */
-      fallback: string;
+      /** The place in the host from which the container's segment is reached. */
+      fallback: SocketPlace;
+      /** What the place in the sandbox is to say beside the link. */
+      inside: Pick<SocketPlace, 'speaksVia' | 'defendsFrom'>;
       runner: ClientRunner;
       log: Logger;
       /** Called each time the socket is open in the sandbox. */
       entered(): void;
       /**
-       * Called once it is clear that the sandbox cannot be entered. The lease then stays on the
-       * bridge.
+       * Called once it is clear that the sandbox cannot be entered. The lease then stays in the
+       * host.
        */
       unreachable(): void;
     },
@@ -114,7 +118,7 @@ export class SandboxSocket {
     if (typeof found === 'object') {
       this.#isOnFallback = false; // opening closes that socket, even if it fails
       try {
-        const place = { netnsPath, link: found.link, speaksVia: this.#target.fallback };
+        const place = { netnsPath, link: found.link, ...this.#target.inside };
         runner.open(place, (error) => this.#lost(error));
         log.debug({ netnsPath, link: found.link }, 'lease socket is in the sandbox');
         this.#target.entered();
@@ -151,16 +155,16 @@ export class SandboxSocket {
     const { runner, fallback, netnsPath } = this.#target;
     try {
       if (!this.#isOnFallback) {
-        runner.open({ link: fallback, promiscuous: true }, () => void (this.#isOnFallback = false));
+        runner.open(fallback, () => void (this.#isOnFallback = false));
         this.#isOnFallback = true;
       }
     } catch (err) {
-      this.#warnOnce({ err, link: fallback }, 'lease socket could not be opened on the bridge');
+      this.#warnOnce({ err, link: fallback.link }, 'lease socket could not be opened in the host');
       return;
     }
     if (!isUnreachable) return;
     if (!this.#said.has(UNREACHABLE)) this.#target.unreachable();
-    this.#warnOnce({ netnsPath, link: fallback }, UNREACHABLE);
+    this.#warnOnce({ netnsPath, link: fallback.link }, UNREACHABLE);
   }
 
   #warnOnce(fields: object, message: string): void {

@@ -24,10 +24,10 @@ export type Protection =
    */
   | { readonly link: string; readonly as: 'closed' }
   /**
-   * A port whose frames go to the bridge. `ofOwnBridge` is false if the bridge and its MAC are an
-   * operator's.
+   * A link whose frames go to containers: a port of the bridge, or the link below macvlan or ipvlan
+   * links. `isMacClosed` is false if somebody else has its MAC: an operator's bridge, or containers.
    */
-  | { readonly link: string; readonly as: 'uplink'; readonly ofOwnBridge: boolean }
+  | { readonly link: string; readonly as: 'uplink'; readonly isMacClosed: boolean }
   | { readonly link: string; readonly as: 'port'; readonly rules: PortRules };
 
 /** The errors of a kernel that was built without the filter. */
@@ -86,7 +86,7 @@ function filterOf({
     case 'closed':
       return { link: index, program: closedProgram() };
     case 'uplink':
-      return { link: index, program: uplinkProgram(one.ofOwnBridge ? mac : undefined) };
+      return { link: index, program: uplinkProgram(one.isMacClosed ? mac : undefined) };
     case 'port':
       return { link: index, program: portProgram(one.rules, mac) };
   }

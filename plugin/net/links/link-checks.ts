@@ -5,6 +5,7 @@
  * seen, and what would fix it. Two rules are behind them. The host's own connectivity is never
  * touched. Two VLANs are never joined.
  */
+import type { AttachmentMode } from '../../vocabulary/attachment.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { Link } from './link-info.ts';
 import { STAYS_IN_HOST } from '../../vocabulary/link-kinds.ts';
@@ -15,23 +16,27 @@ import { bridgeMark, isMarked, vlanLinkName } from './link-names.ts';
 export interface NetworkLinkSpec {
   readonly parent: string;
   readonly vlan: number | undefined;
-  readonly bridge: string;
+  /** If undefined: `bridge`. */
+  readonly mode?: AttachmentMode;
+  /** Undefined unless `mode` is `bridge`. */
+  readonly bridge: string | undefined;
   readonly mtu: number | undefined;
 }
 
 /**
- * What is wanted of a parent: all links of a network, or only a link for one VLAN if `bridge` is
- * undefined.
+ * What is wanted of a parent: all links of a network, or only a link for one VLAN if both `mode` and
+ * `bridge` are undefined.
  */
 export interface SegmentSpec {
   readonly parent: string;
   readonly vlan: number | undefined;
-  readonly bridge?: string;
+  readonly mode?: AttachmentMode | undefined;
+  readonly bridge?: string | undefined;
 }
 
 /** The flag by which the user types the options: of a network, or of an IPAM driver. */
-export function flagOf(spec: SegmentSpec): string {
-  return spec.bridge === undefined ? '--ipam-opt' : '-o';
+export function flagOf({ mode, bridge }: SegmentSpec): string {
+  return mode === undefined && bridge === undefined ? '--ipam-opt' : '-o';
 }
 
 /** Checks only the text of the options. @throws PluginError INVALID_OPTION */
@@ -47,6 +52,7 @@ export function checkSegment(spec: SegmentSpec): void {
 export function checkSpec(spec: NetworkLinkSpec): void {
   const { parent, vlan, bridge } = spec;
   checkSegment(spec);
+  if (bridge === undefined) return;
   checkLinkName(spec, 'bridge', bridge);
   if (bridge === parent || (vlan !== undefined && bridge === vlanLinkName(parent, vlan))) {
     throw new PluginError(
@@ -79,6 +85,19 @@ export function checkParent(spec: SegmentSpec, parent: Link, master: Link | unde
   }
   if (!parent.isUp) {
     throw unusable(parent, `${subject} is down; bring it up with: ip link set ${parent.name} up`);
+  }
+  const isUpper = spec.mode === 'macvlan' || spec.mode === 'ipvlan';
+  if (isUpper && parent.kind === 'bridge') {
+    throw unusable(
+      parent,
+      `${subject} is a bridge, and mode=${spec.mode} would put containers beside it instead of on it; type -o mode=bridge -o bridge=${parent.name} with its network card as -o parent=`,
+    );
+  }
+  if (isUpper && parent.master !== undefined && master?.kind === 'bridge') {
+    throw unusable(
+      parent,
+      `${subject} is a port of bridge ${master.name}, which takes its frames before a ${spec.mode} link can; type -o mode=bridge -o bridge=${master.name}`,
+    );
   }
   if (spec.bridge !== undefined && spec.vlan === undefined && parent.kind === 'bridge') {
     throw unusable(
@@ -139,6 +158,12 @@ export function checkVlanNameIsFree(spec: SegmentSpec, holder: Link | undefined)
 /** Checks an existing VLAN link of the right parent and id. @throws PluginError LINK_CONFLICT */
 export function checkVlanLink(spec: NetworkLinkSpec, link: Link): void {
   if (link.master === undefined || link.master === spec.bridge) return;
+  if (spec.bridge === undefined) {
+    throw conflict(
+      link,
+      `VLAN link ${link.name} is a port of ${link.master}, which takes its frames before a ${String(spec.mode)} link can; type -o mode=bridge -o bridge=${link.master}`,
+    );
+  }
   throw conflict(
     link,
     `VLAN link ${link.name} is already a port of ${link.master}; to use that bridge set -o bridge=${link.master}`,

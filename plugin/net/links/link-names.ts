@@ -6,6 +6,7 @@
  *   vlandhcp vlan                      a VLAN link of ours
  *   vlandhcp bridge for <uplink>       a bridge of ours and the link that connects it to the LAN
  *   vlandhcp endpoint                  the host's end of a container's veth pair
+ *   vlandhcp endpoint <first name>     a container's macvlan or ipvlan link
  */
 import { createHash } from 'node:crypto';
 
@@ -26,8 +27,20 @@ export function vlanLinkName(parent: string, vid: number): string {
 
 export const VLAN_MARK = `${MARK} vlan`;
 export const ENDPOINT_MARK = `${MARK} endpoint`;
+
+/** The mark of a container's link without an end in the host: with its first name. */
+export function upperMark(containerEnd: string): string {
+  return `${ENDPOINT_MARK} ${containerEnd}`;
+}
+
 /** The beginning of a bridge's mark. */
 export const BRIDGE_MARK = `${MARK} bridge for `;
+
+/**
+ * A link that exists for a moment, to find out what a link carries. `oneNetworkAtATime` guarantees
+ * that there is only one.
+ */
+export const PROBE_LINK = 'vdhprobe';
 
 /**
  * The group of links that are made and not yet marked. No other link is in it. The number spells

@@ -7,6 +7,7 @@
  * host takes no part in the VLAN: no addresses, no IPv6, and no ARP answers with the addresses of
  * its other links.
  */
+import type { AttachmentMode } from '../../vocabulary/attachment.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { UndoList } from '../../undo.ts';
 import { protectLinks, type Protection } from '../guard/protection.ts';
@@ -25,12 +26,13 @@ import type { NetworkLinkSpec } from './link-checks.ts';
 import { readHostUse, readLink, readPorts } from './link-info.ts';
 import type { Link } from './link-info.ts';
 import { bridgeMac, bridgeMark, isMarked, vlanLinkName } from './link-names.ts';
+import { makeLowerLink, type SegmentGround } from './lower-link.ts';
 import { findVlanLink, makeVlanLink, requireParent } from './vlan-link.ts';
 
 export interface NetworkLinks {
   /** Undefined for an untagged network. */
   readonly vlanLink: string | undefined;
-  readonly bridge: string;
+  readonly bridge: string | undefined;
   /** The MTU of container links. */
   readonly mtu: number;
   /**
@@ -74,12 +76,22 @@ async function makeLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
   const parent = await requireParent(spec);
   const vlanLink = await examineVlanLink(spec);
   const uplink = spec.vlan === undefined ? parent : vlanLink;
-  const uplinkName = uplink?.name ?? vlanLinkName(parent.name, spec.vlan ?? 0);
+  const name = uplink?.name ?? vlanLinkName(parent.name, spec.vlan ?? 0);
+  const ground = { parent, uplink, name, mtu: effectiveMtu(spec, uplink ?? parent) };
+  const { bridge } = spec;
+  return bridge === undefined
+    ? makeLowerLink(spec, ground)
+    : makeBridgedLinks({ ...spec, bridge }, ground);
+}
+
+async function makeBridgedLinks(
+  spec: NetworkLinkSpec & { readonly bridge: string },
+  { parent, uplink, name: uplinkName, mtu }: SegmentGround,
+): Promise<NetworkLinks> {
   const isPort = uplink?.master === spec.bridge;
   if (uplink !== undefined && !isPort) {
     checkHostUse(uplink, await readHostUse(uplink.name));
   }
-  const mtu = effectiveMtu(spec, uplink ?? parent);
   const bridge = await readLink(spec.bridge);
   if (bridge !== undefined) {
     const use = isPort ? [] : await readHostUse(bridge.name);
@@ -98,7 +110,7 @@ async function makeLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
     const theirVlanLink = spec.vlan !== undefined && !ownVlanLink;
     const protections: Protection[] = [
       ...(ownBridge ? [{ link: spec.bridge, as: 'closed' } as const] : []),
-      ...(ownVlanLink ? [{ link: uplinkName, as: 'uplink', ofOwnBridge: ownBridge } as const] : []),
+      ...(ownVlanLink ? [{ link: uplinkName, as: 'uplink', isMacClosed: ownBridge } as const] : []),
     ];
     warnings.push(...(await protectLinks(protections)));
     await ipBatch([`link set dev ${uplinkName} up`, `link set dev ${spec.bridge} up`]);
@@ -130,7 +142,7 @@ async function makeLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
  * @throws PluginError LINK_CONFLICT if another link has the name, IP_COMMAND_FAILED.
  */
 export function ensureBridge(
-  spec: NetworkLinkSpec & { readonly vlanLink: string | undefined },
+  spec: NetworkLinkSpec & { readonly bridge: string; readonly vlanLink: string | undefined },
 ): Promise<string[]> {
   return oneNetworkAtATime(async () => {
     const uplink = spec.vlanLink ?? spec.parent;
@@ -161,16 +173,19 @@ const USUAL_MTU = 1500;
  * @throws PluginError IP_COMMAND_FAILED
  */
 export async function protectNetwork(links: {
-  readonly bridge: string;
+  readonly bridge: string | undefined;
   readonly vlanLink: string | undefined;
+  /** If undefined: `bridge`. */
+  readonly mode?: AttachmentMode;
 }): Promise<readonly string[]> {
-  const bridge = await readLink(links.bridge);
+  const bridge = links.bridge === undefined ? undefined : await readLink(links.bridge);
   const vlanLink = links.vlanLink === undefined ? undefined : await readLink(links.vlanLink);
-  const ofOwnBridge = isMarked(bridge?.alias);
+  const isOwnBridge = isMarked(bridge?.alias);
+  const isMacClosed = isOwnBridge || links.mode === 'macvlan';
   return protectLinks([
-    ...(bridge !== undefined && ofOwnBridge ? [{ link: bridge.name, as: 'closed' } as const] : []),
+    ...(bridge !== undefined && isOwnBridge ? [{ link: bridge.name, as: 'closed' } as const] : []),
     ...(vlanLink !== undefined && isMarked(vlanLink.alias)
-      ? [{ link: vlanLink.name, as: 'uplink', ofOwnBridge } as const]
+      ? [{ link: vlanLink.name, as: 'uplink', isMacClosed } as const]
       : []),
   ]);
 }
@@ -188,7 +203,7 @@ async function examineVlanLink(spec: NetworkLinkSpec): Promise<Link | undefined>
 }
 
 async function makeBridge(
-  spec: NetworkLinkSpec,
+  spec: NetworkLinkSpec & { readonly bridge: string },
   parent: Pick<Link, 'name' | 'mac' | 'mtu'>,
   uplink: string,
   undo: UndoList,

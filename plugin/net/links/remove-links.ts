@@ -1,13 +1,15 @@
 /** Removes those links of a network that are ours. */
 import { detachUplink, oneNetworkAtATime, removeLink } from './link-changes.ts';
 import { isVlanOf, readLink, readPorts } from './link-info.ts';
+import { removeUnusedVlanLink } from './vlan-link.ts';
 import { bridgeMark, isMarked } from './link-names.ts';
 
 export interface RemovedLinks {
   readonly parent: string;
   readonly vlan: number | undefined;
   readonly vlanLink: string | undefined;
-  readonly bridge: string;
+  /** Undefined if the network has none. */
+  readonly bridge: string | undefined;
   /**
    * True to take the uplink out of a bridge that is not ours. Set it if `created.uplinkPort` was
    * true.
@@ -32,19 +34,26 @@ export function removeNetworkLinks(links: RemovedLinks): Promise<readonly string
         return undefined;
       }
     };
+    const { bridge } = links;
     const uplink = links.vlanLink ?? links.parent;
-    const guests = (await attempt(() => removeOwnBridge(links, uplink))) ?? [];
+    const guests =
+      bridge === undefined
+        ? []
+        : ((await attempt(() => removeOwnBridge({ ...links, bridge }, uplink))) ?? []);
     if (guests.length === 0) await attempt(() => removeOwnVlanLink(links));
     if (errors.length > 0) {
-      throw new AggregateError(errors, `not all links of bridge ${links.bridge} could be removed`);
+      throw new AggregateError(errors, `not all links of ${bridge ?? uplink} could be removed`);
     }
     if (guests.length === 0) return [];
-    return [`bridge ${links.bridge} stays: it has other ports (${guests.join(', ')})`];
+    return [`bridge ${bridge} stays: it has other ports (${guests.join(', ')})`];
   });
 }
 
 /** @returns the names of somebody else's ports. Because of them the bridge stays. */
-async function removeOwnBridge(links: RemovedLinks, uplink: string): Promise<string[]> {
+async function removeOwnBridge(
+  links: RemovedLinks & { readonly bridge: string },
+  uplink: string,
+): Promise<string[]> {
   const bridge = await readLink(links.bridge);
   if (bridge?.kind !== 'bridge') return [];
   if (!isMarked(bridge.alias)) {
@@ -66,5 +75,8 @@ async function removeOwnVlanLink(links: RemovedLinks): Promise<void> {
   if (link === undefined || !isMarked(link.alias)) return;
   if (!isVlanOf(link, links.parent, links.vlan)) return;
   if (link.master !== undefined && link.master !== links.bridge) return; // somebody uses it
-  await removeLink(link.name);
+  // Docker's own macvlan network may have taken it into use. With the link its containers would
+  // lose theirs.
+  if (links.bridge === undefined) await removeUnusedVlanLink(link.name);
+  else await removeLink(link.name);
 }

@@ -14,7 +14,7 @@ import {
   readLinksOfKind,
   type Link,
 } from './link-info.ts';
-import { isMarked, VLAN_MARK } from './link-names.ts';
+import { isMarked, PROBE_LINK, VLAN_MARK } from './link-names.ts';
 import { missingParent } from './missing-parent.ts';
 
 /**
@@ -76,12 +76,6 @@ export async function makeVlanLink(
 }
 
 /**
- * A link that exists for a moment, while a VLAN link is removed. `oneNetworkAtATime` guarantees
- * that there is only one.
- */
-const PROBE = 'vdhprobe';
-
-/**
  * Removes a VLAN link of ours, unless somebody has taken it into use: as a port, with an address of
  * the host, or with a link on top of it. With an address or a link on top, it now belongs to that
  * user. Its mark is removed, so that we never remove it as a leftover. A port keeps the mark,
@@ -115,7 +109,7 @@ export async function removeUnusedVlanLink(name: string): Promise<boolean> {
 async function removeWithProbe(name: string): Promise<boolean> {
   try {
     await ipBatch([
-      `link add link ${name} name ${PROBE} type macvlan mode passthru`,
+      `link add link ${name} name ${PROBE_LINK} type macvlan mode passthru`,
       `link del dev ${name}`,
     ]);
   } catch (error) {

@@ -96,6 +96,10 @@ const IFLA_BRPORT_STATE = 1;
 const IFLA_VLAN_ID = 1;
 const IFLA_VLAN_PROTOCOL = 5;
 const VETH_INFO_PEER = 1;
+const IFLA_MACVLAN_MODE = 1;
+const MACVLAN_MODE = { private: 1, vepa: 2, bridge: 4 } as const;
+const IFLA_IPVLAN_MODE = 1;
+const IPVLAN_MODE_L2 = 0;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const IF_OPER_UP = 6;
@@ -129,6 +133,34 @@ export function newVethPair(one: NewLink, other: NewLink): Uint8Array {
     linkHeader({}),
     identity(one),
     attribute(IFLA_LINKINFO, text(IFLA_INFO_KIND, 'veth'), attribute(IFLA_INFO_DATA, peer)),
+  );
+}
+
+export type UpperKind =
+  | { readonly kind: 'macvlan'; readonly mode: keyof typeof MACVLAN_MODE }
+  | { readonly kind: 'ipvlan' };
+
+/**
+ * Makes a link on top of another one, down.
+ * @param link.mac undefined: the MAC of the link below.
+ * @param lower the index of the link below.
+ */
+export function newUpperLink(
+  link: Omit<NewLink, 'mac'> & { readonly mac: Mac | undefined },
+  lower: number,
+  upper: UpperKind,
+): Uint8Array {
+  const data =
+    upper.kind === 'macvlan'
+      ? number(4, IFLA_MACVLAN_MODE, MACVLAN_MODE[upper.mode])
+      : number(2, IFLA_IPVLAN_MODE, IPVLAN_MODE_L2);
+  return message(
+    RTM_NEWLINK,
+    NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+    linkHeader({}),
+    identity(link),
+    number(4, IFLA_LINK, lower),
+    attribute(IFLA_LINKINFO, text(IFLA_INFO_KIND, upper.kind), attribute(IFLA_INFO_DATA, data)),
   );
 }
 
@@ -178,10 +210,15 @@ function linkHeader({ index = 0, isUp }: { index?: number; isUp?: boolean }): Ui
   return header;
 }
 
-function identity({ name, mac, mtu, group }: NewLink): Uint8Array {
+function identity({
+  name,
+  mac,
+  mtu,
+  group,
+}: Omit<NewLink, 'mac'> & { readonly mac: Mac | undefined }): Uint8Array {
   return joined([
     text(IFLA_IFNAME, name),
-    attribute(IFLA_ADDRESS, macToBytes(mac)),
+    ...(mac === undefined ? [] : [attribute(IFLA_ADDRESS, macToBytes(mac))]),
     number(4, IFLA_MTU, mtu),
     number(4, IFLA_GROUP, group),
   ]);
@@ -243,7 +280,7 @@ function alternativeNames(list: DataView | undefined): readonly string[] {
 
 function markOf(alias: string | undefined): TableLink['mark'] {
   if (alias === VLAN_MARK) return 'vlan';
-  if (alias === ENDPOINT_MARK) return 'endpoint';
+  if (alias?.startsWith(ENDPOINT_MARK) === true) return 'endpoint';
   return alias?.startsWith(BRIDGE_MARK) === true ? 'bridge' : undefined;
 }
 

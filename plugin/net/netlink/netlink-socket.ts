@@ -6,7 +6,7 @@
  *   an answer of type NLMSG_ERROR: 16 negative errno (4), 0 for success  20 header of the request
  *     of a failure: then the request's body, and then attributes, if NLM_F_ACK_TLVS
  */
-import { closeSync, read, readSync, write } from 'node:fs';
+import { closeSync, read, readSync, write, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { fixedBytes, openSocket, setSocketOption, SystemCallError } from '../libc.ts';
 import { HEADER_LENGTH, joined, padded, textIn } from './netlink-messages.ts';
@@ -94,6 +94,29 @@ export function askNetlinkForAll(request: Uint8Array, what: string): Promise<Dum
   return withSocket((socket) => socket.askForAll(request, what));
 }
 
+/**
+ * Asks for all objects of one kind, before anything else runs: in the namespace in which this
+ * thread is now. For few objects.
+ * @returns the bytes after the header of each message.
+ * @throws SystemCallError
+ */
+export function askForAllNow(request: Uint8Array, what: string): readonly DataView[] {
+  const fd = openSocket(AF_NETLINK, SOCK_RAW_NONBLOCK_CLOEXEC, NETLINK_ROUTE);
+  try {
+    writeSync(fd, request);
+    const bodies: DataView[] = [];
+    let part: DumpPart;
+    do {
+      // The kernel has listed the first part when the write ends, and the next when one is read.
+      part = readPart(answerBuffer.slice(0, readSync(fd, answerBuffer)), what);
+      bodies.push(...part.bodies);
+    } while (!part.isLast);
+    return bodies;
+  } finally {
+    closeSync(fd);
+  }
+}
+
 async function withSocket<Result>(
   use: (socket: NetlinkSocket) => Promise<Result>,
 ): Promise<Result> {
@@ -132,17 +155,34 @@ async function readDump(fd: number, what: string): Promise<Dump> {
     const { bytesRead, buffer } = await promisify(read)(fd, {
       buffer: new Uint8Array(BUFFER_LENGTH),
     });
-    for (let at = 0; at + HEADER_LENGTH <= bytesRead;) {
-      const size = new DataView(buffer.buffer).getUint32(at, true);
-      const answer = new DataView(buffer.buffer, at, size);
-      if ((answer.getUint16(FLAGS_AT, true) & NLM_F_DUMP_INTR) !== 0) isConsistent = false;
-      if (answer.getUint16(TYPE_AT, true) === NLMSG_DONE) return { bodies, isConsistent };
-      const errno = errnoOf(answer);
-      if (errno !== undefined) throw refusal(answer, what, errno);
-      bodies.push(new DataView(buffer.buffer, at + HEADER_LENGTH, size - HEADER_LENGTH));
-      at += padded(size);
-    }
+    const part = readPart(buffer.subarray(0, bytesRead), what);
+    bodies.push(...part.bodies);
+    isConsistent &&= part.isConsistent;
+    if (part.isLast) return { bodies, isConsistent };
   }
+}
+
+interface DumpPart extends Dump {
+  readonly isLast: boolean;
+}
+
+/** @param bytes at the beginning of their buffer. @throws SystemCallError */
+function readPart(bytes: Uint8Array<ArrayBuffer>, what: string): DumpPart {
+  const bodies: DataView[] = [];
+  let isConsistent = true;
+  for (let at = 0; at + HEADER_LENGTH <= bytes.length;) {
+    const size = new DataView(bytes.buffer).getUint32(at, true);
+    const answer = new DataView(bytes.buffer, at, size);
+    if ((answer.getUint16(FLAGS_AT, true) & NLM_F_DUMP_INTR) !== 0) isConsistent = false;
+    if (answer.getUint16(TYPE_AT, true) === NLMSG_DONE) {
+      return { bodies, isConsistent, isLast: true };
+    }
+    const errno = errnoOf(answer);
+    if (errno !== undefined) throw refusal(answer, what, errno);
+    bodies.push(new DataView(bytes.buffer, at + HEADER_LENGTH, size - HEADER_LENGTH));
+    at += padded(size);
+  }
+  return { bodies, isConsistent, isLast: false };
 }
 
 /** Returns undefined if the answer does not report success or failure. */

@@ -16,13 +16,14 @@ import {
   linkRemoval,
   linkUpOrDown,
   nameOfLink,
+  newUpperLink,
   newVethPair,
   type FoundLink,
   type LinkChange,
   type NewLink,
   type TableLink,
 } from './link-messages.ts';
-import { askNetlink, askNetlinkForAll } from './netlink-socket.ts';
+import { askForAllNow, askNetlink, askNetlinkForAll } from './netlink-socket.ts';
 
 const ENODEV = 19;
 
@@ -78,6 +79,35 @@ export async function carryFrames(names: readonly string[]): Promise<boolean> {
  */
 export async function addVethPair(one: NewLink, other: NewLink): Promise<void> {
   await askNetlink([newVethPair(one, other)], `adding link ${one.name}`);
+}
+
+/**
+ * Makes a link on top of the one with the index `lower`, down.
+ * @throws SystemCallError: EEXIST if the name is taken, EBUSY if something else takes the frames of
+ * the link below, EOPNOTSUPP if the kernel has no such links.
+ */
+export async function addUpperLink(...link: Parameters<typeof newUpperLink>): Promise<void> {
+  await askNetlink([newUpperLink(...link)], `adding link ${link[0].name}`);
+}
+
+/**
+ * Returns the links with our mark in the namespace in which this thread is now, before anything
+ * else runs.
+ * @throws SystemCallError
+ */
+export function readMarkedLinksNow(): readonly MarkedLink[] {
+  return askForAllNow(aboutAllLinks(), 'reading all links').flatMap((body) => {
+    const { name, index, isUp } = decodeLink(body);
+    const alias = aliasOf(body);
+    return alias === undefined ? [] : [{ name, index, isUp, alias }];
+  });
+}
+
+interface MarkedLink {
+  readonly name: string;
+  readonly index: number;
+  readonly isUp: boolean;
+  readonly alias: string;
 }
 
 /**

@@ -8,6 +8,7 @@
  * links are never touched.
  */
 import { PluginError } from '../../vocabulary/errors.ts';
+import type { ContainerLink } from '../../vocabulary/attachment.ts';
 import type { LinkAddress, SandboxChange } from '../../vocabulary/sandbox-change.ts';
 import type { Ipv4 } from '../../wire/address.ts';
 import { lastAddressOf, subnetOf } from '../../wire/subnet.ts';
@@ -35,10 +36,8 @@ export interface OpenSandbox {
   readonly socket: NetlinkSocket;
 }
 
-interface Place {
+interface Place extends ContainerLink {
   readonly netnsPath: string;
-  /** The veth's end in this namespace. It gets the MTU, too. */
-  readonly hostEnd: string;
 }
 
 /**
@@ -54,7 +53,11 @@ export async function changeSandbox(
   if (sandbox === undefined) return false;
   try {
     const mtu = changes.find((change) => change.type === 'set-mtu')?.mtu;
-    if (mtu !== undefined) await keepingHostOut(place.hostEnd, () => setMtu([place.hostEnd], mtu));
+    const { hostEnd } = place;
+    // The veth's end in this namespace gets the MTU, too.
+    if (mtu !== undefined && hostEnd !== undefined) {
+      await keepingHostOut(hostEnd, () => setMtu([hostEnd], mtu));
+    }
     const state = await readState(sandbox);
     await takeSteps(sandbox, sandboxSteps(changes, sandbox.link.index, state));
     return true;
@@ -75,11 +78,11 @@ export async function changeSandbox(
  * @throws PluginError SOCKET_FAILED
  */
 export function openSandbox(place: Place): OpenSandbox | undefined {
-  const { netnsPath, hostEnd } = place;
+  const { netnsPath } = place;
   let trouble: Error | undefined;
   const found = inSandbox(
     netnsPath,
-    hostEnd,
+    place,
     (link) => ({ link, socket: openNetlinkSocket() }),
     (error) => (trouble = error),
   );

@@ -1,9 +1,12 @@
 /**
- * Finds the container's end of a veth inside a sandbox. libnetwork gives it another name there. A
- * veth knows the index of its peer, in whatever namespace the peer is.
+ * Finds a container's link inside a sandbox. libnetwork gives it another name there. A veth knows
+ * the index of its peer, in whatever namespace the peer is. A link without an end in the host has
+ * our mark.
  */
 import { readFileSync } from 'node:fs';
+import type { ContainerLink } from '../../vocabulary/attachment.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
+import { upperMark } from '../links/link-names.ts';
 import {
   askKernel,
   findLinkIndex,
@@ -11,6 +14,7 @@ import {
   linkFlags,
   linkName,
 } from '../netlink/interface-request.ts';
+import { readMarkedLinksNow } from '../netlink/rtnetlink.ts';
 import { inNetns, type NamespaceTrouble } from './netns.ts';
 
 export interface SandboxLink {
@@ -22,7 +26,7 @@ export interface SandboxLink {
 /**
  * Returns the link's name inside the sandbox. Never throws.
  * @param netnsPath the path of the sandbox for this process.
- * @param hostEnd the veth's end in this namespace.
+ * @param ends the link's ends.
  * @param onTrouble called, at each call, with an error that waiting does not solve. The kernel
  * refuses the namespace, or this process has run out of something. The default is a warning of the
  * process.
@@ -31,10 +35,10 @@ export interface SandboxLink {
  */
 function findSandboxLink(
   netnsPath: string,
-  hostEnd: string,
+  ends: ContainerLink,
   onTrouble: (error: Error) => void = warnOnce,
 ): { link: string } | 'not-yet' | 'not-a-namespace' {
-  return inSandbox(netnsPath, hostEnd, ({ name }) => ({ link: name }), onTrouble);
+  return inSandbox(netnsPath, ends, ({ name }) => ({ link: name }), onTrouble);
 }
 
 /**
@@ -43,15 +47,15 @@ function findSandboxLink(
  */
 export function inSandbox<Result extends object>(
   netnsPath: string,
-  hostEnd: string,
+  ends: ContainerLink,
   work: (link: SandboxLink) => Result,
   onTrouble: (error: Error) => void,
 ): Result | 'not-yet' | 'not-a-namespace' {
   try {
-    const peerIndex = Number(readFileSync(`/sys/class/net/${hostEnd}/iflink`, 'utf8'));
+    const look = lookFor(ends);
     const result = inNetns(netnsPath, () => {
-      const name = nameIfUp(peerIndex);
-      return name === undefined ? undefined : work({ name, index: peerIndex });
+      const found = look();
+      return found === undefined ? undefined : work(found);
     });
     return result ?? 'not-yet';
   } catch (error) {
@@ -61,6 +65,19 @@ export function inSandbox<Result extends object>(
     if (reason !== 'not-a-namespace') onTrouble(error as Error);
     return reason === undefined ? 'not-yet' : 'not-a-namespace';
   }
+}
+
+/** Returns the look to be done inside: undefined if the link is not there, or is down. */
+function lookFor({ hostEnd, containerEnd }: ContainerLink): () => SandboxLink | undefined {
+  if (hostEnd === undefined) {
+    const mark = upperMark(containerEnd);
+    return () => readMarkedLinksNow().find(({ alias, isUp }) => alias === mark && isUp);
+  }
+  const index = Number(readFileSync(`/sys/class/net/${hostEnd}/iflink`, 'utf8'));
+  return () => {
+    const name = nameIfUp(index);
+    return name === undefined ? undefined : { name, index };
+  };
 }
 
 /** True if the host's end is gone, even if it went while it was read. */
@@ -74,7 +91,7 @@ function isGone(error: unknown): boolean {
  * under its first name, which costs less to find out.
  */
 export function probeSandbox(
-  place: { readonly netnsPath: string; readonly hostEnd: string; readonly containerEnd: string },
+  place: ContainerLink & { readonly netnsPath: string },
   onTrouble: (error: Error) => void = warnOnce,
 ): ReturnType<typeof findSandboxLink> | 'here' {
   try {
@@ -83,7 +100,7 @@ export function probeSandbox(
     onTrouble(error as Error); // for example, no descriptors are left
     return 'not-yet';
   }
-  return findSandboxLink(place.netnsPath, place.hostEnd, onTrouble);
+  return findSandboxLink(place.netnsPath, place, onTrouble);
 }
 
 const warned = new Set<string>();

@@ -16,7 +16,7 @@ interface Place {
    */
   readonly shared?: boolean;
   /** The link of this namespace by which DHCP requests leave. If undefined: `link`. */
-  readonly speaksVia?: string;
+  readonly speaksVia?: string | undefined;
 }
 
 interface Handlers {

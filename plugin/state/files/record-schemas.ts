@@ -6,6 +6,11 @@
  * segment, the servers that count, `--internal`, and the reserved addresses.
  */
 import * as v from 'valibot';
+import {
+  ATTACHMENT_MODES,
+  type AttachmentMode,
+  type ContainerLink,
+} from '../../vocabulary/attachment.ts';
 import type { WallTime } from '../../vocabulary/time.ts';
 import { firstHostOf } from '../../wire/subnet.ts';
 import { linkEnds, macClientId } from '../../options/endpoint-identity.ts';
@@ -66,7 +71,8 @@ const leaseFields = {
 const endpoint = {
   is: v.literal('endpoint'),
   id,
-  hostEnd: is.newLinkName,
+  mode: v.optional(v.picklist(ATTACHMENT_MODES)),
+  hostEnd: absentOr(is.newLinkName),
   containerEnd: is.newLinkName,
   macGiven: flag,
   addressGiven: v.optional(flag),
@@ -112,8 +118,10 @@ const pool = {
  * The names must belong to this endpoint. Else it would take another endpoint's link from its
  * container.
  */
-const hasItsOwnLink = (record: { id: string; hostEnd: string; containerEnd: string }) => {
-  const { hostEnd, containerEnd } = linkEnds(record.id);
+const hasItsOwnLink = (
+  record: { id: string; mode?: AttachmentMode | undefined } & ContainerLink,
+) => {
+  const { hostEnd, containerEnd } = linkEnds(record.id, record.mode);
   return record.hostEnd === hostEnd && record.containerEnd === containerEnd;
 };
 const OWN_LINK = 'hostEnd and containerEnd that are made of its id';
@@ -276,11 +284,11 @@ function readableEndpoint(file: { readonly id: string; readonly writtenAt: WallT
     v.transform((holder) => ({
       ...holder,
       id: holder.id ?? file.id,
-      ...linkEnds(holder.id ?? file.id),
+      ...linkEnds(holder.id ?? file.id, holder.mode),
     })),
   );
 }
 
 function isLinkOf(endpointId: string, hostEnd: string | undefined): boolean {
-  return hostEnd === undefined || hostEnd === linkEnds(endpointId).hostEnd;
+  return hostEnd === undefined || hostEnd === linkEnds(endpointId, 'bridge').hostEnd;
 }

@@ -8,6 +8,11 @@ import type { AddressBounds, LeaseTerms, Route } from '../../vocabulary/lease.ts
 import { isUnicastIpv4, parseIpv4, parseMac, type Ipv4, type Mac } from '../../wire/address.ts';
 import { networkOf } from '../../wire/address.ts';
 import type { Subnet } from '../../wire/subnet.ts';
+import {
+  ATTACHMENT_MODES,
+  MACVLAN_MODES,
+  type AttachmentMode,
+} from '../../vocabulary/attachment.ts';
 import { isLinkName, LINK_NAME_RULE } from '../../vocabulary/link-name.ts';
 import { isHostName } from '../../options/option-values.ts';
 import { isUsableMac } from '../../options/endpoint-options.ts';
@@ -142,7 +147,9 @@ const DEFAULTS = parseNetworkOptions({ parent: 'none' });
 const optionEntries = {
   parent: newLinkName,
   vlan: absentOr(wholeNumber(1, 4094, 'a VLAN id from 1 to 4094')),
-  bridge: newLinkName,
+  mode: v.optional(v.picklist(ATTACHMENT_MODES), DEFAULTS.mode),
+  bridge: absentOr(newLinkName),
+  macvlanMode: absentOr(v.picklist(MACVLAN_MODES)),
   mtu: absentOr(mtu),
   leaseTimeoutMs: v.optional(
     numberThat((value) => value >= 1000 && value <= 25_000, 'a duration from 1 s to 25 s'),
@@ -167,8 +174,14 @@ function inOrder<T extends NetworkOptions>(stored: T): NetworkOptions {
   return { ...DEFAULTS, ...stored };
 }
 
+/** A network is never given another bridge than the one that its containers are on. */
+const hasItsBridge = ({ mode, bridge }: { mode: AttachmentMode; bridge?: string | undefined }) =>
+  (mode === 'bridge') === (bridge !== undefined);
+const ITS_BRIDGE = 'a bridge if its mode is bridge, and none if not';
+
 export const networkOptions = v.pipe(
   v.looseObject(optionEntries),
+  v.check((options) => hasItsBridge(options), ITS_BRIDGE),
   v.transform(inOrder),
 ) satisfies v.GenericSchema<unknown, NetworkOptions>;
 
@@ -188,5 +201,6 @@ export const readableOptions = v.pipe(
     onExpiry: v.fallback(optionEntries.onExpiry, 'keep'),
     onNoServer: v.fallback(optionEntries.onNoServer, DEFAULTS.onNoServer),
   }),
+  v.check((options) => hasItsBridge(options), ITS_BRIDGE),
   v.transform(inOrder),
 ) satisfies v.GenericSchema<unknown, NetworkOptions>;

@@ -75,7 +75,9 @@ it('Leave and Join before its lease is taken up: the client goes to the new sand
   await rig.driver.join(ENDPOINT, SANDBOX);
   await finish();
   expect(rig.leases.size).toBe(1);
-  expect(rig.wire.places).toEqual([{ netnsPath: SANDBOX, link: 'eth0', speaksVia: 'br500' }]);
+  expect(rig.wire.places).toEqual([
+    { netnsPath: SANDBOX, link: 'eth0', speaksVia: 'br500', defendsFrom: 'br500' },
+  ]);
 });
 
 it('a second container under the MAC of a first that is not taken up yet: refused while that one lives', async () => {

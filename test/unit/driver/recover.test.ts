@@ -15,7 +15,7 @@ import {
 import { settled } from '../../support/fake-clock.ts';
 
 const SECOND = 'f'.repeat(64);
-const INSIDE = { netnsPath: SANDBOX, link: 'eth0', speaksVia: 'br500' };
+const INSIDE = { netnsPath: SANDBOX, link: 'eth0', speaksVia: 'br500', defendsFrom: 'br500' };
 
 let rig: DriverRig;
 beforeEach(async () => {

@@ -311,7 +311,9 @@ describe('Join and Leave', () => {
     rig.host.moveIntoSandbox(hostEnd);
     rig.sandbox = { link: 'eth0' };
     await rig.clock.pass(1000);
-    expect(rig.wire.places).toEqual([{ netnsPath: SANDBOX, link: 'eth0', speaksVia: 'br500' }]);
+    expect(rig.wire.places).toEqual([
+      { netnsPath: SANDBOX, link: 'eth0', speaksVia: 'br500', defendsFrom: 'br500' },
+    ]);
   });
 
   it('Join of an unknown endpoint is refused with what to do', async () => {

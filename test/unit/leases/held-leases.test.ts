@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ownEnd } from '../../../plugin/vocabulary/attachment.ts';
 import { ipv4Value, OPTION } from '../../../plugin/dhcp4/options.ts';
 import type { DriverRig } from '../../support/driver-rig.ts';
 import {
@@ -513,7 +514,7 @@ describe('a container that went without a word (dockerd was killed)', () => {
   });
 
   it('is no twin of itself: it starts, with its lease', async () => {
-    dies(rig.record().hostEnd);
+    dies(ownEnd(rig.record()));
     const sent = rig.wire.sent.length;
     await rig.createEndpoint({ ...byId, endpointId: SECOND });
     expect(sentSince(sent)).toEqual(['REQUEST']);
@@ -589,7 +590,7 @@ describe('a container that went without a word (dockerd was killed)', () => {
     expect(rig.wire.sockets.at(-1)!.place).toEqual({
       netnsPath: INSIDE,
       link: 'eth0',
-      speaksVia: 'br500',
+      ...{ speaksVia: 'br500', defendsFrom: 'br500' },
     });
   });
 });

@@ -8,7 +8,7 @@ import type { Dhcp4Message } from '../../../plugin/dhcp4/message.ts';
 import { refusal } from '../../support/driver-rig.ts';
 import type { SentMessage } from '../../support/memory-packet-socket.ts';
 import { ack, ADDRESS, ip, lease, mac, offer } from '../../support/messages.ts';
-import { BRIDGE, KEY, LeasingRig, LINK, subject } from './leasing-rig.ts';
+import { BRIDGE, FROM_BRIDGE, KEY, LeasingRig, LINK, subject } from './leasing-rig.ts';
 
 const STRANGER = mac('02:00:00:00:00:99');
 const OTHER = ip('192.0.2.51');
@@ -381,7 +381,7 @@ describe('after a restart of the plugin', () => {
     rig.service.resume(subject({ acd: 'full' }), lease({ requestedAt: rig.clock.now() }), where);
 
   it.each([
-    ['in the sandbox', { follow: { netnsPath: '/n', hostEnd: 'h', fallback: BRIDGE } }, 'eth0'],
+    ['in the sandbox', { follow: { netnsPath: '/n', hostEnd: 'h', ...FROM_BRIDGE } }, 'eth0'],
     ['over the bridge', { place: { link: BRIDGE, promiscuous: true } }, BRIDGE],
   ])('an address in use is announced and defended, not probed: %s', async (_, where, link) => {
     rig.sandbox = { link: 'eth0' };
@@ -395,7 +395,7 @@ describe('after a restart of the plugin', () => {
 
   it('also where the sandbox cannot be entered', async () => {
     rig.sandbox = 'not-a-namespace';
-    resumed({ follow: { netnsPath: '/n', hostEnd: 'h', fallback: BRIDGE } });
+    resumed({ follow: { netnsPath: '/n', hostEnd: 'h', ...FROM_BRIDGE } });
     await rig.clock.pass(20_000);
     expect(arpSent()).toEqual([`announce ${BRIDGE}`]);
   });

@@ -3,6 +3,7 @@ import { scopeOfNetwork, subjectOf } from '../../../plugin/state/lease-scope.ts'
 import { restoreLease } from '../../../plugin/state/records.ts';
 import { ENDPOINT, NETWORK, rigWithNetwork, type DriverRig } from '../../support/driver-rig.ts';
 import { settled } from '../../support/fake-clock.ts';
+import { FROM_BRIDGE } from './leasing-rig.ts';
 
 const SECOND = 'f'.repeat(64);
 
@@ -74,7 +75,7 @@ describe('what one client throws ends that client only (D17)', () => {
         allowedServers: undefined as never,
       },
       { ...lease(), t1At: rig.clock.now() + 1000 },
-      { follow: { netnsPath: '/x', hostEnd: 'a', containerEnd: 'b', fallback: 'br500' } },
+      { follow: { netnsPath: '/x', hostEnd: 'a', containerEnd: 'b', ...FROM_BRIDGE } },
     );
     let [wentOn, before] = [false, 0];
     for (let second = 0; second < 20; second += 1) {

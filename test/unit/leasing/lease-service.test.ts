@@ -15,7 +15,7 @@ import {
 } from '../../support/messages.ts';
 import { refusal } from '../../support/driver-rig.ts';
 import { settled } from '../../support/fake-clock.ts';
-import { BRIDGE, KEY, LeasingRig, LINK, script, subject } from './leasing-rig.ts';
+import { BRIDGE, FROM_BRIDGE, KEY, LeasingRig, LINK, script, subject } from './leasing-rig.ts';
 
 let rig: LeasingRig;
 beforeEach(() => {
@@ -463,7 +463,7 @@ describe('giving a lease back', () => {
     rig.service.unfollow('x');
     rig.service.place('x', { link: LINK });
     const nowhere = { netnsPath: '/n', hostEnd: 'h', containerEnd: 'c' };
-    rig.service.follow('x', { ...nowhere, fallback: BRIDGE });
+    rig.service.follow('x', { ...nowhere, ...FROM_BRIDGE });
     expect(rig.wire.sockets).toEqual([]);
   });
 

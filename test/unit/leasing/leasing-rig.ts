@@ -14,6 +14,12 @@ export const KEY = 'e'.repeat(64);
 export const LINK = 'vdc0';
 export const BRIDGE = 'br500';
 
+/** How an endpoint on a bridge is followed. */
+export const FROM_BRIDGE = {
+  fallback: { link: BRIDGE, promiscuous: true },
+  inside: { speaksVia: BRIDGE, defendsFrom: BRIDGE },
+};
+
 export class LeasingRig {
   readonly clock: FakeClock;
   readonly wire = new MemoryWire();
@@ -57,7 +63,7 @@ export class LeasingRig {
 
   follow(): void {
     const place = { netnsPath: '/netns/1', hostEnd: 'vdh0', containerEnd: LINK };
-    this.service.follow(KEY, { ...place, fallback: BRIDGE });
+    this.service.follow(KEY, { ...place, ...FROM_BRIDGE });
   }
 
   /**

@@ -3,7 +3,7 @@ import { replyFrame } from '../../support/memory-packet-socket.ts';
 import { ack } from '../../support/messages.ts';
 import { BRIDGE, KEY, LeasingRig, LINK, subject } from './leasing-rig.ts';
 
-const INSIDE = { netnsPath: '/netns/1', link: 'eth0', speaksVia: 'br500' };
+const INSIDE = { netnsPath: '/netns/1', link: 'eth0', speaksVia: 'br500', defendsFrom: 'br500' };
 const ON_BRIDGE = { link: BRIDGE, promiscuous: true };
 const FALLBACK_SAID = /sandbox cannot be entered/;
 
@@ -167,7 +167,7 @@ describe('following a link into its sandbox', () => {
     rig.follow();
     await rig.clock.pass(10_000);
     expect(rig.places).toEqual([]);
-    expect(rig.log.messages('warn')).toEqual(['lease socket could not be opened on the bridge']);
+    expect(rig.log.messages('warn')).toEqual(['lease socket could not be opened in the host']);
     rig.wire.openProblem = () => undefined;
     await rig.clock.pass(2000);
     expect(rig.places).toEqual([ON_BRIDGE]);

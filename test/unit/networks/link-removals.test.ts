@@ -7,23 +7,26 @@ import { mac } from '../../support/messages.ts';
 
 const LINK: Parameters<FakeHost['ensureEndpointLink']>[0] = {
   ...{ hostEnd: 'vdh1', containerEnd: 'vdc1', mac: mac('02:00:00:00:00:aa') },
-  ...{ mtu: 1500, bridge: 'br500' },
-  rules: {
-    mode: 'mac',
-    mac: mac('02:00:00:00:00:aa'),
-    addresses: [],
-    leases: false,
-    noServer: false,
+  mtu: 1500,
+  connection: {
+    ...{ kind: 'veth', bridge: 'br500' },
+    rules: {
+      mode: 'mac',
+      mac: mac('02:00:00:00:00:aa'),
+      addresses: [],
+      leases: false,
+      noServer: false,
+    },
   },
 };
 
 async function failedRemoval() {
   const [host, clock, log] = [new FakeHost(), new FakeClock(), new MemoryLogger()];
-  host.addBridge(LINK.bridge);
+  host.addBridge('br500');
   const links = withLastingRemovals(host, { clock, log });
   await links.ensureEndpointLink(LINK);
   host.failing.set('removeEndpointLink', new Error('socket: EMFILE'));
-  await expect(links.removeEndpointLink(LINK.hostEnd)).rejects.toThrow('EMFILE');
+  await expect(links.removeEndpointLink(LINK)).rejects.toThrow('EMFILE');
   return { host, clock, log, links };
 }
 

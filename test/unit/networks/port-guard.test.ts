@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ownEnd } from '../../../plugin/vocabulary/attachment.ts';
 import { ENDPOINT, rigWithNetwork, SANDBOX } from '../../support/driver-rig.ts';
 import type { DriverRig } from '../../support/driver-rig.ts';
 
@@ -14,7 +15,7 @@ afterEach(() => {
   expect([rig.clock.pending, rig.wire.openSockets.length]).toEqual([0, 0]);
 });
 
-const mayLease = (id = ENDPOINT) => rig.host.guards.get(rig.record(id).hostEnd)?.leases;
+const mayLease = (id = ENDPOINT) => rig.host.guards.get(ownEnd(rig.record(id)))?.leases;
 const told = () => rig.log.messages('warn').filter((line) => line.includes('is not guarded'));
 const noDescriptor = () => rig.host.failing.set('guardEndpoints', new Error('socket: EMFILE'));
 

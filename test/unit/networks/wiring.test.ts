@@ -3,6 +3,7 @@
  * undoes its repairs.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ownEnd } from '../../../plugin/vocabulary/attachment.ts';
 import type { HostLink } from '../../../plugin/host.ts';
 import { rigWithNetwork, type DriverRig } from '../../support/driver-rig.ts';
 
@@ -15,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => rig.stop());
 
-const port = () => rig.record().hostEnd;
+const port = () => ownEnd(rig.record());
 const mended = () => rig.log.lines.filter(({ message }) => message === 'wiring mended');
 
 /** The kernel changes a link and reports it. */

@@ -1,6 +1,5 @@
 /**
- * Makes and removes the links of an endpoint: a veth pair whose host end is a port of the network's
- * bridge.
+ * Makes the link of a container on a bridge: a veth pair whose host end is a port of the bridge.
  *
  * At first the container's end is in the host's namespace. It is up but has no addresses. So the
  * lease can be requested over it. Later dockerd moves it into the container. Only the host end
@@ -12,16 +11,15 @@ import type { Mac } from '../../wire/address.ts';
 import { protectLinks, type Protection } from '../guard/protection.ts';
 import { findLinkIndex } from '../netlink/interface-request.ts';
 import { SystemCallError } from '../libc.ts';
-import { readLink, readLinksOfKind } from './link-info.ts';
-import type { Link } from './link-info.ts';
+import { readLink } from '../links/link-info.ts';
+import type { Link } from '../links/link-info.ts';
 import { isLinkName } from '../../vocabulary/link-name.ts';
-import { keepingHostOut } from './link-mtu.ts';
-import { ENDPOINT_MARK, hostEndMac, UNFINISHED_GROUP } from './link-names.ts';
-import { waitUntilReady } from './link-ready.ts';
+import { ENDPOINT_MARK, hostEndMac, UNFINISHED_GROUP } from '../links/link-names.ts';
+import { waitUntilReady } from '../links/link-ready.ts';
 import { addVethPair, changeLinks, findLink, removeLinkAt } from '../netlink/rtnetlink.ts';
 import { hasIpv6 } from '../sysctl.ts';
 
-export interface EndpointLinkSpec {
+export interface VethPortSpec {
   readonly hostEnd: string;
   readonly containerEnd: string;
   /** The container's MAC. */
@@ -32,21 +30,13 @@ export interface EndpointLinkSpec {
   readonly rules: PortRules;
 }
 
-/** A host end of ours. */
-export interface EndpointLink {
-  readonly hostEnd: string;
-  /** True while the container's end is in this namespace: before Join, or after Leave. */
-  readonly containerEndHere: boolean;
-  readonly bridge: string | undefined;
-}
-
 /**
  * Makes the pair, ready to carry frames. A pair that is already right is kept. A pair of ours that
  * differs is made anew, unless a container holds its other end.
  * @returns sentences for the log.
  * @throws PluginError LINK_CONFLICT if one of the names is taken; INVALID_OPTION; SystemCallError.
  */
-export async function ensureEndpointLink(spec: EndpointLinkSpec): Promise<readonly string[]> {
+export async function ensureVethPort(spec: VethPortSpec): Promise<readonly string[]> {
   for (const name of [spec.hostEnd, spec.containerEnd, spec.bridge]) {
     if (!isLinkName(name)) {
       throw new PluginError('INVALID_OPTION', `${JSON.stringify(name)} is not a link name`);
@@ -136,7 +126,7 @@ function portOf({ hostEnd, rules }: GuardedPort): Protection {
 }
 
 /** Runs before the links come up, and also when an existing pair is kept. */
-function protectPair(spec: EndpointLinkSpec): Promise<readonly string[]> {
+function protectPair(spec: VethPortSpec): Promise<readonly string[]> {
   return protectLinks([portOf(spec), { link: spec.containerEnd, as: 'closed' }]);
 }
 
@@ -144,7 +134,7 @@ function protectPair(spec: EndpointLinkSpec): Promise<readonly string[]> {
  * @throws SystemCallError, with code EEXIST if one of the names is taken. Then no link of the pair
  * is left.
  */
-async function makePair(spec: EndpointLinkSpec): Promise<readonly string[]> {
+async function makePair(spec: VethPortSpec): Promise<readonly string[]> {
   const { hostEnd, containerEnd, mac, mtu, bridge } = spec;
   const master = findLinkIndex(bridge);
   if (master === undefined) {
@@ -174,10 +164,7 @@ async function makePair(spec: EndpointLinkSpec): Promise<readonly string[]> {
   }
 }
 
-async function replaceOrKeepPair(
-  spec: EndpointLinkSpec,
-  cause: unknown,
-): Promise<readonly string[]> {
+async function replaceOrKeepPair(spec: VethPortSpec, cause: unknown): Promise<readonly string[]> {
   const { hostEnd, containerEnd } = spec;
   const host = await readLink(hostEnd);
   const taken = (name: string, what: string): PluginError =>
@@ -194,7 +181,7 @@ async function replaceOrKeepPair(
   return makePair(spec);
 }
 
-function isRight(spec: EndpointLinkSpec, host: Link, container: Link | undefined): boolean {
+function isRight(spec: VethPortSpec, host: Link, container: Link | undefined): boolean {
   return (
     host.master === spec.bridge &&
     host.isUp &&
@@ -204,29 +191,6 @@ function isRight(spec: EndpointLinkSpec, host: Link, container: Link | undefined
     container.mac === spec.mac &&
     container.mtu === spec.mtu
   );
-}
-
-/**
- * Removes the pair, wherever its other end is. Does nothing if it is gone, or if it is not ours.
- */
-export async function removeEndpointLink(hostEnd: string): Promise<void> {
-  const link = await findLink(hostEnd);
-  if (link?.alias !== ENDPOINT_MARK) return;
-  // A port with a small MTU keeps its bridge out of IPv6. Removing it can bring the bridge into
-  // IPv6.
-  await keepingHostOut(hostEnd, () => removeLinkAt(link.index));
-}
-
-/** Lists every host end of ours in this namespace. */
-export async function listEndpointLinks(): Promise<readonly EndpointLink[]> {
-  const links = await readLinksOfKind('veth');
-  return links
-    .filter((link) => link.alias === ENDPOINT_MARK)
-    .map((link) => ({
-      hostEnd: link.name,
-      containerEndHere: link.lower !== undefined,
-      bridge: link.master,
-    }));
 }
 
 async function deleteLink(name: string): Promise<void> {

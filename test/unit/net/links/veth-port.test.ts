@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PluginError } from '../../../../plugin/vocabulary/errors.ts';
-import { guardEndpoints } from '../../../../plugin/net/links/endpoint-links.ts';
+import { guardEndpoints } from '../../../../plugin/net/endpoints/veth-port.ts';
 import { parseMac } from '../../../../plugin/wire/address.ts';
 
 const MAC = parseMac('02:00:00:00:00:aa')!;

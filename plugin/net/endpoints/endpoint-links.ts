@@ -1,0 +1,80 @@
+/** The links of containers, of every kind: made, found and removed. */
+import { existsSync } from 'node:fs';
+import {
+  ownEnd,
+  type Connection,
+  type ContainerLink,
+  type LinkPresence,
+} from '../../vocabulary/attachment.ts';
+import type { Mac } from '../../wire/address.ts';
+import { keepingHostOut } from '../links/link-mtu.ts';
+import { ENDPOINT_MARK } from '../links/link-names.ts';
+import { findLinkIndex } from '../netlink/interface-request.ts';
+import { findLink, readLinkTable, removeLinkAt } from '../netlink/rtnetlink.ts';
+import { ensureUpperLink } from './upper-link.ts';
+import { ensureVethPort } from './veth-port.ts';
+
+export interface EndpointLinkSpec extends ContainerLink {
+  /** The container's MAC. */
+  readonly mac: Mac;
+  readonly mtu: number;
+  readonly connection: Connection;
+}
+
+/** An end of ours in this namespace. */
+export interface EndpointLink {
+  readonly end: string;
+  /** True while the container's end is in this namespace: before Join, or after Leave. */
+  readonly containerEndHere: boolean;
+  /** The bridge of which it is a port. */
+  readonly bridge: string | undefined;
+}
+
+/**
+ * Makes the link, ready to carry frames.
+ * @returns sentences for the log.
+ * @throws PluginError LINK_CONFLICT, INVALID_OPTION; SystemCallError.
+ */
+export async function ensureEndpointLink(spec: EndpointLinkSpec): Promise<readonly string[]> {
+  const { connection, hostEnd } = spec;
+  if (connection.kind !== 'veth') return ensureUpperLink({ ...spec, connection });
+  if (hostEnd === undefined) throw new Error('a port of a bridge has an end in the host');
+  return ensureVethPort({ ...spec, ...connection, hostEnd });
+}
+
+/**
+ * Removes the link, wherever its other end is. Does nothing if our end is not here, or not ours.
+ * @throws SystemCallError
+ */
+export async function removeEndpointLink(ends: ContainerLink): Promise<void> {
+  const end = ownEnd(ends);
+  const link = await findLink(end);
+  if (link?.alias?.startsWith(ENDPOINT_MARK) !== true) return;
+  // A port with a small MTU keeps its bridge out of IPv6. Removing it can bring the bridge into
+  // IPv6.
+  await keepingHostOut(end, () => removeLinkAt(link.index));
+}
+
+/** Lists every end of ours in this namespace. @throws SystemCallError */
+export async function listEndpointLinks(): Promise<readonly EndpointLink[]> {
+  const links = await readLinkTable();
+  return links
+    .filter(({ mark, kind }) => mark === 'endpoint' && kind !== undefined)
+    .map(({ name, kind, lower, master }) => ({
+      end: name,
+      containerEndHere: kind === 'veth' ? lower !== undefined : true,
+      bridge: links.find(({ index }) => index === master)?.name,
+    }));
+}
+
+/**
+ * Finds out where the link is, as far as this namespace shows. A link without an end here is taken
+ * to be in its sandbox while there is a file for that. Starts no process and does not wait.
+ */
+export function endpointPresence(link: ContainerLink, netnsPath?: string): LinkPresence {
+  const { hostEnd, containerEnd } = link;
+  if (hostEnd !== undefined && findLinkIndex(hostEnd) === undefined) return 'gone';
+  if (findLinkIndex(containerEnd) !== undefined) return 'here';
+  if (hostEnd !== undefined) return 'away';
+  return netnsPath !== undefined && existsSync(netnsPath) ? 'away' : 'gone';
+}

@@ -1,0 +1,83 @@
+/**
+ * The link of a network without a bridge: the VLAN link, or the parent itself. The macvlan or ipvlan
+ * links of containers lie on it. The host may go on using a parent with its own addresses.
+ */
+import { PluginError } from '../../vocabulary/errors.ts';
+import { UndoList } from '../../undo.ts';
+import { commandEvidence } from '../command.ts';
+import { protectLinks } from '../guard/protection.ts';
+import { failedLine, ipBatch, isNotSupported } from '../ip.ts';
+import { warningsAbout, type NetworkLinkSpec } from './link-checks.ts';
+import type { Link } from './link-info.ts';
+import { isMarked, PROBE_LINK } from './link-names.ts';
+import type { NetworkLinks } from './links.ts';
+import { makeVlanLink } from './vlan-link.ts';
+
+/** What was found of a segment, before links are made. */
+export interface SegmentGround {
+  readonly parent: Link;
+  /** Undefined if the VLAN link is still to be made. */
+  readonly uplink: Link | undefined;
+  /** The name of the uplink, also of one that is still to be made. */
+  readonly name: string;
+  readonly mtu: number;
+}
+
+/** @throws PluginError LINK_CONFLICT, VLAN_UNSUPPORTED, UNSUPPORTED, IP_COMMAND_FAILED. */
+export async function makeLowerLink(
+  spec: NetworkLinkSpec,
+  { parent, uplink, name, mtu }: SegmentGround,
+): Promise<NetworkLinks> {
+  const warnings = warningsAbout(parent, undefined);
+  const undo = new UndoList();
+  try {
+    if (uplink === undefined) warnings.push(...(await makeVlanLink(spec, parent, name, undo)));
+    await requireCarries(name, spec.mode ?? 'macvlan');
+    const isOurs = spec.vlan !== undefined && (uplink === undefined || isMarked(uplink.alias));
+    if (isOurs) {
+      const isMacClosed = spec.mode === 'macvlan';
+      warnings.push(...(await protectLinks([{ link: name, as: 'uplink', isMacClosed }])));
+      await ipBatch([`link set dev ${name} up`]);
+    }
+    return {
+      vlanLink: spec.vlan === undefined ? undefined : name,
+      bridge: undefined,
+      mtu,
+      created: { vlanLink: uplink === undefined, bridge: false, uplinkPort: false },
+      theirs: spec.vlan === undefined || isOurs ? [] : ['vlan-link'],
+      warnings,
+    };
+  } catch (error) {
+    throw await undo.run(error);
+  }
+}
+
+/**
+ * Makes a link of that kind for a moment. Links that are in containers are not seen from here, but
+ * the kernel refuses a second kind.
+ */
+async function requireCarries(lower: string, mode: string): Promise<void> {
+  const words = mode === 'ipvlan' ? 'ipvlan mode l2' : 'macvlan mode bridge';
+  try {
+    await ipBatch([
+      `link add link ${lower} name ${PROBE_LINK} type ${words}`,
+      `link del dev ${PROBE_LINK}`,
+    ]);
+  } catch (error) {
+    if (failedLine(error) !== 1) throw error;
+    if (isNotSupported(error)) {
+      throw new PluginError(
+        'UNSUPPORTED',
+        `this kernel cannot make ${mode} links; load them with: modprobe ${mode}`,
+        { cause: error },
+      );
+    }
+    const said = commandEvidence(error)?.stderr ?? '';
+    if (!/busy|Invalid argument/.test(said)) throw error;
+    throw new PluginError(
+      'LINK_CONFLICT',
+      `${lower} already carries links of another kind than ${mode} (perhaps of a network of Docker's own drivers), and one link carries one kind; take the mode of those, or another VLAN`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,30 @@
+/** The segment of a network: the link that carries it, and which networks may share it. */
+import { segmentOf } from '../records.ts';
+import type { AttachedNetwork, Named } from './attachment.ts';
+
+type Options = AttachedNetwork['options'];
+
+/** The link that carries the segment: the VLAN link, or the parent of an untagged network. */
+export function segmentLinkOf({ options, vlanLink }: AttachedNetwork): string {
+  return vlanLink ?? options.parent;
+}
+
+export function isSameSegment(one: Options, other: Options): boolean {
+  return one.parent === other.parent && one.vlan === other.vlan;
+}
+
+/** The kernel lets only one kind of link, or a bridge, take frames from a link. */
+export function otherMode(
+  options: Options,
+  { id, options: other }: Named & AttachedNetwork,
+): string {
+  return `${segmentOf(options)} already has network ${id.slice(0, 12)} of mode=${other.mode}, and one link serves one mode; type -o mode=${other.mode}, or choose another VLAN`;
+}
+
+/** The clash of a mode without a bridge. Networks of one mode share their segment's link. */
+export function clashOfMode(options: Options, other: Named & AttachedNetwork): string | undefined {
+  const isOtherMode = options.mode !== other.options.mode;
+  return isSameSegment(options, other.options) && isOtherMode
+    ? otherMode(options, other)
+    : undefined;
+}
