@@ -152,7 +152,7 @@ export interface Host {
     place: ContainerLink & { readonly netnsPath: string },
     changes: readonly SandboxChange[],
   ): Promise<boolean>;
-  /** Removes it, wherever its other end is. A link that is in a container goes with the container. */
+  /** Removes it, wherever its other end is. A link in a container goes with the container. */
   removeEndpointLink(link: ContainerLink): Promise<void>;
   /** All ends with our mark in the host's namespace, by name. */
   listEndpointLinks(): Promise<

@@ -19,7 +19,7 @@ import { linkEnds } from '../options/endpoint-identity.ts';
 import type { Registry } from '../state/registry.ts';
 import type { Wiring } from '../networks/wiring.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
-import { attachmentOf, linksOf } from '../state/attachments/attachment.ts';
+import { attachmentOf, linksOf } from '../state/attachments/attachments.ts';
 import { ownEnd } from '../vocabulary/attachment.ts';
 import { restoreLease } from '../state/stored-lease.ts';
 

@@ -20,11 +20,12 @@ export interface CreateEndpointAnswer {
 }
 
 export function createAnswer(endpoint: EndpointRecord): CreateEndpointAnswer {
-  const { terms, mac, macGiven, addressGiven } = endpoint;
+  const { terms, mac, macGiven, isMacShared, addressGiven } = endpoint;
   const { answered } = terms;
   return {
     address: addressGiven ? undefined : answered && `${answered.address}/${answered.prefixLength}`,
-    macAddress: macGiven ? undefined : mac,
+    // libnetwork would set it, and the kernel refuses that for ipvlan.
+    macAddress: macGiven || isMacShared === true ? undefined : mac,
   };
 }
 

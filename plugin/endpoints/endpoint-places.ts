@@ -1,7 +1,7 @@
 /** The places of an endpoint's DHCP client. */
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { FollowTarget } from '../leasing/lease-service.ts';
-import { attachmentOf, placeInHost } from '../state/attachments/attachment.ts';
+import { attachmentOf, placeInHost } from '../state/attachments/attachments.ts';
 import type { NetworkRecord } from '../state/records.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
 
@@ -13,11 +13,12 @@ export const inHost: (network: NetworkRecord) => SocketPlace = placeInHost;
  * so the bridge sends them then.
  */
 export function atContainerEnd(
-  { containerEnd }: EndpointRecord,
+  { containerEnd }: Pick<EndpointRecord, 'containerEnd'>,
   network: NetworkRecord,
   isJoined: boolean,
 ): SocketPlace {
-  return { link: containerEnd, ...(isJoined ? inContainer(network) : {}) };
+  const place = attachmentOf(network).leasePlace(network, containerEnd);
+  return { ...place, ...(isJoined ? inContainer(network) : {}) };
 }
 
 /** @param sandboxPath returns the path for this process of a sandbox that dockerd names. */

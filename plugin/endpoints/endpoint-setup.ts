@@ -10,10 +10,12 @@ import type { Logger } from '../logger.ts';
 import type { Instant } from '../vocabulary/time.ts';
 import type { Mac } from '../wire/address.ts';
 import type { Addresses } from '../leases/addresses.ts';
+import { macNotChosen, sharedIdentity } from '../leases/address-identity.ts';
 import { lostBefore } from '../leases/adoption.ts';
+import { atContainerEnd } from './endpoint-places.ts';
 import { chooseMac, linkEnds, macClientId } from '../options/endpoint-identity.ts';
 import type { Host } from '../host.ts';
-import { attachmentOf } from '../state/attachments/attachment.ts';
+import { attachmentOf } from '../state/attachments/attachments.ts';
 import { ownEnd } from '../vocabulary/attachment.ts';
 import { scopeOfNetwork } from '../state/lease-scope.ts';
 import {
@@ -73,13 +75,13 @@ export async function makeEndpoint(
   if (network.bounds === undefined) {
     refuseGivenAddress(request);
     const draft = draftEndpoint(network, request, deps, undefined);
-    await limits.takeMac(draft.mac);
+    if (draft.isMacShared !== true) await limits.takeMac(draft.mac);
     return build(deps, network, draft, limits, (undo) =>
       takeLease(
         deps,
         scopeOfNetwork(network),
         { ...draft, id: draft.leaseId },
-        { link: draft.containerEnd },
+        atContainerEnd(draft, network, false),
         limits,
         undo,
       ),
@@ -88,7 +90,7 @@ export async function makeEndpoint(
   // Our IPAM has leased an address for the endpoint before.
   return deps.addresses.adopt(network, request.interface, (leased) => {
     const draft = draftEndpoint(network, request, deps, leased);
-    return build(deps, network, draft, limits, () => adopted(deps, draft, leased));
+    return build(deps, network, draft, limits, () => adopted(deps, network, draft, leased));
   });
 }
 
@@ -127,13 +129,14 @@ async function build(
 /** The client of the address goes on, but uses the endpoint's link. */
 function adopted(
   { leases, clock }: EndpointSetupDeps,
-  { containerEnd }: EndpointDraft,
+  network: NetworkRecord,
+  draft: EndpointDraft,
   leased: AddressRecord,
 ): LeaseTaken {
   const { id, lease, address } = leased;
   // Changes of the lease are stored after this work.
   if (leases.leaseOf(id)?.address !== address) throw lostBefore(leased);
-  leases.place(id, { link: containerEnd });
+  leases.place(id, atContainerEnd(draft, network, false));
   return { id, lease: lease && restoreLease(lease, clock), settle: () => {} };
 }
 
@@ -156,14 +159,16 @@ type EndpointDraft = Omit<EndpointRecord, 'lease' | 'lost' | 'terms'>;
 function draftEndpoint(
   network: NetworkRecord,
   request: CreateEndpointRequest,
-  { clock, registry }: Pick<EndpointSetupDeps, 'clock' | 'registry'>,
+  { clock, registry, host }: Pick<EndpointSetupDeps, 'clock' | 'registry' | 'host'>,
   leased: AddressRecord | undefined,
 ): EndpointDraft {
   const options = parseEndpointOptions(request.options);
   const { mode } = network.options;
   if (leased !== undefined) refuseLateWishes(options, leased);
-  const mac = leased?.mac ?? chooseMac(request.interface.macAddress, options);
-  const macGiven = request.interface.macAddress !== '';
+  const given = request.interface.macAddress;
+  const identity = leased ?? identityOf(network, given, options, host);
+  const { mac, clientId, isMacShared } = identity;
+  const macGiven = given !== '';
   return {
     id: request.endpointId,
     leaseId: leased?.id ?? newLeaseId(request.endpointId, registry),
@@ -171,6 +176,7 @@ function draftEndpoint(
     mode,
     ...linkEnds(request.endpointId, mode),
     mac,
+    isMacShared,
     macGiven,
     addressGiven: leased !== undefined,
     // With our IPAM Docker gives every container a MAC, chosen or random.
@@ -178,7 +184,7 @@ function draftEndpoint(
       leased === undefined
         ? macGiven || options.id !== undefined
         : leased.isStable || request.userMac !== undefined,
-    clientId: leased?.clientId ?? macClientId(mac),
+    clientId,
     hostName: options.hostName,
     requestedAddress: leased?.requestedAddress ?? options.address,
     guard: options.guard,
@@ -186,6 +192,22 @@ function draftEndpoint(
     createdAt: clock.wall(),
     sandboxKey: undefined,
   };
+}
+
+/** @throws PluginError INVALID_OPTION, PARENT_LINK_UNUSABLE. */
+function identityOf(
+  network: NetworkRecord,
+  given: string,
+  options: EndpointOptions,
+  host: Pick<Host, 'linkMac'>,
+): Pick<EndpointRecord, 'mac' | 'clientId' | 'isMacShared'> {
+  const attachment = attachmentOf(network);
+  if (attachment.isMacShared) {
+    if (given !== '') throw macNotChosen(given);
+    return sharedIdentity(attachment.speaker(network), network.options, options.id, host);
+  }
+  const mac = chooseMac(given, options);
+  return { mac, clientId: macClientId(mac), isMacShared: undefined };
 }
 
 /**

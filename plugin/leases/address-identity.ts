@@ -6,6 +6,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Mac } from '../wire/address.ts';
 import { macClientId, randomMac, requireMac } from '../options/endpoint-identity.ts';
+import type { Host } from '../host.ts';
+import type { NetworkOptions } from '../options/options.ts';
+import { segmentOf } from '../state/records.ts';
 import type { LeaseScope } from '../state/lease-scope.ts';
 import { macFromId } from '../options/endpoint-options.ts';
 
@@ -23,8 +26,8 @@ export interface IdentityFacts {
   readonly macAddress: string | undefined;
   readonly name: string | undefined;
   readonly scope: LeaseScope;
-  /** True if the network is ours. Its container can be told which MAC to use. */
-  readonly isOurs: boolean;
+  /** True if its container can be told which MAC to use: the network is ours, and not ipvlan. */
+  readonly mayChooseMac: boolean;
   /**
    * MAC of the link that sends for containers, and MAC of the trunk. The latter tells hosts apart.
    */
@@ -43,36 +46,75 @@ const SWARM_TASK = /\.[a-z0-9]+\.[a-z0-9]{25}$/;
 
 /** @throws PluginError INVALID_OPTION for a MAC that no host can have, PARENT_LINK_UNUSABLE. */
 export function addressIdentity(facts: IdentityFacts): AddressIdentity {
-  const { macAddress, isOurs, linkMac } = facts;
+  const { macAddress, mayChooseMac, linkMac, scope } = facts;
   const named = namedClientId(facts);
   if (macAddress !== undefined) {
+    if (!scope.isForeign && !mayChooseMac) throw macNotChosen(macAddress);
     const mac = requireMac(macAddress);
     return {
       ...{ mac, clientId: named ?? macClientId(mac) },
       ...{ isStable: named !== undefined, isMacShared: false },
     };
   }
-  if (isOurs) {
+  if (mayChooseMac) {
     const mac = named === undefined ? randomMac() : macFromId(named);
     const clientId = named ?? macClientId(mac);
     return { mac, clientId, isStable: named !== undefined, isMacShared: false };
   }
-  if (linkMac === undefined) {
-    throw new PluginError(
-      'PARENT_LINK_UNUSABLE',
-      `link ${facts.scope.link} of ${facts.scope.segment} has no Ethernet address to lease with; bring it back (ip link show ${facts.scope.link}), then start the container again`,
-    );
-  }
-  // Many containers share one MAC. Only the client-id tells them apart.
+  if (linkMac === undefined) throw noLinkMac(scope.link, scope.segment);
+  return sharedWith(linkMac, named);
+}
+
+/**
+ * The identity of a container on an ipvlan network of ours, without our IPAM.
+ * @param link the link whose MAC the container has.
+ * @param id the driver-opt `id`.
+ * @throws PluginError PARENT_LINK_UNUSABLE.
+ */
+export function sharedIdentity(
+  link: string,
+  options: NetworkOptions,
+  id: string | undefined,
+  host: Pick<Host, 'linkMac'>,
+): AddressIdentity {
+  const mac = host.linkMac(link);
+  if (mac === undefined) throw noLinkMac(link, segmentOf(options));
+  const parentMac = host.linkMac(options.parent);
+  return sharedWith(mac, namedClientId({ name: id, scope: { options }, parentMac }));
+}
+
+/** Many containers share one MAC. Only the client-id tells them apart. */
+function sharedWith(mac: Mac, named: string | undefined): AddressIdentity {
   const clientId = named ?? `${NAMED}${randomBytes(16).toString('hex')}`;
-  return { mac: linkMac, clientId, isStable: named !== undefined, isMacShared: true };
+  return { mac, clientId, isStable: named !== undefined, isMacShared: true };
+}
+
+function noLinkMac(link: string, segment: string): PluginError {
+  return new PluginError(
+    'PARENT_LINK_UNUSABLE',
+    `link ${link} of ${segment} has no Ethernet address to lease with; bring it back (ip link show ${link}), then start the container again`,
+  );
+}
+
+/** The refusal of a MAC for a container on an ipvlan network of ours. */
+export function macNotChosen(mac: string): PluginError {
+  return new PluginError(
+    'INVALID_OPTION',
+    `with mode=ipvlan all containers have the MAC of the host's link, so none can have ${mac}: leave out --mac-address, or take mode=macvlan; with --ipam-driver vlandhcp set IPAM_REQUIRE_MAC=false`,
+  );
 }
 
 /**
  * Returns `NAME@<MAC of the parent link>` with `/<vlan>`. It stays the same after `docker rm` and
  * `docker run`. Other hosts have another one. A person can write it into a reservation.
  */
-function namedClientId({ name, scope, parentMac }: IdentityFacts): string | undefined {
+function namedClientId({
+  name,
+  scope,
+  parentMac,
+}: Pick<IdentityFacts, 'name' | 'parentMac'> & {
+  readonly scope: { readonly options: Pick<NetworkOptions, 'vlan'> };
+}): string | undefined {
   if (name === undefined || parentMac === undefined || SWARM_TASK.test(name)) return undefined;
   const { vlan } = scope.options;
   const short =

@@ -11,6 +11,7 @@ import type { Ipv4, Mac } from '../wire/address.ts';
 import { formatSubnet, subnetOf } from '../wire/subnet.ts';
 import { addressIdentity, type AddressIdentity } from './address-identity.ts';
 import type { Host } from '../host.ts';
+import { attachmentOf } from '../state/attachments/attachments.ts';
 import { scopeOfNetwork, type LeaseScope } from '../state/lease-scope.ts';
 import type { Networks } from '../networks/networks.ts';
 import type { NetworkOptions } from '../options/options.ts';
@@ -208,7 +209,11 @@ async function findIdentity(
   supersede: MakeLimits['supersede'],
 ): Promise<AddressIdentity> {
   const facts = {
-    ...{ macAddress, scope, isOurs: network !== undefined },
+    ...{
+      macAddress,
+      scope,
+      mayChooseMac: network !== undefined && !attachmentOf(network).isMacShared,
+    },
     linkMac: host.linkMac(scope.link),
     parentMac: host.linkMac(scope.options.parent),
   };

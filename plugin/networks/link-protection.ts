@@ -5,7 +5,7 @@
 import type { Logger } from '../logger.ts';
 import type { Host } from '../host.ts';
 import type { PortGuard } from './port-guard.ts';
-import { linksOf } from '../state/attachments/attachment.ts';
+import { linksOf } from '../state/attachments/attachments.ts';
 import type { NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 

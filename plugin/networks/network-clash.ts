@@ -2,8 +2,10 @@
  * Refuses networks that cannot exist side by side, and calls that contradict an existing network.
  */
 import { PluginError } from '../vocabulary/errors.ts';
-import { attachmentOf } from '../state/attachments/attachment.ts';
+import { attachmentOf } from '../state/attachments/attachments.ts';
 import type { NetworkOptions } from '../options/options.ts';
+import type { HostLink } from '../host.ts';
+import { linkNamed, segmentLink } from '../state/link-chain.ts';
 import { segmentOf, type NetworkRecord } from '../state/records.ts';
 
 /**
@@ -30,4 +32,24 @@ export function refuseDifference(
     'INVALID_REQUEST',
     `network ${known.id.slice(0, 12)} exists with other options (${segmentOf(known.options)}, mode=${known.options.mode}${known.options.bridge === undefined ? '' : `, bridge ${known.options.bridge}`})`,
   );
+}
+
+/** @throws PluginError LINK_MISSING if an operator's link is gone. Ours would block a new one. */
+export function refuseToMakeTheirs(
+  links: readonly HostLink[],
+  { options, vlanLink, theirs = [] }: NetworkRecord,
+): void {
+  const gone = (name: string) =>
+    new PluginError(
+      'LINK_MISSING',
+      `link ${name} for ${segmentOf(options)} is not there; it is not one of ours: make it again the way it was made`,
+    );
+  const { bridge } = options;
+  if (theirs.includes('bridge') && bridge !== undefined && linkNamed(links, bridge) === undefined) {
+    throw gone(bridge);
+  }
+  const isParentThere = linkNamed(links, options.parent) !== undefined;
+  if (theirs.includes('vlan-link') && isParentThere && segmentLink(links, options) === undefined) {
+    throw gone(vlanLink ?? segmentOf(options));
+  }
 }

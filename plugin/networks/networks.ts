@@ -6,14 +6,14 @@ import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Logger } from '../logger.ts';
 import type { BridgeAccess } from './bridge-access.ts';
-import type { Host, HostLink } from '../host.ts';
+import type { Host } from '../host.ts';
 import { KeyedLock } from '../keyed-lock.ts';
-import { refuseClash, refuseDifference } from './network-clash.ts';
+import { refuseClash, refuseDifference, refuseToMakeTheirs } from './network-clash.ts';
 import { missingParent, refuseDockersPool, refuseFamilies } from '../options/network-command.ts';
 import { parseNetworkOptions, type NetworkOptions } from '../options/options.ts';
 import type { CreateNetworkRequest } from '../options/network-requests.ts';
 import { findPoolFor, usesOurPool } from '../pools/pool-binding.ts';
-import { attachmentOf, linksOf, type AttachedNetwork } from '../state/attachments/attachment.ts';
+import { attachmentOf, linksOf, type AttachedNetwork } from '../state/attachments/attachments.ts';
 import { boundsOf, type PoolRecord } from '../state/pool-records.ts';
 import { segmentOf, type NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
@@ -276,26 +276,6 @@ export class Networks {
 
   #warn(link: string, warnings: readonly string[]): void {
     for (const warning of warnings) this.#log.warn({ link }, warning);
-  }
-}
-
-/** @throws PluginError LINK_MISSING if an operator's link is gone. Ours would block a new one. */
-function refuseToMakeTheirs(
-  links: readonly HostLink[],
-  { options, vlanLink, theirs = [] }: NetworkRecord,
-): void {
-  const gone = (name: string) =>
-    new PluginError(
-      'LINK_MISSING',
-      `link ${name} for ${segmentOf(options)} is not there; it is not one of ours: make it again the way it was made`,
-    );
-  const { bridge } = options;
-  if (theirs.includes('bridge') && bridge !== undefined && linkNamed(links, bridge) === undefined) {
-    throw gone(bridge);
-  }
-  const isParentThere = linkNamed(links, options.parent) !== undefined;
-  if (theirs.includes('vlan-link') && isParentThere && segmentLink(links, options) === undefined) {
-    throw gone(vlanLink ?? segmentOf(options));
   }
 }
 

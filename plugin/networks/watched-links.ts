@@ -3,7 +3,7 @@
  * changes, so it must be cheap.
  */
 import type { HostLink } from '../host.ts';
-import { linksOf } from '../state/attachments/attachment.ts';
+import { linksOf } from '../state/attachments/attachments.ts';
 import type { Registry } from '../state/registry.ts';
 import { linkNamed } from '../state/link-chain.ts';
 import type { WiredNetwork } from './wiring-plan.ts';

@@ -9,7 +9,7 @@
 import type { Mac } from '../wire/address.ts';
 import type { HostLink } from '../host.ts';
 import { chainTroubles, linkAt, linkNamed, uplinkOf } from '../state/link-chain.ts';
-import { linksOf } from '../state/attachments/attachment.ts';
+import { linksOf } from '../state/attachments/attachments.ts';
 import type { NetworkRecord } from '../state/records.ts';
 
 export interface WiredNetwork {

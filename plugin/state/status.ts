@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import { isForeign, scopeOfPool, type PoolRecord } from './pool-records.ts';
 import type { AttachmentMode } from '../vocabulary/attachment.ts';
-import { attachmentOf } from './attachments/attachment.ts';
+import { attachmentOf } from './attachments/attachments.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { readableLease, type StoredLease } from './stored-lease.ts';

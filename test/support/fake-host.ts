@@ -57,14 +57,14 @@ export class FakeHost implements Host {
     const { bridge } = spec;
     const isPort = bridge !== undefined && this.#masterOf(uplink) === bridge;
     const uplinkPort = bridge !== undefined && !(this.links.has(uplink) && isPort);
-    this.links.add(uplink);
-    this.oddities.delete(uplink);
     if (bridge !== undefined) {
       this.#bridges.add(bridge);
       this.links.add(bridge);
       this.oddities.delete(bridge);
       this.masters.set(uplink, bridge);
     }
+    this.links.add(uplink);
+    this.oddities.delete(uplink);
     const theirs = [
       ...(bridge !== undefined && this.foreign.has(bridge) ? (['bridge'] as const) : []),
       ...(vlanLink !== undefined && this.foreign.has(vlanLink) ? (['vlan-link'] as const) : []),
@@ -291,7 +291,7 @@ export class FakeHost implements Host {
   async listEndpointLinks() {
     await this.#attempt('listEndpointLinks', '');
     return [...this.endpoints]
-      .filter(([end]) => this.links.has(end))
+      .filter(([end, { containerEnd }]) => end !== containerEnd || this.links.has(end))
       .map(([end, { here }]) => ({ end, containerEndHere: here }));
   }
 

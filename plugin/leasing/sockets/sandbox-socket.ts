@@ -4,8 +4,8 @@
  * libnetwork moves the link after our answer to Join. Engines before 28 make the sandbox's file
  * only then. So there is no event to wait for. The file and the link are tried at growing
  * intervals. If this takes long, the lease is kept from a link of the host. If the sandbox can
- * never be entered (the host's /run is not a shared mount), this is logged once, and the lease stays
- * there.
+ * never be entered (the host's /run is not a shared mount), this is logged once, and the lease
+ * stays there.
  */
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';

@@ -1,6 +1,6 @@
 /**
- * Makes the link of a container that lies directly on the link of its segment: macvlan(8) or
- * ipvlan. No end of it stays in the host. So it carries our mark itself, with its first name: in the
+ * Makes the link of a container that lies directly on the link of its segment: macvlan or ipvlan.
+ * No end of it stays in the host. So it carries our mark itself, with its first name. In the
  * container it has another name.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,7 +28,8 @@ export interface UpperLinkSpec {
 /**
  * Makes the link, ready to carry frames. An earlier one of that name is made anew.
  * @returns sentences for the log.
- * @throws PluginError LINK_CONFLICT if the name, the MAC or the link below is taken; SystemCallError.
+ * @throws PluginError LINK_CONFLICT if the name, the MAC or the link below is taken;
+ * SystemCallError.
  */
 export async function ensureUpperLink(spec: UpperLinkSpec): Promise<readonly string[]> {
   const { containerEnd } = spec;

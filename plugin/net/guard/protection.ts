@@ -24,8 +24,9 @@ export type Protection =
    */
   | { readonly link: string; readonly as: 'closed' }
   /**
-   * A link whose frames go to containers: a port of the bridge, or the link below macvlan or ipvlan
-   * links. `isMacClosed` is false if somebody else has its MAC: an operator's bridge, or containers.
+   * A link whose frames go to containers: a port of the bridge, or the link below macvlan or
+   * ipvlan links. `isMacClosed` is false if somebody else has its MAC: an operator's bridge, or
+   * containers.
    */
   | { readonly link: string; readonly as: 'uplink'; readonly isMacClosed: boolean }
   | { readonly link: string; readonly as: 'port'; readonly rules: PortRules };

@@ -24,8 +24,8 @@ export interface NetworkLinkSpec {
 }
 
 /**
- * What is wanted of a parent: all links of a network, or only a link for one VLAN if both `mode` and
- * `bridge` are undefined.
+ * What is wanted of a parent: all links of a network, or only a link for one VLAN if both `mode`
+ * and `bridge` are undefined.
  */
 export interface SegmentSpec {
   readonly parent: string;

@@ -26,28 +26,8 @@ import type { NetworkLinkSpec } from './link-checks.ts';
 import { readHostUse, readLink, readPorts } from './link-info.ts';
 import type { Link } from './link-info.ts';
 import { bridgeMac, bridgeMark, isMarked, vlanLinkName } from './link-names.ts';
-import { makeLowerLink, type SegmentGround } from './lower-link.ts';
+import { makeLowerLink, type NetworkLinks, type SegmentGround } from './lower-link.ts';
 import { findVlanLink, makeVlanLink, requireParent } from './vlan-link.ts';
-
-export interface NetworkLinks {
-  /** Undefined for an untagged network. */
-  readonly vlanLink: string | undefined;
-  readonly bridge: string | undefined;
-  /** The MTU of container links. */
-  readonly mtu: number;
-  /**
-   * What this call made. `uplinkPort`: it made the VLAN link or the parent a port of the bridge.
-   */
-  readonly created: {
-    readonly vlanLink: boolean;
-    readonly bridge: boolean;
-    readonly uplinkPort: boolean;
-  };
-  /** Links in use that existed before and lack our mark. */
-  readonly theirs: readonly ('bridge' | 'vlan-link')[];
-  /** Sentences for the log about what works, but should be known. */
-  readonly warnings: readonly string[];
-}
 
 /**
  * The VLAN id that a bridge of ours uses inside for untagged frames. Frames tagged with this id

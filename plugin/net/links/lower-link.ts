@@ -1,6 +1,6 @@
 /**
- * The link of a network without a bridge: the VLAN link, or the parent itself. The macvlan or ipvlan
- * links of containers lie on it. The host may go on using a parent with its own addresses.
+ * The link of a network without a bridge: the VLAN link, or the parent itself. The macvlan or
+ * ipvlan links of containers lie on it. The host may go on using a parent with its own addresses.
  */
 import { PluginError } from '../../vocabulary/errors.ts';
 import { UndoList } from '../../undo.ts';
@@ -10,8 +10,27 @@ import { failedLine, ipBatch, isNotSupported } from '../ip.ts';
 import { warningsAbout, type NetworkLinkSpec } from './link-checks.ts';
 import type { Link } from './link-info.ts';
 import { isMarked, PROBE_LINK } from './link-names.ts';
-import type { NetworkLinks } from './links.ts';
 import { makeVlanLink } from './vlan-link.ts';
+
+export interface NetworkLinks {
+  /** Undefined for an untagged network. */
+  readonly vlanLink: string | undefined;
+  readonly bridge: string | undefined;
+  /** The MTU of container links. */
+  readonly mtu: number;
+  /**
+   * What this call made. `uplinkPort`: it made the VLAN link or the parent a port of the bridge.
+   */
+  readonly created: {
+    readonly vlanLink: boolean;
+    readonly bridge: boolean;
+    readonly uplinkPort: boolean;
+  };
+  /** Links in use that existed before and lack our mark. */
+  readonly theirs: readonly ('bridge' | 'vlan-link')[];
+  /** Sentences for the log about what works, but should be known. */
+  readonly warnings: readonly string[];
+}
 
 /** What was found of a segment, before links are made. */
 export interface SegmentGround {

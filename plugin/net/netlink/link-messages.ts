@@ -4,7 +4,7 @@
  *   struct ifinfomsg  0 family  2 type (2)  4 index (4)  8 flags (4)  12 change (4)
  *   its attributes: IFLA_*, IFLA_INFO_*, IFLA_BRPORT_*, IFLA_VLAN_* (linux/if_link.h)
  */
-import { macFromBytes, macToBytes, type Mac } from '../../wire/address.ts';
+import { macFromBytes, type Mac } from '../../wire/address.ts';
 import { BRIDGE_MARK, ENDPOINT_MARK, VLAN_MARK } from '../links/link-names.ts';
 import { IFF_UP } from './interface-request.ts';
 import {
@@ -12,7 +12,6 @@ import {
   bytesOf,
   findAttribute,
   HEADER_LENGTH,
-  joined,
   message,
   number,
   text,
@@ -43,14 +42,6 @@ export interface FoundLink {
   readonly alias: string | undefined;
 }
 
-export interface NewLink {
-  readonly name: string;
-  readonly mac: Mac;
-  readonly mtu: number;
-  /** The group in which the link is made (`ip link show group`). */
-  readonly group: number;
-}
-
 /** A change of a link. A field that is undefined changes nothing. The link comes up last. */
 export interface LinkChange {
   readonly name: string;
@@ -69,37 +60,32 @@ export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 const RTM_SETLINK = 19;
-const NLM_F_ACK = 4;
-const NLM_F_EXCL = 0x200;
+export const NLM_F_ACK = 4;
+export const NLM_F_EXCL = 0x200;
 const NLM_F_DUMP = 0x300;
-const NLM_F_CREATE = 0x400;
+export const NLM_F_CREATE = 0x400;
 const IFF_LOWER_UP = 0x10000;
-const IFLA_ADDRESS = 1;
-const IFLA_IFNAME = 3;
-const IFLA_MTU = 4;
-const IFLA_LINK = 5;
+export const IFLA_ADDRESS = 1;
+export const IFLA_IFNAME = 3;
+export const IFLA_MTU = 4;
+export const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
 const IFLA_OPERSTATE = 16;
-const IFLA_LINKINFO = 18;
+export const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
 const IFLA_AF_SPEC = 26;
-const IFLA_GROUP = 27;
+export const IFLA_GROUP = 27;
 const IFLA_EXT_MASK = 29;
 const IFLA_LINK_NETNSID = 37;
 const IFLA_PROP_LIST = 52;
 const IFLA_ALT_IFNAME = 53;
-const IFLA_INFO_KIND = 1;
-const IFLA_INFO_DATA = 2;
+export const IFLA_INFO_KIND = 1;
+export const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
 const IFLA_BRPORT_STATE = 1;
 const IFLA_VLAN_ID = 1;
 const IFLA_VLAN_PROTOCOL = 5;
-const VETH_INFO_PEER = 1;
-const IFLA_MACVLAN_MODE = 1;
-const MACVLAN_MODE = { private: 1, vepa: 2, bridge: 4 } as const;
-const IFLA_IPVLAN_MODE = 1;
-const IPVLAN_MODE_L2 = 0;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const IF_OPER_UP = 6;
@@ -122,46 +108,6 @@ export function aboutLink(link: string | number): Uint8Array {
   return typeof link === 'number'
     ? message(RTM_GETLINK, 0, linkHeader({ index: link }))
     : message(RTM_GETLINK, 0, linkHeader({}), text(IFLA_IFNAME, link));
-}
-
-/** Makes a veth pair with both ends down. */
-export function newVethPair(one: NewLink, other: NewLink): Uint8Array {
-  const peer = attribute(VETH_INFO_PEER, linkHeader({}), identity(other));
-  return message(
-    RTM_NEWLINK,
-    NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
-    linkHeader({}),
-    identity(one),
-    attribute(IFLA_LINKINFO, text(IFLA_INFO_KIND, 'veth'), attribute(IFLA_INFO_DATA, peer)),
-  );
-}
-
-export type UpperKind =
-  | { readonly kind: 'macvlan'; readonly mode: keyof typeof MACVLAN_MODE }
-  | { readonly kind: 'ipvlan' };
-
-/**
- * Makes a link on top of another one, down.
- * @param link.mac undefined: the MAC of the link below.
- * @param lower the index of the link below.
- */
-export function newUpperLink(
-  link: Omit<NewLink, 'mac'> & { readonly mac: Mac | undefined },
-  lower: number,
-  upper: UpperKind,
-): Uint8Array {
-  const data =
-    upper.kind === 'macvlan'
-      ? number(4, IFLA_MACVLAN_MODE, MACVLAN_MODE[upper.mode])
-      : number(2, IFLA_IPVLAN_MODE, IPVLAN_MODE_L2);
-  return message(
-    RTM_NEWLINK,
-    NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
-    linkHeader({}),
-    identity(link),
-    number(4, IFLA_LINK, lower),
-    attribute(IFLA_LINKINFO, text(IFLA_INFO_KIND, upper.kind), attribute(IFLA_INFO_DATA, data)),
-  );
 }
 
 /** Returns the requests for a change, in their order. */
@@ -201,27 +147,13 @@ export function linkRemoval(index: number): Uint8Array {
   return message(RTM_DELLINK, NLM_F_ACK, linkHeader({ index }));
 }
 
-function linkHeader({ index = 0, isUp }: { index?: number; isUp?: boolean }): Uint8Array {
+export function linkHeader({ index = 0, isUp }: { index?: number; isUp?: boolean }): Uint8Array {
   const header = new Uint8Array(LINK_LENGTH);
   const view = new DataView(header.buffer);
   view.setInt32(4, index, true);
   view.setUint32(8, isUp === true ? IFF_UP : 0, true);
   view.setUint32(12, isUp === undefined ? 0 : IFF_UP, true);
   return header;
-}
-
-function identity({
-  name,
-  mac,
-  mtu,
-  group,
-}: Omit<NewLink, 'mac'> & { readonly mac: Mac | undefined }): Uint8Array {
-  return joined([
-    text(IFLA_IFNAME, name),
-    ...(mac === undefined ? [] : [attribute(IFLA_ADDRESS, macToBytes(mac))]),
-    number(4, IFLA_MTU, mtu),
-    number(4, IFLA_GROUP, group),
-  ]);
 }
 
 /** Returns the body of an answer, without its header. */

@@ -16,13 +16,11 @@ import {
   linkRemoval,
   linkUpOrDown,
   nameOfLink,
-  newUpperLink,
-  newVethPair,
   type FoundLink,
   type LinkChange,
-  type NewLink,
   type TableLink,
 } from './link-messages.ts';
+import { newUpperLink, newVethPair, type NewLink } from './new-link-messages.ts';
 import { askForAllNow, askNetlink, askNetlinkForAll } from './netlink-socket.ts';
 
 const ENODEV = 19;

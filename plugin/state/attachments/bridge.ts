@@ -7,6 +7,7 @@ export const bridgeAttachment: Attachment = {
   isMacShared: false,
   hasPorts: true,
   speaker: bridgeOf,
+  leasePlace: (_network, containerEnd) => ({ link: containerEnd }),
   firewalledBridge: bridgeOf,
   // The guard of the port stops requests that come from the container.
   requestsLeaveBy: bridgeOf,

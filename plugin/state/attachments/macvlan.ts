@@ -6,6 +6,7 @@ export const macvlanAttachment: Attachment = {
   isMacShared: false,
   hasPorts: false,
   speaker: segmentLinkOf,
+  leasePlace: (_network, containerEnd) => ({ link: containerEnd }),
   firewalledBridge: () => undefined,
   // A DHCP server beside the container, on the same link, is reached from the container's own.
   requestsLeaveBy: () => undefined,

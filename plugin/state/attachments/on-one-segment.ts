@@ -1,4 +1,5 @@
 /** The segment of a network: the link that carries it, and which networks may share it. */
+import type { SocketPlace } from '../../leasing/sockets/frame-socket.ts';
 import { segmentOf } from '../records.ts';
 import type { AttachedNetwork, Named } from './attachment.ts';
 
@@ -7,6 +8,11 @@ type Options = AttachedNetwork['options'];
 /** The link that carries the segment: the VLAN link, or the parent of an untagged network. */
 export function segmentLinkOf({ options, vlanLink }: AttachedNetwork): string {
   return vlanLink ?? options.parent;
+}
+
+/** One socket there hears for all containers of the segment. */
+export function placeOnSegmentLink(network: AttachedNetwork): SocketPlace {
+  return { link: segmentLinkOf(network), promiscuous: true, shared: true };
 }
 
 export function isSameSegment(one: Options, other: Options): boolean {

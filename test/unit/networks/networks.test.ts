@@ -53,7 +53,7 @@ describe('creating a network', () => {
   it('the same id with other options is refused', async () => {
     await rig.createNetwork();
     expect((await refusal(rig.createNetwork(segment('600')))).message).toBe(
-      'network nnnnnnnnnnnn exists with other options (VLAN 500 of eth1, bridge br500)',
+      'network nnnnnnnnnnnn exists with other options (VLAN 500 of eth1, mode=bridge, bridge br500)',
     );
   });
 

@@ -28,7 +28,8 @@ function mistake(parse: () => unknown): string | undefined {
 
 describe('network options', () => {
   it('the default that the table names is what the parser takes', () => {
-    const usual = parseNetworkOptions({ parent: 'eth1' });
+    const needed = (key: string) =>
+      key === 'macvlan_mode' ? { parent: 'eth1', mode: 'macvlan' } : { parent: 'eth1' };
     const named = Object.entries(NETWORK_OPTIONS).map(([key, { default: text, problem }]) => ({
       ...{ key, problem, text: text.replaceAll('`', '') },
     }));
@@ -36,7 +37,8 @@ describe('network options', () => {
     const keys = ['lease_timeout', 'acd', 'server_id', 'on_expiry', 'on_no_server', 'guard'];
     expect(compared.map(({ key }) => key)).toEqual(expect.arrayContaining(keys));
     for (const { key, text } of compared) {
-      expect(parseNetworkOptions({ parent: 'eth1', [key]: text }), key).toEqual(usual);
+      const usual = parseNetworkOptions(needed(key));
+      expect(parseNetworkOptions({ ...needed(key), [key]: text }), key).toEqual(usual);
     }
   });
 
@@ -44,7 +46,9 @@ describe('network options', () => {
     expect(parseNetworkOptions({ parent: 'eth1' })).toEqual({
       parent: 'eth1',
       vlan: undefined,
+      mode: 'bridge',
       bridge: 'br-eth1',
+      macvlanMode: undefined,
       mtu: undefined,
       leaseTimeoutMs: 20_000,
       acd: 'optimistic',
@@ -213,7 +217,7 @@ describe('network options', () => {
 
   it('an unknown option is named together with the known ones', () => {
     expect(mistake(() => network({ vlna: '5' }))).toBe(
-      '-o vlna is unknown; known are parent, vlan, bridge, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard, on_conflict',
+      '-o vlna is unknown; known are parent, vlan, mode, bridge, macvlan_mode, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard, on_conflict',
     );
   });
 

@@ -1,0 +1,40 @@
+/**
+ * How the links of containers are joined to a segment. Whoever wants to know whether there is a
+ * bridge, where a lease is asked for, or which links a network needs, asks the attachment of the
+ * network.
+ */
+import type { SocketPlace } from '../../leasing/sockets/frame-socket.ts';
+import type { NetworkOptions } from '../../options/options.ts';
+import type { AttachmentMode } from '../../vocabulary/attachment.ts';
+import type { AttachedNetwork, Attachment } from './attachment.ts';
+import { bridgeAttachment } from './bridge.ts';
+import { ipvlanAttachment } from './ipvlan.ts';
+import { macvlanAttachment } from './macvlan.ts';
+
+export type { AttachedNetwork } from './attachment.ts';
+
+const ATTACHMENTS: Readonly<Record<AttachmentMode, Attachment>> = {
+  bridge: bridgeAttachment,
+  macvlan: macvlanAttachment,
+  ipvlan: ipvlanAttachment,
+};
+
+export function attachmentOf({
+  options,
+}: {
+  readonly options: Pick<NetworkOptions, 'mode'>;
+}): Attachment {
+  return ATTACHMENTS[options.mode];
+}
+
+/** The links that a network needs beside its parent. They are made again when they are gone. */
+export function linksOf({ options, vlanLink }: AttachedNetwork): readonly string[] {
+  return [options.bridge, vlanLink].filter((name) => name !== undefined);
+}
+
+/** The place on the host from which a container is heard whose own link cannot be used. */
+export function placeInHost(network: AttachedNetwork): SocketPlace {
+  const attachment = attachmentOf(network);
+  const place = { link: attachment.speaker(network), promiscuous: true };
+  return attachment.hasPorts ? place : { ...place, shared: true };
+}
