@@ -32,6 +32,8 @@ export interface NetworkOptions {
   readonly bridge: string | undefined;
   /** Undefined unless `mode` is `macvlan`. */
   readonly macvlanMode: MacvlanMode | undefined;
+  /** True if containers of one host are kept apart. */
+  readonly isolate: boolean;
   readonly mtu: number | undefined;
   readonly leaseTimeoutMs: Ms;
   readonly acd: AcdMode;
@@ -90,6 +92,12 @@ export const NETWORK_OPTIONS = {
     default: '`bridge`',
     help: 'how containers of one host reach each other: directly, not at all, or by a switch that sends frames back; only with `mode=macvlan`',
     problem: (text) => choiceProblem(text, MACVLAN_MODES),
+  },
+  isolate: {
+    value: '`true`, `false`',
+    default: '`false`',
+    help: 'containers of this network on one host do not reach each other; they reach the rest of the VLAN',
+    problem: (text) => choiceProblem(text, ['true', 'false']),
   },
   mtu: {
     value: '576–65535',
@@ -187,8 +195,8 @@ function bridgeName(parent: string | undefined, vlan: number | undefined): strin
   return vlan === undefined ? `br-${parent}`.slice(0, LINK_NAME_MAX_LENGTH) : `br${vlan}`;
 }
 
-function macvlanModeOf(text: string | undefined): MacvlanMode {
-  return MACVLAN_MODES.find((one) => one === text) ?? 'bridge';
+function macvlanModeOf(text: string | undefined, isIsolated: boolean): MacvlanMode {
+  return MACVLAN_MODES.find((one) => one === text) ?? (isIsolated ? 'private' : 'bridge');
 }
 
 /** libnetwork's own network options. It applies them itself for every driver. */
@@ -215,6 +223,10 @@ export function parseNetworkOptions(
   if (parent === undefined) problems.unshift(missingParent);
   const mode = ATTACHMENT_MODES.find((one) => one === text('mode')) ?? 'bridge';
   problems.push(...strangers(flag, mode, own));
+  const isIsolated = text('isolate') === 'true';
+  if (isIsolated && !['private', undefined].includes(text('macvlan_mode'))) {
+    problems.push(`${flag}isolate=true means macvlan_mode=private; leave one of the two out`);
+  }
   refuse(problems);
   const vlanText = text('vlan');
   const vlan = vlanText === undefined ? undefined : Number(vlanText);
@@ -224,7 +236,8 @@ export function parseNetworkOptions(
     vlan,
     mode,
     bridge: mode === 'bridge' ? (text('bridge') ?? bridgeName(parent, vlan)) : undefined,
-    macvlanMode: mode === 'macvlan' ? macvlanModeOf(text('macvlan_mode')) : undefined,
+    macvlanMode: mode === 'macvlan' ? macvlanModeOf(text('macvlan_mode'), isIsolated) : undefined,
+    isolate: isIsolated,
     mtu: mtu === undefined ? undefined : Number(mtu),
     leaseTimeoutMs: Number((text('lease_timeout') ?? '20').replace(/s$/, '')) * 1000,
     acd: ACD_MODES.find((mode) => mode === text('acd')) ?? 'optimistic',

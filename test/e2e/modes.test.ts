@@ -70,3 +70,21 @@ it('a second mode on one VLAN is refused with the words that work', async () => 
   );
   expect(said).toContain('mode=macvlan');
 });
+
+describe.each(['macvlan', 'ipvlan'])('mode=%s: the parent goes and comes back', (mode) => {
+  it('and running containers have their links, addresses and routes again', async () => {
+    await create('direct', 'parent=eth1', 'vlan=500', `mode=${mode}`);
+    await docker('run', '-d', '--name', 'one', '--net=direct', 'bb');
+    await docker('run', '-d', '--name', 'two', '--net=direct', 'bb');
+    const before = await Promise.all(['one', 'two'].map((name) => attachment(name, 'direct')));
+    for (const { address } of before) await firewallComesToReach(address);
+    // The kernel takes the containers' links along.
+    await ip('link', 'delete', 'eth1.500');
+    for (const { address } of before) await firewallComesToReach(address);
+    expect(await docker('exec', 'one', 'ip', 'route')).toMatch(
+      /^default via 10\.50\.0\.1 dev eth0/,
+    );
+    await docker('rm', '-f', 'one', 'two');
+    expect(await ip('-br', 'link')).not.toContain('vdc');
+  });
+});

@@ -139,6 +139,17 @@ export class FakeHost implements Host {
     return netnsPath !== undefined && this.sandboxes.has(netnsPath) ? 'away' : 'gone';
   }
 
+  isInSandbox(place: ContainerLink) {
+    return this.endpoints.get(ownEnd(place))?.here === false;
+  }
+
+  async remakeEndpointLink(spec: Parameters<Host['remakeEndpointLink']>[0]) {
+    const end = ownEnd(spec);
+    await this.#attempt('remakeEndpointLink', end);
+    this.endpoints.set(end, { containerEnd: spec.containerEnd, here: false, mtu: spec.mtu });
+    return this.warnings;
+  }
+
   async setEndpointMtu(link: Parameters<Host['setEndpointMtu']>[0]) {
     const end = ownEnd(link);
     await this.#attempt('setEndpointMtu', end);
