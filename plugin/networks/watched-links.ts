@@ -4,6 +4,7 @@
  */
 import type { HostLink } from '../host.ts';
 import { linksOf } from '../state/attachments/attachments.ts';
+import type { NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 import { linkNamed } from '../state/link-chain.ts';
 import type { WiredNetwork } from './wiring-plan.ts';
@@ -20,6 +21,14 @@ export class WatchedLinks {
   /** True if it was a network's link at the last look. */
   has(index: number): boolean {
     return this.#seen.has(index);
+  }
+
+  /**
+   * Forgets a link that is gone.
+   * @returns true if a network needs it. A port ends with its container: nothing is to be repaired.
+   */
+  gone({ index, mark }: HostLink): boolean {
+    return this.#seen.delete(index) && mark !== 'endpoint';
   }
 
   remember(links: readonly HostLink[], networks: readonly WiredNetwork[]): void {
@@ -41,20 +50,26 @@ export class WatchedLinks {
     const seen = this.#seen.get(link.index);
     if (seen !== undefined) return seen !== signature(link);
     const registry = this.#registry;
-    const names = [link.name, ...link.altNames];
-    const isOfNetwork = registry
-      .networks()
-      .some((network) =>
-        [network.options.parent, ...linksOf(network)].some((name) => names.includes(name)),
-      );
-    if (isOfNetwork) return true;
+    const names = namesOf(registry.networks());
+    if (names.has(link.name) || link.altNames.some((name) => names.has(name))) return true;
     if (link.mark !== 'endpoint') return false;
     // A container's port that is new since the last look. It was made right, so it is only noted.
     const isWired = link.isUp && link.master !== undefined && this.#seen.has(link.master);
-    if (!registry.endpoints().some(({ hostEnd }) => hostEnd === link.name)) return false;
+    if (registry.findEndpointOn(link.name) === undefined) return false;
     if (isWired) this.#seen.set(link.index, signature(link));
     return !isWired;
   }
+}
+
+/** The names for each list of networks. The registry makes a new list when a network changes. */
+const namesByList = new WeakMap<readonly NetworkRecord[], ReadonlySet<string>>();
+
+function namesOf(networks: readonly NetworkRecord[]): ReadonlySet<string> {
+  const known = namesByList.get(networks);
+  if (known !== undefined) return known;
+  const names = new Set(networks.flatMap((one) => [one.options.parent, ...linksOf(one)]));
+  namesByList.set(networks, names);
+  return names;
 }
 
 /** The properties of a link that matter to a network. */

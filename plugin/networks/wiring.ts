@@ -50,6 +50,8 @@ export class Wiring {
   #cancelLook: () => void = () => undefined;
   #cancelRetry: () => void = () => undefined;
   #isDue = false;
+  /** Something changed since the last look began, other than lost filters. */
+  #isChanged = false;
   #run: Promise<void> | undefined;
   #isClosed = false;
   /**
@@ -103,11 +105,18 @@ export class Wiring {
 
   /** Looks soon, as if the kernel had reported a change. */
   soon(): void {
+    this.#isChanged = true;
+    this.#gather();
+  }
+
+  #gather(): void {
     if (this.#isDue || this.#isClosed) return;
     this.#isDue = true;
     const { clock } = this.#deps;
     this.#cancelLook = clock.at(clock.now() + GATHERED_FOR, () => {
-      if (this.#run === undefined) void this.#look();
+      if (this.#run !== undefined) return;
+      if (this.#isChanged || this.#protection.hasLost) void this.#look();
+      else this.#isDue = false; // only ports went, with their containers
     });
   }
 
@@ -116,6 +125,7 @@ export class Wiring {
     this.#cancelLook();
     this.#cancelRetry();
     this.#isDue = false;
+    this.#isChanged = false;
     this.#run = this.#mendAll()
       .catch((err: unknown) => {
         log.error({ err }, 'links of networks could not be read');
@@ -143,12 +153,13 @@ export class Wiring {
     try {
       this.#events = host.watchLinks({
         onLink: (link, isGone) => {
-          if (isGone ? this.#watched.has(link.index) : this.#watched.matters(link)) this.soon();
+          if (isGone) this.#protection.gone(link.index);
+          if (isGone ? this.#watched.gone(link) : this.#watched.matters(link)) this.soon();
         },
         onFilterGone: (index) => {
           if (!this.#watched.has(index)) return;
           this.#protection.lost(index);
-          this.soon();
+          this.#gather(); // a link that goes loses its filter first
         },
         onLost: () => {
           this.#toProtect = 'all';

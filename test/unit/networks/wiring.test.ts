@@ -64,6 +64,24 @@ describe('a change that the kernel tells', () => {
     expect(rig.host.count('readLinks')).toBe(before);
   });
 
+  it('a port that goes with its container starts no look', async () => {
+    const before = rig.host.count('readLinks');
+    rig.host.onChange?.onFilterGone(rig.host.indexOf(port())); // the kernel takes it off first
+    await remove(port());
+    expect(rig.host.count('readLinks')).toBe(before);
+    await change('eth1.500', { isUp: false });
+    expect(mended()).toHaveLength(1); // and later changes are looked at
+  });
+
+  it('a port that goes together with its bridge keeps no look from being made', async () => {
+    rig.host.onChange?.onFilterGone(rig.host.indexOf(port()));
+    const gone = rig.host.link(port());
+    rig.host.links.delete(port());
+    rig.host.onChange?.onLink(gone, true);
+    await remove('br500');
+    expect(rig.host.links.has('br500')).toBe(true);
+  });
+
   it('more than could be told: everything is looked at', async () => {
     rig.host.oddities.set(port(), { isUp: false });
     rig.host.onChange?.onLost();
