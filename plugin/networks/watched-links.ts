@@ -1,13 +1,13 @@
 /**
  * Decides which changes of the host's links matter to the networks. It is asked for every link that
- * changes, so it must be cheap.
+ * changes, so it must be cheap. Lists what the networks need.
  */
-import type { HostLink } from '../host.ts';
+import type { Host, HostLink } from '../host.ts';
 import { linksOf } from '../state/attachments/attachments.ts';
 import type { NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 import { linkNamed } from '../state/link-chain.ts';
-import type { WiredNetwork } from './wiring-plan.ts';
+import type { WiredNetwork, WiredPort } from './wiring-plan.ts';
 
 export class WatchedLinks {
   readonly #registry: Registry;
@@ -61,6 +61,34 @@ export class WatchedLinks {
   }
 }
 
+/** Networks on one segment have the same wiring. Each port belongs to one of them. */
+export function wiredNetworks({
+  registry,
+  host,
+}: {
+  readonly registry: Registry;
+  readonly host: Pick<Host, 'hostEndMac'>;
+}): readonly WiredNetwork[] {
+  const ports = new Map<string, WiredPort[]>();
+  for (const { id, networkId, hostEnd, mac } of registry.endpoints()) {
+    if (hostEnd === undefined) continue; // it has no port
+    const port = {
+      ...{ endpointId: id, hostEnd },
+      // Few are asked for it.
+      get mac() {
+        return host.hostEndMac(hostEnd, mac);
+      },
+    };
+    const others = ports.get(networkId);
+    if (others === undefined) ports.set(networkId, [port]);
+    else others.push(port);
+  }
+  return registry
+    .networks()
+    .filter(({ isUnfinished }) => isUnfinished !== true) // its maker or remover does the rest
+    .map((network) => ({ network, ports: ports.get(network.id) ?? [] }));
+}
+
 /** The names for each list of networks. The registry makes a new list when a network changes. */
 const namesByList = new WeakMap<readonly NetworkRecord[], ReadonlySet<string>>();
 
@@ -84,7 +112,8 @@ function signature({
   vlan,
   kind,
 }: HostLink): string {
-  // the carrier comes and goes with the container
-  const carrier = kind === 'veth' && mark === 'endpoint' ? '' : hasCarrier;
-  return [name, master, lower, mtu, isUp, carrier, mark, vlan?.id, vlan?.protocol].join(' ');
+  // The carrier and the other end of a port come and go with the container.
+  const isPort = kind === 'veth' && mark === 'endpoint';
+  const below = isPort ? '' : `${hasCarrier} ${lower}`;
+  return [name, master, below, mtu, isUp, mark, vlan?.id, vlan?.protocol].join(' ');
 }

@@ -15,8 +15,8 @@ import { LinkProtection, type LinkProtectionDeps } from './link-protection.ts';
 import { rulesNow } from './port-guard.ts';
 import type { Registry } from '../state/registry.ts';
 import { RepairHistory } from './repair-history.ts';
-import { WatchedLinks } from './watched-links.ts';
-import { planWiring, type Repair, type WiredNetwork, type WiredPort } from './wiring-plan.ts';
+import { WatchedLinks, wiredNetworks } from './watched-links.ts';
+import { planWiring, type Repair } from './wiring-plan.ts';
 
 /** Many changes come together, for example when a bridge is removed with all its ports. */
 const GATHERED_FOR: Ms = 20;
@@ -179,7 +179,7 @@ export class Wiring {
     this.#listen(); // before the first look, so that no change is missed
     const putOff = new Set<string>();
     for (let round = 0; round < ROUNDS_AT_MOST && !this.#isClosed; round += 1) {
-      const networks = this.#wanted();
+      const networks = wiredNetworks(this.#deps);
       const links = await host.readLinks();
       const { repairs, troubles } = planWiring(links, networks);
       this.#watched.remember(links, networks);
@@ -280,28 +280,5 @@ export class Wiring {
       }
     }
     this.#told = now;
-  }
-
-  /** Networks on one segment have the same wiring. Each port belongs to one of them. */
-  #wanted(): readonly WiredNetwork[] {
-    const { registry, host } = this.#deps;
-    const ports = new Map<string, WiredPort[]>();
-    for (const { id, networkId, hostEnd, mac } of registry.endpoints()) {
-      if (hostEnd === undefined) continue; // it has no port
-      const port = {
-        ...{ endpointId: id, hostEnd },
-        // Few are asked for it.
-        get mac() {
-          return host.hostEndMac(hostEnd, mac);
-        },
-      };
-      const others = ports.get(networkId);
-      if (others === undefined) ports.set(networkId, [port]);
-      else others.push(port);
-    }
-    return registry
-      .networks()
-      .filter(({ isUnfinished }) => isUnfinished !== true) // its maker or remover does the rest
-      .map((network) => ({ network, ports: ports.get(network.id) ?? [] }));
   }
 }

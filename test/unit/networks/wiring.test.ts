@@ -60,7 +60,8 @@ describe('a change that the kernel tells', () => {
     rig.host.onChange?.onLink(rig.host.link('eth1'), false);
     rig.host.links.add('docker0');
     rig.host.onChange?.onLink(rig.host.link('docker0'), false);
-    await change(port(), { hasCarrier: false }); // the container's end comes and goes
+    await change(port(), { hasCarrier: false, lower: undefined }); // the container's end goes
+    await change(port(), { hasCarrier: true, lower: 77 }); // and comes
     expect(rig.host.count('readLinks')).toBe(before);
   });
 
