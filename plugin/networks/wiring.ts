@@ -9,7 +9,7 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
-import type { Host } from '../host.ts';
+import type { Host, HostLink } from '../host.ts';
 import { LinksBelow } from './links-below.ts';
 import { LinkProtection, type LinkProtectionDeps } from './link-protection.ts';
 import { rulesNow } from './port-guard.ts';
@@ -50,8 +50,10 @@ export class Wiring {
   #cancelLook: () => void = () => undefined;
   #cancelRetry: () => void = () => undefined;
   #isDue = false;
-  /** Something changed since the last look began, other than lost filters. */
-  #isChanged = false;
+  /** Somebody asked for a look since the last one began. */
+  #isAsked = false;
+  /** Links that changed since the last look began, and are not gone. By index. */
+  readonly #changed = new Set<number>();
   #run: Promise<void> | undefined;
   #isClosed = false;
   /**
@@ -105,8 +107,15 @@ export class Wiring {
 
   /** Looks soon, as if the kernel had reported a change. */
   soon(): void {
-    this.#isChanged = true;
+    this.#isAsked = true;
     this.#gather();
+  }
+
+  /** The kernel takes a link down and its filter off, and then removes it. */
+  #gone(link: HostLink): void {
+    this.#protection.gone(link.index);
+    this.#changed.delete(link.index);
+    if (this.#watched.gone(link)) this.soon();
   }
 
   #gather(): void {
@@ -115,7 +124,8 @@ export class Wiring {
     const { clock } = this.#deps;
     this.#cancelLook = clock.at(clock.now() + GATHERED_FOR, () => {
       if (this.#run !== undefined) return;
-      if (this.#isChanged || this.#protection.hasLost) void this.#look();
+      const isAnyChanged = this.#isAsked || this.#changed.size > 0;
+      if (isAnyChanged || this.#protection.hasLost) void this.#look();
       else this.#isDue = false; // only ports went, with their containers
     });
   }
@@ -125,7 +135,8 @@ export class Wiring {
     this.#cancelLook();
     this.#cancelRetry();
     this.#isDue = false;
-    this.#isChanged = false;
+    this.#isAsked = false;
+    this.#changed.clear();
     this.#run = this.#mendAll()
       .catch((err: unknown) => {
         log.error({ err }, 'links of networks could not be read');
@@ -153,13 +164,16 @@ export class Wiring {
     try {
       this.#events = host.watchLinks({
         onLink: (link, isGone) => {
-          if (isGone) this.#protection.gone(link.index);
-          if (isGone ? this.#watched.gone(link) : this.#watched.matters(link)) this.soon();
+          if (isGone) this.#gone(link);
+          else if (this.#watched.matters(link)) {
+            this.#changed.add(link.index);
+            this.#gather();
+          }
         },
         onFilterGone: (index) => {
           if (!this.#watched.has(index)) return;
           this.#protection.lost(index);
-          this.#gather(); // a link that goes loses its filter first
+          this.#gather();
         },
         onLost: () => {
           this.#toProtect = 'all';

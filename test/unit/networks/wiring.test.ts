@@ -67,7 +67,9 @@ describe('a change that the kernel tells', () => {
 
   it('a port that goes with its container starts no look', async () => {
     const before = rig.host.count('readLinks');
-    rig.host.onChange?.onFilterGone(rig.host.indexOf(port())); // the kernel takes it off first
+    // The kernel takes the link down and its filter off first.
+    rig.host.onChange?.onLink({ ...rig.host.link(port()), isUp: false, lower: 0 }, false);
+    rig.host.onChange?.onFilterGone(rig.host.indexOf(port()));
     await remove(port());
     expect(rig.host.count('readLinks')).toBe(before);
     await change('eth1.500', { isUp: false });
