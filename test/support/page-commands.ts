@@ -10,7 +10,7 @@ export function commandsOf(page: string): string[] {
   const text = PAGES.get(page);
   if (text === undefined) throw new Error(`there is no page ${page}`);
   const lines = [...text.matchAll(/^ *```(\w*)\n([^]*?)^ *```$/gm)]
-    .filter(([, language]) => language === '')
+    .filter(([, language = '']) => ['', 'sh'].includes(language))
     .flatMap(([, , block = '']) => block.split('\n'))
     .map((line) => line.trim());
   const unknown = lines.filter((line) => line.startsWith('$ ') && !COMMAND.test(line.slice(2)));
