@@ -15,7 +15,11 @@ import {
 } from '../support/lab.ts';
 import { site } from '../support/site.ts';
 
-site({ server: ['dnsmasq-no-ping', '10', '500', '600', 'lan'] });
+// With ipvlan no container has a MAC of its own, so our IPAM must not require one.
+site({
+  server: ['dnsmasq-no-ping', '10', '500', '600', 'lan'],
+  settings: { IPAM_REQUIRE_MAC: 'false' },
+});
 
 const create = (name: string, ...options: string[]) =>
   docker(
@@ -23,6 +27,88 @@ const create = (name: string, ...options: string[]) =>
     ...options.flatMap((option) => ['-o', option]),
     name,
   );
+
+const MODES = ['bridge', 'macvlan', 'ipvlan'] as const;
+/** Each mode has a VLAN of its own, because one VLAN of a parent has one mode. */
+const VLANS = { bridge: '10', macvlan: '500', ipvlan: '600' } as const;
+const PARENTS = {
+  'a trunk': { parent: 'eth1', isTagged: true },
+  'a bond': { parent: 'bond0', isTagged: true },
+  'an untagged card': { parent: 'eth2', isTagged: false },
+} as const;
+const ADDRESSING = {
+  plain: ['--ipam-driver', 'null'],
+  ours: ['--ipam-driver', 'vlandhcp'],
+} as const;
+
+/** One cell: a container of its own network leases, is reached, and leaves nothing. */
+async function runCell(
+  mode: (typeof MODES)[number],
+  { parent, isTagged }: (typeof PARENTS)[keyof typeof PARENTS],
+  addressing: keyof typeof ADDRESSING,
+): Promise<void> {
+  const name = `${mode}-${addressing}`;
+  const options = [
+    ...[`parent=${parent}`, `mode=${mode}`],
+    ...(isTagged ? [`vlan=${VLANS[mode]}`] : []),
+  ].flatMap((option) => ['-o', option]);
+  const where = isTagged ? ['--ipam-opt', `vlan=${VLANS[mode]}`] : [];
+  const pool = addressing === 'ours' ? ['--ipam-opt', `parent=${parent}`, ...where] : [];
+  await docker(
+    'network',
+    'create',
+    '-d',
+    'vlandhcp',
+    ...ADDRESSING[addressing],
+    ...pool,
+    ...options,
+    name,
+  );
+  await docker('run', '-d', '--name', name, '--network', name, 'bb');
+  const { address, gateway } = await attachment(name, name);
+  expect([name, gateway.replace(/\.\d+$/, '')]).toEqual([name, address.replace(/\.\d+$/, '')]);
+  await firewallComesToReach(address);
+  await docker('rm', '-f', name);
+  await docker('network', 'rm', name);
+}
+
+describe('mode × parent × addressing', () => {
+  it.each(MODES)('mode=%s on a trunk, on a bond and on an untagged card', async (mode) => {
+    for (const addressing of ['plain', 'ours'] as const) {
+      await runCell(mode, PARENTS['a trunk'], addressing);
+      // The host's address on the card is no hindrance without a bridge.
+      if (mode !== 'bridge') await ip('addr', 'add', '192.0.2.1/32', 'dev', 'eth2');
+      await runCell(mode, PARENTS['an untagged card'], addressing);
+      if (mode !== 'bridge') await ip('addr', 'del', '192.0.2.1/32', 'dev', 'eth2');
+    }
+    await ip('link', 'add', 'bond0', 'type', 'bond', 'mode', 'active-backup');
+    await ip('link', 'set', 'eth1', 'down');
+    await ip('link', 'set', 'eth1', 'master', 'bond0');
+    await ip('link', 'set', 'bond0', 'up');
+    try {
+      for (const addressing of ['plain', 'ours'] as const) {
+        await runCell(mode, PARENTS['a bond'], addressing);
+      }
+    } finally {
+      await ip('link', 'delete', 'bond0');
+      await ip('link', 'set', 'eth1', 'up');
+    }
+  });
+
+  it.each(MODES)(
+    'mode=%s, isolate=true: containers of one host do not reach each other',
+    async (mode) => {
+      await create('apart', 'parent=eth1', `vlan=${VLANS[mode]}`, `mode=${mode}`, 'isolate=true');
+      for (const name of ['one', 'two'])
+        await docker('run', '-d', '--name', name, '--net=apart', 'bb');
+      const { address } = await attachment('two', 'apart');
+      await firewallComesToReach(address);
+      await expect(docker('exec', 'one', 'ping', '-c', '1', '-W', '1', address)).rejects.toThrow(
+        '100%',
+      );
+    },
+  );
+});
 
 describe.each(['macvlan', 'ipvlan'])('mode=%s', (mode) => {
   it('gives a container a leased address without a bridge, and takes everything back', async () => {
