@@ -75,19 +75,31 @@ function waysWith(
 
 function conclude(firewall: HostFirewall, report: PartReport): void {
   const { BRIDGE, MACVLAN, MACVLAN_IPAM, VLANDHCP, VLANDHCP_IPAM } = variants;
+  const { OUR_MACVLAN, OUR_IPVLAN } = variants;
   const compare = (of: string, to: string, goal?: ReturnType<typeof atMost>) =>
     report.ratio(row(of, firewall), row(to, firewall), goal);
   compare(VLANDHCP.name, BRIDGE.name, atMost(1.05));
   compare(VLANDHCP_IPAM.name, BRIDGE.name, atMost(1.05));
   compare(MACVLAN_IPAM.name, MACVLAN.name, atMost(1.05));
+  compare(OUR_MACVLAN.name, MACVLAN.name, atMost(1.02));
+  compare(OUR_IPVLAN.name, MACVLAN.name);
   compare(VLANDHCP.name, MACVLAN.name);
   compare(VLANDHCP.name, PIPEWORK);
 }
 
 async function attachings(): Promise<readonly Attaching[]> {
   const { NONE, BRIDGE, MACVLAN, VLANDHCP, VLANDHCP_IPAM, MACVLAN_IPAM } = variants;
+  const { OUR_MACVLAN, OUR_IPVLAN } = variants;
+  const dockers = [NONE, BRIDGE, MACVLAN];
   const all: Attaching[] = [];
-  for (const variant of [NONE, BRIDGE, MACVLAN, VLANDHCP, VLANDHCP_IPAM, MACVLAN_IPAM]) {
+  for (const variant of [
+    ...dockers,
+    VLANDHCP,
+    VLANDHCP_IPAM,
+    MACVLAN_IPAM,
+    OUR_MACVLAN,
+    OUR_IPVLAN,
+  ]) {
     const command = ['run', '--rm', '--network', variant.network, 'bb', 'true'];
     const refusal = await variants.prepare(variant);
     all.push({ name: variant.name, refusal, once: () => docker(...command) });

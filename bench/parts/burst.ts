@@ -22,6 +22,8 @@ import {
   BRIDGE,
   MACVLAN,
   MACVLAN_IPAM,
+  OUR_IPVLAN,
+  OUR_MACVLAN,
   prepare,
   VLANDHCP,
   VLANDHCP_IPAM,
@@ -32,7 +34,7 @@ const SIZES = [50, 100];
 const AT_BOOT = 100;
 const BOOT_WITHIN_MS = 180_000;
 const NONE_FAIL = atMost(0);
-const LEASED: readonly Variant[] = [VLANDHCP, VLANDHCP_IPAM, MACVLAN_IPAM];
+const LEASED: readonly Variant[] = [VLANDHCP, VLANDHCP_IPAM, MACVLAN_IPAM, OUR_MACVLAN, OUR_IPVLAN];
 
 export async function burst(): Promise<void> {
   const firewall = usualFirewall();

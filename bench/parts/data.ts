@@ -13,7 +13,15 @@ import type { Program } from '../site/process.ts';
 import { engineUp, firewallOf, linksUp, serverUp, type LinkNumber } from '../site/site.ts';
 import { bareHosts, containers, type Kind } from '../site/hosts.ts';
 import { answerers, makePairs, measure, MODES, row, TRAFFIC_METHOD } from '../site/traffic.ts';
-import { BRIDGE, MACVLAN, MACVLAN_IPAM, prepare, VLANDHCP } from '../site/variants.ts';
+import {
+  BRIDGE,
+  MACVLAN,
+  MACVLAN_IPAM,
+  OUR_IPVLAN,
+  OUR_MACVLAN,
+  prepare,
+  VLANDHCP,
+} from '../site/variants.ts';
 import type { Variant } from '../site/variants.ts';
 
 const BARE = 'bare veth on our bridge';
@@ -40,6 +48,8 @@ export async function data(): Promise<void> {
       on(VLANDHCP, 1),
       { name: BARE, make: () => bareHosts(BARE, 'br-eth1', 1) },
       on(MACVLAN_IPAM, 4),
+      on(OUR_MACVLAN, 6),
+      on(OUR_IPVLAN, 7),
     ];
     const pairs = await makePairs(kinds, FIREWALLS, report);
     programs.push(...(await answerers(pairs)));
@@ -73,6 +83,8 @@ function conclude(firewall: HostFirewall, report: PartReport): void {
     report.ratio(ours, bridge, goal);
     report.ratio(named(MACVLAN_IPAM.name), macvlan, goal);
     const filterGoal = mode.isMoreBetter ? atLeast(0.99) : atMost(1.01);
+    report.ratio(named(OUR_MACVLAN.name), macvlan, filterGoal);
+    report.ratio(named(OUR_IPVLAN.name), macvlan);
     report.ratio(ours, named(BARE), filterGoal);
   }
 }

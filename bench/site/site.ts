@@ -16,8 +16,8 @@ const ENGINE_SOCKET = '/run/docker.sock';
  * Link n is eth<n> here and lan<n> at the firewall, with 10.2<n>.0.1/16. Leases begin at .64.0,
  * static addresses at .128.0.
  */
-export type LinkNumber = 1 | 2 | 3 | 4 | 5;
-const ALL: readonly LinkNumber[] = [1, 2, 3, 4, 5];
+export type LinkNumber = 1 | 2 | 3 | 4 | 5 | 6 | 7;
+const ALL: readonly LinkNumber[] = [1, 2, 3, 4, 5, 6, 7];
 
 export const subnetOf = (n: LinkNumber) => `10.2${n}.0.0/16`;
 export const staticRangeOf = (n: LinkNumber) => `10.2${n}.128.0/17`;

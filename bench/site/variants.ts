@@ -40,6 +40,17 @@ export const VLANDHCP_IPAM: Variant = {
   network: 'ours-ipam',
   create: ours(2, ...ourIpam(2)),
 };
+/** Our networks without a bridge. */
+export const OUR_MACVLAN: Variant = {
+  name: 'vlandhcp, mode=macvlan',
+  network: 'ours-macvlan',
+  create: ours(6, '--ipam-driver', 'null', '-o', 'mode=macvlan'),
+};
+export const OUR_IPVLAN: Variant = {
+  name: 'vlandhcp, mode=ipvlan',
+  network: 'ours-ipvlan',
+  create: ours(7, '--ipam-driver', 'null', '-o', 'mode=ipvlan'),
+};
 export const MACVLAN: Variant = {
   name: 'macvlan, static',
   network: 'macvlan',

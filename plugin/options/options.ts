@@ -72,7 +72,7 @@ export const NETWORK_OPTIONS = {
   vlan: {
     value: '1–4094',
     default: 'untagged',
-    help: 'the 802.1Q VLAN id; absent, frames leave the parent untagged',
+    help: 'the 802.1Q VLAN id; without it frames leave the parent untagged',
     problem: (text) => numberProblem(text, 1, 4094, 'a VLAN id'),
   },
   mode: {
@@ -115,7 +115,7 @@ export const NETWORK_OPTIONS = {
   acd: {
     value: 'MODE',
     default: '`optimistic`',
-    help: 'probe that nobody else has the address (RFC 5227): `optimistic` beside the start of the container, `fast` (0.4 s) or `full` (4–7 s) before it, `off`',
+    help: 'when the plugin probes that nobody else has the address (RFC 5227): `optimistic` while the container starts, `fast` (0.4 s) or `full` (4–7 s) before the start, `off` never',
     problem: (text) => choiceProblem(text, ACD_MODES),
   },
   dhcp_server: {
@@ -134,13 +134,13 @@ export const NETWORK_OPTIONS = {
   server_id: {
     value: '`strict`, `lenient`',
     default: '`strict`',
-    help: 'messages without a usable server identifier (option 54): ignore them, or let the IP address they came from stand in',
+    help: 'messages without a usable server identifier (option 54): `strict` ignores them, `lenient` uses the IP address of their sender instead',
     problem: (text) => choiceProblem(text, SERVER_ID_MODES),
   },
   release: {
     value: '`hold=DURATION`, `now`, `never`',
     default: '`hold=24h`; by a name from Docker `hold=10m`',
-    help: 'when a lease is given back after its container is gone, if it did not end before; a container of the same identity gets it again within that time',
+    help: 'what happens to a lease when its container is gone: the plugin holds it for DURATION and then gives it back (`hold`), gives it back at once (`now`), or lets it end by itself (`never`)',
     problem: (text) =>
       parseRelease(text) === undefined
         ? 'is not now, never or hold= and a duration such as 90s, 10m, 2h'
@@ -149,25 +149,25 @@ export const NETWORK_OPTIONS = {
   on_expiry: {
     value: '`remove`, `keep`',
     default: '`remove`',
-    help: 'what happens to the address of a running container whose lease ended because no server renewed it',
+    help: 'a lease ended because no server renewed it: `remove` takes the address from the running container, `keep` leaves it there',
     problem: (text) => choiceProblem(text, ['remove', 'keep']),
   },
   on_no_server: {
     value: '`fail`, `late`',
     default: '`fail`',
-    help: 'no server answers while a container starts: refuse the start, or start it without an address and add it later',
+    help: 'no server answers while a container starts: `fail` refuses the start, `late` starts it without an address and adds the address later',
     problem: (text) => choiceProblem(text, ['fail', 'late']),
   },
   guard: {
     value: '`off`, `mac`, `full`',
     default: '`mac`',
-    help: "what containers are kept from: `mac` another's MAC, tags, BPDUs, answering DHCP, router advertisements; `full` also every address but the leased one",
+    help: 'what the host drops of the frames of a container: `mac` other MACs, VLAN tags, BPDUs, DHCP answers and router advertisements; `full` also other IPv4 addresses, and IPv6',
     problem: (text) => choiceProblem(text, GUARD_MODES),
   },
   on_conflict: {
     value: '`defend`, `leave`',
     default: '`defend`',
-    help: "another host uses a running container's address: keep it and announce it again, or decline it and lease another (RFC 5227 §2.4)",
+    help: "another host uses a running container's address: `defend` keeps it and announces it again, `leave` declines it and leases another (RFC 5227 §2.4)",
     problem: (text) => choiceProblem(text, ['defend', 'leave']),
   },
 } as const satisfies Record<string, OptionSpec>;

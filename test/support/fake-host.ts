@@ -185,6 +185,12 @@ export class FakeHost implements Host {
     return index;
   }
 
+  /** Another link has the name from now on. */
+  forgetIndex(name: string): void {
+    this.#indexes.set(`${name} before`, this.indexOf(name));
+    this.#indexes.delete(name);
+  }
+
   /** As it is now. */
   link(name: string): HostLink {
     const [, parent, vlan] = /^(.+)\.(\d+)$/.exec(name) ?? [];
