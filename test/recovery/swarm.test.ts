@@ -1,0 +1,198 @@
+/**
+ * A Swarm of two nodes on one trunk: services on both, and what happens to names and leases when
+ * tasks come and go, and when a node is drained or dies.
+ */
+import { beforeAll, expect, it } from 'vitest';
+import { leasesAtServer } from '../support/addressing-modes.ts';
+import { docker, firewallComesToReach, ip, lab, until } from '../support/lab.ts';
+import { site } from '../support/site.ts';
+
+const SECOND = 'node2';
+
+site({
+  trunk: ['switch'],
+  server: ['dnsmasq-no-ping', '500'],
+  plugin: 'managed',
+  also: ['node', 'swarm'],
+  clearsAfterEach: false,
+});
+
+type Host = 'here' | 'second';
+const dockerOn = (host: Host, ...words: string[]) =>
+  host === 'here' ? docker(...words) : lab('node', 'docker', ...words);
+const linksOn = (host: Host) =>
+  host === 'here' ? ip('-br', 'link') : lab('node', 'ip', '-br', 'link');
+
+interface Task {
+  readonly host: Host;
+  readonly id: string;
+  readonly address: string;
+  readonly mac: string;
+}
+
+/** The running containers of a service on a node. */
+async function tasksOn(host: Host, service: string): Promise<Task[]> {
+  const label = `label=com.docker.swarm.service.name=${service}`;
+  const ids = (await dockerOn(host, 'ps', '-q', '--filter', label)).split('\n').filter(Boolean);
+  if (ids.length === 0) return [];
+  const wanted =
+    '{{.ID}} {{with .NetworkSettings.Networks.fw500}}{{.IPAddress}} {{.MacAddress}}{{end}}';
+  const shown = await dockerOn(host, 'inspect', '-f', wanted, ...ids);
+  return shown.split('\n').map((line) => {
+    const [id = '', address = '', mac = ''] = line.split(' ');
+    return { host, id, address, mac };
+  });
+}
+
+const HOSTS: readonly Host[] = ['here', 'second'];
+const tasksOf = async (service: string, hosts = HOSTS) =>
+  (await Promise.all(hosts.map((host) => tasksOn(host, service)))).flat();
+
+/**
+ * Waits until the service has its tasks, and until the DHCP server knows their addresses and no
+ * other. So each task has a lease of its own, and no lease is left of earlier tasks.
+ */
+async function settled(
+  service: string,
+  count: number,
+  isDone: (tasks: readonly Task[]) => boolean = () => true,
+): Promise<readonly Task[]> {
+  let tasks: readonly Task[] = [];
+  let leased: readonly string[] = [];
+  const isSettled = async () => {
+    [tasks, leased] = await Promise.all([tasksOf(service), leasesAtServer()]);
+    const addresses = tasks.map(({ address }) => address).sort();
+    return tasks.length === count && isDone(tasks) && leased.join() === addresses.join();
+  };
+  await until(`${service} has ${count} tasks and as many leases`, isSettled).catch(
+    (err: unknown) => {
+      throw new Error(`tasks: ${JSON.stringify(tasks)}, leases: ${leased.join(' ')}`, {
+        cause: err,
+      });
+    },
+  );
+  return tasks;
+}
+
+const createService = (name: string, replicas: number, network: string, ...flags: string[]) =>
+  docker(
+    ...['service', 'create', '--detach', '--no-resolve-image', '--stop-grace-period', '2s'],
+    ...['--name', name, '--replicas', String(replicas), '--network', network, ...flags, 'bb'],
+  );
+const update = (service: string, ...flags: string[]) =>
+  docker('service', 'update', '--detach', '--no-resolve-image', ...flags, service);
+const setAvailability = (to: 'active' | 'drain') =>
+  docker('node', 'update', '--availability', to, SECOND);
+
+const areOnBoth = (tasks: readonly Task[]) =>
+  HOSTS.every((host) => tasks.some((task) => task.host === host));
+
+/** The network's links are gone from the node. */
+const networkIsGoneFrom = (host: Host) =>
+  until(`${host} has no link of the network`, async () => {
+    return !/^(vdh|br500|eth1\.500)/m.test(await linksOn(host));
+  });
+
+beforeAll(async () => {
+  const options = ['--ipam-driver', 'null', '-o', 'parent=eth1', '-o', 'vlan=500'];
+  for (const host of HOSTS) {
+    await dockerOn(host, 'network', 'create', '--config-only', ...options, 'vlan500');
+  }
+  await docker(
+    ...['network', 'create', '-d', 'vlandhcp:stable', '--scope', 'swarm', '--attachable'],
+    ...['--config-from', 'vlan500', 'fw500'],
+  );
+});
+
+it('a service on both nodes: each task has a lease, and names resolve on both', async () => {
+  await createService('web', 4, 'fw500');
+  const tasks = await settled('web', 4, areOnBoth);
+  await Promise.all(tasks.map(({ address }) => firewallComesToReach(address)));
+  const addresses = tasks.map(({ address }) => address).sort();
+  for (const host of HOSTS) {
+    const [task] = tasks.filter((one) => one.host === host);
+    for (const name of ['web', 'tasks.web']) {
+      await until(`${name} resolves to all tasks on ${host}`, async () => {
+        const text = await dockerOn(host, 'exec', task?.id ?? '', 'nslookup', name).catch(() => '');
+        return (text.match(/10\.50\.0\.\d+/g) ?? []).sort().join() === addresses.join();
+      });
+    }
+  }
+  const [here] = tasks.filter(({ host }) => host === 'here');
+  const [second] = tasks.filter(({ host }) => host === 'second');
+  await docker('exec', here?.id ?? '', 'ping', '-c', '1', '-W', '2', second?.address ?? '');
+});
+
+it('scale: leases come and go with the tasks', async () => {
+  for (const count of [8, 1, 4]) {
+    await docker('service', 'scale', '--detach', `web=${count}`);
+    await settled('web', count);
+  }
+});
+
+it.each(['stop-first', 'start-first'])('rolling update, %s: the leases follow', async (order) => {
+  const before = new Set((await settled('web', 4)).map(({ id }) => id));
+  const flags = ['--update-order', order, '--update-parallelism', '2', '--update-delay', '0s'];
+  await update('web', '--force', ...flags);
+  const tasks = await settled('web', 4, (now) => now.every(({ id }) => !before.has(id)));
+  await Promise.all(tasks.map(({ address }) => firewallComesToReach(address)));
+});
+
+it('drain: the tasks move, and nothing is left on the drained node', async () => {
+  await setAvailability('drain');
+  await settled('web', 4, (tasks) => tasks.every(({ host }) => host === 'here'));
+  await networkIsGoneFrom('second');
+  await setAvailability('active');
+  await docker('service', 'rm', 'web');
+  await until('all leases are given back', async () => (await leasesAtServer()).length === 0);
+  await networkIsGoneFrom('here');
+});
+
+it('id=: MAC and address follow a service to the other node, and back', async () => {
+  await createService(
+    'phone',
+    1,
+    'name=fw500,driver-opt=id=phone',
+    '--constraint',
+    `node.hostname==${SECOND}`,
+  );
+  const [first] = await settled('phone', 1, ([task]) => task?.host === 'second');
+  const moves = [
+    ['here', '!='],
+    ['second', '=='],
+  ] as const;
+  let constraint = `node.hostname==${SECOND}`;
+  for (const [host, operator] of moves) {
+    const next = `node.hostname${operator}${SECOND}`;
+    await update('phone', '--constraint-rm', constraint, '--constraint-add', next);
+    constraint = next;
+    const [task] = await settled('phone', 1, ([one]) => one?.host === host);
+    expect([task?.mac, task?.address]).toEqual([first?.mac, first?.address]);
+    await firewallComesToReach(task?.address ?? '');
+  }
+  await update('phone', '--constraint-rm', constraint);
+});
+
+it('a node dies: its tasks start on the other one, and an id keeps its address', async () => {
+  const [phone] = await tasksOf('phone');
+  expect(phone?.host).toBe('second');
+  await createService('web', 2, 'fw500', '--constraint', `node.hostname==${SECOND}`);
+  await until('web runs', async () => (await tasksOf('web')).length === 2);
+  const lost = (await tasksOf('web')).map(({ address }) => address);
+  await update('web', '--constraint-rm', `node.hostname==${SECOND}`);
+  await lab('node-kill');
+  const remaining = (service: string) => tasksOf(service, ['here']);
+  await until('the tasks run here', async () => {
+    const counts = await Promise.all(['web', 'phone'].map(remaining));
+    return counts.map(({ length }) => length).join() === '2,1';
+  });
+  const [moved] = await remaining('phone');
+  expect([moved?.mac, moved?.address]).toEqual([phone?.mac, phone?.address]);
+  const now = [moved, ...(await remaining('web'))].map((task) => task?.address ?? '');
+  expect(now.filter((address) => lost.includes(address))).toEqual([]);
+  await Promise.all(now.map(firewallComesToReach));
+
+  await docker('service', 'rm', 'web', 'phone');
+  await networkIsGoneFrom('here');
+  await docker('network', 'rm', 'fw500', 'vlan500');
+});
