@@ -17,7 +17,7 @@ node() {
   nsenter --target "$pid" --mount --uts --net --pid -- "$@"
 }
 
-node_is_laid_out() { node test -e /run/lab/ready; }
+node_is_laid_out() { (node test -e /run/lab/ready); }
 
 # in-lab node-up                      the second node, with an engine and the managed plugin (after trunk-up switch)
 node_up() {
@@ -37,7 +37,7 @@ node_up() {
   node "$lab_scripts/in-lab" plugin-up
 }
 
-# node_life: what the first process of the second node does (compare guest-init)
+# in-lab node-life                    what the first process of the second node does; node-up starts it (compare guest-init)
 node_life() {
   local folder
   hostname node2

@@ -30,7 +30,8 @@ trunk_up() {
   batch=$(
     echo 'link set lo up'
     if [ "$far" != trunk ]; then
-      echo 'link add trunk type bridge forward_delay 0'
+      # Its MAC is not to change when a port comes or goes.
+      echo 'link add trunk address 02:00:00:00:00:fe type bridge forward_delay 0'
       echo "link set $far master trunk up"
     fi
     echo 'link set trunk up'
