@@ -2,12 +2,16 @@
  * A Swarm of two nodes on one trunk: services on both, and what happens to names and leases when
  * tasks come and go, and when a node is drained or dies.
  */
+import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { leasesAtServer } from '../support/addressing-modes.ts';
 import { docker, firewallComesToReach, ip, lab, until } from '../support/lab.ts';
+import { root } from '../support/readme.ts';
 import { site } from '../support/site.ts';
 
 const SECOND = 'node2';
+/** The service of examples/stack.yaml. */
+const WEB = 'site_web';
 
 site({
   trunk: ['switch'],
@@ -94,6 +98,8 @@ const networkIsGoneFrom = (host: Host) =>
   });
 
 beforeAll(async () => {
+  await lab('image-load', 'web');
+  await lab('node', join(root, 'scripts/lab/in-lab'), 'image-load', 'web');
   const options = ['--ipam-driver', 'null', '-o', 'parent=eth1', '-o', 'vlan=500'];
   for (const host of HOSTS) {
     await dockerOn(host, 'network', 'create', '--config-only', ...options, 'vlan500');
@@ -104,14 +110,15 @@ beforeAll(async () => {
   );
 });
 
-it('a service on both nodes: each task has a lease, and names resolve on both', async () => {
-  await createService('web', 4, 'fw500');
-  const tasks = await settled('web', 4, areOnBoth);
+it('examples/stack.yaml: a task on each node has a lease, and names resolve on both', async () => {
+  const file = join(root, 'examples/stack.yaml');
+  await docker('stack', 'deploy', '--detach', '--resolve-image', 'never', '-c', file, 'site');
+  const tasks = await settled(WEB, 4, areOnBoth);
   await Promise.all(tasks.map(({ address }) => firewallComesToReach(address)));
   const addresses = tasks.map(({ address }) => address).sort();
   for (const host of HOSTS) {
     const [task] = tasks.filter((one) => one.host === host);
-    for (const name of ['web', 'tasks.web']) {
+    for (const name of ['web', WEB, `tasks.${WEB}`]) {
       await until(`${name} resolves to all tasks on ${host}`, async () => {
         const text = await dockerOn(host, 'exec', task?.id ?? '', 'nslookup', name).catch(() => '');
         return (text.match(/10\.50\.0\.\d+/g) ?? []).sort().join() === addresses.join();
@@ -125,25 +132,25 @@ it('a service on both nodes: each task has a lease, and names resolve on both', 
 
 it('scale: leases come and go with the tasks', async () => {
   for (const count of [8, 1, 4]) {
-    await docker('service', 'scale', '--detach', `web=${count}`);
-    await settled('web', count);
+    await docker('service', 'scale', '--detach', `${WEB}=${count}`);
+    await settled(WEB, count);
   }
 });
 
 it.each(['stop-first', 'start-first'])('rolling update, %s: the leases follow', async (order) => {
-  const before = new Set((await settled('web', 4)).map(({ id }) => id));
+  const before = new Set((await settled(WEB, 4)).map(({ id }) => id));
   const flags = ['--update-order', order, '--update-parallelism', '2', '--update-delay', '0s'];
-  await update('web', '--force', ...flags);
-  const tasks = await settled('web', 4, (now) => now.every(({ id }) => !before.has(id)));
+  await update(WEB, '--force', ...flags);
+  const tasks = await settled(WEB, 4, (now) => now.every(({ id }) => !before.has(id)));
   await Promise.all(tasks.map(({ address }) => firewallComesToReach(address)));
 });
 
 it('drain: the tasks move, and nothing is left on the drained node', async () => {
   await setAvailability('drain');
-  await settled('web', 4, (tasks) => tasks.every(({ host }) => host === 'here'));
+  await settled(WEB, 4, (tasks) => tasks.every(({ host }) => host === 'here'));
   await networkIsGoneFrom('second');
   await setAvailability('active');
-  await docker('service', 'rm', 'web');
+  await docker('stack', 'rm', 'site');
   await until('all leases are given back', async () => (await leasesAtServer()).length === 0);
   await networkIsGoneFrom('here');
 });
