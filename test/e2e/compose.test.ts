@@ -12,7 +12,6 @@ import {
   firewallComesToReach,
   firewallReaches,
   lab,
-  networkCommand,
   until,
 } from '../support/lab.ts';
 import { root } from '../support/readme.ts';
@@ -121,7 +120,6 @@ describe('examples/with-subnet.yaml', () => {
 
 describe('examples/external.yaml', () => {
   const MODES = [
-    ['plain', networkCommand('fw500')],
     [
       'our IPAM, where the server says the subnet',
       [
