@@ -41,7 +41,12 @@ async function tasksOn(host: Host, service: string): Promise<Task[]> {
   if (ids.length === 0) return [];
   const wanted =
     '{{.ID}} {{with .NetworkSettings.Networks.fw500}}{{.IPAddress}} {{.MacAddress}}{{end}}';
-  const shown = await dockerOn(host, 'inspect', '-f', wanted, ...ids);
+  const shown = await dockerOn(host, 'inspect', '-f', wanted, ...ids).catch((err: unknown) => {
+    // A container ended between the two commands. The caller looks again.
+    if (String(err).includes('No such')) return '';
+    throw err;
+  });
+  if (shown === '') return [];
   return shown.split('\n').map((line) => {
     const [id = '', address = '', mac = ''] = line.split(' ');
     return { host, id, address, mac };
