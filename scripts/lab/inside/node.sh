@@ -7,7 +7,7 @@
 #   [this machine] nodes 10.98.0.1/24 ─── nodes 10.98.0.2/24 [second node]       (what Docker's managers say)
 # shellcheck shell=bash
 
-# node_pid: its first process, as this machine counts; its parent `unshare` is the daemon.
+# in-lab node-pid                     its first process, as this machine counts; the parent of that, `unshare`, is the daemon
 node_pid() { pgrep --parent "$(daemon_pid node)"; }
 
 # in-lab node COMMAND...              runs a command on the second node
