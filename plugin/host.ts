@@ -10,7 +10,7 @@ import type {
   LinkPresence,
 } from './vocabulary/attachment.ts';
 import type { SandboxChange } from './vocabulary/sandbox-change.ts';
-import type { PortRules } from './vocabulary/port-rules.ts';
+import type { GuardMode, PortRules } from './vocabulary/port-rules.ts';
 import type { Ipv4, Mac } from './wire/address.ts';
 
 /** A link that a network uses and that we did not make: it lacks our mark. */
@@ -23,6 +23,7 @@ export interface NetworkLinkSpec {
   /** Undefined unless `mode` is `bridge`. */
   readonly bridge: string | undefined;
   readonly mtu: number | undefined;
+  readonly guard?: GuardMode;
 }
 
 /** One VLAN on a parent link. `vlan` undefined means the parent's untagged traffic. */
@@ -129,6 +130,7 @@ export interface Host {
     readonly hostEnd: string;
     readonly bridge: string;
     readonly rules: PortRules;
+    readonly isIsolated: boolean;
   }): Promise<readonly string[]>;
   renameLink(index: number, name: string): Promise<void>;
   setLinkMtu(link: string, mtu: number): Promise<void>;
@@ -137,6 +139,7 @@ export interface Host {
   /** Closes the given links to the host, if the links are ours. */
   protectNetwork(links: {
     readonly mode: AttachmentMode;
+    readonly guard: GuardMode;
     readonly bridge: string | undefined;
     readonly vlanLink: string | undefined;
   }): Promise<readonly string[]>;
@@ -154,6 +157,24 @@ export interface Host {
   ): Promise<boolean>;
   /** Removes it, wherever its other end is. A link in a container goes with the container. */
   removeEndpointLink(link: ContainerLink): Promise<void>;
+  /**
+   * True if the link is up in that sandbox, and if the sandbox cannot be entered: then nothing is
+   * known. Starts no process and does not wait.
+   */
+  isInSandbox(place: ContainerLink & { readonly netnsPath: string }): boolean;
+  /**
+   * Makes a link without an end in the host again, up in its sandbox, under the name that it had
+   * there.
+   */
+  remakeEndpointLink(
+    spec: ContainerLink & {
+      readonly mac: Mac;
+      readonly mtu: number;
+      readonly connection: Connection;
+      readonly netnsPath: string;
+      readonly name: string;
+    },
+  ): Promise<readonly string[]>;
   /** All ends with our mark in the host's namespace, by name. */
   listEndpointLinks(): Promise<
     readonly { readonly end: string; readonly containerEndHere: boolean }[]

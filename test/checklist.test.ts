@@ -2,19 +2,16 @@
  * Checks docs/dhcp-checklist.md: each proof names an existing test, or a row of a test's table. A
  * rule without proof says why.
  */
-import { existsSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { isThere, testsNamedIn } from './support/proofs.ts';
+import { PAGES } from './support/readme.ts';
 
-const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
-const titlesOf = (path: string) =>
-  existsSync(new URL(path, import.meta.url)) ? read(path).replaceAll("\\'", "'") : '';
-const rows = read('../docs/dhcp-checklist.md')
+const rows = (PAGES.get('docs/dhcp-checklist.md') ?? '')
   .split('\n')
   .filter((line) => line.startsWith('| ') && !line.startsWith('| Rule '))
   .map((line) => {
     const [, rule = '', proof = ''] = line.split(/ ?\| ?/);
-    const named = [...proof.matchAll(/`([\w/.-]+) › ([^`]+)`/g)];
-    return { rule, proof, tests: named.map(([, file = '', title = '']) => ({ file, title })) };
+    return { rule, proof, tests: testsNamedIn(proof) };
   });
 
 it('has a line for every rule of the checklist', () => {
@@ -27,9 +24,7 @@ it('what a rule has for a proof exists, and what has none says why', () => {
   );
   expect(unproven.map(({ rule }) => rule)).toEqual([]);
   const missing = rows.flatMap(({ rule, tests }) =>
-    tests
-      .filter(({ file, title }) => !titlesOf(file).includes(title))
-      .map(({ file, title }) => `${rule}: ${file} › ${title}`),
+    tests.filter((test) => !isThere(test)).map(({ file, title }) => `${rule}: ${file} › ${title}`),
   );
   expect(missing).toEqual([]);
 });

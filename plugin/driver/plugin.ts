@@ -59,7 +59,7 @@ export function createPlugin(deps: PluginDeps) {
         log.error({ endpoint: key.slice(0, 12), err }, 'lease change not handled');
       });
     },
-    onEntered: (leaseId) => endpoints.sandboxEntered(leaseId),
+    onEntered: (leaseId, link) => endpoints.sandboxEntered(leaseId, link),
   });
   /** Waits for an address that is becoming part of an endpoint. */
   const leaseChanged = (leaseId: string, change: LeaseChange): Promise<void> => {
@@ -92,6 +92,7 @@ export function createPlugin(deps: PluginDeps) {
       guardAll: () => endpoints.ports.guardAll(),
     },
     mtuChanged: (networkId) => endpoints.changes.networkChanged(networkId),
+    linkBelowIsNew: (networkId) => endpoints.remade.linkBelowIsNew(networkId),
   });
   const { ready: recovered, done } = recover({
     ...{ registry, networks, endpoints, addresses, held, access, wiring, host, clock, log },

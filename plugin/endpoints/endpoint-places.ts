@@ -33,6 +33,14 @@ export function followTarget(
   return { netnsPath, hostEnd, containerEnd, inside, fallback: placeInHost(network) };
 }
 
+/** The path of the endpoint's sandbox. Undefined if it is not joined. */
+export function netnsPathOf(
+  { sandboxPath }: { readonly sandboxPath: (sandboxKey: string) => string },
+  { sandboxKey }: Pick<EndpointRecord, 'sandboxKey'>,
+): string | undefined {
+  return sandboxKey === undefined ? undefined : sandboxPath(sandboxKey);
+}
+
 /** How a client goes on once its container has the link. */
 function inContainer(network: NetworkRecord): FollowTarget['inside'] {
   const attachment = attachmentOf(network);

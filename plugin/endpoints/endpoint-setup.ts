@@ -164,6 +164,7 @@ function draftEndpoint(
 ): EndpointDraft {
   const options = parseEndpointOptions(request.options);
   const { mode } = network.options;
+  refuseOwnGuard(options, network);
   if (leased !== undefined) refuseLateWishes(options, leased);
   const given = request.interface.macAddress;
   const identity = leased ?? identityOf(network, given, options, host);
@@ -192,6 +193,16 @@ function draftEndpoint(
     createdAt: clock.wall(),
     sandboxKey: undefined,
   };
+}
+
+/** @throws PluginError INVALID_OPTION for a guard where there is no port to keep it. */
+function refuseOwnGuard({ guard }: EndpointOptions, network: NetworkRecord): void {
+  const { mode, guard: ofNetwork } = network.options;
+  if (guard === undefined || guard === ofNetwork || attachmentOf(network).hasPorts) return;
+  throw new PluginError(
+    'INVALID_OPTION',
+    `driver-opt guard=${guard} is for a port of a bridge, and with mode=${mode} a container has none; leave it out, or take mode=bridge`,
+  );
 }
 
 /** @throws PluginError INVALID_OPTION, PARENT_LINK_UNUSABLE. */

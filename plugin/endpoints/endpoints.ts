@@ -8,7 +8,7 @@ import type { LeaseChange } from '../leasing/client-runner.ts';
 import { makeEndpoint, type CreateEndpointRequest } from './endpoint-setup.ts';
 import { isAbandoned } from '../leases/containers-present.ts';
 import { createAnswer, joinAnswer, type CreateEndpointAnswer, type JoinAnswer } from './answers.ts';
-import { atContainerEnd, followTarget, inHost } from './endpoint-places.ts';
+import { atContainerEnd, followTarget, inHost, netnsPathOf } from './endpoint-places.ts';
 import { JoinTimers } from '../leases/join-timers.ts';
 import { KeyedLock } from '../keyed-lock.ts';
 import type { EndpointDeps } from './endpoint-deps.ts';
@@ -20,6 +20,7 @@ import { endpointUnknown } from '../state/registry.ts';
 import { endpointInfo } from '../state/status.ts';
 import { LEASED_WITHIN } from '../leases/take-lease.ts';
 import { awaitedRelease } from '../leases/awaited-releases.ts';
+import { RemadeLinks } from './remade-links.ts';
 import { MacTwins } from './mac-twins.ts';
 import { runEach } from '../undo.ts';
 import type { Mac } from '../wire/address.ts';
@@ -32,6 +33,7 @@ export class Endpoints {
   /** The changes of running containers. */
   readonly changes: LeaseChanges;
   readonly ports: PortGuard;
+  readonly remade: RemadeLinks;
   readonly twins: MacTwins;
   /** Endpoints of before a restart whose lease has no client yet. */
   readonly #toTakeUp = new Set<string>();
@@ -46,15 +48,15 @@ export class Endpoints {
     const remember = (record: EndpointRecord) => this.#remember(record);
     this.ports = new PortGuard(deps);
     this.changes = new LeaseChanges({ ...deps, lock: this.#lock, remember, ports: this.ports });
+    const made = (id: string) => this.changes.entered(id);
+    this.remade = new RemadeLinks({ ...deps, lock: this.#lock, remember, made });
     const isGone = async (record: EndpointRecord) => {
       // Without a client nobody looks for its link.
       const isFirstLook = await this.takeUp(record.id).catch((err: unknown) => {
         deps.log.error({ ...context(record), err }, 'endpoint not recovered');
         return true;
       });
-      const { sandboxKey } = record;
-      const netnsPath = sandboxKey === undefined ? undefined : deps.sandboxPath(sandboxKey);
-      return isAbandoned(deps, { ...record, netnsPath }, isFirstLook);
+      return isAbandoned(deps, { ...record, netnsPath: netnsPathOf(deps, record) }, isFirstLook);
     };
     this.twins = new MacTwins({ ...deps, isGone, clear: (record) => this.clear(record) });
   }
@@ -137,7 +139,7 @@ export class Endpoints {
     return this.#lock.run(endpointId, () => this.#remove(endpointId, { isDeleted: true }));
   }
 
-  /** Removes an endpoint that dockerd forgot. The segment is asked before the lease goes back. */
+  /** Removes one that dockerd forgot. The segment is asked before the lease goes back. */
   removeForgotten(endpointId: string): Promise<void> {
     return this.#lock.run(endpointId, () => this.#remove(endpointId));
   }
@@ -155,9 +157,11 @@ export class Endpoints {
   }
 
   /** The endpoint's link was found in its sandbox. Changes that wait for it are made now. */
-  sandboxEntered(leaseId: string): void {
+  sandboxEntered(leaseId: string, interfaceName: string): void {
     const record = this.#deps.registry.findEndpointOf(leaseId);
-    if (record !== undefined) this.changes.entered(record.id);
+    if (record === undefined) return;
+    this.changes.entered(record.id);
+    this.remade.nameSeen(record, interfaceName);
   }
 
   /** After a restart: the lease has no client until `takeUp`. */
@@ -191,7 +195,7 @@ export class Endpoints {
     const isFollowed = record.sandboxKey !== undefined;
     const place = containerEndHere ? atContainerEnd(record, network, isFollowed) : inHost(network);
     if (isFollowed) this.changes.joined(record.id);
-    const subject = subjectOf({ ...record, id: record.leaseId }, scopeOfNetwork(network));
+    const subject = subjectOf(holderOf(record), scopeOfNetwork(network));
     leases.resume(subject, record.lease && restoreLease(record.lease, clock), {
       ...(containerEndHere || !isFollowed ? { place } : {}),
       ...(isFollowed && { follow: followTarget(this.#deps, record, network, record.sandboxKey) }),
@@ -203,16 +207,13 @@ export class Endpoints {
     return this.#lock.run(id, () => this.#remove(id, { isOrphan: true }));
   }
 
-  /**
-   * Clears joined endpoints whose container vanished without Leave. Their link is gone. Nothing of
-   * ours keeps a sandbox alive, so none is entered for this.
-   */
+  /** Clears joined endpoints whose container vanished without Leave: their link is gone. */
   async clearAbandoned(): Promise<void> {
-    const { registry, host, log, sandboxPath } = this.#deps;
+    const { registry, host, log } = this.#deps;
     for (const { id } of registry.endpoints()) {
       const record = registry.findEndpoint(id);
       if (record?.sandboxKey === undefined) continue;
-      if (host.endpointPresence(record, sandboxPath(record.sandboxKey)) !== 'gone') continue;
+      if (host.endpointPresence(record, netnsPathOf(this.#deps, record)) !== 'gone') continue;
       log.warn(context(record), 'endpoint whose container is gone removed');
       await this.clear(record);
     }
@@ -223,6 +224,7 @@ export class Endpoints {
     this.#toTakeUp.clear();
     this.#joinTimers.close();
     this.changes.close();
+    this.remade.close();
     this.ports.close();
   }
 
@@ -264,12 +266,12 @@ export class Endpoints {
   /** Stores a change that must not fail its call. A failure is logged for an operator. */
   async #remember(record: EndpointRecord): Promise<void> {
     const err = await this.#deps.registry.keepEndpoint(record);
-    if (err !== undefined)
-      this.#deps.log.error({ ...context(record), err }, 'endpoint state not saved');
+    if (err === undefined) return;
+    this.#deps.log.error({ ...context(record), err }, 'endpoint state not saved');
   }
 
   #abandon(endpointId: string): void {
-    const { registry, host, leases, sandboxPath } = this.#deps;
+    const { registry, host, leases } = this.#deps;
     const log = this.#deps.log.child({ endpoint: endpointId.slice(0, 12) });
     const seen = registry.findEndpoint(endpointId);
     this.#lock
@@ -279,9 +281,7 @@ export class Endpoints {
         if (record === undefined || record.sandboxKey !== seen?.sandboxKey) return;
         const network = registry.findNetwork(record.networkId);
         // A Join may have been missed. The link shows where it is, and one in use is not removed.
-        const { sandboxKey } = record;
-        const path = sandboxKey === undefined ? undefined : sandboxPath(sandboxKey);
-        if (host.endpointPresence(record, path) !== 'away') {
+        if (host.endpointPresence(record, netnsPathOf(this.#deps, record)) !== 'away') {
           log.warn({}, 'endpoint without a container removed');
           await this.#remove(endpointId);
         } else if (record.sandboxKey === undefined && network !== undefined) {

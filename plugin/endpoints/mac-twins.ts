@@ -3,6 +3,7 @@
  * restarts with its daemon must not be refused because of its earlier endpoint.
  */
 import type { Clock } from '../clock.ts';
+import { netnsPathOf } from './endpoint-places.ts';
 import type { Host } from '../host.ts';
 import { macIsWorn } from '../leases/mac-claims.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
@@ -55,10 +56,8 @@ export class MacTwins {
   }
 
   async #isInUse(twin: EndpointRecord): Promise<boolean> {
-    const { registry, host, clock, isGone, sandboxPath } = this.#deps;
-    const { sandboxKey } = twin;
-    const path = sandboxKey === undefined ? undefined : sandboxPath(sandboxKey);
-    const presence = host.endpointPresence(twin, path);
+    const { registry, host, clock, isGone } = this.#deps;
+    const presence = host.endpointPresence(twin, netnsPathOf(this.#deps, twin));
     if (presence === 'gone' || twin.hasLeft === true) return false;
     // A link that is not here is in a container, even if its Join was missed.
     if (presence === 'away') {

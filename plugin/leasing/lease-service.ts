@@ -31,8 +31,8 @@ export type { LeaseIdentity, LeaseSubject } from './lease-subject.ts';
 
 export interface LeaseServiceDeps extends Omit<LeaseClientDeps, 'declines'> {
   readonly probeSandbox: SandboxProbe;
-  /** Told when the client has entered the endpoint's sandbox. It can be changed from now on. */
-  onEntered(key: string): void;
+  /** Told when the client has entered the sandbox. The link there can be changed from now on. */
+  onEntered(key: string, link: string): void;
 }
 
 /** Between the machine's decision and the end of `acquire`. */
@@ -257,9 +257,9 @@ export class LeaseService {
   #follow(client: LeaseClient, target: FollowTarget, tell: () => void): void {
     const { runner, log } = client;
     client.follower?.cancel();
-    const entered = () => {
+    const entered = (link: string) => {
       tell();
-      this.#deps.onEntered(client.subject.key);
+      this.#deps.onEntered(client.subject.key, link);
     };
     client.follower = new SandboxSocket(
       { ...target, runner, log, unreachable: tell, entered },

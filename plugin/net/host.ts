@@ -9,6 +9,7 @@ import {
   endpointPresence,
   ensureEndpointLink,
   listEndpointLinks,
+  remakeEndpointLink,
   removeEndpointLink,
 } from './endpoints/endpoint-links.ts';
 import { attachPort, guardEndpoints } from './endpoints/veth-port.ts';
@@ -30,6 +31,7 @@ import { ensureBridge, ensureNetworkLinks, protectNetwork } from './links/links.
 import { removeOrphanLinks, removeUnfinishedLinks } from './links/orphan-links.ts';
 import { removeNetworkLinks } from './links/remove-links.ts';
 import { listSandboxAddresses } from './sandbox/sandbox-addresses.ts';
+import { isInSandbox } from './sandbox/sandbox-link.ts';
 import { changeSandbox } from './sandbox/sandbox-config.ts';
 import { findSegmentLink, withSegmentLink } from './segment-link.ts';
 
@@ -49,6 +51,8 @@ export const linuxHost = {
   removeEndpointLink,
   listEndpointLinks,
   endpointPresence,
+  remakeEndpointLink,
+  isInSandbox,
   changeSandbox,
   findSegmentLink,
   withSegmentLink,

@@ -10,9 +10,11 @@ import { segmentOf, type NetworkRecord } from '../state/records.ts';
 
 /**
  * One segment has one mode and, if that is `bridge`, one bridge. One bridge carries one segment.
- * @throws PluginError LINK_CONFLICT
+ * @throws PluginError LINK_CONFLICT; INVALID_OPTION for options that the mode has not.
  */
 export function refuseClash(networks: readonly NetworkRecord[], options: NetworkOptions): void {
+  const refusal = attachmentOf({ options }).refusal(options);
+  if (refusal !== undefined) throw new PluginError('INVALID_OPTION', refusal);
   for (const other of networks) {
     if (other.isUnfinished === true) continue; // the next start removes it
     const clash = attachmentOf({ options }).clash(options, other);

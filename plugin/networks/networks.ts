@@ -91,7 +91,10 @@ export class Networks {
       } catch (error) {
         throw await undo.run(error);
       }
-      this.#log.info({ ...context(record), link: speakerOf(record) }, 'network created');
+      const fields = { ...context(record), link: speakerOf(record) };
+      this.#log.info({ ...fields, mode: options.mode }, 'network created');
+      const unguarded = attachmentOf(record).unguarded(record);
+      if (unguarded !== undefined && options.guard !== 'off') this.#log.warn(fields, unguarded);
       this.#made();
     });
   }

@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { Host } from '../host.ts';
+import { LinksBelow } from './links-below.ts';
 import { LinkProtection, type LinkProtectionDeps } from './link-protection.ts';
 import { rulesNow } from './port-guard.ts';
 import type { Registry } from '../state/registry.ts';
@@ -39,6 +40,8 @@ export interface WiringDeps {
   };
   /** Tells the endpoints of a network that its MTU has changed. */
   readonly mtuChanged: (networkId: string) => void;
+  /** The link below a network's containers is another than before. Their links went with it. */
+  readonly linkBelowIsNew: (networkId: string) => Promise<void>;
 }
 
 export class Wiring {
@@ -58,6 +61,7 @@ export class Wiring {
   readonly #protection: LinkProtection;
   readonly #watched: WatchedLinks;
   readonly #history: RepairHistory;
+  readonly #below: LinksBelow;
   /** Faults that were logged and are not over. Bounded by the links of the networks. */
   #told: ReadonlySet<string> = new Set();
 
@@ -66,6 +70,7 @@ export class Wiring {
     this.#protection = new LinkProtection(deps);
     this.#watched = new WatchedLinks(deps.registry);
     this.#history = new RepairHistory(deps.clock);
+    this.#below = new LinksBelow(deps.linkBelowIsNew);
   }
 
   /** Listens from now on, and repairs what is wrong now. Never throws. */
@@ -183,6 +188,7 @@ export class Wiring {
       // Only what is left is logged. A look often finds faults that are repaired a moment later.
       if (due.size > 0 && !isFailed && round < ROUNDS_AT_MOST - 1) continue;
       this.#tell(troubles);
+      await this.#below.look(links, networks);
       break;
     }
     const isProtected = await this.#protect();
@@ -242,7 +248,9 @@ export class Wiring {
         const { hostEnd } = endpoint;
         if (hostEnd === undefined) return;
         const rules = rulesNow(network, endpoint);
-        const warnings = await host.attachPort({ hostEnd, bridge: repair.bridge, rules });
+        const { isolate: isIsolated } = network.options;
+        const port = { hostEnd, bridge: repair.bridge, rules, isIsolated };
+        const warnings = await host.attachPort(port);
         for (const warning of warnings) log.warn({ link: hostEnd }, warning);
         if (warnings.length > 0) await ports.guard(endpoint.id); // it repeats until it succeeds
       }

@@ -32,6 +32,8 @@ export interface NetworkOptions {
   readonly bridge: string | undefined;
   /** Undefined unless `mode` is `macvlan`. */
   readonly macvlanMode: MacvlanMode | undefined;
+  /** True if containers of one host are kept apart. */
+  readonly isolate: boolean;
   readonly mtu: number | undefined;
   readonly leaseTimeoutMs: Ms;
   readonly acd: AcdMode;
@@ -70,7 +72,7 @@ export const NETWORK_OPTIONS = {
   vlan: {
     value: '1–4094',
     default: 'untagged',
-    help: 'the 802.1Q VLAN id; absent, frames leave the parent untagged',
+    help: 'the 802.1Q VLAN id; without it frames leave the parent untagged',
     problem: (text) => numberProblem(text, 1, 4094, 'a VLAN id'),
   },
   mode: {
@@ -91,6 +93,12 @@ export const NETWORK_OPTIONS = {
     help: 'how containers of one host reach each other: directly, not at all, or by a switch that sends frames back; only with `mode=macvlan`',
     problem: (text) => choiceProblem(text, MACVLAN_MODES),
   },
+  isolate: {
+    value: '`true`, `false`',
+    default: '`false`',
+    help: 'containers of this network on one host do not reach each other; they reach the rest of the VLAN',
+    problem: (text) => choiceProblem(text, ['true', 'false']),
+  },
   mtu: {
     value: '576–65535',
     default: "the parent's",
@@ -107,7 +115,7 @@ export const NETWORK_OPTIONS = {
   acd: {
     value: 'MODE',
     default: '`optimistic`',
-    help: 'probe that nobody else has the address (RFC 5227): `optimistic` beside the start of the container, `fast` (0.4 s) or `full` (4–7 s) before it, `off`',
+    help: 'when the plugin probes that nobody else has the address (RFC 5227): `optimistic` while the container starts, `fast` (0.4 s) or `full` (4–7 s) before the start, `off` never',
     problem: (text) => choiceProblem(text, ACD_MODES),
   },
   dhcp_server: {
@@ -126,13 +134,13 @@ export const NETWORK_OPTIONS = {
   server_id: {
     value: '`strict`, `lenient`',
     default: '`strict`',
-    help: 'messages without a usable server identifier (option 54): ignore them, or let the IP address they came from stand in',
+    help: 'messages without a usable server identifier (option 54): `strict` ignores them, `lenient` uses the IP address of their sender instead',
     problem: (text) => choiceProblem(text, SERVER_ID_MODES),
   },
   release: {
     value: '`hold=DURATION`, `now`, `never`',
     default: '`hold=24h`; by a name from Docker `hold=10m`',
-    help: 'when a lease is given back after its container is gone, if it did not end before; a container of the same identity gets it again within that time',
+    help: 'what happens to a lease when its container is gone: the plugin holds it for DURATION and then gives it back (`hold`), gives it back at once (`now`), or lets it end by itself (`never`)',
     problem: (text) =>
       parseRelease(text) === undefined
         ? 'is not now, never or hold= and a duration such as 90s, 10m, 2h'
@@ -141,25 +149,25 @@ export const NETWORK_OPTIONS = {
   on_expiry: {
     value: '`remove`, `keep`',
     default: '`remove`',
-    help: 'what happens to the address of a running container whose lease ended because no server renewed it',
+    help: 'a lease ended because no server renewed it: `remove` takes the address from the running container, `keep` leaves it there',
     problem: (text) => choiceProblem(text, ['remove', 'keep']),
   },
   on_no_server: {
     value: '`fail`, `late`',
     default: '`fail`',
-    help: 'no server answers while a container starts: refuse the start, or start it without an address and add it later',
+    help: 'no server answers while a container starts: `fail` refuses the start, `late` starts it without an address and adds the address later',
     problem: (text) => choiceProblem(text, ['fail', 'late']),
   },
   guard: {
     value: '`off`, `mac`, `full`',
     default: '`mac`',
-    help: "what containers are kept from: `mac` another's MAC, tags, BPDUs, answering DHCP, router advertisements; `full` also every address but the leased one",
+    help: 'what the host drops of the frames of a container: `mac` other MACs, VLAN tags, BPDUs, DHCP answers and router advertisements; `full` also other IPv4 addresses, and IPv6',
     problem: (text) => choiceProblem(text, GUARD_MODES),
   },
   on_conflict: {
     value: '`defend`, `leave`',
     default: '`defend`',
-    help: "another host uses a running container's address: keep it and announce it again, or decline it and lease another (RFC 5227 §2.4)",
+    help: "another host uses a running container's address: `defend` keeps it and announces it again, `leave` declines it and leases another (RFC 5227 §2.4)",
     problem: (text) => choiceProblem(text, ['defend', 'leave']),
   },
 } as const satisfies Record<string, OptionSpec>;
@@ -187,8 +195,8 @@ function bridgeName(parent: string | undefined, vlan: number | undefined): strin
   return vlan === undefined ? `br-${parent}`.slice(0, LINK_NAME_MAX_LENGTH) : `br${vlan}`;
 }
 
-function macvlanModeOf(text: string | undefined): MacvlanMode {
-  return MACVLAN_MODES.find((one) => one === text) ?? 'bridge';
+function macvlanModeOf(text: string | undefined, isIsolated: boolean): MacvlanMode {
+  return MACVLAN_MODES.find((one) => one === text) ?? (isIsolated ? 'private' : 'bridge');
 }
 
 /** libnetwork's own network options. It applies them itself for every driver. */
@@ -215,6 +223,10 @@ export function parseNetworkOptions(
   if (parent === undefined) problems.unshift(missingParent);
   const mode = ATTACHMENT_MODES.find((one) => one === text('mode')) ?? 'bridge';
   problems.push(...strangers(flag, mode, own));
+  const isIsolated = text('isolate') === 'true';
+  if (isIsolated && !['private', undefined].includes(text('macvlan_mode'))) {
+    problems.push(`${flag}isolate=true means macvlan_mode=private; leave one of the two out`);
+  }
   refuse(problems);
   const vlanText = text('vlan');
   const vlan = vlanText === undefined ? undefined : Number(vlanText);
@@ -224,7 +236,8 @@ export function parseNetworkOptions(
     vlan,
     mode,
     bridge: mode === 'bridge' ? (text('bridge') ?? bridgeName(parent, vlan)) : undefined,
-    macvlanMode: mode === 'macvlan' ? macvlanModeOf(text('macvlan_mode')) : undefined,
+    macvlanMode: mode === 'macvlan' ? macvlanModeOf(text('macvlan_mode'), isIsolated) : undefined,
+    isolate: isIsolated,
     mtu: mtu === undefined ? undefined : Number(mtu),
     leaseTimeoutMs: Number((text('lease_timeout') ?? '20').replace(/s$/, '')) * 1000,
     acd: ACD_MODES.find((mode) => mode === text('acd')) ?? 'optimistic',

@@ -88,6 +88,8 @@ export interface EndpointHolder {
   readonly createdAt: WallTime;
   /** The sandbox as dockerd spelled it in Join. Undefined before Join and after Leave. */
   readonly sandboxKey: string | undefined;
+  /** The link's name in the container, where the link may have to be made again. */
+  readonly interfaceName?: string | undefined;
   readonly joinedAt?: WallTime | undefined;
   /** True after Leave. The container no longer uses it, but DeleteEndpoint may never come. */
   readonly hasLeft?: boolean | undefined;
@@ -173,12 +175,12 @@ export function endpointOf({ id: leaseId, holder, ...rest }: Held<EndpointHolder
   const { scopeId: networkId, mac, clientId, isMacShared, hostName, requestedAddress } = rest;
   const { mtu, isStable, lease, lost } = rest;
   const { id, mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms } = holder;
-  const { createdAt, sandboxKey, joinedAt, hasLeft } = holder;
+  const { createdAt, sandboxKey, interfaceName, joinedAt, hasLeft } = holder;
   return {
     ...{ id, leaseId, networkId, mode, hostEnd, containerEnd, mac, macGiven, addressGiven },
     ...{ isStable, isMacShared },
     ...{ clientId, hostName, requestedAddress, guard, mtu, lease, lost, terms, createdAt },
-    ...{ sandboxKey, joinedAt, hasLeft },
+    ...{ sandboxKey, interfaceName, joinedAt, hasLeft },
   };
 }
 
@@ -186,13 +188,13 @@ export function leaseOfEndpoint(endpoint: EndpointRecord): LeaseRecord {
   const { id, leaseId, networkId, mac, clientId, isMacShared, hostName, mtu } = endpoint;
   const { requestedAddress, isStable, lease, lost, ...facts } = endpoint;
   const { mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms, createdAt } = facts;
-  const { sandboxKey, joinedAt, hasLeft } = facts;
+  const { sandboxKey, interfaceName, joinedAt, hasLeft } = facts;
   return {
     ...{ id: leaseId, family: 4, scopeId: networkId, mac, clientId, isMacShared, hostName },
     ...{ requestedAddress, mtu, isStable, lease, lost },
     holder: {
       ...{ is: 'endpoint', id, mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms },
-      ...{ createdAt, sandboxKey, joinedAt, hasLeft },
+      ...{ createdAt, sandboxKey, interfaceName, joinedAt, hasLeft },
     },
   };
 }

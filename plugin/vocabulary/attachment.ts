@@ -27,9 +27,20 @@ export function ownEnd({ hostEnd, containerEnd }: ContainerLink): string {
 
 /** What a container's link is connected to. */
 export type Connection =
-  | { readonly kind: 'veth'; readonly bridge: string; readonly rules: PortRules }
+  | {
+      readonly kind: 'veth';
+      readonly bridge: string;
+      readonly rules: PortRules;
+      /** True if it does not reach other isolated ports of the bridge. If undefined: false. */
+      readonly isIsolated?: boolean;
+    }
   | { readonly kind: 'macvlan'; readonly lower: string; readonly mode: MacvlanMode }
-  | { readonly kind: 'ipvlan'; readonly lower: string };
+  | {
+      readonly kind: 'ipvlan';
+      readonly lower: string;
+      /** True if no ipvlan link on `lower` reaches another one. If undefined: false. */
+      readonly isIsolated?: boolean;
+    };
 
 /**
  * Where a container's link is. `away`: in a container, as far as can be seen from the host. `gone`:

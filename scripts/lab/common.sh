@@ -9,7 +9,7 @@ lab_scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 checkout=$(cd "$lab_scripts/../.." && pwd)
 LAB=${VLANDHCP_LAB:-/var/cache/vlandhcp-lab}
 lab_kernel_image=${VLANDHCP_LAB_UML:-$LAB/kernel/linux}
-lab_started_at=${EPOCHREALTIME/[.,]/}
+lab_started_at=${LAB_STARTED_AT:-${EPOCHREALTIME/[.,]/}} # LAB_STARTED_AT: of the script that calls this one
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 # seconds_since MICROSECONDS: "12.3"

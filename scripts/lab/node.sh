@@ -51,14 +51,15 @@ use_kept_node() {
 # choose_node: for scripts that run after `prepare`, which has fetched one if it was needed.
 choose_node() { node_fits || use_kept_node || true; }
 
+# use_fetched_node TROUBLE: fetches a Node with its npm and puts it first in PATH, or ends the run.
+use_fetched_node() {
+  fetch_node "$1" || exit 1
+  use_kept_node || die "$1; the fetched one does not run on this machine"
+}
+
 # need_node [npm]: ends the run if there is no Node that will do and none can be had.
 need_node() {
-  local trouble
-  if ! node_fits && ! use_kept_node; then
-    trouble=$(node_trouble)
-    fetch_node "$trouble" || exit 1
-    use_kept_node || die "$trouble; the fetched one does not run on this machine"
-  fi
+  node_fits || use_kept_node || use_fetched_node "$(node_trouble)"
   [ "${1:-}" != npm ] || command -v npm >/dev/null ||
     die "there is no npm here; Node's own archive has it (Debian: apt-get install npm)"
 }

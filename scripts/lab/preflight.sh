@@ -61,6 +61,8 @@ reason_in() {
     echo 'the file system is mounted read-only'
   elif grep -qE 'EBADENGINE' "$1"; then
     echo 'a package needs another version of Node'
+  elif grep -qE 'Release file for .* is (expired|not valid yet)' "$1"; then
+    echo "the mirror's package list is not valid now; is the clock of this machine right, and the mirror up to date?"
   elif grep -qE 'ENOTCACHED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|Temporary failure resolving|Could not (resolve|connect)|Network is unreachable|network timeout' "$1"; then
     echo "$no_network"
   else

@@ -15,7 +15,11 @@ import {
 } from '../support/lab.ts';
 import { site } from '../support/site.ts';
 
-site({ server: ['dnsmasq-no-ping', '10', '500', '600', 'lan'] });
+// With ipvlan no container has a MAC of its own, so our IPAM must not require one.
+site({
+  server: ['dnsmasq-no-ping', '10', '500', '600', 'lan'],
+  settings: { IPAM_REQUIRE_MAC: 'false' },
+});
 
 const create = (name: string, ...options: string[]) =>
   docker(
@@ -23,6 +27,82 @@ const create = (name: string, ...options: string[]) =>
     ...options.flatMap((option) => ['-o', option]),
     name,
   );
+
+const MODES = ['bridge', 'macvlan', 'ipvlan'] as const;
+const VLANS = { bridge: '10', macvlan: '600', ipvlan: '10' } as const;
+const PARENTS = {
+  'a trunk': { parent: 'eth1', isTagged: true },
+  "a VLAN link of the operator's": { parent: 'lan500', isTagged: false },
+  'an untagged card': { parent: 'eth2', isTagged: false },
+} as const;
+const ADDRESSING = {
+  plain: ['--ipam-driver', 'null'],
+  ours: ['--ipam-driver', 'vlandhcp'],
+} as const;
+
+/** One cell: a container of its own network leases, is reached, and leaves nothing. */
+async function runCell(
+  mode: (typeof MODES)[number],
+  { parent, isTagged }: (typeof PARENTS)[keyof typeof PARENTS],
+  addressing: keyof typeof ADDRESSING,
+): Promise<void> {
+  const name = `${mode}-${addressing}`;
+  const options = [
+    ...[`parent=${parent}`, `mode=${mode}`],
+    ...(isTagged ? [`vlan=${VLANS[mode]}`] : []),
+  ].flatMap((option) => ['-o', option]);
+  const where = isTagged ? ['--ipam-opt', `vlan=${VLANS[mode]}`] : [];
+  const pool = addressing === 'ours' ? ['--ipam-opt', `parent=${parent}`, ...where] : [];
+  await docker(
+    'network',
+    'create',
+    '-d',
+    'vlandhcp',
+    ...ADDRESSING[addressing],
+    ...pool,
+    ...options,
+    name,
+  );
+  await docker('run', '-d', '--name', name, '--network', name, 'bb');
+  const { address, gateway } = await attachment(name, name);
+  expect([name, gateway.replace(/\.\d+$/, '')]).toEqual([name, address.replace(/\.\d+$/, '')]);
+  await firewallComesToReach(address);
+  await docker('rm', '-f', name);
+  await docker('network', 'rm', name);
+}
+
+describe('mode × parent × addressing', () => {
+  it.each(MODES)('mode=%s on every kind of parent, with both forms of addressing', async (mode) => {
+    // The operator's own link, with another name than the plugin would give it.
+    await ip('link', 'add', 'link', 'eth1', 'name', 'lan500', 'type', 'vlan', 'id', '500');
+    await ip('link', 'set', 'lan500', 'up');
+    // An address of the host on the card is no hindrance without a bridge.
+    if (mode !== 'bridge') await ip('addr', 'add', '192.0.2.1/32', 'dev', 'eth2');
+    try {
+      for (const parent of Object.values(PARENTS)) {
+        await runCell(mode, parent, 'plain');
+        await runCell(mode, parent, 'ours');
+      }
+    } finally {
+      await ip('link', 'delete', 'lan500');
+      await ip('addr', 'flush', 'dev', 'eth2');
+    }
+  });
+
+  it.each(MODES)(
+    'mode=%s, isolate=true: containers of one host do not reach each other',
+    async (mode) => {
+      await create('apart', 'parent=eth1', `vlan=${VLANS[mode]}`, `mode=${mode}`, 'isolate=true');
+      for (const name of ['one', 'two'])
+        await docker('run', '-d', '--name', name, '--net=apart', 'bb');
+      const { address } = await attachment('two', 'apart');
+      await firewallComesToReach(address);
+      await expect(docker('exec', 'one', 'ping', '-c', '1', '-W', '1', address)).rejects.toThrow(
+        '100%',
+      );
+    },
+  );
+});
 
 describe.each(['macvlan', 'ipvlan'])('mode=%s', (mode) => {
   it('gives a container a leased address without a bridge, and takes everything back', async () => {
@@ -69,4 +149,22 @@ it('a second mode on one VLAN is refused with the words that work', async () => 
     ...['-o', 'parent=eth1', '-o', 'vlan=500', 'two'],
   );
   expect(said).toContain('mode=macvlan');
+});
+
+describe.each(['macvlan', 'ipvlan'])('mode=%s: the parent goes and comes back', (mode) => {
+  it('and running containers have their links, addresses and routes again', async () => {
+    await create('direct', 'parent=eth1', 'vlan=500', `mode=${mode}`);
+    await docker('run', '-d', '--name', 'one', '--net=direct', 'bb');
+    await docker('run', '-d', '--name', 'two', '--net=direct', 'bb');
+    const before = await Promise.all(['one', 'two'].map((name) => attachment(name, 'direct')));
+    for (const { address } of before) await firewallComesToReach(address);
+    // The kernel takes the containers' links along.
+    await ip('link', 'delete', 'eth1.500');
+    for (const { address } of before) await firewallComesToReach(address);
+    expect(await docker('exec', 'one', 'ip', 'route')).toMatch(
+      /^default via 10\.50\.0\.1 dev eth0/,
+    );
+    await docker('rm', '-f', 'one', 'two');
+    expect(await ip('-br', 'link')).not.toContain('vdc');
+  });
 });

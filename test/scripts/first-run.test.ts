@@ -140,6 +140,18 @@ describe('a first run', () => {
     );
   });
 
+  it.each([
+    ['12', 'npm node-abbrev node-fs.realpath'],
+    ['13', 'npm node-abbrev node-fs.realpath node-fs-realpath node-webpack-sources'],
+  ])('borrows of the npm of Debian %s only the packages %s', (version, packages) => {
+    const apt = ['npm', 'node-abbrev', 'node-fs.realpath', 'node-fs-realpath', 'webpack']
+      .concat('node-webpack-sources', 'libssl-dev')
+      .map((name) => `Inst ${name} (1 Debian:x [all])\nConf ${name} (1 Debian:x [all])`);
+    writeFileSync(join(folder, 'apt'), `NOTE: simulation\n${apt.join('\n')}\n`);
+    const line = `. "$0/pieces/npm.sh"; debian_version() { echo ${version}; }; npm_packages <"${folder}/apt"`;
+    expect(preflight(line).stdout.trim().split('\n').join(' ')).toBe(packages);
+  });
+
   it.each(['v20.19.0', 'v22.1.0', 'v100.0.0'])('takes Node %s', (version) => {
     expect(preflight('need_node', fakeNode(version))).toMatchObject({ status: 0, stderr: '' });
   });
@@ -187,6 +199,8 @@ describe('a first run', () => {
     ['npm error code ENOSPC', 'the disk is full'],
     ['mkdir: Read-only file system', 'mounted read-only'],
     ['npm error code EBADENGINE', 'another version of Node'],
+    ['E: Release file for http://x/InRelease is expired (invalid since 22d 12h)', 'is the clock'],
+    ['E: Release file for http://x/InRelease is not valid yet', 'is the clock'],
   ])('finds the reason in "%s"', (log, reason) => {
     writeFileSync(join(folder, 'log'), `first line\n${log}\n`);
     expect(preflight(`reason_in "${folder}/log"`).stdout).toContain(reason);

@@ -3,7 +3,7 @@
  * it sees. The `docker` of these tests only takes notes.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseSettings } from '../../plugin/settings.ts';
@@ -225,6 +225,11 @@ describe('scripts/plugin status', () => {
   });
 });
 
-it('scripts/plugin is valid bash', () => {
-  expect(() => execFileSync('bash', ['-n', join(root, 'scripts/plugin')])).not.toThrow();
+it('scripts/plugin is valid bash, and so is each of its parts', () => {
+  const parts = readdirSync(join(root, 'scripts/plugin.d')).map(
+    (name) => `scripts/plugin.d/${name}`,
+  );
+  expect(parts.length).toBeGreaterThan(0);
+  for (const path of ['scripts/plugin', ...parts])
+    expect(() => execFileSync('bash', ['-n', join(root, path)])).not.toThrow();
 });

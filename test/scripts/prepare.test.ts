@@ -3,7 +3,8 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -116,6 +117,24 @@ describe('the packages, without a network', { timeout: 240_000 }, () => {
   });
 });
 
+it("the demo's part of the lab runs beside the packages; what it says of a failure comes last", () => {
+  const small = new SmallCheckout(folder);
+  const trouble = 'setup: the disk is full';
+  small.program('scripts/lab/setup', `echo "setup $*"; echo '${trouble}' >&2; exit 1`);
+  writeFileSync(join(small.bin, 'npm'), '#!/bin/sh\necho pong\nmkdir -p node_modules\n', {
+    mode: 0o755,
+  });
+  const { status, stdout, stderr } = spawnSync(
+    join(small.folder, 'scripts/lab/prepare'),
+    ['modules', 'demo'],
+    { encoding: 'utf8', env: small.env() },
+  );
+  expect(stdout).toContain('setup --demo\n');
+  expect({ status, stderr }).toEqual({ status: 1, stderr: `${trouble}\n` });
+});
+
+const isFilled = (path: string) => existsSync(path) && readFileSync(path, 'utf8') !== '';
+
 describe('stopped by ^C', { timeout: 240_000 }, () => {
   it.each([
     [
@@ -131,11 +150,14 @@ describe('stopped by ^C', { timeout: 240_000 }, () => {
       const began = join(small.lab, 'began');
       writeFileSync(
         join(small.bin, 'npm'),
-        `#!/bin/sh\necho began; : >'${began}'; exec tail -f /dev/null\n`,
+        `#!/bin/sh\necho began | tee '${began}'; exec tail -f /dev/null\n`,
         { mode: 0o755 },
       );
-      if (script === 'scripts/demo')
+      const besides = join(small.lab, 'setup');
+      if (script === 'scripts/demo') {
         writeFileSync(join(small.bin, 'id'), '#!/bin/sh\necho 0\n', { mode: 0o755 });
+        small.program('scripts/lab/setup', `echo $$ >'${besides}'; exec tail -f /dev/null`);
+      }
       const child = spawn(join(small.folder, script), args, {
         env: small.env(),
         detached: true, // a group of its own, which gets ^C like that of a terminal
@@ -146,11 +168,14 @@ describe('stopped by ^C', { timeout: 240_000 }, () => {
           words += text;
         });
       const ended = once(child, 'close');
-      await expect.poll(() => existsSync(began), { timeout: 120_000 }).toBe(true);
+      const ready = () => [began, ...(script === 'scripts/demo' ? [besides] : [])].every(isFilled);
+      await expect.poll(ready, { timeout: 120_000 }).toBe(true);
       process.kill(-(child.pid ?? 0), 'SIGINT');
       const [status] = (await ended) as [number];
       expect(words).toMatch(said);
       expect(status).toBe(130);
+      if (script === 'scripts/demo')
+        expect(() => process.kill(Number(readFileSync(besides, 'utf8')), 0)).toThrow('ESRCH');
     },
   );
 });
@@ -179,6 +204,43 @@ describe('a guest kernel that could not be made', () => {
     expect(stderr).toContain('  | foo.c:1:2: error: no such thing\n');
     expect(stderr).toContain(join(small.lab, 'log/kernel.log'));
     expect(stderr).toMatch(/the guest kernel could not be made: the compiler failed\n$/);
+  });
+});
+
+describe('compiling the guest kernel', { timeout: 120_000 }, () => {
+  // An earlier run has made one object file. This `make` makes two, waits, and makes the last one.
+  it('tells how many files are left, and counts them for the next time', async () => {
+    const small = new SmallCheckout(folder);
+    writeFileSync(
+      join(small.bin, 'make'),
+      '#!/bin/bash\ncase "$*" in\n' +
+        ' *defconfig*) grep -E "^CONFIG_.*=y" "$KCONFIG_ALLCONFIG" >"$2/.config" ;;\n' +
+        ' *) touch "$2/b.o" "$2/sub/c.o"; read <"$2/go-on"; touch "$2/d.o" ;;\nesac\n',
+      { mode: 0o755 },
+    );
+    const child = spawn(
+      'bash',
+      [
+        '-c',
+        `set -Eeuo pipefail; cd "$0"; . ./common.sh; . ./preflight.sh; . pieces/kernel.sh
+         tree=$LAB/tree; mkdir -p "$LAB/log" "$tree/sub"; touch "$tree/a.o"; mkfifo "$tree/go-on"
+         kernel_objects=4 shown_every=1; kernel_compile "$tree"`,
+        join(small.folder, 'scripts/lab'),
+      ],
+      { env: small.env() },
+    );
+    const ended = once(child, 'close');
+    let words = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        words += text;
+      });
+    const said = /s {2}kernel: compiling, 3 of about 4 files, about \d+ s left, [\d.]+ s so far\n/;
+    await expect.poll(() => words, { timeout: 60_000 }).toMatch(said);
+    await writeFile(join(small.lab, 'tree/go-on'), '\n');
+    expect(await ended).toEqual([0, null]);
+    expect(small.read('../lab/stamps/kernel-objects')).toBe('4\n');
+    expect(words).not.toContain('linking');
   });
 });
 

@@ -3,6 +3,7 @@
  * main.ts uses. `restart` stands for `kill -9` and a new process: the stand-ins keep what they
  * hold, and the rest is new.
  */
+import { ownEnd } from '../../plugin/vocabulary/attachment.ts';
 import type { Addresses } from '../../plugin/leases/addresses.ts';
 import type { BridgeAccess } from '../../plugin/networks/bridge-access.ts';
 import type { CreateEndpointRequest } from '../../plugin/endpoints/endpoint-setup.ts';
@@ -171,9 +172,10 @@ export class DriverRig {
 
   /** Join, and what libnetwork does after it. */
   async join(endpointId = ENDPOINT): Promise<void> {
-    const { hostEnd } = this.record(endpointId);
+    const end = ownEnd(this.record(endpointId));
     await this.driver.join(endpointId, SANDBOX);
-    this.host.moveIntoSandbox(hostEnd);
+    this.host.sandboxes.add(SANDBOX);
+    this.host.moveIntoSandbox(end);
     this.sandbox = { link: 'eth0' };
     await this.clock.pass(100);
   }

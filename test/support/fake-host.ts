@@ -139,6 +139,17 @@ export class FakeHost implements Host {
     return netnsPath !== undefined && this.sandboxes.has(netnsPath) ? 'away' : 'gone';
   }
 
+  isInSandbox(place: ContainerLink) {
+    return this.endpoints.get(ownEnd(place))?.here === false;
+  }
+
+  async remakeEndpointLink(spec: Parameters<Host['remakeEndpointLink']>[0]) {
+    const end = ownEnd(spec);
+    await this.#attempt('remakeEndpointLink', end);
+    this.endpoints.set(end, { containerEnd: spec.containerEnd, here: false, mtu: spec.mtu });
+    return this.warnings;
+  }
+
   async setEndpointMtu(link: Parameters<Host['setEndpointMtu']>[0]) {
     const end = ownEnd(link);
     await this.#attempt('setEndpointMtu', end);
@@ -168,6 +179,12 @@ export class FakeHost implements Host {
     const index = this.#indexes.get(name) ?? this.#indexes.size + 1;
     this.#indexes.set(name, index);
     return index;
+  }
+
+  /** Another link has the name from now on. */
+  forgetIndex(name: string): void {
+    this.#indexes.set(`${name} before`, this.indexOf(name));
+    this.#indexes.delete(name);
   }
 
   /** As it is now. */

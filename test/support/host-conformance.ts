@@ -214,7 +214,7 @@ export function describeHost(name: string, makePlace: () => Place): void {
       await host.ensureEndpointLink(PORT);
       place.removeLink('br500');
       expect((await find('vh0'))?.master).toBeUndefined();
-      const port = { hostEnd: 'vh0', bridge: 'br500', rules: RULES };
+      const port = { hostEnd: 'vh0', bridge: 'br500', rules: RULES, isIsolated: true };
       await expect(host.attachPort(port)).rejects.toMatchObject({ code: 'LINK_CONFLICT' });
       await host.ensureNetworkLinks(TAGGED);
       expect(await host.attachPort(port)).toEqual([]);

@@ -73,8 +73,8 @@ export class SandboxSocket {
       inside: Pick<SocketPlace, 'speaksVia' | 'defendsFrom'>;
       runner: ClientRunner;
       log: Logger;
-      /** Called each time the socket is open in the sandbox. */
-      entered(): void;
+      /** Called each time the socket is open in the sandbox, with the link's name there. */
+      entered(link: string): void;
       /**
        * Called once it is clear that the sandbox cannot be entered. The lease then stays in the
        * host.
@@ -121,7 +121,7 @@ export class SandboxSocket {
         const place = { netnsPath, link: found.link, ...this.#target.inside };
         runner.open(place, (error) => this.#lost(error));
         log.debug({ netnsPath, link: found.link }, 'lease socket is in the sandbox');
-        this.#target.entered();
+        this.#target.entered(found.link);
         return;
       } catch (error) {
         log.debug({ err: error }, 'lease socket could not enter the sandbox yet');

@@ -8,9 +8,10 @@ import {
 } from '../../vocabulary/attachment.ts';
 import type { Mac } from '../../wire/address.ts';
 import { keepingHostOut } from '../links/link-mtu.ts';
-import { ENDPOINT_MARK } from '../links/link-names.ts';
+import { isEndpointMark } from '../links/link-names.ts';
 import { findLinkIndex } from '../netlink/interface-request.ts';
 import { findLink, readLinkTable, removeLinkAt } from '../netlink/rtnetlink.ts';
+import { remakeInSandbox } from './remake-link.ts';
 import { ensureUpperLink } from './upper-link.ts';
 import { ensureVethPort } from './veth-port.ts';
 
@@ -49,10 +50,19 @@ export async function ensureEndpointLink(spec: EndpointLinkSpec): Promise<readon
 export async function removeEndpointLink(ends: ContainerLink): Promise<void> {
   const end = ownEnd(ends);
   const link = await findLink(end);
-  if (link?.alias?.startsWith(ENDPOINT_MARK) !== true) return;
+  if (link === undefined || !isEndpointMark(link.alias)) return;
   // A port with a small MTU keeps its bridge out of IPv6. Removing it can bring the bridge into
   // IPv6.
   await keepingHostOut(end, () => removeLinkAt(link.index));
+}
+
+/** See `remakeInSandbox`. Only for links without an end in the host. */
+export async function remakeEndpointLink(
+  spec: EndpointLinkSpec & { readonly netnsPath: string; readonly name: string },
+): Promise<readonly string[]> {
+  const { connection } = spec;
+  if (connection.kind === 'veth') throw new Error('a veth does not go with the link below');
+  return remakeInSandbox({ ...spec, connection });
 }
 
 /** Lists every end of ours in this namespace. @throws SystemCallError */

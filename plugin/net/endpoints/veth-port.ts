@@ -28,6 +28,8 @@ export interface VethPortSpec {
   readonly bridge: string;
   /** What may be sent from the port. The rules hold from the start. */
   readonly rules: PortRules;
+  /** If undefined: false. */
+  readonly isIsolated?: boolean | undefined;
 }
 
 /**
@@ -112,13 +114,18 @@ function mayBeThere(link: string, kernel: typeof KERNEL): boolean {
  * @throws PluginError LINK_CONFLICT if the bridge is gone, SystemCallError.
  */
 export async function attachPort(
-  port: GuardedPort & { readonly bridge: string },
+  port: GuardedPort & Pick<VethPortSpec, 'bridge' | 'isIsolated'>,
 ): Promise<readonly string[]> {
   const master = findLinkIndex(port.bridge);
   if (master === undefined) throw new PluginError('LINK_CONFLICT', `bridge ${port.bridge} is gone`);
   const warnings = await guardEndpoints([port]);
-  await changeLinks([{ name: port.hostEnd, master, isUp: true }]);
+  await changeLinks([{ name: port.hostEnd, master, isUp: true, ...isolated(port) }]);
   return warnings;
+}
+
+/** Kernels before 4.18 cannot isolate a port, so it is only asked for where it is wanted. */
+function isolated({ isIsolated }: Pick<VethPortSpec, 'isIsolated'>): { isIsolated?: true } {
+  return isIsolated === true ? { isIsolated } : {};
 }
 
 function portOf({ hostEnd, rules }: GuardedPort): Protection {
@@ -154,7 +161,10 @@ async function makePair(spec: VethPortSpec): Promise<readonly string[]> {
   try {
     const warnings = await protectPair(spec);
     await changeLinks([
-      { name: hostEnd, alias: ENDPOINT_MARK, group: 0, master, formsNoAddress, isUp: true },
+      {
+        ...{ name: hostEnd, alias: ENDPOINT_MARK, group: 0, master, formsNoAddress, isUp: true },
+        ...isolated(spec),
+      },
       { name: containerEnd, group: 0, formsNoAddress, isUp: true },
     ]);
     return warnings;

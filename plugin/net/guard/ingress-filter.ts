@@ -1,7 +1,7 @@
 /**
- * Sets one program on what enters a link, by rtnetlink: an ingress queueing discipline with one
- * filter of kind `bpf` (tc-bpf(8)). Both are removed with the link. Neither moves with the link to
- * another namespace.
+ * Sets one program on what enters a link, and perhaps another on what leaves it, by rtnetlink: a
+ * queueing discipline `ingress` or `clsact` with a filter of kind `bpf` for each direction
+ * (tc-bpf(8)). All are removed with the link. None moves with the link to another namespace.
  *
  *   struct tcmsg   0 family  4 link index  8 handle  12 parent  16 priority and protocol
  */
@@ -14,6 +14,8 @@ export interface IngressFilter {
   /** Index of the link. */
   readonly link: number;
   readonly program: readonly BpfInstruction[];
+  /** For what leaves the link. If undefined: everything may. */
+  readonly egress?: readonly BpfInstruction[] | undefined;
 }
 
 const RTM_NEWQDISC = 36;
@@ -30,6 +32,9 @@ const TCA_BPF_FLAGS = 8;
 const TCA_BPF_FLAG_ACT_DIRECT = 1;
 const TC_H_INGRESS = 0xfffffff1;
 const INGRESS_HANDLE = 0xffff0000;
+/** The two directions of `clsact` (TC_H_MIN_INGRESS, TC_H_MIN_EGRESS). */
+const CLSACT_INGRESS = 0xfffffff2;
+const CLSACT_EGRESS = 0xfffffff3;
 /** Priority 1 for all protocols (ETH_P_ALL in network order). */
 const FIRST_FOR_ALL = (1 << 16) | 0x0300;
 const FILTER_HANDLE = 1;
@@ -42,26 +47,15 @@ const INSTRUCTION_LENGTH = 8;
  * has no such filter, ENODEV if there is no such link. The others are tried all the same.
  */
 export async function setIngressFilters(filters: readonly IngressFilter[]): Promise<void> {
-  const requests = filters.flatMap(({ link, program }) => [
-    message(
-      RTM_NEWQDISC,
-      NLM_F_ACK | NLM_F_CREATE,
-      tcHeader(link, INGRESS_HANDLE, TC_H_INGRESS, 0),
-      text(TCA_KIND, 'ingress'),
-    ),
-    message(
-      RTM_NEWTFILTER,
-      NLM_F_ACK | NLM_F_CREATE,
-      tcHeader(link, FILTER_HANDLE, INGRESS_HANDLE, FIRST_FOR_ALL),
-      text(TCA_KIND, 'bpf'),
-      attribute(
-        TCA_OPTIONS,
-        number(2, TCA_BPF_OPS_LEN, program.length),
-        attribute(TCA_BPF_OPS, bytesOf(program)),
-        number(4, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT),
-      ),
-    ),
-  ]);
+  const requests = filters.flatMap(({ link, program, egress }) =>
+    egress === undefined
+      ? [qdisc(link, 'ingress'), filter(link, INGRESS_HANDLE, program)]
+      : [
+          qdisc(link, 'clsact'),
+          filter(link, CLSACT_INGRESS, program),
+          filter(link, CLSACT_EGRESS, egress),
+        ],
+  );
   const what = 'setting a filter on what enters a link';
   const answers = await askNetlink(requests, what);
   if (answers.includes(undefined)) throw new SystemCallError(what, ENODEV);
@@ -88,6 +82,26 @@ export async function removeIngressFilter(link: number): Promise<void> {
 }
 
 const ENODEV = 19;
+
+function qdisc(link: number, kind: 'ingress' | 'clsact'): Uint8Array {
+  const header = tcHeader(link, INGRESS_HANDLE, TC_H_INGRESS, 0);
+  return message(RTM_NEWQDISC, NLM_F_ACK | NLM_F_CREATE, header, text(TCA_KIND, kind));
+}
+
+function filter(link: number, parent: number, program: readonly BpfInstruction[]): Uint8Array {
+  return message(
+    RTM_NEWTFILTER,
+    NLM_F_ACK | NLM_F_CREATE,
+    tcHeader(link, FILTER_HANDLE, parent, FIRST_FOR_ALL),
+    text(TCA_KIND, 'bpf'),
+    attribute(
+      TCA_OPTIONS,
+      number(2, TCA_BPF_OPS_LEN, program.length),
+      attribute(TCA_BPF_OPS, bytesOf(program)),
+      number(4, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT),
+    ),
+  );
+}
 
 function tcHeader(link: number, handle: number, parent: number, info: number): Uint8Array {
   const header = new Uint8Array(TCMSG_LENGTH);

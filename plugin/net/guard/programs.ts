@@ -9,7 +9,7 @@
  * A load behind the end of a frame ends a program with the verdict 0, "pass". So each load follows
  * a check of the length. Only loads from the Ethernet header need none, because it is always there.
  */
-import type { PortRules } from '../../vocabulary/port-rules.ts';
+import type { GuardMode, PortRules } from '../../vocabulary/port-rules.ts';
 import { ipv4ToNumber, macToBytes, type Ipv4, type Mac } from '../../wire/address.ts';
 import { assemble, change, jump, load, type BpfInstruction, type Step } from '../bpf-assembler.ts';
 import {
@@ -52,6 +52,17 @@ export function closedProgram(): readonly BpfInstruction[] {
 export function uplinkProgram(mac: Mac | undefined): readonly BpfInstruction[] {
   const own = mac === undefined ? [] : notTo(mac);
   return assemble([...noControl(CONTROL_OF_LINK), ...own, ...verdicts]);
+}
+
+/**
+ * For what leaves by the link below macvlan or ipvlan links. What a container sends to another one
+ * on the same link does not pass it.
+ * @param mac the one MAC that all containers have. Undefined if each has its own, which cannot be
+ * told apart here.
+ */
+export function lowerProgram(mode: GuardMode, mac: Mac | undefined): readonly BpfInstruction[] {
+  if (mode === 'off') return assemble([...noControl(CONTROL_BUT_SPANNING_TREE), ...verdicts]);
+  return assemble([...guarded({ mode: 'mac', mac, addresses: [], leases: true }), ...verdicts]);
 }
 
 /** @param own the MAC of the host's end. */
@@ -109,17 +120,18 @@ function notTo(mac: Mac): readonly Step[] {
   ];
 }
 
-function guarded(rules: PortRules): readonly Step[] {
-  const [high, low] = halves(rules.mac);
+/** `mac` is undefined if frames of several MACs pass. */
+type SenderRules = Pick<PortRules, 'mode' | 'addresses' | 'leases'> & {
+  readonly mac: Mac | undefined;
+};
+
+function guarded(rules: SenderRules): readonly Step[] {
   return [
     ...noControl(CONTROL_OF_SWITCHES),
     ...noCiscoControl,
     load.word(TAG_IS_PRESENT),
     jump.equal(0, undefined, 'drop'),
-    load.word(SOURCE_AT),
-    jump.equal(high, undefined, 'drop'),
-    load.half(SOURCE_AT + 4),
-    jump.equal(low, undefined, 'drop'),
+    ...hasMac(rules.mac, SOURCE_AT),
     load.half(TYPE_AT),
     ...NEVER_SENT.map((type) => jump.equal(type, 'drop')),
     // IEEE 802.2 carries the other control protocols. It also carries ARP and IP that the checks
@@ -144,33 +156,45 @@ function guarded(rules: PortRules): readonly Step[] {
  * Requires the container's MAC as the sender's MAC. With `full` also requires that the sender's
  * address is one of the container's own, or none (RFC 5227 §1.1).
  */
-function arp({ mode, mac, addresses }: PortRules): readonly Step[] {
-  const [high, low] = halves(mac);
+function arp({ mode, mac, addresses }: SenderRules): readonly Step[] {
   return [
     ...hasLength(PAYLOAD_AT + ARP_LENGTH),
     load.half(PAYLOAD_AT + 4), // the lengths of both addresses: the offsets below need them
     jump.equal(0x0604, undefined, 'drop'),
-    load.word(PAYLOAD_AT + 8),
-    jump.equal(high, undefined, 'drop'),
-    load.half(PAYLOAD_AT + 12),
-    jump.equal(low, undefined, 'drop'),
+    ...hasMac(mac, PAYLOAD_AT + 8),
     ...(mode === 'full'
       ? [load.word(PAYLOAD_AT + 14), jump.equal(0, 'pass'), ...oneOf(addresses, 'pass')]
       : []),
   ];
 }
 
-function ipv4({ mode, mac, addresses, leases }: PortRules): readonly Step[] {
+/** Drops a frame with another MAC at that offset. */
+function hasMac(mac: Mac | undefined, at: number): readonly Step[] {
+  if (mac === undefined) return [];
   const [high, low] = halves(mac);
-  const request: readonly Step[] = leases
-    ? [
-        ...hasLengthBehindX(PAYLOAD_AT + UDP_LENGTH + CHADDR_AT + 6),
-        load.wordAtX(PAYLOAD_AT + UDP_LENGTH + CHADDR_AT),
-        jump.equal(high, undefined, 'drop'),
-        load.halfAtX(PAYLOAD_AT + UDP_LENGTH + CHADDR_AT + 4),
-        jump.equal(low, 'pass', 'drop'),
-      ]
-    : [jump.always('drop')];
+  return [
+    load.word(at),
+    jump.equal(high, undefined, 'drop'),
+    load.half(at + 4),
+    jump.equal(low, undefined, 'drop'),
+  ];
+}
+
+/** A request of a DHCP client passes only for that MAC. */
+function dhcpRequest(mac: Mac | undefined): readonly Step[] {
+  if (mac === undefined) return [jump.always('pass')];
+  const [high, low] = halves(mac);
+  return [
+    ...hasLengthBehindX(PAYLOAD_AT + UDP_LENGTH + CHADDR_AT + 6),
+    load.wordAtX(PAYLOAD_AT + UDP_LENGTH + CHADDR_AT),
+    jump.equal(high, undefined, 'drop'),
+    load.halfAtX(PAYLOAD_AT + UDP_LENGTH + CHADDR_AT + 4),
+    jump.equal(low, 'pass', 'drop'),
+  ];
+}
+
+function ipv4({ mode, mac, addresses, leases }: SenderRules): readonly Step[] {
+  const request = leases ? dhcpRequest(mac) : [jump.always('drop')];
   return [
     ...hasLength(PAYLOAD_AT + IPV4_LENGTH),
     ...(mode === 'full'

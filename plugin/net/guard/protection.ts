@@ -8,14 +8,13 @@
  * while the link is, by mistake, not a port of its bridge.
  */
 import { PluginError } from '../../vocabulary/errors.ts';
-import type { PortRules } from '../../vocabulary/port-rules.ts';
+import type { GuardMode, PortRules } from '../../vocabulary/port-rules.ts';
 import type { Mac } from '../../wire/address.ts';
-import type { BpfInstruction } from '../bpf-assembler.ts';
 import { askKernel, linkIndex, linkMac } from '../netlink/interface-request.ts';
 import { SystemCallError } from '../libc.ts';
 import { keepHostOut, letHostIn } from '../sysctl.ts';
-import { removeIngressFilter, setIngressFilters } from './ingress-filter.ts';
-import { closedProgram, portProgram, uplinkProgram } from './programs.ts';
+import { removeIngressFilter, setIngressFilters, type IngressFilter } from './ingress-filter.ts';
+import { closedProgram, lowerProgram, portProgram, uplinkProgram } from './programs.ts';
 
 export type Protection =
   /**
@@ -24,11 +23,20 @@ export type Protection =
    */
   | { readonly link: string; readonly as: 'closed' }
   /**
-   * A link whose frames go to containers: a port of the bridge, or the link below macvlan or
-   * ipvlan links. `isMacClosed` is false if somebody else has its MAC: an operator's bridge, or
-   * containers.
+   * A port whose frames go to the bridge. `isMacClosed` is false if the bridge and its MAC are an
+   * operator's.
    */
   | { readonly link: string; readonly as: 'uplink'; readonly isMacClosed: boolean }
+  /**
+   * The link below macvlan or ipvlan links. `guard`: what containers may not send by it.
+   * `hasOneMac` is true if all of them have its MAC (ipvlan).
+   */
+  | {
+      readonly link: string;
+      readonly as: 'lower';
+      readonly guard: GuardMode;
+      readonly hasOneMac: boolean;
+    }
   | { readonly link: string; readonly as: 'port'; readonly rules: PortRules };
 
 /** The errors of a kernel that was built without the filter. */
@@ -45,7 +53,7 @@ export async function protectLinks(links: readonly Protection[]): Promise<readon
   const warnings = links.map(({ link }) => keepHostOut(link)).filter((one) => one !== undefined);
   const names = links.map(({ link }) => link).join(', ');
   try {
-    await setIngressFilters(links.map((one) => ({ ...look(one.link), one })).map(filterOf));
+    await setAnew(links.map((one) => ({ ...look(one.link), one })).map(filterOf));
   } catch (cause) {
     if (!(cause instanceof SystemCallError)) throw cause;
     if (!NOT_SUPPORTED.includes(cause.code)) {
@@ -59,6 +67,19 @@ export async function protectLinks(links: readonly Protection[]): Promise<readon
     isLackTold = true;
   }
   return warnings;
+}
+
+/** A link that was closed before it came into use has a queueing discipline of the other kind. */
+async function setAnew(filters: readonly IngressFilter[]): Promise<void> {
+  try {
+    await setIngressFilters(filters);
+  } catch (error) {
+    const both = filters.filter(({ egress }) => egress !== undefined);
+    const isOtherKind = error instanceof SystemCallError && error.code === 'EINVAL';
+    if (!isOtherKind || both.length === 0) throw error;
+    for (const { link } of both) await removeIngressFilter(link);
+    await setIngressFilters(filters);
+  }
 }
 
 const LACK = `this kernel cannot filter what enters a link (it lacks sch_ingress or cls_bpf): containers may take the MAC \
@@ -82,12 +103,18 @@ function filterOf({
   readonly index: number;
   readonly mac: Mac;
   readonly one: Protection;
-}): { link: number; program: readonly BpfInstruction[] } {
+}): IngressFilter {
   switch (one.as) {
     case 'closed':
       return { link: index, program: closedProgram() };
     case 'uplink':
       return { link: index, program: uplinkProgram(one.isMacClosed ? mac : undefined) };
+    case 'lower':
+      return {
+        link: index,
+        program: uplinkProgram(one.hasOneMac ? undefined : mac),
+        egress: lowerProgram(one.guard, one.hasOneMac ? mac : undefined),
+      };
     case 'port':
       return { link: index, program: portProgram(one.rules, mac) };
   }

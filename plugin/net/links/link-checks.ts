@@ -6,6 +6,7 @@
  * touched. Two VLANs are never joined.
  */
 import type { AttachmentMode } from '../../vocabulary/attachment.ts';
+import type { GuardMode } from '../../vocabulary/port-rules.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { Link } from './link-info.ts';
 import { STAYS_IN_HOST } from '../../vocabulary/link-kinds.ts';
@@ -21,6 +22,8 @@ export interface NetworkLinkSpec {
   /** Undefined unless `mode` is `bridge`. */
   readonly bridge: string | undefined;
   readonly mtu: number | undefined;
+  /** Without a bridge: what containers may not send by the link. If undefined: `mac`. */
+  readonly guard?: GuardMode;
 }
 
 /**

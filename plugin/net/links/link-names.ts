@@ -28,6 +28,11 @@ export function vlanLinkName(parent: string, vid: number): string {
 export const VLAN_MARK = `${MARK} vlan`;
 export const ENDPOINT_MARK = `${MARK} endpoint`;
 
+/** True for the mark of a container's link of any kind. */
+export function isEndpointMark(alias: string | undefined): boolean {
+  return alias === ENDPOINT_MARK || alias?.startsWith(upperMark('')) === true;
+}
+
 /** The mark of a container's link without an end in the host: with its first name. */
 export function upperMark(containerEnd: string): string {
   return `${ENDPOINT_MARK} ${containerEnd}`;

@@ -8,6 +8,7 @@
  * its other links.
  */
 import type { AttachmentMode } from '../../vocabulary/attachment.ts';
+import type { GuardMode } from '../../vocabulary/port-rules.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { UndoList } from '../../undo.ts';
 import { protectLinks, type Protection } from '../guard/protection.ts';
@@ -26,7 +27,12 @@ import type { NetworkLinkSpec } from './link-checks.ts';
 import { readHostUse, readLink, readPorts } from './link-info.ts';
 import type { Link } from './link-info.ts';
 import { bridgeMac, bridgeMark, isMarked, vlanLinkName } from './link-names.ts';
-import { makeLowerLink, type NetworkLinks, type SegmentGround } from './lower-link.ts';
+import {
+  lowerProtection,
+  makeLowerLink,
+  type NetworkLinks,
+  type SegmentGround,
+} from './lower-link.ts';
 import { findVlanLink, makeVlanLink, requireParent } from './vlan-link.ts';
 
 /**
@@ -157,16 +163,18 @@ export async function protectNetwork(links: {
   readonly vlanLink: string | undefined;
   /** If undefined: `bridge`. */
   readonly mode?: AttachmentMode;
+  readonly guard?: GuardMode;
 }): Promise<readonly string[]> {
   const bridge = links.bridge === undefined ? undefined : await readLink(links.bridge);
   const vlanLink = links.vlanLink === undefined ? undefined : await readLink(links.vlanLink);
   const isOwnBridge = isMarked(bridge?.alias);
-  const isMacClosed = isOwnBridge || links.mode === 'macvlan';
+  const ofVlanLink = (link: string): Protection =>
+    links.bridge === undefined
+      ? lowerProtection(link, links)
+      : { link, as: 'uplink', isMacClosed: isOwnBridge };
   return protectLinks([
     ...(bridge !== undefined && isOwnBridge ? [{ link: bridge.name, as: 'closed' } as const] : []),
-    ...(vlanLink !== undefined && isMarked(vlanLink.alias)
-      ? [{ link: vlanLink.name, as: 'uplink', isMacClosed } as const]
-      : []),
+    ...(vlanLink !== undefined && isMarked(vlanLink.alias) ? [ofVlanLink(vlanLink.name)] : []),
   ]);
 }
 

@@ -5,7 +5,7 @@
 import { PluginError } from '../../vocabulary/errors.ts';
 import { UndoList } from '../../undo.ts';
 import { commandEvidence } from '../command.ts';
-import { protectLinks } from '../guard/protection.ts';
+import { protectLinks, type Protection } from '../guard/protection.ts';
 import { failedLine, ipBatch, isNotSupported } from '../ip.ts';
 import { warningsAbout, type NetworkLinkSpec } from './link-checks.ts';
 import type { Link } from './link-info.ts';
@@ -54,8 +54,7 @@ export async function makeLowerLink(
     await requireCarries(name, spec.mode ?? 'macvlan');
     const isOurs = spec.vlan !== undefined && (uplink === undefined || isMarked(uplink.alias));
     if (isOurs) {
-      const isMacClosed = spec.mode === 'macvlan';
-      warnings.push(...(await protectLinks([{ link: name, as: 'uplink', isMacClosed }])));
+      warnings.push(...(await protectLinks([lowerProtection(name, spec)])));
       await ipBatch([`link set dev ${name} up`]);
     }
     return {
@@ -69,6 +68,14 @@ export async function makeLowerLink(
   } catch (error) {
     throw await undo.run(error);
   }
+}
+
+/** What may leave and enter by a VLAN link of ours below macvlan or ipvlan links. */
+export function lowerProtection(
+  link: string,
+  { mode, guard }: Pick<NetworkLinkSpec, 'mode' | 'guard'>,
+): Protection {
+  return { link, as: 'lower', guard: guard ?? 'mac', hasOneMac: mode === 'ipvlan' };
 }
 
 /**

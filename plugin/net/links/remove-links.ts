@@ -42,7 +42,10 @@ export function removeNetworkLinks(links: RemovedLinks): Promise<readonly string
         : ((await attempt(() => removeOwnBridge({ ...links, bridge }, uplink))) ?? []);
     if (guests.length === 0) await attempt(() => removeOwnVlanLink(links));
     if (errors.length > 0) {
-      throw new AggregateError(errors, `not all links of ${bridge ?? uplink} could be removed`);
+      throw new AggregateError(
+        errors,
+        `not all links of ${bridge === undefined ? uplink : `bridge ${bridge}`} could be removed`,
+      );
     }
     if (guests.length === 0) return [];
     return [`bridge ${bridge} stays: it has other ports (${guests.join(', ')})`];

@@ -5,7 +5,7 @@
  *   its attributes: IFLA_*, IFLA_INFO_*, IFLA_BRPORT_*, IFLA_VLAN_* (linux/if_link.h)
  */
 import { macFromBytes, type Mac } from '../../wire/address.ts';
-import { BRIDGE_MARK, ENDPOINT_MARK, VLAN_MARK } from '../links/link-names.ts';
+import { BRIDGE_MARK, isEndpointMark, VLAN_MARK } from '../links/link-names.ts';
 import { IFF_UP } from './interface-request.ts';
 import {
   attribute,
@@ -52,6 +52,8 @@ export interface LinkChange {
   readonly master?: number;
   /** True if the kernel must make no IPv6 address on it (IN6_ADDR_GEN_MODE_NONE). */
   readonly formsNoAddress?: boolean;
+  /** True if the port of a bridge does not reach other isolated ports. Needs a master. */
+  readonly isIsolated?: boolean;
   readonly isUp?: boolean;
 }
 
@@ -75,6 +77,7 @@ export const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
 const IFLA_AF_SPEC = 26;
 export const IFLA_GROUP = 27;
+const IFLA_NET_NS_FD = 28;
 const IFLA_EXT_MASK = 29;
 const IFLA_LINK_NETNSID = 37;
 const IFLA_PROP_LIST = 52;
@@ -84,6 +87,7 @@ export const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
 const IFLA_BRPORT_STATE = 1;
+const IFLA_BRPORT_ISOLATED = 33;
 const IFLA_VLAN_ID = 1;
 const IFLA_VLAN_PROTOCOL = 5;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
@@ -112,7 +116,7 @@ export function aboutLink(link: string | number): Uint8Array {
 
 /** Returns the requests for a change, in their order. */
 export function linkChange(change: LinkChange): readonly Uint8Array[] {
-  const { name, mtu, alias, group, master, formsNoAddress, isUp } = change;
+  const { name, mtu, alias, group, master, formsNoAddress, isIsolated, isUp } = change;
   const set = (header: Uint8Array, ...attributes: readonly Uint8Array[]) =>
     message(RTM_SETLINK, NLM_F_ACK, header, text(IFLA_IFNAME, name), ...attributes);
   const mode = number(1, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
@@ -125,10 +129,20 @@ export function linkChange(change: LinkChange): readonly Uint8Array[] {
   ];
   return [
     ...(before.length === 0 ? [] : [set(linkHeader({}), ...before)]),
+    ...(isIsolated === undefined ? [] : [set(linkHeader({}), isolation(isIsolated))]),
     // A message of its own, because within one message the kernel brings a link up before it reads
     // IFLA_AF_SPEC.
     ...(isUp === undefined ? [] : [set(linkHeader({ isUp }))]),
   ];
+}
+
+function isolation(isIsolated: boolean): Uint8Array {
+  const data = number(1, IFLA_BRPORT_ISOLATED, Number(isIsolated));
+  return attribute(
+    IFLA_LINKINFO,
+    text(IFLA_INFO_SLAVE_KIND, 'bridge'),
+    attribute(IFLA_INFO_SLAVE_DATA, data),
+  );
 }
 
 export function mtuOfLink(index: number, mtu: number): Uint8Array {
@@ -137,6 +151,17 @@ export function mtuOfLink(index: number, mtu: number): Uint8Array {
 
 export function nameOfLink(index: number, name: string): Uint8Array {
   return message(RTM_SETLINK, NLM_F_ACK, linkHeader({ index }), text(IFLA_IFNAME, name));
+}
+
+/** Moves the link into another namespace, with a new name. @param namespace a descriptor of it. */
+export function linkMove(index: number, namespace: number, name: string): Uint8Array {
+  return message(
+    RTM_SETLINK,
+    NLM_F_ACK,
+    linkHeader({ index }),
+    number(4, IFLA_NET_NS_FD, namespace),
+    text(IFLA_IFNAME, name),
+  );
 }
 
 export function linkUpOrDown(index: number, isUp: boolean): Uint8Array {
@@ -212,7 +237,7 @@ function alternativeNames(list: DataView | undefined): readonly string[] {
 
 function markOf(alias: string | undefined): TableLink['mark'] {
   if (alias === VLAN_MARK) return 'vlan';
-  if (alias?.startsWith(ENDPOINT_MARK) === true) return 'endpoint';
+  if (isEndpointMark(alias)) return 'endpoint';
   return alias?.startsWith(BRIDGE_MARK) === true ? 'bridge' : undefined;
 }
 

@@ -30,6 +30,8 @@ const IFLA_MACVLAN_MODE = 1;
 const MACVLAN_MODE = { private: 1, vepa: 2, bridge: 4 } as const;
 const IFLA_IPVLAN_MODE = 1;
 const IPVLAN_MODE_L2 = 0;
+const IFLA_IPVLAN_FLAGS = 2;
+const IPVLAN_F_PRIVATE = 1;
 
 /** Makes a veth pair with both ends down. */
 export function newVethPair(one: NewLink, other: NewLink): Uint8Array {
@@ -45,7 +47,7 @@ export function newVethPair(one: NewLink, other: NewLink): Uint8Array {
 
 export type UpperKind =
   | { readonly kind: 'macvlan'; readonly mode: keyof typeof MACVLAN_MODE }
-  | { readonly kind: 'ipvlan' };
+  | { readonly kind: 'ipvlan'; readonly isIsolated?: boolean };
 
 /**
  * Makes a link on top of another one, down.
@@ -60,7 +62,10 @@ export function newUpperLink(
   const data =
     upper.kind === 'macvlan'
       ? number(4, IFLA_MACVLAN_MODE, MACVLAN_MODE[upper.mode])
-      : number(2, IFLA_IPVLAN_MODE, IPVLAN_MODE_L2);
+      : joined([
+          number(2, IFLA_IPVLAN_MODE, IPVLAN_MODE_L2),
+          number(2, IFLA_IPVLAN_FLAGS, upper.isIsolated === true ? IPVLAN_F_PRIVATE : 0),
+        ]);
   return message(
     RTM_NEWLINK,
     NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,

@@ -103,6 +103,16 @@ export function probeSandbox(
   return findSandboxLink(place.netnsPath, place, onTrouble);
 }
 
+/**
+ * True if the link is up in its sandbox, or if nothing is known: the sandbox cannot be entered, or
+ * this process has run out of something.
+ */
+export function isInSandbox(place: ContainerLink & { readonly netnsPath: string }): boolean {
+  let isTrouble = false;
+  const found = findSandboxLink(place.netnsPath, place, () => (isTrouble = true));
+  return isTrouble || found !== 'not-yet';
+}
+
 const warned = new Set<string>();
 
 /** Warns once for each kind of error, because it is the same for every container. */

@@ -1,4 +1,5 @@
 /** What an attachment says of a network: one file for each kind, `attachments.ts` has them all. */
+import type { TheirLink } from '../../host.ts';
 import type { SocketPlace } from '../../leasing/sockets/frame-socket.ts';
 import type { NetworkOptions } from '../../options/options.ts';
 import type { Connection } from '../../vocabulary/attachment.ts';
@@ -6,9 +7,14 @@ import type { PortRules } from '../../vocabulary/port-rules.ts';
 
 /** What an attachment needs to know about a network. */
 export interface AttachedNetwork {
-  readonly options: Pick<NetworkOptions, 'parent' | 'vlan' | 'mode' | 'bridge' | 'macvlanMode'>;
+  readonly options: Pick<
+    NetworkOptions,
+    'parent' | 'vlan' | 'mode' | 'bridge' | 'macvlanMode' | 'isolate' | 'guard'
+  >;
   /** The VLAN link in use. Undefined for an untagged network. */
   readonly vlanLink: string | undefined;
+  /** Links that an operator made. */
+  readonly theirs?: readonly TheirLink[] | undefined;
 }
 
 export interface Attachment {
@@ -26,6 +32,10 @@ export interface Attachment {
   requestsLeaveBy(network: AttachedNetwork): string | undefined;
   /** What a new link of a container is connected to. */
   connection(network: AttachedNetwork, rules: PortRules): Connection;
+  /** @returns why these options cannot be had with this mode. Undefined if they can. */
+  refusal(options: AttachedNetwork['options']): string | undefined;
+  /** @returns what this mode cannot guard, in a sentence for the log. */
+  unguarded(network: AttachedNetwork): string | undefined;
   /** @returns why the two cannot be side by side, in one sentence. Undefined if they can. */
   clash(options: AttachedNetwork['options'], other: AttachedNetwork & Named): string | undefined;
 }

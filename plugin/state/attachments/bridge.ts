@@ -11,7 +11,12 @@ export const bridgeAttachment: Attachment = {
   firewalledBridge: bridgeOf,
   // The guard of the port stops requests that come from the container.
   requestsLeaveBy: bridgeOf,
-  connection: (network, rules) => ({ kind: 'veth', bridge: bridgeOf(network), rules }),
+  connection: (network, rules) => {
+    const { isolate: isIsolated } = network.options;
+    return { kind: 'veth', bridge: bridgeOf(network), rules, isIsolated };
+  },
+  refusal: () => undefined,
+  unguarded: () => undefined,
   clash(options, other) {
     const { bridge } = options;
     const id = other.id.slice(0, 12);

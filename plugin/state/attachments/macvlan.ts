@@ -1,6 +1,6 @@
 /** Containers by a macvlan link each, on the VLAN link or on the parent. Nothing is a bridge. */
 import type { Attachment } from './attachment.ts';
-import { clashOfMode, segmentLinkOf } from './on-one-segment.ts';
+import { clashOfMode, needsNoPort, segmentLinkOf, unguardedCard } from './on-one-segment.ts';
 
 export const macvlanAttachment: Attachment = {
   isMacShared: false,
@@ -15,5 +15,9 @@ export const macvlanAttachment: Attachment = {
     lower: segmentLinkOf(network),
     mode: network.options.macvlanMode ?? 'bridge',
   }),
+  refusal: needsNoPort,
+  unguarded: (network) =>
+    unguardedCard(network) ??
+    `the kernel checks what containers send only where it leaves by ${segmentLinkOf(network)}: a container with NET_RAW may take the MAC of another, and containers of this host reach each other unchecked`,
   clash: clashOfMode,
 };

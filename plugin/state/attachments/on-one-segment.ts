@@ -34,3 +34,18 @@ export function clashOfMode(options: Options, other: Named & AttachedNetwork): s
     ? otherMode(options, other)
     : undefined;
 }
+
+/** Only a port of a bridge knows which container a frame is from. */
+export function needsNoPort({ mode, guard }: Options): string | undefined {
+  return guard === 'full'
+    ? `-o guard=full checks each container's address at its port of a bridge, and mode=${mode} has no ports; take guard=mac, or mode=bridge`
+    : undefined;
+}
+
+/** What leaves by a link of the host's own is not ours to check. */
+export function unguardedCard(network: AttachedNetwork): string | undefined {
+  const { vlanLink, theirs = [] } = network;
+  return vlanLink === undefined || theirs.includes('vlan-link')
+    ? `${segmentLinkOf(network)} is a link of the host's own, so nothing that containers send by it is checked`
+    : undefined;
+}

@@ -80,6 +80,7 @@ const endpoint = {
   terms: v.looseObject({ answered: absentOr(is.terms), configured: absentOr(is.terms) }),
   createdAt: wallTime,
   sandboxKey: absentOr(text),
+  interfaceName: v.optional(is.linkName),
   joinedAt: v.optional(wallTime),
   hasLeft: v.optional(flag),
 };
@@ -274,6 +275,7 @@ function readableEndpoint(file: { readonly id: string; readonly writtenAt: WallT
       terms: v.fallback(terms, { answered: undefined, configured: undefined }),
       createdAt: v.fallback(wallTime, file.writtenAt),
       sandboxKey: v.fallback(endpoint.sandboxKey, undefined),
+      interfaceName: v.fallback(endpoint.interfaceName, undefined),
       joinedAt: v.fallback(endpoint.joinedAt, undefined),
       hasLeft: v.fallback(endpoint.hasLeft, undefined),
     }),

@@ -150,6 +150,7 @@ const optionEntries = {
   mode: v.optional(v.picklist(ATTACHMENT_MODES), DEFAULTS.mode),
   bridge: absentOr(newLinkName),
   macvlanMode: absentOr(v.picklist(MACVLAN_MODES)),
+  isolate: v.optional(flag, DEFAULTS.isolate),
   mtu: absentOr(mtu),
   leaseTimeoutMs: v.optional(
     numberThat((value) => value >= 1000 && value <= 25_000, 'a duration from 1 s to 25 s'),

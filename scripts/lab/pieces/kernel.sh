@@ -20,16 +20,43 @@ TEXT
   die "the guest kernel could not be made: $1"
 }
 
-# run_shown LABEL COMMAND...: output to the kernel log, a sign of life every half minute.
+# run_shown LABEL COMMAND...: output to the kernel log, a sign of life every half minute. Where $shown_tree is set, the
+# sign counts the object files in it and says how many are left.
+shown_every=30 # seconds
+shown_tree=''
 run_shown() {
-  local label=$1 from=${EPOCHREALTIME/[.,]/} pid
+  local label=$1 from=${EPOCHREALTIME/[.,]/} pid before=0
   shift
+  [ -z "$shown_tree" ] || before=$(objects_in "$shown_tree")
   "$@" >>"$LAB/log/kernel.log" 2>&1 9>&- &
   pid=$!
   shown_pid=$pid
-  while ! wait_until 30 process_is_gone "$pid"; do say "kernel: $label, $(seconds_since "$from") s so far"; done
+  while ! wait_until "$shown_every" process_is_gone "$pid"; do
+    say "kernel: $label$([ -z "$shown_tree" ] || how_far "$shown_tree" "$before" "$from"), $(seconds_since "$from") s so far"
+  done
   shown_pid=''
   wait "$pid"
+}
+
+# Files come and go while the compiler runs, so find may miss one.
+objects_in() { { find "$1" -name '*.o' 2>/dev/null || true; } | wc -l; }
+
+# The object files of a whole build: of the last one on this machine, or else of Linux 7.2 with kernel.config.
+kernel_objects=1212
+objects_wanted() { cat "$LAB/stamps/kernel-objects" 2>/dev/null || echo "$kernel_objects"; }
+
+# how_far TREE BEFORE FROM: ", 700 of about 1400 files, about 120 s left". BEFORE are the files that an earlier run has made.
+how_far() {
+  local ready wanted made us
+  ready=$(objects_in "$1") wanted=$(objects_wanted)
+  ((made = ready - $2, us = ${EPOCHREALTIME/[.,]/} - $3)) || true
+  printf ', %d of about %d files' "$ready" "$wanted"
+  # Another kernel version may have some files more. Then only linking is known to be left.
+  if ((ready >= wanted)); then
+    printf ', linking is left'
+  elif ((made > 0)); then
+    printf ', about %d s left' "$((us / made * (wanted - ready) / 1000000))"
+  fi
 }
 
 kernel_fetch() {
@@ -58,7 +85,10 @@ kernel_compile() {
   while read -r wanted; do
     grep -qx "$wanted" "$tree/.config" || kernel_trouble "this kernel source does not take $wanted"
   done < <(grep -E '^CONFIG_(VLAN_8021Q|BRIDGE|VETH|MACVLAN|OVERLAY_FS|HOSTFS|PACKET|BRIDGE_NETFILTER|IP_NF_FILTER)=y' "$lab_scripts/kernel.config")
+  shown_tree=$tree
   run_shown compiling nice make -C "$tree" -s -j"$(nproc)" ARCH=um linux || kernel_trouble 'the compiler failed'
+  shown_tree=''
+  stamp kernel-objects "$(objects_in "$tree")"
 }
 
 have_kernel() {

@@ -19,14 +19,19 @@ apt_install() {
   for package; do is_installed "$package" || missing+=("$package"); done
   [ ${#missing[@]} -gt 0 ] || { reused+=(packages); return 0; }
   say "packages: installing ${missing[*]}"
-  export DEBIAN_FRONTEND=noninteractive
-  local options=(-qq --yes --no-install-recommends -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3
-    -o Dpkg::Options::=--force-confold)
-  # A third-party source that is down must not stop us: what counts is whether the install works.
-  apt-get "${options[@]}" update >>"$LAB/log/apt.log" 2>&1 || say 'packages: apt-get update had errors, going on'
-  apt-get "${options[@]}" install "${missing[@]}" >"$LAB/log/install.log" 2>&1 ||
-    apt_trouble "apt-get install ${missing[*]} failed" "$LAB/log/install.log"
-  say 'packages: installed'
+  # `prepare` and `setup` may both be here, side by side. apt-get waits for no lock on its lists.
+  (
+    flock 8
+    export DEBIAN_FRONTEND=noninteractive
+    options=(-qq --yes --no-install-recommends -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3
+      -o Dpkg::Options::=--force-confold)
+    # A third-party source that is down must not stop us: what counts is whether the install works.
+    [ -n "$(find "$LAB/stamps/apt-updated" -mmin -10 2>/dev/null)" ] ||
+      if apt-get "${options[@]}" update >>"$LAB/log/apt.log" 2>&1; then stamp apt-updated "$(date)"; else say 'packages: apt-get update had errors, going on'; fi
+    apt-get "${options[@]}" install "${missing[@]}" >"$LAB/log/install.log" 2>&1 ||
+      apt_trouble "apt-get install ${missing[*]} failed" "$LAB/log/install.log"
+  ) 8>"$LAB/packages.lock" || exit 1
+  say "packages: installed ${missing[0]}$([ ${#missing[@]} = 1 ] || echo " and $((${#missing[@]} - 1)) more")"
 }
 
 install_kernel_packages() { apt_install "${kernel_packages[@]}"; }

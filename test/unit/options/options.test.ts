@@ -49,6 +49,7 @@ describe('network options', () => {
       mode: 'bridge',
       bridge: 'br-eth1',
       macvlanMode: undefined,
+      isolate: false,
       mtu: undefined,
       leaseTimeoutMs: 20_000,
       acd: 'optimistic',
@@ -217,7 +218,7 @@ describe('network options', () => {
 
   it('an unknown option is named together with the known ones', () => {
     expect(mistake(() => network({ vlna: '5' }))).toBe(
-      '-o vlna is unknown; known are parent, vlan, mode, bridge, macvlan_mode, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard, on_conflict',
+      '-o vlna is unknown; known are parent, vlan, mode, bridge, macvlan_mode, isolate, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard, on_conflict',
     );
   });
 

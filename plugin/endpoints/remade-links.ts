@@ -1,0 +1,99 @@
+/**
+ * Makes links of running containers again that went with the link below them: macvlan and ipvlan
+ * links whose parent or VLAN link was removed and came back. The container is not restarted. It
+ * gets a link of the same name and MAC, and then what its lease says.
+ */
+import type { Clock } from '../clock.ts';
+import type { Host } from '../host.ts';
+import type { KeyedLock } from '../keyed-lock.ts';
+import type { Logger } from '../logger.ts';
+import { rulesFor } from '../networks/port-guard.ts';
+import { attachmentOf } from '../state/attachments/attachments.ts';
+import type { EndpointRecord } from '../state/lease-records.ts';
+import type { Registry } from '../state/registry.ts';
+import type { Ms } from '../vocabulary/time.ts';
+
+const TRIED_AGAIN_AFTER: Ms = 10_000;
+
+export interface RemadeLinksDeps {
+  readonly registry: Registry;
+  readonly host: Pick<Host, 'isInSandbox' | 'remakeEndpointLink' | 'endpointPresence'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly lock: KeyedLock;
+  readonly sandboxPath: (sandboxKey: string) => string;
+  readonly remember: (record: EndpointRecord) => Promise<void>;
+  /** The link is there. The container is to get what its lease says. */
+  readonly made: (endpointId: string) => void;
+}
+
+export class RemadeLinks {
+  readonly #deps: RemadeLinksDeps;
+  /** The next tries, by endpoint. */
+  readonly #due = new Map<string, () => void>();
+
+  constructor(deps: RemadeLinksDeps) {
+    this.#deps = deps;
+  }
+
+  /** The link below a network's containers is another than before. Never throws. */
+  async linkBelowIsNew(networkId: string): Promise<void> {
+    const { registry } = this.#deps;
+    for (const endpoint of registry.endpoints()) {
+      if (endpoint.networkId === networkId && endpoint.hostEnd === undefined) {
+        await this.#try(endpoint.id);
+      }
+    }
+  }
+
+  /** Remembers the name of a link that may have to be made again. */
+  nameSeen({ id, hostEnd }: EndpointRecord, interfaceName: string): void {
+    if (hostEnd !== undefined) return;
+    const { registry, lock, remember } = this.#deps;
+    void lock.run(id, async () => {
+      const record = registry.findEndpoint(id);
+      if (record === undefined || record.interfaceName === interfaceName) return;
+      await remember({ ...record, interfaceName });
+    });
+  }
+
+  close(): void {
+    for (const cancel of this.#due.values()) cancel();
+    this.#due.clear();
+  }
+
+  async #try(endpointId: string): Promise<void> {
+    const { clock, lock, log } = this.#deps;
+    this.#due.get(endpointId)?.();
+    this.#due.delete(endpointId);
+    try {
+      await lock.run(endpointId, () => this.#make(endpointId));
+    } catch (err) {
+      log.error({ endpoint: endpointId.slice(0, 12), err }, NOT_MADE);
+      const again = (): void => void this.#try(endpointId);
+      this.#due.set(endpointId, clock.at(clock.now() + TRIED_AGAIN_AFTER, again));
+    }
+  }
+
+  async #make(endpointId: string): Promise<void> {
+    const { registry, host, log, sandboxPath, remember, made } = this.#deps;
+    const record = registry.findEndpoint(endpointId);
+    const network = record && registry.findNetwork(record.networkId);
+    if (record?.sandboxKey === undefined || network === undefined) return;
+    const netnsPath = sandboxPath(record.sandboxKey);
+    if (host.endpointPresence(record, netnsPath) !== 'away') return;
+    if (host.isInSandbox({ ...record, netnsPath })) return;
+    const { interfaceName: name } = record;
+    if (name === undefined) return; // it has just joined, and libnetwork has not finished
+    const connection = attachmentOf(network).connection(network, rulesFor(network, record));
+    await host.remakeEndpointLink({ ...record, netnsPath, name, connection });
+    const terms = { ...record.terms, configured: undefined };
+    await remember({ ...record, terms });
+    const fields = { network: network.id.slice(0, 12), endpoint: endpointId.slice(0, 12) };
+    log.info({ ...fields, link: name }, 'link of a running container made again');
+    made(endpointId);
+  }
+}
+
+const NOT_MADE =
+  'the link of a running container went with the link below it, and could not be made again; it is tried again; restart the container if this goes on';

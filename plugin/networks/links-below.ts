@@ -1,0 +1,30 @@
+/**
+ * Notices that the link below containers without a bridge is another than before. The kernel
+ * removes macvlan and ipvlan links with the link below them.
+ */
+import type { HostLink } from '../host.ts';
+import { attachmentOf } from '../state/attachments/attachments.ts';
+import { linkNamed, uplinkOf } from '../state/link-chain.ts';
+import type { WiredNetwork } from './wiring-plan.ts';
+
+export class LinksBelow {
+  readonly #isNew: (networkId: string) => Promise<void>;
+  /** Indexes, by network. Bounded by the networks since the start. */
+  readonly #known = new Map<string, number>();
+
+  constructor(isNew: (networkId: string) => Promise<void>) {
+    this.#isNew = isNew;
+  }
+
+  /** At a start nothing is known of the time before. So each network is told then. */
+  async look(links: readonly HostLink[], networks: readonly WiredNetwork[]): Promise<void> {
+    for (const { network } of networks) {
+      if (attachmentOf(network).hasPorts) continue;
+      const { id, options, vlanLink } = network;
+      const below = uplinkOf(links, options, linkNamed(links, options.parent), vlanLink);
+      if (below?.isUp !== true || below.index === this.#known.get(id)) continue;
+      this.#known.set(id, below.index);
+      await this.#isNew(id);
+    }
+  }
+}
