@@ -103,6 +103,8 @@ export interface Host {
    * @param netnsPath the sandbox, if it is known.
    */
   endpointPresence(link: ContainerLink, netnsPath?: string): LinkPresence;
+  /** Returns those names that no link of the host has. Cheap also for thousands. */
+  missingLinks(names: readonly string[]): ReadonlySet<string>;
   /**
    * Sets what may be sent from each of these ports from now on. Never throws: a failure is a
    * warning. `onUnguarded` gets each port whose rules are not in force.

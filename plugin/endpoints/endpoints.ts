@@ -6,7 +6,7 @@
  */
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import { makeEndpoint, type CreateEndpointRequest } from './endpoint-setup.ts';
-import { isAbandoned } from '../leases/containers-present.ts';
+import { isAbandoned, withoutHostEnd } from '../leases/containers-present.ts';
 import { createAnswer, joinAnswer, type CreateEndpointAnswer, type JoinAnswer } from './answers.ts';
 import { atContainerEnd, followTarget, inHost, netnsPathOf } from './endpoint-places.ts';
 import { JoinTimers } from '../leases/join-timers.ts';
@@ -210,7 +210,7 @@ export class Endpoints {
   /** Clears joined endpoints whose container vanished without Leave: their link is gone. */
   async clearAbandoned(): Promise<void> {
     const { registry, host, log } = this.#deps;
-    for (const { id } of registry.endpoints()) {
+    for (const { id } of withoutHostEnd(registry.endpoints(), host)) {
       const record = registry.findEndpoint(id);
       if (record?.sandboxKey === undefined) continue;
       if (host.endpointPresence(record, netnsPathOf(this.#deps, record)) !== 'gone') continue;

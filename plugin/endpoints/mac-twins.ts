@@ -50,8 +50,7 @@ export class MacTwins {
   #find(segment: string, mac: Mac): EndpointRecord | undefined {
     const { registry } = this.#deps;
     return registry
-      .endpoints()
-      .filter((endpoint) => endpoint.mac === mac)
+      .endpointsWithMac(mac)
       .find(({ networkId }) => registry.findScope(networkId)?.segment === segment);
   }
 

@@ -46,6 +46,18 @@ export async function isAbandoned(
   return true;
 }
 
+/**
+ * Leaves out the links whose end in the host is there: each of these has a container. The sweep
+ * must look at the others one by one. With thousands of containers nearly all are left out.
+ */
+export function withoutHostEnd<Link extends ContainerLink>(
+  links: readonly Link[],
+  host: Pick<Host, 'missingLinks'>,
+): readonly Link[] {
+  const missing = host.missingLinks(links.flatMap(({ hostEnd }) => hostEnd ?? []));
+  return links.filter(({ hostEnd }) => hostEnd === undefined || missing.has(hostEnd));
+}
+
 /** Once a minute looks for containers that vanished. @returns a function that stops it. */
 export function sweepAbandoned(deps: {
   readonly clock: Clock;

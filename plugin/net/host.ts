@@ -22,6 +22,7 @@ import {
   linkIndex,
   linkMac,
   linkName,
+  missingLinks,
 } from './netlink/interface-request.ts';
 import { readLinkTable, renameLink } from './netlink/rtnetlink.ts';
 import { watchLinks } from './netlink/link-events.ts';
@@ -51,6 +52,7 @@ export const linuxHost = {
   removeEndpointLink,
   listEndpointLinks,
   endpointPresence,
+  missingLinks,
   remakeEndpointLink,
   isInSandbox,
   changeSandbox,

@@ -37,6 +37,16 @@ export class LinkProtection {
     this.#open.add(index);
   }
 
+  /** The link itself is gone. */
+  gone(index: number): void {
+    this.#open.delete(index);
+  }
+
+  /** True if `putBack` has something to do. */
+  get hasLost(): boolean {
+    return this.#open.size > 0;
+  }
+
   /**
    * Puts back the lost filters. @returns false if one could not be put back. It is logged and stays
    * lost.
@@ -66,7 +76,7 @@ export class LinkProtection {
   }
 
   async #close(name: string): Promise<boolean> {
-    const endpoint = this.#registry.endpoints().find(({ hostEnd }) => hostEnd === name);
+    const endpoint = this.#registry.findEndpointOn(name);
     const network = this.#registry.networks().find((one) => linksOf(one).includes(name));
     // the link no longer belongs to a network
     if (endpoint === undefined && network === undefined) return true;

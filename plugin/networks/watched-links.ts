@@ -1,12 +1,13 @@
 /**
  * Decides which changes of the host's links matter to the networks. It is asked for every link that
- * changes, so it must be cheap.
+ * changes, so it must be cheap. Lists what the networks need.
  */
-import type { HostLink } from '../host.ts';
+import type { Host, HostLink } from '../host.ts';
 import { linksOf } from '../state/attachments/attachments.ts';
+import type { NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 import { linkNamed } from '../state/link-chain.ts';
-import type { WiredNetwork } from './wiring-plan.ts';
+import type { WiredNetwork, WiredPort } from './wiring-plan.ts';
 
 export class WatchedLinks {
   readonly #registry: Registry;
@@ -20,6 +21,14 @@ export class WatchedLinks {
   /** True if it was a network's link at the last look. */
   has(index: number): boolean {
     return this.#seen.has(index);
+  }
+
+  /**
+   * Forgets a link that is gone.
+   * @returns true if a network needs it. A port ends with its container: nothing is to be repaired.
+   */
+  gone({ index, mark }: HostLink): boolean {
+    return this.#seen.delete(index) && mark !== 'endpoint';
   }
 
   remember(links: readonly HostLink[], networks: readonly WiredNetwork[]): void {
@@ -41,20 +50,54 @@ export class WatchedLinks {
     const seen = this.#seen.get(link.index);
     if (seen !== undefined) return seen !== signature(link);
     const registry = this.#registry;
-    const names = [link.name, ...link.altNames];
-    const isOfNetwork = registry
-      .networks()
-      .some((network) =>
-        [network.options.parent, ...linksOf(network)].some((name) => names.includes(name)),
-      );
-    if (isOfNetwork) return true;
+    const names = namesOf(registry.networks());
+    if (names.has(link.name) || link.altNames.some((name) => names.has(name))) return true;
     if (link.mark !== 'endpoint') return false;
     // A container's port that is new since the last look. It was made right, so it is only noted.
     const isWired = link.isUp && link.master !== undefined && this.#seen.has(link.master);
-    if (!registry.endpoints().some(({ hostEnd }) => hostEnd === link.name)) return false;
+    if (registry.findEndpointOn(link.name) === undefined) return false;
     if (isWired) this.#seen.set(link.index, signature(link));
     return !isWired;
   }
+}
+
+/** Networks on one segment have the same wiring. Each port belongs to one of them. */
+export function wiredNetworks({
+  registry,
+  host,
+}: {
+  readonly registry: Registry;
+  readonly host: Pick<Host, 'hostEndMac'>;
+}): readonly WiredNetwork[] {
+  const ports = new Map<string, WiredPort[]>();
+  for (const { id, networkId, hostEnd, mac } of registry.endpoints()) {
+    if (hostEnd === undefined) continue; // it has no port
+    const port = {
+      ...{ endpointId: id, hostEnd },
+      // Few are asked for it.
+      get mac() {
+        return host.hostEndMac(hostEnd, mac);
+      },
+    };
+    const others = ports.get(networkId);
+    if (others === undefined) ports.set(networkId, [port]);
+    else others.push(port);
+  }
+  return registry
+    .networks()
+    .filter(({ isUnfinished }) => isUnfinished !== true) // its maker or remover does the rest
+    .map((network) => ({ network, ports: ports.get(network.id) ?? [] }));
+}
+
+/** The names for each list of networks. The registry makes a new list when a network changes. */
+const namesByList = new WeakMap<readonly NetworkRecord[], ReadonlySet<string>>();
+
+function namesOf(networks: readonly NetworkRecord[]): ReadonlySet<string> {
+  const known = namesByList.get(networks);
+  if (known !== undefined) return known;
+  const names = new Set(networks.flatMap((one) => [one.options.parent, ...linksOf(one)]));
+  namesByList.set(networks, names);
+  return names;
 }
 
 /** The properties of a link that matter to a network. */
@@ -69,7 +112,8 @@ function signature({
   vlan,
   kind,
 }: HostLink): string {
-  // the carrier comes and goes with the container
-  const carrier = kind === 'veth' && mark === 'endpoint' ? '' : hasCarrier;
-  return [name, master, lower, mtu, isUp, carrier, mark, vlan?.id, vlan?.protocol].join(' ');
+  // The carrier and the other end of a port come and go with the container.
+  const isPort = kind === 'veth' && mark === 'endpoint';
+  const below = isPort ? '' : `${hasCarrier} ${lower}`;
+  return [name, master, below, mtu, isUp, mark, vlan?.id, vlan?.protocol].join(' ');
 }

@@ -9,14 +9,14 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
-import type { Host } from '../host.ts';
+import type { Host, HostLink } from '../host.ts';
 import { LinksBelow } from './links-below.ts';
 import { LinkProtection, type LinkProtectionDeps } from './link-protection.ts';
 import { rulesNow } from './port-guard.ts';
 import type { Registry } from '../state/registry.ts';
 import { RepairHistory } from './repair-history.ts';
-import { WatchedLinks } from './watched-links.ts';
-import { planWiring, type Repair, type WiredNetwork, type WiredPort } from './wiring-plan.ts';
+import { WatchedLinks, wiredNetworks } from './watched-links.ts';
+import { planWiring, type Repair } from './wiring-plan.ts';
 
 /** Many changes come together, for example when a bridge is removed with all its ports. */
 const GATHERED_FOR: Ms = 20;
@@ -50,6 +50,10 @@ export class Wiring {
   #cancelLook: () => void = () => undefined;
   #cancelRetry: () => void = () => undefined;
   #isDue = false;
+  /** Somebody asked for a look since the last one began. */
+  #isAsked = false;
+  /** Links that changed since the last look began, and are not gone. By index. */
+  readonly #changed = new Set<number>();
   #run: Promise<void> | undefined;
   #isClosed = false;
   /**
@@ -103,11 +107,26 @@ export class Wiring {
 
   /** Looks soon, as if the kernel had reported a change. */
   soon(): void {
+    this.#isAsked = true;
+    this.#gather();
+  }
+
+  /** The kernel takes a link down and its filter off, and then removes it. */
+  #gone(link: HostLink): void {
+    this.#protection.gone(link.index);
+    this.#changed.delete(link.index);
+    if (this.#watched.gone(link)) this.soon();
+  }
+
+  #gather(): void {
     if (this.#isDue || this.#isClosed) return;
     this.#isDue = true;
     const { clock } = this.#deps;
     this.#cancelLook = clock.at(clock.now() + GATHERED_FOR, () => {
-      if (this.#run === undefined) void this.#look();
+      if (this.#run !== undefined) return;
+      const isAnyChanged = this.#isAsked || this.#changed.size > 0;
+      if (isAnyChanged || this.#protection.hasLost) void this.#look();
+      else this.#isDue = false; // only ports went, with their containers
     });
   }
 
@@ -116,6 +135,8 @@ export class Wiring {
     this.#cancelLook();
     this.#cancelRetry();
     this.#isDue = false;
+    this.#isAsked = false;
+    this.#changed.clear();
     this.#run = this.#mendAll()
       .catch((err: unknown) => {
         log.error({ err }, 'links of networks could not be read');
@@ -143,12 +164,16 @@ export class Wiring {
     try {
       this.#events = host.watchLinks({
         onLink: (link, isGone) => {
-          if (isGone ? this.#watched.has(link.index) : this.#watched.matters(link)) this.soon();
+          if (isGone) this.#gone(link);
+          else if (this.#watched.matters(link)) {
+            this.#changed.add(link.index);
+            this.#gather();
+          }
         },
         onFilterGone: (index) => {
           if (!this.#watched.has(index)) return;
           this.#protection.lost(index);
-          this.soon();
+          this.#gather();
         },
         onLost: () => {
           this.#toProtect = 'all';
@@ -168,7 +193,7 @@ export class Wiring {
     this.#listen(); // before the first look, so that no change is missed
     const putOff = new Set<string>();
     for (let round = 0; round < ROUNDS_AT_MOST && !this.#isClosed; round += 1) {
-      const networks = this.#wanted();
+      const networks = wiredNetworks(this.#deps);
       const links = await host.readLinks();
       const { repairs, troubles } = planWiring(links, networks);
       this.#watched.remember(links, networks);
@@ -269,28 +294,5 @@ export class Wiring {
       }
     }
     this.#told = now;
-  }
-
-  /** Networks on one segment have the same wiring. Each port belongs to one of them. */
-  #wanted(): readonly WiredNetwork[] {
-    const { registry, host } = this.#deps;
-    const ports = new Map<string, WiredPort[]>();
-    for (const { id, networkId, hostEnd, mac } of registry.endpoints()) {
-      if (hostEnd === undefined) continue; // it has no port
-      const port = {
-        ...{ endpointId: id, hostEnd },
-        // Few are asked for it.
-        get mac() {
-          return host.hostEndMac(hostEnd, mac);
-        },
-      };
-      const others = ports.get(networkId);
-      if (others === undefined) ports.set(networkId, [port]);
-      else others.push(port);
-    }
-    return registry
-      .networks()
-      .filter(({ isUnfinished }) => isUnfinished !== true) // its maker or remover does the rest
-      .map((network) => ({ network, ports: ports.get(network.id) ?? [] }));
   }
 }

@@ -16,10 +16,12 @@ import {
   type LeaseHolder,
   type LeaseRecord,
 } from './lease-records.ts';
-import { RecordList } from './record-list.ts';
+import { RecordIndex, RecordList } from './record-list.ts';
 
 export class LeaseViews {
   readonly endpoints = new RecordList<EndpointRecord>();
+  readonly endpointsByHostEnd = new RecordIndex<EndpointRecord>(({ hostEnd }) => hostEnd);
+  readonly endpointsByMac = new RecordIndex<EndpointRecord>(({ mac }) => mac);
   readonly addresses = new RecordList<AddressRecord>();
   readonly held = new RecordList<HeldRecord>();
   /** For each lease: the endpoint that has it. Its size is limited by the number of endpoints. */
@@ -30,6 +32,9 @@ export class LeaseViews {
   changed(leaseId: string, record: LeaseRecord | undefined): void {
     const endpointId = this.#endpointIds.get(leaseId);
     const now = record !== undefined && isOfEndpoint(record) ? endpointOf(record) : undefined;
+    const before = endpointId === undefined ? undefined : this.endpoints.get(endpointId);
+    this.endpointsByHostEnd.changed(before, now);
+    this.endpointsByMac.changed(before, now);
     if (endpointId !== undefined && endpointId !== now?.id) {
       this.endpoints.delete(endpointId);
       this.#endpointIds.delete(leaseId);

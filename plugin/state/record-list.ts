@@ -1,4 +1,4 @@
-/** Records by their id. */
+/** Records by their id, and by what several of them may have in common. */
 export class RecordList<Record> {
   readonly #records = new Map<string, Record>();
   /** Made when it is needed. The next change discards it. */
@@ -24,5 +24,36 @@ export class RecordList<Record> {
 
   delete(id: string): void {
     if (this.#records.delete(id)) this.#list = undefined;
+  }
+}
+
+/** Finds records by a property. Several records may have the same. Bounded by the records. */
+export class RecordIndex<Record extends { readonly id: string }> {
+  readonly #keyOf: (record: Record) => string | undefined;
+  readonly #byKey = new Map<string, ReadonlyMap<string, Record>>();
+
+  /** @param keyOf the property. Undefined: the record is not in the index. */
+  constructor(keyOf: (record: Record) => string | undefined) {
+    this.#keyOf = keyOf;
+  }
+
+  find(key: string): readonly Record[] {
+    return [...(this.#byKey.get(key)?.values() ?? [])];
+  }
+
+  /** @param before the record as it was, `now` as it is. Undefined: there is none. */
+  changed(before: Record | undefined, now: Record | undefined): void {
+    if (before !== undefined) this.#put(before, undefined);
+    if (now !== undefined) this.#put(now, now);
+  }
+
+  #put(of: Record, record: Record | undefined): void {
+    const key = this.#keyOf(of);
+    if (key === undefined) return;
+    const others = new Map(this.#byKey.get(key));
+    if (record === undefined) others.delete(of.id);
+    else others.set(record.id, record);
+    if (others.size === 0) this.#byKey.delete(key);
+    else this.#byKey.set(key, others);
   }
 }

@@ -21,6 +21,7 @@ import {
   type LeaseHolder,
   type LeaseRecord,
 } from './lease-records.ts';
+import type { Mac } from '../wire/address.ts';
 import { scopeOfPool, type PoolRecord } from './pool-records.ts';
 import type { NetworkRecord } from './records.ts';
 
@@ -95,6 +96,15 @@ export class Registry {
 
   findEndpoint(id: string): EndpointRecord | undefined {
     return this.#views.endpoints.get(id);
+  }
+
+  /** Returns the endpoint whose link has this end in the host. */
+  findEndpointOn(hostEnd: string): EndpointRecord | undefined {
+    return this.#views.endpointsByHostEnd.find(hostEnd)[0];
+  }
+
+  endpointsWithMac(mac: Mac): readonly EndpointRecord[] {
+    return this.#views.endpointsByMac.find(mac);
   }
 
   /** Returns the endpoint that has the lease. */

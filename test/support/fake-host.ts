@@ -139,6 +139,10 @@ export class FakeHost implements Host {
     return netnsPath !== undefined && this.sandboxes.has(netnsPath) ? 'away' : 'gone';
   }
 
+  missingLinks(names: readonly string[]): ReadonlySet<string> {
+    return new Set(names.filter((name) => !this.links.has(name)));
+  }
+
   isInSandbox(place: ContainerLink) {
     return this.endpoints.get(ownEnd(place))?.here === false;
   }

@@ -177,6 +177,7 @@ export function describeHost(name: string, makePlace: () => Place): void {
       await host.ensureEndpointLink(PORT);
       await host.removeEndpointLink(PORT);
       expect([host.linkExists('vh0'), host.linkExists('vc0')]).toEqual([false, false]);
+      expect([...host.missingLinks(['vh0', 'br500', 'vc0'])]).toEqual(['vh0', 'vc0']);
       await host.removeEndpointLink(PORT);
       await host.ensureEndpointLink(PORT);
       place.moveIntoSandbox('vh0', 'vc0');

@@ -48,6 +48,21 @@ describe('timers', () => {
     expect([fired.mock.calls.length, vi.getTimerCount()]).toEqual([0, 0]);
   });
 
+  it('of leases far away wake the process up together, and each fires at its own instant', () => {
+    const fired: number[] = [];
+    const cancels = Array.from({ length: 1000 }, (_, n) => {
+      now = n; // each begins to wait at another moment
+      const dueAt = 100_000 + 7 * n;
+      return clock.at(dueAt, () => fired.push(now - dueAt));
+    });
+    expect(vi.getTimerCount()).toBe(1);
+    cancels[0]?.();
+    pass(110_000);
+    expect(fired).toHaveLength(999);
+    expect(fired.filter((late) => late < 0 || late > 1000)).toEqual([]); // `pass` goes by seconds
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('refuse NaN, which Node would take for "at once", again and again', () => {
     expect(() => clock.at(NaN, () => undefined)).toThrow(RangeError);
   });

@@ -31,16 +31,34 @@ const ADDRESS_AT = 4;
 
 /** Runs `ask` with a socket of the current namespace. Undefined if there is no such link. */
 export function askKernel<Result>(ask: (fd: number) => Result): Result | undefined {
+  return withSocket((fd) => ifThere(() => ask(fd)));
+}
+
+/** Returns those names that no link in the current namespace has. One socket asks for all. */
+export function missingLinks(names: readonly string[]): ReadonlySet<string> {
+  if (names.length === 0) return new Set();
+  return withSocket(
+    (fd) => new Set(names.filter((name) => ifThere(() => linkIndex(fd, name)) === undefined)),
+  );
+}
+
+function withSocket<Result>(ask: (fd: number) => Result): Result {
   const fd = openSocket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0);
   try {
     return ask(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function ifThere<Result>(ask: () => Result): Result | undefined {
+  try {
+    return ask();
   } catch (error) {
     if (error instanceof SystemCallError && ['ENODEV', 'ENXIO'].includes(error.code)) {
       return undefined;
     }
     throw error;
-  } finally {
-    closeSync(fd);
   }
 }
 

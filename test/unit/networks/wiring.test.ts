@@ -60,8 +60,29 @@ describe('a change that the kernel tells', () => {
     rig.host.onChange?.onLink(rig.host.link('eth1'), false);
     rig.host.links.add('docker0');
     rig.host.onChange?.onLink(rig.host.link('docker0'), false);
-    await change(port(), { hasCarrier: false }); // the container's end comes and goes
+    await change(port(), { hasCarrier: false, lower: undefined }); // the container's end goes
+    await change(port(), { hasCarrier: true, lower: 77 }); // and comes
     expect(rig.host.count('readLinks')).toBe(before);
+  });
+
+  it('a port that goes with its container starts no look', async () => {
+    const before = rig.host.count('readLinks');
+    // The kernel takes the link down and its filter off first.
+    rig.host.onChange?.onLink({ ...rig.host.link(port()), isUp: false, lower: 0 }, false);
+    rig.host.onChange?.onFilterGone(rig.host.indexOf(port()));
+    await remove(port());
+    expect(rig.host.count('readLinks')).toBe(before);
+    await change('eth1.500', { isUp: false });
+    expect(mended()).toHaveLength(1); // and later changes are looked at
+  });
+
+  it('a port that goes together with its bridge keeps no look from being made', async () => {
+    rig.host.onChange?.onFilterGone(rig.host.indexOf(port()));
+    const gone = rig.host.link(port());
+    rig.host.links.delete(port());
+    rig.host.onChange?.onLink(gone, true);
+    await remove('br500');
+    expect(rig.host.links.has('br500')).toBe(true);
   });
 
   it('more than could be told: everything is looked at', async () => {

@@ -5,6 +5,7 @@ import type {
   HeldRecord,
 } from '../../../plugin/state/lease-records.ts';
 import { Registry } from '../../../plugin/state/registry.ts';
+import type { Mac } from '../../../plugin/wire/address.ts';
 import { FakeStore } from '../../support/fake-store.ts';
 
 let store: FakeStore;
@@ -36,6 +37,23 @@ it('lists are as new as the last change', async () => {
   await registry.removeEndpoint('e');
   expect(registry.endpoints().map(({ id }) => id)).toEqual(['f']);
   expect(registry.holders()).toHaveLength(1);
+});
+
+it('endpoints are found by their link and their MAC, as these are after the last change', async () => {
+  const mac = '02:00:00:00:00:01' as Mac;
+  const one = { ...endpoint('e'), hostEnd: 'vdhE', mac };
+  await registry.addEndpoint(one);
+  await registry.addEndpoint({ ...endpoint('f'), hostEnd: undefined, mac });
+  const found = () => [
+    registry.findEndpointOn('vdhE')?.id,
+    registry.findEndpointOn('vdhX')?.id,
+    registry.endpointsWithMac(mac).map(({ id }) => id),
+  ];
+  expect(found()).toEqual(['e', undefined, ['e', 'f']]);
+  await registry.keepEndpoint({ ...one, hostEnd: 'vdhX' });
+  expect(found()).toEqual([undefined, 'e', ['f', 'e']]);
+  await registry.removeEndpoint('e');
+  expect(found()).toEqual([undefined, undefined, ['f']]);
 });
 
 describe('while a record is being written', () => {
