@@ -38,7 +38,9 @@ const CONNECTED = 1;
 export function networkDriverHandlers(driver: NetworkDriver): Handlers {
   const done = {};
   return {
-    'NetworkDriver.GetCapabilities': () => ({ Scope: 'local', ConnectivityScope: 'local' }),
+    // The VLAN connects the nodes of a Swarm. Only with this answer do they tell each other the
+    // names of services on a network of scope swarm. Other networks do not depend on it.
+    'NetworkDriver.GetCapabilities': () => ({ Scope: 'local', ConnectivityScope: 'global' }),
     'NetworkDriver.CreateNetwork': async (body, signal) => {
       await driver.createNetwork(decodeCreateNetwork(body), signal);
       return done;

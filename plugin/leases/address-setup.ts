@@ -173,7 +173,7 @@ async function findGround(deps: AddressSetupDeps, pool: PoolRecord): Promise<Gro
   if (options === undefined) {
     throw new PluginError(
       'INVALID_OPTION',
-      `where to lease addresses of ${formatSubnet(pool.subnet)} is not known; create the network again with --ipam-opt parent=LINK --ipam-opt vlan=ID`,
+      `where to lease addresses of ${formatSubnet(pool.subnet)} is not known; create the network again with --ipam-opt parent=LINK --ipam-opt vlan=ID (Compose passes no IPAM options: create it by command, and write external: true)`,
     );
   }
   const link = await host.findSegmentLink(options);

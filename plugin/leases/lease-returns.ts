@@ -52,7 +52,7 @@ export class LeaseReturns {
     const { host, inquiry, log } = this.#deps;
     const mac = options.acd === 'off' ? undefined : host.linkMac(link);
     const heard = mac && (await inquiry.wearer(link, mac, address));
-    const by = heard ?? this.#ownerHere(segment, address, clientId);
+    const by = heard ?? this.ownerHere(segment, address, clientId);
     if (by === undefined) return false;
     log.info({ segment, address, by }, 'lease not given back: somebody on the segment wears it');
     return true;
@@ -92,10 +92,10 @@ export class LeaseReturns {
   }
 
   /**
-   * The server has given the address to another container of this host, which may not use it yet:
-   * the record of the one before could not be removed.
+   * Another container of this host with a lease of the address. It may not use it yet: the record
+   * of the one before could not be removed.
    */
-  #ownerHere(segment: string, address: Ipv4, clientId: string): Mac | undefined {
+  ownerHere(segment: string, address: Ipv4, clientId: string): Mac | undefined {
     const { registry } = this.#deps;
     return registry
       .leases()

@@ -39,7 +39,7 @@ export interface TakeLeaseDeps {
     drop(id: string): Promise<void>;
     yieldTo(scope: LeaseScope, address: Ipv4, identity: { clientId: string }): Promise<void>;
   };
-  readonly returns: Pick<LeaseReturns, 'settled' | 'unlessWorn'>;
+  readonly returns: Pick<LeaseReturns, 'settled' | 'unlessWorn' | 'ownerHere'>;
   readonly host: Pick<Host, 'readLinks'>;
   readonly silence: {
     note(segment: string): void;
@@ -124,6 +124,7 @@ export async function takeLease(
     if (code === 'ADDRESS_IN_USE' && kept !== undefined) await held.drop(kept.record.id);
     throw await withReasonOnHost(error, scope, host);
   }
+  refuseTwin(lease, subject, { leases, returns });
   // If this is the held lease itself, with its times, nobody has answered. It is used because it is
   // still valid.
   if (lease === undefined || lease.requestedAt === previous?.requestedAt) silence.note(segment);
@@ -140,4 +141,24 @@ export async function takeLease(
     returns.unlessWorn({ ...kept.record, id: `${id} before`, isStable: true }, scope);
   };
   return { id, lease, settle };
+}
+
+/**
+ * Where containers share a MAC, a server that goes by it has one lease for all of them. That lease
+ * must not be given back: another container has it.
+ * @throws PluginError ADDRESS_IN_USE.
+ */
+function refuseTwin(
+  lease: Lease | undefined,
+  { key, identity, segment, broadcast }: LeaseSubject,
+  { leases, returns }: Pick<TakeLeaseDeps, 'leases' | 'returns'>,
+): void {
+  if (lease === undefined || broadcast !== true) return;
+  const clientId = Buffer.from(identity.clientId).toString('hex');
+  if (returns.ownerHere(segment, lease.address, clientId) === undefined) return;
+  leases.forget(key);
+  throw new PluginError(
+    'ADDRESS_IN_USE',
+    `DHCP server ${lease.serverId} on ${segment} leases ${lease.address} to a second container: it goes by the MAC alone (as udhcpd and many home routers do), and ipvlan containers share one; use a server that goes by client identifier, or mode=macvlan`,
+  );
 }

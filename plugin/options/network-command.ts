@@ -1,6 +1,7 @@
 /**
- * Refuses networks that cannot be made as typed, and says the command that works. That command has
- * the options that were given. For a Swarm network it has the form that Swarm needs.
+ * Refuses networks that cannot be made as typed. Says the command that works, and the lines of a
+ * Compose file that work. Both have the options that were given. For a Swarm network they have the
+ * form that Swarm needs.
  */
 import { PluginError } from '../vocabulary/errors.ts';
 import { ADDRESS_SPACE } from './ipam-requests.ts';
@@ -46,7 +47,7 @@ export function missingParent(request: CreateNetworkRequest, flag: string): stri
     : noParent(flag);
 }
 
-/** The command for this network, with the same options. */
+/** What to type for this network, with the same options: a command, and the same in a file. */
 function commandFor({ networkId, options, internal, ipv4Data }: CreateNetworkRequest): string {
   const pool = ipv4Data.find(({ addressSpace }) => addressSpace === ADDRESS_SPACE)?.pool;
   const isSwarm = SWARM_ID.test(networkId);
@@ -57,17 +58,42 @@ function commandFor({ networkId, options, internal, ipv4Data }: CreateNetworkReq
     `--ipam-driver ${pool === undefined ? 'null' : isSwarm ? 'vlandhcp:stable' : 'vlandhcp'}`,
     ...(pool === undefined ? [] : [`--subnet ${pool}`]),
   ];
-  const words = optionWords(options);
-  if (!isSwarm) return [create, '-d vlandhcp', ...ipam, ...flags, ...words, 'NAME'].join(' ');
+  const given = givenOptions(options);
+  const words = given.map(([key, value]) => `-o ${key}=${value}`);
+  if (!isSwarm) {
+    const command = [create, '-d vlandhcp', ...ipam, ...flags, ...words, 'NAME'].join(' ');
+    return `${command} (in a Compose file: ${composeLines(given, pool, internal)})`;
+  }
   const config = [create, '--config-only', ...ipam, ...words, 'CONFIG'];
   const once = [create, '-d vlandhcp:stable --scope swarm', ...flags, '--config-from CONFIG NAME'];
-  return `on every node: ${config.join(' ')}, then once: ${once.join(' ')}`;
+  return `on every node: ${config.join(' ')}, then once: ${once.join(' ')} (in a stack file: external: true)`;
 }
 
-function optionWords(options: CreateNetworkRequest['options']): string[] {
-  const known = Object.keys(NETWORK_OPTIONS).flatMap((key) => {
+/** A network in a Compose file, as one line of YAML. Compose passes no IPAM options. */
+function composeLines(given: readonly Option[], pool: string | undefined, internal: boolean) {
+  const options = given.map(([key, value]) => `${key}: ${JSON.stringify(value)}`).join(', ');
+  return [
+    'driver: vlandhcp',
+    ...(internal ? ['internal: true'] : []),
+    `driver_opts: { ${options} }`,
+    pool === undefined
+      ? 'ipam: { driver: "null" }'
+      : `ipam: { driver: vlandhcp, config: [{ subnet: ${pool} }] }`,
+  ].join(', ');
+}
+
+type Option = readonly [key: string, value: string];
+
+function givenOptions(options: CreateNetworkRequest['options']): Option[] {
+  const known = Object.keys(NETWORK_OPTIONS).flatMap((key): Option[] => {
     const value = options[key];
-    return typeof value === 'string' ? [`-o ${key}=${value}`] : [];
+    return typeof value === 'string' ? [[key, value]] : [];
   });
-  return typeof options['parent'] === 'string' ? known : ['-o parent=LINK -o vlan=ID', ...known];
+  if (typeof options['parent'] === 'string') return known;
+  const rest = known.filter(([key]) => key !== 'vlan');
+  return [
+    ['parent', 'LINK'],
+    ['vlan', typeof options['vlan'] === 'string' ? options['vlan'] : 'ID'],
+    ...rest,
+  ];
 }

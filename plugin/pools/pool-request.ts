@@ -31,7 +31,7 @@ export function parsePoolRequest(request: RequestPoolRequest): PoolWish {
   if (parent === undefined && subnet === undefined) {
     throw new PluginError(
       'INVALID_OPTION',
-      'which link and VLAN to lease addresses on is not known: add --ipam-opt parent=LINK --ipam-opt vlan=ID; or, for a network of vlandhcp, --subnet beside -o parent=LINK -o vlan=ID',
+      'which link and VLAN to lease addresses on is not known: add --ipam-opt parent=LINK --ipam-opt vlan=ID; or, for a network of vlandhcp, --subnet beside -o parent=LINK -o vlan=ID (in a Compose file, which passes no IPAM options: ipam: { driver: vlandhcp, config: [{ subnet: SUBNET }] } beside driver_opts: { parent: LINK, vlan: "ID" })',
     );
   }
   // The parent may be missing here. This checks the other options.

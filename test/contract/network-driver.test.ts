@@ -25,7 +25,7 @@ const lastCall = () => rig.driver.calls.at(-1);
 describe('calls without argument', () => {
   it.each([
     ['Plugin.Activate', { Implements: ['NetworkDriver', 'IpamDriver'] }],
-    ['NetworkDriver.GetCapabilities', { Scope: 'local', ConnectivityScope: 'local' }],
+    ['NetworkDriver.GetCapabilities', { Scope: 'local', ConnectivityScope: 'global' }],
   ])('%s comes with an empty body and is answered', async (call, answer) => {
     const { status, json, headers } = await post(rig.path, `/${call}`);
     expect([status, json]).toEqual([200, answer]);

@@ -81,7 +81,7 @@ it.each([
 it('--ipv6: what to type', async () => {
   await expectRefusal(
     createNetwork(TRUNK, { ipv6: true }),
-    'IPv6 addressing is not built yet; leave out --ipv6: docker network create -d vlandhcp --ipam-driver null -o parent=eth1 -o vlan=500 NAME',
+    'IPv6 addressing is not built yet; leave out --ipv6: docker network create -d vlandhcp --ipam-driver null -o parent=eth1 -o vlan=500 NAME (in a Compose file: driver: vlandhcp, driver_opts: { parent: "eth1", vlan: "500" }, ipam: { driver: "null" })',
   );
 });
 
@@ -108,11 +108,11 @@ it.each([
 
 it.each([
   ['without options: they were typed beside --scope swarm', {}, '-o parent=LINK -o vlan=ID'],
-  ['with a part of them', { vlan: '500' }, '-o parent=LINK -o vlan=ID -o vlan=500'],
+  ['with a part of them', { vlan: '500' }, '-o parent=LINK -o vlan=500'],
 ])('a Swarm network %s', async (_what, generic, words) => {
   await expectRefusal(
     createNetwork(generic, { id: SWARM }),
-    `-o parent=LINK is missing: a Swarm network takes options from a network that each node has for it; type on every node: docker network create --config-only --ipam-driver null ${words} CONFIG, then once: docker network create -d vlandhcp:stable --scope swarm --config-from CONFIG NAME`,
+    `-o parent=LINK is missing: a Swarm network takes options from a network that each node has for it; type on every node: docker network create --config-only --ipam-driver null ${words} CONFIG, then once: docker network create -d vlandhcp:stable --scope swarm --config-from CONFIG NAME (in a stack file: external: true)`,
   );
 });
 
@@ -121,7 +121,7 @@ it('a Swarm network with our IPAM and no parent: the managed plugin by its name 
   await call('IpamDriver.RequestPool', asked);
   await expectRefusal(
     createNetwork({}, { id: SWARM, pool: OUR_POOL }),
-    '-o parent=LINK is missing: a Swarm network takes options from a network that each node has for it; type on every node: docker network create --config-only --ipam-driver vlandhcp:stable --subnet 10.50.0.0/24 -o parent=LINK -o vlan=ID CONFIG, then once: docker network create -d vlandhcp:stable --scope swarm --config-from CONFIG NAME',
+    '-o parent=LINK is missing: a Swarm network takes options from a network that each node has for it; type on every node: docker network create --config-only --ipam-driver vlandhcp:stable --subnet 10.50.0.0/24 -o parent=LINK -o vlan=ID CONFIG, then once: docker network create -d vlandhcp:stable --scope swarm --config-from CONFIG NAME (in a stack file: external: true)',
   );
 });
 
@@ -129,12 +129,12 @@ it.each([
   [
     'local',
     LOCAL,
-    'docker network create -d vlandhcp --ipam-driver null --internal -o parent=eth1 -o vlan=500 NAME',
+    'docker network create -d vlandhcp --ipam-driver null --internal -o parent=eth1 -o vlan=500 NAME (in a Compose file: driver: vlandhcp, internal: true, driver_opts: { parent: "eth1", vlan: "500" }, ipam: { driver: "null" })',
   ],
   [
     'Swarm',
     SWARM,
-    'on every node: docker network create --config-only --ipam-driver null -o parent=eth1 -o vlan=500 CONFIG, then once: docker network create -d vlandhcp:stable --scope swarm --internal --config-from CONFIG NAME',
+    'on every node: docker network create --config-only --ipam-driver null -o parent=eth1 -o vlan=500 CONFIG, then once: docker network create -d vlandhcp:stable --scope swarm --internal --config-from CONFIG NAME (in a stack file: external: true)',
   ],
 ])('addresses of Docker’s own pool on a %s network', async (_what, id, command) => {
   await expectRefusal(

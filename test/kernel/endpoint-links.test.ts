@@ -132,6 +132,11 @@ describe('an endpoint link', () => {
     expect(linkSnapshot()).toEqual(before);
   });
 
+  test('is isolated from other isolated ports where that is wanted', async () => {
+    await ensureVethPort({ ...spec, isIsolated: true });
+    expect(ip('-d link show dev vh0')).toMatch(/isolated on/);
+  });
+
   test('works with an MTU too small for IPv6', async () => {
     await ensureVethPort({ ...spec, mtu: 1000 });
     expect((await readLink('vc0'))!.mtu).toBe(1000);

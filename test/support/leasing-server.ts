@@ -17,6 +17,8 @@ export class LeasingServer {
   readonly #known = new Map<string, Ipv4>();
   readonly #extra: ReplyParts;
   #first = 50;
+  /** As a server that ignores client identifiers. */
+  goesByMac = false;
 
   constructor(extra: ReplyParts = {}) {
     this.#extra = extra;
@@ -24,7 +26,7 @@ export class LeasingServer {
 
   readonly answer = ({ type, message }: SentMessage): readonly Dhcp4Message[] => {
     const { chaddr, xid } = message;
-    const client = clientOf(message);
+    const client = this.goesByMac ? chaddr : clientOf(message);
     const parts = { ...this.#extra, xid, address: this.#addressFor(client), header: { chaddr } };
     switch (type) {
       case 'DISCOVER':

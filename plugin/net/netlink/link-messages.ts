@@ -129,19 +129,26 @@ export function linkChange(change: LinkChange): readonly Uint8Array[] {
   ];
   return [
     ...(before.length === 0 ? [] : [set(linkHeader({}), ...before)]),
-    ...(isIsolated === undefined ? [] : [set(linkHeader({}), isolation(isIsolated))]),
+    ...(isIsolated === undefined ? [] : [isolation(name, isIsolated)]),
     // A message of its own, because within one message the kernel brings a link up before it reads
     // IFLA_AF_SPEC.
     ...(isUp === undefined ? [] : [set(linkHeader({ isUp }))]),
   ];
 }
 
-function isolation(isIsolated: boolean): Uint8Array {
+/** RTM_SETLINK does not look at what is said of a port. */
+function isolation(name: string, isIsolated: boolean): Uint8Array {
   const data = number(1, IFLA_BRPORT_ISOLATED, Number(isIsolated));
-  return attribute(
-    IFLA_LINKINFO,
-    text(IFLA_INFO_SLAVE_KIND, 'bridge'),
-    attribute(IFLA_INFO_SLAVE_DATA, data),
+  return message(
+    RTM_NEWLINK,
+    NLM_F_ACK,
+    linkHeader({}),
+    text(IFLA_IFNAME, name),
+    attribute(
+      IFLA_LINKINFO,
+      text(IFLA_INFO_SLAVE_KIND, 'bridge'),
+      attribute(IFLA_INFO_SLAVE_DATA, data),
+    ),
   );
 }
 

@@ -20,13 +20,20 @@ segment_prefix() {
 }
 segment_link() { case $1 in lan) echo lan ;; *) echo "trunk.$1" ;; esac; }
 
-# in-lab trunk-up                     firewall, trunk on eth1 (VLANs 10 500 600), untagged segment on eth2, office host
+# in-lab trunk-up [switch]            firewall, trunk on eth1 (VLANs 10 500 600), untagged segment on eth2, office host;
+# in-lab trunk-up ...                 with `switch` the far end of eth1 is a port of the bridge `trunk`, for a second node
 trunk_up() {
-  local vlan batch
+  local vlan batch far=trunk
+  [ "${1:-}" != switch ] || far=port1
   ip netns add fw
   ip netns add office
   batch=$(
     echo 'link set lo up'
+    if [ "$far" != trunk ]; then
+      # Its MAC is not to change when a port comes or goes.
+      echo 'link add trunk address 02:00:00:00:00:fe type bridge forward_delay 0'
+      echo "link set $far master trunk up"
+    fi
     echo 'link set trunk up'
     for vlan in "${lab_vlans[@]}"; do
       echo "link add link trunk name trunk.$vlan type vlan id $vlan"
@@ -38,8 +45,8 @@ trunk_up() {
     echo 'address add 10.99.0.1/24 dev office'
     echo 'link set office up'
   )
-  ip -batch - <<'IP'
-link add eth1 type veth peer name trunk netns fw
+  ip -batch - <<IP
+link add eth1 type veth peer name $far netns fw
 link add eth2 type veth peer name lan netns fw
 link set eth1 up
 link set eth2 up

@@ -336,7 +336,7 @@ describe('where the VLAN is', () => {
     const { code, message } = await refusal(rig.requestAddress(poolId));
     expect([code, message]).toEqual([
       'INVALID_OPTION',
-      'where to lease addresses of 192.0.2.0/24 is not known; create the network again with --ipam-opt parent=LINK --ipam-opt vlan=ID',
+      'where to lease addresses of 192.0.2.0/24 is not known; create the network again with --ipam-opt parent=LINK --ipam-opt vlan=ID (Compose passes no IPAM options: create it by command, and write external: true)',
     ]);
   });
 

@@ -157,3 +157,15 @@ describe('refused in one sentence', () => {
     expect((await createOther({ mode: 'ipvlan', isolate: 'true' })).message).toContain('isolate');
   });
 });
+
+it('ipvlan: a server that goes by the MAC alone is named at the second container, whose lease is not given back', async () => {
+  await start({ mode: 'ipvlan' });
+  rig.server.goesByMac = true;
+  await rig.createEndpoint();
+  const { lease } = rig.record();
+  const second = await refusal(rig.createEndpoint({ endpointId: 'f'.repeat(64) }));
+  expect(second.code).toBe('ADDRESS_IN_USE');
+  expect(second.message).toMatch(/goes by the MAC alone .* or mode=macvlan/);
+  expect(rig.wire.sent.filter(({ type }) => type === 'RELEASE')).toEqual([]);
+  expect(rig.record().lease?.address).toBe(lease?.address);
+});

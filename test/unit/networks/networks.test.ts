@@ -79,7 +79,7 @@ describe('creating a network', () => {
     expect(await refusal(rig.createNetwork(request))).toEqual({
       code: 'UNSUPPORTED',
       message:
-        "addresses come from the VLAN's DHCP server, not from Docker's pool 172.18.0.0/16; type: docker network create -d vlandhcp --ipam-driver null -o parent=eth1 -o vlan=500 -o bridge=lan -o mtu=1400 -o lease_timeout=10 NAME",
+        'addresses come from the VLAN\'s DHCP server, not from Docker\'s pool 172.18.0.0/16; type: docker network create -d vlandhcp --ipam-driver null -o parent=eth1 -o vlan=500 -o bridge=lan -o mtu=1400 -o lease_timeout=10 NAME (in a Compose file: driver: vlandhcp, driver_opts: { parent: "eth1", vlan: "500", bridge: "lan", mtu: "1400", lease_timeout: "10" }, ipam: { driver: "null" })',
     });
     expect(rig.host.calls).toEqual([]);
   });
@@ -91,7 +91,7 @@ describe('creating a network', () => {
       ipv4Data: [{ addressSpace: 'LocalDefault', pool: '172.18.0.0/16', gateway: '172.18.0.1/16' }],
     };
     expect((await refusal(rig.createNetwork(request))).message).toMatch(
-      /type: docker network create -d vlandhcp --ipam-driver null --internal -o parent=eth1 NAME$/,
+      /type: docker network create -d vlandhcp --ipam-driver null --internal -o parent=eth1 NAME \(in a Compose file: driver: vlandhcp, internal: true, driver_opts: \{ parent: "eth1" \}, /,
     );
   });
 
@@ -99,7 +99,9 @@ describe('creating a network', () => {
     const request = { ipv6Data: [{ addressSpace: 'null', pool: '::/0', gateway: '' }] };
     expect(await refusal(rig.createNetwork(request))).toMatchObject({
       code: 'UNSUPPORTED',
-      message: expect.stringMatching(/leave out --ipv6: docker network create .* NAME$/) as string,
+      message: expect.stringMatching(
+        /leave out --ipv6: docker network create .* NAME \(in a Compose file: .*\)$/,
+      ) as string,
     });
   });
 

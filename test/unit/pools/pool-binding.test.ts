@@ -167,7 +167,7 @@ describe('CreateNetwork names a subnet and no pool', () => {
     await ask(BY_O);
     const ipv6Data = [{ addressSpace: 'x', pool: 'fd00::/64', gateway: '' }];
     expect((await refusal(rig.createNetwork({ ...ipamNetwork(SUBNET), ipv6Data }))).message).toBe(
-      'IPv6 addressing is not built yet; leave out --ipv6: docker network create -d vlandhcp --ipam-driver vlandhcp --subnet 10.50.0.0/24 -o parent=LINK -o vlan=ID NAME',
+      'IPv6 addressing is not built yet; leave out --ipv6: docker network create -d vlandhcp --ipam-driver vlandhcp --subnet 10.50.0.0/24 -o parent=LINK -o vlan=ID NAME (in a Compose file: driver: vlandhcp, driver_opts: { parent: "LINK", vlan: "ID" }, ipam: { driver: vlandhcp, config: [{ subnet: 10.50.0.0/24 }] })',
     );
   });
 
