@@ -11,25 +11,18 @@ import type {
 } from './vocabulary/attachment.ts';
 import type { SandboxChange } from './vocabulary/sandbox-change.ts';
 import type { GuardMode, PortRules } from './vocabulary/port-rules.ts';
+import type { Segment, TagProtocol } from './vocabulary/vlan-tags.ts';
 import type { Ipv4, Mac } from './wire/address.ts';
 
 /** A link that a network uses and that we did not make: it lacks our mark. */
-export type TheirLink = 'bridge' | 'vlan-link';
+export type TheirLink = 'bridge' | 'vlan-link' | 'outer-link';
 
-export interface NetworkLinkSpec {
-  readonly parent: string;
-  readonly vlan: number | undefined;
+export interface NetworkLinkSpec extends Segment {
   readonly mode: AttachmentMode;
   /** Undefined unless `mode` is `bridge`. */
   readonly bridge: string | undefined;
   readonly mtu: number | undefined;
   readonly guard?: GuardMode;
-}
-
-/** One VLAN on a parent link. `vlan` undefined means the parent's untagged traffic. */
-export interface Segment {
-  readonly parent: string;
-  readonly vlan: number | undefined;
 }
 
 /** A link of the host's namespace. Its index identifies it. Its names may change. */
@@ -46,7 +39,7 @@ export interface HostLink {
   readonly master: number | undefined;
   /** Index of the link below this one. */
   readonly lower: number | undefined;
-  readonly vlan: { readonly id: number; readonly protocol: '802.1Q' | 'other' } | undefined;
+  readonly vlan: { readonly id: number; readonly protocol: TagProtocol | 'other' } | undefined;
   /** What our mark says that the link is; undefined if it is not ours. */
   readonly mark: 'vlan' | 'bridge' | 'endpoint' | undefined;
 }
@@ -69,6 +62,8 @@ export interface Host {
    */
   ensureNetworkLinks(spec: NetworkLinkSpec): Promise<{
     readonly vlanLink: string | undefined;
+    /** The link of the outer tag. Undefined unless there are two. */
+    readonly outerLink?: string | undefined;
     readonly mtu: number;
     readonly created: {
       /** True if it made the VLAN link, or an untagged parent, a port of the bridge. */
@@ -78,14 +73,14 @@ export interface Host {
     readonly warnings: readonly string[];
   }>;
   /** Removes links with our mark and nothing else. A link that is gone already is no error. */
-  removeNetworkLinks(links: {
-    readonly parent: string;
-    readonly vlan: number | undefined;
-    readonly vlanLink: string | undefined;
-    readonly bridge: string | undefined;
-    /** Take the uplink out of a bridge that is not ours. */
-    readonly uplinkPort: boolean;
-  }): Promise<readonly string[]>;
+  removeNetworkLinks(
+    links: Segment & {
+      readonly vlanLink: string | undefined;
+      readonly bridge: string | undefined;
+      /** Take the uplink out of a bridge that is not ours. */
+      readonly uplinkPort: boolean;
+    },
+  ): Promise<readonly string[]>;
   /** Removes our bridges and VLAN links that are unused and not in `known`. Returns their names. */
   removeOrphanLinks(known: readonly string[]): Promise<readonly string[]>;
   /** Removes links that we were making when the process was killed. Returns their names. */
@@ -144,6 +139,7 @@ export interface Host {
     readonly guard: GuardMode;
     readonly bridge: string | undefined;
     readonly vlanLink: string | undefined;
+    readonly outerLink?: string | undefined;
   }): Promise<readonly string[]>;
   /** Sets the MTU of all ends, while the container end is still in the host's namespace. */
   setEndpointMtu(link: ContainerLink & { readonly mtu: number }): Promise<void>;
@@ -211,8 +207,8 @@ export interface Host {
     close(): void;
   };
   /**
-   * The link that carries the segment now: the 802.1Q link, whatever its name is, or the parent
-   * itself. Starts a process only for the first look at each VLAN link.
+   * The link that carries the segment now: the link with its tags, whatever its name is, or the
+   * parent itself. Starts a process only for the first look at each VLAN link.
    * @returns undefined if there is none.
    */
   findSegmentLink(segment: Segment): Promise<string | undefined>;

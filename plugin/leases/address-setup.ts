@@ -23,6 +23,7 @@ import { storeMoment } from '../state/stored-lease.ts';
 import type { Registry } from '../state/registry.ts';
 import { LEASED_WITHIN, takeLease, type TakeLeaseDeps } from './take-lease.ts';
 import { UndoList } from '../undo.ts';
+import { tagsOf } from '../vocabulary/vlan-tags.ts';
 import type { AddressRecord } from '../state/lease-records.ts';
 
 export interface AddressSetupDeps extends TakeLeaseDeps {
@@ -189,11 +190,22 @@ async function findGround(deps: AddressSetupDeps, pool: PoolRecord): Promise<Gro
 function linkMissing(options: NetworkOptions): PluginError {
   const { parent, vlan } = options;
   const name = `${parent}.${String(vlan)}`;
+  const tags = tagsOf(vlan);
+  const links = [parent, ...tags.slice(0, -1).map(({ id }) => `outer${id}`), name];
+  const commands = tags.map(
+    ({ protocol, id }, at) =>
+      `ip link add link ${links[at]} name ${links[at + 1]} type vlan${protocol === '802.1Q' ? '' : ` protocol ${protocol}`} id ${id}`,
+  );
+  // Docker's own drivers make links of one tag.
+  const forDocker =
+    tags.length > 1
+      ? ''
+      : `create a macvlan or ipvlan network with -o parent=${name}, for a bridge `;
   return new PluginError(
     'PARENT_LINK_MISSING',
     vlan === undefined
       ? `parent link ${parent} does not exist; bring it back, or create the network again with another --ipam-opt parent=`
-      : `no link carries ${segmentOf(options)}; create a macvlan or ipvlan network with -o parent=${name}, for a bridge make the link: ip link add link ${parent} name ${name} type vlan id ${vlan}`,
+      : `no link carries ${segmentOf(options)}; ${forDocker}make the link: ${commands.join('; ')}`,
   );
 }
 

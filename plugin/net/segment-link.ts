@@ -5,26 +5,29 @@
 import { readFileSync } from 'node:fs';
 import { PluginError } from '../vocabulary/errors.ts';
 import { isLinkName } from '../vocabulary/link-name.ts';
+import {
+  tagsOf,
+  vlanLabel,
+  type Segment,
+  type Vlan,
+  type VlanTag,
+} from '../vocabulary/vlan-tags.ts';
 import { UndoList } from '../undo.ts';
 import { findLinkIndex } from './netlink/interface-request.ts';
 import { ipBatch, isAlreadyThere } from './ip.ts';
 import { oneNetworkAtATime } from './links/link-changes.ts';
 import { checkSegment, checkVlanNameIsFree } from './links/link-checks.ts';
-import { isVlanOf, readLink } from './links/link-info.ts';
+import { linkWithTags, readLink } from './links/link-info.ts';
 import { vlanLinkName } from './links/link-names.ts';
 import { waitUntilReady } from './links/link-ready.ts';
 import {
+  examineOuterLink,
   findVlanLink,
   makeVlanLink,
+  removeOuterLink,
   removeUnusedVlanLink,
   requireParent,
 } from './links/vlan-link.ts';
-
-/** One VLAN of a parent link. If `vlan` is undefined: its untagged traffic. */
-export interface Segment {
-  readonly parent: string;
-  readonly vlan: number | undefined;
-}
 
 interface VlanEntry {
   readonly name: string;
@@ -38,10 +41,10 @@ interface VlanEntry {
 const VLAN_CONFIG = '/proc/thread-self/net/vlan/config';
 
 /**
- * Links that are 802.1Q according to `ip`, name to index. It has at most one entry for each VLAN
- * link's name.
+ * What `ip` says of VLAN links, by name: the index of the link, and the kind of its tag. It has at
+ * most one entry for each VLAN link's name.
  */
-const seenAs8021q = new Map<string, number>();
+const seenTags = new Map<string, { readonly index: number; readonly protocol: string }>();
 
 /**
  * Finds the link of the segment. Starts a process only for the first look at each VLAN link,
@@ -55,14 +58,31 @@ export async function findSegmentLink(segment: Segment): Promise<string | undefi
   if (vlan === undefined) return findLinkIndex(parent) === undefined ? undefined : parent;
   const entries = readVlanConfig();
   if (entries === undefined) return (await findVlanLink(segment))?.name;
-  for (const { name } of entries.filter((one) => one.vlan === vlan && one.parent === parent)) {
+  let below: string | undefined = parent;
+  for (const tag of tagsOf(vlan)) {
+    if (below === undefined) return undefined;
+    below = await findTagLink(entries, below, tag);
+  }
+  return below;
+}
+
+async function findTagLink(
+  entries: readonly VlanEntry[],
+  below: string,
+  tag: VlanTag,
+): Promise<string | undefined> {
+  for (const { name } of entries.filter((one) => one.vlan === tag.id && one.parent === below)) {
     const index = findLinkIndex(name);
     if (index === undefined) continue; // it has just been removed
-    if (seenAs8021q.get(name) === index) return name;
+    const seen = seenTags.get(name);
+    if (seen?.index === index) {
+      if (seen.protocol === tag.protocol) return name;
+      continue;
+    }
     const link = await readLink(name);
-    if (link === undefined || !isVlanOf(link, parent, vlan)) continue;
-    seenAs8021q.set(name, link.index);
-    return name;
+    if (link?.vlan === undefined) continue;
+    seenTags.set(name, { index: link.index, protocol: link.vlan.protocol });
+    if (linkWithTags([link], below, [tag]) !== undefined) return name;
   }
   return undefined;
 }
@@ -94,6 +114,7 @@ export function parseVlanConfig(text: string): readonly VlanEntry[] | undefined 
 
 interface TemporaryLink {
   readonly name: string;
+  readonly segment: Segment;
   users: number;
 }
 
@@ -145,10 +166,11 @@ async function hold(segment: Segment): Promise<string | TemporaryLink> {
   return existing;
 }
 
-async function makeTemporaryLink(segment: Segment, vlan: number): Promise<string | TemporaryLink> {
+async function makeTemporaryLink(segment: Segment, vlan: Vlan): Promise<string | TemporaryLink> {
   const parent = await requireParent(segment);
   const name = vlanLinkName(segment.parent, vlan);
-  checkVlanNameIsFree(segment, await readLink(name));
+  checkVlanNameIsFree(segment, `VLAN ${vlanLabel(vlan)}`, await readLink(name));
+  await examineOuterLink(segment);
   const undo = new UndoList();
   try {
     await makeVlanLink(segment, parent, name, undo);
@@ -159,7 +181,7 @@ async function makeTemporaryLink(segment: Segment, vlan: number): Promise<string
     if (other !== undefined) return other.name;
     throw await undo.run(error);
   }
-  const made = { name, users: 1 };
+  const made = { name, segment, users: 1 };
   temporaryLinks.set(name, made);
   return made;
 }
@@ -174,6 +196,7 @@ async function letGo(held: TemporaryLink): Promise<void> {
   temporaryLinks.delete(held.name);
   try {
     await removeUnusedVlanLink(held.name);
+    await removeOuterLink(held.segment);
   } catch (error) {
     process.emitWarning(`link ${held.name} could not be removed: ${(error as Error).message}`);
   }

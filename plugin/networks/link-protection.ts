@@ -86,10 +86,10 @@ export class LinkProtection {
     return isClosed;
   }
 
-  async #closeNetwork({ id, options, vlanLink }: NetworkRecord): Promise<boolean> {
+  async #closeNetwork({ id, options, vlanLink, outerLink }: NetworkRecord): Promise<boolean> {
     const network = id.slice(0, 12);
     try {
-      const warnings = await this.#host.protectNetwork({ ...options, vlanLink });
+      const warnings = await this.#host.protectNetwork({ ...options, vlanLink, outerLink });
       for (const warning of warnings) this.#log.warn({ network }, warning);
       return true;
     } catch (err) {

@@ -5,7 +5,8 @@ import { PluginError } from '../vocabulary/errors.ts';
 import { attachmentOf } from '../state/attachments/attachments.ts';
 import type { NetworkOptions } from '../options/options.ts';
 import type { HostLink } from '../host.ts';
-import { linkNamed, segmentLink } from '../state/link-chain.ts';
+import { outerTagOf } from '../vocabulary/vlan-tags.ts';
+import { linkNamed, outerLinkOf, segmentLink } from '../state/link-chain.ts';
 import { segmentOf, type NetworkRecord } from '../state/records.ts';
 
 /**
@@ -17,9 +18,21 @@ export function refuseClash(networks: readonly NetworkRecord[], options: Network
   if (refusal !== undefined) throw new PluginError('INVALID_OPTION', refusal);
   for (const other of networks) {
     if (other.isUnfinished === true) continue; // the next start removes it
-    const clash = attachmentOf({ options }).clash(options, other);
+    const clash = clashOfTags(options, other) ?? attachmentOf({ options }).clash(options, other);
     if (clash !== undefined) throw new PluginError('LINK_CONFLICT', clash);
   }
+}
+
+/** A VLAN link that carries containers is not the outer link of others, too. */
+function clashOfTags(options: NetworkOptions, { id, options: other }: NetworkRecord) {
+  if (options.parent !== other.parent || !(isOuterOf(options, other) || isOuterOf(other, options)))
+    return undefined;
+  return `${segmentOf(options)} and ${segmentOf(other)} of network ${id.slice(0, 12)} cannot be side by side, because the first tag of one is the only tag of the other; choose another VLAN`;
+}
+
+function isOuterOf({ vlan }: NetworkOptions, other: NetworkOptions): boolean {
+  const outer = outerTagOf(other.vlan);
+  return outer?.protocol === '802.1Q' && outer.id === vlan;
 }
 
 /** @throws PluginError INVALID_REQUEST if a network of that id has other options. */
@@ -39,7 +52,7 @@ export function refuseDifference(
 /** @throws PluginError LINK_MISSING if an operator's link is gone. Ours would block a new one. */
 export function refuseToMakeTheirs(
   links: readonly HostLink[],
-  { options, vlanLink, theirs = [] }: NetworkRecord,
+  { options, vlanLink, outerLink, theirs = [] }: NetworkRecord,
 ): void {
   const gone = (name: string) =>
     new PluginError(
@@ -50,7 +63,12 @@ export function refuseToMakeTheirs(
   if (theirs.includes('bridge') && bridge !== undefined && linkNamed(links, bridge) === undefined) {
     throw gone(bridge);
   }
-  const isParentThere = linkNamed(links, options.parent) !== undefined;
+  const parent = linkNamed(links, options.parent);
+  const isParentThere = parent !== undefined;
+  const isOuterThere = outerLinkOf(links, options, parent) !== undefined;
+  if (theirs.includes('outer-link') && isParentThere && !isOuterThere) {
+    throw gone(outerLink ?? segmentOf(options));
+  }
   if (theirs.includes('vlan-link') && isParentThere && segmentLink(links, options) === undefined) {
     throw gone(vlanLink ?? segmentOf(options));
   }

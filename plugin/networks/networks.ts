@@ -18,6 +18,7 @@ import { boundsOf, type PoolRecord } from '../state/pool-records.ts';
 import { segmentOf, type NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 import { runEach, UndoList } from '../undo.ts';
+import { mtuBehindTags } from '../vocabulary/vlan-tags.ts';
 import { linkNamed, parentNow, segmentLink, withRealParent } from '../state/link-chain.ts';
 
 /** Networks share links, so all changes to links take turns. */
@@ -146,7 +147,8 @@ export class Networks {
       try {
         // The parent's MTU may be smaller now than when the network was made.
         const most = linkNamed(links, parent)?.mtu ?? Infinity;
-        const mtu = options.mtu === undefined ? undefined : Math.min(options.mtu, most);
+        const room = mtuBehindTags(options.vlan, most);
+        const mtu = options.mtu === undefined ? undefined : Math.min(options.mtu, room);
         const mended = { ...record, ...(await this.#makeLinks({ ...options, mtu }, parent)) };
         if (JSON.stringify(mended) !== JSON.stringify(record)) {
           await this.#registry.addNetwork(mended);
@@ -237,17 +239,19 @@ export class Networks {
   async #makeLinks(
     options: NetworkOptions,
     parent: string,
-  ): Promise<Pick<NetworkRecord, 'vlanLink' | 'mtu' | 'uplinkPort' | 'theirs'>> {
-    const { vlanLink, mtu, created, theirs, warnings } = await this.#host.ensureNetworkLinks({
-      ...options,
-      parent,
-    });
+  ): Promise<Pick<NetworkRecord, 'vlanLink' | 'outerLink' | 'mtu' | 'uplinkPort' | 'theirs'>> {
+    const { vlanLink, outerLink, mtu, created, theirs, warnings } =
+      await this.#host.ensureNetworkLinks({
+        ...options,
+        parent,
+      });
     const made = { options: { ...options, parent }, vlanLink };
     this.#warn(speakerOf(made), warnings);
     const bridge = attachmentOf(made).firewalledBridge(made);
     if (bridge !== undefined) await this.#access.grant(bridge);
     const isShared = () => this.#sharers(options).some((n) => n.uplinkPort);
-    return { vlanLink, mtu, uplinkPort: created.uplinkPort || isShared(), theirs };
+    const outer = outerLink === undefined ? {} : { outerLink };
+    return { vlanLink, ...outer, mtu, uplinkPort: created.uplinkPort || isShared(), theirs };
   }
 
   async #dropLinks(record: NetworkRecord): Promise<void> {

@@ -8,9 +8,17 @@
  */
 import type { Mac } from '../wire/address.ts';
 import type { HostLink } from '../host.ts';
-import { chainTroubles, linkAt, linkNamed, uplinkOf } from '../state/link-chain.ts';
+import {
+  chainTroubles,
+  linkAt,
+  linkNamed,
+  outerLinkOf,
+  parentBelow,
+  uplinkOf,
+} from '../state/link-chain.ts';
 import { linksOf } from '../state/attachments/attachments.ts';
 import type { NetworkRecord } from '../state/records.ts';
+import { mtuBehindTags } from '../vocabulary/vlan-tags.ts';
 
 export interface WiredNetwork {
   readonly network: NetworkRecord;
@@ -69,9 +77,11 @@ function repairsOf(
   { network, ports }: WiredNetwork,
   called: ReadonlySet<string>,
 ): Repair[] {
-  const { options, vlanLink: vlanName } = network;
+  const { options, vlanLink: vlanName, outerLink: outerName } = network;
   const named = linkNamed(links, options.parent);
   const uplink = uplinkOf(links, options, named, vlanName);
+  const parent = parentBelow(links, options, uplink) ?? named;
+  const outer = outerLinkOf(links, options, parent);
   const of = (link: string, seen: string) => ({ networkId: network.id, link, seen });
 
   const rename = (link: HostLink | undefined, to: string): Repair[] =>
@@ -81,6 +91,7 @@ function repairsOf(
 
   const renames = [
     ...(uplink?.mark === 'vlan' && vlanName !== undefined ? rename(uplink, vlanName) : []),
+    ...(outer?.mark === 'vlan' && outerName !== undefined ? rename(outer, outerName) : []),
     ...(options.bridge === undefined
       ? []
       : rename(bridgeOfOurs(links, uplink, ports), options.bridge)),
@@ -88,17 +99,22 @@ function repairsOf(
   // The rest depends on names, so it is checked again after the names are right.
   if (renames.length > 0) return renames;
 
-  const parent = options.vlan === undefined ? named : (linkAt(links, uplink?.lower) ?? named);
-  const broken = brokenUplink(network, parent, uplink) ?? brokenBridge(network, uplink, links);
+  const broken =
+    brokenOuter(outer) ??
+    brokenUplink(network, parent, outer, uplink) ??
+    brokenBridge(network, uplink, links);
   if (broken !== undefined) return [{ ...of(broken.link, broken.seen), type: 'links' }];
 
   const repairs: Repair[] = [];
-  let mtu = uplink?.mtu;
-  if (uplink?.mark === 'vlan' && parent !== undefined && uplink.mtu !== parent.mtu) {
-    const seen = `MTU ${uplink.mtu}, and that of ${parent.name} is ${parent.mtu}`;
-    repairs.push({ ...of(uplink.name, seen), type: 'vlan-mtu', mtu: parent.mtu });
-    mtu = parent.mtu;
-  }
+  // A link takes no more than the link below it, so the outer one comes first.
+  const follow = (link: HostLink | undefined, below: HostLink | undefined, most: number) => {
+    if (link?.mark !== 'vlan' || below === undefined || link.mtu === most) return link?.mtu;
+    const seen = `MTU ${link.mtu}, and that of ${below.name} is ${below.mtu}`;
+    repairs.push({ ...of(link.name, seen), type: 'vlan-mtu', mtu: most });
+    return most;
+  };
+  const below = follow(outer, parent, parent?.mtu ?? 0) ?? parent?.mtu ?? 0;
+  const mtu = follow(uplink, outer ?? parent, mtuBehindTags(options.vlan, below));
   const wanted = mtu === undefined ? network.mtu : Math.min(options.mtu ?? mtu, mtu);
   if (wanted !== network.mtu) {
     const seen = `MTU ${network.mtu} for containers, and that of ${String(uplink?.name)} is ${String(mtu)}`;
@@ -127,10 +143,16 @@ interface Broken {
   readonly seen: string;
 }
 
+/** An outer link of ours that is down keeps the VLAN link down. */
+function brokenOuter(outer: HostLink | undefined): Broken | undefined {
+  return outer?.mark === 'vlan' && !outer.isUp ? { link: outer.name, seen: 'down' } : undefined;
+}
+
 /** What is wrong with the VLAN link, if that is ours to repair. */
 function brokenUplink(
   { options, vlanLink, theirs }: NetworkRecord,
   parent: HostLink | undefined,
+  outer: HostLink | undefined,
   uplink: HostLink | undefined,
 ): Broken | undefined {
   if (uplink !== undefined) {
@@ -138,6 +160,7 @@ function brokenUplink(
     return isDown ? { link: uplink.name, seen: 'down' } : undefined;
   }
   if (theirs?.includes('vlan-link') === true) return undefined;
+  if (theirs?.includes('outer-link') === true && outer === undefined) return undefined;
   // The VLAN link needs a parent that exists and is up. Until then the fault is the parent's.
   if (options.vlan === undefined || parent?.isUp !== true) return undefined;
   return { link: vlanLink ?? `VLAN ${options.vlan}`, seen: 'gone' };

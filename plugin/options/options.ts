@@ -12,6 +12,7 @@ import {
 import { isLinkName, LINK_NAME_MAX_LENGTH, LINK_NAME_RULE } from '../vocabulary/link-name.ts';
 import { GUARD_MODES, type GuardMode } from '../vocabulary/port-rules.ts';
 import type { Ms } from '../vocabulary/time.ts';
+import { OUTER_TAGS, parseVlan, type Vlan } from '../vocabulary/vlan-tags.ts';
 import { noParent, refuse } from './option-problems.ts';
 import { findProblems, textOf, type OptionSpec } from './option-table.ts';
 import {
@@ -25,8 +26,8 @@ import type { Ipv4 } from '../wire/address.ts';
 
 export interface NetworkOptions {
   readonly parent: string;
-  /** VLAN id 1–4094; undefined if untagged. */
-  readonly vlan: number | undefined;
+  /** One tag or two; undefined if untagged. */
+  readonly vlan: Vlan | undefined;
   readonly mode: AttachmentMode;
   /** Undefined unless `mode` is `bridge`. */
   readonly bridge: string | undefined;
@@ -70,10 +71,21 @@ export const NETWORK_OPTIONS = {
     problem: (text) => (isLinkName(text) ? undefined : `is not ${LINK_NAME_RULE}`),
   },
   vlan: {
-    value: '1–4094',
+    value: '1–4094, or `OUTER.INNER`',
     default: 'untagged',
-    help: 'the 802.1Q VLAN id; without it frames leave the parent untagged',
-    problem: (text) => numberProblem(text, 1, 4094, 'a VLAN id'),
+    help: 'the 802.1Q VLAN id; `10.500` is VLAN 500 inside VLAN 10 ([QinQ](modes.md#two-tags-qinq)); without it frames leave the parent untagged',
+    problem: (text) =>
+      !text.includes('.')
+        ? numberProblem(text, 1, 4094, 'a VLAN id')
+        : parseVlan(text, undefined) === undefined
+          ? 'is not two VLAN ids from 1 to 4094 with a dot between them, such as 10.500'
+          : undefined,
+  },
+  outer: {
+    value: '`802.1ad`, `802.1q`',
+    default: '`802.1ad`',
+    help: 'the kind of the outer tag; only with two tags (`vlan=10.500`)',
+    problem: (text) => choiceProblem(text, OUTER_TAGS),
   },
   mode: {
     value: '`bridge`, `macvlan`, `ipvlan`',
@@ -191,7 +203,7 @@ function strangers(
     );
 }
 
-function bridgeName(parent: string | undefined, vlan: number | undefined): string {
+function bridgeName(parent: string | undefined, vlan: Vlan | undefined): string {
   return vlan === undefined ? `br-${parent}`.slice(0, LINK_NAME_MAX_LENGTH) : `br${vlan}`;
 }
 
@@ -223,13 +235,17 @@ export function parseNetworkOptions(
   if (parent === undefined) problems.unshift(missingParent);
   const mode = ATTACHMENT_MODES.find((one) => one === text('mode')) ?? 'bridge';
   problems.push(...strangers(flag, mode, own));
+  const vlan = parseVlan(text('vlan') ?? '', text('outer'));
+  if (text('outer') !== undefined && typeof vlan !== 'string') {
+    problems.push(
+      `${flag}outer= is the kind of the first of two tags; type both, such as ${flag}vlan=10.500, or leave it out`,
+    );
+  }
   const isIsolated = text('isolate') === 'true';
   if (isIsolated && !['private', undefined].includes(text('macvlan_mode'))) {
     problems.push(`${flag}isolate=true means macvlan_mode=private; leave one of the two out`);
   }
   refuse(problems);
-  const vlanText = text('vlan');
-  const vlan = vlanText === undefined ? undefined : Number(vlanText);
   const mtu = text('mtu');
   return {
     parent: parent ?? '',

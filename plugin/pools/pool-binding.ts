@@ -6,6 +6,7 @@
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Ms } from '../vocabulary/time.ts';
+import { OUTER_TAGS } from '../vocabulary/vlan-tags.ts';
 import { formatSubnet, isSameSubnet, parseSubnet } from '../wire/subnet.ts';
 import { ADDRESS_SPACE } from '../options/ipam-requests.ts';
 import { missingParent } from '../options/network-command.ts';
@@ -96,10 +97,18 @@ function contradictions({ options }: CreateNetworkRequest, { given }: PoolRecord
     isUntagged && typeof vlan === 'string'
       ? [`-o vlan=${vlan} contradicts --ipam-opt parent=${given['parent']} without vlan=`]
       : [];
+  // What was asked had the default kind of outer tag.
+  const { outer } = options;
+  const isOtherTag =
+    given['vlan'] !== undefined && given['outer'] === undefined && outer !== OUTER_TAGS[0];
+  const tags =
+    typeof outer === 'string' && isOtherTag
+      ? [`-o outer=${outer} contradicts --ipam-opt vlan=${given['vlan']} without outer=`]
+      : [];
   const others = Object.entries(given)
     .filter(([key, value]) => options[key] !== undefined && options[key] !== value)
     .map(
       ([key, value]) => `-o ${key}=${String(options[key])} contradicts --ipam-opt ${key}=${value}`,
     );
-  return [...untagged, ...others];
+  return [...untagged, ...tags, ...others];
 }

@@ -4,9 +4,11 @@
  *
  *   v1:4:<parent>:<vlan or 0>:<subnet>:<record id>
  *
+ * `vlan` is `500`, or `10.500` or `10q.500` with two tags (vlan-tags.ts).
  * `parent` is empty if a network of ours names parent and VLAN.
  */
 import { isLinkName } from '../vocabulary/link-name.ts';
+import { isStackedVlan, parseVlan, type Vlan } from '../vocabulary/vlan-tags.ts';
 import { formatSubnet, parseSubnet, type Subnet } from '../wire/subnet.ts';
 import type { PoolRecord } from '../state/pool-records.ts';
 
@@ -14,7 +16,7 @@ import type { PoolRecord } from '../state/pool-records.ts';
 export interface PoolIdentity {
   readonly id: string;
   readonly parent: string | undefined;
-  readonly vlan: number | undefined;
+  readonly vlan: Vlan | undefined;
   readonly subnet: Subnet;
 }
 
@@ -23,14 +25,20 @@ export function formatPoolId({
   given,
   subnet,
 }: Pick<PoolRecord, 'id' | 'given' | 'subnet'>): string {
-  return `v1:4:${given['parent'] ?? ''}:${given['vlan'] ?? 0}:${formatSubnet(subnet)}:${id}`;
+  const vlan = parseVlan(given['vlan'] ?? '', given['outer']) ?? 0;
+  return `v1:4:${given['parent'] ?? ''}:${vlan}:${formatSubnet(subnet)}:${id}`;
 }
 
 /** Undefined if the text is not a PoolID of ours. */
 export function parsePoolId(text: string): PoolIdentity | undefined {
-  const match = /^v1:4:([^:]*):(\d{1,4}):([\d./]+):([0-9a-f]{16})$/.exec(text);
+  const match = /^v1:4:([^:]*):(\d{1,4}|\d{1,4}q?\.\d{1,4}):([\d./]+):([0-9a-f]{16})$/.exec(text);
   const [, parent = '', vlan = '', cidr = '', id = ''] = match ?? [];
   const subnet = parseSubnet(cidr);
+  if (vlan.includes('.') && !isStackedVlan(vlan)) return undefined;
   if (subnet === undefined || (parent !== '' && !isLinkName(parent))) return undefined;
-  return { id, parent: parent || undefined, vlan: Number(vlan) || undefined, subnet };
+  return { id, parent: parent || undefined, vlan: vlanOf(vlan), subnet };
+}
+
+function vlanOf(text: string): Vlan | undefined {
+  return isStackedVlan(text) ? text : Number(text) || undefined;
 }

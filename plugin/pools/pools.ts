@@ -10,6 +10,7 @@
 import { randomBytes } from 'node:crypto';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
+import { typedVlan, type Segment } from '../vocabulary/vlan-tags.ts';
 import { parseIpv4, type Ipv4 } from '../wire/address.ts';
 import { firstHostOf, formatSubnet, isSameSubnet, subnetHas } from '../wire/subnet.ts';
 import type { RequestPoolAnswer, RequestPoolRequest } from '../options/ipam-requests.ts';
@@ -104,7 +105,7 @@ export class Pools {
     }
     const { id, subnet, parent, vlan } = identity;
     const given: Record<string, string> = parent === undefined ? {} : { parent };
-    if (vlan !== undefined) given['vlan'] = String(vlan);
+    if (vlan !== undefined) Object.assign(given, typedVlan(vlan));
     const pool: PoolRecord = {
       ...{ id, subnet, given, range: network?.bounds?.within[1] },
       reserved: network?.bounds?.except ?? [],
@@ -214,6 +215,6 @@ export function requireAddress(
   );
 }
 
-function isOn(options: NetworkOptions, segment: Pick<NetworkOptions, 'parent' | 'vlan'>): boolean {
+function isOn(options: NetworkOptions, segment: Segment): boolean {
   return segmentOf(options) === segmentOf(segment);
 }

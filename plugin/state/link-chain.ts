@@ -3,11 +3,11 @@
  * is wrong with them. A link is identified by its index, its kind and its lower link. Pure.
  */
 import type { Host, HostLink } from '../host.ts';
-import type { NetworkOptions } from '../options/options.ts';
 import { STAYS_IN_HOST } from '../vocabulary/link-kinds.ts';
+import { isTag, outerTagOf, tagsOf, type Segment, type VlanTag } from '../vocabulary/vlan-tags.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 
-type Chain = Pick<NetworkOptions, 'parent' | 'vlan'> & {
+type Chain = Segment & {
   readonly bridge?: string | undefined;
 };
 
@@ -20,7 +20,7 @@ export function chainTroubles(links: readonly HostLink[], chain: Chain): readonl
   if (links.length === 0) return []; // nothing is known
   const named = linkNamed(links, chain.parent);
   const uplink = uplinkOf(links, chain, named, undefined);
-  const parent = chain.vlan === undefined ? named : (linkAt(links, uplink?.lower) ?? named);
+  const parent = parentBelow(links, chain, uplink) ?? named;
   if (parent === undefined) {
     return [
       `parent link ${chain.parent} is not there; plug it in, or bring back its driver or bond`,
@@ -34,6 +34,12 @@ export function chainTroubles(links: readonly HostLink[], chain: Chain): readonl
   } else if (!parent.hasCarrier) {
     troubles.push(
       `parent link ${parent.name} has no carrier; look at its cable and its switch port`,
+    );
+  }
+  const outer = outerLinkOf(links, chain, parent);
+  if (outer?.isUp === false) {
+    troubles.push(
+      `VLAN link ${outer.name} is down; bring it up with: ip link set ${outer.name} up`,
     );
   }
   if (uplink === undefined) return [...troubles, `there is no link for ${segmentOf(chain)}`];
@@ -78,31 +84,64 @@ function otherUplink(
 }
 
 /**
- * Finds the link that carries the segment. The kernel has one 802.1Q link for each parent and VLAN.
- * If the parent was renamed, our own link still leads to it.
+ * Finds the link that carries the segment. The kernel has one link for each link and tag. If the
+ * parent was renamed, our own link still leads to it.
  */
 export function uplinkOf(
   links: readonly HostLink[],
-  { vlan }: Chain,
+  chain: Chain,
   parent: HostLink | undefined,
   lastName: string | undefined,
 ): HostLink | undefined {
-  if (vlan === undefined) return parent;
-  const isRight = (link: HostLink) => link.vlan?.id === vlan && link.vlan.protocol === '802.1Q';
-  if (parent !== undefined) {
-    return links.find((link) => isRight(link) && link.lower === parent.index);
-  }
+  if (parent !== undefined) return linkWithTags(links, parent, tagsOf(chain.vlan));
+  if (chain.vlan === undefined) return undefined;
   const known = lastName === undefined ? undefined : linkNamed(links, lastName);
-  return known?.mark === 'vlan' && isRight(known) ? known : undefined;
+  return known?.mark === 'vlan' && hasTags(links, known, tagsOf(chain.vlan)) ? known : undefined;
 }
 
-/**
- * Finds the link that carries the segment: the 802.1Q link of that parent and id, or the parent.
- */
-export function segmentLink(
+/** Goes up from the parent, by one link for each tag. */
+function linkWithTags(
   links: readonly HostLink[],
-  chain: Pick<NetworkOptions, 'parent' | 'vlan'>,
+  parent: HostLink,
+  tags: readonly VlanTag[],
 ): HostLink | undefined {
+  return tags.reduce<HostLink | undefined>(
+    (below, tag) =>
+      below && links.find(({ lower, vlan }) => lower === below.index && isTag(tag, vlan)),
+    parent,
+  );
+}
+
+function hasTags(links: readonly HostLink[], top: HostLink, tags: readonly VlanTag[]): boolean {
+  let link: HostLink | undefined = top;
+  for (const tag of [...tags].reverse()) {
+    if (!isTag(tag, link?.vlan)) return false;
+    link = linkAt(links, link?.lower);
+  }
+  return true;
+}
+
+/** Goes down from the link that carries the segment. Undefined if a link is missing. */
+export function parentBelow(
+  links: readonly HostLink[],
+  { vlan }: Segment,
+  uplink: HostLink | undefined,
+): HostLink | undefined {
+  return tagsOf(vlan).reduce<HostLink | undefined>((link) => linkAt(links, link?.lower), uplink);
+}
+
+/** The link of the outer tag. Undefined if it is missing, or if there is only one tag. */
+export function outerLinkOf(
+  links: readonly HostLink[],
+  { vlan }: Segment,
+  parent: HostLink | undefined,
+): HostLink | undefined {
+  const tag = outerTagOf(vlan);
+  return tag && parent && linkWithTags(links, parent, [tag]);
+}
+
+/** Finds the link that carries the segment: the link with its tags, or the parent. */
+export function segmentLink(links: readonly HostLink[], chain: Segment): HostLink | undefined {
   return uplinkOf(links, chain, linkNamed(links, chain.parent), undefined);
 }
 
@@ -125,7 +164,8 @@ export function parentNow(
 ): string {
   const named = linkNamed(links, options.parent);
   if (named !== undefined) return named.name;
-  return linkAt(links, uplinkOf(links, options, named, vlanLink)?.lower)?.name ?? options.parent;
+  const uplink = uplinkOf(links, options, named, vlanLink);
+  return parentBelow(links, options, uplink)?.name ?? options.parent;
 }
 
 interface LinkTable {

@@ -6,6 +6,7 @@
 import type { AddressBounds, Lease, LeaseTerms } from '../vocabulary/lease.ts';
 import type { TheirLink } from '../host.ts';
 import type { NetworkOptions } from '../options/options.ts';
+import { vlanLabel, type Segment } from '../vocabulary/vlan-tags.ts';
 import type { StoredLease } from './stored-lease.ts';
 
 export { restoreLease, storeLease, type StoredLease } from './stored-lease.ts';
@@ -22,6 +23,8 @@ export interface NetworkRecord {
   readonly bounds?: AddressBounds | undefined;
   /** The VLAN link in use. It may be older than the network and have any name. */
   readonly vlanLink: string | undefined;
+  /** The link of the outer tag, below the VLAN link. Undefined unless there are two tags. */
+  readonly outerLink?: string | undefined;
   /** True if we made the uplink a port of the bridge. It must then be taken out again. */
   readonly uplinkPort: boolean;
   /** MTU of the containers' links. */
@@ -43,7 +46,10 @@ export function termsOf(lease: Lease | StoredLease): LeaseTerms {
   return { address, prefixLength, gateway, routes, mtu, ...names, serverId, serverMac };
 }
 
-/** Returns `VLAN 500 of eth1`, the name of the network's segment in errors and logs. */
-export function segmentOf({ parent, vlan }: Pick<NetworkOptions, 'parent' | 'vlan'>): string {
-  return vlan === undefined ? `${parent} (untagged)` : `VLAN ${vlan} of ${parent}`;
+/**
+ * Returns `VLAN 500 of eth1`, the name of the segment in errors and logs. Two segments never have
+ * one name, so it is the key of a segment, too.
+ */
+export function segmentOf({ parent, vlan }: Segment): string {
+  return vlan === undefined ? `${parent} (untagged)` : `VLAN ${vlanLabel(vlan)} of ${parent}`;
 }

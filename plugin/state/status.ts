@@ -77,6 +77,8 @@ export interface NetworkStatus {
   readonly segment: string;
   /** How containers are joined to the segment. Undefined for another driver's network. */
   readonly mode: AttachmentMode | undefined;
+  /** The MTU of new containers' links. Undefined for another driver's network. */
+  readonly mtu: number | undefined;
   /** The bridge. Where there is none: the link of the host over which leases can be kept. */
   readonly bridge: string;
   readonly endpoints: readonly EndpointStatus[];
@@ -93,6 +95,7 @@ export function networkStatus(
     network: id,
     segment: segmentOf(options),
     mode: options.mode,
+    mtu: network.mtu,
     bridge: attachmentOf(network).speaker(network),
     endpoints: endpoints
       .filter((e) => e.networkId === id)
@@ -114,6 +117,7 @@ export function poolStatus(
     network: `pool ${pool.id}`,
     segment: scope.segment,
     mode: undefined,
+    mtu: undefined,
     bridge: scope.link,
     endpoints: theirs.map((record) => ({
       endpoint: record.id,

@@ -61,6 +61,18 @@ describe('a lease over the container end, still in the host', () => {
   });
 });
 
+test('a lease behind two tags, 802.1ad and 802.1Q, from dnsmasq, given back through the bridge', async () => {
+  await site.dispose();
+  site = await LeaseSite.make('10.500');
+  await site.startDnsmasq();
+  const asked = subject();
+  const lease = await site.acquire(asked);
+  expect(lease).toMatchObject({ prefixLength: 24, gateway: '10.50.0.1' });
+  site.leases.release(asked, undefined, 'br0');
+  const released = `DHCPRELEASE(port1.10.500) ${lease.address} ${MAC}`;
+  await until('the server took it back', () => site.printed().includes(released));
+});
+
 test('a lease kept over the bridge is renewed there, although the link is not ours to speak from', async () => {
   await startKea(6);
   const lease = await site.acquire();

@@ -2,16 +2,19 @@
 import type { BpfInstruction } from '../../plugin/net/bpf-assembler.ts';
 
 const TAG_IS_PRESENT = 0xfffff030;
+const TAG = 0xfffff02c;
 
 /**
  * The value that the program returns. A load beyond the end of the frame ends it with 0. Throws for
  * an unknown instruction, and if the program has no end.
  * @param isTagged the kernel has taken an 802.1Q or 802.1ad tag out of the frame.
+ * @param tag what that tag says: priority and VLAN id.
  */
 export function runBpf(
   program: readonly BpfInstruction[],
   frame: Uint8Array,
   isTagged = false,
+  tag = 0,
 ): number {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   const cells = new Uint32Array(16);
@@ -26,6 +29,7 @@ export function runBpf(
     try {
       if (code === 0x06) return k;
       else if (code === 0x20 && k === TAG_IS_PRESENT) a = isTagged ? 1 : 0;
+      else if (code === 0x20 && k === TAG) a = tag;
       else if (code === 0x20) a = view.getUint32(k);
       else if (code === 0x28) a = view.getUint16(k);
       else if (code === 0x30) a = view.getUint8(k);

@@ -1,15 +1,16 @@
 /**
  * A host without a kernel: the links and rules that it would have. Every call can be made to fail.
  */
-import { hostEndMac } from '../../plugin/net/links/link-names.ts';
+import { hostEndMac, outerLinkName } from '../../plugin/net/links/link-names.ts';
 import { PluginError } from '../../plugin/vocabulary/errors.ts';
-import type { Host, HostLink, HostSubnet, NetworkLinkSpec, Segment } from '../../plugin/host.ts';
+import type { Host, HostLink, HostSubnet, NetworkLinkSpec } from '../../plugin/host.ts';
 import {
   ownEnd,
   type ContainerLink,
   type LinkPresence,
 } from '../../plugin/vocabulary/attachment.ts';
 import type { PortRules } from '../../plugin/vocabulary/port-rules.ts';
+import { mtuBehindTags, outerTagOf, type Segment } from '../../plugin/vocabulary/vlan-tags.ts';
 import type { SandboxChange } from '../../plugin/vocabulary/sandbox-change.ts';
 import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
 
@@ -65,18 +66,36 @@ export class FakeHost implements Host {
     }
     this.links.add(uplink);
     this.oddities.delete(uplink);
+    const outerLink = outerName(spec);
+    if (outerLink !== undefined) {
+      this.links.add(outerLink);
+      this.oddities.delete(outerLink);
+    }
     const theirs = [
       ...(bridge !== undefined && this.foreign.has(bridge) ? (['bridge'] as const) : []),
       ...(vlanLink !== undefined && this.foreign.has(vlanLink) ? (['vlan-link'] as const) : []),
+      ...(outerLink !== undefined && this.foreign.has(outerLink) ? (['outer-link'] as const) : []),
     ];
-    const mtu = spec.mtu ?? 1500;
-    return { vlanLink, mtu, created: { uplinkPort }, theirs, warnings: this.warnings };
+    const mtu = spec.mtu ?? mtuBehindTags(spec.vlan, this.link(outerLink ?? spec.parent).mtu);
+    return {
+      vlanLink,
+      ...(outerLink && { outerLink }),
+      mtu,
+      created: { uplinkPort },
+      theirs,
+      warnings: this.warnings,
+    };
   }
 
-  async removeNetworkLinks({ bridge, vlanLink }: Parameters<Host['removeNetworkLinks']>[0]) {
+  async removeNetworkLinks(links: Parameters<Host['removeNetworkLinks']>[0]) {
+    const { bridge, vlanLink } = links;
     await this.#attempt('removeNetworkLinks', bridge ?? vlanLink ?? '');
     for (const link of [bridge, vlanLink]) {
       if (link !== undefined && !this.foreign.has(link)) this.removeLink(link);
+    }
+    const outer = outerName(links);
+    if (outer !== undefined && !this.foreign.has(outer) && !this.#isBelow(outer)) {
+      this.removeLink(outer);
     }
     return this.warnings;
   }
@@ -92,8 +111,9 @@ export class FakeHost implements Host {
     const vlanLinks = [...this.links].filter(
       (name) => this.link(name).mark === 'vlan' && !this.masters.has(name) && !known.includes(name),
     );
-    for (const name of vlanLinks) this.removeLink(name);
-    return [...bridges, ...vlanLinks];
+    for (const name of vlanLinks) if (!this.#isBelow(name)) this.removeLink(name);
+    for (const name of vlanLinks) if (!this.#isBelow(name)) this.removeLink(name);
+    return [...bridges, ...vlanLinks.filter((name) => !this.links.has(name))];
   }
 
   /** Whoever removes a link; a bridge's ports are in none then. */
@@ -193,10 +213,10 @@ export class FakeHost implements Host {
 
   /** As it is now. */
   link(name: string): HostLink {
-    const [, parent, vlan] = /^(.+)\.(\d+)$/.exec(name) ?? [];
+    const { below: parent, vlan } = fromName(name);
     const isBridge = this.#bridges.has(name);
     const isPort = this.endpoints.has(name);
-    const { mtu = 1500 } =
+    const { mtu = name.split('.').length > 2 ? 1496 : 1500 } =
       [...this.endpoints].find(([host, end]) => [host, end.containerEnd].includes(name))?.[1] ?? {};
     const kind = vlan !== undefined ? 'vlan' : isBridge ? 'bridge' : isPort ? 'veth' : undefined;
     const master = this.masters.get(name);
@@ -206,7 +226,7 @@ export class FakeHost implements Host {
       ...{ isUp: true, hasCarrier: true },
       master: master === undefined || !this.links.has(master) ? undefined : this.indexOf(master),
       lower: parent === undefined ? undefined : this.indexOf(parent),
-      vlan: vlan === undefined ? undefined : { id: Number(vlan), protocol: '802.1Q' },
+      vlan,
       mark: this.foreign.has(name) ? undefined : mark,
       ...this.oddities.get(name),
     };
@@ -438,6 +458,10 @@ export class FakeHost implements Host {
     return this.segmentLinks.get(name) ?? (this.links.has(name) ? name : undefined);
   }
 
+  #isBelow(name: string): boolean {
+    return [...this.links].some((link) => fromName(link).below === name);
+  }
+
   #requireParent(parent: string): void {
     if (this.links.has(parent)) return;
     throw new PluginError(
@@ -479,4 +503,21 @@ export class FakeHost implements Host {
 
 function segmentName({ parent, vlan }: Segment): string {
   return vlan === undefined ? parent : `${parent}.${vlan}`;
+}
+
+function outerName({ parent, vlan }: Segment): string | undefined {
+  const tag = outerTagOf(vlan);
+  return tag && outerLinkName(parent, tag);
+}
+
+/** Links of one tag are `eth1.500` and `eth1.10ad`, links of two tags are `eth1.10.500`. */
+function fromName(name: string): { below?: string; vlan: HostLink['vlan'] } {
+  const [, stacked = '', inner] = /^(.+\.\d+q?)\.(\d+)$/.exec(name) ?? [];
+  if (inner !== undefined) {
+    const below = stacked.endsWith('q') ? stacked.slice(0, -1) : `${stacked}ad`;
+    return { below, vlan: { id: Number(inner), protocol: '802.1Q' } };
+  }
+  const [, below, id, ad] = /^(.+)\.(\d+)(ad)?$/.exec(name) ?? [];
+  if (below === undefined) return { vlan: undefined };
+  return { below, vlan: { id: Number(id), protocol: ad === undefined ? '802.1Q' : '802.1ad' } };
 }

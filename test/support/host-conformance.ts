@@ -93,6 +93,28 @@ export function describeHost(name: string, makePlace: () => Place): void {
       expect((await find('eth1'))?.master).toBe(await indexOf('br0'));
     });
 
+    it('with two tags are a link for each, and less MTU; the outer one is shared', async () => {
+      const before = await names();
+      const two = { ...TAGGED, vlan: '10.500', bridge: 'br10.500' } as const;
+      const beside = { ...TAGGED, vlan: '10.600', bridge: 'br10.600' } as const;
+      expect(await host.ensureNetworkLinks(two)).toMatchObject({
+        ...{ vlanLink: 'eth1.10.500', outerLink: 'eth1.10ad', mtu: 1496, theirs: [] },
+      });
+      await host.ensureNetworkLinks(beside);
+      expect(await find('eth1.10ad')).toMatchObject({
+        ...{ mark: 'vlan', isUp: true, vlan: { id: 10, protocol: '802.1ad' }, mtu: 1500 },
+        lower: await indexOf('eth1'),
+      });
+      expect(await find('eth1.10.500')).toMatchObject({
+        ...{ mark: 'vlan', isUp: true, vlan: { id: 500, protocol: '802.1Q' }, mtu: 1496 },
+        lower: await indexOf('eth1.10ad'),
+      });
+      await host.removeNetworkLinks({ ...two, vlanLink: 'eth1.10.500', uplinkPort: true });
+      expect(host.linkExists('eth1.10ad')).toBe(true);
+      await host.removeNetworkLinks({ ...beside, vlanLink: 'eth1.10.600', uplinkPort: true });
+      expect(await names()).toEqual(before);
+    });
+
     it('give containers the MTU that was asked for', async () => {
       expect((await host.ensureNetworkLinks({ ...TAGGED, mtu: 1400 })).mtu).toBe(1400);
     });

@@ -38,11 +38,14 @@ export class LeaseSite {
   /** The namespace of the far host, which has 10.50.0.1/24 on `port1`. */
   readonly farName: string;
   readonly #sandbox: Sandbox;
+  /** The link of the far host with its address. */
+  readonly #farLink: string;
   #server: RunningServer | undefined;
 
-  private constructor(sandbox: Sandbox, farName: string) {
+  private constructor(sandbox: Sandbox, farName: string, farLink: string) {
     this.#sandbox = sandbox;
     this.farName = farName;
+    this.#farLink = farLink;
     this.leases = new LeaseService({
       ...{ clock: this.clock, random: Math.random, log: this.log },
       ...{ openSocket: openLeaseSocket, openArpSocket, probeSandbox: () => 'not-yet' },
@@ -51,25 +54,27 @@ export class LeaseSite {
     });
   }
 
-  static async make(): Promise<LeaseSite> {
+  /** @param vlan two tags, the outer one 802.1ad. Undefined: untagged. */
+  static async make(vlan?: '10.500'): Promise<LeaseSite> {
     const sandbox = enterSandbox();
     addParent('eth1', 'port1');
     const far = sandbox.addNamespace();
     ip(`link set port1 netns ${far.name}`);
-    ip(`-n ${far.name} addr add 10.50.0.1/24 dev port1`);
     ip(`-n ${far.name} link set port1 up`);
-    const site = new LeaseSite(sandbox, far.name);
+    const farLink = vlan === undefined ? 'port1' : addFarTags(far.name);
+    ip(`-n ${far.name} addr add 10.50.0.1/24 dev ${farLink}`);
+    const site = new LeaseSite(sandbox, far.name, farLink);
     const network = {
       parent: 'eth1',
-      vlan: undefined,
+      vlan,
       mode: 'bridge',
       bridge: 'br0',
       mtu: undefined,
     } as const;
-    await linuxHost.ensureNetworkLinks(network);
+    const { mtu } = await linuxHost.ensureNetworkLinks(network);
     const rules = { mode: 'mac', mac: MAC, addresses: [], leases: true, noServer: false } as const;
     await linuxHost.ensureEndpointLink({
-      ...{ ...ENDS, mac: MAC, mtu: 1500 },
+      ...{ ...ENDS, mac: MAC, mtu },
       connection: { kind: 'veth', bridge: 'br0', rules },
     });
     return site;
@@ -101,7 +106,7 @@ export class LeaseSite {
   startDnsmasqWith(pool: string, ...more: string[]): Promise<void> {
     return this.startServer(/DHCP, sockets bound|DHCP, IP range/, [
       ...['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--port=0', '--no-ping'],
-      ...['--bind-interfaces', '--interface=port1', '--user=root', '--pid-file='],
+      ...['--bind-interfaces', `--interface=${this.#farLink}`, '--user=root', '--pid-file='],
       ...['--log-facility=-', '--dhcp-authoritative', '--log-dhcp'],
       `--dhcp-leasefile=${this.folder}/leases`,
       `--dhcp-range=${pool},255.255.255.0,1h`,
@@ -140,6 +145,14 @@ export class LeaseSite {
       rmSync(this.folder, { recursive: true });
     }
   }
+}
+
+function addFarTags(far: string): string {
+  ip(`-n ${far} link add link port1 name port1.10 type vlan protocol 802.1ad id 10`);
+  ip(`-n ${far} link add link port1.10 name port1.10.500 type vlan id 500`);
+  ip(`-n ${far} link set port1.10 up`);
+  ip(`-n ${far} link set port1.10.500 up`);
+  return 'port1.10.500';
 }
 
 export function subject(

@@ -4,6 +4,7 @@
  *
  *   closed   nothing passes: a bridge (its ports go on), a container's veth end still in the host
  *   uplink   nothing for the host passes: a VLAN link, whose frames go to the bridge
+ *   outer    only tagged frames pass: a link whose frames go to the VLAN links on it
  *   port     what one container may send: the host's end of its veth
  *
  * A load behind the end of a frame ends a program with the verdict 0, "pass". So each load follows
@@ -25,6 +26,8 @@ import { noRouterNorDhcpv6Server } from './ipv6-chain.ts';
 import { noDhcpServer } from './no-dhcp-server.ts';
 import { DHCP, IPV4_LENGTH, noServerPorts, udpPorts } from './udp-ports.ts';
 
+const TAG = 0xfffff02c; // SKF_AD_OFF + SKF_AD_VLAN_TAG, linux/filter.h
+const VLAN_ID_BITS = 0x0fff;
 const TAG_IS_PRESENT = 0xfffff030; // SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT, linux/filter.h
 
 const SOURCE_AT = 6;
@@ -52,6 +55,15 @@ export function closedProgram(): readonly BpfInstruction[] {
 export function uplinkProgram(mac: Mac | undefined): readonly BpfInstruction[] {
   const own = mac === undefined ? [] : notTo(mac);
   return assemble([...noControl(CONTROL_OF_LINK), ...own, ...verdicts]);
+}
+
+/**
+ * For the link of the first of two tags. The kernel has taken the second tag out of the frame. A
+ * frame with VLAN id 0 would count as one without a tag, and would be for the host.
+ */
+export function outerProgram(): readonly BpfInstruction[] {
+  const tagged = [load.word(TAG_IS_PRESENT), jump.equal(0, 'drop'), load.word(TAG)];
+  return assemble([...tagged, change.and(VLAN_ID_BITS), jump.equal(0, 'drop'), ...verdicts]);
 }
 
 /**

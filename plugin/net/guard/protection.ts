@@ -14,7 +14,13 @@ import { askKernel, linkIndex, linkMac } from '../netlink/interface-request.ts';
 import { SystemCallError } from '../libc.ts';
 import { keepHostOut, letHostIn } from '../sysctl.ts';
 import { removeIngressFilter, setIngressFilters, type IngressFilter } from './ingress-filter.ts';
-import { closedProgram, lowerProgram, portProgram, uplinkProgram } from './programs.ts';
+import {
+  closedProgram,
+  lowerProgram,
+  outerProgram,
+  portProgram,
+  uplinkProgram,
+} from './programs.ts';
 
 export type Protection =
   /**
@@ -22,6 +28,8 @@ export type Protection =
    * port.
    */
   | { readonly link: string; readonly as: 'closed' }
+  /** The link of the first of two tags: only VLAN links on it get frames. */
+  | { readonly link: string; readonly as: 'outer' }
   /**
    * A port whose frames go to the bridge. `isMacClosed` is false if the bridge and its MAC are an
    * operator's.
@@ -107,6 +115,8 @@ function filterOf({
   switch (one.as) {
     case 'closed':
       return { link: index, program: closedProgram() };
+    case 'outer':
+      return { link: index, program: outerProgram() };
     case 'uplink':
       return { link: index, program: uplinkProgram(one.isMacClosed ? mac : undefined) };
     case 'lower':

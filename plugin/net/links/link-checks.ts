@@ -8,15 +8,14 @@
 import type { AttachmentMode } from '../../vocabulary/attachment.ts';
 import type { GuardMode } from '../../vocabulary/port-rules.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
+import { isVlan, outerTagOf, vlanLabel, type Segment } from '../../vocabulary/vlan-tags.ts';
 import type { Link } from './link-info.ts';
 import { STAYS_IN_HOST } from '../../vocabulary/link-kinds.ts';
 import { isLinkName, LINK_NAME_RULE } from '../../vocabulary/link-name.ts';
-import { bridgeMark, isMarked, vlanLinkName } from './link-names.ts';
+import { bridgeMark, isMarked, outerLinkName, vlanLinkName } from './link-names.ts';
 
 /** The links that a network wants. If `vlan` is undefined: the parent's untagged traffic. */
-export interface NetworkLinkSpec {
-  readonly parent: string;
-  readonly vlan: number | undefined;
+export interface NetworkLinkSpec extends Segment {
   /** If undefined: `bridge`. */
   readonly mode?: AttachmentMode;
   /** Undefined unless `mode` is `bridge`. */
@@ -30,9 +29,7 @@ export interface NetworkLinkSpec {
  * What is wanted of a parent: all links of a network, or only a link for one VLAN if both `mode`
  * and `bridge` are undefined.
  */
-export interface SegmentSpec {
-  readonly parent: string;
-  readonly vlan: number | undefined;
+export interface SegmentSpec extends Segment {
   readonly mode?: AttachmentMode | undefined;
   readonly bridge?: string | undefined;
 }
@@ -46,8 +43,8 @@ export function flagOf({ mode, bridge }: SegmentSpec): string {
 export function checkSegment(spec: SegmentSpec): void {
   const { parent, vlan } = spec;
   checkLinkName(spec, 'parent', parent);
-  if (vlan !== undefined && !(Number.isInteger(vlan) && vlan >= 1 && vlan <= 4094)) {
-    throw new PluginError('INVALID_OPTION', `VLAN id ${vlan} is outside 1 to 4094`);
+  if (vlan !== undefined && !isVlan(vlan)) {
+    throw new PluginError('INVALID_OPTION', `VLAN id ${String(vlan)} is outside 1 to 4094`);
   }
 }
 
@@ -57,7 +54,13 @@ export function checkSpec(spec: NetworkLinkSpec): void {
   checkSegment(spec);
   if (bridge === undefined) return;
   checkLinkName(spec, 'bridge', bridge);
-  if (bridge === parent || (vlan !== undefined && bridge === vlanLinkName(parent, vlan))) {
+  const outer = outerTagOf(vlan);
+  const below = [
+    parent,
+    ...(outer === undefined ? [] : [outerLinkName(parent, outer)]),
+    ...(vlan === undefined ? [] : [vlanLinkName(parent, vlan)]),
+  ];
+  if (below.includes(bridge)) {
     throw new PluginError(
       'INVALID_OPTION',
       `-o bridge=${bridge} names the link that the bridge is to be connected to; choose another name`,
@@ -120,7 +123,7 @@ export function checkParent(spec: SegmentSpec, parent: Link, master: Link | unde
   } else if (parent.master === spec.bridge) {
     throw conflict(
       parent,
-      `bridge ${spec.bridge} carries the untagged traffic of ${parent.name} and would join it with VLAN ${spec.vlan}; choose another name with -o bridge=`,
+      `bridge ${spec.bridge} carries the untagged traffic of ${parent.name} and would join it with VLAN ${vlanLabel(spec.vlan)}; choose another name with -o bridge=`,
     );
   } else if (master?.kind === 'bridge' && master.alias === bridgeMark(parent.name)) {
     return; // our own untagged network; the kernel serves VLAN links before bridges
@@ -149,12 +152,20 @@ export function checkHostUse(link: Link, use: readonly string[]): void {
   );
 }
 
-/** Checks the link that has the name of our VLAN link. @throws PluginError LINK_CONFLICT */
-export function checkVlanNameIsFree(spec: SegmentSpec, holder: Link | undefined): void {
+/**
+ * Checks the link that has the name of our VLAN link.
+ * @param wanted the tags of that link, for the message.
+ * @throws PluginError LINK_CONFLICT
+ */
+export function checkVlanNameIsFree(
+  { parent }: SegmentSpec,
+  wanted: string,
+  holder: Link | undefined,
+): void {
   if (holder === undefined) return;
   throw conflict(
     holder,
-    `link ${holder.name} exists and is ${describe(holder)}, not VLAN ${String(spec.vlan)} of ${spec.parent}; rename or remove it`,
+    `link ${holder.name} exists and is ${describe(holder)}, not ${wanted} of ${parent}; rename or remove it`,
   );
 }
 
@@ -210,7 +221,7 @@ export function checkBridge(
   if (untagged !== undefined) {
     throw conflict(
       untagged,
-      `${subject} already has port ${untagged.name} and would join its untagged traffic with VLAN ${spec.vlan}; choose another name with -o bridge=`,
+      `${subject} already has port ${untagged.name} and would join its untagged traffic with VLAN ${vlanLabel(spec.vlan ?? 0)}; choose another name with -o bridge=`,
     );
   }
   // If the uplink is already a port of this bridge, both carry one segment. Nothing would be
@@ -243,12 +254,16 @@ export function checkBridge(
 }
 
 /** Returns the MTU of container links. @throws PluginError INVALID_OPTION */
-export function effectiveMtu(spec: NetworkLinkSpec, uplink: Link): number {
+export function effectiveMtu(spec: NetworkLinkSpec, uplink: Pick<Link, 'name' | 'mtu'>): number {
   if (spec.mtu === undefined) return uplink.mtu;
   if (spec.mtu <= uplink.mtu) return spec.mtu;
+  const raise =
+    outerTagOf(spec.vlan) === undefined
+      ? "raise that link's MTU first"
+      : `raise the MTU of ${spec.parent} first, which must have 4 bytes more for the second tag`;
   throw new PluginError(
     'INVALID_OPTION',
-    `MTU ${spec.mtu} is more than the ${uplink.mtu} of ${uplink.name}; lower it, or raise that link's MTU first`,
+    `MTU ${spec.mtu} is more than the ${uplink.mtu} of ${uplink.name}; lower it, or ${raise}`,
   );
 }
 

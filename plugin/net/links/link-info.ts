@@ -1,5 +1,6 @@
 /** Reads links and addresses through `ip -j`, and turns them into our own types. */
 import { PluginError } from '../../vocabulary/errors.ts';
+import { isTag, type VlanTag } from '../../vocabulary/vlan-tags.ts';
 import { parseMac } from '../../wire/address.ts';
 import type { Mac } from '../../wire/address.ts';
 import { ipJson, isAlreadyGone } from '../ip.ts';
@@ -51,9 +52,19 @@ export async function readAllLinks(): Promise<readonly Link[]> {
   return decodeLinks(await ipJson(['-d', 'link', 'show']));
 }
 
-/** True for the 802.1Q link of that parent and id, whatever its name. */
-export function isVlanOf(link: Link, parent: string, id: number | undefined): boolean {
-  return link.lower === parent && link.vlan?.id === id && link.vlan?.protocol === '802.1Q';
+/** Goes up from the parent, by one link for each tag. The names do not matter. */
+export function linkWithTags(
+  links: readonly Link[],
+  parent: string,
+  tags: readonly VlanTag[],
+): Link | undefined {
+  let found: Link | undefined;
+  for (const tag of tags) {
+    const below: string = found?.name ?? parent;
+    found = links.find(({ lower, vlan }) => lower === below && isTag(tag, vlan));
+    if (found === undefined) return undefined;
+  }
+  return found;
 }
 
 export async function readPorts(bridge: string): Promise<readonly Link[]> {

@@ -4,6 +4,7 @@
  * The mark is the link's alias (`ip link show` prints it). It says that the link is ours, and its
  * use:
  *   vlandhcp vlan                      a VLAN link of ours
+ *   vlandhcp vlan outer                a link of ours for the first of two tags
  *   vlandhcp bridge for <uplink>       a bridge of ours and the link that connects it to the LAN
  *   vlandhcp endpoint                  the host's end of a container's veth pair
  *   vlandhcp endpoint <first name>     a container's macvlan or ipvlan link
@@ -11,21 +12,36 @@
 import { createHash } from 'node:crypto';
 
 import { LINK_NAME_MAX_LENGTH } from '../../vocabulary/link-name.ts';
+import type { Vlan, VlanTag } from '../../vocabulary/vlan-tags.ts';
 import { macFromBytes } from '../../wire/address.ts';
 import type { Mac } from '../../wire/address.ts';
 
 const MARK = 'vlandhcp';
 
 /**
- * Returns the name for a VLAN link: `<parent>.<vid>`, or `vlan<vid>.<hash>` if that is too long.
+ * Returns the name for a VLAN link: `<parent>.<vlan>`. If that is too long: `vlan<vlan>.<hash>`, or
+ * `v<vlan>.<hash>` with two tags.
  */
-export function vlanLinkName(parent: string, vid: number): string {
-  const name = `${parent}.${vid}`;
+export function vlanLinkName(parent: string, vlan: Vlan): string {
+  return shortened(parent, `${vlan}`, typeof vlan === 'number' ? 'vlan' : 'v');
+}
+
+/**
+ * Returns the name for the link of the first of two tags: `<parent>.<vid>ad`. The kernel can have
+ * an 802.1Q link of that id, too. With an outer 802.1Q tag it is that link.
+ */
+export function outerLinkName(parent: string, { protocol, id }: VlanTag): string {
+  return protocol === '802.1Q' ? vlanLinkName(parent, id) : shortened(parent, `${id}ad`, 'vlan');
+}
+
+function shortened(parent: string, tags: string, start: string): string {
+  const name = `${parent}.${tags}`;
   if (name.length <= LINK_NAME_MAX_LENGTH) return name;
-  return `vlan${vid}.${digest(parent).toString('hex')}`.slice(0, LINK_NAME_MAX_LENGTH);
+  return `${start}${tags}.${digest(parent).toString('hex')}`.slice(0, LINK_NAME_MAX_LENGTH);
 }
 
 export const VLAN_MARK = `${MARK} vlan`;
+export const OUTER_MARK = `${VLAN_MARK} outer`;
 export const ENDPOINT_MARK = `${MARK} endpoint`;
 
 /** True for the mark of a container's link of any kind. */

@@ -10,6 +10,7 @@
 import type { AttachmentMode } from '../../vocabulary/attachment.ts';
 import type { GuardMode } from '../../vocabulary/port-rules.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
+import { mtuBehindTags, outerTagOf, vlanLabel } from '../../vocabulary/vlan-tags.ts';
 import { UndoList } from '../../undo.ts';
 import { protectLinks, type Protection } from '../guard/protection.ts';
 import { failedLine, ipBatch, isAlreadyThere, isNotSupported } from '../ip.ts';
@@ -26,14 +27,20 @@ import {
 import type { NetworkLinkSpec } from './link-checks.ts';
 import { readHostUse, readLink, readPorts } from './link-info.ts';
 import type { Link } from './link-info.ts';
-import { bridgeMac, bridgeMark, isMarked, vlanLinkName } from './link-names.ts';
+import { bridgeMac, bridgeMark, isMarked, OUTER_MARK, vlanLinkName } from './link-names.ts';
 import {
   lowerProtection,
   makeLowerLink,
   type NetworkLinks,
   type SegmentGround,
 } from './lower-link.ts';
-import { findVlanLink, makeVlanLink, requireParent } from './vlan-link.ts';
+import {
+  examineOuterLink,
+  findOuterLink,
+  findVlanLink,
+  makeVlanLink,
+  requireParent,
+} from './vlan-link.ts';
 
 /**
  * The VLAN id that a bridge of ours uses inside for untagged frames. Frames tagged with this id
@@ -60,14 +67,26 @@ export function ensureNetworkLinks(spec: NetworkLinkSpec): Promise<NetworkLinks>
 
 async function makeLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
   const parent = await requireParent(spec);
+  const outer = await examineOuterLink(spec);
   const vlanLink = await examineVlanLink(spec);
   const uplink = spec.vlan === undefined ? parent : vlanLink;
   const name = uplink?.name ?? vlanLinkName(parent.name, spec.vlan ?? 0);
-  const ground = { parent, uplink, name, mtu: effectiveMtu(spec, uplink ?? parent) };
+  const room = mtuBehindTags(spec.vlan, outer?.mtu ?? parent.mtu);
+  const toBe = outerTagOf(spec.vlan) === undefined ? parent : { name, mtu: room };
+  const ground = { parent, uplink, name, mtu: effectiveMtu(spec, uplink ?? toBe) };
   const { bridge } = spec;
-  return bridge === undefined
-    ? makeLowerLink(spec, ground)
-    : makeBridgedLinks({ ...spec, bridge }, ground);
+  const links =
+    bridge === undefined
+      ? await makeLowerLink(spec, ground)
+      : await makeBridgedLinks({ ...spec, bridge }, ground);
+  return outerTagOf(spec.vlan) === undefined ? links : withOuterLink(spec, links);
+}
+
+async function withOuterLink(spec: NetworkLinkSpec, links: NetworkLinks): Promise<NetworkLinks> {
+  const outer = await findOuterLink(spec);
+  if (outer === undefined) throw new Error('the link of the outer tag has just gone');
+  const theirs = isMarked(outer.alias) ? [] : (['outer-link'] as const);
+  return { ...links, outerLink: outer.name, theirs: [...links.theirs, ...theirs] };
 }
 
 async function makeBridgedLinks(
@@ -161,12 +180,14 @@ const USUAL_MTU = 1500;
 export async function protectNetwork(links: {
   readonly bridge: string | undefined;
   readonly vlanLink: string | undefined;
+  readonly outerLink?: string | undefined;
   /** If undefined: `bridge`. */
   readonly mode?: AttachmentMode;
   readonly guard?: GuardMode;
 }): Promise<readonly string[]> {
   const bridge = links.bridge === undefined ? undefined : await readLink(links.bridge);
   const vlanLink = links.vlanLink === undefined ? undefined : await readLink(links.vlanLink);
+  const outerLink = links.outerLink === undefined ? undefined : await readLink(links.outerLink);
   const isOwnBridge = isMarked(bridge?.alias);
   const ofVlanLink = (link: string): Protection =>
     links.bridge === undefined
@@ -175,6 +196,7 @@ export async function protectNetwork(links: {
   return protectLinks([
     ...(bridge !== undefined && isOwnBridge ? [{ link: bridge.name, as: 'closed' } as const] : []),
     ...(vlanLink !== undefined && isMarked(vlanLink.alias) ? [ofVlanLink(vlanLink.name)] : []),
+    ...(outerLink?.alias === OUTER_MARK ? [{ link: outerLink.name, as: 'outer' } as const] : []),
   ]);
 }
 
@@ -183,7 +205,8 @@ async function examineVlanLink(spec: NetworkLinkSpec): Promise<Link | undefined>
   if (spec.vlan === undefined) return undefined;
   const found = await findVlanLink(spec);
   if (found === undefined) {
-    checkVlanNameIsFree(spec, await readLink(vlanLinkName(spec.parent, spec.vlan)));
+    const holder = await readLink(vlanLinkName(spec.parent, spec.vlan));
+    checkVlanNameIsFree(spec, `VLAN ${vlanLabel(spec.vlan)}`, holder);
   } else {
     checkVlanLink(spec, found);
   }

@@ -15,6 +15,8 @@ import { makeVlanLink } from './vlan-link.ts';
 export interface NetworkLinks {
   /** Undefined for an untagged network. */
   readonly vlanLink: string | undefined;
+  /** The link of the first of two tags. Undefined unless there are two. */
+  readonly outerLink?: string | undefined;
   readonly bridge: string | undefined;
   /** The MTU of container links. */
   readonly mtu: number;
@@ -27,7 +29,7 @@ export interface NetworkLinks {
     readonly uplinkPort: boolean;
   };
   /** Links in use that existed before and lack our mark. */
-  readonly theirs: readonly ('bridge' | 'vlan-link')[];
+  readonly theirs: readonly ('bridge' | 'vlan-link' | 'outer-link')[];
   /** Sentences for the log about what works, but should be known. */
   readonly warnings: readonly string[];
 }

@@ -32,6 +32,8 @@ export function removeOrphanLinks(known: readonly string[]): Promise<readonly st
     for (const { find, remove } of [
       { find: orphanBridges, remove: removeLink },
       { find: orphanVlanLinks, remove: removeUnusedVlanLink },
+      // Links of outer tags, now that nothing is on them.
+      { find: orphanVlanLinks, remove: removeUnusedVlanLink },
     ]) {
       for (const name of find(await readAllLinks(), known)) {
         try {

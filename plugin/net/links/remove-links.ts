@@ -1,12 +1,11 @@
 /** Removes those links of a network that are ours. */
 import { detachUplink, oneNetworkAtATime, removeLink } from './link-changes.ts';
-import { isVlanOf, readLink, readPorts } from './link-info.ts';
-import { removeUnusedVlanLink } from './vlan-link.ts';
+import { readLink, readPorts } from './link-info.ts';
+import type { Segment } from '../../vocabulary/vlan-tags.ts';
+import { findVlanLink, removeOuterLink, removeUnusedVlanLink } from './vlan-link.ts';
 import { bridgeMark, isMarked } from './link-names.ts';
 
-export interface RemovedLinks {
-  readonly parent: string;
-  readonly vlan: number | undefined;
+export interface RemovedLinks extends Segment {
   readonly vlanLink: string | undefined;
   /** Undefined if the network has none. */
   readonly bridge: string | undefined;
@@ -18,7 +17,8 @@ export interface RemovedLinks {
 }
 
 /**
- * Removes those of the links that are ours: the bridge, and then the VLAN link. If the bridge has
+ * Removes those of the links that are ours: the bridge, then the VLAN link, then the link of its
+ * outer tag unless others need it. If the bridge has
  * ports of somebody else, both stay. Links that are gone already are no error.
  * @returns sentences for the log about what stays.
  * @throws AggregateError of everything that failed. The rest is done.
@@ -40,7 +40,10 @@ export function removeNetworkLinks(links: RemovedLinks): Promise<readonly string
       bridge === undefined
         ? []
         : ((await attempt(() => removeOwnBridge({ ...links, bridge }, uplink))) ?? []);
-    if (guests.length === 0) await attempt(() => removeOwnVlanLink(links));
+    if (guests.length === 0) {
+      await attempt(() => removeOwnVlanLink(links));
+      await attempt(() => removeOuterLink(links));
+    }
     if (errors.length > 0) {
       throw new AggregateError(
         errors,
@@ -74,9 +77,8 @@ async function removeOwnBridge(
 
 async function removeOwnVlanLink(links: RemovedLinks): Promise<void> {
   if (links.vlanLink === undefined) return;
-  const link = await readLink(links.vlanLink);
-  if (link === undefined || !isMarked(link.alias)) return;
-  if (!isVlanOf(link, links.parent, links.vlan)) return;
+  const link = await findVlanLink(links);
+  if (link?.name !== links.vlanLink || !isMarked(link.alias)) return;
   if (link.master !== undefined && link.master !== links.bridge) return; // somebody uses it
   // Docker's own macvlan network may have taken it into use. With the link its containers would
   // lose theirs.

@@ -1,20 +1,27 @@
 /** Makes, finds and removes the link that carries one VLAN of a parent. Checks its parent. */
 import { PluginError } from '../../vocabulary/errors.ts';
+import {
+  mtuBehindTags,
+  outerTagOf,
+  tagsOf,
+  type Segment,
+  type VlanTag,
+} from '../../vocabulary/vlan-tags.ts';
 import type { UndoList } from '../../undo.ts';
 import { commandEvidence } from '../command.ts';
-import { unprotectLink } from '../guard/protection.ts';
+import { protectLinks, unprotectLink } from '../guard/protection.ts';
 import { failedLine, ipBatch, isAlreadyGone, isAlreadyThere, isNotSupported } from '../ip.ts';
 import { makeLink, removeLink } from './link-changes.ts';
-import { checkParent, type SegmentSpec } from './link-checks.ts';
+import { checkParent, checkVlanNameIsFree, type SegmentSpec } from './link-checks.ts';
 import {
-  isVlanOf,
+  linkWithTags,
   readAllLinks,
   readHostUse,
   readLink,
   readLinksOfKind,
   type Link,
 } from './link-info.ts';
-import { isMarked, PROBE_LINK, VLAN_MARK } from './link-names.ts';
+import { isMarked, OUTER_MARK, outerLinkName, PROBE_LINK, VLAN_MARK } from './link-names.ts';
 import { missingParent } from './missing-parent.ts';
 
 /**
@@ -32,13 +39,37 @@ export async function requireParent(spec: SegmentSpec): Promise<Link> {
 }
 
 /** Finds the VLAN link of (parent, vlan), whatever its name. The kernel allows only one. */
-export async function findVlanLink(spec: SegmentSpec): Promise<Link | undefined> {
-  const links = await readLinksOfKind('vlan');
-  return links.find((link) => isVlanOf(link, spec.parent, spec.vlan));
+export async function findVlanLink({ parent, vlan }: Segment): Promise<Link | undefined> {
+  return linkWithTags(await readLinksOfKind('vlan'), parent, tagsOf(vlan));
+}
+
+/** Finds the link of the first of two tags. Undefined if it is missing, or there is only one. */
+export async function findOuterLink({ parent, vlan }: Segment): Promise<Link | undefined> {
+  const tag = outerTagOf(vlan);
+  return tag && linkWithTags(await readLinksOfKind('vlan'), parent, [tag]);
 }
 
 /**
- * Makes the VLAN link. It is not up yet.
+ * Finds the link of the first of two tags. If it is down and ours, sets it up.
+ * @throws PluginError PARENT_LINK_UNUSABLE if it is down and not ours; IP_COMMAND_FAILED.
+ */
+export async function examineOuterLink(segment: Segment): Promise<Link | undefined> {
+  const link = await findOuterLink(segment);
+  if (link === undefined || link.isUp) return link;
+  if (!isMarked(link.alias)) {
+    throw new PluginError(
+      'PARENT_LINK_UNUSABLE',
+      `VLAN link ${link.name} is down; bring it up with: ip link set ${link.name} up`,
+      { evidence: { link } },
+    );
+  }
+  await ipBatch([`link set dev ${link.name} up`]);
+  return link;
+}
+
+/**
+ * Makes the VLAN link, and the link of the outer tag if that is missing. The VLAN link is not up
+ * yet.
  * @returns sentences for the log.
  * @throws PluginError VLAN_UNSUPPORTED, LINK_CONFLICT, IP_COMMAND_FAILED.
  */
@@ -48,31 +79,83 @@ export async function makeVlanLink(
   name: string,
   undo: UndoList,
 ): Promise<string[]> {
-  const vlan = String(spec.vlan);
-  const add = `link add link ${parent.name} name ${name}`;
-  const kind = `vlan id ${vlan}`;
+  const [first, second] = tagsOf(spec.vlan);
+  if (first === undefined) throw new Error('an untagged network has no VLAN link');
+  const only = { below: parent, tag: first, name, mark: VLAN_MARK, mtu: parent.mtu };
+  if (second === undefined) return makeTagLink(only, undo);
+  const existing = await findOuterLink(spec);
+  const outer = existing ?? { name: outerLinkName(parent.name, first), mtu: parent.mtu };
+  const warnings: string[] = [];
+  if (existing === undefined) {
+    const wanted = `${first.protocol} VLAN ${first.id}`;
+    checkVlanNameIsFree(spec, wanted, await readLink(outer.name));
+    warnings.push(...(await makeTagLink({ ...only, ...outer, mark: OUTER_MARK }, undo)));
+    warnings.push(...(await protectLinks([{ link: outer.name, as: 'outer' }])));
+    await ipBatch([`link set dev ${outer.name} up`]);
+  }
+  const mtu = mtuBehindTags(spec.vlan, outer.mtu);
+  const inner = { below: outer, tag: second, name, mark: VLAN_MARK, mtu };
+  return [...warnings, ...(await makeTagLink(inner, undo))];
+}
+
+interface TagLink {
+  readonly below: Pick<Link, 'name' | 'mtu'>;
+  readonly tag: VlanTag;
+  readonly name: string;
+  readonly mark: string;
+  readonly mtu: number;
+}
+
+async function makeTagLink(link: TagLink, undo: UndoList): Promise<string[]> {
+  const { below, tag, name, mark, mtu } = link;
+  const vlan = `VLAN ${tag.id}`;
+  const add = `link add link ${below.name} name ${name}`;
+  const kind = `vlan${tag.protocol === '802.1Q' ? '' : ` protocol ${tag.protocol}`} id ${tag.id}`;
+  const set = mtu === below.mtu ? {} : { set: `mtu ${mtu}` };
   try {
-    return await makeLink({ name, add, kind, mark: VLAN_MARK, mtu: parent.mtu }, undo);
+    return await makeLink({ name, add, kind, mark, mtu, ...set }, undo);
   } catch (error) {
     if (failedLine(error) !== 1) throw error;
-    if (isNotSupported(error)) {
+    const isTaken = isAlreadyThere(error);
+    if (tag.protocol === '802.1ad' && !isTaken) {
+      const [said = ''] = commandEvidence(error)?.stderr.trim().split('\n') ?? [];
       throw new PluginError(
         'VLAN_UNSUPPORTED',
-        `this kernel cannot make VLAN ${vlan} on ${parent.name}: it has no 802.1Q support; load it with: modprobe 8021q`,
+        `${below.name} cannot carry 802.1ad ${vlan} (the kernel says: ${said}); take a card that can, load 802.1ad with: modprobe 8021q, or take an outer 802.1Q tag with outer=802.1q`,
         { cause: error },
       );
     }
-    if (isAlreadyThere(error) && (await readLink(name)) === undefined) {
-      if ((await findVlanLink(spec)) === undefined) {
+    if (isNotSupported(error)) {
+      throw new PluginError(
+        'VLAN_UNSUPPORTED',
+        `this kernel cannot make ${vlan} on ${below.name}: it has no 802.1Q support; load it with: modprobe 8021q`,
+        { cause: error },
+      );
+    }
+    if (isTaken && (await readLink(name)) === undefined) {
+      if (linkWithTags(await readLinksOfKind('vlan'), below.name, [tag]) === undefined) {
         throw new PluginError(
           'LINK_CONFLICT',
-          `VLAN ${vlan} of ${parent.name} is taken by a link in another network namespace; remove that link or choose another VLAN`,
+          `${vlan} of ${below.name} is taken by a link in another network namespace; remove that link or choose another VLAN`,
           { cause: error },
         );
       }
     }
     throw error;
   }
+}
+
+/**
+ * Removes the link of the first of two tags if it is ours, unless VLAN links of ours are on it.
+ * @throws PluginError IP_COMMAND_FAILED.
+ */
+export async function removeOuterLink(segment: Segment): Promise<void> {
+  const outer = await findOuterLink(segment);
+  if (outer?.alias !== OUTER_MARK) return;
+  const isShared = (await readAllLinks()).some(
+    ({ lower, alias }) => lower === outer.name && alias === VLAN_MARK,
+  );
+  if (!isShared) await removeUnusedVlanLink(outer.name);
 }
 
 /**

@@ -4,8 +4,9 @@
  *   struct ifinfomsg  0 family  2 type (2)  4 index (4)  8 flags (4)  12 change (4)
  *   its attributes: IFLA_*, IFLA_INFO_*, IFLA_BRPORT_*, IFLA_VLAN_* (linux/if_link.h)
  */
+import type { TagProtocol } from '../../vocabulary/vlan-tags.ts';
 import { macFromBytes, type Mac } from '../../wire/address.ts';
-import { BRIDGE_MARK, isEndpointMark, VLAN_MARK } from '../links/link-names.ts';
+import { BRIDGE_MARK, isEndpointMark, OUTER_MARK, VLAN_MARK } from '../links/link-names.ts';
 import { IFF_UP } from './interface-request.ts';
 import {
   attribute,
@@ -32,7 +33,7 @@ export interface TableLink {
   readonly master: number | undefined;
   /** Index of the link below it, if that is in this namespace. */
   readonly lower: number | undefined;
-  readonly vlan: { readonly id: number; readonly protocol: '802.1Q' | 'other' } | undefined;
+  readonly vlan: { readonly id: number; readonly protocol: TagProtocol | 'other' } | undefined;
   /** The kind of our link according to its mark. Undefined if the link is not ours. */
   readonly mark: 'vlan' | 'bridge' | 'endpoint' | undefined;
 }
@@ -95,7 +96,11 @@ const IN6_ADDR_GEN_MODE_NONE = 1;
 const IF_OPER_UP = 6;
 const BR_STATE_FORWARDING = 3;
 const RTEXT_FILTER_SKIP_STATS = 8;
-const ETHERTYPE_8021Q = 0x8100;
+/** By their types in a frame. */
+const TAG_PROTOCOLS: ReadonlyMap<number, TagProtocol> = new Map([
+  [0x8100, '802.1Q'],
+  [0x88a8, '802.1ad'],
+]);
 
 const INDEX_AT = 4;
 const FLAGS_AT = 8;
@@ -223,11 +228,8 @@ function vlanOf(info: DataView): TableLink['vlan'] {
   const data = findAttribute(info, 0, IFLA_INFO_DATA);
   const id = data && findAttribute(data, 0, IFLA_VLAN_ID);
   if (data === undefined || id === undefined) return undefined;
-  const protocol = findAttribute(data, 0, IFLA_VLAN_PROTOCOL)?.getUint16(0);
-  return {
-    id: id.getUint16(0, true),
-    protocol: protocol === ETHERTYPE_8021Q ? '802.1Q' : 'other',
-  };
+  const protocol = findAttribute(data, 0, IFLA_VLAN_PROTOCOL)?.getUint16(0) ?? 0;
+  return { id: id.getUint16(0, true), protocol: TAG_PROTOCOLS.get(protocol) ?? 'other' };
 }
 
 function alternativeNames(list: DataView | undefined): readonly string[] {
@@ -243,7 +245,7 @@ function alternativeNames(list: DataView | undefined): readonly string[] {
 }
 
 function markOf(alias: string | undefined): TableLink['mark'] {
-  if (alias === VLAN_MARK) return 'vlan';
+  if (alias === VLAN_MARK || alias === OUTER_MARK) return 'vlan';
   if (isEndpointMark(alias)) return 'endpoint';
   return alias?.startsWith(BRIDGE_MARK) === true ? 'bridge' : undefined;
 }

@@ -13,6 +13,8 @@ export interface AttachedNetwork {
   >;
   /** The VLAN link in use. Undefined for an untagged network. */
   readonly vlanLink: string | undefined;
+  /** The link of the outer tag. Undefined unless there are two. */
+  readonly outerLink?: string | undefined;
   /** Links that an operator made. */
   readonly theirs?: readonly TheirLink[] | undefined;
 }

@@ -28,8 +28,8 @@ export function attachmentOf({
 }
 
 /** The links that a network needs beside its parent. They are made again when they are gone. */
-export function linksOf({ options, vlanLink }: AttachedNetwork): readonly string[] {
-  return [options.bridge, vlanLink].filter((name) => name !== undefined);
+export function linksOf({ options, vlanLink, outerLink }: AttachedNetwork): readonly string[] {
+  return [options.bridge, vlanLink, outerLink].filter((name) => name !== undefined);
 }
 
 /** The place on the host from which a container is heard whose own link cannot be used. */

@@ -47,8 +47,9 @@ const network = {
   internal: v.optional(flag, false),
   bounds: v.optional(is.bounds),
   vlanLink: absentOr(is.linkName),
+  outerLink: v.optional(is.linkName),
   uplinkPort: v.optional(flag, false),
-  theirs: v.optional(v.array(v.picklist(['bridge', 'vlan-link']))),
+  theirs: v.optional(v.array(v.picklist(['bridge', 'vlan-link', 'outer-link']))),
   mtu,
 };
 
@@ -183,6 +184,7 @@ export function readable(file: { readonly id: string; readonly writtenAt: WallTi
       id: fileId,
       options: is.readableOptions,
       vlanLink: v.fallback(network.vlanLink, undefined),
+      outerLink: v.fallback(network.outerLink, undefined),
       uplinkPort: v.fallback(network.uplinkPort, false),
       theirs: v.fallback(network.theirs, undefined),
       mtu: v.fallback(mtu, 1500),

@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import type { AddressBounds, LeaseTerms, Route } from '../../vocabulary/lease.ts';
 import { isUnicastIpv4, parseIpv4, parseMac, type Ipv4, type Mac } from '../../wire/address.ts';
 import { networkOf } from '../../wire/address.ts';
+import { isVlan, type Vlan } from '../../vocabulary/vlan-tags.ts';
 import type { Subnet } from '../../wire/subnet.ts';
 import {
   ATTACHMENT_MODES,
@@ -146,7 +147,7 @@ const DEFAULTS = parseNetworkOptions({ parent: 'none' });
 
 const optionEntries = {
   parent: newLinkName,
-  vlan: absentOr(wholeNumber(1, 4094, 'a VLAN id from 1 to 4094')),
+  vlan: absentOr(v.custom<Vlan>(isVlan, 'a VLAN id from 1 to 4094, or two such as 10.500')),
   mode: v.optional(v.picklist(ATTACHMENT_MODES), DEFAULTS.mode),
   bridge: absentOr(newLinkName),
   macvlanMode: absentOr(v.picklist(MACVLAN_MODES)),

@@ -347,6 +347,14 @@ describe('where the VLAN is', () => {
     expect(message).toContain('ip link add link eth1 name eth1.500 type vlan id 500');
   });
 
+  it('no link carries two tags: the sentence says how to make both', async () => {
+    const options = { parent: 'eth1', vlan: '10.500' };
+    ({ poolId } = await rig.requestPool({ pool: SUBNET, options }));
+    expect((await refusal(rig.requestAddress(poolId))).message).toBe(
+      'no link carries VLAN 10.500 of eth1; make the link: ip link add link eth1 name outer10 type vlan protocol 802.1ad id 10; ip link add link outer10 name eth1.10.500 type vlan id 500',
+    );
+  });
+
   it('a link under any name will do, and is where the lease is given back', async () => {
     ({ poolId } = await rig.requestPool({ pool: SUBNET }));
     rig.host.segmentLinks.set('eth1.500', 'voice');

@@ -29,6 +29,32 @@ describe('creating a network', () => {
     ]);
   });
 
+  it('with two tags makes a link for each, and shares the outer one', async () => {
+    await rig.createNetwork(segment('10.500'));
+    expect([...rig.host.links].sort()).toEqual(['br10.500', 'eth1', 'eth1.10.500', 'eth1.10ad']);
+    expect(rig.store.networks).toMatchObject([
+      { vlanLink: 'eth1.10.500', outerLink: 'eth1.10ad', mtu: 1496, options: { vlan: '10.500' } },
+    ]);
+    await rig.createNetwork({ ...segment('10.600'), networkId: OTHER });
+    await rig.driver.removeNetwork(NETWORK);
+    expect([...rig.host.links].sort()).toEqual(['br10.600', 'eth1', 'eth1.10.600', 'eth1.10ad']);
+    await rig.driver.removeNetwork(OTHER);
+    expect([...rig.host.links]).toEqual(['eth1']);
+  });
+
+  it.each([
+    ['10', '10.500'],
+    ['10.500', '10'],
+  ])('vlan=%s and vlan=%s of 802.1Q alone are not side by side', async (first, second) => {
+    const typed = (vlan: string) => segment(vlan, vlan.includes('.') ? { outer: '802.1q' } : {});
+    await rig.createNetwork(typed(first));
+    const refused = refusal(rig.createNetwork({ ...typed(second), networkId: OTHER }));
+    expect((await refused).message).toContain(
+      'cannot be side by side, because the first tag of one is the only tag of the other; choose another VLAN',
+    );
+    await rig.createNetwork({ ...segment('10.600'), networkId: OTHER }); // 802.1ad is another
+  });
+
   it('the same call again changes nothing and succeeds (libnetwork.md §1: calls repeat)', async () => {
     await rig.createNetwork();
     await rig.createNetwork();

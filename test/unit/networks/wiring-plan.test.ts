@@ -280,3 +280,87 @@ describe('what is not ours is named, and left alone', () => {
     expect(chainTroubles([], network.options)).toEqual([]);
   });
 });
+
+describe('a network with two tags', () => {
+  const OUTER = link('eth1.10ad', 6, {
+    ...{ kind: 'vlan', lower: 2, mark: 'vlan', vlan: { id: 10, protocol: '802.1ad' } },
+  });
+  const INNER = link('eth1.10.500', 7, {
+    ...{ kind: 'vlan', lower: 6, master: 8, mark: 'vlan', mtu: 1496 },
+    vlan: { id: 500, protocol: '802.1Q' },
+  });
+  const BR = link('br10.500', 8, { kind: 'bridge', mark: 'bridge', mtu: 1496 });
+  const stacked: NetworkRecord = {
+    ...network,
+    options: parseNetworkOptions({ parent: 'eth1', vlan: '10.500' }),
+    ...{ vlanLink: 'eth1.10.500', outerLink: 'eth1.10ad', mtu: 1496 },
+  };
+  const macvlan = parseNetworkOptions({ parent: 'eth1', vlan: '10.500', mode: 'macvlan' });
+  const planned = (links: readonly HostLink[], more: Partial<NetworkRecord> = {}) =>
+    planWiring(links, [{ network: { ...stacked, ...more }, ports: [] }]).repairs.map(
+      ({ type, link: of, seen }) => `${type} ${of}: ${seen}`,
+    );
+  // the 802.1Q VLAN of the same ids must not be taken for it
+  const OTHERS = [
+    link('eth1.10', 20, { kind: 'vlan', lower: 2, vlan: { id: 10, protocol: '802.1Q' } }),
+    link('a', 21, { kind: 'vlan', lower: 20, vlan: { id: 500, protocol: '802.1Q' } }),
+    VLAN,
+  ];
+
+  it.each<[string, HostLink[], string[]]>([
+    ['as it should be', [...OTHERS, ETH1, OUTER, INNER, BR], []],
+    ['outer link down', [ETH1, { ...OUTER, isUp: false }, INNER, BR], ['links eth1.10ad: down']],
+    ['both links gone', [...OTHERS, ETH1, BR], ['links eth1.10.500: gone']],
+    ['inner link gone', [...OTHERS, ETH1, OUTER, BR], ['links eth1.10.500: gone']],
+    [
+      'inner link no port',
+      [ETH1, OUTER, { ...INNER, master: undefined }, BR],
+      ['links eth1.10.500: no port of br10.500'],
+    ],
+    [
+      'outer link under another name',
+      [ETH1, { ...OUTER, name: 'x' }, INNER, BR],
+      ['rename eth1.10ad: it was called x'],
+    ],
+    ['the parent renamed', [{ ...ETH1, name: 'lan1' }, OUTER, INNER, BR], []],
+    [
+      'a larger parent: outer first',
+      [{ ...ETH1, mtu: 1600 }, OUTER, INNER, BR],
+      [
+        'vlan-mtu eth1.10ad: MTU 1500, and that of eth1 is 1600',
+        'vlan-mtu eth1.10.500: MTU 1496, and that of eth1.10ad is 1500',
+        'network-mtu br10.500: MTU 1496 for containers, and that of eth1.10.500 is 1596',
+      ],
+    ],
+    [
+      'an inner link without room for its tag',
+      [ETH1, OUTER, { ...INNER, mtu: 1500 }, BR],
+      ['vlan-mtu eth1.10.500: MTU 1500, and that of eth1.10ad is 1500'],
+    ],
+  ])('%s', (_what, links, repairs) => {
+    expect(planned(links)).toEqual(repairs);
+  });
+
+  it('without a bridge is mended, too', () => {
+    const record = { options: macvlan };
+    const free = { ...INNER, master: undefined };
+    expect(planned([ETH1, OUTER, free], record)).toEqual([]);
+    expect(planned([ETH1], record)).toEqual(['links eth1.10.500: gone']);
+    expect(planned([ETH1, { ...OUTER, isUp: false }, free], record)).toEqual([
+      'links eth1.10ad: down',
+    ]);
+  });
+
+  it('waits for an operator’s link of the outer tag', () => {
+    expect(planned([ETH1, BR], { theirs: ['outer-link'] })).toEqual([]);
+    const down = { ...OUTER, mark: undefined, isUp: false };
+    expect(planned([ETH1, down, INNER, BR], { theirs: ['outer-link'] })).toEqual([]);
+  });
+
+  it('names the link that is down', () => {
+    const links = [ETH1, { ...OUTER, isUp: false }, INNER, BR];
+    expect(chainTroubles(links, stacked.options)).toEqual([
+      'VLAN link eth1.10ad is down; bring it up with: ip link set eth1.10ad up',
+    ]);
+  });
+});

@@ -29,7 +29,10 @@ function mistake(parse: () => unknown): string | undefined {
 describe('network options', () => {
   it('the default that the table names is what the parser takes', () => {
     const needed = (key: string) =>
-      key === 'macvlan_mode' ? { parent: 'eth1', mode: 'macvlan' } : { parent: 'eth1' };
+      ({
+        macvlan_mode: { parent: 'eth1', mode: 'macvlan' },
+        outer: { parent: 'eth1', vlan: '10.500' },
+      })[key] ?? { parent: 'eth1' };
     const named = Object.entries(NETWORK_OPTIONS).map(([key, { default: text, problem }]) => ({
       ...{ key, problem, text: text.replaceAll('`', '') },
     }));
@@ -90,25 +93,13 @@ describe('network options', () => {
     expect(network({ vlan }).vlan).toBe(Number(vlan));
   });
 
-  it.each([
-    '0',
-    '4095',
-    'abc',
-    '1.5',
-    '',
-    ' 5',
-    '5 ',
-    '+5',
-    '-1',
-    '0x10',
-    '1e2',
-    '0500',
-    '5\n',
-    '٥',
-  ])('vlan=%j is no VLAN id, and the answer names option, value and range', (vlan) => {
-    const message = mistake(() => network({ vlan }));
-    expect(message).toMatch(/^-o vlan=.* is not a VLAN id from 1 to 4094$/s);
-  });
+  it.each(['0', '4095', 'abc', '', ' 5', '5 ', '+5', '-1', '0x10', '1e2', '0500', '5\n', '٥'])(
+    'vlan=%j is no VLAN id, and the answer names option, value and range',
+    (vlan) => {
+      const message = mistake(() => network({ vlan }));
+      expect(message).toMatch(/^-o vlan=.* is not a VLAN id from 1 to 4094$/s);
+    },
+  );
 
   it.each([
     'a b',
@@ -216,9 +207,30 @@ describe('network options', () => {
     },
   );
 
+  it.each(['1.5000', '0.5', '1.2.3', '1.', '.1', '1.-2', '1.5 ', '1..2'])(
+    'vlan=%j is not two VLAN ids',
+    (vlan) => {
+      expect(mistake(() => network({ vlan }))).toMatch(
+        /^-o vlan=.+ is not two VLAN ids from 1 to 4094 with a dot between them, such as 10\.500$/,
+      );
+    },
+  );
+
+  it('two tags have a bridge of their own, and the outer one is 802.1ad if nothing else is said', () => {
+    expect(network({ vlan: '10.500' })).toMatchObject({ vlan: '10.500', bridge: 'br10.500' });
+    const tagged = { vlan: '10.500', outer: '802.1q' };
+    expect(network(tagged)).toMatchObject({ vlan: '10q.500', bridge: 'br10q.500' });
+  });
+
+  it.each([{}, { vlan: '500' }])('the kind of an outer tag is refused with %j', (options) => {
+    expect(mistake(() => network({ ...options, outer: '802.1q' }))).toBe(
+      '-o outer= is the kind of the first of two tags; type both, such as -o vlan=10.500, or leave it out',
+    );
+  });
+
   it('an unknown option is named together with the known ones', () => {
     expect(mistake(() => network({ vlna: '5' }))).toBe(
-      '-o vlna is unknown; known are parent, vlan, mode, bridge, macvlan_mode, isolate, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard, on_conflict',
+      '-o vlna is unknown; known are parent, vlan, outer, mode, bridge, macvlan_mode, isolate, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard, on_conflict',
     );
   });
 

@@ -75,6 +75,16 @@ describe('options are typed once', () => {
     ]);
   });
 
+  it('a pool that was asked for behind an 802.1ad tag is none behind an outer 802.1Q tag', async () => {
+    const options = { parent: 'eth1', vlan: '10.500' };
+    await ask(options);
+    expect((await refusal(create({ ...options, outer: '802.1q' }))).message).toBe(
+      '-o outer=802.1q contradicts --ipam-opt vlan=10.500 without outer=',
+    );
+    await create({ ...options, outer: '802.1ad' });
+    expect(rig.registry.findNetwork(NETWORK)).toMatchObject({ options: { vlan: '10.500' } });
+  });
+
   it('nowhere: the network says that the parent is missing', async () => {
     await ask({});
     expect((await refusal(create({}))).message).toContain('-o parent=LINK is missing');

@@ -168,6 +168,37 @@ describe('what is stored', () => {
   });
 });
 
+describe('the VLAN of a network', () => {
+  const file = (vlan: unknown) => ({ ...NETWORK, options: { ...NETWORK.options, vlan } });
+  const load = async (vlan: unknown) => {
+    await store.save('networks', NETWORK);
+    const path = join(dir, 'state', 'networks', `${NETWORK.id}.json`);
+    await writeFile(path, JSON.stringify({ version: 1, record: file(vlan) }));
+    return store.load();
+  };
+
+  it.each([500, '10.500', '10q.500'])('%j is read as it was written', async (vlan) => {
+    const { networks, problems } = await load(vlan);
+    expect(problems).toEqual([]);
+    expect(networks).toEqual([file(vlan)]);
+  });
+
+  it.each(['500', '10.0', '10.4095', '010.500', '10.500.1', [10, 500], 4095])(
+    '%j is none, and never guessed',
+    async (vlan) => {
+      const { networks, problems } = await load(vlan);
+      expect(networks).toEqual([]);
+      expect(problems[0]!.message).toContain('a VLAN id from 1 to 4094, or two such as 10.500');
+    },
+  );
+
+  it('keeps the link of its outer tag', async () => {
+    const stacked = { ...NETWORK, vlanLink: 'eth1.10.500', outerLink: 'eth1.10ad' };
+    await store.save('networks', stacked);
+    expect((await store.load()).networks).toEqual([stacked]);
+  });
+});
+
 describe('a file that cannot be used is told, and keeps no other from being loaded', () => {
   beforeEach(() => store.save('networks', NETWORK));
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   closedProgram,
   portProgram,
+  outerProgram,
   uplinkProgram,
 } from '../../../../plugin/net/guard/programs.ts';
 import { GUARD_MODES, type PortRules } from '../../../../plugin/vocabulary/port-rules.ts';
@@ -193,6 +194,14 @@ test('a VLAN link passes what is not for the host', () => {
   expect(runBpf(program, frame([1, 0x80, 0xc2, 0, 0, 14]))).toBe(2);
 });
 
+test('the link of an outer tag passes what has a second tag with a VLAN, and nothing else', () => {
+  const frame = Uint8Array.from(ethernet(0x0800, [], [...mac], other));
+  expect(runBpf(outerProgram(), frame)).toBe(2);
+  expect(runBpf(outerProgram(), frame, true, 500)).toBe(0);
+  expect(runBpf(outerProgram(), frame, true, 0xe000)).toBe(2);
+  expect(runBpf(outerProgram(), frame, true, 0xe1f4)).toBe(0);
+});
+
 test('a closed link passes nothing', () => {
   expect(runBpf(closedProgram(), Uint8Array.from(ethernet(0x0806, [])))).toBe(2);
 });
@@ -205,7 +214,8 @@ test.each([1, 64])('the kernel takes every program, with %i addresses', (count) 
     ),
   );
   const ports = rules.map((one) => portProgram(one, OWN));
-  for (const program of [...ports, closedProgram(), uplinkProgram(MAC), uplinkProgram(undefined)]) {
+  const links = [closedProgram(), outerProgram(), uplinkProgram(MAC), uplinkProgram(undefined)];
+  for (const program of [...ports, ...links]) {
     expect(kernelRefuses(program)).toBeUndefined();
   }
 });

@@ -7,6 +7,7 @@ import {
   ENDPOINT_MARK,
   hostEndMac,
   isMarked,
+  outerLinkName,
   VLAN_MARK,
   vlanLinkName,
 } from '../../../../plugin/net/links/link-names.ts';
@@ -66,6 +67,17 @@ describe('vlanLinkName', () => {
     expect(vlanLinkName('enx001122334455', 1)).toMatch(/^vlan1\.[0-9a-f]{9}$/);
     expect(isLinkName(first)).toBe(true);
   });
+});
+
+test('the links of two tags have names of their own, also where they are long', () => {
+  const parent = 'enx001122334455';
+  expect(vlanLinkName('eth1', '10.500')).toBe('eth1.10.500');
+  expect(vlanLinkName(parent, '4094q.4094')).toMatch(/^v4094q\.4094\.[0-9a-f]{3}$/);
+  expect(outerLinkName('eth1', { protocol: '802.1ad', id: 10 })).toBe('eth1.10ad');
+  expect(outerLinkName('eth1', { protocol: '802.1Q', id: 10 })).toBe(vlanLinkName('eth1', 10));
+  const outer = outerLinkName(parent, { protocol: '802.1ad', id: 4094 });
+  expect(outer).toMatch(/^vlan4094ad\.[0-9a-f]{4}$/);
+  expect(isLinkName(outer)).toBe(true);
 });
 
 describe('marks', () => {
