@@ -24,7 +24,7 @@ import { RemadeLinks } from './remade-links.ts';
 import { MacTwins } from './mac-twins.ts';
 import { runEach } from '../undo.ts';
 import type { Mac } from '../wire/address.ts';
-import { holderOf, type EndpointRecord } from '../state/lease-records.ts';
+import { endpointContext, holderOf, type EndpointRecord } from '../state/lease-records.ts';
 
 export class Endpoints {
   readonly #deps: EndpointDeps;
@@ -53,7 +53,7 @@ export class Endpoints {
     const isGone = async (record: EndpointRecord) => {
       // Without a client nobody looks for its link.
       const isFirstLook = await this.takeUp(record.id).catch((err: unknown) => {
-        deps.log.error({ ...context(record), err }, 'endpoint not recovered');
+        deps.log.error({ ...endpointContext(record), err }, 'endpoint not recovered');
         return true;
       });
       return isAbandoned(deps, { ...record, netnsPath: netnsPathOf(deps, record) }, isFirstLook);
@@ -82,7 +82,7 @@ export class Endpoints {
       this.#joinTimers.arm(record.id);
       this.#deps.log.info(
         {
-          ...context(record),
+          ...endpointContext(record),
           segment: segmentOf(network.options),
           address: record.lease?.address,
           server: record.lease?.serverId,
@@ -214,7 +214,7 @@ export class Endpoints {
       const record = registry.findEndpoint(id);
       if (record?.sandboxKey === undefined) continue;
       if (host.endpointPresence(record, netnsPathOf(this.#deps, record)) !== 'gone') continue;
-      log.warn(context(record), 'endpoint whose container is gone removed');
+      log.warn(endpointContext(record), 'endpoint whose container is gone removed');
       await this.clear(record);
     }
   }
@@ -260,14 +260,14 @@ export class Endpoints {
       },
       () => registry.removeEndpoint(endpointId, awaited),
     );
-    log.info({ ...context(record), address: record.lease?.address }, 'endpoint removed');
+    log.info({ ...endpointContext(record), address: record.lease?.address }, 'endpoint removed');
   }
 
   /** Stores a change that must not fail its call. A failure is logged for an operator. */
   async #remember(record: EndpointRecord): Promise<void> {
     const err = await this.#deps.registry.keepEndpoint(record);
     if (err === undefined) return;
-    this.#deps.log.error({ ...context(record), err }, 'endpoint state not saved');
+    this.#deps.log.error({ ...endpointContext(record), err }, 'endpoint state not saved');
   }
 
   #abandon(endpointId: string): void {
@@ -291,8 +291,4 @@ export class Endpoints {
       })
       .catch((err: unknown) => log.error({ err }, 'endpoint not removed or not followed'));
   }
-}
-
-function context({ id, networkId }: EndpointRecord): Record<string, string> {
-  return { network: networkId.slice(0, 12), endpoint: id.slice(0, 12) };
 }

@@ -19,7 +19,7 @@ import { storeLease, termsOf, type NetworkRecord } from '../state/records.ts';
 import { rulesFor, type PortGuard } from '../networks/port-guard.ts';
 import type { Registry } from '../state/registry.ts';
 import { sandboxChanges, type LinkConfig } from './sandbox-changes.ts';
-import type { EndpointRecord } from '../state/lease-records.ts';
+import { endpointContext, type EndpointRecord } from '../state/lease-records.ts';
 
 /** We find the link when it is up. Right afterwards libnetwork sets routes and gateway. */
 const SETTLED_AFTER: Ms = 1_000;
@@ -147,7 +147,7 @@ export class LeaseChanges {
     if (changes.length === 0) return;
     const { hostEnd, containerEnd } = record;
     const place = { netnsPath: sandboxPath(record.sandboxKey), hostEnd, containerEnd };
-    const fields = { ...context(record), address: wanted.terms?.address ?? 'none' };
+    const fields = { ...endpointContext(record), address: wanted.terms?.address ?? 'none' };
     try {
       await this.#guard(network, record);
       if (!(await host.changeSandbox(place, changes))) {
@@ -183,7 +183,7 @@ export class LeaseChanges {
     const moves = isMove ? (this.#moves.get(record.id) ?? 0) + 1 : 0;
     this.#moves.set(record.id, moves);
     if (moves !== MOVES_TOLD_AT) return;
-    this.#deps.log.warn({ ...context(record), server: lease.serverId }, MOVES_EACH_TIME);
+    this.#deps.log.warn({ ...endpointContext(record), server: lease.serverId }, MOVES_EACH_TIME);
   }
 
   #tell(
@@ -193,7 +193,7 @@ export class LeaseChanges {
     network: NetworkRecord,
   ): void {
     const { log } = this.#deps;
-    const fields = { ...context(record), address: lease.address, server: lease.serverId };
+    const fields = { ...endpointContext(record), address: lease.address, server: lease.serverId };
     switch (change) {
       case 'acquired':
         return log.info(fields, 'lease acquired');
@@ -243,8 +243,4 @@ function configOf({ lease, lost, terms }: EndpointRecord, { mtu }: NetworkRecord
 function isSameLink(one: EndpointRecord, other: EndpointRecord, network: NetworkRecord): boolean {
   const [from, to] = [configOf(one, network), configOf(other, network)];
   return sandboxChanges(from, to, network.internal).length === 0;
-}
-
-function context({ id, networkId }: EndpointRecord): Record<string, string> {
-  return { network: networkId.slice(0, 12), endpoint: id.slice(0, 12) };
 }

@@ -9,7 +9,7 @@ import type { KeyedLock } from '../keyed-lock.ts';
 import type { Logger } from '../logger.ts';
 import { rulesFor } from '../networks/port-guard.ts';
 import { attachmentOf } from '../state/attachments/attachments.ts';
-import type { EndpointRecord } from '../state/lease-records.ts';
+import { endpointContext, type EndpointRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
 import type { Ms } from '../vocabulary/time.ts';
 
@@ -86,11 +86,12 @@ export class RemadeLinks {
     const { interfaceName: name } = record;
     if (name === undefined) return; // it has just joined, and libnetwork has not finished
     const connection = attachmentOf(network).connection(network, rulesFor(network, record));
-    await host.remakeEndpointLink({ ...record, netnsPath, name, connection });
+    const fields = { ...endpointContext(record), link: name };
+    const warnings = await host.remakeEndpointLink({ ...record, netnsPath, name, connection });
+    for (const warning of warnings) log.warn(fields, warning);
     const terms = { ...record.terms, configured: undefined };
     await remember({ ...record, terms });
-    const fields = { network: network.id.slice(0, 12), endpoint: endpointId.slice(0, 12) };
-    log.info({ ...fields, link: name }, 'link of a running container made again');
+    log.info(fields, 'link of a running container made again');
     made(endpointId);
   }
 }

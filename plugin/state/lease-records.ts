@@ -248,3 +248,8 @@ export function holderOf(endpoint: EndpointRecord): LeaseHolder {
     },
   };
 }
+
+/** Fields for the log. */
+export function endpointContext({ id, networkId }: EndpointRecord): Record<string, string> {
+  return { network: networkId.slice(0, 12), endpoint: id.slice(0, 12) };
+}

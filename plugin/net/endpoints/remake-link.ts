@@ -6,7 +6,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { findLinkIndex } from '../netlink/interface-request.ts';
 import { linkMove, linkUpOrDown } from '../netlink/link-messages.ts';
-import { findLink, removeLinkAt } from '../netlink/rtnetlink.ts';
+import { removeLinkNamed } from '../netlink/rtnetlink.ts';
 import { askNetlink, openNetlinkSocket } from '../netlink/netlink-socket.ts';
 import { SystemCallError } from '../libc.ts';
 import { inNetns } from '../sandbox/netns.ts';
@@ -22,23 +22,32 @@ const ENODEV = 19;
 export async function remakeInSandbox(
   spec: UpperLinkSpec & { readonly netnsPath: string; readonly name: string },
 ): Promise<readonly string[]> {
-  const { containerEnd, netnsPath, name } = spec;
-  const warnings = await ensureUpperLink(spec);
+  const { netnsPath, name } = spec;
   const namespace = openSync(netnsPath, 'r');
+  try {
+    const warnings = await ensureUpperLink(spec);
+    await moveInto(namespace, spec);
+    await bringUp(netnsPath, name);
+    return warnings;
+  } finally {
+    closeSync(namespace);
+  }
+}
+
+/** @param namespace a descriptor of it. Where the link cannot go there, none is left. */
+async function moveInto(
+  namespace: number,
+  { containerEnd, netnsPath, name }: Parameters<typeof remakeInSandbox>[0],
+): Promise<void> {
   try {
     const index = findLinkIndex(containerEnd);
     const what = `moving link ${containerEnd} into ${netnsPath}`;
     if (index === undefined) throw new SystemCallError(what, ENODEV);
     await askNetlink([linkMove(index, namespace, name)], what);
   } catch (error) {
-    const left = await findLink(containerEnd);
-    if (left !== undefined) await removeLinkAt(left.index);
+    await removeLinkNamed(containerEnd);
     throw error;
-  } finally {
-    closeSync(namespace);
   }
-  await bringUp(netnsPath, name);
-  return warnings;
 }
 
 async function bringUp(netnsPath: string, name: string): Promise<void> {

@@ -14,7 +14,13 @@ import { readLink } from '../links/link-info.ts';
 import { UNFINISHED_GROUP, upperMark } from '../links/link-names.ts';
 import { waitUntilReady } from '../links/link-ready.ts';
 import { findLinkIndex } from '../netlink/interface-request.ts';
-import { addUpperLink, changeLinks, findLink, removeLinkAt } from '../netlink/rtnetlink.ts';
+import {
+  addUpperLink,
+  changeLinks,
+  findLink,
+  removeLinkAt,
+  removeLinkNamed,
+} from '../netlink/rtnetlink.ts';
 import { hasIpv6 } from '../sysctl.ts';
 
 export interface UpperLinkSpec {
@@ -71,8 +77,7 @@ async function makeLink(spec: UpperLinkSpec): Promise<readonly string[]> {
     await bringUp(spec);
     return warnings;
   } catch (error) {
-    const made = await findLink(name);
-    if (made !== undefined) await removeLinkAt(made.index);
+    await removeLinkNamed(name);
     throw error;
   }
 }

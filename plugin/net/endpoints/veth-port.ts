@@ -16,7 +16,7 @@ import type { Link } from '../links/link-info.ts';
 import { isLinkName } from '../../vocabulary/link-name.ts';
 import { ENDPOINT_MARK, hostEndMac, UNFINISHED_GROUP } from '../links/link-names.ts';
 import { waitUntilReady } from '../links/link-ready.ts';
-import { addVethPair, changeLinks, findLink, removeLinkAt } from '../netlink/rtnetlink.ts';
+import { addVethPair, changeLinks, removeLinkNamed } from '../netlink/rtnetlink.ts';
 import { hasIpv6 } from '../sysctl.ts';
 
 export interface VethPortSpec {
@@ -169,7 +169,7 @@ async function makePair(spec: VethPortSpec): Promise<readonly string[]> {
     ]);
     return warnings;
   } catch (error) {
-    await deleteLink(hostEnd);
+    await removeLinkNamed(hostEnd);
     throw error;
   }
 }
@@ -187,7 +187,7 @@ async function replaceOrKeepPair(spec: VethPortSpec, cause: unknown): Promise<re
   if (host.lower === undefined) throw taken(hostEnd, "connected to a container's namespace");
   const container = await readLink(host.lower);
   if (isRight(spec, host, container)) return protectPair(spec);
-  await deleteLink(hostEnd);
+  await removeLinkNamed(hostEnd);
   return makePair(spec);
 }
 
@@ -201,9 +201,4 @@ function isRight(spec: VethPortSpec, host: Link, container: Link | undefined): b
     container.mac === spec.mac &&
     container.mtu === spec.mtu
   );
-}
-
-async function deleteLink(name: string): Promise<void> {
-  const link = await findLink(name);
-  if (link !== undefined) await removeLinkAt(link.index);
 }

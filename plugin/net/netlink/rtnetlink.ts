@@ -141,3 +141,9 @@ export async function renameLink(index: number, name: string): Promise<void> {
 export async function removeLinkAt(index: number): Promise<void> {
   await askNetlink([linkRemoval(index)], `removing link ${index}`);
 }
+
+/** As `removeLinkAt`, for the link that has the name now. @throws SystemCallError */
+export async function removeLinkNamed(name: string): Promise<void> {
+  const link = await findLink(name);
+  if (link !== undefined) await removeLinkAt(link.index);
+}
