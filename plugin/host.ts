@@ -153,8 +153,11 @@ export interface Host {
     place: ContainerLink & { readonly netnsPath: string },
     changes: readonly SandboxChange[],
   ): Promise<boolean>;
-  /** Removes it, wherever its other end is. A link in a container goes with the container. */
-  removeEndpointLink(link: ContainerLink): Promise<void>;
+  /**
+   * Removes the link, wherever its other end is. A link in a container goes with the container.
+   * @param end as `ownEnd` names it.
+   */
+  removeEndpointLink(end: string): Promise<void>;
   /**
    * True if the link is up in that sandbox, and if the sandbox cannot be entered: then nothing is
    * known. Starts no process and does not wait.

@@ -162,7 +162,7 @@ async function prepare(deps: RecoverDeps): Promise<Prepared> {
     if (!isComplete) continue;
     try {
       // made, but not stored before the crash
-      await host.removeEndpointLink({ hostEnd: link, containerEnd: link });
+      await host.removeEndpointLink(link);
       cleared += 1;
     } catch (err) {
       log.error({ link, err }, 'link of nobody not removed');

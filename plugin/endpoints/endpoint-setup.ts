@@ -108,7 +108,7 @@ async function build(
   try {
     const warnings = await host.ensureEndpointLink({ ...draft, connection });
     // Added only now: a link that could not be taken belongs to somebody else.
-    undo.add(() => host.removeEndpointLink(draft));
+    undo.add(() => host.removeEndpointLink(ownEnd(draft)));
     for (const warning of warnings) log.warn({ link: ownEnd(draft) }, warning);
     const { id: leaseId, lease, settle } = await take(undo);
     const mtu = usableMtu(lease?.mtu, network.mtu);

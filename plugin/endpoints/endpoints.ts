@@ -23,6 +23,7 @@ import { awaitedRelease } from '../leases/awaited-releases.ts';
 import { RemadeLinks } from './remade-links.ts';
 import { MacTwins } from './mac-twins.ts';
 import { runEach } from '../undo.ts';
+import { ownEnd } from '../vocabulary/attachment.ts';
 import type { Mac } from '../wire/address.ts';
 import { endpointContext, holderOf, type EndpointRecord } from '../state/lease-records.ts';
 
@@ -249,7 +250,7 @@ export class Endpoints {
     const isAnothers = scope === undefined || registry.isLeaseOfAnother(record);
     await runEach(
       // First: if we are killed after the lease is gone, nobody knows whose link it is.
-      () => host.removeEndpointLink(record),
+      () => host.removeEndpointLink(ownEnd(record)),
       async () => {
         const holder = holderOf(record);
         const isKept = isAnothers || (await held.hold(holder, { isOrphan, awaited }));

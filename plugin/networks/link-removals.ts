@@ -6,7 +6,7 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
-import { ownEnd, type ContainerLink } from '../vocabulary/attachment.ts';
+import { ownEnd } from '../vocabulary/attachment.ts';
 import type { Host } from '../host.ts';
 
 const FIRST_WAIT: Ms = 500;
@@ -28,13 +28,12 @@ export function withLastingRemovals(
     due.get(end)?.();
     due.delete(end);
   };
-  const tryAgain = (link: ContainerLink, wait: Ms): void => {
-    const end = ownEnd(link);
+  const tryAgain = (end: string, wait: Ms): void => {
     const again = (): void => {
       due.delete(end);
-      host.removeEndpointLink(link).then(
+      host.removeEndpointLink(end).then(
         () => log.info({ link: end }, 'link removed; an earlier try had failed'),
-        () => tryAgain(link, Math.min(2 * wait, LONGEST_WAIT)),
+        () => tryAgain(end, Math.min(2 * wait, LONGEST_WAIT)),
       );
     };
     due.set(end, clock.at(clock.now() + wait, again));
@@ -44,12 +43,12 @@ export function withLastingRemovals(
       cancel(ownEnd(spec));
       return host.ensureEndpointLink(spec);
     },
-    async removeEndpointLink(link) {
-      cancel(ownEnd(link));
+    async removeEndpointLink(end) {
+      cancel(end);
       try {
-        await host.removeEndpointLink(link);
+        await host.removeEndpointLink(end);
       } catch (error) {
-        tryAgain(link, FIRST_WAIT);
+        tryAgain(end, FIRST_WAIT);
         throw error;
       }
     },

@@ -272,9 +272,7 @@ test('a lease whose address somebody wears, with the very MAC, is forgotten; ano
   const scope = { ...{ id: 'n', segment: SEGMENT, link: 'br0', place: { link: 'br0' }, options }, bounds: undefined, isForeign: false }; // prettier-ignore
   const worn = await leaseOver({ hostEnd: 'vdh0', containerEnd: 'vdc0' }, subject(1));
   const idle = await leaseOver({ hostEnd: 'vdh1', containerEnd: 'vdc1' }, subject(2));
-  for (const hostEnd of ['vdh0', 'vdh1']) {
-    await linuxHost.removeEndpointLink({ hostEnd, containerEnd: hostEnd });
-  }
+  for (const hostEnd of ['vdh0', 'vdh1']) await linuxHost.removeEndpointLink(hostEnd);
 
   // Another host on a bridge behind the switch port.
   const host = sandbox.addNamespace();

@@ -51,7 +51,7 @@ test('a small MTU that ends, its own or with the port, does not bring the host i
   expect(await readLink('br0')).toMatchObject({ mtu: 1500 });
   expect([isOff('vh0'), isOff('br0')]).toEqual([true, true]);
   await linuxHost.setLinkMtu('vh0', 1000);
-  await removeEndpointLink({ hostEnd: 'vh0', containerEnd: 'vh0' });
+  await removeEndpointLink('vh0');
   expect(await readLink('br0')).toMatchObject({ mtu: 1500 });
   expect(isOff('br0')).toBe(true);
 });
@@ -79,9 +79,9 @@ describe('an endpoint link', () => {
       expect(ip(`addr show dev ${end}`)).not.toMatch(/inet/);
       expect(ip(`-d link show dev ${end}`)).toContain('addrgenmode none');
     }
-    await removeEndpointLink({ hostEnd: 'vh0', containerEnd: 'vh0' });
+    await removeEndpointLink('vh0');
     expect(linkSnapshot()).toEqual(before);
-    await removeEndpointLink({ hostEnd: 'vh0', containerEnd: 'vh0' });
+    await removeEndpointLink('vh0');
   });
 
   test('is found as it is the second time', async () => {
@@ -111,7 +111,7 @@ describe('an endpoint link', () => {
     await expect(
       ensureVethPort({ ...spec, hostEnd: 'vh1', containerEnd: 'other0' }),
     ).rejects.toMatchObject({ code: 'LINK_CONFLICT' });
-    await removeEndpointLink({ hostEnd: 'vh0', containerEnd: 'vh0' });
+    await removeEndpointLink('vh0');
     expect(linkSnapshot()).toEqual(before);
   });
 
@@ -162,7 +162,7 @@ describe('an endpoint link', () => {
       { end: 'vh0', containerEndHere: false, bridge: 'br0' },
     ]);
     await expect(ensureVethPort(spec)).rejects.toThrow(/container's namespace/);
-    await removeEndpointLink({ hostEnd: 'vh0', containerEnd: 'vh0' });
+    await removeEndpointLink('vh0');
     container.run(() => expect(ip('link show')).not.toContain('eth0'));
     expect(await readLink('vh0')).toBeUndefined();
   });
@@ -180,7 +180,7 @@ describe('an endpoint link', () => {
     process.stdout.write(`endpoint link: ${ms.toFixed(1)} ms each, 20 at once\n`);
     const list = await listEndpointLinks();
     expect(list.map(({ end }) => end).sort()).toEqual(specs.map((s) => s.hostEnd).sort());
-    await Promise.all(specs.map((spec) => removeEndpointLink(spec)));
+    await Promise.all(specs.map(({ hostEnd }) => removeEndpointLink(hostEnd)));
     expect(await listEndpointLinks()).toEqual([]);
   });
 });
@@ -268,7 +268,7 @@ test('the first frame after the call reaches the uplink', async () => {
     if (arrived === 0) lost += 1;
     container.close();
     port.close();
-    await removeEndpointLink({ hostEnd: 'vh0', containerEnd: 'vh0' });
+    await removeEndpointLink('vh0');
   }
   process.stdout.write(`first frame lost: ${lost} of ${tries}\n`);
   expect(lost).toBe(0);

@@ -198,9 +198,7 @@ test("killed after any request for a container's link, it leaves nothing that th
     const { listEndpointLinks, removeEndpointLink } =
       await import('../../plugin/net/endpoints/endpoint-links.ts');
     // The recovery removes marked links without a record.
-    for (const { end } of await listEndpointLinks()) {
-      await removeEndpointLink({ hostEnd: end, containerEnd: end });
-    }
+    for (const { end } of await listEndpointLinks()) await removeEndpointLink(end);
     expect(linkNames(), `after ${count} requests`).toEqual(before);
   }
   expect(count).toBeGreaterThan(3);

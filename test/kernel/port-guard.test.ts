@@ -237,7 +237,7 @@ describe('a guarded container', () => {
   });
 
   test('cannot be guarded once its port is gone, and that is no trouble', async () => {
-    await removeEndpointLink({ hostEnd: 'h1', containerEnd: 'h1' });
+    await removeEndpointLink('h1');
     expect(await guardEndpoints([{ hostEnd: 'h1', rules: rulesOf(MAC) }])).toEqual([]);
   });
 });

@@ -92,7 +92,7 @@ describe.each(MODES)('a %s link', (mode) => {
     expect(await linuxHost.listEndpointLinks()).toMatchObject([
       { end: 'vdc0', containerEndHere: true },
     ]);
-    await linuxHost.removeEndpointLink(ENDS);
+    await linuxHost.removeEndpointLink(ENDS.containerEnd);
     expect(linuxHost.endpointPresence(ENDS)).toBe('gone');
     await attach(mode);
     const place = { ...ENDS, netnsPath: container.path };
@@ -112,7 +112,7 @@ describe.each(MODES)('a %s link', (mode) => {
     container.run(() => ip('link set dev eth0 down name vdc0'));
     ip(`-n ${container.name} link set dev vdc0 netns ${process.pid}`);
     expect(linuxHost.endpointPresence(ENDS, container.path)).toBe('here');
-    await linuxHost.removeEndpointLink(ENDS);
+    await linuxHost.removeEndpointLink(ENDS.containerEnd);
     const links = { parent: 'eth1', vlan: 500, vlanLink: 'eth1.500', bridge: undefined };
     expect(await linuxHost.removeNetworkLinks({ ...links, uplinkPort: false })).toEqual([]);
     expect(linkSnapshot()).toEqual(before);

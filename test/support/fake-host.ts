@@ -322,10 +322,10 @@ export class FakeHost implements Host {
     return gone;
   }
 
-  async removeEndpointLink(link: ContainerLink) {
-    const end = ownEnd(link);
+  async removeEndpointLink(end: string) {
     await this.#attempt('removeEndpointLink', end);
-    const isHere = link.hostEnd !== undefined || this.links.has(end);
+    // A link without an end in the host may be in a container.
+    const isHere = this.endpoints.get(end)?.containerEnd !== end || this.links.has(end);
     if (this.endpoints.has(end) && isHere) this.loseEndpoint(end);
   }
 

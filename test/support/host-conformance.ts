@@ -197,15 +197,15 @@ export function describeHost(name: string, makePlace: () => Place): void {
 
     it('goes with both ends, wherever the other one is; gone already is fine; others’ links stay', async () => {
       await host.ensureEndpointLink(PORT);
-      await host.removeEndpointLink(PORT);
+      await host.removeEndpointLink('vh0');
       expect([host.linkExists('vh0'), host.linkExists('vc0')]).toEqual([false, false]);
       expect([...host.missingLinks(['vh0', 'br500', 'vc0'])]).toEqual(['vh0', 'vc0']);
-      await host.removeEndpointLink(PORT);
+      await host.removeEndpointLink('vh0');
       await host.ensureEndpointLink(PORT);
       place.moveIntoSandbox('vh0', 'vc0');
-      await host.removeEndpointLink(PORT);
+      await host.removeEndpointLink('vh0');
       expect(await host.listEndpointLinks()).toEqual([]);
-      await host.removeEndpointLink({ hostEnd: 'eth1', containerEnd: 'eth1' });
+      await host.removeEndpointLink('eth1');
       expect(host.linkExists('eth1')).toBe(true);
     });
 

@@ -1,7 +1,6 @@
 /** The links of containers, of every kind: made, found and removed. */
 import { existsSync } from 'node:fs';
 import {
-  ownEnd,
   type Connection,
   type ContainerLink,
   type LinkPresence,
@@ -44,11 +43,11 @@ export async function ensureEndpointLink(spec: EndpointLinkSpec): Promise<readon
 }
 
 /**
- * Removes the link, wherever its other end is. Does nothing if our end is not here, or not ours.
+ * Removes the link, wherever its other end is. Does nothing if that end is not here, or not ours.
+ * @param end as `ownEnd` names it.
  * @throws SystemCallError
  */
-export async function removeEndpointLink(ends: ContainerLink): Promise<void> {
-  const end = ownEnd(ends);
+export async function removeEndpointLink(end: string): Promise<void> {
   const link = await findLink(end);
   if (link === undefined || !isEndpointMark(link.alias)) return;
   // A port with a small MTU keeps its bridge out of IPv6. Removing it can bring the bridge into
