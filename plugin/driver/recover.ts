@@ -101,8 +101,8 @@ async function prepare(deps: RecoverDeps): Promise<Prepared> {
   const bridges = registry
     .networks()
     .map((network) => attachmentOf(network).firewalledBridge(network))
-    .filter((bridge) => bridge !== undefined && host.linkExists(bridge));
-  await deps.access.ensureAllGranted(bridges as string[]);
+    .filter((bridge) => bridge !== undefined);
+  await deps.access.ensureAllGranted(bridges.filter((bridge) => host.linkExists(bridge)));
   for (const network of registry.networks()) {
     try {
       await networks.restore(network);

@@ -1,12 +1,14 @@
 /** The places of an endpoint's DHCP client. */
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { FollowTarget } from '../leasing/lease-service.ts';
-import { attachmentOf, placeInHost } from '../state/attachments/attachments.ts';
+import { attachmentOf } from '../state/attachments/attachments.ts';
 import type { NetworkRecord } from '../state/records.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
 
 /** The place to hear a container whose sandbox is not known. */
-export const inHost: (network: NetworkRecord) => SocketPlace = placeInHost;
+export function inHost(network: NetworkRecord): SocketPlace {
+  return attachmentOf(network).placeInHost(network);
+}
 
 /**
  * The place of the container's end while it is in the host. A port passes no requests after Join,
@@ -30,7 +32,7 @@ export function followTarget(
 ): FollowTarget {
   const netnsPath = sandboxPath(sandboxKey);
   const inside = inContainer(network);
-  return { netnsPath, hostEnd, containerEnd, inside, fallback: placeInHost(network) };
+  return { netnsPath, hostEnd, containerEnd, inside, fallback: inHost(network) };
 }
 
 /** The path of the endpoint's sandbox. Undefined if it is not joined. */

@@ -124,7 +124,9 @@ export async function takeLease(
     if (code === 'ADDRESS_IN_USE' && kept !== undefined) await held.drop(kept.record.id);
     throw await withReasonOnHost(error, scope, host);
   }
-  refuseTwin(lease, subject, { leases, returns });
+  if (lease !== undefined && who.isMacShared === true) {
+    refuseTwin(lease, { ...who, id }, segment, { leases, returns });
+  }
   // If this is the held lease itself, with its times, nobody has answered. It is used because it is
   // still valid.
   if (lease === undefined || lease.requestedAt === previous?.requestedAt) silence.note(segment);
@@ -149,14 +151,13 @@ export async function takeLease(
  * @throws PluginError ADDRESS_IN_USE.
  */
 function refuseTwin(
-  lease: Lease | undefined,
-  { key, identity, segment, broadcast }: LeaseSubject,
+  lease: Lease,
+  { id, clientId }: { readonly id: string; readonly clientId: string },
+  segment: string,
   { leases, returns }: Pick<TakeLeaseDeps, 'leases' | 'returns'>,
 ): void {
-  if (lease === undefined || broadcast !== true) return;
-  const clientId = Buffer.from(identity.clientId).toString('hex');
   if (returns.ownerHere(segment, lease.address, clientId) === undefined) return;
-  leases.forget(key);
+  leases.forget(id);
   throw new PluginError(
     'ADDRESS_IN_USE',
     `DHCP server ${lease.serverId} on ${segment} leases ${lease.address} to a second container: it goes by the MAC alone (as udhcpd and many home routers do), and ipvlan containers share one; use a server that goes by client identifier, or mode=macvlan`,

@@ -74,6 +74,11 @@ export function isNotSupported(error: unknown): boolean {
   return saidByIp(error, /Unknown device type|Operation not supported|Protocol not supported/);
 }
 
+/** True if the kernel gives the frames of the link below to something else. */
+export function isTaken(error: unknown): boolean {
+  return saidByIp(error, /busy|Invalid argument/);
+}
+
 function saidByIp(error: unknown, pattern: RegExp): boolean {
   const evidence = commandEvidence(error);
   return evidence !== undefined && pattern.test(evidence.stderr);

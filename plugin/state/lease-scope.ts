@@ -6,7 +6,7 @@ import type { AddressBounds } from '../vocabulary/lease.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { NetworkOptions } from '../options/options.ts';
-import { attachmentOf, placeInHost } from './attachments/attachments.ts';
+import { attachmentOf } from './attachments/attachments.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 import type { HeldRecord } from './lease-records.ts';
 
@@ -30,9 +30,10 @@ export interface LeaseScope {
 
 export function scopeOfNetwork(network: NetworkRecord): LeaseScope {
   const { id, options, bounds } = network;
-  const link = attachmentOf(network).speaker(network);
+  const attachment = attachmentOf(network);
+  const [link, place] = [attachment.speaker(network), attachment.placeInHost(network)];
   return {
-    ...{ id, segment: segmentOf(options), link, place: placeInHost(network), options },
+    ...{ id, segment: segmentOf(options), link, place, options },
     ...{ bounds, isForeign: false },
   };
 }

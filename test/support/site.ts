@@ -8,8 +8,6 @@ import { docker, lab, labWith, links, networkCommand, until } from './lab.ts';
 import { Pieces } from './pieces.ts';
 
 export interface SiteParts {
-  /** What follows `trunk-up`. */
-  readonly trunk?: readonly string[];
   /**
    * What follows `server-up`; left out: the tests start servers themselves, and after each test it
    * is stopped.
@@ -46,7 +44,7 @@ export interface Site {
  * up.
  */
 export function site(parts: SiteParts = {}): Site {
-  const { trunk = [], server, engine = [], plugin = 'service', settings, also = [], host } = parts;
+  const { server, engine = [], plugin = 'service', settings, also = [], host } = parts;
   const pieces = new Pieces();
   let linksBefore: string | undefined;
 
@@ -69,7 +67,7 @@ export function site(parts: SiteParts = {}): Site {
     );
 
   beforeAll(async () => {
-    await put('trunk', ...trunk);
+    await put('trunk');
     if (server !== undefined) await put('server', ...server);
     await host?.();
     if (engine !== false) await put('engine', ...engine);

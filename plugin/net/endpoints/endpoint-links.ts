@@ -8,7 +8,7 @@ import {
 import type { Mac } from '../../wire/address.ts';
 import { keepingHostOut } from '../links/link-mtu.ts';
 import { isEndpointMark } from '../links/link-names.ts';
-import { findLinkIndex } from '../netlink/interface-request.ts';
+import { missingLinks } from '../netlink/interface-request.ts';
 import { findLink, readLinkTable, removeLinkAt } from '../netlink/rtnetlink.ts';
 import { remakeInSandbox } from './remake-link.ts';
 import { ensureUpperLink } from './upper-link.ts';
@@ -82,8 +82,9 @@ export async function listEndpointLinks(): Promise<readonly EndpointLink[]> {
  */
 export function endpointPresence(link: ContainerLink, netnsPath?: string): LinkPresence {
   const { hostEnd, containerEnd } = link;
-  if (hostEnd !== undefined && findLinkIndex(hostEnd) === undefined) return 'gone';
-  if (findLinkIndex(containerEnd) !== undefined) return 'here';
+  const missing = missingLinks([containerEnd, ...(hostEnd === undefined ? [] : [hostEnd])]);
+  if (hostEnd !== undefined && missing.has(hostEnd)) return 'gone';
+  if (!missing.has(containerEnd)) return 'here';
   if (hostEnd !== undefined) return 'away';
   return netnsPath !== undefined && existsSync(netnsPath) ? 'away' : 'gone';
 }

@@ -73,7 +73,15 @@ async function makeLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
   const name = uplink?.name ?? vlanLinkName(parent.name, spec.vlan ?? 0);
   const room = mtuBehindTags(spec.vlan, outer?.mtu ?? parent.mtu);
   const toBe = outerTagOf(spec.vlan) === undefined ? parent : { name, mtu: room };
-  const ground = { parent, uplink, name, mtu: effectiveMtu(spec, uplink ?? toBe) };
+  const isOurs = vlanLink === undefined || isMarked(vlanLink.alias);
+  const owner = spec.vlan === undefined ? undefined : isOurs ? 'ours' : 'theirs';
+  const ground: SegmentGround = {
+    parent,
+    uplink,
+    name,
+    owner,
+    mtu: effectiveMtu(spec, uplink ?? toBe),
+  };
   const { bridge } = spec;
   const links =
     bridge === undefined
@@ -91,7 +99,7 @@ async function withOuterLink(spec: NetworkLinkSpec, links: NetworkLinks): Promis
 
 async function makeBridgedLinks(
   spec: NetworkLinkSpec & { readonly bridge: string },
-  { parent, uplink, name: uplinkName, mtu }: SegmentGround,
+  { parent, uplink, name: uplinkName, owner, mtu }: SegmentGround,
 ): Promise<NetworkLinks> {
   const isPort = uplink?.master === spec.bridge;
   if (uplink !== undefined && !isPort) {
@@ -111,16 +119,16 @@ async function makeBridgedLinks(
     if (bridge === undefined) warnings.push(...(await makeBridge(spec, parent, uplinkName, undo)));
     if (!isPort) await attachUplink(uplinkName, spec.bridge, undo);
     const ownBridge = bridge === undefined || isMarked(bridge.alias);
-    const ownVlanLink = spec.vlan !== undefined && (uplink === undefined || isMarked(uplink.alias));
-    const theirVlanLink = spec.vlan !== undefined && !ownVlanLink;
     const protections: Protection[] = [
       ...(ownBridge ? [{ link: spec.bridge, as: 'closed' } as const] : []),
-      ...(ownVlanLink ? [{ link: uplinkName, as: 'uplink', isMacClosed: ownBridge } as const] : []),
+      ...(owner === 'ours'
+        ? [{ link: uplinkName, as: 'uplink', isMacClosed: ownBridge } as const]
+        : []),
     ];
     warnings.push(...(await protectLinks(protections)));
     await ipBatch([`link set dev ${uplinkName} up`, `link set dev ${spec.bridge} up`]);
     return {
-      vlanLink: spec.vlan === undefined ? undefined : uplinkName,
+      vlanLink: owner && uplinkName,
       bridge: spec.bridge,
       mtu,
       created: {
@@ -130,7 +138,7 @@ async function makeBridgedLinks(
       },
       theirs: [
         ...(ownBridge ? [] : (['bridge'] as const)),
-        ...(theirVlanLink ? (['vlan-link'] as const) : []),
+        ...(owner === 'theirs' ? (['vlan-link'] as const) : []),
       ],
       warnings,
     };

@@ -4,12 +4,11 @@
  */
 import { PluginError } from '../../vocabulary/errors.ts';
 import { UndoList } from '../../undo.ts';
-import { commandEvidence } from '../command.ts';
 import { protectLinks, type Protection } from '../guard/protection.ts';
-import { failedLine, ipBatch, isNotSupported } from '../ip.ts';
+import { failedLine, ipBatch, isNotSupported, isTaken } from '../ip.ts';
 import { warningsAbout, type NetworkLinkSpec } from './link-checks.ts';
 import type { Link } from './link-info.ts';
-import { isMarked, PROBE_LINK } from './link-names.ts';
+import { PROBE_LINK } from './link-names.ts';
 import { makeVlanLink } from './vlan-link.ts';
 
 export interface NetworkLinks {
@@ -41,30 +40,31 @@ export interface SegmentGround {
   readonly uplink: Link | undefined;
   /** The name of the uplink, also of one that is still to be made. */
   readonly name: string;
+  /** Whose the VLAN link is. Undefined for an untagged network. */
+  readonly owner: 'ours' | 'theirs' | undefined;
   readonly mtu: number;
 }
 
 /** @throws PluginError LINK_CONFLICT, VLAN_UNSUPPORTED, UNSUPPORTED, IP_COMMAND_FAILED. */
 export async function makeLowerLink(
   spec: NetworkLinkSpec,
-  { parent, uplink, name, mtu }: SegmentGround,
+  { parent, uplink, name, owner, mtu }: SegmentGround,
 ): Promise<NetworkLinks> {
   const warnings = warningsAbout(parent, undefined);
   const undo = new UndoList();
   try {
     if (uplink === undefined) warnings.push(...(await makeVlanLink(spec, parent, name, undo)));
     await requireCarries(name, spec.mode ?? 'macvlan');
-    const isOurs = spec.vlan !== undefined && (uplink === undefined || isMarked(uplink.alias));
-    if (isOurs) {
+    if (owner === 'ours') {
       warnings.push(...(await protectLinks([lowerProtection(name, spec)])));
       await ipBatch([`link set dev ${name} up`]);
     }
     return {
-      vlanLink: spec.vlan === undefined ? undefined : name,
+      vlanLink: owner && name,
       bridge: undefined,
       mtu,
       created: { vlanLink: uplink === undefined, bridge: false, uplinkPort: false },
-      theirs: spec.vlan === undefined || isOurs ? [] : ['vlan-link'],
+      theirs: owner === 'theirs' ? ['vlan-link'] : [],
       warnings,
     };
   } catch (error) {
@@ -100,8 +100,7 @@ async function requireCarries(lower: string, mode: string): Promise<void> {
         { cause: error },
       );
     }
-    const said = commandEvidence(error)?.stderr ?? '';
-    if (!/busy|Invalid argument/.test(said)) throw error;
+    if (!isTaken(error)) throw error;
     throw new PluginError(
       'LINK_CONFLICT',
       `${lower} already carries links of another kind than ${mode} (perhaps of a network of Docker's own drivers), and one link carries one kind; take the mode of those, or another VLAN`,

@@ -10,7 +10,14 @@ import {
 import type { UndoList } from '../../undo.ts';
 import { commandEvidence } from '../command.ts';
 import { protectLinks, unprotectLink } from '../guard/protection.ts';
-import { failedLine, ipBatch, isAlreadyGone, isAlreadyThere, isNotSupported } from '../ip.ts';
+import {
+  failedLine,
+  ipBatch,
+  isAlreadyGone,
+  isAlreadyThere,
+  isNotSupported,
+  isTaken,
+} from '../ip.ts';
 import { makeLink, removeLink } from './link-changes.ts';
 import { checkParent, checkVlanNameIsFree, type SegmentSpec } from './link-checks.ts';
 import {
@@ -200,7 +207,7 @@ async function removeWithProbe(name: string): Promise<boolean> {
     if (failedLine(error) !== 1) throw error;
     // If the kernel has no macvlan, there is none on the link.
     if (isNotSupported(error)) await removeLink(name);
-    else if (/busy|Invalid argument/.test(commandEvidence(error)?.stderr ?? '')) return false;
+    else if (isTaken(error)) return false;
     else throw error;
   }
   return true;

@@ -28,6 +28,8 @@ export interface Attachment {
   readonly hasPorts: boolean;
   /** The bridge that the firewall must let through. Undefined if no frame goes by a bridge. */
   firewalledBridge(network: AttachedNetwork): string | undefined;
+  /** The place on the host from which a container is heard whose own link cannot be used. */
+  placeInHost(network: AttachedNetwork): SocketPlace;
   /** The place from which a lease is asked for while the container's link is in the host. */
   leasePlace(network: AttachedNetwork, containerEnd: string): SocketPlace;
   /** The link by which the requests of a joined container leave. Undefined: its own link. */

@@ -3,7 +3,6 @@
  * bridge, where a lease is asked for, or which links a network needs, asks the attachment of the
  * network.
  */
-import type { SocketPlace } from '../../leasing/sockets/frame-socket.ts';
 import type { NetworkOptions } from '../../options/options.ts';
 import type { AttachmentMode } from '../../vocabulary/attachment.ts';
 import type { AttachedNetwork, Attachment } from './attachment.ts';
@@ -30,11 +29,4 @@ export function attachmentOf({
 /** The links that a network needs beside its parent. They are made again when they are gone. */
 export function linksOf({ options, vlanLink, outerLink }: AttachedNetwork): readonly string[] {
   return [options.bridge, vlanLink, outerLink].filter((name) => name !== undefined);
-}
-
-/** The place on the host from which a container is heard whose own link cannot be used. */
-export function placeInHost(network: AttachedNetwork): SocketPlace {
-  const attachment = attachmentOf(network);
-  const place = { link: attachment.speaker(network), promiscuous: true };
-  return attachment.hasPorts ? place : { ...place, shared: true };
 }

@@ -7,6 +7,7 @@ export const bridgeAttachment: Attachment = {
   isMacShared: false,
   hasPorts: true,
   speaker: bridgeOf,
+  placeInHost: (network) => ({ link: bridgeOf(network), promiscuous: true }),
   leasePlace: (_network, containerEnd) => ({ link: containerEnd }),
   firewalledBridge: bridgeOf,
   // The guard of the port stops requests that come from the container.

@@ -13,6 +13,7 @@ export const ipvlanAttachment: Attachment = {
   isMacShared: true,
   hasPorts: false,
   speaker: segmentLinkOf,
+  placeInHost: placeOnSegmentLink,
   // An ipvlan link without an address hears only broadcasts. Some servers answer to the MAC.
   leasePlace: placeOnSegmentLink,
   firewalledBridge: () => undefined,

@@ -1,11 +1,18 @@
 /** Containers by a macvlan link each, on the VLAN link or on the parent. Nothing is a bridge. */
 import type { Attachment } from './attachment.ts';
-import { clashOfMode, needsNoPort, segmentLinkOf, unguardedCard } from './on-one-segment.ts';
+import {
+  clashOfMode,
+  needsNoPort,
+  placeOnSegmentLink,
+  segmentLinkOf,
+  unguardedCard,
+} from './on-one-segment.ts';
 
 export const macvlanAttachment: Attachment = {
   isMacShared: false,
   hasPorts: false,
   speaker: segmentLinkOf,
+  placeInHost: placeOnSegmentLink,
   leasePlace: (_network, containerEnd) => ({ link: containerEnd }),
   firewalledBridge: () => undefined,
   // A DHCP server beside the container, on the same link, is reached from the container's own.
