@@ -11,7 +11,7 @@ import type {
 } from './vocabulary/attachment.ts';
 import type { SandboxChange } from './vocabulary/sandbox-change.ts';
 import type { GuardMode, PortRules } from './vocabulary/port-rules.ts';
-import type { Segment, TagProtocol } from './vocabulary/vlan-tags.ts';
+import type { Segment, TagProtocol, VlanRange } from './vocabulary/vlan-tags.ts';
 import type { Ipv4, Mac } from './wire/address.ts';
 
 /** A link that a network uses and that we did not make: it lacks our mark. */
@@ -21,6 +21,8 @@ export interface NetworkLinkSpec extends Segment {
   readonly mode: AttachmentMode;
   /** Undefined unless `mode` is `bridge`. */
   readonly bridge: string | undefined;
+  /** With `mode` `vlan-bridge`: the port of the parent that leads to the trunk. */
+  readonly uplink?: string | undefined;
   readonly mtu: number | undefined;
   readonly guard?: GuardMode;
 }
@@ -42,6 +44,13 @@ export interface HostLink {
   readonly vlan: { readonly id: number; readonly protocol: TagProtocol | 'other' } | undefined;
   /** What our mark says that the link is; undefined if it is not ours. */
   readonly mark: 'vlan' | 'bridge' | 'endpoint' | undefined;
+  /** Only of a bridge that tells frames apart by 802.1Q tags. */
+  readonly vlanFilter?: { readonly defaultPvid: number };
+  /**
+   * The VLANs of the bridge itself or of its port. Only of a bridge of somebody else that filters
+   * VLANs, and of its ports.
+   */
+  readonly vlans?: readonly VlanRange[];
 }
 
 /** A subnet of the host, which no pool may overlap. */
@@ -69,6 +78,8 @@ export interface Host {
       /** True if it made the VLAN link, or an untagged parent, a port of the bridge. */
       readonly uplinkPort: boolean;
     };
+    /** The links that it made members of the VLAN, on an operator's bridge. */
+    readonly vlanMembers?: readonly string[];
     readonly theirs: readonly TheirLink[];
     readonly warnings: readonly string[];
   }>;
@@ -79,6 +90,8 @@ export interface Host {
       readonly bridge: string | undefined;
       /** Take the uplink out of a bridge that is not ours. */
       readonly uplinkPort: boolean;
+      /** Take these out of the VLAN. If undefined: none. */
+      readonly vlanMembers?: readonly string[];
     },
   ): Promise<readonly string[]>;
   /** Removes our bridges and VLAN links that are unused and not in `known`. Returns their names. */
@@ -113,6 +126,8 @@ export interface Host {
   /** Reports every change from now on until it is closed. */
   watchLinks(handlers: {
     onLink(link: HostLink, isGone: boolean): void;
+    /** A port of a bridge, or a bridge as its own port, changed: for example its VLANs. */
+    onPort?(index: number): void;
     /** Something removed our filter from the ingress of that link. */
     onFilterGone(index: number): void;
     /** Some changes were lost before they could be reported. */
@@ -127,7 +142,8 @@ export interface Host {
     readonly hostEnd: string;
     readonly bridge: string;
     readonly rules: PortRules;
-    readonly isIsolated: boolean;
+    readonly isIsolated?: boolean;
+    readonly vlan?: number | undefined;
   }): Promise<readonly string[]>;
   renameLink(index: number, name: string): Promise<void>;
   setLinkMtu(link: string, mtu: number): Promise<void>;

@@ -3,8 +3,8 @@
  * removes macvlan and ipvlan links with the link below them.
  */
 import type { HostLink } from '../host.ts';
-import { attachmentOf } from '../state/attachments/attachments.ts';
 import { linkNamed, uplinkOf } from '../state/link-chain.ts';
+import { hasPort } from '../vocabulary/attachment.ts';
 import type { WiredNetwork } from './wiring-plan.ts';
 
 export class LinksBelow {
@@ -19,7 +19,7 @@ export class LinksBelow {
   /** At a start nothing is known of the time before. So each network is told then. */
   async look(links: readonly HostLink[], networks: readonly WiredNetwork[]): Promise<void> {
     for (const { network } of networks) {
-      if (attachmentOf(network).hasPorts) continue;
+      if (hasPort(network.options.mode)) continue;
       const { id, options, vlanLink } = network;
       const below = uplinkOf(links, options, linkNamed(links, options.parent), vlanLink);
       if (below?.isUp !== true || below.index === this.#known.get(id)) continue;

@@ -13,13 +13,15 @@ import { missingParent, refuseDockersPool, refuseFamilies } from '../options/net
 import { parseNetworkOptions, type NetworkOptions } from '../options/options.ts';
 import type { CreateNetworkRequest } from '../options/network-requests.ts';
 import { findPoolFor, usesOurPool } from '../pools/pool-binding.ts';
-import { attachmentOf, linksOf, type AttachedNetwork } from '../state/attachments/attachments.ts';
+import { attachmentOf, linksOf, speakerOf } from '../state/attachments/attachments.ts';
 import { boundsOf, type PoolRecord } from '../state/pool-records.ts';
 import { segmentOf, type NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 import { runEach, UndoList } from '../undo.ts';
 import { mtuBehindTags } from '../vocabulary/vlan-tags.ts';
-import { linkNamed, parentNow, segmentLink, withRealParent } from '../state/link-chain.ts';
+import { NetworkLinks } from './network-links.ts';
+import { onVlanBridge } from './vlan-bridge.ts';
+import { linkNamed, parentNow, withRealParent } from '../state/link-chain.ts';
 
 /** Networks share links, so all changes to links take turns. */
 const LINKS = 'links';
@@ -31,6 +33,7 @@ export class Networks {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #made: () => void;
+  readonly #links: NetworkLinks;
   readonly #lock = new KeyedLock();
 
   /** @param deps.made called when a new network exists: its links must be watched. */
@@ -48,6 +51,7 @@ export class Networks {
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.#made = deps.made;
+    this.#links = new NetworkLinks(deps);
   }
 
   /**
@@ -57,10 +61,11 @@ export class Networks {
    */
   create(request: CreateNetworkRequest, signal: AbortSignal): Promise<void> {
     return this.#lock.run(LINKS, async () => {
-      const { options, pool } = this.#addressing({
+      const { options: typed, pool } = this.#addressing({
         ...request,
         options: withRealParent(request.options, this.#host),
       });
+      const options = onVlanBridge(typed, await this.#host.readLinks());
       let known = this.#registry.findNetwork(request.networkId);
       if (known?.isUnfinished === true) {
         await this.#remove(known);
@@ -74,15 +79,15 @@ export class Networks {
       refuseClash(this.#registry.networks(), options);
       const { networkId: id, internal } = request;
       const bounds = pool === undefined ? {} : { bounds: boundsOf(pool) };
-      const draft = { id, options, internal, ...bounds, ...(await this.#linksToBe(options)) };
+      const draft = { id, options, internal, ...bounds, ...(await this.#links.toBe(options)) };
       const undo = new UndoList();
       undo.add(() => this.#registry.removeNetwork(id)); // it may be on disk even if this failed
       let record: NetworkRecord;
       try {
         // Written first: if the process is killed after this, the next start takes everything back.
         await this.#registry.addNetwork({ ...draft, isUnfinished: true });
-        record = { ...draft, ...(await this.#makeLinks(options, options.parent)) };
-        undo.add(() => this.#dropLinks(record));
+        record = { ...draft, ...(await this.#links.make(options, options.parent)) };
+        undo.add(() => this.#links.drop(record));
         await this.#registry.addNetwork(record);
         if (pool !== undefined) {
           undo.add(() => this.#unbind(pool));
@@ -149,7 +154,7 @@ export class Networks {
         const most = linkNamed(links, parent)?.mtu ?? Infinity;
         const room = mtuBehindTags(options.vlan, most);
         const mtu = options.mtu === undefined ? undefined : Math.min(options.mtu, room);
-        const mended = { ...record, ...(await this.#makeLinks({ ...options, mtu }, parent)) };
+        const mended = { ...record, ...(await this.#links.make({ ...options, mtu }, parent)) };
         if (JSON.stringify(mended) !== JSON.stringify(record)) {
           await this.#registry.addNetwork(mended);
         }
@@ -192,7 +197,7 @@ export class Networks {
     const pools = this.#registry.pools().filter((pool) => pool.networkId === record.id);
     // The record goes last. If a step fails or is cut off, the next start does it.
     await runEach(...pools.map((pool) => () => this.#registry.removePool(pool.id)), async () => {
-      await this.#dropLinks(record);
+      await this.#links.drop(record);
       await this.#registry.removeNetwork(record.id);
     });
     this.#log.info({ ...context(record), link: speakerOf(record) }, 'network removed');
@@ -220,74 +225,9 @@ export class Networks {
     return { options };
   }
 
-  /** The links as they will be. Somebody may have connected bridge and uplink already. */
-  async #linksToBe(
-    options: NetworkOptions,
-  ): Promise<Pick<NetworkRecord, 'vlanLink' | 'mtu' | 'uplinkPort'>> {
-    const links = await this.#host.readLinks();
-    const uplink = segmentLink(links, options);
-    const vlanLink = options.vlan === undefined ? undefined : uplink?.name;
-    const mtu = uplink?.mtu ?? 1500;
-    if (options.bridge === undefined) return { vlanLink, mtu, uplinkPort: false };
-    const bridge = linkNamed(links, options.bridge);
-    const isPort = uplink !== undefined && uplink.master === bridge?.index;
-    const isShared = this.#sharers(options).some((n) => n.uplinkPort);
-    return { vlanLink, mtu, uplinkPort: !isPort || isShared };
-  }
-
-  /** @param parent the present name of the parent. */
-  async #makeLinks(
-    options: NetworkOptions,
-    parent: string,
-  ): Promise<Pick<NetworkRecord, 'vlanLink' | 'outerLink' | 'mtu' | 'uplinkPort' | 'theirs'>> {
-    const { vlanLink, outerLink, mtu, created, theirs, warnings } =
-      await this.#host.ensureNetworkLinks({
-        ...options,
-        parent,
-      });
-    const made = { options: { ...options, parent }, vlanLink };
-    this.#warn(speakerOf(made), warnings);
-    const bridge = attachmentOf(made).firewalledBridge(made);
-    if (bridge !== undefined) await this.#access.grant(bridge);
-    const isShared = () => this.#sharers(options).some((n) => n.uplinkPort);
-    const outer = outerLink === undefined ? {} : { outerLink };
-    return { vlanLink, ...outer, mtu, uplinkPort: created.uplinkPort || isShared(), theirs };
-  }
-
-  async #dropLinks(record: NetworkRecord): Promise<void> {
-    const { id, options, vlanLink, uplinkPort } = record;
-    const { vlan, bridge } = options;
-    if (this.#sharers(options).some((other) => other.id !== id)) return;
-    const known = await this.#host.readLinks();
-    const parent = parentNow(known, { options, vlanLink });
-    // A link that was being made when the process was killed may be missing in the record.
-    const made = vlan === undefined ? undefined : segmentLink(known, { parent, vlan })?.name;
-    const links = { parent, vlan, vlanLink: vlanLink ?? made, bridge, uplinkPort };
-    const firewalled = attachmentOf(record).firewalledBridge(record);
-    await runEach(
-      async () => {
-        if (firewalled !== undefined) await this.#access.revoke(firewalled);
-      },
-      async () => this.#warn(speakerOf(record), await this.#host.removeNetworkLinks(links)),
-    );
-  }
-
-  /** The networks with the same links: those of one mode on one segment. */
-  #sharers({ parent, vlan, mode }: NetworkOptions): readonly NetworkRecord[] {
-    return this.#registry
-      .networks()
-      .filter(({ isUnfinished }) => isUnfinished !== true)
-      .filter(({ options }) => options.parent === parent && options.vlan === vlan)
-      .filter(({ options }) => options.mode === mode);
-  }
-
   #warn(link: string, warnings: readonly string[]): void {
     for (const warning of warnings) this.#log.warn({ link }, warning);
   }
-}
-
-function speakerOf(network: AttachedNetwork): string {
-  return attachmentOf(network).speaker(network);
 }
 
 function context({ id, options }: NetworkRecord): Record<string, string> {

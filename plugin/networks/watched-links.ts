@@ -13,6 +13,7 @@ export class WatchedLinks {
   readonly #registry: Registry;
   /** The last seen state of the networks' links, by index. Bounded by the number of links. */
   #seen = new Map<number, string>();
+  #vlanMembers = new Set<number>();
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -31,13 +32,24 @@ export class WatchedLinks {
     return this.#seen.delete(index) && mark !== 'endpoint';
   }
 
+  /** True if a network has added that link to its VLAN, on an operator's bridge. */
+  isVlanMember(index: number): boolean {
+    return this.#vlanMembers.has(index);
+  }
+
   remember(links: readonly HostLink[], networks: readonly WiredNetwork[]): void {
     this.#seen = new Map();
+    this.#vlanMembers = new Set();
     const note = (link: HostLink | undefined) =>
       link && this.#seen.set(link.index, signature(link));
     for (const { network, ports } of networks) {
       for (const name of [network.options.parent, ...linksOf(network)])
         note(linkNamed(links, name));
+      for (const name of network.vlanMembers ?? []) {
+        const member = linkNamed(links, name);
+        note(member);
+        if (member !== undefined) this.#vlanMembers.add(member.index);
+      }
       for (const { hostEnd } of ports) note(linkNamed(links, hostEnd));
     }
   }

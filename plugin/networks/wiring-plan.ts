@@ -16,9 +16,9 @@ import {
   parentBelow,
   uplinkOf,
 } from '../state/link-chain.ts';
-import { linksOf } from '../state/attachments/attachments.ts';
+import { attachmentOf, linksOf } from '../state/attachments/attachments.ts';
 import type { NetworkRecord } from '../state/records.ts';
-import { mtuBehindTags } from '../vocabulary/vlan-tags.ts';
+import { isInRanges, mtuBehindTags } from '../vocabulary/vlan-tags.ts';
 
 export interface WiredNetwork {
   readonly network: NetworkRecord;
@@ -44,7 +44,7 @@ export type Repair = {
   | { readonly type: 'vlan-mtu'; readonly mtu: number }
   /** The MTU of the containers' links. */
   | { readonly type: 'network-mtu'; readonly mtu: number }
-  | { readonly type: 'port'; readonly endpointId: string; readonly bridge: string }
+  | { readonly type: 'port'; readonly endpointId: string }
 );
 
 export interface WiringPlan {
@@ -102,7 +102,8 @@ function repairsOf(
   const broken =
     brokenOuter(outer) ??
     brokenUplink(network, parent, outer, uplink) ??
-    brokenBridge(network, uplink, links);
+    brokenBridge(network, uplink, links) ??
+    brokenMember(network, links);
   if (broken !== undefined) return [{ ...of(broken.link, broken.seen), type: 'links' }];
 
   const repairs: Repair[] = [];
@@ -121,7 +122,8 @@ function repairsOf(
     const link = options.bridge ?? vlanName ?? options.parent;
     repairs.push({ ...of(link, seen), type: 'network-mtu', mtu: wanted });
   }
-  const bridge = options.bridge === undefined ? undefined : linkNamed(links, options.bridge);
+  const bridgeName = attachmentOf(network).bridgeOfPorts(network);
+  const bridge = bridgeName === undefined ? undefined : linkNamed(links, bridgeName);
   for (const wired of ports) {
     const { endpointId, hostEnd } = wired;
     const port = linkNamed(links, hostEnd);
@@ -129,7 +131,7 @@ function repairsOf(
     if (port === undefined || bridge === undefined) continue;
     if (port.master === bridge.index && port.isUp) continue;
     const seen = port.isUp ? `no port of ${bridge.name}` : 'down';
-    repairs.push({ ...of(hostEnd, seen), type: 'port', endpointId, bridge: bridge.name });
+    repairs.push({ ...of(hostEnd, seen), type: 'port', endpointId });
   }
   return repairs;
 }
@@ -184,6 +186,18 @@ function brokenBridge(
   }
   if (bridge.mark === 'bridge' && !bridge.isUp) return { link: bridge.name, seen: 'down' };
   return undefined;
+}
+
+/** A link of an operator's bridge that we added to the VLAN, and that is not in it any more. */
+function brokenMember(
+  { options, vlanMembers = [] }: NetworkRecord,
+  links: readonly HostLink[],
+): Broken | undefined {
+  if (linkNamed(links, options.parent)?.vlanFilter === undefined) return undefined;
+  const out = vlanMembers
+    .map((name) => linkNamed(links, name))
+    .find((link) => link?.vlans !== undefined && !isInRanges(link.vlans, options.vlan));
+  return out && { link: out.name, seen: `not in VLAN ${String(options.vlan)}` };
 }
 
 /** The bridge that has this network's links as ports, whatever its name is. */

@@ -13,6 +13,7 @@ import type { Host, HostLink } from '../host.ts';
 import { LinksBelow } from './links-below.ts';
 import { LinkProtection, type LinkProtectionDeps } from './link-protection.ts';
 import { rulesNow } from './port-guard.ts';
+import { attachmentOf } from '../state/attachments/attachments.ts';
 import type { Registry } from '../state/registry.ts';
 import { RepairHistory } from './repair-history.ts';
 import { WatchedLinks, wiredNetworks } from './watched-links.ts';
@@ -170,6 +171,9 @@ export class Wiring {
             this.#gather();
           }
         },
+        onPort: (index) => {
+          if (this.#watched.isVlanMember(index)) this.soon();
+        },
         onFilterGone: (index) => {
           if (!this.#watched.has(index)) return;
           this.#protection.lost(index);
@@ -272,10 +276,9 @@ export class Wiring {
         if (endpoint === undefined || network === undefined) return;
         const { hostEnd } = endpoint;
         if (hostEnd === undefined) return;
-        const rules = rulesNow(network, endpoint);
-        const { isolate: isIsolated } = network.options;
-        const port = { hostEnd, bridge: repair.bridge, rules, isIsolated };
-        const warnings = await host.attachPort(port);
+        const connection = attachmentOf(network).connection(network, rulesNow(network, endpoint));
+        if (connection.kind !== 'veth') return;
+        const warnings = await host.attachPort({ ...connection, hostEnd });
         for (const warning of warnings) log.warn({ link: hostEnd }, warning);
         if (warnings.length > 0) await ports.guard(endpoint.id); // it repeats until it succeeds
       }

@@ -3,7 +3,7 @@
  * link.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import type { AttachmentMode, ContainerLink } from '../vocabulary/attachment.ts';
+import { hasPort, type AttachmentMode, type ContainerLink } from '../vocabulary/attachment.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import { macFromBytes, macToBytes, parseMac, type Mac } from '../wire/address.ts';
 import { isUsableMac, macFromId, type EndpointOptions } from './endpoint-options.ts';
@@ -17,7 +17,7 @@ export function linkEnds(endpointId: string, mode: AttachmentMode | undefined): 
 export function linkEnds(endpointId: string, mode: AttachmentMode = 'bridge'): ContainerLink {
   const digest = createHash('sha256').update(endpointId).digest('hex').slice(0, 12);
   return {
-    hostEnd: mode === 'bridge' ? `vdh${digest}` : undefined,
+    hostEnd: hasPort(mode) ? `vdh${digest}` : undefined,
     containerEnd: `vdc${digest}`,
   };
 }

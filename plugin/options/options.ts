@@ -3,12 +3,7 @@
  * docs/options.md with the table. An unknown key or a bad value is refused. One error names all
  * mistakes.
  */
-import {
-  ATTACHMENT_MODES,
-  MACVLAN_MODES,
-  type AttachmentMode,
-  type MacvlanMode,
-} from '../vocabulary/attachment.ts';
+import { MACVLAN_MODES, type AttachmentMode, type MacvlanMode } from '../vocabulary/attachment.ts';
 import { isLinkName, LINK_NAME_MAX_LENGTH, LINK_NAME_RULE } from '../vocabulary/link-name.ts';
 import { GUARD_MODES, type GuardMode } from '../vocabulary/port-rules.ts';
 import type { Ms } from '../vocabulary/time.ts';
@@ -31,6 +26,11 @@ export interface NetworkOptions {
   readonly mode: AttachmentMode;
   /** Undefined unless `mode` is `bridge`. */
   readonly bridge: string | undefined;
+  /**
+   * With `mode` `vlan-bridge`: the port of the bridge that leads to the trunk. The bridge itself is
+   * the parent. Undefined if the operator sees to that port himself.
+   */
+  readonly uplink: string | undefined;
   /** Undefined unless `mode` is `macvlan`. */
   readonly macvlanMode: MacvlanMode | undefined;
   /** True if containers of one host are kept apart. */
@@ -53,6 +53,9 @@ export interface NetworkOptions {
   readonly guard: GuardMode;
   readonly onConflict: 'defend' | 'leave';
 }
+
+/** `vlan-bridge` is found out: it is `bridge` on an operator's bridge that filters VLANs. */
+const MODES_TO_TYPE = ['bridge', 'macvlan', 'ipvlan'] as const satisfies readonly AttachmentMode[];
 
 export type ServerIdMode = (typeof SERVER_ID_MODES)[number];
 export const SERVER_ID_MODES = ['strict', 'lenient'] as const;
@@ -91,12 +94,12 @@ export const NETWORK_OPTIONS = {
     value: '`bridge`, `macvlan`, `ipvlan`',
     default: '`bridge`',
     help: 'how containers are joined to the VLAN: by a bridge, or by a macvlan or ipvlan (L2) link each; [Modes](modes.md) says which one to take',
-    problem: (text) => choiceProblem(text, ATTACHMENT_MODES),
+    problem: (text) => choiceProblem(text, MODES_TO_TYPE),
   },
   bridge: {
     value: 'LINK',
     default: '`br<vlan>`, untagged `br-<parent>`',
-    help: 'the bridge that joins the VLAN link and the containers; made if it is not there; only with `mode=bridge`',
+    help: 'the bridge that joins the VLAN link and the containers; made if it is not there; only with `mode=bridge`; [a bridge of your own](modes.md#a-bridge-of-your-own) may filter VLANs',
     problem: (text) => (isLinkName(text) ? undefined : `is not ${LINK_NAME_RULE}`),
   },
   macvlan_mode: {
@@ -233,7 +236,7 @@ export function parseNetworkOptions(
   const text = (key: keyof typeof NETWORK_OPTIONS) => textOf(own, key);
   const parent = text('parent');
   if (parent === undefined) problems.unshift(missingParent);
-  const mode = ATTACHMENT_MODES.find((one) => one === text('mode')) ?? 'bridge';
+  const mode = MODES_TO_TYPE.find((one) => one === text('mode')) ?? 'bridge';
   problems.push(...strangers(flag, mode, own));
   const vlan = parseVlan(text('vlan') ?? '', text('outer'));
   if (text('outer') !== undefined && typeof vlan !== 'string') {
@@ -252,6 +255,7 @@ export function parseNetworkOptions(
     vlan,
     mode,
     bridge: mode === 'bridge' ? (text('bridge') ?? bridgeName(parent, vlan)) : undefined,
+    uplink: undefined,
     macvlanMode: mode === 'macvlan' ? macvlanModeOf(text('macvlan_mode'), isIsolated) : undefined,
     isolate: isIsolated,
     mtu: mtu === undefined ? undefined : Number(mtu),

@@ -4,11 +4,20 @@
  */
 import type { Host, HostLink } from '../host.ts';
 import { STAYS_IN_HOST } from '../vocabulary/link-kinds.ts';
-import { isTag, outerTagOf, tagsOf, type Segment, type VlanTag } from '../vocabulary/vlan-tags.ts';
+import {
+  isInRanges,
+  isTag,
+  outerTagOf,
+  tagsOf,
+  type Segment,
+  type VlanTag,
+} from '../vocabulary/vlan-tags.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 
 type Chain = Segment & {
   readonly bridge?: string | undefined;
+  /** The port of the parent that leads to the trunk, if the parent is a bridge that filters. */
+  readonly uplink?: string | undefined;
 };
 
 /**
@@ -36,6 +45,7 @@ export function chainTroubles(links: readonly HostLink[], chain: Chain): readonl
       `parent link ${parent.name} has no carrier; look at its cable and its switch port`,
     );
   }
+  troubles.push(...uplinkTroubles(links, chain, parent));
   const outer = outerLinkOf(links, chain, parent);
   if (outer?.isUp === false) {
     troubles.push(
@@ -65,6 +75,35 @@ export function chainTroubles(links: readonly HostLink[], chain: Chain): readonl
     );
   }
   return troubles;
+}
+
+/** What separates an operator's bridge that filters VLANs from the trunk. */
+function uplinkTroubles(
+  links: readonly HostLink[],
+  { uplink: name, vlan }: Chain,
+  bridge: HostLink,
+): readonly string[] {
+  if (name === undefined) return [];
+  if (bridge.vlanFilter === undefined) {
+    return [
+      `bridge ${bridge.name} does not filter VLANs any more; let it filter again with: ip link set ${bridge.name} type bridge vlan_filtering 1`,
+    ];
+  }
+  const port = linkNamed(links, name);
+  if (port?.master !== bridge.index) {
+    return [
+      `${name} is not a port of bridge ${bridge.name}; make it one with: ip link set ${name} master ${bridge.name}`,
+    ];
+  }
+  if (!port.isUp || !port.hasCarrier) {
+    return [
+      `${name}, the port of bridge ${bridge.name} to the trunk, is down or has no carrier; bring it up with: ip link set ${name} up, and look at its cable and its switch port`,
+    ];
+  }
+  if (port.vlans === undefined || isInRanges(port.vlans, vlan)) return [];
+  return [
+    `${name} is not in VLAN ${String(vlan)} of bridge ${bridge.name}; add it with: bridge vlan add dev ${name} vid ${String(vlan)}`,
+  ];
 }
 
 /**

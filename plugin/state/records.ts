@@ -27,6 +27,11 @@ export interface NetworkRecord {
   readonly outerLink?: string | undefined;
   /** True if we made the uplink a port of the bridge. It must then be taken out again. */
   readonly uplinkPort: boolean;
+  /**
+   * The links that we made members of the VLAN, on an operator's bridge: the bridge, its port. They
+   * are taken out again. If undefined: none.
+   */
+  readonly vlanMembers?: readonly string[] | undefined;
   /** MTU of the containers' links. */
   readonly mtu: number;
   /** Links that we never make again. If undefined: none. */

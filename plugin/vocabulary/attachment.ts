@@ -2,11 +2,17 @@
 import type { PortRules } from './port-rules.ts';
 
 /**
- * `bridge`: a veth into a bridge of the host. `macvlan`, `ipvlan`: a link of that kind, directly on
- * the VLAN link or on the parent.
+ * `bridge`: a veth into a bridge of the host. `vlan-bridge`: a veth into an operator's bridge that
+ * filters VLANs; the port is in one VLAN. `macvlan`, `ipvlan`: a link of that kind, directly on the
+ * VLAN link or on the parent.
  */
-export const ATTACHMENT_MODES = ['bridge', 'macvlan', 'ipvlan'] as const;
+export const ATTACHMENT_MODES = ['bridge', 'vlan-bridge', 'macvlan', 'ipvlan'] as const;
 export type AttachmentMode = (typeof ATTACHMENT_MODES)[number];
+
+/** True if a container's link has an end in the host, which is a port of a bridge. */
+export function hasPort(mode: AttachmentMode): boolean {
+  return mode === 'bridge' || mode === 'vlan-bridge';
+}
 
 /** Whether macvlan links on one link reach each other: directly, not at all, or by the switch. */
 export const MACVLAN_MODES = ['bridge', 'private', 'vepa'] as const;
@@ -33,6 +39,8 @@ export type Connection =
       readonly rules: PortRules;
       /** True if it does not reach other isolated ports of the bridge. If undefined: false. */
       readonly isIsolated?: boolean;
+      /** The VLAN of the port, if the bridge filters VLANs. If undefined: as the bridge has it. */
+      readonly vlan?: number | undefined;
     }
   | { readonly kind: 'macvlan'; readonly lower: string; readonly mode: MacvlanMode }
   | {

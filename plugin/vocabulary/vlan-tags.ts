@@ -88,3 +88,11 @@ const TAG_LENGTH = 4;
 export function mtuBehindTags(vlan: Vlan | undefined, mtu: number): number {
   return outerTagOf(vlan) === undefined ? mtu : mtu - TAG_LENGTH;
 }
+
+/** VLAN ids from the first to the last one. */
+export type VlanRange = readonly [first: number, last: number];
+
+/** True if one of the ranges has that tag. @param ranges undefined: of a link without VLANs. */
+export function isInRanges(ranges: readonly VlanRange[] | undefined, vlan: Vlan | undefined) {
+  return ranges?.some(([first, last]) => first <= Number(vlan) && Number(vlan) <= last) ?? false;
+}

@@ -39,7 +39,7 @@ free_port() { # a TCP port nobody listens on
 have_registry() { command -v docker-registry >/dev/null; }
 
 pack() { # writes $dir.store, unless it is there and made from the same files; repository vlandhcp, tag $release
-  local store=$dir.store stamp v2 repo blobs new layer rootfs config manifest
+  local store=$dir.store stamp v2 repo blobs new summing layer rootfs config manifest
   stamp=$release-$(cd "$dir" && { find . -printf '%P %y %s %m %T@ %l\n' && find config.json rootfs/app -type f -exec sha256sum {} +; } | LC_ALL=C sort | sha256sum | cut -c1-16)
   [ "$(cat "$store/stamp" 2>/dev/null)" != "$stamp" ] || { step "$dir is packed already"; return 0; }
   step "packing $dir, $(du -sm "$dir/rootfs" | cut -f1) MB"
@@ -54,8 +54,14 @@ pack() { # writes $dir.store, unless it is there and made from the same files; r
   }
   size() { stat -c %s "$blobs/${1:0:2}/$1/data"; }
   link() { mkdir -p "$repo/$2" && printf 'sha256:%s' "$1" >"$repo/$2/link"; }
-  tar -C "$dir/rootfs" --sort=name --owner=0 --group=0 --numeric-owner -c . | gzip -n1 >"$new/layer"
-  rootfs=$(gzip -dc "$new/layer" | sha256sum | cut -c1-64)
+  # Both read the archive while it is made: gzip takes one core, and the digest a part of the other.
+  mkfifo "$new/archive"
+  sha256sum <"$new/archive" >"$new/digest" &
+  summing=$!
+  tar -C "$dir/rootfs" --sort=name --owner=0 --group=0 --numeric-owner -c . | tee "$new/archive" | gzip -n1 >"$new/layer"
+  wait "$summing"
+  rootfs=$(cut -c1-64 "$new/digest")
+  rm "$new/archive" "$new/digest"
   layer=$(blob "$new/layer")
   sed '$ s/}[[:space:]]*$/,"rootfs":{"type":"layers","diff_ids":["sha256:'"$rootfs"'"]}}/' "$dir/config.json" >"$new/config"
   config=$(blob "$new/config")

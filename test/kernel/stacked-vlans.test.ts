@@ -12,14 +12,13 @@ import { removeOrphanLinks } from '../../plugin/net/links/orphan-links.ts';
 import { removeNetworkLinks } from '../../plugin/net/links/remove-links.ts';
 import { makeVlanLink } from '../../plugin/net/links/vlan-link.ts';
 import { findSegmentLink, withSegmentLink } from '../../plugin/net/segment-link.ts';
-import { openPacketSocket, type PacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
 import { UndoList } from '../../plugin/undo.ts';
 import { macToBytes, parseMac } from '../../plugin/wire/address.ts';
+import { ad, closeTaps, frame, IPV4, q, tap } from '../support/marked-frames.ts';
 import { addParent, enterSandbox, ip, linkNames, linkSnapshot, until } from '../support/netns.ts';
 import type { Sandbox } from '../support/netns.ts';
 
 let sandbox: Sandbox;
-let sockets: PacketSocket[] = [];
 
 beforeEach(() => {
   sandbox = enterSandbox();
@@ -27,8 +26,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  for (const socket of sockets) socket.close();
-  sockets = [];
+  closeTaps();
   sandbox.dispose();
 });
 
@@ -202,49 +200,6 @@ describe('the segment of two tags', () => {
     expect(linkSnapshot()).toEqual(during);
   });
 });
-
-const EVERYTHING = [{ code: 0x06, jt: 0, jf: 0, k: 0x40000 }];
-/** An EtherType for local experiments (IEEE 802). No other frame on the link has it. */
-const EXPERIMENTAL = [0x88, 0xb5];
-const IPV4 = [0x08, 0x00];
-const BROADCAST = [255, 255, 255, 255, 255, 255];
-const ad = (id: number) => [0x88, 0xa8, id >> 8, id & 255];
-const q = (id: number) => [0x81, 0x00, id >> 8, id & 255];
-
-/** Hears frames on the link. `seen` has their last octets. */
-function tap(link: string): { send(frame: Uint8Array): void; seen: number[]; lengths: number[] } {
-  const seen: number[] = [];
-  const lengths: number[] = [];
-  const socket = openPacketSocket({
-    ...{ link, netnsPath: undefined, filter: EVERYTHING, promiscuous: true, protocol: 'ipv4' },
-    onFrame: (frame) => {
-      if (frame[12] !== EXPERIMENTAL[0] || frame[13] !== EXPERIMENTAL[1]) return;
-      seen.push(frame.at(-1)!);
-      lengths.push(frame.length);
-    },
-    onError: () => undefined,
-  });
-  sockets.push(socket);
-  return { send: (frame) => void socket.send(frame), seen, lengths };
-}
-
-function frame(
-  mark: number,
-  {
-    tags = [],
-    to = BROADCAST,
-    type = EXPERIMENTAL,
-    length = 46,
-  }: {
-    tags?: readonly number[];
-    to?: readonly number[];
-    type?: readonly number[];
-    length?: number;
-  } = {},
-): Uint8Array {
-  const header = [...to, 2, 0, 0, 0, 0, 0x99, ...tags, ...type];
-  return Uint8Array.from([...header, ...new Uint8Array(length - 1), mark]);
-}
 
 async function addContainer(name: string, bridge: string): Promise<void> {
   const mac = parseMac(`02:00:00:00:00:0${name.at(-1)}`)!;

@@ -10,7 +10,7 @@ import {
   type LinkPresence,
 } from '../../plugin/vocabulary/attachment.ts';
 import type { PortRules } from '../../plugin/vocabulary/port-rules.ts';
-import { mtuBehindTags, outerTagOf, type Segment } from '../../plugin/vocabulary/vlan-tags.ts';
+import { isInRanges, mtuBehindTags, outerTagOf, type Segment } from '../../plugin/vocabulary/vlan-tags.ts';
 import type { SandboxChange } from '../../plugin/vocabulary/sandbox-change.ts';
 import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
 
@@ -82,6 +82,7 @@ export class FakeHost implements Host {
       ...(outerLink && { outerLink }),
       mtu,
       created: { uplinkPort },
+      ...(spec.mode === 'vlan-bridge' && { vlanMembers: this.#joinVlan(spec) }),
       theirs,
       warnings: this.warnings,
     };
@@ -97,7 +98,34 @@ export class FakeHost implements Host {
     if (outer !== undefined && !this.foreign.has(outer) && !this.#isBelow(outer)) {
       this.removeLink(outer);
     }
+    for (const name of links.vlanMembers ?? []) {
+      const vlans = this.link(name).vlans?.filter(([first]) => first !== links.vlan) ?? [];
+      this.oddities.set(name, { ...this.oddities.get(name), vlans });
+    }
     return this.warnings;
+  }
+
+  /** An operator's bridge that filters VLANs. Its VLANs, and those of its ports, are oddities. */
+  addVlanBridge(name: string, ports: readonly string[]): void {
+    this.addBridge(name);
+    this.foreign.add(name);
+    this.oddities.set(name, { vlanFilter: { defaultPvid: 1 }, vlans: [[1, 1]] });
+    for (const port of ports) {
+      this.masters.set(port, name);
+      this.oddities.set(port, { vlans: [[1, 1]] });
+    }
+  }
+
+  #joinVlan({ parent, uplink, vlan }: NetworkLinkSpec): readonly string[] {
+    const outside = [parent, ...(uplink === undefined ? [] : [uplink])].filter(
+      (name) => !isInRanges(this.link(name).vlans, vlan),
+    );
+    for (const name of outside) {
+      const { vlans = [] } = this.link(name);
+      const own = [Number(vlan), Number(vlan)] as const;
+      this.oddities.set(name, { ...this.oddities.get(name), vlans: [...vlans, own] });
+    }
+    return outside;
   }
 
   async removeOrphanLinks(known: readonly string[]) {

@@ -37,7 +37,8 @@ export function run(
   });
 }
 
-async function output(
+/** Returns what the program prints. Throws with its output if it fails. */
+export async function output(
   file: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},

@@ -9,7 +9,9 @@ import { PluginError } from '../../vocabulary/errors.ts';
 import type { PortRules } from '../../vocabulary/port-rules.ts';
 import type { Mac } from '../../wire/address.ts';
 import { protectLinks, type Protection } from '../guard/protection.ts';
+import { setPortVlan } from '../netlink/bridge-vlans.ts';
 import { findLinkIndex } from '../netlink/interface-request.ts';
+import type { LinkChange } from '../netlink/link-messages.ts';
 import { SystemCallError } from '../libc.ts';
 import { readLink } from '../links/link-info.ts';
 import type { Link } from '../links/link-info.ts';
@@ -30,6 +32,8 @@ export interface VethPortSpec {
   readonly rules: PortRules;
   /** If undefined: false. */
   readonly isIsolated?: boolean | undefined;
+  /** The VLAN of the port, if the bridge filters VLANs. */
+  readonly vlan?: number | undefined;
 }
 
 /**
@@ -114,12 +118,14 @@ function mayBeThere(link: string, kernel: typeof KERNEL): boolean {
  * @throws PluginError LINK_CONFLICT if the bridge is gone, SystemCallError.
  */
 export async function attachPort(
-  port: GuardedPort & Pick<VethPortSpec, 'bridge' | 'isIsolated'>,
+  port: GuardedPort & Pick<VethPortSpec, 'bridge' | 'isIsolated' | 'vlan'>,
 ): Promise<readonly string[]> {
   const master = findLinkIndex(port.bridge);
   if (master === undefined) throw new PluginError('LINK_CONFLICT', `bridge ${port.bridge} is gone`);
   const warnings = await guardEndpoints([port]);
-  await changeLinks([{ name: port.hostEnd, master, isUp: true, ...isolated(port) }]);
+  await joinBridge(port, { name: port.hostEnd, master, ...isolated(port) }, [
+    { name: port.hostEnd, isUp: true },
+  ]);
   return warnings;
 }
 
@@ -160,11 +166,9 @@ async function makePair(spec: VethPortSpec): Promise<readonly string[]> {
   const formsNoAddress = hasIpv6(mtu);
   try {
     const warnings = await protectPair(spec);
-    await changeLinks([
-      {
-        ...{ name: hostEnd, alias: ENDPOINT_MARK, group: 0, master, formsNoAddress, isUp: true },
-        ...isolated(spec),
-      },
+    const port = { name: hostEnd, alias: ENDPOINT_MARK, group: 0, master, formsNoAddress };
+    await joinBridge(spec, { ...port, ...isolated(spec) }, [
+      { name: hostEnd, isUp: true },
       { name: containerEnd, group: 0, formsNoAddress, isUp: true },
     ]);
     return warnings;
@@ -172,6 +176,18 @@ async function makePair(spec: VethPortSpec): Promise<readonly string[]> {
     await removeLinkNamed(hostEnd);
     throw error;
   }
+}
+
+/** The port has its VLAN before it comes up, so that no frame of another VLAN passes it. */
+async function joinBridge(
+  { hostEnd, bridge, vlan }: Pick<VethPortSpec, 'hostEnd' | 'bridge' | 'vlan'>,
+  port: LinkChange,
+  rest: readonly LinkChange[],
+): Promise<void> {
+  if (vlan === undefined) return changeLinks([port, ...rest]);
+  await changeLinks([{ name: hostEnd, isUp: false }, port]);
+  await setPortVlan(hostEnd, bridge, vlan);
+  await changeLinks(rest);
 }
 
 async function replaceOrKeepPair(spec: VethPortSpec, cause: unknown): Promise<readonly string[]> {
@@ -186,7 +202,10 @@ async function replaceOrKeepPair(spec: VethPortSpec, cause: unknown): Promise<re
   if (host.alias !== ENDPOINT_MARK) throw taken(hostEnd, 'not one of ours');
   if (host.lower === undefined) throw taken(hostEnd, "connected to a container's namespace");
   const container = await readLink(host.lower);
-  if (isRight(spec, host, container)) return protectPair(spec);
+  if (isRight(spec, host, container)) {
+    if (spec.vlan !== undefined) await setPortVlan(hostEnd, spec.bridge, spec.vlan);
+    return protectPair(spec);
+  }
   await removeLinkNamed(hostEnd);
   return makePair(spec);
 }

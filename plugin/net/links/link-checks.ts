@@ -20,6 +20,8 @@ export interface NetworkLinkSpec extends Segment {
   readonly mode?: AttachmentMode;
   /** Undefined unless `mode` is `bridge`. */
   readonly bridge: string | undefined;
+  /** With `mode` `vlan-bridge`: the port of the parent that leads to the trunk, if it is known. */
+  readonly uplink?: string | undefined;
   readonly mtu: number | undefined;
   /** Without a bridge: what containers may not send by the link. If undefined: `mac`. */
   readonly guard?: GuardMode;
@@ -123,7 +125,7 @@ export function checkParent(spec: SegmentSpec, parent: Link, master: Link | unde
   } else if (parent.master === spec.bridge) {
     throw conflict(
       parent,
-      `bridge ${spec.bridge} carries the untagged traffic of ${parent.name} and would join it with VLAN ${vlanLabel(spec.vlan)}; choose another name with -o bridge=`,
+      `bridge ${spec.bridge} carries the untagged traffic of ${parent.name} and would join it with VLAN ${vlanLabel(spec.vlan)}; choose another name with -o bridge=, or let a bridge of your own tell VLANs apart: ip link set ${spec.bridge} type bridge vlan_filtering 1`,
     );
   } else if (master?.kind === 'bridge' && master.alias === bridgeMark(parent.name)) {
     return; // our own untagged network; the kernel serves VLAN links before bridges

@@ -34,6 +34,7 @@ import {
   type NetworkLinks,
   type SegmentGround,
 } from './lower-link.ts';
+import { joinVlanBridge } from './vlan-bridge.ts';
 import {
   examineOuterLink,
   findOuterLink,
@@ -82,12 +83,14 @@ async function makeLinks(spec: NetworkLinkSpec): Promise<NetworkLinks> {
     owner,
     mtu: effectiveMtu(spec, uplink ?? toBe),
   };
-  const { bridge } = spec;
-  const links =
-    bridge === undefined
-      ? await makeLowerLink(spec, ground)
-      : await makeBridgedLinks({ ...spec, bridge }, ground);
+  const links = await makeOnGround(spec, ground);
   return outerTagOf(spec.vlan) === undefined ? links : withOuterLink(spec, links);
+}
+
+function makeOnGround(spec: NetworkLinkSpec, ground: SegmentGround): Promise<NetworkLinks> {
+  const { bridge, mode } = spec;
+  if (bridge !== undefined) return makeBridgedLinks({ ...spec, bridge }, ground);
+  return mode === 'vlan-bridge' ? joinVlanBridge(spec, ground) : makeLowerLink(spec, ground);
 }
 
 async function withOuterLink(spec: NetworkLinkSpec, links: NetworkLinks): Promise<NetworkLinks> {
@@ -197,10 +200,12 @@ export async function protectNetwork(links: {
   const vlanLink = links.vlanLink === undefined ? undefined : await readLink(links.vlanLink);
   const outerLink = links.outerLink === undefined ? undefined : await readLink(links.outerLink);
   const isOwnBridge = isMarked(bridge?.alias);
-  const ofVlanLink = (link: string): Protection =>
-    links.bridge === undefined
+  const ofVlanLink = (link: string): Protection => {
+    if (links.mode === 'vlan-bridge') return { link, as: 'closed' };
+    return links.bridge === undefined
       ? lowerProtection(link, links)
       : { link, as: 'uplink', isMacClosed: isOwnBridge };
+  };
   return protectLinks([
     ...(bridge !== undefined && isOwnBridge ? [{ link: bridge.name, as: 'closed' } as const] : []),
     ...(vlanLink !== undefined && isMarked(vlanLink.alias) ? [ofVlanLink(vlanLink.name)] : []),

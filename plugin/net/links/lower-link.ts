@@ -27,6 +27,8 @@ export interface NetworkLinks {
     readonly bridge: boolean;
     readonly uplinkPort: boolean;
   };
+  /** The links that this call made members of the VLAN. If undefined: none. */
+  readonly vlanMembers?: readonly string[];
   /** Links in use that existed before and lack our mark. */
   readonly theirs: readonly ('bridge' | 'vlan-link' | 'outer-link')[];
   /** Sentences for the log about what works, but should be known. */

@@ -3,6 +3,7 @@ import { detachUplink, oneNetworkAtATime, removeLink } from './link-changes.ts';
 import { readLink, readPorts } from './link-info.ts';
 import type { Segment } from '../../vocabulary/vlan-tags.ts';
 import { findVlanLink, removeOuterLink, removeUnusedVlanLink } from './vlan-link.ts';
+import { leaveVlanBridge } from './vlan-bridge.ts';
 import { bridgeMark, isMarked } from './link-names.ts';
 
 export interface RemovedLinks extends Segment {
@@ -14,6 +15,8 @@ export interface RemovedLinks extends Segment {
    * true.
    */
   readonly uplinkPort?: boolean;
+  /** The links that we made members of the VLAN, on an operator's bridge. If undefined: none. */
+  readonly vlanMembers?: readonly string[];
 }
 
 /**
@@ -43,6 +46,7 @@ export function removeNetworkLinks(links: RemovedLinks): Promise<readonly string
     if (guests.length === 0) {
       await attempt(() => removeOwnVlanLink(links));
       await attempt(() => removeOuterLink(links));
+      await attempt(() => leaveVlanBridge(links));
     }
     if (errors.length > 0) {
       throw new AggregateError(

@@ -7,6 +7,8 @@ import { openNetlinkEvents } from './netlink-events.ts';
 
 export interface LinkEventHandlers {
   onLink(link: TableLink, isGone: boolean): void;
+  /** A port of a bridge, or a bridge as its own port, changed: for example its VLANs. */
+  onPort?(index: number): void;
   /** Somebody removed a filter on what enters a link. Also called for a link that is removed. */
   onFilterGone(index: number): void;
   /** Messages were lost. The caller must look at everything again. */
@@ -33,7 +35,8 @@ export function watchLinks(handlers: LinkEventHandlers): { close(): void } {
         // Messages of family AF_BRIDGE are about ports. RTM_DELLINK then means that the link left
         // its bridge.
         const isOfPort = body.getUint8(0) !== AF_UNSPEC;
-        if (!isOfPort) handlers.onLink(decodeLink(body), type === RTM_DELLINK);
+        if (isOfPort) handlers.onPort?.(body.getInt32(INDEX_AT, true));
+        else handlers.onLink(decodeLink(body), type === RTM_DELLINK);
       } else if (type === RTM_DELQDISC || type === RTM_DELTFILTER) {
         handlers.onFilterGone(body.getInt32(INDEX_AT, true));
       }

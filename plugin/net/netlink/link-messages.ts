@@ -4,7 +4,7 @@
  *   struct ifinfomsg  0 family  2 type (2)  4 index (4)  8 flags (4)  12 change (4)
  *   its attributes: IFLA_*, IFLA_INFO_*, IFLA_BRPORT_*, IFLA_VLAN_* (linux/if_link.h)
  */
-import type { TagProtocol } from '../../vocabulary/vlan-tags.ts';
+import type { TagProtocol, VlanRange } from '../../vocabulary/vlan-tags.ts';
 import { macFromBytes, type Mac } from '../../wire/address.ts';
 import { BRIDGE_MARK, isEndpointMark, OUTER_MARK, VLAN_MARK } from '../links/link-names.ts';
 import { IFF_UP } from './interface-request.ts';
@@ -36,6 +36,10 @@ export interface TableLink {
   readonly vlan: { readonly id: number; readonly protocol: TagProtocol | 'other' } | undefined;
   /** The kind of our link according to its mark. Undefined if the link is not ours. */
   readonly mark: 'vlan' | 'bridge' | 'endpoint' | undefined;
+  /** Only of a bridge that tells frames apart by 802.1Q tags. `defaultPvid` is 0 if it has none. */
+  readonly vlanFilter?: { readonly defaultPvid: number };
+  /** Only in the table of all links: see `readLinkTable`. */
+  readonly vlans?: readonly VlanRange[];
 }
 
 export interface FoundLink {
@@ -61,11 +65,11 @@ export interface LinkChange {
 const AF_INET6 = 10;
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
-const RTM_GETLINK = 18;
-const RTM_SETLINK = 19;
+export const RTM_GETLINK = 18;
+export const RTM_SETLINK = 19;
 export const NLM_F_ACK = 4;
 export const NLM_F_EXCL = 0x200;
-const NLM_F_DUMP = 0x300;
+export const NLM_F_DUMP = 0x300;
 export const NLM_F_CREATE = 0x400;
 const IFF_LOWER_UP = 0x10000;
 export const IFLA_ADDRESS = 1;
@@ -76,10 +80,10 @@ const IFLA_MASTER = 10;
 const IFLA_OPERSTATE = 16;
 export const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
-const IFLA_AF_SPEC = 26;
+export const IFLA_AF_SPEC = 26;
 export const IFLA_GROUP = 27;
 const IFLA_NET_NS_FD = 28;
-const IFLA_EXT_MASK = 29;
+export const IFLA_EXT_MASK = 29;
 const IFLA_LINK_NETNSID = 37;
 const IFLA_PROP_LIST = 52;
 const IFLA_ALT_IFNAME = 53;
@@ -89,6 +93,9 @@ const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
 const IFLA_BRPORT_STATE = 1;
 const IFLA_BRPORT_ISOLATED = 33;
+const IFLA_BR_VLAN_FILTERING = 7;
+const IFLA_BR_VLAN_PROTOCOL = 8;
+const IFLA_BR_VLAN_DEFAULT_PVID = 39;
 const IFLA_VLAN_ID = 1;
 const IFLA_VLAN_PROTOCOL = 5;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
@@ -220,6 +227,7 @@ export function decodeLink(body: DataView): TableLink {
     master: at(IFLA_MASTER)?.getInt32(0, true),
     lower: at(IFLA_LINK_NETNSID) === undefined ? at(IFLA_LINK)?.getInt32(0, true) : undefined,
     vlan: kind === 'vlan' && info !== undefined ? vlanOf(info) : undefined,
+    ...(kind === 'bridge' && info !== undefined ? vlanFilterOf(info) : {}),
     mark: markOf(textIn(body, LINK_LENGTH, IFLA_IFALIAS)),
   };
 }
@@ -230,6 +238,16 @@ function vlanOf(info: DataView): TableLink['vlan'] {
   if (data === undefined || id === undefined) return undefined;
   const protocol = findAttribute(data, 0, IFLA_VLAN_PROTOCOL)?.getUint16(0) ?? 0;
   return { id: id.getUint16(0, true), protocol: TAG_PROTOCOLS.get(protocol) ?? 'other' };
+}
+
+function vlanFilterOf(info: DataView): Pick<TableLink, 'vlanFilter'> {
+  const data = findAttribute(info, 0, IFLA_INFO_DATA);
+  if (data === undefined) return {};
+  const isOn = findAttribute(data, 0, IFLA_BR_VLAN_FILTERING)?.getUint8(0) === 1;
+  const protocol = findAttribute(data, 0, IFLA_BR_VLAN_PROTOCOL)?.getUint16(0) ?? 0;
+  if (!isOn || TAG_PROTOCOLS.get(protocol) !== '802.1Q') return {};
+  const pvid = findAttribute(data, 0, IFLA_BR_VLAN_DEFAULT_PVID)?.getUint16(0, true) ?? 0;
+  return { vlanFilter: { defaultPvid: pvid } };
 }
 
 function alternativeNames(list: DataView | undefined): readonly string[] {

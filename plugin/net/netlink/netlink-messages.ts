@@ -60,12 +60,21 @@ export function padded(length: number): number {
 
 /** Returns the value of the first attribute of that type. The search starts at `at`. */
 export function findAttribute(within: DataView, at: number, wanted: number): DataView | undefined {
+  return attributesOf(within, at, wanted).next().value;
+}
+
+/** Returns the values of all attributes of that type, up to the first damaged one. */
+export function* attributesOf(
+  within: DataView,
+  at: number,
+  wanted: number,
+): Generator<DataView, undefined> {
   while (at + ATTRIBUTE_HEADER_LENGTH <= within.byteLength) {
     const length = within.getUint16(at, true);
     if (length < ATTRIBUTE_HEADER_LENGTH || at + length > within.byteLength) return undefined;
     if ((within.getUint16(at + 2, true) & NLA_TYPE_MASK) === wanted) {
       const start = within.byteOffset + at + ATTRIBUTE_HEADER_LENGTH;
-      return new DataView(within.buffer, start, length - ATTRIBUTE_HEADER_LENGTH);
+      yield new DataView(within.buffer, start, length - ATTRIBUTE_HEADER_LENGTH);
     }
     at += padded(length);
   }

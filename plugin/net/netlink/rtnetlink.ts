@@ -3,6 +3,7 @@
  * pair, changes and removes links. No process is started. Other calls go on while the kernel takes
  * its 20 ms to remove a link.
  */
+import type { VlanRange } from '../../vocabulary/vlan-tags.ts';
 import { SystemCallError } from '../libc.ts';
 import {
   aboutAllLinks,
@@ -20,6 +21,7 @@ import {
   type LinkChange,
   type TableLink,
 } from './link-messages.ts';
+import { aboutAllVlans, decodeVlans } from './vlan-messages.ts';
 import { newUpperLink, newVethPair, type NewLink } from './new-link-messages.ts';
 import { askForAllNow, askNetlink, askNetlinkForAll } from './netlink-socket.ts';
 
@@ -31,7 +33,32 @@ const ENODEV = 19;
  * @throws SystemCallError
  */
 export async function readLinkTable(): Promise<readonly TableLink[]> {
-  return (await askNetlinkForAll(aboutAllLinks(), 'reading all links')).bodies.map(decodeLink);
+  const { bodies } = await askNetlinkForAll(aboutAllLinks(), 'reading all links');
+  const links = bodies.map(decodeLink);
+  const filtering = links.filter(({ vlanFilter, mark }) => vlanFilter && mark === undefined);
+  return filtering.length === 0 ? links : withVlans(links, new Set(filtering.map(indexOf)));
+}
+
+/** @param bridges the indexes of the bridges whose VLANs are read. */
+async function withVlans(
+  links: readonly TableLink[],
+  bridges: ReadonlySet<number>,
+): Promise<readonly TableLink[]> {
+  const found = await readBridgeVlans();
+  return links.map((link) => {
+    if (!bridges.has(link.index) && !bridges.has(link.master ?? 0)) return link;
+    return { ...link, vlans: found.get(link.index) ?? [] };
+  });
+}
+
+/** Returns the VLANs of each bridge and port, by index. @throws SystemCallError */
+export async function readBridgeVlans(): Promise<ReadonlyMap<number, readonly VlanRange[]>> {
+  const { bodies } = await askNetlinkForAll(aboutAllVlans(), 'reading the VLANs of bridges');
+  return new Map(bodies.map(decodeVlans).map(({ index, vlans }) => [index, vlans]));
+}
+
+function indexOf({ index }: TableLink): number {
+  return index;
 }
 
 /** Undefined if there is no link of that name. @throws SystemCallError */
@@ -50,6 +77,12 @@ export async function findMaster(name: string): Promise<string | undefined> {
   const index = body && decodeLink(body).master;
   const master = index === undefined ? undefined : await readLink(index);
   return master && decodeLink(master).name;
+}
+
+/** Undefined if there is no link of that name. @throws SystemCallError */
+export async function findLinkEntry(name: string): Promise<TableLink | undefined> {
+  const body = await readLink(name);
+  return body && decodeLink(body);
 }
 
 async function readLink(link: string | number): Promise<DataView | undefined> {

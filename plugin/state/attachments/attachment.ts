@@ -9,7 +9,7 @@ import type { PortRules } from '../../vocabulary/port-rules.ts';
 export interface AttachedNetwork {
   readonly options: Pick<
     NetworkOptions,
-    'parent' | 'vlan' | 'mode' | 'bridge' | 'macvlanMode' | 'isolate' | 'guard'
+    'parent' | 'vlan' | 'mode' | 'bridge' | 'uplink' | 'macvlanMode' | 'isolate' | 'guard'
   >;
   /** The VLAN link in use. Undefined for an untagged network. */
   readonly vlanLink: string | undefined;
@@ -24,8 +24,8 @@ export interface Attachment {
   speaker(network: AttachedNetwork): string;
   /** True if all containers have the MAC of the link below. Then only the client-id differs. */
   readonly isMacShared: boolean;
-  /** True if a container's rules are kept at its port. False if it has no port in the host. */
-  readonly hasPorts: boolean;
+  /** The bridge whose ports containers are, and where their rules are kept. Undefined: none. */
+  bridgeOfPorts(network: AttachedNetwork): string | undefined;
   /** The bridge that the firewall must let through. Undefined if no frame goes by a bridge. */
   firewalledBridge(network: AttachedNetwork): string | undefined;
   /** The place on the host from which a container is heard whose own link cannot be used. */

@@ -9,11 +9,13 @@ import type { AttachedNetwork, Attachment } from './attachment.ts';
 import { bridgeAttachment } from './bridge.ts';
 import { ipvlanAttachment } from './ipvlan.ts';
 import { macvlanAttachment } from './macvlan.ts';
+import { vlanBridgeAttachment } from './vlan-bridge.ts';
 
 export type { AttachedNetwork } from './attachment.ts';
 
 const ATTACHMENTS: Readonly<Record<AttachmentMode, Attachment>> = {
   bridge: bridgeAttachment,
+  'vlan-bridge': vlanBridgeAttachment,
   macvlan: macvlanAttachment,
   ipvlan: ipvlanAttachment,
 };
@@ -24,6 +26,11 @@ export function attachmentOf({
   readonly options: Pick<NetworkOptions, 'mode'>;
 }): Attachment {
   return ATTACHMENTS[options.mode];
+}
+
+/** The link of the host that hears and sends for the containers of the network. */
+export function speakerOf(network: AttachedNetwork): string {
+  return attachmentOf(network).speaker(network);
 }
 
 /** The links that a network needs beside its parent. They are made again when they are gone. */

@@ -5,7 +5,7 @@ import { isSameSegment, otherMode } from './on-one-segment.ts';
 
 export const bridgeAttachment: Attachment = {
   isMacShared: false,
-  hasPorts: true,
+  bridgeOfPorts: bridgeOf,
   speaker: bridgeOf,
   placeInHost: (network) => ({ link: bridgeOf(network), promiscuous: true }),
   leasePlace: (_network, containerEnd) => ({ link: containerEnd }),

@@ -11,7 +11,7 @@ import {
 
 export const ipvlanAttachment: Attachment = {
   isMacShared: true,
-  hasPorts: false,
+  bridgeOfPorts: () => undefined,
   speaker: segmentLinkOf,
   placeInHost: placeOnSegmentLink,
   // An ipvlan link without an address hears only broadcasts. Some servers answer to the MAC.

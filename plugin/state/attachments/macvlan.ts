@@ -10,7 +10,7 @@ import {
 
 export const macvlanAttachment: Attachment = {
   isMacShared: false,
-  hasPorts: false,
+  bridgeOfPorts: () => undefined,
   speaker: segmentLinkOf,
   placeInHost: placeOnSegmentLink,
   leasePlace: (_network, containerEnd) => ({ link: containerEnd }),

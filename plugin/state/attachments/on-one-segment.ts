@@ -24,7 +24,9 @@ export function otherMode(
   options: Options,
   { id, options: other }: Named & AttachedNetwork,
 ): string {
-  return `${segmentOf(options)} already has network ${id.slice(0, 12)} of mode=${other.mode}, and one link serves one mode; type -o mode=${other.mode}, or choose another VLAN`;
+  const typed =
+    other.mode === 'vlan-bridge' ? `mode=bridge -o bridge=${other.parent}` : `mode=${other.mode}`;
+  return `${segmentOf(options)} already has network ${id.slice(0, 12)} of ${typed}, and one link serves one mode; type -o ${typed}, or choose another VLAN`;
 }
 
 /** The clash of a mode without a bridge. Networks of one mode share their segment's link. */

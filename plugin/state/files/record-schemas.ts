@@ -49,6 +49,7 @@ const network = {
   vlanLink: absentOr(is.linkName),
   outerLink: v.optional(is.linkName),
   uplinkPort: v.optional(flag, false),
+  vlanMembers: v.optional(v.array(is.linkName)),
   theirs: v.optional(v.array(v.picklist(['bridge', 'vlan-link', 'outer-link']))),
   mtu,
 };
@@ -186,6 +187,7 @@ export function readable(file: { readonly id: string; readonly writtenAt: WallTi
       vlanLink: v.fallback(network.vlanLink, undefined),
       outerLink: v.fallback(network.outerLink, undefined),
       uplinkPort: v.fallback(network.uplinkPort, false),
+      vlanMembers: v.fallback(network.vlanMembers, undefined),
       theirs: v.fallback(network.theirs, undefined),
       mtu: v.fallback(mtu, 1500),
     }),

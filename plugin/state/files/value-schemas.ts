@@ -150,6 +150,7 @@ const optionEntries = {
   vlan: absentOr(v.custom<Vlan>(isVlan, 'a VLAN id from 1 to 4094, or two such as 10.500')),
   mode: v.optional(v.picklist(ATTACHMENT_MODES), DEFAULTS.mode),
   bridge: absentOr(newLinkName),
+  uplink: absentOr(newLinkName),
   macvlanMode: absentOr(v.picklist(MACVLAN_MODES)),
   isolate: v.optional(flag, DEFAULTS.isolate),
   mtu: absentOr(mtu),

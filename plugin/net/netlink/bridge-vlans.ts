@@ -1,0 +1,52 @@
+/** Changes the VLANs of bridges and their ports by rtnetlink(7). No process is started. */
+import { PluginError } from '../../vocabulary/errors.ts';
+import { SystemCallError } from '../libc.ts';
+import { findLinkIndex } from './interface-request.ts';
+import { askNetlink } from './netlink-socket.ts';
+import { findLinkEntry } from './rtnetlink.ts';
+import { vlanAddition, vlanRemoval, type VlanMember } from './vlan-messages.ts';
+
+/** Frames of the VLAN pass there with their tag. @throws SystemCallError */
+export async function addVlanMember(member: VlanMember): Promise<void> {
+  await askNetlink([vlanAddition(member, false)], `adding VLAN ${member.vlan} to ${named(member)}`);
+}
+
+/** A VLAN or a port that is gone is no error. @throws SystemCallError */
+export async function removeVlanMember(member: VlanMember): Promise<void> {
+  try {
+    await askNetlink([vlanRemoval(member)], `taking VLAN ${member.vlan} from ${named(member)}`);
+  } catch (error) {
+    if (!(error instanceof SystemCallError && GONE.includes(error.code))) throw error;
+  }
+}
+
+/** What the kernel answers for a VLAN that the port has not, and for a link that is no port. */
+const GONE = ['ENOENT', 'ENODEV', 'EOPNOTSUPP'];
+
+function named({ index, self }: VlanMember): string {
+  return self ? `bridge ${index}` : `port ${index}`;
+}
+
+/**
+ * Puts a port of a bridge into one VLAN: what it sends untagged is of that VLAN, and it gets only
+ * frames of that VLAN. The port should be down until then, because the bridge has put it into its
+ * own default VLAN.
+ * @throws PluginError LINK_CONFLICT if the port or the bridge is gone, SystemCallError.
+ */
+export async function setPortVlan(port: string, bridge: string, vlan: number): Promise<void> {
+  const index = findLinkIndex(port);
+  const filter = (await findLinkEntry(bridge))?.vlanFilter;
+  if (index === undefined || filter === undefined) {
+    const words = index === undefined ? `port ${port} is gone` : notFiltering(bridge);
+    throw new PluginError('LINK_CONFLICT', words);
+  }
+  const member = { index, vlan, self: false };
+  await askNetlink([vlanAddition(member, true)], `putting port ${port} into VLAN ${vlan}`);
+  const { defaultPvid } = filter;
+  if (defaultPvid === 0 || defaultPvid === vlan) return;
+  await removeVlanMember({ ...member, vlan: defaultPvid });
+}
+
+export function notFiltering(bridge: string): string {
+  return `bridge ${bridge} is gone or does not tell VLANs apart any more; look at: ip -d link show ${bridge}; let it filter again with: ip link set ${bridge} type bridge vlan_filtering 1`;
+}
