@@ -19,7 +19,7 @@ import type { Logger } from '../logger.ts';
 import { BridgeAccess } from '../networks/bridge-access.ts';
 import { withLastingRemovals } from '../networks/link-removals.ts';
 import { Networks } from '../networks/networks.ts';
-import { Wiring } from '../networks/wiring.ts';
+import { Wiring } from '../networks/wiring/wiring.ts';
 import { Pools } from '../pools/pools.ts';
 import type { Registry } from '../state/registry.ts';
 import type { Ms } from '../vocabulary/time.ts';

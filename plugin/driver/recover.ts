@@ -17,7 +17,7 @@ import type { Host } from '../host.ts';
 import type { Networks } from '../networks/networks.ts';
 import { linkEnds } from '../options/endpoint-identity.ts';
 import type { Registry } from '../state/registry.ts';
-import type { Wiring } from '../networks/wiring.ts';
+import type { Wiring } from '../networks/wiring/wiring.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
 import { attachmentOf, linksOf } from '../state/attachments/attachments.ts';
 import { ownEnd } from '../vocabulary/attachment.ts';

@@ -16,7 +16,7 @@ import type { NetworkDriver } from '../../plugin/driver/network-driver.ts';
 import type { CreateNetworkRequest } from '../../plugin/options/network-requests.ts';
 import type { Networks } from '../../plugin/networks/networks.ts';
 import { Registry } from '../../plugin/state/registry.ts';
-import type { Wiring } from '../../plugin/networks/wiring.ts';
+import type { Wiring } from '../../plugin/networks/wiring/wiring.ts';
 import type { LeaseService } from '../../plugin/leasing/lease-service.ts';
 import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
 import type { SandboxProbe } from '../../plugin/leasing/sockets/sandbox-socket.ts';

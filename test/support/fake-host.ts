@@ -10,7 +10,12 @@ import {
   type LinkPresence,
 } from '../../plugin/vocabulary/attachment.ts';
 import type { PortRules } from '../../plugin/vocabulary/port-rules.ts';
-import { isInRanges, mtuBehindTags, outerTagOf, type Segment } from '../../plugin/vocabulary/vlan-tags.ts';
+import {
+  isInRanges,
+  mtuBehindTags,
+  outerTagOf,
+  type Segment,
+} from '../../plugin/vocabulary/vlan-tags.ts';
 import type { SandboxChange } from '../../plugin/vocabulary/sandbox-change.ts';
 import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
 

@@ -19,7 +19,7 @@ import {
   isTaken,
 } from '../ip.ts';
 import { makeLink, removeLink } from './link-changes.ts';
-import { checkParent, checkVlanNameIsFree, type SegmentSpec } from './link-checks.ts';
+import { checkVlanNameIsFree, type SegmentSpec } from './link-checks.ts';
 import {
   linkWithTags,
   readAllLinks,
@@ -29,7 +29,8 @@ import {
   type Link,
 } from './link-info.ts';
 import { isMarked, OUTER_MARK, outerLinkName, PROBE_LINK, VLAN_MARK } from './link-names.ts';
-import { missingParent } from './missing-parent.ts';
+import { checkParent } from './parent/check-parent.ts';
+import { missingParent } from './parent/missing-parent.ts';
 
 /**
  * Reads the parent link and checks it.

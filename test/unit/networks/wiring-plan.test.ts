@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { HostLink } from '../../../plugin/host.ts';
 import { parseNetworkOptions } from '../../../plugin/options/options.ts';
 import type { NetworkRecord } from '../../../plugin/state/records.ts';
-import { planWiring } from '../../../plugin/networks/wiring-plan.ts';
+import { planWiring } from '../../../plugin/networks/wiring/wiring-plan.ts';
 import { chainTroubles } from '../../../plugin/state/link-chain.ts';
 import type { Mac } from '../../../plugin/wire/address.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Link } from '../../../../plugin/net/links/link-info.ts';
-import { missingParent } from '../../../../plugin/net/links/missing-parent.ts';
+import { missingParent } from '../../../../plugin/net/links/parent/missing-parent.ts';
 
 const link = (name: string, parts: Partial<Link> = {}): Link => ({
   ...{ name, index: 1, mac: undefined, mtu: 1500, isUp: true, hasNoCarrier: false },

@@ -2,11 +2,11 @@
  * Decides which changes of the host's links matter to the networks. It is asked for every link that
  * changes, so it must be cheap. Lists what the networks need.
  */
-import type { Host, HostLink } from '../host.ts';
-import { linksOf } from '../state/attachments/attachments.ts';
-import type { NetworkRecord } from '../state/records.ts';
-import type { Registry } from '../state/registry.ts';
-import { linkNamed } from '../state/link-chain.ts';
+import type { Host, HostLink } from '../../host.ts';
+import { linksOf } from '../../state/attachments/attachments.ts';
+import type { NetworkRecord } from '../../state/records.ts';
+import type { Registry } from '../../state/registry.ts';
+import { linkNamed } from '../../state/link-chain.ts';
 import type { WiredNetwork, WiredPort } from './wiring-plan.ts';
 
 export class WatchedLinks {

@@ -6,8 +6,8 @@
  * It repairs only what is ours: links with our mark, and ports that we attached. Faults in links of
  * somebody else are reported.
  */
-import type { Mac } from '../wire/address.ts';
-import type { HostLink } from '../host.ts';
+import type { Mac } from '../../wire/address.ts';
+import type { HostLink } from '../../host.ts';
 import {
   chainTroubles,
   linkAt,
@@ -15,10 +15,10 @@ import {
   outerLinkOf,
   parentBelow,
   uplinkOf,
-} from '../state/link-chain.ts';
-import { attachmentOf, linksOf } from '../state/attachments/attachments.ts';
-import type { NetworkRecord } from '../state/records.ts';
-import { isInRanges, mtuBehindTags } from '../vocabulary/vlan-tags.ts';
+} from '../../state/link-chain.ts';
+import { attachmentOf, linksOf } from '../../state/attachments/attachments.ts';
+import type { NetworkRecord } from '../../state/records.ts';
+import { isInRanges, mtuBehindTags } from '../../vocabulary/vlan-tags.ts';
 
 export interface WiredNetwork {
   readonly network: NetworkRecord;

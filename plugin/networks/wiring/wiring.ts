@@ -6,15 +6,15 @@
  *
  * It runs beside the calls of Docker and never delays one.
  */
-import type { Clock } from '../clock.ts';
-import type { Logger } from '../logger.ts';
-import type { Ms } from '../vocabulary/time.ts';
-import type { Host, HostLink } from '../host.ts';
+import type { Clock } from '../../clock.ts';
+import type { Logger } from '../../logger.ts';
+import type { Ms } from '../../vocabulary/time.ts';
+import type { Host, HostLink } from '../../host.ts';
 import { LinksBelow } from './links-below.ts';
 import { LinkProtection, type LinkProtectionDeps } from './link-protection.ts';
-import { rulesNow } from './port-guard.ts';
-import { attachmentOf } from '../state/attachments/attachments.ts';
-import type { Registry } from '../state/registry.ts';
+import { rulesNow } from '../port-guard.ts';
+import { attachmentOf } from '../../state/attachments/attachments.ts';
+import type { Registry } from '../../state/registry.ts';
 import { RepairHistory } from './repair-history.ts';
 import { WatchedLinks, wiredNetworks } from './watched-links.ts';
 import { planWiring, type Repair } from './wiring-plan.ts';
@@ -275,9 +275,8 @@ export class Wiring {
         const network = registry.findNetwork(repair.networkId);
         if (endpoint === undefined || network === undefined) return;
         const { hostEnd } = endpoint;
-        if (hostEnd === undefined) return;
         const connection = attachmentOf(network).connection(network, rulesNow(network, endpoint));
-        if (connection.kind !== 'veth') return;
+        if (connection.kind !== 'veth' || hostEnd === undefined) return;
         const warnings = await host.attachPort({ ...connection, hostEnd });
         for (const warning of warnings) log.warn({ link: hostEnd }, warning);
         if (warnings.length > 0) await ports.guard(endpoint.id); // it repeats until it succeeds

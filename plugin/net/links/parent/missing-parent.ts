@@ -1,9 +1,9 @@
 /** Says what to type instead of a parent that does not exist. */
-import { PluginError } from '../../vocabulary/errors.ts';
-import { STAYS_IN_HOST } from '../../vocabulary/link-kinds.ts';
-import { flagOf, type SegmentSpec } from './link-checks.ts';
-import type { Link } from './link-info.ts';
-import { ENDPOINT_MARK, isMarked } from './link-names.ts';
+import { PluginError } from '../../../vocabulary/errors.ts';
+import { STAYS_IN_HOST } from '../../../vocabulary/link-kinds.ts';
+import { flagOf, type SegmentSpec } from '../link-checks.ts';
+import type { Link } from '../link-info.ts';
+import { ENDPOINT_MARK, isMarked } from '../link-names.ts';
 
 /** Bridges that Docker makes for networks of its own driver. */
 const DOCKERS_BRIDGE = /^(docker0|docker_gwbridge|br-[0-9a-f]{12})$/;

@@ -2,12 +2,12 @@
  * Puts back the filters on a network's links and ports after something removed them. These filters
  * close the VLAN to the host, and hold containers to their rules. The links are known by index.
  */
-import type { Logger } from '../logger.ts';
-import type { Host } from '../host.ts';
-import type { PortGuard } from './port-guard.ts';
-import { linksOf } from '../state/attachments/attachments.ts';
-import type { NetworkRecord } from '../state/records.ts';
-import type { Registry } from '../state/registry.ts';
+import type { Logger } from '../../logger.ts';
+import type { Host } from '../../host.ts';
+import type { PortGuard } from '../port-guard.ts';
+import { linksOf } from '../../state/attachments/attachments.ts';
+import type { NetworkRecord } from '../../state/records.ts';
+import type { Registry } from '../../state/registry.ts';
 
 export interface LinkProtectionDeps {
   readonly registry: Registry;

@@ -2,9 +2,9 @@
  * Notices that the link below containers without a bridge is another than before. The kernel
  * removes macvlan and ipvlan links with the link below them.
  */
-import type { HostLink } from '../host.ts';
-import { linkNamed, uplinkOf } from '../state/link-chain.ts';
-import { hasPort } from '../vocabulary/attachment.ts';
+import type { HostLink } from '../../host.ts';
+import { linkNamed, uplinkOf } from '../../state/link-chain.ts';
+import { hasPort } from '../../vocabulary/attachment.ts';
 import type { WiredNetwork } from './wiring-plan.ts';
 
 export class LinksBelow {

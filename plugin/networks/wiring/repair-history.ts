@@ -2,8 +2,8 @@
  * Decides which repairs are made now. A repair that failed is tried again after longer and longer
  * times. A repair that worked but is needed again and again is put off, because somebody undoes it.
  */
-import type { Clock } from '../clock.ts';
-import type { Instant, Ms } from '../vocabulary/time.ts';
+import type { Clock } from '../../clock.ts';
+import type { Instant, Ms } from '../../vocabulary/time.ts';
 
 const HOLDS_IF_FEWER_THAN = 5;
 const COUNTED_FOR: Ms = 60_000;
