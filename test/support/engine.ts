@@ -12,8 +12,8 @@ const BUILT_IN = ['bridge', 'host', 'none'];
  * @throws Error with the engine's own words, if it refuses. Removing what is gone already is no
  * error.
  */
-async function engine(method: string, path: string): Promise<unknown> {
-  const { status, text } = await post(SOCKET, path, undefined, {
+async function engine(method: string, path: string, socket = SOCKET): Promise<unknown> {
+  const { status, text } = await post(socket, path, undefined, {
     method,
     headers: { Host: 'docker', Accept: 'application/json' },
   });
@@ -25,6 +25,21 @@ async function engine(method: string, path: string): Promise<unknown> {
 /** The answer of `docker inspect` for one container. */
 export async function inspectContainer(name: string): Promise<ContainerInspect> {
   return (await engine('GET', `/containers/${name}/json`)) as ContainerInspect;
+}
+
+export interface ContainerSummary {
+  readonly Id: string;
+  readonly NetworkSettings: Pick<ContainerInspect['NetworkSettings'], 'Networks'>;
+}
+
+/** The running containers with a label. @param socket that of an engine on another node. */
+export async function containersWith(
+  label: string,
+  socket = SOCKET,
+): Promise<readonly ContainerSummary[]> {
+  const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
+  const path = `/containers/json?filters=${filters}`;
+  return (await engine('GET', path, socket)) as readonly ContainerSummary[];
 }
 
 export interface ContainerInspect {

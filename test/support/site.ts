@@ -8,6 +8,8 @@ import { docker, lab, labWith, links, networkCommand, until } from './lab.ts';
 import { Pieces } from './pieces.ts';
 
 export interface SiteParts {
+  /** What follows `trunk-up`. */
+  readonly trunk?: readonly string[];
   /**
    * What follows `server-up`; left out: the tests start servers themselves, and after each test it
    * is stopped.
@@ -44,7 +46,7 @@ export interface Site {
  * up.
  */
 export function site(parts: SiteParts = {}): Site {
-  const { server, engine = [], plugin = 'service', settings, also = [], host } = parts;
+  const { trunk = [], server, engine = [], plugin = 'service', settings, also = [], host } = parts;
   const pieces = new Pieces();
   let linksBefore: string | undefined;
 
@@ -67,7 +69,7 @@ export function site(parts: SiteParts = {}): Site {
     );
 
   beforeAll(async () => {
-    await put('trunk');
+    await put('trunk', ...trunk);
     if (server !== undefined) await put('server', ...server);
     await host?.();
     if (engine !== false) await put('engine', ...engine);
