@@ -20,7 +20,7 @@ import type { Registry } from '../state/registry.ts';
 import { runEach, UndoList } from '../undo.ts';
 import { mtuBehindTags } from '../vocabulary/vlan-tags.ts';
 import { NetworkLinks } from './network-links.ts';
-import { onVlanBridge } from './vlan-bridge.ts';
+import { onVlanBridge, wasTypedAs } from './vlan-bridge.ts';
 import { linkNamed, parentNow, withRealParent } from '../state/link-chain.ts';
 
 /** Networks share links, so all changes to links take turns. */
@@ -65,8 +65,11 @@ export class Networks {
         ...request,
         options: withRealParent(request.options, this.#host),
       });
-      const options = onVlanBridge(typed, await this.#host.readLinks());
       let known = this.#registry.findNetwork(request.networkId);
+      const options =
+        known !== undefined && wasTypedAs(known.options, typed)
+          ? known.options
+          : onVlanBridge(typed, await this.#host.readLinks());
       if (known?.isUnfinished === true) {
         await this.#remove(known);
         known = undefined;

@@ -31,6 +31,20 @@ export function onVlanBridge(options: NetworkOptions, links: readonly HostLink[]
   };
 }
 
+/**
+ * True if `typed` is what the network was created with. dockerd repeats CreateNetwork when it
+ * starts. The bridge may be missing then, or not filter yet.
+ */
+export function wasTypedAs(stored: NetworkOptions, typed: NetworkOptions): boolean {
+  if (stored.mode !== 'vlan-bridge') return false;
+  const { parent: bridge, uplink } = stored;
+  const forms = [bridge, uplink].map((parent) => ({
+    ...{ ...stored, mode: 'bridge', bridge, uplink: undefined },
+    parent,
+  }));
+  return forms.some((form) => JSON.stringify(form) === JSON.stringify(typed));
+}
+
 /** The only port that leads out of the host. Undefined if there is none, or more than one. */
 function onlyWayOut(links: readonly HostLink[], { index }: HostLink): HostLink | undefined {
   const [way, ...others] = links.filter(

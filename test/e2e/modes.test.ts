@@ -11,9 +11,14 @@ import {
   ip,
   lab,
   leases,
+  links,
+  output,
   until,
 } from '../support/lab.ts';
+import { outcome, recordOutcomes } from '../support/outcomes.ts';
 import { site } from '../support/site.ts';
+
+recordOutcomes();
 
 // With ipvlan no container has a MAC of its own, so our IPAM must not require one.
 site({
@@ -40,13 +45,27 @@ const ADDRESSING = {
   ours: ['--ipam-driver', 'vlandhcp'],
 } as const;
 
+/** Links, and the rules of the firewall, in both forms and families. Counters do not count. */
+async function hostNow(): Promise<string> {
+  const parts = await Promise.all([
+    links(),
+    output('iptables', ['-S']),
+    output('ip6tables', ['-S']),
+    output('nft', ['--stateless', 'list', 'ruleset']),
+  ]);
+  return parts.join('\n').replaceAll(/counter packets \d+ bytes \d+ ?/g, '');
+}
+
 /** One cell: a container of its own network leases, is reached, and leaves nothing. */
 async function runCell(
   mode: (typeof MODES)[number],
-  { parent, isTagged }: (typeof PARENTS)[keyof typeof PARENTS],
+  kind: keyof typeof PARENTS,
   addressing: keyof typeof ADDRESSING,
 ): Promise<void> {
   const name = `${mode}-${addressing}`;
+  const row = outcome('modes', `mode=${mode} on ${kind}, addressing ${addressing}`);
+  const { parent, isTagged } = PARENTS[kind];
+  const before = await hostNow();
   const options = [
     ...[`parent=${parent}`, `mode=${mode}`],
     ...(isTagged ? [`vlan=${VLANS[mode]}`] : []),
@@ -69,6 +88,10 @@ async function runCell(
   await firewallComesToReach(address);
   await docker('rm', '-f', name);
   await docker('network', 'rm', name);
+  const after = await hostNow();
+  expect(after).toBe(before);
+  row.seen = `leased ${address}, reached by the firewall; links and rules as before`;
+  row.leftovers = 0;
 }
 
 describe('mode × parent × addressing', () => {
@@ -79,9 +102,9 @@ describe('mode × parent × addressing', () => {
     // An address of the host on the card is no hindrance without a bridge.
     if (mode !== 'bridge') await ip('addr', 'add', '192.0.2.1/32', 'dev', 'eth2');
     try {
-      for (const parent of Object.values(PARENTS)) {
-        await runCell(mode, parent, 'plain');
-        await runCell(mode, parent, 'ours');
+      for (const kind of Object.keys(PARENTS) as (keyof typeof PARENTS)[]) {
+        await runCell(mode, kind, 'plain');
+        await runCell(mode, kind, 'ours');
       }
     } finally {
       await ip('link', 'delete', 'lan500');

@@ -12,7 +12,10 @@ import {
   removeAllContainersAndNetworks,
   until,
 } from '../support/lab.ts';
+import { outcome, recordOutcomes } from '../support/outcomes.ts';
 import { site } from '../support/site.ts';
+
+recordOutcomes();
 
 site({ server: ['dnsmasq-no-ping', '10', '500', '600', 'lan'] });
 
@@ -43,7 +46,8 @@ describe('-o bridge= of a bridge that filters VLANs', () => {
     ['plain', PLAIN, 'parent=eth1'],
     ['our IPAM', OURS, 'parent=br0'],
   ])('%s: a container leases and is reached, and the bridge is as before', async (...cell) => {
-    const [, addressing, parent] = cell;
+    const [form, addressing, parent] = cell;
+    const row = outcome('modes', `mode=bridge on a VLAN-aware bridge, ${form}`);
     // The trunk is a veth here, so only `parent=eth1` says that it is the uplink.
     if (parent === 'parent=br0') await bridge('vlan', 'add', 'dev', 'eth1', 'vid', '500');
     await create('direct', addressing, parent, 'vlan=500', 'bridge=br0');
@@ -57,7 +61,9 @@ describe('-o bridge= of a bridge that filters VLANs', () => {
     await docker('network', 'rm', 'direct');
     if (parent === 'parent=br0') await bridge('vlan', 'del', 'dev', 'eth1', 'vid', '500');
     expect(await bridge('vlan', 'show')).toBe(vlansBefore);
+    row.seen = `leased ${address}, reached by the firewall; the VLANs of the bridge as before`;
     expect(await ip('-br', 'link')).not.toMatch(/vd[hc]|br0\.500/);
+    row.leftovers = 0;
   });
 
   it('two VLANs on one bridge are kept apart, over kill -9 of the plugin too', async () => {

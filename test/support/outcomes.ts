@@ -1,14 +1,14 @@
 /**
- * The table fault × outcome: a hostile VLAN, a careless host, a bad disk. Each test that breaks
- * something adds a row. The rows of all files are lines of JSON in the shared folder.
- * `scripts/test` prints them as one table.
+ * The table of outcomes: what a hostile VLAN, a careless host and a bad disk do, and each mode on
+ * each kind of parent. Each such test adds a row. The rows of all files are lines of JSON in the
+ * shared folder. `scripts/test` prints them as one table.
  */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 
 export interface Outcome {
-  /** The letter of the section: A to I. */
+  /** The letter of the section: A to I; `modes` for the matrix of modes. */
   readonly section: string;
   /** What was done, in a few words. */
   readonly fault: string;

@@ -50,6 +50,18 @@ describe('-o bridge= of an operator’s bridge that filters VLANs', () => {
     expect(rig.host.count('ensureNetworkLinks')).toBe(1);
   });
 
+  it.each(['eth1', 'br0'])(
+    'is the same network for dockerd at a boot, before the bridge is there: parent=%s',
+    async (parent) => {
+      await create({ parent });
+      const made = record();
+      rig.host.removeLink('br0');
+      await create({ parent });
+      expect(record().options).toEqual(made.options);
+      expect((await refusal(create({ parent, mtu: '1400' }))).message).toContain('other options');
+    },
+  );
+
   it('keeps the VLAN of the uplink while another network is on it', async () => {
     await create();
     await create({}, OTHER);
