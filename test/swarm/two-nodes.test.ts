@@ -192,6 +192,8 @@ it('id=: MAC and address follow a service to the other node, and back', async ()
     expect([task?.mac, task?.address]).toEqual([first?.mac, first?.address]);
     await firewallComesToReach(task?.address ?? '');
   }
+  await docker('service', 'rm', 'phone');
+  await until('the lease is given back', async () => (await leasesAtServer()).length === 0);
 });
 
 it('a node dies: its tasks come back on the other node, and its leases are not held for ever', async () => {
