@@ -32,7 +32,7 @@ describe('the plugin folder', () => {
   );
   small.program(
     'scripts/build-rootfs',
-    'echo rootfs >>notes; rm -rf build/plugin; mkdir -p build/plugin',
+    '[ "$1" != --fetch ] || { echo fetch >>fetches; exit; }; echo rootfs >>notes; rm -rf build/plugin; mkdir -p build/plugin',
   );
   small.program('scripts/plugin', 'echo pack >>notes; mkdir -p build/plugin.store');
   const notes = () => small.read('notes').trim().split('\n').length;
@@ -45,6 +45,8 @@ describe('the plugin folder', () => {
     expect(second).toMatchObject({ status: 0, stderr: '' });
     expect(second.stdout).toMatch(/^.* s {2}plugin: build\/plugin is up to date, used again\n$/);
     expect(notes()).toBe(3);
+    // Beside the other steps, and only where there is no folder yet.
+    expect(small.read('fetches')).toBe('fetch\n');
   });
 
   it.each([
