@@ -10,6 +10,7 @@
  */
 import { describeLegacyFilters } from './legacy-tables.ts';
 import { SystemCallError } from '../libc.ts';
+import { NETLINK_NETFILTER } from '../netlink/netlink-socket.ts';
 import {
   openNetlinkEvents,
   type NetlinkEvents,
@@ -30,7 +31,6 @@ export interface FirewallWatch {
 }
 
 const LOOK_EVERY_MS = 500;
-const NETLINK_NETFILTER = 12;
 const NFNLGRP_NFTABLES = 7;
 const NFNL_SUBSYS_NFTABLES = 10;
 const ATTRIBUTES_AT = 4;
@@ -46,8 +46,16 @@ const CHAIN_ATTRIBUTE: ReadonlyMap<number, number | undefined> = new Map([
   [8, 2], // NFT_MSG_DELRULE
 ]);
 
-/** @param chains the chains of the table `filter` to report about. */
-export function watchFirewall(chains: readonly string[], onChange: () => void): FirewallWatch {
+export interface WatchedChains {
+  readonly table: string;
+  readonly chains: readonly string[];
+}
+
+/** @param watched the chains to report about. For iptables-legacy: all of its table `filter`. */
+export function watchFirewall(
+  watched: readonly WatchedChains[],
+  onChange: () => void,
+): FirewallWatch {
   let isOpen = true;
   let events: NetlinkEvents | undefined;
   let hasNone = false;
@@ -58,7 +66,7 @@ export function watchFirewall(chains: readonly string[], onChange: () => void): 
         protocol: NETLINK_NETFILTER,
         groups: [NFNLGRP_NFTABLES],
         onMessage: (message) => {
-          if (concerns(message, chains)) onChange();
+          if (watched.some((chains) => concerns(message, chains))) onChange();
         },
         onOverflow: onChange,
       });
@@ -104,10 +112,10 @@ function describeFilters(): string {
 }
 
 /** Other tables and chains change often, for example with every container that publishes a port. */
-function concerns({ type, body }: NetlinkMessage, chains: readonly string[]): boolean {
+function concerns({ type, body }: NetlinkMessage, { table, chains }: WatchedChains): boolean {
   const kind = type & 0xff;
   if (type >> 8 !== NFNL_SUBSYS_NFTABLES || !CHAIN_ATTRIBUTE.has(kind)) return false;
-  if (textIn(body, ATTRIBUTES_AT, NAME) !== 'filter') return false;
+  if (textIn(body, ATTRIBUTES_AT, NAME) !== table) return false;
   const chainAttribute = CHAIN_ATTRIBUTE.get(kind);
   if (chainAttribute === undefined) return true;
   const chain = textIn(body, ATTRIBUTES_AT, chainAttribute);

@@ -11,6 +11,8 @@
  * all chains removes Docker's chain and leaves the policy. While the policy is DROP, the rule in
  * FORWARD is kept without the chain. With neither the chain nor that policy, nothing is to do.
  *
+ * Engine 29 with `--firewall-backend=nftables` has a table of its own, see docker-table.ts.
+ *
  * iptables-legacy is run only if its tables are in use, because running it creates them. Our rules
  * carry a comment. A rule without it is somebody else's, even if it says the same.
  */
@@ -18,7 +20,9 @@ import { PluginError } from '../../vocabulary/errors.ts';
 import { commandEvidence, runCommand } from '../command.ts';
 import { watchFirewall, type FirewallWatch } from './firewall-changes.ts';
 import { hasLegacyFilter, LEGACY_IPV4, LEGACY_IPV6 } from './legacy-tables.ts';
+import { SystemCallError } from '../libc.ts';
 import { isLinkName } from '../../vocabulary/link-name.ts';
+import { DOCKER_TABLE, ensureTableAccept, removeTableAccept } from './docker-table.ts';
 import { createQueue } from '../../keyed-lock.ts';
 
 /**
@@ -46,8 +50,8 @@ const PLACES = [
 type Place = (typeof PLACES)[number];
 const MARK = 'vlandhcp';
 const FAMILIES = [
-  { family: 'ipv4', command: 'iptables', legacy: LEGACY_IPV4 },
-  { family: 'ipv6', command: 'ip6tables', legacy: LEGACY_IPV6 },
+  { family: 'ipv4', command: 'iptables', number: 2, legacy: LEGACY_IPV4 },
+  { family: 'ipv6', command: 'ip6tables', number: 10, legacy: LEGACY_IPV6 },
 ] as const;
 type Family = (typeof FAMILIES)[number];
 type Backend = 'nft' | 'legacy';
@@ -61,7 +65,7 @@ const oneAtATime = createQueue();
  */
 export function watchBridgeAccept(onChange: () => void): FirewallWatch {
   const chains = PLACES.map(({ chain }) => chain);
-  return watchFirewall(chains, onChange);
+  return watchFirewall([{ table: 'filter', chains }, DOCKER_TABLE], onChange);
 }
 
 /**
@@ -124,11 +128,31 @@ function inEveryChain(bridges: readonly string[], change: Change): Promise<Firew
         for (const backend of backendsInUse(family)) {
           outcomes.push(await inChain(family, backend, bridges, change, warnings));
         }
+        outcomes.push(...(await inDockerTable(family, bridges, change, warnings)));
         return outcomeOf(outcomes);
       }),
     );
     return { ipv4: ipv4 ?? 'no-chain', ipv6: ipv6 ?? 'no-chain', warnings };
   });
+}
+
+async function inDockerTable(
+  { command, number }: Family,
+  bridges: readonly string[],
+  change: Change,
+  warnings: string[],
+): Promise<readonly RuleOutcome[]> {
+  const changeTable = change === ensureRule ? ensureTableAccept : removeTableAccept;
+  try {
+    return await changeTable(number, bridges);
+  } catch (error) {
+    if (!(error instanceof SystemCallError)) throw error;
+    const table = `${command === 'iptables' ? 'ip' : 'ip6'} ${DOCKER_TABLE.table}`;
+    warnings.push(
+      `the frames of bridge ${bridges.join(', ')} may be dropped by Docker's table ${table}: ${error.message}`,
+    );
+    return ['failed'];
+  }
 }
 
 function backendsInUse({ legacy }: Family): readonly Backend[] {

@@ -1,5 +1,5 @@
 /**
- * Sends requests to rtnetlink(7) and reads the answers. No process is started. The kernel works on
+ * Sends requests to rtnetlink(7), or to another protocol of netlink(7), and reads the answers. No process is started. The kernel works on
  * a thread of the pool, so other calls go on meanwhile. A socket belongs for ever to the network
  * namespace in which it was opened.
  *
@@ -37,6 +37,7 @@ export interface Dump {
 const AF_NETLINK = 16;
 const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000;
 const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
 const SOL_NETLINK = 270;
 const NETLINK_EXT_ACK = 11;
 const NLMSG_ERROR = 2;
@@ -55,8 +56,8 @@ const BUFFER_LENGTH = 32 * 1024;
 const answerBuffer = new Uint8Array(BUFFER_LENGTH);
 
 /** Opens a socket in the network namespace in which this thread is now. @throws SystemCallError */
-export function openNetlinkSocket(): NetlinkSocket {
-  const fd = openSocket(AF_NETLINK, SOCK_RAW_NONBLOCK_CLOEXEC, NETLINK_ROUTE);
+export function openNetlinkSocket(protocol = NETLINK_ROUTE): NetlinkSocket {
+  const fd = openSocket(AF_NETLINK, SOCK_RAW_NONBLOCK_CLOEXEC, protocol);
   try {
     askForWords(fd);
   } catch (error) {
