@@ -11,7 +11,8 @@
  * all chains removes Docker's chain and leaves the policy. While the policy is DROP, the rule in
  * FORWARD is kept without the chain. With neither the chain nor that policy, nothing is to do.
  *
- * Engine 29 with `--firewall-backend=nftables` has a table of its own, see docker-table.ts.
+ * Engine 29 with `--firewall-backend=nftables` and firewalld have tables of their own, see
+ * nft-tables.ts.
  *
  * iptables-legacy is run only if its tables are in use, because running it creates them. Our rules
  * carry a comment. A rule without it is somebody else's, even if it says the same.
@@ -22,7 +23,13 @@ import { watchFirewall, type FirewallWatch } from './firewall-changes.ts';
 import { hasLegacyFilter, LEGACY_IPV4, LEGACY_IPV6 } from './legacy-tables.ts';
 import { SystemCallError } from '../libc.ts';
 import { isLinkName } from '../../vocabulary/link-name.ts';
-import { DOCKER_TABLE, ensureTableAccept, removeTableAccept } from './docker-table.ts';
+import {
+  ensureTableAccept,
+  IPV4_TABLES,
+  IPV6_TABLES,
+  removeTableAccept,
+  WATCHED_TABLES,
+} from './nft-tables.ts';
 import { createQueue } from '../../keyed-lock.ts';
 
 /**
@@ -50,8 +57,8 @@ const PLACES = [
 type Place = (typeof PLACES)[number];
 const MARK = 'vlandhcp';
 const FAMILIES = [
-  { family: 'ipv4', command: 'iptables', number: 2, legacy: LEGACY_IPV4 },
-  { family: 'ipv6', command: 'ip6tables', number: 10, legacy: LEGACY_IPV6 },
+  { family: 'ipv4', command: 'iptables', tables: IPV4_TABLES, legacy: LEGACY_IPV4 },
+  { family: 'ipv6', command: 'ip6tables', tables: IPV6_TABLES, legacy: LEGACY_IPV6 },
 ] as const;
 type Family = (typeof FAMILIES)[number];
 type Backend = 'nft' | 'legacy';
@@ -65,7 +72,7 @@ const oneAtATime = createQueue();
  */
 export function watchBridgeAccept(onChange: () => void): FirewallWatch {
   const chains = PLACES.map(({ chain }) => chain);
-  return watchFirewall([{ table: 'filter', chains }, DOCKER_TABLE], onChange);
+  return watchFirewall([{ table: 'filter', chains }, ...WATCHED_TABLES], onChange);
 }
 
 /**
@@ -128,7 +135,7 @@ function inEveryChain(bridges: readonly string[], change: Change): Promise<Firew
         for (const backend of backendsInUse(family)) {
           outcomes.push(await inChain(family, backend, bridges, change, warnings));
         }
-        outcomes.push(...(await inDockerTable(family, bridges, change, warnings)));
+        outcomes.push(...(await inTables(family, bridges, change, warnings)));
         return outcomeOf(outcomes);
       }),
     );
@@ -136,23 +143,32 @@ function inEveryChain(bridges: readonly string[], change: Change): Promise<Firew
   });
 }
 
-async function inDockerTable(
-  { command, number }: Family,
+async function inTables(
+  { tables }: Family,
   bridges: readonly string[],
   change: Change,
   warnings: string[],
 ): Promise<readonly RuleOutcome[]> {
   const changeTable = change === ensureRule ? ensureTableAccept : removeTableAccept;
-  try {
-    return await changeTable(number, bridges);
-  } catch (error) {
-    if (!(error instanceof SystemCallError)) throw error;
-    const table = `${command === 'iptables' ? 'ip' : 'ip6'} ${DOCKER_TABLE.table}`;
-    warnings.push(
-      `the frames of bridge ${bridges.join(', ')} may be dropped by Docker's table ${table}: ${error.message}`,
-    );
-    return ['failed'];
+  const outcomes: RuleOutcome[] = [];
+  for (const table of tables) {
+    try {
+      outcomes.push(...(await changeTable(table, bridges)));
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      const what = `the frames of bridge ${bridges.join(', ')} may be dropped by the nftables table ${table.table}`;
+      // A firewalld that owns its table lets nobody else change it.
+      const isOwned = error.code === 'EPERM' && table.endsClosed;
+      const hint = bridges.map((bridge) => `--add-interface=${bridge}`).join(' ');
+      warnings.push(
+        isOwned
+          ? `${what}: firewalld lets only itself change it; run firewall-cmd --permanent --zone=trusted ${hint}, then firewall-cmd --reload`
+          : `${what}: ${error.message}`,
+      );
+      outcomes.push(isOwned ? 'no-chain' : 'failed');
+    }
   }
+  return outcomes;
 }
 
 function backendsInUse({ legacy }: Family): readonly Backend[] {

@@ -1,7 +1,7 @@
 /**
- * Sends requests to rtnetlink(7), or to another protocol of netlink(7), and reads the answers. No process is started. The kernel works on
- * a thread of the pool, so other calls go on meanwhile. A socket belongs for ever to the network
- * namespace in which it was opened.
+ * Sends requests to rtnetlink(7), or to another protocol of netlink(7), and reads the answers. No
+ * process is started. The kernel works on a thread of the pool, so other calls go on meanwhile. A
+ * socket belongs for ever to the network namespace in which it was opened.
  *
  *   an answer of type NLMSG_ERROR: 16 negative errno (4), 0 for success  20 header of the request
  *     of a failure: then the request's body, and then attributes, if NLM_F_ACK_TLVS

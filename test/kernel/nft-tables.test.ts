@@ -1,6 +1,6 @@
 /**
  * Engine 29 with `--firewall-backend=nftables`: its table as its documentation shows it, made with
- * nft. Frames between two ports of a bridge, with br_netfilter.
+ * nft. The table of firewalld. Frames between two ports of a bridge, with br_netfilter.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -110,6 +110,33 @@ describe('the table of Engine 29', () => {
       watch.close();
     }
   });
+});
+
+test('the table of firewalld: a rule before its reject, again after a reload, none in the end', async () => {
+  const reload = () => {
+    spawnSync('nft', ['delete', 'table', 'inet', 'firewalld']);
+    run(
+      'nft',
+      ['-f', '-'],
+      `table inet firewalld { chain filter_FORWARD {
+        type filter hook forward priority filter + 10; policy accept;
+        ct state { established, related } accept
+        reject with icmpx admin-prohibited
+      }
+      }`,
+    );
+  };
+  reload();
+  const before = ruleset();
+  for (let count = 0; count < 2; count += 1) {
+    expect((await ensureBridgeAccept(['br0'])).ipv4).toBe('added');
+    expect((await ensureBridgeAccept(['br0'])).ipv4).toBe('present');
+    expect(ruleset().indexOf(ours('br0'))).toBeLessThan(ruleset().indexOf('ct state'));
+    expect(times(ours('br0'))).toBe(1);
+    if (count === 0) reload();
+  }
+  expect((await removeBridgeAccept('br0')).ipv4).toBe('removed');
+  expect(ruleset()).toBe(before);
 });
 
 describe('frames between two ports of a bridge', () => {

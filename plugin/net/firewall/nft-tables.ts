@@ -1,16 +1,20 @@
 /**
- * Keeps the accept rule of a bridge in the table that Engine 29 makes with
- * `--firewall-backend=nftables`: `docker-bridges`, for IPv4 and IPv6 each. Its chain
- * `filter-FORWARD` has the policy `drop` if dockerd itself switched on forwarding. There is no chain
- * for rules of others. A rule in another table does not help, because every table must accept a
- * frame. So the rule goes first into that chain, and only while the policy is `drop`. A dockerd that
- * starts makes the table anew. The kernel reports that, and the rule is added again.
+ * Keeps the accept rule of a bridge in nftables' own tables, where iptables does not reach. Every
+ * table must accept a frame. So a rule in another table does not help.
+ *
+ * - Engine 29 with `--firewall-backend=nftables` has `docker-bridges`, for IPv4 and IPv6 each. Its
+ *   chain has the policy `drop` if dockerd itself switched on forwarding. Only then the rule is
+ *   added.
+ * - firewalld has `firewalld`. Its chain ends with a reject.
+ *
+ * A dockerd that starts, and a firewalld that reloads, make their table anew. The kernel reports
+ * that, and the rule is added again.
  *
  * This file talks to nf_tables itself, because the plugin's image has no program `nft`.
  *
  *   struct nfgenmsg  0 family (1)  1 version (1)  2 subsystem, only in a batch (2)
  *   a batch          begin, the request, end. Numbers in attributes are in network order.
- *   a rule           iifname in register 1, compare, oifname in register 1, compare, accept
+ *   a rule           iifname in register 1, compare; oifname the same; accept
  *   its user data    0 type: comment (1)  1 length (1)  2 text with a zero at its end
  */
 import { SystemCallError } from '../libc.ts';
@@ -27,8 +31,26 @@ import {
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP } from '../netlink/link-messages.ts';
 import { NETLINK_NETFILTER, openNetlinkSocket } from '../netlink/netlink-socket.ts';
 
-export const DOCKER_TABLE = { table: 'docker-bridges', chains: ['filter-FORWARD'] } as const;
-const CHAIN = DOCKER_TABLE.chains[0];
+export interface NftTable {
+  /** 1 for both, 2 for IPv4, 10 for IPv6. */
+  readonly family: number;
+  readonly table: string;
+  readonly chain: string;
+  /** True if the chain drops frames at its end, whatever its policy is. */
+  readonly endsClosed: boolean;
+}
+
+const DOCKER = { table: 'docker-bridges', chain: 'filter-FORWARD', endsClosed: false };
+const FIREWALLD = { table: 'firewalld', chain: 'filter_FORWARD', endsClosed: true };
+export const IPV4_TABLES: readonly NftTable[] = [
+  { family: 2, ...DOCKER },
+  { family: 1, ...FIREWALLD },
+];
+export const IPV6_TABLES: readonly NftTable[] = [{ family: 10, ...DOCKER }];
+export const WATCHED_TABLES = [DOCKER, FIREWALLD].map(({ table, chain }) => ({
+  table,
+  chains: [chain],
+}));
 
 const SUBSYSTEM = 10;
 const BATCH_BEGIN = 0x10;
@@ -54,20 +76,21 @@ const LONGEST_NAME = 16;
 /** The kernel lists again if something changed meanwhile. */
 const MOST_LISTINGS = 5;
 
-/** @param family 2 for IPv4, 10 for IPv6. @throws SystemCallError */
+/** @throws SystemCallError */
 export async function ensureTableAccept(
-  family: number,
+  table: NftTable,
   bridges: readonly string[],
 ): Promise<readonly ('added' | 'present' | 'no-chain')[]> {
-  const policy = await readPolicy(family);
+  const policy = await readPolicy(table);
   if (policy === undefined) return ['no-chain'];
-  const rules = await list(family, GET_RULE);
+  const isNeeded = table.endsClosed || policy === NF_DROP;
+  const rules = await list(table, GET_RULE);
   const outcomes: ('added' | 'present' | 'no-chain')[] = [];
   for (const bridge of bridges) {
     const [first, ...surplus] = handlesOf(rules, bridge);
-    for (const handle of surplus) await change(family, removal(family, handle));
-    if (first === undefined && policy === NF_DROP) await change(family, addition(family, bridge));
-    const without = policy === NF_DROP ? 'added' : 'no-chain';
+    for (const handle of surplus) await change(table, removal(table, handle));
+    if (first === undefined && isNeeded) await change(table, addition(table, bridge));
+    const without = isNeeded ? 'added' : 'no-chain';
     outcomes.push(first === undefined ? without : 'present');
   }
   return outcomes;
@@ -75,23 +98,23 @@ export async function ensureTableAccept(
 
 /** @throws SystemCallError */
 export async function removeTableAccept(
-  family: number,
+  table: NftTable,
   bridges: readonly string[],
 ): Promise<readonly ('removed' | 'absent' | 'no-chain')[]> {
-  if ((await readPolicy(family)) === undefined) return ['no-chain'];
-  const rules = await list(family, GET_RULE);
+  if ((await readPolicy(table)) === undefined) return ['no-chain'];
+  const rules = await list(table, GET_RULE);
   const handles = bridges.flatMap((bridge) => handlesOf(rules, bridge));
-  for (const handle of handles) await change(family, removal(family, handle));
+  for (const handle of handles) await change(table, removal(table, handle));
   return [handles.length > 0 ? 'removed' : 'absent'];
 }
 
 /** Returns undefined if there is no such chain. */
-async function readPolicy(family: number): Promise<number | undefined> {
+async function readPolicy(table: NftTable): Promise<number | undefined> {
   try {
-    const chain = (await list(family, GET_CHAIN)).find(
+    const chain = (await list(table, GET_CHAIN)).find(
       (body) =>
-        textIn(body, HEADER, CHAIN_TABLE) === DOCKER_TABLE.table &&
-        textIn(body, HEADER, CHAIN_NAME) === CHAIN,
+        textIn(body, HEADER, CHAIN_TABLE) === table.table &&
+        textIn(body, HEADER, CHAIN_NAME) === table.chain,
     );
     return chain && findAttribute(chain, HEADER, CHAIN_POLICY)?.getUint32(0);
   } catch (error) {
@@ -102,10 +125,10 @@ async function readPolicy(family: number): Promise<number | undefined> {
   }
 }
 
-/** Lists all chains of the family, or the rules of Docker's chain. */
-async function list(family: number, type: number): Promise<readonly DataView[]> {
-  const parts = type === GET_RULE ? chainNames() : [];
-  const request = message(type, NLM_F_DUMP, header(family), ...parts);
+/** Lists all chains of the family, or the rules of the chain. */
+async function list(table: NftTable, type: number): Promise<readonly DataView[]> {
+  const parts = type === GET_RULE ? chainNames(table) : [];
+  const request = message(type, NLM_F_DUMP, header(table.family), ...parts);
   const socket = openNetlinkSocket(NETLINK_NETFILTER);
   try {
     for (let listing = 1; ; listing += 1) {
@@ -117,19 +140,19 @@ async function list(family: number, type: number): Promise<readonly DataView[]> 
   }
 }
 
-async function change(family: number, request: Uint8Array): Promise<void> {
+async function change(table: NftTable, request: Uint8Array): Promise<void> {
   const socket = openNetlinkSocket(NETLINK_NETFILTER);
   const around = [BATCH_BEGIN, BATCH_END].map((type) => message(type, 0, header(0, SUBSYSTEM)));
   const [begin, end] = around as [Uint8Array, Uint8Array];
   try {
-    const what = `changing the chain ${CHAIN} of family ${family}`;
+    const what = `changing the chain ${table.chain} of table ${table.table}`;
     await socket.ask([joined([begin, request, end])], what);
   } finally {
     socket.close();
   }
 }
 
-function addition(family: number, bridge: string): Uint8Array {
+function addition(table: NftTable, bridge: string): Uint8Array {
   const expressions = [
     ...isNamed(META_IIFNAME, bridge),
     ...isNamed(META_OIFNAME, bridge),
@@ -138,16 +161,16 @@ function addition(family: number, bridge: string): Uint8Array {
   return message(
     NEW_RULE,
     NLM_F_CREATE | NLM_F_ACK,
-    header(family),
-    ...chainNames(),
+    header(table.family),
+    ...chainNames(table),
     attribute(RULE_EXPRESSIONS, ...expressions),
     attribute(RULE_USERDATA, commentFor(bridge)),
   );
 }
 
-function removal(family: number, handle: Uint8Array): Uint8Array {
-  const parts = [...chainNames(), attribute(RULE_HANDLE, handle)];
-  return message(DELETE_RULE, NLM_F_ACK, header(family), ...parts);
+function removal(table: NftTable, handle: Uint8Array): Uint8Array {
+  const parts = [...chainNames(table), attribute(RULE_HANDLE, handle)];
+  return message(DELETE_RULE, NLM_F_ACK, header(table.family), ...parts);
 }
 
 /** Returns the handles of our rules for the bridge. The comment tells them. */
@@ -177,8 +200,8 @@ function expression(name: string, ...data: readonly Uint8Array[]): Uint8Array {
   return attribute(1, text(1, name), attribute(2, ...data));
 }
 
-function chainNames(): readonly Uint8Array[] {
-  return [text(RULE_TABLE, DOCKER_TABLE.table), text(RULE_CHAIN, CHAIN)];
+function chainNames({ table, chain }: NftTable): readonly Uint8Array[] {
+  return [text(RULE_TABLE, table), text(RULE_CHAIN, chain)];
 }
 
 function header(family: number, subsystem = 0): Uint8Array {
