@@ -182,6 +182,7 @@ export interface Host {
   /**
    * Makes a link without an end in the host again, up in its sandbox, under the name that it had
    * there.
+   * @returns undefined if the link is there, and the container has set it down.
    */
   remakeEndpointLink(
     spec: ContainerLink & {
@@ -191,7 +192,7 @@ export interface Host {
       readonly netnsPath: string;
       readonly name: string;
     },
-  ): Promise<readonly string[]>;
+  ): Promise<readonly string[] | undefined>;
   /** All ends with our mark in the host's namespace, by name. */
   listEndpointLinks(): Promise<
     readonly { readonly end: string; readonly containerEndHere: boolean }[]

@@ -60,6 +60,7 @@ export default defineConfig({
             'test/e2e/recovery.test.ts',
             'test/e2e/bad-days.test.ts',
             'test/e2e/addressing-modes.test.ts',
+            'test/e2e/modes-diagonal.test.ts',
           ],
           fileParallelism: false,
           testTimeout: 180_000,
@@ -79,7 +80,11 @@ export default defineConfig({
       {
         test: {
           name: 'ipam',
-          include: ['test/ipam/**/*.test.ts', 'test/e2e/addressing-modes.test.ts'],
+          include: [
+            'test/ipam/**/*.test.ts',
+            'test/e2e/addressing-modes.test.ts',
+            'test/e2e/modes-diagonal.test.ts',
+          ],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,

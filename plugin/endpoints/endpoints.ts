@@ -50,7 +50,9 @@ export class Endpoints {
     this.ports = new PortGuard(deps);
     this.changes = new LeaseChanges({ ...deps, lock: this.#lock, remember, ports: this.ports });
     const made = (id: string) => this.changes.entered(id);
-    this.remade = new RemadeLinks({ ...deps, lock: this.#lock, remember, made });
+    const macChanged = (record: EndpointRecord, network: NetworkRecord) =>
+      this.#resume(record, network);
+    this.remade = new RemadeLinks({ ...deps, lock: this.#lock, remember, made, macChanged });
     const isGone = async (record: EndpointRecord) => {
       // Without a client nobody looks for its link.
       const isFirstLook = await this.takeUp(record.id).catch((err: unknown) => {

@@ -11,13 +11,16 @@ import { rulesFor } from '../networks/port-guard.ts';
 import { attachmentOf } from '../state/attachments/attachments.ts';
 import { endpointContext, type EndpointRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
+import type { NetworkRecord } from '../state/records.ts';
+import type { Connection } from '../vocabulary/attachment.ts';
 import type { Ms } from '../vocabulary/time.ts';
+import type { Mac } from '../wire/address.ts';
 
 const TRIED_AGAIN_AFTER: Ms = 10_000;
 
 export interface RemadeLinksDeps {
   readonly registry: Registry;
-  readonly host: Pick<Host, 'isInSandbox' | 'remakeEndpointLink' | 'endpointPresence'>;
+  readonly host: Pick<Host, 'isInSandbox' | 'remakeEndpointLink' | 'endpointPresence' | 'linkMac'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly lock: KeyedLock;
@@ -25,6 +28,8 @@ export interface RemadeLinksDeps {
   readonly remember: (record: EndpointRecord) => Promise<void>;
   /** The link is there. The container is to get what its lease says. */
   readonly made: (endpointId: string) => void;
+  /** The container has another MAC now. Its client is to go on with that MAC. */
+  readonly macChanged: (record: EndpointRecord, network: NetworkRecord) => void;
 }
 
 export class RemadeLinks {
@@ -36,7 +41,7 @@ export class RemadeLinks {
     this.#deps = deps;
   }
 
-  /** The link below a network's containers is another than before. Never throws. */
+  /** The link below a network's containers, or its MAC, is another than before. Never throws. */
   async linkBelowIsNew(networkId: string): Promise<void> {
     const { registry } = this.#deps;
     for (const endpoint of registry.endpoints()) {
@@ -82,17 +87,36 @@ export class RemadeLinks {
     if (record?.sandboxKey === undefined || network === undefined) return;
     const netnsPath = sandboxPath(record.sandboxKey);
     if (host.endpointPresence(record, netnsPath) !== 'away') return;
-    if (host.isInSandbox({ ...record, netnsPath })) return;
+    const connection = attachmentOf(network).connection(network, rulesFor(network, record));
+    const mac = this.#macNow(record, connection);
+    if (host.isInSandbox({ ...record, netnsPath })) return this.#useMac(record, mac, network);
     const { interfaceName: name } = record;
     if (name === undefined) return; // it has just joined, and libnetwork has not finished
-    const connection = attachmentOf(network).connection(network, rulesFor(network, record));
     const fields = { ...endpointContext(record), link: name };
-    const warnings = await host.remakeEndpointLink({ ...record, netnsPath, name, connection });
+    // First the record: if we are killed after the link is made, the next start configures it.
+    await remember({ ...record, terms: { ...record.terms, configured: undefined } });
+    const spec = { ...record, mac, netnsPath, name, connection };
+    const warnings = await host.remakeEndpointLink(spec);
+    if (warnings === undefined) return;
     for (const warning of warnings) log.warn(fields, warning);
-    const terms = { ...record.terms, configured: undefined };
-    await remember({ ...record, terms });
     log.info(fields, 'link of a running container made again');
+    await this.#useMac(registry.findEndpoint(endpointId) ?? record, mac, network);
     made(endpointId);
+  }
+
+  /** With ipvlan a container has the MAC of the link below, whatever that is now. */
+  #macNow({ mac, isMacShared }: EndpointRecord, connection: Connection): Mac {
+    if (isMacShared !== true || connection.kind !== 'ipvlan') return mac;
+    return this.#deps.host.linkMac(connection.lower) ?? mac;
+  }
+
+  async #useMac(record: EndpointRecord, mac: Mac, network: NetworkRecord): Promise<void> {
+    if (mac === record.mac) return;
+    const { remember, macChanged, log } = this.#deps;
+    const next = { ...record, mac };
+    await remember(next);
+    log.info({ ...endpointContext(next), before: record.mac }, 'MAC of the link below has changed');
+    macChanged(next, network);
   }
 }
 

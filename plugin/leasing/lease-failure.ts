@@ -28,7 +28,7 @@ export function leaseFailure(
   waitedMs: Ms,
   living?: LivingLeases,
 ): PluginError {
-  const { segment, allowedServers, bounds } = subject;
+  const { segment, allowedServers, bounds, isBehind8021ad } = subject;
   const { mac, requestedAddress } = subject.identity;
   const waited = seconds(waitedMs);
   const seen = `${trace.describeSent()} from ${mac}, ${trace.describeHeard()}`;
@@ -106,9 +106,12 @@ export function leaseFailure(
   return failed(
     'NO_OFFER',
     'no DHCP server answered',
-    'check that a server or relay serves this segment and that the switch port carries it',
+    `check that a server or relay serves this segment and that the switch port carries it${isBehind8021ad === true ? NO_8021AD : ''}`,
   );
 }
+
+/** Linux does not say whether a card or switch passes the tag. So silence is all that can be seen. */
+const NO_8021AD = '; if card or switch drops frames of 802.1ad, try -o outer=802.1q';
 
 function seconds(ms: Ms): string {
   return `${(ms / 1000).toFixed(1).replace(/\.0$/, '')} s`;

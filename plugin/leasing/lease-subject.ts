@@ -23,6 +23,8 @@ export interface LeaseSubject {
   readonly mtu: number;
   /** A text for messages, such as `VLAN 500 of eth1`. */
   readonly segment: string;
+  /** True if frames have an outer tag of 802.1ad, which some cards and switches drop. */
+  readonly isBehind8021ad?: boolean;
   readonly acd: ConflictMode;
   /** If undefined: `defend`. */
   readonly onConflict?: ConflictAnswer | undefined;

@@ -6,6 +6,7 @@ import type { AddressBounds } from '../vocabulary/lease.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { NetworkOptions } from '../options/options.ts';
+import { outerTagOf } from '../vocabulary/vlan-tags.ts';
 import { attachmentOf } from './attachments/attachments.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 import type { HeldRecord } from './lease-records.ts';
@@ -56,6 +57,7 @@ export function subjectOf(
     },
     mtu: record.mtu,
     segment,
+    isBehind8021ad: outerTagOf(options.vlan)?.protocol === '802.1ad',
     acd: options.acd,
     onConflict: options.onConflict,
     allowedServers: options.dhcpServers,

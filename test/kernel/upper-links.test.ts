@@ -194,6 +194,18 @@ describe('a link that cannot carry the mode is refused in one sentence', () => {
     expect(await refusal('ipvlan')).toBe('not refused');
   });
 
+  test('mode=bridge on a VLAN link that carries links of Docker’s own macvlan', async () => {
+    ip('link add link eth1 name eth1.500 up type vlan id 500');
+    ip('link add link eth1.500 name v0 type macvlan mode bridge');
+    const far = sandbox.addNamespace();
+    ip(`link set v0 netns ${far.name}`);
+    const before = linkSnapshot();
+    expect(await refusal('macvlan', { mode: 'bridge', bridge: 'br500' })).toBe(
+      "eth1.500 cannot be a port of a bridge while it carries macvlan or ipvlan links (perhaps of a network of Docker's own drivers); take the mode of those with -o mode=, or another VLAN",
+    );
+    expect(linkSnapshot()).toEqual(before);
+  });
+
   test('a MAC that another macvlan on it has', async () => {
     await linuxHost.ensureNetworkLinks(segment('macvlan'));
     ip(`link add link eth1.500 name v0 address ${MAC} up type macvlan mode bridge`);

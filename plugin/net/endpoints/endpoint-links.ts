@@ -58,7 +58,7 @@ export async function removeEndpointLink(end: string): Promise<void> {
 /** See `remakeInSandbox`. Only for links without an end in the host. */
 export async function remakeEndpointLink(
   spec: EndpointLinkSpec & { readonly netnsPath: string; readonly name: string },
-): Promise<readonly string[]> {
+): Promise<readonly string[] | undefined> {
   const { connection } = spec;
   if (connection.kind === 'veth') throw new Error('a veth does not go with the link below');
   return remakeInSandbox({ ...spec, connection });

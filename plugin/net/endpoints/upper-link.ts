@@ -29,6 +29,8 @@ export interface UpperLinkSpec {
   readonly mac: Mac;
   readonly mtu: number;
   readonly connection: Extract<Connection, { kind: 'macvlan' | 'ipvlan' }>;
+  /** True if the link stays in the group of unfinished links, which the next start removes. */
+  readonly staysUnfinished?: boolean;
 }
 
 /**
@@ -55,7 +57,7 @@ export async function ensureUpperLink(spec: UpperLinkSpec): Promise<readonly str
 }
 
 async function makeLink(spec: UpperLinkSpec): Promise<readonly string[]> {
-  const { containerEnd: name, mac, mtu, connection } = spec;
+  const { containerEnd: name, mac, mtu, connection, staysUnfinished } = spec;
   const { lower } = connection;
   const index = findLinkIndex(lower);
   if (index === undefined) {
@@ -73,7 +75,8 @@ async function makeLink(spec: UpperLinkSpec): Promise<readonly string[]> {
   const formsNoAddress = hasIpv6(mtu);
   try {
     const warnings = await protectLinks([{ link: name, as: 'closed' }]);
-    await changeLinks([{ name, alias: upperMark(name), group: 0, formsNoAddress }]);
+    const group = staysUnfinished === true ? UNFINISHED_GROUP : 0;
+    await changeLinks([{ name, alias: upperMark(name), group, formsNoAddress }]);
     await bringUp(spec);
     return warnings;
   } catch (error) {

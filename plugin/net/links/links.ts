@@ -13,7 +13,7 @@ import { PluginError } from '../../vocabulary/errors.ts';
 import { mtuBehindTags, outerTagOf, vlanLabel } from '../../vocabulary/vlan-tags.ts';
 import { UndoList } from '../../undo.ts';
 import { protectLinks, type Protection } from '../guard/protection.ts';
-import { failedLine, ipBatch, isAlreadyThere, isNotSupported } from '../ip.ts';
+import { failedLine, ipBatch, isAlreadyThere, isNotSupported, isTaken } from '../ip.ts';
 import { detachUplink, makeLink, oneNetworkAtATime } from './link-changes.ts';
 import {
   checkBridge,
@@ -254,6 +254,7 @@ async function attachUplink(uplink: string, bridge: string, undo: UndoList): Pro
   try {
     await ipBatch([`link set dev ${uplink} master ${bridge}`]);
   } catch (cause) {
+    if (isTaken(cause)) throw carriesOthers(uplink, cause);
     throw new PluginError(
       'PARENT_LINK_UNUSABLE',
       `link ${uplink} cannot be a port of bridge ${bridge}: ${(cause as Error).message}`,
@@ -261,4 +262,12 @@ async function attachUplink(uplink: string, bridge: string, undo: UndoList): Pro
     );
   }
   undo.add(() => detachUplink(uplink));
+}
+
+function carriesOthers(uplink: string, cause: unknown): PluginError {
+  return new PluginError(
+    'LINK_CONFLICT',
+    `${uplink} cannot be a port of a bridge while it carries macvlan or ipvlan links (perhaps of a network of Docker's own drivers); take the mode of those with -o mode=, or another VLAN`,
+    { cause },
+  );
 }

@@ -272,6 +272,10 @@ export function aliasOf(body: DataView): string | undefined {
   return textIn(body, LINK_LENGTH, IFLA_IFALIAS);
 }
 
+export function groupOf(body: DataView): number {
+  return findAttribute(body, LINK_LENGTH, IFLA_GROUP)?.getUint32(0, true) ?? 0;
+}
+
 /**
  * False until the kernel has handled the carrier. Until then the state of the link is unknown, and
  * its queue drops everything.

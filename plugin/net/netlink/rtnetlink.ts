@@ -11,6 +11,7 @@ import {
   aliasOf,
   decodeLink,
   forwards,
+  groupOf,
   isActive,
   linkBody,
   linkChange,
@@ -130,7 +131,7 @@ export function readMarkedLinksNow(): readonly MarkedLink[] {
   return askForAllNow(aboutAllLinks(), 'reading all links').flatMap((body) => {
     const { name, index, isUp } = decodeLink(body);
     const alias = aliasOf(body);
-    return alias === undefined ? [] : [{ name, index, isUp, alias }];
+    return alias === undefined ? [] : [{ name, index, isUp, alias, group: groupOf(body) }];
   });
 }
 
@@ -139,6 +140,7 @@ interface MarkedLink {
   readonly index: number;
   readonly isUp: boolean;
   readonly alias: string;
+  readonly group: number;
 }
 
 /**

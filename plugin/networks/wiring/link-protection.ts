@@ -1,6 +1,7 @@
 /**
- * Puts back the filters on a network's links and ports after something removed them. These filters
- * close the VLAN to the host, and hold containers to their rules. The links are known by index.
+ * Puts back the filters on a network's links and ports after something removed them, or after a
+ * link got another MAC. These filters close the VLAN to the host, and hold containers to their
+ * rules. The links are known by index.
  */
 import type { Logger } from '../../logger.ts';
 import type { Host } from '../../host.ts';
@@ -82,7 +83,7 @@ export class LinkProtection {
     if (endpoint === undefined && network === undefined) return true;
     if (endpoint !== undefined) await this.#ports.guard(endpoint.id);
     const isClosed = network === undefined || (await this.#closeNetwork(network));
-    if (isClosed) this.#log.info({ link: name, seen: 'its filter was taken off' }, PUT_BACK);
+    if (isClosed) this.#log.info({ link: name, seen: LOST }, PUT_BACK);
     return isClosed;
   }
 
@@ -99,4 +100,5 @@ export class LinkProtection {
   }
 }
 
+const LOST = 'its filter was taken off, or was for another MAC';
 const PUT_BACK = 'protection put back';

@@ -1,16 +1,18 @@
 /**
  * Notices that the link below containers without a bridge is another than before. The kernel
- * removes macvlan and ipvlan links with the link below them.
+ * removes macvlan and ipvlan links with the link below them. With ipvlan, containers have the MAC
+ * of that link, so another MAC counts, too.
  */
 import type { HostLink } from '../../host.ts';
+import { attachmentOf } from '../../state/attachments/attachments.ts';
 import { linkNamed, uplinkOf } from '../../state/link-chain.ts';
 import { hasPort } from '../../vocabulary/attachment.ts';
 import type { WiredNetwork } from './wiring-plan.ts';
 
 export class LinksBelow {
   readonly #isNew: (networkId: string) => Promise<void>;
-  /** Indexes, by network. Bounded by the networks since the start. */
-  readonly #known = new Map<string, number>();
+  /** Index and MAC, by network. Bounded by the networks since the start. */
+  readonly #known = new Map<string, string>();
 
   constructor(isNew: (networkId: string) => Promise<void>) {
     this.#isNew = isNew;
@@ -22,8 +24,11 @@ export class LinksBelow {
       if (hasPort(network.options.mode)) continue;
       const { id, options, vlanLink } = network;
       const below = uplinkOf(links, options, linkNamed(links, options.parent), vlanLink);
-      if (below?.isUp !== true || below.index === this.#known.get(id)) continue;
-      this.#known.set(id, below.index);
+      if (below?.isUp !== true) continue;
+      const mac = attachmentOf(network).isMacShared ? below.mac : undefined;
+      const seen = `${below.index} ${mac ?? ''}`;
+      if (seen === this.#known.get(id)) continue;
+      this.#known.set(id, seen);
       await this.#isNew(id);
     }
   }

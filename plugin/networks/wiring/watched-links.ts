@@ -7,6 +7,7 @@ import { linksOf } from '../../state/attachments/attachments.ts';
 import type { NetworkRecord } from '../../state/records.ts';
 import type { Registry } from '../../state/registry.ts';
 import { linkNamed } from '../../state/link-chain.ts';
+import type { Mac } from '../../wire/address.ts';
 import type { WiredNetwork, WiredPort } from './wiring-plan.ts';
 
 export class WatchedLinks {
@@ -14,6 +15,8 @@ export class WatchedLinks {
   /** The last seen state of the networks' links, by index. Bounded by the number of links. */
   #seen = new Map<number, string>();
   #vlanMembers = new Set<number>();
+  /** The MACs of our VLAN links. Their filters know them. */
+  #macs = new Map<number, Mac | undefined>();
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -32,6 +35,11 @@ export class WatchedLinks {
     return this.#seen.delete(index) && mark !== 'endpoint';
   }
 
+  /** True if it is a VLAN link of ours that had another MAC at the last look. */
+  hasNewMac({ index, mac }: HostLink): boolean {
+    return this.#macs.has(index) && this.#macs.get(index) !== mac;
+  }
+
   /** True if a network has added that link to its VLAN, on an operator's bridge. */
   isVlanMember(index: number): boolean {
     return this.#vlanMembers.has(index);
@@ -40,8 +48,12 @@ export class WatchedLinks {
   remember(links: readonly HostLink[], networks: readonly WiredNetwork[]): void {
     this.#seen = new Map();
     this.#vlanMembers = new Set();
-    const note = (link: HostLink | undefined) =>
-      link && this.#seen.set(link.index, signature(link));
+    this.#macs = new Map();
+    const note = (link: HostLink | undefined) => {
+      if (link === undefined) return;
+      this.#seen.set(link.index, signature(link));
+      if (link.mark === 'vlan') this.#macs.set(link.index, link.mac);
+    };
     for (const { network, ports } of networks) {
       for (const name of [network.options.parent, ...linksOf(network)])
         note(linkNamed(links, name));
@@ -123,9 +135,10 @@ function signature({
   mark,
   vlan,
   kind,
+  mac,
 }: HostLink): string {
   // The carrier and the other end of a port come and go with the container.
   const isPort = kind === 'veth' && mark === 'endpoint';
-  const below = isPort ? '' : `${hasCarrier} ${lower}`;
+  const below = isPort ? '' : `${hasCarrier} ${lower} ${mac}`;
   return [name, master, below, mtu, isUp, mark, vlan?.id, vlan?.protocol].join(' ');
 }

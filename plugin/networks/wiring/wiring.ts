@@ -167,6 +167,7 @@ export class Wiring {
         onLink: (link, isGone) => {
           if (isGone) this.#gone(link);
           else if (this.#watched.matters(link)) {
+            if (this.#watched.hasNewMac(link)) this.#protection.lost(link.index);
             this.#changed.add(link.index);
             this.#gather();
           }
@@ -263,8 +264,7 @@ export class Wiring {
       case 'rename':
         return host.renameLink(repair.index, repair.link);
       case 'links':
-        await networks.mend(repair.networkId);
-        return;
+        return void (await networks.mend(repair.networkId));
       case 'vlan-mtu':
         return host.setLinkMtu(repair.link, repair.mtu);
       case 'network-mtu':

@@ -79,6 +79,15 @@ describe('acquiring a lease', () => {
 });
 
 describe('no lease in time', () => {
+  it('no server behind 802.1ad: the sentence ends with the tag that may pass', async () => {
+    rig.wire.server = () => [];
+    const failed = refusal(rig.acquire({ isBehind8021ad: true }));
+    await rig.clock.pass(20_000);
+    expect((await failed).message).toMatch(
+      /carries it; if card or switch drops frames of 802\.1ad, try -o outer=802\.1q$/,
+    );
+  });
+
   it('no server: the sentence says what was sent, where, what came back, what to look at', async () => {
     rig.wire.server = () => [];
     const failed = refusal(rig.acquire());

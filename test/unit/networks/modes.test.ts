@@ -3,6 +3,7 @@
  * what is refused, what a restart finds, and what happens when the link below goes.
  */
 import { afterEach, describe, expect, it } from 'vitest';
+import { parseMac } from '../../../plugin/wire/address.ts';
 import {
   ENDPOINT,
   NOTHING_LEFT,
@@ -12,6 +13,7 @@ import {
   type DriverRig,
 } from '../../support/driver-rig.ts';
 
+const mac = (text: string) => parseMac(text)!;
 let rig: DriverRig;
 afterEach(() => rig.stop());
 
@@ -83,6 +85,29 @@ describe.each(['macvlan', 'ipvlan'])('mode=%s', (mode) => {
     expect(rig.record().terms.configured?.address).toBe('192.0.2.50');
   });
 
+  it('killed right after its link was made again: the next start configures it', async () => {
+    await start({ mode });
+    await rig.createEndpoint();
+    await rig.join();
+    await rig.clock.pass(2_000);
+    rig.host.endpoints.delete(rig.record().containerEnd);
+    rig.host.remakeEndpointLink = ({ containerEnd, mtu }) => {
+      rig.host.endpoints.set(containerEnd, { containerEnd, here: false, mtu });
+      return new Promise(() => undefined);
+    };
+    rig.host.forgetIndex('eth1.500');
+    rig.host.onChange?.onLink(rig.host.link('eth1.500'), false);
+    await rig.clock.pass(100);
+    expect(rig.record().terms.configured).toBeUndefined();
+    await rig.restart();
+    await rig.clock.pass(5_000);
+    expect(rig.host.sandboxChanges).toContainEqual({
+      type: 'add-address',
+      to: { address: '192.0.2.50', prefixLength: 24 },
+    });
+    expect(rig.record().terms.configured?.address).toBe('192.0.2.50');
+  });
+
   it('a link that cannot be made again is tried again, and said once per try', async () => {
     await start({ mode });
     await rig.createEndpoint();
@@ -118,6 +143,20 @@ it('ipvlan: containers share the MAC of the link, have clients of their own, and
   expect(rig.record().clientId).not.toBe(rig.record(second).clientId);
   const wish = { interface: { macAddress: '02:00:00:00:00:aa' }, endpointId: 'a'.repeat(64) };
   expect((await refusal(rig.createEndpoint(wish))).message).toContain('leave out --mac-address');
+});
+
+it('ipvlan: another MAC of the link below is the MAC of containers and their clients from then on', async () => {
+  await start({ mode: 'ipvlan' });
+  await rig.createEndpoint();
+  await rig.join();
+  await rig.clock.pass(2_000);
+  const { clientId, lease } = rig.record();
+  rig.host.macs.set('eth1.500', mac('02:0e:0e:0e:0e:77'));
+  rig.host.onChange?.onLink(rig.host.link('eth1.500'), false);
+  await rig.clock.pass(2_000);
+  expect(rig.record()).toMatchObject({ mac: '02:0e:0e:0e:0e:77', clientId, lease });
+  expect(rig.host.count('protectNetwork')).toBeGreaterThan(0);
+  expect(rig.leases.size).toBe(1);
 });
 
 describe('refused in one sentence', () => {

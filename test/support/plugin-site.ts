@@ -1,0 +1,230 @@
+/**
+ * The plugin as a process among real links, without Docker: a switch with a DHCP server in VLAN
+ * 500, cards that are plugged into it, networks and containers as libnetwork makes them.
+ */
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { createNamespace, enterSandbox, ip, run, until } from './netns.ts';
+import type { Sandbox, TestNamespace } from './netns.ts';
+import { PluginProcess } from './plugin-process.ts';
+
+export interface Container {
+  readonly id: string;
+  readonly networkId: string;
+  readonly namespace: TestNamespace;
+  /** With its prefix length. */
+  readonly address: string;
+}
+
+/** A lab machine has one slow core. */
+const SLOW = 120_000;
+/** The clients renew after this time, so that a test sees a renewal. */
+const RENEWED_AFTER_SEC = 8;
+
+export class PluginSite {
+  readonly plugin = new PluginProcess();
+  readonly #sandbox: Sandbox = enterSandbox();
+  readonly #far: TestNamespace = this.#sandbox.addNamespace();
+  #server: ChildProcess | undefined;
+  #made = 0;
+
+  static async start(): Promise<PluginSite> {
+    const site = new PluginSite();
+    const { name } = site.#far;
+    // With an address of its own. Else it has that of a port, and changes it with its ports.
+    ip(`-n ${name} link add sw address 02:00:00:00:0f:01 up type bridge`);
+    ip(`-n ${name} link add link sw name sw.500 up type vlan id 500`);
+    ip(`-n ${name} addr add 10.50.0.1/24 dev sw.500`);
+    await site.#serve();
+    await site.plugin.start();
+    return site;
+  }
+
+  /** A card of that name, plugged into the switch. */
+  plug(card: string, mac?: string): void {
+    const far = this.#far.name;
+    const address = mac === undefined ? '' : ` address ${mac}`;
+    ip(`link add name ${card}${address} type veth peer name p-${card} netns ${far}`);
+    ip(`-n ${far} link set p-${card} master sw up`);
+    ip(`link set ${card} up`);
+  }
+
+  /** The switch's port of that card has no power, or has it again. */
+  setPort(card: string, state: 'up' | 'down'): void {
+    ip(`-n ${this.#far.name} link set p-${card} ${state}`);
+  }
+
+  /** @param options as they follow `-o`. @returns its ID. */
+  async network(options: Readonly<Record<string, string>>): Promise<string> {
+    const id = this.#newId();
+    await this.plugin.call('NetworkDriver.CreateNetwork', {
+      NetworkID: id,
+      Options: { 'com.docker.network.generic': options },
+      IPv4Data: [{ AddressSpace: 'null', Pool: '0.0.0.0/0', Gateway: '' }],
+      IPv6Data: [],
+    });
+    return id;
+  }
+
+  /** Does what dockerd and libnetwork do, and waits until the plugin has seen the container. */
+  async container(networkId: string): Promise<Container> {
+    const id = this.#newId();
+    const made = await this.plugin.call('NetworkDriver.CreateEndpoint', {
+      ...{ NetworkID: networkId, EndpointID: id, Options: {} },
+      Interface: { Address: '', AddressIPv6: '', MacAddress: '' },
+    });
+    const address = (made['Interface'] as { Address: string }).Address;
+    const namespace = createNamespace();
+    const joined = await this.plugin.call('NetworkDriver.Join', {
+      ...{ NetworkID: networkId, EndpointID: id, Options: {}, SandboxKey: namespace.path },
+    });
+    const link = (joined['InterfaceName'] as { SrcName: string }).SrcName;
+    ip(`link set ${link} netns ${namespace.name}`);
+    run(
+      'ip',
+      ['-n', namespace.name, '-batch', '-'],
+      [
+        `link set ${link} name eth0`,
+        `addr add ${address} dev eth0`,
+        'link set eth0 up',
+        `route add default via ${String(joined['Gateway'])}`,
+        '',
+      ].join('\n'),
+    );
+    return { id, networkId, namespace, address };
+  }
+
+  async containers(networkId: string, count: number): Promise<readonly Container[]> {
+    const made: Container[] = [];
+    while (made.length < count) made.push(await this.container(networkId));
+    await this.areSeen(made);
+    return made;
+  }
+
+  /** The plugin has found the container's link by its name there. */
+  async areSeen(containers: readonly Container[]): Promise<void> {
+    const names = () => {
+      const folder = join(this.plugin.stateDir, 'leases');
+      const texts = readdirSync(folder)
+        .filter((file) => file.endsWith('.json'))
+        .map((file) => readFileSync(join(folder, file), 'utf8'));
+      return texts.filter((text) => text.includes('"interfaceName"')).length;
+    };
+    const hasNames = readFileSync(this.#leaseFile(), 'utf8').includes('"hostEnd"')
+      ? () => true // a port of a bridge is not made again in the container
+      : () => names() >= containers.length;
+    await until('the plugin sees the containers', hasNames, SLOW);
+  }
+
+  /** Waits until the server answers to each of them, at the address and by the route it had. */
+  async allReach(containers: readonly Container[]): Promise<void> {
+    let left = [...containers];
+    let said = '';
+    const from = performance.now();
+    while (left.length > 0) {
+      const tried = await Promise.all(left.map(async (one) => [one, await reaches(one)] as const));
+      left = tried.filter(([, answer]) => answer !== 'yes').map(([one]) => one);
+      said = tried.map(([, answer]) => answer).join('\n');
+      if (left.length > 0 && performance.now() - from > SLOW) {
+        throw new Error(`${left.length} are cut off: ${said}\n${this.#lastWords()}`);
+      }
+    }
+  }
+
+  /** Waits until each of them has renewed its lease once more from now on. */
+  async allRenew(containers: readonly Container[]): Promise<void> {
+    const { plugin } = this;
+    const before = plugin.log.length;
+    const renewed = () =>
+      new Set(
+        plugin.log
+          .slice(before)
+          .filter(({ msg }) => msg === 'lease renewed')
+          .map(({ endpoint }) => endpoint),
+      );
+    const wanted = containers.map(({ id }) => id.slice(0, 12));
+    const isDone = () => {
+      const seen = renewed();
+      return wanted.every((id) => seen.has(id));
+    };
+    await until('each lease is renewed', isDone, SLOW).catch((cause: unknown) => {
+      throw new Error(this.#lastWords(), { cause });
+    });
+  }
+
+  async remove(networkId: string, containers: readonly Container[]): Promise<void> {
+    for (const { id, namespace } of containers) {
+      const which = { NetworkID: networkId, EndpointID: id };
+      await this.plugin.call('NetworkDriver.Leave', which);
+      await this.plugin.call('NetworkDriver.DeleteEndpoint', which);
+      namespace.delete();
+    }
+    await this.plugin.call('NetworkDriver.DeleteNetwork', { NetworkID: networkId });
+  }
+
+  async dispose(): Promise<void> {
+    try {
+      await this.plugin.dispose();
+    } finally {
+      this.#server?.kill('SIGKILL');
+      this.#sandbox.dispose();
+    }
+  }
+
+  #lastWords(): string {
+    return this.plugin.log
+      .slice(-60)
+      .map((entry) => JSON.stringify(entry))
+      .join('\n');
+  }
+
+  #newId(): string {
+    this.#made += 1;
+    // The first digits count: they name links and are what the log shows.
+    return (this.#made + 0x10000000).toString(16).padEnd(64, '0');
+  }
+
+  #leaseFile(): string {
+    const folder = join(this.plugin.stateDir, 'leases');
+    const file = readdirSync(folder).find((name) => name.endsWith('.json'));
+    if (file === undefined) throw new Error('there is no lease');
+    return join(folder, file);
+  }
+
+  async #serve(): Promise<void> {
+    const words = [
+      ...['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--port=0', '--no-ping'],
+      ...['--bind-interfaces', '--interface=sw.500', '--user=root', '--pid-file='],
+      ...['--log-facility=-', '--dhcp-authoritative', '--leasefile-ro'],
+      '--dhcp-range=10.50.0.100,10.50.0.199,255.255.255.0,1h',
+      `--dhcp-option-force=58,${RENEWED_AFTER_SEC}`,
+      // A request that is lost while the links are away is repeated at T2 (RFC 2131 §4.4.5).
+      `--dhcp-option-force=59,${4 * RENEWED_AFTER_SEC}`,
+    ];
+    const server = spawn('ip', ['netns', 'exec', this.#far.name, ...words]);
+    this.#server = server;
+    let said = '';
+    for (const stream of [server.stdout, server.stderr]) {
+      stream.setEncoding('utf8').on('data', (chunk: string) => (said += chunk));
+    }
+    await until('the server is ready', () => /DHCP, (sockets bound|IP range)/.test(said));
+  }
+}
+
+/** `yes`, or what is wrong. */
+async function reaches({ namespace, address }: Container): Promise<string> {
+  const inside = (...words: string[]) =>
+    promisify(execFile)('ip', ['netns', 'exec', namespace.name, ...words]);
+  try {
+    const { stdout: shown } = await inside('ip', '-br', 'addr', 'show', 'dev', 'eth0');
+    if (!shown.includes(address)) return `${address} is not in: ${shown}`;
+    const { stdout: routes } = await inside('ip', 'route', 'show', 'default');
+    if (!routes.includes('via 10.50.0.1 dev eth0')) return `${address} has the route "${routes}"`;
+    await inside('ping', '-c', '1', '-W', '1', '10.50.0.1');
+    return 'yes';
+  } catch (error) {
+    return (error as Error).message.trim();
+  }
+}
