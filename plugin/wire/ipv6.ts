@@ -30,7 +30,8 @@ export interface Ipv6Packet {
 
 /**
  * The packet, without the Ethernet padding that may follow it.
- * @throws MalformedError for a wrong version or length. A jumbogram (length 0) has an empty payload.
+ * @throws MalformedError for a wrong version or length. A jumbogram says length 0, so its payload is
+ * empty here.
  */
 export function decodeIpv6(bytes: Uint8Array): Ipv6Packet {
   const reader = new Reader(bytes);
