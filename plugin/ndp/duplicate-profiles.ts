@@ -12,7 +12,8 @@ export interface DuplicateProfile {
 /**
  * `full` has the values of RFC 4862 §5.1 and RFC 4861 §10. Deviation: there is no random delay of
  * up to 1 s before the first question (RFC 4862 §5.4.2): a container starts by itself, and its
- * router solicitation has gone before. Deviation: `fast` listens for 0.3 s. Hosts on one VLAN answer
+ * router solicitation has gone before. Deviation: `fast` listens for 0.3 s. Hosts on one VLAN
+ * answer
  * within milliseconds.
  */
 export const DUPLICATE_PROFILES = {
