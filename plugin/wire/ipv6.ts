@@ -29,9 +29,9 @@ export interface Ipv6Packet {
 }
 
 /**
- * The packet, without the Ethernet padding that may follow it.
- * @throws MalformedError for a wrong version or length. A jumbogram says length 0, so its payload is
- * empty here.
+ * The packet, without the Ethernet padding that may follow it. A jumbogram (RFC 2675) says length
+ * 0, so its payload is empty here.
+ * @throws MalformedError for a wrong version or length.
  */
 export function decodeIpv6(bytes: Uint8Array): Ipv6Packet {
   const reader = new Reader(bytes);

@@ -1,4 +1,5 @@
-// RFC 4861 §6.1, §7.1; RFC 4191; RFC 8106: each check by itself, and options that break their format.
+// RFC 4861 §6.1, §7.1; RFC 4191; RFC 8106: each check by itself, and options that break their
+// format.
 import { describe, expect, it } from 'vitest';
 import { decodeNdpFrame, encodeNdpFrame } from '../../../plugin/ndp/frame.ts';
 import { decodeListenerReport } from '../../../plugin/ndp/listener-report.ts';

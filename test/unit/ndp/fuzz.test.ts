@@ -3,7 +3,6 @@
 import { expect, it } from 'vitest';
 import { decodeNdpFrame, encodeNdpFrame } from '../../../plugin/ndp/frame.ts';
 import { decodeListenerReport, encodeListenerReport } from '../../../plugin/ndp/listener-report.ts';
-import type { RouterAdvertisement } from '../../../plugin/ndp/message.ts';
 import { replayOf } from '../../../plugin/ndp/replay.ts';
 import { hearRouter, NO_ROUTERS, type RouterTable } from '../../../plugin/ndp/routers.ts';
 import { chooseSlaacAddress } from '../../../plugin/ndp/slaac.ts';
@@ -13,8 +12,8 @@ import { ip6 } from '../../support/messages.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 import { advertisement, prefix } from './ndp-messages.ts';
 
-const INPUTS = Number(process.env.FUZZ_NDP ?? 6_000);
-const SEED = Number(process.env.FUZZ_SEED ?? 4861);
+const INPUTS = Number(process.env['FUZZ_NDP'] ?? 6_000);
+const SEED = Number(process.env['FUZZ_SEED'] ?? 4861);
 
 const options = { checksumReady: false };
 const rich = advertisement({
@@ -85,7 +84,7 @@ it(
           const again = decodeNdpFrame(encodeNdpFrame(frame), { checksumReady: true });
           expect(again, where()).toEqual(frame);
           if (frame.message.type !== 'router-advertisement') continue;
-          const heard = { ...frame, message: frame.message as RouterAdvertisement };
+          const heard = { ...frame, message: frame.message };
           table = hearRouter(table, heard, count * 100).table;
           expect(table.length).toBeLessThanOrEqual(8);
           for (const router of table) encodeNdpFrame(replayOf(router, count * 100));
