@@ -10,6 +10,7 @@ import { Writer } from './writer.ts';
 
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_ARP = 0x0806;
+export const ETHERTYPE_IPV6 = 0x86dd;
 
 const HEADER_LENGTH = 14;
 

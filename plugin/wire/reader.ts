@@ -6,6 +6,8 @@
  */
 import { ipv4FromBytes, macFromBytes } from './address.ts';
 import type { Ipv4, Mac } from './address.ts';
+import { ipv6FromBytes } from './address6.ts';
+import type { Ipv6 } from './address6.ts';
 import { MalformedError } from './malformed-error.ts';
 
 export class Reader {
@@ -53,6 +55,10 @@ export class Reader {
 
   ipv4(what: string): Ipv4 {
     return ipv4FromBytes(this.bytes(4, what));
+  }
+
+  ipv6(what: string): Ipv6 {
+    return ipv6FromBytes(this.bytes(16, what));
   }
 
   mac(what: string): Mac {

@@ -4,6 +4,8 @@
  */
 import { ipv4ToBytes, macToBytes } from './address.ts';
 import type { Ipv4, Mac } from './address.ts';
+import { ipv6ToBytes } from './address6.ts';
+import type { Ipv6 } from './address6.ts';
 
 export class Writer {
   readonly #octets: number[] = [];
@@ -31,6 +33,10 @@ export class Writer {
 
   ipv4(address: Ipv4): this {
     return this.bytes(ipv4ToBytes(address));
+  }
+
+  ipv6(address: Ipv6): this {
+    return this.bytes(ipv6ToBytes(address));
   }
 
   mac(mac: Mac): this {

@@ -9,12 +9,19 @@ import { ipv4Value, messageTypeValue, OPTION } from '../../plugin/dhcp4/options.
 import type { MessageType } from '../../plugin/dhcp4/options.ts';
 import type { ClientConfig } from '../../plugin/dhcp4/client/client.ts';
 import { IPV4_ANY, parseIpv4, parseMac } from '../../plugin/wire/address.ts';
+import { parseIpv6, type Ipv6 } from '../../plugin/wire/address6.ts';
 import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
 import { Writer } from '../../plugin/wire/writer.ts';
 
 export function ip(text: string): Ipv4 {
   const address = parseIpv4(text);
   if (address === undefined) throw new Error(`no IPv4 address: ${text}`);
+  return address;
+}
+
+export function ip6(text: string): Ipv6 {
+  const address = parseIpv6(text);
+  if (address === undefined) throw new Error(`not an IPv6 address: ${text}`);
   return address;
 }
 
