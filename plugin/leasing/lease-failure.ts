@@ -110,7 +110,7 @@ export function leaseFailure(
   );
 }
 
-/** Linux does not say whether a card or switch passes the tag. So silence is all that can be seen. */
+/** Linux does not say whether a card or switch passes the tag. Only silence can be seen. */
 const NO_8021AD = '; if card or switch drops frames of 802.1ad, try -o outer=802.1q';
 
 function seconds(ms: Ms): string {
