@@ -1,4 +1,4 @@
-/** A kernel that cannot filter what enters and leaves a link. Networks work, and it is said once. */
+/** A kernel that cannot filter on links. Networks work, and it is said once. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { linuxHost } from '../../plugin/net/host.ts';
 import { SystemCallError } from '../../plugin/net/libc.ts';
