@@ -9,7 +9,7 @@ import type {
   ContainerLink,
   LinkPresence,
 } from './vocabulary/attachment.ts';
-import type { SandboxChange } from './vocabulary/sandbox-change.ts';
+import type { LinkAddress, SandboxChange } from './vocabulary/sandbox-change.ts';
 import type { GuardMode, PortRules } from './vocabulary/port-rules.ts';
 import type { Segment, TagProtocol, VlanRange } from './vocabulary/vlan-tags.ts';
 import type { Ipv4, Mac } from './wire/address.ts';
@@ -43,7 +43,7 @@ export interface HostLink {
   readonly lower: number | undefined;
   readonly vlan: { readonly id: number; readonly protocol: TagProtocol | 'other' } | undefined;
   /** What our mark says that the link is; undefined if it is not ours. */
-  readonly mark: 'vlan' | 'bridge' | 'endpoint' | undefined;
+  readonly mark: 'vlan' | 'bridge' | 'endpoint' | 'host' | undefined;
   /** Only of a bridge that tells frames apart by 802.1Q tags. */
   readonly vlanFilter?: { readonly defaultPvid: number };
   /**
@@ -62,6 +62,18 @@ export interface HostSubnet {
    * 10.0.0.53`.
    */
   readonly what: string;
+  /** The link of the route. Undefined if it is not a route of a link. */
+  readonly link?: string | undefined;
+}
+
+/** The host's own link to the containers of a network. */
+export interface HostLinkSpec {
+  readonly link: string;
+  readonly mac: Mac;
+  readonly mtu: number;
+  readonly connection: Extract<Connection, { kind: 'macvlan' }>;
+  /** Undefined: none. */
+  readonly address: LinkAddress | undefined;
 }
 
 export interface Host {
@@ -94,7 +106,10 @@ export interface Host {
       readonly vlanMembers?: readonly string[];
     },
   ): Promise<readonly string[]>;
-  /** Removes our bridges and VLAN links that are unused and not in `known`. Returns their names. */
+  /**
+   * Removes our bridges, VLAN links and links of the host itself that are unused and not in
+   * `known`. Returns their names.
+   */
   removeOrphanLinks(known: readonly string[]): Promise<readonly string[]>;
   /** Removes links that we were making when the process was killed. Returns their names. */
   removeUnfinishedLinks(): Promise<readonly string[]>;
@@ -121,6 +136,14 @@ export interface Host {
     ports: readonly { readonly hostEnd: string; readonly rules: PortRules }[],
     onUnguarded?: (hostEnd: string) => void,
   ): Promise<readonly string[]>;
+  /**
+   * Makes the host's own macvlan link to the containers of a network, or repairs it: up, with this
+   * MTU, with this address and no other. Idempotent. It gets no gateway and no IPv6.
+   * @throws PluginError LINK_CONFLICT; SystemCallError.
+   */
+  ensureHostLink(spec: HostLinkSpec): Promise<readonly string[]>;
+  /** Removes it. A link that is gone already is no error. */
+  removeHostLink(link: string): Promise<void>;
   /** All links. Starts no process. */
   readLinks(): Promise<readonly HostLink[]>;
   /** Reports every change from now on until it is closed. */

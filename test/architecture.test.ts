@@ -54,7 +54,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** The rooms between leasing and the API, in their order. Each may import the rooms before it. */
 function rooms(): Record<string, readonly string[]> {
-  const order = ['options', 'state', 'pools', 'networks', 'leases', 'endpoints', 'driver', 'api'];
+  const order = [
+    'options',
+    'state',
+    'pools',
+    'networks',
+    'leases',
+    'hostaccess',
+    'endpoints',
+    'driver',
+    'api',
+  ];
   const common = ['wire', 'vocabulary', 'leasing', ...SHELL_VOCABULARY];
   const allowed = order.map(
     (room, place) => [room, [...common, ...order.slice(0, place)]] as const,
@@ -73,7 +83,7 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   express: /^api\/server\.ts$/,
   pino: /^logger\.ts$/,
   koffi: /^net\/libc\.ts$/,
-  valibot: /^state\/files\/(value-schemas|record-schemas|read-record)\.ts$/,
+  valibot: /^state\/files\/(value-schemas|holder-schemas|record-schemas|read-record)\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
 };
 

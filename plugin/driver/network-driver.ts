@@ -6,19 +6,21 @@ import type { Clock } from '../clock.ts';
 import type { CreateEndpointRequest } from '../endpoints/endpoint-setup.ts';
 import type { CreateEndpointAnswer } from '../endpoints/answers.ts';
 import type { Endpoints } from '../endpoints/endpoints.ts';
+import type { HostAccess } from '../hostaccess/host-access.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
 import type { JoinAnswer } from '../endpoints/answers.ts';
 import type { CreateNetworkRequest } from '../options/network-requests.ts';
 import type { Networks } from '../networks/networks.ts';
 import type { Registry } from '../state/registry.ts';
 import { networkStatus, poolStatus, type ClaimsSeen, type NetworkStatus } from '../state/status.ts';
-import { runEach } from '../undo.ts';
+import { runEach, UndoList } from '../undo.ts';
 
 export class NetworkDriver {
   readonly #registry: Registry;
   readonly #networks: Networks;
   readonly #endpoints: Endpoints;
   readonly #held: HeldLeases;
+  readonly #hostAccess: HostAccess;
   readonly #clock: Clock;
   readonly #recovered: Promise<void>;
   readonly #claims: ClaimsSeen;
@@ -28,6 +30,7 @@ export class NetworkDriver {
     networks: Networks;
     endpoints: Endpoints;
     held: HeldLeases;
+    hostAccess: HostAccess;
     clock: Clock;
     recovered: Promise<void>;
     claims: ClaimsSeen;
@@ -36,19 +39,28 @@ export class NetworkDriver {
     this.#networks = deps.networks;
     this.#endpoints = deps.endpoints;
     this.#held = deps.held;
+    this.#hostAccess = deps.hostAccess;
     this.#clock = deps.clock;
     this.#recovered = deps.recovered;
     this.#claims = deps.claims;
   }
 
+  /** @throws PluginError; then nothing is left behind. */
   async createNetwork(request: CreateNetworkRequest, signal: AbortSignal): Promise<void> {
     await this.#recovered;
-    return this.#networks.create(request, signal);
+    await this.#networks.create(request, signal);
+    const undo = new UndoList();
+    undo.add(() => this.#networks.remove(request.networkId));
+    try {
+      await this.#hostAccess.create(request.networkId, signal);
+    } catch (error) {
+      throw await undo.run(error);
+    }
   }
 
   /**
-   * First come endpoints that dockerd forgot to delete, then held leases, because a RELEASE needs
-   * the links.
+   * First come endpoints that dockerd forgot to delete, then held leases and the host's own one,
+   * because a RELEASE needs the links.
    */
   async removeNetwork(networkId: string): Promise<void> {
     await this.#recovered;
@@ -61,6 +73,7 @@ export class NetworkDriver {
             this.#endpoints.removeForgotten(id),
       ),
       () => this.#held.endScope(networkId),
+      () => this.#hostAccess.remove(networkId),
       () => this.#networks.remove(networkId),
     );
   }
@@ -96,7 +109,14 @@ export class NetworkDriver {
     return [
       ...registry
         .networks()
-        .map((network) => networkStatus(network, endpoints, this.#clock, this.#claims)),
+        .map((network) =>
+          networkStatus(
+            network,
+            { endpoints, hostLease: registry.findHostLease(network.id) },
+            this.#clock,
+            this.#claims,
+          ),
+        ),
       ...foreign.filter((status) => status !== undefined),
     ];
   }

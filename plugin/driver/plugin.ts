@@ -5,6 +5,7 @@
 import type { Clock } from '../clock.ts';
 import { Endpoints } from '../endpoints/endpoints.ts';
 import type { Host } from '../host.ts';
+import { HostAccess } from '../hostaccess/host-access.ts';
 import { Addresses } from '../leases/addresses.ts';
 import { forgetOverdue } from '../leases/awaited-releases.ts';
 import { sweepAbandoned } from '../leases/containers-present.ts';
@@ -63,6 +64,9 @@ export function createPlugin(deps: PluginDeps) {
   });
   /** Waits for an address that is becoming part of an endpoint. */
   const leaseChanged = (leaseId: string, change: LeaseChange): Promise<void> => {
+    if (registry.findLease(leaseId)?.holder.is === 'host') {
+      return hostAccess.leaseChanged(leaseId, change);
+    }
     if (registry.findAddress(leaseId) === undefined) return endpoints.leaseChanged(leaseId, change);
     return addresses
       .leaseChanged(leaseId, change)
@@ -73,6 +77,7 @@ export function createPlugin(deps: PluginDeps) {
   const access = new BridgeAccess({ host, clock, log });
   const returns = new LeaseReturns({ registry, host, inquiry, leases, clock, log });
   const held = new HeldLeases({ registry, clock, log, leases, returns });
+  const hostAccess = new HostAccess({ registry, host, leases, returns, clock, log });
   const networks = new Networks({
     ...{ registry, host, access, clock, log },
     made: () => wiring.soon(),
@@ -91,15 +96,21 @@ export function createPlugin(deps: PluginDeps) {
       guard: (id) => endpoints.ports.guard(id),
       guardAll: () => endpoints.ports.guardAll(),
     },
-    mtuChanged: (networkId) => endpoints.changes.networkChanged(networkId),
-    linkBelowIsNew: (networkId) => endpoints.remade.linkBelowIsNew(networkId),
+    mtuChanged: (networkId) => {
+      endpoints.changes.networkChanged(networkId);
+      void hostAccess.mend(networkId);
+    },
+    linkBelowIsNew: async (networkId) => {
+      await endpoints.remade.linkBelowIsNew(networkId);
+      void hostAccess.mend(networkId); // it may wait for a call that waits for a server
+    },
   });
   const { ready: recovered, done } = recover({
     ...{ registry, networks, endpoints, addresses, held, access, wiring, host, clock, log },
-    ...{ isComplete, sandboxPath },
+    ...{ hostAccess, isComplete, sandboxPath },
   });
   const network = new NetworkDriver({
-    ...{ registry, networks, endpoints, held, clock, recovered },
+    ...{ registry, networks, endpoints, held, hostAccess, clock, recovered },
     claims: leases,
   });
   const { openSocket } = sockets;
@@ -123,12 +134,21 @@ export function createPlugin(deps: PluginDeps) {
     ...{ network, ipam },
     /** Resolves when everything of before is resumed. */
     started,
-    ...{ leases, access, held, networks, addresses, endpoints, wiring },
+    ...{ leases, access, held, hostAccess, networks, addresses, endpoints, wiring },
     /** Leases, links and records stay, because containers go on with them. */
     close(): void {
       isClosed = true;
       stopSweep();
-      for (const part of [wiring, access, removals, endpoints, addresses, held, leases]) {
+      for (const part of [
+        wiring,
+        access,
+        removals,
+        hostAccess,
+        endpoints,
+        addresses,
+        held,
+        leases,
+      ]) {
         part.close();
       }
     },

@@ -12,10 +12,11 @@ import type { Ms } from '../vocabulary/time.ts';
 import type { BridgeAccess } from '../networks/bridge-access.ts';
 import type { Addresses } from '../leases/addresses.ts';
 import type { Endpoints } from '../endpoints/endpoints.ts';
+import type { HostAccess } from '../hostaccess/host-access.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
 import type { Host } from '../host.ts';
 import type { Networks } from '../networks/networks.ts';
-import { linkEnds } from '../options/endpoint-identity.ts';
+import { hostLinkName, linkEnds } from '../options/endpoint-identity.ts';
 import type { Registry } from '../state/registry.ts';
 import type { Wiring } from '../networks/wiring/wiring.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
@@ -29,6 +30,7 @@ export interface RecoverDeps {
   readonly endpoints: Endpoints;
   readonly addresses: Addresses;
   readonly held: HeldLeases;
+  readonly hostAccess: HostAccess;
   readonly access: BridgeAccess;
   readonly wiring: Wiring;
   readonly host: Host;
@@ -95,6 +97,10 @@ interface Prepared {
 
 async function prepare(deps: RecoverDeps): Promise<Prepared> {
   const { registry, networks, endpoints, addresses, held, host, log, isComplete } = deps;
+  const { hostAccess } = deps;
+  await hostAccess
+    .removeUnfinished()
+    .catch((err: unknown) => log.error({ err }, "the host's link to a network not removed"));
   await networks
     .removeUnfinished()
     .catch((err: unknown) => log.error({ err }, 'network that was being removed not removed'));
@@ -149,7 +155,7 @@ async function prepare(deps: RecoverDeps): Promise<Prepared> {
       endpoints.toTakeUp(record.id);
     }
   }
-  for (const [what, others] of Object.entries({ addresses, held })) {
+  for (const [what, others] of Object.entries({ addresses, held, hostAccess })) {
     await others
       .recover({ isComplete })
       .catch((err: unknown) => log.error({ what, err }, 'not all of the state recovered'));
@@ -220,7 +226,10 @@ async function endpointLinks({ host, clock, log }: RecoverDeps): Promise<Map<str
 async function removeOrphans({ registry, access, host, log }: RecoverDeps): Promise<void> {
   const known = registry
     .networks()
-    .flatMap((network) => [network.options.parent, ...linksOf(network)]);
+    .flatMap((network) => [
+      ...[network.options.parent, hostLinkName(network.id)],
+      ...linksOf(network),
+    ]);
   try {
     for (const link of await host.removeOrphanLinks(known)) {
       log.info({ link }, 'link of nobody removed');

@@ -5,6 +5,7 @@
  * The static routes never have a default route, because engines from 28 then refuse the start. They
  * never have an empty destination, which would make dockerd panic.
  */
+import { PluginError } from '../vocabulary/errors.ts';
 import { isInSubnet, networkOf, type Ipv4 } from '../wire/address.ts';
 import type { LeaseTerms, Route } from '../vocabulary/lease.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
@@ -95,4 +96,11 @@ function nextHops(lease: LeaseTerms, routes: readonly Route[]): Route[] {
   return [...new Set(hops)]
     .filter((hop) => !isReachable(hop))
     .map((destination) => ({ destination, prefixLength: 32, via: undefined }));
+}
+
+export function endpointUnknown(id: string): PluginError {
+  return new PluginError(
+    'ENDPOINT_UNKNOWN',
+    `endpoint ${id.slice(0, 12)} is not in this plugin's state; start the container again`,
+  );
 }

@@ -7,7 +7,8 @@
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import { makeEndpoint, type CreateEndpointRequest } from './endpoint-setup.ts';
 import { isAbandoned, withoutHostEnd } from '../leases/containers-present.ts';
-import { createAnswer, joinAnswer, type CreateEndpointAnswer, type JoinAnswer } from './answers.ts';
+import { createAnswer, endpointUnknown, joinAnswer } from './answers.ts';
+import type { CreateEndpointAnswer, JoinAnswer } from './answers.ts';
 import { atContainerEnd, followTarget, inHost, netnsPathOf } from './endpoint-places.ts';
 import { JoinTimers } from '../leases/join-timers.ts';
 import { KeyedLock } from '../keyed-lock.ts';
@@ -16,9 +17,9 @@ import { LeaseChanges } from './lease-changes.ts';
 import { scopeOfNetwork, subjectOf } from '../state/lease-scope.ts';
 import { restoreLease, segmentOf, type NetworkRecord } from '../state/records.ts';
 import { PortGuard } from '../networks/port-guard.ts';
-import { endpointUnknown } from '../state/registry.ts';
 import { endpointInfo } from '../state/status.ts';
 import { LEASED_WITHIN } from '../leases/take-lease.ts';
+import { isLeaseOfAnother } from '../leases/lease-returns.ts';
 import { awaitedRelease } from '../leases/awaited-releases.ts';
 import { RemadeLinks } from './remade-links.ts';
 import { MacTwins } from './mac-twins.ts';
@@ -249,7 +250,7 @@ export class Endpoints {
     if (record === undefined) return;
     const awaited = awaitedRelease(record, clock);
     const scope = registry.findScope(record.networkId);
-    const isAnothers = scope === undefined || registry.isLeaseOfAnother(record);
+    const isAnothers = scope === undefined || isLeaseOfAnother(record, registry.leases());
     await runEach(
       // First: if we are killed after the lease is gone, nobody knows whose link it is.
       () => host.removeEndpointLink(ownEnd(record)),

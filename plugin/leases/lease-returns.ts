@@ -10,7 +10,7 @@ import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { SegmentInquiry } from '../leasing/segment/segment-inquiry.ts';
 import type { Logger } from '../logger.ts';
 import type { Host } from '../host.ts';
-import type { LeaseHolder } from '../state/lease-records.ts';
+import type { EndpointRecord, LeaseHolder, LeaseRecord } from '../state/lease-records.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { Registry } from '../state/registry.ts';
 import { restoreLease } from '../state/stored-lease.ts';
@@ -28,6 +28,23 @@ export interface LeaseReturnsDeps {
   };
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+/**
+ * True if another record has this lease: this one is a copy, or could not be removed. The lease
+ * stays with the other.
+ */
+export function isLeaseOfAnother(
+  { leaseId, networkId, clientId, lease }: EndpointRecord,
+  leases: readonly LeaseRecord[],
+): boolean {
+  return leases.some(
+    (other) =>
+      other.id !== leaseId &&
+      other.scopeId === networkId &&
+      other.clientId === clientId &&
+      other.lease?.address === lease?.address,
+  );
 }
 
 export class LeaseReturns {

@@ -12,6 +12,8 @@ export interface HostSubnet {
   readonly prefixLength: number;
   /** The source of the subnet, for a message. */
   readonly what: string;
+  /** The link of the route. Undefined for a name server. */
+  readonly link?: string | undefined;
 }
 
 const RESOLV_CONF = '/etc/resolv.conf';
@@ -36,8 +38,9 @@ export function decodeRoutes(entries: readonly unknown[]): HostSubnet[] {
     const destination = parseIpv4(address);
     if (destination === undefined) return [];
     const prefixLength = Number(length);
-    const of = typeof dev === 'string' ? ` of ${dev}` : '';
-    return [{ destination, prefixLength, what: `the route ${destination}/${prefixLength}${of}` }];
+    const link = typeof dev === 'string' ? dev : undefined;
+    const what = `the route ${destination}/${prefixLength}${link === undefined ? '' : ` of ${link}`}`;
+    return [{ destination, prefixLength, what, link }];
   });
 }
 

@@ -12,6 +12,7 @@ import {
   remakeEndpointLink,
   removeEndpointLink,
 } from './endpoints/endpoint-links.ts';
+import { ensureHostLink, removeHostLink } from './endpoints/host-link.ts';
 import { attachPort, guardEndpoints } from './endpoints/veth-port.ts';
 import { ensureBridgeAccept, removeBridgeAccept, watchBridgeAccept } from './firewall/firewall.ts';
 import { readHostSubnets } from './host-subnets.ts';
@@ -42,6 +43,8 @@ export const linuxHost = {
   removeOrphanLinks,
   removeUnfinishedLinks,
   ensureEndpointLink,
+  ensureHostLink,
+  removeHostLink,
   attachPort,
   guardEndpoints,
   ensureBridge,

@@ -27,6 +27,22 @@ const HOST_STAYS_OUT: readonly { readonly setting: string; readonly value: strin
   { setting: 'ipv4/conf/LINK/forwarding', value: '0' },
 ];
 
+/**
+ * The settings of the host's own link to containers. The host takes part by it with the one
+ * address that the link has, and leads nobody elsewhere.
+ */
+const HOST_TAKES_PART: readonly { readonly setting: string; readonly value: string }[] = [
+  { setting: 'ipv6/conf/LINK/disable_ipv6', value: '1' },
+  // The host answers ARP for the address of this link only, and asks with it.
+  { setting: 'ipv4/conf/LINK/arp_ignore', value: '1' },
+  { setting: 'ipv4/conf/LINK/arp_announce', value: '2' },
+  // Only what the host would answer by this link gets in.
+  { setting: 'ipv4/conf/LINK/rp_filter', value: '1' },
+  { setting: 'ipv4/conf/LINK/drop_unicast_in_l2_multicast', value: '1' },
+  // The host is no router of the VLAN.
+  { setting: 'ipv4/conf/LINK/forwarding', value: '0' },
+];
+
 /** True if a link of that MTU takes part in IPv6 on this kernel. */
 export function hasIpv6(mtu: number): boolean {
   return mtu >= IPV6_MIN_MTU && existsSync(`${PROC_SYS}/net/ipv6`);
@@ -40,6 +56,18 @@ export function keepHostOut(link: string): string | undefined {
   return setAll(
     HOST_STAYS_OUT.map(({ setting, value }) => ({ path: setting.replace('LINK', link), value })),
     `the host may take part in what arrives on ${link}`,
+  );
+}
+
+/**
+ * Applies the settings of the host's own link to containers. Skips a setting that this kernel does
+ * not have.
+ * @returns a sentence for the log if a setting could not be written.
+ */
+export function letHostTakePart(link: string): string | undefined {
+  return setAll(
+    HOST_TAKES_PART.map(({ setting, value }) => ({ path: setting.replace('LINK', link), value })),
+    `the host may answer on ${link} with more than its address there`,
   );
 }
 

@@ -22,6 +22,11 @@ export function linkEnds(endpointId: string, mode: AttachmentMode = 'bridge'): C
   };
 }
 
+/** The name of the host's own link to the containers of a network (`host_access=true`). */
+export function hostLinkName(networkId: string): string {
+  return `vdhost${createHash('sha256').update(networkId).digest('hex').slice(0, 8)}`;
+}
+
 /**
  * Docker's MAC if it gave one, else the MAC derived from `id`, else a random MAC.
  * @throws PluginError INVALID_OPTION for a MAC that no host can have, or that contradicts `id`.

@@ -35,6 +35,8 @@ export interface NetworkOptions {
   readonly macvlanMode: MacvlanMode | undefined;
   /** True if containers of one host are kept apart. */
   readonly isolate: boolean;
+  /** True if the host gets a link and a leased address of its own. Only with `mode` `macvlan`. */
+  readonly hostAccess: boolean;
   readonly mtu: number | undefined;
   readonly leaseTimeoutMs: Ms;
   readonly acd: AcdMode;
@@ -114,6 +116,12 @@ export const NETWORK_OPTIONS = {
     help: 'containers of this network on one host do not reach each other; they reach the rest of the VLAN',
     problem: (text) => choiceProblem(text, ['true', 'false']),
   },
+  host_access: {
+    value: '`true`, `false`',
+    default: '`false`',
+    help: 'the host gets a link and a leased address of its own, so that host and containers [reach each other](modes.md#the-host-and-its-containers); only with `mode=macvlan` and `macvlan_mode=bridge`',
+    problem: (text) => choiceProblem(text, ['true', 'false']),
+  },
   mtu: {
     value: '576–65535',
     default: "the parent's",
@@ -191,6 +199,7 @@ export const NETWORK_OPTIONS = {
 const OPTIONS_OF_A_MODE: Readonly<Record<string, AttachmentMode>> = {
   bridge: 'bridge',
   macvlan_mode: 'macvlan',
+  host_access: 'macvlan',
 };
 
 function strangers(
@@ -248,6 +257,13 @@ export function parseNetworkOptions(
   if (isIsolated && !['private', undefined].includes(text('macvlan_mode'))) {
     problems.push(`${flag}isolate=true means macvlan_mode=private; leave one of the two out`);
   }
+  const macvlanMode = macvlanModeOf(text('macvlan_mode'), isIsolated);
+  const hostAccess = text('host_access') === 'true';
+  if (hostAccess && mode === 'macvlan' && macvlanMode !== 'bridge') {
+    problems.push(
+      `${flag}host_access=true needs macvlan_mode=bridge: the host is one more macvlan link, and with ${isIsolated ? 'isolate=true' : `macvlan_mode=${macvlanMode}`} the kernel passes nothing to it; leave one of the two out`,
+    );
+  }
   refuse(problems);
   const mtu = text('mtu');
   return {
@@ -256,8 +272,9 @@ export function parseNetworkOptions(
     mode,
     bridge: mode === 'bridge' ? (text('bridge') ?? bridgeName(parent, vlan)) : undefined,
     uplink: undefined,
-    macvlanMode: mode === 'macvlan' ? macvlanModeOf(text('macvlan_mode'), isIsolated) : undefined,
+    macvlanMode: mode === 'macvlan' ? macvlanMode : undefined,
     isolate: isIsolated,
+    hostAccess,
     mtu: mtu === undefined ? undefined : Number(mtu),
     leaseTimeoutMs: Number((text('lease_timeout') ?? '20').replace(/s$/, '')) * 1000,
     acd: ACD_MODES.find((mode) => mode === text('acd')) ?? 'optimistic',

@@ -9,6 +9,7 @@
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import type { LeaseTerms } from '../vocabulary/lease.ts';
 import type { AttachmentMode } from '../vocabulary/attachment.ts';
+import type { LinkAddress } from '../vocabulary/sandbox-change.ts';
 import type { GuardMode } from '../vocabulary/port-rules.ts';
 import type { WallTime } from '../vocabulary/time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
@@ -44,7 +45,7 @@ export interface LeaseRecord {
   readonly lost: LeaseLoss | undefined;
   /** One for each endpoint that is gone. If undefined: none. */
   readonly awaited?: readonly AwaitedRelease[] | undefined;
-  readonly holder: EndpointHolder | AddressHolder | NoHolder;
+  readonly holder: EndpointHolder | AddressHolder | HostHolder | NoHolder;
 }
 
 /**
@@ -109,6 +110,15 @@ export interface AddressHolder {
   readonly wasSeen: boolean;
 }
 
+/** The host itself has the lease, for its own link to the containers of a network. */
+export interface HostHolder {
+  readonly is: 'host';
+  /** The name of that link. */
+  readonly link: string;
+  /** What the link is to have. Undefined without a lease, and if the host must not use it. */
+  readonly address: LinkAddress | undefined;
+}
+
 /**
  * The container is gone. Its lease is kept for its return (D9), or Docker still has to release the
  * address of a lease that was given back.
@@ -169,6 +179,17 @@ export function isOfEndpoint(record: LeaseRecord): record is Held<EndpointHolder
 
 export function isOfAddress(record: LeaseRecord): record is Held<AddressHolder> {
   return record.holder.is === 'address';
+}
+
+export type HostRecord = Held<HostHolder>;
+
+export function isOfHost(record: LeaseRecord): record is HostRecord {
+  return record.holder.is === 'host';
+}
+
+/** The id of the host's own lease on a network. */
+export function hostLeaseId(networkId: string): string {
+  return `host.${networkId}`;
 }
 
 export function endpointOf({ id: leaseId, holder, ...rest }: Held<EndpointHolder>): EndpointRecord {

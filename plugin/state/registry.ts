@@ -11,6 +11,8 @@ import { scopeOfNetwork, type LeaseScope } from './lease-scope.ts';
 import { LeaseViews } from './lease-views.ts';
 import { StoredRecords, type Records, type RecordStore } from './stored-records.ts';
 import {
+  hostLeaseId,
+  isOfHost,
   leaseOfAddress,
   leaseOfEndpoint,
   leaseOfHeld,
@@ -18,6 +20,7 @@ import {
   type AwaitedRelease,
   type EndpointRecord,
   type HeldRecord,
+  type HostRecord,
   type LeaseHolder,
   type LeaseRecord,
 } from './lease-records.ts';
@@ -113,20 +116,6 @@ export class Registry {
     return holder?.is === 'endpoint' ? this.findEndpoint(holder.id) : undefined;
   }
 
-  /**
-   * True if another record has this lease: this one is a copy, or could not be removed. The lease
-   * stays with the other.
-   */
-  isLeaseOfAnother({ leaseId, networkId, clientId, lease }: EndpointRecord): boolean {
-    return this.leases().some(
-      (other) =>
-        other.id !== leaseId &&
-        other.scopeId === networkId &&
-        other.clientId === clientId &&
-        other.lease?.address === lease?.address,
-    );
-  }
-
   addresses(): readonly AddressRecord[] {
     return this.#views.addresses.list();
   }
@@ -156,11 +145,25 @@ export class Registry {
     return this.#stored.leases.get(id);
   }
 
-  // These three give a lease to another holder, whoever has it now. @throws PluginError
+  /** The host's own lease on a network. */
+  findHostLease(networkId: string): HostRecord | undefined {
+    const record = this.findLease(hostLeaseId(networkId));
+    return record !== undefined && isOfHost(record) ? record : undefined;
+  }
+
+  removeHostLease(networkId: string): Promise<void> {
+    return this.#stored.remove('leases', hostLeaseId(networkId));
+  }
+
+  // These four give a lease to another holder, whoever has it now. @throws PluginError
   // STATE_UNWRITABLE. Then nothing has changed.
 
   addEndpoint(record: EndpointRecord): Promise<void> {
     return this.#give(leaseOfEndpoint(record));
+  }
+
+  addHostLease(record: HostRecord): Promise<void> {
+    return this.#give(record);
   }
 
   addAddress(record: AddressRecord): Promise<void> {
@@ -195,10 +198,15 @@ export class Registry {
     return this.#stored.keep('leases', this.#stillAwaited(leaseOfEndpoint(record)));
   }
 
-  /** Works like `keepEndpoint`. */
+  // These two work like `keepEndpoint`.
+
   async keepAddress(record: AddressRecord): Promise<unknown> {
     if (this.findAddress(record.id) === undefined) return undefined;
     return this.#stored.keep('leases', this.#stillAwaited(leaseOfAddress(record)));
+  }
+
+  keepHostLease(record: HostRecord): Promise<unknown> {
+    return this.#stored.keep('leases', record);
   }
 
   /**
@@ -288,11 +296,4 @@ export class Registry {
     const known = this.findLease(id)?.awaited ?? [];
     return more === undefined || known.includes(more) ? known : [...known, more];
   }
-}
-
-export function endpointUnknown(id: string): PluginError {
-  return new PluginError(
-    'ENDPOINT_UNKNOWN',
-    `endpoint ${id.slice(0, 12)} is not in this plugin's state; start the container again`,
-  );
 }

@@ -6,7 +6,7 @@ import { attachmentOf } from './attachments/attachments.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { readableLease, type StoredLease } from './stored-lease.ts';
-import type { AddressRecord, EndpointRecord } from './lease-records.ts';
+import type { AddressRecord, EndpointRecord, HostRecord } from './lease-records.ts';
 
 /** Who else uses a container's address, as heard by the lease service. */
 export interface ClaimsSeen {
@@ -71,6 +71,15 @@ interface Renewal {
 /** A living server and a restarted client answer within this time. */
 const ANSWERED_WITHIN: Ms = 10_000;
 
+export interface HostStatus extends Pick<
+  EndpointStatus,
+  'mac' | 'address' | 'lease' | 'renewal' | 'lost' | 'conflict'
+> {
+  readonly link: string;
+  /** `lease not used`: the host has a route to that subnet already. The log says more. */
+  readonly state: EndpointStatus['state'] | 'lease not used';
+}
+
 export interface NetworkStatus {
   /** NetworkID. For another driver's network: `pool` and the id of the pool. */
   readonly network: string;
@@ -82,11 +91,16 @@ export interface NetworkStatus {
   /** The bridge. Where there is none: the link of the host over which leases can be kept. */
   readonly bridge: string;
   readonly endpoints: readonly EndpointStatus[];
+  /** The host's own link to the containers. Undefined unless `host_access=true`. */
+  readonly host?: HostStatus | undefined;
 }
 
 export function networkStatus(
   network: NetworkRecord,
-  endpoints: readonly EndpointRecord[],
+  {
+    endpoints,
+    hostLease,
+  }: { endpoints: readonly EndpointRecord[]; hostLease?: HostRecord | undefined },
   clock: Clock,
   claims?: ClaimsSeen,
 ): NetworkStatus {
@@ -100,6 +114,7 @@ export function networkStatus(
     endpoints: endpoints
       .filter((e) => e.networkId === id)
       .map((endpoint) => endpointStatus(endpoint, clock, claims)),
+    ...(hostLease && { host: hostStatus(hostLease, clock, claims) }),
   };
 }
 
@@ -153,6 +168,23 @@ export function endpointStatus(
   };
 }
 
+function hostStatus(record: HostRecord, clock: Clock, claims?: ClaimsSeen): HostStatus {
+  const { link, address } = record.holder;
+  return {
+    ...{ link, mac: record.mac },
+    address: address && `${address.address}/${address.prefixLength}`,
+    state: hostState(record, clock),
+    ...leaseStatus(record, clock),
+    conflict: conflictOn(record.id, claims),
+  };
+}
+
+function hostState({ lease, holder }: HostRecord, clock: Clock): HostStatus['state'] {
+  if (lease === undefined) return holder.address ? 'no lease, address kept' : 'no lease';
+  if (holder.address === undefined) return 'lease not used';
+  return renewalOf(lease, clock)?.state ?? 'leased';
+}
+
 function conflictOn(id: string, claims: ClaimsSeen | undefined): EndpointStatus['conflict'] {
   const seen = claims?.claimsOn(id);
   if (seen === undefined) return undefined;
@@ -185,12 +217,14 @@ const HEADINGS = ['NETWORK', 'SEGMENT', 'ENDPOINT', 'MAC', 'ADDRESS', 'SERVER', 
  * A table for people: one line for each endpoint below a line of headings, with aligned columns.
  */
 export function statusTable(networks: readonly NetworkStatus[]): string {
-  const rows = networks.flatMap(({ network, segment, endpoints }) =>
-    endpoints.map(({ endpoint, mac, address, lease, lost, renewal, state, conflict }) => [
-      ...[network.slice(0, 12), segment, endpoint.slice(0, 12), mac, address ?? 'none'],
-      ...[lease?.server ?? 'none', stateText({ state, lost, renewal, conflict })],
-      lease?.expiresAt ?? (lost === undefined ? '' : `since ${lost.at}`),
-    ]),
+  const rows = networks.flatMap(({ network, segment, endpoints, host }) =>
+    [...endpoints, ...(host ? [{ ...host, endpoint: 'host' }] : [])].map(
+      ({ endpoint, mac, address, lease, lost, renewal, state, conflict }) => [
+        ...[network.slice(0, 12), segment, endpoint.slice(0, 12), mac, address ?? 'none'],
+        ...[lease?.server ?? 'none', stateText({ state, lost, renewal, conflict })],
+        lease?.expiresAt ?? (lost === undefined ? '' : `since ${lost.at}`),
+      ],
+    ),
   );
   const all = [HEADINGS, ...rows];
   const widths = HEADINGS.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
@@ -249,7 +283,9 @@ function stateText({
   lost,
   renewal,
   conflict,
-}: Pick<EndpointStatus, 'state' | 'lost' | 'renewal' | 'conflict'>): string {
+}: Pick<EndpointStatus, 'lost' | 'renewal' | 'conflict'> & {
+  state: HostStatus['state'];
+}): string {
   if (lost !== undefined) return `${state} (${lost.cause})`;
   const since = renewal === undefined ? state : `${state} since ${renewal.since}`;
   return conflict === undefined ? since : `${since} (claimed by ${conflict.by})`;

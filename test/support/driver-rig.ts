@@ -8,6 +8,7 @@ import type { Addresses } from '../../plugin/leases/addresses.ts';
 import type { BridgeAccess } from '../../plugin/networks/bridge-access.ts';
 import type { CreateEndpointRequest } from '../../plugin/endpoints/endpoint-setup.ts';
 import type { Endpoints } from '../../plugin/endpoints/endpoints.ts';
+import type { HostAccess } from '../../plugin/hostaccess/host-access.ts';
 import type { HeldLeases } from '../../plugin/leases/held-leases.ts';
 import { createPlugin, type Plugin } from '../../plugin/driver/plugin.ts';
 import type { IpamDriver } from '../../plugin/driver/ipam-driver.ts';
@@ -58,6 +59,7 @@ export class DriverRig {
   wiring!: Wiring;
   #plugin!: Plugin;
   held!: HeldLeases;
+  hostAccess!: HostAccess;
   driver!: NetworkDriver;
   addresses!: Addresses;
   ipam!: IpamDriver;
@@ -231,9 +233,9 @@ export class DriverRig {
     });
     this.#plugin = plugin;
     const { network: driver, ipam, leases, access, held, networks, addresses, endpoints } = plugin;
-    const { wiring } = plugin;
+    const { wiring, hostAccess } = plugin;
     Object.assign(this, { registry, driver, ipam, leases, access, held, networks });
-    Object.assign(this, { addresses, endpoints, wiring });
+    Object.assign(this, { addresses, endpoints, wiring, hostAccess });
   }
 }
 

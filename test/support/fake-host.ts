@@ -135,6 +135,8 @@ export class FakeHost implements Host {
 
   async removeOrphanLinks(known: readonly string[]) {
     await this.#attempt('removeOrphanLinks', known.join());
+    const own = [...this.hostLinks.keys()].filter((link) => !known.includes(link));
+    for (const link of own) this.removeLink(link);
     const bridges = [...this.#bridges].filter((bridge) => {
       const ports = [...this.masters].filter(([, master]) => master === bridge);
       const isUsed = ports.some(([port]) => this.endpoints.has(port));
@@ -146,7 +148,7 @@ export class FakeHost implements Host {
     );
     for (const name of vlanLinks) if (!this.#isBelow(name)) this.removeLink(name);
     for (const name of vlanLinks) if (!this.#isBelow(name)) this.removeLink(name);
-    return [...bridges, ...vlanLinks.filter((name) => !this.links.has(name))];
+    return [...own, ...bridges, ...vlanLinks.filter((name) => !this.links.has(name))];
   }
 
   /** Whoever removes a link; a bridge's ports are in none then. */
@@ -154,6 +156,10 @@ export class FakeHost implements Host {
     this.links.delete(name);
     this.#bridges.delete(name);
     this.masters.delete(name);
+    this.hostLinks.delete(name);
+    for (const { link, connection } of [...this.hostLinks.values()]) {
+      if (connection.lower === name) this.removeLink(link);
+    }
     for (const [port, bridge] of this.masters) if (bridge === name) this.masters.delete(port);
   }
 
@@ -180,6 +186,27 @@ export class FakeHost implements Host {
     this.endpoints.set(end, { containerEnd, here: true, mtu });
     this.macs.set(containerEnd, mac);
     return this.warnings;
+  }
+
+  /** The host's own links to containers, and their addresses. */
+  readonly hostLinks = new Map<string, Parameters<Host['ensureHostLink']>[0]>();
+
+  async ensureHostLink(spec: Parameters<Host['ensureHostLink']>[0]) {
+    const { link, connection, mac } = spec;
+    await this.#attempt('ensureHostLink', link);
+    if (this.links.has(link) && !this.hostLinks.has(link))
+      throw new PluginError('LINK_CONFLICT', `link ${link} exists and is not one of ours`);
+    if (!this.links.has(connection.lower))
+      throw new PluginError('LINK_CONFLICT', `link ${connection.lower} has just gone`);
+    this.links.add(link);
+    this.hostLinks.set(link, spec);
+    this.macs.set(link, mac);
+    return this.warnings;
+  }
+
+  async removeHostLink(link: string) {
+    await this.#attempt('removeHostLink', link);
+    if (this.hostLinks.has(link)) this.removeLink(link);
   }
 
   /** The sandboxes whose files are there, as this process names them. */
@@ -251,14 +278,25 @@ export class FakeHost implements Host {
     const isPort = this.endpoints.has(name);
     const { mtu = name.split('.').length > 2 ? 1496 : 1500 } =
       [...this.endpoints].find(([host, end]) => [host, end.containerEnd].includes(name))?.[1] ?? {};
-    const kind = vlan !== undefined ? 'vlan' : isBridge ? 'bridge' : isPort ? 'veth' : undefined;
+    const own = this.hostLinks.get(name);
+    const kind =
+      own !== undefined
+        ? 'macvlan'
+        : vlan !== undefined
+          ? 'vlan'
+          : isBridge
+            ? 'bridge'
+            : isPort
+              ? 'veth'
+              : undefined;
     const master = this.masters.get(name);
-    const mark = kind === 'veth' ? 'endpoint' : kind;
+    const below = own?.connection.lower ?? parent;
+    const mark = kind === 'veth' ? 'endpoint' : kind === 'macvlan' ? 'host' : kind;
     return {
       ...{ name, altNames: [], index: this.indexOf(name), kind, mac: this.linkMac(name), mtu },
       ...{ isUp: true, hasCarrier: true },
       master: master === undefined || !this.links.has(master) ? undefined : this.indexOf(master),
-      lower: parent === undefined ? undefined : this.indexOf(parent),
+      lower: below === undefined ? undefined : this.indexOf(below),
       vlan,
       mark: this.foreign.has(name) ? undefined : mark,
       ...this.oddities.get(name),

@@ -245,6 +245,54 @@ export function describeHost(name: string, makePlace: () => Place): void {
     });
   });
 
+  describe(`${name}: the host's own link to containers`, () => {
+    const OWN = {
+      ...{ link: 'vdhost0', mac: MAC, mtu: 1500, address: undefined },
+      connection: { kind: 'macvlan', lower: 'eth1.500', mode: 'bridge' },
+    } as const;
+    const segment = { ...TAGGED, mode: 'macvlan', bridge: undefined } as const;
+    beforeEach(async () => void (await host.ensureNetworkLinks(segment)));
+
+    it('is made on the link of the segment, up, and is left as it is when it is there', async () => {
+      expect(await host.ensureHostLink(OWN)).toEqual([]);
+      const made = await find('vdhost0');
+      expect(made).toMatchObject({
+        ...{ kind: 'macvlan', mark: 'host', isUp: true, mac: MAC, mtu: 1500 },
+        lower: await indexOf('eth1.500'),
+      });
+      expect(await host.ensureHostLink(OWN)).toEqual([]);
+      expect(await find('vdhost0')).toEqual(made);
+    });
+
+    it('goes alone, or with the link below; gone already is fine; others’ links stay', async () => {
+      await host.ensureHostLink(OWN);
+      await host.removeHostLink('vdhost0');
+      expect(host.linkExists('vdhost0')).toBe(false);
+      await host.removeHostLink('vdhost0');
+      await host.removeHostLink('eth1.500');
+      expect(host.linkExists('eth1.500')).toBe(true);
+      await host.ensureHostLink(OWN);
+      place.removeLink('eth1.500');
+      expect(host.linkExists('vdhost0')).toBe(false);
+    });
+
+    it('is refused without the link below, and where the name is taken', async () => {
+      const elsewhere = { ...OWN.connection, lower: 'eth1.9' };
+      await expect(host.ensureHostLink({ ...OWN, connection: elsewhere })).rejects.toMatchObject({
+        code: 'LINK_CONFLICT',
+      });
+      place.addBridge('vdhost0');
+      await expect(host.ensureHostLink(OWN)).rejects.toMatchObject({ code: 'LINK_CONFLICT' });
+      expect((await find('vdhost0'))?.kind).toBe('bridge');
+    });
+
+    it('a start finds one that no network has, and then the link below', async () => {
+      await host.ensureHostLink(OWN);
+      expect(await host.removeOrphanLinks(['eth1.500', 'vdhost0'])).toEqual([]);
+      expect(await host.removeOrphanLinks([])).toEqual(['vdhost0', 'eth1.500']);
+    });
+  });
+
   describe(`${name}: any link`, () => {
     it('is known by its index, whatever it is called', async () => {
       await host.ensureNetworkLinks(TAGGED);

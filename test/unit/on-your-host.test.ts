@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { linkEnds } from '../../plugin/options/endpoint-identity.ts';
+import { hostLinkName, linkEnds } from '../../plugin/options/endpoint-identity.ts';
 import { parseNetworkOptions } from '../../plugin/options/options.ts';
 import {
   bridgeMac,
   bridgeMark,
   ENDPOINT_MARK,
   hostEndMac,
+  hostMark,
   VLAN_MARK,
   vlanLinkName,
 } from '../../plugin/net/links/link-names.ts';
@@ -28,12 +29,14 @@ it('the names of links', () => {
   }
   expect(page).toContain('| `vdh` and 12 hex digits |');
   expect(linkEnds('x').hostEnd).toMatch(/^vdh[0-9a-f]{12}$/);
+  expect(page).toContain('| `vdhost` and 8 hex digits |');
+  expect(hostLinkName('x')).toMatch(/^vdhost[0-9a-f]{8}$/);
   expect(page).toContain('| `vdc` and the same digits;');
   expect(linkEnds('x').containerEnd).toBe(linkEnds('x').hostEnd.replace('vdh', 'vdc'));
 });
 
 it('their marks and MACs', () => {
-  for (const mark of [VLAN_MARK, bridgeMark('eth1.500'), ENDPOINT_MARK]) {
+  for (const mark of [VLAN_MARK, bridgeMark('eth1.500'), ENDPOINT_MARK, hostMark('vdhost…')]) {
     expect(page).toContain(`| \`${mark}\` |`);
   }
   expect(bridgeMac('br500', 'eth1', MAC)).toMatch(/^02:/);

@@ -51,20 +51,31 @@ export async function ensureUpperLink(spec: UpperLinkSpec): Promise<readonly str
     }
     await removeLinkAt(before.index);
   }
-  const warnings = await makeLink(spec);
+  const warnings = await makeUpperLink(spec, {
+    alias: upperMark(containerEnd),
+    protect: () => protectLinks([{ link: containerEnd, as: 'closed' }]),
+  });
   await waitUntilReady([containerEnd]);
   return warnings;
 }
 
-async function makeLink(spec: UpperLinkSpec): Promise<readonly string[]> {
+/**
+ * Makes the link and brings it up.
+ * @param as.alias its mark. @param as.protect decides what may enter by it, before it comes up.
+ * @throws PluginError LINK_CONFLICT; SystemCallError. Then no link is left.
+ */
+export async function makeUpperLink(
+  spec: UpperLinkSpec,
+  as: {
+    readonly alias: string;
+    readonly protect: () => Promise<readonly string[]> | readonly string[];
+  },
+): Promise<readonly string[]> {
   const { containerEnd: name, mac, mtu, connection, staysUnfinished } = spec;
   const { lower } = connection;
   const index = findLinkIndex(lower);
   if (index === undefined) {
-    throw new PluginError(
-      'LINK_CONFLICT',
-      `link ${lower} has just gone; start the container again`,
-    );
+    throw new PluginError('LINK_CONFLICT', `link ${lower} has just gone; try again`);
   }
   const own = connection.kind === 'macvlan' ? mac : undefined;
   try {
@@ -74,9 +85,9 @@ async function makeLink(spec: UpperLinkSpec): Promise<readonly string[]> {
   }
   const formsNoAddress = hasIpv6(mtu);
   try {
-    const warnings = await protectLinks([{ link: name, as: 'closed' }]);
+    const warnings = await as.protect();
     const group = staysUnfinished === true ? UNFINISHED_GROUP : 0;
-    await changeLinks([{ name, alias: upperMark(name), group, formsNoAddress }]);
+    await changeLinks([{ name, alias: as.alias, group, formsNoAddress }]);
     await bringUp(spec);
     return warnings;
   } catch (error) {

@@ -8,6 +8,7 @@
  *   vlandhcp bridge for <uplink>       a bridge of ours and the link that connects it to the LAN
  *   vlandhcp endpoint                  the host's end of a container's veth pair
  *   vlandhcp endpoint <first name>     a container's macvlan or ipvlan link
+ *   vlandhcp host <first name>         the host's own link to the containers of a network
  */
 import { createHash } from 'node:crypto';
 
@@ -52,6 +53,14 @@ export function isEndpointMark(alias: string | undefined): boolean {
 /** The mark of a container's link without an end in the host: with its first name. */
 export function upperMark(containerEnd: string): string {
   return `${ENDPOINT_MARK} ${containerEnd}`;
+}
+
+/** The beginning of the mark of the host's own link to the containers of a network. */
+export const HOST_MARK = `${MARK} host `;
+
+/** @param name its first name. */
+export function hostMark(name: string): string {
+  return `${HOST_MARK}${name}`;
 }
 
 /** The beginning of a bridge's mark. */

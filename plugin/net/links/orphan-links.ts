@@ -4,7 +4,14 @@
  */
 import { oneNetworkAtATime, removeLink } from './link-changes.ts';
 import { readAllLinks, readLinksOfGroup, type Link } from './link-info.ts';
-import { bridgeMark, isBridgeMark, isMarked, UNFINISHED_GROUP, VLAN_MARK } from './link-names.ts';
+import {
+  bridgeMark,
+  HOST_MARK,
+  isBridgeMark,
+  isMarked,
+  UNFINISHED_GROUP,
+  VLAN_MARK,
+} from './link-names.ts';
 import { removeUnusedVlanLink } from './vlan-link.ts';
 
 /**
@@ -20,8 +27,8 @@ export function removeUnfinishedLinks(): Promise<readonly string[]> {
 }
 
 /**
- * @param known every bridge and VLAN link of all networks.
- * @returns the bridges and VLAN links removed.
+ * @param known every bridge, VLAN link and link of the host itself of all networks.
+ * @returns the names of the links removed.
  * @throws AggregateError of what failed. The other links are removed all the same.
  */
 export function removeOrphanLinks(known: readonly string[]): Promise<readonly string[]> {
@@ -30,6 +37,8 @@ export function removeOrphanLinks(known: readonly string[]): Promise<readonly st
     const errors: unknown[] = [];
     // Bridges come first, because a VLAN link in a bridge counts as used.
     for (const { find, remove } of [
+      // A VLAN link with a link on top counts as used.
+      { find: orphanHostLinks, remove: removeLink },
       { find: orphanBridges, remove: removeLink },
       { find: orphanVlanLinks, remove: removeUnusedVlanLink },
       // Links of outer tags, now that nothing is on them.
@@ -46,6 +55,13 @@ export function removeOrphanLinks(known: readonly string[]): Promise<readonly st
     if (errors.length > 0) throw new AggregateError(errors, 'not all orphaned links were removed');
     return removed;
   });
+}
+
+/** The host's own links to containers of networks that are gone. */
+export function orphanHostLinks(links: readonly Link[], known: readonly string[]): string[] {
+  return links
+    .filter(({ name, alias }) => alias?.startsWith(HOST_MARK) === true && !known.includes(name))
+    .map(({ name }) => name);
 }
 
 /** Bridges of ours whose only ports are uplinks of ours. A container's port keeps a bridge. */

@@ -6,7 +6,8 @@
  */
 import type { TagProtocol, VlanRange } from '../../vocabulary/vlan-tags.ts';
 import { macFromBytes, type Mac } from '../../wire/address.ts';
-import { BRIDGE_MARK, isEndpointMark, OUTER_MARK, VLAN_MARK } from '../links/link-names.ts';
+import { BRIDGE_MARK, HOST_MARK, isEndpointMark } from '../links/link-names.ts';
+import { OUTER_MARK, VLAN_MARK } from '../links/link-names.ts';
 import { IFF_UP } from './interface-request.ts';
 import {
   attribute,
@@ -35,7 +36,7 @@ export interface TableLink {
   readonly lower: number | undefined;
   readonly vlan: { readonly id: number; readonly protocol: TagProtocol | 'other' } | undefined;
   /** The kind of our link according to its mark. Undefined if the link is not ours. */
-  readonly mark: 'vlan' | 'bridge' | 'endpoint' | undefined;
+  readonly mark: 'vlan' | 'bridge' | 'endpoint' | 'host' | undefined;
   /** Only of a bridge that tells frames apart by 802.1Q tags. `defaultPvid` is 0 if it has none. */
   readonly vlanFilter?: { readonly defaultPvid: number };
   /** Only in the table of all links: see `readLinkTable`. */
@@ -265,6 +266,7 @@ function alternativeNames(list: DataView | undefined): readonly string[] {
 function markOf(alias: string | undefined): TableLink['mark'] {
   if (alias === VLAN_MARK || alias === OUTER_MARK) return 'vlan';
   if (isEndpointMark(alias)) return 'endpoint';
+  if (alias?.startsWith(HOST_MARK) === true) return 'host';
   return alias?.startsWith(BRIDGE_MARK) === true ? 'bridge' : undefined;
 }
 

@@ -1,13 +1,27 @@
 /**
  * Notices that the link below containers without a bridge is another than before. The kernel
  * removes macvlan and ipvlan links with the link below them. With ipvlan, containers have the MAC
- * of that link, so another MAC counts, too.
+ * of that link, so another MAC counts, too. Notices also that the host's own link to its containers
+ * is gone.
  */
 import type { HostLink } from '../../host.ts';
+import { hostLinkName } from '../../options/endpoint-identity.ts';
 import { attachmentOf } from '../../state/attachments/attachments.ts';
 import { linkNamed, uplinkOf } from '../../state/link-chain.ts';
+import type { NetworkRecord } from '../../state/records.ts';
 import { hasPort } from '../../vocabulary/attachment.ts';
 import type { WiredNetwork } from './wiring-plan.ts';
+
+/** True if the host's own link to the containers is gone, or down, or on another link. */
+function lacksHostLink(
+  links: readonly HostLink[],
+  { id, options }: NetworkRecord,
+  below: HostLink,
+): boolean {
+  if (!options.hostAccess) return false;
+  const link = linkNamed(links, hostLinkName(id));
+  return link?.mark !== 'host' || !link.isUp || link.lower !== below.index;
+}
 
 export class LinksBelow {
   readonly #isNew: (networkId: string) => Promise<void>;
@@ -27,7 +41,8 @@ export class LinksBelow {
       if (below?.isUp !== true) continue;
       const mac = attachmentOf(network).isMacShared ? below.mac : undefined;
       const seen = `${below.index} ${mac ?? ''}`;
-      if (seen === this.#known.get(id)) continue;
+      const isKnown = seen === this.#known.get(id);
+      if (isKnown && !lacksHostLink(links, network, below)) continue;
       this.#known.set(id, seen);
       await this.#isNew(id);
     }

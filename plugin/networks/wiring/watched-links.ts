@@ -32,7 +32,7 @@ export class WatchedLinks {
    * @returns true if a network needs it. A port ends with its container: nothing is to be repaired.
    */
   gone({ index, mark }: HostLink): boolean {
-    return this.#seen.delete(index) && mark !== 'endpoint';
+    return (this.#seen.delete(index) && mark !== 'endpoint') || mark === 'host';
   }
 
   /** True if it is a VLAN link of ours that had another MAC at the last look. */
@@ -76,6 +76,7 @@ export class WatchedLinks {
     const registry = this.#registry;
     const names = namesOf(registry.networks());
     if (names.has(link.name) || link.altNames.some((name) => names.has(name))) return true;
+    if (link.mark === 'host') return !link.isUp; // the host's own link: it must be up
     if (link.mark !== 'endpoint') return false;
     // A container's port that is new since the last look. It was made right, so it is only noted.
     const isWired = link.isUp && link.master !== undefined && this.#seen.has(link.master);

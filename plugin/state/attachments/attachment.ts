@@ -9,7 +9,15 @@ import type { PortRules } from '../../vocabulary/port-rules.ts';
 export interface AttachedNetwork {
   readonly options: Pick<
     NetworkOptions,
-    'parent' | 'vlan' | 'mode' | 'bridge' | 'uplink' | 'macvlanMode' | 'isolate' | 'guard'
+    | 'parent'
+    | 'vlan'
+    | 'mode'
+    | 'bridge'
+    | 'uplink'
+    | 'macvlanMode'
+    | 'isolate'
+    | 'hostAccess'
+    | 'guard'
   >;
   /** The VLAN link in use. Undefined for an untagged network. */
   readonly vlanLink: string | undefined;

@@ -2,6 +2,7 @@
 import type { Attachment } from './attachment.ts';
 import {
   clashOfMode,
+  isSameSegment,
   needsNoPort,
   placeOnSegmentLink,
   segmentLinkOf,
@@ -26,5 +27,12 @@ export const macvlanAttachment: Attachment = {
   unguarded: (network) =>
     unguardedCard(network) ??
     `the kernel checks what containers send only where it leaves by ${segmentLinkOf(network)}: a container with NET_RAW may take the MAC of another, and containers of this host reach each other unchecked`,
-  clash: clashOfMode,
+  clash(options, other) {
+    const clash = clashOfMode(options, other);
+    if (clash !== undefined || !isSameSegment(options, other.options)) return clash;
+    // The host would have two addresses of one subnet, and answer by either link.
+    return options.hostAccess && other.options.hostAccess
+      ? `network ${other.id.slice(0, 12)} on the same link has host_access=true, and by that the host reaches the containers of both; leave host_access out`
+      : undefined;
+  },
 };

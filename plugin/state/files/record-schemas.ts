@@ -6,11 +6,6 @@
  * segment, the servers that count, `--internal`, and the reserved addresses.
  */
 import * as v from 'valibot';
-import {
-  ATTACHMENT_MODES,
-  type AttachmentMode,
-  type ContainerLink,
-} from '../../vocabulary/attachment.ts';
 import type { WallTime } from '../../vocabulary/time.ts';
 import { firstHostOf } from '../../wire/subnet.ts';
 import { linkEnds, macClientId } from '../../options/endpoint-identity.ts';
@@ -18,9 +13,19 @@ import type { LeaseRecord } from '../lease-records.ts';
 import type { PoolRecord } from '../pool-records.ts';
 import type { NetworkRecord } from '../records.ts';
 import type { Records } from '../stored-records.ts';
+import {
+  address,
+  endpoint,
+  hasItsOwnLink,
+  host,
+  isHostLease,
+  isLinkOf,
+  nobody,
+  OWN_LINK,
+} from './holder-schemas.ts';
 import * as is from './value-schemas.ts';
 
-const { absentOr, flag, id, ipv4, lease, mac, mtu, text, wallTime } = is;
+const { absentOr, flag, id, ipv4, lease, mac, mtu, wallTime } = is;
 
 const lost = v.looseObject({
   at: wallTime,
@@ -70,37 +75,6 @@ const leaseFields = {
   awaited: v.optional(v.array(v.looseObject({ address: ipv4, since: is.moment }))),
 };
 
-const endpoint = {
-  is: v.literal('endpoint'),
-  id,
-  mode: v.optional(v.picklist(ATTACHMENT_MODES)),
-  hostEnd: absentOr(is.newLinkName),
-  containerEnd: is.newLinkName,
-  macGiven: flag,
-  addressGiven: v.optional(flag),
-  guard: v.optional(is.guard),
-  terms: v.looseObject({ answered: absentOr(is.terms), configured: absentOr(is.terms) }),
-  createdAt: wallTime,
-  sandboxKey: absentOr(text),
-  interfaceName: v.optional(is.linkName),
-  joinedAt: v.optional(wallTime),
-  hasLeft: v.optional(flag),
-};
-
-const address = {
-  is: v.literal('address'),
-  poolId: id,
-  address: ipv4,
-  createdAt: is.moment,
-  wasSeen: flag,
-};
-
-const nobody = {
-  is: v.literal('nobody'),
-  since: is.moment,
-  why: v.picklist(['ended', 'orphan']),
-};
-
 const pool = {
   id,
   subnet: is.subnet,
@@ -117,25 +91,15 @@ const pool = {
   requestedAt: v.optional(wallTime, 0),
 };
 
-/**
- * The names must belong to this endpoint. Else it would take another endpoint's link from its
- * container.
- */
-const hasItsOwnLink = (
-  record: { id: string; mode?: AttachmentMode | undefined } & ContainerLink,
-) => {
-  const { hostEnd, containerEnd } = linkEnds(record.id, record.mode);
-  return record.hostEnd === hostEnd && record.containerEnd === containerEnd;
-};
-const OWN_LINK = 'hostEnd and containerEnd that are made of its id';
-
 type LeaseSchema = v.GenericSchema<unknown, LeaseRecord>;
 
 /** Chooses the schema by the holder's kind. So the reason is about that kind. */
 function byHolder(schemas: Readonly<Record<LeaseRecord['holder']['is'], LeaseSchema>>) {
   return v.lazy((record: unknown): LeaseSchema => {
     const kind = (record as { holder?: { is?: unknown } | null }).holder?.is;
-    return kind === 'endpoint' || kind === 'address' ? schemas[kind] : schemas.nobody;
+    return kind === 'endpoint' || kind === 'address' || kind === 'host'
+      ? schemas[kind]
+      : schemas.nobody;
   });
 }
 
@@ -156,6 +120,11 @@ export const complete: {
     ),
     address: v.pipe(
       v.looseObject({ ...leaseFields, holder: v.looseObject(address) }),
+      v.check((record) => saysWhy(record), SAYS_WHY),
+    ),
+    host: v.pipe(
+      v.looseObject({ ...leaseFields, holder: v.looseObject(host) }),
+      v.check((record) => isHostLease(record), "the host's own link and id on its network"),
       v.check((record) => saysWhy(record), SAYS_WHY),
     ),
     nobody: v.pipe(
@@ -223,7 +192,8 @@ export function readable(file: { readonly id: string; readonly writtenAt: WallTi
           lost: saysWhy(record) ? record.lost : lostWith(writtenAt),
         })),
       ),
-      // Nobody uses the lease, so nothing is guessed.
+      // The host asks for a lease anew, and nobody uses the other one. So nothing is guessed.
+      host: complete.leases,
       nobody: complete.leases,
     }),
     pools: v.pipe(
@@ -293,8 +263,4 @@ function readableEndpoint(file: { readonly id: string; readonly writtenAt: WallT
       ...linkEnds(holder.id ?? file.id, holder.mode),
     })),
   );
-}
-
-function isLinkOf(endpointId: string, hostEnd: string | undefined): boolean {
-  return hostEnd === undefined || hostEnd === linkEnds(endpointId, 'bridge').hostEnd;
 }

@@ -64,7 +64,7 @@ export const clientId = textThat<string>(
 );
 /** Linux takes 68 and more. Option 57 has 16 bits. */
 export const mtu = wholeNumber(68, 65535, 'an MTU from 68 to 65535');
-const prefixLength = wholeNumber(0, 32, 'a prefix length from 0 to 32');
+export const prefixLength = wholeNumber(0, 32, 'a prefix length from 0 to 32');
 
 /** The end of the year 9999. A larger number is no time, and `Date` refuses very large ones. */
 const LAST_TIME = 253_402_300_799_999;
@@ -153,6 +153,7 @@ const optionEntries = {
   uplink: absentOr(newLinkName),
   macvlanMode: absentOr(v.picklist(MACVLAN_MODES)),
   isolate: v.optional(flag, DEFAULTS.isolate),
+  hostAccess: v.optional(flag, DEFAULTS.hostAccess),
   mtu: absentOr(mtu),
   leaseTimeoutMs: v.optional(
     numberThat((value) => value >= 1000 && value <= 25_000, 'a duration from 1 s to 25 s'),

@@ -410,13 +410,14 @@ describe('calls during recovery', () => {
     const { networkId } = networkRequest();
     let done = () => {};
     const recovered = new Promise<void>((resolve) => (done = resolve));
-    const { registry, networks, endpoints, held } = rig;
+    const { registry, networks, endpoints, held, hostAccess } = rig;
     const { NetworkDriver } = await import('../../../plugin/driver/network-driver.ts');
     rig.driver = new NetworkDriver({
       registry,
       networks,
       endpoints,
       held,
+      hostAccess,
       clock: rig.clock,
       recovered,
       claims: rig.leases,

@@ -31,6 +31,7 @@ describe('network options', () => {
     const needed = (key: string) =>
       ({
         macvlan_mode: { parent: 'eth1', mode: 'macvlan' },
+        host_access: { parent: 'eth1', mode: 'macvlan' },
         outer: { parent: 'eth1', vlan: '10.500' },
       })[key] ?? { parent: 'eth1' };
     const named = Object.entries(NETWORK_OPTIONS).map(([key, { default: text, problem }]) => ({
@@ -53,6 +54,7 @@ describe('network options', () => {
       bridge: 'br-eth1',
       macvlanMode: undefined,
       isolate: false,
+      hostAccess: false,
       mtu: undefined,
       leaseTimeoutMs: 20_000,
       acd: 'optimistic',
@@ -228,9 +230,38 @@ describe('network options', () => {
     );
   });
 
+  it('host_access gives the host a link only beside macvlan links that it can reach', () => {
+    const typed = { mode: 'macvlan', host_access: 'true' };
+    expect(network(typed).hostAccess).toBe(true);
+    expect(network({ ...typed, macvlan_mode: 'bridge' }).hostAccess).toBe(true);
+    expect(network({ mode: 'macvlan', host_access: 'false' }).hostAccess).toBe(false);
+  });
+
+  it.each([
+    [
+      { host_access: 'true' },
+      '-o host_access belongs to mode=macvlan, and this network has mode=bridge; leave it out, or type -o mode=macvlan',
+    ],
+    [
+      { mode: 'ipvlan', host_access: 'true' },
+      '-o host_access belongs to mode=macvlan, and this network has mode=ipvlan; leave it out, or type -o mode=macvlan',
+    ],
+    [
+      { mode: 'macvlan', host_access: 'true', macvlan_mode: 'vepa' },
+      '-o host_access=true needs macvlan_mode=bridge: the host is one more macvlan link, and with macvlan_mode=vepa the kernel passes nothing to it; leave one of the two out',
+    ],
+    [
+      { mode: 'macvlan', host_access: 'true', isolate: 'true' },
+      '-o host_access=true needs macvlan_mode=bridge: the host is one more macvlan link, and with isolate=true the kernel passes nothing to it; leave one of the two out',
+    ],
+    [{ mode: 'macvlan', host_access: 'yes' }, '-o host_access=yes is not one of true, false'],
+  ])('host_access is refused in one sentence with %j', (options, sentence) => {
+    expect(mistake(() => network(options))).toBe(sentence);
+  });
+
   it('an unknown option is named together with the known ones', () => {
     expect(mistake(() => network({ vlna: '5' }))).toBe(
-      '-o vlna is unknown; known are parent, vlan, outer, mode, bridge, macvlan_mode, isolate, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard, on_conflict',
+      '-o vlna is unknown; known are parent, vlan, outer, mode, bridge, macvlan_mode, isolate, host_access, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard, on_conflict',
     );
   });
 

@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { Link } from '../../../../plugin/net/links/link-info.ts';
-import { bridgeMark, ENDPOINT_MARK, VLAN_MARK } from '../../../../plugin/net/links/link-names.ts';
-import { orphanBridges, orphanVlanLinks } from '../../../../plugin/net/links/orphan-links.ts';
+import {
+  bridgeMark,
+  ENDPOINT_MARK,
+  hostMark,
+  VLAN_MARK,
+} from '../../../../plugin/net/links/link-names.ts';
+import {
+  orphanBridges,
+  orphanHostLinks,
+  orphanVlanLinks,
+} from '../../../../plugin/net/links/orphan-links.ts';
 
 const link = (parts: Partial<Link> & Pick<Link, 'name'>): Link => ({
   index: 1,
@@ -63,5 +72,21 @@ describe('a VLAN link of ours that no network has', () => {
     ['that a network has', [vlan], ['eth1.500']],
   ])('%s: it stays', (_what, links, known) => {
     expect(orphanVlanLinks(links, known)).toEqual([]);
+  });
+});
+
+describe("the host's own link to containers", () => {
+  const own = link({ name: 'vdhost0', kind: 'macvlan', alias: hostMark('vdhost0') });
+
+  it('goes when no network has it, whatever its name is by now', () => {
+    expect(orphanHostLinks([own, { ...own, name: 'renamed' }], [])).toEqual(['vdhost0', 'renamed']);
+  });
+
+  it.each<[string, Link, readonly string[]]>([
+    ['that a network has', own, ['vdhost0']],
+    ['without our mark', { ...own, alias: undefined }, []],
+    ['of a container', { ...own, alias: `${ENDPOINT_MARK} vdc0` }, []],
+  ])('%s: it stays', (_what, one, known) => {
+    expect(orphanHostLinks([one], known)).toEqual([]);
   });
 });
