@@ -10,9 +10,19 @@ test('routes with a destination are told, in words that name their link', () => 
     { dst: 'default', dev: 'ppp0' },
   ];
   expect(decodeRoutes(routes)).toEqual([
-    { destination: '10.1.2.0', prefixLength: 24, what: 'the route 10.1.2.0/24 of eth0' },
-    { destination: '10.9.9.9', prefixLength: 32, what: 'the route 10.9.9.9/32 of wg0' },
-    { destination: '10.10.0.0', prefixLength: 16, what: 'the route 10.10.0.0/16' },
+    {
+      destination: '10.1.2.0',
+      prefixLength: 24,
+      link: 'eth0',
+      what: 'the route 10.1.2.0/24 of eth0',
+    },
+    {
+      destination: '10.9.9.9',
+      prefixLength: 32,
+      link: 'wg0',
+      what: 'the route 10.9.9.9/32 of wg0',
+    },
+    { destination: '10.10.0.0', prefixLength: 16, link: undefined, what: 'the route 10.10.0.0/16' },
   ]);
 });
 
