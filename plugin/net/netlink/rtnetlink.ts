@@ -148,7 +148,8 @@ interface MarkedLink {
  * @throws SystemCallError for the first that failed, ENODEV if there is no such link.
  */
 export async function changeLinks(changes: readonly LinkChange[]): Promise<void> {
-  const what = `changing links ${changes.map(({ name }) => name).join(', ')}`;
+  const names = new Set(changes.map(({ name }) => name));
+  const what = `changing links ${[...names].join(', ')}`;
   const answers = await askNetlink(changes.flatMap(linkChange), what);
   if (answers.includes(undefined)) throw new SystemCallError(what, ENODEV);
 }
