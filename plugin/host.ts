@@ -23,6 +23,8 @@ export interface NetworkLinkSpec extends Segment {
   readonly bridge: string | undefined;
   /** With `mode` `vlan-bridge`: the port of the parent that leads to the trunk. */
   readonly uplink?: string | undefined;
+  /** With `mode` `vlan-bridge`: the links that were added to the VLAN before. */
+  readonly vlanMembers?: readonly string[] | undefined;
   readonly mtu: number | undefined;
   readonly guard?: GuardMode;
 }
@@ -103,7 +105,7 @@ export interface Host {
       /** Take the uplink out of a bridge that is not ours. */
       readonly uplinkPort: boolean;
       /** Take these out of the VLAN. If undefined: none. */
-      readonly vlanMembers?: readonly string[];
+      readonly vlanMembers?: readonly string[] | undefined;
     },
   ): Promise<readonly string[]>;
   /**

@@ -54,7 +54,7 @@ export class NetworkLinks {
    */
   async make(options: NetworkOptions, parent: string): Promise<MadeLinks> {
     const { vlanLink, outerLink, mtu, created, theirs, warnings, vlanMembers } =
-      await this.#host.ensureNetworkLinks({ ...options, parent });
+      await this.#host.ensureNetworkLinks({ ...options, parent, ...this.#withSharers(options) });
     const made = { options: { ...options, parent }, vlanLink };
     this.#warn(speakerOf(made), warnings);
     const bridge = attachmentOf(made).firewalledBridge(made);
@@ -70,12 +70,15 @@ export class NetworkLinks {
   async drop(record: NetworkRecord): Promise<void> {
     const { id, options, vlanLink, uplinkPort, vlanMembers } = record;
     const { vlan, bridge } = options;
-    if (this.#sharers(options).some((other) => other.id !== id)) return;
+    const [heir] = this.#sharers(options).filter((other) => other.id !== id);
+    if (heir !== undefined) return this.#inherit(heir, vlanMembers);
     const known = await this.#host.readLinks();
     const parent = parentNow(known, { options, vlanLink });
     // A link that was being made when the process was killed may be missing in the record.
     const made = vlan === undefined ? undefined : segmentLink(known, { parent, vlan })?.name;
-    const members = vlanMembers === undefined ? {} : { vlanMembers };
+    // The bridge may have another name now.
+    const now = vlanMembers?.map((name) => (name === options.parent ? parent : name));
+    const members = now === undefined ? {} : { vlanMembers: now };
     const links = { parent, vlan, vlanLink: vlanLink ?? made, bridge, uplinkPort, ...members };
     const firewalled = attachmentOf(record).firewalledBridge(record);
     await runEach(
@@ -84,6 +87,14 @@ export class NetworkLinks {
       },
       async () => this.#warn(speakerOf(record), await this.#host.removeNetworkLinks(links)),
     );
+  }
+
+  /** What was added to the VLAN is taken away with the network that is left. */
+  async #inherit(heir: NetworkRecord, added: readonly string[] = []): Promise<void> {
+    const { vlanMembers = [] } = heir;
+    const more = added.filter((name) => !vlanMembers.includes(name));
+    if (more.length === 0) return;
+    await this.#registry.addNetwork({ ...heir, vlanMembers: [...vlanMembers, ...more] });
   }
 
   /** What any network on the segment has added is taken away with the last one. */

@@ -3,6 +3,7 @@
  * is wrong with them. A link is identified by its index, its kind and its lower link. Pure.
  */
 import type { Host, HostLink } from '../host.ts';
+import type { AttachmentMode } from '../vocabulary/attachment.ts';
 import { STAYS_IN_HOST } from '../vocabulary/link-kinds.ts';
 import {
   isInRanges,
@@ -16,6 +17,7 @@ import { segmentOf, type NetworkRecord } from './records.ts';
 
 type Chain = Segment & {
   readonly bridge?: string | undefined;
+  readonly mode?: AttachmentMode;
   /** The port of the parent that leads to the trunk, if the parent is a bridge that filters. */
   readonly uplink?: string | undefined;
 };
@@ -80,15 +82,16 @@ export function chainTroubles(links: readonly HostLink[], chain: Chain): readonl
 /** What separates an operator's bridge that filters VLANs from the trunk. */
 function uplinkTroubles(
   links: readonly HostLink[],
-  { uplink: name, vlan }: Chain,
+  { uplink: name, vlan, mode }: Chain,
   bridge: HostLink,
 ): readonly string[] {
-  if (name === undefined) return [];
+  if (mode !== 'vlan-bridge') return [];
   if (bridge.vlanFilter === undefined) {
     return [
       `bridge ${bridge.name} does not filter VLANs any more; let it filter again with: ip link set ${bridge.name} type bridge vlan_filtering 1`,
     ];
   }
+  if (name === undefined) return [];
   const port = linkNamed(links, name);
   if (port?.master !== bridge.index) {
     return [
@@ -98,6 +101,12 @@ function uplinkTroubles(
   if (!port.isUp || !port.hasCarrier) {
     return [
       `${name}, the port of bridge ${bridge.name} to the trunk, is down or has no carrier; bring it up with: ip link set ${name} up, and look at its cable and its switch port`,
+    ];
+  }
+  const thief = linkWithTags(links, port, tagsOf(vlan));
+  if (thief !== undefined) {
+    return [
+      `link ${thief.name} takes the frames of VLAN ${String(vlan)} of ${name} before bridge ${bridge.name} can; remove it with: ip link del ${thief.name}`,
     ];
   }
   if (port.vlans === undefined || isInRanges(port.vlans, vlan)) return [];

@@ -1,6 +1,6 @@
 /**
- * What parents do: bonds whose cards fail, parents that are renamed, that go and come
- * back under running containers, or get another MTU or MAC. In every mode, with the real plugin.
+ * What parents do, with the real plugin: bonds whose cards fail and that are made anew, parents that
+ * are renamed, or get another MTU or MAC.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ip, linkNames, until } from '../support/netns.ts';
@@ -9,7 +9,6 @@ import { PluginSite, type Container } from '../support/plugin-site.ts';
 vi.setConfig({ testTimeout: 400_000, hookTimeout: 120_000 });
 
 const MODES = ['bridge', 'macvlan', 'ipvlan'] as const;
-const MANY = 20;
 
 let site: PluginSite;
 beforeAll(async () => {
@@ -66,7 +65,7 @@ describe('a bond as parent', () => {
   );
 });
 
-describe.each(MODES)('mode=%s', (mode) => {
+describe.each(['bridge', 'ipvlan'])('mode=%s', (mode) => {
   test('a parent with another name carries its containers and new ones, and may get its name back', async () => {
     site.plug('eth1');
     await withContainers([mode, 'eth1', 2], async (containers, network) => {
@@ -84,10 +83,12 @@ describe.each(MODES)('mode=%s', (mode) => {
       another.namespace.delete();
     });
   });
+});
 
+describe('mode=ipvlan', () => {
   test('a lower MTU of the parent is followed, up to the containers', async () => {
     site.plug('eth1');
-    await withContainers([mode, 'eth1', 2], async (containers) => {
+    await withContainers(['ipvlan', 'eth1', 2], async (containers) => {
       ip('link set eth1 mtu 1400');
       const shown = ({ namespace }: Container) => namespace.run(() => ip('link show dev eth0'));
       await until('the containers have that MTU', () =>
@@ -100,32 +101,8 @@ describe.each(MODES)('mode=%s', (mode) => {
 
   test('another MAC of the parent cuts nobody off, and leases are renewed', async () => {
     site.plug('eth1');
-    await withContainers([mode, 'eth1', 2], async (containers) => {
+    await withContainers(['ipvlan', 'eth1', 2], async (containers) => {
       ip('link set eth1 address 02:0e:0e:0e:0e:77');
-      await site.allReach(containers);
-      await site.allRenew(containers);
-    });
-  });
-
-  test(`the parent goes under ${MANY} containers, and comes back`, async () => {
-    site.plug('eth1');
-    await withContainers([mode, 'eth1', MANY], async (containers) => {
-      ip('link del eth1');
-      site.plug('eth1');
-      await site.allReach(containers);
-      await site.allRenew(containers);
-    });
-  });
-
-  test(`the plugin is killed while it joins ${MANY} containers again: the next start does the rest`, async () => {
-    site.plug('eth1');
-    await withContainers([mode, 'eth1', MANY], async (containers) => {
-      ip('link del eth1');
-      site.plug('eth1');
-      const first = mode === 'bridge' ? 'wiring mended' : 'made again';
-      await until('it has begun', () => site.plugin.log.some(({ msg }) => msg.includes(first)));
-      await site.plugin.end();
-      await site.plugin.start();
       await site.allReach(containers);
       await site.allRenew(containers);
     });

@@ -108,6 +108,29 @@ describe('the bridge of the operator', () => {
     expect([linkSnapshot(), vlans()]).toEqual(before);
   });
 
+  test('is refused where a VLAN link of the uplink takes the frames first', async () => {
+    ip('link add link eth1 name lan500 type vlan id 500');
+    await expect(ensureNetworkLinks(SPEC)).rejects.toThrow(
+      'link lan500 takes the frames of VLAN 500 of eth1 before bridge br0 can',
+    );
+  });
+
+  test('keeps its VLAN where somebody else uses the VLAN link', async () => {
+    const { vlanMembers } = await ensureNetworkLinks(SPEC);
+    ip('addr add 192.0.2.1/24 dev br0.500');
+    await remove(vlanMembers);
+    expect(vlansOf('br0')).toContain('500');
+  });
+
+  test('leaves a port alone that is in another bridge by now', async () => {
+    const { vlanMembers } = await ensureNetworkLinks(SPEC);
+    ip('link add name br1 type bridge vlan_filtering 1');
+    ip('link set dev eth1 master br1');
+    bridge('vlan add dev eth1 vid 500');
+    await remove(vlanMembers);
+    expect(vlansOf('eth1')).toContain('500');
+  });
+
   test('is recognised by what the kernel says of it', async () => {
     const typed = parseNetworkOptions({ parent: 'eth1', vlan: '500', bridge: 'br0' });
     const links = await readLinkTable();
@@ -138,10 +161,23 @@ describe('the port of a container', () => {
     expect(await readLink('vdhone')).toMatchObject({ master: 'br0', isUp: true });
   });
 
-  test('may be in the default VLAN of the bridge', async () => {
+  test('may be in the default VLAN of the bridge, once that has its tag on the trunk', async () => {
+    await expect(ensureNetworkLinks({ ...SPEC, vlan: 1 })).rejects.toThrow(
+      'VLAN 1 has no tag at br0, so it is not VLAN 1 of the trunk; give it its tag there with: bridge vlan add dev br0 vid 1 self',
+    );
+    bridge('vlan add dev br0 vid 1 self');
+    bridge('vlan add dev eth1 vid 1');
     await ensureNetworkLinks({ ...SPEC, vlan: 1 });
     await ensureVethPort({ ...PORT, vlan: 1 });
     expect(vlansOf('vdhone')).toBe('1 PVID Egress Untagged');
+  });
+
+  test('is put out of all other VLANs', async () => {
+    await ensureVethPort(PORT);
+    bridge('vlan add dev vdhone vid 2-600');
+    bridge('vlan add dev vdhone vid 4000');
+    expect(await attachPort(PORT)).toEqual([]);
+    expect(vlansOf('vdhone')).toBe('500 PVID Egress Untagged');
   });
 
   test('sends and gets the frames of its VLAN and no others', async () => {

@@ -121,10 +121,9 @@ export class FakeHost implements Host {
     }
   }
 
-  #joinVlan({ parent, uplink, vlan }: NetworkLinkSpec): readonly string[] {
-    const outside = [parent, ...(uplink === undefined ? [] : [uplink])].filter(
-      (name) => !isInRanges(this.link(name).vlans, vlan),
-    );
+  #joinVlan({ parent, uplink, vlan, vlanMembers = [] }: NetworkLinkSpec): readonly string[] {
+    const wanted = new Set([parent, ...(uplink === undefined ? [] : [uplink]), ...vlanMembers]);
+    const outside = [...wanted].filter((name) => !isInRanges(this.link(name).vlans, vlan));
     for (const name of outside) {
       const { vlans = [] } = this.link(name);
       const own = [Number(vlan), Number(vlan)] as const;

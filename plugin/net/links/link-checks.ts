@@ -22,6 +22,8 @@ export interface NetworkLinkSpec extends Segment {
   readonly bridge: string | undefined;
   /** With `mode` `vlan-bridge`: the port of the parent that leads to the trunk, if it is known. */
   readonly uplink?: string | undefined;
+  /** With `mode` `vlan-bridge`: the links that were added to the VLAN before. */
+  readonly vlanMembers?: readonly string[] | undefined;
   readonly mtu: number | undefined;
   /** Without a bridge: what containers may not send by the link. If undefined: `mac`. */
   readonly guard?: GuardMode;

@@ -16,7 +16,7 @@ export interface RemovedLinks extends Segment {
    */
   readonly uplinkPort?: boolean;
   /** The links that we made members of the VLAN, on an operator's bridge. If undefined: none. */
-  readonly vlanMembers?: readonly string[];
+  readonly vlanMembers?: readonly string[] | undefined;
 }
 
 /**
@@ -44,9 +44,10 @@ export function removeNetworkLinks(links: RemovedLinks): Promise<readonly string
         ? []
         : ((await attempt(() => removeOwnBridge({ ...links, bridge }, uplink))) ?? []);
     if (guests.length === 0) {
-      await attempt(() => removeOwnVlanLink(links));
+      const isFree = await attempt(() => removeOwnVlanLink(links));
       await attempt(() => removeOuterLink(links));
-      await attempt(() => leaveVlanBridge(links));
+      // Somebody may have taken the VLAN link into use.
+      if (isFree === true) await attempt(() => leaveVlanBridge(links));
     }
     if (errors.length > 0) {
       throw new AggregateError(
@@ -79,13 +80,15 @@ async function removeOwnBridge(
   return guests.map((port) => port.name);
 }
 
-async function removeOwnVlanLink(links: RemovedLinks): Promise<void> {
-  if (links.vlanLink === undefined) return;
+/** @returns false if the link is ours and stays, because somebody has taken it into use. */
+async function removeOwnVlanLink(links: RemovedLinks): Promise<boolean> {
+  if (links.vlanLink === undefined) return true;
   const link = await findVlanLink(links);
-  if (link?.name !== links.vlanLink || !isMarked(link.alias)) return;
-  if (link.master !== undefined && link.master !== links.bridge) return; // somebody uses it
+  if (link?.name !== links.vlanLink || !isMarked(link.alias)) return true;
+  if (link.master !== undefined && link.master !== links.bridge) return false;
   // Docker's own macvlan network may have taken it into use. With the link its containers would
   // lose theirs.
-  if (links.bridge === undefined) await removeUnusedVlanLink(link.name);
-  else await removeLink(link.name);
+  if (links.bridge === undefined) return removeUnusedVlanLink(link.name);
+  await removeLink(link.name);
+  return true;
 }

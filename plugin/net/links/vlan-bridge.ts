@@ -9,7 +9,7 @@ import { UndoList } from '../../undo.ts';
 import { protectLinks } from '../guard/protection.ts';
 import { ipBatch } from '../ip.ts';
 import { addVlanMember, notFiltering, removeVlanMember } from '../netlink/bridge-vlans.ts';
-import { findLinkEntry, readBridgeVlans } from '../netlink/rtnetlink.ts';
+import { findLinkEntry, readBridgeVlans, readLinkTable } from '../netlink/rtnetlink.ts';
 import type { VlanMember } from '../netlink/vlan-messages.ts';
 import { warningsAbout, type NetworkLinkSpec } from './link-checks.ts';
 import type { NetworkLinks, SegmentGround } from './lower-link.ts';
@@ -63,24 +63,30 @@ export async function joinItself(
   const bridge = await findLinkEntry(parent);
   if (bridge?.vlanFilter === undefined || typeof vlan !== 'number') return undefined;
   const { index } = bridge;
-  if (isInRanges((await readBridgeVlans()).get(index), vlan)) return undefined;
+  if (isInRanges((await readBridgeVlans()).get(index)?.vlans, vlan)) return undefined;
   const member = { index, vlan, self: true };
   await addVlanMember(member);
   undo.add(() => removeVlanMember(member));
   return member;
 }
 
-/** Takes from the VLAN those links that we added. A link that is gone is no error. */
+/**
+ * Takes from the VLAN those links that we added. A link that is gone, or that is no port of the
+ * bridge any more, is left alone.
+ */
 export async function leaveVlanBridge({
   parent,
   vlan,
   vlanMembers = [],
-}: Segment & { readonly vlanMembers?: readonly string[] }): Promise<void> {
-  if (typeof vlan !== 'number') return;
+}: Segment & { readonly vlanMembers?: readonly string[] | undefined }): Promise<void> {
+  if (typeof vlan !== 'number' || vlanMembers.length === 0) return;
+  const bridge = await findLinkEntry(parent);
+  if (bridge === undefined) return;
   for (const name of vlanMembers) {
     const link = await findLinkEntry(name);
-    if (link === undefined) continue;
-    await removeVlanMember({ index: link.index, vlan, self: name === parent });
+    const self = link?.index === bridge.index;
+    if (link === undefined || !(self || link.master === bridge.index)) continue;
+    await removeVlanMember({ index: link.index, vlan, self });
   }
 }
 
@@ -89,25 +95,42 @@ interface Wanted extends VlanMember {
   readonly isAlready: boolean;
 }
 
-/** The bridge itself and its uplink. */
+/** The bridge itself, its uplink, and those that were added before and are still its ports. */
 async function membersOf(spec: NetworkLinkSpec): Promise<readonly Wanted[]> {
-  const { parent, vlan, uplink } = spec;
+  const { parent, vlan, uplink, vlanMembers = [] } = spec;
   if (typeof vlan !== 'number') throw new Error('a VLAN of a bridge has one tag');
-  const bridge = await findLinkEntry(parent);
+  const links = await readLinkTable();
+  const named = (name: string) => links.find((link) => link.name === name);
+  const bridge = named(parent);
   if (bridge?.vlanFilter === undefined) {
     throw new PluginError('LINK_CONFLICT', notFiltering(parent));
   }
-  const port = uplink === undefined ? undefined : await findLinkEntry(uplink);
+  const port = uplink === undefined ? undefined : named(uplink);
   if (uplink !== undefined && port?.master !== bridge.index) {
     throw new PluginError('PARENT_LINK_UNUSABLE', notItsPort(uplink, parent));
   }
+  const thief = port && links.find((link) => link.lower === port.index && link.vlan?.id === vlan);
+  if (port !== undefined && thief?.vlan?.protocol === '802.1Q') {
+    throw new PluginError('LINK_CONFLICT', takesFirst(thief.name, port.name, vlan, parent));
+  }
+  const added = vlanMembers.map(named).filter((link) => link?.master === bridge.index);
+  const wanted = new Set([bridge, port, ...added].filter((link) => link !== undefined));
   const vlans = await readBridgeVlans();
-  return [bridge, port]
-    .filter((link) => link !== undefined)
-    .map(({ name, index }) => {
-      const isAlready = isInRanges(vlans.get(index), vlan);
-      return { name, index, vlan, self: index === bridge.index, isAlready };
-    });
+  return [...wanted].map(({ name, index }) => {
+    if (isInRanges(vlans.get(index)?.untagged, vlan)) {
+      throw new PluginError('LINK_CONFLICT', leavesUntagged(name, vlan, index === bridge.index));
+    }
+    const isAlready = isInRanges(vlans.get(index)?.vlans, vlan);
+    return { name, index, vlan, self: index === bridge.index, isAlready };
+  });
+}
+
+function takesFirst(link: string, port: string, vlan: number, bridge: string): string {
+  return `link ${link} takes the frames of VLAN ${vlan} of ${port} before bridge ${bridge} can; remove it with: ip link del ${link}, or use it without bridge=`;
+}
+
+function leavesUntagged(link: string, vlan: number, self: boolean): string {
+  return `VLAN ${vlan} has no tag at ${link}, so it is not VLAN ${vlan} of the trunk; give it its tag there with: bridge vlan add dev ${link} vid ${vlan}${self ? ' self' : ''}, or leave out vlan=`;
 }
 
 function notItsPort(uplink: string, bridge: string): string {

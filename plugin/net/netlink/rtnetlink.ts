@@ -3,7 +3,6 @@
  * pair, changes and removes links. No process is started. Other calls go on while the kernel takes
  * its 20 ms to remove a link.
  */
-import type { VlanRange } from '../../vocabulary/vlan-tags.ts';
 import { SystemCallError } from '../libc.ts';
 import {
   aboutAllLinks,
@@ -22,7 +21,7 @@ import {
   type LinkChange,
   type TableLink,
 } from './link-messages.ts';
-import { aboutAllVlans, decodeVlans } from './vlan-messages.ts';
+import { aboutAllVlans, decodeVlans, type LinkVlans } from './vlan-messages.ts';
 import { newUpperLink, newVethPair, type NewLink } from './new-link-messages.ts';
 import { askForAllNow, askNetlink, askNetlinkForAll } from './netlink-socket.ts';
 
@@ -48,14 +47,14 @@ async function withVlans(
   const found = await readBridgeVlans();
   return links.map((link) => {
     if (!bridges.has(link.index) && !bridges.has(link.master ?? 0)) return link;
-    return { ...link, vlans: found.get(link.index) ?? [] };
+    return { ...link, vlans: found.get(link.index)?.vlans ?? [] };
   });
 }
 
 /** Returns the VLANs of each bridge and port, by index. @throws SystemCallError */
-export async function readBridgeVlans(): Promise<ReadonlyMap<number, readonly VlanRange[]>> {
+export async function readBridgeVlans(): Promise<ReadonlyMap<number, LinkVlans>> {
   const { bodies } = await askNetlinkForAll(aboutAllVlans(), 'reading the VLANs of bridges');
-  return new Map(bodies.map(decodeVlans).map(({ index, vlans }) => [index, vlans]));
+  return new Map(bodies.map(decodeVlans).filter((one) => one !== undefined));
 }
 
 function indexOf({ index }: TableLink): number {

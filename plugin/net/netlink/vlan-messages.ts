@@ -36,6 +36,7 @@ const BRIDGE_FLAGS_SELF = 2;
 const BRIDGE_VLAN_INFO_PVID = 2;
 const BRIDGE_VLAN_INFO_UNTAGGED = 4;
 const BRIDGE_VLAN_INFO_RANGE_BEGIN = 8;
+const BRIDGE_VLAN_INFO_RANGE_END = 16;
 const INDEX_AT = 4;
 const HEADER_LENGTH = 16;
 
@@ -45,26 +46,41 @@ export function aboutAllVlans(): Uint8Array {
   return message(RTM_GETLINK, NLM_F_DUMP, bridgeHeader(0), mask);
 }
 
-/** @param body an answer to `aboutAllVlans`, without its header. */
-export function decodeVlans(body: DataView): {
-  readonly index: number;
+/** The VLANs of a bridge or port. */
+export interface LinkVlans {
   readonly vlans: readonly VlanRange[];
-} {
+  /** Those of `vlans` whose frames leave there without their tag. */
+  readonly untagged: readonly VlanRange[];
+}
+
+/**
+ * @param body an answer to `aboutAllVlans`, without its header.
+ * @returns undefined for the answer of a card about its own switch. The kernel sends it beside that
+ * of the bridge, for the same index, and it knows nothing of the bridge's VLANs.
+ */
+export function decodeVlans(body: DataView): readonly [index: number, LinkVlans] | undefined {
   const index = body.getInt32(INDEX_AT, true);
   const spec = findAttribute(body, HEADER_LENGTH, IFLA_AF_SPEC);
+  if (spec !== undefined && findAttribute(spec, 0, IFLA_BRIDGE_FLAGS) !== undefined) {
+    return undefined;
+  }
   const vlans: VlanRange[] = [];
+  const untagged: VlanRange[] = [];
   let begin: number | undefined;
   for (const info of spec === undefined ? [] : attributesOf(spec, 0, IFLA_BRIDGE_VLAN_INFO)) {
     if (info.byteLength < 4) continue;
+    const flags = info.getUint16(0, true);
     const vlan = info.getUint16(2, true);
-    if ((info.getUint16(0, true) & BRIDGE_VLAN_INFO_RANGE_BEGIN) !== 0) {
+    if ((flags & BRIDGE_VLAN_INFO_RANGE_BEGIN) !== 0) {
       begin = vlan;
-    } else {
-      vlans.push([begin ?? vlan, vlan]);
-      begin = undefined;
+      continue;
     }
+    const range = [begin ?? vlan, vlan] as const;
+    vlans.push(range);
+    if ((flags & BRIDGE_VLAN_INFO_UNTAGGED) !== 0) untagged.push(range);
+    begin = undefined;
   }
-  return { index, vlans };
+  return [index, { vlans, untagged }];
 }
 
 /** @param isOnlyOne true if untagged frames of the port are of this VLAN. */
@@ -73,19 +89,30 @@ export function vlanAddition(member: VlanMember, isOnlyOne: boolean): Uint8Array
   return message(RTM_SETLINK, NLM_F_ACK, bridgeHeader(member.index), vlanSpec(member, flags));
 }
 
-export function vlanRemoval(member: VlanMember): Uint8Array {
-  return message(RTM_DELLINK, NLM_F_ACK, bridgeHeader(member.index), vlanSpec(member, 0));
+/** @param last the last VLAN that is removed, if it is not the only one. */
+export function vlanRemoval(member: VlanMember, last = member.vlan): Uint8Array {
+  const { index, vlan } = member;
+  const spec =
+    last === vlan
+      ? vlanSpec(member, 0)
+      : vlanSpec(member, BRIDGE_VLAN_INFO_RANGE_BEGIN, vlanInfo(last, BRIDGE_VLAN_INFO_RANGE_END));
+  return message(RTM_DELLINK, NLM_F_ACK, bridgeHeader(index), spec);
 }
 
-function vlanSpec({ vlan, self }: VlanMember, flags: number): Uint8Array {
-  const info = new DataView(new ArrayBuffer(4));
-  info.setUint16(0, flags, true);
-  info.setUint16(2, vlan, true);
+function vlanSpec({ vlan, self }: VlanMember, flags: number, end?: Uint8Array): Uint8Array {
   return attribute(
     IFLA_AF_SPEC,
     number(2, IFLA_BRIDGE_FLAGS, self ? BRIDGE_FLAGS_SELF : BRIDGE_FLAGS_MASTER),
-    attribute(IFLA_BRIDGE_VLAN_INFO, new Uint8Array(info.buffer)),
+    vlanInfo(vlan, flags),
+    ...(end === undefined ? [] : [end]),
   );
+}
+
+function vlanInfo(vlan: number, flags: number): Uint8Array {
+  const info = new DataView(new ArrayBuffer(4));
+  info.setUint16(0, flags, true);
+  info.setUint16(2, vlan, true);
+  return attribute(IFLA_BRIDGE_VLAN_INFO, new Uint8Array(info.buffer));
 }
 
 /** Without this family RTM_DELLINK would remove the link itself. */

@@ -40,7 +40,7 @@ export class WatchedLinks {
     return this.#macs.has(index) && this.#macs.get(index) !== mac;
   }
 
-  /** True if a network has added that link to its VLAN, on an operator's bridge. */
+  /** True if a network has put that link into its VLAN, on an operator's bridge. */
   isVlanMember(index: number): boolean {
     return this.#vlanMembers.has(index);
   }
@@ -62,7 +62,12 @@ export class WatchedLinks {
         note(member);
         if (member !== undefined) this.#vlanMembers.add(member.index);
       }
-      for (const { hostEnd } of ports) note(linkNamed(links, hostEnd));
+      const isOnVlanBridge = network.options.mode === 'vlan-bridge';
+      for (const { hostEnd } of ports) {
+        const port = linkNamed(links, hostEnd);
+        note(port);
+        if (isOnVlanBridge && port !== undefined) this.#vlanMembers.add(port.index);
+      }
     }
   }
 
@@ -137,9 +142,11 @@ function signature({
   vlan,
   kind,
   mac,
+  vlanFilter,
 }: HostLink): string {
   // The carrier and the other end of a port come and go with the container.
   const isPort = kind === 'veth' && mark === 'endpoint';
   const below = isPort ? '' : `${hasCarrier} ${lower} ${mac}`;
-  return [name, master, below, mtu, isUp, mark, vlan?.id, vlan?.protocol].join(' ');
+  const tag = `${vlan?.id} ${vlan?.protocol} ${vlanFilter?.defaultPvid}`;
+  return [name, master, below, mtu, isUp, mark, tag].join(' ');
 }

@@ -129,11 +129,23 @@ function repairsOf(
     const port = linkNamed(links, hostEnd);
     if (port === undefined) repairs.push(...rename(linkOfPort(links, wired), hostEnd));
     if (port === undefined || bridge === undefined) continue;
-    if (port.master === bridge.index && port.isUp) continue;
-    const seen = port.isUp ? `no port of ${bridge.name}` : 'down';
+    const seen = faultOfPort(port, bridge, options);
+    if (seen === undefined) continue;
     repairs.push({ ...of(hostEnd, seen), type: 'port', endpointId });
   }
   return repairs;
+}
+
+function faultOfPort(
+  port: HostLink,
+  bridge: HostLink,
+  { mode, vlan }: NetworkRecord['options'],
+): string | undefined {
+  if (!port.isUp) return 'down';
+  if (port.master !== bridge.index) return `no port of ${bridge.name}`;
+  if (mode !== 'vlan-bridge' || port.vlans === undefined) return undefined;
+  const isRight = port.vlans.length === 1 && port.vlans[0]?.join() === [vlan, vlan].join();
+  return isRight ? undefined : `not in VLAN ${String(vlan)} alone`;
 }
 
 function startOf({ index, name }: HostLink): { readonly index: number; readonly from: string } {

@@ -20,6 +20,10 @@ const create = (options: Record<string, string> = {}, networkId = NETWORK) =>
 const record = () => rig.registry.findNetwork(NETWORK)!;
 const vlansOf = (link: string) => rig.host.link(link).vlans;
 const OTHER = 'o'.repeat(64);
+const troubles = () =>
+  rig.log.lines
+    .filter(({ message }) => message === 'network cut off on this host')
+    .map(({ fields }) => fields['seen']);
 
 describe('-o bridge= of an operator’s bridge that filters VLANs', () => {
   it('makes containers its ports in the VLAN, and adds the VLAN where it is missing', async () => {
@@ -88,14 +92,62 @@ describe('-o bridge= of an operator’s bridge that filters VLANs', () => {
     expect(vlansOf('eth1')).toHaveLength(2);
   });
 
+  it('adds it again also where another network of the VLAN has no uplink of its own', async () => {
+    await create();
+    rig.host.links.add('eth2');
+    rig.host.masters.set('eth2', 'br0');
+    await create({ parent: 'br0' }, OTHER);
+    await rig.clock.pass(2_000);
+    rig.host.oddities.set('eth1', { vlans: [[1, 1]] });
+    rig.host.onChange?.onPort?.(rig.host.indexOf('eth1'));
+    await rig.clock.pass(2_000);
+    expect(vlansOf('eth1')).toHaveLength(2);
+  });
+
+  it('puts a container’s port back into its VLAN', async () => {
+    await create();
+    await rig.createEndpoint();
+    await rig.clock.pass(2_000);
+    const { hostEnd } = rig.record();
+    rig.host.oddities.set(hostEnd!, { vlans: [[1, 1]] });
+    const before = rig.host.count('attachPort');
+    await rig.wiring.settled(true);
+    expect(rig.host.count('attachPort')).toBe(before + 1);
+    rig.host.oddities.set(hostEnd!, { vlans: [[500, 500]] });
+    await rig.wiring.settled(true);
+    expect(rig.host.count('attachPort')).toBe(before + 1);
+  });
+
+  it('notices that the bridge filters no more', async () => {
+    await create();
+    await rig.clock.pass(2_000);
+    rig.host.oddities.set('br0', {});
+    rig.host.onChange?.onLink(rig.host.link('br0'), false);
+    await rig.clock.pass(2_000);
+    expect(troubles()).toContain(
+      'bridge br0 does not filter VLANs any more; let it filter again with: ip link set br0 type bridge vlan_filtering 1',
+    );
+  });
+
+  it('leaves to the network that is left what a repair has added', async () => {
+    rig.host.oddities.set('eth1', { vlans: [[1, 4094]] });
+    rig.host.oddities.set('br0', { vlanFilter: { defaultPvid: 1 }, vlans: [[1, 4094]] });
+    await create();
+    await create({}, OTHER);
+    rig.host.addVlanBridge('br0', ['eth1']); // made anew, without the VLANs
+    await rig.networks.mend(NETWORK);
+    await rig.networks.remove(NETWORK);
+    await rig.networks.remove(OTHER);
+    expect([vlansOf('eth1'), vlansOf('br0')]).toEqual([[[1, 1]], [[1, 1]]]);
+  });
+
   it('says what is wrong with the uplink, and repairs nothing of the operator’s', async () => {
     await create();
     await rig.clock.pass(2_000);
     rig.host.masters.delete('eth1');
     rig.host.onChange?.onLink(rig.host.link('eth1'), false);
     await rig.clock.pass(2_000);
-    const told = rig.log.lines.filter(({ message }) => message === 'network cut off on this host');
-    expect(told.map(({ fields }) => fields['seen'])).toContain(
+    expect(troubles()).toContain(
       'eth1 is not a port of bridge br0; make it one with: ip link set eth1 master br0',
     );
     expect(rig.host.masters.has('eth1')).toBe(false);
