@@ -1,6 +1,6 @@
 /**
- * What parents do, with the real plugin: bonds whose cards fail and that are made anew, parents that
- * are renamed, or get another MTU or MAC.
+ * What parents do, with the real plugin: bonds whose cards fail and that are made anew, parents
+ * that are renamed, or get another MTU or MAC.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ip, linkNames, until } from '../support/netns.ts';
