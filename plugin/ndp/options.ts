@@ -11,7 +11,7 @@ import { subnet6Of, type Ipv6, type Subnet6 } from '../wire/address6.ts';
 import { MalformedError } from '../wire/malformed-error.ts';
 import { Reader } from '../wire/reader.ts';
 import { Writer } from '../wire/writer.ts';
-import { decodeNames, encodeNames } from './dns-names.ts';
+import { decodeNames, encodeNames } from '../vocabulary/dns-names.ts';
 
 /** All ones in a 32-bit lifetime (RFC 4861 §4.6.2). */
 export const INFINITE_LIFETIME = 0xffffffff;

@@ -1,6 +1,6 @@
 /**
- * Domain names as the DNSSL option has them: labels, a zero octet, next name, zero octets at the
- * end (RFC 8106 §5.2). They are not compressed.
+ * Domain names as DNSSL of an RA and the options of DHCPv6 have them: labels, a zero octet, next
+ * name (RFC 1035 §3.1). Zero octets may follow the last (RFC 8106 §5.2). They are not compressed.
  */
 import { Writer } from '../wire/writer.ts';
 
