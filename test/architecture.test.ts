@@ -40,6 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   vocabulary: ['wire'],
   dhcp4: ['wire', 'vocabulary'],
+  dhcp6: ['wire', 'vocabulary'],
   acd: ['wire', 'vocabulary'],
   ndp: ['wire', 'vocabulary'],
   net: ['wire', 'vocabulary', 'undo.ts', 'keyed-lock.ts'],
@@ -73,10 +74,11 @@ function rooms(): Record<string, readonly string[]> {
   return { ...Object.fromEntries(allowed), options: ['wire', 'vocabulary'] };
 }
 
-const PURE = ['wire', 'vocabulary', 'dhcp4', 'acd', 'ndp'];
+const PURE = ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp'];
 
 /** Only tests use what these export so far: its user comes with the network option `ipv6`. */
-const NOT_YET_USED = /^(ndp\/|wire\/(address6|ipv6)\.ts$)/;
+const NOT_YET_USED =
+  /^(ndp\/|dhcp6\/|wire\/(address6|ipv6)\.ts$|vocabulary\/(dns-names|duid|lease6)\.ts$)/;
 
 /** The only places that may import a package. */
 const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
