@@ -263,8 +263,8 @@ function unshown(text: string): Uint8Array {
 export function optionOf<Type extends Dhcp6Option['type']>(
   options: readonly Dhcp6Option[],
   type: Type,
-): Extract<Dhcp6Option, { readonly type: Type }> | undefined {
+): (Dhcp6Option & { readonly type: Type }) | undefined {
   return options.find(
-    (option): option is Extract<Dhcp6Option, { readonly type: Type }> => option.type === type,
+    (option): option is Dhcp6Option & { readonly type: Type } => option.type === type,
   );
 }
