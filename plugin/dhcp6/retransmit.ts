@@ -1,6 +1,6 @@
 /**
- * When a message is sent again (RFC 9915 §15, with the numbers of §7.6), and how long a client waits
- * after a refusal. All results are milliseconds. Every `random` is uniform in [0, 1).
+ * When a message is sent again (RFC 9915 §15, with the numbers of §7.6), and how long a client
+ * waits after a refusal. All results are milliseconds. Every `random` is uniform in [0, 1).
  */
 import type { Ms } from '../vocabulary/time.ts';
 import type { MessageType } from './message.ts';
@@ -28,18 +28,16 @@ export const TIMING: Readonly<Record<ClientMessage, Timing>> = {
   'INFORMATION-REQUEST': { initial: 1_000, longest: 3_600_000, mostSends: Infinity },
 };
 
-/**
- * SOL_MAX_DELAY, CNF_MAX_DELAY and INF_MAX_DELAY: clients that start for the same reason are spread.
- */
+/** SOL_MAX_DELAY, CNF_MAX_DELAY and INF_MAX_DELAY: they spread clients that start together. */
 const MOST_DELAY: Ms = 1_000;
 
-/** RFC 9915 §21.24, §21.25: the values of SOL_MAX_RT and INF_MAX_RT that a client heeds, seconds. */
+/** RFC 9915 §21.24, §21.25: which seconds a client heeds as SOL_MAX_RT and INF_MAX_RT. */
 const LEAST_MAX_RT = 60;
 const MOST_MAX_RT = 86_400;
 
 /**
- * Deviation: if an address is valid for less than 160 s, RENEW and REBIND are sent again sooner than
- * after 10 s. Otherwise two lost frames would take it from the container.
+ * Deviation: if an address is valid for less than 160 s, RENEW and REBIND are sent again sooner
+ * than after 10 s. Otherwise two lost frames would take it from the container.
  */
 const LEAST_RENEWAL_PART = 16;
 

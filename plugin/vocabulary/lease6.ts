@@ -1,7 +1,7 @@
 /**
  * What a DHCPv6 server granted (RFC 9915 §12, §21.4): addresses with lifetimes of their own, and
- * the times at which they are renewed. It is plain data, as `Lease` of DHCPv4 is. It has no gateway:
- * routers say that (RFC 4861).
+ * the times at which they are renewed. It is plain data, as `Lease` of DHCPv4 is. It has no
+ * gateway: routers say that (RFC 4861).
  */
 import type { Ipv6 } from '../wire/address6.ts';
 import type { Duid } from './duid.ts';

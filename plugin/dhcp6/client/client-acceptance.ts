@@ -182,7 +182,8 @@ export function readGrant(
 }
 
 /**
- * The lease after a REPLY that extends it: what the REPLY does not name stays as it was (§18.2.10.1).
+ * The lease after a REPLY that extends it. What the REPLY does not name stays as it was
+ * (§18.2.10.1).
  */
 export function mergeLease(before: Lease6, { lease, withdrawn }: Grant): Lease6 {
   const named = new Set([...withdrawn, ...lease.addresses.map(({ address }) => address)]);

@@ -44,8 +44,8 @@ export function sent(
 }
 
 /**
- * When a lease starts to count: at the oldest message that its REPLY may answer. So the client never
- * uses an address longer than the server grants it.
+ * When a lease starts to count: at the oldest message that its REPLY may answer. So the client
+ * never uses an address longer than the server grants it.
  */
 export function countsFrom(exchange: Exchange, now: Instant): Instant {
   return exchange.answerable[0] ?? now;

@@ -118,7 +118,7 @@ export function enterBound(
   };
 }
 
-/** A REPLY for a lease that the container is using. It uses new addresses before they are checked. */
+/** A REPLY for a lease in use. The container uses new addresses before they are checked. */
 export function keepLease(memory: Memory, before: Lease6, lease: Lease6, env: Env): Step {
   const change = isSameConfiguration6(before, lease) ? 'renewed' : 'changed';
   const next = enterBound(memory, lease, change, env);

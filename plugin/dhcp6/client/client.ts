@@ -68,7 +68,10 @@ function due(state: State, env: Env): Step {
   return after(left.effects, dispatch(left.state, { type: 'tick' }, env));
 }
 
-/** When `step` wants a `tick`; later than `env.now` after every step. Infinity if nothing is due. */
+/**
+ * When `step` wants a `tick`. It is later than `env.now` after every step. Infinity if nothing is
+ * due.
+ */
 export function nextDeadline(state: State): Instant {
   const expiry = isLeasing(state) ? nextExpiryOf(state.lease) : Infinity;
   switch (state.name) {

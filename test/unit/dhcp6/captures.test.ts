@@ -139,7 +139,7 @@ const CAPTURES = {
   },
 } as const;
 
-/** The flow label is 0 in what we send. dnsmasq lets the kernel draw one, in the traffic class too. */
+/** Traffic class and flow label are 0 in what we send. The servers let the kernel choose. */
 function unlabelled(frame: Uint8Array): Uint8Array {
   const copy = Uint8Array.from(frame);
   copy.set([0x60, 0, 0, 0], 14);
