@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { spendDay6 } from './site6.ts';
 
-it.each([1, 2])('40 DHCPv6 clients, 8 hours, 5 % loss: every rule holds, seed %i', (seed) => {
+it.each([1, 8])('40 DHCPv6 clients, 8 hours, 5 % loss: every rule holds, seed %i', (seed) => {
   const day = spendDay6(seed, 40, 8 * 60);
   expect(day.without).toEqual({ calm: 0, afterForgetting: 0, atEnd: 0 });
   expect(day.changes['lost expired']).toBeGreaterThan(20);

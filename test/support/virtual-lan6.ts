@@ -33,6 +33,8 @@ export class VirtualLan6 {
   readonly clients: SimulatedClient6[] = [];
   /** Who uses which address now. */
   readonly users = new Map<Ipv6, SimulatedClient6>();
+  /** Who is checking which address. As on a real link, two who check at once see each other. */
+  readonly probing = new Map<Ipv6, Set<SimulatedClient6>>();
   /** How many messages all clients sent in each second. */
   readonly sendsIn = new Map<number, number>();
   /** How many messages of each type all clients sent. */
@@ -145,7 +147,10 @@ export class SimulatedClient6 {
     const before = this.state;
     const result = step(before, event, { now, random, config: this.config });
     this.state = result.state;
-    for (const effect of result.effects) this.#perform(effect);
+    // A check begins before the lease is used.
+    const isCheck = ({ type }: Effect): boolean => type === 'check';
+    for (const effect of result.effects.filter(isCheck)) this.#perform(effect);
+    for (const effect of result.effects.filter((each) => !isCheck(each))) this.#perform(effect);
     this.#checkRules(before);
     const at = nextDeadline(this.state);
     if (at === Infinity || at === nextDeadline(before)) return;
@@ -163,14 +168,9 @@ export class SimulatedClient6 {
         this.lan.count(effect.message.type);
         this.lan.send(this, encodeFrame(clientFrame(this.mac, effect.message)));
         break;
-      case 'check': {
-        const { address } = effect;
-        this.lan.schedule(this.lan.now + CHECK_MS, () => {
-          const user = this.lan.users.get(address);
-          this.do({ type: 'checked', address, inUse: user !== undefined && user !== this });
-        });
+      case 'check':
+        this.#check(effect.address);
         break;
-      }
       case 'lease':
         this.changes.push([effect.change, effect.cause].filter(Boolean).join(' '));
         this.#use(effect.change === 'lost' ? undefined : effect.lease);
@@ -183,10 +183,28 @@ export class SimulatedClient6 {
     }
   }
 
+  #check(address: Ipv6): void {
+    const { probing, users } = this.lan;
+    const probers = probing.get(address) ?? new Set();
+    probing.set(address, probers.add(this));
+    this.lan.schedule(this.lan.now + CHECK_MS, () => {
+      const user = users.get(address);
+      const inUse = (user !== undefined && user !== this) || probers.size > 1;
+      // Those who check at the same time keep this set, so each of them finds the others.
+      if (probing.get(address) === probers) probing.delete(address);
+      this.do({ type: 'checked', address, inUse });
+      if (!inUse) this.#use(this.using);
+    });
+  }
+
+  /** An address that is being checked is tentative: the container does not use it yet. */
   #use(lease: Lease6 | undefined): void {
-    for (const { address } of this.using?.addresses ?? []) this.lan.users.delete(address);
+    for (const { address } of this.using?.addresses ?? []) {
+      if (this.lan.users.get(address) === this) this.lan.users.delete(address);
+    }
     this.using = lease;
     for (const { address } of lease?.addresses ?? []) {
+      if (this.lan.probing.get(address)?.has(this) === true) continue;
       const user = this.lan.users.get(address);
       if (user !== undefined) throw this.#broken(`${address} is used by ${user.mac} as well`);
       this.lan.users.set(address, this);
