@@ -1,6 +1,6 @@
-// A whole day of 200 DHCPv6 clients. VirtualLan6 throws when a rule is broken: an address used after
-// its valid lifetime, one address used twice, a transition that is not in the table, a deadline that
-// has passed, more than 200 sends an hour.
+// A whole day of 200 DHCPv6 clients. VirtualLan6 throws when a rule is broken: an address used
+// after its valid lifetime, one address used twice, a transition that is not in the table, a
+// deadline that has passed, more than 200 sends an hour.
 import { expect, it } from 'vitest';
 import { spendDay6 } from './site6.ts';
 

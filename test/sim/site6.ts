@@ -1,6 +1,6 @@
 /**
- * A day at a site with DHCPv6, in virtual time. Many clients are on one segment, with two servers, a
- * pool each, and a lossy wire. Containers and the plugin start again, links go and come, a server
+ * A day at a site with DHCPv6, in virtual time. Many clients are on one segment, with two servers,
+ * a pool each, and a lossy wire. Containers and the plugin start again, links go and come, a server
  * forgets everything, both are silent for a while, and both are full for a while. `VirtualLan6`
  * checks its rules after each step. The result is what must be true of the day as a whole.
  */

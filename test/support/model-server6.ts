@@ -108,7 +108,10 @@ export class ModelServer6 {
           this.#drop(key, bound);
         }
         return [statusOption(0)];
-      default:
+      case 'ADVERTISE':
+      case 'REPLY':
+      case 'RECONFIGURE':
+      case 'INFORMATION-REQUEST':
         return undefined;
     }
   }
