@@ -3,11 +3,14 @@
  * spin. No container's link and nobody else's lease is lost. `status` answers.
  */
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { writeRecord } from '../../../plugin/state/files/read-record.ts';
 import type { Records } from '../../../plugin/state/stored-records.ts';
 import { statusTable } from '../../../plugin/state/status.ts';
 import { BOX, DriverRig, ENDPOINT, NETWORK, networkRequest } from '../../support/driver-rig.ts';
+
+// Each test lives through dozens of lives of the plugin. A busy machine computes for minutes.
+vi.setConfig({ testTimeout: 240_000 });
 
 const HELD_ONE = 'd'.repeat(64);
 const WITNESS = 'f'.repeat(64);
