@@ -48,9 +48,9 @@ export class NetworkDriver {
   /** @throws PluginError; then nothing is left behind. */
   async createNetwork(request: CreateNetworkRequest, signal: AbortSignal): Promise<void> {
     await this.#recovered;
-    await this.#networks.create(request, signal);
+    const isMade = await this.#networks.create(request, signal);
     const undo = new UndoList();
-    undo.add(() => this.#networks.remove(request.networkId));
+    if (isMade) undo.add(() => this.#networks.remove(request.networkId));
     try {
       await this.#hostAccess.create(request.networkId, signal);
     } catch (error) {

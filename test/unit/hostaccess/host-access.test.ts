@@ -184,6 +184,17 @@ describe('refused in one sentence, and nothing is left', () => {
   });
 });
 
+describe('a call that dockerd repeats', () => {
+  it('fails without removing the network that an earlier call made', async () => {
+    await create();
+    await rig.registry.removeHostLease(NETWORK);
+    rig.host.failing.set('ensureHostLink', new Error('no memory'));
+    expect((await refusal(create())).message).toBe('no memory');
+    expect(rig.registry.findNetwork(NETWORK)).toBeDefined();
+    expect(rig.host.linkExists('eth1.500')).toBe(true);
+  });
+});
+
 describe('no server answers', () => {
   it('the network is made within 5 s, and the address comes when a server does', async () => {
     rig.wire.server = silent;
