@@ -193,6 +193,21 @@ describe('a call that dockerd repeats', () => {
     expect(rig.registry.findNetwork(NETWORK)).toBeDefined();
     expect(rig.host.linkExists('eth1.500')).toBe(true);
   });
+
+  it('makes the network after the call that dockerd gave up has taken all back', async () => {
+    rig.wire.server = silent;
+    const gone = new AbortController();
+    const first = refusal(rig.createNetwork({ options: TYPED }, gone.signal));
+    await settled();
+    const second = create();
+    await settled();
+    gone.abort();
+    rig.wire.server = rig.server.answer;
+    expect((await first).code).toBe('CANCELLED');
+    await second;
+    expect(rig.registry.findNetwork(NETWORK)).toBeDefined();
+    expect(linkNow()?.address).toEqual(at('192.0.2.50'));
+  });
 });
 
 describe('no server answers', () => {
