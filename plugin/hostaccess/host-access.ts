@@ -34,13 +34,13 @@ import {
   withLease,
   withoutLease,
 } from './host-record.ts';
+import { HostTries } from './host-tries.ts';
 
 /**
  * How long the creation of a network waits for the lease. A server that probes first answers after
  * 3 s (dnsmasq). The address may come later: no container waits for it.
  */
 const ASKED_FOR: Ms = 5_000;
-const TRIED_AGAIN_AFTER: Ms = 10_000;
 
 const NO_SERVER_YET =
   'no DHCP server answers: the host gets its link now, and its address as soon as a server answers';
@@ -64,12 +64,11 @@ export interface HostAccessDeps {
 export class HostAccess {
   readonly #deps: HostAccessDeps;
   readonly #lock = new KeyedLock();
-  /** The next tries, by network. Bounded by the networks. */
-  readonly #due = new Map<string, () => void>();
-  #isClosed = false;
+  readonly #tries: HostTries;
 
   constructor(deps: HostAccessDeps) {
     this.#deps = deps;
+    this.#tries = new HostTries(deps.clock);
   }
 
   /**
@@ -123,15 +122,19 @@ export class HostAccess {
     });
   }
 
-  /** The link is gone, or the link below it is another than before, or its MTU. Never throws. */
+  /**
+   * The link is gone, or the MTU is another than before. While a try is due, that try does it: a
+   * try that fails changes links, too, and would lead to the next one at once. Never throws.
+   */
   async mend(networkId: string): Promise<void> {
     await this.#lock.run(networkId, async () => {
-      const { registry } = this.#deps;
-      const network = registry.findNetwork(networkId);
-      const record = registry.findHostLease(networkId);
-      if (network === undefined || network.isUnfinished === true) return;
-      if (record !== undefined) await this.#bring(record, network);
+      if (!this.#tries.isDue(networkId)) await this.#mend(networkId);
     });
+  }
+
+  /** The link below is another than before. What failed on the former one may succeed now. */
+  async linkBelowIsNew(networkId: string): Promise<void> {
+    await this.#lock.run(networkId, () => this.#mend(networkId));
   }
 
   /** After a restart, before networks that are half made or half removed are removed. */
@@ -175,9 +178,7 @@ export class HostAccess {
 
   /** Stops the timers. Leases and links stay as they are. */
   close(): void {
-    this.#isClosed = true;
-    for (const cancel of this.#due.values()) cancel();
-    this.#due.clear();
+    this.#tries.close();
   }
 
   async #make(network: NetworkRecord, signal: AbortSignal, undo: UndoList): Promise<void> {
@@ -215,8 +216,7 @@ export class HostAccess {
 
   async #remove(networkId: string): Promise<void> {
     const { registry, host, leases, returns, log } = this.#deps;
-    this.#due.get(networkId)?.();
-    this.#due.delete(networkId);
+    this.#tries.cancel(networkId);
     const record = registry.findHostLease(networkId);
     if (record === undefined) return;
     const scope = registry.findScope(networkId);
@@ -228,6 +228,14 @@ export class HostAccess {
     );
     const fields = { network: networkId.slice(0, 12), link: record.holder.link };
     log.info({ ...fields, address: record.lease?.address }, "the host's link removed");
+  }
+
+  async #mend(networkId: string): Promise<void> {
+    const { registry } = this.#deps;
+    const network = registry.findNetwork(networkId);
+    const record = registry.findHostLease(networkId);
+    if (network === undefined || network.isUnfinished === true) return;
+    if (record !== undefined) await this.#bring(record, network);
   }
 
   async #resume(networkId: string): Promise<void> {
@@ -256,17 +264,15 @@ export class HostAccess {
 
   /** Brings the link to what the record says. It is tried again until it succeeds. */
   async #bring(record: HostRecord, network: NetworkRecord): Promise<void> {
-    const { host, log, clock } = this.#deps;
-    this.#due.get(network.id)?.();
-    this.#due.delete(network.id);
-    // It is made with the link below, which calls `mend`.
-    if (this.#isClosed || !host.linkExists(speakerOf(network))) return;
+    const { host, log } = this.#deps;
+    this.#tries.cancel(network.id);
+    // It is made with the link below, which calls `linkBelowIsNew`.
+    if (this.#tries.isClosed || !host.linkExists(speakerOf(network))) return;
     try {
       this.#warn(record, network, await host.ensureHostLink(hostLinkSpec(record, network)));
     } catch (err) {
       log.error({ ...context(record, network), err }, NOT_MADE);
-      const again = (): void => void this.mend(network.id);
-      this.#due.set(network.id, clock.at(clock.now() + TRIED_AGAIN_AFTER, again));
+      this.#tries.later(network.id, () => void this.mend(network.id));
     }
   }
 

@@ -292,6 +292,33 @@ describe('the link is made again', () => {
     expect(linkNow()).toMatchObject({ mac: record()?.mac, address: at('192.0.2.50') });
   });
 
+  const triesAtLink = () => rig.host.calls.filter((call) => call.startsWith('ensureHostLink'));
+
+  it('after 10 s if a try failed, whatever the kernel reports of links until then', async () => {
+    await create();
+    rig.host.failing.set('ensureHostLink', new Error('no memory'));
+    gone(LINK);
+    await rig.clock.pass(1_000);
+    rig.host.calls.length = 0;
+    rig.host.onChange?.onLink(rig.host.link('eth1.500'), false);
+    await rig.clock.pass(2_000);
+    expect(triesAtLink()).toEqual([]);
+    rig.host.failing.clear();
+    await rig.clock.pass(8_000);
+    expect(linkNow()?.address).toEqual(at('192.0.2.50'));
+  });
+
+  it('at once with another link below, also if the last try failed', async () => {
+    await create();
+    rig.host.failing.set('ensureHostLink', new Error('no memory'));
+    gone(LINK);
+    await rig.clock.pass(1_000);
+    rig.host.failing.clear();
+    gone('eth1.500');
+    await rig.clock.pass(1_000);
+    expect(linkNow()?.address).toEqual(at('192.0.2.50'));
+  });
+
   it('with the MTU of the network, when that changes', async () => {
     await create();
     rig.host.oddities.set('eth1', { mtu: 1400 });
