@@ -60,7 +60,7 @@ export class NetworkDriver {
   async #createNetwork(request: CreateNetworkRequest, signal: AbortSignal): Promise<void> {
     const isMade = await this.#networks.create(request, signal);
     const undo = new UndoList();
-    if (isMade) undo.add(() => this.#networks.remove(request.networkId));
+    if (isMade) undo.add(() => this.#removeNetwork(request.networkId));
     try {
       await this.#hostAccess.create(request.networkId, signal);
     } catch (error) {
@@ -87,8 +87,7 @@ export class NetworkDriver {
             this.#endpoints.removeForgotten(id),
       ),
       () => this.#held.endScope(networkId),
-      () => this.#hostAccess.remove(networkId),
-      () => this.#networks.remove(networkId),
+      () => this.#hostAccess.remove(networkId, () => this.#networks.remove(networkId)),
     );
   }
 

@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hostLinkName } from '../../../plugin/options/endpoint-identity.ts';
+import { hostLeaseId } from '../../../plugin/state/lease-records.ts';
 import {
   DriverRig,
   NETWORK,
@@ -238,6 +239,69 @@ describe('no server answers', () => {
   });
 });
 
+describe('what fails is tried again', () => {
+  it('a record that is lost and cannot be written', async () => {
+    await create();
+    await rig.registry.removeHostLease(NETWORK);
+    rig.leases.forget(record()?.id ?? hostLeaseId(NETWORK));
+    const add = rig.registry.addHostLease.bind(rig.registry);
+    rig.registry.addHostLease = () => Promise.reject(new Error('the disk is full'));
+    rig.host.removeLink(LINK);
+    await rig.wiring.settled(true);
+    await settled();
+    expect(rig.log.messages('error')).toContainEqual(expect.stringContaining('it is tried again'));
+    rig.registry.addHostLease = add;
+    await rig.clock.pass(15_000);
+    expect([linkNow()?.address, hostStatus()?.state]).toEqual([at('192.0.2.50'), 'leased']);
+  });
+
+  it('a look at the routes: until then the lease is kept, and its address not used', async () => {
+    rig.wire.server = silent;
+    await createSlowly();
+    const read = rig.host.readHostSubnets.bind(rig.host);
+    rig.host.readHostSubnets = () => Promise.reject(new Error('ip failed'));
+    rig.wire.server = serverWith({ leaseSec: 4000, t1Sec: 2000, t2Sec: 3000 });
+    while (record()?.lease === undefined && rig.clock.now() < 100_000) await rig.clock.pass(1_000);
+    expect([record()?.lease?.address, linkNow()?.address]).toEqual(['192.0.2.50', undefined]);
+    rig.host.readHostSubnets = read;
+    await rig.clock.pass(10_000);
+    expect([linkNow()?.address, hostStatus()?.state]).toEqual([at('192.0.2.50'), 'leased']);
+  });
+
+  it('a removal of the link: until then lease, record and network stay', async () => {
+    await create();
+    rig.host.failing.set('removeHostLink', new Error('no memory'));
+    expect((await refusal(rig.driver.removeNetwork(NETWORK))).message).toBe('no memory');
+    expect([record()?.lease?.address, rig.leases.size]).toEqual(['192.0.2.50', 1]);
+    expect(rig.wire.sent.map(({ type }) => type)).not.toContain('RELEASE');
+    rig.host.failing.clear();
+    await rig.driver.removeNetwork(NETWORK);
+    expect(rig.wire.sent.map(({ type }) => type)).toContain('RELEASE');
+    await expectNothingLeft();
+  });
+
+  it('a removal of the link, also without a second docker network rm', async () => {
+    await create();
+    rig.host.failing.set('removeHostLink', new Error('no memory'));
+    await refusal(rig.driver.removeNetwork(NETWORK));
+    rig.host.failing.clear();
+    await rig.clock.pass(15_000);
+    await expectNothingLeft();
+  });
+
+  it('what a failed creation could not take back', async () => {
+    rig.host.hostSubnets = [
+      { destination: ip('192.0.2.0'), prefixLength: 24, what: 'the route x', link: 'eth0' },
+    ];
+    rig.host.failing.set('removeHostLink', new Error('no memory'));
+    await refusal(create());
+    expect([record()?.id, rig.host.linkExists(LINK)]).toEqual([hostLeaseId(NETWORK), true]);
+    rig.host.failing.clear();
+    await rig.clock.pass(15_000);
+    await expectNothingLeft();
+  });
+});
+
 describe('a lease that changes', () => {
   it('another address is followed', async () => {
     rig.wire.server = serverWith({});
@@ -300,11 +364,11 @@ describe('the link is made again', () => {
     gone(LINK);
     await rig.clock.pass(1_000);
     rig.host.calls.length = 0;
-    rig.host.onChange?.onLink(rig.host.link('eth1.500'), false);
-    await rig.clock.pass(2_000);
+    await rig.wiring.settled(true);
+    await settled();
     expect(triesAtLink()).toEqual([]);
     rig.host.failing.clear();
-    await rig.clock.pass(8_000);
+    await rig.clock.pass(10_000);
     expect(linkNow()?.address).toEqual(at('192.0.2.50'));
   });
 
