@@ -3,6 +3,7 @@
  * what is refused, what a restart finds, and what happens when the link below goes.
  */
 import { afterEach, describe, expect, it } from 'vitest';
+import { settled } from '../../support/fake-clock.ts';
 import { parseMac } from '../../../plugin/wire/address.ts';
 import {
   ENDPOINT,
@@ -106,6 +107,38 @@ describe.each(['macvlan', 'ipvlan'])('mode=%s', (mode) => {
       to: { address: '192.0.2.50', prefixLength: 24 },
     });
     expect(rig.record().terms.configured?.address).toBe('192.0.2.50');
+  });
+
+  it('a link that the container has set down keeps what it was given', async () => {
+    await start({ mode });
+    await rig.createEndpoint();
+    await rig.join();
+    await rig.clock.pass(2_000);
+    const before = rig.record().terms.configured;
+    rig.host.isInSandbox = () => false;
+    rig.host.remakeEndpointLink = () => Promise.resolve(undefined);
+    rig.host.forgetIndex('eth1.500');
+    rig.host.onChange?.onLink(rig.host.link('eth1.500'), false);
+    await rig.clock.pass(100);
+    expect(before?.address).toBe('192.0.2.50');
+    expect(rig.record().terms.configured).toEqual(before);
+  });
+
+  it('no link is tried again after the plugin is stopped', async () => {
+    await start({ mode });
+    await rig.createEndpoint();
+    await rig.join();
+    await rig.clock.pass(2_000);
+    rig.host.endpoints.delete(rig.record().containerEnd);
+    let fail: (error: Error) => void = () => undefined;
+    rig.host.remakeEndpointLink = () => new Promise((_, reject) => (fail = reject));
+    rig.host.forgetIndex('eth1.500');
+    rig.host.onChange?.onLink(rig.host.link('eth1.500'), false);
+    await rig.clock.pass(100);
+    rig.stop();
+    fail(new Error('no memory'));
+    await settled();
+    expect(rig.clock.pending).toBe(0);
   });
 
   it('a link that cannot be made again is tried again, and said once per try', async () => {
