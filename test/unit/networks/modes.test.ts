@@ -178,6 +178,19 @@ it('ipvlan: containers share the MAC of the link, have clients of their own, and
   expect((await refusal(rig.createEndpoint(wish))).message).toContain('leave out --mac-address');
 });
 
+it('ipvlan: another MAC of the link below is known also while no link can be made', async () => {
+  await start({ mode: 'ipvlan' });
+  await rig.createEndpoint();
+  await rig.join();
+  await rig.clock.pass(2_000);
+  rig.host.isInSandbox = () => false;
+  rig.host.remakeEndpointLink = () => Promise.resolve(undefined);
+  rig.host.macs.set('eth1.500', mac('02:0e:0e:0e:0e:77'));
+  rig.host.onChange?.onLink(rig.host.link('eth1.500'), false);
+  await rig.clock.pass(100);
+  expect(rig.record().mac).toBe('02:0e:0e:0e:0e:77');
+});
+
 it('ipvlan: another MAC of the link below is the MAC of containers and their clients from then on', async () => {
   await start({ mode: 'ipvlan' });
   await rig.createEndpoint();
