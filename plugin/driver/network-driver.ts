@@ -8,6 +8,7 @@ import type { CreateEndpointAnswer } from '../endpoints/answers.ts';
 import type { Endpoints } from '../endpoints/endpoints.ts';
 import type { HostAccess } from '../hostaccess/host-access.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
+import { KeyedLock } from '../keyed-lock.ts';
 import type { JoinAnswer } from '../endpoints/answers.ts';
 import type { CreateNetworkRequest } from '../options/network-requests.ts';
 import type { Networks } from '../networks/networks.ts';
@@ -24,6 +25,11 @@ export class NetworkDriver {
   readonly #clock: Clock;
   readonly #recovered: Promise<void>;
   readonly #claims: ClaimsSeen;
+  /**
+   * Creation with its undo, and removal, take turns for each network. A creation waits some seconds
+   * for the host's lease, at most.
+   */
+  readonly #turns = new KeyedLock();
 
   constructor(deps: {
     registry: Registry;
@@ -48,9 +54,13 @@ export class NetworkDriver {
   /** @throws PluginError; then nothing is left behind. */
   async createNetwork(request: CreateNetworkRequest, signal: AbortSignal): Promise<void> {
     await this.#recovered;
-    await this.#networks.create(request, signal);
+    await this.#turns.run(request.networkId, () => this.#createNetwork(request, signal));
+  }
+
+  async #createNetwork(request: CreateNetworkRequest, signal: AbortSignal): Promise<void> {
+    const isMade = await this.#networks.create(request, signal);
     const undo = new UndoList();
-    undo.add(() => this.#networks.remove(request.networkId));
+    if (isMade) undo.add(() => this.#removeNetwork(request.networkId));
     try {
       await this.#hostAccess.create(request.networkId, signal);
     } catch (error) {
@@ -58,12 +68,16 @@ export class NetworkDriver {
     }
   }
 
+  async removeNetwork(networkId: string): Promise<void> {
+    await this.#recovered;
+    await this.#turns.run(networkId, () => this.#removeNetwork(networkId));
+  }
+
   /**
    * First come endpoints that dockerd forgot to delete, then held leases and the host's own one,
    * because a RELEASE needs the links.
    */
-  async removeNetwork(networkId: string): Promise<void> {
-    await this.#recovered;
+  async #removeNetwork(networkId: string): Promise<void> {
     const left = this.#registry.endpoints().filter((e) => e.networkId === networkId);
     await runEach(
       () => this.#networks.closing(networkId),
@@ -73,8 +87,7 @@ export class NetworkDriver {
             this.#endpoints.removeForgotten(id),
       ),
       () => this.#held.endScope(networkId),
-      () => this.#hostAccess.remove(networkId),
-      () => this.#networks.remove(networkId),
+      () => this.#hostAccess.remove(networkId, () => this.#networks.remove(networkId)),
     );
   }
 

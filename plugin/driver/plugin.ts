@@ -102,8 +102,9 @@ export function createPlugin(deps: PluginDeps) {
     },
     linkBelowIsNew: async (networkId) => {
       await endpoints.remade.linkBelowIsNew(networkId);
-      void hostAccess.mend(networkId); // it may wait for a call that waits for a server
+      void hostAccess.linkBelowIsNew(networkId); // it may wait for a call that waits for a server
     },
+    hostLinkIsMissing: (networkId) => void hostAccess.mend(networkId),
   });
   const { ready: recovered, done } = recover({
     ...{ registry, networks, endpoints, addresses, held, access, wiring, host, clock, log },

@@ -13,6 +13,10 @@ import type { BridgeAccess } from '../networks/bridge-access.ts';
 import type { Addresses } from '../leases/addresses.ts';
 import type { Endpoints } from '../endpoints/endpoints.ts';
 import type { HostAccess } from '../hostaccess/host-access.ts';
+import {
+  recoverHostAccess,
+  removeUnfinishedHostAccess,
+} from '../hostaccess/recover-host-access.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
 import type { Host } from '../host.ts';
 import type { Networks } from '../networks/networks.ts';
@@ -97,10 +101,9 @@ interface Prepared {
 
 async function prepare(deps: RecoverDeps): Promise<Prepared> {
   const { registry, networks, endpoints, addresses, held, host, log, isComplete } = deps;
-  const { hostAccess } = deps;
-  await hostAccess
-    .removeUnfinished()
-    .catch((err: unknown) => log.error({ err }, "the host's link to a network not removed"));
+  await removeUnfinishedHostAccess(deps).catch((err: unknown) =>
+    log.error({ err }, "the host's link to a network not removed"),
+  );
   await networks
     .removeUnfinished()
     .catch((err: unknown) => log.error({ err }, 'network that was being removed not removed'));
@@ -155,6 +158,7 @@ async function prepare(deps: RecoverDeps): Promise<Prepared> {
       endpoints.toTakeUp(record.id);
     }
   }
+  const hostAccess = { recover: (how: { isComplete: boolean }) => recoverHostAccess(deps, how) };
   for (const [what, others] of Object.entries({ addresses, held, hostAccess })) {
     await others
       .recover({ isComplete })

@@ -36,6 +36,7 @@ export class RemadeLinks {
   readonly #deps: RemadeLinksDeps;
   /** The next tries, by endpoint. */
   readonly #due = new Map<string, () => void>();
+  #isClosed = false;
 
   constructor(deps: RemadeLinksDeps) {
     this.#deps = deps;
@@ -45,6 +46,7 @@ export class RemadeLinks {
   async linkBelowIsNew(networkId: string): Promise<void> {
     const { registry } = this.#deps;
     for (const endpoint of registry.endpoints()) {
+      if (this.#isClosed) return;
       if (endpoint.networkId === networkId && endpoint.hostEnd === undefined) {
         await this.#try(endpoint.id);
       }
@@ -63,6 +65,7 @@ export class RemadeLinks {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const cancel of this.#due.values()) cancel();
     this.#due.clear();
   }
@@ -75,6 +78,7 @@ export class RemadeLinks {
       await lock.run(endpointId, () => this.#make(endpointId));
     } catch (err) {
       log.error({ endpoint: endpointId.slice(0, 12), err }, NOT_MADE);
+      if (this.#isClosed) return;
       const again = (): void => void this.#try(endpointId);
       this.#due.set(endpointId, clock.at(clock.now() + TRIED_AGAIN_AFTER, again));
     }
@@ -82,26 +86,33 @@ export class RemadeLinks {
 
   async #make(endpointId: string): Promise<void> {
     const { registry, host, log, sandboxPath, remember, made } = this.#deps;
+    const before = registry.findEndpoint(endpointId);
+    const network = before && registry.findNetwork(before.networkId);
+    if (this.#isClosed || before?.sandboxKey === undefined || network === undefined) return;
+    const netnsPath = sandboxPath(before.sandboxKey);
+    if (host.endpointPresence(before, netnsPath) !== 'away') return;
+    const connection = attachmentOf(network).connection(network, rulesFor(network, before));
+    // Its client goes on with that MAC, whether a link is to be made or not.
+    await this.#useMac(before, this.#macNow(before, connection), network);
     const record = registry.findEndpoint(endpointId);
-    const network = record && registry.findNetwork(record.networkId);
-    if (record?.sandboxKey === undefined || network === undefined) return;
-    const netnsPath = sandboxPath(record.sandboxKey);
-    if (host.endpointPresence(record, netnsPath) !== 'away') return;
-    const connection = attachmentOf(network).connection(network, rulesFor(network, record));
-    const mac = this.#macNow(record, connection);
-    if (host.isInSandbox({ ...record, netnsPath })) return this.#useMac(record, mac, network);
-    const { interfaceName: name } = record;
+    if (this.#isClosed || record === undefined) return;
+    if (host.isInSandbox({ ...record, netnsPath })) return;
+    const { interfaceName: name, terms } = record;
     if (name === undefined) return; // it has just joined, and libnetwork has not finished
     const fields = { ...endpointContext(record), link: name };
     // First the record: if we are killed after the link is made, the next start configures it.
-    await remember({ ...record, terms: { ...record.terms, configured: undefined } });
-    const spec = { ...record, mac, netnsPath, name, connection };
-    const warnings = await host.remakeEndpointLink(spec);
-    if (warnings === undefined) return;
+    await remember({ ...record, terms: { ...terms, configured: undefined } });
+    const warnings = await host.remakeEndpointLink({ ...record, netnsPath, name, connection });
+    if (warnings === undefined) {
+      // No link was made. So the container has still what it was given.
+      const now = registry.findEndpoint(endpointId);
+      const { configured } = terms;
+      if (now !== undefined) await remember({ ...now, terms: { ...now.terms, configured } });
+      return;
+    }
     for (const warning of warnings) log.warn(fields, warning);
     log.info(fields, 'link of a running container made again');
-    await this.#useMac(registry.findEndpoint(endpointId) ?? record, mac, network);
-    made(endpointId);
+    if (!this.#isClosed) made(endpointId);
   }
 
   /** With ipvlan a container has the MAC of the link below, whatever that is now. */
@@ -116,7 +127,7 @@ export class RemadeLinks {
     const next = { ...record, mac };
     await remember(next);
     log.info({ ...endpointContext(next), before: record.mac }, 'MAC of the link below has changed');
-    macChanged(next, network);
+    if (!this.#isClosed) macChanged(next, network);
   }
 }
 

@@ -6,25 +6,18 @@
  * What the link is to be stands in the record. `ensureHostLink` brings the link to it, as often as
  * it is called. Calls for one network take turns.
  */
-import type { Clock } from '../clock.ts';
-import type { Host } from '../host.ts';
 import { KeyedLock } from '../keyed-lock.ts';
-import type { LeaseReturns } from '../leases/lease-returns.ts';
-import type { TakeLeaseDeps } from '../leases/take-lease.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
-import type { LeaseSubject } from '../leasing/lease-subject.ts';
-import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
-import type { Logger } from '../logger.ts';
 import { speakerOf } from '../state/attachments/attachments.ts';
-import { isOfHost, type HostRecord } from '../state/lease-records.ts';
+import type { HostRecord } from '../state/lease-records.ts';
 import { scopeOfNetwork, subjectOf } from '../state/lease-scope.ts';
 import { segmentOf, type NetworkRecord } from '../state/records.ts';
-import type { Registry } from '../state/registry.ts';
 import { restoreLease } from '../state/stored-lease.ts';
 import { runEach, UndoList } from '../undo.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Lease } from '../vocabulary/lease.ts';
 import type { Ms } from '../vocabulary/time.ts';
+import type { HostAccessDeps } from './host-access-deps.ts';
 import {
   hostLinkSpec,
   hostPlace,
@@ -34,42 +27,25 @@ import {
   withLease,
   withoutLease,
 } from './host-record.ts';
+import { HostTries } from './host-tries.ts';
 
 /**
  * How long the creation of a network waits for the lease. A server that probes first answers after
  * 3 s (dnsmasq). The address may come later: no container waits for it.
  */
 const ASKED_FOR: Ms = 5_000;
-const TRIED_AGAIN_AFTER: Ms = 10_000;
 
 const NO_SERVER_YET =
   'no DHCP server answers: the host gets its link now, and its address as soon as a server answers';
 
-export interface HostAccessDeps {
-  readonly registry: Registry;
-  readonly host: Pick<
-    Host,
-    'ensureHostLink' | 'removeHostLink' | 'readHostSubnets' | 'linkExists' | 'linkMac'
-  >;
-  readonly leases: Pick<TakeLeaseDeps['leases'], 'acquire' | 'release' | 'forget'> & {
-    resume(subject: LeaseSubject, lease: Lease | undefined, where: { stay: SocketPlace }): void;
-    stay(key: string, place: SocketPlace): void;
-    announce(key: string): void;
-  };
-  readonly returns: Pick<LeaseReturns, 'now'>;
-  readonly clock: Clock;
-  readonly log: Logger;
-}
-
 export class HostAccess {
   readonly #deps: HostAccessDeps;
   readonly #lock = new KeyedLock();
-  /** The next tries, by network. Bounded by the networks. */
-  readonly #due = new Map<string, () => void>();
-  #isClosed = false;
+  readonly #tries: HostTries;
 
   constructor(deps: HostAccessDeps) {
     this.#deps = deps;
+    this.#tries = new HostTries(deps.clock);
   }
 
   /**
@@ -80,28 +56,50 @@ export class HostAccess {
    */
   create(networkId: string, signal: AbortSignal): Promise<void> {
     return this.#lock.run(networkId, async () => {
-      const { registry } = this.#deps;
+      const { registry, host, returns, clock } = this.#deps;
       const network = registry.requireNetwork(networkId);
-      if (!network.options.hostAccess || registry.findHostLease(networkId) !== undefined) return;
-      const undo = new UndoList();
+      if (!network.options.hostAccess) return;
+      if (registry.findHostLease(networkId) !== undefined) {
+        if (this.#tries.isDue(networkId)) await this.#mend(networkId); // not to be removed any more
+        return;
+      }
+      const draft = newHostRecord(network, host.linkMac(speakerOf(network)), clock);
       try {
-        await this.#make(network, signal, undo);
+        await this.#make(draft, network, signal);
       } catch (error) {
+        const undo = new UndoList();
+        undo.add(() => this.#takeBack(draft, () => returns.now(draft, scopeOfNetwork(network))));
         throw await undo.run(error);
       }
     });
   }
 
-  /** Gives the lease back and removes the link. It is no error if there is none. */
-  remove(networkId: string): Promise<void> {
-    return this.#lock.run(networkId, () => this.#remove(networkId));
+  /**
+   * Removes the link and gives the lease back. It is no error if there is none.
+   * @param whenGone goes on with the removal of the network.
+   * @throws if the link cannot be removed. Then lease and record stay, and it is tried again.
+   */
+  remove(networkId: string, whenGone: () => Promise<void>): Promise<void> {
+    return this.#lock.run(networkId, async () => {
+      try {
+        await this.#remove(networkId);
+      } catch (error) {
+        this.#tries.later(networkId, () => {
+          this.remove(networkId, whenGone).catch((err: unknown) => {
+            this.#deps.log.error({ network: networkId.slice(0, 12), err }, NOT_REMOVED);
+          });
+        });
+        throw error;
+      }
+      await whenGone();
+    });
   }
 
   /** Makes link and record match a lease that changed, or that came late. */
   leaseChanged(leaseId: string, change: LeaseChange): Promise<void> {
     const networkId = this.#deps.registry.findLease(leaseId)?.scopeId ?? '';
     return this.#lock.run(networkId, async () => {
-      const { registry, clock, log, leases } = this.#deps;
+      const { registry, clock, log } = this.#deps;
       const record = registry.findHostLease(networkId);
       const network = registry.findNetwork(networkId);
       if (record === undefined || network === undefined || change.cause === 'released') return;
@@ -113,89 +111,48 @@ export class HostAccess {
         return;
       }
       const { lease } = change;
-      const isSame = isAddressOf(record, lease);
-      const trouble = isSame ? undefined : await this.#troubleWith(record, network, lease);
-      if (trouble !== undefined) log.error(fields, trouble);
-      const next = withLease(record, lease, trouble === undefined, clock);
       log.info({ ...fields, address: lease.address }, `the host's lease ${change.change}`);
-      await this.#keep(next, network);
-      if (!isSame && trouble === undefined) leases.announce(leaseId);
+      if (!isAddressOf(record, lease)) return this.#use(record, network, lease);
+      await this.#keep(withLease(record, lease, true, clock), network);
     });
   }
 
-  /** The link is gone, or the link below it is another than before, or its MTU. Never throws. */
+  /**
+   * The link is gone, or the MTU is another than before. While a try is due, that try does it: a
+   * try that fails changes links, too, and would lead to the next one at once. Never throws.
+   */
   async mend(networkId: string): Promise<void> {
     await this.#lock.run(networkId, async () => {
-      const { registry } = this.#deps;
-      const network = registry.findNetwork(networkId);
-      const record = registry.findHostLease(networkId);
-      if (network === undefined || network.isUnfinished === true) return;
-      if (record !== undefined) await this.#bring(record, network);
+      if (!this.#tries.isDue(networkId)) await this.#mend(networkId);
     });
   }
 
-  /** After a restart, before networks that are half made or half removed are removed. */
-  async removeUnfinished(): Promise<void> {
-    const unfinished = this.#deps.registry.networks().filter((one) => one.isUnfinished === true);
-    await runEach(
-      ...unfinished.map(
-        ({ id }) =>
-          () =>
-            this.remove(id),
-      ),
-    );
+  /** The link below is another than before. What failed on the former one may succeed now. */
+  async linkBelowIsNew(networkId: string): Promise<void> {
+    await this.#lock.run(networkId, () => this.#mend(networkId));
   }
 
-  /** After a restart: each network has its link of the host and a client for its lease again. */
-  async recover({ isComplete }: { readonly isComplete: boolean }): Promise<void> {
-    const { registry, log } = this.#deps;
-    const lost = registry
-      .leases()
-      .filter(isOfHost)
-      .filter(({ scopeId }) => registry.findNetwork(scopeId) === undefined);
-    if (!isComplete && lost.length > 0) {
-      log.error({ leases: lost.length }, "the host's lease on an unreadable network left alone");
-    }
-    const networks = registry
-      .networks()
-      .filter(({ options, isUnfinished }) => options.hostAccess && isUnfinished !== true);
-    await runEach(
-      ...(isComplete ? lost : []).map(
-        ({ scopeId }) =>
-          () =>
-            this.remove(scopeId),
-      ),
-      ...networks.map(
-        ({ id }) =>
-          () =>
-            this.#lock.run(id, () => this.#resume(id)),
-      ),
-    );
+  /** After a restart: the network has its link of the host and a client for its lease again. */
+  resume(networkId: string): Promise<void> {
+    return this.#lock.run(networkId, () => this.#resume(networkId));
   }
 
   /** Stops the timers. Leases and links stay as they are. */
   close(): void {
-    this.#isClosed = true;
-    for (const cancel of this.#due.values()) cancel();
-    this.#due.clear();
+    this.#tries.close();
   }
 
-  async #make(network: NetworkRecord, signal: AbortSignal, undo: UndoList): Promise<void> {
+  async #make(draft: HostRecord, network: NetworkRecord, signal: AbortSignal): Promise<void> {
     const { registry, host, leases, clock, log } = this.#deps;
     const startedAt = clock.now();
-    const draft = newHostRecord(network, host.linkMac(speakerOf(network)), clock);
-    const scope = scopeOfNetwork(network);
-    const subject = subjectOf(draft, scope);
-    undo.add(() => registry.removeHostLease(network.id)); // it may be on disk even if this failed
+    const subject = subjectOf(draft, scopeOfNetwork(network));
     await registry.addHostLease(draft);
-    undo.add(() => host.removeHostLink(draft.holder.link));
     this.#warn(draft, network, await host.ensureHostLink(hostLinkSpec(draft, network)));
     const place = hostPlace(draft, network);
     const lease = await leases.acquire(subject, place, {
       by: clock.now() + Math.min(ASKED_FOR, network.options.leaseTimeoutMs),
       ...{ signal, late: true, previous: undefined, patience: Infinity },
     });
-    undo.add(() => leases.release(subject, lease, scope.link));
     leases.stay(draft.id, place);
     const fields = { ...context(draft, network), ms: Math.round(clock.now() - startedAt) };
     if (lease === undefined) {
@@ -214,26 +171,72 @@ export class HostAccess {
   }
 
   async #remove(networkId: string): Promise<void> {
-    const { registry, host, leases, returns, log } = this.#deps;
-    this.#due.get(networkId)?.();
-    this.#due.delete(networkId);
+    const { registry, leases, returns, log } = this.#deps;
+    this.#tries.cancel(networkId);
     const record = registry.findHostLease(networkId);
     if (record === undefined) return;
     const scope = registry.findScope(networkId);
     const isKept = scope === undefined || scope.options.releaseAfterMs === Infinity;
-    await runEach(
-      () => host.removeHostLink(record.holder.link),
-      () => (isKept ? leases.forget(record.id) : returns.now(record, scope)),
-      () => registry.removeHostLease(networkId),
+    await this.#takeBack(record, () =>
+      isKept ? leases.forget(record.id) : returns.now(record, scope),
     );
     const fields = { network: networkId.slice(0, 12), link: record.holder.link };
     log.info({ ...fields, address: record.lease?.address }, "the host's link removed");
   }
 
+  /** While the link is there, the host uses the address. So the link goes first. */
+  async #takeBack(record: HostRecord, giveBack: () => void): Promise<void> {
+    await this.#deps.host.removeHostLink(record.holder.link);
+    // The record may be on disk even if it could not be written.
+    await runEach(giveBack, () => this.#deps.registry.removeHostLease(record.scopeId));
+  }
+
+  async #mend(networkId: string): Promise<void> {
+    const { registry, clock, log } = this.#deps;
+    const network = registry.findNetwork(networkId);
+    const record = registry.findHostLease(networkId);
+    if (this.#tries.isClosed || network === undefined || network.isUnfinished === true) return;
+    if (record !== undefined) {
+      const { lease, holder } = record;
+      if (lease === undefined || holder.address !== undefined) {
+        return this.#bring(record, network);
+      }
+      return this.#use(record, network, restoreLease(lease, clock));
+    }
+    if (!network.options.hostAccess) return;
+    try {
+      await this.#resume(networkId);
+    } catch (err) {
+      log.error({ network: networkId.slice(0, 12), err }, NOT_MADE);
+      this.#tryLater(networkId);
+    }
+  }
+
+  /** Keeps the lease. Its address goes to the link if the host can use the subnet. */
+  async #use(record: HostRecord, network: NetworkRecord, lease: Lease): Promise<void> {
+    const { log, leases, clock } = this.#deps;
+    const fields = { ...context(record, network), server: lease.serverId };
+    let isRead = true;
+    const trouble = await this.#troubleWith(record, network, lease).catch((err: unknown) => {
+      isRead = false;
+      log.error({ ...fields, err }, NOT_READ);
+      return undefined;
+    });
+    if (trouble !== undefined) log.error(fields, trouble);
+    const isUsable = isRead && trouble === undefined;
+    await this.#keep(withLease(record, lease, isUsable, clock), network);
+    if (isUsable) leases.announce(record.id);
+    if (!isRead) this.#tryLater(network.id);
+  }
+
+  #tryLater(networkId: string): void {
+    this.#tries.later(networkId, () => void this.mend(networkId));
+  }
+
   async #resume(networkId: string): Promise<void> {
     const { registry, host, leases, clock } = this.#deps;
     const network = registry.findNetwork(networkId);
-    if (network === undefined) return;
+    if (network === undefined || this.#tries.isClosed) return;
     let record = registry.findHostLease(networkId);
     if (record === undefined) {
       // The process was killed between the network and this link, or its file is lost.
@@ -241,6 +244,7 @@ export class HostAccess {
       await registry.addHostLease(record);
     }
     await this.#bring(record, network);
+    if (this.#tries.isClosed) return; // nobody would stop the client
     const lease = record.lease && restoreLease(record.lease, clock);
     const subject = subjectOf(record, scopeOfNetwork(network));
     leases.resume(subject, lease, { stay: hostPlace(record, network) });
@@ -256,17 +260,15 @@ export class HostAccess {
 
   /** Brings the link to what the record says. It is tried again until it succeeds. */
   async #bring(record: HostRecord, network: NetworkRecord): Promise<void> {
-    const { host, log, clock } = this.#deps;
-    this.#due.get(network.id)?.();
-    this.#due.delete(network.id);
-    // It is made with the link below, which calls `mend`.
-    if (this.#isClosed || !host.linkExists(speakerOf(network))) return;
+    const { host, log } = this.#deps;
+    this.#tries.cancel(network.id);
+    // It is made with the link below, which calls `linkBelowIsNew`.
+    if (this.#tries.isClosed || !host.linkExists(speakerOf(network))) return;
     try {
       this.#warn(record, network, await host.ensureHostLink(hostLinkSpec(record, network)));
     } catch (err) {
       log.error({ ...context(record, network), err }, NOT_MADE);
-      const again = (): void => void this.mend(network.id);
-      this.#due.set(network.id, clock.at(clock.now() + TRIED_AGAIN_AFTER, again));
+      this.#tryLater(network.id);
     }
   }
 
@@ -285,6 +287,11 @@ export class HostAccess {
 
 const NOT_MADE =
   "the host's link to its containers could not be made or changed; it is tried again; see: ip -d link show";
+
+const NOT_REMOVED =
+  "the host's link to its containers could not be removed; it is tried again; see: ip -d link show";
+const NOT_READ =
+  "the host's routes could not be read, so the host does not use its lease yet; it is tried again";
 
 function context({ holder }: HostRecord, { id, options }: NetworkRecord): Record<string, string> {
   return { network: id.slice(0, 12), segment: segmentOf(options), link: holder.link };

@@ -57,9 +57,10 @@ export class Networks {
   /**
    * Idempotent for the same id and options.
    * @param signal dockerd no longer waits. It will not use the network, and never delete it.
+   * @returns true if this call made the network; false if it was there.
    * @throws PluginError; then nothing is left behind.
    */
-  create(request: CreateNetworkRequest, signal: AbortSignal): Promise<void> {
+  create(request: CreateNetworkRequest, signal: AbortSignal): Promise<boolean> {
     return this.#lock.run(LINKS, async () => {
       const { options: typed, pool } = this.#addressing({
         ...request,
@@ -77,7 +78,7 @@ export class Networks {
       if (known !== undefined) {
         refuseDifference(known, options, request.internal);
         if (pool !== undefined) await this.#bind(pool, known);
-        return;
+        return false;
       }
       refuseClash(this.#registry.networks(), options);
       const { networkId: id, internal } = request;
@@ -105,6 +106,7 @@ export class Networks {
       const unguarded = attachmentOf(record).unguarded(record);
       if (unguarded !== undefined && options.guard !== 'off') this.#log.warn(fields, unguarded);
       this.#made();
+      return true;
     });
   }
 

@@ -226,7 +226,9 @@ export class FakeHost implements Host {
     return this.endpoints.get(ownEnd(place))?.here === false;
   }
 
-  async remakeEndpointLink(spec: Parameters<Host['remakeEndpointLink']>[0]) {
+  async remakeEndpointLink(
+    spec: Parameters<Host['remakeEndpointLink']>[0],
+  ): ReturnType<Host['remakeEndpointLink']> {
     const end = ownEnd(spec);
     await this.#attempt('remakeEndpointLink', end);
     this.endpoints.set(end, { containerEnd: spec.containerEnd, here: false, mtu: spec.mtu });

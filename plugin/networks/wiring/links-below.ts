@@ -23,13 +23,20 @@ function lacksHostLink(
   return link?.mark !== 'host' || !link.isUp || link.lower !== below.index;
 }
 
+export interface LinksBelowTold {
+  /** The link below a network's containers is another than before. Their links went with it. */
+  readonly linkBelowIsNew: (networkId: string) => Promise<void>;
+  /** The link below is the same. The host's own link to the containers is missing. */
+  readonly hostLinkIsMissing: (networkId: string) => void;
+}
+
 export class LinksBelow {
-  readonly #isNew: (networkId: string) => Promise<void>;
+  readonly #told: LinksBelowTold;
   /** Index and MAC, by network. Bounded by the networks since the start. */
   readonly #known = new Map<string, string>();
 
-  constructor(isNew: (networkId: string) => Promise<void>) {
-    this.#isNew = isNew;
+  constructor(told: LinksBelowTold) {
+    this.#told = told;
   }
 
   /** At a start nothing is known of the time before. So each network is told then. */
@@ -41,10 +48,12 @@ export class LinksBelow {
       if (below?.isUp !== true) continue;
       const mac = attachmentOf(network).isMacShared ? below.mac : undefined;
       const seen = `${below.index} ${mac ?? ''}`;
-      const isKnown = seen === this.#known.get(id);
-      if (isKnown && !lacksHostLink(links, network, below)) continue;
-      this.#known.set(id, seen);
-      await this.#isNew(id);
+      if (seen !== this.#known.get(id)) {
+        this.#known.set(id, seen);
+        await this.#told.linkBelowIsNew(id);
+      } else if (lacksHostLink(links, network, below)) {
+        this.#told.hostLinkIsMissing(id);
+      }
     }
   }
 }

@@ -10,7 +10,7 @@ import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import type { Host, HostLink } from '../../host.ts';
-import { LinksBelow } from './links-below.ts';
+import { LinksBelow, type LinksBelowTold } from './links-below.ts';
 import { LinkProtection, type LinkProtectionDeps } from './link-protection.ts';
 import { rulesNow } from '../port-guard.ts';
 import { attachmentOf } from '../../state/attachments/attachments.ts';
@@ -26,7 +26,7 @@ const ROUNDS_AT_MOST = 4;
 /** The next look after a failure that sets no time for a new try. */
 const LOOKED_AGAIN_AFTER: Ms = 5_000;
 
-export interface WiringDeps {
+export interface WiringDeps extends LinksBelowTold {
   readonly registry: Registry;
   readonly host: Host;
   readonly clock: Clock;
@@ -41,8 +41,6 @@ export interface WiringDeps {
   };
   /** Tells the endpoints of a network that its MTU has changed. */
   readonly mtuChanged: (networkId: string) => void;
-  /** The link below a network's containers is another than before. Their links went with it. */
-  readonly linkBelowIsNew: (networkId: string) => Promise<void>;
 }
 
 export class Wiring {
@@ -75,7 +73,7 @@ export class Wiring {
     this.#protection = new LinkProtection(deps);
     this.#watched = new WatchedLinks(deps.registry);
     this.#history = new RepairHistory(deps.clock);
-    this.#below = new LinksBelow(deps.linkBelowIsNew);
+    this.#below = new LinksBelow(deps);
   }
 
   /** Listens from now on, and repairs what is wrong now. Never throws. */

@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hostLinkName } from '../../../plugin/options/endpoint-identity.ts';
+import { hostLeaseId } from '../../../plugin/state/lease-records.ts';
 import {
   DriverRig,
   NETWORK,
@@ -184,6 +185,32 @@ describe('refused in one sentence, and nothing is left', () => {
   });
 });
 
+describe('a call that dockerd repeats', () => {
+  it('fails without removing the network that an earlier call made', async () => {
+    await create();
+    await rig.registry.removeHostLease(NETWORK);
+    rig.host.failing.set('ensureHostLink', new Error('no memory'));
+    expect((await refusal(create())).message).toBe('no memory');
+    expect(rig.registry.findNetwork(NETWORK)).toBeDefined();
+    expect(rig.host.linkExists('eth1.500')).toBe(true);
+  });
+
+  it('makes the network after the call that dockerd gave up has taken all back', async () => {
+    rig.wire.server = silent;
+    const gone = new AbortController();
+    const first = refusal(rig.createNetwork({ options: TYPED }, gone.signal));
+    await settled();
+    const second = create();
+    await settled();
+    gone.abort();
+    rig.wire.server = rig.server.answer;
+    expect((await first).code).toBe('CANCELLED');
+    await second;
+    expect(rig.registry.findNetwork(NETWORK)).toBeDefined();
+    expect(linkNow()?.address).toEqual(at('192.0.2.50'));
+  });
+});
+
 describe('no server answers', () => {
   it('the network is made within 5 s, and the address comes when a server does', async () => {
     rig.wire.server = silent;
@@ -209,6 +236,69 @@ describe('no server answers', () => {
     await rig.clock.pass(70_000);
     expect([linkNow()?.address, hostStatus()?.state]).toEqual([undefined, 'lease not used']);
     expect(rig.log.messages('error')).toContainEqual(expect.stringContaining('leave host_access'));
+  });
+});
+
+describe('what fails is tried again', () => {
+  it('a record that is lost and cannot be written', async () => {
+    await create();
+    await rig.registry.removeHostLease(NETWORK);
+    rig.leases.forget(record()?.id ?? hostLeaseId(NETWORK));
+    const add = rig.registry.addHostLease.bind(rig.registry);
+    rig.registry.addHostLease = () => Promise.reject(new Error('the disk is full'));
+    rig.host.removeLink(LINK);
+    await rig.wiring.settled(true);
+    await settled();
+    expect(rig.log.messages('error')).toContainEqual(expect.stringContaining('it is tried again'));
+    rig.registry.addHostLease = add;
+    await rig.clock.pass(15_000);
+    expect([linkNow()?.address, hostStatus()?.state]).toEqual([at('192.0.2.50'), 'leased']);
+  });
+
+  it('a look at the routes: until then the lease is kept, and its address not used', async () => {
+    rig.wire.server = silent;
+    await createSlowly();
+    const read = rig.host.readHostSubnets.bind(rig.host);
+    rig.host.readHostSubnets = () => Promise.reject(new Error('ip failed'));
+    rig.wire.server = serverWith({ leaseSec: 4000, t1Sec: 2000, t2Sec: 3000 });
+    while (record()?.lease === undefined && rig.clock.now() < 100_000) await rig.clock.pass(1_000);
+    expect([record()?.lease?.address, linkNow()?.address]).toEqual(['192.0.2.50', undefined]);
+    rig.host.readHostSubnets = read;
+    await rig.clock.pass(10_000);
+    expect([linkNow()?.address, hostStatus()?.state]).toEqual([at('192.0.2.50'), 'leased']);
+  });
+
+  it('a removal of the link: until then lease, record and network stay', async () => {
+    await create();
+    rig.host.failing.set('removeHostLink', new Error('no memory'));
+    expect((await refusal(rig.driver.removeNetwork(NETWORK))).message).toBe('no memory');
+    expect([record()?.lease?.address, rig.leases.size]).toEqual(['192.0.2.50', 1]);
+    expect(rig.wire.sent.map(({ type }) => type)).not.toContain('RELEASE');
+    rig.host.failing.clear();
+    await rig.driver.removeNetwork(NETWORK);
+    expect(rig.wire.sent.map(({ type }) => type)).toContain('RELEASE');
+    await expectNothingLeft();
+  });
+
+  it('a removal of the link, also without a second docker network rm', async () => {
+    await create();
+    rig.host.failing.set('removeHostLink', new Error('no memory'));
+    await refusal(rig.driver.removeNetwork(NETWORK));
+    rig.host.failing.clear();
+    await rig.clock.pass(15_000);
+    await expectNothingLeft();
+  });
+
+  it('what a failed creation could not take back', async () => {
+    rig.host.hostSubnets = [
+      { destination: ip('192.0.2.0'), prefixLength: 24, what: 'the route x', link: 'eth0' },
+    ];
+    rig.host.failing.set('removeHostLink', new Error('no memory'));
+    await refusal(create());
+    expect([record()?.id, rig.host.linkExists(LINK)]).toEqual([hostLeaseId(NETWORK), true]);
+    rig.host.failing.clear();
+    await rig.clock.pass(15_000);
+    await expectNothingLeft();
   });
 });
 
@@ -264,6 +354,33 @@ describe('the link is made again', () => {
     gone(victim);
     await rig.clock.pass(5_000);
     expect(linkNow()).toMatchObject({ mac: record()?.mac, address: at('192.0.2.50') });
+  });
+
+  const triesAtLink = () => rig.host.calls.filter((call) => call.startsWith('ensureHostLink'));
+
+  it('after 10 s if a try failed, whatever the kernel reports of links until then', async () => {
+    await create();
+    rig.host.failing.set('ensureHostLink', new Error('no memory'));
+    gone(LINK);
+    await rig.clock.pass(1_000);
+    rig.host.calls.length = 0;
+    await rig.wiring.settled(true);
+    await settled();
+    expect(triesAtLink()).toEqual([]);
+    rig.host.failing.clear();
+    await rig.clock.pass(10_000);
+    expect(linkNow()?.address).toEqual(at('192.0.2.50'));
+  });
+
+  it('at once with another link below, also if the last try failed', async () => {
+    await create();
+    rig.host.failing.set('ensureHostLink', new Error('no memory'));
+    gone(LINK);
+    await rig.clock.pass(1_000);
+    rig.host.failing.clear();
+    gone('eth1.500');
+    await rig.clock.pass(1_000);
+    expect(linkNow()?.address).toEqual(at('192.0.2.50'));
   });
 
   it('with the MTU of the network, when that changes', async () => {

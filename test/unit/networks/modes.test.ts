@@ -3,6 +3,7 @@
  * what is refused, what a restart finds, and what happens when the link below goes.
  */
 import { afterEach, describe, expect, it } from 'vitest';
+import { settled } from '../../support/fake-clock.ts';
 import { parseMac } from '../../../plugin/wire/address.ts';
 import {
   ENDPOINT,
@@ -108,6 +109,38 @@ describe.each(['macvlan', 'ipvlan'])('mode=%s', (mode) => {
     expect(rig.record().terms.configured?.address).toBe('192.0.2.50');
   });
 
+  it('a link that the container has set down keeps what it was given', async () => {
+    await start({ mode });
+    await rig.createEndpoint();
+    await rig.join();
+    await rig.clock.pass(2_000);
+    const before = rig.record().terms.configured;
+    rig.host.isInSandbox = () => false;
+    rig.host.remakeEndpointLink = () => Promise.resolve(undefined);
+    rig.host.forgetIndex('eth1.500');
+    rig.host.onChange?.onLink(rig.host.link('eth1.500'), false);
+    await rig.clock.pass(100);
+    expect(before?.address).toBe('192.0.2.50');
+    expect(rig.record().terms.configured).toEqual(before);
+  });
+
+  it('no link is tried again after the plugin is stopped', async () => {
+    await start({ mode });
+    await rig.createEndpoint();
+    await rig.join();
+    await rig.clock.pass(2_000);
+    rig.host.endpoints.delete(rig.record().containerEnd);
+    let fail: (error: Error) => void = () => undefined;
+    rig.host.remakeEndpointLink = () => new Promise((_, reject) => (fail = reject));
+    rig.host.forgetIndex('eth1.500');
+    rig.host.onChange?.onLink(rig.host.link('eth1.500'), false);
+    await rig.clock.pass(100);
+    rig.stop();
+    fail(new Error('no memory'));
+    await settled();
+    expect(rig.clock.pending).toBe(0);
+  });
+
   it('a link that cannot be made again is tried again, and said once per try', async () => {
     await start({ mode });
     await rig.createEndpoint();
@@ -143,6 +176,19 @@ it('ipvlan: containers share the MAC of the link, have clients of their own, and
   expect(rig.record().clientId).not.toBe(rig.record(second).clientId);
   const wish = { interface: { macAddress: '02:00:00:00:00:aa' }, endpointId: 'a'.repeat(64) };
   expect((await refusal(rig.createEndpoint(wish))).message).toContain('leave out --mac-address');
+});
+
+it('ipvlan: another MAC of the link below is known also while no link can be made', async () => {
+  await start({ mode: 'ipvlan' });
+  await rig.createEndpoint();
+  await rig.join();
+  await rig.clock.pass(2_000);
+  rig.host.isInSandbox = () => false;
+  rig.host.remakeEndpointLink = () => Promise.resolve(undefined);
+  rig.host.macs.set('eth1.500', mac('02:0e:0e:0e:0e:77'));
+  rig.host.onChange?.onLink(rig.host.link('eth1.500'), false);
+  await rig.clock.pass(100);
+  expect(rig.record().mac).toBe('02:0e:0e:0e:0e:77');
 });
 
 it('ipvlan: another MAC of the link below is the MAC of containers and their clients from then on', async () => {
