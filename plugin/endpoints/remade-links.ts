@@ -7,16 +7,14 @@ import type { Clock } from '../clock.ts';
 import type { Host } from '../host.ts';
 import type { KeyedLock } from '../keyed-lock.ts';
 import type { Logger } from '../logger.ts';
+import { LinkTries } from '../networks/link-tries.ts';
 import { rulesFor } from '../networks/port-guard.ts';
 import { attachmentOf } from '../state/attachments/attachments.ts';
 import { endpointContext, type EndpointRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
 import type { NetworkRecord } from '../state/records.ts';
 import type { Connection } from '../vocabulary/attachment.ts';
-import type { Ms } from '../vocabulary/time.ts';
 import type { Mac } from '../wire/address.ts';
-
-const TRIED_AGAIN_AFTER: Ms = 10_000;
 
 export interface RemadeLinksDeps {
   readonly registry: Registry;
@@ -34,19 +32,19 @@ export interface RemadeLinksDeps {
 
 export class RemadeLinks {
   readonly #deps: RemadeLinksDeps;
-  /** The next tries, by endpoint. */
-  readonly #due = new Map<string, () => void>();
-  #isClosed = false;
+  /** By endpoint. */
+  readonly #tries: LinkTries;
 
   constructor(deps: RemadeLinksDeps) {
     this.#deps = deps;
+    this.#tries = new LinkTries(deps.clock);
   }
 
   /** The link below a network's containers, or its MAC, is another than before. Never throws. */
   async linkBelowIsNew(networkId: string): Promise<void> {
     const { registry } = this.#deps;
     for (const endpoint of registry.endpoints()) {
-      if (this.#isClosed) return;
+      if (this.#tries.isClosed) return;
       if (endpoint.networkId === networkId && endpoint.hostEnd === undefined) {
         await this.#try(endpoint.id);
       }
@@ -65,22 +63,17 @@ export class RemadeLinks {
   }
 
   close(): void {
-    this.#isClosed = true;
-    for (const cancel of this.#due.values()) cancel();
-    this.#due.clear();
+    this.#tries.close();
   }
 
   async #try(endpointId: string): Promise<void> {
-    const { clock, lock, log } = this.#deps;
-    this.#due.get(endpointId)?.();
-    this.#due.delete(endpointId);
+    const { lock, log } = this.#deps;
+    this.#tries.cancel(endpointId);
     try {
       await lock.run(endpointId, () => this.#make(endpointId));
     } catch (err) {
       log.error({ endpoint: endpointId.slice(0, 12), err }, NOT_MADE);
-      if (this.#isClosed) return;
-      const again = (): void => void this.#try(endpointId);
-      this.#due.set(endpointId, clock.at(clock.now() + TRIED_AGAIN_AFTER, again));
+      this.#tries.later(endpointId, () => void this.#try(endpointId));
     }
   }
 
@@ -88,14 +81,14 @@ export class RemadeLinks {
     const { registry, host, log, sandboxPath, remember, made } = this.#deps;
     const before = registry.findEndpoint(endpointId);
     const network = before && registry.findNetwork(before.networkId);
-    if (this.#isClosed || before?.sandboxKey === undefined || network === undefined) return;
+    if (this.#tries.isClosed || before?.sandboxKey === undefined || network === undefined) return;
     const netnsPath = sandboxPath(before.sandboxKey);
     if (host.endpointPresence(before, netnsPath) !== 'away') return;
     const connection = attachmentOf(network).connection(network, rulesFor(network, before));
     // Its client goes on with that MAC, whether a link is to be made or not.
     await this.#useMac(before, this.#macNow(before, connection), network);
     const record = registry.findEndpoint(endpointId);
-    if (this.#isClosed || record === undefined) return;
+    if (this.#tries.isClosed || record === undefined) return;
     if (host.isInSandbox({ ...record, netnsPath })) return;
     const { interfaceName: name, terms } = record;
     if (name === undefined) return; // it has just joined, and libnetwork has not finished
@@ -112,7 +105,7 @@ export class RemadeLinks {
     }
     for (const warning of warnings) log.warn(fields, warning);
     log.info(fields, 'link of a running container made again');
-    if (!this.#isClosed) made(endpointId);
+    if (!this.#tries.isClosed) made(endpointId);
   }
 
   /** With ipvlan a container has the MAC of the link below, whatever that is now. */
@@ -127,7 +120,7 @@ export class RemadeLinks {
     const next = { ...record, mac };
     await remember(next);
     log.info({ ...endpointContext(next), before: record.mac }, 'MAC of the link below has changed');
-    if (!this.#isClosed) macChanged(next, network);
+    if (!this.#tries.isClosed) macChanged(next, network);
   }
 }
 

@@ -8,6 +8,7 @@
  */
 import { KeyedLock } from '../keyed-lock.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
+import { LinkTries } from '../networks/link-tries.ts';
 import { speakerOf } from '../state/attachments/attachments.ts';
 import type { HostRecord } from '../state/lease-records.ts';
 import { scopeOfNetwork, subjectOf } from '../state/lease-scope.ts';
@@ -27,7 +28,6 @@ import {
   withLease,
   withoutLease,
 } from './host-record.ts';
-import { HostTries } from './host-tries.ts';
 
 /**
  * How long the creation of a network waits for the lease. A server that probes first answers after
@@ -41,11 +41,11 @@ const NO_SERVER_YET =
 export class HostAccess {
   readonly #deps: HostAccessDeps;
   readonly #lock = new KeyedLock();
-  readonly #tries: HostTries;
+  readonly #tries: LinkTries;
 
   constructor(deps: HostAccessDeps) {
     this.#deps = deps;
-    this.#tries = new HostTries(deps.clock);
+    this.#tries = new LinkTries(deps.clock);
   }
 
   /**
