@@ -16,7 +16,7 @@ import { atContainerEnd } from './endpoint-places.ts';
 import { chooseMac, linkEnds, macClientId } from '../options/endpoint-identity.ts';
 import type { Host } from '../host.ts';
 import { attachmentOf } from '../state/attachments/attachments.ts';
-import { hasPort, ownEnd } from '../vocabulary/attachment.ts';
+import { ownEnd } from '../vocabulary/attachment.ts';
 import { scopeOfNetwork } from '../state/lease-scope.ts';
 import {
   macFromId,
@@ -198,7 +198,8 @@ function draftEndpoint(
 /** @throws PluginError INVALID_OPTION for a guard where there is no port to keep it. */
 function refuseOwnGuard({ guard }: EndpointOptions, network: NetworkRecord): void {
   const { mode, guard: ofNetwork } = network.options;
-  if (guard === undefined || guard === ofNetwork || hasPort(network.options.mode)) return;
+  if (guard === undefined || guard === ofNetwork) return;
+  if (attachmentOf(network).bridgeOfPorts(network) !== undefined) return;
   throw new PluginError(
     'INVALID_OPTION',
     `driver-opt guard=${guard} is for a port of a bridge, and with mode=${mode} a container has none; leave it out, or take mode=bridge`,

@@ -77,9 +77,9 @@ export class NetworkLinks {
     // A link that was being made when the process was killed may be missing in the record.
     const made = vlan === undefined ? undefined : segmentLink(known, { parent, vlan })?.name;
     // The bridge may have another name now.
-    const now = vlanMembers?.map((name) => (name === options.parent ? parent : name));
-    const members = now === undefined ? {} : { vlanMembers: now };
-    const links = { parent, vlan, vlanLink: vlanLink ?? made, bridge, uplinkPort, ...members };
+    const members = vlanMembers?.map((name) => (name === options.parent ? parent : name));
+    const ours = { vlanLink: vlanLink ?? made, bridge, uplinkPort, vlanMembers: members };
+    const links = { parent, vlan, ...ours };
     const firewalled = attachmentOf(record).firewalledBridge(record);
     await runEach(
       async () => {

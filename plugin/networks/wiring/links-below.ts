@@ -9,7 +9,6 @@ import { hostLinkName } from '../../options/endpoint-identity.ts';
 import { attachmentOf } from '../../state/attachments/attachments.ts';
 import { linkNamed, uplinkOf } from '../../state/link-chain.ts';
 import type { NetworkRecord } from '../../state/records.ts';
-import { hasPort } from '../../vocabulary/attachment.ts';
 import type { WiredNetwork } from './wiring-plan.ts';
 
 /** True if the host's own link to the containers is gone, or down, or on another link. */
@@ -42,11 +41,12 @@ export class LinksBelow {
   /** At a start nothing is known of the time before. So each network is told then. */
   async look(links: readonly HostLink[], networks: readonly WiredNetwork[]): Promise<void> {
     for (const { network } of networks) {
-      if (hasPort(network.options.mode)) continue;
+      const attachment = attachmentOf(network);
+      if (attachment.bridgeOfPorts(network) !== undefined) continue;
       const { id, options, vlanLink } = network;
       const below = uplinkOf(links, options, linkNamed(links, options.parent), vlanLink);
       if (below?.isUp !== true) continue;
-      const mac = attachmentOf(network).isMacShared ? below.mac : undefined;
+      const mac = attachment.isMacShared ? below.mac : undefined;
       const seen = `${below.index} ${mac ?? ''}`;
       if (seen !== this.#known.get(id)) {
         this.#known.set(id, seen);
