@@ -14,7 +14,7 @@ import {
 import { enterConfirming } from './client-confirming.ts';
 import { after, ignoreMessage, lost, refused, stay } from './client-effects.ts';
 import { countsFrom } from './client-exchange.ts';
-import { declineAddress, enterStopped, isLeasing, releaseLease } from './client-leaving.ts';
+import { declineAddress, enterStopped, releaseLease, whileAsking } from './client-leaving.ts';
 import {
   asksForRapidCommit,
   enterBound,
@@ -182,15 +182,11 @@ export function inRequesting(state: StateOf<'REQUESTING'>, event: Event, env: En
     case 'message':
       return onRequestAnswer(state, event, env);
     case 'release':
-      return isLeasing(state) ? releaseLease(state, env) : enterStopped();
     case 'checked':
-      return event.inUse && isLeasing(state)
-        ? declineAddress(state, event.address, env)
-        : stay(state);
     case 'link':
     case 'start':
     case 'resume':
-      return stay(state);
+      return whileAsking(state, event, env);
   }
 }
 

@@ -103,6 +103,26 @@ function sendDecline(state: Omit<StateOf<'DECLINING'>, 'name'>, env: Env): Step 
   };
 }
 
+/** What the caller says while an answer is awaited, in a state that may have a lease. */
+export function whileAsking(
+  state: StateOf<'REQUESTING' | 'DECLINING'>,
+  event: Exclude<Event, { readonly type: 'tick' | 'message' }>,
+  env: Env,
+): Step {
+  switch (event.type) {
+    case 'release':
+      return isLeasing(state) ? releaseLease(state, env) : enterStopped();
+    case 'checked':
+      return event.inUse && isLeasing(state)
+        ? declineAddress(state, event.address, env)
+        : stay(state);
+    case 'link':
+    case 'start':
+    case 'resume':
+      return stay(state);
+  }
+}
+
 export function inDeclining(state: StateOf<'DECLINING'>, event: Event, env: Env): Step {
   switch (event.type) {
     case 'tick':
@@ -117,15 +137,11 @@ export function inDeclining(state: StateOf<'DECLINING'>, event: Event, env: Env)
         : ignoreMessage(state, event, 'server-mismatch');
     }
     case 'release':
-      return isLeasing(state) ? releaseLease(state, env) : enterStopped();
     case 'checked':
-      return event.inUse && isLeasing(state)
-        ? declineAddress(state, event.address, env)
-        : stay(state);
     case 'link':
     case 'start':
     case 'resume':
-      return stay(state);
+      return whileAsking(state, event, env);
   }
 }
 
