@@ -6,10 +6,10 @@ import { initialState, nextDeadline, step } from '../../../plugin/dhcp6/client/c
 import { clientFrame, decodeFrame, encodeFrame } from '../../../plugin/dhcp6/frame.ts';
 import type { Dhcp6Message } from '../../../plugin/dhcp6/message.ts';
 import type { Dhcp6Option } from '../../../plugin/dhcp6/options.ts';
-import { MalformedError } from '../../../plugin/wire/malformed-error.ts';
 import { readFixture } from '../../fixtures/read-fixture.ts';
 import { CLIENT_MAC } from '../../support/messages.ts';
 import { CLIENT_DUID, clientConfig6, reply6 } from '../../support/messages6.ts';
+import { valueOf } from '../../support/malformed.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
 const INPUTS = Number(process.env['FUZZ_DHCP6'] ?? 2_000);
@@ -58,16 +58,6 @@ function input(random: () => number): Uint8Array {
     cut.set([length >> 8, length & 255], 58);
   }
   return cut;
-}
-
-/** The value of `decode`, or undefined if the bytes are malformed. */
-function valueOf<Value>(decode: () => Value): Value | undefined {
-  try {
-    return decode();
-  } catch (error) {
-    if (error instanceof MalformedError) return undefined;
-    throw error;
-  }
 }
 
 /** The message as if it answered the client, so that the machine reads all of it. */

@@ -6,9 +6,9 @@ import { decodeListenerReport, encodeListenerReport } from '../../../plugin/ndp/
 import { replayOf } from '../../../plugin/ndp/replay.ts';
 import { hearRouter, NO_ROUTERS, type RouterTable } from '../../../plugin/ndp/routers.ts';
 import { chooseSlaacAddress } from '../../../plugin/ndp/slaac.ts';
-import { MalformedError } from '../../../plugin/wire/malformed-error.ts';
 import { readFixture } from '../../fixtures/read-fixture.ts';
 import { ip6 } from '../../support/messages.ts';
+import { valueOf } from '../../support/malformed.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 import { advertisement, prefix } from './ndp-messages.ts';
 
@@ -50,16 +50,6 @@ function input(random: () => number): Uint8Array {
     if (bytes.length >= 54 && below(2) === 0) bytes.set([0, bytes.length - 54], 18);
   }
   return bytes;
-}
-
-/** The value of `decode`, or undefined if the bytes are malformed. */
-function valueOf<Value>(decode: () => Value): Value | undefined {
-  try {
-    return decode();
-  } catch (error) {
-    if (error instanceof MalformedError) return undefined;
-    throw error;
-  }
 }
 
 it(
