@@ -26,8 +26,18 @@ test('routes on a link are told, those by a router and other tables are not', as
   ip('route add default dev eth1');
   ip('route add 10.7.0.0/16 dev eth1 table 7');
   expect(await routes()).toEqual([
-    { destination: '10.1.2.0', prefixLength: 24, what: 'the route 10.1.2.0/24 of eth1' },
-    { destination: '192.168.9.9', prefixLength: 32, what: 'the route 192.168.9.9/32 of port1' },
+    {
+      destination: '10.1.2.0',
+      prefixLength: 24,
+      what: 'the route 10.1.2.0/24 of eth1',
+      link: 'eth1',
+    },
+    {
+      destination: '192.168.9.9',
+      prefixLength: 32,
+      what: 'the route 192.168.9.9/32 of port1',
+      link: 'port1',
+    },
   ]);
 });
 
