@@ -1,9 +1,6 @@
 /**
- * The imperative shell around one DHCPv4 machine: one state, at most one socket, one timer.
- *
- * It handles one event at a time, in the order of arrival, and performs its effects in order. Then
- * it sets the one timer to `nextDeadline`. A failed send is recorded. Retransmission repeats it
- * (RFC 2131 §4.1).
+ * The imperative shell around one DHCPv4 machine: one state, at most one socket, one timer. A
+ * failed send is recorded. Retransmission repeats it (RFC 2131 §4.1).
  * What happened is kept in a bounded `Trace`, from which a failure can be explained.
  */
 import type { Clock } from '../clock.ts';
@@ -13,6 +10,7 @@ import {
   step,
   type ClientConfig,
   type Effect,
+  type Env,
   type Event,
   type LossCause,
   type State,
@@ -25,6 +23,7 @@ import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST, type Ipv4 } from '../wire/addr
 import type { OpenSocket, SocketPlace } from './sockets/frame-socket.ts';
 import { Seat } from './sockets/seat.ts';
 import { LeaseReport } from './lease-report.ts';
+import { MachineRunner, type Machine } from './machine-runner.ts';
 import { Trace } from './trace.ts';
 
 export interface LeaseChange {
@@ -52,6 +51,8 @@ export interface RunnerDeps {
   mayDecline(): boolean;
 }
 
+const DHCP4: Machine<State, Event, Effect, Env> = { initial: initialState, step, nextDeadline };
+
 /** Nothing was asked yet, or all was answered. In other states an answer may be on its way. */
 const AT_REST: ReadonlySet<State['name']> = new Set(['INIT', 'BOUND', 'STOPPED']);
 
@@ -63,11 +64,8 @@ export class ClientRunner {
   readonly #deps: RunnerDeps;
   #config: ClientConfig;
   readonly #report: LeaseReport;
-  #state: State = initialState();
+  readonly #machine: MachineRunner<State, Event, Effect, Env>;
   #seat: Seat | undefined;
-  #cancelTimer: () => void = () => undefined;
-  readonly #queue: Event[] = [];
-  #stepping = false;
   /** Of the trouble that lasts: one warning for it, whatever the number of retransmissions. */
   #isSendTroubleTold = false;
   #isPortTroubleTold = false;
@@ -76,10 +74,21 @@ export class ClientRunner {
     this.#config = config;
     this.#deps = deps;
     this.#report = new LeaseReport(deps.log, deps.clock);
+    const { clock, random } = deps;
+    const mayDecline = () => deps.mayDecline();
+    this.#machine = new MachineRunner(DHCP4, {
+      clock,
+      env: (now) => ({ now, random, mayDecline, config: this.#config }),
+      perform: (effect) => this.#perform(effect),
+      stepped: (state, before, event) => this.#stepped(state.name, before.name, event),
+      performed: (state, before) => {
+        if (state.name === 'BOUND' && before.name !== 'BOUND') this.#seat?.rest();
+      },
+    });
   }
 
   get stateName(): State['name'] {
-    return this.#state.name;
+    return this.#machine.state.name;
   }
 
   /** Takes another place and gives up the old one. @throws PluginError SOCKET_FAILED. */
@@ -104,7 +113,7 @@ export class ClientRunner {
         this.#deps.log[level]({ err, netnsPath: place.netnsPath }, PORT_NOT_HELD);
       },
     });
-    seat.take(AT_REST.has(this.#state.name));
+    seat.take(AT_REST.has(this.#machine.state.name));
     return seat;
   }
 
@@ -119,7 +128,7 @@ export class ClientRunner {
     if (seat === undefined) return;
     try {
       seat.listen();
-      if (AT_REST.has(this.#state.name)) seat.rest();
+      if (AT_REST.has(this.#machine.state.name)) seat.rest();
     } catch (error) {
       this.#deps.log.debug({ err: error }, 'lease socket has lost its link');
     }
@@ -152,40 +161,18 @@ export class ClientRunner {
 
   /** Feeds one event. Returns after its effects, unless it is called from within an effect. */
   dispatch(event: Event): void {
-    this.#queue.push(event);
-    if (this.#stepping) return;
-    this.#stepping = true;
-    try {
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        this.#step(next);
-      }
-    } finally {
-      this.#stepping = false;
-    }
-    this.#arm();
+    this.#machine.dispatch(event);
   }
 
   /** Ends it silently: no socket, no timer, no further change. */
   stop(): void {
     this.closeSocket();
-    this.#cancelTimer();
-    this.#cancelTimer = () => undefined;
-    this.#queue.length = 0;
-    this.#state = initialState();
+    this.#machine.reset();
   }
 
-  #step(event: Event): void {
-    const { clock, random } = this.#deps;
-    const mayDecline = () => this.#deps.mayDecline();
-    const env = { now: clock.now(), random, mayDecline, config: this.#config };
-    const before = this.#state.name;
-    const { state, effects } = step(this.#state, event, env);
-    this.#state = state;
-    if (state.name !== before) {
-      this.#deps.log.debug({ from: before, to: state.name, event: event.type }, 'dhcp state');
-    }
-    for (const effect of effects) this.#perform(effect);
-    if (state.name === 'BOUND' && before !== 'BOUND') this.#seat?.rest();
+  #stepped(to: State['name'], from: State['name'], event: Event): void {
+    if (to === from) return;
+    this.#deps.log.debug({ from, to, event: event.type }, 'dhcp state');
   }
 
   #perform(effect: Effect): void {
@@ -260,12 +247,5 @@ export class ClientRunner {
       sourceMac: received.sourceMac,
       sourceAddress: received.sourceAddress,
     });
-  }
-
-  #arm(): void {
-    this.#cancelTimer();
-    this.#cancelTimer = this.#deps.clock.at(nextDeadline(this.#state), () =>
-      this.dispatch({ type: 'tick' }),
-    );
   }
 }

@@ -22,14 +22,16 @@ import {
   type SoughtArp,
 } from '../../acd/probe-state.ts';
 import { stepProbe, type ProbeEffect, type ProbeEvent } from '../../acd/probe.ts';
+import type { ProbeEnv } from '../../acd/probe-types.ts';
 import { PROBE_PROFILES } from '../../acd/profiles.ts';
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
-import type { Ms } from '../../vocabulary/time.ts';
+import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { Ipv4, Mac } from '../../wire/address.ts';
 import { MalformedError } from '../../wire/malformed-error.ts';
 import { AddressClaims } from './address-claims.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';
+import { MachineRunner, type Machine } from '../machine-runner.ts';
 
 /**
  * `optimistic`: the lease counts at once, while it is probed. Once a container has it, one frame
@@ -75,12 +77,18 @@ export interface ConflictWatchDeps {
   readonly onLost: () => void;
 }
 
+const PROBE: Machine<ProbeState, ProbeEvent, ProbeEffect, ProbeEnv> = {
+  initial: initialProbeState,
+  step: stepProbe,
+  nextDeadline: nextProbeDeadline,
+};
+
 /** A bridge that was removed is made anew within seconds (D13). */
 const LOOK_FOR_BRIDGE_EVERY: Ms = 5_000;
 
 export class ConflictWatch {
   readonly #deps: ConflictWatchDeps;
-  #state: ProbeState = initialProbeState();
+  readonly #machine: MachineRunner<ProbeState, ProbeEvent, ProbeEffect, ProbeEnv>;
   #place: SocketPlace | undefined;
   #socket: { readonly sought: SoughtArp; close(): void } | undefined;
   /** Opening failed at this place. It is not tried again before the client moves. */
@@ -88,7 +96,6 @@ export class ConflictWatch {
   /** Stops the search for the bridge. */
   #stopLooking: (() => void) | undefined;
   #isBridgeTold = false;
-  #cancelTimer: () => void = () => undefined;
   /** The container has the address, but probing is not finished. */
   #announcesWhenFree = false;
   /** The address given up because another host has it. Cleared when it is found unused. */
@@ -98,6 +105,14 @@ export class ConflictWatch {
 
   constructor(deps: ConflictWatchDeps) {
     this.#deps = deps;
+    const { clock } = deps;
+    this.#machine = new MachineRunner(PROBE, {
+      clock,
+      env: (now) => this.#env(now),
+      perform: (effect) => this.#perform(effect),
+      stepped: () => this.#listen(), // before sending, because the answer comes at once
+      isTimed: ({ name }) => name !== 'PROBING' || this.#place !== undefined,
+    });
   }
 
   /** Who else uses the address. Undefined if nobody was heard. */
@@ -118,8 +133,8 @@ export class ConflictWatch {
     this.#closeSocket();
     this.#place = place;
     this.#isDeaf = false;
-    if (place === undefined) return this.#arm();
-    const state = this.#state;
+    if (place === undefined) return this.#machine.arm();
+    const { state } = this.#machine;
     if (state.name === 'PROBING') this.#probe(state.address);
     else this.#listen();
   }
@@ -134,14 +149,14 @@ export class ConflictWatch {
    * The container has the address. Announces it once it is free, and again after ANNOUNCE_INTERVAL.
    */
   announce(address: Ipv4): void {
-    const state = this.#state;
+    const { state } = this.#machine;
     if (state.name === 'PROBING' && state.address === address) this.#announcesWhenFree = true;
-    else this.#step({ type: 'announce', address });
+    else this.#machine.dispatch({ type: 'announce', address });
   }
 
   /** The container has had the address since before this process started. */
   resume(address: Ipv4): void {
-    this.#step({ type: 'resume', address });
+    this.#machine.dispatch({ type: 'resume', address });
   }
 
   /** The address is not ours any more. */
@@ -149,25 +164,19 @@ export class ConflictWatch {
     this.#announcesWhenFree = false;
     this.#claims?.close();
     this.#claims = undefined;
-    this.#step({ type: 'stop' });
+    this.#machine.dispatch({ type: 'stop' });
   }
 
   #probe(address: Ipv4): void {
-    this.#state = initialProbeState();
-    this.#step({ type: 'start', address });
+    this.#machine.reset();
+    this.#machine.dispatch({ type: 'start', address });
   }
 
-  #step(event: ProbeEvent): void {
-    const { clock, random, mac, mode, onClaim } = this.#deps;
+  #env(now: Instant): ProbeEnv {
+    const { random, mac, mode, onClaim } = this.#deps;
     const profile = PROBE_PROFILES[mode === 'full' ? 'full' : 'fast'];
     const asksAgain = mode === 'optimistic' && this.#announcesWhenFree;
-    const config = { mac, profile, onConflict: onClaim, asksAgain };
-    const env = { now: clock.now(), random, config };
-    const { state, effects } = stepProbe(this.#state, event, env);
-    this.#state = state;
-    this.#listen(); // before sending, because the answer comes at once
-    this.#arm();
-    for (const effect of effects) this.#perform(effect);
+    return { now, random, config: { mac, profile, onConflict: onClaim, asksAgain } };
   }
 
   #perform(effect: ProbeEffect): void {
@@ -177,8 +186,10 @@ export class ConflictWatch {
         return send(encodeArpFrame(effect.packet));
       case 'free':
         // A later effect of the same step may have ended this state.
-        if (this.#state.name !== 'FREE' || this.#state.address !== effect.address) return;
-        if (this.#announcesWhenFree) this.#step({ type: 'announce', address: effect.address });
+        if (this.#machine.state.name !== 'FREE' || this.#machine.state.address !== effect.address)
+          return;
+        if (this.#announcesWhenFree)
+          this.#machine.dispatch({ type: 'announce', address: effect.address });
         this.#announcesWhenFree = false;
         this.#contested = undefined;
         return onFree(effect.address);
@@ -204,8 +215,8 @@ export class ConflictWatch {
 
   /** Opens or closes the socket as state and place need it. */
   #listen(): void {
-    const isHeard = this.#state.name === 'PROBING' || this.#deps.defends;
-    const sought = isHeard ? soughtArp(this.#state) : undefined;
+    const isHeard = this.#machine.state.name === 'PROBING' || this.#deps.defends;
+    const sought = isHeard ? soughtArp(this.#machine.state) : undefined;
     const { address, probes } = this.#socket?.sought ?? {};
     if (address !== sought?.address || probes !== sought?.probes) this.#closeSocket();
     const { mode, mac, openArpSocket } = this.#deps;
@@ -275,21 +286,14 @@ export class ConflictWatch {
       packet = decodeArpFrame(frame);
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
-      return this.#step({ type: 'unreadable' });
+      return this.#machine.dispatch({ type: 'unreadable' });
     }
-    this.#step({ type: 'arp', packet });
+    this.#machine.dispatch({ type: 'arp', packet });
   }
 
   #closeSocket(): void {
     this.#socket?.close();
     this.#socket = undefined;
-  }
-
-  #arm(): void {
-    this.#cancelTimer();
-    const waitsForPlace = this.#state.name === 'PROBING' && this.#place === undefined;
-    const dueAt = waitsForPlace ? Infinity : nextProbeDeadline(this.#state);
-    this.#cancelTimer = this.#deps.clock.at(dueAt, () => this.#step({ type: 'tick' }));
   }
 }
 
