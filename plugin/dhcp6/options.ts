@@ -7,7 +7,7 @@
  * it is ignored here, and the rest of the message counts. Options may stand in any order.
  */
 import { decodeNames, encodeNames } from '../vocabulary/dns-names.ts';
-import { duidFromBytes, duidToBytes, type Duid } from '../vocabulary/duid.ts';
+import { duidFromBytes, duidToBytes, type Duid } from '../vocabulary/ipv6/duid.ts';
 import type { Ipv6 } from '../wire/address6.ts';
 import { Reader } from '../wire/reader.ts';
 import { Writer } from '../wire/writer.ts';

@@ -2,7 +2,7 @@
  * Builds each message of a client (RFC 9915 §18.2). Lifetimes, T1 and T2 in it are 0: the server
  * decides about them.
  */
-import type { Duid } from '../vocabulary/duid.ts';
+import type { Duid } from '../vocabulary/ipv6/duid.ts';
 import type { Ipv6 } from '../wire/address6.ts';
 import type { Dhcp6Message, MessageType } from './message.ts';
 import { CODE, type Dhcp6Option } from './options.ts';

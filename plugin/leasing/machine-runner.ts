@@ -23,14 +23,18 @@ export interface Machine<State, Event, Effect, Env> {
 export interface MachineDeps<State, Event, Effect, Env> {
   readonly clock: Pick<Clock, 'now' | 'at'>;
   /** Called for each step. */
-  env(now: Instant): Env;
-  perform(effect: Effect): void;
+  readonly env: (now: Instant) => Env;
+  readonly perform: (effect: Effect) => void;
   /** Called before the effects of a step. */
-  stepped?(state: State, before: State, event: Event | { readonly type: 'tick' }): void;
+  readonly stepped?: (
+    state: State,
+    before: State,
+    event: Event | { readonly type: 'tick' },
+  ) => void;
   /** Called after the effects of a step. */
-  performed?(state: State, before: State): void;
+  readonly performed?: (state: State, before: State) => void;
   /** False while a deadline has no meaning, because the machine has no place to send from. */
-  isTimed?(state: State): boolean;
+  readonly isTimed?: (state: State) => boolean;
 }
 
 export class MachineRunner<State, Event, Effect, Env> {

@@ -4,7 +4,7 @@
  * forgets everything, both are silent for a while, and both are full for a while. `VirtualLan6`
  * checks its rules after each step. The result is what must be true of the day as a whole.
  */
-import { duidOfMac } from '../../plugin/vocabulary/duid.ts';
+import { duidOfMac } from '../../plugin/vocabulary/ipv6/duid.ts';
 import { subnet6Of } from '../../plugin/wire/address6.ts';
 import { ip6, mac } from '../support/messages.ts';
 import { ModelServer6 } from '../support/model-server6.ts';

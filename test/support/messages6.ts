@@ -2,8 +2,8 @@
 import type { ClientConfig6 } from '../../plugin/dhcp6/client/client.ts';
 import type { Dhcp6Message, MessageType } from '../../plugin/dhcp6/message.ts';
 import type { Dhcp6Option } from '../../plugin/dhcp6/options.ts';
-import { duidOfMac, iaidOfMac, type Duid } from '../../plugin/vocabulary/duid.ts';
-import type { Lease6 } from '../../plugin/vocabulary/lease6.ts';
+import { duidOfMac, iaidOfMac, type Duid } from '../../plugin/vocabulary/ipv6/duid.ts';
+import type { Lease6 } from '../../plugin/vocabulary/ipv6/lease6.ts';
 import { CLIENT_MAC, ip6, mac, SERVER_MAC } from './messages.ts';
 
 export const SERVER_DUID = duidOfMac(SERVER_MAC);

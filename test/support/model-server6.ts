@@ -4,7 +4,7 @@
  */
 import type { Dhcp6Message } from '../../plugin/dhcp6/message.ts';
 import { optionOf, type Dhcp6Option, type IaNa } from '../../plugin/dhcp6/options.ts';
-import type { Duid } from '../../plugin/vocabulary/duid.ts';
+import type { Duid } from '../../plugin/vocabulary/ipv6/duid.ts';
 import { subnet6Has, type Ipv6, type Subnet6 } from '../../plugin/wire/address6.ts';
 import type { Mac } from '../../plugin/wire/address.ts';
 import { statusOption } from './messages6.ts';

@@ -6,8 +6,8 @@ import { initialState, nextDeadline, step, TRANSITIONS } from '../../plugin/dhcp
 import type { ClientConfig6, Effect, Event, State } from '../../plugin/dhcp6/client/client.ts';
 import { clientFrame, decodeFrame, encodeFrame } from '../../plugin/dhcp6/frame.ts';
 import type { MessageType } from '../../plugin/dhcp6/message.ts';
-import { duidOfMac, iaidOfMac } from '../../plugin/vocabulary/duid.ts';
-import type { Lease6 } from '../../plugin/vocabulary/lease6.ts';
+import { duidOfMac, iaidOfMac } from '../../plugin/vocabulary/ipv6/duid.ts';
+import type { Lease6 } from '../../plugin/vocabulary/ipv6/lease6.ts';
 import type { Mac } from '../../plugin/wire/address.ts';
 import { linkLocalOf, type Ipv6 } from '../../plugin/wire/address6.ts';
 import { DueQueue, type Due } from './due-queue.ts';

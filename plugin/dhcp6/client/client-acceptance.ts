@@ -2,8 +2,8 @@
  * Decides which messages of servers count (RFC 9915 §16, §18.2.9, §18.2.10). Every other message is
  * ignored with a reason.
  */
-import type { Duid } from '../../vocabulary/duid.ts';
-import type { Lease6, LeasedAddress } from '../../vocabulary/lease6.ts';
+import type { Duid } from '../../vocabulary/ipv6/duid.ts';
+import type { Lease6, LeasedAddress } from '../../vocabulary/ipv6/lease6.ts';
 import { secondsToMs, type Instant, type Ms } from '../../vocabulary/time.ts';
 import { IPV6_ANY, isLinkLocal, isMulticast, type Ipv6 } from '../../wire/address6.ts';
 import { areTimesOutOfOrder, renewalTimesOf } from '../lease-times.ts';

@@ -1,5 +1,5 @@
 /** The states on the way to a lease: INIT, SOLICITING, REQUESTING, CHECKING (RFC 9915 §18.2). */
-import { withoutAddresses } from '../../vocabulary/lease6.ts';
+import { withoutAddresses } from '../../vocabulary/ipv6/lease6.ts';
 import { optionOf } from '../options.ts';
 import { firstDelay, spread, TIMING } from '../retransmit.ts';
 import {

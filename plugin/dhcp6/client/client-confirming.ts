@@ -2,7 +2,7 @@
  * CONFIRMING: asks servers whether the addresses of an earlier lease fit the link (RFC 9915
  * §18.2.3, §18.2.12), and decides what no answer means.
  */
-import type { Lease6 } from '../../vocabulary/lease6.ts';
+import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import { spread, TIMING } from '../retransmit.ts';
 import { readSender, readStatus, STATUS } from './client-acceptance.ts';

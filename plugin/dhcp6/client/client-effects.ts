@@ -1,5 +1,5 @@
 /** Parts of the machine's arrows: steps that keep the state, and single effects. */
-import type { Lease6 } from '../../vocabulary/lease6.ts';
+import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
 import type { MessageType } from '../message.ts';
 import { buildMessage, type MessageParts } from '../requests.ts';
 import type { Refusal } from './client-acceptance.ts';

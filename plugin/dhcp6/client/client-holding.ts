@@ -2,7 +2,7 @@
  * The states in which the container uses a lease: BOUND, RENEWING, REBINDING (RFC 9915 §18.2.4,
  * §18.2.5). A `tick` that arrives here is due, because client.ts checks that.
  */
-import { withoutAddresses } from '../../vocabulary/lease6.ts';
+import { withoutAddresses } from '../../vocabulary/ipv6/lease6.ts';
 import { spread } from '../retransmit.ts';
 import {
   heedMaxRt,

@@ -2,7 +2,7 @@
  * How addresses are given up: they end, another host has them (DECLINE, RFC 9915 §18.2.8), or the
  * container goes (RELEASE, §18.2.7). The container stops using them before a message says so.
  */
-import { withoutAddresses, type Lease6 } from '../../vocabulary/lease6.ts';
+import { withoutAddresses, type Lease6 } from '../../vocabulary/ipv6/lease6.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import type { Ipv6 } from '../../wire/address6.ts';
 import { conflictDelay, MAX_CONFLICTS, spread, TIMING } from '../retransmit.ts';

@@ -2,7 +2,7 @@
  * The arrows of the machine: one function for each state that is entered, with the message that is
  * sent then. client-leaving.ts has those that give a lease up.
  */
-import { isSameConfiguration6, nextExpiryOf, type Lease6 } from '../../vocabulary/lease6.ts';
+import { isSameConfiguration6, nextExpiryOf, type Lease6 } from '../../vocabulary/ipv6/lease6.ts';
 import type { Instant, Ms } from '../../vocabulary/time.ts';
 import { failureDelay, renewalTiming, resumeDelay, spread, TIMING } from '../retransmit.ts';
 import { isShelved } from './client-acceptance.ts';

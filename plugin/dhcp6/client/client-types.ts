@@ -4,8 +4,8 @@
  * States are plain data. A state has only the fields that have a meaning in it. The entry is
  * `client.ts`.
  */
-import type { Duid } from '../../vocabulary/duid.ts';
-import type { Lease6 } from '../../vocabulary/lease6.ts';
+import type { Duid } from '../../vocabulary/ipv6/duid.ts';
+import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
 import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { Ipv6 } from '../../wire/address6.ts';
 import type { Dhcp6Message } from '../message.ts';

@@ -17,7 +17,7 @@
  *
  * Left out: IA_PD, RECONFIGURE, authentication.
  */
-import { nextExpiryOf } from '../../vocabulary/lease6.ts';
+import { nextExpiryOf } from '../../vocabulary/ipv6/lease6.ts';
 import type { Instant } from '../../vocabulary/time.ts';
 import { inChecking, inInit, inRequesting, inSoliciting } from './client-acquiring.ts';
 import { inConfirming } from './client-confirming.ts';

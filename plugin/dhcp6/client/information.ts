@@ -3,7 +3,7 @@
  * refresh time is over (§21.23). It is a machine of its own, for links whose routers set only the O
  * flag. What was told stays valid while a later question is not answered.
  */
-import type { Duid } from '../../vocabulary/duid.ts';
+import type { Duid } from '../../vocabulary/ipv6/duid.ts';
 import { secondsToMs, type Instant, type Ms } from '../../vocabulary/time.ts';
 import type { Ipv6 } from '../../wire/address6.ts';
 import type { Dhcp6Message } from '../message.ts';

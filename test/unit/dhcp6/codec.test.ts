@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { clientFrame, decodeFrame, encodeFrame } from '../../../plugin/dhcp6/frame.ts';
 import { decodeMessage, encodeMessage } from '../../../plugin/dhcp6/message.ts';
 import type { Dhcp6Option } from '../../../plugin/dhcp6/options.ts';
-import { duidOfMac, iaidOfMac, parseDuid } from '../../../plugin/vocabulary/duid.ts';
+import { duidOfMac, iaidOfMac, parseDuid } from '../../../plugin/vocabulary/ipv6/duid.ts';
 import { MalformedError } from '../../../plugin/wire/malformed-error.ts';
 import { CLIENT_MAC, ip6, mac } from '../../support/messages.ts';
 

@@ -13,7 +13,7 @@ import type {
 } from '../../../plugin/dhcp6/client/information.ts';
 import { decodeFrame } from '../../../plugin/dhcp6/frame.ts';
 import { optionOf, type Dhcp6Option } from '../../../plugin/dhcp6/options.ts';
-import { duidOfMac } from '../../../plugin/vocabulary/duid.ts';
+import { duidOfMac } from '../../../plugin/vocabulary/ipv6/duid.ts';
 import { readFixture } from '../../fixtures/read-fixture.ts';
 import { mac } from '../../support/messages.ts';
 import { clientConfig6, DNS6, reply6, SERVER_DUID } from '../../support/messages6.ts';

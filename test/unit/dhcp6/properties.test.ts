@@ -10,7 +10,7 @@ import {
 } from '../../../plugin/dhcp6/client/client.ts';
 import type { Effect, Event, State } from '../../../plugin/dhcp6/client/client.ts';
 import { decodeMessage, encodeMessage } from '../../../plugin/dhcp6/message.ts';
-import type { Lease6 } from '../../../plugin/vocabulary/lease6.ts';
+import type { Lease6 } from '../../../plugin/vocabulary/ipv6/lease6.ts';
 import { ip6 } from '../../support/messages.ts';
 import * as support from '../../support/messages6.ts';
 import { seededRandom } from '../../support/seeded-random.ts';

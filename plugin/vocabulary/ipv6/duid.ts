@@ -4,8 +4,8 @@
  * The brand proves that a value passed this file. Its text is lower-case hex with colons, so two
  * equal DUIDs are equal strings. Nobody may read more into a DUID than that (§11).
  */
-import type { Mac } from '../wire/address.ts';
-import { macToBytes } from '../wire/address.ts';
+import type { Mac } from '../../wire/address.ts';
+import { macToBytes } from '../../wire/address.ts';
 
 export type Duid = string & { readonly brand: 'Duid' };
 

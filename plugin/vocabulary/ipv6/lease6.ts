@@ -3,9 +3,9 @@
  * the times at which they are renewed. It is plain data, as `Lease` of DHCPv4 is. It has no
  * gateway: routers say that (RFC 4861).
  */
-import type { Ipv6 } from '../wire/address6.ts';
+import type { Ipv6 } from '../../wire/address6.ts';
 import type { Duid } from './duid.ts';
-import type { Instant } from './time.ts';
+import type { Instant } from '../time.ts';
 
 /** An address; Infinity for a lifetime without end. */
 export interface LeasedAddress {
