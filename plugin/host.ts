@@ -9,7 +9,7 @@ import type {
   ContainerLink,
   LinkPresence,
 } from './vocabulary/attachment.ts';
-import type { LinkAddress, SandboxChange } from './vocabulary/sandbox-change.ts';
+import type { AddressToHave6, LinkAddress, SandboxChange } from './vocabulary/sandbox-change.ts';
 import type { GuardMode, PortRules } from './vocabulary/port-rules.ts';
 import type { Segment, TagProtocol, VlanRange } from './vocabulary/vlan-tags.ts';
 import type { Ipv4, Mac } from './wire/address.ts';
@@ -194,6 +194,21 @@ export interface Host {
     place: ContainerLink & { readonly netnsPath: string },
     changes: readonly SandboxChange[],
   ): Promise<boolean>;
+  /**
+   * Gives a container's link its IPv6 settings and its address. Idempotent.
+   * @returns false if the link is not there.
+   * @throws PluginError SOCKET_FAILED if the sandbox cannot be entered, IP_COMMAND_FAILED.
+   */
+  setSandboxIpv6(
+    place: ContainerLink & { readonly netnsPath: string },
+    wanted: {
+      readonly address: AddressToHave6 | undefined;
+      readonly former: Pick<AddressToHave6, 'address' | 'prefixLength'> | undefined;
+      readonly isAutonomous: boolean;
+    },
+  ): Promise<boolean>;
+  /** Sends frames into a container, by the host's end of its link. @throws PluginError. */
+  sendInto(hostEnd: string, frames: readonly Uint8Array[]): void;
   /**
    * Removes the link, wherever its other end is. A link in a container goes with the container.
    * @param end as `ownEnd` names it.

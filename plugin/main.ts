@@ -2,6 +2,7 @@
  * The composition root: settings, logger, store, wiring, recovery, sockets, signals. It is the only
  * file that acts on import.
  */
+import { openIpv6Socket, openRouterSocket } from './net/sockets/ipv6-socket.ts';
 import type { Handlers } from './api/handler.ts';
 import { ipamDriverHandlers } from './api/ipam-driver.ts';
 import { networkDriverHandlers } from './api/network-driver.ts';
@@ -57,7 +58,13 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
     random: Math.random,
     host: linuxHost,
     isComplete: contents.problems.length === 0,
-    sockets: { openSocket: openLeaseSocket, openArpSocket, probeSandbox },
+    sockets: {
+      openSocket: openLeaseSocket,
+      openArpSocket,
+      openIpv6Socket,
+      openRouterSocket,
+      probeSandbox,
+    },
     sandboxFolder: `${settings.dockerRunDir}/netns`,
     sandboxPath: (key) => key.replace(/^\/(var\/)?run\/docker(?=\/)/, settings.dockerRunDir),
   });

@@ -44,7 +44,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   acd: ['wire', 'vocabulary'],
   ndp: ['wire', 'vocabulary'],
   net: ['wire', 'vocabulary', 'undo.ts', 'keyed-lock.ts'],
-  leasing: ['wire', 'vocabulary', 'dhcp4', 'acd', ...SHELL_VOCABULARY],
+  leasing: ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp', ...SHELL_VOCABULARY],
   ...rooms(),
   'clock.ts': ['vocabulary'],
   'host.ts': ['wire', 'vocabulary'],
@@ -85,13 +85,13 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   express: /^api\/server\.ts$/,
   pino: /^logger\.ts$/,
   koffi: /^net\/libc\.ts$/,
-  valibot: /^state\/files\/(value-schemas|holder-schemas|record-schemas|read-record)\.ts$/,
+  valibot: /^state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
 };
 
 /** Only the store, the interfaces of Linux and the socket of the API may use files. */
 const FILE_SYSTEM_HOMES =
-  /^(state\/files\/(store|record-file|former-files)|api\/server|net\/[a-z/-]+)\.ts$/;
+  /^(state\/files\/(store|record-file|former-files)|api\/server|net\/[a-z0-9/-]+)\.ts$/;
 
 describe('the import rule', () => {
   it('a file imports only what its layer may', () => {

@@ -51,7 +51,9 @@ export function networkDriverHandlers(driver: NetworkDriver): Handlers {
     },
     'NetworkDriver.CreateEndpoint': async (body, signal) => {
       const answer = await driver.createEndpoint(decodeCreateEndpoint(body), signal);
-      return { Interface: { Address: answer.address ?? '', MacAddress: answer.macAddress ?? '' } };
+      const { address = '', macAddress = '', addressIpv6 } = answer;
+      const AddressIPv6 = addressIpv6 === undefined ? {} : { AddressIPv6: addressIpv6 };
+      return { Interface: { Address: address, ...AddressIPv6, MacAddress: macAddress } };
     },
     'NetworkDriver.DeleteEndpoint': async (body) => {
       await driver.removeEndpoint(decodeEndpointId(body));

@@ -37,7 +37,10 @@ export interface PluginDeps {
   readonly registry: Registry;
   /** False if a record could not be read. Then a link without a record proves nothing. */
   readonly isComplete: boolean;
-  readonly sockets: Pick<LeaseServiceDeps, 'openSocket' | 'openArpSocket' | 'probeSandbox'>;
+  readonly sockets: Pick<
+    LeaseServiceDeps,
+    'openSocket' | 'openArpSocket' | 'openIpv6Socket' | 'openRouterSocket' | 'probeSandbox'
+  >;
   /** Finds out who on a segment has an address. */
   readonly inquiry: LeaseReturnsDeps['inquiry'];
   readonly settings: { readonly joinTimeoutMs: Ms; readonly requiresMacAddress: boolean };
@@ -58,6 +61,11 @@ export function createPlugin(deps: PluginDeps) {
     onChange: (key, change) => {
       leaseChanged(key, change).catch((err: unknown) => {
         log.error({ endpoint: key.slice(0, 12), err }, 'lease change not handled');
+      });
+    },
+    onIpv6Change: (leaseId, change) => {
+      endpoints.ipv6Changed(leaseId, change).catch((err: unknown) => {
+        log.error({ endpoint: leaseId.slice(0, 12), err }, 'IPv6 change not handled');
       });
     },
     onEntered: (leaseId, link) => endpoints.sandboxEntered(leaseId, link),

@@ -18,14 +18,18 @@ export interface CreateEndpointAnswer {
    */
   readonly address: string | undefined;
   readonly macAddress: string | undefined;
+  /** The IPv6 address with its prefix length. Undefined if there is none yet. */
+  readonly addressIpv6: string | undefined;
 }
 
 export function createAnswer(endpoint: EndpointRecord): CreateEndpointAnswer {
   const { terms, mac, macGiven, isMacShared, addressGiven } = endpoint;
   const { answered } = terms;
+  const six = endpoint.ipv6?.answered;
   return {
     address: addressGiven ? undefined : answered && `${answered.address}/${answered.prefixLength}`,
     // libnetwork would set it, and the kernel refuses that for ipvlan.
+    addressIpv6: six && `${six.address}/${six.prefixLength}`,
     macAddress: macGiven || isMacShared === true ? undefined : mac,
   };
 }

@@ -2,6 +2,7 @@
 import type { HeldLeases } from '../leases/held-leases.ts';
 import type { MacClaims } from '../leases/mac-claims.ts';
 import type { LeaseReturns } from '../leases/lease-returns.ts';
+import type { Ipv6Terms } from '../leasing/ipv6/ipv6-subject.ts';
 import type { FollowTarget, LeaseSubject } from '../leasing/lease-service.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { Networks } from '../networks/networks.ts';
@@ -15,6 +16,7 @@ interface LeaseKeeper {
     subject: LeaseSubject,
     lease: Lease | undefined,
     where?: { place?: SocketPlace; follow?: FollowTarget },
+    ipv6?: Ipv6Terms,
   ): void;
   place(key: string, place: SocketPlace): void;
   follow(key: string, target: FollowTarget): void;

@@ -5,9 +5,11 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Lease } from '../vocabulary/lease.ts';
+import type { Ipv6Client } from '../leasing/ipv6/ipv6-client.ts';
+import { firstIpv6 } from './first-ipv6.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { Logger } from '../logger.ts';
-import type { Instant } from '../vocabulary/time.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { Mac } from '../wire/address.ts';
 import type { Addresses } from '../leases/addresses.ts';
 import { macNotChosen, sharedIdentity } from '../leases/address-identity.ts';
@@ -28,7 +30,11 @@ import { rulesBeforeJoin } from '../networks/port-guard.ts';
 import type { Registry } from '../state/registry.ts';
 import { takeLease, type LeaseTaken, type TakeLeaseDeps } from '../leases/take-lease.ts';
 import { UndoList } from '../undo.ts';
-import type { AddressRecord, EndpointRecord } from '../state/lease-records.ts';
+import {
+  endpointContext,
+  type AddressRecord,
+  type EndpointRecord,
+} from '../state/lease-records.ts';
 
 export interface CreateEndpointRequest {
   readonly networkId: string;
@@ -47,6 +53,7 @@ export interface EndpointSetupDeps extends TakeLeaseDeps {
   readonly leases: TakeLeaseDeps['leases'] & {
     place(key: string, place: SocketPlace): void;
     leaseOf(key: string): Lease | undefined;
+    ipv6(key: string): Ipv6Client | undefined;
   };
   readonly addresses: Pick<Addresses, 'adopt'>;
   readonly registry: Registry;
@@ -99,7 +106,7 @@ async function build(
   deps: EndpointSetupDeps,
   network: NetworkRecord,
   draft: EndpointDraft,
-  { signal }: MakeLimits,
+  { by, signal }: MakeLimits,
   take: (undo: UndoList) => Promise<LeaseTaken> | LeaseTaken,
 ): Promise<EndpointRecord> {
   const { host, registry, clock, log } = deps;
@@ -111,9 +118,10 @@ async function build(
     undo.add(() => host.removeEndpointLink(ownEnd(draft)));
     for (const warning of warnings) log.warn({ link: ownEnd(draft) }, warning);
     const { id: leaseId, lease, settle } = await take(undo);
+    const ipv6 = await firstIpv6(deps, leaseId, network, by);
     const mtu = usableMtu(lease?.mtu, network.mtu);
     if (mtu !== network.mtu) await host.setEndpointMtu({ ...draft, mtu });
-    const record = { ...draft, leaseId, mtu, ...leaseFields(lease, clock) };
+    const record = { ...draft, leaseId, mtu, ipv6, ...leaseFields(lease, clock) };
     const before = registry.findLease(leaseId);
     undo.add(() => registry.putBack(leaseId, before));
     await registry.addEndpoint(record);
@@ -261,6 +269,22 @@ function refuseGivenAddress({ interface: { address, addressIpv6 } }: CreateEndpo
   throw new PluginError(
     'UNSUPPORTED',
     `Docker chose ${address || addressIpv6}, but addresses come from the VLAN's DHCP server; create the network with --ipam-driver null and ask with driver-opt ip=ADDRESS`,
+  );
+}
+
+export function tellCreated(log: Logger, record: EndpointRecord, segment: string, took: Ms): void {
+  const { lease, ipv6 } = record;
+  const fields = { ...endpointContext(record), segment, address: lease?.address };
+  log.info(
+    {
+      ...fields,
+      ...(ipv6 === undefined ? {} : { ipv6: ipv6.address?.address ?? 'none yet' }),
+      server: lease?.serverId,
+      ms: Math.round(took),
+    },
+    lease === undefined
+      ? 'endpoint created without an address: no server answers yet'
+      : 'endpoint created, lease acquired',
   );
 }
 

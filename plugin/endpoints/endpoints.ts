@@ -5,7 +5,7 @@
  * from a container whose Join failed. Calls for one endpoint take turns.
  */
 import type { LeaseChange } from '../leasing/client-runner.ts';
-import { makeEndpoint, type CreateEndpointRequest } from './endpoint-setup.ts';
+import { makeEndpoint, tellCreated, type CreateEndpointRequest } from './endpoint-setup.ts';
 import { isAbandoned, withoutHostEnd } from '../leases/containers-present.ts';
 import { createAnswer, endpointUnknown, joinAnswer } from './answers.ts';
 import type { CreateEndpointAnswer, JoinAnswer } from './answers.ts';
@@ -13,7 +13,11 @@ import { atContainerEnd, followTarget, inHost, netnsPathOf } from './endpoint-pl
 import { JoinTimers } from '../leases/join-timers.ts';
 import { KeyedLock } from '../keyed-lock.ts';
 import type { EndpointDeps } from './endpoint-deps.ts';
+import { Ipv6Changes } from './ipv6-changes.ts';
 import { LeaseChanges } from './lease-changes.ts';
+import { removeUnjoined } from './unjoined.ts';
+import type { Ipv6Change } from '../leasing/ipv6/ipv6-subject.ts';
+import { restoreIpv6 } from '../state/stored-ipv6.ts';
 import { scopeOfNetwork, subjectOf } from '../state/lease-scope.ts';
 import { restoreLease, segmentOf, type NetworkRecord } from '../state/records.ts';
 import { PortGuard } from '../networks/port-guard.ts';
@@ -34,6 +38,7 @@ export class Endpoints {
   readonly #joinTimers: JoinTimers;
   /** The changes of running containers. */
   readonly changes: LeaseChanges;
+  readonly ipv6: Ipv6Changes;
   readonly ports: PortGuard;
   readonly remade: RemadeLinks;
   readonly twins: MacTwins;
@@ -46,10 +51,13 @@ export class Endpoints {
 
   constructor(deps: EndpointDeps) {
     this.#deps = deps;
-    this.#joinTimers = new JoinTimers(deps.clock, deps.joinTimeoutMs, (id) => this.#abandon(id));
+    this.#joinTimers = new JoinTimers(deps.clock, deps.joinTimeoutMs, (id) =>
+      removeUnjoined(deps, this.#lock, id, () => this.#remove(id)),
+    );
     const remember = (record: EndpointRecord) => this.#remember(record);
     this.ports = new PortGuard(deps);
     this.changes = new LeaseChanges({ ...deps, lock: this.#lock, remember, ports: this.ports });
+    this.ipv6 = new Ipv6Changes({ ...deps, lock: this.#lock, remember });
     const made = (id: string) => this.changes.entered(id);
     const macChanged = (record: EndpointRecord, network: NetworkRecord) =>
       this.#resume(record, network);
@@ -84,18 +92,8 @@ export class Endpoints {
         asking: (leaseId) => this.#making.set(leaseId, request.endpointId),
       }).finally(() => this.#made(request.endpointId));
       this.#joinTimers.arm(record.id);
-      this.#deps.log.info(
-        {
-          ...endpointContext(record),
-          segment: segmentOf(network.options),
-          address: record.lease?.address,
-          server: record.lease?.serverId,
-          ms: Math.round(this.#deps.clock.now() - startedAt),
-        },
-        record.lease === undefined
-          ? 'endpoint created without an address: no server answers yet'
-          : 'endpoint created, lease acquired',
-      );
+      const segment = segmentOf(network.options);
+      tellCreated(this.#deps.log, record, segment, this.#deps.clock.now() - startedAt);
       return createAnswer(record);
     });
   }
@@ -110,7 +108,8 @@ export class Endpoints {
       // libnetwork configures the answer to CreateEndpoint, also in a second Join.
       const terms = { ...record.terms, configured: record.terms.answered };
       const joinedAt = this.#deps.clock.wall();
-      await this.#remember({ ...record, sandboxKey, joinedAt, hasLeft: false, terms });
+      const ipv6 = record.ipv6 && { ...record.ipv6, configured: record.ipv6.answered };
+      await this.#remember({ ...record, sandboxKey, joinedAt, hasLeft: false, terms, ipv6 });
       this.changes.joined(endpointId);
       this.#deps.leases.follow(
         record.leaseId,
@@ -129,6 +128,7 @@ export class Endpoints {
       const record = this.#deps.registry.findEndpoint(endpointId);
       if (record === undefined) return;
       this.changes.left(endpointId);
+      this.ipv6.left(endpointId);
       this.#deps.leases.unfollow(record.leaseId);
       await this.#remember({ ...record, sandboxKey: undefined, hasLeft: true });
       this.#joinTimers.arm(endpointId);
@@ -156,8 +156,18 @@ export class Endpoints {
 
   /** Makes record and container match a lease that changed, or that came late. */
   async leaseChanged(leaseId: string, change: LeaseChange): Promise<void> {
-    const holder = this.#making.get(leaseId) ?? this.#deps.registry.findEndpointOf(leaseId)?.id;
+    const holder = this.#holderOf(leaseId);
     if (holder !== undefined) await this.changes.handle(holder, change);
+  }
+
+  /** The same for IPv6. */
+  async ipv6Changed(leaseId: string, change: Ipv6Change): Promise<void> {
+    const holder = this.#holderOf(leaseId);
+    if (holder !== undefined) await this.ipv6.handle(holder, change);
+  }
+
+  #holderOf(leaseId: string): string | undefined {
+    return this.#making.get(leaseId) ?? this.#deps.registry.findEndpointOf(leaseId)?.id;
   }
 
   /** The endpoint's link was found in its sandbox. Changes that wait for it are made now. */
@@ -165,6 +175,7 @@ export class Endpoints {
     const record = this.#deps.registry.findEndpointOf(leaseId);
     if (record === undefined) return;
     this.changes.entered(record.id);
+    if (record.ipv6 !== undefined) void this.ipv6.entered(record.id);
     this.remade.nameSeen(record, interfaceName);
   }
 
@@ -200,10 +211,12 @@ export class Endpoints {
     const place = containerEndHere ? atContainerEnd(record, network, isFollowed) : inHost(network);
     if (isFollowed) this.changes.joined(record.id);
     const subject = subjectOf(holderOf(record), scopeOfNetwork(network));
-    leases.resume(subject, record.lease && restoreLease(record.lease, clock), {
+    const where = {
       ...(containerEndHere || !isFollowed ? { place } : {}),
       ...(isFollowed && { follow: followTarget(this.#deps, record, network, record.sandboxKey) }),
-    });
+    };
+    const lease = record.lease && restoreLease(record.lease, clock);
+    leases.resume(subject, lease, where, restoreIpv6(record.ipv6, clock));
   }
 
   /** Removes an endpoint whose container is gone. Its lease is held or given back. */
@@ -228,6 +241,7 @@ export class Endpoints {
     this.#toTakeUp.clear();
     this.#joinTimers.close();
     this.changes.close();
+    this.ipv6.close();
     this.remade.close();
     this.ports.close();
   }
@@ -246,6 +260,7 @@ export class Endpoints {
     const { registry, host, leases, held, returns, clock, log } = this.#deps;
     this.#joinTimers.disarm(endpointId);
     this.changes.left(endpointId);
+    this.ipv6.left(endpointId);
     const record = registry.findEndpoint(endpointId);
     if (record === undefined) return;
     const awaited = awaitedRelease(record, clock);
@@ -272,27 +287,5 @@ export class Endpoints {
     const err = await this.#deps.registry.keepEndpoint(record);
     if (err === undefined) return;
     this.#deps.log.error({ ...endpointContext(record), err }, 'endpoint state not saved');
-  }
-
-  #abandon(endpointId: string): void {
-    const { registry, host, leases } = this.#deps;
-    const log = this.#deps.log.child({ endpoint: endpointId.slice(0, 12) });
-    const seen = registry.findEndpoint(endpointId);
-    this.#lock
-      .run(endpointId, async () => {
-        const record = registry.findEndpoint(endpointId);
-        // It has just joined.
-        if (record === undefined || record.sandboxKey !== seen?.sandboxKey) return;
-        const network = registry.findNetwork(record.networkId);
-        // A Join may have been missed. The link shows where it is, and one in use is not removed.
-        if (host.endpointPresence(record, netnsPathOf(this.#deps, record)) !== 'away') {
-          log.warn({}, 'endpoint without a container removed');
-          await this.#remove(endpointId);
-        } else if (record.sandboxKey === undefined && network !== undefined) {
-          log.warn({}, 'endpoint without a Join is in use by a container; its lease is kept');
-          leases.place(record.leaseId, inHost(network));
-        }
-      })
-      .catch((err: unknown) => log.error({ err }, 'endpoint not removed or not followed'));
   }
 }

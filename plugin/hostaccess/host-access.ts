@@ -11,7 +11,7 @@ import type { LeaseChange } from '../leasing/client-runner.ts';
 import { LinkTries } from '../networks/link-tries.ts';
 import { speakerOf } from '../state/attachments/attachments.ts';
 import type { HostRecord } from '../state/lease-records.ts';
-import { scopeOfNetwork, subjectOf } from '../state/lease-scope.ts';
+import { subjectOf } from '../state/lease-scope.ts';
 import { segmentOf, type NetworkRecord } from '../state/records.ts';
 import { restoreLease } from '../state/stored-lease.ts';
 import { runEach, UndoList } from '../undo.ts';
@@ -27,6 +27,7 @@ import {
   subnetTrouble,
   withLease,
   withoutLease,
+  scopeOfHost,
 } from './host-record.ts';
 
 /**
@@ -68,7 +69,7 @@ export class HostAccess {
         await this.#make(draft, network, signal);
       } catch (error) {
         const undo = new UndoList();
-        undo.add(() => this.#takeBack(draft, () => returns.now(draft, scopeOfNetwork(network))));
+        undo.add(() => this.#takeBack(draft, () => returns.now(draft, scopeOfHost(network))));
         throw await undo.run(error);
       }
     });
@@ -145,7 +146,7 @@ export class HostAccess {
   async #make(draft: HostRecord, network: NetworkRecord, signal: AbortSignal): Promise<void> {
     const { registry, host, leases, clock, log } = this.#deps;
     const startedAt = clock.now();
-    const subject = subjectOf(draft, scopeOfNetwork(network));
+    const subject = subjectOf(draft, scopeOfHost(network));
     await registry.addHostLease(draft);
     this.#warn(draft, network, await host.ensureHostLink(hostLinkSpec(draft, network)));
     const place = hostPlace(draft, network);
@@ -246,7 +247,7 @@ export class HostAccess {
     await this.#bring(record, network);
     if (this.#tries.isClosed) return; // nobody would stop the client
     const lease = record.lease && restoreLease(record.lease, clock);
-    const subject = subjectOf(record, scopeOfNetwork(network));
+    const subject = subjectOf(record, scopeOfHost(network));
     leases.resume(subject, lease, { stay: hostPlace(record, network) });
   }
 

@@ -2,6 +2,7 @@
  * The record of the host's own lease on a network, and the link that goes with it: who the host is
  * there, what a lease changes, and whether its subnet can be used. Decisions only.
  */
+import { scopeOfNetwork, type LeaseScope } from '../state/lease-scope.ts';
 import type { Clock } from '../clock.ts';
 import type { HostLinkSpec, HostSubnet } from '../host.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
@@ -115,4 +116,10 @@ export function subnetTrouble(
   );
   if (other === undefined) return undefined;
   return `the server of ${segmentOf(options)} leases ${formatSubnet(own)} to the host, which has ${other.what} already and could use only one of the two; leave host_access out, or remove that route`;
+}
+
+/** The scope of the host's own lease. The host's link has no IPv6. */
+export function scopeOfHost(network: NetworkRecord): LeaseScope {
+  const scope = scopeOfNetwork(network);
+  return { ...scope, options: { ...scope.options, ipv6: undefined } };
 }

@@ -9,6 +9,7 @@
 import type { Clock } from '../clock.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Lease } from '../vocabulary/lease.ts';
+import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
@@ -16,6 +17,7 @@ import { forgetOfScope } from './awaited-releases.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { LeaseReturns } from './lease-returns.ts';
 import type { Registry } from '../state/registry.ts';
+import { restoreLease6 } from '../state/stored-ipv6.ts';
 import { elapsedSince, restoreLease, storeMoment } from '../state/stored-lease.ts';
 import type { AwaitedRelease, HeldRecord, LeaseHolder } from '../state/lease-records.ts';
 
@@ -50,7 +52,7 @@ export interface HeldLeasesDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly leases: {
-    release(subject: LeaseSubject, lease: Lease | undefined, link: string): void;
+    release(subject: LeaseSubject, lease: Lease | undefined, link: string, lease6?: Lease6): void;
   };
   readonly returns: Pick<LeaseReturns, 'isWorn' | 'settled'>;
 }
@@ -234,7 +236,8 @@ export class HeldLeases {
       if (isWorn) return this.drop(record.id);
     }
     if (isDue && isValid()) {
-      leases.release(subjectOf(record, scope), lease, scope.link);
+      const lease6 = record.ipv6?.lease && restoreLease6(record.ipv6.lease, clock);
+      leases.release(subjectOf(record, scope), lease, scope.link, lease6);
       log.info({ ...context(record), address: lease.address }, 'held lease given back');
     } else {
       log.info({ ...context(record), address: lease.address }, 'held lease is over');

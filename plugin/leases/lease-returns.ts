@@ -13,8 +13,10 @@ import type { Host } from '../host.ts';
 import type { EndpointRecord, LeaseHolder, LeaseRecord } from '../state/lease-records.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { Registry } from '../state/registry.ts';
+import { restoreLease6 } from '../state/stored-ipv6.ts';
 import { restoreLease } from '../state/stored-lease.ts';
 import type { Lease } from '../vocabulary/lease.ts';
+import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 
 export interface LeaseReturnsDeps {
@@ -23,7 +25,7 @@ export interface LeaseReturnsDeps {
   readonly inquiry: Pick<SegmentInquiry, 'wearer'>;
   readonly leases: {
     leaseOf(key: string): Lease | undefined;
-    release(subject: LeaseSubject, lease: Lease | undefined, link: string): void;
+    release(subject: LeaseSubject, lease: Lease | undefined, link: string, lease6?: Lease6): void;
     forget(key: string): void;
   };
   readonly clock: Clock;
@@ -77,20 +79,25 @@ export class LeaseReturns {
 
   /** Gives the lease back at once. Its own container has had the address until now. */
   now(holder: LeaseHolder, scope: LeaseScope): void {
-    this.#deps.leases.release(subjectOf(holder, scope), this.#leaseOf(holder), scope.link);
+    this.#deps.leases.release(
+      subjectOf(holder, scope),
+      this.#leaseOf(holder),
+      scope.link,
+      this.#lease6Of(holder),
+    );
   }
 
   /** Asks the segment, and gives the lease back if nobody has the address. No call waits for it. */
   unlessWorn(holder: LeaseHolder, scope: LeaseScope): void {
     const { leases, log } = this.#deps;
-    const lease = this.#leaseOf(holder);
+    const [lease, lease6] = [this.#leaseOf(holder), this.#lease6Of(holder)];
     // Its client would defend the address against the host that has it.
     leases.forget(holder.id);
     if (lease === undefined) return;
     const { address } = lease;
     const work = this.isWorn(scope, address, holder.clientId)
       .then((isWorn) => {
-        if (!isWorn) leases.release(subjectOf(holder, scope), lease, scope.link);
+        if (!isWorn) leases.release(subjectOf(holder, scope), lease, scope.link, lease6);
       })
       .catch((err: unknown) => log.error({ err, address }, 'lease not given back'))
       .finally(() => void this.#pending.delete(work));
@@ -118,6 +125,11 @@ export class LeaseReturns {
       .leases()
       .filter((other) => other.lease?.address === address && other.clientId !== clientId)
       .find(({ scopeId }) => registry.findScope(scopeId)?.segment === segment)?.mac;
+  }
+
+  /** The lease of a DHCPv6 server, as it is stored. */
+  #lease6Of({ ipv6 }: LeaseHolder): Lease6 | undefined {
+    return ipv6?.lease && restoreLease6(ipv6.lease, this.#deps.clock);
   }
 
   /** The lease as its client knows it, or as it is stored. */

@@ -7,17 +7,19 @@ import { PluginError } from '../vocabulary/errors.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Lease } from '../vocabulary/lease.ts';
+import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import type { HeldLease } from './held-leases.ts';
 import type { Host } from '../host.ts';
 import type { LeaseReturns } from './lease-returns.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
+import { restoreLease6 } from '../state/stored-ipv6.ts';
 import type { UndoList } from '../undo.ts';
 import { chainTroubles } from '../state/link-chain.ts';
 
 export interface TakeLeaseDeps {
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Clock;
   readonly leases: {
     acquire(
       subject: LeaseSubject,
@@ -27,10 +29,11 @@ export interface TakeLeaseDeps {
         signal: AbortSignal;
         late: boolean;
         previous: Lease | undefined;
+        previousIpv6?: Lease6 | undefined;
         patience: Ms;
       },
     ): Promise<Lease | undefined>;
-    release(subject: LeaseSubject, lease: Lease | undefined, link: string): void;
+    release(subject: LeaseSubject, lease: Lease | undefined, link: string, lease6?: Lease6): void;
     forget(key: string): void;
   };
   readonly held: {
@@ -103,6 +106,8 @@ export async function takeLease(
   const kept = held.claim(scope, who);
   if (kept !== undefined) undo.add(() => held.putBack(kept.record.id));
   const previous = kept?.lease;
+  const kept6 = kept?.record.ipv6?.lease;
+  const previousIpv6 = kept6 && restoreLease6(kept6, clock);
   const { requestedAddress } = who;
   if (requestedAddress !== undefined) await held.yieldTo(scope, requestedAddress, who);
   // One identity has one record, even if its address changes.
@@ -115,6 +120,7 @@ export async function takeLease(
       signal: limits.signal,
       late,
       previous,
+      previousIpv6,
       ...silence.limits(segment, Math.min(limits.by, clock.now() + leaseTimeoutMs), late),
     });
   } catch (error) {

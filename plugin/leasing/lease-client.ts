@@ -7,18 +7,26 @@ import type { Logger } from '../logger.ts';
 import type { Failures } from './client-failures.ts';
 import { ClientRunner, type LeaseChange, type RunnerDeps } from './client-runner.ts';
 import { ConflictWatch, type OpenArpSocket } from './segment/conflict-watch.ts';
-import type { SocketPlace } from './sockets/frame-socket.ts';
+import type { OpenSocket, SocketPlace } from './sockets/frame-socket.ts';
 import { guardedClock, guardedOpenArpSocket, guardedOpenSocket, type Guard } from './guarded.ts';
 import type { DeclineBudget } from './segment/decline-budget.ts';
 import { clientConfig, type LeaseSubject } from './lease-subject.ts';
 import type { LinkSocket } from './sockets/link-socket.ts';
 import type { SandboxPlace, SandboxSocket } from './sockets/sandbox-socket.ts';
+import { bothSeats, type Seats } from './sockets/seats.ts';
+import { Ipv6Client } from './ipv6/ipv6-client.ts';
+import type { Ipv6Change } from './ipv6/ipv6-subject.ts';
+import type { SegmentRouters } from './ipv6/segment-routers.ts';
 
 type RunnerCallback = 'onLease' | 'onRefused' | 'onStranger' | 'onCheck' | 'onMoved' | 'mayDecline';
 
 export interface LeaseClientDeps extends Omit<RunnerDeps, RunnerCallback> {
   readonly openArpSocket: OpenArpSocket;
+  readonly openIpv6Socket: OpenSocket;
+  readonly routers: SegmentRouters;
   readonly declines: DeclineBudget;
+  /** Told of what a client has of IPv6 after its `acquire`. */
+  onIpv6Change(key: string, change: Ipv6Change): void;
   /** Told of changes after the first acquisition; the key is the subject's. */
   onChange(key: string, change: LeaseChange): void;
 }
@@ -49,6 +57,10 @@ export interface LeaseClient {
   /** Its timers run under the guard. */
   readonly clock: Clock;
   readonly runner: ClientRunner;
+  /** Undefined without IPv6. */
+  readonly ipv6: Ipv6Client | undefined;
+  /** The sockets of both families move together. */
+  readonly seats: Seats;
   readonly log: Logger;
   readonly watch: ConflictWatch;
   /** What the machine holds now. */
@@ -112,11 +124,14 @@ export function makeLeaseClient(
     onMoved: (place) => client.watch.moved(place),
     mayDecline: () => deps.declines.take(subject.segment),
   });
+  const ipv6 = makeIpv6Client(subject, deps, { clock, log, guard });
   const client: LeaseClient = {
     subject,
     guard,
     clock,
     runner,
+    ipv6,
+    seats: ipv6 === undefined ? runner : bothSeats(runner, ipv6),
     log,
     watch: new ConflictWatch({
       clock,
@@ -149,6 +164,21 @@ export function makeLeaseClient(
   return client;
 }
 
+export function makeIpv6Client(
+  { key, segment, identity, acd, rapidCommit, ipv6 }: LeaseSubject,
+  deps: LeaseClientDeps,
+  { clock, log, guard }: Pick<LeaseClient, 'clock' | 'log' | 'guard'>,
+): Ipv6Client | undefined {
+  if (ipv6 === undefined) return undefined;
+  const { random, routers, declines } = deps;
+  return new Ipv6Client(ipv6, {
+    ...{ clock, random, log, routers, mac: identity.mac, acd, rapidCommit },
+    openSocket: guardedOpenSocket(deps.openIpv6Socket, guard),
+    onChange: (change) => deps.onIpv6Change(key, change),
+    mayDecline: () => declines.take(`${segment}, IPv6`),
+  });
+}
+
 /** Nothing but the address that is leased will do, also after a failure of the client. */
 export function pinAddress(client: LeaseClient): void {
   if (client.lease === undefined) return;
@@ -156,6 +186,15 @@ export function pinAddress(client: LeaseClient): void {
   client.runner.pin(address);
   const identity = { ...client.subject.identity, requestedAddress: address };
   client.subject = { ...client.subject, identity };
+}
+
+/** Ends all parts of a client without a word to the server. */
+export function endClient({ cancelRestart, follower, watch, runner, ipv6 }: LeaseClient): void {
+  cancelRestart();
+  follower?.cancel();
+  watch.stop();
+  runner.stop();
+  ipv6?.stop();
 }
 
 /** Sends a RELEASE through `link`. A failure is logged: the server keeps the lease to its end. */

@@ -6,15 +6,23 @@
  */
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Lease } from '../vocabulary/lease.ts';
-import type { Ms } from '../vocabulary/time.ts';
 import type { SocketPlace } from './sockets/frame-socket.ts';
 import type { AddressClaims } from './segment/address-claims.ts';
 import { DeclineBudget } from './segment/decline-budget.ts';
 import { endFailed } from './client-failures.ts';
-import { isSilence, leaseFailure } from './lease-failure.ts';
+import { isSilence } from './lease-failure.ts';
+import { waitForLease } from './wait-for-lease.ts';
 import { livingLeases } from './segment/living-leases.ts';
+import { SegmentRouters, type OpenRouterSocket } from './ipv6/segment-routers.ts';
+import type { Ipv6Client } from './ipv6/ipv6-client.ts';
+import { Ipv6Releases } from './ipv6/ipv6-releases.ts';
+import type { Guard } from './guarded.ts';
+import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
+import type { Ipv6Terms } from './ipv6/ipv6-subject.ts';
 import {
+  endClient,
   giveBack,
+  makeIpv6Client,
   makeLeaseClient,
   pinAddress,
   type FollowTarget,
@@ -29,21 +37,23 @@ import { SandboxSocket, type SandboxProbe } from './sockets/sandbox-socket.ts';
 export type { FollowTarget } from './lease-client.ts';
 export type { LeaseIdentity, LeaseSubject } from './lease-subject.ts';
 
-export interface LeaseServiceDeps extends Omit<LeaseClientDeps, 'declines'> {
+export interface LeaseServiceDeps extends Omit<LeaseClientDeps, 'declines' | 'routers'> {
+  readonly openRouterSocket: OpenRouterSocket;
   readonly probeSandbox: SandboxProbe;
   /** Told when the client has entered the sandbox. The link there can be changed from now on. */
   onEntered(key: string, link: string): void;
 }
 
-/** Between the machine's decision and the end of `acquire`. */
-const LAST_MOMENT: Ms = 100;
+const NO_IPV6: Ipv6Terms = { address: undefined, lease: undefined };
 
 export class LeaseService {
   readonly #clients = new Map<string, LeaseClient>();
+  readonly #ipv6Releases = new Ipv6Releases();
   readonly #deps: LeaseServiceDeps & LeaseClientDeps;
 
   constructor(deps: LeaseServiceDeps) {
-    this.#deps = { ...deps, declines: new DeclineBudget(deps.clock) };
+    const routers = new SegmentRouters(deps);
+    this.#deps = { ...deps, routers, declines: new DeclineBudget(deps.clock) };
   }
 
   /**
@@ -60,48 +70,19 @@ export class LeaseService {
   async acquire(
     subject: LeaseSubject,
     place: SocketPlace,
-    { by, signal, late = false, previous, patience = Infinity }: Limits & Partial<Late>,
+    { late = false, ...limits }: Limits & Partial<Late>,
   ): Promise<Lease | undefined> {
     const { clock } = this.#deps;
-    const startedAt = clock.now();
     const client = this.#add(subject);
-    const whenDone: (() => void)[] = [];
+    const living = () => livingLeases(this.#clients.values(), subject.segment, clock.now());
     try {
-      return await new Promise<Lease>((resolve, reject) => {
-        const cancelled = () => {
-          const why = signal.reason instanceof Error ? signal.reason.message : 'cancelled';
-          reject(new PluginError('CANCELLED', `${why}, while leasing on ${subject.segment}`));
-        };
-        if (signal.aborted) return cancelled();
-        signal.addEventListener('abort', cancelled, { once: true });
-        whenDone.push(() => signal.removeEventListener('abort', cancelled));
-        const waitedEnough = () => {
-          this.#useUnchecked(client);
-          const waitedMs = Math.round(clock.now() - startedAt);
-          const living = livingLeases(this.#clients.values(), subject.segment, clock.now());
-          reject(leaseFailure(client.runner.trace, subject, waitedMs, living)); // unless that was a lease
-        };
-        whenDone.push(clock.at(by, waitedEnough));
-        client.waiting = { done: resolve, failed: reject };
-        client.where = { place };
-        client.runner.open(place, reject);
-        // With a lease from before the machine decides a little before our patience ends.
-        const atMost = Math.max(0, Math.min(patience, by - startedAt - LAST_MOMENT));
-        client.runner.dispatch(
-          previous === undefined
-            ? { type: 'start' }
-            : { type: 'start', previous, patience: atMost },
-        );
-      });
+      return await waitForLease(client, place, limits, clock, living);
     } catch (error) {
       if (late && isSilence(error)) return undefined;
       // A lease that was being probed is given back.
       if (client.runner.stateName === 'CHECKING') client.runner.dispatch({ type: 'release' });
       if (this.#clients.get(subject.key) === client) this.forget(subject.key);
       throw error;
-    } finally {
-      client.waiting = undefined;
-      for (const finish of whenDone) finish();
     }
   }
 
@@ -112,11 +93,16 @@ export class LeaseService {
    * keeps time, and sends nothing until `follow` or `place`.
    * @throws PluginError SOCKET_FAILED if the place cannot be used. It is tried again.
    */
-  resume(subject: LeaseSubject, lease: Lease | undefined, where: Where = {}): void {
-    this.#takeUp(this.#add(subject), lease, where);
+  resume(
+    subject: LeaseSubject,
+    lease: Lease | undefined,
+    where: Where = {},
+    ipv6: Ipv6Terms = NO_IPV6,
+  ): void {
+    this.#takeUp(this.#add(subject), lease, where, ipv6);
   }
 
-  #takeUp(client: LeaseClient, lease: Lease | undefined, where: Where): void {
+  #takeUp(client: LeaseClient, lease: Lease | undefined, where: Where, ipv6: Ipv6Terms): void {
     client.lease = lease;
     client.where = where;
     const remind = () => {
@@ -132,6 +118,7 @@ export class LeaseService {
       client.guard(() => {
         if (where.follow !== undefined) this.#follow(client, where.follow, remind);
         client.runner.dispatch(lease === undefined ? { type: 'start' } : { type: 'resume', lease });
+        client.ipv6?.resume(ipv6);
       });
     }
   }
@@ -171,6 +158,11 @@ export class LeaseService {
     if (client !== undefined) pinAddress(client);
   }
 
+  /** The client's IPv6. Undefined without it. */
+  ipv6(key: string): Ipv6Client | undefined {
+    return this.#clients.get(key)?.ipv6;
+  }
+
   /** The lease that the client holds now, if any. */
   leaseOf(key: string): Lease | undefined {
     return this.#clients.get(key)?.lease;
@@ -194,7 +186,7 @@ export class LeaseService {
     client.where = {};
     client.follower?.cancel();
     client.watch.stop();
-    client.runner.closeSocket();
+    client.seats.closeSocket();
   }
 
   /**
@@ -208,35 +200,42 @@ export class LeaseService {
 
   /**
    * Gives a lease back with one RELEASE, and forgets its client. Where no client keeps the lease,
-   * one is made for the RELEASE alone.
-   * @param lease as it is known without a client. A client that keeps it knows better.
+   * one is made for the RELEASE alone. A lease of a DHCPv6 server goes back, too.
+   * @param had as it is known without a client. A client that keeps it knows better.
    * @param link the bridge, which is there after the container's own link has gone.
    */
-  release(subject: LeaseSubject, lease: Lease | undefined, link: string): void {
+  release(subject: LeaseSubject, had: Lease | undefined, link: string, had6?: Lease6): void {
     const { key } = subject;
-    if (!this.#clients.has(key)) {
-      if (lease === undefined || lease.expiresAt <= this.#deps.clock.now()) return;
-      this.#add(subject).lease = lease;
+    const isKept = this.#clients.has(key);
+    const lease6 = this.#clients.get(key)?.ipv6?.terms.lease ?? had6;
+    const isValid = had !== undefined && had.expiresAt > this.#deps.clock.now();
+    const client = this.#clients.get(key) ?? (isValid ? this.#add(subject) : undefined);
+    if (client !== undefined) {
+      if (!isKept) client.lease = had;
+      giveBack(client, link);
     }
-    const client = this.#clients.get(key);
-    if (client !== undefined) giveBack(client, link);
     this.forget(key);
+    if (lease6 === undefined) return;
+    const { clock, log } = this.#deps;
+    const guard: Guard = (work) => work();
+    const leaving = makeIpv6Client(subject, this.#deps, { clock, log, guard });
+    if (leaving !== undefined) this.#ipv6Releases.give(leaving, lease6, link);
   }
 
   /** Drops the client without a word to the server; if it is still asking, `acquire` fails. */
   forget(key: string): void {
     const client = this.#clients.get(key);
-    client?.waiting?.failed(new PluginError('CANCELLED', 'the lease is not wanted any more'));
-    client?.cancelRestart();
-    client?.follower?.cancel();
-    client?.watch.stop();
-    client?.runner.stop();
+    if (client === undefined) return;
+    client.waiting?.failed(new PluginError('CANCELLED', 'the lease is not wanted any more'));
+    endClient(client);
     this.#clients.delete(key);
   }
 
   /** Drops every client without a word: the leases live on in the store. */
   close(): void {
     for (const key of [...this.#clients.keys()]) this.forget(key);
+    this.#ipv6Releases.close();
+    this.#deps.routers.close();
   }
 
   get size(): number {
@@ -245,24 +244,24 @@ export class LeaseService {
 
   #stay(client: LeaseClient, place: SocketPlace): void {
     client.follower?.cancel();
-    client.follower = new LinkSocket(client.runner, place, client.clock);
+    client.follower = new LinkSocket(client.seats, place, client.clock);
   }
 
-  #place({ runner, log }: LeaseClient, place: SocketPlace, tell: () => void): void {
-    runner.open(place, (error) => log.debug({ err: error }, 'lease socket lost its link'));
+  #place({ seats, log }: LeaseClient, place: SocketPlace, tell: () => void): void {
+    seats.open(place, (error) => log.debug({ err: error }, 'lease socket lost its link'));
     // From a bridge we speak for a container that has the address already.
     if (place.promiscuous === true) tell();
   }
 
   #follow(client: LeaseClient, target: FollowTarget, tell: () => void): void {
-    const { runner, log } = client;
+    const { seats, log } = client;
     client.follower?.cancel();
     const entered = (link: string) => {
       tell();
       this.#deps.onEntered(client.subject.key, link);
     };
     client.follower = new SandboxSocket(
-      { ...target, runner, log, unreachable: tell, entered },
+      { ...target, seats, log, unreachable: tell, entered },
       { clock: client.clock, probe: this.#deps.probeSandbox },
     );
   }
@@ -285,16 +284,10 @@ export class LeaseService {
   }
 
   #startAgain(client: LeaseClient): void {
-    const { subject, lease, where, failures } = client;
+    const { subject, lease, where, failures, ipv6 } = client;
+    const had = ipv6?.terms ?? NO_IPV6;
     const next = this.#add(subject);
     next.failures = failures;
-    next.guard(() => this.#takeUp(next, lease, where));
-  }
-
-  /** Deviation: time is up, so the lease counts before its probe is over (RFC 5227 §2.1). */
-  #useUnchecked({ runner, log }: LeaseClient): void {
-    if (runner.stateName !== 'CHECKING') return;
-    log.warn({}, 'address taken before all probes were sent: lease_timeout is over');
-    runner.dispatch({ type: 'checked', inUse: false });
+    next.guard(() => this.#takeUp(next, lease, where, had));
   }
 }

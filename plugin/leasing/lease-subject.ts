@@ -1,5 +1,7 @@
 /** The holder of a lease and the way to request it. The rooms tell it to the lease service. */
 import type { ClientConfig } from '../dhcp4/client/client.ts';
+import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
+import type { Ipv6Subject } from './ipv6/ipv6-subject.ts';
 import type { AddressBounds, Lease } from '../vocabulary/lease.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
@@ -45,6 +47,8 @@ export interface LeaseSubject {
    * announce it, but do not defend it.
    */
   readonly isForeign?: boolean | undefined;
+  /** Undefined without IPv6. */
+  readonly ipv6?: Ipv6Subject | undefined;
 }
 
 /** How long to try to get an address. */
@@ -54,6 +58,8 @@ export interface Limits {
   /** An earlier lease. If nobody answers within `patience`, the rest of it is used. */
   readonly previous?: Lease | undefined;
   readonly patience?: Ms;
+  /** An earlier lease of a DHCPv6 server, which is asked about first. */
+  readonly previousIpv6?: Lease6 | undefined;
 }
 
 export interface Late extends Limits {

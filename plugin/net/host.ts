@@ -35,6 +35,8 @@ import { removeNetworkLinks } from './links/remove-links.ts';
 import { listSandboxAddresses } from './sandbox/sandbox-addresses.ts';
 import { isInSandbox } from './sandbox/sandbox-link.ts';
 import { changeSandbox } from './sandbox/sandbox-config.ts';
+import { setSandboxIpv6 } from './sandbox/sandbox-ipv6.ts';
+import { sendFromLink } from './sockets/link-sender.ts';
 import { findSegmentLink, withSegmentLink } from './segment-link.ts';
 
 export const linuxHost = {
@@ -59,6 +61,7 @@ export const linuxHost = {
   remakeEndpointLink,
   isInSandbox,
   changeSandbox,
+  setSandboxIpv6,
   findSegmentLink,
   withSegmentLink,
   listSandboxAddresses,
@@ -66,6 +69,11 @@ export const linuxHost = {
   watchBridgeAccept,
 
   renameLink,
+
+  /** @throws PluginError SOCKET_FAILED. */
+  sendInto(hostEnd: string, frames: readonly Uint8Array[]): void {
+    for (const frame of frames) sendFromLink(hostEnd, frame);
+  },
 
   /** @throws PluginError IP_COMMAND_FAILED. */
   async setLinkMtu(link: string, mtu: number): Promise<void> {

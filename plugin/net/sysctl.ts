@@ -107,7 +107,7 @@ function readSetting(path: string): string | undefined {
 }
 
 /** @returns what went wrong. A setting that does not exist is not an error. */
-function writeSetting(path: string, value: string): string | undefined {
+export function writeSetting(path: string, value: string): string | undefined {
   const file = `${PROC_SYS}/net/${path}`;
   let error = write(file, value);
   if (error?.code === 'EROFS') {

@@ -9,7 +9,7 @@ import type { BridgeAccess } from './bridge-access.ts';
 import type { Host } from '../host.ts';
 import { KeyedLock } from '../keyed-lock.ts';
 import { refuseClash, refuseDifference, refuseToMakeTheirs } from './network-clash.ts';
-import { missingParent, refuseDockersPool, refuseFamilies } from '../options/network-command.ts';
+import { missingParent, refuseDockersPool, withFamilies } from '../options/network-command.ts';
 import { parseNetworkOptions, type NetworkOptions } from '../options/options.ts';
 import type { CreateNetworkRequest } from '../options/network-requests.ts';
 import { findPoolFor, usesOurPool } from '../pools/pool-binding.ts';
@@ -220,8 +220,8 @@ export class Networks {
   }
 
   /** @throws PluginError if the network's addresses do not come from the DHCP servers. */
-  #addressing(request: CreateNetworkRequest): { options: NetworkOptions; pool?: PoolRecord } {
-    refuseFamilies(request);
+  #addressing(asked: CreateNetworkRequest): { options: NetworkOptions; pool?: PoolRecord } {
+    const request = withFamilies(asked);
     if (usesOurPool(request)) {
       return findPoolFor(request, { registry: this.#registry, clock: this.#clock });
     }

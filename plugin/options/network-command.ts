@@ -13,21 +13,30 @@ import { NETWORK_OPTIONS } from './options.ts';
 const SWARM_ID = /^[a-z0-9]{25}$/;
 
 /**
- * @throws PluginError UNSUPPORTED for `--ipv6` and for `--ipv4=false`, with which Docker passes on
- * nothing else that was typed.
+ * Docker's `--ipv6` means `-o ipv6=auto`, if nothing else was typed.
+ * @throws PluginError UNSUPPORTED for `--ipv4=false`, and for `--ipv6` with a subnet: addresses
+ * come from the VLAN.
  */
-export function refuseFamilies(request: CreateNetworkRequest): void {
+export function withFamilies(request: CreateNetworkRequest): CreateNetworkRequest {
   if (!request.ipv4) {
     throw new PluginError(
       'UNSUPPORTED',
-      'with --ipv4=false a container would have no address at all, because IPv6 addressing is not built yet; leave out --ipv4=false',
+      'a network without IPv4 is not built yet; leave out --ipv4=false, and type -o ipv6=auto for IPv6 beside IPv4',
     );
   }
-  if (request.ipv6Data.length === 0) return;
-  throw new PluginError(
-    'UNSUPPORTED',
-    `IPv6 addressing is not built yet; leave out --ipv6: ${commandFor(request)}`,
-  );
+  const other = request.ipv6Data.find(({ pool }) => pool !== '::/0' && pool !== '');
+  if (other !== undefined || request.ipv6Data.some(isOurs)) {
+    throw new PluginError(
+      'UNSUPPORTED',
+      `IPv6 addresses come from the VLAN's routers and servers, not from a pool; leave out --ipv6 and its subnet, and type: ${commandFor(request, { ipv6: 'auto' })}`,
+    );
+  }
+  if (request.ipv6Data.length === 0) return request;
+  return { ...request, options: { ipv6: 'auto', ...request.options } };
+}
+
+function isOurs({ addressSpace }: CreateNetworkRequest['ipv6Data'][number]): boolean {
+  return addressSpace === ADDRESS_SPACE;
 }
 
 /** @throws PluginError UNSUPPORTED for the addresses of Docker's default IPAM driver. */
@@ -48,7 +57,10 @@ export function missingParent(request: CreateNetworkRequest, flag: string): stri
 }
 
 /** What to type for this network, with the same options: a command, and the same in a file. */
-function commandFor({ networkId, options, internal, ipv4Data }: CreateNetworkRequest): string {
+function commandFor(
+  { networkId, options, internal, ipv4Data }: CreateNetworkRequest,
+  added: Readonly<Record<string, string>> = {},
+): string {
   const pool = ipv4Data.find(({ addressSpace }) => addressSpace === ADDRESS_SPACE)?.pool;
   const isSwarm = SWARM_ID.test(networkId);
   const create = 'docker network create';
@@ -58,7 +70,7 @@ function commandFor({ networkId, options, internal, ipv4Data }: CreateNetworkReq
     `--ipam-driver ${pool === undefined ? 'null' : isSwarm ? 'vlandhcp:stable' : 'vlandhcp'}`,
     ...(pool === undefined ? [] : [`--subnet ${pool}`]),
   ];
-  const given = givenOptions(options);
+  const given = givenOptions({ ...added, ...options });
   const words = given.map(([key, value]) => `-o ${key}=${value}`);
   if (!isSwarm) {
     const command = [create, '-d vlandhcp', ...ipam, ...flags, ...words, 'NAME'].join(' ');

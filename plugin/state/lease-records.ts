@@ -13,6 +13,7 @@ import type { LinkAddress } from '../vocabulary/sandbox-change.ts';
 import type { GuardMode } from '../vocabulary/port-rules.ts';
 import type { WallTime } from '../vocabulary/time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
+import type { StoredIpv6 } from './stored-ipv6.ts';
 import type { StoredLease, StoredMoment } from './stored-lease.ts';
 
 export interface LeaseRecord {
@@ -43,6 +44,8 @@ export interface LeaseRecord {
   readonly lease: StoredLease | undefined;
   /** Why there is no lease. */
   readonly lost: LeaseLoss | undefined;
+  /** Undefined without IPv6. */
+  readonly ipv6?: StoredIpv6 | undefined;
   /** One for each endpoint that is gone. If undefined: none. */
   readonly awaited?: readonly AwaitedRelease[] | undefined;
   readonly holder: EndpointHolder | AddressHolder | HostHolder | NoHolder;
@@ -194,12 +197,12 @@ export function hostLeaseId(networkId: string): string {
 
 export function endpointOf({ id: leaseId, holder, ...rest }: Held<EndpointHolder>): EndpointRecord {
   const { scopeId: networkId, mac, clientId, isMacShared, hostName, requestedAddress } = rest;
-  const { mtu, isStable, lease, lost } = rest;
+  const { mtu, isStable, lease, lost, ipv6 } = rest;
   const { id, mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms } = holder;
   const { createdAt, sandboxKey, interfaceName, joinedAt, hasLeft } = holder;
   return {
     ...{ id, leaseId, networkId, mode, hostEnd, containerEnd, mac, macGiven, addressGiven },
-    ...{ isStable, isMacShared },
+    ...{ isStable, isMacShared, ipv6 },
     ...{ clientId, hostName, requestedAddress, guard, mtu, lease, lost, terms, createdAt },
     ...{ sandboxKey, interfaceName, joinedAt, hasLeft },
   };
@@ -207,12 +210,12 @@ export function endpointOf({ id: leaseId, holder, ...rest }: Held<EndpointHolder
 
 export function leaseOfEndpoint(endpoint: EndpointRecord): LeaseRecord {
   const { id, leaseId, networkId, mac, clientId, isMacShared, hostName, mtu } = endpoint;
-  const { requestedAddress, isStable, lease, lost, ...facts } = endpoint;
+  const { requestedAddress, isStable, lease, lost, ipv6, ...facts } = endpoint;
   const { mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms, createdAt } = facts;
   const { sandboxKey, interfaceName, joinedAt, hasLeft } = facts;
   return {
     ...{ id: leaseId, family: 4, scopeId: networkId, mac, clientId, isMacShared, hostName },
-    ...{ requestedAddress, mtu, isStable, lease, lost },
+    ...{ requestedAddress, mtu, isStable, lease, lost, ipv6 },
     holder: {
       ...{ is: 'endpoint', id, mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms },
       ...{ createdAt, sandboxKey, interfaceName, joinedAt, hasLeft },
@@ -222,7 +225,8 @@ export function leaseOfEndpoint(endpoint: EndpointRecord): LeaseRecord {
 
 function identityOf(record: LeaseRecord): Identity {
   const { id, scopeId, mac, clientId, isMacShared, hostName, requestedAddress, mtu } = record;
-  return { id, scopeId, mac, clientId, isMacShared, hostName, requestedAddress, mtu };
+  const { ipv6 } = record;
+  return { id, scopeId, mac, clientId, isMacShared, hostName, requestedAddress, mtu, ipv6 };
 }
 
 export function addressOf(record: Held<AddressHolder>): AddressRecord {
@@ -253,7 +257,7 @@ export function leaseOfHeld({ heldAt, isOrphan, ...rest }: HeldRecord): LeaseRec
 /** Turns an endpoint into a holder of a lease. */
 export function holderOf(endpoint: EndpointRecord): LeaseHolder {
   const { leaseId: id, networkId: scopeId, mac, clientId, isMacShared, hostName } = endpoint;
-  const { requestedAddress, mtu, lease, isStable } = endpoint;
+  const { requestedAddress, mtu, lease, isStable, ipv6 } = endpoint;
   return {
     ...{
       id,
@@ -266,6 +270,7 @@ export function holderOf(endpoint: EndpointRecord): LeaseHolder {
       mtu,
       lease,
       isStable,
+      ipv6,
     },
   };
 }

@@ -10,6 +10,9 @@ import { outerTagOf } from '../vocabulary/vlan-tags.ts';
 import { attachmentOf } from './attachments/attachments.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 import type { HeldRecord } from './lease-records.ts';
+import type { Ipv6Subject } from '../leasing/ipv6/ipv6-subject.ts';
+import { duidOfMac, iaidOfMac } from '../vocabulary/ipv6/duid.ts';
+import type { Mac } from '../wire/address.ts';
 
 export interface LeaseScope {
   /** The NetworkID, or the id of the pool's record. */
@@ -45,7 +48,7 @@ export function subjectOf(
     HeldRecord,
     'id' | 'mac' | 'clientId' | 'hostName' | 'requestedAddress' | 'mtu' | 'isMacShared'
   >,
-  { options, segment, bounds, isForeign }: LeaseScope,
+  { options, segment, bounds, isForeign, link }: LeaseScope,
 ): LeaseSubject {
   return {
     key: record.id,
@@ -66,5 +69,13 @@ export function subjectOf(
     bounds,
     isForeign,
     broadcast: record.isMacShared ?? false,
+    ipv6: isForeign ? undefined : ipv6Of(record.mac, options, link),
   };
+}
+
+/** Undefined without IPv6. The identity is the MAC's, so it is as stable as that. */
+function ipv6Of(mac: Mac, { ipv6 }: NetworkOptions, routersOn: string): Ipv6Subject | undefined {
+  if (ipv6 === undefined) return undefined;
+  const identity = { duid: duidOfMac(mac), iaid: iaidOfMac(mac) };
+  return { mode: ipv6, routersOn, ...identity, wishedAddress: undefined };
 }

@@ -4,6 +4,7 @@
  */
 import type { Route } from './lease.ts';
 import type { Ipv4 } from '../wire/address.ts';
+import type { Ipv6 } from '../wire/address6.ts';
 
 export interface LinkAddress {
   readonly address: Ipv4;
@@ -22,3 +23,12 @@ export type SandboxChange =
   /** Applies only if the default route uses our link, or if there is no default route. */
   | { readonly type: 'set-gateway'; readonly via: Ipv4 }
   | { readonly type: 'remove-gateway'; readonly via: Ipv4 };
+
+/** An IPv6 address of a container's link. Undefined seconds: without end. */
+export interface AddressToHave6 {
+  readonly address: Ipv6;
+  readonly prefixLength: number;
+  /** From then on no new connection should use it. */
+  readonly preferredSeconds: number | undefined;
+  readonly validSeconds: number | undefined;
+}

@@ -21,3 +21,9 @@ export type WallTime = number;
 export function secondsToMs(seconds: number): Ms {
   return seconds === 0xffffffff ? Infinity : seconds * 1000;
 }
+
+/** Whole seconds from `now`, rounded up; undefined for never. A past instant is 0. */
+export function secondsUntil(instant: Instant, now: Instant): number | undefined {
+  if (instant === Infinity) return undefined;
+  return Math.max(0, Math.ceil((instant - now) / 1000));
+}

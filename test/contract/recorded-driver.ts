@@ -24,6 +24,8 @@ export class RecordedDriver implements NetworkDriver {
   joinAnswer = JOIN_ANSWER;
   macAnswer: ReturnType<typeof mac> | undefined = mac('02:74:52:1f:fe:e0');
 
+  ipv6Answer: string | undefined;
+
   createNetwork(...[request, signal]: Parameters<NetworkDriver['createNetwork']>) {
     return this.#note('createNetwork', [request], signal);
   }
@@ -34,7 +36,11 @@ export class RecordedDriver implements NetworkDriver {
 
   async createEndpoint(...[request, signal]: Parameters<NetworkDriver['createEndpoint']>) {
     await this.#note('createEndpoint', [request], signal);
-    return { address: '10.50.0.101/24', macAddress: this.macAnswer };
+    return {
+      address: '10.50.0.101/24',
+      macAddress: this.macAnswer,
+      addressIpv6: this.ipv6Answer,
+    };
   }
 
   removeEndpoint(...args: Parameters<NetworkDriver['removeEndpoint']>) {

@@ -3,6 +3,7 @@
  * hostile ARP on 50 containers, a switch's device tracking, and a lease whose container is on
  * another host now.
  */
+import { NO_IPV6_SOCKETS } from '../support/ipv6-sockets.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -59,6 +60,7 @@ beforeEach(async () => {
   log = new MemoryLogger();
   leases = new LeaseService({
     ...{ clock, random: Math.random, log, openSocket: openLeaseSocket, openArpSocket },
+    ...NO_IPV6_SOCKETS,
     probeSandbox: () => 'not-yet',
     onChange: (_key, change) => changes.push(change),
     onEntered: () => undefined,

@@ -3,6 +3,7 @@
  * network namespace. So the namespace ends with its link when the container ends. Its address is
  * defended all the same.
  */
+import { NO_IPV6_SOCKETS } from '../support/ipv6-sockets.ts';
 import { existsSync, readdirSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { decodeArpFrame, encodeArpFrame } from '../../plugin/acd/frame.ts';
@@ -37,6 +38,7 @@ beforeEach(async () => {
   leases = new LeaseService({
     ...{ clock, random: Math.random, log: new MemoryLogger() },
     ...{ openSocket: openLeaseSocket, openArpSocket, onChange: () => undefined },
+    ...NO_IPV6_SOCKETS,
     // The real probe reads /sys, which is the machine's here: see sandbox-link.test.ts.
     probeSandbox: ({ netnsPath }) => (existsSync(netnsPath) ? { link: 'eth0' } : 'not-yet'),
     onEntered: (key) => void entered.push(key),

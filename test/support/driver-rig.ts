@@ -3,6 +3,7 @@
  * main.ts uses. `restart` stands for `kill -9` and a new process: the stand-ins keep what they
  * hold, and the rest is new.
  */
+import { NO_IPV6_SOCKETS } from './ipv6-sockets.ts';
 import { ownEnd } from '../../plugin/vocabulary/attachment.ts';
 import type { Addresses } from '../../plugin/leases/addresses.ts';
 import type { BridgeAccess } from '../../plugin/networks/bridge-access.ts';
@@ -221,6 +222,8 @@ export class DriverRig {
       sockets: {
         openSocket: this.wire.open,
         openArpSocket: this.wire.openArp,
+        openIpv6Socket: NO_IPV6_SOCKETS.openIpv6Socket,
+        openRouterSocket: NO_IPV6_SOCKETS.openRouterSocket,
         probeSandbox: () => this.sandbox,
       },
       inquiry: { wearer: (link, _mac, address) => this.askSegment(link, address) },

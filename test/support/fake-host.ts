@@ -253,6 +253,22 @@ export class FakeHost implements Host {
     return true;
   }
 
+  /** What containers were given of IPv6, and sent by the host's end of their link. */
+  readonly ipv6Set: Parameters<Host['setSandboxIpv6']>[1][] = [];
+  readonly sentInto: { readonly hostEnd: string; readonly frame: Uint8Array }[] = [];
+
+  async setSandboxIpv6(...[place, wanted]: Parameters<Host['setSandboxIpv6']>) {
+    const end = ownEnd(place);
+    await this.#attempt('setSandboxIpv6', end);
+    if (this.endpoints.get(end)?.here !== false) return false;
+    this.ipv6Set.push(wanted);
+    return true;
+  }
+
+  sendInto(hostEnd: string, frames: readonly Uint8Array[]) {
+    for (const frame of frames) this.sentInto.push({ hostEnd, frame });
+  }
+
   /** What differs from links as they must be, by name. */
   readonly oddities = new Map<string, Partial<HostLink>>();
   /** The bridge of each port. VLAN links are ports, too. */

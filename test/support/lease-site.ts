@@ -2,6 +2,7 @@
  * The place of one kernel test: a bridge with one container's link, a far host with a DHCP server,
  * and the lease service. It is in a namespace of its own. `dispose` removes everything.
  */
+import { NO_IPV6_SOCKETS } from './ipv6-sockets.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -49,6 +50,7 @@ export class LeaseSite {
     this.leases = new LeaseService({
       ...{ clock: this.clock, random: Math.random, log: this.log },
       ...{ openSocket: openLeaseSocket, openArpSocket, probeSandbox: () => 'not-yet' },
+      ...NO_IPV6_SOCKETS,
       onChange: (_key, change) => void this.changes.push(change),
       onEntered: () => undefined,
     });

@@ -5,22 +5,22 @@
  */
 import type { Clock } from '../../clock.ts';
 import type { Ms } from '../../vocabulary/time.ts';
-import type { ClientRunner } from '../client-runner.ts';
 import type { SocketPlace } from './frame-socket.ts';
+import type { Seats } from './seats.ts';
 
 const LOOK_AFTER: Ms = 2_000;
 /** A missing link comes back with dockerd, in seconds, or when somebody repairs the trunk. */
 const LOOK_EVERY_AT_MOST: Ms = 30_000;
 
 export class LinkSocket {
-  readonly #runner: ClientRunner;
+  readonly #seats: Seats;
   readonly #clock: Clock;
   readonly #place: SocketPlace;
   #lookAfter: Ms = LOOK_AFTER;
   #cancelTimer: () => void = () => undefined;
 
-  constructor(runner: ClientRunner, place: SocketPlace, clock: Clock) {
-    this.#runner = runner;
+  constructor(seats: Seats, place: SocketPlace, clock: Clock) {
+    this.#seats = seats;
     this.#place = place;
     this.#clock = clock;
     this.#open();
@@ -37,7 +37,7 @@ export class LinkSocket {
 
   #open(): void {
     try {
-      this.#runner.open(this.#place, () => this.#retry());
+      this.#seats.open(this.#place, () => this.#retry());
       this.#lookAfter = LOOK_AFTER;
     } catch {
       this.#retry(); // the client reports the failure when it has something to send

@@ -10,8 +10,8 @@
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
 import type { Instant, Ms } from '../../vocabulary/time.ts';
-import type { ClientRunner } from '../client-runner.ts';
 import type { SocketPlace } from './frame-socket.ts';
+import type { Seats } from './seats.ts';
 
 /**
  * A container's link: its end in the host, and the sandbox of the other end. The other end gets
@@ -71,7 +71,7 @@ export class SandboxSocket {
       fallback: SocketPlace;
       /** What the place in the sandbox is to say beside the link. */
       inside: Pick<SocketPlace, 'speaksVia' | 'defendsFrom'>;
-      runner: ClientRunner;
+      seats: Seats;
       log: Logger;
       /** Called each time the socket is open in the sandbox, with the link's name there. */
       entered(link: string): void;
@@ -100,18 +100,18 @@ export class SandboxSocket {
    * closed, so that the sandbox can end if no container has it. The link is looked for again.
    */
   hasLost(): boolean {
-    const { runner } = this.#target;
-    if (this.#cancelled || !runner.isInSandbox || typeof this.#probe(this.#target) === 'object') {
+    const { seats } = this.#target;
+    if (this.#cancelled || !seats.isInSandbox || typeof this.#probe(this.#target) === 'object') {
       return false;
     }
-    runner.closeSocket();
+    seats.closeSocket();
     this.#lost(new Error('the link is not in its sandbox any more'));
     return true;
   }
 
   #look(): void {
     if (this.#cancelled) return;
-    const { netnsPath, runner, log } = this.#target;
+    const { netnsPath, seats, log } = this.#target;
     const found = this.#probe(this.#target, (err) => {
       this.#warnOnce({ netnsPath, err }, 'sandbox cannot be looked into');
     });
@@ -119,7 +119,7 @@ export class SandboxSocket {
       this.#isOnFallback = false; // opening closes that socket, even if it fails
       try {
         const place = { netnsPath, link: found.link, ...this.#target.inside };
-        runner.open(place, (error) => this.#lost(error));
+        seats.open(place, (error) => this.#lost(error));
         log.debug({ netnsPath, link: found.link }, 'lease socket is in the sandbox');
         this.#target.entered(found.link);
         return;
@@ -128,7 +128,7 @@ export class SandboxSocket {
       }
     }
     // The socket on the first link works until the link is moved.
-    if (found === 'here' && runner.isOpen) {
+    if (found === 'here' && seats.isOpen) {
       this.#lookAgainIn((this.#clock.now() - this.#since) * SHARE_OF_WAIT);
       return;
     }
@@ -152,10 +152,10 @@ export class SandboxSocket {
   }
 
   #fallBack(isUnreachable: boolean): void {
-    const { runner, fallback, netnsPath } = this.#target;
+    const { seats, fallback, netnsPath } = this.#target;
     try {
       if (!this.#isOnFallback) {
-        runner.open(fallback, () => void (this.#isOnFallback = false));
+        seats.open(fallback, () => void (this.#isOnFallback = false));
         this.#isOnFallback = true;
       }
     } catch (err) {

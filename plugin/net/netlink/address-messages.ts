@@ -10,6 +10,7 @@
  *     its attributes: RTA_* (linux/rtnetlink.h)
  */
 import { ipv4FromBytes, ipv4ToBytes, type Ipv4 } from '../../wire/address.ts';
+import { IPV6_ANY, ipv6FromBytes, ipv6ToBytes, type Ipv6 } from '../../wire/address6.ts';
 import { attribute, bytesOf, findAttribute, message, number } from './netlink-messages.ts';
 
 /** How the kernel writes the addresses of one family. */
@@ -26,6 +27,13 @@ export const INET: AddressFamily<Ipv4> = {
   any: '0.0.0.0' as Ipv4,
   encode: ipv4ToBytes,
   decode: ipv4FromBytes,
+};
+
+export const INET6: AddressFamily<Ipv6> = {
+  number: 10,
+  any: IPV6_ANY,
+  encode: ipv6ToBytes,
+  decode: ipv6FromBytes,
 };
 
 export interface AddressEntry<Address> {
@@ -61,6 +69,12 @@ const NLM_F_CREATE = 0x400;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_BROADCAST = 4;
+const IFA_CACHEINFO = 6;
+const IFA_FLAGS = 8;
+const IFA_F_NODAD = 0x02;
+const IFA_F_NOPREFIXROUTE = 0x200;
+/** INFINITY_LIFE_TIME of linux/if_addr.h. */
+const WITHOUT_END = 0xffffffff;
 const RTA_DST = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
@@ -103,6 +117,31 @@ export function newAddress<Address>(
     flags,
     ...addressParts(family, entry),
     ...(broadcast === undefined ? [] : [attribute(IFA_BROADCAST, family.encode(broadcast))]),
+  );
+}
+
+/**
+ * Adds an IPv6 address with lifetimes, or changes those of one that is there. Nobody else is asked
+ * whether the address is in use. The kernel adds no route to its prefix: routers say what is on the
+ * link.
+ */
+export function newLimitedAddress(
+  entry: AddressEntry<Ipv6> & {
+    readonly preferredSeconds: number | undefined;
+    readonly validSeconds: number | undefined;
+  },
+): Uint8Array {
+  const { preferredSeconds, validSeconds, prefixLength } = entry;
+  const lifetimes = new DataView(new ArrayBuffer(16)); // struct ifa_cacheinfo
+  lifetimes.setUint32(0, preferredSeconds ?? WITHOUT_END, true);
+  lifetimes.setUint32(4, validSeconds ?? WITHOUT_END, true);
+  const flags = prefixLength === 128 ? IFA_F_NODAD | IFA_F_NOPREFIXROUTE : IFA_F_NODAD;
+  return message(
+    RTM_NEWADDR,
+    NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE,
+    ...addressParts(INET6, entry),
+    attribute(IFA_CACHEINFO, new Uint8Array(lifetimes.buffer)),
+    number(4, IFA_FLAGS, flags),
   );
 }
 

@@ -6,7 +6,7 @@ import { sendFromLink } from './link-sender.ts';
 import { openPacketSocket, type FrameInfo, type PacketSocket } from './packet-socket.ts';
 import { openSharedLeaseSocket } from './shared-lease-socket.ts';
 
-interface Place {
+export interface Place {
   readonly link: string;
   readonly netnsPath?: string;
   readonly promiscuous?: boolean;
@@ -26,7 +26,7 @@ interface Handlers {
   onTrouble?(error: Error): void;
 }
 
-interface LeaseSocket {
+export interface LeaseSocket {
   /** Starts to hear. @throws PluginError SOCKET_FAILED if the link is gone. */
   listen(): void;
   /** Sends a DHCP request. @throws PluginError SOCKET_FAILED */
@@ -79,7 +79,8 @@ function onHost(socket: PacketSocket, speaksVia: string | undefined): LeaseSocke
   };
 }
 
-function senders(
+/** How a socket sends whose requests leave by another link of the host. */
+export function senders(
   socket: PacketSocket,
   speaksVia: string | undefined,
 ): Pick<LeaseSocket, 'send' | 'sendFromLink'> {

@@ -60,6 +60,8 @@ export interface PacketSocketOptions {
    * True to also hear unicasts to other MACs. A socket on a parent link needs this for a container.
    */
   readonly promiscuous: boolean;
+  /** True to also hear groups that nobody has joined on the link. */
+  readonly allMulticast?: boolean;
   /** The protocol of the frames. `filter` must accept no other. */
   readonly protocol: 'ipv4' | 'arp' | 'ipv6';
   /**
@@ -117,6 +119,7 @@ const PACKET_ADD_MEMBERSHIP = 1;
 const PACKET_AUXDATA = 8;
 const PACKET_IGNORE_OUTGOING = 23;
 const PACKET_MR_PROMISC = 1;
+const PACKET_MR_ALLMULTI = 2;
 
 /** The index that a bound socket reports once its link is gone. */
 const NO_LINK = -1;
@@ -151,13 +154,8 @@ function start(fd: number, options: PacketSocketOptions): PacketSocket {
   setSocketOption(fd, SOL_SOCKET, SO_RCVBUF, int32(bufferBytes));
   setSocketOption(fd, SOL_PACKET, PACKET_AUXDATA, int32(1));
   attachFilter(fd, options.filter);
-  if (options.promiscuous) {
-    const membership = fixedBytes(16); // struct packet_mreq
-    const view = new DataView(membership.buffer);
-    view.setInt32(0, index, true);
-    view.setUint16(4, PACKET_MR_PROMISC, true);
-    setSocketOption(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership);
-  }
+  if (options.promiscuous) addMembership(fd, index, PACKET_MR_PROMISC);
+  if (options.allMulticast === true) addMembership(fd, index, PACKET_MR_ALLMULTI);
   ignoreOutgoing(fd);
   bindTo(fd, index, options.listens === false ? NO_PROTOCOL : protocolOf(options));
   return watched(fd, options, {
@@ -165,6 +163,15 @@ function start(fd: number, options: PacketSocketOptions): PacketSocket {
     linkMac: linkMac(fd, options.link),
     mtu: linkMtu(fd, options.link),
   });
+}
+
+/** It ends with the socket. */
+function addMembership(fd: number, index: number, kind: number): void {
+  const membership = fixedBytes(16); // struct packet_mreq
+  const view = new DataView(membership.buffer);
+  view.setInt32(0, index, true);
+  view.setUint16(4, kind, true);
+  setSocketOption(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership);
 }
 
 /** Asks the kernel to skip outgoing frames. This only saves work: `drain` drops them, too. */

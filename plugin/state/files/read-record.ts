@@ -95,7 +95,7 @@ function writeInfinity(_key: string, value: unknown): unknown {
 }
 
 function readInfinity(key: string, value: unknown): unknown {
-  return value === 'infinite' && /(At|Ms)$/.test(key) ? Infinity : value;
+  return value === 'infinite' && /(At|Ms|Until)$/.test(key) ? Infinity : value;
 }
 
 function isVersion(value: unknown): value is number {

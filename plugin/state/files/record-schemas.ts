@@ -23,6 +23,7 @@ import {
   nobody,
   OWN_LINK,
 } from './holder-schemas.ts';
+import { ipv6 } from './ipv6-schemas.ts';
 import * as is from './value-schemas.ts';
 
 const { absentOr, flag, id, ipv4, lease, mac, mtu, wallTime } = is;
@@ -72,6 +73,7 @@ const leaseFields = {
   isStable: flag,
   lease: absentOr(lease),
   lost: absentOr(lost),
+  ipv6: v.optional(ipv6),
   awaited: v.optional(v.array(v.looseObject({ address: ipv4, since: is.moment }))),
 };
 
@@ -228,6 +230,7 @@ function readableLease<Id>(fileId: Id) {
     isStable: v.fallback(flag, false),
     lease: v.fallback(leaseFields.lease, undefined),
     lost: v.fallback(leaseFields.lost, undefined),
+    ipv6: v.fallback(leaseFields.ipv6, undefined),
     awaited: v.fallback(leaseFields.awaited, undefined),
   };
 }

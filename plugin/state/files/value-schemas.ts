@@ -19,6 +19,7 @@ import { isHostName } from '../../options/option-values.ts';
 import { isUsableMac } from '../../options/endpoint-options.ts';
 import { type NetworkOptions } from '../../options/options.ts';
 import { ACD_MODES, parseNetworkOptions, SERVER_ID_MODES } from '../../options/options.ts';
+import { IPV6_MODES } from '../../vocabulary/ipv6/addressing.ts';
 import { GUARD_MODES } from '../../vocabulary/port-rules.ts';
 import type { StoredLease, StoredMoment } from '../stored-lease.ts';
 
@@ -70,12 +71,12 @@ export const prefixLength = wholeNumber(0, 32, 'a prefix length from 0 to 32');
 const LAST_TIME = 253_402_300_799_999;
 const isTime = (value: number) => Math.abs(value) <= LAST_TIME;
 export const wallTime = numberThat(isTime, 'a time in ms since 1970');
-const wallTimeOrNever = numberThat(
+export const wallTimeOrNever = numberThat(
   (value) => isTime(value) || value === Infinity,
   'a time in ms since 1970, or infinite',
 );
 
-const bootInstant = v.looseObject({
+export const bootInstant = v.looseObject({
   id: text,
   at: numberThat((value) => Math.abs(value) <= LAST_TIME, 'ms since the boot'),
 });
@@ -168,6 +169,11 @@ const optionEntries = {
   onNoServer: v.optional(v.picklist(['fail', 'late']), DEFAULTS.onNoServer),
   guard: v.optional(guard, DEFAULTS.guard),
   onConflict: v.optional(v.picklist(['defend', 'leave']), DEFAULTS.onConflict),
+  ipv6: absentOr(v.picklist(IPV6_MODES)),
+  ipv6PatienceMs: v.optional(
+    numberThat((value) => value >= 0 && value <= 20_000, 'a duration up to 20 s'),
+    DEFAULTS.ipv6PatienceMs,
+  ),
 };
 
 /**
@@ -204,6 +210,8 @@ export const readableOptions = v.pipe(
     releaseAfterMs: v.fallback(optionEntries.releaseAfterMs, undefined),
     onExpiry: v.fallback(optionEntries.onExpiry, 'keep'),
     onNoServer: v.fallback(optionEntries.onNoServer, DEFAULTS.onNoServer),
+    ipv6: v.fallback(optionEntries.ipv6, undefined),
+    ipv6PatienceMs: v.fallback(optionEntries.ipv6PatienceMs, DEFAULTS.ipv6PatienceMs),
   }),
   v.check((options) => hasItsBridge(options), ITS_BRIDGE),
   v.transform(inOrder),

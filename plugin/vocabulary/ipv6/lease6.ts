@@ -50,3 +50,8 @@ export function isSameConfiguration6(one: Lease6, other: Lease6): boolean {
     JSON.stringify([addresses.map(({ address }) => address).sort(), dnsServers, domainSearch]);
   return textOf(one) === textOf(other);
 }
+
+/** The lease as one that is never asked to be extended. */
+export function withoutRenewal6(lease: Lease6): Lease6 {
+  return { ...lease, t1At: Infinity, t2At: Infinity };
+}

@@ -1,4 +1,5 @@
 /** The lease service with a wire in memory and a stepped clock. */
+import { NO_IPV6_SOCKETS } from '../../support/ipv6-sockets.ts';
 import { LeaseService, type LeaseSubject } from '../../../plugin/leasing/lease-service.ts';
 import type { LeaseChange } from '../../../plugin/leasing/client-runner.ts';
 import type { SandboxProbe } from '../../../plugin/leasing/sockets/sandbox-socket.ts';
@@ -41,6 +42,7 @@ export class LeasingRig {
       log: this.log,
       openSocket: this.wire.open,
       openArpSocket: this.wire.openArp,
+      ...NO_IPV6_SOCKETS,
       probeSandbox: ({ netnsPath, hostEnd }) => {
         this.probes.push(`${netnsPath} ${hostEnd}`);
         return this.sandbox;

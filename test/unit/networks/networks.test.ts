@@ -121,14 +121,24 @@ describe('creating a network', () => {
     );
   });
 
-  it('IPv6 is refused with the command to type', async () => {
-    const request = { ipv6Data: [{ addressSpace: 'null', pool: '::/0', gateway: '' }] };
+  it('an IPv6 pool is refused with the command to type', async () => {
+    const request = { ipv6Data: [{ addressSpace: 'x', pool: 'fd00::/64', gateway: '' }] };
     expect(await refusal(rig.createNetwork(request))).toMatchObject({
       code: 'UNSUPPORTED',
       message: expect.stringMatching(
-        /leave out --ipv6: docker network create .* NAME \(in a Compose file: .*\)$/,
+        /type: docker network create .* -o ipv6=auto NAME \(in a Compose file: .*ipv6: "auto".*\)$/,
       ) as string,
     });
+  });
+
+  it.each([
+    [{}, 'auto'],
+    [{ ipv6: 'dhcp' }, 'dhcp'],
+    [{ ipv6: 'off' }, undefined],
+  ])('--ipv6 with %j', async (typed, mode) => {
+    const ipv6Data = [{ addressSpace: 'null', pool: '::/0', gateway: '' }];
+    await rig.createNetwork({ ipv6Data, options: { parent: 'eth1', vlan: '500', ...typed } });
+    expect(rig.registry.networks()[0]?.options.ipv6).toBe(mode);
   });
 
   it('no pool at all is fine, as with --config-from in swarm', async () => {

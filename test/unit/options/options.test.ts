@@ -65,6 +65,8 @@ describe('network options', () => {
       onExpiry: 'remove',
       onNoServer: 'fail',
       guard: 'mac',
+      ipv6: undefined,
+      ipv6PatienceMs: 1000,
       onConflict: 'defend',
     });
   });
@@ -259,9 +261,42 @@ describe('network options', () => {
     expect(mistake(() => network(options))).toBe(sentence);
   });
 
+  it.each([
+    [
+      { ipv6: 'auto', mode: 'ipvlan' },
+      '-o ipv6= cannot be had with mode=ipvlan, where all containers have one MAC; take mode=bridge or mode=macvlan',
+    ],
+    [
+      { ipv6: 'slaac', guard: 'full' },
+      '-o ipv6= cannot be had with guard=full, which drops all IPv6 of containers; take guard=mac',
+    ],
+    [
+      { ipv6: 'true', mtu: '1200' },
+      '-o ipv6= cannot be had with mtu=1200: links with IPv6 have 1280 or more (RFC 8200)',
+    ],
+    [{ ipv6: 'on' }, '-o ipv6=on is not one of off, auto, slaac, dhcp'],
+    [
+      { ipv6: 'auto', ipv6_patience: '30s' },
+      '-o ipv6_patience=30s is not a number of seconds from 0 to 20',
+    ],
+  ])('ipv6 is refused in one sentence with %j', (options, sentence) => {
+    expect(mistake(() => network(options))).toBe(sentence);
+  });
+
+  it.each([
+    ['off', undefined],
+    ['false', undefined],
+    ['true', 'auto'],
+    ['auto', 'auto'],
+    ['slaac', 'slaac'],
+    ['dhcp', 'dhcp'],
+  ])('ipv6=%s is %s', (text, mode) => {
+    expect(parseNetworkOptions({ parent: 'eth1', ipv6: text }).ipv6).toBe(mode);
+  });
+
   it('an unknown option is named together with the known ones', () => {
     expect(mistake(() => network({ vlna: '5' }))).toBe(
-      '-o vlna is unknown; known are parent, vlan, outer, mode, bridge, macvlan_mode, isolate, host_access, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard, on_conflict',
+      '-o vlna is unknown; known are parent, vlan, outer, mode, bridge, macvlan_mode, isolate, host_access, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard, ipv6, ipv6_patience, on_conflict',
     );
   });
 

@@ -173,11 +173,11 @@ describe('CreateNetwork names a subnet and no pool', () => {
     expect((await failed).code).toBe('UNSUPPORTED');
   });
 
-  it('IPv6 beside it: not yet, with the command to type', async () => {
+  it('an IPv6 pool beside it: the command to type', async () => {
     await ask(BY_O);
     const ipv6Data = [{ addressSpace: 'x', pool: 'fd00::/64', gateway: '' }];
     expect((await refusal(rig.createNetwork({ ...ipamNetwork(SUBNET), ipv6Data }))).message).toBe(
-      'IPv6 addressing is not built yet; leave out --ipv6: docker network create -d vlandhcp --ipam-driver vlandhcp --subnet 10.50.0.0/24 -o parent=LINK -o vlan=ID NAME (in a Compose file: driver: vlandhcp, driver_opts: { parent: "LINK", vlan: "ID" }, ipam: { driver: vlandhcp, config: [{ subnet: 10.50.0.0/24 }] })',
+      'IPv6 addresses come from the VLAN\'s routers and servers, not from a pool; leave out --ipv6 and its subnet, and type: docker network create -d vlandhcp --ipam-driver vlandhcp --subnet 10.50.0.0/24 -o parent=LINK -o vlan=ID -o ipv6=auto NAME (in a Compose file: driver: vlandhcp, driver_opts: { parent: "LINK", vlan: "ID", ipv6: "auto" }, ipam: { driver: vlandhcp, config: [{ subnet: 10.50.0.0/24 }] })',
     );
   });
 

@@ -1,0 +1,144 @@
+/**
+ * Brings a running container to what its IPv6 client has: at its start the settings, the router's
+ * advertisement and the lifetimes of a lease; later an address that comes, changes or ends.
+ *
+ * As with IPv4 the record is written first. What the sandbox refuses is tried again.
+ */
+import type { Clock } from '../clock.ts';
+import type { Host } from '../host.ts';
+import type { KeyedLock } from '../keyed-lock.ts';
+import type { Ipv6Change } from '../leasing/ipv6/ipv6-subject.ts';
+import type { LeaseService } from '../leasing/lease-service.ts';
+import type { Logger } from '../logger.ts';
+import { LinkTries } from '../networks/link-tries.ts';
+import { endpointContext, type EndpointRecord } from '../state/lease-records.ts';
+import type { Registry } from '../state/registry.ts';
+import { NO_IPV6, restoreLease6, storeLease6, type StoredIpv6 } from '../state/stored-ipv6.ts';
+import type { AddressToHave6 } from '../vocabulary/sandbox-change.ts';
+import { secondsUntil } from '../vocabulary/time.ts';
+
+export interface Ipv6ChangesDeps {
+  readonly registry: Registry;
+  readonly host: Pick<Host, 'setSandboxIpv6' | 'sendInto'>;
+  readonly leases: Pick<LeaseService, 'ipv6'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly lock: KeyedLock;
+  readonly sandboxPath: (sandboxKey: string) => string;
+  readonly remember: (record: EndpointRecord) => Promise<void>;
+}
+
+const TROUBLE = 'the container could not be given its IPv6 address; it is tried again';
+
+export class Ipv6Changes {
+  readonly #deps: Ipv6ChangesDeps;
+  /** Endpoints whose link was found in its sandbox. */
+  readonly #entered = new Set<string>();
+  readonly #tries: LinkTries;
+
+  constructor(deps: Ipv6ChangesDeps) {
+    this.#deps = deps;
+    this.#tries = new LinkTries(deps.clock);
+  }
+
+  /** The link was found in its sandbox. libnetwork has given it what CreateEndpoint answered. */
+  async entered(endpointId: string): Promise<void> {
+    this.#entered.add(endpointId);
+    await this.#try(endpointId);
+  }
+
+  left(endpointId: string): void {
+    this.#entered.delete(endpointId);
+    this.#tries.cancel(endpointId);
+  }
+
+  close(): void {
+    this.#tries.close();
+  }
+
+  /** Makes the record and the container match the client. */
+  async handle(endpointId: string, change: Ipv6Change): Promise<void> {
+    const { registry, leases, clock, lock, remember } = this.#deps;
+    await lock.run(endpointId, async () => {
+      const record = registry.findEndpoint(endpointId);
+      const terms = record && leases.ipv6(record.leaseId)?.terms;
+      if (record === undefined || terms === undefined) return;
+      this.#tell(record, change);
+      const { address, lease } = terms;
+      const ipv6 = { ...(record.ipv6 ?? NO_IPV6), address };
+      await remember({ ...record, ipv6: { ...ipv6, lease: lease && storeLease6(lease, clock) } });
+    });
+    if (this.#entered.has(endpointId)) await this.#try(endpointId);
+  }
+
+  async #try(endpointId: string): Promise<void> {
+    const { lock, log } = this.#deps;
+    this.#tries.cancel(endpointId);
+    try {
+      await lock.run(endpointId, () => this.#apply(endpointId));
+    } catch (err) {
+      log.error({ endpoint: endpointId.slice(0, 12), err }, TROUBLE);
+      this.#tries.later(endpointId, () => void this.#try(endpointId));
+    }
+  }
+
+  async #apply(endpointId: string): Promise<void> {
+    const { registry, host, leases, log, sandboxPath, remember } = this.#deps;
+    const record = registry.findEndpoint(endpointId);
+    const network = record && registry.findNetwork(record.networkId);
+    if (record?.sandboxKey === undefined || network?.options.ipv6 === undefined) return;
+    const ipv6 = record.ipv6 ?? NO_IPV6;
+    const { hostEnd, containerEnd } = record;
+    const place = { netnsPath: sandboxPath(record.sandboxKey), hostEnd, containerEnd };
+    const isThere = await host.setSandboxIpv6(place, {
+      address: this.#toHave(ipv6),
+      former: formerOf(ipv6),
+      isAutonomous: network.options.ipv6 !== 'dhcp',
+    });
+    if (!isThere) throw new Error('its link was not found up in the sandbox');
+    const client = leases.ipv6(record.leaseId);
+    if (hostEnd !== undefined) host.sendInto(hostEnd, client?.replay() ?? []);
+    client?.configured();
+    if (ipv6.configured?.address === ipv6.address?.address) return;
+    await remember({ ...record, ipv6: { ...ipv6, configured: ipv6.address } });
+    const fields = { ...endpointContext(record), address: ipv6.address?.address ?? 'none' };
+    log.info(fields, 'IPv6 of the container changed');
+  }
+
+  /** An address of a prefix is the kernel's, once it is there. */
+  #toHave({ address, lease, configured }: StoredIpv6): AddressToHave6 | undefined {
+    const { clock } = this.#deps;
+    if (address?.source === 'slaac') {
+      const isThere = configured?.address === address.address;
+      return isThere
+        ? undefined
+        : { ...address, preferredSeconds: undefined, validSeconds: undefined };
+    }
+    const leased = lease && restoreLease6(lease, clock).addresses[0];
+    if (address === undefined || leased === undefined) return undefined;
+    return {
+      ...address,
+      preferredSeconds: secondsUntil(leased.preferredUntil, clock.now()),
+      validSeconds: secondsUntil(leased.validUntil, clock.now()),
+    };
+  }
+
+  #tell(record: EndpointRecord, { change, cause, address, lease }: Ipv6Change): void {
+    const { log } = this.#deps;
+    const fields = {
+      ...endpointContext(record),
+      address: address?.address,
+      from: address?.source,
+      server: lease?.serverId,
+    };
+    if (change === 'lost') return log.warn({ ...fields, cause }, 'IPv6 address lost');
+    if (change === 'renewed') return log.info(fields, 'IPv6 lease renewed');
+    log.info({ ...fields, before: record.ipv6?.address?.address }, `IPv6 address ${change}`);
+  }
+}
+
+/** A leased address goes with its lease. One of a prefix ends by the kernel. */
+function formerOf({ address, configured }: StoredIpv6): StoredIpv6['configured'] {
+  if (configured?.source !== 'dhcp' || configured.address === address?.address) return undefined;
+  return configured;
+}

@@ -1,0 +1,49 @@
+/** What a container wants of IPv6, and what its client tells. The rooms give it to the service. */
+import type { Clock } from '../../clock.ts';
+import type { Logger } from '../../logger.ts';
+import type { Mac } from '../../wire/address.ts';
+import type { ConflictMode } from '../segment/conflict-watch.ts';
+import type { OpenSocket } from '../sockets/frame-socket.ts';
+import type { SegmentRouters } from './segment-routers.ts';
+import type { Duid } from '../../vocabulary/ipv6/duid.ts';
+import type { Address6, Ipv6Mode } from '../../vocabulary/ipv6/addressing.ts';
+import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
+import type { Ipv6 } from '../../wire/address6.ts';
+import type { LossCause } from '../../dhcp6/client/client.ts';
+
+export interface Ipv6Subject {
+  readonly mode: Ipv6Mode;
+  /** The link of the host that hears the routers of the segment. */
+  readonly routersOn: string;
+  readonly duid: Duid;
+  readonly iaid: number;
+  /** Asked for. A server may give another. */
+  readonly wishedAddress: Ipv6 | undefined;
+}
+
+/** What a container has of IPv6 now. */
+export interface Ipv6Terms {
+  readonly address: Address6 | undefined;
+  /** The lease of a DHCPv6 server. */
+  readonly lease: Lease6 | undefined;
+}
+
+export interface Ipv6Change extends Ipv6Terms {
+  readonly change: 'acquired' | 'renewed' | 'changed' | 'lost';
+  readonly cause: LossCause | 'conflict' | 'no-router' | undefined;
+}
+
+export interface Ipv6ClientDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly openSocket: OpenSocket;
+  readonly routers: SegmentRouters;
+  readonly mac: Mac;
+  readonly acd: ConflictMode;
+  readonly rapidCommit: boolean;
+  /** Told of each change after `start` or `resume`. */
+  readonly onChange: (change: Ipv6Change) => void;
+  /** False: too many DECLINEs were sent on this segment. */
+  readonly mayDecline: () => boolean;
+}

@@ -1,0 +1,61 @@
+/** What the plugin stores of a container's IPv6, with times as in `stored-lease.ts`. */
+import type { Clock } from '../clock.ts';
+import type { Ipv6Terms } from '../leasing/ipv6/ipv6-subject.ts';
+import type { Address6 } from '../vocabulary/ipv6/addressing.ts';
+import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
+import { elapsedSince, type StoredMoment } from './stored-lease.ts';
+
+/** A lease of a DHCPv6 server whose times are by the wall clock. */
+export interface StoredLease6 extends Lease6 {
+  /** `requestedAt` on the kernel's clock of that boot. */
+  readonly boot?: StoredMoment['boot'];
+}
+
+export interface StoredIpv6 {
+  /** The address that the container is to have now. Undefined while there is none. */
+  readonly address: Address6 | undefined;
+  /** The lease of a DHCPv6 server. */
+  readonly lease: StoredLease6 | undefined;
+  /** The answer to CreateEndpoint. libnetwork configures it at every Join. */
+  readonly answered: Address6 | undefined;
+  /** What the container's link has. */
+  readonly configured: Address6 | undefined;
+}
+
+export const NO_IPV6: StoredIpv6 = {
+  address: undefined,
+  lease: undefined,
+  answered: undefined,
+  configured: undefined,
+};
+
+export function storeLease6(lease: Lease6, clock: Clock): StoredLease6 {
+  const boot = { id: clock.bootId, at: lease.requestedAt };
+  return { ...shifted(lease, clock.wall() - clock.now()), boot };
+}
+
+/** The rest of the lease is never longer than its original duration. */
+export function restoreLease6({ boot, ...lease }: StoredLease6, clock: Clock): Lease6 {
+  const age = elapsedSince({ wall: lease.requestedAt, boot }, clock);
+  return shifted(lease, clock.now() - age - lease.requestedAt);
+}
+
+/** What a client goes on with after a restart. */
+export function restoreIpv6(stored: StoredIpv6 | undefined, clock: Clock): Ipv6Terms {
+  const { address, lease } = stored ?? NO_IPV6;
+  return { address, lease: lease && restoreLease6(lease, clock) };
+}
+
+function shifted(lease: Lease6, by: number): Lease6 {
+  return {
+    ...lease,
+    addresses: lease.addresses.map((leased) => ({
+      ...leased,
+      preferredUntil: leased.preferredUntil + by,
+      validUntil: leased.validUntil + by,
+    })),
+    requestedAt: lease.requestedAt + by,
+    t1At: lease.t1At + by,
+    t2At: lease.t2At + by,
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * IPv6 on a real engine, kernel, router and DHCPv6 server: the address is there at the container's
+ * first instruction, the default route comes by the router's advertisement.
+ */
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { docker, lab, networkCommand, output, run, until } from '../support/lab.ts';
+import { site } from '../support/site.ts';
+
+site({});
+
+const SLAAC = ['--enable-ra', '--dhcp-range=2001:db8:500::,slaac,64,600'];
+const STATEFUL = [
+  '--enable-ra',
+  '--dhcp-range=2001:db8:500::100,2001:db8:500::1ff,64,600',
+  '--dhcp-option=option6:dns-server,[2001:db8:500::1]',
+];
+const OFFICE = '2001:db8:99::2';
+
+beforeAll(async () => {
+  await lab('ipv6-up', '500');
+});
+
+afterEach(async () => {
+  await lab('server-down');
+});
+
+const create = (...options: string[]) =>
+  docker(...networkCommand('six', ['parent=eth1', 'vlan=500', ...options]));
+
+interface Shown {
+  readonly address: string;
+  readonly mac: string;
+}
+
+async function inspect(name: string): Promise<Shown> {
+  const form = '{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}} {{.MacAddress}}{{end}}';
+  const [address = '', mac = ''] = (await output('docker', ['inspect', '-f', form, name])).split(
+    ' ',
+  );
+  return { address, mac: mac.trim() };
+}
+
+const inBox = (...command: string[]) => output('docker', ['exec', 'box', ...command]);
+const reaches = async (address: string) =>
+  (await run('docker', ['exec', 'box', 'ping', '-6', '-c', '1', '-W', '1', address])).status === 0;
+
+/** The interface identifier of a MAC (RFC 4291 appendix A), as Linux prints it in an address. */
+function eui64(mac: string): string {
+  const octets = mac.split(':').map((octet) => Number.parseInt(octet, 16));
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = octets;
+  const groups = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
+  return groups.map((group) => group.toString(16)).join(':');
+}
+
+describe('-o ipv6=auto', () => {
+  it('a prefix: the container has its address and a default route, and reaches the office', async () => {
+    await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...SLAAC);
+    await create('ipv6=auto');
+    const first = await output('docker', [
+      'run',
+      '--name',
+      'first',
+      '--net=six',
+      'bb',
+      'ip',
+      '-6',
+      'addr',
+      'show',
+      'dev',
+      'eth0',
+    ]);
+    expect(first).toMatch(/inet6 2001:db8:500:0?:[0-9a-f:]+\/64/);
+    await docker('run', '-d', '--name', 'box', '--net=six', 'bb');
+    const { address, mac } = await inspect('box');
+    expect(address).toBe(`2001:db8:500:0:${eui64(mac)}`);
+    await until('the box reaches the office', () => reaches(OFFICE));
+    const routes = await inBox('ip', '-6', 'route');
+    expect(routes).toMatch(/default via fe80::[0-9a-f:]+ dev eth0 .*metric 2048/);
+  });
+
+  it('a managed VLAN: the container has the address of the server, with its lifetimes', async () => {
+    await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...STATEFUL);
+    await create('ipv6=auto');
+    await docker('run', '-d', '--name', 'box', '--net=six', 'bb');
+    const { address } = await inspect('box');
+    expect(address).toMatch(/^2001:db8:500::1[0-9a-f]{2}$/);
+    await until('the box reaches the office', () => reaches(OFFICE));
+    await until('the address ends with its lease', async () =>
+      /2001:db8:500::1[0-9a-f]{2}\/128[^]*valid_lft [0-9]+sec/.test(
+        await inBox('ip', '-6', 'addr', 'show', 'dev', 'eth0'),
+      ),
+    );
+  });
+});
