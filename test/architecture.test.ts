@@ -76,7 +76,7 @@ function rooms(): Record<string, readonly string[]> {
 
 const PURE = ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp'];
 
-/** Only tests use what these export so far: its user comes with the network option `ipv6`. */
+/** Codecs for both ways: what only simulated servers and routers send, tests alone use. */
 const NOT_YET_USED =
   /^(ndp\/|dhcp6\/|wire\/(address6|ipv6)\.ts$|vocabulary\/(dns-names|ipv6\/duid|ipv6\/lease6)\.ts$)/;
 

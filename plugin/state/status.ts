@@ -5,6 +5,7 @@ import type { AttachmentMode } from '../vocabulary/attachment.ts';
 import { attachmentOf } from './attachments/attachments.ts';
 import { segmentOf, type NetworkRecord } from './records.ts';
 import type { Ms } from '../vocabulary/time.ts';
+import { ipv6Status, type Ipv6Status } from './stored-ipv6.ts';
 import { readableLease, type StoredLease } from './stored-lease.ts';
 import type { AddressRecord, EndpointRecord, HostRecord } from './lease-records.ts';
 
@@ -27,6 +28,8 @@ export interface EndpointStatus {
   /** The present address of the container's link, with its prefix length. */
   readonly address: string | undefined;
   readonly gateway: string | undefined;
+  /** Undefined without IPv6. */
+  readonly ipv6?: Ipv6Status | undefined;
   /** `pending`: the container does not have yet what its lease says. */
   readonly state: 'leased' | Renewal['state'] | 'pending' | 'no lease' | 'no lease, address kept';
   readonly lease:
@@ -161,6 +164,7 @@ export function endpointStatus(
     mac: record.mac,
     address: configured && `${configured.address}/${configured.prefixLength}`,
     gateway: configured?.gateway,
+    ...(record.ipv6 && { ipv6: ipv6Status(record.ipv6, clock) }),
     state: stateOf(record, clock),
     ...leaseStatus(record, clock),
     conflict: conflictOn(record.leaseId, claims),
@@ -243,9 +247,10 @@ export function endpointInfo(
   record: EndpointRecord,
   clock: Clock,
 ): Readonly<Record<string, string>> {
-  const { address, lease, lost } = endpointStatus(record, clock);
+  const { address, lease, lost, ipv6 } = endpointStatus(record, clock);
   return {
     'vlandhcp.address': address ?? 'none',
+    ...(ipv6 && { 'vlandhcp.ipv6': ipv6.address ?? 'none yet' }),
     ...(lease && { 'vlandhcp.server': lease.server, 'vlandhcp.expires': lease.expiresAt }),
     ...(lost && { 'vlandhcp.lost': lost.at, 'vlandhcp.cause': lost.cause }),
   };

@@ -3,7 +3,7 @@
  * first instruction, the default route comes by the router's advertisement.
  */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { docker, lab, networkCommand, output, run, until } from '../support/lab.ts';
+import { callPlugin, docker, lab, networkCommand, output, run, until } from '../support/lab.ts';
 import { site } from '../support/site.ts';
 
 site({});
@@ -33,11 +33,11 @@ interface Shown {
 }
 
 async function inspect(name: string): Promise<Shown> {
-  const form = '{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}} {{.MacAddress}}{{end}}';
-  const [address = '', mac = ''] = (await output('docker', ['inspect', '-f', form, name])).split(
+  const form = '{{range .NetworkSettings.Networks}}{{.MacAddress}} {{.GlobalIPv6Address}}{{end}}';
+  const [mac = '', address = ''] = (await output('docker', ['inspect', '-f', form, name])).split(
     ' ',
   );
-  return { address, mac: mac.trim() };
+  return { address: address.trim(), mac };
 }
 
 const inBox = (...command: string[]) => output('docker', ['exec', 'box', ...command]);
@@ -90,5 +90,62 @@ describe('-o ipv6=auto', () => {
         await inBox('ip', '-6', 'addr', 'show', 'dev', 'eth0'),
       ),
     );
+  });
+});
+
+describe('what IPv6 does not do to IPv4', () => {
+  it('no router: the container starts with IPv4, and gets IPv6 when a router comes', async () => {
+    await lab('server-up', 'dnsmasq-no-ping', '500');
+    await create('ipv6=auto', 'ipv6_patience=0');
+    await docker('run', '-d', '--name', 'box', '--net=six', 'bb');
+    expect((await inspect('box')).address).toBe('');
+    await lab('server-down');
+    await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...SLAAC);
+    await until('the box reaches the office', () => reaches(OFFICE));
+    expect(await inBox('ip', '-6', 'addr', 'show', 'dev', 'eth0')).toMatch(/2001:db8:500:/);
+  });
+});
+
+describe('the address of a DHCPv6 server', () => {
+  it('stays with id= and over a kill of the plugin, and goes back with its container', async () => {
+    await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...STATEFUL);
+    await create('ipv6=dhcp', 'ipv6_patience=5s');
+    const start = () =>
+      docker('run', '-d', '--name', 'box', '--network', 'name=six,driver-opt=id=pbx', 'bb');
+    await start();
+    const { address } = await inspect('box');
+    expect(address).toMatch(/^2001:db8:500::1[0-9a-f]{2}$/);
+    await lab('service-kill');
+    await lab('service-up');
+    await until('the box reaches the office', () => reaches(OFFICE));
+    const { networks } = (await callPlugin('VlanDhcp.Status', {})) as unknown as {
+      networks: readonly { endpoints: readonly { ipv6?: object }[] }[];
+    };
+    expect(networks[0]?.endpoints[0]?.ipv6).toMatchObject({
+      address: `${address}/128`,
+      from: 'dhcp',
+    });
+    await docker('rm', '-f', 'box');
+    await start();
+    expect((await inspect('box')).address).toBe(address);
+    await docker('rm', '-f', 'box');
+    await docker('run', '-d', '--name', 'other', '--net=six', 'bb');
+    const other = (await inspect('other')).address;
+    expect(await lab('leases')).toContain(other);
+    await docker('rm', '-f', 'other');
+    await until('the server has it back', async () => !(await lab('leases')).includes(other));
+  });
+});
+
+describe('mode=macvlan', () => {
+  it.each([
+    ['a prefix', SLAAC, /^2001:db8:500:0:/],
+    ['a managed VLAN', STATEFUL, /^2001:db8:500::1[0-9a-f]{2}$/],
+  ])('%s: address, route, office', async (_what, flags, expected) => {
+    await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...flags);
+    await create('ipv6=auto', 'mode=macvlan');
+    await docker('run', '-d', '--name', 'box', '--net=six', 'bb');
+    expect((await inspect('box')).address).toMatch(expected);
+    await until('the box reaches the office', () => reaches(OFFICE));
   });
 });
