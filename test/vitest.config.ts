@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-// `unit` needs nothing. `sim-long` only needs more time. `kernel` needs root and network
+// `unit` needs nothing. `long` only needs more time. `kernel` needs root and network
 // namespaces. `e2e` needs a machine that may be broken afterwards (scripts/test runs both inside
 // the lab).
 export default defineConfig({
@@ -23,7 +23,7 @@ export default defineConfig({
             'test/architecture.test.ts',
             'test/checklist.test.ts',
           ],
-          exclude: ['test/sim/**/*.long.test.ts'],
+          exclude: ['test/**/*.long.test.ts'],
         },
       },
       {
@@ -37,8 +37,8 @@ export default defineConfig({
       },
       {
         test: {
-          name: 'sim-long',
-          include: ['test/sim/**/*.long.test.ts'],
+          name: 'long',
+          include: ['test/**/*.long.test.ts'],
           testTimeout: 120_000,
         },
       },
