@@ -85,10 +85,10 @@ describe.each(['bridge', 'ipvlan'])('mode=%s', (mode) => {
   });
 });
 
-describe('mode=ipvlan', () => {
+describe.each(MODES)('mode=%s', (mode) => {
   test('a lower MTU of the parent is followed, up to the containers', async () => {
     site.plug('eth1');
-    await withContainers(['ipvlan', 'eth1', 2], async (containers) => {
+    await withContainers([mode, 'eth1', 2], async (containers) => {
       ip('link set eth1 mtu 1400');
       const shown = ({ namespace }: Container) => namespace.run(() => ip('link show dev eth0'));
       await until('the containers have that MTU', () =>
@@ -98,7 +98,9 @@ describe('mode=ipvlan', () => {
       await site.allReach(containers);
     });
   });
+});
 
+describe('mode=ipvlan', () => {
   test('another MAC of the parent cuts nobody off, and leases are renewed', async () => {
     site.plug('eth1');
     await withContainers(['ipvlan', 'eth1', 2], async (containers) => {
