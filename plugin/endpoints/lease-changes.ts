@@ -45,7 +45,7 @@ export interface LeaseChangesDeps {
   readonly log: Logger;
   readonly lock: KeyedLock;
   readonly ports: Pick<PortGuard, 'guard'>;
-  readonly leases: { announce(key: string): void };
+  readonly leases: { announce(key: string, isBack: boolean): void };
   readonly sandboxPath: (sandboxKey: string) => string;
   readonly remember: (record: EndpointRecord) => Promise<void>;
 }
@@ -184,7 +184,7 @@ export class LeaseChanges {
     await remember(changed);
     await this.#guard(network, changed);
     log.info({ ...fields, gateway: wanted.terms?.gateway, mtu: wanted.mtu }, 'container changed');
-    leases.announce(record.leaseId);
+    leases.announce(record.leaseId, present.terms === undefined);
   }
 
   /**

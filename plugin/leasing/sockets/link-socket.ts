@@ -39,6 +39,7 @@ export class LinkSocket {
     try {
       this.#runner.open(this.#place, () => this.#retry());
       this.#lookAfter = LOOK_AFTER;
+      this.#runner.catchUp();
     } catch {
       this.#retry(); // the client reports the failure when it has something to send
     }
