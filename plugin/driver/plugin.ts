@@ -112,6 +112,10 @@ export function createPlugin(deps: PluginDeps) {
       await endpoints.remade.linkBelowIsNew(networkId);
       void hostAccess.linkBelowIsNew(networkId); // it may wait for a call that waits for a server
     },
+    mtuBelowIsNew: (networkId) => {
+      endpoints.changes.mtuBelowChanged(networkId);
+      void hostAccess.mend(networkId);
+    },
     hostLinkIsMissing: (networkId) => void hostAccess.mend(networkId),
   });
   const { ready: recovered, done } = recover({

@@ -22,7 +22,7 @@ interface LeaseKeeper {
   follow(key: string, target: FollowTarget): void;
   unfollow(key: string): void;
   hasLostSandbox(key: string, isFirstLook: boolean): boolean;
-  announce(key: string): void;
+  announce(key: string, isBack?: boolean): void;
 }
 
 export interface EndpointDeps extends EndpointSetupDeps {

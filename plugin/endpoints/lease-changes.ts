@@ -45,7 +45,7 @@ export interface LeaseChangesDeps {
   readonly log: Logger;
   readonly lock: KeyedLock;
   readonly ports: Pick<PortGuard, 'guard'>;
-  readonly leases: { announce(key: string): void };
+  readonly leases: { announce(key: string, isBack: boolean): void };
   readonly sandboxPath: (sandboxKey: string) => string;
   readonly remember: (record: EndpointRecord) => Promise<void>;
 }
@@ -59,6 +59,8 @@ export class LeaseChanges {
   readonly #joined = new Map<string, (() => void) | undefined>();
   /** For each joined endpoint: how many renewals in a row have brought another address. */
   readonly #moves = new Map<string, number>();
+  /** Joined endpoints whose MTU may be another than their record says. */
+  readonly #doubted = new Set<string>();
   /** Endpoints whose failure was logged. */
   readonly #told = new Set<string>();
 
@@ -84,6 +86,7 @@ export class LeaseChanges {
     this.#joined.delete(endpointId);
     this.#told.delete(endpointId);
     this.#moves.delete(endpointId);
+    this.#doubted.delete(endpointId);
   }
 
   close(): void {
@@ -99,6 +102,17 @@ export class LeaseChanges {
     for (const { id, networkId: own } of registry.endpoints()) {
       if (own === networkId && this.#mayBeChanged(id)) this.#wait(id, 0);
     }
+  }
+
+  /**
+   * The link below macvlan or ipvlan links has another MTU. The kernel may have given the
+   * containers another one, too, whatever their records say.
+   */
+  mtuBelowChanged(networkId: string): void {
+    for (const { id, networkId: own, hostEnd } of this.#deps.registry.endpoints()) {
+      if (own === networkId && hostEnd === undefined && this.#joined.has(id)) this.#doubted.add(id);
+    }
+    this.networkChanged(networkId);
   }
 
   /** Makes the record and the container match the lease of the DHCP client. */
@@ -143,8 +157,11 @@ export class LeaseChanges {
     if (!this.#mayBeChanged(endpointId)) return;
     const wanted = configOf(record, network);
     const present = { terms: record.terms.configured, mtu: record.mtu };
-    const changes = sandboxChanges(present, wanted, network.internal);
-    if (changes.length === 0) return;
+    const isChange = sandboxChanges(present, wanted, network.internal).length > 0;
+    const isDoubted = this.#doubted.has(endpointId);
+    if (!isChange && !isDoubted) return;
+    const seen = isDoubted ? { ...present, mtu: undefined } : present;
+    const changes = sandboxChanges(seen, wanted, network.internal);
     const { hostEnd, containerEnd } = record;
     const place = { netnsPath: sandboxPath(record.sandboxKey), hostEnd, containerEnd };
     const fields = { ...endpointContext(record), address: wanted.terms?.address ?? 'none' };
@@ -160,12 +177,14 @@ export class LeaseChanges {
       return log.error({ ...fields, configured: present.terms?.address ?? 'none', err }, TROUBLE);
     }
     this.#told.delete(endpointId);
+    this.#doubted.delete(endpointId);
+    if (!isChange) return;
     const terms = { ...record.terms, configured: wanted.terms };
     const changed = { ...record, mtu: wanted.mtu, terms };
     await remember(changed);
     await this.#guard(network, changed);
     log.info({ ...fields, gateway: wanted.terms?.gateway, mtu: wanted.mtu }, 'container changed');
-    leases.announce(record.leaseId);
+    leases.announce(record.leaseId, present.terms === undefined);
   }
 
   /**

@@ -13,9 +13,12 @@ export interface LinkConfig {
   readonly mtu: number;
 }
 
+/** What it is now. Its MTU is undefined if that is not known. */
+type PresentConfig = Pick<LinkConfig, 'terms'> & { readonly mtu: number | undefined };
+
 /** @param internal `--internal`: no gateway, and no route out of the segment. */
 export function sandboxChanges(
-  from: LinkConfig,
+  from: PresentConfig,
   to: LinkConfig,
   internal: boolean,
 ): readonly SandboxChange[] {
@@ -37,7 +40,7 @@ export function sandboxChanges(
   ];
 }
 
-function addressOf({ terms }: LinkConfig): LinkAddress | undefined {
+function addressOf({ terms }: PresentConfig): LinkAddress | undefined {
   return terms && { address: terms.address, prefixLength: terms.prefixLength };
 }
 

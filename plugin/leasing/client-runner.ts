@@ -51,6 +51,8 @@ export interface RunnerDeps {
   mayDecline(): boolean;
 }
 
+type SendEffect = Extract<Effect, { type: 'send' }>;
+
 const DHCP4: Machine<State, Event, Effect, Env> = { initial: initialState, step, nextDeadline };
 
 /** Nothing was asked yet, or all was answered. In other states an answer may be on its way. */
@@ -69,6 +71,8 @@ export class ClientRunner {
   /** Of the trouble that lasts: one warning for it, whatever the number of retransmissions. */
   #isSendTroubleTold = false;
   #isPortTroubleTold = false;
+  /** The last message of the present state. */
+  #asked: { readonly effect: SendEffect; readonly isSent: boolean } | undefined;
 
   constructor(config: ClientConfig, deps: RunnerDeps) {
     this.#config = config;
@@ -115,6 +119,21 @@ export class ClientRunner {
     });
     seat.take(AT_REST.has(this.#machine.state.name));
     return seat;
+  }
+
+  /** There is a place again. What could not be sent before is sent now, not at its next time. */
+  catchUp(): void {
+    if (this.#asked?.isSent === false) this.#send(this.#asked.effect);
+  }
+
+  /**
+   * The container has its address again. An answer that was sent to that address before is lost, so
+   * the request is repeated now, and not at its next time.
+   */
+  askAgain(): void {
+    const { name } = this.#machine.state;
+    const isAsking = name === 'RENEWING' || name === 'REBINDING';
+    if (isAsking && this.#asked !== undefined) this.#send(this.#asked.effect);
   }
 
   /** Whether it has a place, with a socket there or without. */
@@ -167,11 +186,13 @@ export class ClientRunner {
   /** Ends it silently: no socket, no timer, no further change. */
   stop(): void {
     this.closeSocket();
+    this.#asked = undefined;
     this.#machine.reset();
   }
 
   #stepped(to: State['name'], from: State['name'], event: Event): void {
     if (to === from) return;
+    this.#asked = undefined;
     this.#deps.log.debug({ from, to, event: event.type }, 'dhcp state');
   }
 
@@ -206,7 +227,9 @@ export class ClientRunner {
     }
   }
 
-  #send({ message, to }: Extract<Effect, { type: 'send' }>): void {
+  #send(effect: SendEffect): void {
+    const { message, to } = effect;
+    this.#asked = { effect, isSent: false };
     const unicast = to === 'broadcast' ? undefined : to;
     const frame = encodeFrame({
       sourceMac: this.#config.mac,
@@ -219,6 +242,7 @@ export class ClientRunner {
     try {
       if (this.#seat === undefined) throw new Error('no socket is open');
       this.#seat.send(frame);
+      this.#asked = { effect, isSent: true };
       this.#isSendTroubleTold = false;
       this.trace.sent(message, this.#deps.clock.now());
       this.#deps.log.debug({ xid: message.xid, to: unicast?.address ?? 'broadcast' }, 'dhcp sent');

@@ -1,7 +1,6 @@
 /**
  * One DHCP client per endpoint. It acquires a lease within a budget, follows the endpoint's link
  * into its sandbox, keeps the lease and gives it back. A client that fails is started again alone.
- *
  * The map of clients is bounded by the endpoints Docker has on this host.
  */
 import { PluginError } from '../vocabulary/errors.ts';
@@ -173,10 +172,11 @@ export class LeaseService {
     return this.#clients.get(key)?.watch.claims;
   }
 
-  /** Tells the segment whose the leased address is, after the container has got it. */
-  announce(key: string): void {
+  /** Tells the segment who has the address. @param isBack the container had none until now. */
+  announce(key: string, isBack = false): void {
     const client = this.#clients.get(key);
     if (client?.lease !== undefined) client.watch.announce(client.lease.address);
+    if (isBack) client?.runner.askAgain();
   }
 
   /** Stops following: the link is about to leave the sandbox. The lease stays. */

@@ -19,9 +19,7 @@ import { oneNetworkAtATime } from './links/link-changes.ts';
 import { checkSegment, checkVlanNameIsFree } from './links/link-checks.ts';
 import { linkWithTags, readLink } from './links/link-info.ts';
 import { vlanLinkName } from './links/link-names.ts';
-import { joinItself } from './links/vlan-bridge.ts';
-import { removeVlanMember } from './netlink/bridge-vlans.ts';
-import type { VlanMember } from './netlink/vlan-messages.ts';
+import { joinForTheMoment } from './links/vlan-bridge.ts';
 import { waitUntilReady } from './links/link-ready.ts';
 import {
   examineOuterLink,
@@ -118,8 +116,6 @@ export function parseVlanConfig(text: string): readonly VlanEntry[] | undefined 
 interface TemporaryLink {
   readonly name: string;
   readonly segment: Segment;
-  /** What was added for it to a parent that is a bridge and filters VLANs. */
-  readonly member: VlanMember | undefined;
   users: number;
 }
 
@@ -177,10 +173,9 @@ async function makeTemporaryLink(segment: Segment, vlan: Vlan): Promise<string |
   checkVlanNameIsFree(segment, `VLAN ${vlanLabel(vlan)}`, await readLink(name));
   await examineOuterLink(segment);
   const undo = new UndoList();
-  let member: VlanMember | undefined;
   try {
     await makeVlanLink(segment, parent, name, undo);
-    member = await joinItself(segment, undo);
+    await joinForTheMoment(segment, name, undo);
     await ipBatch([`link set dev ${name} up`]);
   } catch (error) {
     // Somebody else has made the link first. We made nothing, so there is nothing to undo.
@@ -188,7 +183,7 @@ async function makeTemporaryLink(segment: Segment, vlan: Vlan): Promise<string |
     if (other !== undefined) return other.name;
     throw await undo.run(error);
   }
-  const made = { name, segment, member, users: 1 };
+  const made = { name, segment, users: 1 };
   temporaryLinks.set(name, made);
   return made;
 }
@@ -202,8 +197,7 @@ async function letGo(held: TemporaryLink): Promise<void> {
   if (held.users > 0 || temporaryLinks.get(held.name) !== held) return;
   temporaryLinks.delete(held.name);
   try {
-    const isGone = await removeUnusedVlanLink(held.name);
-    if (isGone && held.member !== undefined) await removeVlanMember(held.member);
+    await removeUnusedVlanLink(held.name);
     await removeOuterLink(held.segment);
   } catch (error) {
     process.emitWarning(`link ${held.name} could not be removed: ${(error as Error).message}`);

@@ -8,6 +8,7 @@ import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { ownEnd } from '../vocabulary/attachment.ts';
 import type { Host } from '../host.ts';
+import { LinkTries } from './link-tries.ts';
 
 const FIRST_WAIT: Ms = 500;
 const LONGEST_WAIT: Ms = 60_000;
@@ -22,29 +23,24 @@ export function withLastingRemovals(
   host: LinkCalls,
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
 ): LinkCalls & { close(): void } {
-  /** The function that cancels the next try, by our end. Bounded by the number of links. */
-  const due = new Map<string, () => void>();
-  const cancel = (end: string): void => {
-    due.get(end)?.();
-    due.delete(end);
-  };
+  /** By our end. */
+  const tries = new LinkTries(clock);
   const tryAgain = (end: string, wait: Ms): void => {
     const again = (): void => {
-      due.delete(end);
       host.removeEndpointLink(end).then(
         () => log.info({ link: end }, 'link removed; an earlier try had failed'),
         () => tryAgain(end, Math.min(2 * wait, LONGEST_WAIT)),
       );
     };
-    due.set(end, clock.at(clock.now() + wait, again));
+    tries.later(end, again, wait);
   };
   return {
     ensureEndpointLink(spec) {
-      cancel(ownEnd(spec));
+      tries.cancel(ownEnd(spec));
       return host.ensureEndpointLink(spec);
     },
     async removeEndpointLink(end) {
-      cancel(end);
+      tries.cancel(end);
       try {
         await host.removeEndpointLink(end);
       } catch (error) {
@@ -52,8 +48,6 @@ export function withLastingRemovals(
         throw error;
       }
     },
-    close() {
-      for (const end of [...due.keys()]) cancel(end);
-    },
+    close: () => tries.close(),
   };
 }

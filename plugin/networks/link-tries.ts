@@ -1,4 +1,4 @@
-/** The next tries for links that failed, one for each key at most: a network, an endpoint. */
+/** The next tries for links that failed, one at most for each network, endpoint or link. */
 import type { Clock } from '../clock.ts';
 import type { Ms } from '../vocabulary/time.ts';
 
@@ -29,14 +29,14 @@ export class LinkTries {
   }
 
   /** Replaces the next try of that key. Does nothing after `close`. */
-  later(key: string, again: () => void): void {
+  later(key: string, again: () => void, wait: Ms = TRIED_AGAIN_AFTER): void {
     this.cancel(key);
     if (this.#isClosed) return;
     const due = (): void => {
       this.#due.delete(key);
       again();
     };
-    this.#due.set(key, this.#clock.at(this.#clock.now() + TRIED_AGAIN_AFTER, due));
+    this.#due.set(key, this.#clock.at(this.#clock.now() + wait, due));
   }
 
   close(): void {

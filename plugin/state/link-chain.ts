@@ -5,6 +5,7 @@
 import type { Host, HostLink } from '../host.ts';
 import type { AttachmentMode } from '../vocabulary/attachment.ts';
 import { STAYS_IN_HOST } from '../vocabulary/link-kinds.ts';
+import { notFiltering, notItsPort, takesFirst } from '../vocabulary/vlan-bridge-faults.ts';
 import {
   isInRanges,
   isTag,
@@ -72,9 +73,7 @@ export function chainTroubles(links: readonly HostLink[], chain: Chain): readonl
       `bridge ${bridge.name} has port ${other.name} and not ${uplink.name}; if ${other.name} was called ${uplink.name} before, give both their names back; else take it out with: ip link set ${other.name} nomaster`,
     );
   } else if (uplink.master !== bridge.index) {
-    troubles.push(
-      `${uplink.name} is not a port of bridge ${bridge.name}; make it one with: ip link set ${uplink.name} master ${bridge.name}`,
-    );
+    troubles.push(notItsPort(uplink.name, bridge.name));
   }
   return troubles;
 }
@@ -87,16 +86,12 @@ function uplinkTroubles(
 ): readonly string[] {
   if (mode !== 'vlan-bridge') return [];
   if (bridge.vlanFilter === undefined) {
-    return [
-      `bridge ${bridge.name} does not filter VLANs any more; let it filter again with: ip link set ${bridge.name} type bridge vlan_filtering 1`,
-    ];
+    return [notFiltering(bridge.name)];
   }
   if (name === undefined) return [];
   const port = linkNamed(links, name);
   if (port?.master !== bridge.index) {
-    return [
-      `${name} is not a port of bridge ${bridge.name}; make it one with: ip link set ${name} master ${bridge.name}`,
-    ];
+    return [notItsPort(name, bridge.name)];
   }
   if (!port.isUp || !port.hasCarrier) {
     return [
@@ -105,9 +100,7 @@ function uplinkTroubles(
   }
   const thief = linkWithTags(links, port, tagsOf(vlan));
   if (thief !== undefined) {
-    return [
-      `link ${thief.name} takes the frames of VLAN ${String(vlan)} of ${name} before bridge ${bridge.name} can; remove it with: ip link del ${thief.name}`,
-    ];
+    return [takesFirst(thief.name, port.name, Number(vlan), bridge.name)];
   }
   if (port.vlans === undefined || isInRanges(port.vlans, vlan)) return [];
   return [

@@ -1,10 +1,11 @@
 /**
- * What parents do, with the real plugin: bonds whose cards fail and that are made anew, parents
- * that are renamed, or get another MTU or MAC.
+ * What parents do, with the real plugin: bonds and teams whose cards fail and that are made anew,
+ * parents that are renamed, or get another MTU or MAC.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ip, linkNames, until } from '../support/netns.ts';
 import { PluginSite, type Container } from '../support/plugin-site.ts';
+import { addTeam, setActivePort } from '../support/team-link.ts';
 
 vi.setConfig({ testTimeout: 400_000, hookTimeout: 120_000 });
 
@@ -16,48 +17,41 @@ beforeAll(async () => {
 });
 afterAll(() => site.dispose());
 afterEach(() => {
-  for (const link of ['bond0', 'nic1', 'eth1', 'eth2']) {
+  for (const link of ['bond0', 'team0', 'nic1', 'eth1', 'eth2']) {
     if (linkNames().includes(link)) ip(`link del ${link}`);
   }
 });
 
-/** Containers on VLAN 500 of that parent. Afterwards no link of ours is left. */
-async function withContainers(
-  [mode, parent, count]: readonly [string, string, number],
-  work: (containers: readonly Container[], network: string) => Promise<void>,
-): Promise<void> {
-  const before = linkNames();
-  const network = await site.network({ parent, vlan: '500', mode });
-  const containers = await site.containers(network, count);
-  await site.allReach(containers);
-  await work(containers, network);
-  await site.remove(network, containers);
-  expect(linkNames()).toEqual(before);
-}
-
-function addBond(cards: readonly string[]): void {
-  ip('link add bond0 type bond mode active-backup miimon 50');
+function addBond(name: string, cards: readonly string[]): void {
+  ip(`link add ${name} type bond mode active-backup miimon 50`);
   for (const card of cards) {
     ip(`link set ${card} down`);
-    ip(`link set ${card} master bond0`);
+    ip(`link set ${card} master ${name}`);
   }
-  ip('link set bond0 up');
+  ip(`link set ${name} up`);
 }
 
-describe('a bond as parent', () => {
+const KINDS = [
+  { kind: 'bond', parent: 'bond0', add: addBond, failOver: () => undefined },
+  // A team does nothing by itself: a program, teamd, chooses the active card.
+  { kind: 'team', parent: 'team0', add: addTeam, failOver: setActivePort },
+] as const;
+
+describe.each(KINDS)('a $kind as parent', ({ parent, add, failOver }) => {
   test.each(MODES)(
     'mode=%s: containers stay when one card is pulled, and are joined again when it is made anew',
     async (mode) => {
       site.plug('eth1');
       site.plug('eth2');
-      addBond(['eth1', 'eth2']);
-      await withContainers([mode, 'bond0', 2], async (containers) => {
+      add(parent, ['eth1', 'eth2']);
+      await site.withContainers({ mode, parent }, async (containers) => {
         site.setPort('eth1', 'down');
+        failOver(parent, 'eth2');
         await site.allReach(containers);
         site.setPort('eth1', 'up');
-        ip('link del bond0');
+        ip(`link del ${parent}`);
         // The other card comes first, so the MAC is another one, too.
-        addBond(['eth2', 'eth1']);
+        add(parent, ['eth2', 'eth1']);
         await site.allReach(containers);
         await site.allRenew(containers);
       });
@@ -68,7 +62,7 @@ describe('a bond as parent', () => {
 describe.each(['bridge', 'ipvlan'])('mode=%s', (mode) => {
   test('a parent with another name carries its containers and new ones, and may get its name back', async () => {
     site.plug('eth1');
-    await withContainers([mode, 'eth1', 2], async (containers, network) => {
+    await site.withContainers({ mode }, async (containers, network) => {
       ip('link set eth1 name nic1');
       await site.allReach(containers);
       ip('link set nic1 name eth1');
@@ -85,30 +79,45 @@ describe.each(['bridge', 'ipvlan'])('mode=%s', (mode) => {
   });
 });
 
-describe('mode=ipvlan', () => {
-  test('a lower MTU of the parent is followed, up to the containers', async () => {
+describe.each(MODES)('mode=%s', (mode) => {
+  const shown = ({ namespace }: Container) => namespace.run(() => ip('link show dev eth0'));
+  const follow = async (containers: readonly Container[], parent: number, mtu: number) => {
+    const before = site.plugin.log.length;
+    ip(`link set eth1 mtu ${parent}`);
+    await until(`the containers have MTU ${mtu}`, () =>
+      containers.every((one) => shown(one).includes(`mtu ${mtu} `)),
+    );
+    const said = `and that of eth1.500 is ${parent}`;
+    const isSaid = () =>
+      site.plugin.log.slice(before).some(({ seen }) => String(seen).includes(said));
+    await until('it is said', isSaid);
+    expect(ip('link show dev eth1.500')).toContain(`mtu ${parent} `);
+    if (mode === 'bridge') expect(ip('link show dev br500')).toContain(`mtu ${mtu} `);
+    await site.allReach(containers);
+  };
+
+  test('another MTU of the parent is followed down and up again, up to the containers', async () => {
     site.plug('eth1');
-    await withContainers(['ipvlan', 'eth1', 2], async (containers) => {
-      ip('link set eth1 mtu 1400');
-      const shown = ({ namespace }: Container) => namespace.run(() => ip('link show dev eth0'));
-      await until('the containers have that MTU', () =>
-        containers.every((one) => shown(one).includes('mtu 1400')),
-      );
-      await until('it is said', () => site.plugin.log.some(({ seen }) => isAboutMtu(seen)));
-      await site.allReach(containers);
+    await site.withContainers({ mode }, async (containers) => {
+      await follow(containers, 1400, 1400);
+      await follow(containers, 1500, 1500);
     });
   });
 
-  test('another MAC of the parent cuts nobody off, and leases are renewed', async () => {
+  test('with mtu= it is followed down, and up to what was typed', async () => {
     site.plug('eth1');
-    await withContainers(['ipvlan', 'eth1', 2], async (containers) => {
-      ip('link set eth1 address 02:0e:0e:0e:0e:77');
-      await site.allReach(containers);
-      await site.allRenew(containers);
+    await site.withContainers({ mode, options: { mtu: '1450' } }, async (containers) => {
+      await follow(containers, 1400, 1400);
+      await follow(containers, 1500, 1450);
     });
   });
 });
 
-function isAboutMtu(seen: unknown): boolean {
-  return typeof seen === 'string' && seen.includes('1400');
-}
+test('mode=ipvlan: another MAC of the parent cuts nobody off, and leases are renewed', async () => {
+  site.plug('eth1');
+  await site.withContainers({ mode: 'ipvlan' }, async (containers) => {
+    ip('link set eth1 address 02:0e:0e:0e:0e:77');
+    await site.allReach(containers);
+    await site.allRenew(containers);
+  });
+});

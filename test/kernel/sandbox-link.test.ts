@@ -24,9 +24,12 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Runs `script` on the host, in a process that sees the host's /sys. Returns what it printed. */
+/**
+ * Runs `script` on the host, in a process that does not see the host's links in /sys. Returns what
+ * it printed.
+ */
 function onHost(script: string, before: readonly string[] = []): { seen: unknown; stderr: string } {
-  const wrap = ['ip', 'netns', 'exec', host.name, ...before];
+  const wrap = ['nsenter', `--net=${host.path}`, ...before];
   const { status, stdout, stderr } = runNode('plugin/net/sandbox/sandbox-link.ts', script, wrap);
   if (status !== 0) throw new Error(stderr);
   return { seen: JSON.parse(stdout) as unknown, stderr };

@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { linuxHost } from '../../plugin/net/host.ts';
+import { waitUntilReady } from '../../plugin/net/links/link-ready.ts';
 import { probeSandbox } from '../../plugin/net/sandbox/sandbox-link.ts';
 import { openPacketSocket, type PacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
 import type { Connection } from '../../plugin/vocabulary/attachment.ts';
@@ -88,6 +89,7 @@ describe.each(MODES)('a %s link', (mode) => {
       ...{ ...ENDS, mac: MAC, mtu: 1500 },
       connection: CONNECTIONS[mode]!,
     });
+    expect(await waitUntilReady([ENDS.containerEnd])).toBe(true);
     expect(linuxHost.endpointPresence(ENDS)).toBe('here');
     expect(await linuxHost.listEndpointLinks()).toMatchObject([
       { end: 'vdc0', containerEndHere: true },

@@ -3,7 +3,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { attachPort, ensureVethPort } from '../../plugin/net/endpoints/veth-port.ts';
 import { linuxHost } from '../../plugin/net/host.ts';
 import { readLink } from '../../plugin/net/links/link-info.ts';
+import { JOINED_MARK } from '../../plugin/net/links/link-names.ts';
 import { ensureNetworkLinks } from '../../plugin/net/links/links.ts';
+import { removeOrphanLinks } from '../../plugin/net/links/orphan-links.ts';
 import { removeNetworkLinks } from '../../plugin/net/links/remove-links.ts';
 import { readLinkTable } from '../../plugin/net/netlink/rtnetlink.ts';
 import { withSegmentLink } from '../../plugin/net/segment-link.ts';
@@ -95,7 +97,7 @@ describe('the bridge of the operator', () => {
     });
     expect(linkSnapshot()).toEqual(before);
     ip('link set dev br0 type bridge vlan_filtering 0');
-    await expect(ensureNetworkLinks(SPEC)).rejects.toThrow('does not tell VLANs apart');
+    await expect(ensureNetworkLinks(SPEC)).rejects.toThrow('does not filter VLANs any more');
     expect(vlans()).not.toContain('500');
   });
 
@@ -106,6 +108,31 @@ describe('the bridge of the operator', () => {
     );
     expect(seen).toEqual(['br0.500', expect.stringContaining('500')]);
     expect([linkSnapshot(), vlans()]).toEqual(before);
+  });
+
+  test('gets back what it lent when the plugin was killed meanwhile, at the next start', async () => {
+    const before = [linkSnapshot(), vlans()];
+    await withSegmentLink({ parent: 'br0', vlan: 500 }, async (name) => {
+      expect(await readLink(name)).toMatchObject({ alias: JOINED_MARK });
+      expect(await removeOrphanLinks([])).toEqual([name]);
+      expect([linkSnapshot(), vlans()]).toEqual(before);
+    });
+    // Killed in the moment before it lent the VLAN, and in that after it got it back.
+    ip('link add link br0 name br0.500 type vlan id 500');
+    run('ip', ['link', 'set', 'dev', 'br0.500', 'alias', JOINED_MARK]);
+    expect(await removeOrphanLinks([])).toEqual(['br0.500']);
+    expect([linkSnapshot(), vlans()]).toEqual(before);
+  });
+
+  test('keeps in the VLAN what somebody took into use meanwhile', async () => {
+    const elsewhere = sandbox.addNamespace();
+    await withSegmentLink({ parent: 'br0', vlan: 500 }, async (name) => {
+      ip(`link add link ${name} name upper type macvlan mode bridge`);
+      ip(`link set dev upper netns ${elsewhere.name}`);
+      return Promise.resolve();
+    });
+    expect(await readLink('br0.500')).toMatchObject({ alias: undefined, isUp: true });
+    expect(vlansOf('br0')).toContain('500');
   });
 
   test('is refused where a VLAN link of the uplink takes the frames first', async () => {

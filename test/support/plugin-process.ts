@@ -28,6 +28,9 @@ export class PluginProcess {
   #child: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
   #text = '';
+  /** The lines of the text so far that are JSON. */
+  #entries: LogEntry[] = [];
+  #read = 0;
 
   constructor() {
     mkdirSync(this.stateDir);
@@ -71,6 +74,8 @@ export class PluginProcess {
       LOG_LEVEL: 'debug',
     };
     this.#text = '';
+    this.#entries = [];
+    this.#read = 0;
     const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
@@ -87,12 +92,14 @@ export class PluginProcess {
     return this.#child?.pid ?? 0;
   }
 
-  /** Lines since the start that are JSON. */
+  /** Lines since the start that are JSON. Each is read once, because tests ask again and again. */
   get log(): readonly LogEntry[] {
-    return this.#text
-      .split('\n')
-      .filter((line) => line.startsWith('{') && line.endsWith('}'))
-      .map((line) => JSON.parse(line) as LogEntry);
+    const end = this.#text.lastIndexOf('\n') + 1;
+    const lines = this.#text.slice(this.#read, end).split('\n');
+    this.#read = Math.max(this.#read, end);
+    const entries = lines.filter((line) => line.startsWith('{') && line.endsWith('}'));
+    this.#entries.push(...entries.map((line) => JSON.parse(line) as LogEntry));
+    return this.#entries;
   }
 
   /** The answer to a call, whatever it says. The status is 0 if there was no connection. */

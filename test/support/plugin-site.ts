@@ -6,7 +6,8 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { createNamespace, enterSandbox, ip, run, until } from './netns.ts';
+import { expect } from 'vitest';
+import { createNamespace, enterSandbox, ip, linkNames, run, until } from './netns.ts';
 import type { Sandbox, TestNamespace } from './netns.ts';
 import { PluginProcess } from './plugin-process.ts';
 
@@ -21,7 +22,7 @@ export interface Container {
 /** A lab machine has one slow core. */
 const SLOW = 120_000;
 /** The clients renew after this time, so that a test sees a renewal. */
-const RENEWED_AFTER_SEC = 8;
+const RENEWED_AFTER_SEC = 5;
 
 export class PluginSite {
   readonly plugin = new PluginProcess();
@@ -145,13 +146,11 @@ export class PluginSite {
           .map(({ endpoint }) => endpoint),
       );
     const wanted = containers.map(({ id }) => id.slice(0, 12));
-    const isDone = () => {
+    const missing = () => {
       const seen = renewed();
-      return wanted.every((id) => seen.has(id));
+      return wanted.filter((id) => !seen.has(id));
     };
-    await until('each lease is renewed', isDone, SLOW).catch((cause: unknown) => {
-      throw new Error(this.#lastWords(), { cause });
-    });
+    await this.#until('each lease is renewed', () => missing().length === 0, missing);
   }
 
   async remove(networkId: string, containers: readonly Container[]): Promise<void> {
@@ -164,6 +163,58 @@ export class PluginSite {
     await this.plugin.call('NetworkDriver.DeleteNetwork', { NetworkID: networkId });
   }
 
+  /**
+   * Containers on VLAN 500 of that parent that all reach the server. Afterwards no link of ours is
+   * left.
+   */
+  async withContainers(
+    {
+      mode,
+      parent = 'eth1',
+      count = 2,
+      options = {},
+    }: {
+      readonly mode: string;
+      readonly parent?: string;
+      readonly count?: number;
+      readonly options?: Readonly<Record<string, string>>;
+    },
+    work: (containers: readonly Container[], network: string) => Promise<void>,
+  ): Promise<void> {
+    const before = linkNames();
+    const network = await this.network({ parent, vlan: '500', mode, ...options });
+    let containers: readonly Container[] = [];
+    try {
+      containers = await this.containers(network, count);
+      await this.allReach(containers);
+      await work(containers, network);
+    } finally {
+      if (!this.plugin.isAlive) await this.plugin.start();
+      await this.remove(network, containers);
+    }
+    expect(linkNames()).toEqual(before);
+  }
+
+  /**
+   * The plugin is started and is killed at that moment: see die-after.mjs. Waits for its end after
+   * `trigger`.
+   */
+  async dieAfter(
+    moment: { readonly text: string; readonly times: number },
+    trigger?: () => void,
+  ): Promise<void> {
+    const { plugin } = this;
+    await plugin.end();
+    const wrap = [
+      ...['env', `DIE_AFTER=${moment.text}`, `DIE_TIMES=${moment.times}`],
+      `NODE_OPTIONS=--import=${new URL('die-after.mjs', import.meta.url).href}`,
+    ];
+    if (trigger === undefined) plugin.launch(wrap);
+    else await plugin.start(wrap);
+    trigger?.();
+    await this.#until(`it dies after ${moment.text}`, () => !plugin.isAlive);
+  }
+
   async dispose(): Promise<void> {
     try {
       await this.plugin.dispose();
@@ -173,8 +224,17 @@ export class PluginSite {
     }
   }
 
-  #lastWords(): string {
+  /** A failure has the end of the plugin's log, of those endpoints only if there are some. */
+  async #until(what: string, condition: () => boolean, of: () => string[] = () => []) {
+    await until(what, condition, SLOW).catch((cause: unknown) => {
+      throw new Error(`${what}: ${of().join()}\n${this.#lastWords(of())}`, { cause });
+    });
+  }
+
+  #lastWords(endpoints: readonly string[] = []): string {
+    const [about] = endpoints;
     return this.plugin.log
+      .filter(({ endpoint }) => about === undefined || endpoint === about)
       .slice(-60)
       .map((entry) => JSON.stringify(entry))
       .join('\n');
@@ -198,10 +258,10 @@ export class PluginSite {
       ...['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--port=0', '--no-ping'],
       ...['--bind-interfaces', '--interface=sw.500', '--user=root', '--pid-file='],
       ...['--log-facility=-', '--dhcp-authoritative', '--leasefile-ro'],
-      '--dhcp-range=10.50.0.100,10.50.0.199,255.255.255.0,1h',
+      // A lost request is repeated after part of what is left of the lease (RFC 2131 §4.4.5).
+      '--dhcp-range=10.50.0.100,10.50.0.199,255.255.255.0,2m',
       `--dhcp-option-force=58,${RENEWED_AFTER_SEC}`,
-      // A request that is lost while the links are away is repeated at T2 (RFC 2131 §4.4.5).
-      `--dhcp-option-force=59,${4 * RENEWED_AFTER_SEC}`,
+      `--dhcp-option-force=59,${6 * RENEWED_AFTER_SEC}`,
     ];
     const server = spawn('ip', ['netns', 'exec', this.#far.name, ...words]);
     this.#server = server;

@@ -39,6 +39,7 @@ export class LinkSocket {
     try {
       this.#seats.open(this.#place, () => this.#retry());
       this.#lookAfter = LOOK_AFTER;
+      this.#seats.catchUp();
     } catch {
       this.#retry(); // the client reports the failure when it has something to send
     }

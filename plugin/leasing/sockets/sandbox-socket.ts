@@ -121,6 +121,7 @@ export class SandboxSocket {
         const place = { netnsPath, link: found.link, ...this.#target.inside };
         seats.open(place, (error) => this.#lost(error));
         log.debug({ netnsPath, link: found.link }, 'lease socket is in the sandbox');
+        seats.catchUp();
         this.#target.entered(found.link);
         return;
       } catch (error) {
@@ -157,6 +158,7 @@ export class SandboxSocket {
       if (!this.#isOnFallback) {
         seats.open(fallback, () => void (this.#isOnFallback = false));
         this.#isOnFallback = true;
+        seats.catchUp();
       }
     } catch (err) {
       this.#warnOnce({ err, link: fallback.link }, 'lease socket could not be opened in the host');

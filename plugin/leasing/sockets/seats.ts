@@ -5,6 +5,8 @@ export interface Seats {
   /** Takes another place and gives up the old one. @throws PluginError SOCKET_FAILED. */
   open(place: SocketPlace, onError: (error: Error) => void): void;
   closeSocket(): void;
+  /** What could not be sent without a place is sent now. */
+  catchUp(): void;
   /** Whether there is a place, with a socket there or without. */
   readonly isOpen: boolean;
   /** Whether the place is in a sandbox. */
@@ -24,6 +26,9 @@ export function bothSeats(
     closeSocket() {
       first.closeSocket();
       second.closeSocket();
+    },
+    catchUp() {
+      first.catchUp();
     },
     get isOpen() {
       return first.isOpen;

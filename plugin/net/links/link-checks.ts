@@ -227,7 +227,7 @@ export function warningsAbout(parent: Link, bridge: Link | undefined): string[] 
   return warnings;
 }
 
-function describe(link: Link): string {
+export function describe(link: Link): string {
   if (link.vlan === undefined) return link.kind === undefined ? 'a network card' : `a ${link.kind}`;
   const name = `VLAN ${link.vlan.id} of ${link.lower ?? 'another namespace'}`;
   return link.vlan.protocol === '802.1Q' ? name : `${link.vlan.protocol} ${name}`;

@@ -5,6 +5,7 @@
  * use:
  *   vlandhcp vlan                      a VLAN link of ours
  *   vlandhcp vlan outer                a link of ours for the first of two tags
+ *   vlandhcp vlan joined               a VLAN link for the moment; its bridge is in the VLAN for it
  *   vlandhcp bridge for <uplink>       a bridge of ours and the link that connects it to the LAN
  *   vlandhcp endpoint                  the host's end of a container's veth pair
  *   vlandhcp endpoint <first name>     a container's macvlan or ipvlan link
@@ -43,7 +44,14 @@ function shortened(parent: string, tags: string, start: string): string {
 
 export const VLAN_MARK = `${MARK} vlan`;
 export const OUTER_MARK = `${VLAN_MARK} outer`;
+/** Whoever removes a link with this mark takes the bridge below it out of the VLAN. */
+export const JOINED_MARK = `${VLAN_MARK} joined`;
 export const ENDPOINT_MARK = `${MARK} endpoint`;
+
+/** True for the mark of a VLAN link of any kind. */
+export function isVlanMark(alias: string | undefined): boolean {
+  return alias === VLAN_MARK || alias?.startsWith(`${VLAN_MARK} `) === true;
+}
 
 /** True for the mark of a container's link of any kind. */
 export function isEndpointMark(alias: string | undefined): boolean {
@@ -64,7 +72,7 @@ export function hostMark(name: string): string {
 }
 
 /** The beginning of a bridge's mark. */
-export const BRIDGE_MARK = `${MARK} bridge for `;
+const BRIDGE_MARK = `${MARK} bridge for `;
 
 /**
  * A link that exists for a moment, to find out what a link carries. `oneNetworkAtATime` guarantees
@@ -85,6 +93,16 @@ export function bridgeMark(uplink: string): string {
 
 export function isBridgeMark(alias: string | undefined): boolean {
   return alias?.startsWith(bridgeMark('')) === true;
+}
+
+export type MarkKind = 'vlan' | 'bridge' | 'endpoint' | 'host';
+
+/** The kind of our link, by its mark. Undefined if the link is not ours. */
+export function kindOfMark(alias: string | undefined): MarkKind | undefined {
+  if (isVlanMark(alias)) return 'vlan';
+  if (isEndpointMark(alias)) return 'endpoint';
+  if (alias?.startsWith(HOST_MARK) === true) return 'host';
+  return alias?.startsWith(BRIDGE_MARK) === true ? 'bridge' : undefined;
 }
 
 /** True if the alias says that the link is one of ours. */

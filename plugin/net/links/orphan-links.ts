@@ -9,8 +9,8 @@ import {
   HOST_MARK,
   isBridgeMark,
   isMarked,
+  isVlanMark,
   UNFINISHED_GROUP,
-  VLAN_MARK,
 } from './link-names.ts';
 import { removeUnusedVlanLink } from './vlan-link.ts';
 
@@ -69,9 +69,7 @@ export function orphanBridges(links: readonly Link[], known: readonly string[]):
   const isOrphan = (bridge: Link): boolean => {
     if (bridge.kind !== 'bridge' || !isBridgeMark(bridge.alias)) return false;
     const ports = links.filter(({ master }) => master === bridge.name);
-    return ports.every(
-      ({ name, alias }) => alias === VLAN_MARK || bridge.alias === bridgeMark(name),
-    );
+    return ports.every(({ name, alias }) => isVlanMark(alias) || bridge.alias === bridgeMark(name));
   };
   return links
     .filter((link) => !known.includes(link.name) && isOrphan(link))

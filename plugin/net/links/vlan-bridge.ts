@@ -4,14 +4,21 @@
  * its port to the trunk must be members of the VLAN. Nothing else of the bridge is changed.
  */
 import { PluginError } from '../../vocabulary/errors.ts';
+import { notFiltering, notItsPort, takesFirst } from '../../vocabulary/vlan-bridge-faults.ts';
 import { isInRanges, type Segment } from '../../vocabulary/vlan-tags.ts';
 import { UndoList } from '../../undo.ts';
 import { protectLinks } from '../guard/protection.ts';
 import { ipBatch } from '../ip.ts';
-import { addVlanMember, notFiltering, removeVlanMember } from '../netlink/bridge-vlans.ts';
-import { findLinkEntry, readBridgeVlans, readLinkTable } from '../netlink/rtnetlink.ts';
+import { addVlanMember, removeVlanMember } from '../netlink/bridge-vlans.ts';
+import {
+  changeLinks,
+  findLinkEntry,
+  readBridgeVlans,
+  readLinkTable,
+} from '../netlink/rtnetlink.ts';
 import type { VlanMember } from '../netlink/vlan-messages.ts';
 import { warningsAbout, type NetworkLinkSpec } from './link-checks.ts';
+import { JOINED_MARK } from './link-names.ts';
 import type { NetworkLinks, SegmentGround } from './lower-link.ts';
 import { makeVlanLink } from './vlan-link.ts';
 
@@ -53,21 +60,23 @@ export async function joinVlanBridge(
 }
 
 /**
- * Lets a VLAN link on top of the bridge have frames, if the parent is a bridge that filters VLANs.
- * @returns what was added. Undefined if nothing had to be. @throws SystemCallError
+ * Lets `link`, a VLAN link for the moment, have frames if it is on a bridge that filters VLANs. Its
+ * mark says so first: if we are killed, the next start finds the mark and takes all back.
+ * @throws SystemCallError
  */
-export async function joinItself(
+export async function joinForTheMoment(
   { parent, vlan }: Segment,
+  link: string,
   undo: UndoList,
-): Promise<VlanMember | undefined> {
+): Promise<void> {
   const bridge = await findLinkEntry(parent);
-  if (bridge?.vlanFilter === undefined || typeof vlan !== 'number') return undefined;
+  if (bridge?.vlanFilter === undefined || typeof vlan !== 'number') return;
   const { index } = bridge;
-  if (isInRanges((await readBridgeVlans()).get(index)?.vlans, vlan)) return undefined;
+  if (isInRanges((await readBridgeVlans()).get(index)?.vlans, vlan)) return;
+  await changeLinks([{ name: link, alias: JOINED_MARK }]);
   const member = { index, vlan, self: true };
   await addVlanMember(member);
   undo.add(() => removeVlanMember(member));
-  return member;
 }
 
 /**
@@ -111,30 +120,24 @@ async function membersOf(spec: NetworkLinkSpec): Promise<readonly Wanted[]> {
   }
   const thief = port && links.find((link) => link.lower === port.index && link.vlan?.id === vlan);
   if (port !== undefined && thief?.vlan?.protocol === '802.1Q') {
-    throw new PluginError('LINK_CONFLICT', takesFirst(thief.name, port.name, vlan, parent));
+    throw new PluginError(
+      'LINK_CONFLICT',
+      `${takesFirst(thief.name, port.name, vlan, parent)}, or use it without bridge=`,
+    );
   }
   const added = vlanMembers.map(named).filter((link) => link?.master === bridge.index);
   const wanted = new Set([bridge, port, ...added].filter((link) => link !== undefined));
-  const vlans = await readBridgeVlans();
-  return [...wanted].map(({ name, index }) => {
-    if (isInRanges(vlans.get(index)?.untagged, vlan)) {
+  return [...wanted].map(({ name, index, vlans, untagged }) => {
+    if (isInRanges(untagged, vlan)) {
       throw new PluginError('LINK_CONFLICT', leavesUntagged(name, vlan, index === bridge.index));
     }
-    const isAlready = isInRanges(vlans.get(index)?.vlans, vlan);
+    const isAlready = isInRanges(vlans, vlan);
     return { name, index, vlan, self: index === bridge.index, isAlready };
   });
 }
 
-function takesFirst(link: string, port: string, vlan: number, bridge: string): string {
-  return `link ${link} takes the frames of VLAN ${vlan} of ${port} before bridge ${bridge} can; remove it with: ip link del ${link}, or use it without bridge=`;
-}
-
 function leavesUntagged(link: string, vlan: number, self: boolean): string {
   return `VLAN ${vlan} has no tag at ${link}, so it is not VLAN ${vlan} of the trunk; give it its tag there with: bridge vlan add dev ${link} vid ${vlan}${self ? ' self' : ''}, or leave out vlan=`;
-}
-
-function notItsPort(uplink: string, bridge: string): string {
-  return `${uplink} is not a port of bridge ${bridge}; make it one with: ip link set ${uplink} master ${bridge}`;
 }
 
 function noUplink(bridge: string, { vlan }: Segment): string {

@@ -18,6 +18,8 @@ import {
   isNotSupported,
   isTaken,
 } from '../ip.ts';
+import { addVlanMember, removeVlanMember } from '../netlink/bridge-vlans.ts';
+import { findLinkIndex } from '../netlink/interface-request.ts';
 import { makeLink, removeLink } from './link-changes.ts';
 import { checkVlanNameIsFree, type SegmentSpec } from './link-checks.ts';
 import {
@@ -28,7 +30,15 @@ import {
   readLinksOfKind,
   type Link,
 } from './link-info.ts';
-import { isMarked, OUTER_MARK, outerLinkName, PROBE_LINK, VLAN_MARK } from './link-names.ts';
+import {
+  isMarked,
+  isVlanMark,
+  JOINED_MARK,
+  OUTER_MARK,
+  outerLinkName,
+  PROBE_LINK,
+  VLAN_MARK,
+} from './link-names.ts';
 import { checkParent } from './parent/check-parent.ts';
 import { missingParent } from './parent/missing-parent.ts';
 
@@ -161,7 +171,7 @@ export async function removeOuterLink(segment: Segment): Promise<void> {
   const outer = await findOuterLink(segment);
   if (outer?.alias !== OUTER_MARK) return;
   const isShared = (await readAllLinks()).some(
-    ({ lower, alias }) => lower === outer.name && alias === VLAN_MARK,
+    ({ lower, alias }) => lower === outer.name && isVlanMark(alias),
   );
   if (!isShared) await removeUnusedVlanLink(outer.name);
 }
@@ -172,7 +182,7 @@ export async function removeOuterLink(segment: Segment): Promise<void> {
  * user. Its mark is removed, so that we never remove it as a leftover. A port keeps the mark,
  * because the network of its bridge may be ours.
  * @returns true if the link is gone.
- * @throws PluginError IP_COMMAND_FAILED.
+ * @throws PluginError IP_COMMAND_FAILED, SystemCallError.
  */
 export async function removeUnusedVlanLink(name: string): Promise<boolean> {
   const link = await readLink(name);
@@ -181,12 +191,26 @@ export async function removeUnusedVlanLink(name: string): Promise<boolean> {
   const isInUse =
     (await readHostUse(name)).length > 0 ||
     (await readAllLinks()).some(({ lower }) => lower === name) ||
-    !(await removeWithProbe(name));
+    !(await removeJoined(link));
   if (isInUse) {
     await unprotectLink(name);
     await ipBatch([`link set dev ${name} alias ""`]);
   }
   return !isInUse;
+}
+
+/** @returns false if the link is in use. Then the bridge below it is in the VLAN as before. */
+async function removeJoined({ name, alias, lower, vlan }: Link): Promise<boolean> {
+  const index = lower === undefined ? undefined : findLinkIndex(lower);
+  if (alias !== JOINED_MARK || index === undefined || vlan === undefined) {
+    return removeWithProbe(name);
+  }
+  // The link goes last. If we are killed before, its mark is still there for the next start.
+  const bridge = { index, vlan: vlan.id, self: true };
+  await removeVlanMember(bridge);
+  const isGone = await removeWithProbe(name);
+  if (!isGone) await addVlanMember(bridge);
+  return isGone;
 }
 
 /**

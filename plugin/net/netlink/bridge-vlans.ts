@@ -1,5 +1,6 @@
 /** Changes the VLANs of bridges and their ports by rtnetlink(7). No process is started. */
 import { PluginError } from '../../vocabulary/errors.ts';
+import { notFiltering } from '../../vocabulary/vlan-bridge-faults.ts';
 import type { VlanRange } from '../../vocabulary/vlan-tags.ts';
 import { SystemCallError } from '../libc.ts';
 import { findLinkIndex } from './interface-request.ts';
@@ -61,8 +62,4 @@ function without([first, last]: VlanRange, vlan: number): readonly VlanRange[] {
     [vlan + 1, last],
   ] as const;
   return parts.filter(([from, to]) => from <= to);
-}
-
-export function notFiltering(bridge: string): string {
-  return `bridge ${bridge} is gone or does not tell VLANs apart any more; look at: ip -d link show ${bridge}; let it filter again with: ip link set ${bridge} type bridge vlan_filtering 1`;
 }

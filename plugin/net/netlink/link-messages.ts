@@ -6,8 +6,7 @@
  */
 import type { TagProtocol, VlanRange } from '../../vocabulary/vlan-tags.ts';
 import { macFromBytes, type Mac } from '../../wire/address.ts';
-import { BRIDGE_MARK, HOST_MARK, isEndpointMark } from '../links/link-names.ts';
-import { OUTER_MARK, VLAN_MARK } from '../links/link-names.ts';
+import { kindOfMark, type MarkKind } from '../links/link-names.ts';
 import { IFF_UP } from './interface-request.ts';
 import {
   attribute,
@@ -36,11 +35,13 @@ export interface TableLink {
   readonly lower: number | undefined;
   readonly vlan: { readonly id: number; readonly protocol: TagProtocol | 'other' } | undefined;
   /** The kind of our link according to its mark. Undefined if the link is not ours. */
-  readonly mark: 'vlan' | 'bridge' | 'endpoint' | 'host' | undefined;
+  readonly mark: MarkKind | undefined;
   /** Only of a bridge that tells frames apart by 802.1Q tags. `defaultPvid` is 0 if it has none. */
   readonly vlanFilter?: { readonly defaultPvid: number };
   /** Only in the table of all links: see `readLinkTable`. */
   readonly vlans?: readonly VlanRange[];
+  /** Those of `vlans` whose frames leave there without a tag. */
+  readonly untagged?: readonly VlanRange[];
 }
 
 export interface FoundLink {
@@ -101,6 +102,7 @@ const IFLA_VLAN_ID = 1;
 const IFLA_VLAN_PROTOCOL = 5;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
+const IF_OPER_UNKNOWN = 0;
 const IF_OPER_UP = 6;
 const BR_STATE_FORWARDING = 3;
 const RTEXT_FILTER_SKIP_STATS = 8;
@@ -229,7 +231,7 @@ export function decodeLink(body: DataView): TableLink {
     lower: at(IFLA_LINK_NETNSID) === undefined ? at(IFLA_LINK)?.getInt32(0, true) : undefined,
     vlan: kind === 'vlan' && info !== undefined ? vlanOf(info) : undefined,
     ...(kind === 'bridge' && info !== undefined ? vlanFilterOf(info) : {}),
-    mark: markOf(textIn(body, LINK_LENGTH, IFLA_IFALIAS)),
+    mark: kindOfMark(textIn(body, LINK_LENGTH, IFLA_IFALIAS)),
   };
 }
 
@@ -263,13 +265,6 @@ function alternativeNames(list: DataView | undefined): readonly string[] {
   return names;
 }
 
-function markOf(alias: string | undefined): TableLink['mark'] {
-  if (alias === VLAN_MARK || alias === OUTER_MARK) return 'vlan';
-  if (isEndpointMark(alias)) return 'endpoint';
-  if (alias?.startsWith(HOST_MARK) === true) return 'host';
-  return alias?.startsWith(BRIDGE_MARK) === true ? 'bridge' : undefined;
-}
-
 export function aliasOf(body: DataView): string | undefined {
   return textIn(body, LINK_LENGTH, IFLA_IFALIAS);
 }
@@ -280,10 +275,12 @@ export function groupOf(body: DataView): number {
 
 /**
  * False until the kernel has handled the carrier. Until then the state of the link is unknown, and
- * its queue drops everything.
+ * its queue drops everything. The state of an ipvlan link stays unknown. It works once it is up.
  */
 export function isActive(body: DataView): boolean {
-  return findAttribute(body, LINK_LENGTH, IFLA_OPERSTATE)?.getUint8(0) === IF_OPER_UP;
+  const state = findAttribute(body, LINK_LENGTH, IFLA_OPERSTATE)?.getUint8(0);
+  if (state !== IF_OPER_UNKNOWN) return state === IF_OPER_UP;
+  return decodeLink(body).kind === 'ipvlan';
 }
 
 /** True if the link forwards as a port of a bridge, and if it is no port of a bridge. */

@@ -96,6 +96,20 @@ export function askNetlinkForAll(request: Uint8Array, what: string): Promise<Dum
 }
 
 /**
+ * Makes one request before anything else runs: in the namespace in which this thread is now.
+ * @returns undefined if there is no such link. @throws SystemCallError
+ */
+export function askNow(request: Uint8Array, what: string): DataView | undefined {
+  const fd = openSocket(AF_NETLINK, SOCK_RAW_NONBLOCK_CLOEXEC, NETLINK_ROUTE);
+  try {
+    writeSync(fd, request);
+    return readAnswer(fd, what);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
  * Asks for all objects of one kind, before anything else runs: in the namespace in which this
  * thread is now. For few objects.
  * @returns the bytes after the header of each message.

@@ -47,7 +47,7 @@ async function withVlans(
   const found = await readBridgeVlans();
   return links.map((link) => {
     if (!bridges.has(link.index) && !bridges.has(link.master ?? 0)) return link;
-    return { ...link, vlans: found.get(link.index)?.vlans ?? [] };
+    return { ...link, ...(found.get(link.index) ?? { vlans: [], untagged: [] }) };
   });
 }
 

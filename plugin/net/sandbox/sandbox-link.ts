@@ -3,7 +3,6 @@
  * the index of its peer, in whatever namespace the peer is. A link without an end in the host has
  * our mark.
  */
-import { readFileSync } from 'node:fs';
 import type { ContainerLink } from '../../vocabulary/attachment.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { upperMark } from '../links/link-names.ts';
@@ -15,6 +14,7 @@ import {
   linkName,
 } from '../netlink/interface-request.ts';
 import { readMarkedLinksNow } from '../netlink/rtnetlink.ts';
+import { vethPeerIndex } from '../netlink/veth-peer.ts';
 import { inNetns, type NamespaceTrouble } from './netns.ts';
 
 export interface SandboxLink {
@@ -53,6 +53,7 @@ export function inSandbox<Result extends object>(
 ): Result | 'not-yet' | 'not-a-namespace' {
   try {
     const look = lookFor(ends);
+    if (look === undefined) return 'not-yet'; // the host's end is gone
     const result = inNetns(netnsPath, () => {
       const found = look();
       return found === undefined ? undefined : work(found);
@@ -67,20 +68,27 @@ export function inSandbox<Result extends object>(
   }
 }
 
-/** Returns the look to be done inside: undefined if the link is not there, or is down. */
-function lookFor({ hostEnd, containerEnd }: ContainerLink): () => SandboxLink | undefined {
+/**
+ * Returns the look to be done inside: undefined if the link is not there, or is down. Undefined if
+ * there is nothing to look for.
+ */
+function lookFor({
+  hostEnd,
+  containerEnd,
+}: ContainerLink): (() => SandboxLink | undefined) | undefined {
   if (hostEnd === undefined) {
     const mark = upperMark(containerEnd);
     return () => readMarkedLinksNow().find(({ alias, isUp }) => alias === mark && isUp);
   }
-  const index = Number(readFileSync(`/sys/class/net/${hostEnd}/iflink`, 'utf8'));
+  const index = vethPeerIndex(hostEnd);
+  if (index === undefined) return undefined;
   return () => {
     const name = nameIfUp(index);
     return name === undefined ? undefined : { name, index };
   };
 }
 
-/** True if the host's end is gone, even if it went while it was read. */
+/** True if the link is gone, even if it went while it was read. */
 function isGone(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOENT' || code === 'ENODEV';

@@ -1,7 +1,9 @@
 /**
  * Notices that the link below containers without a bridge is another than before. The kernel
  * removes macvlan and ipvlan links with the link below them. With ipvlan, containers have the MAC
- * of that link, so another MAC counts, too. Notices also that the host's own link to its containers
+ * of that link, so another MAC counts, too. With the MTU of that link the kernel changes those of
+ * the containers, in ways that differ: macvlan links only get smaller, ipvlan links always get the
+ * same. So another MTU counts, as well. Notices also that the host's own link to its containers
  * is gone.
  */
 import type { HostLink } from '../../host.ts';
@@ -25,6 +27,8 @@ function lacksHostLink(
 export interface LinksBelowTold {
   /** The link below a network's containers is another than before. Their links went with it. */
   readonly linkBelowIsNew: (networkId: string) => Promise<void>;
+  /** Its MTU is another than before. The kernel may have changed that of the containers. */
+  readonly mtuBelowIsNew: (networkId: string) => void;
   /** The link below is the same. The host's own link to the containers is missing. */
   readonly hostLinkIsMissing: (networkId: string) => void;
 }
@@ -33,6 +37,8 @@ export class LinksBelow {
   readonly #told: LinksBelowTold;
   /** Index and MAC, by network. Bounded by the networks since the start. */
   readonly #known = new Map<string, string>();
+  /** By network. Bounded as `#known` is. */
+  readonly #mtus = new Map<string, number>();
 
   constructor(told: LinksBelowTold) {
     this.#told = told;
@@ -54,6 +60,9 @@ export class LinksBelow {
       } else if (lacksHostLink(links, network, below)) {
         this.#told.hostLinkIsMissing(id);
       }
+      if (below.mtu === this.#mtus.get(id)) continue;
+      this.#mtus.set(id, below.mtu);
+      this.#told.mtuBelowIsNew(id);
     }
   }
 }

@@ -76,6 +76,34 @@ it('a message that cannot be sent is told once, whatever its retransmissions, an
   expect(rig.changes.at(-1)).toMatchObject({ change: 'renewed' });
 });
 
+it('a renewal that could not be sent is sent when the link is back, and not at its next time', async () => {
+  rig.service.stay(KEY, PLACE);
+  gone();
+  for (const socket of rig.wire.openSockets) socket.fail(new Error('gone'));
+  await rig.clock.pass(T1);
+  const sent = rig.wire.sent.length;
+  back();
+  await rig.clock.pass(30_000);
+  expect(rig.wire.sent.slice(sent)).toMatchObject([{ type: 'REQUEST', place: PLACE }]);
+  expect(rig.changes).toMatchObject([{ change: 'renewed' }]);
+});
+
+it('a renewal whose answer may be lost is repeated when the container has its address again', async () => {
+  rig.service.stay(KEY, PLACE);
+  const { server } = rig.wire;
+  rig.wire.server = () => [];
+  await rig.clock.pass(T1);
+  const sent = rig.wire.sent.length;
+  rig.wire.server = server;
+  rig.service.announce(KEY);
+  expect(rig.wire.sent).toHaveLength(sent);
+  rig.service.announce(KEY, true);
+  await rig.clock.pass(1);
+  expect(rig.changes).toMatchObject([{ change: 'renewed' }]);
+  rig.service.announce(KEY, true); // nothing is asked for
+  expect(rig.wire.sent).toHaveLength(sent + 1);
+});
+
 it('the link goes away and comes back', async () => {
   rig.service.stay(KEY, PLACE);
   gone();

@@ -86,6 +86,28 @@ describe.each(['macvlan', 'ipvlan'])('mode=%s', (mode) => {
     expect(rig.record().terms.configured?.address).toBe('192.0.2.50');
   });
 
+  it('a container whose MTU the kernel changes with that of the link below gets its own again', async () => {
+    await start({ mode, mtu: '1450' });
+    await rig.createEndpoint();
+    await rig.join();
+    await rig.clock.pass(2_000);
+    const mtus = () => rig.host.sandboxChanges.filter(({ type }) => type === 'set-mtu');
+    for (const mtu of [1400, 1500]) {
+      rig.host.oddities.set('eth1', { mtu });
+      rig.host.oddities.set('eth1.500', { mtu });
+      rig.host.onChange?.onLink(rig.host.link('eth1.500'), false);
+      await rig.clock.pass(100);
+      expect(mtus().at(-1)).toEqual({ type: 'set-mtu', mtu: Math.min(mtu, 1450) });
+    }
+    // The record says 1450. It was not changed while the kernel changed the link.
+    const told = mtus().length;
+    rig.host.oddities.set('eth1.500', { mtu: 1460 });
+    rig.host.oddities.set('eth1', { mtu: 1460 });
+    rig.host.onChange?.onLink(rig.host.link('eth1.500'), false);
+    await rig.clock.pass(100);
+    expect(mtus().slice(told)).toEqual([{ type: 'set-mtu', mtu: 1450 }]);
+  });
+
   it('killed right after its link was made again: the next start configures it', async () => {
     await start({ mode });
     await rig.createEndpoint();

@@ -1,6 +1,6 @@
 /** Checks what the parent of a network looks like, and what it is a port of. Pure. */
 import { vlanLabel } from '../../../vocabulary/vlan-tags.ts';
-import { conflict, flagOf, unusable, type SegmentSpec } from '../link-checks.ts';
+import { conflict, describe, flagOf, unusable, type SegmentSpec } from '../link-checks.ts';
 import type { Link } from '../link-info.ts';
 import { bridgeMark } from '../link-names.ts';
 
@@ -15,6 +15,12 @@ export function checkParent(spec: SegmentSpec, parent: Link, master: Link | unde
     throw unusable(
       parent,
       `${subject} is the loopback link; set ${flag} parent= to a network card`,
+    );
+  }
+  if (parent.mac === undefined) {
+    throw unusable(
+      parent,
+      `${subject} is ${describe(parent)} that carries no Ethernet frames, so it has neither VLANs nor DHCP; set ${flag} parent= to a network card, bond, team, bridge or tap`,
     );
   }
   if (!parent.isUp) {
