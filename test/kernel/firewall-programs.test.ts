@@ -16,6 +16,8 @@ interface Program {
   readonly start: () => Promise<unknown>;
   readonly reload: () => Promise<unknown>;
   readonly stop: () => Promise<unknown>;
+  /** Does what the plugin's log says where it may not change the rules of the program. */
+  readonly open?: (bridge: string) => Promise<unknown>;
   /** The chains that get one rule for each bridge. */
   readonly chains: readonly string[];
 }
@@ -27,6 +29,11 @@ const firewalld = (backend: string, chains: readonly string[]): Program => ({
   start: () => lab('firewalld-up', backend),
   reload: () => lab('firewall-cmd', '--reload'),
   stop: () => lab('firewalld-down'),
+  async open(bridge) {
+    const words = ['--zone=public', '--add-forward', `--add-interface=${bridge}`];
+    await lab('firewall-cmd', '--permanent', ...words);
+    await lab('firewall-cmd', '--reload');
+  },
   chains,
 });
 const ufw = (policy: string): Program => ({
@@ -105,7 +112,7 @@ const connects = ({ namespace }: Container) =>
 const allConnect = (all: readonly Container[]) =>
   until('each container connects', () => all.every(connects));
 
-describe.each(PROGRAMS)('%s', (_name, { start, reload, stop, chains }) => {
+describe.each(PROGRAMS)('%s', (_name, { start, reload, stop, open, chains }) => {
   test('containers stay joined when it starts and reloads; one rule in each chain; none at the end', async () => {
     const network = await site.network({ parent: 'eth1', vlan: '500' });
     const own = await site.container(network);
@@ -134,6 +141,10 @@ describe.each(PROGRAMS)('%s', (_name, { start, reload, stop, chains }) => {
       await reload();
       expect([own, adopted].map(connects)).toEqual([false, false]);
       await allConnect(unseen);
+      if (open !== undefined) {
+        await open('br2');
+        expect([own, adopted].map(connects)).toEqual([false, true]);
+      }
       await site.plugin.start();
       await haveOneRuleEach();
 

@@ -23,6 +23,7 @@ firewalls_copy() {
 # in-lab firewalld-up [BACKEND]       firewalld with its own bus, zone public for all links; BACKEND: nftables (default) or iptables
 firewalld_up() {
   firewalls_copy
+  rm -f "$firewalls"/etc/firewalld/zones/* # what --permanent has changed
   sed -i -e "s/^FirewallBackend=.*/FirewallBackend=${1:-nftables}/" -e "s/^IPv6_rpfilter=.*/IPv6_rpfilter=no/" "$firewalls/etc/firewalld/firewalld.conf" # no ip6t_rpfilter
   cat >"$lab_state/bus.conf" <<CONF
 <busconfig><type>system</type><listen>unix:path=$firewalls_bus</listen><auth>EXTERNAL</auth>
