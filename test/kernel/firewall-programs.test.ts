@@ -1,13 +1,14 @@
 /**
- * firewalld and ufw of Debian 12, really started, reloaded and stopped beside the plugin as a
- * process. With br_netfilter, each of them drops bridged frames until the plugin adds its rule. The
- * test connects from containers to another host of the VLAN. It does not ping: ufw lets pings
- * through.
+ * firewalld and ufw of Debian 12, and iptables-legacy, really started, reloaded and stopped beside
+ * the plugin as a process. With br_netfilter, each of them drops bridged frames until the plugin
+ * adds its rule. The test connects from containers to another host of the VLAN. It does not ping:
+ * ufw lets pings through.
  */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { hasLegacyFilter, LEGACY_IPV4 } from '../../plugin/net/firewall/legacy-tables.ts';
 import { lab } from '../support/lab.ts';
 import { ip, run, until } from '../support/netns.ts';
 import { PluginSite, type Container } from '../support/plugin-site.ts';
@@ -23,15 +24,18 @@ interface Program {
 }
 
 const FIREWALLD = 'inet firewalld';
-const IPTABLES = ['ip filter FORWARD', 'ip6 filter FORWARD'];
+/** Each by the program that lists it. */
+const IPTABLES = ['iptables-nft', 'ip6tables-nft'];
+const LEGACY = ['iptables-legacy', 'ip6tables-legacy'];
 
 const firewalld = (backend: string, chains: readonly string[]): Program => ({
   start: () => lab('firewalld-up', backend),
   reload: () => lab('firewall-cmd', '--reload'),
   stop: () => lab('firewalld-down'),
   async open(bridge) {
-    const words = ['--zone=public', '--add-forward', `--add-interface=${bridge}`];
-    await lab('firewall-cmd', '--permanent', ...words);
+    for (const words of [`--add-interface=${bridge}`, '--add-forward']) {
+      await lab('firewall-cmd', '--permanent', '--zone=public', words);
+    }
     await lab('firewall-cmd', '--reload');
   },
   chains,
@@ -45,11 +49,23 @@ const ufw = (policy: string): Program => ({
   stop: () => lab('ufw', 'disable'),
   chains: IPTABLES,
 });
+const onEach = (programs: readonly string[], ...words: readonly string[]) => {
+  for (const program of programs) run(program, ['-w', ...words]);
+  return Promise.resolve();
+};
+const legacy: Program = {
+  start: () => onEach(LEGACY, '-P', 'FORWARD', 'DROP'),
+  reload: () => onEach(LEGACY, '-F', 'FORWARD'),
+  stop: () => onEach(LEGACY, '-P', 'FORWARD', 'ACCEPT'),
+  chains: LEGACY,
+};
 const PROGRAMS: readonly (readonly [string, Program])[] = [
   ['firewalld', firewalld('nftables', [`${FIREWALLD} filter_FORWARD`])],
   ['firewalld with FirewallBackend=iptables', firewalld('iptables', IPTABLES)],
   ['ufw, which drops', ufw('deny')],
   ['ufw, which rejects', ufw('reject')],
+  // The last one: its tables stay.
+  ['iptables-legacy with the policy DROP', legacy],
 ];
 
 const PORT = 4711;
@@ -85,7 +101,7 @@ afterAll(async () => {
 
 /** The chains with rules of ours: one entry for each rule. */
 function ourRules(): string[] {
-  const ofIptables = IPTABLES.flatMap((chain) => ourLines(chain).map(() => chain));
+  const ofIptables = programs().flatMap((program) => ourLines(program).map(() => program));
   const tables = run('nft', ['list', 'tables']);
   const table = tables.includes(FIREWALLD)
     ? run('nft', ['list', 'table', ...FIREWALLD.split(' ')])
@@ -98,9 +114,10 @@ function ourRules(): string[] {
   return [...ofFirewalld, ...ofIptables];
 }
 
-const programOf = (chain: string) => (chain.startsWith('ip6') ? 'ip6tables-nft' : 'iptables-nft');
-const ourLines = (chain: string) =>
-  run(programOf(chain), ['-S', 'FORWARD'])
+/** A program of iptables-legacy makes its table when it lists it. */
+const programs = () => (hasLegacyFilter(LEGACY_IPV4) ? [...IPTABLES, ...LEGACY] : IPTABLES);
+const ourLines = (program: string) =>
+  run(program, ['-S', 'FORWARD'])
     .split('\n')
     .filter((line) => line.includes(' vlandhcp '));
 
@@ -123,8 +140,7 @@ describe.each(PROGRAMS)('%s', (_name, { start, reload, stop, open, chains }) => 
       const wanted = chains.flatMap((chain) => [chain, chain]);
       const seen = () => ourRules().join() === wanted.join();
       await until('each bridge has its rules', seen).catch((cause: unknown) => {
-        const all = run('iptables-nft', ['-S', 'FORWARD']);
-        throw new Error(`${ourRules().join()} are there, not ${wanted.join()}:\n${all}`, { cause });
+        throw new Error(`${ourRules().join()} are there, not ${wanted.join()}`, { cause });
       });
       await allConnect(all);
       expect(ourRules()).toEqual(wanted);
@@ -137,7 +153,7 @@ describe.each(PROGRAMS)('%s', (_name, { start, reload, stop, open, chains }) => 
 
       // Without the plugin nothing passes: so the frames above passed by our rules.
       await site.plugin.end();
-      IPTABLES.forEach(flush);
+      programs().forEach(flush);
       await reload();
       expect([own, adopted].map(connects)).toEqual([false, false]);
       await allConnect(unseen);
@@ -154,12 +170,11 @@ describe.each(PROGRAMS)('%s', (_name, { start, reload, stop, open, chains }) => 
     } finally {
       await stop();
     }
-    IPTABLES.forEach(flush);
+    programs().forEach(flush);
   }, 180_000);
 });
 
-/** Removes our rules from a chain of iptables. firewalld removes its own chains by itself. */
-function flush(chain: string): void {
-  if (!IPTABLES.includes(chain)) return;
-  for (const rule of ourLines(chain)) run(programOf(chain), rule.replace('-A', '-D').split(' '));
+/** Removes our rules from FORWARD. firewalld removes its own table by itself. */
+function flush(program: string): void {
+  for (const rule of ourLines(program)) run(program, rule.replace('-A', '-D').split(' '));
 }

@@ -149,7 +149,7 @@ async function inTables(
       const hint = bridges.map((bridge) => `--add-interface=${bridge}`).join(' ');
       warnings.push(
         isOwned
-          ? `${what}: firewalld lets only itself change it; run firewall-cmd --permanent --zone=ZONE --add-forward ${hint}, then firewall-cmd --reload; ZONE is the bridge's zone now, or what firewall-cmd --get-default-zone prints; the zone trusted would open the host, too`
+          ? `${what}: firewalld lets only itself change it; run firewall-cmd --permanent --zone=ZONE ${hint}, firewall-cmd --permanent --zone=ZONE --add-forward, and firewall-cmd --reload; ZONE is the bridge's zone now, or what firewall-cmd --get-default-zone prints; the zone trusted would open the host, too`
           : `${what}: ${error.message}`,
       );
       outcomes.push(isOwned ? 'no-chain' : 'failed');

@@ -36,7 +36,7 @@ CONF
   daemon_ready firewalld 60 firewall_cmd --state
 }
 
-# in-lab firewall-cmd ARG...          talks to firewalld: --reload, --complete-reload, --permanent --zone=public --add-forward
+# in-lab firewall-cmd ARG...          talks to firewalld: --reload, --permanent --zone=public --add-interface=br0
 firewall_cmd() { "${firewalls_env[@]}" /usr/bin/python3 "$firewalls/usr/bin/firewall-cmd" "$@"; }
 
 # in-lab firewalld-down               stops it; it takes its rules along
