@@ -121,6 +121,29 @@ describe.each(['nft', 'legacy'])('with the chain in %s', (backend) => {
     expect(rules(program, 'FORWARD')).toEqual([LAST_RESORT]);
   });
 
+  test('a FORWARD that rejects at its end: the rule is before that, also if it was behind', async () => {
+    const [program] = programs;
+    run(program, ['-w', '-F', 'DOCKER-USER']);
+    run(program, ['-w', '-X', 'DOCKER-USER']);
+    run(program, ['-w', '-N', 'theirs']);
+    run(program, ['-w', '-A', 'FORWARD', '-i', 'eth7', '-j', 'DROP']);
+    run(program, ['-w', '-A', 'FORWARD', '-j', 'theirs']);
+    expect((await ensureBridgeAccept(['br0'])).ipv4).toBe('no-chain');
+    // The way of ufw: every packet goes to a chain that rejects.
+    run(program, ['-w', '-A', 'theirs', '-j', 'REJECT']);
+    const [first, end] = ['-A FORWARD -i eth7 -j DROP', '-A FORWARD -j theirs'];
+    const other = LAST_RESORT.replaceAll('br0', 'br1');
+    expect((await ensureBridgeAccept(['br0', 'br1'])).ipv4).toBe('added');
+    expect((await ensureBridgeAccept(['br0', 'br1'])).ipv4).toBe('present');
+    expect(rules(program, 'FORWARD')).toEqual([first, other, LAST_RESORT, end]);
+    run(program, ['-w', '-I', 'FORWARD', '-j', 'REJECT']);
+    expect((await ensureBridgeAccept(['br0'])).ipv4).toBe('added');
+    expect(rules(program, 'FORWARD')[0]).toBe(LAST_RESORT);
+    expect(rules(program, 'FORWARD').filter((rule) => rule === LAST_RESORT)).toHaveLength(1);
+    for (const bridge of ['br0', 'br1']) await removeBridgeAccept(bridge);
+    expect(rules(program, 'FORWARD').filter((rule) => rule.includes('vlandhcp'))).toEqual([]);
+  });
+
   test('many calls at once make one rule per bridge', async () => {
     const calls = [['br0'], ['br0', 'br1'], ['br0'], ['br1'], ['br0']].map(ensureBridgeAccept);
     await Promise.all(calls);

@@ -2,7 +2,7 @@
  * Engine 29 with `--firewall-backend=nftables`: its table as its documentation shows it, made with
  * nft. The table of firewalld. Frames between two ports of a bridge, with br_netfilter.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
@@ -91,6 +91,20 @@ describe('the table of Engine 29', () => {
     expect(times(ours('br0'))).toBe(3);
     await ensureBridgeAccept(['br0']);
     expect([times(ours('br0')), times(theirs)]).toEqual([2, 1]);
+  });
+
+  test('a table that is made anew during a removal keeps the rules of others', async () => {
+    startDocker();
+    for (let count = 0; count < 10; count += 1) {
+      await ensureBridgeAccept(['br0']);
+      const remake = FAMILIES.map((family) => `delete table ${family} docker-bridges\n`).join('');
+      const nft = spawn('nft', ['-f', '-']);
+      nft.stdin.end(remake + dockerTables('drop'));
+      const isDone = new Promise((resolve) => nft.on('close', resolve));
+      const [removed, status] = await Promise.all([removeBridgeAccept('br0'), isDone]);
+      expect([removed.warnings, status]).toEqual([[], 0]);
+      expect([times('vmap @filter-forward-in'), times('vmap @filter-forward-out')]).toEqual([2, 2]);
+    }
   });
 
   test('a dockerd that starts makes the table anew: that is told, and the rule comes back', async () => {

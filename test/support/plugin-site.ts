@@ -4,6 +4,7 @@
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
@@ -29,6 +30,7 @@ export class PluginSite {
   readonly #sandbox: Sandbox = enterSandbox();
   readonly #far: TestNamespace = this.#sandbox.addNamespace();
   #server: ChildProcess | undefined;
+  #listener: Server | undefined;
   #made = 0;
 
   static async start(): Promise<PluginSite> {
@@ -55,6 +57,12 @@ export class PluginSite {
   /** The switch's port of that card has no power, or has it again. */
   setPort(card: string, state: 'up' | 'down'): void {
     ip(`-n ${this.#far.name} link set p-${card} ${state}`);
+  }
+
+  /** The other host of the VLAN, 10.50.0.1, takes connections on that port from now on. */
+  listen(port: number): void {
+    // Without an address the socket is made before `listen` returns: in that namespace.
+    this.#listener = this.#far.run(() => createServer((socket) => socket.end()).listen(port));
   }
 
   /** @param options as they follow `-o`. @returns its ID. */
@@ -220,6 +228,7 @@ export class PluginSite {
       await this.plugin.dispose();
     } finally {
       this.#server?.kill('SIGKILL');
+      this.#listener?.close();
       this.#sandbox.dispose();
     }
   }

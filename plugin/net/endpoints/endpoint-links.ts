@@ -11,7 +11,7 @@ import { isEndpointMark } from '../links/link-names.ts';
 import { missingLinks } from '../netlink/interface-request.ts';
 import { findLink, readLinkTable, removeLinkAt } from '../netlink/rtnetlink.ts';
 import { remakeInSandbox } from './remake-link.ts';
-import { ensureUpperLink } from './upper-link.ts';
+import { ensureUpperLink, letSendNoMore } from './upper-link.ts';
 import { ensureVethPort } from './veth-port.ts';
 
 export interface EndpointLinkSpec extends ContainerLink {
@@ -48,6 +48,7 @@ export async function ensureEndpointLink(spec: EndpointLinkSpec): Promise<readon
  * @throws SystemCallError
  */
 export async function removeEndpointLink(end: string): Promise<void> {
+  await letSendNoMore(end);
   const link = await findLink(end);
   if (link === undefined || !isEndpointMark(link.alias)) return;
   // A port with a small MTU keeps its bridge out of IPv6. Removing it can bring the bridge into

@@ -23,7 +23,7 @@ import {
 import { takeSteps } from '../sandbox/sandbox-config.ts';
 import type { SandboxStep } from '../sandbox/sandbox-steps.ts';
 import { letHostTakePart } from '../sysctl.ts';
-import { makeUpperLink } from './upper-link.ts';
+import { letSend, letSendNoMore, makeUpperLink } from './upper-link.ts';
 
 export interface HostLinkSpec {
   readonly link: string;
@@ -53,6 +53,7 @@ export async function ensureHostLink(spec: HostLinkSpec): Promise<readonly strin
     );
     await waitUntilReady([link]);
   } else {
+    warnings.push(...(await letSend(spec.connection.lower, { end: link, mac: spec.mac })));
     await setMtu([link], spec.mtu);
     warnings.push(...settings(link));
     await changeLinks([{ name: link, isUp: true }]);
@@ -63,6 +64,7 @@ export async function ensureHostLink(spec: HostLinkSpec): Promise<readonly strin
 
 /** Removes the link if it is ours. A link that is gone already is no error. */
 export async function removeHostLink(link: string): Promise<void> {
+  await letSendNoMore(link);
   for (const { index, alias } of readMarkedLinksNow()) {
     if (alias === hostMark(link)) await removeLinkAt(index);
   }

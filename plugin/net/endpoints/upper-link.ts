@@ -8,7 +8,8 @@ import type { Connection } from '../../vocabulary/attachment.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import type { Mac } from '../../wire/address.ts';
-import { protectLinks } from '../guard/protection.ts';
+import { guardSenders, protectLinks } from '../guard/protection.ts';
+import { dropSender, noteSender, type Sender } from '../guard/senders.ts';
 import { SystemCallError } from '../libc.ts';
 import { readLink } from '../links/link-info.ts';
 import { UNFINISHED_GROUP, upperMark } from '../links/link-names.ts';
@@ -85,14 +86,33 @@ export async function makeUpperLink(
   }
   const formsNoAddress = hasIpv6(mtu);
   try {
-    const warnings = await as.protect();
+    const warnings = [...(await as.protect())];
+    if (own !== undefined) warnings.push(...(await letSend(lower, { end: name, mac: own })));
     const group = staysUnfinished === true ? UNFINISHED_GROUP : 0;
     await changeLinks([{ name, alias: as.alias, group, formsNoAddress }]);
     await bringUp(spec);
     return warnings;
   } catch (error) {
     await removeLinkNamed(name);
+    await letSendNoMore(name);
     throw error;
+  }
+}
+
+/** Lets the MAC of a macvlan link leave by the link below. @returns sentences for the log. */
+export async function letSend(lower: string, sender: Sender): Promise<readonly string[]> {
+  noteSender(lower, sender);
+  return guardSenders(lower);
+}
+
+/** The link above is gone, or goes. The link below may be gone, too. */
+export async function letSendNoMore(end: string): Promise<void> {
+  const lower = dropSender(end);
+  try {
+    if (lower !== undefined) await guardSenders(lower);
+  } catch (error) {
+    if (!(error instanceof PluginError)) throw error;
+    // The next container's start puts the list in force.
   }
 }
 

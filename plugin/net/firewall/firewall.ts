@@ -7,9 +7,10 @@
  * it. The rule goes where that chain is: nft or legacy, for IPv4 and IPv6 each.
  *
  * A dockerd that starts takes the jump to DOCKER-USER out of FORWARD and puts it back some 10 ms
- * later. So the rule is also added at the end of FORWARD, and stays where it was added. A flush of
- * all chains removes Docker's chain and leaves the policy. While the policy is DROP, the rule in
- * FORWARD is kept without the chain. With neither the chain nor that policy, nothing is to do.
+ * later. So the rule is also added at the end of FORWARD, and stays where it was added. If FORWARD
+ * drops or rejects everything at its end, the rule is before that (filter-rules.ts). A flush of all
+ * chains removes Docker's chain and leaves the policy. While FORWARD drops or rejects what no rule
+ * accepts, the rule is kept without Docker's chain. Else nothing is to do without that chain.
  *
  * Engine 29 with `--firewall-backend=nftables` and firewalld have tables of their own, see
  * nft-tables.ts.
@@ -21,6 +22,7 @@ import { PluginError } from '../../vocabulary/errors.ts';
 import { commandEvidence, runCommand } from '../command.ts';
 import { watchFirewall, type FirewallWatch } from './firewall-changes.ts';
 import { hasLegacyFilter, LEGACY_IPV4, LEGACY_IPV6 } from './legacy-tables.ts';
+import { CHAIN, isForwardClosed, placesOf, ruleFor, type Place } from './filter-rules.ts';
 import { SystemCallError } from '../libc.ts';
 import { isLinkName } from '../../vocabulary/link-name.ts';
 import {
@@ -45,17 +47,6 @@ export interface FirewallOutcome {
   readonly warnings: readonly string[];
 }
 
-const CHAIN = 'DOCKER-USER';
-/**
- * The places of the rule. It is first in Docker's chain, which dockerd used to end with a RETURN.
- * It is last in FORWARD.
- */
-const PLACES = [
-  { chain: CHAIN, insert: ['-I', CHAIN, '1'] },
-  { chain: 'FORWARD', insert: ['-A', 'FORWARD'] },
-] as const;
-type Place = (typeof PLACES)[number];
-const MARK = 'vlandhcp';
 const FAMILIES = [
   { family: 'ipv4', command: 'iptables', tables: IPV4_TABLES, legacy: LEGACY_IPV4 },
   { family: 'ipv6', command: 'ip6tables', tables: IPV6_TABLES, legacy: LEGACY_IPV6 },
@@ -71,14 +62,15 @@ const oneAtATime = createQueue();
  * own changes.
  */
 export function watchBridgeAccept(onChange: () => void): FirewallWatch {
-  const chains = PLACES.map(({ chain }) => chain);
-  return watchFirewall([{ table: 'filter', chains }, ...WATCHED_TABLES], onChange);
+  const iptables = { table: 'filter', chains: [CHAIN, 'FORWARD'] };
+  return watchFirewall([iptables, ...WATCHED_TABLES], onChange);
 }
 
 /**
  * Makes sure that the rules are there. If DOCKER-USER exists, it and FORWARD get exactly one rule
- * of ours for each bridge. Without it, only FORWARD gets them, and only if its policy is DROP.
- * @returns `added` if a chain had no rule for a bridge.
+ * of ours for each bridge. Without it, only FORWARD gets them, and only if it drops or rejects what
+ * no rule accepts.
+ * @returns `added` if a chain had no rule for a bridge, or only one behind the end of the chain.
  */
 export function ensureBridgeAccept(bridges: readonly string[]): Promise<FirewallOutcome> {
   return inEveryChain(bridges, ensureRule);
@@ -89,27 +81,22 @@ export function removeBridgeAccept(bridge: string): Promise<FirewallOutcome> {
   return inEveryChain([bridge], removeRules);
 }
 
-type Change = (
-  command: string,
-  place: Place,
-  bridge: string,
-  count: number,
-) => Promise<RuleOutcome>;
+type Change = (command: string, place: Place, bridge: string) => Promise<RuleOutcome>;
 
-const ensureRule: Change = async (command, place, bridge, count) => {
-  if (count === 0) {
-    await runCommand(command, ['-w', ...place.insert, ...ruleFor(bridge)]);
-    return 'added';
-  }
-  await deleteRules(command, place, bridge, count - 1);
-  return 'present';
+const ensureRule: Change = async (command, place, bridge) => {
+  const { count, isReached, insert } = place;
+  await deleteRules(command, place, bridge, isReached ? count - 1 : count);
+  if (isReached) return 'present';
+  await runCommand(command, ['-w', ...insert, ...ruleFor(bridge)]);
+  return 'added';
 };
 
-const removeRules: Change = async (command, place, bridge, count) => {
-  await deleteRules(command, place, bridge, count);
-  return count === 0 ? 'absent' : 'removed';
+const removeRules: Change = async (command, place, bridge) => {
+  await deleteRules(command, place, bridge, place.count);
+  return place.count === 0 ? 'absent' : 'removed';
 };
 
+/** The first ones are deleted. */
 async function deleteRules(
   command: string,
   { chain }: Place,
@@ -162,7 +149,7 @@ async function inTables(
       const hint = bridges.map((bridge) => `--add-interface=${bridge}`).join(' ');
       warnings.push(
         isOwned
-          ? `${what}: firewalld lets only itself change it; run firewall-cmd --permanent --zone=trusted ${hint}, then firewall-cmd --reload`
+          ? `${what}: firewalld lets only itself change it; run firewall-cmd --permanent --zone=ZONE ${hint}, firewall-cmd --permanent --zone=ZONE --add-forward, and firewall-cmd --reload; ZONE is the bridge's zone now, or what firewall-cmd --get-default-zone prints; the zone trusted would open the host, too`
           : `${what}: ${error.message}`,
       );
       outcomes.push(isOwned ? 'no-chain' : 'failed');
@@ -193,17 +180,14 @@ async function inChain(
     const command = await findProgram(family, backend);
     if (command === undefined) return 'no-chain';
     const outcomes: RuleOutcome[] = [];
-    const rules = await listRules(command);
-    const hasChain = rules.includes(`-N ${CHAIN}`);
-    // On a host without Docker's firewall we add nothing to FORWARD. But we remove our rules from
-    // it.
-    const isForwardOurs = change !== ensureRule || hasChain || rules.includes('-P FORWARD DROP');
-    for (const place of PLACES) {
-      if (!(place.chain === CHAIN ? hasChain : isForwardOurs)) continue;
-      for (const bridge of bridges) {
-        const count = countRules(rules, place, bridge);
+    let rules = await listRules(command);
+    for (const bridge of bridges) {
+      for (const place of placesOf(rules, bridge)) {
+        if (!isPlaceOurs(rules, place, change)) continue;
         try {
-          outcomes.push(await change(command, place, bridge, count));
+          outcomes.push(await change(command, place, bridge));
+          // The place of the next rule is told by a number, which this may have changed.
+          if (place.count > (place.isReached ? 1 : 0)) rules = await listRules(command);
         } catch (error) {
           const { outcome, warning } = outcomeOfError(error, family.command, [bridge]);
           warnings.push(warning);
@@ -217,6 +201,15 @@ async function inChain(
     warnings.push(warning);
     return outcome;
   }
+}
+
+/**
+ * Where nothing drops frames we add nothing to FORWARD. But we remove our rules from it.
+ */
+function isPlaceOurs(rules: readonly string[], { chain }: Place, change: Change): boolean {
+  const hasChain = rules.includes(`-N ${CHAIN}`);
+  if (chain === CHAIN || hasChain) return hasChain;
+  return change !== ensureRule || isForwardClosed(rules);
 }
 
 /** Returns what is known after a program could not be run, or failed. @throws every other error. */
@@ -277,15 +270,4 @@ async function listRules(command: string): Promise<readonly string[]> {
     if (/is incompatible/.test(commandEvidence(error)?.stderr ?? '')) return [];
     throw error;
   }
-}
-
-/** Returns how many of the rules are ours for the bridge. */
-function countRules(rules: readonly string[], { chain }: Place, bridge: string): number {
-  const ours = `-A ${chain} ${ruleFor(bridge).join(' ')}`;
-  return rules.filter((rule) => rule === ours).length;
-}
-
-/** The words are as `iptables -S` prints them. */
-function ruleFor(bridge: string): readonly string[] {
-  return ['-i', bridge, '-o', bridge, '-m', 'comment', '--comment', MARK, '-j', 'ACCEPT'];
 }

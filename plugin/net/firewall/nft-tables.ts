@@ -55,11 +55,20 @@ export const WATCHED_TABLES = [DOCKER, FIREWALLD].map(({ table, chain }) => ({
 const SUBSYSTEM = 10;
 const BATCH_BEGIN = 0x10;
 const BATCH_END = 0x11;
+const GET_GENERATION = (SUBSYSTEM << 8) | 16;
 const [GET_CHAIN, NEW_RULE, GET_RULE, DELETE_RULE] = [4, 6, 7, 8].map(
   (kind) => (SUBSYSTEM << 8) | kind,
 ) as [number, number, number, number];
 
 const HEADER = 4;
+/** The header of an answer comes before that. */
+const ANSWER_HEADER = 16 + HEADER;
+const GENERATION_ID = 1;
+const BATCH_GENERATION = 1;
+/** The kernel's answer if the generation is another one. No program sees it as an errno. */
+const ERESTART = 85;
+/** One attempt takes some milliseconds. */
+const MOST_ATTEMPTS = 20;
 const CHAIN_TABLE = 1;
 const CHAIN_NAME = 3;
 const CHAIN_POLICY = 5;
@@ -77,35 +86,89 @@ const LONGEST_NAME = 16;
 const MOST_LISTINGS = 5;
 
 /** @throws SystemCallError */
-export async function ensureTableAccept(
+export function ensureTableAccept(
   table: NftTable,
   bridges: readonly string[],
 ): Promise<readonly ('added' | 'present' | 'no-chain')[]> {
-  const policy = await readPolicy(table);
-  if (policy === undefined) return ['no-chain'];
-  const isNeeded = table.endsClosed || policy === NF_DROP;
-  const rules = await list(table, GET_RULE);
-  const outcomes: ('added' | 'present' | 'no-chain')[] = [];
-  for (const bridge of bridges) {
-    const [first, ...surplus] = handlesOf(rules, bridge);
-    for (const handle of surplus) await change(table, removal(table, handle));
-    if (first === undefined && isNeeded) await change(table, addition(table, bridge));
-    const without = isNeeded ? 'added' : 'no-chain';
-    outcomes.push(first === undefined ? without : 'present');
-  }
-  return outcomes;
+  return inOneGeneration(async (generation) => {
+    const policy = await readPolicy(table);
+    if (policy === undefined) return ['no-chain'];
+    const isNeeded = table.endsClosed || policy === NF_DROP;
+    const rules = await list(table, GET_RULE);
+    const changes: Uint8Array[] = [];
+    const outcomes = bridges.map((bridge) => {
+      const [first, ...surplus] = handlesOf(rules, bridge);
+      changes.push(...surplus.map((handle) => removal(table, handle)));
+      if (first === undefined && isNeeded) changes.push(addition(table, bridge));
+      const without = isNeeded ? 'added' : 'no-chain';
+      return first === undefined ? without : 'present';
+    });
+    await change(table, changes, generation);
+    return outcomes;
+  });
 }
 
 /** @throws SystemCallError */
-export async function removeTableAccept(
+export function removeTableAccept(
   table: NftTable,
   bridges: readonly string[],
 ): Promise<readonly ('removed' | 'absent' | 'no-chain')[]> {
-  if ((await readPolicy(table)) === undefined) return ['no-chain'];
-  const rules = await list(table, GET_RULE);
-  const handles = bridges.flatMap((bridge) => handlesOf(rules, bridge));
-  for (const handle of handles) await change(table, removal(table, handle));
-  return [handles.length > 0 ? 'removed' : 'absent'];
+  return inOneGeneration(async (generation) => {
+    if ((await readPolicy(table)) === undefined) return ['no-chain'];
+    const rules = await list(table, GET_RULE);
+    const handles = bridges.flatMap((bridge) => handlesOf(rules, bridge));
+    const removals = handles.map((handle) => removal(table, handle));
+    await change(table, removals, generation);
+    return [handles.length > 0 ? 'removed' : 'absent'];
+  });
+}
+
+/**
+ * Runs `work` again if somebody changed nf_tables before its own change. Handles of rules count
+ * from 1 in a table that was made anew. So a handle that was read before may now be of a rule of
+ * somebody else. The kernel refuses a change that names an earlier generation.
+ */
+async function inOneGeneration<Result>(
+  work: (generation: Uint8Array | undefined) => Promise<Result>,
+): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work(await readGeneration());
+    } catch (error) {
+      const isOvertaken = error instanceof SystemCallError && error.errno === ERESTART;
+      if (!isOvertaken || attempt === MOST_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Returns undefined if the kernel has no nf_tables. */
+async function readGeneration(): Promise<Uint8Array | undefined> {
+  const socket = openSocket();
+  if (socket === undefined) return undefined;
+  try {
+    const [answer] = await socket.ask([message(GET_GENERATION, 0, header(0))], 'reading nf_tables');
+    const [id] = answer === undefined ? [] : attributesOf(answer, ANSWER_HEADER, GENERATION_ID);
+    return id && bytesOf(id);
+  } catch (error) {
+    if (hasNoTables(error)) return undefined;
+    throw error;
+  } finally {
+    socket.close();
+  }
+}
+
+function openSocket() {
+  try {
+    return openNetlinkSocket(NETLINK_NETFILTER);
+  } catch (error) {
+    if (hasNoTables(error)) return undefined;
+    throw error;
+  }
+}
+
+function hasNoTables(error: unknown): boolean {
+  const codes = ['EPROTONOSUPPORT', 'EINVAL', 'EOPNOTSUPP'];
+  return error instanceof SystemCallError && codes.includes(error.code);
 }
 
 /** Returns undefined if there is no such chain. */
@@ -118,9 +181,7 @@ async function readPolicy(table: NftTable): Promise<number | undefined> {
     );
     return chain && findAttribute(chain, HEADER, CHAIN_POLICY)?.getUint32(0);
   } catch (error) {
-    // A kernel without nf_tables.
-    const codes = ['EPROTONOSUPPORT', 'EINVAL', 'EOPNOTSUPP'];
-    if (error instanceof SystemCallError && codes.includes(error.code)) return undefined;
+    if (hasNoTables(error)) return undefined;
     throw error;
   }
 }
@@ -140,13 +201,27 @@ async function list(table: NftTable, type: number): Promise<readonly DataView[]>
   }
 }
 
-async function change(table: NftTable, request: Uint8Array): Promise<void> {
+/** Makes all changes or none. */
+async function change(
+  table: NftTable,
+  requests: readonly Uint8Array[],
+  generation: Uint8Array | undefined,
+): Promise<void> {
+  if (requests.length === 0) return;
   const socket = openNetlinkSocket(NETLINK_NETFILTER);
-  const around = [BATCH_BEGIN, BATCH_END].map((type) => message(type, 0, header(0, SUBSYSTEM)));
-  const [begin, end] = around as [Uint8Array, Uint8Array];
+  const checked = generation === undefined ? [] : [attribute(BATCH_GENERATION, generation)];
+  const begin = message(BATCH_BEGIN, 0, header(0, SUBSYSTEM), ...checked);
+  const end = message(BATCH_END, 0, header(0, SUBSYSTEM));
+  // Begin and end have no answer.
+  const parts = requests.map((request, index) =>
+    joined([
+      ...(index === 0 ? [begin] : []),
+      request,
+      ...(index === requests.length - 1 ? [end] : []),
+    ]),
+  );
   try {
-    const what = `changing the chain ${table.chain} of table ${table.table}`;
-    await socket.ask([joined([begin, request, end])], what);
+    await socket.ask(parts, `changing the chain ${table.chain} of table ${table.table}`);
   } finally {
     socket.close();
   }

@@ -13,6 +13,9 @@ const DROP = 2;
 
 export const verdicts: readonly Step[] = ['pass', give(PASS), 'drop', give(DROP)];
 
+/** Ends a part of a program that lets nothing pass. */
+export const onlyDrop: readonly Step[] = ['drop', give(DROP)];
+
 export const PAYLOAD_AT = 14;
 export const UDP = 17;
 export const UDP_LENGTH = 8;

@@ -22,6 +22,7 @@ import {
   VLAN_TAG,
 } from './ethertypes.ts';
 import { hasLength, hasLengthBehindX, PAYLOAD_AT, UDP_LENGTH, verdicts } from './frame-steps.ts';
+import { hasKnownSender, isArpOfSource, MOST_SENDERS } from './known-senders.ts';
 import { noRouterNorDhcpv6Server } from './ipv6-chain.ts';
 import { noDhcpServer } from './no-dhcp-server.ts';
 import { DHCP, IPV4_LENGTH, noServerPorts, udpPorts } from './udp-ports.ts';
@@ -69,12 +70,19 @@ export function outerProgram(): readonly BpfInstruction[] {
 /**
  * For what leaves by the link below macvlan or ipvlan links. What a container sends to another one
  * on the same link does not pass it.
- * @param mac the one MAC that all containers have. Undefined if each has its own, which cannot be
- * told apart here.
+ * @param macs `one`: the MAC that all containers have. `list`: the MACs that they have. Which of
+ * them sends cannot be told here. Undefined, or too many: every MAC may send.
  */
-export function lowerProgram(mode: GuardMode, mac: Mac | undefined): readonly BpfInstruction[] {
+export function lowerProgram(
+  mode: GuardMode,
+  macs: { readonly one: Mac } | { readonly list: readonly Mac[] } | undefined,
+): readonly BpfInstruction[] {
   if (mode === 'off') return assemble([...noControl(CONTROL_BUT_SPANNING_TREE), ...verdicts]);
-  return assemble([...guarded({ mode: 'mac', mac, addresses: [], leases: true }), ...verdicts]);
+  const mac = macs !== undefined && 'one' in macs ? macs.one : undefined;
+  const list = macs !== undefined && 'list' in macs ? macs.list : [];
+  const senders = list.length === 0 || list.length > MOST_SENDERS ? undefined : list;
+  const rules: SenderRules = { mode: 'mac', mac, senders, addresses: [], leases: true };
+  return assemble([...guarded(rules), ...verdicts]);
 }
 
 /** @param own the MAC of the host's end. */
@@ -132,9 +140,10 @@ function notTo(mac: Mac): readonly Step[] {
   ];
 }
 
-/** `mac` is undefined if frames of several MACs pass. */
+/** `mac` is undefined if frames of several MACs pass: of `senders`, or of all. */
 type SenderRules = Pick<PortRules, 'mode' | 'addresses' | 'leases'> & {
   readonly mac: Mac | undefined;
+  readonly senders?: readonly Mac[] | undefined;
 };
 
 function guarded(rules: SenderRules): readonly Step[] {
@@ -144,6 +153,7 @@ function guarded(rules: SenderRules): readonly Step[] {
     load.word(TAG_IS_PRESENT),
     jump.equal(0, undefined, 'drop'),
     ...hasMac(rules.mac, SOURCE_AT),
+    ...(rules.senders === undefined ? [] : hasKnownSender(rules.senders)),
     load.half(TYPE_AT),
     ...NEVER_SENT.map((type) => jump.equal(type, 'drop')),
     // IEEE 802.2 carries the other control protocols. It also carries ARP and IP that the checks
@@ -168,12 +178,13 @@ function guarded(rules: SenderRules): readonly Step[] {
  * Requires the container's MAC as the sender's MAC. With `full` also requires that the sender's
  * address is one of the container's own, or none (RFC 5227 §1.1).
  */
-function arp({ mode, mac, addresses }: SenderRules): readonly Step[] {
+function arp({ mode, mac, senders, addresses }: SenderRules): readonly Step[] {
   return [
     ...hasLength(PAYLOAD_AT + ARP_LENGTH),
     load.half(PAYLOAD_AT + 4), // the lengths of both addresses: the offsets below need them
     jump.equal(0x0604, undefined, 'drop'),
     ...hasMac(mac, PAYLOAD_AT + 8),
+    ...(senders === undefined ? [] : isArpOfSource),
     ...(mode === 'full'
       ? [load.word(PAYLOAD_AT + 14), jump.equal(0, 'pass'), ...oneOf(addresses, 'pass')]
       : []),

@@ -11,7 +11,10 @@ import { PluginError } from '../../vocabulary/errors.ts';
 import type { GuardMode, PortRules } from '../../vocabulary/port-rules.ts';
 import type { Mac } from '../../wire/address.ts';
 import { askKernel, linkIndex, linkMac } from '../netlink/interface-request.ts';
+import { createQueue } from '../../keyed-lock.ts';
 import { SystemCallError } from '../libc.ts';
+import { isMarked } from '../links/link-names.ts';
+import { findLink } from '../netlink/rtnetlink.ts';
 import { keepHostOut, letHostIn } from '../sysctl.ts';
 import { removeIngressFilter, setIngressFilters, type IngressFilter } from './ingress-filter.ts';
 import {
@@ -21,6 +24,7 @@ import {
   portProgram,
   uplinkProgram,
 } from './programs.ts';
+import { guardOfSenders, sendersOn } from './senders.ts';
 
 export type Protection =
   /**
@@ -37,7 +41,7 @@ export type Protection =
   | { readonly link: string; readonly as: 'uplink'; readonly isMacClosed: boolean }
   /**
    * The link below macvlan or ipvlan links. `guard`: what containers may not send by it.
-   * `hasOneMac` is true if all of them have its MAC (ipvlan).
+   * `hasOneMac` is true if all of them have its MAC (ipvlan). Else senders.ts says which they have.
    */
   | {
       readonly link: string;
@@ -61,7 +65,9 @@ export async function protectLinks(links: readonly Protection[]): Promise<readon
   const warnings = links.map(({ link }) => keepHostOut(link)).filter((one) => one !== undefined);
   const names = links.map(({ link }) => link).join(', ');
   try {
-    await setAnew(links.map((one) => ({ ...look(one.link), one })).map(filterOf));
+    await inTurn(links, () =>
+      setAnew(links.map((one) => ({ ...look(one.link), one })).map(filterOf)),
+    );
   } catch (cause) {
     if (!(cause instanceof SystemCallError)) throw cause;
     if (!NOT_SUPPORTED.includes(cause.code)) {
@@ -75,6 +81,24 @@ export async function protectLinks(links: readonly Protection[]): Promise<readon
     isLackTold = true;
   }
   return warnings;
+}
+
+const oneAtATime = createQueue();
+
+/** Lists of senders change with each container. The list that is set last is the newest. */
+function inTurn(links: readonly Protection[], work: () => Promise<void>): Promise<void> {
+  return links.some(({ as }) => as === 'lower') ? oneAtATime(work) : work();
+}
+
+/**
+ * Puts a changed list of senders in force, if the link is one of ours and its list is complete.
+ * @returns sentences for the log.
+ * @throws PluginError as `protectLinks`.
+ */
+export async function guardSenders(lower: string): Promise<readonly string[]> {
+  const guard = guardOfSenders(lower);
+  if (guard === undefined || !isMarked((await findLink(lower))?.alias)) return [];
+  return protectLinks([{ link: lower, as: 'lower', guard, hasOneMac: false }]);
 }
 
 /** A link that was closed before it came into use has a queueing discipline of the other kind. */
@@ -123,11 +147,17 @@ function filterOf({
       return {
         link: index,
         program: uplinkProgram(one.hasOneMac ? undefined : mac),
-        egress: lowerProgram(one.guard, one.hasOneMac ? mac : undefined),
+        egress: lowerProgram(one.guard, one.hasOneMac ? { one: mac } : listOn(one.link, mac)),
       };
     case 'port':
       return { link: index, program: portProgram(one.rules, mac) };
   }
+}
+
+/** The plugin itself may send with the MAC of the link. */
+function listOn(link: string, own: Mac): { readonly list: readonly Mac[] } | undefined {
+  const macs = sendersOn(link);
+  return macs && { list: [own, ...macs] };
 }
 
 function look(link: string): { readonly index: number; readonly mac: Mac } {

@@ -13,6 +13,7 @@ import { PluginError } from '../../vocabulary/errors.ts';
 import { mtuBehindTags, outerTagOf, vlanLabel } from '../../vocabulary/vlan-tags.ts';
 import { UndoList } from '../../undo.ts';
 import { protectLinks, type Protection } from '../guard/protection.ts';
+import { completeSenders, type Sender } from '../guard/senders.ts';
 import { failedLine, ipBatch, isAlreadyThere, isNotSupported, isTaken } from '../ip.ts';
 import { detachUplink, makeLink, oneNetworkAtATime } from './link-changes.ts';
 import {
@@ -195,11 +196,17 @@ export async function protectNetwork(links: {
   /** If undefined: `bridge`. */
   readonly mode?: AttachmentMode;
   readonly guard?: GuardMode;
+  /** The links of its containers, with mode=macvlan. If undefined: every MAC may send. */
+  readonly senders?: readonly Sender[] | undefined;
 }): Promise<readonly string[]> {
   const bridge = links.bridge === undefined ? undefined : await readLink(links.bridge);
   const vlanLink = links.vlanLink === undefined ? undefined : await readLink(links.vlanLink);
   const outerLink = links.outerLink === undefined ? undefined : await readLink(links.outerLink);
   const isOwnBridge = isMarked(bridge?.alias);
+  const { senders } = links;
+  if (vlanLink !== undefined && links.mode === 'macvlan' && senders !== undefined) {
+    completeSenders(vlanLink.name, links.guard ?? 'mac', senders);
+  }
   const ofVlanLink = (link: string): Protection => {
     if (links.mode === 'vlan-bridge') return { link, as: 'closed' };
     return links.bridge === undefined

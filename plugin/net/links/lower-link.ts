@@ -4,6 +4,7 @@
  */
 import { PluginError } from '../../vocabulary/errors.ts';
 import { UndoList } from '../../undo.ts';
+import { completeSenders, forgetSenders, guardOfSenders } from '../guard/senders.ts';
 import { protectLinks, type Protection } from '../guard/protection.ts';
 import { failedLine, ipBatch, isNotSupported, isTaken } from '../ip.ts';
 import { warningsAbout, type NetworkLinkSpec } from './link-checks.ts';
@@ -58,6 +59,10 @@ export async function makeLowerLink(
     if (uplink === undefined) warnings.push(...(await makeVlanLink(spec, parent, name, undo)));
     await requireCarries(name, spec.mode ?? 'macvlan');
     if (owner === 'ours') {
+      // No container's link outlives an earlier one of that name.
+      if (uplink === undefined) forgetSenders(name);
+      const isComplete = uplink === undefined || guardOfSenders(name) !== undefined;
+      if (isComplete && spec.mode === 'macvlan') completeSenders(name, spec.guard ?? 'mac', []);
       warnings.push(...(await protectLinks([lowerProtection(name, spec)])));
       await ipBatch([`link set dev ${name} up`]);
     }

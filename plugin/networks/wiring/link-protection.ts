@@ -8,6 +8,7 @@ import type { Host } from '../../host.ts';
 import type { PortGuard } from '../port-guard.ts';
 import { linksOf } from '../../state/attachments/attachments.ts';
 import type { NetworkRecord } from '../../state/records.ts';
+import type { Mac } from '../../wire/address.ts';
 import type { Registry } from '../../state/registry.ts';
 
 export interface LinkProtectionDeps {
@@ -90,13 +91,24 @@ export class LinkProtection {
   async #closeNetwork({ id, options, vlanLink, outerLink }: NetworkRecord): Promise<boolean> {
     const network = id.slice(0, 12);
     try {
-      const warnings = await this.#host.protectNetwork({ ...options, vlanLink, outerLink });
+      const links = { ...options, vlanLink, outerLink, senders: this.#sendersOn(vlanLink) };
+      const warnings = await this.#host.protectNetwork(links);
       for (const warning of warnings) this.#log.warn({ network }, warning);
       return true;
     } catch (err) {
       this.#log.error({ network, err }, 'links of a network not protected');
       return false;
     }
+  }
+
+  /** Also of other networks on that link. */
+  #sendersOn(vlanLink: string | undefined): { readonly end: string; readonly mac: Mac }[] {
+    const networks = this.#registry.networks().filter((one) => one.vlanLink === vlanLink);
+    const ids = new Set(networks.map(({ id }) => id));
+    return this.#registry
+      .endpoints()
+      .filter(({ networkId }) => ids.has(networkId))
+      .map(({ containerEnd, mac }) => ({ end: containerEnd, mac }));
   }
 }
 

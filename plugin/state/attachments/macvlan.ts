@@ -26,7 +26,7 @@ export const macvlanAttachment: Attachment = {
   refusal: needsNoPort,
   unguarded: (network) =>
     unguardedCard(network) ??
-    `the kernel checks what containers send only where it leaves by ${segmentLinkOf(network)}: a container with NET_RAW may take the MAC of another, and containers of this host reach each other unchecked`,
+    `the kernel checks what containers send only where it leaves by ${segmentLinkOf(network)}: a container with NET_RAW may take the MAC of another container there, and containers of this host reach each other unchecked; links of others on it cannot send, unless guard=off`,
   clash(options, other) {
     const clash = clashOfMode(options, other);
     if (clash !== undefined || !isSameSegment(options, other.options)) return clash;

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import {
   closedProgram,
+  lowerProgram,
   portProgram,
   outerProgram,
   uplinkProgram,
 } from '../../../../plugin/net/guard/programs.ts';
 import { GUARD_MODES, type PortRules } from '../../../../plugin/vocabulary/port-rules.ts';
-import { parseIpv4 } from '../../../../plugin/wire/address.ts';
+import { parseIpv4, parseMac, type Mac } from '../../../../plugin/wire/address.ts';
 import {
   arp,
   broadcast,
@@ -200,6 +201,53 @@ test('the link of an outer tag passes what has a second tag with a VLAN, and not
   expect(runBpf(outerProgram(), frame, true, 500)).toBe(0);
   expect(runBpf(outerProgram(), frame, true, 0xe000)).toBe(2);
   expect(runBpf(outerProgram(), frame, true, 0xe1f4)).toBe(0);
+});
+
+describe('the link below macvlan links', () => {
+  const list = (count: number) =>
+    Array.from({ length: count }, (_, at) =>
+      parseMac(
+        `02:11:${(at % 7).toString(16).padStart(2, '0')}:33:${hex(at >> 8)}:${hex(at & 0xff)}`,
+      )!,
+    );
+  const hex = (octet: number) => octet.toString(16).padStart(2, '0');
+  const passesFrom = (macs: readonly Mac[], from: Mac) => {
+    const program = lowerProgram('mac', { list: macs });
+    expect(kernelRefuses(program)).toBeUndefined();
+    return runBpf(program, Uint8Array.from(ethernet(0x88b5, [1], broadcast, macOf(from)))) === 0;
+  };
+
+  test.each([1, 2, 3, 4, 5, 64, 500])('passes each of %i MACs, and none beside them', (count) => {
+    const macs = list(count);
+    const some = count > 64 ? macs.filter((_, at) => at % 50 === 0 || at > 497) : macs;
+    for (const one of some) {
+      expect(passesFrom(macs, one)).toBe(true);
+      for (const change of [/^02/, /(?<=02:11:)../, /..$/]) {
+        const near = parseMac(one.replace(change, '7e'))!;
+        expect(passesFrom(macs, near)).toBe(macs.includes(near));
+      }
+    }
+  });
+
+  test('passes MACs whose last octets are alike', () => {
+    const macs = ['02:00:00:00:00:01', '02:00:00:01:00:01', '02:00:00:02:00:01'].map((text) =>
+      parseMac(text)!,
+    );
+    for (const one of macs) expect(passesFrom(macs, one)).toBe(true);
+    expect(passesFrom(macs, parseMac('02:00:00:03:00:01')!)).toBe(false);
+  });
+
+  test('passes every MAC if they are too many for a program', () => {
+    expect(passesFrom(list(501), OWN)).toBe(true);
+  });
+
+  test('passes ARP only if its sender is the source', () => {
+    const program = lowerProgram('mac', { list: [MAC, parseMac('02:11:22:33:44:56')!] });
+    const passes = (frame: readonly number[]) => runBpf(program, Uint8Array.from(frame)) === 0;
+    expect(passes(arp(mac, [10, 50, 0, 23]))).toBe(true);
+    expect(passes(arp(other, [10, 50, 0, 23]))).toBe(false);
+    expect(passes(arp(other, [10, 50, 0, 23], other))).toBe(true);
+  });
 });
 
 test('a closed link passes nothing', () => {
