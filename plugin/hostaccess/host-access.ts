@@ -68,6 +68,7 @@ export class HostAccess {
       try {
         await this.#make(draft, network, signal);
       } catch (error) {
+        this.#tries.stop(networkId); // a look at the links may wait to mend what is taken back
         const undo = new UndoList();
         undo.add(() => this.#takeBack(draft, () => returns.now(draft, scopeOfHost(network))));
         throw await undo.run(error);
@@ -196,7 +197,7 @@ export class HostAccess {
     const { registry, clock, log } = this.#deps;
     const network = registry.findNetwork(networkId);
     const record = registry.findHostLease(networkId);
-    if (this.#tries.isClosed || network === undefined || network.isUnfinished === true) return;
+    if (this.#tries.isStopped(networkId) || network === undefined || network.isUnfinished) return;
     if (record !== undefined) {
       const { lease, holder } = record;
       if (lease === undefined || holder.address !== undefined) {

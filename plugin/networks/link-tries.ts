@@ -8,6 +8,8 @@ export class LinkTries {
   readonly #clock: Clock;
   /** Cancels the next try, by key. Bounded by what the caller has of them. */
   readonly #due = new Map<string, () => void>();
+  /** Keys for which nothing may be tried until `cancel`. Bounded as `#due` is. */
+  readonly #stopped = new Set<string>();
   #isClosed = false;
 
   constructor(clock: Clock) {
@@ -19,6 +21,16 @@ export class LinkTries {
     return this.#isClosed;
   }
 
+  isStopped(key: string): boolean {
+    return this.#isClosed || this.#stopped.has(key);
+  }
+
+  /** What is being tried has failed for good, and is taken back. */
+  stop(key: string): void {
+    this.cancel(key);
+    this.#stopped.add(key);
+  }
+
   isDue(key: string): boolean {
     return this.#due.has(key);
   }
@@ -26,6 +38,7 @@ export class LinkTries {
   cancel(key: string): void {
     this.#due.get(key)?.();
     this.#due.delete(key);
+    this.#stopped.delete(key);
   }
 
   /** Replaces the next try of that key. Does nothing after `close`. */

@@ -6,10 +6,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { guardSenders } from '../../plugin/net/guard/protection.ts';
 import { forgetSenders } from '../../plugin/net/guard/senders.ts';
 import { linuxHost } from '../../plugin/net/host.ts';
+import { sendFromLink } from '../../plugin/net/sockets/link-sender.ts';
 import { parseMac } from '../../plugin/wire/address.ts';
 import { FrameTaps, whatPasses, type Tap } from '../support/frame-taps.ts';
 import { dhcp, ipv4, MAC, udp, type NamedFrame } from '../support/guard-frames.ts';
-import { addParent, enterSandbox, ip, type Sandbox } from '../support/netns.ts';
+import { addParent, enterSandbox, ip, until, type Sandbox } from '../support/netns.ts';
 
 const SEGMENT = {
   ...{ parent: 'eth1', vlan: 500, bridge: undefined, mtu: undefined },
@@ -94,6 +95,13 @@ describe('the MACs that may leave below macvlan links', () => {
       ['another datagram', [...from, ...other]],
     ];
     expect(await whatPasses(frames, sender, witness)).toEqual(['a request']);
+  });
+
+  test('what the plugin itself sends for a container without a link passes', () => {
+    const [, frame] = frameFrom(octets(3));
+    sendFromLink('eth1.500', Uint8Array.from(frame));
+    const sent = Buffer.from(frame).toString('hex');
+    return until('it is seen', () => witness.seen.some((one) => one.startsWith(sent)));
   });
 
   test('changing the list costs little', async () => {

@@ -2,6 +2,7 @@
 import type { BpfInstruction } from '../../plugin/net/bpf-assembler.ts';
 
 const TAG_IS_PRESENT = 0xfffff030;
+const MARK = 0xfffff014; // of a socket
 const TAG = 0xfffff02c;
 
 /**
@@ -30,6 +31,7 @@ export function runBpf(
       if (code === 0x06) return k;
       else if (code === 0x20 && k === TAG_IS_PRESENT) a = isTagged ? 1 : 0;
       else if (code === 0x20 && k === TAG) a = tag;
+      else if (code === 0x20 && k === MARK) a = 0;
       else if (code === 0x20) a = view.getUint32(k);
       else if (code === 0x28) a = view.getUint16(k);
       else if (code === 0x30) a = view.getUint8(k);

@@ -3,11 +3,13 @@
  * MACs. So the steps search by halves, in the last two octets.
  */
 import { macToBytes, type Mac } from '../../wire/address.ts';
+import { OWN_MARK } from '../own-mark.ts';
 import { change, jump, load, type Step } from '../bpf-assembler.ts';
 import { ETHERTYPE } from './ethertypes.ts';
 import { hasLength, onlyDrop, PAYLOAD_AT } from './frame-steps.ts';
 import { DHCP, IPV4_LENGTH, noServerPorts, udpPorts } from './udp-ports.ts';
 
+const MARK = 0xfffff014; // SKF_AD_OFF + SKF_AD_MARK, linux/filter.h
 const SOURCE_AT = 6;
 const TYPE_AT = 12;
 const ARP_SENDER_AT = PAYLOAD_AT + 8;
@@ -16,8 +18,9 @@ const ARP_SENDER_AT = PAYLOAD_AT + 8;
 export const MOST_SENDERS = 500;
 
 /**
- * Drops a frame of another MAC, but for a request of a DHCP client: the plugin gives back leases of
- * containers that are gone.
+ * Drops a frame of another MAC, but for frames of the plugin itself and requests of DHCP clients:
+ * the plugin asks for leases before a container's link is there, and gives them back when it is
+ * gone.
  */
 export function hasKnownSender(macs: readonly Mac[]): readonly Step[] {
   const sorted = macs.map(halves).sort((one, other) => one.low - other.low);
@@ -26,6 +29,10 @@ export function hasKnownSender(macs: readonly Mac[]): readonly Step[] {
     jump.always('search'),
     ...onlyDrop,
     'search',
+    load.word(MARK),
+    jump.equal(OWN_MARK, undefined, 'not-own'),
+    jump.always('known-sender'),
+    'not-own',
     load.half(SOURCE_AT + 4),
     ...search(sorted),
     'unknown-sender',

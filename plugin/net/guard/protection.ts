@@ -63,6 +63,10 @@ let isLackTold = false;
 export async function protectLinks(links: readonly Protection[]): Promise<readonly string[]> {
   if (links.length === 0) return [];
   const warnings = links.map(({ link }) => keepHostOut(link)).filter((one) => one !== undefined);
+  return [...warnings, ...(await setFilters(links))];
+}
+
+async function setFilters(links: readonly Protection[]): Promise<readonly string[]> {
   const names = links.map(({ link }) => link).join(', ');
   try {
     await inTurn(links, () =>
@@ -77,10 +81,11 @@ export async function protectLinks(links: readonly Protection[]): Promise<readon
         { cause },
       );
     }
-    if (!isLackTold) warnings.push(LACK);
+    const isNew = !isLackTold;
     isLackTold = true;
+    if (isNew) return [LACK];
   }
-  return warnings;
+  return [];
 }
 
 const oneAtATime = createQueue();
@@ -98,7 +103,8 @@ function inTurn(links: readonly Protection[], work: () => Promise<void>): Promis
 export async function guardSenders(lower: string): Promise<readonly string[]> {
   const guard = guardOfSenders(lower);
   if (guard === undefined || !isMarked((await findLink(lower))?.alias)) return [];
-  return protectLinks([{ link: lower, as: 'lower', guard, hasOneMac: false }]);
+  // The link's settings stay. Each change of them would be reported to all who watch links.
+  return setFilters([{ link: lower, as: 'lower', guard, hasOneMac: false }]);
 }
 
 /** A link that was closed before it came into use has a queueing discipline of the other kind. */

@@ -31,7 +31,6 @@ import {
 } from '../libc.ts';
 import type { ReadinessWatch } from '../libc.ts';
 import { linkIndex, linkMac, linkMtu } from '../netlink/interface-request.ts';
-import { inNetns } from '../sandbox/netns.ts';
 import { receiveFrame } from './receive-frame.ts';
 import {
   attachFilter,
@@ -138,8 +137,7 @@ export function openPacketSocket(options: PacketSocketOptions): PacketSocket {
   try {
     // A socket belongs to the namespace in which it was opened. Every later call works from any
     // namespace.
-    fd =
-      options.netnsPath === undefined ? openRawSocket() : inNetns(options.netnsPath, openRawSocket);
+    fd = openRawSocket(options.netnsPath);
     return start(fd, options);
   } catch (cause) {
     if (fd !== undefined) closeSync(fd);

@@ -1,18 +1,36 @@
 /** The single system calls for an AF_PACKET socket (packet(7)). */
+import { closeSync } from 'node:fs';
 import type { BpfInstruction } from '../bpf-assembler.ts';
 import { addressOf, bindSocket, fixedBytes, openSocket, setSocketOption } from '../libc.ts';
+import { OWN_MARK } from '../own-mark.ts';
+import { inNetns } from '../sandbox/netns.ts';
 
 const AF_PACKET = 17;
 const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
+const SO_MARK = 36;
 export const SOCKADDR_LL_LENGTH = 20;
 /** A socket bound to this protocol hears nothing. */
 export const NO_PROTOCOL = 0;
 
-/** Opens a socket that hears nothing before it is bound. @throws SystemCallError */
-export function openRawSocket(): number {
-  return openSocket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, NO_PROTOCOL);
+/**
+ * Opens a socket that hears nothing before it is bound. On the host, what it sends has our mark.
+ * @param netnsPath of a sandbox. Undefined: the host. @throws SystemCallError
+ */
+export function openRawSocket(netnsPath?: string): number {
+  const open = () => openSocket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, NO_PROTOCOL);
+  if (netnsPath !== undefined) return inNetns(netnsPath, open);
+  const fd = open();
+  const mark = fixedBytes(4);
+  new DataView(mark.buffer).setInt32(0, OWN_MARK, true);
+  try {
+    setSocketOption(fd, SOL_SOCKET, SO_MARK, mark);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return fd;
 }
 
 /**
