@@ -85,7 +85,8 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   express: /^api\/server\.ts$/,
   pino: /^logger\.ts$/,
   koffi: /^net\/libc\.ts$/,
-  valibot: /^state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)\.ts$/,
+  valibot:
+    /^state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
 };
 

@@ -7,6 +7,7 @@ import { PluginError } from '../vocabulary/errors.ts';
 import type { Lease } from '../vocabulary/lease.ts';
 import type { Ipv6Client } from '../leasing/ipv6/ipv6-client.ts';
 import { firstIpv6 } from './first-ipv6.ts';
+import { usableMtu } from './sandbox-changes.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { Logger } from '../logger.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
@@ -205,7 +206,13 @@ function draftEndpoint(
 
 /** @throws PluginError INVALID_OPTION for a guard where there is no port to keep it. */
 function refuseOwnGuard({ guard }: EndpointOptions, network: NetworkRecord): void {
-  const { mode, guard: ofNetwork } = network.options;
+  const { mode, guard: ofNetwork, ipv6 } = network.options;
+  if (guard === 'full' && ipv6 !== undefined) {
+    throw new PluginError(
+      'INVALID_OPTION',
+      `driver-opt guard=full drops all IPv6, and this network has ipv6=${ipv6}; leave it out, or start the container on a network without IPv6`,
+    );
+  }
   if (guard === undefined || guard === ofNetwork) return;
   if (attachmentOf(network).bridgeOfPorts(network) !== undefined) return;
   throw new PluginError(
@@ -286,12 +293,4 @@ export function tellCreated(log: Logger, record: EndpointRecord, segment: string
       ? 'endpoint created without an address: no server answers yet'
       : 'endpoint created, lease acquired',
   );
-}
-
-/**
- * Returns the MTU of the lease if it can be used. RFC 2132 §5.1: a value below 576 is not credible.
- * A value above the link's cannot be used.
- */
-export function usableMtu(offered: number | undefined, linkMtu: number): number {
-  return offered !== undefined && offered >= 576 && offered < linkMtu ? offered : linkMtu;
 }

@@ -34,6 +34,8 @@ export class Ipv6Changes {
   readonly #deps: Ipv6ChangesDeps;
   /** Endpoints whose link was found in its sandbox. */
   readonly #entered = new Set<string>();
+  /** Endpoints whose failure was logged. */
+  readonly #told = new Set<string>();
   readonly #tries: LinkTries;
 
   constructor(deps: Ipv6ChangesDeps) {
@@ -49,6 +51,7 @@ export class Ipv6Changes {
 
   left(endpointId: string): void {
     this.#entered.delete(endpointId);
+    this.#told.delete(endpointId);
     this.#tries.cancel(endpointId);
   }
 
@@ -76,8 +79,11 @@ export class Ipv6Changes {
     this.#tries.cancel(endpointId);
     try {
       await lock.run(endpointId, () => this.#apply(endpointId));
+      this.#told.delete(endpointId);
     } catch (err) {
-      log.error({ endpoint: endpointId.slice(0, 12), err }, TROUBLE);
+      const level = this.#told.has(endpointId) ? 'debug' : 'error';
+      this.#told.add(endpointId);
+      log[level]({ endpoint: endpointId.slice(0, 12), err }, TROUBLE);
       this.#tries.later(endpointId, () => void this.#try(endpointId));
     }
   }

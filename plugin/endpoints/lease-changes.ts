@@ -12,13 +12,12 @@ import type { LeaseChange } from '../leasing/client-runner.ts';
 import type { LeaseTerms } from '../vocabulary/lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
-import { usableMtu } from './endpoint-setup.ts';
 import type { Host } from '../host.ts';
 import type { KeyedLock } from '../keyed-lock.ts';
 import { storeLease, termsOf, type NetworkRecord } from '../state/records.ts';
 import { rulesFor, type PortGuard } from '../networks/port-guard.ts';
 import type { Registry } from '../state/registry.ts';
-import { sandboxChanges, type LinkConfig } from './sandbox-changes.ts';
+import { sandboxChanges, usableMtu, type LinkConfig } from './sandbox-changes.ts';
 import { endpointContext, type EndpointRecord } from '../state/lease-records.ts';
 
 /** We find the link when it is up. Right afterwards libnetwork sets routes and gateway. */

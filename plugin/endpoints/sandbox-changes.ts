@@ -95,3 +95,11 @@ function isSameRoute(one: Route, other: Route): boolean {
 function onLinkFirst(one: Route, other: Route): number {
   return Number(one.via !== undefined) - Number(other.via !== undefined);
 }
+
+/**
+ * Returns the MTU of the lease if it can be used. RFC 2132 §5.1: a value below 576 is not credible.
+ * A value above the link's cannot be used.
+ */
+export function usableMtu(offered: number | undefined, linkMtu: number): number {
+  return offered !== undefined && offered >= 576 && offered < linkMtu ? offered : linkMtu;
+}

@@ -45,6 +45,7 @@ export class Ipv6Client {
   #unsubscribe: () => void = () => undefined;
   #lease: Lease6 | undefined;
   #told: Address6 | undefined;
+  #isResumed = false;
   #waiting: (() => void)[] = [];
   #whenReleased: (() => void) | undefined;
 
@@ -108,6 +109,7 @@ export class Ipv6Client {
   /** After a restart of the plugin: the container has had the address all the time. */
   resume({ address, lease }: Ipv6Terms): void {
     this.#told = address;
+    this.#isResumed = true;
     if (address?.source === 'slaac') this.#prefix.resume(address.address);
     this.#begin();
     if (lease !== undefined) {
@@ -195,7 +197,9 @@ export class Ipv6Client {
       this.#dhcp.dispatch({ type: 'start' });
     }
     if (plan.dhcp === 'information') this.#information.dispatch({ type: 'start' });
-    this.#prefix.follow(plan.slaac);
+    // After a restart the routers are heard anew. Until then the container keeps what it has.
+    if (table.length > 0) this.#isResumed = false;
+    if (!this.#isResumed) this.#prefix.follow(plan.slaac);
     this.#tell(undefined);
   }
 
@@ -234,13 +238,8 @@ export class Ipv6Client {
     if (this.#isSettled()) this.#wake();
     const isSame = isSameAddress6(before, address);
     if (isSame && !isRenewed) return;
-    const change = isSame
-      ? 'renewed'
-      : address === undefined
-        ? 'lost'
-        : before === undefined
-          ? 'acquired'
-          : 'changed';
+    const other = before === undefined ? 'acquired' : 'changed';
+    const change = isSame ? 'renewed' : address === undefined ? 'lost' : other;
     const why = change === 'lost' ? (cause ?? 'no-router') : cause;
     this.#deps.onChange({ change, cause: why, address, lease: this.#lease });
   }

@@ -289,3 +289,15 @@ test('stopped: no timer stays, and who waited is told', async () => {
   await waiting;
   expect(wire.clock.pending).toBe(0);
 });
+
+test('after a restart of the plugin the address stays while no router has spoken yet', async () => {
+  const wire = new Wire();
+  const address = { address: ip6(SLAAC), prefixLength: 64, source: 'slaac' } as const;
+  wire.client.resume({ address, lease: undefined });
+  await wire.clock.pass(20_000);
+  expect([wire.changes, wire.client.terms.address]).toEqual([[], address]);
+  wire.hear(PREFIX);
+  expect(wire.changes).toEqual([]);
+  await wire.clock.pass(3_700_000);
+  expect(wire.changes.map(({ change }) => change)).toEqual(['lost']);
+});
