@@ -9,13 +9,21 @@ import { probeSandbox } from '../../plugin/net/sandbox/sandbox-link.ts';
 import type { Connection } from '../../plugin/vocabulary/attachment.ts';
 import { parseIpv4 } from '../../plugin/wire/address.ts';
 import { FrameTaps, whatPasses } from '../support/frame-taps.ts';
-import { DROPPED, DROPPED_IPV6, MAC, PASSING, PASSING_IPV6 } from '../support/guard-frames.ts';
+import {
+  DROPPED,
+  DROPPED_IPV6,
+  ethernet,
+  MAC,
+  PASSING,
+  PASSING_IPV6,
+} from '../support/guard-frames.ts';
 import {
   addParent,
   enterSandbox,
   ip,
   linkSnapshot,
   run,
+  until,
   type Sandbox,
   type TestNamespace,
 } from '../support/netns.ts';
@@ -118,6 +126,23 @@ describe.each(MODES)('a %s link', (mode) => {
     const passing = [...PASSING, ...PASSING_IPV6];
     expect(await whatPasses(forbidden, sender, witness)).toEqual([]);
     expect(await whatPasses(passing, sender, witness)).toEqual(passing.map(([what]) => what));
+  });
+
+  test('the first frame after the call reaches the trunk', async () => {
+    if (mode === 'ipvlan') ip(`link set dev eth1 address ${MAC}`);
+    await linuxHost.ensureNetworkLinks(segment(mode));
+    ip('link add link port1 name lan500 type vlan id 500');
+    ip('link set dev lan500 up');
+    const witness = taps.open('lan500');
+    for (let round = 0; round < 20; round += 1) {
+      const spec = { ...ENDS, mac: MAC, mtu: 1500, connection: CONNECTIONS[mode]! };
+      await linuxHost.ensureEndpointLink(spec);
+      const frame = Uint8Array.from(ethernet(0x88b5, [0xf1, round]));
+      taps.open(ENDS.containerEnd).socket.send(frame);
+      const sent = Buffer.from(frame).toString('hex');
+      await until(`frame ${round} arrives`, () => witness.seen.some((one) => one.startsWith(sent)));
+      await linuxHost.removeEndpointLink(ENDS.containerEnd);
+    }
   });
 });
 
