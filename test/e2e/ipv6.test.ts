@@ -149,3 +149,14 @@ describe('mode=macvlan', () => {
     await until('the box reaches the office', () => reaches(OFFICE));
   });
 });
+
+it('with our IPAM: both addresses, and --ip is kept', async () => {
+  await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...STATEFUL);
+  const ipam = ['--ipam-driver', 'vlandhcp', '--subnet', '10.50.0.0/24'];
+  const options = ['parent=eth1', 'vlan=500', 'ipv6=auto'].flatMap((option) => ['-o', option]);
+  await docker('network', 'create', '-d', 'vlandhcp', ...ipam, ...options, 'six');
+  await docker('run', '-d', '--name', 'box', '--net=six', '--ip', '10.50.0.150', 'bb');
+  expect((await inspect('box')).address).toMatch(/^2001:db8:500::1[0-9a-f]{2}$/);
+  expect(await inBox('ip', '-4', 'addr', 'show', 'dev', 'eth0')).toContain('10.50.0.150/24');
+  await until('the box reaches the office', () => reaches(OFFICE));
+});
