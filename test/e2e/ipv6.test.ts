@@ -2,7 +2,8 @@
  * IPv6 on a real engine, kernel, router and DHCPv6 server: the address is there at the container's
  * first instruction, the default route comes by the router's advertisement.
  */
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { removeAllContainersAndNetworks } from '../support/engine.ts';
 import { callPlugin, docker, lab, networkCommand, output, run, until } from '../support/lab.ts';
 import { site } from '../support/site.ts';
 
@@ -21,7 +22,12 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
+  await removeAllContainersAndNetworks(); // while the server still takes their leases back
   await lab('server-down');
+});
+
+afterAll(async () => {
+  await lab('ipv6-down', '500');
 });
 
 const create = (...options: string[]) =>

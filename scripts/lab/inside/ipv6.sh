@@ -14,3 +14,16 @@ ipv6_up() {
   ip -n office address add 2001:db8:99::2/64 dev eth0 nodad
   ip -n office route add default via 2001:db8:99::1
 }
+
+# in-lab ipv6-down [SEGMENT...]        takes the addresses away again, and what dnsmasq remembers of IPv6 leases
+ipv6_down() {
+  local segment
+  [ $# -gt 0 ] || set -- "${lab_vlans[@]}"
+  for segment; do
+    ip -n fw address delete "2001:db8:$segment::1/64" dev "$(segment_link "$segment")"
+  done
+  ip -n fw address delete 2001:db8:99::1/64 dev office
+  ip -n office address delete 2001:db8:99::2/64 dev eth0
+  ip netns exec fw sh -c 'echo 0 >/proc/sys/net/ipv6/conf/all/forwarding'
+  rm -f "$lab_state/dnsmasq.leases"
+}
