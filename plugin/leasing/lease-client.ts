@@ -172,7 +172,7 @@ export function makeIpv6Client(
   if (ipv6 === undefined) return undefined;
   const { random, routers, declines } = deps;
   return new Ipv6Client(ipv6, {
-    ...{ clock, random, log, routers, mac: identity.mac, acd, rapidCommit },
+    ...{ clock, random, log, routers, guard, mac: identity.mac, acd, rapidCommit },
     openSocket: guardedOpenSocket(deps.openIpv6Socket, guard),
     onChange: (change) => deps.onIpv6Change(key, change),
     mayDecline: () => declines.take(`${segment}, IPv6`),

@@ -15,7 +15,7 @@ import { livingLeases } from './segment/living-leases.ts';
 import { SegmentRouters, type OpenRouterSocket } from './ipv6/segment-routers.ts';
 import type { Ipv6Client } from './ipv6/ipv6-client.ts';
 import { Ipv6Releases } from './ipv6/ipv6-releases.ts';
-import type { Guard } from './guarded.ts';
+import { guardedClock, loggingGuard } from './guarded.ts';
 import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
 import type { Ipv6Terms } from './ipv6/ipv6-subject.ts';
 import {
@@ -216,8 +216,9 @@ export class LeaseService {
     }
     this.forget(key);
     if (lease6 === undefined) return;
-    const { clock, log } = this.#deps;
-    const guard: Guard = (work) => work();
+    const { log } = this.#deps;
+    const guard = loggingGuard(log, 'IPv6 lease not given back; its server keeps it until it ends');
+    const clock = guardedClock(this.#deps.clock, guard);
     const leaving = makeIpv6Client(subject, this.#deps, { clock, log, guard });
     if (leaving !== undefined) this.#ipv6Releases.give(leaving, lease6, link);
   }

@@ -181,7 +181,8 @@ export class Ipv6Client {
   #begin(): void {
     const { routers, mac } = this.#deps;
     this.#probes.begin(linkLocalOf(mac));
-    this.#unsubscribe = routers.subscribe(this.#subject.routersOn, () => this.#followRouters());
+    const follow = () => this.#deps.guard(() => this.#followRouters());
+    this.#unsubscribe = routers.subscribe(this.#subject.routersOn, follow);
   }
 
   /** Does what the routers say now. */

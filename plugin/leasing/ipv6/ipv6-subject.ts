@@ -4,6 +4,7 @@ import type { Logger } from '../../logger.ts';
 import type { Mac } from '../../wire/address.ts';
 import type { ConflictMode } from '../segment/conflict-watch.ts';
 import type { OpenSocket } from '../sockets/frame-socket.ts';
+import type { Guard } from '../guarded.ts';
 import type { SegmentRouters } from './segment-routers.ts';
 import type { Duid } from '../../vocabulary/ipv6/duid.ts';
 import type { Address6, Ipv6Mode } from '../../vocabulary/ipv6/addressing.ts';
@@ -39,6 +40,8 @@ export interface Ipv6ClientDeps {
   readonly log: Logger;
   readonly openSocket: OpenSocket;
   readonly routers: SegmentRouters;
+  /** What the routers of the segment call back runs under it. */
+  readonly guard: Guard;
   readonly mac: Mac;
   readonly acd: ConflictMode;
   readonly rapidCommit: boolean;

@@ -41,6 +41,7 @@ class Wire {
       },
       {
         ...{ clock, log, random: seededRandom(3), routers: this.routers },
+        guard: (work) => work(),
         ...{ mac: CLIENT_MAC, acd, rapidCommit: false, mayDecline: () => true },
         openSocket: (_place, _mac, handlers) => {
           this.#hear = (bytes) => handlers.onFrame(bytes, { checksumReady: true });
