@@ -23,7 +23,7 @@ import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST, type Ipv4 } from '../wire/addr
 import type { OpenSocket, SocketPlace } from './sockets/frame-socket.ts';
 import { Seat } from './sockets/seat.ts';
 import { LeaseReport } from './lease-report.ts';
-import { MachineRunner, type Machine } from './machine-runner.ts';
+import { MachineRunner, type Machine, type RunnerOf } from './machine-runner.ts';
 import { Trace } from './trace.ts';
 
 export interface LeaseChange {
@@ -66,7 +66,7 @@ export class ClientRunner {
   readonly #deps: RunnerDeps;
   #config: ClientConfig;
   readonly #report: LeaseReport;
-  readonly #machine: MachineRunner<State, Event, Effect, Env>;
+  readonly #machine: RunnerOf<typeof DHCP4>;
   #seat: Seat | undefined;
   /** Of the trouble that lasts: one warning for it, whatever the number of retransmissions. */
   #isSendTroubleTold = false;

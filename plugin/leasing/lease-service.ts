@@ -206,12 +206,12 @@ export class LeaseService {
    */
   release(subject: LeaseSubject, had: Lease | undefined, link: string, had6?: Lease6): void {
     const { key } = subject;
-    const isKept = this.#clients.has(key);
-    const lease6 = this.#clients.get(key)?.ipv6?.terms.lease ?? had6;
+    const kept = this.#clients.get(key);
+    const lease6 = kept?.ipv6?.terms.lease ?? had6;
     const isValid = had !== undefined && had.expiresAt > this.#deps.clock.now();
-    const client = this.#clients.get(key) ?? (isValid ? this.#add(subject) : undefined);
+    const client = kept ?? (isValid ? this.#add(subject) : undefined);
     if (client !== undefined) {
-      if (!isKept) client.lease = had;
+      if (kept === undefined) client.lease = had;
       giveBack(client, link);
     }
     this.forget(key);

@@ -8,12 +8,17 @@
 import type { Clock } from '../clock.ts';
 import type { Instant } from '../vocabulary/time.ts';
 
+/** The event of the timer. */
+interface Tick {
+  readonly type: 'tick';
+}
+
 /** A machine. It has no clock, no dice and no socket of its own. */
 export interface Machine<State, Event, Effect, Env> {
   initial(): State;
   step(
     state: State,
-    event: Event | { readonly type: 'tick' },
+    event: Event | Tick,
     env: Env,
   ): { readonly state: State; readonly effects: readonly Effect[] };
   /** When `step` wants a `tick`; Infinity if nothing is due. */
@@ -26,11 +31,7 @@ export interface MachineDeps<State, Event, Effect, Env> {
   readonly env: (now: Instant) => Env;
   readonly perform: (effect: Effect) => void;
   /** Called before the effects of a step. */
-  readonly stepped?: (
-    state: State,
-    before: State,
-    event: Event | { readonly type: 'tick' },
-  ) => void;
+  readonly stepped?: (state: State, before: State, event: Event | Tick) => void;
   /** Called after the effects of a step. */
   readonly performed?: (state: State, before: State) => void;
   /** False while a deadline has no meaning, because the machine has no place to send from. */
@@ -42,7 +43,7 @@ export class MachineRunner<State, Event, Effect, Env> {
   readonly #deps: MachineDeps<State, Event, Effect, Env>;
   #state: State;
   #cancelTimer: () => void = () => undefined;
-  readonly #queue: (Event | { readonly type: 'tick' })[] = [];
+  readonly #queue: (Event | Tick)[] = [];
   #stepping = false;
 
   constructor(
@@ -59,7 +60,7 @@ export class MachineRunner<State, Event, Effect, Env> {
   }
 
   /** Feeds one event. Returns after its effects, unless it is called from within an effect. */
-  dispatch(event: Event | { readonly type: 'tick' }): void {
+  dispatch(event: Event | Tick): void {
     this.#queue.push(event);
     if (this.#stepping) return;
     this.#stepping = true;
@@ -90,7 +91,7 @@ export class MachineRunner<State, Event, Effect, Env> {
     this.#state = this.#machine.initial();
   }
 
-  #step(event: Event | { readonly type: 'tick' }): void {
+  #step(event: Event | Tick): void {
     const { clock, env, perform, stepped, performed } = this.#deps;
     const before = this.#state;
     const { state, effects } = this.#machine.step(before, event, env(clock.now()));
@@ -100,3 +101,9 @@ export class MachineRunner<State, Event, Effect, Env> {
     performed?.(this.#state, before);
   }
 }
+
+/** The runner of that machine. */
+export type RunnerOf<Of> =
+  Of extends Machine<infer State, infer Event, infer Effect, infer Env>
+    ? MachineRunner<State, Event, Effect, Env>
+    : never;

@@ -11,9 +11,9 @@ import { encodeNdpFrame, type NdpFrame } from '../../ndp/frame.ts';
 import { encodeListenerReport } from '../../ndp/listener-report.ts';
 import type { Mac } from '../../wire/address.ts';
 import { linkLocalOf, solicitedNodeOf, type Ipv6 } from '../../wire/address6.ts';
-import { MachineRunner } from '../machine-runner.ts';
+import { MachineRunner, type RunnerOf } from '../machine-runner.ts';
 import type { ConflictMode } from '../segment/conflict-watch.ts';
-import { DUPLICATE, type DuplicateRunner } from './ipv6-machines.ts';
+import { DUPLICATE } from './ipv6-machines.ts';
 
 export interface AddressProbesDeps {
   readonly clock: Clock;
@@ -31,7 +31,7 @@ export interface AddressProbesDeps {
 export class AddressProbes {
   readonly #deps: AddressProbesDeps;
   /** A link-local address, one of a prefix, and the addresses of a lease: a handful. */
-  readonly #runners = new Map<Ipv6, DuplicateRunner>();
+  readonly #runners = new Map<Ipv6, RunnerOf<typeof DUPLICATE>>();
 
   constructor(deps: AddressProbesDeps) {
     this.#deps = deps;
@@ -85,7 +85,7 @@ export class AddressProbes {
     return [...this.#runners.values()].some(({ state }) => state.name === 'PROBING');
   }
 
-  #make(address: Ipv6, profile = this.#profileOf(address)): DuplicateRunner {
+  #make(address: Ipv6, profile = this.#profileOf(address)): RunnerOf<typeof DUPLICATE> {
     const { clock, mac, mode } = this.#deps;
     const config = { mac, profile, asksAgain: mode === 'optimistic' };
     return new MachineRunner(DUPLICATE, {

@@ -16,18 +16,11 @@ import { isSameAddress6, type Address6 } from '../../vocabulary/ipv6/addressing.
 import { withoutRenewal6, type Lease6 } from '../../vocabulary/ipv6/lease6.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import { interfaceIdOf, linkLocalOf, type Ipv6 } from '../../wire/address6.ts';
-import { MachineRunner } from '../machine-runner.ts';
+import { MachineRunner, type RunnerOf } from '../machine-runner.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';
 import { AddressProbes } from './address-probes.ts';
 import { Ipv6Channel } from './ipv6-channel.ts';
-import {
-  DHCP6,
-  INFORMATION,
-  SOLICITATION,
-  type Dhcp6Runner,
-  type InformationRunner,
-  type SolicitationRunner,
-} from './ipv6-machines.ts';
+import { DHCP6, INFORMATION, SOLICITATION } from './ipv6-machines.ts';
 import { planFor, type Ipv6Plan } from './ipv6-plan.ts';
 import { reportDhcp6 } from './ipv6-report.ts';
 import { PrefixAddress } from './prefix-address.ts';
@@ -39,9 +32,9 @@ export class Ipv6Client {
   readonly #channel: Ipv6Channel;
   readonly #probes: AddressProbes;
   readonly #prefix: PrefixAddress;
-  readonly #dhcp: Dhcp6Runner;
-  readonly #information: InformationRunner;
-  readonly #solicitation: SolicitationRunner;
+  readonly #dhcp: RunnerOf<typeof DHCP6>;
+  readonly #information: RunnerOf<typeof INFORMATION>;
+  readonly #solicitation: RunnerOf<typeof SOLICITATION>;
   #unsubscribe: () => void = () => undefined;
   #lease: Lease6 | undefined;
   #told: Address6 | undefined;
@@ -236,7 +229,7 @@ export class Ipv6Client {
   #tell(cause: Ipv6Change['cause'], isRenewed = false): void {
     const [before, address] = [this.#told, this.#best()];
     this.#told = address;
-    if (this.#isSettled()) this.#wake();
+    this.#wakeIfSettled();
     const isSame = isSameAddress6(before, address);
     if (isSame && !isRenewed) return;
     const other = before === undefined ? 'acquired' : 'changed';
@@ -254,6 +247,11 @@ export class Ipv6Client {
     const plan = this.#plan();
     const isLeased = plan.dhcp !== 'lease' || this.#lease !== undefined;
     return isAnswered && isLeased && this.#prefix.isSettled(plan.slaac);
+  }
+
+  /** After the start nobody waits, and nothing is worked out. */
+  #wakeIfSettled(): void {
+    if (this.#waiting.length > 0 && this.#isSettled()) this.#wake();
   }
 
   #wake(): void {
@@ -284,7 +282,7 @@ export class Ipv6Client {
   #solicit(effect: SolicitationEffect): void {
     if (effect.type === 'send') return this.#channel.send(encodeNdpFrame(effect.frame));
     this.#deps.log.info({}, 'no router has advertised itself; an IPv6 address may come later');
-    if (this.#isSettled()) this.#wake();
+    this.#wakeIfSettled();
   }
 
   #sendMessage(message: Dhcp6Message): void {

@@ -34,45 +34,26 @@ import {
   type SolicitationEvent,
   type SolicitationState,
 } from '../../ndp/solicitation.ts';
-import type { Machine, MachineRunner } from '../machine-runner.ts';
+import type { Machine } from '../machine-runner.ts';
 
-export type Dhcp6Runner = MachineRunner<State, Event, Effect, Env>;
 export const DHCP6: Machine<State, Event, Effect, Env> = {
   initial: initialState,
   step,
   nextDeadline,
 };
 
-export type InformationRunner = MachineRunner<
-  InformationState,
-  InformationEvent,
-  InformationEffect,
-  Env
->;
 export const INFORMATION: Machine<InformationState, InformationEvent, InformationEffect, Env> = {
   initial: initialInformationState,
   step: stepInformation,
   nextDeadline: nextInformationDeadline,
 };
 
-export type DuplicateRunner = MachineRunner<
-  DuplicateState,
-  DuplicateEvent,
-  DuplicateEffect,
-  DuplicateEnv
->;
 export const DUPLICATE: Machine<DuplicateState, DuplicateEvent, DuplicateEffect, DuplicateEnv> = {
   initial: initialDuplicateState,
   step: stepDuplicate,
   nextDeadline: nextDuplicateDeadline,
 };
 
-export type SolicitationRunner = MachineRunner<
-  SolicitationState,
-  SolicitationEvent,
-  SolicitationEffect,
-  SolicitationEnv
->;
 export const SOLICITATION: Machine<
   SolicitationState,
   SolicitationEvent,

@@ -29,7 +29,7 @@ import { MalformedError } from '../../wire/malformed-error.ts';
 import { AddressClaims } from './address-claims.ts';
 import type { ConflictWatchDeps } from './conflict-watch-deps.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';
-import { MachineRunner, type Machine } from '../machine-runner.ts';
+import { MachineRunner, type Machine, type RunnerOf } from '../machine-runner.ts';
 
 export type { ConflictAnswer, ConflictMode, OpenArpSocket } from './conflict-watch-deps.ts';
 
@@ -44,7 +44,7 @@ const LOOK_FOR_BRIDGE_EVERY: Ms = 5_000;
 
 export class ConflictWatch {
   readonly #deps: ConflictWatchDeps;
-  readonly #machine: MachineRunner<ProbeState, ProbeEvent, ProbeEffect, ProbeEnv>;
+  readonly #machine: RunnerOf<typeof PROBE>;
   #place: SocketPlace | undefined;
   #socket: { readonly sought: SoughtArp; close(): void } | undefined;
   /** Opening failed at this place. It is not tried again before the client moves. */
@@ -140,15 +140,16 @@ export class ConflictWatch {
     switch (effect.type) {
       case 'send':
         return send(encodeArpFrame(effect.packet));
-      case 'free':
+      case 'free': {
         // A later effect of the same step may have ended this state.
-        if (this.#machine.state.name !== 'FREE' || this.#machine.state.address !== effect.address)
-          return;
-        if (this.#announcesWhenFree)
-          this.#machine.dispatch({ type: 'announce', address: effect.address });
+        const { state } = this.#machine;
+        if (state.name !== 'FREE' || state.address !== effect.address) return;
+        const { address } = effect;
+        if (this.#announcesWhenFree) this.#machine.dispatch({ type: 'announce', address });
         this.#announcesWhenFree = false;
         this.#contested = undefined;
-        return onFree(effect.address);
+        return onFree(address);
+      }
       case 'doubted':
         return log.info(
           { address: effect.address, by: effect.by },
