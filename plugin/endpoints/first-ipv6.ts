@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Ipv6Client } from '../leasing/ipv6/ipv6-client.ts';
 import type { Logger } from '../logger.ts';
 import type { NetworkRecord } from '../state/records.ts';
-import { storeLease6, type StoredIpv6 } from '../state/stored-ipv6.ts';
+import { storeIpv6, type StoredIpv6 } from '../state/stored-ipv6.ts';
 import type { Instant } from '../vocabulary/time.ts';
 
 export interface FirstIpv6Deps {
@@ -26,13 +26,13 @@ export async function firstIpv6(
   const client = leases.ipv6(leaseId);
   if (options.ipv6 === undefined || client === undefined) return undefined;
   await settledBy(client, Math.min(by, clock.now() + options.ipv6PatienceMs), clock);
-  const { address, lease } = client.terms;
+  const stored = storeIpv6(client.terms, clock);
+  const { address } = stored;
   if (address === undefined) {
     const fields = { network: id.slice(0, 12), endpoint: leaseId.slice(0, 12) };
     log.warn(fields, 'no IPv6 address within ipv6_patience; it is added when it comes');
   }
-  const stored = lease && storeLease6(lease, clock);
-  return { address, lease: stored, answered: address, configured: undefined };
+  return { ...stored, answered: address, configured: undefined };
 }
 
 function settledBy(client: Ipv6Client, until: Instant, clock: Clock): Promise<void> {

@@ -13,7 +13,7 @@ import type { Logger } from '../logger.ts';
 import { LinkTries } from '../networks/link-tries.ts';
 import { endpointContext, type EndpointRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
-import { NO_IPV6, restoreLease6, storeLease6, type StoredIpv6 } from '../state/stored-ipv6.ts';
+import { leasedAddress, NO_IPV6, storeIpv6, type StoredIpv6 } from '../state/stored-ipv6.ts';
 import type { AddressToHave6 } from '../vocabulary/sandbox-change.ts';
 import { secondsUntil } from '../vocabulary/time.ts';
 
@@ -67,9 +67,8 @@ export class Ipv6Changes {
       const terms = record && leases.ipv6(record.leaseId)?.terms;
       if (record === undefined || terms === undefined) return;
       this.#tell(record, change);
-      const { address, lease } = terms;
-      const ipv6 = { ...(record.ipv6 ?? NO_IPV6), address };
-      await remember({ ...record, ipv6: { ...ipv6, lease: lease && storeLease6(lease, clock) } });
+      const ipv6 = { ...(record.ipv6 ?? NO_IPV6), ...storeIpv6(terms, clock) };
+      await remember({ ...record, ipv6 });
     });
     if (this.#entered.has(endpointId)) await this.#try(endpointId);
   }
@@ -120,7 +119,7 @@ export class Ipv6Changes {
         ? undefined
         : { ...address, preferredSeconds: undefined, validSeconds: undefined };
     }
-    const leased = lease && restoreLease6(lease, clock).addresses[0];
+    const leased = leasedAddress(lease, clock);
     if (address === undefined || leased === undefined) return undefined;
     return {
       ...address,

@@ -6,10 +6,9 @@
  * A held lease is a stored record. So it outlives the plugin and the host. Nobody renews it
  * meanwhile, so it can also expire. Random MACs never return. Their leases are not held.
  */
+import type { LeaseService } from '../leasing/lease-service.ts';
 import type { Clock } from '../clock.ts';
-import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Lease } from '../vocabulary/lease.ts';
-import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
@@ -17,7 +16,7 @@ import { forgetOfScope } from './awaited-releases.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { LeaseReturns } from './lease-returns.ts';
 import type { Registry } from '../state/registry.ts';
-import { restoreLease6 } from '../state/stored-ipv6.ts';
+import { restoreIpv6 } from '../state/stored-ipv6.ts';
 import { elapsedSince, restoreLease, storeMoment } from '../state/stored-lease.ts';
 import type { AwaitedRelease, HeldRecord, LeaseHolder } from '../state/lease-records.ts';
 
@@ -52,7 +51,7 @@ export interface HeldLeasesDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly leases: {
-    release(subject: LeaseSubject, lease: Lease | undefined, link: string, lease6?: Lease6): void;
+    readonly release: LeaseService['release'];
   };
   readonly returns: Pick<LeaseReturns, 'isWorn' | 'settled'>;
 }
@@ -236,7 +235,7 @@ export class HeldLeases {
       if (isWorn) return this.drop(record.id);
     }
     if (isDue && isValid()) {
-      const lease6 = record.ipv6?.lease && restoreLease6(record.ipv6.lease, clock);
+      const { lease: lease6 } = restoreIpv6(record.ipv6, clock);
       leases.release(subjectOf(record, scope), lease, scope.link, lease6);
       log.info({ ...context(record), address: lease.address }, 'held lease given back');
     } else {

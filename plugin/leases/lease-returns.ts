@@ -5,15 +5,15 @@
  *
  * With `acd=off` nobody is asked, because a router of the segment may answer ARP for every address.
  */
+import type { LeaseService } from '../leasing/lease-service.ts';
 import type { Clock } from '../clock.ts';
-import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { SegmentInquiry } from '../leasing/segment/segment-inquiry.ts';
 import type { Logger } from '../logger.ts';
 import type { Host } from '../host.ts';
 import type { EndpointRecord, LeaseHolder, LeaseRecord } from '../state/lease-records.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { Registry } from '../state/registry.ts';
-import { restoreLease6 } from '../state/stored-ipv6.ts';
+import { restoreIpv6 } from '../state/stored-ipv6.ts';
 import { restoreLease } from '../state/stored-lease.ts';
 import type { Lease } from '../vocabulary/lease.ts';
 import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
@@ -25,7 +25,7 @@ export interface LeaseReturnsDeps {
   readonly inquiry: Pick<SegmentInquiry, 'wearer'>;
   readonly leases: {
     leaseOf(key: string): Lease | undefined;
-    release(subject: LeaseSubject, lease: Lease | undefined, link: string, lease6?: Lease6): void;
+    readonly release: LeaseService['release'];
     forget(key: string): void;
   };
   readonly clock: Clock;
@@ -129,7 +129,7 @@ export class LeaseReturns {
 
   /** The lease of a DHCPv6 server, as it is stored. */
   #lease6Of({ ipv6 }: LeaseHolder): Lease6 | undefined {
-    return ipv6?.lease && restoreLease6(ipv6.lease, this.#deps.clock);
+    return restoreIpv6(ipv6, this.#deps.clock).lease;
   }
 
   /** The lease as its client knows it, or as it is stored. */

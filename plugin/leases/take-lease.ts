@@ -2,6 +2,7 @@
  * Gets the lease of a new endpoint. Uses the lease that is held for it, or leases an address. If a
  * later step fails, a held lease is held again, and a new one is given back.
  */
+import type { LeaseService } from '../leasing/lease-service.ts';
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
@@ -14,7 +15,7 @@ import type { HeldLease } from './held-leases.ts';
 import type { Host } from '../host.ts';
 import type { LeaseReturns } from './lease-returns.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
-import { restoreLease6 } from '../state/stored-ipv6.ts';
+import { restoreIpv6 } from '../state/stored-ipv6.ts';
 import type { UndoList } from '../undo.ts';
 import { chainTroubles } from '../state/link-chain.ts';
 
@@ -33,7 +34,7 @@ export interface TakeLeaseDeps {
         patience: Ms;
       },
     ): Promise<Lease | undefined>;
-    release(subject: LeaseSubject, lease: Lease | undefined, link: string, lease6?: Lease6): void;
+    readonly release: LeaseService['release'];
     forget(key: string): void;
   };
   readonly held: {
@@ -106,8 +107,7 @@ export async function takeLease(
   const kept = held.claim(scope, who);
   if (kept !== undefined) undo.add(() => held.putBack(kept.record.id));
   const previous = kept?.lease;
-  const kept6 = kept?.record.ipv6?.lease;
-  const previousIpv6 = kept6 && restoreLease6(kept6, clock);
+  const { lease: previousIpv6 } = restoreIpv6(kept?.record.ipv6, clock);
   const { requestedAddress } = who;
   if (requestedAddress !== undefined) await held.yieldTo(scope, requestedAddress, who);
   // One identity has one record, even if its address changes.

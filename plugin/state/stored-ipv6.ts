@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import type { Ipv6Terms } from '../leasing/ipv6/ipv6-subject.ts';
 import type { Address6 } from '../vocabulary/ipv6/addressing.ts';
-import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
+import type { Lease6, LeasedAddress } from '../vocabulary/ipv6/lease6.ts';
 import { elapsedSince, type StoredMoment } from './stored-lease.ts';
 
 /** A lease of a DHCPv6 server whose times are by the wall clock. */
@@ -40,6 +40,14 @@ export function restoreLease6({ boot, ...lease }: StoredLease6, clock: Clock): L
   return shifted(lease, clock.now() - age - lease.requestedAt);
 }
 
+/** What a client has now. */
+export function storeIpv6(
+  { address, lease }: Ipv6Terms,
+  clock: Clock,
+): Pick<StoredIpv6, 'address' | 'lease'> {
+  return { address, lease: lease && storeLease6(lease, clock) };
+}
+
 /** What a client goes on with after a restart. */
 export function restoreIpv6(stored: StoredIpv6 | undefined, clock: Clock): Ipv6Terms {
   const { address, lease } = stored ?? NO_IPV6;
@@ -56,7 +64,7 @@ export interface Ipv6Status {
 }
 
 export function ipv6Status({ address, lease }: StoredIpv6, clock: Clock): Ipv6Status {
-  const [leased] = lease === undefined ? [] : restoreLease6(lease, clock).addresses;
+  const leased = leasedAddress(lease, clock);
   const endsAt = leased && clock.wall() + (leased.validUntil - clock.now());
   return {
     address: address && `${address.address}/${address.prefixLength}`,
@@ -69,6 +77,14 @@ export function ipv6Status({ address, lease }: StoredIpv6, clock: Clock): Ipv6St
             expiresAt: endsAt === Infinity ? 'infinite' : new Date(endsAt).toISOString(),
           },
   };
+}
+
+/** The address of the lease, with its times by the kernel's clock. */
+export function leasedAddress(
+  lease: StoredLease6 | undefined,
+  clock: Clock,
+): LeasedAddress | undefined {
+  return lease && restoreLease6(lease, clock).addresses[0];
 }
 
 function shifted(lease: Lease6, by: number): Lease6 {
