@@ -98,7 +98,8 @@ function setAll(
   return `${otherwise}: ${failed.map(({ path }) => path).join(', ')} could not be set: ${first.error}`;
 }
 
-function readSetting(path: string): string | undefined {
+/** Undefined if this kernel does not have it. */
+export function readSetting(path: string): string | undefined {
   try {
     return readFileSync(`${PROC_SYS}/net/${path}`, 'utf8').trim();
   } catch {

@@ -49,9 +49,7 @@ export async function changeSandbox(
   place: Place,
   changes: readonly SandboxChange[],
 ): Promise<boolean> {
-  const sandbox = openSandbox(place);
-  if (sandbox === undefined) return false;
-  try {
+  return withSandbox(place, async (sandbox) => {
     const mtu = changes.find((change) => change.type === 'set-mtu')?.mtu;
     const { hostEnd } = place;
     // The veth's end in this namespace gets the MTU, too.
@@ -60,6 +58,22 @@ export async function changeSandbox(
     }
     const state = await readState(sandbox);
     await takeSteps(sandbox, sandboxSteps(changes, sandbox.link.index, state));
+  });
+}
+
+/**
+ * Runs `work` with the sandbox, and closes it.
+ * @returns false if the link is not in the sandbox, or there is no sandbox.
+ * @throws PluginError SOCKET_FAILED if the sandbox cannot be entered, IP_COMMAND_FAILED.
+ */
+export async function withSandbox(
+  place: Place,
+  work: (sandbox: OpenSandbox) => Promise<void>,
+): Promise<boolean> {
+  const sandbox = openSandbox(place);
+  if (sandbox === undefined) return false;
+  try {
+    await work(sandbox);
     return true;
   } catch (error) {
     if (!(error instanceof SystemCallError)) throw error;
@@ -133,8 +147,15 @@ export async function takeSteps(
   for (const step of steps) await takeStep(sandbox, step);
 }
 
-async function takeStep({ link, socket }: OpenSandbox, step: SandboxStep): Promise<void> {
-  const { request, what, goneAs } = requestFor(step, link);
+async function takeStep(sandbox: OpenSandbox, step: SandboxStep): Promise<void> {
+  await makeChange(sandbox, requestFor(step, sandbox.link));
+}
+
+/** @throws SystemCallError, with code ENODEV if the link is gone. */
+export async function makeChange(
+  { socket }: OpenSandbox,
+  { request, what, goneAs }: StepRequest,
+): Promise<void> {
   try {
     const [answer] = await socket.ask([request], what);
     if (answer === undefined) throw new SystemCallError(what, ENODEV);
@@ -190,7 +211,13 @@ function broadcastOf({ address, prefixLength }: LinkAddress): Ipv4 | undefined {
   return prefixLength > 30 ? undefined : lastAddressOf(subnetOf(address, prefixLength));
 }
 
-function cidr({ address, prefixLength }: LinkAddress): string {
+export function cidr({
+  address,
+  prefixLength,
+}: {
+  readonly address: string;
+  readonly prefixLength: number;
+}): string {
   return `${address}/${prefixLength}`;
 }
 

@@ -5,15 +5,13 @@
  * Docker adds an address as one that never ends. One of a prefix becomes the kernel's own with the
  * next RA. One of a lease gets its lifetimes here, so that it ends by itself if we are gone.
  */
-import { readFileSync } from 'node:fs';
 import type { ContainerLink } from '../../vocabulary/attachment.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { AddressToHave6 } from '../../vocabulary/sandbox-change.ts';
-import { SystemCallError } from '../libc.ts';
 import { addressRemoval, INET6, newLimitedAddress } from '../netlink/address-messages.ts';
-import { writeSetting } from '../sysctl.ts';
+import { readSetting, writeSetting } from '../sysctl.ts';
 import { inNetns } from './netns.ts';
-import { openSandbox, type OpenSandbox } from './sandbox-config.ts';
+import { cidr, makeChange, withSandbox, type OpenSandbox } from './sandbox-config.ts';
 
 /**
  * The metric of the default route that an RA makes. Docker's own networks add a default route with
@@ -35,28 +33,16 @@ export interface SandboxIpv6 {
  * @returns false if the link is not in the sandbox, or there is no sandbox.
  * @throws PluginError SOCKET_FAILED if the sandbox cannot be entered, IP_COMMAND_FAILED.
  */
-export async function setSandboxIpv6(
+export function setSandboxIpv6(
   place: ContainerLink & { readonly netnsPath: string },
   wanted: SandboxIpv6,
 ): Promise<boolean> {
-  const sandbox = openSandbox(place);
-  if (sandbox === undefined) return false;
-  const { netnsPath } = place;
-  const { name } = sandbox.link;
-  try {
-    const trouble = inNetns(netnsPath, () => setAll(name, settingsFor(wanted)));
+  return withSandbox(place, async (sandbox) => {
+    const { name } = sandbox.link;
+    const trouble = inNetns(place.netnsPath, () => setAll(name, settingsFor(wanted)));
     if (trouble !== undefined) throw new PluginError('IP_COMMAND_FAILED', trouble);
     await setAddress(sandbox, wanted);
-    return true;
-  } catch (error) {
-    if (!(error instanceof SystemCallError)) throw error;
-    throw new PluginError('IP_COMMAND_FAILED', `in ${netnsPath}: ${error.message}`, {
-      cause: error,
-      evidence: { ...place, link: name },
-    });
-  } finally {
-    sandbox.socket.close();
-  }
+  });
 }
 
 type Setting = readonly [name: string, value: string];
@@ -80,34 +66,25 @@ function setAll(link: string, settings: readonly Setting[]): string | undefined 
   for (const [name, value] of settings) {
     const path = `ipv6/conf/${link}/${name}`;
     // Writing disable_ipv6 restarts the link's IPv6, also if the value is the same.
-    if (isSet(path, value)) continue;
+    if (readSetting(path) === value) continue;
     const error = writeSetting(path, value);
     if (error !== undefined) return `${path} could not be set to ${value}: ${error}`;
   }
   return undefined;
 }
 
-function isSet(path: string, value: string): boolean {
-  try {
-    return readFileSync(`/proc/sys/net/${path}`, 'utf8').trim() === value;
-  } catch {
-    return false;
-  }
-}
-
-async function setAddress(
-  { link, socket }: OpenSandbox,
-  { address, former }: SandboxIpv6,
-): Promise<void> {
+async function setAddress(sandbox: OpenSandbox, { address, former }: SandboxIpv6): Promise<void> {
+  const { name, index } = sandbox.link;
   if (address !== undefined) {
-    const what = `adding address ${address.address}/${address.prefixLength} to link ${link.name}`;
-    await socket.ask([newLimitedAddress({ link: link.index, ...address })], what);
+    await makeChange(sandbox, {
+      request: newLimitedAddress({ link: index, ...address }),
+      what: `adding address ${cidr(address)} to link ${name}`,
+    });
   }
   if (former === undefined || former.address === address?.address) return;
-  const what = `removing address ${former.address}/${former.prefixLength} from link ${link.name}`;
-  try {
-    await socket.ask([addressRemoval(INET6, { link: link.index, ...former })], what);
-  } catch (error) {
-    if (!(error instanceof SystemCallError && error.code === 'EADDRNOTAVAIL')) throw error;
-  }
+  await makeChange(sandbox, {
+    request: addressRemoval(INET6, { link: index, ...former }),
+    what: `removing address ${cidr(former)} from link ${name}`,
+    goneAs: 'EADDRNOTAVAIL',
+  });
 }
