@@ -182,7 +182,7 @@ export interface Host {
     readonly vlanLink: string | undefined;
     readonly outerLink?: string | undefined;
     /** The links of its containers: with mode=macvlan no other MAC may send by a link of ours. */
-    readonly senders: readonly { readonly end: string; readonly mac: Mac }[];
+    readonly senders: () => readonly { readonly end: string; readonly mac: Mac }[];
   }): Promise<readonly string[]>;
   /** Sets the MTU of all ends, while the container end is still in the host's namespace. */
   setEndpointMtu(link: ContainerLink & { readonly mtu: number }): Promise<void>;

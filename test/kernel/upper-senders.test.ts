@@ -77,12 +77,12 @@ describe('the MACs that may leave below macvlan links', () => {
       { end: 'vdc0', mac: named(0) },
       { end: 'vdc3', mac: named(3) },
     ];
-    await linuxHost.protectNetwork({ ...network, senders });
+    await linuxHost.protectNetwork({ ...network, senders: () => senders });
     expect(await passing()).toEqual(['1', '3']);
   });
 
   test('are all with guard=off', async () => {
-    await linuxHost.protectNetwork({ ...network, guard: 'off', senders: [] });
+    await linuxHost.protectNetwork({ ...network, guard: 'off', senders: () => [] });
     expect(await passing()).toEqual(['1', '2', '3']);
   });
 
@@ -109,7 +109,7 @@ describe('the MACs that may leave below macvlan links', () => {
       end: `vdx${at}`,
       mac: parseMac(`02:00:00:00:02:${at.toString(16).padStart(2, '0')}`)!,
     }));
-    await linuxHost.protectNetwork({ ...network, senders: known });
+    await linuxHost.protectNetwork({ ...network, senders: () => known });
     const from = performance.now();
     for (let count = 0; count < 20; count += 1) await guardSenders('eth1.500');
     const each = (performance.now() - from) / 20;

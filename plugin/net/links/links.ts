@@ -197,7 +197,7 @@ export async function protectNetwork(links: {
   readonly mode?: AttachmentMode;
   readonly guard?: GuardMode;
   /** The links of its containers, with mode=macvlan. If undefined: every MAC may send. */
-  readonly senders?: readonly Sender[] | undefined;
+  readonly senders?: (() => readonly Sender[]) | undefined;
 }): Promise<readonly string[]> {
   const bridge = links.bridge === undefined ? undefined : await readLink(links.bridge);
   const vlanLink = links.vlanLink === undefined ? undefined : await readLink(links.vlanLink);
@@ -205,7 +205,7 @@ export async function protectNetwork(links: {
   const isOwnBridge = isMarked(bridge?.alias);
   const { senders } = links;
   if (vlanLink !== undefined && links.mode === 'macvlan' && senders !== undefined) {
-    completeSenders(vlanLink.name, links.guard ?? 'mac', senders);
+    completeSenders(vlanLink.name, links.guard ?? 'mac', senders());
   }
   const ofVlanLink = (link: string): Protection => {
     if (links.mode === 'vlan-bridge') return { link, as: 'closed' };

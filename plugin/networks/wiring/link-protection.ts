@@ -91,7 +91,7 @@ export class LinkProtection {
   async #closeNetwork({ id, options, vlanLink, outerLink }: NetworkRecord): Promise<boolean> {
     const network = id.slice(0, 12);
     try {
-      const links = { ...options, vlanLink, outerLink, senders: this.#sendersOn(vlanLink) };
+      const links = { ...options, vlanLink, outerLink, senders: () => this.#sendersOn(vlanLink) };
       const warnings = await this.#host.protectNetwork(links);
       for (const warning of warnings) this.#log.warn({ network }, warning);
       return true;
