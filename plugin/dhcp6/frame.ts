@@ -16,7 +16,7 @@ import { decodeUdp, encodeUdp } from '../wire/udp.ts';
 import { decodeMessage, encodeMessage, isFromServer, type Dhcp6Message } from './message.ts';
 
 /** All_DHCP_Relay_Agents_and_Servers (RFC 9915 §7.1). */
-export const ALL_DHCP_SERVERS: Ipv6 = parseIpv6('ff02::1:2')!;
+const ALL_DHCP_SERVERS: Ipv6 = parseIpv6('ff02::1:2')!;
 
 const SERVER_PORT = 547;
 const CLIENT_PORT = 546;

@@ -36,7 +36,7 @@ export function isLeasing(state: State): state is Leasing {
 }
 
 /** True if the container uses the lease of the state. */
-export function isInUse(state: Leasing): boolean {
+function isInUse(state: Leasing): boolean {
   return 'inUse' in state ? state.inUse : state.name !== 'CHECKING';
 }
 
