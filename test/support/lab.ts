@@ -223,12 +223,13 @@ export function startOnFirewall(...command: string[]): FirewallProgram {
 export function pingSteadily(
   address: string,
   intervalMs = 100,
-): { stop(): Promise<{ sent: number; lost: number }> } {
+): { replies(): number; stop(): Promise<{ sent: number; lost: number }> } {
   const interval = String(intervalMs / 1000);
   const ping = startOnFirewall('stdbuf', '-oL', 'ping', '-i', interval, '-W', '1', address);
   const answered = () =>
     new Set([...ping.printed().matchAll(/icmp_seq=(\d+) ttl/g)].map((match) => Number(match[1])));
   return {
+    replies: () => answered().size,
     async stop() {
       const { size } = answered();
       const isAlive = await until('a reply', () => answered().size > size, 1500).then(
