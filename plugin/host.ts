@@ -9,9 +9,10 @@ import type {
   ContainerLink,
   LinkPresence,
 } from './vocabulary/attachment.ts';
-import type { AddressToHave6, LinkAddress, SandboxChange } from './vocabulary/sandbox-change.ts';
+import type { LinkAddress } from './vocabulary/sandbox-change.ts';
 import type { GuardMode, PortRules } from './vocabulary/port-rules.ts';
 import type { Segment, TagProtocol, VlanRange } from './vocabulary/vlan-tags.ts';
+import type { SandboxHost } from './sandbox-host.ts';
 import type { Ipv4, Mac } from './wire/address.ts';
 
 /** A link that a network uses and that we did not make: it lacks our mark. */
@@ -78,7 +79,7 @@ export interface HostLinkSpec {
   readonly address: LinkAddress | undefined;
 }
 
-export interface Host {
+export interface Host extends SandboxHost {
   /**
    * Makes the VLAN link and the bridge if they are missing. Idempotent. On failure it removes what
    * it made.
@@ -186,31 +187,6 @@ export interface Host {
   }): Promise<readonly string[]>;
   /** Sets the MTU of all ends, while the container end is still in the host's namespace. */
   setEndpointMtu(link: ContainerLink & { readonly mtu: number }): Promise<void>;
-  /**
-   * Changes the container's link without taking it down. Touches only what uses our link. Leaves as
-   * it is what is already right.
-   * @returns false if the link is not there.
-   * @throws PluginError SOCKET_FAILED if the sandbox cannot be entered, IP_COMMAND_FAILED.
-   */
-  changeSandbox(
-    place: ContainerLink & { readonly netnsPath: string },
-    changes: readonly SandboxChange[],
-  ): Promise<boolean>;
-  /**
-   * Gives a container's link its IPv6 settings and its address. Idempotent.
-   * @returns false if the link is not there.
-   * @throws PluginError SOCKET_FAILED if the sandbox cannot be entered, IP_COMMAND_FAILED.
-   */
-  setSandboxIpv6(
-    place: ContainerLink & { readonly netnsPath: string },
-    wanted: {
-      readonly address: AddressToHave6 | undefined;
-      readonly former: Pick<AddressToHave6, 'address' | 'prefixLength'> | undefined;
-      readonly isAutonomous: boolean;
-    },
-  ): Promise<boolean>;
-  /** Sends frames into a container, by the host's end of its link. @throws PluginError. */
-  sendInto(hostEnd: string, frames: readonly Uint8Array[]): void;
   /**
    * Removes the link, wherever its other end is. A link in a container goes with the container.
    * @param end as `ownEnd` names it.

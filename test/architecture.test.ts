@@ -29,7 +29,14 @@ function importsOf(path: string): { specifier: string; layer: string }[] {
   }));
 }
 
-const SHELL_VOCABULARY = ['clock.ts', 'logger.ts', 'undo.ts', 'keyed-lock.ts', 'host.ts'];
+const SHELL_VOCABULARY = [
+  'clock.ts',
+  'logger.ts',
+  'undo.ts',
+  'keyed-lock.ts',
+  'host.ts',
+  'sandbox-host.ts',
+];
 
 function layerOf(path: string): string {
   return path.includes('/') ? path.slice(0, path.indexOf('/')) : path;
@@ -47,7 +54,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   leasing: ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp', ...SHELL_VOCABULARY],
   ...rooms(),
   'clock.ts': ['vocabulary'],
-  'host.ts': ['wire', 'vocabulary'],
+  'host.ts': ['wire', 'vocabulary', 'sandbox-host.ts'],
+  'sandbox-host.ts': ['vocabulary'],
   'settings.ts': ['vocabulary'],
   'logger.ts': ['settings.ts'],
   'last-resort.ts': ['vocabulary', 'logger.ts'],

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Lease } from '../vocabulary/lease.ts';
-import type { Ipv6Client } from '../leasing/ipv6/ipv6-client.ts';
+import type { GuardedIpv6 } from '../leasing/ipv6/guarded-ipv6.ts';
 import { firstIpv6 } from './first-ipv6.ts';
 import { usableMtu } from './sandbox-changes.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
@@ -54,7 +54,7 @@ export interface EndpointSetupDeps extends TakeLeaseDeps {
   readonly leases: TakeLeaseDeps['leases'] & {
     place(key: string, place: SocketPlace): void;
     leaseOf(key: string): Lease | undefined;
-    ipv6(key: string): Ipv6Client | undefined;
+    ipv6(key: string): GuardedIpv6 | undefined;
   };
   readonly addresses: Pick<Addresses, 'adopt'>;
   readonly registry: Registry;
@@ -119,8 +119,8 @@ async function build(
     undo.add(() => host.removeEndpointLink(ownEnd(draft)));
     for (const warning of warnings) log.warn({ link: ownEnd(draft) }, warning);
     const { id: leaseId, lease, settle } = await take(undo);
-    const ipv6 = await firstIpv6(deps, leaseId, network, by);
     const mtu = usableMtu(lease?.mtu, network.mtu);
+    const ipv6 = await firstIpv6(deps, leaseId, { ...network, mtu }, by);
     if (mtu !== network.mtu) await host.setEndpointMtu({ ...draft, mtu });
     const record = { ...draft, leaseId, mtu, ipv6, ...leaseFields(lease, clock) };
     const before = registry.findLease(leaseId);

@@ -175,7 +175,8 @@ export class Endpoints {
     const record = this.#deps.registry.findEndpointOf(leaseId);
     if (record === undefined) return;
     this.changes.entered(record.id);
-    if (record.ipv6 !== undefined) void this.ipv6.entered(record.id);
+    const network = this.#deps.registry.findNetwork(record.networkId);
+    if (network?.options.ipv6 !== undefined) void this.ipv6.entered(record.id);
     this.remade.nameSeen(record, interfaceName);
   }
 

@@ -7,6 +7,7 @@
 import type { Clock } from '../clock.ts';
 import type { Host } from '../host.ts';
 import type { KeyedLock } from '../keyed-lock.ts';
+import type { GuardedIpv6 } from '../leasing/ipv6/guarded-ipv6.ts';
 import type { Ipv6Change } from '../leasing/ipv6/ipv6-subject.ts';
 import type { LeaseService } from '../leasing/lease-service.ts';
 import type { Logger } from '../logger.ts';
@@ -15,11 +16,13 @@ import { endpointContext, type EndpointRecord } from '../state/lease-records.ts'
 import type { Registry } from '../state/registry.ts';
 import { leasedAddress, NO_IPV6, storeIpv6, type StoredIpv6 } from '../state/stored-ipv6.ts';
 import type { AddressToHave6 } from '../vocabulary/sandbox-change.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+import { NOT_ON_THIS_LINK } from './first-ipv6.ts';
 import { secondsUntil } from '../vocabulary/time.ts';
 
 export interface Ipv6ChangesDeps {
   readonly registry: Registry;
-  readonly host: Pick<Host, 'setSandboxIpv6' | 'sendInto'>;
+  readonly host: Pick<Host, 'setSandboxIpv6' | 'sendInto' | 'hasIpv6'>;
   readonly leases: Pick<LeaseService, 'ipv6'>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -94,16 +97,21 @@ export class Ipv6Changes {
     if (record?.sandboxKey === undefined || network?.options.ipv6 === undefined) return;
     const ipv6 = record.ipv6 ?? NO_IPV6;
     const { hostEnd, containerEnd } = record;
+    if (!host.hasIpv6(record.mtu)) {
+      if (ipv6.address === undefined) return;
+      throw new PluginError('UNSUPPORTED', `its link has no IPv6: ${NOT_ON_THIS_LINK}`);
+    }
     const place = { netnsPath: sandboxPath(record.sandboxKey), hostEnd, containerEnd };
+    const client = leases.ipv6(record.leaseId);
     const isThere = await host.setSandboxIpv6(place, {
       address: this.#toHave(ipv6),
-      former: formerOf(ipv6),
+      former: formerOf(ipv6, client),
       isAutonomous: network.options.ipv6 !== 'dhcp',
     });
     if (!isThere) throw new Error('its link was not found up in the sandbox');
-    const client = leases.ipv6(record.leaseId);
     if (hostEnd !== undefined) host.sendInto(hostEnd, client?.replay() ?? []);
-    client?.configured();
+    // Docker switches IPv6 off on a link without an address. Nobody but the client answers there.
+    if ((ipv6.address ?? ipv6.configured) !== undefined) client?.configured();
     if (ipv6.configured?.address === ipv6.address?.address) return;
     await remember({ ...record, ipv6: { ...ipv6, configured: ipv6.address } });
     const fields = { ...endpointContext(record), address: ipv6.address?.address ?? 'none' };
@@ -119,7 +127,7 @@ export class Ipv6Changes {
         ? undefined
         : { ...address, preferredSeconds: undefined, validSeconds: undefined };
     }
-    const leased = leasedAddress(lease, clock);
+    const leased = leasedAddress({ address, lease }, clock);
     if (address === undefined || leased === undefined) return undefined;
     return {
       ...address,
@@ -142,8 +150,15 @@ export class Ipv6Changes {
   }
 }
 
-/** A leased address goes with its lease. One of a prefix ends by the kernel. */
-function formerOf({ address, configured }: StoredIpv6): StoredIpv6['configured'] {
-  if (configured?.source !== 'dhcp' || configured.address === address?.address) return undefined;
-  return configured;
+/**
+ * A leased address goes with its lease. One of a prefix ends by the kernel, unless another host has
+ * it. The kernel then finds that out by itself if a router offers the prefix again.
+ */
+function formerOf(
+  { address, configured }: StoredIpv6,
+  client: GuardedIpv6 | undefined,
+): StoredIpv6['configured'] {
+  if (configured === undefined || configured.address === address?.address) return undefined;
+  const isOurs = configured.source === 'dhcp' || client?.isContested(configured.address) === true;
+  return isOurs ? configured : undefined;
 }

@@ -87,17 +87,24 @@ export class LeaseReturns {
     );
   }
 
-  /** Asks the segment, and gives the lease back if nobody has the address. No call waits for it. */
+  /**
+   * Asks the segment, and gives the lease back if nobody has the address. No call waits for it. A
+   * lease of a DHCPv6 server alone is given back if no other host can have taken the identity.
+   */
   unlessWorn(holder: LeaseHolder, scope: LeaseScope): void {
     const { leases, log } = this.#deps;
     const [lease, lease6] = [this.#leaseOf(holder), this.#lease6Of(holder)];
     // Its client would defend the address against the host that has it.
     leases.forget(holder.id);
-    if (lease === undefined) return;
+    const giveBack = () => leases.release(subjectOf(holder, scope), lease, scope.link, lease6);
+    if (lease === undefined) {
+      if (lease6 !== undefined && !holder.isStable) giveBack();
+      return;
+    }
     const { address } = lease;
     const work = this.isWorn(scope, address, holder.clientId)
       .then((isWorn) => {
-        if (!isWorn) leases.release(subjectOf(holder, scope), lease, scope.link, lease6);
+        if (!isWorn) giveBack();
       })
       .catch((err: unknown) => log.error({ err, address }, 'lease not given back'))
       .finally(() => void this.#pending.delete(work));

@@ -146,7 +146,9 @@ export async function takeLease(
     // preferred to it, nobody needs it.
     if (kept === undefined || requestedAddress === undefined) return;
     if (requestedAddress === kept.lease.address) return;
-    returns.unlessWorn({ ...kept.record, id: `${id} before`, isStable: true }, scope);
+    // A DHCPv6 server knows both by the MAC: that lease is the one in use now.
+    const before = { ...kept.record, id: `${id} before`, isStable: true, ipv6: undefined };
+    returns.unlessWorn(before, scope);
   };
   return { id, lease, settle };
 }

@@ -31,13 +31,21 @@ interface Failing {
  */
 export function endFailed(client: Failing, err: unknown, now: Instant): Ms {
   silence(client);
-  const { failures: before, log } = client;
+  const { failures, againMs } = failedAgain(client.failures, now);
+  client.failures = failures;
+  client.log.error({ err, failures: failures.count, againMs }, FAILED);
+  return againMs;
+}
+
+/** Counts one more failure. @returns also how long to wait before the next start. */
+export function failedAgain(
+  before: Failures | undefined,
+  now: Instant,
+): { readonly failures: Failures; readonly againMs: Ms } {
   const isRecent = before !== undefined && now - before.lastAt < FORGOTTEN_AFTER;
   const count = isRecent ? before.count + 1 : 1;
-  client.failures = { count, lastAt: now };
   const againMs = Math.min(FIRST_WAIT * 2 ** (count - 1), LONGEST_WAIT);
-  log.error({ err, failures: count, againMs }, FAILED);
-  return againMs;
+  return { failures: { count, lastAt: now }, againMs };
 }
 
 /**

@@ -2,24 +2,12 @@
  * Keeps a failure inside one client (D17). Every callback of a timer or a socket runs under the
  * guard of its client. A thrown error ends that client. The process and the other clients go on.
  */
-import type { Logger } from '../logger.ts';
 import type { Clock } from '../clock.ts';
 import type { OpenArpSocket } from './segment/conflict-watch.ts';
 import type { OpenSocket } from './sockets/frame-socket.ts';
 
 /** Runs `work`. Never throws. */
 export type Guard = (work: () => void) => void;
-
-/** For work that nobody starts again. */
-export function loggingGuard(log: Logger, message: string): Guard {
-  return (work) => {
-    try {
-      work();
-    } catch (err) {
-      log.error({ err }, message);
-    }
-  };
-}
 
 export function guardedClock(clock: Clock, guard: Guard): Clock {
   return {

@@ -14,7 +14,7 @@ import { clientConfig, type LeaseSubject } from './lease-subject.ts';
 import type { LinkSocket } from './sockets/link-socket.ts';
 import type { SandboxPlace, SandboxSocket } from './sockets/sandbox-socket.ts';
 import { bothSeats, type Seats } from './sockets/seats.ts';
-import { Ipv6Client } from './ipv6/ipv6-client.ts';
+import { GuardedIpv6 } from './ipv6/guarded-ipv6.ts';
 import type { Ipv6Change } from './ipv6/ipv6-subject.ts';
 import type { SegmentRouters } from './ipv6/segment-routers.ts';
 
@@ -58,7 +58,7 @@ export interface LeaseClient {
   readonly clock: Clock;
   readonly runner: ClientRunner;
   /** Undefined without IPv6. */
-  readonly ipv6: Ipv6Client | undefined;
+  readonly ipv6: GuardedIpv6 | undefined;
   /** The sockets of both families move together. */
   readonly seats: Seats;
   readonly log: Logger;
@@ -124,7 +124,7 @@ export function makeLeaseClient(
     onMoved: (place) => client.watch.moved(place),
     mayDecline: () => deps.declines.take(subject.segment),
   });
-  const ipv6 = makeIpv6Client(subject, deps, { clock, log, guard });
+  const ipv6 = makeIpv6Client(subject, deps, log);
   const client: LeaseClient = {
     subject,
     guard,
@@ -167,13 +167,12 @@ export function makeLeaseClient(
 export function makeIpv6Client(
   { key, segment, identity, acd, rapidCommit, ipv6 }: LeaseSubject,
   deps: LeaseClientDeps,
-  { clock, log, guard }: Pick<LeaseClient, 'clock' | 'log' | 'guard'>,
-): Ipv6Client | undefined {
+  log: Logger,
+): GuardedIpv6 | undefined {
   if (ipv6 === undefined) return undefined;
-  const { random, routers, declines } = deps;
-  return new Ipv6Client(ipv6, {
-    ...{ clock, random, log, routers, guard, mac: identity.mac, acd, rapidCommit },
-    openSocket: guardedOpenSocket(deps.openIpv6Socket, guard),
+  const { clock, random, routers, declines, openIpv6Socket: openSocket } = deps;
+  return new GuardedIpv6(ipv6, {
+    ...{ clock, random, log, routers, openSocket, mac: identity.mac, acd, rapidCommit },
     onChange: (change) => deps.onIpv6Change(key, change),
     mayDecline: () => declines.take(`${segment}, IPv6`),
   });

@@ -13,9 +13,8 @@ import { isSilence } from './lease-failure.ts';
 import { waitForLease } from './wait-for-lease.ts';
 import { livingLeases } from './segment/living-leases.ts';
 import { SegmentRouters, type OpenRouterSocket } from './ipv6/segment-routers.ts';
-import type { Ipv6Client } from './ipv6/ipv6-client.ts';
+import type { GuardedIpv6 } from './ipv6/guarded-ipv6.ts';
 import { Ipv6Releases } from './ipv6/ipv6-releases.ts';
-import { guardedClock, loggingGuard } from './guarded.ts';
 import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
 import type { Ipv6Terms } from './ipv6/ipv6-subject.ts';
 import {
@@ -81,6 +80,10 @@ export class LeaseService {
       // A lease that was being probed is given back.
       if (client.runner.stateName === 'CHECKING') client.runner.dispatch({ type: 'release' });
       if (this.#clients.get(subject.key) === client) this.forget(subject.key);
+      const { lease: lease6 } = client.ipv6?.terms ?? NO_IPV6;
+      // A lease from before stays with its holder.
+      const isNew = lease6 !== undefined && limits.previousIpv6 === undefined;
+      if (isNew) this.#giveBackIpv6(subject, lease6, subject.ipv6?.routersOn ?? place.link);
       throw error;
     }
   }
@@ -158,7 +161,7 @@ export class LeaseService {
   }
 
   /** The client's IPv6. Undefined without it. */
-  ipv6(key: string): Ipv6Client | undefined {
+  ipv6(key: string): GuardedIpv6 | undefined {
     return this.#clients.get(key)?.ipv6;
   }
 
@@ -216,11 +219,12 @@ export class LeaseService {
     }
     this.forget(key);
     if (lease6 === undefined) return;
-    const { log } = this.#deps;
-    const guard = loggingGuard(log, 'IPv6 lease not given back; its server keeps it until it ends');
-    const clock = guardedClock(this.#deps.clock, guard);
-    const leaving = makeIpv6Client(subject, this.#deps, { clock, log, guard });
-    if (leaving !== undefined) this.#ipv6Releases.give(leaving, lease6, link);
+    this.#giveBackIpv6(subject, lease6, link);
+  }
+
+  #giveBackIpv6(subject: LeaseSubject, lease: Lease6, link: string): void {
+    const leaving = makeIpv6Client(subject, this.#deps, this.#deps.log);
+    if (leaving !== undefined) this.#ipv6Releases.give(leaving, lease, link);
   }
 
   /** Drops the client without a word to the server; if it is still asking, `acquire` fails. */
@@ -269,6 +273,7 @@ export class LeaseService {
 
   #add(subject: LeaseSubject): LeaseClient {
     this.forget(subject.key);
+    if (subject.ipv6 !== undefined) this.#ipv6Releases.stop(subject.ipv6);
     const client = makeLeaseClient(subject, this.#deps, (...failure) => this.#failed(...failure));
     this.#clients.set(subject.key, client);
     return client;

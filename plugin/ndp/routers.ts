@@ -26,6 +26,8 @@ export interface Router {
   /** The newest RA. Its lifetimes count from `heardAt`. */
   readonly advertisement: RouterAdvertisement;
   readonly heardAt: Instant;
+  /** True if it has been a default router. */
+  readonly wasDefault: boolean;
   /** Prefixes of older RAs that the newest does not have. */
   readonly older: readonly HeardPrefix[];
 }
@@ -78,7 +80,8 @@ function routerOf(
     .filter((prefix) => validUntil(prefix) > now)
     .slice(0, MOST_PREFIXES - told.length);
   const advertisement = { ...message, options };
-  return { address: source, mac: sourceMac, advertisement, heardAt: now, older };
+  const wasDefault = known?.wasDefault === true || message.routerLifetime > 0;
+  return { address: source, mac: sourceMac, advertisement, heardAt: now, wasDefault, older };
 }
 
 /** Without the prefixes after the first MOST_PREFIXES, and without a second of the same prefix. */
@@ -102,6 +105,14 @@ export function prefixesOf({ advertisement, heardAt, older }: Router): readonly 
 /** The routers that a host may send through at `now`, in the order of the table. */
 export function defaultRouters(table: RouterTable, now: Instant): readonly Router[] {
   return table.filter((router) => routerUntil(router) > now);
+}
+
+/**
+ * The routers whose flags count. A router that never leads elsewhere may tell of servers. One that
+ * did lead elsewhere and has stopped is going away, and its servers with it.
+ */
+export function speakingRouters(table: RouterTable, now: Instant): readonly Router[] {
+  return table.filter((router) => !router.wasDefault || routerUntil(router) > now);
 }
 
 /** The table without what has expired. It is the same value if nothing has. */

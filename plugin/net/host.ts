@@ -35,6 +35,7 @@ import { removeNetworkLinks } from './links/remove-links.ts';
 import { listSandboxAddresses } from './sandbox/sandbox-addresses.ts';
 import { isInSandbox } from './sandbox/sandbox-link.ts';
 import { changeSandbox } from './sandbox/sandbox-config.ts';
+import { hasIpv6 } from './sysctl.ts';
 import { setSandboxIpv6 } from './sandbox/sandbox-ipv6.ts';
 import { sendFromLink } from './sockets/link-sender.ts';
 import { findSegmentLink, withSegmentLink } from './segment-link.ts';
@@ -61,6 +62,7 @@ export const linuxHost = {
   remakeEndpointLink,
   isInSandbox,
   changeSandbox,
+  hasIpv6,
   setSandboxIpv6,
   findSegmentLink,
   withSegmentLink,

@@ -64,7 +64,7 @@ export interface Ipv6Status {
 }
 
 export function ipv6Status({ address, lease }: StoredIpv6, clock: Clock): Ipv6Status {
-  const leased = leasedAddress(lease, clock);
+  const leased = leasedAddress({ address, lease }, clock);
   const endsAt = leased && clock.wall() + (leased.validUntil - clock.now());
   return {
     address: address && `${address.address}/${address.prefixLength}`,
@@ -79,12 +79,13 @@ export function ipv6Status({ address, lease }: StoredIpv6, clock: Clock): Ipv6St
   };
 }
 
-/** The address of the lease, with its times by the kernel's clock. */
+/** What the lease says of the address in use, with times by the kernel's clock. */
 export function leasedAddress(
-  lease: StoredLease6 | undefined,
+  { address, lease }: Pick<StoredIpv6, 'address' | 'lease'>,
   clock: Clock,
 ): LeasedAddress | undefined {
-  return lease && restoreLease6(lease, clock).addresses[0];
+  if (address === undefined || lease === undefined) return undefined;
+  return restoreLease6(lease, clock).addresses.find((one) => one.address === address.address);
 }
 
 function shifted(lease: Lease6, by: number): Lease6 {

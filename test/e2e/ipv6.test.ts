@@ -110,6 +110,26 @@ describe('what IPv6 does not do to IPv4', () => {
     await until('the box reaches the office', () => reaches(OFFICE));
     expect(await inBox('ip', '-6', 'addr', 'show', 'dev', 'eth0')).toMatch(/2001:db8:500:/);
   });
+
+  it('a lease with an MTU that no link with IPv6 may have: the container starts, and says why it has none', async () => {
+    await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...SLAAC, '--dhcp-option=26,1200');
+    await create('ipv6=auto');
+    await docker('run', '-d', '--name', 'box', '--net=six', 'bb');
+    expect((await inspect('box')).address).toBe('');
+    expect(await inBox('cat', '/sys/class/net/eth0/mtu')).toBe('1200');
+  });
+
+  it('a DHCPv6 server that comes a minute later: the running container gets its lease', async () => {
+    await lab('server-up', 'dnsmasq-no-ping', '500');
+    await create('ipv6=dhcp', 'ipv6_patience=0');
+    await docker('run', '-d', '--name', 'box', '--net=six', 'bb');
+    expect((await inspect('box')).address).toBe('');
+    await lab('server-down');
+    await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...STATEFUL);
+    await until('the box reaches the office', () => reaches(OFFICE), 120_000);
+    expect(await inBox('ip', '-6', 'addr', 'show', 'dev', 'eth0')).toMatch(/2001:db8:500::1/);
+    expect(await inBox('cat', '/proc/sys/net/ipv6/conf/eth0/accept_dad')).toBe('1');
+  });
 });
 
 describe('the address of a DHCPv6 server', () => {

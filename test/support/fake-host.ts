@@ -257,6 +257,10 @@ export class FakeHost implements Host {
   readonly ipv6Set: Parameters<Host['setSandboxIpv6']>[1][] = [];
   readonly sentInto: { readonly hostEnd: string; readonly frame: Uint8Array }[] = [];
 
+  hasIpv6(mtu: number) {
+    return mtu >= 1280;
+  }
+
   async setSandboxIpv6(...[place, wanted]: Parameters<Host['setSandboxIpv6']>) {
     const end = ownEnd(place);
     await this.#attempt('setSandboxIpv6', end);

@@ -19,6 +19,8 @@ export const STATUS = { success: 0, unspecFail: 1, noAddrsAvail: 2, noBinding: 3
 const LEAST_LEASE: Ms = 5_000;
 /** A lease has no more addresses than this, whatever a server sends. */
 const MOST_ADDRESSES = 8;
+/** No more DNS servers or search names are taken from one message. */
+const MOST_NAMED = 64;
 /** For this long after a DECLINE an offer of the address is ignored. */
 const DECLINED_ADDRESS_SHELVED: Ms = 20_000;
 
@@ -172,8 +174,8 @@ export function readGrant(
   const lease: Lease6 = {
     addresses,
     serverId,
-    dnsServers: optionOf(message.options, 'dns-servers')?.servers ?? [],
-    domainSearch: optionOf(message.options, 'domain-list')?.names ?? [],
+    dnsServers: (optionOf(message.options, 'dns-servers')?.servers ?? []).slice(0, MOST_NAMED),
+    domainSearch: (optionOf(message.options, 'domain-list')?.names ?? []).slice(0, MOST_NAMED),
     requestedAt,
     t1At: requestedAt + t1,
     t2At: requestedAt + t2,

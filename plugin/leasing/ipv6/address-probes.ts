@@ -47,7 +47,7 @@ export class AddressProbes {
     if (this.#runners.has(address)) return mayBeUsed;
     const runner = this.#make(address);
     this.#runners.set(address, runner);
-    this.#join(address);
+    this.report();
     runner.dispatch({ type: 'start', address });
     return mayBeUsed;
   }
@@ -57,7 +57,7 @@ export class AddressProbes {
     this.end(address);
     const runner = this.#make(address, DUPLICATE_PROFILES.none);
     this.#runners.set(address, runner);
-    this.#join(address);
+    this.report();
     runner.dispatch({ type: 'start', address });
   }
 
@@ -106,10 +106,11 @@ export class AddressProbes {
     return isUnasked ? DUPLICATE_PROFILES.none : DUPLICATE_PROFILES.fast;
   }
 
-  /** Bridges and switches that snoop then pass us the questions about the address. */
-  #join(address: Ipv6): void {
+  /** Bridges and switches that snoop then pass us the questions about our addresses. */
+  report(): void {
     const { mac, send } = this.#deps;
-    const groups = [solicitedNodeOf(address)];
+    if (this.#runners.size === 0) return; // the container's kernel does it
+    const groups = [...new Set([...this.#runners.keys()].map(solicitedNodeOf))];
     send(encodeListenerReport({ sourceMac: mac, source: linkLocalOf(mac), groups }));
   }
 

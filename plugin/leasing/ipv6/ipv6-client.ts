@@ -5,7 +5,7 @@
  *
  * IPv6 never stands in the way of IPv4: nothing here is thrown at a caller.
  */
-import type { Effect, Env } from '../../dhcp6/client/client.ts';
+import type { Effect } from '../../dhcp6/client/client.ts';
 import { clientFrame, encodeFrame } from '../../dhcp6/frame.ts';
 import type { Dhcp6Message } from '../../dhcp6/message.ts';
 import { encodeNdpFrame, type NdpFrame } from '../../ndp/frame.ts';
@@ -13,16 +13,16 @@ import { replayOf } from '../../ndp/replay.ts';
 import { defaultRouters } from '../../ndp/routers.ts';
 import type { SolicitationEffect } from '../../ndp/solicitation.ts';
 import { isSameAddress6, type Address6 } from '../../vocabulary/ipv6/addressing.ts';
-import { withoutRenewal6, type Lease6 } from '../../vocabulary/ipv6/lease6.ts';
+import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import { interfaceIdOf, linkLocalOf, type Ipv6 } from '../../wire/address6.ts';
 import { MachineRunner, type RunnerOf } from '../machine-runner.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';
 import { AddressProbes } from './address-probes.ts';
 import { Ipv6Channel } from './ipv6-channel.ts';
-import { DHCP6, INFORMATION, SOLICITATION } from './ipv6-machines.ts';
+import { Dhcp6Talk } from './dhcp6-talk.ts';
+import { SOLICITATION } from './ipv6-machines.ts';
 import { planFor, type Ipv6Plan } from './ipv6-plan.ts';
-import { reportDhcp6 } from './ipv6-report.ts';
 import { PrefixAddress } from './prefix-address.ts';
 import type { Ipv6Change, Ipv6ClientDeps, Ipv6Subject, Ipv6Terms } from './ipv6-subject.ts';
 
@@ -32,8 +32,7 @@ export class Ipv6Client {
   readonly #channel: Ipv6Channel;
   readonly #probes: AddressProbes;
   readonly #prefix: PrefixAddress;
-  readonly #dhcp: RunnerOf<typeof DHCP6>;
-  readonly #information: RunnerOf<typeof INFORMATION>;
+  readonly #dhcp: Dhcp6Talk;
   readonly #solicitation: RunnerOf<typeof SOLICITATION>;
   #unsubscribe: () => void = () => undefined;
   #lease: Lease6 | undefined;
@@ -48,10 +47,7 @@ export class Ipv6Client {
     const { clock, random, log, mac, acd, openSocket } = deps;
     this.#channel = new Ipv6Channel({
       ...{ clock, log, openSocket, mac },
-      onMessage: (message) => {
-        this.#dhcp.dispatch({ type: 'message', message });
-        this.#information.dispatch({ type: 'message', message });
-      },
+      onMessage: (message) => this.#dhcp.hear(message),
       onNeighbour: (frame) => this.#hear(frame),
     });
     this.#probes = new AddressProbes({
@@ -62,23 +58,16 @@ export class Ipv6Client {
     });
     this.#prefix = new PrefixAddress(this.#probes);
     const { duid, iaid, wishedAddress } = subject;
-    const config: Env['config'] = {
-      ...{ duid, iaid, hostName: undefined, wishedAddress, rapidCommit: deps.rapidCommit },
-      ...{ retransmit: 'container-start', allowedServers: [], dad: acd !== 'off' },
-    };
-    const mayDecline = () => deps.mayDecline();
-    const env = (now: number): Env => ({ now, random, mayDecline, config });
-    this.#dhcp = new MachineRunner(DHCP6, {
-      ...{ clock, env },
-      perform: (effect) => this.#perform(effect),
-      performed: ({ name }) => {
-        if (name === 'STOPPED') this.#whenReleased?.();
+    this.#dhcp = new Dhcp6Talk({
+      ...{ clock, random, log, mayDecline: () => deps.mayDecline() },
+      config: {
+        ...{ duid, iaid, hostName: undefined, wishedAddress, rapidCommit: deps.rapidCommit },
+        ...{ retransmit: 'container-start', allowedServers: [], dad: acd !== 'off' },
       },
-    });
-    this.#information = new MachineRunner(INFORMATION, {
-      ...{ clock, env },
-      perform: (effect) =>
-        effect.type === 'send' ? this.#sendMessage(effect.message) : reportDhcp6(log, effect),
+      send: (message) => this.#sendMessage(message),
+      onLease: (effect) => this.#leased(effect),
+      onCheck: (address) => this.#check(address),
+      onReleased: () => this.#whenReleased?.(),
     });
     this.#solicitation = new MachineRunner(SOLICITATION, {
       clock,
@@ -95,7 +84,7 @@ export class Ipv6Client {
   /** Begins, at the place that was opened. @param previous a lease to ask about first. */
   start(previous: Lease6 | undefined, patience: Ms): void {
     this.#begin();
-    if (previous !== undefined) this.#dhcp.dispatch({ type: 'start', previous, patience });
+    if (previous !== undefined) this.#dhcp.confirm(previous, patience);
     this.#followRouters();
   }
 
@@ -107,7 +96,7 @@ export class Ipv6Client {
     this.#begin();
     if (lease !== undefined) {
       this.#lease = lease;
-      this.#dhcp.dispatch({ type: 'resume', lease });
+      this.#dhcp.resume(lease);
     }
     this.#followRouters();
   }
@@ -137,6 +126,11 @@ export class Ipv6Client {
     this.#channel.open(place, !this.#isExpecting());
   }
 
+  /** True if another host has the address of a prefix. */
+  isContested(address: Ipv6): boolean {
+    return this.#prefix.isContested(address);
+  }
+
   closeSocket(): void {
     this.#channel.close();
   }
@@ -155,8 +149,7 @@ export class Ipv6Client {
       this.stop();
       then();
     };
-    this.#dhcp.dispatch({ type: 'resume', lease: withoutRenewal6(lease) });
-    this.#dhcp.dispatch({ type: 'release' });
+    this.#dhcp.release(lease);
   }
 
   /** Ends it silently. */
@@ -164,7 +157,6 @@ export class Ipv6Client {
     this.#unsubscribe();
     this.#unsubscribe = () => undefined;
     this.#dhcp.reset();
-    this.#information.reset();
     this.#solicitation.reset();
     this.#probes.close();
     this.closeSocket();
@@ -187,10 +179,8 @@ export class Ipv6Client {
       this.#solicitation.dispatch({ type: 'start' });
     }
     const plan = this.#plan();
-    if (plan.dhcp === 'lease' && this.#dhcp.state.name === 'INIT') {
-      this.#dhcp.dispatch({ type: 'start' });
-    }
-    if (plan.dhcp === 'information') this.#information.dispatch({ type: 'start' });
+    if (plan.dhcp === 'lease') this.#dhcp.wantLease();
+    if (plan.dhcp === 'information') this.#dhcp.wantInformation();
     // After a restart the routers are heard anew. Until then the container keeps what it has.
     if (table.length > 0) this.#isResumed = false;
     if (!this.#isResumed) this.#prefix.follow(plan.slaac);
@@ -205,19 +195,21 @@ export class Ipv6Client {
 
   #proven(address: Ipv6): void {
     this.#prefix.proven(address);
-    this.#dhcp.dispatch({ type: 'checked', address, inUse: false });
+    this.#dhcp.checked(address, false);
     this.#tell(undefined);
   }
 
   #inConflict(address: Ipv6): void {
     this.#probes.end(address);
     this.#prefix.inConflict(address);
-    this.#dhcp.dispatch({ type: 'checked', address, inUse: true });
+    this.#dhcp.checked(address, true);
     this.#tell('conflict');
   }
 
   #best(): Address6 | undefined {
-    const leased = this.#lease?.addresses[0];
+    const addresses = this.#lease?.addresses ?? [];
+    // A server may name its addresses in another order each time.
+    const leased = addresses.find((one) => one.address === this.#told?.address) ?? addresses[0];
     if (leased !== undefined) {
       return { address: leased.address, prefixLength: 128, source: 'dhcp' };
     }
@@ -262,21 +254,17 @@ export class Ipv6Client {
 
   /** True if an answer may be on its way. */
   #isExpecting(): boolean {
-    const isAtRest = ['INIT', 'BOUND', 'STOPPED'].includes(this.#dhcp.state.name);
-    const isAsking = this.#solicitation.state.name === 'SOLICITING' || this.#probes.isAsking;
-    return !isAtRest || isAsking || this.#information.state.name === 'ASKING';
+    const isSoliciting = this.#solicitation.state.name === 'SOLICITING';
+    return this.#dhcp.isExpecting || isSoliciting || this.#probes.isAsking;
   }
 
-  #perform(effect: Effect): void {
-    if (effect.type === 'send') return this.#sendMessage(effect.message);
-    if (effect.type === 'lease') {
-      this.#lease = effect.change === 'lost' ? undefined : effect.lease;
-      return this.#tell(effect.cause, effect.change === 'renewed');
-    }
-    if (effect.type !== 'check') return reportDhcp6(this.#deps.log, effect);
-    const { address } = effect;
-    if (!this.#probes.begin(address)) return;
-    this.#dhcp.dispatch({ type: 'checked', address, inUse: false });
+  #leased(effect: Effect & { readonly type: 'lease' }): void {
+    this.#lease = effect.change === 'lost' ? undefined : effect.lease;
+    this.#tell(effect.cause, effect.change === 'renewed');
+  }
+
+  #check(address: Ipv6): void {
+    if (this.#probes.begin(address)) this.#dhcp.checked(address, false);
   }
 
   #solicit(effect: SolicitationEffect): void {
@@ -286,6 +274,8 @@ export class Ipv6Client {
   }
 
   #sendMessage(message: Dhcp6Message): void {
+    // The server asks for our address before it answers. A switch may have forgotten our wish.
+    this.#probes.report();
     this.#channel.send(encodeFrame(clientFrame(this.#deps.mac, message)));
   }
 

@@ -2,7 +2,7 @@
  * What a container does about IPv6 on this segment, given what its routers tell (pure). The flags M
  * and O are those of RFC 4861 §4.2. A host obeys any router that sets them.
  */
-import type { RouterTable } from '../../ndp/routers.ts';
+import { speakingRouters, type RouterTable } from '../../ndp/routers.ts';
 import { chooseSlaacAddress } from '../../ndp/slaac.ts';
 import type { Ipv6Mode } from '../../vocabulary/ipv6/addressing.ts';
 import type { Instant } from '../../vocabulary/time.ts';
@@ -21,8 +21,9 @@ export function planFor(
   interfaceId: Ipv6,
   now: Instant,
 ): Ipv6Plan {
-  const isManaged = table.some(({ advertisement }) => advertisement.isManaged);
-  const isInformed = table.some(({ advertisement }) => advertisement.hasOtherConfig);
+  const speaking = speakingRouters(table, now);
+  const isManaged = speaking.some(({ advertisement }) => advertisement.isManaged);
+  const isInformed = speaking.some(({ advertisement }) => advertisement.hasOtherConfig);
   const slaac = mode === 'dhcp' ? undefined : chooseSlaacAddress(table, interfaceId, now)?.address;
   if (mode === 'dhcp' || (mode === 'auto' && isManaged)) return { slaac, dhcp: 'lease' };
   return { slaac, dhcp: isManaged || isInformed ? 'information' : undefined };

@@ -4,20 +4,40 @@
  * of releases is limited by the containers that end within some 15 s.
  */
 import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
-import type { Ipv6Client } from './ipv6-client.ts';
+import type { GuardedIpv6 } from './guarded-ipv6.ts';
+import type { Ipv6Subject } from './ipv6-subject.ts';
 
 export class Ipv6Releases {
-  readonly #running = new Set<Ipv6Client>();
+  /** By segment and DUID. */
+  readonly #running = new Map<string, GuardedIpv6>();
 
-  /** @param client a new one, which holds nothing. @param link of the host, on that segment. */
-  give(client: Ipv6Client, lease: Lease6, link: string): void {
-    this.#running.add(client);
-    client.release(link, lease, () => this.#running.delete(client));
+  /** @param client a new one, which holds nothing. Its container's segment is heard on its link. */
+  give(client: GuardedIpv6, lease: Lease6, link: string): void {
+    const key = keyOf(client.subject);
+    this.stop(client.subject);
+    this.#running.set(key, client);
+    client.release(link, lease, () => {
+      if (this.#running.get(key) === client) this.#running.delete(key);
+    });
+  }
+
+  /**
+   * That identity asks for a lease again. A RELEASE that is repeated would end the new lease: the
+   * server knows both by the DUID.
+   */
+  stop(subject: Ipv6Subject): void {
+    const key = keyOf(subject);
+    this.#running.get(key)?.stop();
+    this.#running.delete(key);
   }
 
   /** The servers keep what is not given back yet until it ends. */
   close(): void {
-    for (const client of this.#running) client.stop();
+    for (const client of this.#running.values()) client.stop();
     this.#running.clear();
   }
+}
+
+function keyOf({ routersOn, duid }: Ipv6Subject): string {
+  return `${routersOn} ${duid}`;
 }

@@ -29,6 +29,10 @@ export class PrefixAddress {
     if (this.#probes.begin(this.#address)) this.#isUsable = true;
   }
 
+  isContested(address: Ipv6): boolean {
+    return this.#contested.has(address);
+  }
+
   /** The container has had the address since before this process started. */
   resume(address: Ipv6): void {
     this.#address = address;

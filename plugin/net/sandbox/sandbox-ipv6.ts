@@ -39,7 +39,10 @@ export function setSandboxIpv6(
 ): Promise<boolean> {
   return withSandbox(place, async (sandbox) => {
     const { name } = sandbox.link;
-    const trouble = inNetns(place.netnsPath, () => setAll(name, settingsFor(wanted)));
+    const trouble = inNetns(
+      place.netnsPath,
+      () => setAll(name, settingsFor(wanted)) ?? switchOn(name, wanted),
+    );
     if (trouble !== undefined) throw new PluginError('IP_COMMAND_FAILED', trouble);
     await setAddress(sandbox, wanted);
   });
@@ -47,18 +50,28 @@ export function setSandboxIpv6(
 
 type Setting = readonly [name: string, value: string];
 
-function settingsFor({ address, isAutonomous }: SandboxIpv6): readonly Setting[] {
+function settingsFor({ isAutonomous }: SandboxIpv6): readonly Setting[] {
   return [
     ['ra_defrtr_metric', ROUTER_METRIC],
     ['autoconf', isAutonomous ? '1' : '0'],
-    // We have asked for the address before. Docker switches IPv6 off on a link without an address.
-    ...(address === undefined
-      ? []
-      : ([
-          ['accept_dad', '0'],
-          ['disable_ipv6', '0'],
-        ] as const)),
   ];
+}
+
+/**
+ * Docker switches IPv6 off on a link without an address. When one comes, the link gets its own
+ * link-local address without the kernel's second of asking, because we have asked for it before.
+ * What the kernel makes of prefixes later it asks for as ever.
+ */
+function switchOn(link: string, { address }: SandboxIpv6): string | undefined {
+  const asks = `ipv6/conf/${link}/accept_dad`;
+  if (address === undefined || readSetting(`ipv6/conf/${link}/disable_ipv6`) === '0') return;
+  const before = readSetting(asks);
+  const trouble = setAll(link, [
+    ['accept_dad', '0'],
+    ['disable_ipv6', '0'],
+  ]);
+  const left = before === undefined ? undefined : writeSetting(asks, before);
+  return trouble ?? (left && `${asks} could not be set to ${before} again: ${left}`);
 }
 
 /** @returns what could not be set. A setting that this kernel does not have is skipped. */

@@ -1,0 +1,101 @@
+/**
+ * What one container asks of DHCPv6 servers: a lease, or configuration without an address. It is
+ * the shell around the two machines of `dhcp6/client/`.
+ */
+import type { Clock } from '../../clock.ts';
+import type { Effect, Env } from '../../dhcp6/client/client.ts';
+import type { Dhcp6Message } from '../../dhcp6/message.ts';
+import type { Logger } from '../../logger.ts';
+import { withoutRenewal6, type Lease6 } from '../../vocabulary/ipv6/lease6.ts';
+import type { Ms } from '../../vocabulary/time.ts';
+import type { Ipv6 } from '../../wire/address6.ts';
+import { MachineRunner, type RunnerOf } from '../machine-runner.ts';
+import { DHCP6, INFORMATION } from './ipv6-machines.ts';
+import { reportDhcp6 } from './ipv6-report.ts';
+
+export interface Dhcp6TalkDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly config: Env['config'];
+  /** False: too many DECLINEs were sent on this segment. */
+  readonly mayDecline: () => boolean;
+  readonly send: (message: Dhcp6Message) => void;
+  readonly onLease: (effect: Effect & { readonly type: 'lease' }) => void;
+  /** The address is to be proven unused. */
+  readonly onCheck: (address: Ipv6) => void;
+  /** The lease was given back, or its server did not answer. */
+  readonly onReleased: () => void;
+}
+
+export class Dhcp6Talk {
+  readonly #lease: RunnerOf<typeof DHCP6>;
+  readonly #information: RunnerOf<typeof INFORMATION>;
+
+  constructor(deps: Dhcp6TalkDeps) {
+    const { clock, random, log, config, mayDecline, send } = deps;
+    const env = (now: number): Env => ({ now, random, mayDecline, config });
+    this.#lease = new MachineRunner(DHCP6, {
+      ...{ clock, env },
+      perform: (effect) => {
+        if (effect.type === 'send') send(effect.message);
+        else if (effect.type === 'lease') deps.onLease(effect);
+        else if (effect.type === 'check') deps.onCheck(effect.address);
+        else reportDhcp6(log, effect);
+      },
+      performed: ({ name }) => {
+        if (name === 'STOPPED') deps.onReleased();
+      },
+    });
+    this.#information = new MachineRunner(INFORMATION, {
+      ...{ clock, env },
+      perform: (effect) =>
+        effect.type === 'send' ? send(effect.message) : reportDhcp6(log, effect),
+    });
+  }
+
+  /** Asks for a lease, if nothing was asked yet. */
+  wantLease(): void {
+    if (this.#lease.state.name === 'INIT') this.#lease.dispatch({ type: 'start' });
+  }
+
+  /** Asks about a lease of before first. */
+  confirm(previous: Lease6, patience: Ms): void {
+    this.#lease.dispatch({ type: 'start', previous, patience });
+  }
+
+  wantInformation(): void {
+    this.#information.dispatch({ type: 'start' });
+  }
+
+  resume(lease: Lease6): void {
+    this.#lease.dispatch({ type: 'resume', lease });
+  }
+
+  /** Gives back a lease that it does not hold. */
+  release(lease: Lease6): void {
+    this.resume(withoutRenewal6(lease));
+    this.#lease.dispatch({ type: 'release' });
+  }
+
+  checked(address: Ipv6, inUse: boolean): void {
+    this.#lease.dispatch({ type: 'checked', address, inUse });
+  }
+
+  hear(message: Dhcp6Message): void {
+    this.#lease.dispatch({ type: 'message', message });
+    this.#information.dispatch({ type: 'message', message });
+  }
+
+  /** True if an answer may be on its way. */
+  get isExpecting(): boolean {
+    const isAtRest = ['INIT', 'BOUND', 'STOPPED'].includes(this.#lease.state.name);
+    return !isAtRest || this.#information.state.name === 'ASKING';
+  }
+
+  /** Ends both silently. */
+  reset(): void {
+    this.#lease.reset();
+    this.#information.reset();
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Keeps a failure of one container's IPv6 inside it (D17). Whatever is thrown ends the client of
+ * IPv6 alone, and it is made anew with what it had. IPv4 and its start never see it.
+ */
+import { failedAgain, type Failures } from '../client-failures.ts';
+import { guardedClock, guardedOpenSocket, type Guard } from '../guarded.ts';
+import type { SocketPlace } from '../sockets/frame-socket.ts';
+import { Ipv6Client } from './ipv6-client.ts';
+import type { Ipv6ClientDeps, Ipv6Subject, Ipv6Terms } from './ipv6-subject.ts';
+import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
+import type { Ms } from '../../vocabulary/time.ts';
+import type { Ipv6 } from '../../wire/address6.ts';
+
+const FAILED = 'IPv6 client failed; it is started again, and the container keeps its address';
+
+export class GuardedIpv6 {
+  readonly #subject: Ipv6Subject;
+  readonly #deps: Omit<Ipv6ClientDeps, 'guard'>;
+  readonly #guard: Guard;
+  #client: Ipv6Client;
+  #place: SocketPlace | undefined;
+  /** What the client had that failed, until the next one has it. */
+  #had: Ipv6Terms | undefined;
+  #failures: Failures | undefined;
+  #cancelRestart: () => void = () => undefined;
+
+  constructor(subject: Ipv6Subject, deps: Omit<Ipv6ClientDeps, 'guard'>) {
+    this.#subject = subject;
+    this.#deps = deps;
+    this.#guard = (work) => {
+      try {
+        work();
+      } catch (err) {
+        this.#failed(err);
+      }
+    };
+    this.#client = this.#make();
+  }
+
+  get subject(): Ipv6Subject {
+    return this.#subject;
+  }
+
+  get terms(): Ipv6Terms {
+    return this.#had ?? this.#client.terms;
+  }
+
+  start(previous: Lease6 | undefined, patience: Ms): void {
+    this.#guard(() => this.#client.start(previous, patience));
+  }
+
+  resume(terms: Ipv6Terms): void {
+    this.#guard(() => this.#client.resume(terms));
+  }
+
+  /** Resolves also when the client has failed: nothing more comes soon. */
+  async settled(): Promise<void> {
+    await this.#client.settled().catch((err: unknown) => this.#failed(err));
+  }
+
+  replay(): readonly Uint8Array[] {
+    let frames: readonly Uint8Array[] = [];
+    this.#guard(() => (frames = this.#client.replay()));
+    return frames;
+  }
+
+  configured(): void {
+    this.#guard(() => this.#client.configured());
+  }
+
+  isContested(address: Ipv6): boolean {
+    return this.#client.isContested(address);
+  }
+
+  open(place: SocketPlace): void {
+    this.#place = place;
+    this.#guard(() => this.#client.open(place));
+  }
+
+  closeSocket(): void {
+    this.#place = undefined;
+    this.#guard(() => this.#client.closeSocket());
+  }
+
+  release(link: string, lease: Lease6, then: () => void): void {
+    this.#guard(() => this.#client.release(link, lease, then));
+  }
+
+  stop(): void {
+    this.#cancelRestart();
+    this.#guard(() => this.#client.stop());
+    this.#cancelRestart();
+  }
+
+  #make(): Ipv6Client {
+    const { clock, openSocket } = this.#deps;
+    return new Ipv6Client(this.#subject, {
+      ...this.#deps,
+      guard: this.#guard,
+      clock: guardedClock(clock, this.#guard),
+      openSocket: guardedOpenSocket(openSocket, this.#guard),
+    });
+  }
+
+  #failed(err: unknown): void {
+    const { clock, log } = this.#deps;
+    const failed = this.#client;
+    const { terms } = this;
+    this.#had = terms;
+    const { failures, againMs } = failedAgain(this.#failures, clock.now());
+    this.#failures = failures;
+    log.error({ err, failures: failures.count, againMs }, FAILED);
+    try {
+      failed.stop();
+    } catch (error) {
+      log.debug({ err: error }, 'part of a failed IPv6 client could not be ended');
+    }
+    this.#client = this.#make();
+    this.#cancelRestart();
+    this.#cancelRestart = clock.at(clock.now() + againMs, () =>
+      this.#guard(() => {
+        if (this.#place !== undefined) this.#client.open(this.#place);
+        this.#client.resume(terms);
+        this.#had = undefined;
+      }),
+    );
+  }
+}

@@ -1,0 +1,84 @@
+/** What a container's link is given of IPv6 at its start and later. */
+import { expect, test } from 'vitest';
+import { firstIpv6 } from '../../../plugin/endpoints/first-ipv6.ts';
+import { Ipv6Changes, type Ipv6ChangesDeps } from '../../../plugin/endpoints/ipv6-changes.ts';
+import { KeyedLock } from '../../../plugin/keyed-lock.ts';
+import type { EndpointRecord } from '../../../plugin/state/lease-records.ts';
+import type { NetworkRecord } from '../../../plugin/state/records.ts';
+import { NO_IPV6 } from '../../../plugin/state/stored-ipv6.ts';
+import { frame } from '../ndp/ndp-messages.ts';
+import { ip6 } from '../../support/messages.ts';
+import { PREFIX, SLAAC, Wire } from '../leasing/ipv6-wire.ts';
+
+type Wanted = Parameters<Ipv6ChangesDeps['host']['setSandboxIpv6']>[1];
+
+/** One joined endpoint with that client. */
+function endpointWith(wire: Wire, hasIpv6 = true) {
+  const { address } = wire.client.terms;
+  const network = { id: 'n', options: { ipv6: 'auto', ipv6PatienceMs: 0 }, mtu: 1200 };
+  let record = {
+    ...{ id: 'e', leaseId: 'l', networkId: 'n', sandboxKey: '/x', mtu: 1200 },
+    ...{ hostEnd: undefined, containerEnd: 'vdc1' },
+    ipv6: { ...NO_IPV6, address, answered: address, configured: address },
+  } as unknown as EndpointRecord;
+  const asked: Wanted[] = [];
+  const host = {
+    hasIpv6: () => hasIpv6,
+    setSandboxIpv6: (_place: unknown, wanted: Wanted) => {
+      asked.push(wanted);
+      return Promise.resolve(true);
+    },
+    sendInto: () => undefined,
+  };
+  const changes = new Ipv6Changes({
+    ...{ host, clock: wire.clock, log: wire.log, lock: new KeyedLock() },
+    registry: { findEndpoint: () => record, findNetwork: () => network },
+    leases: { ipv6: () => wire.client },
+    sandboxPath: (key: string) => key,
+    remember: (next: EndpointRecord) => Promise.resolve(void (record = next)),
+  } as unknown as Ipv6ChangesDeps);
+  return { changes, asked, host, network: network as unknown as NetworkRecord, now: () => record };
+}
+
+test('another host has the address of a prefix: it is taken out of the container', async () => {
+  const wire = new Wire('auto', 'optimistic');
+  wire.client.start(undefined, 0);
+  wire.hear(PREFIX);
+  const { changes, asked, now } = endpointWith(wire);
+  await changes.entered('e');
+  const claim = frame(SLAAC, 'ff02::1', {
+    type: 'neighbor-advertisement',
+    ...{ isRouter: false, isSolicited: false, isOverride: true, target: ip6(SLAAC), options: [] },
+  });
+  wire.hear(claim);
+  await wire.clock.pass(100);
+  wire.hear(claim);
+  await changes.handle('e', wire.changes.at(-1)!);
+  expect(asked.at(-1)).toMatchObject({ address: undefined, former: { address: SLAAC } });
+  expect(now().ipv6?.configured).toBeUndefined();
+});
+
+test('a prefix ends: its address is left to the kernel', async () => {
+  const wire = new Wire();
+  wire.client.start(undefined, 0);
+  wire.hear(PREFIX);
+  const { changes, asked } = endpointWith(wire);
+  await changes.entered('e');
+  await wire.clock.pass(3_600_000);
+  await changes.handle('e', wire.changes.at(-1)!);
+  expect(asked.at(-1)).toMatchObject({ address: undefined, former: undefined });
+});
+
+test('a link without IPv6: the start is not told of an address, and no setting is touched', async () => {
+  const wire = new Wire();
+  wire.client.start(undefined, 0);
+  wire.hear(PREFIX);
+  const { changes, asked, host, network } = endpointWith(wire, false);
+  const deps = { leases: { ipv6: () => wire.client }, host, clock: wire.clock, log: wire.log };
+  expect((await firstIpv6(deps, 'l', network, Infinity))?.answered).toBeUndefined();
+  expect(wire.log.messages('warn').join()).toContain('started without IPv6: its MTU is below 1280');
+  await changes.entered('e');
+  expect(asked).toEqual([]);
+  expect(wire.log.messages('error').length).toBe(1);
+  changes.close();
+});
