@@ -12,7 +12,6 @@ import {
   attachment,
   daemonLog,
   docker,
-  firewallReaches,
   ip,
   lab,
   networkCommand,
