@@ -206,13 +206,7 @@ function draftEndpoint(
 
 /** @throws PluginError INVALID_OPTION for a guard where there is no port to keep it. */
 function refuseOwnGuard({ guard }: EndpointOptions, network: NetworkRecord): void {
-  const { mode, guard: ofNetwork, ipv6 } = network.options;
-  if (guard === 'full' && ipv6 !== undefined) {
-    throw new PluginError(
-      'INVALID_OPTION',
-      `driver-opt guard=full drops all IPv6, and this network has ipv6=${ipv6}; leave it out, or start the container on a network without IPv6`,
-    );
-  }
+  const { mode, guard: ofNetwork } = network.options;
   if (guard === undefined || guard === ofNetwork) return;
   if (attachmentOf(network).bridgeOfPorts(network) !== undefined) return;
   throw new PluginError(

@@ -57,7 +57,7 @@ export class Endpoints {
     const remember = (record: EndpointRecord) => this.#remember(record);
     this.ports = new PortGuard(deps);
     this.changes = new LeaseChanges({ ...deps, lock: this.#lock, remember, ports: this.ports });
-    this.ipv6 = new Ipv6Changes({ ...deps, lock: this.#lock, remember });
+    this.ipv6 = new Ipv6Changes({ ...deps, lock: this.#lock, remember, ports: this.ports });
     const made = (id: string) => this.changes.entered(id);
     const macChanged = (record: EndpointRecord, network: NetworkRecord) =>
       this.#resume(record, network);

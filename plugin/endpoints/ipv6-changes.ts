@@ -12,6 +12,7 @@ import type { Ipv6Change } from '../leasing/ipv6/ipv6-subject.ts';
 import type { LeaseService } from '../leasing/lease-service.ts';
 import type { Logger } from '../logger.ts';
 import { LinkTries } from '../networks/link-tries.ts';
+import type { PortGuard } from '../networks/port-guard.ts';
 import { endpointContext, type EndpointRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
 import { leasedAddress, NO_IPV6, storeIpv6, type StoredIpv6 } from '../state/stored-ipv6.ts';
@@ -27,6 +28,7 @@ export interface Ipv6ChangesDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly lock: KeyedLock;
+  readonly ports: Pick<PortGuard, 'follow'>;
   readonly sandboxPath: (sandboxKey: string) => string;
   readonly remember: (record: EndpointRecord) => Promise<void>;
 }
@@ -71,7 +73,9 @@ export class Ipv6Changes {
       if (record === undefined || terms === undefined) return;
       this.#tell(record, change);
       const ipv6 = { ...(record.ipv6 ?? NO_IPV6), ...storeIpv6(terms, clock) };
-      await remember({ ...record, ipv6 });
+      const changed = { ...record, ipv6 };
+      await remember(changed);
+      await this.#guard(changed);
     });
     if (this.#entered.has(endpointId)) await this.#try(endpointId);
   }
@@ -113,9 +117,17 @@ export class Ipv6Changes {
     // Docker switches IPv6 off on a link without an address. Nobody but the client answers there.
     if ((ipv6.address ?? ipv6.configured) !== undefined) client?.configured();
     if (ipv6.configured?.address === ipv6.address?.address) return;
-    await remember({ ...record, ipv6: { ...ipv6, configured: ipv6.address } });
+    const changed = { ...record, ipv6: { ...ipv6, configured: ipv6.address } };
+    await remember(changed);
+    await this.#guard(changed);
     const fields = { ...endpointContext(record), address: ipv6.address?.address ?? 'none' };
     log.info(fields, 'IPv6 of the container changed');
+  }
+
+  async #guard(record: EndpointRecord): Promise<void> {
+    const { registry, ports } = this.#deps;
+    const network = registry.findNetwork(record.networkId);
+    if (network !== undefined) await ports.follow(network, record);
   }
 
   /** An address of a prefix is the kernel's, once it is there. */

@@ -15,7 +15,7 @@ import type { Ms } from '../vocabulary/time.ts';
 import type { Host } from '../host.ts';
 import type { KeyedLock } from '../keyed-lock.ts';
 import { storeLease, termsOf, type NetworkRecord } from '../state/records.ts';
-import { rulesFor, type PortGuard } from '../networks/port-guard.ts';
+import type { PortGuard } from '../networks/port-guard.ts';
 import type { Registry } from '../state/registry.ts';
 import { sandboxChanges, usableMtu, type LinkConfig } from './sandbox-changes.ts';
 import { endpointContext, type EndpointRecord } from '../state/lease-records.ts';
@@ -43,7 +43,7 @@ export interface LeaseChangesDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly lock: KeyedLock;
-  readonly ports: Pick<PortGuard, 'guard'>;
+  readonly ports: Pick<PortGuard, 'follow'>;
   readonly leases: { announce(key: string, isBack: boolean): void };
   readonly sandboxPath: (sandboxKey: string) => string;
   readonly remember: (record: EndpointRecord) => Promise<void>;
@@ -165,7 +165,7 @@ export class LeaseChanges {
     const place = { netnsPath: sandboxPath(record.sandboxKey), hostEnd, containerEnd };
     const fields = { ...endpointContext(record), address: wanted.terms?.address ?? 'none' };
     try {
-      await this.#guard(network, record);
+      await this.#deps.ports.follow(network, record);
       if (!(await host.changeSandbox(place, changes))) {
         throw new Error('its link was not found up in the sandbox');
       }
@@ -181,17 +181,9 @@ export class LeaseChanges {
     const terms = { ...record.terms, configured: wanted.terms };
     const changed = { ...record, mtu: wanted.mtu, terms };
     await remember(changed);
-    await this.#guard(network, changed);
+    await this.#deps.ports.follow(network, changed);
     log.info({ ...fields, gateway: wanted.terms?.gateway, mtu: wanted.mtu }, 'container changed');
     leases.announce(record.leaseId, present.terms === undefined);
-  }
-
-  /**
-   * Where the port passes only the container's own addresses, adds the new one first. Removes the
-   * old one when the container no longer has it.
-   */
-  async #guard(network: NetworkRecord, record: EndpointRecord): Promise<void> {
-    if (rulesFor(network, record).mode === 'full') await this.#deps.ports.guard(record.id);
   }
 
   /** Counts changes of address. Each of them is applied, because the server decides. */

@@ -23,11 +23,12 @@ export function rulesBeforeJoin(network: NetworkRecord, draft: Draft): PortRules
 
 /** While the container changes from one address to another, it may send from both. */
 export function rulesFor(network: NetworkRecord, endpoint: EndpointRecord): PortRules {
-  const { lease, terms } = endpoint;
-  const addresses = [lease?.address, terms.configured?.address];
+  const { lease, terms, ipv6 } = endpoint;
+  const rules = rulesWith(network, endpoint);
   return {
-    ...rulesWith(network, endpoint),
-    addresses: [...new Set(addresses.filter((address) => address !== undefined))],
+    ...rules,
+    addresses: known([lease?.address, terms.configured?.address]),
+    addresses6: rules.addresses6 && known([ipv6?.address?.address, ipv6?.configured?.address]),
   };
 }
 
@@ -71,6 +72,14 @@ export class PortGuard {
   /** Uses what the registry says of the endpoint now. */
   guard(endpointId: string): Promise<void> {
     return this.#guard([endpointId]);
+  }
+
+  /**
+   * An address has come or gone. Where the port passes only the container's own addresses, adds the
+   * new one first, and removes the old one when the container no longer has it.
+   */
+  async follow(network: NetworkRecord, endpoint: EndpointRecord): Promise<void> {
+    if (rulesFor(network, endpoint).mode === 'full') await this.guard(endpoint.id);
   }
 
   /**
@@ -140,11 +149,16 @@ export class PortGuard {
   }
 }
 
+function known<Address>(addresses: readonly (Address | undefined)[]): readonly Address[] {
+  return [...new Set(addresses.filter((address) => address !== undefined))];
+}
+
 function rulesWith({ options }: NetworkRecord, { mac, guard }: Draft): PortRules {
   return {
     mode: guard ?? options.guard,
     mac,
     addresses: [],
+    addresses6: options.ipv6 === undefined ? undefined : [],
     leases: false,
     noServer: options.dhcpServers.length > 0,
   };

@@ -92,16 +92,13 @@ function ipv6ModeOf(text: string | undefined): Ipv6Mode | undefined {
 function withoutIpv6(
   flag: string,
   mode: AttachmentMode,
-  text: (key: 'guard' | 'mtu') => string | undefined,
+  text: (key: 'mtu') => string | undefined,
 ): readonly string[] {
   const what = `${flag}ipv6= cannot be had with`;
   const mtu = text('mtu');
   return [
     ...(mode === 'ipvlan'
       ? [`${what} mode=ipvlan, where all containers have one MAC; take mode=bridge or mode=macvlan`]
-      : []),
-    ...(text('guard') === 'full'
-      ? [`${what} guard=full, which drops all IPv6 of containers; take guard=mac`]
       : []),
     ...(mtu !== undefined && Number(mtu) < 1280
       ? [`${what} mtu=${mtu}: links with IPv6 have 1280 or more (RFC 8200)`]

@@ -12,6 +12,7 @@ import { openLeaseSocket } from '../../plugin/net/sockets/lease-socket.ts';
 import { openPacketSocket, type PacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
 import type { PortRules } from '../../plugin/vocabulary/port-rules.ts';
 import { parseIpv4, parseMac, type Mac } from '../../plugin/wire/address.ts';
+import { ipv6ToBytes, linkLocalOf, parseIpv6 } from '../../plugin/wire/address6.ts';
 import {
   dhcp,
   DROPPED,
@@ -19,6 +20,7 @@ import {
   ethernet,
   half,
   ipv4,
+  ipv6,
   MAC,
   macOf,
   other,
@@ -179,6 +181,36 @@ describe('a guarded container', () => {
     await guardEndpoints([{ hostEnd: 'h1', rules: full(24) }]);
     expect(await whatPasses([from(25), from(24)], witnesses)).toEqual(['.24']);
     row.seen = 'only the leased one passes; the next one from the change on';
+    row.leftovers = 0;
+  });
+
+  test('with guard=full speaks for its own IPv6 addresses only, and follows a change at once', async () => {
+    const row = outcome('C', "guard=full: another host's IPv6 address");
+    const octets = (text: string) => [...ipv6ToBytes(parseIpv6(text)!)];
+    const from = (source: string) => {
+      const frame = ipv6(6, [0, 80], [], 2, octets(source));
+      return [source, frame] as const;
+    };
+    const claim = (target: string) => {
+      const message = [136, 0, 0, 0, 0x20, 0, 0, 0, ...octets(target)];
+      const frame = ipv6(58, message, [], message.length, octets(linkLocalOf(MAC)));
+      return [`claim ${target}`, frame] as const;
+    };
+    const full = (address: string) =>
+      rulesOf(MAC, { mode: 'full', addresses6: [parseIpv6(address)!] });
+    const frames = [
+      ...['2001:db8::23', '2001:db8::24', 'fe80::1', linkLocalOf(MAC)].map(from),
+      ...['2001:db8::23', '2001:db8::24', 'fe80::1'].map(claim),
+    ];
+    await guardEndpoints([{ hostEnd: 'h1', rules: full('2001:db8::23') }]);
+    const own = ['2001:db8::23', linkLocalOf(MAC), 'claim 2001:db8::23'];
+    expect(await whatPasses(frames, witnesses)).toEqual(own);
+    await guardEndpoints([{ hostEnd: 'h1', rules: full('2001:db8::24') }]);
+    const next = ['2001:db8::24', 'claim 2001:db8::24'];
+    expect(await whatPasses([from('2001:db8::24'), claim('2001:db8::24')], witnesses)).toEqual(
+      next,
+    );
+    row.seen = 'only its own pass as source and in advertisements; the next one from the change on';
     row.leftovers = 0;
   });
 

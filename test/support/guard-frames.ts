@@ -36,15 +36,17 @@ export const ipv4 = (
     ...[64, protocol, 0, 0, ...from],
     ...[10, 50, 0, 1, ...new Array<number>(words * 4).fill(1), ...payload, ...padding],
   ]);
+const NINES = new Array<number>(16).fill(9);
 /** @param padding of the frame, behind the packet. */
 export const ipv6 = (
   next: number,
   payload: readonly number[],
   padding: readonly number[] = [],
   length = payload.length,
+  from: readonly number[] = NINES,
 ) =>
   ethernet(0x86dd, [
-    ...[0x60, 0, 0, 0, ...half(length), next, 64, ...new Array<number>(32).fill(9)],
+    ...[0x60, 0, 0, 0, ...half(length), next, 64, ...from, ...NINES],
     ...[...payload, ...padding],
   ]);
 export const arp = (sender: readonly number[], of: readonly number[], from = mac) =>

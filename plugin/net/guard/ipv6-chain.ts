@@ -1,6 +1,6 @@
 /**
- * The steps that drop what a container may not send by IPv6 at `guard=mac`: router advertisements,
- * redirects, and messages of a DHCPv6 server. They are found also behind extension headers (RFC
+ * The steps that drop what no container may send by IPv6: router advertisements, redirects, and
+ * messages of a DHCPv6 server. They are found also behind extension headers (RFC
  * 7113) and in fragments (RFC 7112, 6980).
  *
  * A later fragment passes without a check. A receiver cannot use it without its first fragment,
@@ -19,15 +19,17 @@ import {
   UDP_LENGTH,
   verdicts,
 } from './frame-steps.ts';
+import { hasOwnTarget, type OwnIpv6 } from './ipv6-source.ts';
 
 const IPV6_LENGTH = 40;
 const ICMPV6 = 58;
 const ROUTER_ADVERTISEMENT = 134;
+const NEIGHBOUR_ADVERTISEMENT = 136;
 const REDIRECT = 137;
 /**
  * The other types of neighbour discovery and SEND. No host sends them in fragments (RFC 6980 §5).
  */
-const NEIGHBOUR_DISCOVERY = [133, 135, 136, 148, 149];
+const NEIGHBOUR_DISCOVERY = [133, 135, NEIGHBOUR_ADVERTISEMENT, 148, 149];
 const DHCPV6 = { server: 547, client: 546 } as const;
 /**
  * Hop-by-hop, routing, destination options, mobility, HIP, shim6. Their second byte is the length,
@@ -51,8 +53,9 @@ const EXTENSIONS_AT_MOST = 4;
  * Follows the extension headers up to the end of the packet. X is where the next header begins.
  * Drops a first fragment whose chain goes on behind the fragment header, because the end of the
  * chain may be in a later fragment (RFC 7112 §5).
+ * @param own if given, a neighbour advertisement passes only for an address of the container.
  */
-export function noRouterNorDhcpv6Server(): readonly Step[] {
+export function noRouterNorDhcpv6Server(own?: OwnIpv6): readonly Step[] {
   const steps: Step[] = [
     // The cells are set first. The kernel's checker assumes that steps behind a verdict can be
     // reached by any jump to that verdict.
@@ -82,18 +85,30 @@ export function noRouterNorDhcpv6Server(): readonly Step[] {
     load.byteAtX(0),
     jump.equal(ROUTER_ADVERTISEMENT, 'drop'),
     jump.equal(REDIRECT, 'drop'),
-    change.toX(),
-    load.cell(IN_FRAGMENT),
-    jump.equal(0, 'pass'),
-    load.fromX(),
-    ...NEIGHBOUR_DISCOVERY.map((type) => jump.equal(type, 'drop')),
-    jump.always('pass'),
+    ...(own === undefined ? [] : [jump.equal(NEIGHBOUR_ADVERTISEMENT, 'advertised')]),
+    jump.always('other-icmpv6'), // further on, because the jumps to udp6 have a short range
     'udp6',
     ...hasLengthBehindX(UDP_LENGTH),
     load.halfAtX(0),
     jump.equal(DHCPV6.server, 'drop'),
     load.halfAtX(2),
     jump.equal(DHCPV6.client, 'drop', 'pass'),
+    ...verdicts,
+    'other-icmpv6',
+    change.toX(),
+    load.cell(IN_FRAGMENT),
+    jump.equal(0, 'pass'),
+    load.fromX(),
+    ...NEIGHBOUR_DISCOVERY.map((type) => jump.equal(type, 'drop')),
+    jump.always('pass'),
+  );
+  if (own === undefined) return steps;
+  steps.push(
+    ...verdicts,
+    'advertised',
+    load.cell(IN_FRAGMENT),
+    jump.equal(0, undefined, 'drop'),
+    ...hasOwnTarget(own),
   );
   return steps;
 }

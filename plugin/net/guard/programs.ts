@@ -24,6 +24,7 @@ import {
 import { hasLength, hasLengthBehindX, PAYLOAD_AT, UDP_LENGTH, verdicts } from './frame-steps.ts';
 import { hasKnownSender, isArpOfSource, MOST_SENDERS } from './known-senders.ts';
 import { noRouterNorDhcpv6Server } from './ipv6-chain.ts';
+import { hasOwnSource } from './ipv6-source.ts';
 import { noDhcpServer } from './no-dhcp-server.ts';
 import { DHCP, IPV4_LENGTH, noServerPorts, udpPorts } from './udp-ports.ts';
 
@@ -141,7 +142,7 @@ function notTo(mac: Mac): readonly Step[] {
 }
 
 /** `mac` is undefined if frames of several MACs pass: of `senders`, or of all. */
-type SenderRules = Pick<PortRules, 'mode' | 'addresses' | 'leases'> & {
+type SenderRules = Pick<PortRules, 'mode' | 'addresses' | 'addresses6' | 'leases'> & {
   readonly mac: Mac | undefined;
   readonly senders?: readonly Mac[] | undefined;
 };
@@ -169,8 +170,7 @@ function guarded(rules: SenderRules): readonly Step[] {
     ...ipv4(rules),
     ...verdicts,
     'ipv6',
-    // At present every leased address is an IPv4 address.
-    ...(rules.mode === 'full' ? [jump.always('drop')] : noRouterNorDhcpv6Server()),
+    ...ipv6(rules),
   ];
 }
 
@@ -235,6 +235,13 @@ function ipv4({ mode, mac, addresses, leases }: SenderRules): readonly Step[] {
     'dhcp-request',
     ...request,
   ];
+}
+
+function ipv6({ mode, mac, addresses6 }: SenderRules): readonly Step[] {
+  if (mode !== 'full') return noRouterNorDhcpv6Server();
+  if (addresses6 === undefined || mac === undefined) return [jump.always('drop')];
+  const own = { mac, addresses: addresses6 };
+  return [...hasOwnSource(own), ...noRouterNorDhcpv6Server(own)];
 }
 
 /** Drops the frame unless A is one of them. */

@@ -34,6 +34,7 @@ function endpointWith(wire: Wire, hasIpv6 = true) {
     ...{ host, clock: wire.clock, log: wire.log, lock: new KeyedLock() },
     registry: { findEndpoint: () => record, findNetwork: () => network },
     leases: { ipv6: () => wire.client },
+    ports: { follow: () => Promise.resolve() },
     sandboxPath: (key: string) => key,
     remember: (next: EndpointRecord) => Promise.resolve(void (record = next)),
   } as unknown as Ipv6ChangesDeps);

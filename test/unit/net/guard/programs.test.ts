@@ -7,6 +7,7 @@ import {
   uplinkProgram,
 } from '../../../../plugin/net/guard/programs.ts';
 import { GUARD_MODES, type PortRules } from '../../../../plugin/vocabulary/port-rules.ts';
+import { ipv6ToBytes, parseIpv6 } from '../../../../plugin/wire/address6.ts';
 import { parseIpv4, parseMac, type Mac } from '../../../../plugin/wire/address.ts';
 import {
   arp,
@@ -81,9 +82,61 @@ describe('guard=full', () => {
     expect(passes(two, arp(mac, [10, 50, 0, 24]))).toBe(true);
   });
 
-  test('no address of IPv6 was leased', () => {
+  test('without IPv6 on its network nothing of it passes', () => {
     expect(passes(FULL, ipv6(58, [136, 0]))).toBe(false);
     expect(passes(FULL, ipv6(6, [0, 80]))).toBe(false);
+  });
+
+  describe('with IPv6 on its network', () => {
+    const leased = parseIpv6('2001:db8:500::123')!;
+    const SIX: PortRules = { ...FULL, addresses6: [parseIpv6('2001:db8::1')!, leased] };
+    const octets = (text: string) => [...ipv6ToBytes(parseIpv6(text)!)];
+    const from = (source: string, next = 6, payload: readonly number[] = [0, 80]) =>
+      ipv6(next, payload, [], payload.length, octets(source));
+    const claim = (target: string, source = leased as string) =>
+      from(source, 58, [136, 0, 0, 0, 0x20, 0, 0, 0, ...octets(target)]);
+
+    test.each([
+      ['its leased address', '2001:db8:500::123', true],
+      ['its link-local address', 'fe80::11:22ff:fe33:4455', true],
+      ['its address with any prefix', '2001:db8:600:0:11:22ff:fe33:4455', true],
+      ['no address yet', '::', true],
+      ['an address of another host', '2001:db8:500::124', false],
+      ['the link-local address of another host', 'fe80::1', false],
+      ['the same end with another beginning', '2001:db8:501::123', false],
+      ["a neighbour's address of a prefix", '2001:db8:600:0:11:22ff:fe33:4456', false],
+    ])('from %s', (_what, source, isOwn) => {
+      expect(passes(SIX, from(source))).toBe(isOwn);
+    });
+
+    test('it says of its own addresses alone that it has them', () => {
+      expect(passes(SIX, claim('2001:db8:500::123'))).toBe(true);
+      expect(passes(SIX, claim('fe80::11:22ff:fe33:4455'))).toBe(true);
+      expect(passes(SIX, claim('2001:db8:500::1'))).toBe(false);
+      expect(passes(SIX, claim('fe80::1'))).toBe(false);
+      expect(passes(SIX, claim('2001:db8:500::123').slice(0, 70))).toBe(false);
+      expect(passes(SIX, claim('::'))).toBe(false);
+    });
+
+    test('behind extension headers it is held to the same', () => {
+      const behind = (target: string) =>
+        from(leased, 60, [
+          ...[58, 0, 1, 4, 0, 0, 0, 0],
+          ...[136, 0, 0, 0, 0x20, 0, 0, 0, ...octets(target)],
+        ]);
+      expect(passes(SIX, behind('2001:db8:500::123'))).toBe(true);
+      expect(passes(SIX, behind('2001:db8:500::1'))).toBe(false);
+    });
+
+    test('what guard=mac drops is dropped', () => {
+      const own = octets(leased);
+      const as = (frame: readonly number[]) => [
+        ...[...frame.slice(0, 22), ...own],
+        ...frame.slice(38),
+      ];
+      const wrong = DROPPED_IPV6.filter(([, frame]) => passes(SIX, as(frame)));
+      expect(wrong.map(([what]) => what)).toEqual([]);
+    });
   });
 });
 
