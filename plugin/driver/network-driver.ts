@@ -13,7 +13,12 @@ import type { JoinAnswer } from '../endpoints/answers.ts';
 import type { CreateNetworkRequest } from '../options/network-requests.ts';
 import type { Networks } from '../networks/networks.ts';
 import type { Registry } from '../state/registry.ts';
-import { networkStatus, poolStatus, type ClaimsSeen, type NetworkStatus } from '../state/status.ts';
+import {
+  networkStatus,
+  poolStatus,
+  type SegmentsSeen,
+  type NetworkStatus,
+} from '../state/status/status.ts';
 import { runEach, UndoList } from '../undo.ts';
 
 export class NetworkDriver {
@@ -24,7 +29,7 @@ export class NetworkDriver {
   readonly #hostAccess: HostAccess;
   readonly #clock: Clock;
   readonly #recovered: Promise<void>;
-  readonly #claims: ClaimsSeen;
+  readonly #claims: SegmentsSeen;
   /**
    * Creation with its undo, and removal, take turns for each network. A creation waits some seconds
    * for the host's lease, at most.
@@ -39,7 +44,7 @@ export class NetworkDriver {
     hostAccess: HostAccess;
     clock: Clock;
     recovered: Promise<void>;
-    claims: ClaimsSeen;
+    claims: SegmentsSeen;
   }) {
     this.#registry = deps.registry;
     this.#networks = deps.networks;

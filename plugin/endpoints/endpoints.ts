@@ -21,7 +21,7 @@ import { restoreIpv6 } from '../state/stored-ipv6.ts';
 import { scopeOfNetwork, subjectOf } from '../state/lease-scope.ts';
 import { restoreLease, segmentOf, type NetworkRecord } from '../state/records.ts';
 import { PortGuard } from '../networks/port-guard.ts';
-import { endpointInfo } from '../state/status.ts';
+import { endpointInfo } from '../state/status/status.ts';
 import { LEASED_WITHIN } from '../leases/take-lease.ts';
 import { isLeaseOfAnother } from '../leases/lease-returns.ts';
 import { awaitedRelease } from '../leases/awaited-releases.ts';

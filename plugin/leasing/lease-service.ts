@@ -14,6 +14,7 @@ import { waitForLease } from './wait-for-lease.ts';
 import { livingLeases } from './segment/living-leases.ts';
 import { SegmentRouters, type OpenRouterSocket } from './ipv6/segment-routers.ts';
 import type { GuardedIpv6 } from './ipv6/guarded-ipv6.ts';
+import { routerSeen, type RouterSeen } from './ipv6/ipv6-report.ts';
 import { Ipv6Releases } from './ipv6/ipv6-releases.ts';
 import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
 import type { Ipv6Terms } from './ipv6/ipv6-subject.ts';
@@ -46,12 +47,14 @@ const NO_IPV6: Ipv6Terms = { address: undefined, lease: undefined };
 
 export class LeaseService {
   readonly #clients = new Map<string, LeaseClient>();
-  readonly #ipv6Releases = new Ipv6Releases();
+  readonly #ipv6Releases: Ipv6Releases;
   readonly #deps: LeaseServiceDeps & LeaseClientDeps;
 
   constructor(deps: LeaseServiceDeps) {
     const routers = new SegmentRouters(deps);
     this.#deps = { ...deps, routers, declines: new DeclineBudget(deps.clock) };
+    const make = (subject: LeaseSubject) => makeIpv6Client(subject, this.#deps, deps.log);
+    this.#ipv6Releases = new Ipv6Releases(make);
   }
 
   /**
@@ -80,10 +83,9 @@ export class LeaseService {
       // A lease that was being probed is given back.
       if (client.runner.stateName === 'CHECKING') client.runner.dispatch({ type: 'release' });
       if (this.#clients.get(subject.key) === client) this.forget(subject.key);
-      const { lease: lease6 } = client.ipv6?.terms ?? NO_IPV6;
       // A lease from before stays with its holder.
-      const isNew = lease6 !== undefined && limits.previousIpv6 === undefined;
-      if (isNew) this.#giveBackIpv6(subject, lease6, subject.ipv6?.routersOn ?? place.link);
+      const { lease: lease6 } = limits.previousIpv6 ? NO_IPV6 : (client.ipv6?.terms ?? NO_IPV6);
+      this.#ipv6Releases.give(subject, lease6, subject.ipv6?.routersOn ?? place.link);
       throw error;
     }
   }
@@ -165,6 +167,11 @@ export class LeaseService {
     return this.#clients.get(key)?.ipv6;
   }
 
+  /** What the routers tell that are heard on that link of the host. */
+  routersOn(link: string): readonly RouterSeen[] {
+    return this.#deps.routers.table(link).map(routerSeen);
+  }
+
   /** The lease that the client holds now, if any. */
   leaseOf(key: string): Lease | undefined {
     return this.#clients.get(key)?.lease;
@@ -218,13 +225,7 @@ export class LeaseService {
       giveBack(client, link);
     }
     this.forget(key);
-    if (lease6 === undefined) return;
-    this.#giveBackIpv6(subject, lease6, link);
-  }
-
-  #giveBackIpv6(subject: LeaseSubject, lease: Lease6, link: string): void {
-    const leaving = makeIpv6Client(subject, this.#deps, this.#deps.log);
-    if (leaving !== undefined) this.#ipv6Releases.give(leaving, lease, link);
+    this.#ipv6Releases.give(subject, lease6, link);
   }
 
   /** Drops the client without a word to the server; if it is still asking, `acquire` fails. */
@@ -273,7 +274,7 @@ export class LeaseService {
 
   #add(subject: LeaseSubject): LeaseClient {
     this.forget(subject.key);
-    if (subject.ipv6 !== undefined) this.#ipv6Releases.stop(subject.ipv6);
+    this.#ipv6Releases.stop(subject);
     const client = makeLeaseClient(subject, this.#deps, (...failure) => this.#failed(...failure));
     this.#clients.set(subject.key, client);
     return client;

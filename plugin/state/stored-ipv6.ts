@@ -54,31 +54,6 @@ export function restoreIpv6(stored: StoredIpv6 | undefined, clock: Clock): Ipv6T
   return { address, lease: lease && restoreLease6(lease, clock) };
 }
 
-/** What an operator sees of a container's IPv6. */
-export interface Ipv6Status {
-  /** With its prefix length. Undefined while there is none. */
-  readonly address: string | undefined;
-  readonly from: Address6['source'] | undefined;
-  /** The DUID of the server, and ISO times or `infinite`. Only of a lease. */
-  readonly lease: { readonly server: string; readonly expiresAt: string } | undefined;
-}
-
-export function ipv6Status({ address, lease }: StoredIpv6, clock: Clock): Ipv6Status {
-  const leased = leasedAddress({ address, lease }, clock);
-  const endsAt = leased && clock.wall() + (leased.validUntil - clock.now());
-  return {
-    address: address && `${address.address}/${address.prefixLength}`,
-    from: address?.source,
-    lease:
-      lease === undefined || endsAt === undefined
-        ? undefined
-        : {
-            server: lease.serverId,
-            expiresAt: endsAt === Infinity ? 'infinite' : new Date(endsAt).toISOString(),
-          },
-  };
-}
-
 /** What the lease says of the address in use, with times by the kernel's clock. */
 export function leasedAddress(
   { address, lease }: Pick<StoredIpv6, 'address' | 'lease'>,

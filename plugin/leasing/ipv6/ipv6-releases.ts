@@ -4,17 +4,27 @@
  * of releases is limited by the containers that end within some 15 s.
  */
 import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
+import type { LeaseSubject } from '../lease-subject.ts';
 import type { GuardedIpv6 } from './guarded-ipv6.ts';
 import type { Ipv6Subject } from './ipv6-subject.ts';
 
 export class Ipv6Releases {
   /** By segment and DUID. */
   readonly #running = new Map<string, GuardedIpv6>();
+  readonly #make: (subject: LeaseSubject) => GuardedIpv6 | undefined;
 
-  /** @param client a new one, which holds nothing. Its container's segment is heard on its link. */
-  give(client: GuardedIpv6, lease: Lease6, link: string): void {
+  /** @param make a client that holds nothing; undefined for a subject without IPv6. */
+  constructor(make: (subject: LeaseSubject) => GuardedIpv6 | undefined) {
+    this.#make = make;
+  }
+
+  /** @param link of the host, on that segment. */
+  give(subject: LeaseSubject, lease: Lease6 | undefined, link: string): void {
+    if (lease === undefined) return;
+    const client = this.#make(subject);
+    if (client === undefined) return;
     const key = keyOf(client.subject);
-    this.stop(client.subject);
+    this.stop(subject);
     this.#running.set(key, client);
     client.release(link, lease, () => {
       if (this.#running.get(key) === client) this.#running.delete(key);
@@ -25,8 +35,9 @@ export class Ipv6Releases {
    * That identity asks for a lease again. A RELEASE that is repeated would end the new lease: the
    * server knows both by the DUID.
    */
-  stop(subject: Ipv6Subject): void {
-    const key = keyOf(subject);
+  stop({ ipv6 }: Pick<LeaseSubject, 'ipv6'>): void {
+    if (ipv6 === undefined) return;
+    const key = keyOf(ipv6);
     this.#running.get(key)?.stop();
     this.#running.delete(key);
   }

@@ -1,6 +1,7 @@
 /** What goes wrong with one container's IPv6, and stays with it. */
 import { expect, test, vi } from 'vitest';
 import { Ipv6Releases } from '../../../plugin/leasing/ipv6/ipv6-releases.ts';
+import type { LeaseSubject } from '../../../plugin/leasing/lease-subject.ts';
 import { linkLocalOf } from '../../../plugin/wire/address6.ts';
 import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
 import { ADDRESS6 } from '../../support/messages6.ts';
@@ -116,11 +117,12 @@ test('stopped after a fault: it is not started again', async () => {
 test('the same identity asks again: the RELEASE of before is not repeated', async () => {
   const { lease } = leased().client.terms;
   if (lease === undefined) throw new Error('no lease');
-  const releases = new Ipv6Releases();
   const leaving = new Wire('dhcp');
-  releases.give(leaving.client, lease, 'br500');
+  const releases = new Ipv6Releases(() => leaving.client);
+  const subject = { ipv6: leaving.client.subject } as LeaseSubject;
+  releases.give(subject, lease, 'br500');
   expect(leaving.asked.length).toBe(1);
-  releases.stop(new Wire('dhcp').client.subject);
+  releases.stop(subject);
   await leaving.clock.pass(60_000);
   expect([leaving.asked.length, leaving.clock.pending]).toEqual([1, 0]);
   releases.close();

@@ -5,7 +5,6 @@ import { leaseOfEndpoint } from '../../../plugin/state/lease-records.ts';
 import { termsOf } from '../../../plugin/state/records.ts';
 import { storeLease } from '../../../plugin/state/stored-lease.ts';
 import {
-  ipv6Status,
   restoreIpv6,
   restoreLease6,
   storeLease6,
@@ -101,15 +100,7 @@ describe('times', () => {
     expect(leased!.validUntil - at.now()).toBeLessThanOrEqual(3_600_000);
   });
 
-  it('status has the address, where it is from, and when it ends', () => {
-    const at = clock();
-    expect(ipv6Status(STORED, at)).toEqual({
-      ...{ address: `${ADDRESS6}/128`, from: 'dhcp' },
-      lease: {
-        server: STORED.lease?.serverId,
-        expiresAt: new Date(at.wall() + aLease().addresses[0]!.validUntil - now).toISOString(),
-      },
-    });
-    expect(restoreIpv6(undefined, at)).toEqual({ address: undefined, lease: undefined });
+  it('nothing stored: a client begins with nothing', () => {
+    expect(restoreIpv6(undefined, clock())).toEqual({ address: undefined, lease: undefined });
   });
 });

@@ -1,16 +1,20 @@
 /** Shows the present leases to operators. Docker still shows the address of a container's start. */
-import type { Clock } from '../clock.ts';
-import { isForeign, scopeOfPool, type PoolRecord } from './pool-records.ts';
-import type { AttachmentMode } from '../vocabulary/attachment.ts';
-import { attachmentOf } from './attachments/attachments.ts';
-import { segmentOf, type NetworkRecord } from './records.ts';
-import type { Ms } from '../vocabulary/time.ts';
-import { ipv6Status, type Ipv6Status } from './stored-ipv6.ts';
-import { readableLease, type StoredLease } from './stored-lease.ts';
-import type { AddressRecord, EndpointRecord, HostRecord } from './lease-records.ts';
+import type { Clock } from '../../clock.ts';
+import { isForeign, scopeOfPool, type PoolRecord } from '../pool-records.ts';
+import type { RouterSeen } from '../../leasing/ipv6/ipv6-report.ts';
+import type { AttachmentMode } from '../../vocabulary/attachment.ts';
+import { attachmentOf } from '../attachments/attachments.ts';
+import { segmentOf, type NetworkRecord } from '../records.ts';
+import type { Ms } from '../../vocabulary/time.ts';
+import { ipv6Status, routerStatus, type Ipv6Status, type RouterStatus } from './ipv6-status.ts';
+import { timeText } from './time-text.ts';
+import { readableLease, type StoredLease } from '../stored-lease.ts';
+import type { AddressRecord, EndpointRecord, HostRecord } from '../lease-records.ts';
 
-/** Who else uses a container's address, as heard by the lease service. */
-export interface ClaimsSeen {
+/** What the lease service has heard on the segments. */
+export interface SegmentsSeen {
+  routersOn(link: string): readonly RouterSeen[];
+  /** Who else uses a container's address. */
   claimsOn(leaseId: string):
     | {
         readonly by: string | undefined;
@@ -94,6 +98,8 @@ export interface NetworkStatus {
   /** The bridge. Where there is none: the link of the host over which leases can be kept. */
   readonly bridge: string;
   readonly endpoints: readonly EndpointStatus[];
+  /** The IPv6 routers of the segment. Undefined without IPv6. */
+  readonly routers?: readonly RouterStatus[] | undefined;
   /** The host's own link to the containers. Undefined unless `host_access=true`. */
   readonly host?: HostStatus | undefined;
 }
@@ -105,15 +111,18 @@ export function networkStatus(
     hostLease,
   }: { endpoints: readonly EndpointRecord[]; hostLease?: HostRecord | undefined },
   clock: Clock,
-  claims?: ClaimsSeen,
+  claims?: SegmentsSeen,
 ): NetworkStatus {
   const { id, options } = network;
+  const bridge = attachmentOf(network).speaker(network);
+  const routers = options.ipv6 === undefined ? undefined : claims?.routersOn(bridge);
   return {
     network: id,
     segment: segmentOf(options),
     mode: options.mode,
     mtu: network.mtu,
-    bridge: attachmentOf(network).speaker(network),
+    bridge,
+    ...(routers && { routers: routers.map((router) => routerStatus(router, clock)) }),
     endpoints: endpoints
       .filter((e) => e.networkId === id)
       .map((endpoint) => endpointStatus(endpoint, clock, claims)),
@@ -156,7 +165,7 @@ export function poolStatus(
 export function endpointStatus(
   record: EndpointRecord,
   clock: Clock,
-  claims?: ClaimsSeen,
+  claims?: SegmentsSeen,
 ): EndpointStatus {
   const { configured } = record.terms;
   return {
@@ -172,7 +181,7 @@ export function endpointStatus(
   };
 }
 
-function hostStatus(record: HostRecord, clock: Clock, claims?: ClaimsSeen): HostStatus {
+function hostStatus(record: HostRecord, clock: Clock, claims?: SegmentsSeen): HostStatus {
   const { link, address } = record.holder;
   return {
     ...{ link, mac: record.mac },
@@ -189,7 +198,7 @@ function hostState({ lease, holder }: HostRecord, clock: Clock): HostStatus['sta
   return renewalOf(lease, clock)?.state ?? 'leased';
 }
 
-function conflictOn(id: string, claims: ClaimsSeen | undefined): EndpointStatus['conflict'] {
+function conflictOn(id: string, claims: SegmentsSeen | undefined): EndpointStatus['conflict'] {
   const seen = claims?.claimsOn(id);
   if (seen === undefined) return undefined;
   const { by = 'unknown', since, lastAt, count, defences } = seen;
@@ -272,15 +281,6 @@ function stateOf({ lease, lost, terms }: EndpointRecord, clock: Clock): Endpoint
   }
   if (lease.address !== terms.configured?.address) return 'pending';
   return renewalOf(lease, clock)?.state ?? 'leased';
-}
-
-/**
- * `Date` refuses a time that no calendar has. One such time must not stop the status of the others.
- */
-function timeText(at: number): string {
-  if (at === Infinity) return 'infinite';
-  const date = new Date(at);
-  return Number.isNaN(date.getTime()) ? 'unknown' : date.toISOString();
 }
 
 function stateText({

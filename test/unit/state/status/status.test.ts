@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { parseNetworkOptions } from '../../../plugin/options/options.ts';
-import { storeLease, termsOf } from '../../../plugin/state/records.ts';
+import { parseNetworkOptions } from '../../../../plugin/options/options.ts';
+import { storeLease, termsOf } from '../../../../plugin/state/records.ts';
 import {
   endpointInfo,
   endpointStatus,
   networkStatus,
   statusTable,
-} from '../../../plugin/state/status.ts';
-import { DriverRig } from '../../support/driver-rig.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { ip, lease, mac } from '../../support/messages.ts';
-import type { EndpointRecord } from '../../../plugin/state/lease-records.ts';
+} from '../../../../plugin/state/status/status.ts';
+import { DriverRig } from '../../../support/driver-rig.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+import { ip, lease, mac } from '../../../support/messages.ts';
+import type { EndpointRecord } from '../../../../plugin/state/lease-records.ts';
 
 const clock = new FakeClock();
 const granted = lease({ requestedAt: clock.now(), t1At: Infinity });
