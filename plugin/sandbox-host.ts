@@ -1,5 +1,6 @@
 /** What the rooms ask of the kernel about a container's link in its sandbox. */
 import type { ContainerLink } from './vocabulary/attachment.ts';
+import type { Ipv6 } from './wire/address6.ts';
 import type { AddressToHave6, SandboxChange } from './vocabulary/sandbox-change.ts';
 
 export interface SandboxHost {
@@ -25,6 +26,7 @@ export interface SandboxHost {
     wanted: {
       readonly address: AddressToHave6 | undefined;
       readonly former: Pick<AddressToHave6, 'address' | 'prefixLength'> | undefined;
+      readonly routers: readonly Ipv6[];
       readonly isAutonomous: boolean;
     },
   ): Promise<boolean>;

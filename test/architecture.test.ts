@@ -55,7 +55,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ...rooms(),
   'clock.ts': ['vocabulary'],
   'host.ts': ['wire', 'vocabulary', 'sandbox-host.ts'],
-  'sandbox-host.ts': ['vocabulary'],
+  'sandbox-host.ts': ['wire', 'vocabulary'],
   'settings.ts': ['vocabulary'],
   'logger.ts': ['settings.ts'],
   'last-resort.ts': ['vocabulary', 'logger.ts'],

@@ -108,6 +108,8 @@ export class Ipv6Changes {
     const place = { netnsPath: sandboxPath(record.sandboxKey), hostEnd, containerEnd };
     const client = leases.ipv6(record.leaseId);
     const isThere = await host.setSandboxIpv6(place, {
+      // Where the host has no end of the link, the advertisement cannot be passed on.
+      routers: hostEnd === undefined ? (client?.defaultRouters() ?? []) : [],
       address: this.#toHave(ipv6),
       former: formerOf(ipv6, client),
       isAutonomous: network.options.ipv6 !== 'dhcp',

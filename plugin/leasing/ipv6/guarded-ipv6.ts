@@ -64,6 +64,12 @@ export class GuardedIpv6 {
     return frames;
   }
 
+  defaultRouters(): readonly Ipv6[] {
+    let routers: readonly Ipv6[] = [];
+    this.#guard(() => (routers = this.#client.defaultRouters()));
+    return routers;
+  }
+
   configured(): void {
     this.#guard(() => this.#client.configured());
   }

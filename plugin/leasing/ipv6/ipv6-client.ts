@@ -116,6 +116,13 @@ export class Ipv6Client {
     return table.map((router) => encodeNdpFrame(replayOf(router, now)));
   }
 
+  /** The routers that a host may send through now. */
+  defaultRouters(): readonly Ipv6[] {
+    const { routers, clock } = this.#deps;
+    const table = routers.table(this.#subject.routersOn);
+    return defaultRouters(table, clock.now()).map(({ address }) => address);
+  }
+
   /** The container's kernel has the addresses now, and answers for them. */
   configured(): void {
     this.#probes.kernelAnswers();

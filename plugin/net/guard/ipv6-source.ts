@@ -1,9 +1,9 @@
 /**
- * The steps that bind a container to its own IPv6 addresses at `guard=full`: as the source of its
- * packets, and in neighbour advertisements (RFC 4861 §4.4), by which a host says who has an address.
+ * The steps that bind a container to its own IPv6 addresses at `guard=full`. They check the source
+ * of its packets, and the neighbour advertisements (RFC 4861 §4.4) that say who has an address.
  *
- * An address made of the container's MAC (RFC 4291 appendix A) is its own with every prefix. So the
- * link-local one is, and those that its kernel makes when a router tells another prefix.
+ * An address made of the container's MAC (RFC 4291 appendix A) is its own with every prefix. Its
+ * kernel makes such addresses when a router tells another prefix.
  */
 import { jump, load, type Step } from '../bpf-assembler.ts';
 import type { Mac } from '../../wire/address.ts';

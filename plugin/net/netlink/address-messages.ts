@@ -81,6 +81,7 @@ const RTA_GATEWAY = 5;
 const RTA_PRIORITY = 6;
 const RTA_TABLE = 15;
 const RTA_VIA = 18;
+const RTA_EXPIRES = 23;
 const RT_TABLE_MAIN = 254;
 const RTPROT_KERNEL = 2;
 const RTPROT_BOOT = 3;
@@ -174,6 +175,25 @@ export function newRoute<Address>(
     attribute(RTA_DST, family.encode(destination)),
     ...(via === undefined ? [] : [attribute(RTA_GATEWAY, family.encode(via))]),
     number(4, RTA_OIF, link),
+  );
+}
+
+/** Adds a default route that ends by itself. An existing one stays. */
+export function passingDefaultRoute(route: {
+  readonly via: Ipv6;
+  readonly link: number;
+  readonly metric: number;
+  readonly seconds: number;
+}): Uint8Array {
+  const kind = [RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST];
+  return message(
+    RTM_NEWROUTE,
+    NLM_F_ACK | NLM_F_CREATE,
+    Uint8Array.of(INET6.number, 0, 0, 0, ...kind, 0, 0, 0, 0),
+    attribute(RTA_GATEWAY, INET6.encode(route.via)),
+    number(4, RTA_OIF, route.link),
+    number(4, RTA_PRIORITY, route.metric),
+    number(4, RTA_EXPIRES, route.seconds),
   );
 }
 

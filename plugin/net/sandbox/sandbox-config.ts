@@ -168,7 +168,7 @@ interface StepRequest {
   readonly request: Uint8Array;
   /** A text for the error: what is being done. */
   readonly what: string;
-  /** The error of the kernel if the object to remove is gone already. */
+  /** The error of the kernel if there is nothing to do: the object is gone, or there already. */
   readonly goneAs?: string;
 }
 

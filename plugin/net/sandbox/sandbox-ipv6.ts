@@ -8,7 +8,13 @@
 import type { ContainerLink } from '../../vocabulary/attachment.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { AddressToHave6 } from '../../vocabulary/sandbox-change.ts';
-import { addressRemoval, INET6, newLimitedAddress } from '../netlink/address-messages.ts';
+import {
+  addressRemoval,
+  INET6,
+  newLimitedAddress,
+  passingDefaultRoute,
+} from '../netlink/address-messages.ts';
+import type { Ipv6 } from '../../wire/address6.ts';
 import { readSetting, writeSetting } from '../sysctl.ts';
 import { inNetns } from './netns.ts';
 import { cidr, makeChange, withSandbox, type OpenSandbox } from './sandbox-config.ts';
@@ -24,6 +30,11 @@ export interface SandboxIpv6 {
   readonly address: AddressToHave6 | undefined;
   /** An address of before, which is taken away. */
   readonly former: Pick<AddressToHave6, 'address' | 'prefixLength'> | undefined;
+  /**
+   * Routers to use until the container's kernel has heard them itself. It asks them a second after
+   * the link is up.
+   */
+  readonly routers: readonly Ipv6[];
   /** Whether the kernel makes addresses of prefixes itself. */
   readonly isAutonomous: boolean;
 }
@@ -45,6 +56,22 @@ export function setSandboxIpv6(
     );
     if (trouble !== undefined) throw new PluginError('IP_COMMAND_FAILED', trouble);
     await setAddress(sandbox, wanted);
+    for (const router of wanted.routers) await setPassingRoute(sandbox, router);
+  });
+}
+
+/** Behind the kernel's own, which comes with the router's advertisement. */
+const PASSING_METRIC = Number(ROUTER_METRIC) + 1;
+/** An RS is repeated twice, 4 s apart, and a router may take 3 s (RFC 4861 §10). */
+const PASSING_SECONDS = 30;
+
+async function setPassingRoute(sandbox: OpenSandbox, via: Ipv6): Promise<void> {
+  const { name, index } = sandbox.link;
+  const route = { via, link: index, metric: PASSING_METRIC, seconds: PASSING_SECONDS };
+  await makeChange(sandbox, {
+    request: passingDefaultRoute(route),
+    what: `setting a default route via ${via} on link ${name}`,
+    goneAs: 'EEXIST',
   });
 }
 

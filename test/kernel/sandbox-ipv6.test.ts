@@ -1,0 +1,108 @@
+/** IPv6 of a container's link, on a real link in a real namespace. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { encodeNdpFrame } from '../../plugin/ndp/frame.ts';
+import { linuxHost } from '../../plugin/net/host.ts';
+import { setSandboxIpv6, type SandboxIpv6 } from '../../plugin/net/sandbox/sandbox-ipv6.ts';
+import { parseIpv6 } from '../../plugin/wire/address6.ts';
+import { createNamespace, ip, until, type TestNamespace } from '../support/netns.ts';
+import { advertisement, prefix } from '../unit/ndp/ndp-messages.ts';
+
+const address = (text: string, prefixLength: number) => ({
+  ...{ address: parseIpv6(text)!, prefixLength },
+});
+const NOTHING: SandboxIpv6 = {
+  ...{ address: undefined, former: undefined, routers: [], isAutonomous: true },
+};
+const LEASED = { ...address('2001:db8:500::123', 128), preferredSeconds: 600, validSeconds: 1200 };
+const ROUTER = parseIpv6('fe80::1')!;
+
+let container: TestNamespace;
+const set = (wanted: Partial<SandboxIpv6>) =>
+  setSandboxIpv6(
+    { netnsPath: container.path, hostEnd: 'vdh0', containerEnd: 'vdc0' },
+    { ...NOTHING, ...wanted },
+  );
+const inside = (command: string) => container.run(() => ip(command));
+const addresses = () => inside('-6 address show dev eth0 scope global').trim();
+const routes = () => inside('-6 route show default').trim();
+const setting = (name: string) =>
+  container.run(() => readFileSync(`/proc/sys/net/ipv6/conf/eth0/${name}`, 'utf8').trim());
+
+beforeEach(() => {
+  container = createNamespace();
+  ip('link add vdh0 type veth peer name vdc0');
+  ip('link set vdh0 up');
+  ip(`link set vdc0 netns ${container.name} name eth0`);
+  inside('link set eth0 up');
+});
+afterEach(() => {
+  spawnSync('ip', ['link', 'delete', 'vdh0']);
+  container.delete();
+});
+
+/** As Docker leaves a link for which it was told no address. */
+function switchedOff(): void {
+  container.run(() => spawnSync('sysctl', ['-qw', 'net.ipv6.conf.eth0.disable_ipv6=1']));
+}
+
+describe('an address that comes late', () => {
+  test('switches IPv6 on, with the lifetimes of the lease, and leaves the settings as they were', async () => {
+    switchedOff();
+    const before = setting('accept_dad');
+    expect(await set({ address: LEASED, isAutonomous: false })).toBe(true);
+    expect(addresses()).toMatch(/2001:db8:500::123\/128 .*\n +valid_lft 1[0-9]{3}sec/);
+    expect([setting('disable_ipv6'), setting('autoconf')]).toEqual(['0', '0']);
+    expect(setting('accept_dad')).toBe(before);
+    expect(setting('ra_defrtr_metric')).toBe('2048');
+  });
+
+  test('gets other lifetimes later, and goes as the former one', async () => {
+    await set({ address: LEASED });
+    await set({ address: { ...LEASED, preferredSeconds: 0, validSeconds: 50 } });
+    expect(addresses()).toMatch(/deprecated.*\n +valid_lft (50|49|48)sec preferred_lft 0sec/);
+    await set({ former: LEASED });
+    expect(addresses()).toBe('');
+    expect(await set({ former: LEASED })).toBe(true); // it is gone already
+  });
+
+  test('nothing to set: IPv6 stays off', async () => {
+    switchedOff();
+    await set({});
+    expect(setting('disable_ipv6')).toBe('1');
+  });
+});
+
+describe('the default route', () => {
+  const heard = () =>
+    linuxHost.sendInto('vdh0', [
+      encodeNdpFrame(advertisement({ options: [prefix('2001:db8:500::/64')] })),
+    ]);
+
+  test('comes with an advertisement that is passed on, behind those of Docker', async () => {
+    await set({ address: LEASED });
+    await until('the route is there', () => {
+      heard();
+      return routes() !== '';
+    });
+    expect(routes()).toMatch(/^default via fe80::[0-9a-f:]* dev eth0 proto ra metric 2048 expires/);
+  });
+
+  test('until the kernel has heard a router, one that ends by itself stands in', async () => {
+    await set({ address: LEASED, routers: [ROUTER] });
+    expect(routes()).toMatch(/^default via fe80::1 dev eth0 metric 2049 expires [123][0-9]sec/);
+    await set({ address: LEASED, routers: [ROUTER] });
+    expect(routes().split('\n').length).toBe(1);
+    await until("the kernel's own is there", () => {
+      heard();
+      return /proto ra metric 2048/.test(routes());
+    });
+    expect(routes()).toMatch(/metric 2049 expires/);
+  });
+});
+
+test('a link that is not there: nothing is done', async () => {
+  inside('link delete eth0');
+  expect(await set({ address: LEASED })).toBe(false);
+});
