@@ -89,6 +89,18 @@ describe('the default route', () => {
     expect(routes()).toMatch(/^default via fe80::[0-9a-f:]* dev eth0 proto ra metric 2048 expires/);
   });
 
+  test('comes with the other routes that the router tells', async () => {
+    await set({ address: LEASED });
+    const subnet = { network: parseIpv6('2001:db8:77::')!, prefixLength: 48 };
+    const told = advertisement({
+      options: [{ type: 'route', subnet, preference: 'medium', lifetime: 600 }],
+    });
+    await until('the route is there', () => {
+      linuxHost.sendInto('vdh0', [encodeNdpFrame(told)]);
+      return inside('-6 route show 2001:db8:77::/48').includes('proto ra');
+    });
+  });
+
   test('until the kernel has heard a router, one that ends by itself stands in', async () => {
     await set({ address: LEASED, routers: [ROUTER] });
     expect(routes()).toMatch(/^default via fe80::1 dev eth0 metric 2049 expires [123][0-9]sec/);

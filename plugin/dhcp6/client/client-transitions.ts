@@ -127,7 +127,8 @@ export function keepLease(memory: Memory, before: Lease6, lease: Lease6, env: En
   const checks = lease.addresses
     .filter(({ address }) => !known.has(address))
     .map(({ address }): Effect => ({ type: 'check', address }));
-  return { state: next.state, effects: [...next.effects, ...checks] };
+  // Who hears of the lease then knows what is not proven yet.
+  return { state: next.state, effects: [...checks, ...next.effects] };
 }
 
 /** The state that the times of a lease in use ask for. None of its addresses has ended. */

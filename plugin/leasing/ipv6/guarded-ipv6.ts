@@ -60,13 +60,13 @@ export class GuardedIpv6 {
 
   replay(): readonly Uint8Array[] {
     let frames: readonly Uint8Array[] = [];
-    this.#guard(() => (frames = this.#client.replay()));
+    this.#guard(() => (frames = this.#deps.routers.replay(this.#subject.routersOn)));
     return frames;
   }
 
   defaultRouters(): readonly Ipv6[] {
     let routers: readonly Ipv6[] = [];
-    this.#guard(() => (routers = this.#client.defaultRouters()));
+    this.#guard(() => (routers = this.#deps.routers.defaultRouters(this.#subject.routersOn)));
     return routers;
   }
 

@@ -9,7 +9,6 @@ import type { Effect } from '../../dhcp6/client/client.ts';
 import { clientFrame, encodeFrame } from '../../dhcp6/frame.ts';
 import type { Dhcp6Message } from '../../dhcp6/message.ts';
 import { encodeNdpFrame, type NdpFrame } from '../../ndp/frame.ts';
-import { replayOf } from '../../ndp/replay.ts';
 import { defaultRouters } from '../../ndp/routers.ts';
 import type { SolicitationEffect } from '../../ndp/solicitation.ts';
 import { isSameAddress6, type Address6 } from '../../vocabulary/ipv6/addressing.ts';
@@ -37,6 +36,8 @@ export class Ipv6Client {
   #unsubscribe: () => void = () => undefined;
   #lease: Lease6 | undefined;
   #told: Address6 | undefined;
+  /** Addresses of the lease that another host may have: the answer is not known yet. */
+  readonly #unproven = new Set<Ipv6>();
   #isResumed = false;
   #waiting: (() => void)[] = [];
   #whenReleased: (() => void) | undefined;
@@ -104,23 +105,6 @@ export class Ipv6Client {
   /** Resolves when all that the routers offer is there, or will not come. */
   async settled(): Promise<void> {
     if (!this.#isSettled()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  /**
-   * The newest advertisement of each router, for the container alone: its kernel was not there when
-   * they were sent.
-   */
-  replay(): readonly Uint8Array[] {
-    const now = this.#deps.clock.now();
-    const table = this.#deps.routers.table(this.#subject.routersOn);
-    return table.map((router) => encodeNdpFrame(replayOf(router, now)));
-  }
-
-  /** The routers that a host may send through now. */
-  defaultRouters(): readonly Ipv6[] {
-    const { routers, clock } = this.#deps;
-    const table = routers.table(this.#subject.routersOn);
-    return defaultRouters(table, clock.now()).map(({ address }) => address);
   }
 
   /** The container's kernel has the addresses now, and answers for them. */
@@ -201,6 +185,7 @@ export class Ipv6Client {
   }
 
   #proven(address: Ipv6): void {
+    this.#unproven.delete(address);
     this.#prefix.proven(address);
     this.#dhcp.checked(address, false);
     this.#tell(undefined);
@@ -208,13 +193,15 @@ export class Ipv6Client {
 
   #inConflict(address: Ipv6): void {
     this.#probes.end(address);
+    this.#unproven.delete(address);
     this.#prefix.inConflict(address);
     this.#dhcp.checked(address, true);
     this.#tell('conflict');
   }
 
   #best(): Address6 | undefined {
-    const addresses = this.#lease?.addresses ?? [];
+    const isProven = ({ address }: { address: Ipv6 }) => !this.#unproven.has(address);
+    const addresses = this.#lease?.addresses.filter(isProven) ?? [];
     // A server may name its addresses in another order each time.
     const leased = addresses.find((one) => one.address === this.#told?.address) ?? addresses[0];
     if (leased !== undefined) {
@@ -227,6 +214,8 @@ export class Ipv6Client {
   /** Tells what has changed. While somebody waits for the first answer, that is the answer. */
   #tell(cause: Ipv6Change['cause'], isRenewed = false): void {
     const [before, address] = [this.#told, this.#best()];
+    // The container keeps the address of before until the next one is proven.
+    if (address === undefined && this.#unproven.size > 0) return;
     this.#told = address;
     this.#wakeIfSettled();
     const isSame = isSameAddress6(before, address);
@@ -272,6 +261,7 @@ export class Ipv6Client {
 
   #check(address: Ipv6): void {
     if (this.#probes.begin(address)) this.#dhcp.checked(address, false);
+    else this.#unproven.add(address);
   }
 
   #solicit(effect: SolicitationEffect): void {

@@ -7,9 +7,11 @@
  */
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
-import { decodeNdpFrame, type NdpFrame } from '../../ndp/frame.ts';
+import { decodeNdpFrame, encodeNdpFrame, type NdpFrame } from '../../ndp/frame.ts';
 import type { RouterAdvertisement } from '../../ndp/message.ts';
+import { replayOf } from '../../ndp/replay.ts';
 import {
+  defaultRouters,
   forgetRouters,
   hearRouter,
   nextRouterDeadline,
@@ -18,6 +20,7 @@ import {
 } from '../../ndp/routers.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import { MalformedError } from '../../wire/malformed-error.ts';
+import type { Ipv6 } from '../../wire/address6.ts';
 import { signatureOf } from './ipv6-plan.ts';
 
 /** Opens an AF_PACKET socket that hears RAs on a link of the host. @throws PluginError. */
@@ -76,6 +79,20 @@ export class SegmentRouters {
     return segment === undefined
       ? NO_ROUTERS
       : forgetRouters(segment.table, this.#deps.clock.now());
+  }
+
+  /**
+   * The newest advertisement of each router, for one container alone: its kernel was not there when
+   * they were sent.
+   */
+  replay(link: string): readonly Uint8Array[] {
+    const now = this.#deps.clock.now();
+    return this.table(link).map((router) => encodeNdpFrame(replayOf(router, now)));
+  }
+
+  /** The routers that a host may send through now. */
+  defaultRouters(link: string): readonly Ipv6[] {
+    return defaultRouters(this.table(link), this.#deps.clock.now()).map(({ address }) => address);
   }
 
   /** An RA on that link. A container hears the one that is sent to it alone. */

@@ -81,6 +81,8 @@ function settingsFor({ isAutonomous }: SandboxIpv6): readonly Setting[] {
   return [
     ['ra_defrtr_metric', ROUTER_METRIC],
     ['autoconf', isAutonomous ? '1' : '0'],
+    // Routes that a router tells besides the default one (RFC 4191). The kernel's default is none.
+    ['accept_ra_rt_info_max_plen', '64'],
   ];
 }
 

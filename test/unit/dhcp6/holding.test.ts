@@ -98,7 +98,7 @@ describe('RENEW (§18.2.4)', () => {
     const client = rig({ dad: true }).start().advertise().reply();
     client.do({ type: 'checked', address: ip6(ADDRESS6), inUse: false }).tick();
     client.reply({ addresses: [[OTHER6], [ADDRESS6, 0, 0]] });
-    expect(client.summary).toEqual(['lease changed', `check ${OTHER6}`]);
+    expect(client.summary).toEqual([`check ${OTHER6}`, 'lease changed']);
   });
 
   it('lifetime 0 for all: the addresses are lost, and SOLICIT follows', () => {

@@ -41,6 +41,24 @@ test('a server names its addresses in another order, and adds one: the address i
   expect(wire.changes.map(({ change }) => change)).not.toContain('changed');
 });
 
+test('acd=fast: a renewal brings another address: the container keeps its own until that is proven', async () => {
+  const wire = new Wire('dhcp', 'fast');
+  wire.client.start(undefined, 0);
+  wire.answer('ADVERTISE');
+  wire.answer('REPLY');
+  await wire.clock.pass(2_000);
+  expect(wire.client.terms.address?.address).toBe(ADDRESS6);
+  await wire.clock.pass(901_000);
+  expect(wire.asked.at(-1)?.type).toBe('RENEW');
+  const told = wire.changes.length;
+  wire.answer('REPLY', { addresses: [['2001:db8:500::999'], [ADDRESS6, 0, 0]] });
+  expect(wire.changes.length).toBe(told);
+  await wire.clock.pass(2_000);
+  expect(wire.changes.slice(told).map(({ change, address }) => [change, address?.address])).toEqual(
+    [['changed', '2001:db8:500::999']],
+  );
+});
+
 test('a router that has gone no longer sends containers to a server that went with it', async () => {
   const wire = new Wire();
   wire.client.start(undefined, 0);
