@@ -92,8 +92,6 @@ const ONLY_IN_TESTS = new Set([
   'ndp/listener-report.ts: decodeListenerReport',
   'ndp/slaac.ts: parseToken',
   'ndp/solicitation.ts: SOLICITATION_TRANSITIONS',
-  'wire/address6.ts: parseSubnet6',
-  'wire/address6.ts: subnet6Has',
 ]);
 
 /** The only places that may import a package. */

@@ -4,21 +4,25 @@
  */
 import type { MacTwins } from '../endpoints/mac-twins.ts';
 import type { Addresses } from '../leases/addresses.ts';
+import { refuseForeignLease6, type Addresses6 } from '../leases/ipv6/addresses6.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
 import type {
   RequestAddressRequest,
   RequestPoolAnswer,
   RequestPoolRequest,
 } from '../options/ipam-requests.ts';
-import { parsePoolId } from '../pools/pool-id.ts';
+import { parsePool6Id, parsePoolId, type Pool6Identity } from '../pools/pool-id.ts';
 import type { Pools } from '../pools/pools.ts';
+import { requireAddress6, type Pools6 } from '../pools/pools6.ts';
 import type { Registry } from '../state/registry.ts';
 import { runEach } from '../undo.ts';
 
 export interface IpamDriverDeps {
   readonly registry: Registry;
   readonly pools: Pools;
+  readonly pools6: Pools6;
   readonly addresses: Addresses;
+  readonly addresses6: Addresses6;
   readonly held: Pick<HeldLeases, 'endScope'>;
   /** Endpoints that have the MAC of the asking container. */
   readonly twins: Pick<MacTwins, 'clear'>;
@@ -37,8 +41,9 @@ export class IpamDriver {
   }
 
   async requestPool(request: RequestPoolRequest, signal: AbortSignal): Promise<RequestPoolAnswer> {
-    await this.#deps.recovered;
-    return this.#deps.pools.request(request, signal);
+    const { recovered, pools, pools6 } = this.#deps;
+    await recovered;
+    return request.v6 ? pools6.request(request) : pools.request(request, signal);
   }
 
   /** An unknown pool is no error. What is still leased from the pool is given back. */
@@ -62,11 +67,14 @@ export class IpamDriver {
     await recovered;
     const limits = { signal, clearTwin: twins.clear.bind(twins) };
     const { purpose, address } = request;
+    const pool6 = parsePool6Id(request.poolId);
+    if (pool6 !== undefined) return this.#requestAddress6(pool6, request, signal);
     const pool = await pools.require(request.poolId);
     switch (purpose?.kind) {
       case 'gateway':
         return pools.gateway(pool, address);
       case 'endpoint':
+        refuseForeignLease6(pool);
         return addresses.lease(pool, { ...purpose, address }, limits);
       case undefined:
         if (this.requiresMacAddress || pools.isReserving(pool, address)) {
@@ -76,6 +84,24 @@ export class IpamDriver {
         // latter.
         return addresses.lease(pool, { macAddress: undefined, name: undefined, address }, limits);
     }
+  }
+
+  #requestAddress6(
+    pool: Pool6Identity,
+    { purpose, address }: RequestAddressRequest,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { pools6, addresses6 } = this.#deps;
+    if (purpose?.kind === 'gateway') return pools6.gateway(pool, address, signal);
+    const { macAddress } = purpose ?? { macAddress: undefined };
+    // If no MAC is required, `--ip6` looks like `--aux-address`.
+    if (purpose !== undefined || (!this.requiresMacAddress && addresses6.isAwaited(pool))) {
+      return addresses6.lease(pool, { address, macAddress }, signal);
+    }
+    const { prefixLength } = pool.subnet;
+    // No address is drawn from the subnet. So there is nothing to reserve it from.
+    const reserved = requireAddress6(pool, address, '--aux-address');
+    return Promise.resolve(`${reserved}/${prefixLength}`);
   }
 
   /** An unknown address is no error. Docker also releases addresses that it never requested. */

@@ -7,6 +7,7 @@ import { Endpoints } from '../endpoints/endpoints.ts';
 import type { Host } from '../host.ts';
 import { HostAccess } from '../hostaccess/host-access.ts';
 import { Addresses } from '../leases/addresses.ts';
+import { Addresses6 } from '../leases/ipv6/addresses6.ts';
 import { forgetOverdue } from '../leases/awaited-releases.ts';
 import { sweepAbandoned } from '../leases/containers-present.ts';
 import { HeldLeases } from '../leases/held-leases.ts';
@@ -15,6 +16,7 @@ import { LeaseReturns, type LeaseReturnsDeps } from '../leases/lease-returns.ts'
 import { SegmentSilence } from '../leases/segment-silence.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import { LeaseService, type LeaseServiceDeps } from '../leasing/lease-service.ts';
+import { routerProbe } from '../leasing/segment/router-probe.ts';
 import { probeSubnet } from '../leasing/segment/subnet-probe.ts';
 import type { Logger } from '../logger.ts';
 import { BridgeAccess } from '../networks/bridge-access.ts';
@@ -22,6 +24,7 @@ import { withLastingRemovals } from '../networks/link-removals.ts';
 import { Networks } from '../networks/networks.ts';
 import { Wiring } from '../networks/wiring/wiring.ts';
 import { Pools } from '../pools/pools.ts';
+import { Pools6 } from '../pools/pools6.ts';
 import type { Registry } from '../state/registry.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { IpamDriver } from './ipam-driver.ts';
@@ -126,14 +129,19 @@ export function createPlugin(deps: PluginDeps) {
     ...{ registry, networks, endpoints, held, hostAccess, clock, recovered },
     claims: leases,
   });
-  const { openSocket } = sockets;
+  const { openSocket, openIpv6Socket } = sockets;
   const pools = new Pools({
     ...{ registry, host, clock, log },
     askSubnet: (...question) => probeSubnet({ clock, random, openSocket }, ...question),
   });
+  const pools6 = new Pools6({
+    ...{ host, clock, log },
+    askRouter: routerProbe({ clock, openIpv6Socket }),
+  });
+  const addresses6 = new Addresses6({ registry, addresses, leases, clock, log });
   const { requiresMacAddress } = settings;
   const ipam = new IpamDriver({
-    ...{ registry, pools, addresses, held, requiresMacAddress, recovered },
+    ...{ registry, pools, pools6, addresses, addresses6, held, requiresMacAddress, recovered },
     twins: endpoints.twins,
   });
   let stopSweep = () => {};

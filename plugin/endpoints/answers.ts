@@ -25,7 +25,7 @@ export interface CreateEndpointAnswer {
 export function createAnswer(endpoint: EndpointRecord): CreateEndpointAnswer {
   const { terms, mac, macGiven, isMacShared, addressGiven } = endpoint;
   const { answered } = terms;
-  const six = endpoint.ipv6?.answered;
+  const six = endpoint.ipv6?.isGiven === true ? undefined : endpoint.ipv6?.answered;
   return {
     address: addressGiven ? undefined : answered && `${answered.address}/${answered.prefixLength}`,
     // libnetwork would set it, and the kernel refuses that for ipvlan.

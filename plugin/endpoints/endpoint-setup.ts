@@ -98,7 +98,8 @@ export async function makeEndpoint(
   // Our IPAM has leased an address for the endpoint before.
   return deps.addresses.adopt(network, request.interface, (leased) => {
     const draft = draftEndpoint(network, request, deps, leased);
-    return build(deps, network, draft, limits, () => adopted(deps, network, draft, leased));
+    const take = () => adopted(deps, network, draft, leased);
+    return build(deps, network, draft, limits, take, leased);
   });
 }
 
@@ -109,6 +110,7 @@ async function build(
   draft: EndpointDraft,
   { by, signal }: MakeLimits,
   take: (undo: UndoList) => Promise<LeaseTaken> | LeaseTaken,
+  leased?: AddressRecord,
 ): Promise<EndpointRecord> {
   const { host, registry, clock, log } = deps;
   const connection = attachmentOf(network).connection(network, rulesBeforeJoin(network, draft));
@@ -120,7 +122,7 @@ async function build(
     for (const warning of warnings) log.warn({ link: ownEnd(draft) }, warning);
     const { id: leaseId, lease, settle } = await take(undo);
     const mtu = usableMtu(lease?.mtu, network.mtu);
-    const ipv6 = await firstIpv6(deps, leaseId, { ...network, mtu }, by);
+    const ipv6 = await firstIpv6(deps, leaseId, { ...network, mtu }, by, leased);
     if (mtu !== network.mtu) await host.setEndpointMtu({ ...draft, mtu });
     const record = { ...draft, leaseId, mtu, ipv6, ...leaseFields(lease, clock) };
     const before = registry.findLease(leaseId);

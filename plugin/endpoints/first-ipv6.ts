@@ -3,8 +3,10 @@ import type { Clock } from '../clock.ts';
 import type { Host } from '../host.ts';
 import type { GuardedIpv6 } from '../leasing/ipv6/guarded-ipv6.ts';
 import type { Logger } from '../logger.ts';
+import type { AddressRecord } from '../state/lease-records.ts';
 import type { NetworkRecord } from '../state/records.ts';
 import { NO_IPV6, storeIpv6, type StoredIpv6 } from '../state/stored-ipv6.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 import type { Instant } from '../vocabulary/time.ts';
 
 export interface FirstIpv6Deps {
@@ -21,14 +23,18 @@ export const NOT_ON_THIS_LINK =
 /**
  * The IPv4 lease is there.
  * @param network.mtu of the container's link. @param by the end of the whole call.
+ * @param leased what our IPAM leased for the endpoint before.
  * @returns what the container starts with; undefined if its network has no IPv6.
+ * @throws PluginError as givenIpv6.
  */
 export async function firstIpv6(
   { leases, host, clock, log }: FirstIpv6Deps,
   leaseId: string,
   { id, options, mtu }: Pick<NetworkRecord, 'id' | 'options' | 'mtu'>,
   by: Instant,
+  leased?: Pick<AddressRecord, 'id' | 'ipv6'>,
 ): Promise<StoredIpv6 | undefined> {
+  if (leased?.ipv6?.isGiven === true) return givenIpv6({ leases, host, clock }, leased, mtu);
   const client = leases.ipv6(leaseId);
   if (options.ipv6 === undefined || client === undefined) return undefined;
   const fields = { network: id.slice(0, 12), endpoint: leaseId.slice(0, 12) };
@@ -37,7 +43,7 @@ export async function firstIpv6(
     log.warn({ ...fields, mtu }, `started without IPv6: ${NOT_ON_THIS_LINK}`);
     return NO_IPV6;
   }
-  await settledBy(client, Math.min(by, clock.now() + options.ipv6PatienceMs), clock);
+  await client.settledBy(Math.min(by, clock.now() + options.ipv6PatienceMs));
   const stored = storeIpv6(client.terms, clock);
   const { address } = stored;
   if (address === undefined) {
@@ -46,12 +52,22 @@ export async function firstIpv6(
   return { ...stored, answered: address, configured: undefined };
 }
 
-function settledBy(client: GuardedIpv6, until: Instant, clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = clock.at(until, resolve);
-    void client.settled().then(() => {
-      cancel();
-      resolve();
-    });
-  });
+/**
+ * The IPv6 of an endpoint whose address our IPAM told Docker before.
+ * @param mtu of the container's link.
+ * @throws PluginError UNSUPPORTED. Docker would fail later: it cannot add the address.
+ */
+function givenIpv6(
+  { leases, host, clock }: Omit<FirstIpv6Deps, 'log'>,
+  { id, ipv6 = NO_IPV6 }: Pick<AddressRecord, 'id' | 'ipv6'>,
+  mtu: number,
+): StoredIpv6 {
+  if (!host.hasIpv6(mtu)) {
+    throw new PluginError(
+      'UNSUPPORTED',
+      `the container cannot have ${ipv6.answered?.address}, because of its link: ${NOT_ON_THIS_LINK} (MTU ${mtu}); create the network without --ipv6, or see to the MTU`,
+    );
+  }
+  const client = leases.ipv6(id);
+  return { ...ipv6, ...(client && storeIpv6(client.terms, clock)), configured: undefined };
 }

@@ -112,7 +112,7 @@ export class Ipv6Changes {
       routers: hostEnd === undefined ? (client?.defaultRouters() ?? []) : [],
       address: this.#toHave(ipv6),
       former: formerOf(ipv6, client),
-      isAutonomous: network.options.ipv6 !== 'dhcp',
+      isAutonomous: network.options.ipv6 !== 'dhcp' && ipv6.address?.source !== 'static',
     });
     if (!isThere) throw new Error('its link was not found up in the sandbox');
     if (hostEnd !== undefined) host.sendInto(hostEnd, client?.replay() ?? []);
@@ -135,7 +135,7 @@ export class Ipv6Changes {
   /** An address of a prefix is the kernel's, once it is there. */
   #toHave({ address, lease, configured }: StoredIpv6): AddressToHave6 | undefined {
     const { clock } = this.#deps;
-    if (address?.source === 'slaac') {
+    if (address !== undefined && address.source !== 'dhcp') {
       const isThere = configured?.address === address.address;
       return isThere
         ? undefined

@@ -7,13 +7,13 @@ import { PluginError } from '../vocabulary/errors.ts';
 import type { Lease } from '../vocabulary/lease.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
-import type { LeaseSubject } from '../leasing/lease-subject.ts';
+import type { LeaseService } from '../leasing/lease-service.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { releaseCame } from './awaited-releases.ts';
 import { ContainersSeen } from './containers-present.ts';
-import { adopt } from './adoption.ts';
+import { adopt, type GivenInterface } from './adoption.ts';
 import {
   makeAddress,
   type AddressSetupDeps,
@@ -28,6 +28,7 @@ import type { LeaseReturns } from './lease-returns.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import { addressContext as contextOf, isForeign, type PoolRecord } from '../state/pool-records.ts';
 import type { NetworkRecord } from '../state/records.ts';
+import { restoreIpv6 } from '../state/stored-ipv6.ts';
 import { elapsedSince, restoreLease, storeLease } from '../state/stored-lease.ts';
 import { runEach } from '../undo.ts';
 import type { AddressRecord } from '../state/lease-records.ts';
@@ -36,7 +37,7 @@ export interface AddressesDeps extends AddressSetupDeps {
   /** The folder with the files of all sandboxes. */
   readonly sandboxFolder: string;
   readonly leases: AddressSetupDeps['leases'] & {
-    resume(subject: LeaseSubject, lease: Lease | undefined, where?: { stay?: SocketPlace }): void;
+    readonly resume: LeaseService['resume'];
     stay(key: string, place: SocketPlace): void;
     pin(key: string): void;
     announce(key: string): void;
@@ -54,7 +55,8 @@ type How = { isOrphan?: boolean; isDeleted?: boolean; was?: LeaseScope | undefin
 
 export class Addresses {
   readonly #deps: AddressesDeps;
-  readonly #lock = new KeyedLock();
+  /** Work on one address takes turns. */
+  readonly lock = new KeyedLock();
   /** For addresses that wait for an endpoint of ours. */
   readonly #timers: JoinTimers;
   /** Stops the next look for other drivers' containers that were not seen yet. */
@@ -67,7 +69,7 @@ export class Addresses {
     const { clock, joinTimeoutMs, log } = deps;
     this.#timers = new JoinTimers(clock, joinTimeoutMs, (id) => {
       log.warn({ endpoint: id.slice(0, 12) }, 'address that no endpoint took over ended');
-      this.#end(id).catch((err: unknown) => log.error({ err }, 'address not ended'));
+      this.end(id).catch((err: unknown) => log.error({ err }, 'address not ended'));
     });
   }
 
@@ -104,7 +106,7 @@ export class Addresses {
     const record = registry
       .addresses()
       .find((known) => known.poolId === poolId && known.address === address);
-    if (record !== undefined) await this.#end(record.id, { isDeleted: true });
+    if (record !== undefined) await this.end(record.id, { isDeleted: true });
   }
 
   /**
@@ -115,7 +117,7 @@ export class Addresses {
     const ends = left.map(
       ({ id }) =>
         () =>
-          this.#end(id, { was }),
+          this.end(id, { was }),
     );
     await runEach(...ends);
   }
@@ -123,11 +125,11 @@ export class Addresses {
   /** Makes an endpoint of an address. @throws PluginError as `adopt` of adoption.ts. */
   adopt<Result>(
     network: NetworkRecord,
-    given: { address: string; macAddress: string },
+    given: GivenInterface,
     work: (record: AddressRecord) => Promise<Result>,
   ): Promise<Result> {
     const { registry } = this.#deps;
-    return adopt({ registry, lock: this.#lock, timers: this.#timers }, network, given, work);
+    return adopt({ registry, lock: this.lock, timers: this.#timers }, network, given, work);
   }
 
   /**
@@ -135,7 +137,7 @@ export class Addresses {
    */
   leaseChanged(id: string, { change, lease, cause }: LeaseChange): Promise<boolean> {
     const { registry, clock, log, leases } = this.#deps;
-    return this.#lock.run(id, async () => {
+    return this.lock.run(id, async () => {
       const record = registry.findAddress(id);
       if (record === undefined) return false;
       if (cause === 'released') return true;
@@ -183,7 +185,7 @@ export class Addresses {
         const isOlder = boot !== undefined && boot.id !== clock.bootId;
         const isGone = isForeign(record) && (isUnseen || isOlder);
         if (isGone) {
-          await this.#end(record.id, { isOrphan: true });
+          await this.end(record.id, { isOrphan: true });
           continue;
         }
         this.#resume(record, scope, lease);
@@ -203,7 +205,7 @@ export class Addresses {
     for (const { id } of look.seen) await this.#saw(id);
     for (const record of look.gone) {
       log.warn(contextOf(record), 'address without a container ended');
-      await this.#end(record.id, { isOrphan: record.wasSeen });
+      await this.end(record.id, { isOrphan: record.wasSeen });
     }
   }
 
@@ -228,7 +230,7 @@ export class Addresses {
   }
 
   #saw(id: string): Promise<void> {
-    return this.#lock.run(id, async () => {
+    return this.lock.run(id, async () => {
       const record = this.#deps.registry.findAddress(id);
       if (record?.wasSeen === false) await this.#keep({ ...record, wasSeen: true });
     });
@@ -238,9 +240,9 @@ export class Addresses {
     return this.#containers.addresses(this.#deps.registry.addresses().some(isForeign));
   }
 
-  #end(id: string, { isOrphan = false, isDeleted = false, was }: How = {}): Promise<void> {
+  end(id: string, { isOrphan = false, isDeleted = false, was }: How = {}): Promise<void> {
     const { registry, leases, held, returns, host, log } = this.#deps;
-    return this.#lock.run(id, async () => {
+    return this.lock.run(id, async () => {
       const record = registry.findAddress(id);
       this.#timers.disarm(id);
       if (record === undefined) return;
@@ -271,12 +273,13 @@ export class Addresses {
         `MAC ${record.mac} is worn by another container on this segment (${record.address}); give each its own --mac-address`,
       );
     }
-    await this.#end(record.id, { isOrphan: true });
+    await this.end(record.id, { isOrphan: true });
   }
 
   #resume(record: AddressRecord, scope: LeaseScope, lease: Lease | undefined): void {
-    const { leases } = this.#deps;
-    if (!isForeign(record)) return leases.resume(subjectOf(record, scope), lease);
+    const { leases, clock } = this.#deps;
+    const ipv6 = restoreIpv6(record.ipv6, clock);
+    if (!isForeign(record)) return leases.resume(subjectOf(record, scope), lease, {}, ipv6);
     const only = { ...record, requestedAddress: record.address };
     leases.resume(subjectOf(only, scope), lease, { stay: scope.place });
   }

@@ -4,6 +4,7 @@
  */
 import { PluginError } from '../vocabulary/errors.ts';
 import { parseMac } from '../wire/address.ts';
+import { parseCidr6 } from '../wire/address6.ts';
 import { parseCidr } from '../wire/subnet.ts';
 import type { JoinTimers } from './join-timers.ts';
 import type { KeyedLock } from '../keyed-lock.ts';
@@ -18,6 +19,13 @@ interface AdoptionDeps {
   readonly timers: JoinTimers;
 }
 
+/** What libnetwork repeats of the addresses that our IPAM told it. */
+export interface GivenInterface {
+  readonly address: string;
+  readonly addressIpv6: string;
+  readonly macAddress: string;
+}
+
 /**
  * Gives the address to a new endpoint. Nothing else can change the address meanwhile. Afterwards it
  * belongs to the endpoint, or is what it was.
@@ -27,7 +35,7 @@ interface AdoptionDeps {
 export function adopt<Result>(
   { registry, lock, timers }: AdoptionDeps,
   network: NetworkRecord,
-  given: { address: string; macAddress: string },
+  given: GivenInterface,
   work: (record: AddressRecord) => Promise<Result>,
 ): Promise<Result> {
   const { id } = adoptable(registry, network, given);
@@ -54,7 +62,7 @@ export function lostBefore({ address, lost }: AddressRecord): PluginError {
 function adoptable(
   registry: Registry,
   { options }: NetworkRecord,
-  given: { readonly address: string; readonly macAddress: string },
+  given: GivenInterface,
 ): AddressRecord {
   const address = parseCidr(given.address)?.address;
   const record = registry
@@ -70,6 +78,13 @@ function adoptable(
     );
   }
   if (record.lease?.address !== record.address) throw lostBefore(record);
+  const six = parseCidr6(given.addressIpv6)?.address;
+  if (six !== record.ipv6?.answered?.address) {
+    throw new PluginError(
+      'INVALID_OPTION',
+      `address ${given.addressIpv6} was not given for ${record.address} of this network; start the container again`,
+    );
+  }
   if (given.macAddress === '' || parseMac(given.macAddress) === record.mac) return record;
   throw new PluginError(
     'INVALID_OPTION',

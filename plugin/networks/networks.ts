@@ -18,6 +18,7 @@ import { boundsOf, type PoolRecord } from '../state/pool-records.ts';
 import { segmentOf, type NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 import { runEach, UndoList } from '../undo.ts';
+import type { Subnet6 } from '../wire/address6.ts';
 import { mtuBehindTags } from '../vocabulary/vlan-tags.ts';
 import { NetworkLinks } from './network-links.ts';
 import { onVlanBridge, wasTypedAs } from './vlan-bridge.ts';
@@ -62,7 +63,11 @@ export class Networks {
    */
   create(request: CreateNetworkRequest, signal: AbortSignal): Promise<boolean> {
     return this.#lock.run(LINKS, async () => {
-      const { options: typed, pool } = this.#addressing({
+      const {
+        options: typed,
+        pool,
+        subnet6,
+      } = this.#addressing({
         ...request,
         options: withRealParent(request.options, this.#host),
       });
@@ -83,7 +88,10 @@ export class Networks {
       refuseClash(this.#registry.networks(), options);
       const { networkId: id, internal } = request;
       const bounds = pool === undefined ? {} : { bounds: boundsOf(pool) };
-      const draft = { id, options, internal, ...bounds, ...(await this.#links.toBe(options)) };
+      const six = subnet6 === undefined ? {} : { subnet6 };
+      const links = await this.#links.toBe(options);
+      const draft = { id, options, internal, ...bounds, ...six, ...links };
+      if (subnet6 !== undefined) refuseWithoutIpv6(this.#host, draft.mtu);
       const undo = new UndoList();
       undo.add(() => this.#registry.removeNetwork(id)); // it may be on disk even if this failed
       let record: NetworkRecord;
@@ -220,7 +228,11 @@ export class Networks {
   }
 
   /** @throws PluginError if the network's addresses do not come from the DHCP servers. */
-  #addressing(asked: CreateNetworkRequest): { options: NetworkOptions; pool?: PoolRecord } {
+  #addressing(asked: CreateNetworkRequest): {
+    options: NetworkOptions;
+    pool?: PoolRecord;
+    subnet6?: Subnet6 | undefined;
+  } {
     const request = withFamilies(asked);
     if (usesOurPool(request)) {
       return findPoolFor(request, { registry: this.#registry, clock: this.#clock });
@@ -233,6 +245,18 @@ export class Networks {
   #warn(link: string, warnings: readonly string[]): void {
     for (const warning of warnings) this.#log.warn({ link }, warning);
   }
+}
+
+/**
+ * Docker cannot add an IPv6 address there, and every start would fail.
+ * @throws PluginError UNSUPPORTED.
+ */
+function refuseWithoutIpv6(host: Pick<Host, 'hasIpv6'>, mtu: number): void {
+  if (host.hasIpv6(mtu)) return;
+  throw new PluginError(
+    'UNSUPPORTED',
+    `containers of this network cannot have IPv6: the MTU of their links is ${mtu}, and below 1280 there is none (RFC 8200), or the kernel of this host has no IPv6; leave out --ipv6 and its subnet`,
+  );
 }
 
 function context({ id, options }: NetworkRecord): Record<string, string> {

@@ -28,7 +28,14 @@ export function rulesFor(network: NetworkRecord, endpoint: EndpointRecord): Port
   return {
     ...rules,
     addresses: known([lease?.address, terms.configured?.address]),
-    addresses6: rules.addresses6 && known([ipv6?.address?.address, ipv6?.configured?.address]),
+    addresses6:
+      rules.addresses6 &&
+      known([
+        ipv6?.address?.address,
+        ipv6?.configured?.address,
+        // Docker shows it, so it stays beside a lease that comes later.
+        ipv6?.isGiven === true ? ipv6.answered?.address : undefined,
+      ]),
   };
 }
 

@@ -14,8 +14,8 @@ const SWARM_ID = /^[a-z0-9]{25}$/;
 
 /**
  * Docker's `--ipv6` means `-o ipv6=auto`, if nothing else was typed.
- * @throws PluginError UNSUPPORTED for `--ipv4=false`, and for `--ipv6` with a subnet: addresses
- * come from the VLAN.
+ * @throws PluginError UNSUPPORTED for `--ipv4=false`, and for a subnet of Docker's own IPAM driver:
+ * addresses come from the VLAN.
  */
 export function withFamilies(request: CreateNetworkRequest): CreateNetworkRequest {
   if (!request.ipv4) {
@@ -24,6 +24,7 @@ export function withFamilies(request: CreateNetworkRequest): CreateNetworkReques
       'a network without IPv4 is not built yet; leave out --ipv4=false, and type -o ipv6=auto for IPv6 beside IPv4',
     );
   }
+  if (request.ipv4Data.some(isOurs)) return request; // see pool-binding.ts
   const other = request.ipv6Data.find(({ pool }) => pool !== '::/0' && pool !== '');
   if (other !== undefined || request.ipv6Data.some(isOurs)) {
     throw new PluginError(

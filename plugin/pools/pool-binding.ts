@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { OUTER_TAGS } from '../vocabulary/vlan-tags.ts';
+import { formatSubnet6, parseSubnet6, type Subnet6 } from '../wire/address6.ts';
 import { formatSubnet, isSameSubnet, parseSubnet } from '../wire/subnet.ts';
 import { ADDRESS_SPACE } from '../options/ipam-requests.ts';
 import { missingParent } from '../options/network-command.ts';
@@ -24,6 +25,8 @@ export interface BoundPool {
   readonly pool: PoolRecord;
   /** The options of both maps together. */
   readonly options: NetworkOptions;
+  /** The IPv6 subnet. Undefined without `--ipv6`. */
+  readonly subnet6: Subnet6 | undefined;
 }
 
 /** True if our IPAM driver leases the network's addresses. */
@@ -68,11 +71,22 @@ export function findPoolFor(
   // Mistakes in the pool's own options were reported when it was requested. A missing option is
   // reported for the map in which the others were typed.
   const missing = missingParent(request, Object.keys(given).length === 0 ? '-o ' : '--ipam-opt ');
+  const subnet6 = subnet6For(request);
+  // Docker's --ipv6 means ipv6=auto, if nothing else was typed.
+  const ipv6 = subnet6 === undefined ? {} : { ipv6: 'auto' };
+  const typed = { ...ipv6, ...given, ...request.options };
   const bound = {
     pool: newest,
-    options: parseNetworkOptions({ ...given, ...request.options }, '-o ', missing),
+    options: parseNetworkOptions(typed, '-o ', missing),
+    subnet6,
   };
   refuseLate(bound.options);
+  if (subnet6 !== undefined && bound.options.ipv6 === undefined) {
+    throw new PluginError(
+      'INVALID_OPTION',
+      `ipv6=${String(typed.ipv6)} contradicts --ipv6 and the subnet ${formatSubnet6(subnet6)}; leave one of the two out`,
+    );
+  }
   const segments = new Set(
     agreeing.map(({ given }) => segmentOf(parseNetworkOptions({ ...given, ...request.options }))),
   );
@@ -83,6 +97,15 @@ export function findPoolFor(
     );
   }
   return bound;
+}
+
+/** @throws PluginError UNSUPPORTED. */
+function subnet6For({ ipv6Data }: CreateNetworkRequest): Subnet6 | undefined {
+  const [data, ...more] = ipv6Data;
+  if (more.length > 0) {
+    throw new PluginError('UNSUPPORTED', 'a VLAN has one IPv6 subnet here; give one of that kind');
+  }
+  return data && parseSubnet6(data.pool);
 }
 
 function isAwaited({ networkId, requestedAt }: PoolRecord, clock: Clock): boolean {

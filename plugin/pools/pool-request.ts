@@ -18,12 +18,6 @@ const LONGEST_PREFIX = 30;
 
 /** @throws PluginError INVALID_OPTION, UNSUPPORTED. */
 export function parsePoolRequest(request: RequestPoolRequest): PoolWish {
-  if (request.v6 || request.pool.includes(':')) {
-    throw new PluginError(
-      'UNSUPPORTED',
-      'IPv6 addressing is not built yet; leave out --ipv6 and IPv6 subnets',
-    );
-  }
   const subnet = request.pool === '' ? undefined : requireSubnet('--subnet', request.pool);
   const range = request.subPool === '' ? undefined : requireSubnet('--ip-range', request.subPool);
   if (subnet !== undefined && range !== undefined) requireWithin(range, subnet);
@@ -76,7 +70,7 @@ function isUsable({ prefixLength }: Subnet): boolean {
 }
 
 /** Only for options that were all found to be text. */
-function textOptions(given: Readonly<Record<string, unknown>>): Record<string, string> {
+export function textOptions(given: Readonly<Record<string, unknown>>): Record<string, string> {
   const entries = Object.entries(given).flatMap(([key, value]) =>
     typeof value === 'string' ? [[key, value] as const] : [],
   );

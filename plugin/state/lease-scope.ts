@@ -13,6 +13,7 @@ import type { HeldRecord } from './lease-records.ts';
 import type { Ipv6Subject } from '../leasing/ipv6/ipv6-subject.ts';
 import { duidOfMac, iaidOfMac } from '../vocabulary/ipv6/duid.ts';
 import type { Mac } from '../wire/address.ts';
+import type { Subnet6 } from '../wire/address6.ts';
 
 export interface LeaseScope {
   /** The NetworkID, or the id of the pool's record. */
@@ -28,17 +29,19 @@ export interface LeaseScope {
   readonly options: NetworkOptions;
   /** The addresses that may be leased. If undefined: any. */
   readonly bounds: AddressBounds | undefined;
+  /** The IPv6 subnet that Docker was told. Undefined without one. */
+  readonly subnet6?: Subnet6 | undefined;
   /** True if the network is another driver's. */
   readonly isForeign: boolean;
 }
 
 export function scopeOfNetwork(network: NetworkRecord): LeaseScope {
-  const { id, options, bounds } = network;
+  const { id, options, bounds, subnet6 } = network;
   const attachment = attachmentOf(network);
   const [link, place] = [attachment.speaker(network), attachment.placeInHost(network)];
   return {
     ...{ id, segment: segmentOf(options), link, place, options },
-    ...{ bounds, isForeign: false },
+    ...{ bounds, subnet6, isForeign: false },
   };
 }
 
@@ -48,7 +51,7 @@ export function subjectOf(
     HeldRecord,
     'id' | 'mac' | 'clientId' | 'hostName' | 'requestedAddress' | 'mtu' | 'isMacShared'
   >,
-  { options, segment, bounds, isForeign, link }: LeaseScope,
+  { options, segment, bounds, subnet6, isForeign, link }: LeaseScope,
 ): LeaseSubject {
   return {
     key: record.id,
@@ -69,13 +72,18 @@ export function subjectOf(
     bounds,
     isForeign,
     broadcast: record.isMacShared ?? false,
-    ipv6: isForeign ? undefined : ipv6Of(record.mac, options, link),
+    ipv6: isForeign ? undefined : ipv6Of(record.mac, options, link, subnet6),
   };
 }
 
 /** Undefined without IPv6. The identity is the MAC's, so it is as stable as that. */
-function ipv6Of(mac: Mac, { ipv6 }: NetworkOptions, routersOn: string): Ipv6Subject | undefined {
+function ipv6Of(
+  mac: Mac,
+  { ipv6 }: NetworkOptions,
+  routersOn: string,
+  subnet: Subnet6 | undefined,
+): Ipv6Subject | undefined {
   if (ipv6 === undefined) return undefined;
   const identity = { duid: duidOfMac(mac), iaid: iaidOfMac(mac) };
-  return { mode: ipv6, routersOn, ...identity, wishedAddress: undefined };
+  return { mode: ipv6, routersOn, ...identity, wishedAddress: undefined, subnet };
 }

@@ -7,6 +7,7 @@ import type { AddressBounds, Lease, LeaseTerms } from '../vocabulary/lease.ts';
 import type { TheirLink } from '../host.ts';
 import type { NetworkOptions } from '../options/options.ts';
 import { vlanLabel, type Segment } from '../vocabulary/vlan-tags.ts';
+import type { Subnet6 } from '../wire/address6.ts';
 import type { StoredLease } from './stored-lease.ts';
 
 export { restoreLease, storeLease, type StoredLease } from './stored-lease.ts';
@@ -21,6 +22,8 @@ export interface NetworkRecord {
    * endpoint is made. If undefined, the endpoint may lease any address.
    */
   readonly bounds?: AddressBounds | undefined;
+  /** The IPv6 subnet of `--subnet`. If undefined, Docker was told none. */
+  readonly subnet6?: Subnet6 | undefined;
   /** The VLAN link in use. It may be older than the network and have any name. */
   readonly vlanLink: string | undefined;
   /** The link of the outer tag, below the VLAN link. Undefined unless there are two tags. */

@@ -20,6 +20,11 @@ export interface StoredIpv6 {
   readonly answered: Address6 | undefined;
   /** What the container's link has. */
   readonly configured: Address6 | undefined;
+  /**
+   * True if our IPAM told Docker `answered` before. The answer to CreateEndpoint must then not
+   * repeat it. If undefined: false.
+   */
+  readonly isGiven?: boolean | undefined;
 }
 
 export const NO_IPV6: StoredIpv6 = {
@@ -50,8 +55,11 @@ export function storeIpv6(
 
 /** What a client goes on with after a restart. */
 export function restoreIpv6(stored: StoredIpv6 | undefined, clock: Clock): Ipv6Terms {
-  const { address, lease } = stored ?? NO_IPV6;
-  return { address, lease: lease && restoreLease6(lease, clock) };
+  const { address, lease, answered, isGiven } = stored ?? NO_IPV6;
+  // Without an address now, another host has the one that was given.
+  const isKept = isGiven === true && address !== undefined && answered?.source !== 'dhcp';
+  const given = isKept ? answered : undefined;
+  return { address, lease: lease && restoreLease6(lease, clock), given };
 }
 
 /** What the lease says of the address in use, with times by the kernel's clock. */

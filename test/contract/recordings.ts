@@ -1,6 +1,6 @@
 /**
- * Reads what real engines sent. It is kept in recorded/: `ipam-*` with our IPAM driver, the others
- * with `null`.
+ * Reads what real engines sent. It is kept in recorded/: `ipam-*` with our IPAM driver, `ipv6-*`
+ * with subnets of IPv6 as well, the others with `null`.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -18,9 +18,11 @@ export interface Recording {
   readonly requests: readonly RecordedRequest[];
 }
 
-export function readRecordings(ipam: 'null' | 'ours'): Recording[] {
+export function readRecordings(ipam: 'null' | 'ours' | 'ours with IPv6'): Recording[] {
+  const kinds = { null: '', ours: 'ipam-', 'ours with IPv6': 'ipv6-' };
+  const kindOf = (name: string) => /^[a-z]+\d?-/.exec(name)?.[0] ?? '';
   return readdirSync(FOLDER)
-    .filter((name) => name.endsWith('.json') && name.startsWith('ipam-') === (ipam === 'ours'))
+    .filter((name) => name.endsWith('.json') && kindOf(name) === kinds[ipam])
     .map((name) => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')) as Recording);
 }
 

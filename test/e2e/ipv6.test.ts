@@ -186,3 +186,18 @@ it('with our IPAM: both addresses, and --ip is kept', async () => {
   expect(await inBox('ip', '-4', 'addr', 'show', 'dev', 'eth0')).toContain('10.50.0.150/24');
   await until('the box reaches the office', () => reaches(OFFICE));
 });
+
+it('with our IPAM and an IPv6 subnet: Docker shows what the container has, and takes --ip6', async () => {
+  await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...STATEFUL);
+  const subnets = ['--subnet', '10.50.0.0/24', '--ipv6', '--subnet', '2001:db8:500::/64'];
+  const options = ['parent=eth1', 'vlan=500'].flatMap((option) => ['-o', option]);
+  const words = ['-d', 'vlandhcp', '--ipam-driver', 'vlandhcp', ...subnets, ...options];
+  await docker('network', 'create', ...words, 'six');
+  await docker('run', '-d', '--name', 'other', '--net=six', 'bb');
+  const { address } = await inspect('other');
+  expect(address).toMatch(/^2001:db8:500::1[0-9a-f]{2}$/);
+  expect(await lab('leases')).toContain(address);
+  await docker('run', '-d', '--name', 'box', '--net=six', '--ip6', '2001:db8:500::77', 'bb');
+  expect((await inspect('box')).address).toBe('2001:db8:500::77');
+  await until('the box reaches the office', () => reaches(OFFICE));
+});

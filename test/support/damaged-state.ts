@@ -16,7 +16,7 @@ const OTHER_NETWORK = 'a'.repeat(64);
  */
 const MOST_MESSAGES = 1_000;
 
-/** Two endpoints in containers, one held lease, one address under another driver. */
+/** Two endpoints in containers, a held lease, an address of both families under another driver. */
 export async function site(): Promise<DriverRig> {
   const rig = new DriverRig();
   await rig.createNetwork();
@@ -34,12 +34,13 @@ export async function site(): Promise<DriverRig> {
   await rig.join();
   await rig.createEndpoint({ networkId: OTHER_NETWORK, endpointId: WITNESS });
   await rig.join(WITNESS);
-  const poolId = await rig.createForeignNetwork({
-    pool: '192.0.2.0/24',
-    options: { parent: 'eth1', vlan: '700' },
-  });
+  const options = { parent: 'eth1', vlan: '700' };
+  const poolId = await rig.createForeignNetwork({ pool: '192.0.2.0/24', options });
+  const six = await rig.requestPool({ pool: '2001:db8:700::/64', options, v6: true });
   rig.host.addSegmentLink('eth1.700');
-  await rig.requestAddress(poolId, { macAddress: '02:42:00:00:00:77' });
+  const macAddress = '02:42:00:00:00:77';
+  await rig.requestAddress(poolId, { macAddress });
+  await rig.requestAddress(six.poolId, { macAddress });
   return rig;
 }
 

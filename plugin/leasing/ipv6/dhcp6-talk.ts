@@ -78,6 +78,11 @@ export class Dhcp6Talk {
     this.#lease.dispatch({ type: 'release' });
   }
 
+  /** Asks for no lease any more, and gives back one that it holds. */
+  endLease(): void {
+    if (this.#lease.state.name !== 'INIT') this.#lease.dispatch({ type: 'release' });
+  }
+
   checked(address: Ipv6, inUse: boolean): void {
     this.#lease.dispatch({ type: 'checked', address, inUse });
   }

@@ -6,10 +6,12 @@ import { failedAgain, type Failures } from '../client-failures.ts';
 import { guardedClock, guardedOpenSocket, type Guard } from '../guarded.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';
 import { Ipv6Client } from './ipv6-client.ts';
+import { offeredPrefixes } from './ipv6-plan.ts';
 import type { Ipv6ClientDeps, Ipv6Subject, Ipv6Terms } from './ipv6-subject.ts';
 import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
-import type { Ms } from '../../vocabulary/time.ts';
-import type { Ipv6 } from '../../wire/address6.ts';
+import type { Instant, Ms } from '../../vocabulary/time.ts';
+import type { Address6 } from '../../vocabulary/ipv6/addressing.ts';
+import type { Ipv6, Subnet6 } from '../../wire/address6.ts';
 
 const FAILED = 'IPv6 client failed; it is started again, and the container keeps its address';
 
@@ -53,9 +55,29 @@ export class GuardedIpv6 {
     this.#guard(() => this.#client.resume(terms));
   }
 
+  give(address: Address6): void {
+    this.#guard(() => this.#client.give(address));
+  }
+
+  /** The prefixes that the routers of the segment offer now. */
+  get prefixes(): readonly Subnet6[] {
+    return offeredPrefixes(this.#deps.routers.table(this.#subject.routersOn));
+  }
+
   /** Resolves also when the client has failed: nothing more comes soon. */
   async settled(): Promise<void> {
     await this.#client.settled().catch((err: unknown) => this.#failed(err));
+  }
+
+  /** Like `settled`, but not for longer than that. */
+  settledBy(until: Instant): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#deps.clock.at(until, resolve);
+      void this.settled().then(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   replay(): readonly Uint8Array[] {

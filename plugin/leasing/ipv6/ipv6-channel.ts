@@ -26,6 +26,10 @@ export interface Ipv6ChannelDeps {
 /** Where the header of an IPv6 packet says what follows it, in an Ethernet frame. */
 const NEXT_HEADER_AT = 20;
 
+export function nextHeaderOf(frame: Uint8Array): number | undefined {
+  return frame[NEXT_HEADER_AT];
+}
+
 export class Ipv6Channel {
   readonly #deps: Ipv6ChannelDeps;
   #seat: Seat | undefined;
@@ -81,7 +85,7 @@ export class Ipv6Channel {
   #receive(frame: Uint8Array, checksumReady: boolean): void {
     const { onMessage, onNeighbour, log } = this.#deps;
     try {
-      if (frame[NEXT_HEADER_AT] === PROTOCOL_UDP) {
+      if (nextHeaderOf(frame) === PROTOCOL_UDP) {
         onMessage(decodeFrame(frame, { checksumReady }).message);
       } else {
         onNeighbour(decodeNdpFrame(frame, { checksumReady }));

@@ -9,7 +9,7 @@ import type { Effect } from '../../dhcp6/client/client.ts';
 import { clientFrame, encodeFrame } from '../../dhcp6/frame.ts';
 import type { Dhcp6Message } from '../../dhcp6/message.ts';
 import { encodeNdpFrame, type NdpFrame } from '../../ndp/frame.ts';
-import { defaultRouters } from '../../ndp/routers.ts';
+import { defaultRouters, type RouterTable } from '../../ndp/routers.ts';
 import type { SolicitationEffect } from '../../ndp/solicitation.ts';
 import { isSameAddress6, type Address6 } from '../../vocabulary/ipv6/addressing.ts';
 import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
@@ -21,7 +21,7 @@ import { AddressProbes } from './address-probes.ts';
 import { Ipv6Channel } from './ipv6-channel.ts';
 import { Dhcp6Talk } from './dhcp6-talk.ts';
 import { SOLICITATION } from './ipv6-machines.ts';
-import { planFor, type Ipv6Plan } from './ipv6-plan.ts';
+import { bestAddress, planFor, planWithin, type Ipv6Plan } from './ipv6-plan.ts';
 import { PrefixAddress } from './prefix-address.ts';
 import type { Ipv6Change, Ipv6ClientDeps, Ipv6Subject, Ipv6Terms } from './ipv6-subject.ts';
 
@@ -79,7 +79,7 @@ export class Ipv6Client {
 
   /** What the container may have now. */
   get terms(): Ipv6Terms {
-    return { address: this.#best(), lease: this.#lease };
+    return { address: this.#best(), lease: this.#lease, given: this.#prefix.given };
   }
 
   /** Begins, at the place that was opened. @param previous a lease to ask about first. */
@@ -90,15 +90,24 @@ export class Ipv6Client {
   }
 
   /** After a restart of the plugin: the container has had the address all the time. */
-  resume({ address, lease }: Ipv6Terms): void {
+  resume({ address, lease, given }: Ipv6Terms): void {
     this.#told = address;
     this.#isResumed = true;
-    if (address?.source === 'slaac') this.#prefix.resume(address.address);
+    if (given !== undefined) this.#prefix.give(given);
+    const had = given ?? (address?.source === 'slaac' ? address : undefined);
+    if (had !== undefined) this.#prefix.resume(had.address);
     this.#begin();
     if (lease !== undefined) {
       this.#lease = lease;
       this.#dhcp.resume(lease);
     }
+    this.#followRouters();
+  }
+
+  /** Docker was told that address, which no server leased. The container keeps it. */
+  give(address: Address6): void {
+    this.#prefix.give(address);
+    if (address.source === 'static') this.#dhcp.endLease();
     this.#followRouters();
   }
 
@@ -161,10 +170,14 @@ export class Ipv6Client {
     this.#unsubscribe = routers.subscribe(this.#subject.routersOn, follow);
   }
 
+  get #table(): RouterTable {
+    return this.#deps.routers.table(this.#subject.routersOn);
+  }
+
   /** Does what the routers say now. */
   #followRouters(): void {
+    const table = this.#table;
     const now = this.#deps.clock.now();
-    const table = this.#deps.routers.table(this.#subject.routersOn);
     if (defaultRouters(table, now).length > 0) this.#solicitation.dispatch({ type: 'advertised' });
     else if (this.#solicitation.state.name === 'IDLE') {
       this.#solicitation.dispatch({ type: 'start' });
@@ -179,9 +192,10 @@ export class Ipv6Client {
   }
 
   #plan(): Ipv6Plan {
-    const { clock, routers, mac } = this.#deps;
-    const { mode, routersOn } = this.#subject;
-    return planFor(mode, routers.table(routersOn), interfaceIdOf(mac), clock.now());
+    const { clock, mac } = this.#deps;
+    const { mode, subnet } = this.#subject;
+    const plan = planFor(mode, this.#table, interfaceIdOf(mac), clock.now());
+    return subnet === undefined ? plan : planWithin(plan, this.#prefix.given);
   }
 
   #proven(address: Ipv6): void {
@@ -201,14 +215,9 @@ export class Ipv6Client {
 
   #best(): Address6 | undefined {
     const isProven = ({ address }: { address: Ipv6 }) => !this.#unproven.has(address);
-    const addresses = this.#lease?.addresses.filter(isProven) ?? [];
-    // A server may name its addresses in another order each time.
-    const leased = addresses.find((one) => one.address === this.#told?.address) ?? addresses[0];
-    if (leased !== undefined) {
-      return { address: leased.address, prefixLength: 128, source: 'dhcp' };
-    }
-    const address = this.#prefix.usable;
-    return address && { address, prefixLength: 64, source: 'slaac' };
+    const leased = this.#lease?.addresses.filter(isProven) ?? [];
+    const [told, { subnet }, other] = [this.#told, this.#subject, this.#prefix.usable];
+    return bestAddress({ leased, told, subnet, other });
   }
 
   /** Tells what has changed. While somebody waits for the first answer, that is the answer. */
@@ -227,10 +236,9 @@ export class Ipv6Client {
   }
 
   #isSettled(): boolean {
-    const { mode, routersOn } = this.#subject;
     const isAnswered =
-      mode === 'dhcp' ||
-      this.#deps.routers.table(routersOn).length > 0 ||
+      this.#subject.mode === 'dhcp' ||
+      this.#table.length > 0 ||
       this.#solicitation.state.name === 'UNANSWERED';
     const plan = this.#plan();
     const isLeased = plan.dhcp !== 'lease' || this.#lease !== undefined;

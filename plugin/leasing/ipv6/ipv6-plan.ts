@@ -2,11 +2,12 @@
  * What a container does about IPv6 on this segment, given what its routers tell (pure). The flags M
  * and O are those of RFC 4861 §4.2. A host obeys any router that sets them.
  */
-import { speakingRouters, type RouterTable } from '../../ndp/routers.ts';
+import { prefixesOf, speakingRouters, type RouterTable } from '../../ndp/routers.ts';
 import { chooseSlaacAddress } from '../../ndp/slaac.ts';
-import type { Ipv6Mode } from '../../vocabulary/ipv6/addressing.ts';
+import type { Address6, Ipv6Mode } from '../../vocabulary/ipv6/addressing.ts';
 import type { Instant } from '../../vocabulary/time.ts';
-import type { Ipv6 } from '../../wire/address6.ts';
+import type { LeasedAddress } from '../../vocabulary/ipv6/lease6.ts';
+import { subnet6Has, type Ipv6, type Subnet6 } from '../../wire/address6.ts';
 
 export interface Ipv6Plan {
   /** The address of a router's prefix. */
@@ -27,6 +28,44 @@ export function planFor(
   const slaac = mode === 'dhcp' ? undefined : chooseSlaacAddress(table, interfaceId, now)?.address;
   if (mode === 'dhcp' || (mode === 'auto' && isManaged)) return { slaac, dhcp: 'lease' };
   return { slaac, dhcp: isManaged || isInformed ? 'information' : undefined };
+}
+
+/**
+ * The plan where Docker takes addresses of one subnet. The address that Docker was told stays,
+ * whatever the routers say. One that a person chose needs no lease beside it.
+ */
+export function planWithin({ dhcp }: Ipv6Plan, given: Address6 | undefined): Ipv6Plan {
+  if (given === undefined) return { slaac: undefined, dhcp };
+  const isLeaseIdle = dhcp === 'lease' && given.source === 'static';
+  return { slaac: given.address, dhcp: isLeaseIdle ? 'information' : dhcp };
+}
+
+/**
+ * What the container is to have, of all that there is: what a person chose, a lease, what Docker
+ * was told, an address of a prefix.
+ * @param what.told what it had before: a server may name its addresses in another order each time.
+ * @param what.subnet the lease counts only if Docker takes its address.
+ * @param what.other what is used without a lease.
+ */
+export function bestAddress(what: {
+  readonly leased: readonly LeasedAddress[];
+  readonly told: Address6 | undefined;
+  readonly subnet: Subnet6 | undefined;
+  readonly other: Address6 | undefined;
+}): Address6 | undefined {
+  const { told, subnet, other } = what;
+  const possible = what.leased.filter(({ address }) => !subnet || subnet6Has(subnet, address));
+  const leased = possible.find(({ address }) => address === told?.address) ?? possible[0];
+  if (leased === undefined || other?.source === 'static') return other;
+  return { address: leased.address, prefixLength: 128, source: 'dhcp' };
+}
+
+/** The prefixes that routers of this segment offer: for addresses, or as being on the link. */
+export function offeredPrefixes(table: RouterTable): readonly Subnet6[] {
+  return table
+    .flatMap(prefixesOf)
+    .filter(({ option }) => option.isAutonomous || option.isOnLink)
+    .map(({ option }) => option.subnet);
 }
 
 /** Equal for two tables that lead to the same plans, apart from the age of what was heard. */

@@ -9,7 +9,7 @@ import type { SegmentRouters } from './segment-routers.ts';
 import type { Duid } from '../../vocabulary/ipv6/duid.ts';
 import type { Address6, Ipv6Mode } from '../../vocabulary/ipv6/addressing.ts';
 import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
-import type { Ipv6 } from '../../wire/address6.ts';
+import type { Ipv6, Subnet6 } from '../../wire/address6.ts';
 import type { LossCause } from '../../dhcp6/client/client.ts';
 
 export interface Ipv6Subject {
@@ -20,6 +20,11 @@ export interface Ipv6Subject {
   readonly iaid: number;
   /** Asked for. A server may give another. */
   readonly wishedAddress: Ipv6 | undefined;
+  /**
+   * Docker takes addresses of this subnet alone, and is told one before the start (`give`). If
+   * undefined: any address will do.
+   */
+  readonly subnet?: Subnet6 | undefined;
 }
 
 /** What a container has of IPv6 now. */
@@ -27,6 +32,8 @@ export interface Ipv6Terms {
   readonly address: Address6 | undefined;
   /** The lease of a DHCPv6 server. */
   readonly lease: Lease6 | undefined;
+  /** The address that Docker was told, if no server leased it. It stays beside a later lease. */
+  readonly given?: Address6 | undefined;
 }
 
 export interface Ipv6Change extends Ipv6Terms {

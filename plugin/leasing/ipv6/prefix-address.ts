@@ -1,4 +1,8 @@
-/** The address that a container makes of a router's prefix (RFC 4862 §5.5), until it is proven. */
+/**
+ * The address that a container makes of a router's prefix (RFC 4862 §5.5), until it is proven; or
+ * the one that Docker was told in its place.
+ */
+import type { Address6 } from '../../vocabulary/ipv6/addressing.ts';
 import type { Ipv6 } from '../../wire/address6.ts';
 import type { AddressProbes } from './address-probes.ts';
 
@@ -6,6 +10,7 @@ export class PrefixAddress {
   readonly #probes: Pick<AddressProbes, 'begin' | 'end'>;
   #address: Ipv6 | undefined;
   #isUsable = false;
+  #given: Address6 | undefined;
   /** Addresses that another host has. They are not tried again. At most MOST_CONTESTED. */
   readonly #contested = new Set<Ipv6>();
 
@@ -13,9 +18,24 @@ export class PrefixAddress {
     this.#probes = probes;
   }
 
-  /** The address, if no other host is known to have it. */
-  get usable(): Ipv6 | undefined {
-    return this.#isUsable ? this.#address : undefined;
+  /** The address that Docker was told. */
+  get given(): Address6 | undefined {
+    return this.#given;
+  }
+
+  /**
+   * The address, if no other host is known to have it. Docker gives the container the one that it
+   * was told, whether or not that is proven.
+   */
+  get usable(): Address6 | undefined {
+    const given = this.#given;
+    if (given !== undefined) return this.isContested(given.address) ? undefined : given;
+    if (!this.#isUsable || this.#address === undefined) return undefined;
+    return { address: this.#address, prefixLength: 64, source: 'slaac' };
+  }
+
+  give(address: Address6): void {
+    this.#given = address;
   }
 
   /** Takes what the routers offer now. The address is asked for before it is used. */
@@ -52,7 +72,11 @@ export class PrefixAddress {
 
   /** True if nothing more is to come for this offer. */
   isSettled(offered: Ipv6 | undefined): boolean {
-    return offered === undefined || this.#contested.has(offered) || this.usable === offered;
+    return (
+      offered === undefined ||
+      this.#contested.has(offered) ||
+      (this.#isUsable && offered === this.#address)
+    );
   }
 }
 

@@ -1,9 +1,10 @@
 /** The schemas of what is stored of a container's IPv6. */
 import * as v from 'valibot';
 import { parseDuid, type Duid } from '../../vocabulary/ipv6/duid.ts';
-import { parseIpv6, type Ipv6 } from '../../wire/address6.ts';
+import { IPV6_SOURCES } from '../../vocabulary/ipv6/addressing.ts';
+import { parseIpv6, subnet6Of, type Ipv6, type Subnet6 } from '../../wire/address6.ts';
 import type { StoredIpv6 } from '../stored-ipv6.ts';
-import { absentOr, bootInstant, text, wallTime, wallTimeOrNever } from './value-schemas.ts';
+import { absentOr, bootInstant, flag, text, wallTime, wallTimeOrNever } from './value-schemas.ts';
 
 const address = v.custom<Ipv6>(
   (value) => typeof value === 'string' && parseIpv6(value) === value,
@@ -18,10 +19,18 @@ const prefixLength = v.custom<number>(
   'a prefix length from 0 to 128',
 );
 
+export const subnet6 = v.pipe(
+  v.looseObject({ network: address, prefixLength }),
+  v.check(
+    ({ network, prefixLength: length }) => subnet6Of(network, length).network === network,
+    'a network address without host bits',
+  ),
+) satisfies v.GenericSchema<unknown, Subnet6>;
+
 const address6 = v.looseObject({
   address,
   prefixLength,
-  source: v.picklist(['slaac', 'dhcp']),
+  source: v.picklist(IPV6_SOURCES),
 });
 
 const lease6 = v.looseObject({
@@ -46,4 +55,5 @@ export const ipv6 = v.looseObject({
   lease: absentOr(lease6),
   answered: absentOr(address6),
   configured: absentOr(address6),
+  isGiven: v.optional(flag),
 }) satisfies v.GenericSchema<unknown, StoredIpv6>;

@@ -23,7 +23,7 @@ import {
   nobody,
   OWN_LINK,
 } from './holder-schemas.ts';
-import { ipv6 } from './ipv6-schemas.ts';
+import { ipv6, subnet6 } from './ipv6-schemas.ts';
 import * as is from './value-schemas.ts';
 
 const { absentOr, flag, id, ipv4, lease, mac, mtu, wallTime } = is;
@@ -52,6 +52,7 @@ const network = {
   options: is.networkOptions,
   internal: v.optional(flag, false),
   bounds: v.optional(is.bounds),
+  subnet6: v.optional(subnet6),
   vlanLink: absentOr(is.linkName),
   outerLink: v.optional(is.linkName),
   uplinkPort: v.optional(flag, false),
@@ -155,6 +156,7 @@ export function readable(file: { readonly id: string; readonly writtenAt: WallTi
       ...network,
       id: fileId,
       options: is.readableOptions,
+      subnet6: v.fallback(network.subnet6, undefined),
       vlanLink: v.fallback(network.vlanLink, undefined),
       outerLink: v.fallback(network.outerLink, undefined),
       uplinkPort: v.fallback(network.uplinkPort, false),

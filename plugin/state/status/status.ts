@@ -156,6 +156,7 @@ export function poolStatus(
           ? 'no lease, address kept'
           : (renewalOf(record.lease, clock)?.state ?? 'leased'),
       ...leaseStatus(record, clock),
+      ...(record.ipv6 && { ipv6: ipv6Status(record.ipv6, clock) }),
       conflict: undefined,
       sandbox: undefined,
     })),

@@ -12,7 +12,9 @@ type Step = readonly [string, (rig: DriverRig) => Promise<unknown>];
 const SECOND = 'f'.repeat(64);
 const byId = { id: 'two' };
 const given = { address: '192.0.2.50/24', macAddress: BOX };
+const SIX = '2001:db8:500:0:42:ff:fe00:1/64';
 let poolId = '';
+let pool6Id = '';
 
 const leave = (rig: DriverRig) => rig.driver.leave(ENDPOINT);
 const remove = (rig: DriverRig) => rig.driver.removeEndpoint(ENDPOINT);
@@ -35,6 +37,33 @@ const LIVES: readonly (readonly [string, () => Promise<DriverRig>, readonly Step
       ['RequestAddress of the same container before ReleaseAddress', (rig) => rig.requestAddress(poolId)], // prettier-ignore
       ['ReleaseAddress', (rig) => rig.ipam.releaseAddress(poolId, '192.0.2.50')],
       ['ReleaseAddress of the second', (rig) => rig.ipam.releaseAddress(poolId, '192.0.2.50')],
+      ['DeleteNetwork', removeNetwork],
+    ],
+  ],
+  [
+    'with our IPAM and an IPv6 subnet',
+    async () => {
+      const rig = new DriverRig();
+      const options = { parent: 'eth1', vlan: '500' };
+      const ask = (pool: string, v6: boolean) => rig.requestPool({ pool, v6, options });
+      poolId = (await ask('192.0.2.0/24', false)).poolId;
+      pool6Id = (await ask('2001:db8:500::/64', true)).poolId;
+      const data = (pool: string) => [{ addressSpace: 'vlandhcp', pool, gateway: '' }];
+      const [ipv4Data, ipv6Data] = [data('192.0.2.0/24'), data('2001:db8:500::/64')];
+      await rig.createNetwork({ options: { ipv6: 'slaac' }, ipv4Data, ipv6Data });
+      return rig;
+    },
+    [
+      ['RequestAddress', (rig) => rig.requestAddress(poolId)],
+      ['RequestAddress of IPv6', (rig) => rig.requestAddress(pool6Id)],
+      [
+        'CreateEndpoint',
+        (rig) => rig.createEndpoint({ interface: { ...given, addressIpv6: SIX } }),
+      ],
+      ['Join', (rig) => rig.join()],
+      ['Leave', leave],
+      ['DeleteEndpoint', remove],
+      ['ReleaseAddress', (rig) => rig.ipam.releaseAddress(poolId, '192.0.2.50')],
       ['DeleteNetwork', removeNetwork],
     ],
   ],

@@ -173,12 +173,11 @@ describe('CreateNetwork names a subnet and no pool', () => {
     expect((await failed).code).toBe('UNSUPPORTED');
   });
 
-  it('an IPv6 pool beside it: the command to type', async () => {
+  it('two IPv6 subnets are one too many', async () => {
     await ask(BY_O);
-    const ipv6Data = [{ addressSpace: 'x', pool: 'fd00::/64', gateway: '' }];
-    expect((await refusal(rig.createNetwork({ ...ipamNetwork(SUBNET), ipv6Data }))).message).toBe(
-      'IPv6 addresses come from the VLAN\'s routers and servers, not from a pool; leave out --ipv6 and its subnet, and type: docker network create -d vlandhcp --ipam-driver vlandhcp --subnet 10.50.0.0/24 -o parent=LINK -o vlan=ID -o ipv6=auto NAME (in a Compose file: driver: vlandhcp, driver_opts: { parent: "LINK", vlan: "ID", ipv6: "auto" }, ipam: { driver: vlandhcp, config: [{ subnet: 10.50.0.0/24 }] })',
-    );
+    const data = { addressSpace: 'vlandhcp', pool: 'fd00::/64', gateway: '' };
+    const request = { ...ipamNetwork(SUBNET), options: BY_O, ipv6Data: [data, data] };
+    expect((await refusal(rig.createNetwork(request))).code).toBe('UNSUPPORTED');
   });
 
   it('another IPAM driver’s subnet is refused as before', async () => {

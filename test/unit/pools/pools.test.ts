@@ -239,12 +239,6 @@ describe('what may be asked of a pool', () => {
     return `${code}: ${text}`;
   };
 
-  it.each([{ v6: true }, { pool: 'fd00::/64' }])('no IPv6 yet: %j', async (parts) => {
-    expect(await message(parts)).toBe(
-      'UNSUPPORTED: IPv6 addressing is not built yet; leave out --ipv6 and IPv6 subnets',
-    );
-  });
-
   it.each(['10.50.0.0', '10.50.0.0/31', '10.50.0.0/32', '0.0.0.0/0', 'x'])(
     'a subnet with room for a router and a container: not %s',
     async (pool) => {
