@@ -216,9 +216,9 @@ describe('docker network create', () => {
       says: /--ipam-opt colour=red is unknown|--ipam-opt colour is unknown/,
     },
     {
-      what: 'IPv6',
-      words: ours(...segment(500), ...SUBNET, '--ipv6', '--subnet', 'fd00:50::/64', 'fw500'),
-      says: /IPv6 addressing is not built yet/,
+      what: 'an IPv6 subnet without room for the MAC',
+      words: ours(...segment(500), ...SUBNET, '--ipv6', '--subnet', 'fd00:50::/96', 'fw500'),
+      says: /--subnet "fd00:50::\/96" is not a \/64 of global or unique local IPv6 addresses/,
     },
     {
       what: 'a link that is not there',
