@@ -2,10 +2,11 @@
  * Decides which messages of servers count (RFC 9915 §16, §18.2.9, §18.2.10). Every other message is
  * ignored with a reason.
  */
+import { isHostAddress6 } from '../../vocabulary/ipv6/addressing.ts';
 import type { Duid } from '../../vocabulary/ipv6/duid.ts';
 import type { Lease6, LeasedAddress } from '../../vocabulary/ipv6/lease6.ts';
 import { secondsToMs, type Instant, type Ms } from '../../vocabulary/time.ts';
-import { IPV6_ANY, isLinkLocal, isMulticast, type Ipv6 } from '../../wire/address6.ts';
+import type { Ipv6 } from '../../wire/address6.ts';
 import { areTimesOutOfOrder, renewalTimesOf } from '../lease-times.ts';
 import type { Dhcp6Message, MessageType } from '../message.ts';
 import { optionOf, type IaAddress, type IaNa } from '../options.ts';
@@ -216,9 +217,7 @@ function addressesOf(ia: IaNa): readonly IaAddress[] {
 
 /** RFC 9915 §21.6: an address whose preferred lifetime is longer than its valid one is ignored. */
 function isUsable({ address, preferredLifetime, validLifetime }: IaAddress): boolean {
-  const isUnicast =
-    !isMulticast(address) && !isLinkLocal(address) && address !== IPV6_ANY && address !== '::1';
-  return isUnicast && validLifetime > 0 && preferredLifetime <= validLifetime;
+  return isHostAddress6(address) && validLifetime > 0 && preferredLifetime <= validLifetime;
 }
 
 function isRefused(options: IaNa['options']): boolean {
