@@ -101,7 +101,9 @@ export function heedMaxRt(memory: Memory, message: Dhcp6Message): Memory {
   return solMaxRt === undefined ? memory : { ...memory, solMaxRt };
 }
 
-/** An ADVERTISE with an address. If it has several, one is chosen: the wished one, or the first. */
+/**
+ * An ADVERTISE with an address. If it has several, one is chosen: the one of before, or the first.
+ */
 export function readOffer(
   message: Dhcp6Message,
   serverId: Duid,
@@ -118,7 +120,9 @@ export function readOffer(
     (each) => isUsable(each) && secondsToMs(each.validLifetime) >= LEAST_LEASE,
   );
   if (usable.length === 0) return ignored('no-usable-address');
-  const free = usable.filter(({ address }) => !isShelved(address, memory.declined, env.now));
+  const fitting = usable.filter(({ address }) => isWanted(address, env));
+  if (fitting.length === 0) return ignored('other-address');
+  const free = fitting.filter(({ address }) => !isShelved(address, memory.declined, env.now));
   const wished = env.config.wishedAddress ?? memory.wished;
   const chosen = free.find(({ address }) => address === wished) ?? free[0];
   if (chosen === undefined) return ignored('address-declined');
@@ -160,7 +164,9 @@ export function readGrant(
   const least = isInUse ? 0 : LEAST_LEASE;
   const long = kept.filter(({ validLifetime }) => secondsToMs(validLifetime) >= least);
   if (long.length === 0) return ignored('no-usable-address');
-  const granted = long.filter((each) => requestedAt + secondsToMs(each.validLifetime) > env.now);
+  const wanted = long.filter(({ address }) => isWanted(address, env));
+  if (wanted.length === 0) return ignored('other-address');
+  const granted = wanted.filter((each) => requestedAt + secondsToMs(each.validLifetime) > env.now);
   if (granted.length === 0) return ignored('already-expired');
   const lifetimes = granted.map((each) => ({
     preferred: secondsToMs(each.preferredLifetime),
@@ -199,6 +205,11 @@ export function readStatus(message: Dhcp6Message, serverId: Duid, env: Env): Ref
   return (
     refusalIn(message.options, serverId) ?? refusalIn(iaOf(message, env)?.options ?? [], serverId)
   );
+}
+
+/** As with `ip=` of IPv4: a person who types an address wants no other. */
+function isWanted(address: Ipv6, { config }: Env): boolean {
+  return (config.wishedAddress ?? address) === address;
 }
 
 function iaOf(message: Dhcp6Message, env: Env): IaNa | undefined {

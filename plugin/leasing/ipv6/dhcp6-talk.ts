@@ -26,7 +26,11 @@ export interface Dhcp6TalkDeps {
   readonly onCheck: (address: Ipv6) => void;
   /** The lease was given back, or its server did not answer. */
   readonly onReleased: () => void;
+  /** Told of what servers said that is no lease. */
+  readonly onTold: (effect: Dhcp6Told) => void;
 }
+
+export type Dhcp6Told = Effect & { readonly type: 'refused' | 'ignored' };
 
 export class Dhcp6Talk {
   readonly #lease: RunnerOf<typeof DHCP6>;
@@ -42,6 +46,7 @@ export class Dhcp6Talk {
         else if (effect.type === 'lease') deps.onLease(effect);
         else if (effect.type === 'check') deps.onCheck(effect.address);
         else reportDhcp6(log, effect);
+        if (effect.type === 'refused' || effect.type === 'ignored') deps.onTold(effect);
       },
       performed: ({ name }) => {
         if (name === 'STOPPED') deps.onReleased();

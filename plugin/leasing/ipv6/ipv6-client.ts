@@ -16,6 +16,8 @@ import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import { interfaceIdOf, linkLocalOf, type Ipv6 } from '../../wire/address6.ts';
 import { MachineRunner, type RunnerOf } from '../machine-runner.ts';
+import { Ipv6Seen, type Ipv6Evidence } from '../start/ipv6-evidence.ts';
+import { Ipv6Goals, type Ipv6Goal } from '../start/ipv6-goals.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';
 import { AddressProbes } from './address-probes.ts';
 import { Ipv6Channel } from './ipv6-channel.ts';
@@ -39,7 +41,11 @@ export class Ipv6Client {
   /** Addresses of the lease that another host may have: the answer is not known yet. */
   readonly #unproven = new Set<Ipv6>();
   #isResumed = false;
-  #waiting: (() => void)[] = [];
+  readonly #goals = new Ipv6Goals(() => ({
+    hasAddress: this.#best() !== undefined,
+    isSettled: this.#isSettled(),
+  }));
+  readonly #seen: Ipv6Seen;
   #whenReleased: (() => void) | undefined;
 
   constructor(subject: Ipv6Subject, deps: Ipv6ClientDeps) {
@@ -59,6 +65,7 @@ export class Ipv6Client {
     });
     this.#prefix = new PrefixAddress(this.#probes);
     const { duid, iaid, wishedAddress } = subject;
+    this.#seen = new Ipv6Seen(subject, log);
     this.#dhcp = new Dhcp6Talk({
       ...{ clock, random, log, mayDecline: () => deps.mayDecline() },
       config: {
@@ -69,6 +76,7 @@ export class Ipv6Client {
       onLease: (effect) => this.#leased(effect),
       onCheck: (address) => this.#check(address),
       onReleased: () => this.#whenReleased?.(),
+      onTold: (effect) => this.#seen.told(effect),
     });
     this.#solicitation = new MachineRunner(SOLICITATION, {
       clock,
@@ -85,7 +93,9 @@ export class Ipv6Client {
   /** Begins, at the place that was opened. @param previous a lease to ask about first. */
   start(previous: Lease6 | undefined, patience: Ms): void {
     this.#begin();
-    if (previous !== undefined) this.#dhcp.confirm(previous, patience);
+    const { wishedAddress: wish } = this.#subject;
+    const fits = previous?.addresses.some(({ address }) => (wish ?? address) === address);
+    if (previous !== undefined && fits === true) this.#dhcp.confirm(previous, patience);
     this.#followRouters();
   }
 
@@ -102,9 +112,16 @@ export class Ipv6Client {
     this.#followRouters();
   }
 
-  /** Resolves when all that the routers offer is there, or will not come. */
-  async settled(): Promise<void> {
-    if (!this.#isSettled()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  /** Resolves when that is reached, and when the client is stopped. */
+  reached(goal: Ipv6Goal): Promise<void> {
+    return this.#goals.reached(goal);
+  }
+
+  /** What has been seen so far, to explain why there is no address. */
+  get evidence(): Ipv6Evidence {
+    const table = this.#deps.routers.table(this.#subject.routersOn);
+    const routers = table.map(({ address }) => address);
+    return { routers, plan: this.#plan(), ...this.#seen.all };
   }
 
   /** The container's kernel has the addresses now, and answers for them. */
@@ -113,8 +130,12 @@ export class Ipv6Client {
   }
 
   /** Takes another place and gives up the old one. */
-  open(place: SocketPlace): void {
-    this.#channel.open(place, !this.#isExpecting());
+  open(place: SocketPlace, onError?: (error: Error) => void): Error | undefined {
+    return this.#channel.open(place, !this.#isExpecting(), onError);
+  }
+
+  get place(): SocketPlace | undefined {
+    return this.#channel.place;
   }
 
   /** True if another host has the address of a prefix. */
@@ -151,7 +172,7 @@ export class Ipv6Client {
     this.#solicitation.reset();
     this.#probes.close();
     this.closeSocket();
-    this.#wake();
+    this.#goals.giveUp();
   }
 
   #begin(): void {
@@ -192,6 +213,7 @@ export class Ipv6Client {
   }
 
   #inConflict(address: Ipv6): void {
+    this.#seen.conflict(address);
     this.#probes.end(address);
     this.#unproven.delete(address);
     this.#prefix.inConflict(address);
@@ -217,7 +239,7 @@ export class Ipv6Client {
     // The container keeps the address of before until the next one is proven.
     if (address === undefined && this.#unproven.size > 0) return;
     this.#told = address;
-    this.#wakeIfSettled();
+    this.#goals.look();
     const isSame = isSameAddress6(before, address);
     if (isSame && !isRenewed) return;
     const other = before === undefined ? 'acquired' : 'changed';
@@ -235,17 +257,6 @@ export class Ipv6Client {
     const plan = this.#plan();
     const isLeased = plan.dhcp !== 'lease' || this.#lease !== undefined;
     return isAnswered && isLeased && this.#prefix.isSettled(plan.slaac);
-  }
-
-  /** After the start nobody waits, and nothing is worked out. */
-  #wakeIfSettled(): void {
-    if (this.#waiting.length > 0 && this.#isSettled()) this.#wake();
-  }
-
-  #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
   }
 
   /** True if an answer may be on its way. */
@@ -267,7 +278,7 @@ export class Ipv6Client {
   #solicit(effect: SolicitationEffect): void {
     if (effect.type === 'send') return this.#channel.send(encodeNdpFrame(effect.frame));
     this.#deps.log.info({}, 'no router has advertised itself; an IPv6 address may come later');
-    this.#wakeIfSettled();
+    this.#goals.look();
   }
 
   #sendMessage(message: Dhcp6Message): void {
