@@ -12,7 +12,6 @@ import { segmentOf, type NetworkRecord } from './records.ts';
 import type { HeldRecord } from './lease-records.ts';
 import type { Ipv6Subject } from '../leasing/ipv6/ipv6-subject.ts';
 import { duidOfMac, iaidOfMac } from '../vocabulary/ipv6/duid.ts';
-import type { Mac } from '../wire/address.ts';
 
 export interface LeaseScope {
   /** The NetworkID, or the id of the pool's record. */
@@ -46,7 +45,7 @@ export function scopeOfNetwork(network: NetworkRecord): LeaseScope {
 export function subjectOf(
   record: Pick<
     HeldRecord,
-    'id' | 'mac' | 'clientId' | 'hostName' | 'requestedAddress' | 'mtu' | 'isMacShared'
+    'id' | 'mac' | 'clientId' | 'hostName' | 'requestedAddress' | 'mtu' | 'isMacShared' | 'ipv6'
   >,
   { options, segment, bounds, isForeign, link }: LeaseScope,
 ): LeaseSubject {
@@ -69,13 +68,19 @@ export function subjectOf(
     bounds,
     isForeign,
     broadcast: record.isMacShared ?? false,
-    ipv6: isForeign ? undefined : ipv6Of(record.mac, options, link),
+    isIpv6Only: !options.ipv4,
+    ipv6: isForeign ? undefined : ipv6Of(record, options, link),
   };
 }
 
 /** Undefined without IPv6. The identity is the MAC's, so it is as stable as that. */
-function ipv6Of(mac: Mac, { ipv6 }: NetworkOptions, routersOn: string): Ipv6Subject | undefined {
+function ipv6Of(
+  { mac, ipv6: stored }: Pick<HeldRecord, 'mac' | 'ipv6'>,
+  { ipv6 }: NetworkOptions,
+  routersOn: string,
+): Ipv6Subject | undefined {
   if (ipv6 === undefined) return undefined;
   const identity = { duid: duidOfMac(mac), iaid: iaidOfMac(mac) };
-  return { mode: ipv6, routersOn, ...identity, wishedAddress: undefined };
+  const { token, address } = stored?.wish ?? {};
+  return { mode: ipv6, routersOn, ...identity, token, wishedAddress: address };
 }

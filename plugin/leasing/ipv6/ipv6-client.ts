@@ -201,8 +201,8 @@ export class Ipv6Client {
 
   #plan(): Ipv6Plan {
     const { clock, routers, mac } = this.#deps;
-    const { mode, routersOn } = this.#subject;
-    return planFor(mode, routers.table(routersOn), interfaceIdOf(mac), clock.now());
+    const { mode, routersOn, token = interfaceIdOf(mac) } = this.#subject;
+    return planFor(mode, routers.table(routersOn), token, clock.now());
   }
 
   #proven(address: Ipv6): void {

@@ -4,26 +4,44 @@
  */
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { Ms } from '../../vocabulary/time.ts';
-import type { LeaseSubject } from '../lease-subject.ts';
+import type { Mac } from '../../wire/address.ts';
+import type { Ipv6Subject, Ipv6Terms } from '../ipv6/ipv6-subject.ts';
 import type { Ipv6Evidence } from './ipv6-evidence.ts';
 import { secondsText } from './lease-failure.ts';
 
 type Code = 'ADDRESS_IN_USE' | 'ADDRESS_NOT_OFFERED' | 'NAK' | 'NO_OFFER';
 
+interface Seen {
+  readonly subject: Ipv6Subject;
+  readonly terms: Ipv6Terms;
+  readonly evidence: Ipv6Evidence;
+}
+
+interface Asked {
+  readonly segment: string;
+  readonly mac: Mac;
+  readonly waitedMs: Ms;
+}
+
+/** The failure if servers offer other addresses than the one that was typed. */
+export function refusedWish(client: Seen, asked: Asked): PluginError | undefined {
+  const { subject, terms, evidence } = client;
+  const wished = subject.wishedAddress;
+  const isRefused = wished !== undefined && evidence.otherOffered !== undefined;
+  return isRefused && terms.address?.address !== wished ? ipv6Failure(client, asked) : undefined;
+}
+
 export function ipv6Failure(
-  evidence: Ipv6Evidence,
-  subject: Pick<LeaseSubject, 'segment' | 'identity' | 'ipv6'>,
-  waitedMs: Ms,
+  { subject: { wishedAddress, duid, mode }, evidence }: Seen,
+  { segment, mac, waitedMs }: Asked,
 ): PluginError {
-  const { segment, identity, ipv6 } = subject;
-  const { wishedAddress, duid, mode } = ipv6 ?? {};
   const { routers, plan, conflict, refusal, otherOffered, isPoolEmpty } = evidence;
   const heard = routers.length === 0 ? 'no router heard' : `routers heard: ${routers.join(', ')}`;
   const failed = (code: Code, what: string, hint: string) =>
     new PluginError(
       code,
-      `${what} on ${segment} in ${secondsText(waitedMs)}: asked from ${identity.mac}, ${heard}; ${hint}`,
-      { evidence: { ...evidence, segment, mac: identity.mac, duid, wishedAddress, waitedMs } },
+      `${what} on ${segment} in ${secondsText(waitedMs)}: asked from ${mac}, ${heard}; ${hint}`,
+      { evidence: { ...evidence, segment, mac, duid, wishedAddress, waitedMs } },
     );
 
   if (wishedAddress !== undefined && otherOffered !== undefined) {

@@ -5,7 +5,7 @@ import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { LeaseClient } from '../lease-client.ts';
 import type { Limits } from '../lease-subject.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';
-import { ipv6Failure } from './ipv6-failure.ts';
+import { ipv6Failure, refusedWish } from './ipv6-failure.ts';
 
 /**
  * @param limits.rest how long to wait for more, once there is an address, or for another router
@@ -42,12 +42,11 @@ export async function waitForIpv6(
     await Promise.race([ipv6.reached('answered'), until(by), ended]);
     const enough = Math.min(by, clock.now() + rest);
     await Promise.race([ipv6.reached('complete'), until(enough), ended]);
-    const { wishedAddress } = subject.ipv6 ?? {};
-    const { address } = ipv6.terms;
-    const isOther = wishedAddress !== undefined && ipv6.evidence.otherOffered !== undefined;
-    if (address === undefined || (isOther && address.address !== wishedAddress)) {
-      throw ipv6Failure(ipv6.evidence, subject, clock.now() - startedAt);
-    }
+    const { segment, identity } = subject;
+    const asked = { segment, mac: identity.mac, waitedMs: clock.now() - startedAt };
+    const refusal = refusedWish(ipv6, asked);
+    if (refusal !== undefined) throw refusal;
+    if (ipv6.terms.address === undefined) throw ipv6Failure(ipv6, asked);
   } finally {
     ended.catch(() => undefined);
     client.waiting = undefined;

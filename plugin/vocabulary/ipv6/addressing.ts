@@ -31,6 +31,10 @@ export function isSameAddress6(one: Address6 | undefined, other: Address6 | unde
   );
 }
 
+/** Why a link has no IPv6 although its network has. */
+export const NOT_ON_THIS_LINK =
+  'its MTU is below 1280 (RFC 8200), or the kernel of this host has no IPv6';
+
 const INTERFACE_ID_BITS = 64;
 
 /** An address below ::/64 that is not `::`; undefined for other text. */
