@@ -32,16 +32,16 @@ export function followInto(
   client: LeaseClient,
   target: FollowTarget,
   tell: () => void,
-  { probeSandbox, onEntered }: FollowDeps,
+  deps: FollowDeps,
 ): void {
   const { seats, log, subject, clock } = client;
   client.follower?.cancel();
   const entered = (link: string) => {
     tell();
-    onEntered(subject.key, link);
+    deps.onEntered(subject.key, link);
   };
   client.follower = new SandboxSocket(
     { ...target, seats, log, unreachable: tell, entered },
-    { clock, probe: probeSandbox },
+    { clock, probe: deps.probeSandbox },
   );
 }

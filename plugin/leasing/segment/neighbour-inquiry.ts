@@ -1,7 +1,7 @@
 /**
  * Asks all hosts of a segment who has an IPv6 address, from a link of the host (RFC 4862 §5.4). As
- * with IPv4, the container may be on another host by now, with the same MAC. So the question has the
- * MAC of the link.
+ * with IPv4, the container may be on another host by now, with the same MAC. So the question has
+ * the MAC of the link.
  */
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
@@ -93,7 +93,7 @@ export class NeighbourInquiry {
         socket.listen();
       } catch (error) {
         socket?.close();
-        return reject(error as Error);
+        return reject(error);
       }
       this.#ends.add(end);
       runner.dispatch({ type: 'start', address });

@@ -153,7 +153,7 @@ export function newLimitedAddress(
   );
 }
 
-/** Sets the interface identifier of the addresses that the kernel makes of prefixes on that link. */
+/** Sets the interface identifier of addresses that the kernel makes of prefixes on that link. */
 export function tokenOfLink(link: number, token: Ipv6): Uint8Array {
   const value = attribute(IFLA_INET6_TOKEN, ipv6ToBytes(token));
   return message(
