@@ -35,8 +35,10 @@ export type Dhcp6Told = Effect & { readonly type: 'refused' | 'ignored' };
 export class Dhcp6Talk {
   readonly #lease: RunnerOf<typeof DHCP6>;
   readonly #information: RunnerOf<typeof INFORMATION>;
+  readonly #config: Env['config'];
 
   constructor(deps: Dhcp6TalkDeps) {
+    this.#config = deps.config;
     const { clock, random, log, config, mayDecline, send } = deps;
     const env = (now: number): Env => ({ now, random, mayDecline, config });
     this.#lease = new MachineRunner(DHCP6, {
@@ -64,8 +66,10 @@ export class Dhcp6Talk {
     if (this.#lease.state.name === 'INIT') this.#lease.dispatch({ type: 'start' });
   }
 
-  /** Asks about a lease of before first. */
+  /** Asks about a lease of before first, unless another address must be had. */
   confirm(previous: Lease6, patience: Ms): void {
+    const { wishedAddress } = this.#config;
+    if (!previous.addresses.some(({ address }) => (wishedAddress ?? address) === address)) return;
     this.#lease.dispatch({ type: 'start', previous, patience });
   }
 

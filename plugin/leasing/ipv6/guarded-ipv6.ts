@@ -62,7 +62,7 @@ export class GuardedIpv6 {
 
   /** The same for less than all, or more. */
   async reached(goal: Ipv6Goal): Promise<void> {
-    await this.#client.reached(goal).catch((err: unknown) => this.#failed(err));
+    await this.#client.goals.reached(goal).catch((err: unknown) => this.#failed(err));
   }
 
   /** What has been seen so far, to explain why there is no address. */

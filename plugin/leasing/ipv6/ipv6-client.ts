@@ -17,7 +17,7 @@ import type { Ms } from '../../vocabulary/time.ts';
 import { interfaceIdOf, linkLocalOf, type Ipv6 } from '../../wire/address6.ts';
 import { MachineRunner, type RunnerOf } from '../machine-runner.ts';
 import { Ipv6Seen, type Ipv6Evidence } from '../start/ipv6-evidence.ts';
-import { Ipv6Goals, type Ipv6Goal } from '../start/ipv6-goals.ts';
+import { Ipv6Goals } from '../start/ipv6-goals.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';
 import { AddressProbes } from './address-probes.ts';
 import { Ipv6Channel } from './ipv6-channel.ts';
@@ -41,7 +41,8 @@ export class Ipv6Client {
   /** Addresses of the lease that another host may have: the answer is not known yet. */
   readonly #unproven = new Set<Ipv6>();
   #isResumed = false;
-  readonly #goals = new Ipv6Goals(() => ({
+  /** Also reached when the client is stopped. */
+  readonly goals = new Ipv6Goals(() => ({
     hasAddress: this.#best() !== undefined,
     isSettled: this.#isSettled(),
   }));
@@ -93,9 +94,7 @@ export class Ipv6Client {
   /** Begins, at the place that was opened. @param previous a lease to ask about first. */
   start(previous: Lease6 | undefined, patience: Ms): void {
     this.#begin();
-    const { wishedAddress: wish } = this.#subject;
-    const fits = previous?.addresses.some(({ address }) => (wish ?? address) === address);
-    if (previous !== undefined && fits === true) this.#dhcp.confirm(previous, patience);
+    if (previous !== undefined) this.#dhcp.confirm(previous, patience);
     this.#followRouters();
   }
 
@@ -110,11 +109,6 @@ export class Ipv6Client {
       this.#dhcp.resume(lease);
     }
     this.#followRouters();
-  }
-
-  /** Resolves when that is reached, and when the client is stopped. */
-  reached(goal: Ipv6Goal): Promise<void> {
-    return this.#goals.reached(goal);
   }
 
   /** What has been seen so far, to explain why there is no address. */
@@ -172,7 +166,7 @@ export class Ipv6Client {
     this.#solicitation.reset();
     this.#probes.close();
     this.closeSocket();
-    this.#goals.giveUp();
+    this.goals.giveUp();
   }
 
   #begin(): void {
@@ -239,7 +233,7 @@ export class Ipv6Client {
     // The container keeps the address of before until the next one is proven.
     if (address === undefined && this.#unproven.size > 0) return;
     this.#told = address;
-    this.#goals.look();
+    this.goals.look();
     const isSame = isSameAddress6(before, address);
     if (isSame && !isRenewed) return;
     const other = before === undefined ? 'acquired' : 'changed';
@@ -278,7 +272,7 @@ export class Ipv6Client {
   #solicit(effect: SolicitationEffect): void {
     if (effect.type === 'send') return this.#channel.send(encodeNdpFrame(effect.frame));
     this.#deps.log.info({}, 'no router has advertised itself; an IPv6 address may come later');
-    this.#goals.look();
+    this.goals.look();
   }
 
   #sendMessage(message: Dhcp6Message): void {

@@ -12,7 +12,7 @@ import type { Ipv6 } from '../../wire/address6.ts';
 import { MalformedError } from '../../wire/malformed-error.ts';
 import { DUPLICATE } from '../ipv6/ipv6-machines.ts';
 import { MachineRunner } from '../machine-runner.ts';
-import type { FrameSocket, OpenSocket } from '../sockets/frame-socket.ts';
+import type { OpenSocket } from '../sockets/frame-socket.ts';
 
 /** Hosts on one VLAN answer within milliseconds. A frame may be lost. */
 const PROFILE: DuplicateProfile = { DupAddrDetectTransmits: 3, RetransTimer: 120 };
@@ -54,11 +54,16 @@ export class NeighbourInquiry {
 
   #ask(link: string, mac: Mac, address: Ipv6): Promise<Mac | undefined> {
     const { clock, log, openIpv6Socket } = this.#deps;
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
+      // What is thrown here rejects.
+      const socket = openIpv6Socket({ link }, mac, {
+        onFrame: (frame, { checksumReady }) => hear(frame, checksumReady),
+        onError: (err) => log.debug({ err, link }, 'link gone while the segment is asked'),
+      });
       const end = (by?: Mac) => {
         this.#ends.delete(end);
         runner.reset();
-        socket?.close();
+        socket.close();
         resolve(by);
       };
       const runner = new MachineRunner(DUPLICATE, {
@@ -72,7 +77,7 @@ export class NeighbourInquiry {
       });
       const sendIfPossible = (frame: Uint8Array) => {
         try {
-          socket?.send(frame);
+          socket.send(frame);
         } catch (err) {
           log.debug({ err, link, address }, 'question not sent');
         }
@@ -84,16 +89,11 @@ export class NeighbourInquiry {
           if (!(error instanceof MalformedError)) throw error;
         }
       };
-      let socket: FrameSocket | undefined;
       try {
-        socket = openIpv6Socket({ link }, mac, {
-          onFrame: (frame, { checksumReady }) => hear(frame, checksumReady),
-          onError: (err) => log.debug({ err, link }, 'link gone while the segment is asked'),
-        });
         socket.listen();
       } catch (error) {
-        socket?.close();
-        return reject(error);
+        socket.close();
+        throw error;
       }
       this.#ends.add(end);
       runner.dispatch({ type: 'start', address });
