@@ -14,7 +14,7 @@ import type { Host } from '../host.ts';
 import type { EndpointRecord, LeaseHolder, LeaseRecord } from '../state/lease-records.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { Registry } from '../state/registry.ts';
-import { restoreIpv6 } from '../state/stored-ipv6.ts';
+import { addressShown, restoreIpv6 } from '../state/stored-ipv6.ts';
 import { restoreLease } from '../state/stored-lease.ts';
 import type { Lease } from '../vocabulary/lease.ts';
 import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
@@ -37,16 +37,14 @@ export interface LeaseReturnsDeps {
  * True if another record has this lease: this one is a copy, or could not be removed. The lease
  * stays with the other.
  */
-export function isLeaseOfAnother(
-  { leaseId, networkId, clientId, lease }: EndpointRecord,
-  leases: readonly LeaseRecord[],
-): boolean {
+export function isLeaseOfAnother(record: EndpointRecord, leases: readonly LeaseRecord[]): boolean {
+  const { leaseId, networkId, clientId } = record;
   return leases.some(
     (other) =>
       other.id !== leaseId &&
       other.scopeId === networkId &&
       other.clientId === clientId &&
-      other.lease?.address === lease?.address,
+      addressShown(other) === addressShown(record),
   );
 }
 

@@ -7,16 +7,11 @@ import type { NetworkOptions } from './options.ts';
 
 /** @throws PluginError INVALID_OPTION for options of a family that the network does not have. */
 export function refuseOtherFamily(
-  { guard, token, address6, address, hostName }: EndpointOptions,
+  { token, address6, address, hostName }: EndpointOptions,
   { ipv4, ipv6: mode }: Pick<NetworkOptions, 'ipv4' | 'ipv6'>,
 ): void {
   const ipv6 = mode ?? 'off';
   const problems: string[] = [];
-  if (guard === 'full' && ipv6 !== 'off') {
-    problems.push(
-      `driver-opt guard=full drops all IPv6, and this network has ipv6=${ipv6}; leave it out, or start the container on a network without IPv6`,
-    );
-  }
   if (token !== undefined && (ipv6 === 'off' || ipv6 === 'dhcp')) {
     problems.push(
       `driver-opt token=${token} is for an address of a prefix, and this network has ipv6=${ipv6}; leave it out, or create the network with ipv6=slaac`,
