@@ -1,4 +1,4 @@
-/** The lease service for a container without IPv4: how a start ends, and what goes on afterwards. */
+/** The lease service for a container without IPv4: how a start ends, and what goes on then. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { clientFrame, decodeFrame, encodeFrame } from '../../../plugin/dhcp6/frame.ts';
 import { LeaseService } from '../../../plugin/leasing/lease-service.ts';
@@ -129,7 +129,9 @@ describe('a start fails in one sentence', () => {
   it('no router', async () => {
     expect(await failure({}, () => undefined)).toMatchObject({
       code: 'NO_OFFER',
-      message: expect.stringMatching(/^no router advertised itself on VLAN 500 of eth1 in 1\d/),
+      message: expect.stringMatching(
+        /^no router advertised itself on VLAN 500 of eth1 in 1\d/,
+      ) as string,
     });
   });
 
@@ -138,14 +140,16 @@ describe('a start fails in one sentence', () => {
       code: 'NO_OFFER',
       message: expect.stringMatching(
         /^no router offered an IPv6 address on VLAN 500 of eth1 in 1 s: .* routers heard: fe80::1; set the A flag/,
-      ),
+      ) as string,
     });
   });
 
   it('a managed VLAN without a server', async () => {
     expect(await failure({}, () => hear(encodeNdpFrame(MANAGED)), 5_000)).toMatchObject({
       code: 'NO_OFFER',
-      message: expect.stringMatching(/^no DHCPv6 server answered on VLAN 500 of eth1 in 5 s/),
+      message: expect.stringMatching(
+        /^no DHCPv6 server answered on VLAN 500 of eth1 in 5 s/,
+      ) as string,
     });
   });
 
@@ -153,7 +157,7 @@ describe('a start fails in one sentence', () => {
     const heard = () => answer('ADVERTISE', { addresses: [] });
     expect(await failure({ mode: 'dhcp' }, heard, 5_000)).toMatchObject({
       code: 'NO_OFFER',
-      message: expect.stringMatching(/^a DHCPv6 server answered that it has no address/),
+      message: expect.stringMatching(/^a DHCPv6 server answered that it has no address/) as string,
     });
   });
 
@@ -163,7 +167,7 @@ describe('a start fails in one sentence', () => {
       code: 'ADDRESS_NOT_OFFERED',
       message: expect.stringMatching(
         /^no DHCPv6 server offered 2001:db8::77 on VLAN 500 of eth1 in 5 s: .*; the server has 2001:db8::50 for this client/,
-      ),
+      ) as string,
     });
     const types = sent.flatMap((bytes) => {
       try {
