@@ -11,6 +11,7 @@ import { createClock } from './clock.ts';
 import { createPlugin } from './driver/plugin.ts';
 import { Registry } from './state/registry.ts';
 import { Store } from './state/files/store.ts';
+import { NeighbourInquiry } from './leasing/segment/neighbour-inquiry.ts';
 import { SegmentInquiry } from './leasing/segment/segment-inquiry.ts';
 import { surviveUncaughtErrors } from './last-resort.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -53,8 +54,13 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   registry.adopt(contents);
 
   const inquiry = new SegmentInquiry({ clock, log, openSocket: openLeaseSocket, openArpSocket });
+  const neighbours = new NeighbourInquiry({ clock, log, openIpv6Socket });
   const plugin = createPlugin({
-    ...{ clock, log, registry, settings, inquiry },
+    ...{ clock, log, registry, settings },
+    inquiry: {
+      wearer: inquiry.wearer.bind(inquiry),
+      owner: neighbours.owner.bind(neighbours),
+    },
     random: Math.random,
     host: linuxHost,
     isComplete: contents.problems.length === 0,
@@ -72,6 +78,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   stops.unshift(
     () => plugin.close(),
     () => inquiry.close(),
+    () => neighbours.close(),
   );
   wire({ ...networkDriverHandlers(plugin.network), ...ipamDriverHandlers(plugin.ipam) });
   await plugin.started;

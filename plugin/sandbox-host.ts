@@ -28,6 +28,10 @@ export interface SandboxHost {
       readonly former: Pick<AddressToHave6, 'address' | 'prefixLength'> | undefined;
       readonly routers: readonly Ipv6[];
       readonly isAutonomous: boolean;
+      /** The interface identifier of those addresses. Undefined: that of the MAC. */
+      readonly token?: Ipv6 | undefined;
+      /** The interface identifier of addresses of prefixes that it must not have. */
+      readonly unwanted?: Ipv6 | undefined;
     },
   ): Promise<boolean>;
   /** Sends frames into a container, by the host's end of its link. @throws PluginError. */

@@ -90,7 +90,6 @@ const ONLY_IN_TESTS = new Set([
   'dhcp6/client/information.ts: INFORMATION_TRANSITIONS',
   'ndp/duplicate.ts: DUPLICATE_TRANSITIONS',
   'ndp/listener-report.ts: decodeListenerReport',
-  'ndp/slaac.ts: parseToken',
   'ndp/solicitation.ts: SOLICITATION_TRANSITIONS',
 ]);
 

@@ -62,6 +62,7 @@ export default defineConfig({
             'test/e2e/addressing-modes.test.ts',
             'test/e2e/modes-diagonal.test.ts',
             'test/e2e/ipv6.test.ts',
+            'test/e2e/ipv6-only.test.ts',
           ],
           fileParallelism: false,
           testTimeout: 180_000,

@@ -6,7 +6,8 @@ import type { CreateEndpointRequest } from '../endpoints/endpoint-setup.ts';
 import type { CreateEndpointAnswer } from '../endpoints/answers.ts';
 import type { JoinAnswer } from '../endpoints/answers.ts';
 import type { CreateNetworkRequest } from '../options/network-requests.ts';
-import { statusTable, type NetworkStatus } from '../state/status/status.ts';
+import type { NetworkStatus } from '../state/status/status.ts';
+import { statusTable } from '../state/status/status-table.ts';
 import type { Route } from '../vocabulary/lease.ts';
 import type { Handlers } from './handler.ts';
 import {

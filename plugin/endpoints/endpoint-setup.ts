@@ -21,16 +21,14 @@ import type { Host } from '../host.ts';
 import { attachmentOf } from '../state/attachments/attachments.ts';
 import { ownEnd } from '../vocabulary/attachment.ts';
 import { scopeOfNetwork } from '../state/lease-scope.ts';
-import {
-  macFromId,
-  parseEndpointOptions,
-  type EndpointOptions,
-} from '../options/endpoint-options.ts';
+import { refuseLateWishes, refuseOtherFamily } from '../options/endpoint-fit.ts';
+import { parseEndpointOptions, type EndpointOptions } from '../options/endpoint-options.ts';
 import { restoreLease, storeLease, termsOf, type NetworkRecord } from '../state/records.ts';
 import { rulesBeforeJoin } from '../networks/port-guard.ts';
 import type { Registry } from '../state/registry.ts';
-import { takeLease, type LeaseTaken, type TakeLeaseDeps } from '../leases/take-lease.ts';
+import { takeIpv6, takeLease, type LeaseTaken, type TakeLeaseDeps } from '../leases/take-lease.ts';
 import { UndoList } from '../undo.ts';
+import { addressShown, NO_IPV6 } from '../state/stored-ipv6.ts';
 import {
   endpointContext,
   type AddressRecord,
@@ -85,7 +83,7 @@ export async function makeEndpoint(
     const draft = draftEndpoint(network, request, deps, undefined);
     if (draft.isMacShared !== true) await limits.takeMac(draft.mac);
     return build(deps, network, draft, limits, (undo) =>
-      takeLease(
+      (network.options.ipv4 ? takeLease : takeIpv6)(
         deps,
         scopeOfNetwork(network),
         { ...draft, id: draft.leaseId },
@@ -122,9 +120,12 @@ async function build(
     for (const warning of warnings) log.warn({ link: ownEnd(draft) }, warning);
     const { id: leaseId, lease, settle } = await take(undo);
     const mtu = usableMtu(lease?.mtu, network.mtu);
-    const ipv6 = await firstIpv6(deps, leaseId, { ...network, mtu }, by, leased);
+    // IPv6 alone has been waited for.
+    const waitBy = network.options.ipv4 ? by : clock.now();
+    const first = await firstIpv6(deps, { ...draft, leaseId }, { ...network, mtu }, waitBy, leased);
+    const ipv6 = first && { ...first, wish: draft.ipv6?.wish };
     if (mtu !== network.mtu) await host.setEndpointMtu({ ...draft, mtu });
-    const record = { ...draft, leaseId, mtu, ipv6, ...leaseFields(lease, clock) };
+    const record = { ...draft, leaseId, mtu, ipv6, ...leaseFields(lease, draft, clock) };
     const before = registry.findLease(leaseId);
     undo.add(() => registry.putBack(leaseId, before));
     await registry.addEndpoint(record);
@@ -151,13 +152,17 @@ function adopted(
   return { id, lease: lease && restoreLease(lease, clock), settle: () => {} };
 }
 
+const NO_TERMS = { answered: undefined, configured: undefined };
+
 function leaseFields(
   lease: Lease | undefined,
+  { family }: Pick<EndpointRecord, 'family'>,
   clock: Clock,
 ): Pick<EndpointRecord, 'lease' | 'lost' | 'terms'> {
+  if (family === 6) return { lease, lost: undefined, terms: NO_TERMS };
   if (lease === undefined) {
     const lost = { at: clock.wall(), cause: 'no-server', isAddressKept: false } as const;
-    return { lease, lost, terms: { answered: undefined, configured: undefined } };
+    return { lease, lost, terms: NO_TERMS };
   }
   const terms = termsOf(lease);
   const lost = undefined;
@@ -176,6 +181,7 @@ function draftEndpoint(
   const options = parseEndpointOptions(request.options);
   const { mode } = network.options;
   refuseOwnGuard(options, network);
+  refuseOtherFamily(options, network.options);
   if (leased !== undefined) refuseLateWishes(options, leased);
   const given = request.interface.macAddress;
   const identity = leased ?? identityOf(network, given, options, host);
@@ -200,10 +206,21 @@ function draftEndpoint(
     hostName: options.hostName,
     requestedAddress: leased?.requestedAddress ?? options.address,
     guard: options.guard,
+    ...familiesOf(options, network.options),
     mtu: network.mtu,
     createdAt: clock.wall(),
     sandboxKey: undefined,
   };
+}
+
+/** What the lease's record says of the families before anything is leased. */
+function familiesOf(
+  { token, address6 }: EndpointOptions,
+  { ipv4, ipv6 }: NetworkRecord['options'],
+): Pick<EndpointRecord, 'family' | 'ipv6'> {
+  const isChosen = token !== undefined || address6 !== undefined;
+  const wish = isChosen ? { token, address: address6 } : undefined;
+  return { family: ipv4 ? 4 : 6, ipv6: ipv6 === undefined ? undefined : { ...NO_IPV6, wish } };
 }
 
 /** @throws PluginError INVALID_OPTION for a guard where there is no port to keep it. */
@@ -242,31 +259,6 @@ function newLeaseId(endpointId: string, registry: Registry): string {
   return isFree ? endpointId : randomBytes(8).toString('hex');
 }
 
-/**
- * @throws PluginError INVALID_OPTION for options that came too late, because the lease exists
- * already.
- */
-function refuseLateWishes(
-  { id, hostName, address }: EndpointOptions,
-  { mac, address: leased }: AddressRecord,
-): void {
-  const meant = id === undefined ? mac : macFromId(id);
-  const problems = [
-    ...(meant === mac
-      ? []
-      : [`driver-opt id=${String(id)} means MAC ${meant}: type --mac-address ${meant} instead`]),
-    ...(address === undefined || address === leased
-      ? []
-      : [`driver-opt ip=${address}: type --ip ${address} instead, with --subnet on the network`]),
-    ...(hostName === undefined ? [] : [`driver-opt hostname=${hostName}: leave it out`]),
-  ];
-  if (problems.length === 0) return;
-  throw new PluginError(
-    'INVALID_OPTION',
-    `with --ipam-driver vlandhcp the address is leased before driver options are known; ${problems.join('; ')}; or use --ipam-driver null`,
-  );
-}
-
 function refuseGivenAddress({ interface: { address, addressIpv6 } }: CreateEndpointRequest): void {
   if (address === '' && addressIpv6 === '') return;
   throw new PluginError(
@@ -276,8 +268,10 @@ function refuseGivenAddress({ interface: { address, addressIpv6 } }: CreateEndpo
 }
 
 export function tellCreated(log: Logger, record: EndpointRecord, segment: string, took: Ms): void {
-  const { lease, ipv6 } = record;
+  const { lease, ipv6, family } = record;
   const fields = { ...endpointContext(record), segment, address: lease?.address };
+  const isEmpty = addressShown(record) === undefined;
+  const acquired = family === 6 ? 'IPv6 address acquired' : 'lease acquired';
   log.info(
     {
       ...fields,
@@ -285,8 +279,8 @@ export function tellCreated(log: Logger, record: EndpointRecord, segment: string
       server: lease?.serverId,
       ms: Math.round(took),
     },
-    lease === undefined
-      ? 'endpoint created without an address: no server answers yet'
-      : 'endpoint created, lease acquired',
+    isEmpty
+      ? `endpoint created without an address: no ${family === 6 ? 'router or ' : ''}server answers yet`
+      : `endpoint created, ${acquired}`,
   );
 }

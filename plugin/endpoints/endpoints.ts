@@ -17,7 +17,7 @@ import { Ipv6Changes } from './ipv6-changes.ts';
 import { LeaseChanges } from './lease-changes.ts';
 import { removeUnjoined } from './unjoined.ts';
 import type { Ipv6Change } from '../leasing/ipv6/ipv6-subject.ts';
-import { restoreIpv6 } from '../state/stored-ipv6.ts';
+import { addressShown, restoreIpv6 } from '../state/stored-ipv6.ts';
 import { scopeOfNetwork, subjectOf } from '../state/lease-scope.ts';
 import { restoreLease, segmentOf, type NetworkRecord } from '../state/records.ts';
 import { PortGuard } from '../networks/port-guard.ts';
@@ -280,7 +280,7 @@ export class Endpoints {
       },
       () => registry.removeEndpoint(endpointId, awaited),
     );
-    log.info({ ...endpointContext(record), address: record.lease?.address }, 'endpoint removed');
+    log.info({ ...endpointContext(record), address: addressShown(record) }, 'endpoint removed');
   }
 
   /** Stores a change that must not fail its call. A failure is logged for an operator. */

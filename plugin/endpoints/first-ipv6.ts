@@ -1,10 +1,15 @@
-/** Waits for the IPv6 of a new endpoint, as long as IPv4 allows it. It never fails a start. */
+/**
+ * Waits for the IPv6 of a new endpoint, as long as IPv4 allows it. It never fails a start, unless a
+ * server refuses the address that was typed for the container.
+ */
 import type { Clock } from '../clock.ts';
 import type { Host } from '../host.ts';
 import type { GuardedIpv6 } from '../leasing/ipv6/guarded-ipv6.ts';
 import type { Logger } from '../logger.ts';
-import type { AddressRecord } from '../state/lease-records.ts';
-import type { NetworkRecord } from '../state/records.ts';
+import { refusedWish } from '../leasing/start/ipv6-failure.ts';
+import type { AddressRecord, EndpointRecord } from '../state/lease-records.ts';
+import { segmentOf, type NetworkRecord } from '../state/records.ts';
+import { NOT_ON_THIS_LINK } from '../vocabulary/ipv6/addressing.ts';
 import { NO_IPV6, storeIpv6, type StoredIpv6 } from '../state/stored-ipv6.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Instant } from '../vocabulary/time.ts';
@@ -16,20 +21,16 @@ export interface FirstIpv6Deps {
   readonly log: Logger;
 }
 
-/** Why a link has no IPv6 although its network has. */
-export const NOT_ON_THIS_LINK =
-  'its MTU is below 1280 (RFC 8200), or the kernel of this host has no IPv6';
-
 /**
  * The IPv4 lease is there.
  * @param network.mtu of the container's link. @param by the end of the whole call.
  * @param leased what our IPAM leased for the endpoint before.
  * @returns what the container starts with; undefined if its network has no IPv6.
- * @throws PluginError as givenIpv6.
+ * @throws PluginError ADDRESS_NOT_OFFERED, and as givenIpv6.
  */
 export async function firstIpv6(
   { leases, host, clock, log }: FirstIpv6Deps,
-  leaseId: string,
+  { leaseId, mac }: Pick<EndpointRecord, 'leaseId' | 'mac'>,
   { id, options, mtu }: Pick<NetworkRecord, 'id' | 'options' | 'mtu'>,
   by: Instant,
   leased?: Pick<AddressRecord, 'id' | 'ipv6'>,
@@ -43,7 +44,14 @@ export async function firstIpv6(
     log.warn({ ...fields, mtu }, `started without IPv6: ${NOT_ON_THIS_LINK}`);
     return NO_IPV6;
   }
+  const startedAt = clock.now();
   await client.settledBy(Math.min(by, clock.now() + options.ipv6PatienceMs));
+  const refusal = refusedWish(client, {
+    segment: segmentOf(options),
+    mac,
+    waitedMs: clock.now() - startedAt,
+  });
+  if (refusal !== undefined) throw refusal;
   const stored = storeIpv6(client.terms, clock);
   const { address } = stored;
   if (address === undefined) {

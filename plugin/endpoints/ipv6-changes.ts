@@ -18,7 +18,9 @@ import type { Registry } from '../state/registry.ts';
 import { leasedAddress, NO_IPV6, storeIpv6, type StoredIpv6 } from '../state/stored-ipv6.ts';
 import type { AddressToHave6 } from '../vocabulary/sandbox-change.ts';
 import { PluginError } from '../vocabulary/errors.ts';
-import { NOT_ON_THIS_LINK } from './first-ipv6.ts';
+import { NOT_ON_THIS_LINK } from '../vocabulary/ipv6/addressing.ts';
+import type { NetworkRecord } from '../state/records.ts';
+import { interfaceIdIn, interfaceIdOf } from '../wire/address6.ts';
 import { secondsUntil } from '../vocabulary/time.ts';
 
 export interface Ipv6ChangesDeps {
@@ -112,7 +114,7 @@ export class Ipv6Changes {
       routers: hostEnd === undefined ? (client?.defaultRouters() ?? []) : [],
       address: this.#toHave(ipv6),
       former: formerOf(ipv6, client),
-      isAutonomous: network.options.ipv6 !== 'dhcp' && ipv6.address?.source !== 'static',
+      ...prefixRules(record, network),
     });
     if (!isThere) throw new Error('its link was not found up in the sandbox');
     if (hostEnd !== undefined) host.sendInto(hostEnd, client?.replay() ?? []);
@@ -162,6 +164,20 @@ export class Ipv6Changes {
     if (change === 'renewed') return log.info(fields, 'IPv6 lease renewed');
     log.info({ ...fields, before: record.ipv6?.address?.address }, `IPv6 address ${change}`);
   }
+}
+
+/** Which addresses of prefixes the container's kernel makes, and which it must not have. */
+function prefixRules(
+  { mac, ipv6 }: EndpointRecord,
+  { options }: NetworkRecord,
+): Pick<Parameters<Host['setSandboxIpv6']>[1], 'isAutonomous' | 'token' | 'unwanted'> {
+  const isAutonomous = options.ipv6 !== 'dhcp' && ipv6?.address?.source !== 'static';
+  const token = ipv6?.wish?.token;
+  if (isAutonomous && token === undefined) return { isAutonomous };
+  const own = interfaceIdOf(mac);
+  // Docker may have been told an address made of the MAC, which then stays.
+  const told = [ipv6?.address, ipv6?.answered].map((one) => one && interfaceIdIn(one.address));
+  return { isAutonomous, token, unwanted: [token, ...told].includes(own) ? undefined : own };
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Host } from '../host.ts';
 import { macIsWorn } from '../leases/mac-claims.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
+import { addressShown } from '../state/stored-ipv6.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { Mac } from '../wire/address.ts';
 
@@ -42,7 +43,7 @@ export class MacTwins {
     const twin = this.#find(segment, mac);
     if (twin === undefined) return;
     if (await this.#isInUse(twin)) {
-      throw macIsWorn(mac, twin.id, twin.lease?.address ?? 'without an address');
+      throw macIsWorn(mac, twin.id, addressShown(twin) ?? 'without an address');
     }
     await this.#deps.clear(twin);
   }

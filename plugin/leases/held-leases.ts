@@ -16,7 +16,7 @@ import { forgetOfScope } from './awaited-releases.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { LeaseReturns } from './lease-returns.ts';
 import type { Registry } from '../state/registry.ts';
-import { restoreIpv6 } from '../state/stored-ipv6.ts';
+import { addressShown, leasedUntil, restoreIpv6 } from '../state/stored-ipv6.ts';
 import { elapsedSince, restoreLease, storeMoment } from '../state/stored-lease.ts';
 import type { AwaitedRelease, HeldRecord, LeaseHolder } from '../state/lease-records.ts';
 
@@ -43,7 +43,8 @@ type Identity = Pick<HeldRecord, 'clientId'>;
 
 export interface HeldLease {
   readonly record: HeldRecord;
-  readonly lease: Lease;
+  /** Undefined without IPv4. */
+  readonly lease: Lease | undefined;
 }
 
 export interface HeldLeasesDeps {
@@ -53,7 +54,7 @@ export interface HeldLeasesDeps {
   readonly leases: {
     readonly release: LeaseService['release'];
   };
-  readonly returns: Pick<LeaseReturns, 'isWorn' | 'settled'>;
+  readonly returns: Pick<LeaseReturns, 'isTaken' | 'settled'>;
 }
 
 export class HeldLeases {
@@ -84,12 +85,13 @@ export class HeldLeases {
     }: { isOrphan?: boolean; awaited?: AwaitedRelease | undefined } = {},
   ): Promise<boolean> {
     const { registry, clock, log } = this.#deps;
-    const { isStable, lease, ...identity } = holder;
+    const { isStable, ...identity } = holder;
     const scope = registry.findScope(holder.scopeId);
-    if (scope === undefined || lease === undefined || !isStable) return false;
+    const endsAt = leasedUntil(holder, clock);
+    if (scope === undefined || endsAt === undefined || !isStable) return false;
     if (scope.options.releaseAfterMs === 0) return false;
-    if (restoreLease(lease, clock).expiresAt <= clock.now()) return false;
-    const record = { ...identity, lease, heldAt: storeMoment(clock), isOrphan };
+    if (endsAt <= clock.now()) return false;
+    const record = { ...identity, heldAt: storeMoment(clock), isOrphan };
     try {
       for (const { id } of this.#of(scope, record)) if (id !== record.id) await this.drop(id);
       await registry.hold(record, awaited);
@@ -98,7 +100,7 @@ export class HeldLeases {
       return false;
     }
     this.#arm(record);
-    log.info({ ...context(record), address: lease.address }, 'lease held');
+    log.info({ ...context(record), address: addressShown(record) }, 'lease held');
     return true;
   }
 
@@ -110,10 +112,9 @@ export class HeldLeases {
     const { clock } = this.#deps;
     const record = this.#of(scope, identity)[0];
     if (record === undefined || !this.#isFree(record)) return undefined;
-    const lease = restoreLease(record.lease, clock);
-    if (lease.expiresAt <= clock.now()) return undefined;
+    if ((leasedUntil(record, clock) ?? -Infinity) <= clock.now()) return undefined;
     this.#disarm(record.id);
-    return { record, lease };
+    return { record, lease: record.lease && restoreLease(record.lease, clock) };
   }
 
   /** Taking over the lease failed. */
@@ -130,7 +131,7 @@ export class HeldLeases {
     const { registry } = this.#deps;
     const others = registry
       .held()
-      .filter(({ lease }) => lease.address === address)
+      .filter(({ lease }) => lease?.address === address)
       .filter((held) => held.clientId !== clientId && this.#isFree(held))
       .filter(({ scopeId }) => registry.findScope(scopeId)?.segment === segment);
     for (const record of others) await this.#end(record);
@@ -187,11 +188,11 @@ export class HeldLeases {
     return this.#deps.registry.findHeld(id);
   }
 
-  #of({ segment }: LeaseScope, { clientId }: Identity): HeldRecord[] {
+  #of({ segment, options }: LeaseScope, { clientId }: Identity): HeldRecord[] {
     const { registry } = this.#deps;
     return registry
       .held()
-      .filter((held) => held.clientId === clientId)
+      .filter((held) => held.clientId === clientId && (held.family !== 6) === options.ipv4)
       .filter((held) => registry.findScope(held.scopeId)?.segment === segment);
   }
 
@@ -202,7 +203,7 @@ export class HeldLeases {
       scope === undefined ? 0 : (scope.options.releaseAfterMs ?? usualHold(scope, record));
     const heldFor = Math.max(holdMs, record.isOrphan ? ORPHANS_HELD_FOR : 0);
     const releaseAt = clock.now() + heldFor - elapsedSince(record.heldAt, clock);
-    const endAt = Math.min(releaseAt, restoreLease(record.lease, clock).expiresAt);
+    const endAt = Math.min(releaseAt, leasedUntil(record, clock) ?? -Infinity);
     this.#disarm(record.id);
     const wait = (): void => void this.#cancels.set(record.id, clock.at(endAt, look));
     const look = (): void => {
@@ -224,22 +225,24 @@ export class HeldLeases {
     const { registry, clock, leases, log, returns } = this.#deps;
     if (this.#asking.has(record.id)) return; // its timer was first
     const scope = registry.findScope(record.scopeId);
-    const lease = restoreLease(record.lease, clock);
-    const isValid = () => lease.expiresAt > clock.now();
+    const lease = record.lease && restoreLease(record.lease, clock);
+    const { lease: lease6 } = restoreIpv6(record.ipv6, clock);
+    const endsAt = leasedUntil(record, clock) ?? -Infinity;
+    const isValid = () => endsAt > clock.now();
+    const address = addressShown(record);
     const isDue = isValid() && scope !== undefined && scope.options.releaseAfterMs !== Infinity;
     this.#disarm(record.id);
     if (isDue) {
       this.#asking.add(record.id);
-      const isWorn = await returns.isWorn(scope, lease.address, record.clientId);
+      const isTaken = await returns.isTaken(scope, record, { lease, lease6 });
       if (!this.#asking.delete(record.id)) return; // it was taken over meanwhile, or the plugin stops
-      if (isWorn) return this.drop(record.id);
+      if (isTaken) return this.drop(record.id);
     }
     if (isDue && isValid()) {
-      const { lease: lease6 } = restoreIpv6(record.ipv6, clock);
       leases.release(subjectOf(record, scope), lease, scope.link, lease6);
-      log.info({ ...context(record), address: lease.address }, 'held lease given back');
+      log.info({ ...context(record), address }, 'held lease given back');
     } else {
-      log.info({ ...context(record), address: lease.address }, 'held lease is over');
+      log.info({ ...context(record), address }, 'held lease is over');
     }
     await this.drop(record.id);
   }

@@ -8,12 +8,13 @@
 import type { LeaseService } from '../leasing/lease-service.ts';
 import type { Clock } from '../clock.ts';
 import type { SegmentInquiry } from '../leasing/segment/segment-inquiry.ts';
+import type { NeighbourInquiry } from '../leasing/segment/neighbour-inquiry.ts';
 import type { Logger } from '../logger.ts';
 import type { Host } from '../host.ts';
 import type { EndpointRecord, LeaseHolder, LeaseRecord } from '../state/lease-records.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { Registry } from '../state/registry.ts';
-import { restoreIpv6 } from '../state/stored-ipv6.ts';
+import { addressShown, restoreIpv6 } from '../state/stored-ipv6.ts';
 import { restoreLease } from '../state/stored-lease.ts';
 import type { Lease } from '../vocabulary/lease.ts';
 import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
@@ -22,7 +23,7 @@ import type { Ipv4, Mac } from '../wire/address.ts';
 export interface LeaseReturnsDeps {
   readonly registry: Pick<Registry, 'leases' | 'findScope'>;
   readonly host: Pick<Host, 'linkMac'>;
-  readonly inquiry: Pick<SegmentInquiry, 'wearer'>;
+  readonly inquiry: Pick<SegmentInquiry, 'wearer'> & Pick<NeighbourInquiry, 'owner'>;
   readonly leases: {
     leaseOf(key: string): Lease | undefined;
     readonly release: LeaseService['release'];
@@ -36,16 +37,14 @@ export interface LeaseReturnsDeps {
  * True if another record has this lease: this one is a copy, or could not be removed. The lease
  * stays with the other.
  */
-export function isLeaseOfAnother(
-  { leaseId, networkId, clientId, lease }: EndpointRecord,
-  leases: readonly LeaseRecord[],
-): boolean {
+export function isLeaseOfAnother(record: EndpointRecord, leases: readonly LeaseRecord[]): boolean {
+  const { leaseId, networkId, clientId } = record;
   return leases.some(
     (other) =>
       other.id !== leaseId &&
       other.scopeId === networkId &&
       other.clientId === clientId &&
-      other.lease?.address === lease?.address,
+      addressShown(other) === addressShown(record),
   );
 }
 
@@ -77,6 +76,24 @@ export class LeaseReturns {
     return true;
   }
 
+  /** The same for whatever the holder has: of IPv6 only without IPv4. */
+  async isTaken(
+    scope: LeaseScope,
+    { clientId }: Pick<LeaseHolder, 'clientId'>,
+    { lease, lease6 }: { readonly lease: Lease | undefined; readonly lease6: Lease6 | undefined },
+  ): Promise<boolean> {
+    if (lease !== undefined) return this.isWorn(scope, lease.address, clientId);
+    const { host, inquiry, log } = this.#deps;
+    const { link, options, segment } = scope;
+    const mac = options.acd === 'off' ? undefined : host.linkMac(link);
+    const address = lease6?.addresses[0]?.address;
+    if (mac === undefined || address === undefined) return false;
+    const by = await inquiry.owner(link, mac, address);
+    if (by === undefined) return false;
+    log.info({ segment, address, by }, 'lease not given back: somebody on the segment wears it');
+    return true;
+  }
+
   /** Gives the lease back at once. Its own container has had the address until now. */
   now(holder: LeaseHolder, scope: LeaseScope): void {
     this.#deps.leases.release(
@@ -87,24 +104,18 @@ export class LeaseReturns {
     );
   }
 
-  /**
-   * Asks the segment, and gives the lease back if nobody has the address. No call waits for it. A
-   * lease of a DHCPv6 server alone is given back if no other host can have taken the identity.
-   */
+  /** Asks the segment, and gives the lease back if nobody has the address. No call waits for it. */
   unlessWorn(holder: LeaseHolder, scope: LeaseScope): void {
     const { leases, log } = this.#deps;
     const [lease, lease6] = [this.#leaseOf(holder), this.#lease6Of(holder)];
     // Its client would defend the address against the host that has it.
     leases.forget(holder.id);
     const giveBack = () => leases.release(subjectOf(holder, scope), lease, scope.link, lease6);
-    if (lease === undefined) {
-      if (lease6 !== undefined && !holder.isStable) giveBack();
-      return;
-    }
-    const { address } = lease;
-    const work = this.isWorn(scope, address, holder.clientId)
-      .then((isWorn) => {
-        if (!isWorn) giveBack();
+    if (lease === undefined && lease6 === undefined) return;
+    const address = lease?.address ?? lease6?.addresses[0]?.address;
+    const work = this.isTaken(scope, holder, { lease, lease6 })
+      .then((isTaken) => {
+        if (!isTaken) giveBack();
       })
       .catch((err: unknown) => log.error({ err, address }, 'lease not given back'))
       .finally(() => void this.#pending.delete(work));

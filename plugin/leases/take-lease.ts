@@ -6,9 +6,11 @@ import type { LeaseService } from '../leasing/lease-service.ts';
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
+import type { Ipv6Terms } from '../leasing/ipv6/ipv6-subject.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Lease } from '../vocabulary/lease.ts';
 import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
+import { NOT_ON_THIS_LINK } from '../vocabulary/ipv6/addressing.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import type { HeldLease } from './held-leases.ts';
@@ -34,6 +36,12 @@ export interface TakeLeaseDeps {
         patience: Ms;
       },
     ): Promise<Lease | undefined>;
+    acquireIpv6(
+      subject: LeaseSubject,
+      place: SocketPlace,
+      limits: Parameters<LeaseService['acquireIpv6']>[2],
+    ): Promise<void>;
+    ipv6(key: string): { readonly terms: Ipv6Terms } | undefined;
     readonly release: LeaseService['release'];
     forget(key: string): void;
   };
@@ -44,7 +52,7 @@ export interface TakeLeaseDeps {
     yieldTo(scope: LeaseScope, address: Ipv4, identity: { clientId: string }): Promise<void>;
   };
   readonly returns: Pick<LeaseReturns, 'settled' | 'unlessWorn' | 'ownerHere'>;
-  readonly host: Pick<Host, 'readLinks'>;
+  readonly host: Pick<Host, 'readLinks' | 'hasIpv6'>;
   readonly silence: {
     note(segment: string): void;
     end(segment: string): void;
@@ -145,12 +153,62 @@ export async function takeLease(
     // If the server has refused the held lease, it is no longer ours. If another address was
     // preferred to it, nobody needs it.
     if (kept === undefined || requestedAddress === undefined) return;
-    if (requestedAddress === kept.lease.address) return;
+    if (requestedAddress === previous?.address) return;
     // A DHCPv6 server knows both by the MAC: that lease is the one in use now.
     const before = { ...kept.record, id: `${id} before`, isStable: true, ipv6: undefined };
     returns.unlessWorn(before, scope);
   };
   return { id, lease, settle };
+}
+
+/**
+ * The same on a network without IPv4: a lease of a DHCPv6 server from before is asked about, and a
+ * failed start gives back what it has got.
+ * @throws PluginError as `leases.acquireIpv6`; UNSUPPORTED if the link can have no IPv6.
+ */
+export async function takeIpv6(
+  { leases, held, returns, silence, host, clock }: TakeLeaseDeps,
+  scope: LeaseScope,
+  who: Parameters<typeof subjectOf>[0],
+  place: SocketPlace,
+  limits: { by: Instant; signal: AbortSignal; asking?: (leaseId: string) => void },
+  undo: UndoList,
+): Promise<LeaseTaken> {
+  const { segment, options } = scope;
+  if (!host.hasIpv6(who.mtu)) {
+    throw new PluginError(
+      'UNSUPPORTED',
+      `a container on ${segment} cannot have IPv6, and its network has ipv4=off: ${NOT_ON_THIS_LINK}`,
+    );
+  }
+  await returns.settled(segment);
+  const kept = held.claim(scope, who);
+  if (kept !== undefined) undo.add(() => held.putBack(kept.record.id));
+  const { lease: previousIpv6 } = restoreIpv6(kept?.record.ipv6, clock);
+  const id = kept?.record.id ?? who.id;
+  const subject = subjectOf({ ...who, id }, scope);
+  limits.asking?.(id);
+  const late = options.onNoServer === 'late';
+  // Servers of IPv4 say nothing about those of IPv6.
+  const silent = `${segment}, IPv6`;
+  try {
+    await leases.acquireIpv6(subject, place, {
+      ...{ signal: limits.signal, late, previousIpv6, rest: options.ipv6PatienceMs },
+      ...silence.limits(silent, Math.min(limits.by, clock.now() + options.leaseTimeoutMs), late),
+    });
+  } catch (error) {
+    if (error instanceof PluginError && error.code === 'NO_OFFER') silence.note(silent);
+    throw await withReasonOnHost(error, scope, host);
+  }
+  const { address, lease } = leases.ipv6(id)?.terms ?? {};
+  if (address === undefined) silence.note(silent);
+  else silence.end(silent);
+  undo.add(() => {
+    const isOfBefore = lease?.addresses[0]?.address === previousIpv6?.addresses[0]?.address;
+    if (isOfBefore) leases.forget(id);
+    else leases.release(subject, undefined, scope.link);
+  });
+  return { id, lease: undefined, settle: () => undefined };
 }
 
 /**

@@ -19,8 +19,8 @@ export interface Failures {
 
 interface Failing {
   readonly follower: { cancel(): void } | undefined;
-  readonly watch: { stop(): void };
-  readonly runner: { stop(): void };
+  readonly ipv4:
+    { readonly watch: { stop(): void }; readonly runner: { stop(): void } } | undefined;
   readonly log: Logger;
   failures: Failures | undefined;
 }
@@ -52,8 +52,9 @@ export function failedAgain(
  * Ends all parts of the client: no socket, no timer and no callback stays. If one part fails, the
  * others are ended all the same.
  */
-function silence({ follower, watch, runner, log }: Failing): void {
-  for (const end of [() => follower?.cancel(), () => watch.stop(), () => runner.stop()]) {
+function silence({ follower, ipv4, log }: Failing): void {
+  const parts = [() => follower?.cancel(), () => ipv4?.watch.stop(), () => ipv4?.runner.stop()];
+  for (const end of parts) {
     try {
       end();
     } catch (err) {

@@ -1,19 +1,20 @@
 /**
- * One DHCP client with the watch over its address. The lease service keeps one for each lease.
+ * The client of one container: IPv4, IPv6 or both. The lease service keeps one for each lease.
  */
 import type { Clock } from '../clock.ts';
-import { type Lease, withoutRenewal } from '../vocabulary/lease.ts';
+import type { Lease } from '../vocabulary/lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Failures } from './client-failures.ts';
-import { ClientRunner, type LeaseChange, type RunnerDeps } from './client-runner.ts';
-import { ConflictWatch, type OpenArpSocket } from './segment/conflict-watch.ts';
+import type { LeaseChange, RunnerDeps } from './client-runner.ts';
+import { Ipv4Client } from './ipv4-client.ts';
+import type { OpenArpSocket } from './segment/conflict-watch.ts';
 import type { OpenSocket, SocketPlace } from './sockets/frame-socket.ts';
 import { guardedClock, guardedOpenArpSocket, guardedOpenSocket, type Guard } from './guarded.ts';
 import type { DeclineBudget } from './segment/decline-budget.ts';
-import { clientConfig, type LeaseSubject } from './lease-subject.ts';
+import type { LeaseSubject } from './lease-subject.ts';
 import type { LinkSocket } from './sockets/link-socket.ts';
 import type { SandboxPlace, SandboxSocket } from './sockets/sandbox-socket.ts';
-import { bothSeats, type Seats } from './sockets/seats.ts';
+import { seatsOf, type Seats } from './sockets/seats.ts';
 import { GuardedIpv6 } from './ipv6/guarded-ipv6.ts';
 import type { Ipv6Change } from './ipv6/ipv6-subject.ts';
 import type { SegmentRouters } from './ipv6/segment-routers.ts';
@@ -45,7 +46,9 @@ export interface FollowTarget extends SandboxPlace {
   readonly inside: Pick<SocketPlace, 'speaksVia' | 'defendsFrom'>;
 }
 
+/** Whoever waits for the first answer of a new client. */
 interface Waiting {
+  /** The IPv4 lease is there. */
   done(lease: Lease): void;
   failed(reason: unknown): void;
 }
@@ -56,15 +59,13 @@ export interface LeaseClient {
   readonly guard: Guard;
   /** Its timers run under the guard. */
   readonly clock: Clock;
-  readonly runner: ClientRunner;
+  /** Undefined without IPv4. */
+  readonly ipv4: Ipv4Client | undefined;
   /** Undefined without IPv6. */
   readonly ipv6: GuardedIpv6 | undefined;
   /** The sockets of both families move together. */
   readonly seats: Seats;
   readonly log: Logger;
-  readonly watch: ConflictWatch;
-  /** What the machine holds now. */
-  lease: Lease | undefined;
   /** What keeps the socket where the link is. */
   follower: SandboxSocket | LinkSocket | undefined;
   /** While `acquire` waits: whom to tell. */
@@ -85,7 +86,6 @@ export function makeLeaseClient(
   deps: LeaseClientDeps,
   onFailure: (client: LeaseClient, error: unknown) => void,
 ): LeaseClient {
-  const { random } = deps;
   const guard: Guard = (work) => {
     try {
       work();
@@ -94,67 +94,35 @@ export function makeLeaseClient(
     }
   };
   const clock = guardedClock(deps.clock, guard);
-  const openSocket = guardedOpenSocket(deps.openSocket, guard);
-  const openArpSocket = guardedOpenArpSocket(deps.openArpSocket, guard);
   // The MAC stays when an address becomes an endpoint's, and a server's log goes by it.
   const log = deps.log.child({ endpoint: subject.key.slice(0, 12), mac: subject.identity.mac });
-  const runner = new ClientRunner(clientConfig(subject), {
-    clock,
-    random,
-    openSocket,
-    log,
-    onLease: (change) => {
-      client.lease = change.change === 'lost' ? undefined : change.lease;
-      if (client.lease === undefined) client.watch.stop();
-      if (change.change === 'acquired' && client.waiting !== undefined) {
-        client.waiting.done(change.lease);
-      } else {
-        deps.onChange(client.subject.key, change);
-      }
-    },
-    onRefused: (by, text) => log.warn({ by, text }, 'dhcp server refused (NAK)'),
-    onStranger: (server, type) => {
-      log.warn({ server, type }, 'offer of a server that is not in dhcp_server ignored');
-    },
-    onCheck: (address) => {
-      client.watch.check(address);
-      const isUsedAtOnce = subject.acd === 'optimistic' && !client.watch.isContested(address);
-      if (isUsedAtOnce) runner.dispatch({ type: 'checked', inUse: false });
-    },
-    onMoved: (place) => client.watch.moved(place),
-    mayDecline: () => deps.declines.take(subject.segment),
-  });
+  const makeIpv4 = () =>
+    new Ipv4Client(subject, {
+      clock,
+      random: deps.random,
+      openSocket: guardedOpenSocket(deps.openSocket, guard),
+      openArpSocket: guardedOpenArpSocket(deps.openArpSocket, guard),
+      log,
+      onLease: (change) => {
+        if (change.change === 'acquired' && client.waiting !== undefined) {
+          client.waiting.done(change.lease);
+        } else {
+          deps.onChange(client.subject.key, change);
+        }
+      },
+      onDeaf: (error) => client.waiting?.failed(error),
+      mayDecline: () => deps.declines.take(subject.segment),
+    });
+  const ipv4 = subject.isIpv6Only === true ? undefined : makeIpv4();
   const ipv6 = makeIpv6Client(subject, deps, log);
   const client: LeaseClient = {
     subject,
     guard,
     clock,
-    runner,
+    ipv4,
     ipv6,
-    seats: ipv6 === undefined ? runner : bothSeats(runner, ipv6),
+    seats: seatsOf(ipv4?.runner, ipv6),
     log,
-    watch: new ConflictWatch({
-      clock,
-      random,
-      openArpSocket,
-      log,
-      mac: subject.identity.mac,
-      mode: subject.acd,
-      onClaim: subject.onConflict ?? 'defend',
-      defends: subject.isForeign !== true,
-      send: (frame) => runner.sendFrame(frame),
-      onFree: () => runner.dispatch({ type: 'checked', inUse: false }),
-      onConflict: (address, by) => {
-        runner.trace.conflict(address, by);
-        runner.dispatch({ type: 'checked', inUse: true });
-      },
-      onLost: () => runner.checkSocket(),
-      onDeaf: (err) => {
-        log.warn({ err }, 'address conflicts cannot be heard');
-        if (subject.acd !== 'optimistic') client.waiting?.failed(err);
-      },
-    }),
-    lease: undefined,
     follower: undefined,
     waiting: undefined,
     where: {},
@@ -180,35 +148,23 @@ export function makeIpv6Client(
 
 /** Nothing but the address that is leased will do, also after a failure of the client. */
 export function pinAddress(client: LeaseClient): void {
-  if (client.lease === undefined) return;
-  const { address } = client.lease;
-  client.runner.pin(address);
+  const address = client.ipv4?.pin();
+  if (address === undefined) return;
   const identity = { ...client.subject.identity, requestedAddress: address };
   client.subject = { ...client.subject, identity };
 }
 
 /** Ends all parts of a client without a word to the server. */
-export function endClient({ cancelRestart, follower, watch, runner, ipv6 }: LeaseClient): void {
+export function endClient({ cancelRestart, follower, ipv4, ipv6 }: LeaseClient): void {
   cancelRestart();
   follower?.cancel();
-  watch.stop();
-  runner.stop();
+  ipv4?.watch.stop();
+  ipv4?.runner.stop();
   ipv6?.stop();
 }
 
-/** Sends a RELEASE through `link`. A failure is logged: the server keeps the lease to its end. */
-export function giveBack(client: LeaseClient, link: string): void {
-  const { follower, watch, runner, lease, log } = client;
+/** Sends a RELEASE of the IPv4 lease through `link`. */
+export function giveBack({ follower, ipv4 }: LeaseClient, link: string): void {
   follower?.cancel();
-  watch.stop();
-  try {
-    runner.open({ link }, () => undefined);
-    // A machine that failed and is not started again yet has forgotten the lease.
-    if (lease !== undefined && runner.stateName === 'INIT') {
-      runner.dispatch({ type: 'resume', lease: withoutRenewal(lease) });
-    }
-    runner.dispatch({ type: 'release' });
-  } catch (error) {
-    log.warn({ err: error }, 'lease not given back; the server keeps it until it expires');
-  }
+  ipv4?.giveBack(link);
 }

@@ -9,13 +9,15 @@ import type { SocketPlace } from './sockets/frame-socket.ts';
 import type { AddressClaims } from './segment/address-claims.ts';
 import { DeclineBudget } from './segment/decline-budget.ts';
 import { endFailed } from './client-failures.ts';
-import { isSilence } from './lease-failure.ts';
-import { waitForLease } from './wait-for-lease.ts';
+import { isSilence } from './start/lease-failure.ts';
+import { waitForLease } from './start/wait-for-lease.ts';
+import { waitForIpv6 } from './start/wait-for-ipv6.ts';
 import { livingLeases } from './segment/living-leases.ts';
 import { SegmentRouters, type OpenRouterSocket } from './ipv6/segment-routers.ts';
 import type { GuardedIpv6 } from './ipv6/guarded-ipv6.ts';
 import { routerSeen, type RouterSeen } from './ipv6/ipv6-report.ts';
 import { Ipv6Releases } from './ipv6/ipv6-releases.ts';
+import type { Ms } from '../vocabulary/time.ts';
 import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
 import type { Ipv6Terms } from './ipv6/ipv6-subject.ts';
 import {
@@ -30,17 +32,14 @@ import {
   type Where,
 } from './lease-client.ts';
 import type { LeaseSubject, Late, Limits } from './lease-subject.ts';
-import { LinkSocket } from './sockets/link-socket.ts';
-import { SandboxSocket, type SandboxProbe } from './sockets/sandbox-socket.ts';
+import { followInto, placeAt, stayAt, type FollowDeps } from './client-places.ts';
 
 export type { FollowTarget } from './lease-client.ts';
 export type { LeaseIdentity, LeaseSubject } from './lease-subject.ts';
 
-export interface LeaseServiceDeps extends Omit<LeaseClientDeps, 'declines' | 'routers'> {
+export interface LeaseServiceDeps
+  extends Omit<LeaseClientDeps, 'declines' | 'routers'>, FollowDeps {
   readonly openRouterSocket: OpenRouterSocket;
-  readonly probeSandbox: SandboxProbe;
-  /** Told when the client has entered the sandbox. The link there can be changed from now on. */
-  onEntered(key: string, link: string): void;
 }
 
 const NO_IPV6: Ipv6Terms = { address: undefined, lease: undefined };
@@ -80,14 +79,37 @@ export class LeaseService {
       return await waitForLease(client, place, limits, clock, living);
     } catch (error) {
       if (late && isSilence(error)) return undefined;
-      // A lease that was being probed is given back.
-      if (client.runner.stateName === 'CHECKING') client.runner.dispatch({ type: 'release' });
-      if (this.#clients.get(subject.key) === client) this.forget(subject.key);
-      // A lease from before stays with its holder.
-      const { lease: lease6 } = limits.previousIpv6 ? NO_IPV6 : (client.ipv6?.terms ?? NO_IPV6);
-      this.#ipv6Releases.give(subject, lease6, subject.ipv6?.routersOn ?? place.link);
+      this.#abandon(client, place, limits);
       throw error;
     }
+  }
+
+  /**
+   * The same for a container without IPv4: waits for an IPv6 address.
+   * @param rest how long to wait for more, once there is an answer.
+   */
+  async acquireIpv6(
+    subject: LeaseSubject,
+    place: SocketPlace,
+    { late, ...limits }: Late & { readonly rest: Ms },
+  ): Promise<void> {
+    const client = this.#add(subject);
+    try {
+      await waitForIpv6(client, place, limits, this.#deps.clock);
+    } catch (error) {
+      if (late && isSilence(error)) return;
+      this.#abandon(client, place, limits);
+      throw error;
+    }
+  }
+
+  /** A lease from before stays with its holder. */
+  #abandon(client: LeaseClient, place: SocketPlace, { previousIpv6 }: Limits): void {
+    const { subject, ipv4, ipv6 } = client;
+    ipv4?.abandon();
+    if (this.#clients.get(subject.key) === client) this.forget(subject.key);
+    const { lease: lease6 } = previousIpv6 ? NO_IPV6 : (ipv6?.terms ?? NO_IPV6);
+    this.#ipv6Releases.give(subject, lease6, subject.ipv6?.routersOn ?? place.link);
   }
 
   /**
@@ -107,21 +129,20 @@ export class LeaseService {
   }
 
   #takeUp(client: LeaseClient, lease: Lease | undefined, where: Where, ipv6: Ipv6Terms): void {
-    client.lease = lease;
+    const { ipv4 } = client;
+    if (ipv4 !== undefined) ipv4.lease = lease;
     client.where = where;
-    const remind = () => {
-      if (client.lease !== undefined) client.watch.resume(client.lease.address);
-    };
-    if (where.stay !== undefined) this.#stay(client, where.stay);
+    const remind = () => ipv4?.remind();
+    if (where.stay !== undefined) stayAt(client, where.stay);
     try {
-      if (where.place !== undefined) this.#place(client, where.place, remind);
+      if (where.place !== undefined) placeAt(client, where.place, remind);
     } catch (error) {
-      if (where.place !== undefined && where.follow === undefined) this.#stay(client, where.place);
+      if (where.place !== undefined && where.follow === undefined) stayAt(client, where.place);
       throw error;
     } finally {
       client.guard(() => {
-        if (where.follow !== undefined) this.#follow(client, where.follow, remind);
-        client.runner.dispatch(lease === undefined ? { type: 'start' } : { type: 'resume', lease });
+        if (where.follow !== undefined) followInto(client, where.follow, remind, this.#deps);
+        ipv4?.resume(lease);
         client.ipv6?.resume(ipv6);
       });
     }
@@ -134,7 +155,7 @@ export class LeaseService {
     client.follower?.cancel();
     client.follower = undefined;
     client.where = { place };
-    this.#place(client, place, () => this.announce(key));
+    placeAt(client, place, () => this.announce(key));
   }
 
   /**
@@ -145,7 +166,7 @@ export class LeaseService {
     const client = this.#clients.get(key);
     if (client === undefined) return;
     client.where = { follow: target };
-    this.#follow(client, target, () => this.announce(key));
+    followInto(client, target, () => this.announce(key), this.#deps);
   }
 
   /** Listens and sends on a link of the host that may go and come; the lease is kept meanwhile. */
@@ -153,7 +174,7 @@ export class LeaseService {
     const client = this.#clients.get(key);
     if (client === undefined) return;
     client.where = { stay: place };
-    this.#stay(client, place);
+    stayAt(client, place);
   }
 
   /** Accepts no other address from now on, because the container cannot be given another. */
@@ -174,19 +195,17 @@ export class LeaseService {
 
   /** The lease that the client holds now, if any. */
   leaseOf(key: string): Lease | undefined {
-    return this.#clients.get(key)?.lease;
+    return this.#clients.get(key)?.ipv4?.lease;
   }
 
   /** Who else uses the address that the client holds; undefined: nobody was heard. */
   claimsOn(key: string): AddressClaims | undefined {
-    return this.#clients.get(key)?.watch.claims;
+    return this.#clients.get(key)?.ipv4?.claims;
   }
 
   /** Tells the segment who has the address. @param isBack the container had none until now. */
   announce(key: string, isBack = false): void {
-    const client = this.#clients.get(key);
-    if (client?.lease !== undefined) client.watch.announce(client.lease.address);
-    if (isBack) client?.runner.askAgain();
+    this.#clients.get(key)?.ipv4?.announce(isBack);
   }
 
   /** Stops following: the link is about to leave the sandbox. The lease stays. */
@@ -195,7 +214,7 @@ export class LeaseService {
     if (client === undefined) return;
     client.where = {};
     client.follower?.cancel();
-    client.watch.stop();
+    client.ipv4?.watch.stop();
     client.seats.closeSocket();
   }
 
@@ -204,8 +223,8 @@ export class LeaseService {
    * @param isFirstLook also true if it was never seen there.
    */
   hasLostSandbox(key: string, isFirstLook = false): boolean {
-    const { follower, runner } = this.#clients.get(key) ?? {};
-    return follower?.hasLost() === true || (isFirstLook && runner?.isInSandbox === false);
+    const { follower, seats } = this.#clients.get(key) ?? {};
+    return follower?.hasLost() === true || (isFirstLook && seats?.isInSandbox === false);
   }
 
   /**
@@ -221,7 +240,7 @@ export class LeaseService {
     const isValid = had !== undefined && had.expiresAt > this.#deps.clock.now();
     const client = kept ?? (isValid ? this.#add(subject) : undefined);
     if (client !== undefined) {
-      if (kept === undefined) client.lease = had;
+      if (kept === undefined && client.ipv4 !== undefined) client.ipv4.lease = had;
       giveBack(client, link);
     }
     this.forget(key);
@@ -248,30 +267,6 @@ export class LeaseService {
     return this.#clients.size;
   }
 
-  #stay(client: LeaseClient, place: SocketPlace): void {
-    client.follower?.cancel();
-    client.follower = new LinkSocket(client.seats, place, client.clock);
-  }
-
-  #place({ seats, log }: LeaseClient, place: SocketPlace, tell: () => void): void {
-    seats.open(place, (error) => log.debug({ err: error }, 'lease socket lost its link'));
-    // From a bridge we speak for a container that has the address already.
-    if (place.promiscuous === true) tell();
-  }
-
-  #follow(client: LeaseClient, target: FollowTarget, tell: () => void): void {
-    const { seats, log } = client;
-    client.follower?.cancel();
-    const entered = (link: string) => {
-      tell();
-      this.#deps.onEntered(client.subject.key, link);
-    };
-    client.follower = new SandboxSocket(
-      { ...target, seats, log, unreachable: tell, entered },
-      { clock: client.clock, probe: this.#deps.probeSandbox },
-    );
-  }
-
   #add(subject: LeaseSubject): LeaseClient {
     this.forget(subject.key);
     this.#ipv6Releases.stop(subject);
@@ -291,10 +286,10 @@ export class LeaseService {
   }
 
   #startAgain(client: LeaseClient): void {
-    const { subject, lease, where, failures, ipv6 } = client;
+    const { subject, where, failures, ipv4, ipv6 } = client;
     const had = ipv6?.terms ?? NO_IPV6;
     const next = this.#add(subject);
     next.failures = failures;
-    next.guard(() => this.#takeUp(next, lease, where, had));
+    next.guard(() => this.#takeUp(next, ipv4?.lease, where, had));
   }
 }

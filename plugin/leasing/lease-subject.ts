@@ -47,6 +47,8 @@ export interface LeaseSubject {
    * announce it, but do not defend it.
    */
   readonly isForeign?: boolean | undefined;
+  /** True if no DHCPv4 server is asked. If undefined: false. */
+  readonly isIpv6Only?: boolean | undefined;
   /** Undefined without IPv6. */
   readonly ipv6?: Ipv6Subject | undefined;
 }

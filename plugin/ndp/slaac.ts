@@ -5,12 +5,10 @@
 import type { Instant } from '../vocabulary/time.ts';
 import {
   formatSubnet6,
-  IPV6_ANY,
   ipv6ToBytes,
   isLinkLocal,
   isMulticast,
   joinAddress,
-  parseIpv6,
   type Ipv6,
 } from '../wire/address6.ts';
 import { prefixesOf, remainingSeconds, type HeardPrefix, type RouterTable } from './routers.ts';
@@ -28,16 +26,6 @@ export interface SlaacAddress {
 
 /** RFC 2464 §4: an interface identifier on Ethernet has 64 bits, so the prefix has the others. */
 const PREFIX_LENGTH = 64;
-
-/** An address below ::/64 that is not `::`; undefined for other text. */
-export function parseToken(text: string): Ipv6 | undefined {
-  const token = parseIpv6(text);
-  const isToken =
-    token !== undefined &&
-    token !== IPV6_ANY &&
-    joinAddress(IPV6_ANY, PREFIX_LENGTH, token) === token;
-  return isToken ? token : undefined;
-}
 
 /**
  * The address in the prefix with the longest preferred lifetime; of equal ones in the lowest.

@@ -11,7 +11,7 @@ import type { NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
 
-type Draft = Pick<EndpointRecord, 'mac' | 'guard'>;
+type Draft = Pick<EndpointRecord, 'mac' | 'guard' | 'ipv6'>;
 
 /**
  * Until Join the lease is asked for over the port itself. Afterwards it is asked for over the
@@ -160,12 +160,13 @@ function known<Address>(addresses: readonly (Address | undefined)[]): readonly A
   return [...new Set(addresses.filter((address) => address !== undefined))];
 }
 
-function rulesWith({ options }: NetworkRecord, { mac, guard }: Draft): PortRules {
+function rulesWith({ options }: NetworkRecord, { mac, guard, ipv6 }: Draft): PortRules {
   return {
     mode: guard ?? options.guard,
     mac,
     addresses: [],
     addresses6: options.ipv6 === undefined ? undefined : [],
+    token: ipv6?.wish?.token,
     leases: false,
     noServer: options.dhcpServers.length > 0,
   };

@@ -5,6 +5,8 @@
 import { createHash } from 'node:crypto';
 import { GUARD_MODES, type GuardMode } from '../vocabulary/port-rules.ts';
 import { isMulticastMac, isUnicastIpv4, parseIpv4, type Ipv4, type Mac } from '../wire/address.ts';
+import { isHostAddress6, parseToken } from '../vocabulary/ipv6/addressing.ts';
+import { parseIpv6, type Ipv6 } from '../wire/address6.ts';
 import { refuse } from './option-problems.ts';
 import { findProblems, textOf, type OptionSpec } from './option-table.ts';
 import { choiceProblem, hostNameProblem, parseGuard } from './option-values.ts';
@@ -14,6 +16,10 @@ export interface EndpointOptions {
   readonly id: string | undefined;
   readonly hostName: string | undefined;
   readonly address: Ipv4 | undefined;
+  /** The interface identifier of addresses of prefixes, as an address below ::/64. */
+  readonly token: Ipv6 | undefined;
+  /** The address to ask a DHCPv6 server for. */
+  readonly address6: Ipv6 | undefined;
   /** Undefined: the guard of the network applies. */
   readonly guard: GuardMode | undefined;
 }
@@ -43,6 +49,26 @@ export const ENDPOINT_OPTIONS = {
         : 'is not an IPv4 address a host can have';
     },
   },
+  token: {
+    value: '::IDENTIFIER',
+    default: "made of the container's MAC",
+    help: 'the last 64 bits of an IPv6 address of a prefix: `::53` gives `2001:db8:500::53`; needs `ipv6=auto` or `ipv6=slaac`',
+    problem: (text) =>
+      parseToken(text) === undefined
+        ? 'is not an interface identifier of 64 bits such as ::53'
+        : undefined,
+  },
+  ip6: {
+    value: 'ADDRESS',
+    default: 'none',
+    help: 'the IPv6 address to ask the DHCPv6 server for; any other offer is refused; needs `ipv6=auto` or `ipv6=dhcp`',
+    problem: (text) => {
+      const address = parseIpv6(text);
+      return address !== undefined && isHostAddress6(address)
+        ? undefined
+        : 'is not an IPv6 address that a server can give to a host';
+    },
+  },
   guard: {
     value: '`off`, `mac`, `full`',
     default: "the network's",
@@ -65,6 +91,8 @@ export function parseEndpointOptions(given: Readonly<Record<string, unknown>>): 
     id: textOf(own, 'id'),
     hostName: textOf(own, 'hostname'),
     address: ip === undefined ? undefined : parseIpv4(ip),
+    token: parseToken(textOf(own, 'token') ?? ''),
+    address6: parseIpv6(textOf(own, 'ip6') ?? ''),
     guard: parseGuard(textOf(own, 'guard')),
   };
 }

@@ -13,27 +13,37 @@ import { NETWORK_OPTIONS } from './options.ts';
 const SWARM_ID = /^[a-z0-9]{25}$/;
 
 /**
- * Docker's `--ipv6` means `-o ipv6=auto`, if nothing else was typed.
- * @throws PluginError UNSUPPORTED for `--ipv4=false`, and for a subnet of Docker's own IPAM driver:
- * addresses come from the VLAN.
+ * Docker's `--ipv6` means `-o ipv6=auto`, and `--ipv4=false` means `-o ipv4=off`, if nothing else
+ * was typed.
+ * @throws PluginError UNSUPPORTED for a subnet of Docker's own IPAM driver: addresses come from the
+ * VLAN. INVALID_OPTION for `--ipv4=false` with `-o ipv4=on`.
  */
 export function withFamilies(request: CreateNetworkRequest): CreateNetworkRequest {
-  if (!request.ipv4) {
-    throw new PluginError(
-      'UNSUPPORTED',
-      'a network without IPv4 is not built yet; leave out --ipv4=false, and type -o ipv6=auto for IPv6 beside IPv4',
-    );
-  }
   if (request.ipv4Data.some(isOurs)) return request; // see pool-binding.ts
+  const implied = impliedBy(request);
   const other = request.ipv6Data.find(({ pool }) => pool !== '::/0' && pool !== '');
   if (other !== undefined || request.ipv6Data.some(isOurs)) {
     throw new PluginError(
       'UNSUPPORTED',
-      `IPv6 addresses come from the VLAN's routers and servers, not from a pool; leave out --ipv6 and its subnet, and type: ${commandFor(request, { ipv6: 'auto' })}`,
+      `IPv6 addresses come from the VLAN's routers and servers, not from a pool; leave out --ipv6 and its subnet, and type: ${commandFor(request, { ...implied, ipv6: 'auto' })}`,
     );
   }
-  if (request.ipv6Data.length === 0) return request;
-  return { ...request, options: { ipv6: 'auto', ...request.options } };
+  const options = { ...implied, ...request.options };
+  if (!request.ipv4 && options['ipv4'] === 'on') {
+    throw new PluginError(
+      'INVALID_OPTION',
+      '--ipv4=false and -o ipv4=on contradict each other; leave one of the two out',
+    );
+  }
+  return { ...request, options };
+}
+
+/** The options that Docker's own flags mean. */
+function impliedBy({ ipv4, ipv6Data }: CreateNetworkRequest): Readonly<Record<string, string>> {
+  return {
+    ...(ipv4 ? {} : { ipv4: 'off' }),
+    ...(ipv6Data.length === 0 ? {} : { ipv6: 'auto' }),
+  };
 }
 
 function isOurs({ addressSpace }: CreateNetworkRequest['ipv6Data'][number]): boolean {

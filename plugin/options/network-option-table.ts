@@ -145,17 +145,23 @@ export const NETWORK_OPTIONS = {
     help: 'what the host drops of the frames of a container: `mac` other MACs, VLAN tags, BPDUs, DHCP answers and router advertisements; `full` also other IPv4 addresses, and IPv6',
     problem: (text) => choiceProblem(text, GUARD_MODES),
   },
+  ipv4: {
+    value: '`on`, `off`',
+    default: '`on`; with `--ipv4=false` `off`',
+    help: '`off`: containers get no IPv4 address, and no DHCPv4 server is asked; needs `ipv6=`; [IPv6 alone](ipv6.md#ipv6-alone)',
+    problem: (text) => choiceProblem(text, ['on', 'off']),
+  },
   ipv6: {
     value: '`off`, `auto`, `slaac`, `dhcp`',
     default: '`off`; with `--ipv6` `auto`',
-    help: "where containers get an IPv6 address beside the IPv4 one: `auto` what the routers of the VLAN say, `slaac` from a router's prefix, `dhcp` from a DHCPv6 server; [IPv6](ipv6.md)",
+    help: "where containers get an IPv6 address: `auto` what the routers of the VLAN say, `slaac` from a router's prefix, `dhcp` from a DHCPv6 server; [IPv6](ipv6.md)",
     problem: (text) =>
       choiceProblem(text === 'true' || text === 'false' ? 'off' : text, ['off', ...IPV6_MODES]),
   },
   ipv6_patience: {
     value: '0s–20s',
     default: '1s',
-    help: 'how long a start waits for the IPv6 address, once it has the IPv4 one; a later address is added to the running container',
+    help: 'how long a start waits for the IPv6 address, once it has the IPv4 one, or for more of IPv6 with `ipv4=off`; a later address is added to the running container',
     problem: (text) => numberProblem(text.replace(/s$/, ''), 0, 20, 'a number of seconds'),
   },
   on_conflict: {

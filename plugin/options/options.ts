@@ -57,9 +57,11 @@ export interface NetworkOptions {
   readonly onNoServer: 'fail' | 'late';
   readonly guard: GuardMode;
   readonly onConflict: 'defend' | 'leave';
+  /** False: containers get no IPv4 address. */
+  readonly ipv4: boolean;
   /** Undefined: containers get no IPv6 address. */
   readonly ipv6: Ipv6Mode | undefined;
-  /** How long a start waits for IPv6 once it has its IPv4 address. */
+  /** How long a start waits for IPv6 once it has an address. */
   readonly ipv6PatienceMs: Ms;
 }
 
@@ -103,6 +105,27 @@ function withoutIpv6(
     ...(mtu !== undefined && Number(mtu) < 1280
       ? [`${what} mtu=${mtu}: links with IPv6 have 1280 or more (RFC 8200)`]
       : []),
+  ];
+}
+
+/** Why a network cannot be without IPv4. What is left would have no effect, so it is refused. */
+function withoutIpv4(
+  flag: string,
+  text: (key: 'ipv6' | 'host_access' | 'dhcp_server') => string | undefined,
+): readonly string[] {
+  const what = `${flag}ipv4=off`;
+  return [
+    ...(ipv6ModeOf(text('ipv6')) === undefined
+      ? [`${what} leaves containers without any address; type ${flag}ipv6=auto beside it`]
+      : []),
+    ...(text('host_access') === 'true'
+      ? [`${what} leaves no lease for host_access=true, which is IPv4's; leave one of the two out`]
+      : []),
+    ...(text('dhcp_server') === undefined
+      ? []
+      : [
+          `${what} leaves no server for dhcp_server=, which is of DHCPv4; leave one of the two out`,
+        ]),
   ];
 }
 
@@ -156,6 +179,8 @@ export function parseNetworkOptions(
     );
   }
   if (ipv6ModeOf(text('ipv6')) !== undefined) problems.push(...withoutIpv6(flag, mode, text));
+  const ipv4 = text('ipv4') !== 'off';
+  if (!ipv4) problems.push(...withoutIpv4(flag, text));
   refuse(problems);
   const mtu = text('mtu');
   return {
@@ -178,6 +203,7 @@ export function parseNetworkOptions(
     onNoServer: text('on_no_server') === 'late' ? 'late' : 'fail',
     guard: parseGuard(text('guard')) ?? 'mac',
     onConflict: text('on_conflict') === 'leave' ? 'leave' : 'defend',
+    ipv4,
     ipv6: ipv6ModeOf(text('ipv6')),
     ipv6PatienceMs: Number((text('ipv6_patience') ?? '1').replace(/s$/, '')) * 1000,
   };

@@ -39,7 +39,13 @@ export function parsePoolRequest(request: RequestPoolRequest): PoolWish {
  * @throws PluginError INVALID_OPTION: an IPAM driver must return an address when it is asked for
  * one.
  */
-export function refuseLate({ onNoServer }: NetworkOptions): void {
+export function refuseLate({ onNoServer, ipv4 }: NetworkOptions): void {
+  if (!ipv4) {
+    throw new PluginError(
+      'INVALID_OPTION',
+      'ipv4=off does not go with --ipam-driver vlandhcp, from which Docker wants an IPv4 address; use --ipam-driver null',
+    );
+  }
   if (onNoServer !== 'late') return;
   throw new PluginError(
     'INVALID_OPTION',

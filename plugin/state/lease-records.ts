@@ -13,14 +13,14 @@ import type { LinkAddress } from '../vocabulary/sandbox-change.ts';
 import type { GuardMode } from '../vocabulary/port-rules.ts';
 import type { WallTime } from '../vocabulary/time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
-import type { StoredIpv6 } from './stored-ipv6.ts';
+import { isLeased, type StoredIpv6 } from './stored-ipv6.ts';
 import type { StoredLease, StoredMoment } from './stored-lease.ts';
 
 export interface LeaseRecord {
   /** Also the key of its DHCP client. */
   readonly id: string;
-  /** Always IPv4 for now. */
-  readonly family: 4;
+  /** 6: the container has no IPv4, and `lease` is always undefined. 4: it may have IPv6 beside. */
+  readonly family: 4 | 6;
   /** The NetworkID. For another driver's network: the id of its pool. */
   readonly scopeId: string;
   readonly mac: Mac;
@@ -62,7 +62,13 @@ export interface AwaitedRelease {
 }
 
 /** The fields that every holder of a lease has. */
-type Identity = Omit<LeaseRecord, 'family' | 'lease' | 'lost' | 'awaited' | 'holder' | 'isStable'>;
+interface Identity extends Omit<
+  LeaseRecord,
+  'family' | 'lease' | 'lost' | 'awaited' | 'holder' | 'isStable'
+> {
+  /** If undefined: 4. */
+  readonly family?: 4 | 6 | undefined;
+}
 
 /** An endpoint of our network driver. */
 export interface EndpointHolder {
@@ -162,7 +168,8 @@ export interface AddressRecord extends Identity, Omit<AddressHolder, 'is'> {
 
 /** A lease without a holder. */
 export interface HeldRecord extends Identity {
-  readonly lease: StoredLease;
+  /** Undefined without IPv4. */
+  readonly lease: StoredLease | undefined;
   readonly heldAt: StoredMoment;
   /** True if nobody announced the end of its container. */
   readonly isOrphan: boolean;
@@ -195,6 +202,10 @@ export function hostLeaseId(networkId: string): string {
   return `host.${networkId}`;
 }
 
+function familyOf({ family }: Pick<LeaseRecord, 'family'>): Identity['family'] {
+  return family === 6 ? 6 : undefined;
+}
+
 export function endpointOf({ id: leaseId, holder, ...rest }: Held<EndpointHolder>): EndpointRecord {
   const { scopeId: networkId, mac, clientId, isMacShared, hostName, requestedAddress } = rest;
   const { mtu, isStable, lease, lost, ipv6 } = rest;
@@ -202,7 +213,7 @@ export function endpointOf({ id: leaseId, holder, ...rest }: Held<EndpointHolder
   const { createdAt, sandboxKey, interfaceName, joinedAt, hasLeft } = holder;
   return {
     ...{ id, leaseId, networkId, mode, hostEnd, containerEnd, mac, macGiven, addressGiven },
-    ...{ isStable, isMacShared, ipv6 },
+    ...{ isStable, isMacShared, ipv6, family: familyOf(rest) },
     ...{ clientId, hostName, requestedAddress, guard, mtu, lease, lost, terms, createdAt },
     ...{ sandboxKey, interfaceName, joinedAt, hasLeft },
   };
@@ -210,11 +221,11 @@ export function endpointOf({ id: leaseId, holder, ...rest }: Held<EndpointHolder
 
 export function leaseOfEndpoint(endpoint: EndpointRecord): LeaseRecord {
   const { id, leaseId, networkId, mac, clientId, isMacShared, hostName, mtu } = endpoint;
-  const { requestedAddress, isStable, lease, lost, ipv6, ...facts } = endpoint;
+  const { requestedAddress, isStable, lease, lost, ipv6, family = 4, ...facts } = endpoint;
   const { mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms, createdAt } = facts;
   const { sandboxKey, interfaceName, joinedAt, hasLeft } = facts;
   return {
-    ...{ id: leaseId, family: 4, scopeId: networkId, mac, clientId, isMacShared, hostName },
+    ...{ id: leaseId, family, scopeId: networkId, mac, clientId, isMacShared, hostName },
     ...{ requestedAddress, mtu, isStable, lease, lost, ipv6 },
     holder: {
       ...{ is: 'endpoint', id, mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms },
@@ -225,8 +236,9 @@ export function leaseOfEndpoint(endpoint: EndpointRecord): LeaseRecord {
 
 function identityOf(record: LeaseRecord): Identity {
   const { id, scopeId, mac, clientId, isMacShared, hostName, requestedAddress, mtu } = record;
-  const { ipv6 } = record;
-  return { id, scopeId, mac, clientId, isMacShared, hostName, requestedAddress, mtu, ipv6 };
+  const [{ ipv6 }, family] = [record, familyOf(record)];
+  const wishes = { hostName, requestedAddress };
+  return { id, scopeId, mac, clientId, isMacShared, ...wishes, mtu, ipv6, family };
 }
 
 export function addressOf(record: Held<AddressHolder>): AddressRecord {
@@ -237,30 +249,31 @@ export function addressOf(record: Held<AddressHolder>): AddressRecord {
 }
 
 export function leaseOfAddress(record: AddressRecord): LeaseRecord {
-  const { poolId, address, createdAt, wasSeen, ...rest } = record;
-  return { ...rest, family: 4, holder: { is: 'address', poolId, address, createdAt, wasSeen } };
+  const { poolId, address, createdAt, wasSeen, family = 4, ...rest } = record;
+  return { ...rest, family, holder: { is: 'address', poolId, address, createdAt, wasSeen } };
 }
 
 /** @returns undefined if there is no lease to hold. */
 export function heldOf(record: LeaseRecord): HeldRecord | undefined {
   const { holder, lease } = record;
-  if (holder.is !== 'nobody' || lease === undefined) return undefined;
+  if (holder.is !== 'nobody' || !isLeased(record)) return undefined;
   const isOrphan = holder.why === 'orphan';
   return { ...identityOf(record), lease, heldAt: holder.since, isOrphan };
 }
 
-export function leaseOfHeld({ heldAt, isOrphan, ...rest }: HeldRecord): LeaseRecord {
+export function leaseOfHeld({ heldAt, isOrphan, family = 4, ...rest }: HeldRecord): LeaseRecord {
   const holder = { is: 'nobody', since: heldAt, why: isOrphan ? 'orphan' : 'ended' } as const;
-  return { ...rest, family: 4, isStable: true, lost: undefined, holder };
+  return { ...rest, family, isStable: true, lost: undefined, holder };
 }
 
 /** Turns an endpoint into a holder of a lease. */
 export function holderOf(endpoint: EndpointRecord): LeaseHolder {
   const { leaseId: id, networkId: scopeId, mac, clientId, isMacShared, hostName } = endpoint;
-  const { requestedAddress, mtu, lease, isStable, ipv6 } = endpoint;
+  const { requestedAddress, mtu, lease, isStable, ipv6, family } = endpoint;
   return {
     ...{
       id,
+      family,
       scopeId,
       mac,
       clientId,

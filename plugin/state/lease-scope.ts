@@ -12,7 +12,6 @@ import { segmentOf, type NetworkRecord } from './records.ts';
 import type { HeldRecord } from './lease-records.ts';
 import type { Ipv6Subject } from '../leasing/ipv6/ipv6-subject.ts';
 import { duidOfMac, iaidOfMac } from '../vocabulary/ipv6/duid.ts';
-import type { Mac } from '../wire/address.ts';
 import type { Subnet6 } from '../wire/address6.ts';
 
 export interface LeaseScope {
@@ -49,7 +48,7 @@ export function scopeOfNetwork(network: NetworkRecord): LeaseScope {
 export function subjectOf(
   record: Pick<
     HeldRecord,
-    'id' | 'mac' | 'clientId' | 'hostName' | 'requestedAddress' | 'mtu' | 'isMacShared'
+    'id' | 'mac' | 'clientId' | 'hostName' | 'requestedAddress' | 'mtu' | 'isMacShared' | 'ipv6'
   >,
   { options, segment, bounds, subnet6, isForeign, link }: LeaseScope,
 ): LeaseSubject {
@@ -72,18 +71,20 @@ export function subjectOf(
     bounds,
     isForeign,
     broadcast: record.isMacShared ?? false,
-    ipv6: isForeign ? undefined : ipv6Of(record.mac, options, link, subnet6),
+    isIpv6Only: !options.ipv4,
+    ipv6: isForeign ? undefined : ipv6Of(record, options, link, subnet6),
   };
 }
 
 /** Undefined without IPv6. The identity is the MAC's, so it is as stable as that. */
 function ipv6Of(
-  mac: Mac,
+  { mac, ipv6: stored }: Pick<HeldRecord, 'mac' | 'ipv6'>,
   { ipv6 }: NetworkOptions,
   routersOn: string,
   subnet: Subnet6 | undefined,
 ): Ipv6Subject | undefined {
   if (ipv6 === undefined) return undefined;
   const identity = { duid: duidOfMac(mac), iaid: iaidOfMac(mac) };
-  return { mode: ipv6, routersOn, ...identity, wishedAddress: undefined, subnet };
+  const { token, address } = stored?.wish ?? {};
+  return { mode: ipv6, routersOn, ...identity, token, wishedAddress: address, subnet };
 }

@@ -2,8 +2,10 @@
 import type { Clock } from '../clock.ts';
 import type { Ipv6Terms } from '../leasing/ipv6/ipv6-subject.ts';
 import type { Address6 } from '../vocabulary/ipv6/addressing.ts';
+import type { Ipv6 } from '../wire/address6.ts';
 import type { Lease6, LeasedAddress } from '../vocabulary/ipv6/lease6.ts';
-import { elapsedSince, type StoredMoment } from './stored-lease.ts';
+import type { Instant } from '../vocabulary/time.ts';
+import { elapsedSince, restoreLease, type StoredLease, type StoredMoment } from './stored-lease.ts';
 
 /** A lease of a DHCPv6 server whose times are by the wall clock. */
 export interface StoredLease6 extends Lease6 {
@@ -11,7 +13,17 @@ export interface StoredLease6 extends Lease6 {
   readonly boot?: StoredMoment['boot'];
 }
 
+/** What a person typed for one container. */
+export interface Ipv6Wish {
+  /** The interface identifier of addresses of prefixes. */
+  readonly token?: Ipv6 | undefined;
+  /** The only address of a DHCPv6 server that will do. */
+  readonly address?: Ipv6 | undefined;
+}
+
 export interface StoredIpv6 {
+  /** If undefined: none. */
+  readonly wish?: Ipv6Wish | undefined;
   /** The address that the container is to have now. Undefined while there is none. */
   readonly address: Address6 | undefined;
   /** The lease of a DHCPv6 server. */
@@ -60,6 +72,33 @@ export function restoreIpv6(stored: StoredIpv6 | undefined, clock: Clock): Ipv6T
   const isKept = isGiven === true && address !== undefined && answered?.source !== 'dhcp';
   const given = isKept ? answered : undefined;
   return { address, lease: lease && restoreLease6(lease, clock), given };
+}
+
+/** The stored leases of a container. A `family` of 6 means that it has no IPv4. */
+interface Stored {
+  readonly family?: 4 | 6 | undefined;
+  readonly lease: StoredLease | undefined;
+  readonly ipv6?: StoredIpv6 | undefined;
+}
+
+/** True if a server has leased something that can be held. */
+export function isLeased({ family, lease, ipv6 }: Stored): boolean {
+  return (family === 6 ? ipv6?.lease : lease) !== undefined;
+}
+
+/**
+ * When all is over that a server has leased. Beside an IPv4 lease, that of IPv6 does not count.
+ * Undefined: nothing is leased.
+ */
+export function leasedUntil({ family, lease, ipv6 }: Stored, clock: Clock): Instant | undefined {
+  if (family !== 6) return lease && restoreLease(lease, clock).expiresAt;
+  const lease6 = ipv6?.lease && restoreLease6(ipv6.lease, clock);
+  return lease6 && Math.max(...lease6.addresses.map(({ validUntil }) => validUntil));
+}
+
+/** The address that people know the container by. Undefined without one. */
+export function addressShown({ family, lease, ipv6 }: Stored): string | undefined {
+  return family === 6 ? ipv6?.address?.address : lease?.address;
 }
 
 /** What the lease says of the address in use, with times by the kernel's clock. */

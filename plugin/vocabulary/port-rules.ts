@@ -20,6 +20,8 @@ export interface PortRules {
    * has no IPv6.
    */
   readonly addresses6?: readonly Ipv6[] | undefined;
+  /** For `full`: the interface identifier that it has beside that of its MAC. */
+  readonly token?: Ipv6 | undefined;
   /**
    * True if DHCP requests for the container's own MAC pass. Our client sends them over the port
    * before the container has the link.

@@ -148,6 +148,11 @@ export function interfaceIdOf(mac: Mac): Ipv6 {
   return ipv6FromBytes(Uint8Array.from([0, 0, 0, 0, 0, 0, 0, 0, ...id]));
 }
 
+/** The interface identifier of an address, as an address below ::/64 (RFC 4291 §2.5.1). */
+export function interfaceIdIn(address: Ipv6): Ipv6 {
+  return joinAddress(IPV6_ANY, 64, address);
+}
+
 /** fe80::/64 and the interface identifier of the MAC (RFC 2464 §5). */
 export function linkLocalOf(mac: Mac): Ipv6 {
   return joinAddress('fe80::' as Ipv6, 64, interfaceIdOf(mac));

@@ -65,17 +65,44 @@ async function expectRefusal(answer: Promise<unknown>, text: string): Promise<vo
   expect(rig.leftovers).toEqual(NOTHING_LEFT);
 }
 
-const NO_IPV4 =
-  'a network without IPv4 is not built yet; leave out --ipv4=false, and type -o ipv6=auto for IPv6 beside IPv4';
+const NO_FAMILY = '-o ipv4=off leaves containers without any address; type -o ipv6=auto beside it';
 
 it.each([
-  ['plain', TRUNK, false],
-  ['plain, with --ipv6', TRUNK, true],
-  ['our IPAM, whose --ipam-opt nobody ever asks for', {}, false],
-  ['our IPAM, with --ipv6', {}, true],
-  ['with other mistakes', { vlan: '5000', colour: 'red' }, false],
-])('--ipv4=false, %s: refused in one sentence', async (_what, generic, ipv6) => {
-  await expectRefusal(createNetwork(generic, { ipv4: false, ipv6 }), NO_IPV4);
+  ['without --ipv6', TRUNK, NO_FAMILY],
+  [
+    'with ipv4=on',
+    { ...TRUNK, ipv4: 'on', ipv6: 'auto' },
+    '--ipv4=false and -o ipv4=on contradict each other; leave one of the two out',
+  ],
+  [
+    'our IPAM, whose --ipam-opt nobody ever asks for',
+    {},
+    `-o parent=LINK is missing: name the link that carries the trunk; ${NO_FAMILY}`,
+  ],
+])('--ipv4=false, %s: refused in one sentence', async (_what, generic, text) => {
+  await expectRefusal(createNetwork(generic, { ipv4: false }), text);
+});
+
+it('--ipv4=false --ipv6 means ipv4=off and ipv6=auto, or the ipv6= that was typed', async () => {
+  expect(await createNetwork(TRUNK, { ipv4: false, ipv6: true })).toEqual({});
+  const typed = { ...TRUNK, vlan: '501', ipv6: 'dhcp' };
+  expect(await createNetwork(typed, { ipv4: false, ipv6: true, id: `${LOCAL}1` })).toEqual({});
+  expect(rig.registry.networks().map(({ options: { ipv4, ipv6 } }) => [ipv4, ipv6])).toEqual([
+    [false, 'auto'],
+    [false, 'dhcp'],
+  ]);
+});
+
+it('ipv4=off with our IPAM is refused in one sentence, by -o and by --ipam-opt', async () => {
+  const sentence =
+    'ipv4=off does not go with --ipam-driver vlandhcp, from which Docker wants an IPv4 address; use --ipam-driver null';
+  const without = { ipv4: 'off', ipv6: 'auto' };
+  const asked = { AddressSpace: 'vlandhcp', Pool: '10.50.0.0/24', V6: false };
+  expect(await call('IpamDriver.RequestPool', { ...asked, Options: without })).toMatchObject({
+    Err: sentence,
+  });
+  await call('IpamDriver.RequestPool', { ...asked, Options: {} });
+  await expectRefusal(createNetwork({ ...TRUNK, ...without }, { pool: OUR_POOL }), sentence);
 });
 
 it('--ipv6 means ipv6=auto', async () => {

@@ -19,6 +19,8 @@ import { parseNetworkOptions } from '../../plugin/options/options.ts';
 import type { LeaseChange } from '../../plugin/leasing/client-runner.ts';
 import type { LeaseHolder } from '../../plugin/state/lease-records.ts';
 import { LeaseService, type LeaseSubject } from '../../plugin/leasing/lease-service.ts';
+import { openIpv6Socket } from '../../plugin/net/sockets/ipv6-socket.ts';
+import { NeighbourInquiry } from '../../plugin/leasing/segment/neighbour-inquiry.ts';
 import { SegmentInquiry } from '../../plugin/leasing/segment/segment-inquiry.ts';
 import { openArpSocket } from '../../plugin/net/sockets/arp-socket.ts';
 import { boottime } from '../../plugin/net/boottime.ts';
@@ -270,9 +272,14 @@ test('a lease whose address somebody wears, with the very MAC, is forgotten; ano
   );
   const server = await startDnsmasq();
   const inquiry = new SegmentInquiry({ clock, log, openSocket: openLeaseSocket, openArpSocket });
+  const neighbours = new NeighbourInquiry({ clock, log, openIpv6Socket });
   const returns = new LeaseReturns({
     ...{ registry: { leases: () => [], findScope: () => undefined } },
-    ...{ host: linuxHost, inquiry, leases, clock, log },
+    ...{ host: linuxHost, leases, clock, log },
+    inquiry: {
+      wearer: inquiry.wearer.bind(inquiry),
+      owner: neighbours.owner.bind(neighbours),
+    },
   });
   const options = parseNetworkOptions({ parent: 'eth1', bridge: 'br0' });
   const scope = { ...{ id: 'n', segment: SEGMENT, link: 'br0', place: { link: 'br0' }, options }, bounds: undefined, isForeign: false }; // prettier-ignore

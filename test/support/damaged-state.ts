@@ -5,7 +5,7 @@
 import { expect } from 'vitest';
 import { writeRecord } from '../../plugin/state/files/read-record.ts';
 import type { Records } from '../../plugin/state/stored-records.ts';
-import { statusTable } from '../../plugin/state/status/status.ts';
+import { statusTable } from '../../plugin/state/status/status-table.ts';
 import { BOX, DriverRig, ENDPOINT, NETWORK, networkRequest } from './driver-rig.ts';
 
 const HELD_ONE = 'd'.repeat(64);

@@ -21,6 +21,7 @@ import { Registry } from '../../plugin/state/registry.ts';
 import type { Wiring } from '../../plugin/networks/wiring/wiring.ts';
 import type { LeaseService } from '../../plugin/leasing/lease-service.ts';
 import type { Ipv4, Mac } from '../../plugin/wire/address.ts';
+import type { Ipv6 } from '../../plugin/wire/address6.ts';
 import type { SandboxProbe } from '../../plugin/leasing/sockets/sandbox-socket.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeHost } from './fake-host.ts';
@@ -68,6 +69,9 @@ export class DriverRig {
   readonly worn = new Map<string, Mac>();
   /** True if a host has the address. It answers at once; `SegmentInquiry` needs time. */
   askSegment = (_link: string, address: Ipv4): Promise<Mac | undefined> =>
+    Promise.resolve(this.worn.get(address));
+  /** The same for IPv6, and `NeighbourInquiry`. */
+  askNeighbours = (_link: string, address: Ipv6): Promise<Mac | undefined> =>
     Promise.resolve(this.worn.get(address));
   /** The setting IPAM_REQUIRE_MAC. */
   requiresMacAddress = true;
@@ -226,7 +230,10 @@ export class DriverRig {
         openRouterSocket: NO_IPV6_SOCKETS.openRouterSocket,
         probeSandbox: () => this.sandbox,
       },
-      inquiry: { wearer: (link, _mac, address) => this.askSegment(link, address) },
+      inquiry: {
+        wearer: (link, _mac, address) => this.askSegment(link, address),
+        owner: (link, _mac, address) => this.askNeighbours(link, address),
+      },
       settings: {
         joinTimeoutMs: JOIN_TIMEOUT_MS,
         requiresMacAddress: this.requiresMacAddress,

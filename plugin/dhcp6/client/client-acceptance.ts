@@ -2,10 +2,11 @@
  * Decides which messages of servers count (RFC 9915 §16, §18.2.9, §18.2.10). Every other message is
  * ignored with a reason.
  */
+import { isHostAddress6 } from '../../vocabulary/ipv6/addressing.ts';
 import type { Duid } from '../../vocabulary/ipv6/duid.ts';
 import type { Lease6, LeasedAddress } from '../../vocabulary/ipv6/lease6.ts';
 import { secondsToMs, type Instant, type Ms } from '../../vocabulary/time.ts';
-import { IPV6_ANY, isLinkLocal, isMulticast, type Ipv6 } from '../../wire/address6.ts';
+import type { Ipv6 } from '../../wire/address6.ts';
 import { areTimesOutOfOrder, renewalTimesOf } from '../lease-times.ts';
 import type { Dhcp6Message, MessageType } from '../message.ts';
 import { optionOf, type IaAddress, type IaNa } from '../options.ts';
@@ -100,7 +101,9 @@ export function heedMaxRt(memory: Memory, message: Dhcp6Message): Memory {
   return solMaxRt === undefined ? memory : { ...memory, solMaxRt };
 }
 
-/** An ADVERTISE with an address. If it has several, one is chosen: the wished one, or the first. */
+/**
+ * An ADVERTISE with an address. If it has several, one is chosen: the one of before, or the first.
+ */
 export function readOffer(
   message: Dhcp6Message,
   serverId: Duid,
@@ -117,7 +120,9 @@ export function readOffer(
     (each) => isUsable(each) && secondsToMs(each.validLifetime) >= LEAST_LEASE,
   );
   if (usable.length === 0) return ignored('no-usable-address');
-  const free = usable.filter(({ address }) => !isShelved(address, memory.declined, env.now));
+  const fitting = usable.filter(({ address }) => isWanted(address, env));
+  if (fitting.length === 0) return ignored('other-address');
+  const free = fitting.filter(({ address }) => !isShelved(address, memory.declined, env.now));
   const wished = env.config.wishedAddress ?? memory.wished;
   const chosen = free.find(({ address }) => address === wished) ?? free[0];
   if (chosen === undefined) return ignored('address-declined');
@@ -159,7 +164,9 @@ export function readGrant(
   const least = isInUse ? 0 : LEAST_LEASE;
   const long = kept.filter(({ validLifetime }) => secondsToMs(validLifetime) >= least);
   if (long.length === 0) return ignored('no-usable-address');
-  const granted = long.filter((each) => requestedAt + secondsToMs(each.validLifetime) > env.now);
+  const wanted = long.filter(({ address }) => isWanted(address, env));
+  if (wanted.length === 0) return ignored('other-address');
+  const granted = wanted.filter((each) => requestedAt + secondsToMs(each.validLifetime) > env.now);
   if (granted.length === 0) return ignored('already-expired');
   const lifetimes = granted.map((each) => ({
     preferred: secondsToMs(each.preferredLifetime),
@@ -200,6 +207,11 @@ export function readStatus(message: Dhcp6Message, serverId: Duid, env: Env): Ref
   );
 }
 
+/** As with `ip=` of IPv4: a person who types an address wants no other. */
+function isWanted(address: Ipv6, { config }: Env): boolean {
+  return (config.wishedAddress ?? address) === address;
+}
+
 function iaOf(message: Dhcp6Message, env: Env): IaNa | undefined {
   return message.options.find(
     (option): option is IaNa => option.type === 'ia-na' && option.iaid === env.config.iaid,
@@ -216,9 +228,7 @@ function addressesOf(ia: IaNa): readonly IaAddress[] {
 
 /** RFC 9915 §21.6: an address whose preferred lifetime is longer than its valid one is ignored. */
 function isUsable({ address, preferredLifetime, validLifetime }: IaAddress): boolean {
-  const isUnicast =
-    !isMulticast(address) && !isLinkLocal(address) && address !== IPV6_ANY && address !== '::1';
-  return isUnicast && validLifetime > 0 && preferredLifetime <= validLifetime;
+  return isHostAddress6(address) && validLifetime > 0 && preferredLifetime <= validLifetime;
 }
 
 function isRefused(options: IaNa['options']): boolean {

@@ -13,7 +13,7 @@ import type { ClientIdentity6 } from '../requests.ts';
 import type { RetransmitProfile } from '../retransmit.ts';
 
 export interface ClientConfig6 extends ClientIdentity6 {
-  /** Asked for in SOLICIT, and chosen if a server offers several addresses. It is only a wish. */
+  /** Asked for in SOLICIT. Any other address is refused. If undefined: any address will do. */
   readonly wishedAddress: Ipv6 | undefined;
   readonly retransmit: RetransmitProfile;
   /** Messages of other servers are ignored. Empty means that any server counts. */
@@ -184,6 +184,7 @@ export type IgnoreReason =
   | 'times-out-of-order' // T1 > T2
   | 'no-addresses' // NoAddrsAvail, or an IA without addresses
   | 'no-usable-address' // none that is unicast, in order and long enough
+  | 'other-address' // not the address that must be had
   | 'address-declined' // offered again soon after another host had it
   | 'already-expired'; // the REPLY took longer than its addresses are valid
 

@@ -26,13 +26,19 @@ export interface Dhcp6TalkDeps {
   readonly onCheck: (address: Ipv6) => void;
   /** The lease was given back, or its server did not answer. */
   readonly onReleased: () => void;
+  /** Told of what servers said that is no lease. */
+  readonly onTold: (effect: Dhcp6Told) => void;
 }
+
+export type Dhcp6Told = Effect & { readonly type: 'refused' | 'ignored' };
 
 export class Dhcp6Talk {
   readonly #lease: RunnerOf<typeof DHCP6>;
   readonly #information: RunnerOf<typeof INFORMATION>;
+  readonly #config: Env['config'];
 
   constructor(deps: Dhcp6TalkDeps) {
+    this.#config = deps.config;
     const { clock, random, log, config, mayDecline, send } = deps;
     const env = (now: number): Env => ({ now, random, mayDecline, config });
     this.#lease = new MachineRunner(DHCP6, {
@@ -42,6 +48,7 @@ export class Dhcp6Talk {
         else if (effect.type === 'lease') deps.onLease(effect);
         else if (effect.type === 'check') deps.onCheck(effect.address);
         else reportDhcp6(log, effect);
+        if (effect.type === 'refused' || effect.type === 'ignored') deps.onTold(effect);
       },
       performed: ({ name }) => {
         if (name === 'STOPPED') deps.onReleased();
@@ -59,8 +66,10 @@ export class Dhcp6Talk {
     if (this.#lease.state.name === 'INIT') this.#lease.dispatch({ type: 'start' });
   }
 
-  /** Asks about a lease of before first. */
+  /** Asks about a lease of before first, unless another address must be had. */
   confirm(previous: Lease6, patience: Ms): void {
+    const { wishedAddress } = this.#config;
+    if (!previous.addresses.some(({ address }) => (wishedAddress ?? address) === address)) return;
     this.#lease.dispatch({ type: 'start', previous, patience });
   }
 

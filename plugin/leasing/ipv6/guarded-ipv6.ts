@@ -6,6 +6,8 @@ import { failedAgain, type Failures } from '../client-failures.ts';
 import { guardedClock, guardedOpenSocket, type Guard } from '../guarded.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';
 import { Ipv6Client } from './ipv6-client.ts';
+import type { Ipv6Goal } from '../start/ipv6-goals.ts';
+import type { Ipv6Evidence } from '../start/ipv6-evidence.ts';
 import { offeredPrefixes } from './ipv6-plan.ts';
 import type { Ipv6ClientDeps, Ipv6Subject, Ipv6Terms } from './ipv6-subject.ts';
 import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
@@ -20,9 +22,9 @@ export class GuardedIpv6 {
   readonly #deps: Omit<Ipv6ClientDeps, 'guard'>;
   readonly #guard: Guard;
   #client: Ipv6Client;
-  #place: SocketPlace | undefined;
   /** What the client had that failed, until the next one has it. */
   #had: Ipv6Terms | undefined;
+  #asked: { place: SocketPlace; onError: ((error: Error) => void) | undefined } | undefined;
   #failures: Failures | undefined;
   #cancelRestart: () => void = () => undefined;
 
@@ -66,7 +68,17 @@ export class GuardedIpv6 {
 
   /** Resolves also when the client has failed: nothing more comes soon. */
   async settled(): Promise<void> {
-    await this.#client.settled().catch((err: unknown) => this.#failed(err));
+    await this.reached('settled');
+  }
+
+  /** The same for less than all, or more. */
+  async reached(goal: Ipv6Goal): Promise<void> {
+    await this.#client.goals.reached(goal).catch((err: unknown) => this.#failed(err));
+  }
+
+  /** What has been seen so far, to explain why there is no address. */
+  get evidence(): Ipv6Evidence {
+    return this.#client.evidence;
   }
 
   /** Like `settled`, but not for longer than that. */
@@ -100,13 +112,19 @@ export class GuardedIpv6 {
     return this.#client.isContested(address);
   }
 
-  open(place: SocketPlace): void {
-    this.#place = place;
-    this.#guard(() => this.#client.open(place));
+  open(place: SocketPlace, onError?: (error: Error) => void): Error | undefined {
+    this.#asked = { place, onError };
+    let error: Error | undefined;
+    this.#guard(() => (error = this.#client.open(place, onError)));
+    return error;
+  }
+
+  get place(): SocketPlace | undefined {
+    return this.#client.place;
   }
 
   closeSocket(): void {
-    this.#place = undefined;
+    this.#asked = undefined;
     this.#guard(() => this.#client.closeSocket());
   }
 
@@ -147,7 +165,7 @@ export class GuardedIpv6 {
     this.#cancelRestart();
     this.#cancelRestart = clock.at(clock.now() + againMs, () =>
       this.#guard(() => {
-        if (this.#place !== undefined) this.#client.open(this.#place);
+        if (this.#asked !== undefined) this.#client.open(this.#asked.place, this.#asked.onError);
         this.#client.resume(terms);
         this.#had = undefined;
       }),

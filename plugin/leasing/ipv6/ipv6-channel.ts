@@ -40,8 +40,16 @@ export class Ipv6Channel {
     this.#deps = deps;
   }
 
-  /** Takes another place and gives up the old one. @param isAtRest no answer is expected yet. */
-  open(place: SocketPlace, isAtRest: boolean): void {
+  /**
+   * Takes another place and gives up the old one.
+   * @param isAtRest no answer is expected yet. @param onError called when the link is lost.
+   * @returns why the place cannot be taken.
+   */
+  open(
+    place: SocketPlace,
+    isAtRest: boolean,
+    onError: (error: Error) => void = () => undefined,
+  ): Error | undefined {
     this.close();
     const { openSocket, clock, mac, log } = this.#deps;
     const trouble = (err: unknown) => {
@@ -54,15 +62,23 @@ export class Ipv6Channel {
       onError: (error) => {
         if (this.#seat === seat) this.close();
         trouble(error);
+        onError(error);
       },
       onTrouble: trouble,
     });
     try {
       seat.take(isAtRest);
       this.#seat = seat;
+      return undefined;
     } catch (err) {
       trouble(err);
+      return err as Error;
     }
+  }
+
+  /** Undefined without a place. */
+  get place(): SocketPlace | undefined {
+    return this.#seat?.place;
   }
 
   close(): void {

@@ -16,6 +16,8 @@ import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import { interfaceIdOf, linkLocalOf, type Ipv6 } from '../../wire/address6.ts';
 import { MachineRunner, type RunnerOf } from '../machine-runner.ts';
+import { Ipv6Seen, type Ipv6Evidence } from '../start/ipv6-evidence.ts';
+import { Ipv6Goals } from '../start/ipv6-goals.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';
 import { AddressProbes } from './address-probes.ts';
 import { Ipv6Channel } from './ipv6-channel.ts';
@@ -39,7 +41,12 @@ export class Ipv6Client {
   /** Addresses of the lease that another host may have: the answer is not known yet. */
   readonly #unproven = new Set<Ipv6>();
   #isResumed = false;
-  #waiting: (() => void)[] = [];
+  /** Also reached when the client is stopped. */
+  readonly goals = new Ipv6Goals(() => ({
+    hasAddress: this.#best() !== undefined,
+    isSettled: this.#isSettled(),
+  }));
+  readonly #seen: Ipv6Seen;
   #whenReleased: (() => void) | undefined;
 
   constructor(subject: Ipv6Subject, deps: Ipv6ClientDeps) {
@@ -59,6 +66,7 @@ export class Ipv6Client {
     });
     this.#prefix = new PrefixAddress(this.#probes);
     const { duid, iaid, wishedAddress } = subject;
+    this.#seen = new Ipv6Seen(subject, log);
     this.#dhcp = new Dhcp6Talk({
       ...{ clock, random, log, mayDecline: () => deps.mayDecline() },
       config: {
@@ -69,6 +77,7 @@ export class Ipv6Client {
       onLease: (effect) => this.#leased(effect),
       onCheck: (address) => this.#check(address),
       onReleased: () => this.#whenReleased?.(),
+      onTold: (effect) => this.#seen.told(effect),
     });
     this.#solicitation = new MachineRunner(SOLICITATION, {
       clock,
@@ -111,9 +120,10 @@ export class Ipv6Client {
     this.#followRouters();
   }
 
-  /** Resolves when all that the routers offer is there, or will not come. */
-  async settled(): Promise<void> {
-    if (!this.#isSettled()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  /** What has been seen so far, to explain why there is no address. */
+  get evidence(): Ipv6Evidence {
+    const routers = this.#table.map(({ address }) => address);
+    return { routers, plan: this.#plan(), ...this.#seen.all };
   }
 
   /** The container's kernel has the addresses now, and answers for them. */
@@ -122,8 +132,12 @@ export class Ipv6Client {
   }
 
   /** Takes another place and gives up the old one. */
-  open(place: SocketPlace): void {
-    this.#channel.open(place, !this.#isExpecting());
+  open(place: SocketPlace, onError?: (error: Error) => void): Error | undefined {
+    return this.#channel.open(place, !this.#isExpecting(), onError);
+  }
+
+  get place(): SocketPlace | undefined {
+    return this.#channel.place;
   }
 
   /** True if another host has the address of a prefix. */
@@ -160,7 +174,7 @@ export class Ipv6Client {
     this.#solicitation.reset();
     this.#probes.close();
     this.closeSocket();
-    this.#wake();
+    this.goals.giveUp();
   }
 
   #begin(): void {
@@ -193,8 +207,8 @@ export class Ipv6Client {
 
   #plan(): Ipv6Plan {
     const { clock, mac } = this.#deps;
-    const { mode, subnet } = this.#subject;
-    const plan = planFor(mode, this.#table, interfaceIdOf(mac), clock.now());
+    const { mode, subnet, token = interfaceIdOf(mac) } = this.#subject;
+    const plan = planFor(mode, this.#table, token, clock.now());
     return subnet === undefined ? plan : planWithin(plan, this.#prefix.given);
   }
 
@@ -206,6 +220,7 @@ export class Ipv6Client {
   }
 
   #inConflict(address: Ipv6): void {
+    this.#seen.conflict(address);
     this.#probes.end(address);
     this.#unproven.delete(address);
     this.#prefix.inConflict(address);
@@ -226,7 +241,7 @@ export class Ipv6Client {
     // The container keeps the address of before until the next one is proven.
     if (address === undefined && this.#unproven.size > 0) return;
     this.#told = address;
-    this.#wakeIfSettled();
+    this.goals.look();
     const isSame = isSameAddress6(before, address);
     if (isSame && !isRenewed) return;
     const other = before === undefined ? 'acquired' : 'changed';
@@ -243,17 +258,6 @@ export class Ipv6Client {
     const plan = this.#plan();
     const isLeased = plan.dhcp !== 'lease' || this.#lease !== undefined;
     return isAnswered && isLeased && this.#prefix.isSettled(plan.slaac);
-  }
-
-  /** After the start nobody waits, and nothing is worked out. */
-  #wakeIfSettled(): void {
-    if (this.#waiting.length > 0 && this.#isSettled()) this.#wake();
-  }
-
-  #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
   }
 
   /** True if an answer may be on its way. */
@@ -275,7 +279,7 @@ export class Ipv6Client {
   #solicit(effect: SolicitationEffect): void {
     if (effect.type === 'send') return this.#channel.send(encodeNdpFrame(effect.frame));
     this.#deps.log.info({}, 'no router has advertised itself; an IPv6 address may come later');
-    this.#wakeIfSettled();
+    this.goals.look();
   }
 
   #sendMessage(message: Dhcp6Message): void {

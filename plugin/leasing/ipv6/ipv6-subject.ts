@@ -18,7 +18,9 @@ export interface Ipv6Subject {
   readonly routersOn: string;
   readonly duid: Duid;
   readonly iaid: number;
-  /** Asked for. A server may give another. */
+  /** The interface identifier of addresses of prefixes. If undefined: the one of the MAC. */
+  readonly token?: Ipv6 | undefined;
+  /** Any other address of a server is refused. If undefined: any will do. */
   readonly wishedAddress: Ipv6 | undefined;
   /**
    * Docker takes addresses of this subnet alone, and is told one before the start (`give`). If

@@ -2,7 +2,7 @@
  * Finds leases of a segment that prove that it has a server. The server answered them, but does not
  * answer the client that asks now.
  */
-import type { LivingLeases } from '../lease-failure.ts';
+import type { LivingLeases } from '../start/lease-failure.ts';
 import type { LeaseClient } from '../lease-client.ts';
 import type { Instant } from '../../vocabulary/time.ts';
 
@@ -16,9 +16,9 @@ export function livingLeases(
   now: Instant,
 ): LivingLeases | undefined {
   const here = [...clients].filter((client) => client.subject.segment === segment);
-  const isDown = here.some(({ runner }) => runner.stateName === 'REBINDING');
-  const leases = here.flatMap(({ runner, lease }) =>
-    runner.stateName === 'BOUND' && lease !== undefined ? [lease] : [],
+  const isDown = here.some(({ ipv4 }) => ipv4?.runner.stateName === 'REBINDING');
+  const leases = here.flatMap(({ ipv4 }) =>
+    ipv4?.runner.stateName === 'BOUND' && ipv4.lease !== undefined ? [ipv4.lease] : [],
   );
   const latest = leases.reduce<(typeof leases)[number] | undefined>(
     (best, lease) => (best !== undefined && best.requestedAt >= lease.requestedAt ? best : lease),

@@ -13,7 +13,7 @@ import type { Instant, Ms } from '../../vocabulary/time.ts';
 import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST } from '../../wire/address.ts';
 import { MalformedError } from '../../wire/malformed-error.ts';
 import type { FrameSocket, OpenSocket } from '../sockets/frame-socket.ts';
-import { leaseFailure } from '../lease-failure.ts';
+import { leaseFailure } from '../start/lease-failure.ts';
 import { clientConfig, type LeaseSubject } from '../lease-subject.ts';
 import { Trace } from '../trace.ts';
 

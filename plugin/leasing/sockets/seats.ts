@@ -13,11 +13,47 @@ export interface Seats {
   readonly isInSandbox: boolean;
 }
 
-/** `first` says where the link is. `second` goes there too, and fails alone. */
-export function bothSeats(
-  first: Seats,
-  second: { open(place: SocketPlace): void; closeSocket(): void },
-): Seats {
+/** The sockets of IPv6. They go where they are told, and fail alone. */
+export interface Ipv6Seats {
+  /**
+   * Takes another place and gives up the old one.
+   * @param onError called when the link is lost later.
+   * @returns why the place cannot be taken.
+   */
+  open(place: SocketPlace, onError?: (error: Error) => void): Error | undefined;
+  closeSocket(): void;
+  /** Undefined without a place. */
+  readonly place: SocketPlace | undefined;
+}
+
+/** With both families the sockets of IPv4 say where the link is. */
+export function seatsOf(ipv4: Seats | undefined, ipv6: Ipv6Seats | undefined): Seats {
+  if (ipv4 !== undefined) return ipv6 === undefined ? ipv4 : bothSeats(ipv4, ipv6);
+  if (ipv6 !== undefined) return loneSeats(ipv6);
+  throw new Error('a client has IPv4, IPv6 or both');
+}
+
+function loneSeats(only: Ipv6Seats): Seats {
+  return {
+    open(place, onError) {
+      const error = only.open(place, onError);
+      if (error !== undefined) throw error;
+    },
+    closeSocket() {
+      only.closeSocket();
+    },
+    // Its machines repeat what was lost.
+    catchUp: () => undefined,
+    get isOpen() {
+      return only.place !== undefined;
+    },
+    get isInSandbox() {
+      return only.place?.netnsPath !== undefined;
+    },
+  };
+}
+
+function bothSeats(first: Seats, second: Ipv6Seats): Seats {
   return {
     open(place, onError) {
       first.open(place, onError);

@@ -3,7 +3,8 @@
  * of its packets, and the neighbour advertisements (RFC 4861 §4.4) that say who has an address.
  *
  * An address made of the container's MAC (RFC 4291 appendix A) is its own with every prefix. Its
- * kernel makes such addresses when a router tells another prefix.
+ * kernel makes such addresses when a router tells another prefix. A token (`token=`) is used
+ * likewise.
  */
 import { jump, load, type Step } from '../bpf-assembler.ts';
 import type { Mac } from '../../wire/address.ts';
@@ -12,6 +13,8 @@ import { hasLength, hasLengthBehindX, PAYLOAD_AT, verdicts } from './frame-steps
 
 export interface OwnIpv6 {
   readonly mac: Mac;
+  /** An interface identifier that is its own with every prefix, but not in link-local addresses. */
+  readonly token?: Ipv6 | undefined;
   /** The others. */
   readonly addresses: readonly Ipv6[];
 }
@@ -20,6 +23,8 @@ const SOURCE_AT = PAYLOAD_AT + 8;
 const HEADER_END = PAYLOAD_AT + 40;
 const TARGET_AT = 8;
 const ADDRESS_LENGTH = 16;
+/** The first 32 bits of fe80::/64. */
+const LINK_LOCAL = 0xfe800000;
 
 /**
  * Drops a packet from another address. A host without an address yet sends from `::` (RFC 4862
@@ -49,16 +54,37 @@ export function hasOwnTarget(own: OwnIpv6): readonly Step[] {
 type LoadWord = (at: number) => Step;
 
 function isOneOf(own: OwnIpv6, word: LoadWord, at: number, then: string): readonly Step[] {
-  const [high, low] = wordsOf(interfaceIdOf(own.mac)).slice(2) as [number, number];
+  const tokenSteps =
+    own.token === undefined
+      ? []
+      : [
+          word(at),
+          jump.equal(LINK_LOCAL, 'not-of-token'),
+          ...hasInterfaceId(own.token, word, at, then, 'not-of-token'),
+        ];
   return [
-    word(at + 8),
-    jump.equal(high, undefined, 'not-of-mac'),
-    word(at + 12),
-    jump.equal(low, then),
-    'not-of-mac',
+    ...hasInterfaceId(interfaceIdOf(own.mac), word, at, then, 'not-of-mac'),
+    ...tokenSteps,
     ...own.addresses.flatMap((address, index) =>
       isAddress(address, word, at, then, `not-${index}`),
     ),
+  ];
+}
+
+function hasInterfaceId(
+  id: Ipv6,
+  word: LoadWord,
+  at: number,
+  then: string,
+  otherwise: string,
+): readonly Step[] {
+  const [high, low] = wordsOf(id).slice(2) as [number, number];
+  return [
+    word(at + 8),
+    jump.equal(high, undefined, otherwise),
+    word(at + 12),
+    jump.equal(low, then),
+    otherwise,
   ];
 }
 

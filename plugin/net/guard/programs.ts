@@ -142,7 +142,7 @@ function notTo(mac: Mac): readonly Step[] {
 }
 
 /** `mac` is undefined if frames of several MACs pass: of `senders`, or of all. */
-type SenderRules = Pick<PortRules, 'mode' | 'addresses' | 'addresses6' | 'leases'> & {
+type SenderRules = Pick<PortRules, 'mode' | 'addresses' | 'addresses6' | 'token' | 'leases'> & {
   readonly mac: Mac | undefined;
   readonly senders?: readonly Mac[] | undefined;
 };
@@ -237,10 +237,10 @@ function ipv4({ mode, mac, addresses, leases }: SenderRules): readonly Step[] {
   ];
 }
 
-function ipv6({ mode, mac, addresses6 }: SenderRules): readonly Step[] {
+function ipv6({ mode, mac, addresses6, token }: SenderRules): readonly Step[] {
   if (mode !== 'full') return noRouterNorDhcpv6Server();
   if (addresses6 === undefined || mac === undefined) return [jump.always('drop')];
-  const own = { mac, addresses: addresses6 };
+  const own = { mac, token, addresses: addresses6 };
   return [...hasOwnSource(own), ...noRouterNorDhcpv6Server(own)];
 }
 

@@ -8,9 +8,11 @@
  *   struct rtmsg      0 family  1 prefix length  2 of the source  3 TOS  4 table  5 protocol
  *                     6 scope  7 type  8 flags (4)
  *     its attributes: RTA_* (linux/rtnetlink.h)
+ *   An interface identifier is an attribute of its link: IFLA_AF_SPEC (linux/if_link.h).
  */
 import { ipv4FromBytes, ipv4ToBytes, type Ipv4 } from '../../wire/address.ts';
 import { IPV6_ANY, ipv6FromBytes, ipv6ToBytes, type Ipv6 } from '../../wire/address6.ts';
+import { linkHeader } from './link-messages.ts';
 import { attribute, bytesOf, findAttribute, message, number } from './netlink-messages.ts';
 
 /** How the kernel writes the addresses of one family. */
@@ -91,7 +93,12 @@ const RT_SCOPE_LINK = 253;
 const RT_SCOPE_NOWHERE = 255;
 const RTN_UNICAST = 1;
 
+const RTM_SETLINK = 19;
+const IFLA_AF_SPEC = 26;
+const IFLA_INET6_TOKEN = 7;
+
 const ADDRESS_LENGTH = 8;
+const LINK_LENGTH = 16;
 const ROUTE_LENGTH = 12;
 
 /** Asks for all addresses of that family, of all links. */
@@ -144,6 +151,26 @@ export function newLimitedAddress(
     attribute(IFA_CACHEINFO, new Uint8Array(lifetimes.buffer)),
     number(4, IFA_FLAGS, flags),
   );
+}
+
+/** Sets the interface identifier of addresses that the kernel makes of prefixes on that link. */
+export function tokenOfLink(link: number, token: Ipv6): Uint8Array {
+  const value = attribute(IFLA_INET6_TOKEN, ipv6ToBytes(token));
+  return message(
+    RTM_SETLINK,
+    NLM_F_ACK,
+    linkHeader({ index: link }),
+    attribute(IFLA_AF_SPEC, attribute(INET6.number, value)),
+  );
+}
+
+/** @param body as for `decodeLink`. @returns undefined if the link has none. */
+export function decodeToken(body: DataView): Ipv6 | undefined {
+  const families = findAttribute(body, LINK_LENGTH, IFLA_AF_SPEC);
+  const inet6 = families && findAttribute(families, 0, INET6.number);
+  const value = inet6 && findAttribute(inet6, 0, IFLA_INET6_TOKEN);
+  const token = value && ipv6FromBytes(bytesOf(value));
+  return token === IPV6_ANY ? undefined : token;
 }
 
 export function addressRemoval<Address>(

@@ -124,7 +124,8 @@ async function readState({ link, socket }: OpenSandbox): Promise<SandboxState> {
   return { addresses, routes };
 }
 
-async function readAll(
+/** @throws SystemCallError. */
+export async function readAll(
   socket: NetlinkSocket,
   request: Uint8Array,
   what: string,

@@ -17,6 +17,7 @@ import {
 import type { Ipv6 } from '../../wire/address6.ts';
 import { readSetting, writeSetting } from '../sysctl.ts';
 import { inNetns } from './netns.ts';
+import { removeMadeOf, setToken } from './sandbox-token.ts';
 import { cidr, makeChange, withSandbox, type OpenSandbox } from './sandbox-config.ts';
 
 /**
@@ -37,6 +38,13 @@ export interface SandboxIpv6 {
   readonly routers: readonly Ipv6[];
   /** Whether the kernel makes addresses of prefixes itself. */
   readonly isAutonomous: boolean;
+  /** The interface identifier of those addresses. Undefined: that of the MAC. */
+  readonly token?: Ipv6 | undefined;
+  /**
+   * The interface identifier of an address that the kernel may have made before it was told, and
+   * that the container must not have. Undefined: it may have all.
+   */
+  readonly unwanted?: Ipv6 | undefined;
 }
 
 /**
@@ -50,12 +58,17 @@ export function setSandboxIpv6(
 ): Promise<boolean> {
   return withSandbox(place, async (sandbox) => {
     const { name } = sandbox.link;
-    const trouble = inNetns(
-      place.netnsPath,
-      () => setAll(name, settingsFor(wanted)) ?? switchOn(name, wanted),
-    );
-    if (trouble !== undefined) throw new PluginError('IP_COMMAND_FAILED', trouble);
+    const { netnsPath } = place;
+    const inside = (work: () => string | undefined) => {
+      const trouble = inNetns(netnsPath, work);
+      if (trouble !== undefined) throw new PluginError('IP_COMMAND_FAILED', trouble);
+    };
+    inside(() => setAll(name, settingsFor(wanted)));
+    // Before IPv6 is switched on, because routers may be heard from then on.
+    if (wanted.token !== undefined) await setToken(sandbox, netnsPath, wanted.token);
+    inside(() => switchOn(name, wanted));
     await setAddress(sandbox, wanted);
+    if (wanted.unwanted !== undefined) await removeMadeOf(sandbox, wanted.unwanted);
     for (const router of wanted.routers) await setPassingRoute(sandbox, router);
   });
 }

@@ -51,6 +51,7 @@ const lease6 = v.looseObject({
 });
 
 export const ipv6 = v.looseObject({
+  wish: v.optional(v.looseObject({ token: v.optional(address), address: v.optional(address) })),
   address: absentOr(address6),
   lease: absentOr(lease6),
   answered: absentOr(address6),

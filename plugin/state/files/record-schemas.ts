@@ -10,6 +10,7 @@ import type { WallTime } from '../../vocabulary/time.ts';
 import { firstHostOf } from '../../wire/subnet.ts';
 import { linkEnds, macClientId } from '../../options/endpoint-identity.ts';
 import type { LeaseRecord } from '../lease-records.ts';
+import { isLeased } from '../stored-ipv6.ts';
 import type { PoolRecord } from '../pool-records.ts';
 import type { NetworkRecord } from '../records.ts';
 import type { Records } from '../stored-records.ts';
@@ -35,8 +36,15 @@ const lost = v.looseObject({
 });
 
 /** A record without a lease says since when and why. A file that lost both is damaged. */
-const saysWhy = (record: { lease?: object | undefined; lost?: object | undefined }) =>
-  record.lease !== undefined || record.lost !== undefined;
+const saysWhy = (record: {
+  family: 4 | 6;
+  lease?: object | undefined;
+  lost?: object | undefined;
+  ipv6?: object | undefined;
+}) =>
+  record.lease !== undefined ||
+  record.lost !== undefined ||
+  (record.family === 6 && record.ipv6 !== undefined);
 const SAYS_WHY = 'a lease, or since when and why there is none';
 
 /**
@@ -63,7 +71,7 @@ const network = {
 
 const leaseFields = {
   id,
-  family: v.literal(4),
+  family: v.picklist([4, 6]),
   scopeId: id,
   mac,
   clientId: is.clientId,
@@ -133,7 +141,7 @@ export const complete: {
     nobody: v.pipe(
       v.looseObject({ ...leaseFields, holder: v.looseObject(nobody) }),
       v.check(
-        (record) => record.lease !== undefined || record.awaited !== undefined,
+        (record) => isLeased(record) || record.awaited !== undefined,
         'a lease, or an address that Docker is still to release',
       ),
     ),

@@ -169,6 +169,7 @@ const optionEntries = {
   onNoServer: v.optional(v.picklist(['fail', 'late']), DEFAULTS.onNoServer),
   guard: v.optional(guard, DEFAULTS.guard),
   onConflict: v.optional(v.picklist(['defend', 'leave']), DEFAULTS.onConflict),
+  ipv4: v.optional(flag, DEFAULTS.ipv4),
   ipv6: absentOr(v.picklist(IPV6_MODES)),
   ipv6PatienceMs: v.optional(
     numberThat((value) => value >= 0 && value <= 20_000, 'a duration up to 20 s'),

@@ -32,6 +32,8 @@ export interface EndpointStatus {
   /** The present address of the container's link, with its prefix length. */
   readonly address: string | undefined;
   readonly gateway: string | undefined;
+  /** True on a network with `ipv4=off`. If undefined: false. */
+  readonly isIpv6Only?: boolean | undefined;
   /** Undefined without IPv6. */
   readonly ipv6?: Ipv6Status | undefined;
   /** `pending`: the container does not have yet what its lease says. */
@@ -174,6 +176,7 @@ export function endpointStatus(
     mac: record.mac,
     address: configured && `${configured.address}/${configured.prefixLength}`,
     gateway: configured?.gateway,
+    ...(record.family === 6 && { isIpv6Only: true }),
     ...(record.ipv6 && { ipv6: ipv6Status(record.ipv6, clock) }),
     state: stateOf(record, clock),
     ...leaseStatus(record, clock),
@@ -225,42 +228,17 @@ function leaseStatus(
   };
 }
 
-const HEADINGS = ['NETWORK', 'SEGMENT', 'ENDPOINT', 'MAC', 'ADDRESS', 'SERVER', 'STATE', 'UNTIL'];
-
-/**
- * A table for people: one line for each endpoint below a line of headings, with aligned columns.
- */
-export function statusTable(networks: readonly NetworkStatus[]): string {
-  const rows = networks.flatMap(({ network, segment, endpoints, host }) =>
-    [...endpoints, ...(host ? [{ ...host, endpoint: 'host' }] : [])].map(
-      ({ endpoint, mac, address, lease, lost, renewal, state, conflict }) => [
-        ...[network.slice(0, 12), segment, endpoint.slice(0, 12), mac, address ?? 'none'],
-        ...[lease?.server ?? 'none', stateText({ state, lost, renewal, conflict })],
-        lease?.expiresAt ?? (lost === undefined ? '' : `since ${lost.at}`),
-      ],
-    ),
-  );
-  const all = [HEADINGS, ...rows];
-  const widths = HEADINGS.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
-  return all
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
-
 /** The status of an endpoint as flat text, in the form of EndpointOperInfo. */
 export function endpointInfo(
   record: EndpointRecord,
   clock: Clock,
 ): Readonly<Record<string, string>> {
   const { address, lease, lost, ipv6 } = endpointStatus(record, clock);
+  const alone = record.family === 6 ? ipv6?.lease : undefined;
   return {
-    'vlandhcp.address': address ?? 'none',
+    ...(record.family !== 6 && { 'vlandhcp.address': address ?? 'none' }),
     ...(ipv6 && { 'vlandhcp.ipv6': ipv6.address ?? 'none yet' }),
+    ...(alone && { 'vlandhcp.server': alone.server, 'vlandhcp.expires': alone.expiresAt }),
     ...(lease && { 'vlandhcp.server': lease.server, 'vlandhcp.expires': lease.expiresAt }),
     ...(lost && { 'vlandhcp.lost': lost.at, 'vlandhcp.cause': lost.cause }),
   };
@@ -275,24 +253,16 @@ function renewalOf(stored: StoredLease, clock: Clock): Renewal | undefined {
   return now >= t1At + patience ? { state: 'renewing', since: t1At, until: t2At } : undefined;
 }
 
-function stateOf({ lease, lost, terms }: EndpointRecord, clock: Clock): EndpointStatus['state'] {
+function stateOf(record: EndpointRecord, clock: Clock): EndpointStatus['state'] {
+  const { family, ipv6, lease, lost, terms } = record;
+  if (family === 6) {
+    if (ipv6?.address === undefined && ipv6?.configured === undefined) return 'no lease';
+    return ipv6.address?.address === ipv6.configured?.address ? 'leased' : 'pending';
+  }
   if (lease === undefined) {
     if (terms.configured === undefined) return 'no lease';
     return lost?.isAddressKept === true ? 'no lease, address kept' : 'pending';
   }
   if (lease.address !== terms.configured?.address) return 'pending';
   return renewalOf(lease, clock)?.state ?? 'leased';
-}
-
-function stateText({
-  state,
-  lost,
-  renewal,
-  conflict,
-}: Pick<EndpointStatus, 'lost' | 'renewal' | 'conflict'> & {
-  state: HostStatus['state'];
-}): string {
-  if (lost !== undefined) return `${state} (${lost.cause})`;
-  const since = renewal === undefined ? state : `${state} since ${renewal.since}`;
-  return conflict === undefined ? since : `${since} (claimed by ${conflict.by})`;
 }

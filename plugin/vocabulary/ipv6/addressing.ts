@@ -1,5 +1,12 @@
 /** What a container has of IPv6, and where it is from. Plain data. */
-import type { Ipv6 } from '../../wire/address6.ts';
+import {
+  IPV6_ANY,
+  isLinkLocal,
+  isMulticast,
+  joinAddress,
+  parseIpv6,
+  type Ipv6,
+} from '../../wire/address6.ts';
 
 /**
  * `auto`: what the routers of the segment say. `slaac`: an address of a router's prefix, never of a
@@ -25,4 +32,26 @@ export function isSameAddress6(one: Address6 | undefined, other: Address6 | unde
     one?.prefixLength === other?.prefixLength &&
     one?.source === other?.source
   );
+}
+
+/** Why a link has no IPv6 although its network has. */
+export const NOT_ON_THIS_LINK =
+  'its MTU is below 1280 (RFC 8200), or the kernel of this host has no IPv6';
+
+const INTERFACE_ID_BITS = 64;
+
+/** An address below ::/64 that is not `::`; undefined for other text. */
+export function parseToken(text: string): Ipv6 | undefined {
+  const token = parseIpv6(text);
+  const isToken =
+    token !== undefined &&
+    token !== IPV6_ANY &&
+    joinAddress(IPV6_ANY, INTERFACE_ID_BITS, token) === token;
+  return isToken ? token : undefined;
+}
+
+/** True for an address that a server can give to a host. */
+export function isHostAddress6(address: Ipv6): boolean {
+  const isSpecial = address === IPV6_ANY || address === '::1';
+  return !isSpecial && !isLinkLocal(address) && !isMulticast(address);
 }

@@ -7,7 +7,7 @@ import type { EndpointRecord } from '../../../plugin/state/lease-records.ts';
 import type { NetworkRecord } from '../../../plugin/state/records.ts';
 import { NO_IPV6 } from '../../../plugin/state/stored-ipv6.ts';
 import { frame } from '../ndp/ndp-messages.ts';
-import { ip6 } from '../../support/messages.ts';
+import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
 import { PREFIX, SLAAC, Wire } from '../leasing/ipv6-wire.ts';
 
 type Wanted = Parameters<Ipv6ChangesDeps['host']['setSandboxIpv6']>[1];
@@ -76,7 +76,9 @@ test('a link without IPv6: the start is not told of an address, and no setting i
   wire.hear(PREFIX);
   const { changes, asked, host, network } = endpointWith(wire, false);
   const deps = { leases: { ipv6: () => wire.client }, host, clock: wire.clock, log: wire.log };
-  expect((await firstIpv6(deps, 'l', network, Infinity))?.answered).toBeUndefined();
+  expect(
+    (await firstIpv6(deps, { leaseId: 'l', mac: CLIENT_MAC }, network, Infinity))?.answered,
+  ).toBeUndefined();
   expect(wire.log.messages('warn').join()).toContain('started without IPv6: its MTU is below 1280');
   await changes.entered('e');
   expect(asked).toEqual([]);

@@ -193,7 +193,7 @@ test('release: the server is told up to four times, from the link of the host', 
 test('stopped: no timer stays, and who waited is told', async () => {
   const wire = new Wire();
   wire.client.start(undefined, 0);
-  const waiting = wire.client.settled();
+  const waiting = wire.client.reached('settled');
   wire.client.stop();
   await waiting;
   expect(wire.clock.pending).toBe(0);

@@ -91,7 +91,7 @@ export class Wire {
 
   async isSettled(): Promise<boolean> {
     let done = false;
-    void this.client.settled().then(() => (done = true));
+    void this.client.reached('settled').then(() => (done = true));
     await new Promise(setImmediate);
     return done;
   }

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { INFINITE_LIFETIME } from '../../../plugin/ndp/options.ts';
 import { hearRouter, NO_ROUTERS } from '../../../plugin/ndp/routers.ts';
-import { chooseSlaacAddress, parseToken } from '../../../plugin/ndp/slaac.ts';
+import { chooseSlaacAddress } from '../../../plugin/ndp/slaac.ts';
+import { parseToken } from '../../../plugin/vocabulary/ipv6/addressing.ts';
 import { interfaceIdOf } from '../../../plugin/wire/address6.ts';
 import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
 import { advertisement, prefix } from './ndp-messages.ts';

@@ -65,6 +65,7 @@ describe('network options', () => {
       onExpiry: 'remove',
       onNoServer: 'fail',
       guard: 'mac',
+      ipv4: true,
       ipv6: undefined,
       ipv6PatienceMs: 1000,
       onConflict: 'defend',
@@ -290,9 +291,32 @@ describe('network options', () => {
     expect(parseNetworkOptions({ parent: 'eth1', ipv6: text }).ipv6).toBe(mode);
   });
 
+  it('ipv4=off leaves IPv6 alone', () => {
+    expect(network({ ipv4: 'off', ipv6: 'auto' })).toMatchObject({ ipv4: false, ipv6: 'auto' });
+    expect(network({ ipv4: 'on' }).ipv4).toBe(true);
+  });
+
+  it.each([
+    [{}, '-o ipv4=off leaves containers without any address; type -o ipv6=auto beside it'],
+    [
+      { ipv6: 'off' },
+      '-o ipv4=off leaves containers without any address; type -o ipv6=auto beside it',
+    ],
+    [
+      { ipv6: 'auto', mode: 'macvlan', host_access: 'true' },
+      "-o ipv4=off leaves no lease for host_access=true, which is IPv4's; leave one of the two out",
+    ],
+    [
+      { ipv6: 'auto', dhcp_server: '10.0.0.1' },
+      '-o ipv4=off leaves no server for dhcp_server=, which is of DHCPv4; leave one of the two out',
+    ],
+  ])('ipv4=off is refused in one sentence with %j', (options, sentence) => {
+    expect(mistake(() => network({ ipv4: 'off', ...options }))).toBe(sentence);
+  });
+
   it('an unknown option is named together with the known ones', () => {
     expect(mistake(() => network({ vlna: '5' }))).toBe(
-      '-o vlna is unknown; known are parent, vlan, outer, mode, bridge, macvlan_mode, isolate, host_access, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard, ipv6, ipv6_patience, on_conflict',
+      '-o vlna is unknown; known are parent, vlan, outer, mode, bridge, macvlan_mode, isolate, host_access, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard, ipv4, ipv6, ipv6_patience, on_conflict',
     );
   });
 

@@ -109,6 +109,17 @@ describe('guard=full', () => {
       expect(passes(SIX, from(source))).toBe(isOwn);
     });
 
+    test.each([
+      ['its token with any prefix', '2001:db8:600::53', true],
+      ['its link-local address', 'fe80::11:22ff:fe33:4455', true],
+      ['a link-local address of its token', 'fe80::53', false],
+      ['the token of another host', '2001:db8:600::54', false],
+    ])('with token=::53, from %s', (_what, source, isOwn) => {
+      const chosen = { ...SIX, token: parseIpv6('::53')! };
+      expect(passes(chosen, from(source))).toBe(isOwn);
+      expect(passes(chosen, claim(source))).toBe(isOwn);
+    });
+
     test('it says of its own addresses alone that it has them', () => {
       expect(passes(SIX, claim('2001:db8:500::123'))).toBe(true);
       expect(passes(SIX, claim('fe80::11:22ff:fe33:4455'))).toBe(true);

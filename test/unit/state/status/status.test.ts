@@ -1,3 +1,4 @@
+import { statusTable } from '../../../../plugin/state/status/status-table.ts';
 import { describe, expect, it } from 'vitest';
 import { parseNetworkOptions } from '../../../../plugin/options/options.ts';
 import { storeLease, termsOf } from '../../../../plugin/state/records.ts';
@@ -5,7 +6,6 @@ import {
   endpointInfo,
   endpointStatus,
   networkStatus,
-  statusTable,
 } from '../../../../plugin/state/status/status.ts';
 import { DriverRig } from '../../../support/driver-rig.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';

@@ -2,14 +2,14 @@
  * Makes the sentence that `docker run` prints when no lease came in time. It takes it from the
  * client's trace: what was sent, on which link, what came back, and what to look at next.
  */
-import { PluginError } from '../vocabulary/errors.ts';
-import type { AddressBounds } from '../vocabulary/lease.ts';
-import type { Ms } from '../vocabulary/time.ts';
-import type { Ipv4 } from '../wire/address.ts';
-import { formatSubnet } from '../wire/subnet.ts';
-import { DECLINES_PER_HOUR } from './segment/decline-budget.ts';
-import type { LeaseSubject } from './lease-subject.ts';
-import type { Trace } from './trace.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
+import type { AddressBounds } from '../../vocabulary/lease.ts';
+import type { Ms } from '../../vocabulary/time.ts';
+import type { Ipv4 } from '../../wire/address.ts';
+import { formatSubnet } from '../../wire/subnet.ts';
+import { DECLINES_PER_HOUR } from '../segment/decline-budget.ts';
+import type { LeaseSubject } from '../lease-subject.ts';
+import type { Trace } from '../trace.ts';
 
 /**
  * Leases of this host on the same segment. A server has confirmed them, and none of them waits for
@@ -30,7 +30,7 @@ export function leaseFailure(
 ): PluginError {
   const { segment, allowedServers, bounds, isBehind8021ad } = subject;
   const { mac, requestedAddress } = subject.identity;
-  const waited = seconds(waitedMs);
+  const waited = secondsText(waitedMs);
   const seen = `${trace.describeSent()} from ${mac}, ${trace.describeHeard()}`;
   const evidence = {
     ...{ segment, mac, requestedAddress, waitedMs },
@@ -100,7 +100,7 @@ export function leaseFailure(
     return failed(
       'NO_OFFER',
       'no DHCP server offered an address',
-      `${leases} in use here, of ${server}, confirmed ${seconds(living.confirmedAgo)} ago: its pool is exhausted or has nothing for this MAC, or it has stopped since; look at its log`,
+      `${leases} in use here, of ${server}, confirmed ${secondsText(living.confirmedAgo)} ago: its pool is exhausted or has nothing for this MAC, or it has stopped since; look at its log`,
     );
   }
   return failed(
@@ -113,7 +113,7 @@ export function leaseFailure(
 /** Linux does not say whether a card or switch passes the tag. Only silence can be seen. */
 const NO_8021AD = '; if card or switch drops frames of 802.1ad, try -o outer=802.1q';
 
-function seconds(ms: Ms): string {
+export function secondsText(ms: Ms): string {
   return `${(ms / 1000).toFixed(1).replace(/\.0$/, '')} s`;
 }
 

@@ -1,0 +1,137 @@
+/** A container's IPv4: its DHCPv4 client, and the watch over its address. */
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../logger.ts';
+import { withoutRenewal, type Lease } from '../vocabulary/lease.ts';
+import type { Ms } from '../vocabulary/time.ts';
+import type { Ipv4 } from '../wire/address.ts';
+import { ClientRunner, type LeaseChange } from './client-runner.ts';
+import { clientConfig, type LeaseSubject } from './lease-subject.ts';
+import type { AddressClaims } from './segment/address-claims.ts';
+import { ConflictWatch, type OpenArpSocket } from './segment/conflict-watch.ts';
+import type { OpenSocket } from './sockets/frame-socket.ts';
+
+export interface Ipv4ClientDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly openSocket: OpenSocket;
+  readonly openArpSocket: OpenArpSocket;
+  readonly log: Logger;
+  /** Told of each change of the lease. */
+  readonly onLease: (change: LeaseChange) => void;
+  /** Conflicts cannot be heard. */
+  readonly onDeaf: (error: unknown) => void;
+  /** False: too many DECLINEs were sent on this segment. */
+  readonly mayDecline: () => boolean;
+}
+
+export class Ipv4Client {
+  readonly runner: ClientRunner;
+  readonly watch: ConflictWatch;
+  readonly #log: Logger;
+  /** What the machine holds now. */
+  lease: Lease | undefined;
+
+  constructor(subject: LeaseSubject, deps: Ipv4ClientDeps) {
+    const { clock, random, openSocket, openArpSocket, log } = deps;
+    const { acd, onConflict, isForeign, identity } = subject;
+    this.#log = log;
+    const runner = new ClientRunner(clientConfig(subject), {
+      clock,
+      random,
+      openSocket,
+      log,
+      onLease: (change) => {
+        this.lease = change.change === 'lost' ? undefined : change.lease;
+        if (this.lease === undefined) this.watch.stop();
+        deps.onLease(change);
+      },
+      onRefused: (by, text) => log.warn({ by, text }, 'dhcp server refused (NAK)'),
+      onStranger: (server, type) => {
+        log.warn({ server, type }, 'offer of a server that is not in dhcp_server ignored');
+      },
+      onCheck: (address) => {
+        this.watch.check(address);
+        const isUsedAtOnce = acd === 'optimistic' && !this.watch.isContested(address);
+        if (isUsedAtOnce) runner.dispatch({ type: 'checked', inUse: false });
+      },
+      onMoved: (place) => this.watch.moved(place),
+      mayDecline: () => deps.mayDecline(),
+    });
+    this.runner = runner;
+    this.watch = new ConflictWatch({
+      clock,
+      random,
+      openArpSocket,
+      log,
+      mac: identity.mac,
+      mode: acd,
+      onClaim: onConflict ?? 'defend',
+      defends: isForeign !== true,
+      send: (frame) => runner.sendFrame(frame),
+      onFree: () => runner.dispatch({ type: 'checked', inUse: false }),
+      onConflict: (address, by) => {
+        runner.trace.conflict(address, by);
+        runner.dispatch({ type: 'checked', inUse: true });
+      },
+      onLost: () => runner.checkSocket(),
+      onDeaf: (err) => {
+        log.warn({ err }, 'address conflicts cannot be heard');
+        if (acd !== 'optimistic') deps.onDeaf(err);
+      },
+    });
+  }
+
+  get claims(): AddressClaims | undefined {
+    return this.watch.claims;
+  }
+
+  /** Begins, at the place that was opened. @param previous a lease to ask for again. */
+  start(previous: Lease | undefined, patience: Ms): void {
+    this.runner.dispatch(
+      previous === undefined ? { type: 'start' } : { type: 'start', previous, patience },
+    );
+  }
+
+  /** Goes on with a lease of before, or asks for one. */
+  resume(lease: Lease | undefined): void {
+    this.lease = lease;
+    this.runner.dispatch(lease === undefined ? { type: 'start' } : { type: 'resume', lease });
+  }
+
+  /** Watches over an address that the container has had all the time. */
+  remind(): void {
+    if (this.lease !== undefined) this.watch.resume(this.lease.address);
+  }
+
+  /** Tells the segment who has the address. @param isBack the container had none until now. */
+  announce(isBack: boolean): void {
+    if (this.lease !== undefined) this.watch.announce(this.lease.address);
+    if (isBack) this.runner.askAgain();
+  }
+
+  /** Nothing but the leased address will do from now on. @returns that address. */
+  pin(): Ipv4 | undefined {
+    if (this.lease !== undefined) this.runner.pin(this.lease.address);
+    return this.lease?.address;
+  }
+
+  /** The start has failed. A lease that was being probed is given back. */
+  abandon(): void {
+    if (this.runner.stateName === 'CHECKING') this.runner.dispatch({ type: 'release' });
+  }
+
+  /** Sends a RELEASE through `link`. A failure is logged: the server keeps the lease to its end. */
+  giveBack(link: string): void {
+    this.watch.stop();
+    try {
+      this.runner.open({ link }, () => undefined);
+      // A machine that failed and is not started again yet has forgotten the lease.
+      if (this.lease !== undefined && this.runner.stateName === 'INIT') {
+        this.runner.dispatch({ type: 'resume', lease: withoutRenewal(this.lease) });
+      }
+      this.runner.dispatch({ type: 'release' });
+    } catch (error) {
+      this.#log.warn({ err: error }, 'lease not given back; the server keeps it until it expires');
+    }
+  }
+}
