@@ -20,7 +20,7 @@ import { chooseMac, linkEnds, macClientId } from '../options/endpoint-identity.t
 import type { Host } from '../host.ts';
 import { attachmentOf } from '../state/attachments/attachments.ts';
 import { ownEnd } from '../vocabulary/attachment.ts';
-import { scopeOfNetwork } from '../state/lease-scope.ts';
+import { ipv6IdentityOf, scopeOfNetwork } from '../state/lease-scope.ts';
 import { refuseLateWishes, refuseOtherFamily } from '../options/endpoint-fit.ts';
 import { parseEndpointOptions, type EndpointOptions } from '../options/endpoint-options.ts';
 import { restoreLease, storeLease, termsOf, type NetworkRecord } from '../state/records.ts';
@@ -123,7 +123,7 @@ async function build(
     // IPv6 alone has been waited for.
     const waitBy = network.options.ipv4 ? by : clock.now();
     const first = await firstIpv6(deps, { ...draft, leaseId }, { ...network, mtu }, waitBy, leased);
-    const ipv6 = first && { ...first, wish: draft.ipv6?.wish };
+    const ipv6 = first && { ...draft.ipv6, ...first };
     if (mtu !== network.mtu) await host.setEndpointMtu({ ...draft, mtu });
     const record = { ...draft, leaseId, mtu, ipv6, ...leaseFields(lease, draft, clock) };
     const before = registry.findLease(leaseId);
@@ -206,7 +206,7 @@ function draftEndpoint(
     hostName: options.hostName,
     requestedAddress: leased?.requestedAddress ?? options.address,
     guard: options.guard,
-    ...familiesOf(options, network.options),
+    ...familiesOf(mac, options, network.options),
     mtu: network.mtu,
     createdAt: clock.wall(),
     sandboxKey: undefined,
@@ -215,12 +215,15 @@ function draftEndpoint(
 
 /** What the lease's record says of the families before anything is leased. */
 function familiesOf(
+  mac: Mac,
   { token, address6 }: EndpointOptions,
   { ipv4, ipv6 }: NetworkRecord['options'],
 ): Pick<EndpointRecord, 'family' | 'ipv6'> {
   const isChosen = token !== undefined || address6 !== undefined;
   const wish = isChosen ? { token, address: address6 } : undefined;
-  return { family: ipv4 ? 4 : 6, ipv6: ipv6 === undefined ? undefined : { ...NO_IPV6, wish } };
+  const identity = ipv6IdentityOf(mac);
+  const none = ipv6 === undefined ? undefined : { ...NO_IPV6, identity, wish };
+  return { family: ipv4 ? 4 : 6, ipv6: none };
 }
 
 /** @throws PluginError INVALID_OPTION for a guard where there is no port to keep it. */

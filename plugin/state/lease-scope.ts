@@ -12,6 +12,8 @@ import { segmentOf, type NetworkRecord } from './records.ts';
 import type { HeldRecord } from './lease-records.ts';
 import type { Ipv6Subject } from '../leasing/ipv6/ipv6-subject.ts';
 import { duidOfMac, iaidOfMac } from '../vocabulary/ipv6/duid.ts';
+import type { Ipv6Identity } from './stored-ipv6.ts';
+import type { Mac } from '../wire/address.ts';
 import type { Subnet6 } from '../wire/address6.ts';
 
 export interface LeaseScope {
@@ -76,7 +78,12 @@ export function subjectOf(
   };
 }
 
-/** Undefined without IPv6. The identity is the MAC's, so it is as stable as that. */
+/** The identity of a new container. It is as stable as the MAC. */
+export function ipv6IdentityOf(mac: Mac): Ipv6Identity {
+  return { duid: duidOfMac(mac), iaid: iaidOfMac(mac) };
+}
+
+/** Undefined without IPv6. */
 function ipv6Of(
   { mac, ipv6: stored }: Pick<HeldRecord, 'mac' | 'ipv6'>,
   { ipv6 }: NetworkOptions,
@@ -84,7 +91,7 @@ function ipv6Of(
   subnet: Subnet6 | undefined,
 ): Ipv6Subject | undefined {
   if (ipv6 === undefined) return undefined;
-  const identity = { duid: duidOfMac(mac), iaid: iaidOfMac(mac) };
+  const identity = stored?.identity ?? ipv6IdentityOf(mac);
   const { token, address } = stored?.wish ?? {};
   return { mode: ipv6, routersOn, ...identity, token, wishedAddress: address, subnet };
 }

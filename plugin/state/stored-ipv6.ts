@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Ipv6Terms } from '../leasing/ipv6/ipv6-subject.ts';
 import type { Address6 } from '../vocabulary/ipv6/addressing.ts';
 import type { Ipv6 } from '../wire/address6.ts';
+import type { Duid } from '../vocabulary/ipv6/duid.ts';
 import type { Lease6, LeasedAddress } from '../vocabulary/ipv6/lease6.ts';
 import type { Instant } from '../vocabulary/time.ts';
 import { elapsedSince, restoreLease, type StoredLease, type StoredMoment } from './stored-lease.ts';
@@ -21,7 +22,15 @@ export interface Ipv6Wish {
   readonly address?: Ipv6 | undefined;
 }
 
+/** Who the container is to DHCPv6 servers. A server has another lease for another IAID. */
+export interface Ipv6Identity {
+  readonly duid: Duid;
+  readonly iaid: number;
+}
+
 export interface StoredIpv6 {
+  /** If undefined: the one of the MAC. */
+  readonly identity?: Ipv6Identity | undefined;
   /** If undefined: none. */
   readonly wish?: Ipv6Wish | undefined;
   /** The address that the container is to have now. Undefined while there is none. */

@@ -14,6 +14,10 @@ const duid = v.custom<Duid>(
   (value) => typeof value === 'string' && parseDuid(value) === value,
   'a DUID',
 );
+const iaid = v.custom<number>(
+  (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) < 2 ** 32,
+  'an IAID of 32 bits',
+);
 const prefixLength = v.custom<number>(
   (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 128,
   'a prefix length from 0 to 128',
@@ -51,6 +55,7 @@ const lease6 = v.looseObject({
 });
 
 export const ipv6 = v.looseObject({
+  identity: v.optional(v.looseObject({ duid, iaid })),
   wish: v.optional(v.looseObject({ token: v.optional(address), address: v.optional(address) })),
   address: absentOr(address6),
   lease: absentOr(lease6),

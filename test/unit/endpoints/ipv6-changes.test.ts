@@ -70,6 +70,21 @@ test('a prefix ends: its address is left to the kernel', async () => {
   expect(asked.at(-1)).toMatchObject({ address: undefined, former: undefined });
 });
 
+test('ipv6=dhcp, and Docker was told the subnet and the MAC: that address is not taken away as a stray', async () => {
+  const wire = new Wire('dhcp');
+  wire.client.start(undefined, 0);
+  const { changes, asked, now, network } = endpointWith(wire);
+  Object.assign(network.options, { ipv6: 'dhcp' });
+  const told = { address: ip6(SLAAC), prefixLength: 64, source: 'slaac' } as const;
+  Object.assign(now(), { mac: CLIENT_MAC, ipv6: { ...NO_IPV6, address: told, answered: told } });
+  await changes.entered('e');
+  expect(asked.at(-1)).toMatchObject({ isAutonomous: false, unwanted: undefined });
+  Object.assign(now(), { ipv6: NO_IPV6 });
+  await changes.entered('e');
+  expect(asked.at(-1)).toMatchObject({ unwanted: '::ff:fe00:c1' });
+  changes.close();
+});
+
 test('a link without IPv6: the start is not told of an address, and no setting is touched', async () => {
   const wire = new Wire();
   wire.client.start(undefined, 0);
