@@ -25,5 +25,5 @@ ipv6_down() {
   ip -n fw address delete 2001:db8:99::1/64 dev office
   ip -n office address delete 2001:db8:99::2/64 dev eth0
   ip netns exec fw sh -c 'echo 0 >/proc/sys/net/ipv6/conf/all/forwarding'
-  rm -f "$lab_state/dnsmasq.leases"
+  rm -f "$lab_state"/{dnsmasq.leases,dhcpd6.leases*,kea6.leases*}
 }

@@ -1,5 +1,5 @@
 # Daemons of Debian 12 that would start by themselves when installed: ISC dhcpd, Kea and docker-registry are
-# unpacked under $LAB/servers and run only inside the lab. (dnsmasq and udhcpd come as programs without service.)
+# unpacked under $LAB/servers and $LAB/servers6, and run only inside the lab. (dnsmasq and udhcpd come as programs without service.)
 # shellcheck shell=bash
 
 # have_registry_alone: for the demo. With it Docker takes the plugin in seconds; from a folder it takes most of a minute.
@@ -30,4 +30,19 @@ have_servers() {
   rm -rf "$part/root/usr/share"
   mv "$part" "$LAB/servers"
   stamp servers "$recipe"
+}
+
+# Routers and DHCPv6 servers: radvd and Kea. (dnsmasq and ISC dhcpd, which the lab has already, speak IPv6 as well.)
+have_ipv6_servers() {
+  local recipe='IPv6 servers recipe 1' part=$LAB/servers6.partial
+  if is_stamped servers6 "$recipe" && [ -d "$LAB/servers6/bin" ]; then reused+=('IPv6 servers'); return 0; fi
+  unstamp servers6
+  say 'servers: radvd, Kea for DHCPv6'
+  rm -rf "$part" "$LAB/servers6"
+  suite_unpack bookworm "$part/root" radvd kea-dhcp6-server
+  mkdir -p "$part/bin"
+  ln -s ../root/usr/sbin/radvd ../root/usr/sbin/kea-dhcp6 "$part/bin/"
+  rm -rf "$part/root/usr/share"
+  mv "$part" "$LAB/servers6"
+  stamp servers6 "$recipe"
 }
