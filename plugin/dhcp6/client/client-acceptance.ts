@@ -109,10 +109,11 @@ export function readOffer(
   serverId: Duid,
   memory: Memory,
   env: Env,
-): RankedOffer | Ignored {
+): RankedOffer | Refusal | Ignored {
   const ia = iaOf(message, env);
+  const refusal = refusalIn(message.options, serverId) ?? refusalIn(ia?.options ?? [], serverId);
+  if (refusal !== undefined) return refusal;
   if (ia === undefined) return ignored('no-ia');
-  if (isRefused(message.options) || isRefused(ia.options)) return ignored('no-addresses');
   if (areTimesOutOfOrder(ia)) return ignored('times-out-of-order');
   const all = addressesOf(ia);
   if (all.length === 0) return ignored('no-addresses');

@@ -122,6 +122,11 @@ function onSolicitAnswer(state: StateOf<'SOLICITING'>, event: MessageEvent, env:
   if (message.type === 'REPLY') return onRapidReply(heard, event, from.serverId, env);
   const offer = readOffer(message, from.serverId, memory, env);
   if ('reason' in offer) return ignoreMessage(heard, event, offer.reason);
+  if ('status' in offer) {
+    // Each SOLICIT is answered so, perhaps for hours. It is told once.
+    if (state.isRefused) return ignoreMessage(heard, event, 'no-addresses');
+    return after([refused(offer)], stay({ ...heard, isRefused: true }));
+  }
   const isTaken =
     offer.preference === HIGHEST_PREFERENCE ||
     state.exchange.sends > 1 ||

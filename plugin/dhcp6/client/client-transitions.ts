@@ -37,11 +37,11 @@ export function enterInitAfterFailure(memory: Memory, hadLease: boolean, env: En
 }
 
 export function enterSoliciting(memory: Memory, env: Env): Step {
-  return sendSolicit({ memory, exchange: exchangeFrom(env.now, env) }, env);
+  return sendSolicit({ memory, exchange: exchangeFrom(env.now, env), isRefused: false }, env);
 }
 
 export function sendSolicit(
-  { memory, exchange }: Pick<StateOf<'SOLICITING'>, 'memory' | 'exchange'>,
+  { memory, exchange, isRefused }: Pick<StateOf<'SOLICITING'>, 'memory' | 'exchange' | 'isRefused'>,
   env: Env,
 ): Step {
   const timing = { ...TIMING.SOLICIT, longest: memory.solMaxRt };
@@ -57,6 +57,7 @@ export function sendSolicit(
       memory,
       exchange: sent(exchange, timing, env, true),
       best: undefined,
+      isRefused,
     },
     effects: [send('SOLICIT', exchange, parts, env)],
   };

@@ -77,12 +77,13 @@ export interface RankedOffer extends Offer {
 export type State =
   /** `startAt` is when the next SOLICIT is sent; Infinity if the machine is not started yet. */
   | { readonly name: 'INIT'; readonly memory: Memory; readonly startAt: Instant }
-  /** `best`: the best ADVERTISE while they are collected. */
+  /** `best`: the best ADVERTISE while they are collected. `isRefused`: a server has no address. */
   | {
       readonly name: 'SOLICITING';
       readonly memory: Memory;
       readonly exchange: Exchange;
       readonly best: RankedOffer | undefined;
+      readonly isRefused: boolean;
     }
   /** `lease`: the one in use that the server does not know (NoBinding); undefined at first. */
   | {

@@ -103,8 +103,6 @@ describe('SOLICIT', () => {
     ['no IA', { addresses: null }, 'no-ia'],
     ["another's IA", { iaid: 7 }, 'no-ia'],
     ['no address', { addresses: [] }, 'no-addresses'],
-    ['NoAddrsAvail in the message', { status: 2 }, 'no-addresses'],
-    ['NoAddrsAvail in the IA', { iaStatus: 2, addresses: [] }, 'no-addresses'],
     ['T1 after T2', { t1: 10, t2: 9 }, 'times-out-of-order'],
     ['preferred longer than valid', { addresses: [[ADDRESS6, 61, 60]] }, 'no-usable-address'],
     ['too short a lifetime', { addresses: [[ADDRESS6, 4, 4]] }, 'no-usable-address'],
@@ -115,6 +113,18 @@ describe('SOLICIT', () => {
     const client = rig().start().advertise(parts);
     expect(client.summary).toEqual([`ignored ${reason}`]);
     expect(client.name).toBe('SOLICITING');
+  });
+
+  it.each([
+    ['in the message', { status: 2 }],
+    ['in the message, without an IA', { status: 2, addresses: null }],
+    ['in the IA', { iaStatus: 2, addresses: [] }],
+  ] as const)('tells once that a server has no address: NoAddrsAvail %s', (_what, parts) => {
+    const client = rig().start().advertise(parts);
+    expect(client.summary).toEqual(['refused with 2: status 2']);
+    expect(client.name).toBe('SOLICITING');
+    expect(client.tick().advertise(parts).summary).toEqual(['ignored no-addresses']);
+    expect(client.advertise().summary).toEqual(['REQUEST']);
   });
 
   it('ignores another xid, and what servers do not send', () => {
