@@ -3,7 +3,7 @@
  * main.ts uses. `restart` stands for `kill -9` and a new process: the stand-ins keep what they
  * hold, and the rest is new.
  */
-import { NO_IPV6_SOCKETS } from './ipv6-sockets.ts';
+import { NO_IPV6_SOCKETS, type Ipv6Sockets } from './ipv6-sockets.ts';
 import { ownEnd } from '../../plugin/vocabulary/attachment.ts';
 import type { Addresses } from '../../plugin/leases/addresses.ts';
 import type { BridgeAccess } from '../../plugin/networks/bridge-access.ts';
@@ -76,7 +76,11 @@ export class DriverRig {
   /** The setting IPAM_REQUIRE_MAC. */
   requiresMacAddress = true;
 
-  constructor(parts: { server?: ReplyParts; clock?: FakeClock } = {}) {
+  /** Where containers find IPv6. Without it they have none. */
+  readonly #ipv6: Ipv6Sockets;
+
+  constructor(parts: { server?: ReplyParts; clock?: FakeClock; ipv6?: Ipv6Sockets } = {}) {
+    this.#ipv6 = parts.ipv6 ?? NO_IPV6_SOCKETS;
     this.clock = parts.clock ?? new FakeClock();
     this.server = new LeasingServer(parts.server);
     this.wire.server = this.server.answer;
@@ -226,8 +230,8 @@ export class DriverRig {
       sockets: {
         openSocket: this.wire.open,
         openArpSocket: this.wire.openArp,
-        openIpv6Socket: NO_IPV6_SOCKETS.openIpv6Socket,
-        openRouterSocket: NO_IPV6_SOCKETS.openRouterSocket,
+        openIpv6Socket: this.#ipv6.openIpv6Socket,
+        openRouterSocket: this.#ipv6.openRouterSocket,
         probeSandbox: () => this.sandbox,
       },
       inquiry: {

@@ -1,6 +1,8 @@
 /** The sockets of IPv6, for tests of clients that have none. */
 import type { LeaseServiceDeps } from '../../plugin/leasing/lease-service.ts';
 
+export type Ipv6Sockets = Pick<LeaseServiceDeps, 'openIpv6Socket' | 'openRouterSocket'>;
+
 const refuse = (): never => {
   throw new Error('this test has no IPv6');
 };

@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { BOX, DriverRig, ENDPOINT, NETWORK, rigWithNetwork } from '../../support/driver-rig.ts'; // prettier-ignore
 import { macFromId } from '../../../plugin/options/endpoint-options.ts';
+import { killedAfter } from '../../support/killed-after.ts';
 import { problemsOf } from '../../support/state-invariants.ts';
 
 type Step = readonly [string, (rig: DriverRig) => Promise<unknown>];
@@ -110,33 +111,6 @@ const LIVES: readonly (readonly [string, () => Promise<DriverRig>, readonly Step
     ],
   ],
 ];
-
-/**
- * Stops at the end of a write. The rest of the work never happens.
- * @returns whether the work got to that write.
- */
-async function killedAfter(rig: DriverRig, write: number, work: () => Promise<unknown>) {
-  let writes = 0;
-  let isKilled = false;
-  let killed = () => {};
-  const death = new Promise<void>((resolve) => (killed = resolve));
-  const after = async (done: Promise<void>): Promise<void> => {
-    if (isKilled) return new Promise(() => {});
-    await done;
-    writes += 1;
-    if (writes !== write) return;
-    isKilled = true;
-    killed();
-    await new Promise(() => {});
-  };
-  const [save, remove] = [rig.store.save.bind(rig.store), rig.store.delete.bind(rig.store)];
-  rig.store.save = (...words) => after(save(...words));
-  rig.store.delete = (...words) => after(remove(...words));
-  await Promise.race([death, work()]);
-  rig.store.save = save;
-  rig.store.delete = remove;
-  return isKilled;
-}
 
 describe.each(LIVES)('%s', (_life, begin, life) => {
   it.each(life.map(([name], index) => [name, index] as const))('%s', async (_name, index) => {

@@ -58,6 +58,14 @@ test('M set and no server: a prefix is used meanwhile, and the wait goes on', as
   expect(wire.client.terms.lease).toBeUndefined();
 });
 
+test('a router without a prefix and without the M flag: no address, and nobody waits', async () => {
+  const wire = new Wire();
+  wire.client.start(undefined, 0);
+  wire.hear(advertisement({ options: [] }));
+  expect(await wire.isSettled()).toBe(true);
+  expect([wire.client.terms.address, wire.asked]).toEqual([undefined, []]);
+});
+
 test('slaac never asks for a lease, dhcp asks before any router has spoken', () => {
   const slaac = new Wire('slaac');
   slaac.client.start(undefined, 0);
