@@ -159,25 +159,29 @@ describe('frames between two ports of a bridge', () => {
     for (const port of ports.splice(0)) port.delete();
   });
 
-  const reaches = () =>
-    ports[0]?.run(() => spawnSync('ping', ['-c1', '-W1', '10.9.0.2']).status) === 0;
+  const reach = (target: string) =>
+    ports[0]?.run(() => spawnSync('ping', ['-c1', '-W1', target]).status) === 0;
 
-  test('pass by our rule, and only by it', async () => {
+  test.each([
+    ['IPv4', ['10.9.0.1/24', '10.9.0.2/24'], 'iptables'],
+    ['IPv6', ['2001:db8:9::1/64', '2001:db8:9::2/64'], 'ip6tables'],
+  ])('of %s pass by our rule, and only by it', async (_family, hosts, tables) => {
     ip('link add br0 type bridge');
     ip('link set br0 up');
-    for (const [index, host] of ['10.9.0.1/24', '10.9.0.2/24'].entries()) {
+    for (const [index, host] of hosts.entries()) {
       const port = createNamespace();
       ports.push(port);
       ip(`link add p${index} master br0 type veth peer name eth0 netns ${port.name}`);
       ip(`link set p${index} up`);
       port.run(() => {
         ip('link set eth0 up');
-        ip(`address add ${host} dev eth0`);
+        ip(`address add ${host} dev eth0${host.includes(':') ? ' nodad' : ''}`);
       });
     }
-    const flag = '/proc/sys/net/bridge/bridge-nf-call-iptables';
+    const flag = `/proc/sys/net/bridge/bridge-nf-call-${tables}`;
     writeFileSync(flag, '1');
     expect(readFileSync(flag, 'utf8')).toBe('1\n');
+    const reaches = () => reach(hosts[1]!.split('/')[0]!);
     await until('the ports forward', reaches);
     startDocker();
     expect(reaches()).toBe(false);

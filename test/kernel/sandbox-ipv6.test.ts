@@ -114,6 +114,57 @@ describe('the default route', () => {
   });
 });
 
+describe('a container among two routers', () => {
+  const SECOND = 'fe80::2';
+  const say = (router: string, parts: Parameters<typeof advertisement>[0]) =>
+    linuxHost.sendInto('vdh0', [encodeNdpFrame(advertisement(parts, router))]);
+  const via = () => [...routes().matchAll(/via (fe80::[12]) /g)].map(([, one]) => one).sort();
+
+  test('one ends, and the other is left; the prefix is replaced; all without the plugin', async () => {
+    await set({});
+    const old = prefix('2001:db8:500::/64');
+    await until('both are there', () => {
+      say('fe80::1', { options: [old] });
+      say(SECOND, { options: [old] });
+      return via().length === 2;
+    });
+    say('fe80::1', { routerLifetime: 0, options: [old] });
+    await until('one is left', () => via().join() === SECOND);
+    const ended = { ...old, preferredLifetime: 0, validLifetime: 0 };
+    say(SECOND, { options: [ended, prefix('2001:db8:501::/64')] });
+    await until('the new prefix has an address', () => /2001:db8:501:/.test(addresses()));
+    await until('the old one is for no new connection', () =>
+      /2001:db8:500:.*deprecated/.test(addresses()),
+    );
+    expect(via()).toEqual([SECOND]);
+  });
+
+  test('the one of higher preference is used (RFC 4191)', async () => {
+    await set({});
+    await until('both are there', () => {
+      say('fe80::1', { preference: 'low', options: [prefix('2001:db8:500::/64')] });
+      say(SECOND, { preference: 'high', options: [] });
+      return via().length === 2;
+    });
+    await until('an address is usable', () => /2001:db8:500:(?!.*tentative)/.test(addresses()));
+    expect(inside('-6 route get 2001:db8:99::2')).toContain(`via ${SECOND} `);
+  });
+});
+
+test('what a container has set itself stays: it takes no advertisements, and gets its address', async () => {
+  container.run(() => spawnSync('sysctl', ['-qw', 'net.ipv6.conf.eth0.accept_ra=0']));
+  await set({ address: LEASED });
+  const options = [prefix('2001:db8:500::/64')];
+  linuxHost.sendInto('vdh0', [encodeNdpFrame(advertisement({ options }))]);
+  // The kernel has handled the advertisement before it answers what comes behind it.
+  await until('the kernel has heard it', () => {
+    const counts = container.run(() => readFileSync('/proc/thread-self/net/snmp6', 'utf8'));
+    return /Icmp6InRouterAdvertisements\s+[1-9]/.test(counts);
+  });
+  expect([setting('accept_ra'), routes()]).toEqual(['0', '']);
+  expect(addresses()).toContain('2001:db8:500::123/128');
+});
+
 test('a link that is not there: nothing is done', async () => {
   inside('link delete eth0');
   expect(await set({ address: LEASED })).toBe(false);

@@ -2,7 +2,6 @@
  * The place of one kernel test: a bridge with one container's link, a far host with a DHCP server,
  * and the lease service. It is in a namespace of its own. `dispose` removes everything.
  */
-import { NO_IPV6_SOCKETS } from './ipv6-sockets.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,6 +14,7 @@ import { LeaseService, type LeaseSubject } from '../../plugin/leasing/lease-serv
 import { openArpSocket } from '../../plugin/net/sockets/arp-socket.ts';
 import { boottime } from '../../plugin/net/boottime.ts';
 import { linuxHost } from '../../plugin/net/host.ts';
+import { openIpv6Socket, openRouterSocket } from '../../plugin/net/sockets/ipv6-socket.ts';
 import { openLeaseSocket } from '../../plugin/net/sockets/lease-socket.ts';
 import { parseMac } from '../../plugin/wire/address.ts';
 import { MemoryLogger } from './memory-logger.ts';
@@ -50,7 +50,7 @@ export class LeaseSite {
     this.leases = new LeaseService({
       ...{ clock: this.clock, random: Math.random, log: this.log },
       ...{ openSocket: openLeaseSocket, openArpSocket, probeSandbox: () => 'not-yet' },
-      ...NO_IPV6_SOCKETS,
+      ...{ openIpv6Socket, openRouterSocket, onIpv6Change: () => undefined },
       onChange: (_key, change) => void this.changes.push(change),
       onEntered: () => undefined,
     });
