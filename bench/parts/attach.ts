@@ -75,11 +75,12 @@ function waysWith(
 
 function conclude(firewall: HostFirewall, report: PartReport): void {
   const { BRIDGE, MACVLAN, MACVLAN_IPAM, VLANDHCP, VLANDHCP_IPAM } = variants;
-  const { OUR_MACVLAN, OUR_IPVLAN } = variants;
+  const { OUR_MACVLAN, OUR_IPVLAN, OUR_DUAL } = variants;
   const compare = (of: string, to: string, goal?: ReturnType<typeof atMost>) =>
     report.ratio(row(of, firewall), row(to, firewall), goal);
   compare(VLANDHCP.name, BRIDGE.name, atMost(1.05));
   compare(VLANDHCP_IPAM.name, BRIDGE.name, atMost(1.05));
+  compare(OUR_DUAL.name, VLANDHCP.name, atMost(1.02));
   compare(MACVLAN_IPAM.name, MACVLAN.name, atMost(1.05));
   compare(OUR_MACVLAN.name, MACVLAN.name, atMost(1.02));
   compare(OUR_IPVLAN.name, MACVLAN.name);
@@ -89,12 +90,13 @@ function conclude(firewall: HostFirewall, report: PartReport): void {
 
 async function attachings(): Promise<readonly Attaching[]> {
   const { NONE, BRIDGE, MACVLAN, VLANDHCP, VLANDHCP_IPAM, MACVLAN_IPAM } = variants;
-  const { OUR_MACVLAN, OUR_IPVLAN } = variants;
+  const { OUR_MACVLAN, OUR_IPVLAN, OUR_DUAL } = variants;
   const dockers = [NONE, BRIDGE, MACVLAN];
   const all: Attaching[] = [];
   for (const variant of [
     ...dockers,
     VLANDHCP,
+    OUR_DUAL,
     VLANDHCP_IPAM,
     MACVLAN_IPAM,
     OUR_MACVLAN,
@@ -102,6 +104,9 @@ async function attachings(): Promise<readonly Attaching[]> {
   ]) {
     const command = ['run', '--rm', '--network', variant.network, 'bb', 'true'];
     const refusal = await variants.prepare(variant);
+    if (variant === OUR_DUAL && refusal === undefined) {
+      await docker('run', '-d', '--name', 'dual', '--network', variant.network, 'bb');
+    }
     all.push({ name: variant.name, refusal, once: () => docker(...command) });
   }
   // A failure here only costs the script's rows. They report it in their first round.

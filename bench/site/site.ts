@@ -16,8 +16,11 @@ const ENGINE_SOCKET = '/run/docker.sock';
  * Link n is eth<n> here and lan<n> at the firewall, with 10.2<n>.0.1/16. Leases begin at .64.0,
  * static addresses at .128.0.
  */
-export type LinkNumber = 1 | 2 | 3 | 4 | 5 | 6 | 7;
-const ALL: readonly LinkNumber[] = [1, 2, 3, 4, 5, 6, 7];
+export type LinkNumber = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
+const ALL: readonly LinkNumber[] = [1, 2, 3, 4, 5, 6, 7, 8];
+/** The one with IPv6: the firewall advertises a prefix there. */
+export const DUAL: LinkNumber = 8;
+const PREFIX = '2001:db8:28::';
 
 export const subnetOf = (n: LinkNumber) => `10.2${n}.0.0/16`;
 export const staticRangeOf = (n: LinkNumber) => `10.2${n}.128.0/17`;
@@ -35,6 +38,7 @@ export function linksUp(): void {
     ALL.flatMap((n) => [`address add ${firewallOf(n)}/16 dev lan${n}`, `link set lan${n} up`]),
     'fw',
   );
+  ipBatch([`address add ${PREFIX}1/64 dev lan${DUAL} nodad`], 'fw');
 }
 
 /**
@@ -50,6 +54,7 @@ export async function serverUp({ ping }: { ping: boolean }): Promise<Program> {
     ...['--port=0', '--bind-interfaces', '--user=root', '--pid-file=', '--dhcp-authoritative'],
     ...['--quiet-dhcp', '--log-facility=/run/dnsmasq.log', '--dhcp-leasefile=/run/dnsmasq.leases'],
     ...['--dhcp-lease-max=100000', ...(ping ? [] : ['--no-ping']), ...ranges],
+    ...['--enable-ra', `--dhcp-range=${PREFIX},slaac,64,3600`],
   ]);
   for (const by = performance.now() + 10_000; performance.now() < by;) {
     const { stdout } = await run('ip', ['netns', 'exec', 'fw', 'ss', '-Hlun', 'sport = :67']);

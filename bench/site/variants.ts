@@ -3,7 +3,7 @@
  * refuse to create a network. Its error text is then in the table.
  */
 import { run } from '../../test/support/lab.ts';
-import { staticRangeOf, subnetOf, type LinkNumber } from './site.ts';
+import { DUAL, staticRangeOf, subnetOf, type LinkNumber } from './site.ts';
 
 export interface Variant {
   readonly name: string;
@@ -39,6 +39,12 @@ export const VLANDHCP_IPAM: Variant = {
   name: 'vlandhcp, our IPAM',
   network: 'ours-ipam',
   create: ours(2, ...ourIpam(2)),
+};
+/** The first way with IPv6 beside IPv4. A container runs on it, so the router is known already. */
+export const OUR_DUAL: Variant = {
+  name: 'vlandhcp, null IPAM, IPv6',
+  network: 'ours-dual',
+  create: ours(DUAL, '--ipam-driver', 'null', '-o', 'ipv6=auto'),
 };
 /** Our networks without a bridge. */
 export const OUR_MACVLAN: Variant = {
