@@ -12,10 +12,15 @@ const BUILT_IN = ['bridge', 'host', 'none'];
  * @throws Error with the engine's own words, if it refuses. Removing what is gone already is no
  * error.
  */
-async function engine(method: string, path: string, socket = SOCKET): Promise<unknown> {
-  const { status, text } = await post(socket, path, undefined, {
+async function engine(
+  method: string,
+  path: string,
+  socket = SOCKET,
+  body?: object,
+): Promise<unknown> {
+  const { status, text } = await post(socket, path, body && JSON.stringify(body), {
     method,
-    headers: { Host: 'docker', Accept: 'application/json' },
+    headers: { Host: 'docker', Accept: 'application/json', 'Content-Type': 'application/json' },
   });
   if (status >= 400 && !(method === 'DELETE' && status === 404))
     throw new Error(`engine: ${method} ${path}: ${status} ${text}`);
@@ -25,6 +30,18 @@ async function engine(method: string, path: string, socket = SOCKET): Promise<un
 /** The answer of `docker inspect` for one container. */
 export async function inspectContainer(name: string): Promise<ContainerInspect> {
   return (await engine('GET', `/containers/${name}/json`)) as ContainerInspect;
+}
+
+/** `docker run -d` of the lab's image. @throws Error with the engine's own words. */
+export async function startContainer(name: string, network: string): Promise<void> {
+  const wanted = { Image: 'bb', HostConfig: { NetworkMode: network } };
+  await engine('POST', `/containers/create?name=${name}`, SOCKET, wanted);
+  await engine('POST', `/containers/${name}/start`);
+}
+
+/** `docker rm -f`. */
+export async function removeContainer(name: string): Promise<void> {
+  await engine('DELETE', `/containers/${name}?force=1`);
 }
 
 export interface ContainerSummary {
@@ -53,6 +70,7 @@ export interface ContainerInspect {
           readonly IPAddress: string;
           readonly IPPrefixLen: number;
           readonly Gateway: string;
+          readonly GlobalIPv6Address: string;
           readonly MacAddress: string;
         }
       >

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 
 export interface Outcome {
-  /** The letter of the section: A to I; `modes` for the matrix of modes. */
+  /** The letter of the section: A to I; `modes` for the matrix of modes; `IPv6`. */
   readonly section: string;
   /** What was done, in a few words. */
   readonly fault: string;
