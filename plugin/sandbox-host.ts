@@ -26,6 +26,7 @@ export interface SandboxHost {
     wanted: {
       readonly address: AddressToHave6 | undefined;
       readonly former: Pick<AddressToHave6, 'address' | 'prefixLength'> | undefined;
+      readonly isOffByDocker: boolean;
       readonly routers: readonly Ipv6[];
       readonly isAutonomous: boolean;
       /** The interface identifier of those addresses. Undefined: that of the MAC. */

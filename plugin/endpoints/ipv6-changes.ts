@@ -113,6 +113,7 @@ export class Ipv6Changes {
       // Where the host has no end of the link, the advertisement cannot be passed on.
       routers: hostEnd === undefined ? (client?.defaultRouters() ?? []) : [],
       address: this.#toHave(ipv6),
+      isOffByDocker: ipv6.answered === undefined,
       former: formerOf(ipv6, client),
       ...prefixRules(record, network),
     });

@@ -193,4 +193,4 @@ it(`${STARTS} starts under an advertisement each 2 ms; then an IPv6 network of D
   expect(worked).toBe(STARTS);
   expect(await daemonLog('vlandhcp')).not.toContain('could not be given its IPv6 address');
   row.leftovers = 0;
-}, 600_000);
+}, 1_500_000);

@@ -14,6 +14,7 @@ const address = (text: string, prefixLength: number) => ({
 });
 const NOTHING: SandboxIpv6 = {
   ...{ address: undefined, former: undefined, routers: [], isAutonomous: true },
+  isOffByDocker: true,
 };
 const LEASED = { ...address('2001:db8:500::123', 128), preferredSeconds: 600, validSeconds: 1200 };
 const ROUTER = parseIpv6('fe80::1')!;
@@ -67,9 +68,15 @@ describe('an address that comes late', () => {
     expect(await set({ former: LEASED })).toBe(true); // it is gone already
   });
 
-  test('nothing to set: IPv6 stays off', async () => {
+  test('nothing to set: IPv6 stays off, also if a router is there', async () => {
     switchedOff();
-    await set({});
+    expect(await set({ routers: [ROUTER] })).toBe(true);
+    expect(setting('disable_ipv6')).toBe('1');
+  });
+
+  test('a person has switched IPv6 off in this container: it stays off', async () => {
+    switchedOff();
+    expect(await set({ address: LEASED, isOffByDocker: false, routers: [ROUTER] })).toBe(true);
     expect(setting('disable_ipv6')).toBe('1');
   });
 });

@@ -14,6 +14,7 @@ const MAC = mac('02:00:00:00:00:c1');
 const TOKEN = parseToken('::53')!;
 const CHOSEN: SandboxIpv6 = {
   ...{ address: undefined, former: undefined, routers: [], isAutonomous: true },
+  isOffByDocker: true,
   ...{ token: TOKEN, unwanted: interfaceIdOf(MAC) },
 };
 

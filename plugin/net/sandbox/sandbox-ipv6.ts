@@ -29,6 +29,8 @@ const ROUTER_METRIC = '2048';
 export interface SandboxIpv6 {
   /** Undefined: the container gets no address, or has one of a prefix that its kernel keeps. */
   readonly address: AddressToHave6 | undefined;
+  /** True if Docker was told no address. What is off otherwise, a person has switched off. */
+  readonly isOffByDocker: boolean;
   /** An address of before, which is taken away. */
   readonly former: Pick<AddressToHave6, 'address' | 'prefixLength'> | undefined;
   /**
@@ -67,6 +69,8 @@ export function setSandboxIpv6(
     // Before IPv6 is switched on, because routers may be heard from then on.
     if (wanted.token !== undefined) await setToken(sandbox, netnsPath, wanted.token);
     inside(() => switchOn(name, wanted));
+    // Without an address Docker switches IPv6 off. A person may do so for one container.
+    if (!inNetns(netnsPath, () => isSwitchedOn(name))) return;
     await setAddress(sandbox, wanted);
     if (wanted.unwanted !== undefined) await removeMadeOf(sandbox, wanted.unwanted);
     for (const router of wanted.routers) await setPassingRoute(sandbox, router);
@@ -99,14 +103,18 @@ function settingsFor({ isAutonomous }: SandboxIpv6): readonly Setting[] {
   ];
 }
 
+function isSwitchedOn(link: string): boolean {
+  return readSetting(`ipv6/conf/${link}/disable_ipv6`) === '0';
+}
+
 /**
  * Docker switches IPv6 off on a link without an address. When one comes, the link gets its own
  * link-local address without the kernel's second of asking, because we have asked for it before.
  * What the kernel makes of prefixes later it asks for as ever.
  */
-function switchOn(link: string, { address }: SandboxIpv6): string | undefined {
+function switchOn(link: string, { address, isOffByDocker }: SandboxIpv6): string | undefined {
   const asks = `ipv6/conf/${link}/accept_dad`;
-  if (address === undefined || readSetting(`ipv6/conf/${link}/disable_ipv6`) === '0') return;
+  if (address === undefined || !isOffByDocker || isSwitchedOn(link)) return;
   const before = readSetting(asks);
   const trouble = setAll(link, [
     ['accept_dad', '0'],
