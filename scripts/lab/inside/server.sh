@@ -1,4 +1,5 @@
 # DHCP servers on the firewall's side. Addresses .100 to .199 of each segment, the firewall (.1) as router.
+# dnsmasq answers DNS queries, too, with the option --port=53.
 # LEASE=SECONDS sets the lease time (default 3600; dnsmasq makes at least 120 of it).
 # KEA_PREFIX=A.B.C moves Kea's pools there (one segment only): renumbering.
 # shellcheck shell=bash
@@ -54,9 +55,11 @@ dnsmasq_up() {
     arguments+=(--interface="$(segment_link "$segment")"
       --dhcp-range="set:$segment,$prefix.100,$prefix.199,255.255.255.0,${LEASE:-3600}")
   done
-  daemon_start dhcp-dnsmasq ip netns exec fw dnsmasq --keep-in-foreground --conf-file=/dev/null --port=0 --bind-interfaces \
+  # dnsmasq refuses a flag that comes twice.
+  [[ " ${options[*]-}" == *' --port='* ]] || options+=(--port=0)
+  daemon_start dhcp-dnsmasq ip netns exec fw dnsmasq --keep-in-foreground --conf-file=/dev/null --bind-interfaces \
     --user=root --pid-file= --dhcp-authoritative --log-dhcp --log-facility=- --dhcp-leasefile="$lab_state/dnsmasq.leases" \
-    "${arguments[@]}" ${options[@]+"${options[@]}"}
+    "${arguments[@]}" "${options[@]}"
   daemon_ready dhcp-dnsmasq 10 server_listens dhcp-dnsmasq fw
 }
 
