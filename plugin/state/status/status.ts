@@ -46,6 +46,9 @@ export interface EndpointStatus {
         readonly renewsAt: string;
         readonly rebindsAt: string;
         readonly expiresAt: string;
+        readonly dnsServers: readonly string[];
+        /** The domain name of the lease (option 15), then its search list (option 119). */
+        readonly domainSearch: readonly string[];
       }
     | undefined;
   /**
@@ -222,6 +225,8 @@ function leaseStatus(
       renewsAt: timeText(lease.t1At),
       rebindsAt: timeText(lease.t2At),
       expiresAt: timeText(lease.expiresAt),
+      dnsServers: lease.dnsServers,
+      domainSearch: domainsOf(lease),
     },
     renewal: renewal && { since: timeText(renewal.since), until: timeText(renewal.until) },
     lost: lost && { at: timeText(lost.at), cause: lost.cause },
@@ -265,4 +270,9 @@ function stateOf(record: EndpointRecord, clock: Clock): EndpointStatus['state'] 
   }
   if (lease.address !== terms.configured?.address) return 'pending';
   return renewalOf(lease, clock)?.state ?? 'leased';
+}
+
+/** Where the server sends both, the domain name is mostly in the list, too. */
+function domainsOf({ domainName, domainSearch }: StoredLease): readonly string[] {
+  return [...new Set([...(domainName === undefined ? [] : [domainName]), ...domainSearch])];
 }

@@ -49,6 +49,17 @@ describe('the truth about a container', () => {
     });
   });
 
+  it('has the DNS servers of the lease, its domain name and its search list, each domain once', () => {
+    const domainSearch = ['lab.example.org', 'example.org'];
+    const names = { dnsServers: [ip('10.50.0.1')], domainName: 'example.org', domainSearch };
+    const { lease: shown } = endpointStatus(
+      record({ lease: { ...record().lease!, ...names } }),
+      clock,
+    );
+    expect(shown?.dnsServers).toEqual(['10.50.0.1']);
+    expect(shown?.domainSearch).toEqual(['example.org', 'lab.example.org']);
+  });
+
   it('has unknown times where no calendar has them: status answers for all the others', () => {
     const odd = record({ lease: { ...record().lease!, expiresAt: 1e300 } });
     expect(endpointStatus(odd, clock).lease?.expiresAt).toBe('unknown');
