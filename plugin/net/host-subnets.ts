@@ -3,9 +3,9 @@
  * name servers. If a pool overlaps with one of them, engines up to 26 ask for another pool, again
  * and again.
  */
-import { readFileSync } from 'node:fs';
 import { parseIpv4, type Ipv4 } from '../wire/address.ts';
 import { ipJson } from './ip.ts';
+import { readNameServers } from './resolv-conf.ts';
 
 export interface HostSubnet {
   readonly destination: Ipv4;
@@ -15,14 +15,6 @@ export interface HostSubnet {
   /** The link of the route. Undefined for a name server. */
   readonly link?: string | undefined;
 }
-
-const RESOLV_CONF = '/etc/resolv.conf';
-/**
- * Where resolv.conf names only systemd-resolved, engines read the servers that systemd-resolved
- * asks.
- */
-const RESOLVED_STUB = '127.0.0.53';
-const RESOLVED_RESOLV_CONF = '/run/systemd/resolve/resolv.conf';
 
 /** @throws PluginError IP_COMMAND_FAILED. */
 export async function readHostSubnets(): Promise<readonly HostSubnet[]> {
@@ -50,27 +42,4 @@ function nameServerSubnets(servers: readonly Ipv4[]): HostSubnet[] {
     prefixLength: 32,
     what: `the name server ${destination}`,
   }));
-}
-
-function readNameServers(): readonly Ipv4[] {
-  const servers = parseNameServers(readIfThere(RESOLV_CONF));
-  const isStub = servers.length === 1 && servers[0] === RESOLVED_STUB;
-  return isStub ? parseNameServers(readIfThere(RESOLVED_RESOLV_CONF)) : servers;
-}
-
-/** Returns the IPv4 name servers of a resolv.conf(5). */
-export function parseNameServers(text: string): readonly Ipv4[] {
-  return text.split('\n').flatMap((line) => {
-    const [, address = ''] = /^\s*nameserver\s+([0-9.]+)\s*([#;].*)?$/.exec(line) ?? [];
-    return parseIpv4(address) ?? [];
-  });
-}
-
-/** A missing file counts as empty: a host without name servers has nothing to compare with. */
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -12,8 +12,6 @@
  *
  * This file talks to nf_tables itself, because the plugin's image has no program `nft`.
  *
- *   struct nfgenmsg  0 family (1)  1 version (1)  2 subsystem, only in a batch (2)
- *   a batch          begin, the request, end. Numbers in attributes are in network order.
  *   a rule           iifname in register 1, compare; oifname the same; accept
  *   its user data    0 type: comment (1)  1 length (1)  2 text with a zero at its end
  */
@@ -30,6 +28,7 @@ import {
 } from '../netlink/netlink-messages.ts';
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP } from '../netlink/link-messages.ts';
 import { NETLINK_NETFILTER, openNetlinkSocket } from '../netlink/netlink-socket.ts';
+import { batched, equals, expression, header, SUBSYSTEM, wide } from './nft-messages.ts';
 
 export interface NftTable {
   /** 1 for both, 2 for IPv4, 10 for IPv6. */
@@ -52,9 +51,6 @@ export const WATCHED_TABLES = [DOCKER, FIREWALLD].map(({ table, chain }) => ({
   chains: [chain],
 }));
 
-const SUBSYSTEM = 10;
-const BATCH_BEGIN = 0x10;
-const BATCH_END = 0x11;
 const GET_GENERATION = (SUBSYSTEM << 8) | 16;
 const [GET_CHAIN, NEW_RULE, GET_RULE, DELETE_RULE] = [4, 6, 7, 8].map(
   (kind) => (SUBSYSTEM << 8) | kind,
@@ -210,18 +206,11 @@ async function change(
   if (requests.length === 0) return;
   const socket = openNetlinkSocket(NETLINK_NETFILTER);
   const checked = generation === undefined ? [] : [attribute(BATCH_GENERATION, generation)];
-  const begin = message(BATCH_BEGIN, 0, header(0, SUBSYSTEM), ...checked);
-  const end = message(BATCH_END, 0, header(0, SUBSYSTEM));
-  // Begin and end have no answer.
-  const parts = requests.map((request, index) =>
-    joined([
-      ...(index === 0 ? [begin] : []),
-      request,
-      ...(index === requests.length - 1 ? [end] : []),
-    ]),
-  );
   try {
-    await socket.ask(parts, `changing the chain ${table.chain} of table ${table.table}`);
+    await socket.ask(
+      batched(requests, ...checked),
+      `changing the chain ${table.chain} of table ${table.table}`,
+    );
   } finally {
     socket.close();
   }
@@ -267,23 +256,9 @@ function commentFor(bridge: string): Uint8Array {
 function isNamed(key: number, name: string): readonly Uint8Array[] {
   const padded = new Uint8Array(LONGEST_NAME);
   padded.set(new TextEncoder().encode(name));
-  const equal = [wide(1, 1), wide(2, 0), attribute(3, attribute(1, padded))];
-  return [expression('meta', wide(2, key), wide(1, 1)), expression('cmp', ...equal)];
-}
-
-function expression(name: string, ...data: readonly Uint8Array[]): Uint8Array {
-  return attribute(1, text(1, name), attribute(2, ...data));
+  return [expression('meta', wide(2, key), wide(1, 1)), equals(padded)];
 }
 
 function chainNames({ table, chain }: NftTable): readonly Uint8Array[] {
   return [text(RULE_TABLE, table), text(RULE_CHAIN, chain)];
-}
-
-function header(family: number, subsystem = 0): Uint8Array {
-  return Uint8Array.of(family, 0, 0, subsystem);
-}
-
-/** An attribute with a number of four bytes in network order. */
-function wide(type: number, value: number): Uint8Array {
-  return attribute(type, Uint8Array.of(0, 0, 0, value));
 }

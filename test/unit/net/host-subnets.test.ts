@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { decodeRoutes, parseNameServers } from '../../../plugin/net/host-subnets.ts';
+import { decodeRoutes } from '../../../plugin/net/host-subnets.ts';
 
 test('routes with a destination are told, in words that name their link', () => {
   const routes = [
@@ -24,19 +24,4 @@ test('routes with a destination are told, in words that name their link', () => 
     },
     { destination: '10.10.0.0', prefixLength: 16, link: undefined, what: 'the route 10.10.0.0/16' },
   ]);
-});
-
-test('the IPv4 name servers of a resolv.conf are told', () => {
-  const text = [
-    '# nameserver 10.0.0.1',
-    'nameserver 10.0.0.53',
-    ' nameserver\t10.0.0.54 # office',
-    'nameserver fd00::53',
-    'nameserver 10.0.0.256',
-    'nameservers 10.0.0.2',
-    'search example.org',
-    'nameserver 127.0.0.53',
-  ].join('\n');
-  expect(parseNameServers(text)).toEqual(['10.0.0.53', '10.0.0.54', '127.0.0.53']);
-  expect(parseNameServers('')).toEqual([]);
 });
