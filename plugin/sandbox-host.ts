@@ -1,6 +1,8 @@
 /** What the rooms ask of the kernel about a container's link in its sandbox. */
 import type { ContainerLink } from './vocabulary/attachment.ts';
+import type { Ipv4 } from './wire/address.ts';
 import type { Ipv6 } from './wire/address6.ts';
+import type { DnsRedirect } from './vocabulary/dns-redirect.ts';
 import type { AddressToHave6, SandboxChange } from './vocabulary/sandbox-change.ts';
 
 export interface SandboxHost {
@@ -35,6 +37,36 @@ export interface SandboxHost {
       readonly unwanted?: Ipv6 | undefined;
     },
   ): Promise<boolean>;
+  /**
+   * Has DNS queries that the container sends to some servers go to others, from now on. Replaces
+   * what was set before. Idempotent.
+   * @returns false if the link is not there.
+   * @throws PluginError SOCKET_FAILED if the sandbox cannot be entered, IP_COMMAND_FAILED.
+   */
+  setSandboxDns(
+    place: ContainerLink & { readonly netnsPath: string },
+    redirects: readonly DnsRedirect[],
+  ): Promise<boolean>;
+  /**
+   * The same before the link is there.
+   * @returns false if the sandbox is not there yet.
+   * @throws PluginError SOCKET_FAILED, IP_COMMAND_FAILED.
+   */
+  prepareSandboxDns(
+    place: { readonly netnsPath: string; readonly containerEnd: string },
+    redirects: readonly DnsRedirect[],
+  ): Promise<boolean>;
+  /**
+   * Takes that back, also where the link has left the sandbox. A sandbox that is gone is no error.
+   * @throws PluginError SOCKET_FAILED, IP_COMMAND_FAILED.
+   */
+  clearSandboxDns(netnsPath: string, containerEnd: string): Promise<void>;
+  /** The DNS servers in the host's resolv.conf. Starts no process and does not wait. */
+  readHostDns(): {
+    readonly servers: readonly Ipv4[];
+    /** True if the host may have others by now. */
+    readonly isOutdated: boolean;
+  };
   /** Sends frames into a container, by the host's end of its link. @throws PluginError. */
   sendInto(hostEnd: string, frames: readonly Uint8Array[]): void;
 }

@@ -65,6 +65,7 @@ export default defineConfig({
             'test/e2e/ipv6-only.test.ts',
             'test/e2e/ipv6-acceptance.test.ts',
             'test/e2e/ipv6-acceptance-days.test.ts',
+            'test/e2e/dns.test.ts',
           ],
           fileParallelism: false,
           testTimeout: 180_000,

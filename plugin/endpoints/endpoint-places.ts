@@ -35,6 +35,22 @@ export function followTarget(
   return { netnsPath, hostEnd, containerEnd, inside, fallback: inHost(network) };
 }
 
+/** The place and the sandbox of a client of before a restart. */
+export function placesToResume(
+  deps: { readonly sandboxPath: (sandboxKey: string) => string },
+  record: EndpointRecord,
+  network: NetworkRecord,
+  containerEndHere: boolean,
+): { place?: SocketPlace; follow?: FollowTarget } {
+  const { sandboxKey } = record;
+  const isJoined = sandboxKey !== undefined;
+  const place = containerEndHere ? atContainerEnd(record, network, isJoined) : inHost(network);
+  return {
+    ...(containerEndHere || !isJoined ? { place } : {}),
+    ...(isJoined && { follow: followTarget(deps, record, network, sandboxKey) }),
+  };
+}
+
 /** The path of the endpoint's sandbox. Undefined if it is not joined. */
 export function netnsPathOf(
   { sandboxPath }: { readonly sandboxPath: (sandboxKey: string) => string },

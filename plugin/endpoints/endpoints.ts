@@ -9,7 +9,8 @@ import { makeEndpoint, tellCreated, type CreateEndpointRequest } from './endpoin
 import { isAbandoned, withoutHostEnd } from '../leases/containers-present.ts';
 import { createAnswer, endpointUnknown, joinAnswer } from './answers.ts';
 import type { CreateEndpointAnswer, JoinAnswer } from './answers.ts';
-import { atContainerEnd, followTarget, inHost, netnsPathOf } from './endpoint-places.ts';
+import { DnsChanges } from './dns/dns-changes.ts';
+import { followTarget, netnsPathOf, placesToResume } from './endpoint-places.ts';
 import { JoinTimers } from '../leases/join-timers.ts';
 import { KeyedLock } from '../keyed-lock.ts';
 import type { EndpointDeps } from './endpoint-deps.ts';
@@ -39,6 +40,7 @@ export class Endpoints {
   /** The changes of running containers. */
   readonly changes: LeaseChanges;
   readonly ipv6: Ipv6Changes;
+  readonly #dns: DnsChanges;
   readonly ports: PortGuard;
   readonly remade: RemadeLinks;
   readonly twins: MacTwins;
@@ -58,6 +60,7 @@ export class Endpoints {
     this.ports = new PortGuard(deps);
     this.changes = new LeaseChanges({ ...deps, lock: this.#lock, remember, ports: this.ports });
     this.ipv6 = new Ipv6Changes({ ...deps, lock: this.#lock, remember, ports: this.ports });
+    this.#dns = new DnsChanges({ ...deps, lock: this.#lock });
     const made = (id: string) => this.changes.entered(id);
     const macChanged = (record: EndpointRecord, network: NetworkRecord) =>
       this.#resume(record, network);
@@ -109,7 +112,10 @@ export class Endpoints {
       const terms = { ...record.terms, configured: record.terms.answered };
       const joinedAt = this.#deps.clock.wall();
       const ipv6 = record.ipv6 && { ...record.ipv6, configured: record.ipv6.answered };
-      await this.#remember({ ...record, sandboxKey, joinedAt, hasLeft: false, terms, ipv6 });
+      const dnsAsked = this.#dns.asked.forNetwork(network);
+      const facts = { sandboxKey, joinedAt, hasLeft: false, terms, ipv6, dnsAsked };
+      await this.#remember({ ...record, ...facts });
+      await this.#dns.joined({ ...record, ...facts });
       this.changes.joined(endpointId);
       this.#deps.leases.follow(
         record.leaseId,
@@ -130,6 +136,7 @@ export class Endpoints {
       this.changes.left(endpointId);
       this.ipv6.left(endpointId);
       this.#deps.leases.unfollow(record.leaseId);
+      await this.#dns.left(record);
       await this.#remember({ ...record, sandboxKey: undefined, hasLeft: true });
       this.#joinTimers.arm(endpointId);
     });
@@ -157,7 +164,9 @@ export class Endpoints {
   /** Makes record and container match a lease that changed, or that came late. */
   async leaseChanged(leaseId: string, change: LeaseChange): Promise<void> {
     const holder = this.#holderOf(leaseId);
-    if (holder !== undefined) await this.changes.handle(holder, change);
+    if (holder === undefined) return;
+    await this.changes.handle(holder, change);
+    await this.#dns.leaseChanged(holder);
   }
 
   /** The same for IPv6. */
@@ -177,6 +186,7 @@ export class Endpoints {
     this.changes.entered(record.id);
     const network = this.#deps.registry.findNetwork(record.networkId);
     if (network?.options.ipv6 !== undefined) void this.ipv6.entered(record.id);
+    void this.#dns.entered(record);
     this.remade.nameSeen(record, interfaceName);
   }
 
@@ -208,14 +218,9 @@ export class Endpoints {
     const containerEndHere = host.endpointPresence(record) === 'here';
     // The endpoint is joined, but its link is here: dockerd may be about to move it.
     if (containerEndHere) this.#joinTimers.arm(record.id);
-    const isFollowed = record.sandboxKey !== undefined;
-    const place = containerEndHere ? atContainerEnd(record, network, isFollowed) : inHost(network);
-    if (isFollowed) this.changes.joined(record.id);
+    if (record.sandboxKey !== undefined) this.changes.joined(record.id);
     const subject = subjectOf(holderOf(record), scopeOfNetwork(network));
-    const where = {
-      ...(containerEndHere || !isFollowed ? { place } : {}),
-      ...(isFollowed && { follow: followTarget(this.#deps, record, network, record.sandboxKey) }),
-    };
+    const where = placesToResume(this.#deps, record, network, containerEndHere);
     const lease = record.lease && restoreLease(record.lease, clock);
     leases.resume(subject, lease, where, restoreIpv6(record.ipv6, clock));
   }
@@ -243,6 +248,7 @@ export class Endpoints {
     this.#joinTimers.close();
     this.changes.close();
     this.ipv6.close();
+    this.#dns.close();
     this.remade.close();
     this.ports.close();
   }
@@ -264,6 +270,7 @@ export class Endpoints {
     this.ipv6.left(endpointId);
     const record = registry.findEndpoint(endpointId);
     if (record === undefined) return;
+    await this.#dns.left(record);
     const awaited = awaitedRelease(record, clock);
     const scope = registry.findScope(record.networkId);
     const isAnothers = scope === undefined || isLeaseOfAnother(record, registry.leases());

@@ -35,6 +35,8 @@ import { removeNetworkLinks } from './links/remove-links.ts';
 import { listSandboxAddresses } from './sandbox/sandbox-addresses.ts';
 import { isInSandbox } from './sandbox/sandbox-link.ts';
 import { changeSandbox } from './sandbox/sandbox-config.ts';
+import { clearSandboxDns, prepareSandboxDns, setSandboxDns } from './sandbox/sandbox-dns.ts';
+import { readHostDns } from './resolv-conf.ts';
 import { hasIpv6 } from './sysctl.ts';
 import { setSandboxIpv6 } from './sandbox/sandbox-ipv6.ts';
 import { sendFromLink } from './sockets/link-sender.ts';
@@ -64,6 +66,10 @@ export const linuxHost = {
   changeSandbox,
   hasIpv6,
   setSandboxIpv6,
+  setSandboxDns,
+  prepareSandboxDns,
+  clearSandboxDns,
+  readHostDns,
   findSegmentLink,
   withSegmentLink,
   listSandboxAddresses,

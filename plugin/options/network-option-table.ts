@@ -139,6 +139,19 @@ export const NETWORK_OPTIONS = {
     help: 'no server answers while a container starts: `fail` refuses the start, `late` starts it without an address and adds the address later',
     problem: (text) => choiceProblem(text, ['fail', 'late']),
   },
+  dns: {
+    value: '`docker`, `lease`',
+    default: '`docker`',
+    help: 'which DNS servers answer for names that Docker does not know: those that Docker asks, or those of the lease in their place; [DNS](dns.md) says what Docker needs for `lease`',
+    problem: (text) => choiceProblem(text, ['docker', 'lease']),
+  },
+  dns_instead_of: {
+    value: 'ADDRESS[,ADDRESS…]',
+    default: "those of the host's `/etc/resolv.conf`",
+    help: 'the DNS servers whose place the servers of the lease take; only with `dns=lease`',
+    problem: (text) =>
+      parseAddresses(text) === undefined ? 'is not a list of IPv4 addresses' : undefined,
+  },
   guard: {
     value: '`off`, `mac`, `full`',
     default: '`mac`',

@@ -55,6 +55,10 @@ export interface NetworkOptions {
   readonly releaseAfterMs: Ms | undefined;
   readonly onExpiry: 'remove' | 'keep';
   readonly onNoServer: 'fail' | 'late';
+  /** Whether DNS queries of containers go to the servers of the lease. */
+  readonly dns: 'docker' | 'lease';
+  /** The servers whose place they take. Empty: those of the host. */
+  readonly dnsInsteadOf: readonly Ipv4[];
   readonly guard: GuardMode;
   readonly onConflict: 'defend' | 'leave';
   /** False: containers get no IPv4 address. */
@@ -111,7 +115,7 @@ function withoutIpv6(
 /** Why a network cannot be without IPv4. What is left would have no effect, so it is refused. */
 function withoutIpv4(
   flag: string,
-  text: (key: 'ipv6' | 'host_access' | 'dhcp_server') => string | undefined,
+  text: (key: 'ipv6' | 'host_access' | 'dhcp_server' | 'dns') => string | undefined,
 ): readonly string[] {
   const what = `${flag}ipv4=off`;
   return [
@@ -126,6 +130,9 @@ function withoutIpv4(
       : [
           `${what} leaves no server for dhcp_server=, which is of DHCPv4; leave one of the two out`,
         ]),
+    ...(text('dns') === 'lease'
+      ? [`${what} leaves no lease for dns=lease, which is IPv4's; leave one of the two out`]
+      : []),
   ];
 }
 
@@ -178,6 +185,11 @@ export function parseNetworkOptions(
       `${flag}host_access=true needs macvlan_mode=bridge: the host is one more macvlan link, and with ${isIsolated ? 'isolate=true' : `macvlan_mode=${macvlanMode}`} the kernel passes nothing to it; leave one of the two out`,
     );
   }
+  if (text('dns_instead_of') !== undefined && text('dns') !== 'lease') {
+    problems.push(
+      `${flag}dns_instead_of= belongs to dns=lease; type ${flag}dns=lease, or leave it out`,
+    );
+  }
   if (ipv6ModeOf(text('ipv6')) !== undefined) problems.push(...withoutIpv6(flag, mode, text));
   const ipv4 = text('ipv4') !== 'off';
   if (!ipv4) problems.push(...withoutIpv4(flag, text));
@@ -201,6 +213,8 @@ export function parseNetworkOptions(
     releaseAfterMs: parseRelease(text('release')),
     onExpiry: text('on_expiry') === 'keep' ? 'keep' : 'remove',
     onNoServer: text('on_no_server') === 'late' ? 'late' : 'fail',
+    dns: text('dns') === 'lease' ? 'lease' : 'docker',
+    dnsInsteadOf: parseAddresses(text('dns_instead_of') ?? '') ?? [],
     guard: parseGuard(text('guard')) ?? 'mac',
     onConflict: text('on_conflict') === 'leave' ? 'leave' : 'defend',
     ipv4,

@@ -100,6 +100,11 @@ export interface EndpointHolder {
   readonly sandboxKey: string | undefined;
   /** The link's name in the container, where the link may have to be made again. */
   readonly interfaceName?: string | undefined;
+  /**
+   * The DNS servers that Docker asks for the container, as they were at its start. Undefined unless
+   * `dns=lease`.
+   */
+  readonly dnsAsked?: readonly Ipv4[] | undefined;
   readonly joinedAt?: WallTime | undefined;
   /** True after Leave. The container no longer uses it, but DeleteEndpoint may never come. */
   readonly hasLeft?: boolean | undefined;
@@ -210,12 +215,12 @@ export function endpointOf({ id: leaseId, holder, ...rest }: Held<EndpointHolder
   const { scopeId: networkId, mac, clientId, isMacShared, hostName, requestedAddress } = rest;
   const { mtu, isStable, lease, lost, ipv6 } = rest;
   const { id, mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms } = holder;
-  const { createdAt, sandboxKey, interfaceName, joinedAt, hasLeft } = holder;
+  const { createdAt, sandboxKey, interfaceName, dnsAsked, joinedAt, hasLeft } = holder;
   return {
     ...{ id, leaseId, networkId, mode, hostEnd, containerEnd, mac, macGiven, addressGiven },
     ...{ isStable, isMacShared, ipv6, family: familyOf(rest) },
     ...{ clientId, hostName, requestedAddress, guard, mtu, lease, lost, terms, createdAt },
-    ...{ sandboxKey, interfaceName, joinedAt, hasLeft },
+    ...{ sandboxKey, interfaceName, dnsAsked, joinedAt, hasLeft },
   };
 }
 
@@ -223,13 +228,13 @@ export function leaseOfEndpoint(endpoint: EndpointRecord): LeaseRecord {
   const { id, leaseId, networkId, mac, clientId, isMacShared, hostName, mtu } = endpoint;
   const { requestedAddress, isStable, lease, lost, ipv6, family = 4, ...facts } = endpoint;
   const { mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms, createdAt } = facts;
-  const { sandboxKey, interfaceName, joinedAt, hasLeft } = facts;
+  const { sandboxKey, interfaceName, dnsAsked, joinedAt, hasLeft } = facts;
   return {
     ...{ id: leaseId, family, scopeId: networkId, mac, clientId, isMacShared, hostName },
     ...{ requestedAddress, mtu, isStable, lease, lost, ipv6 },
     holder: {
       ...{ is: 'endpoint', id, mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms },
-      ...{ createdAt, sandboxKey, interfaceName, joinedAt, hasLeft },
+      ...{ createdAt, sandboxKey, interfaceName, dnsAsked, joinedAt, hasLeft },
     },
   };
 }

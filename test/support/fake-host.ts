@@ -269,6 +269,34 @@ export class FakeHost implements Host {
     return true;
   }
 
+  /** Which DNS servers replace which, by the container's end. */
+  readonly dnsSet = new Map<string, Parameters<Host['setSandboxDns']>[1]>();
+  hostDns: ReturnType<Host['readHostDns']> = { servers: [], isOutdated: false };
+
+  async setSandboxDns(...[place, redirects]: Parameters<Host['setSandboxDns']>) {
+    const end = ownEnd(place);
+    await this.#attempt('setSandboxDns', end);
+    if (this.endpoints.get(end)?.here !== false) return false;
+    this.dnsSet.set(place.containerEnd, redirects);
+    return true;
+  }
+
+  async prepareSandboxDns(...[place, redirects]: Parameters<Host['prepareSandboxDns']>) {
+    await this.#attempt('prepareSandboxDns', place.netnsPath);
+    if (!this.sandboxes.has(place.netnsPath)) return false;
+    this.dnsSet.set(place.containerEnd, redirects);
+    return true;
+  }
+
+  async clearSandboxDns(netnsPath: string, containerEnd: string) {
+    await this.#attempt('clearSandboxDns', netnsPath);
+    this.dnsSet.delete(containerEnd);
+  }
+
+  readHostDns() {
+    return this.hostDns;
+  }
+
   sendInto(hostEnd: string, frames: readonly Uint8Array[]) {
     for (const frame of frames) this.sentInto.push({ hostEnd, frame });
   }

@@ -27,6 +27,7 @@ export const endpoint = {
   createdAt: wallTime,
   sandboxKey: absentOr(text),
   interfaceName: v.optional(is.linkName),
+  dnsAsked: v.optional(is.addresses),
   joinedAt: v.optional(wallTime),
   hasLeft: v.optional(flag),
 };

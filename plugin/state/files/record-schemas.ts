@@ -263,6 +263,7 @@ function readableEndpoint(file: { readonly id: string; readonly writtenAt: WallT
       createdAt: v.fallback(wallTime, file.writtenAt),
       sandboxKey: v.fallback(endpoint.sandboxKey, undefined),
       interfaceName: v.fallback(endpoint.interfaceName, undefined),
+      dnsAsked: v.fallback(endpoint.dnsAsked, undefined),
       joinedAt: v.fallback(endpoint.joinedAt, undefined),
       hasLeft: v.fallback(endpoint.hasLeft, undefined),
     }),

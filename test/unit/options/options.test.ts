@@ -64,6 +64,8 @@ describe('network options', () => {
       releaseAfterMs: undefined,
       onExpiry: 'remove',
       onNoServer: 'fail',
+      dns: 'docker',
+      dnsInsteadOf: [],
       guard: 'mac',
       ipv4: true,
       ipv6: undefined,
@@ -88,6 +90,15 @@ describe('network options', () => {
       onExpiry: 'keep',
       onNoServer: 'late',
     });
+  });
+
+  it('dns_instead_of= needs dns=lease', () => {
+    expect(network({ dns: 'lease', dns_instead_of: '10.0.0.53' })).toMatchObject({
+      ...{ dns: 'lease', dnsInsteadOf: ['10.0.0.53'] },
+    });
+    expect(mistake(() => network({ dns_instead_of: '10.0.0.53' }))).toBe(
+      '-o dns_instead_of= belongs to dns=lease; type -o dns=lease, or leave it out',
+    );
   });
 
   it('the name of an untagged bridge is cut to the 15 characters a link may have', () => {
@@ -183,6 +194,9 @@ describe('network options', () => {
     ['rapid_commit', 'yes', /is not one of true, false$/],
     ['on_expiry', 'stay', /is not one of remove, keep$/],
     ['on_no_server', '', /is not one of fail, late$/],
+    ['dns', 'host', /is not one of docker, lease$/],
+    ['dns_instead_of', 'fw', /is not a list of IPv4 addresses;/],
+    ['dns_instead_of', '127.0.0.11', /is not a list of IPv4 addresses;/],
   ])('%s=%j is refused, and the answer says what it may be', (key, value, words) => {
     expect(mistake(() => network({ [key]: value }))).toMatch(words);
   });
@@ -310,13 +324,17 @@ describe('network options', () => {
       { ipv6: 'auto', dhcp_server: '10.0.0.1' },
       '-o ipv4=off leaves no server for dhcp_server=, which is of DHCPv4; leave one of the two out',
     ],
+    [
+      { ipv6: 'auto', dns: 'lease' },
+      "-o ipv4=off leaves no lease for dns=lease, which is IPv4's; leave one of the two out",
+    ],
   ])('ipv4=off is refused in one sentence with %j', (options, sentence) => {
     expect(mistake(() => network({ ipv4: 'off', ...options }))).toBe(sentence);
   });
 
   it('an unknown option is named together with the known ones', () => {
     expect(mistake(() => network({ vlna: '5' }))).toBe(
-      '-o vlna is unknown; known are parent, vlan, outer, mode, bridge, macvlan_mode, isolate, host_access, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, guard, ipv4, ipv6, ipv6_patience, on_conflict',
+      '-o vlna is unknown; known are parent, vlan, outer, mode, bridge, macvlan_mode, isolate, host_access, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, dns, dns_instead_of, guard, ipv4, ipv6, ipv6_patience, on_conflict',
     );
   });
 

@@ -1,0 +1,141 @@
+/**
+ * `dns=lease`: has the DNS queries of a running container go to the servers of its lease, and
+ * follows the lease. A lease without DNS servers, and no lease, leave the queries as Docker sends
+ * them.
+ *
+ * A container starts also where this fails. It is tried again.
+ */
+import type { Clock } from '../../clock.ts';
+import type { Host } from '../../host.ts';
+import type { KeyedLock } from '../../keyed-lock.ts';
+import type { Logger } from '../../logger.ts';
+import { LinkTries } from '../../networks/link-tries.ts';
+import { endpointContext, type EndpointRecord } from '../../state/lease-records.ts';
+import type { Registry } from '../../state/registry.ts';
+import { redirectsFor } from '../../vocabulary/dns-redirect.ts';
+import type { Ipv4 } from '../../wire/address.ts';
+import { DnsAsked } from './dns-asked.ts';
+
+export interface DnsChangesDeps {
+  readonly registry: Registry;
+  readonly host: Pick<
+    Host,
+    'setSandboxDns' | 'prepareSandboxDns' | 'clearSandboxDns' | 'readHostDns'
+  >;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly lock: KeyedLock;
+  readonly sandboxPath: (sandboxKey: string) => string;
+}
+
+const TROUBLE =
+  'DNS queries of the container could not be sent to the servers of its lease; it is tried again';
+
+export class DnsChanges {
+  readonly asked: DnsAsked;
+  readonly #deps: DnsChangesDeps;
+  /** For each endpoint whose link was found in its sandbox: what its rules say. */
+  readonly #entered = new Map<string, string | undefined>();
+  /** Endpoints whose failure was logged. */
+  readonly #told = new Set<string>();
+  readonly #tries: LinkTries;
+
+  constructor(deps: DnsChangesDeps) {
+    this.#deps = deps;
+    this.asked = new DnsAsked(deps);
+    this.#tries = new LinkTries(deps.clock);
+  }
+
+  /**
+   * libnetwork will move the link into the sandbox. Engines from 28 on have the sandbox already,
+   * and so has a container that runs. Its first query then goes where the others go.
+   */
+  async joined(record: EndpointRecord): Promise<void> {
+    const redirects = redirectsFor(record.dnsAsked ?? [], serversOf(record));
+    const { sandboxKey, containerEnd } = record;
+    if (redirects.length === 0 || sandboxKey === undefined) return;
+    const { host, log, sandboxPath } = this.#deps;
+    const netnsPath = sandboxPath(sandboxKey);
+    try {
+      await host.prepareSandboxDns({ netnsPath, containerEnd }, redirects);
+    } catch (err) {
+      log.debug({ ...endpointContext(record), err }, 'DNS rules wait for the link');
+    }
+  }
+
+  /** The link was found in its sandbox. After a restart of ours its rules may be there already. */
+  async entered({ id, dnsAsked }: EndpointRecord): Promise<void> {
+    if (dnsAsked === undefined) return;
+    this.#entered.set(id, undefined);
+    await this.#try(id);
+  }
+
+  /** The lease has changed, and the record with it. */
+  async leaseChanged(endpointId: string): Promise<void> {
+    if (this.#entered.has(endpointId)) await this.#try(endpointId);
+  }
+
+  /**
+   * The link leaves its sandbox. The container may go on with other networks, so its rules go.
+   * Called under the lock of the endpoint.
+   */
+  async left(record: EndpointRecord | undefined): Promise<void> {
+    if (record?.dnsAsked === undefined) return;
+    const { id, sandboxKey, containerEnd } = record;
+    this.#forget(id);
+    if (sandboxKey === undefined) return;
+    const { host, log, sandboxPath } = this.#deps;
+    try {
+      await host.clearSandboxDns(sandboxPath(sandboxKey), containerEnd);
+    } catch (err) {
+      const sentence = 'the DNS rules of dns=lease stay in the sandbox; restart the container';
+      log.warn({ ...endpointContext(record), err }, sentence);
+    }
+  }
+
+  close(): void {
+    this.#tries.close();
+  }
+
+  #forget(endpointId: string): void {
+    this.#entered.delete(endpointId);
+    this.#told.delete(endpointId);
+    this.#tries.cancel(endpointId);
+  }
+
+  async #try(endpointId: string): Promise<void> {
+    const { lock, log } = this.#deps;
+    this.#tries.cancel(endpointId);
+    try {
+      await lock.run(endpointId, () => this.#apply(endpointId));
+      this.#told.delete(endpointId);
+    } catch (err) {
+      const level = this.#told.has(endpointId) ? 'debug' : 'error';
+      this.#told.add(endpointId);
+      log[level]({ endpoint: endpointId.slice(0, 12), err }, TROUBLE);
+      this.#tries.later(endpointId, () => void this.#try(endpointId));
+    }
+  }
+
+  async #apply(endpointId: string): Promise<void> {
+    const { registry, host, log, sandboxPath } = this.#deps;
+    const record = registry.findEndpoint(endpointId);
+    if (record?.sandboxKey === undefined || !this.#entered.has(endpointId)) return;
+    const redirects = redirectsFor(record.dnsAsked ?? [], serversOf(record));
+    const rules = redirects.map(({ from, to }) => `${from} to ${to}`).join(', ');
+    if (this.#entered.get(endpointId) === rules) return;
+    const { hostEnd, containerEnd } = record;
+    const place = { netnsPath: sandboxPath(record.sandboxKey), hostEnd, containerEnd };
+    if (!(await host.setSandboxDns(place, redirects))) {
+      throw new Error('its link was not found up in the sandbox');
+    }
+    this.#entered.set(endpointId, rules);
+    log.info({ ...endpointContext(record), dns: rules }, 'DNS of the container set');
+  }
+}
+
+/** With `on_expiry=keep` the terms of the lease that ended go on. */
+function serversOf({ lease, lost, terms }: EndpointRecord): readonly Ipv4[] {
+  const kept = lost?.isAddressKept === true ? terms.configured : undefined;
+  return (lease ?? kept)?.dnsServers ?? [];
+}
