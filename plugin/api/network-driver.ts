@@ -89,9 +89,12 @@ export function networkDriverHandlers(driver: NetworkDriver): Handlers {
   };
 }
 
-function encodeJoin({ srcName, gateway, staticRoutes }: JoinAnswer): object {
+function encodeJoin({ srcName, dstName, gateway, staticRoutes }: JoinAnswer): object {
   return {
-    InterfaceName: { SrcName: srcName, DstPrefix: 'eth' },
+    InterfaceName: {
+      ...{ SrcName: srcName, DstPrefix: 'eth' },
+      ...(dstName !== undefined && { DstName: dstName }),
+    },
     Gateway: gateway ?? '',
     StaticRoutes: staticRoutes.map(encodeRoute),
     // Without this dockerd adds docker_gwbridge, a second way out, to a container without gateway.

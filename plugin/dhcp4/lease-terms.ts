@@ -2,10 +2,11 @@
  * The terms of an ACK, in the vocabulary of lease.ts (RFC 2132, RFC 3442). Values that cannot be
  * read, or that no host can use, are left out and named.
  */
-import type { LeaseTerms } from '../vocabulary/lease.ts';
+import { ALWAYS_SHOWN, SHOWN_IF_SENT, shownOption } from '../vocabulary/dhcp/option-catalogue.ts';
+import type { LeaseTerms, OtherOption, TermsWishes } from '../vocabulary/lease.ts';
 import { isUnicastIpv4 } from '../wire/address.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
-import { isSubnetEdge, lastAddressOf, subnetOf } from '../wire/subnet.ts';
+import { isSubnetEdge, lastAddressOf, subnetHas, subnetOf } from '../wire/subnet.ts';
 import type { Dhcp4Message } from './message.ts';
 import { optionName, unlessMalformed } from './option-names.ts';
 import {
@@ -18,18 +19,21 @@ import {
   prefixLengthOf,
   u16Of,
 } from './options.ts';
+import type { Options } from './options.ts';
 import { routingOf } from './routing.ts';
 
 /**
  * @param serverId option 54 of the ACK.
  * @param serverMac source of the frame that carried it.
  * @param dropped gets a sentence for each thing that is left out.
+ * @param wishes.alsoAsked codes of options that are shown beside the usual ones.
  */
 export function leaseTermsOf(
   ack: Dhcp4Message,
   serverId: Ipv4,
   serverMac: Mac,
   dropped: string[] = [],
+  wishes: TermsWishes & { readonly alsoAsked?: readonly number[] | undefined } = {},
 ): LeaseTerms {
   const { options, yiaddr: address, damaged } = ack;
   for (const [code, seen] of damaged ?? []) dropped.push(`${optionName(code)}: ${seen}`);
@@ -47,17 +51,49 @@ export function leaseTermsOf(
   if (deaf !== undefined) {
     dropped.push(`${optionName(OPTION.DOMAIN_NAME_SERVER)}: ${deaf} is no host's address`);
   }
+  const others = othersOf(options, wishes.alsoAsked);
   return {
     address,
     prefixLength,
-    ...routingOf(options, isRouter, dropped),
+    ...asWished(routingOf(options, isRouter, dropped), wishes),
     mtu: u16Of(options, OPTION.INTERFACE_MTU),
     dnsServers: dnsServers.filter(isUnicastIpv4),
     domainName: read(OPTION.DOMAIN_NAME, domainNameOf(options)),
     domainSearch: read(OPTION.DOMAIN_SEARCH, domainSearchOf(options)) ?? [],
+    ...(others.length > 0 && { others }),
     serverId,
     serverMac,
   };
+}
+
+/** Options that are shown and not applied, in the order of their codes. */
+function othersOf(options: Options, alsoAsked: readonly number[] = []): readonly OtherOption[] {
+  const shown = new Set([...ALWAYS_SHOWN, ...SHOWN_IF_SENT, ...alsoAsked]);
+  return [...shown]
+    .sort((one, other) => one - other)
+    .flatMap((code) => {
+      const value = options.get(code);
+      return value === undefined ? [] : [{ code, value: shownOption(code, value) }];
+    });
+}
+
+type Routing = Pick<LeaseTerms, 'gateway' | 'routes'>;
+
+function asWished(told: Routing, { gateway, routes }: TermsWishes): Routing {
+  return {
+    gateway: gateway === 'none' ? undefined : (gateway ?? told.gateway),
+    routes: routes === 'none' ? [] : told.routes,
+  };
+}
+
+/** False if the wished gateway cannot be one for a host with this lease. */
+export function canHaveGateway(message: Dhcp4Message, { gateway }: TermsWishes = {}): boolean {
+  if (gateway === undefined || gateway === 'none') return true;
+  const { prefixLength } = subnetWidthOf(message);
+  return (
+    subnetHas(subnetOf(message.yiaddr, prefixLength), gateway) &&
+    canBeRouter(gateway, message.yiaddr, prefixLength)
+  );
 }
 
 /**
@@ -70,7 +106,7 @@ const LEAST_PREFIX_LENGTH = 8;
  * mask mean that one, and a /32 would cut the container off from its neighbours. The class also
  * decides if no host can use the mask.
  */
-export function subnetWidthOf({ options, yiaddr }: Dhcp4Message): {
+export function subnetWidthOf({ options, yiaddr }: Pick<Dhcp4Message, 'options' | 'yiaddr'>): {
   readonly prefixLength: number;
   /** The mask that was sent and is not used. */
   readonly unusable?: Ipv4;

@@ -37,6 +37,7 @@ export const OPTION = {
   REBINDING_TIME: 59,
   VENDOR_CLASS: 60,
   CLIENT_ID: 61,
+  USER_CLASS: 77,
   RAPID_COMMIT: 80,
   CLIENT_FQDN: 81,
   DOMAIN_SEARCH: 119,
@@ -211,9 +212,19 @@ export function textValue(text: string): Uint8Array {
 }
 
 /**
+ * Option 77 (RFC 3004 §4): each class is its length and its octets. There is one class.
+ * @throws RangeError for anything but ASCII.
+ */
+export function userClassValue(text: string): Uint8Array {
+  const octets = textValue(text);
+  return new Writer().u8(octets.length).bytes(octets).toBytes();
+}
+
+/**
  * Option 81 (RFC 4702 §2): flags, two obsolete RCODE octets of 0, the name in DNS wire form. S=1:
- * the server is to register the name; E=1: wire form, not ASCII; N=0, O=0.
- * @param name fully qualified; a final dot is allowed. @throws RangeError for a label not 1 to 63
+ * the server is to register the name; E=1: wire form, not ASCII; N=0, O=0. A name of one label is
+ * partial: it has no final zero octet (RFC 4702 §2.3.1), and the server adds its domain.
+ * @param name a final dot means that it is not partial. @throws RangeError for a label not 1 to 63
  * long.
  */
 export function clientFqdnValue(name: string): Uint8Array {
@@ -227,5 +238,5 @@ export function clientFqdnValue(name: string): Uint8Array {
     if (label.length < 1 || label.length > 63) throw new RangeError(`bad label in "${name}"`);
     writer.u8(label.length).bytes(textValue(label));
   }
-  return writer.u8(0).toBytes();
+  return name.includes('.') ? writer.u8(0).toBytes() : writer.toBytes();
 }

@@ -6,6 +6,7 @@
  */
 import { IPV4_ANY } from '../wire/address.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
+import { ALWAYS_SHOWN } from '../vocabulary/dhcp/option-catalogue.ts';
 import type { LeaseTerms } from '../vocabulary/lease.ts';
 import { BOOTREQUEST } from './message.ts';
 import type { Dhcp4Message } from './message.ts';
@@ -16,6 +17,7 @@ import {
   OPTION,
   textValue,
   u16Value,
+  userClassValue,
 } from './options.ts';
 import type { MessageType } from './options.ts';
 
@@ -24,7 +26,10 @@ export interface ClientIdentity {
   readonly mac: Mac; // chaddr and L2 source
   readonly clientId: Uint8Array; // option 61 payload, type octet included
   readonly hostName: string | undefined; // option 12, or 81 when it contains a dot
+  readonly registersName?: boolean | undefined; // option 81 in any case: the server is to register
   readonly vendorClass?: string | undefined; // option 60
+  readonly userClass?: string | undefined; // option 77
+  readonly alsoAsked?: readonly number[] | undefined; // more codes for option 55
   readonly mtu: number; // option 57 value
   readonly broadcast: boolean; // broadcast flag while address-less
 }
@@ -56,6 +61,7 @@ const PARAMETER_REQUEST_LIST: readonly number[] = [
   OPTION.REBINDING_TIME,
   OPTION.DOMAIN_SEARCH,
   OPTION.MICROSOFT_CLASSLESS_ROUTE,
+  ...ALWAYS_SHOWN.filter((code) => code !== OPTION.NTP_SERVERS),
 ];
 
 /** RFC 2132 §9.10: the smallest value that option 57 may have. */
@@ -190,18 +196,25 @@ function askingOptions(identity: ClientIdentity): OptionEntries {
   const maxMessageSize = Math.max(identity.mtu, LEAST_MAX_MESSAGE_SIZE);
   return [
     [OPTION.MAX_MESSAGE_SIZE, u16Value(maxMessageSize)],
-    ...nameOption(identity.hostName),
+    ...nameOption(identity),
     ...(identity.vendorClass === undefined
       ? []
       : [[OPTION.VENDOR_CLASS, textValue(identity.vendorClass)] as const]),
-    [OPTION.PARAMETER_LIST, Uint8Array.from(PARAMETER_REQUEST_LIST)],
+    ...(identity.userClass === undefined
+      ? []
+      : [[OPTION.USER_CLASS, userClassValue(identity.userClass)] as const]),
+    [OPTION.PARAMETER_LIST, parameterList(identity.alsoAsked)],
   ];
 }
 
+function parameterList(alsoAsked: readonly number[] = []): Uint8Array {
+  return Uint8Array.from(new Set([...PARAMETER_REQUEST_LIST, ...alsoAsked]));
+}
+
 /** RFC 4702 §3.1: a client that sends 81 does not send 12. */
-function nameOption(hostName: string | undefined): OptionEntries {
+function nameOption({ hostName, registersName }: ClientIdentity): OptionEntries {
   if (hostName === undefined) return [];
-  return hostName.includes('.')
+  return registersName === true || hostName.includes('.')
     ? [[OPTION.CLIENT_FQDN, clientFqdnValue(hostName)]]
     : [[OPTION.HOST_NAME, textValue(hostName)]];
 }

@@ -66,6 +66,11 @@ export function createPlugin(deps: PluginDeps) {
         log.error({ endpoint: key.slice(0, 12), err }, 'lease change not handled');
       });
     },
+    onLinkLocal: (leaseId, address) => {
+      endpoints.linkLocalChanged(leaseId, address).catch((err: unknown) => {
+        log.error({ endpoint: leaseId.slice(0, 12), err }, 'link-local address not handled');
+      });
+    },
     onIpv6Change: (leaseId, change) => {
       endpoints.ipv6Changed(leaseId, change).catch((err: unknown) => {
         log.error({ endpoint: leaseId.slice(0, 12), err }, 'IPv6 change not handled');

@@ -7,7 +7,7 @@
  */
 import { PluginError } from '../vocabulary/errors.ts';
 import { isInSubnet, networkOf, type Ipv4 } from '../wire/address.ts';
-import type { LeaseTerms, Route } from '../vocabulary/lease.ts';
+import type { LinkTerms, Route } from '../vocabulary/lease.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
 
 /** Only what the request left empty. libnetwork refuses an answer that repeats what it set. */
@@ -37,6 +37,8 @@ export function createAnswer(endpoint: EndpointRecord): CreateEndpointAnswer {
 export interface JoinAnswer {
   /** The link's name in the host's namespace. */
   readonly srcName: string;
+  /** Its name in the container. Engines before 29.8 do not apply it. If undefined: any. */
+  readonly dstName: string | undefined;
   /** Undefined if the container must not have a gateway. */
   readonly gateway: Ipv4 | undefined;
   readonly staticRoutes: readonly Route[];
@@ -44,15 +46,15 @@ export interface JoinAnswer {
 
 /** @param internal `--internal`: the container reaches only its own segment. */
 export function joinAnswer(
-  { containerEnd, terms }: Pick<EndpointRecord, 'containerEnd' | 'terms'>,
+  { containerEnd, ifName, terms }: Pick<EndpointRecord, 'containerEnd' | 'ifName' | 'terms'>,
   internal: boolean,
 ): JoinAnswer {
-  return { srcName: containerEnd, ...routingOf(terms.answered, internal) };
+  return { srcName: containerEnd, dstName: ifName, ...routingOf(terms.answered, internal) };
 }
 
 /** The routes of a container with that lease. Without a lease there are none. */
 export function routingOf(
-  lease: LeaseTerms | undefined,
+  lease: LinkTerms | undefined,
   internal: boolean,
 ): Pick<JoinAnswer, 'gateway' | 'staticRoutes'> {
   if (lease === undefined) return { gateway: undefined, staticRoutes: [] };
@@ -71,7 +73,7 @@ export function routingOf(
  * The routes of the lease without the subnet of its own address. The kernel has that route already.
  * A start fails if any route is given twice (`file exists`).
  */
-function routesBeside({ address, prefixLength, routes }: LeaseTerms): Route[] {
+function routesBeside({ address, prefixLength, routes }: LinkTerms): Route[] {
   const key = (route: Route) => `${route.destination}/${route.prefixLength}`;
   const seen = new Set([`${networkOf(address, prefixLength)}/${prefixLength}`]);
   return routes.filter((route) => {
@@ -89,7 +91,7 @@ function onLinkRoutes(routes: readonly Route[]): Route[] {
  * Host routes to next hops outside of all subnets and on-link routes: the router is outside the
  * mask.
  */
-function nextHops(lease: LeaseTerms, routes: readonly Route[]): Route[] {
+function nextHops(lease: LinkTerms, routes: readonly Route[]): Route[] {
   const connected = [
     { destination: lease.address, prefixLength: lease.prefixLength },
     ...onLinkRoutes(routes),

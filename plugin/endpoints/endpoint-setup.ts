@@ -1,7 +1,6 @@
 /**
  * Makes one endpoint: veth, lease and record, in this order. If a step fails, all of it is undone.
  */
-import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Lease } from '../vocabulary/lease.ts';
@@ -13,16 +12,12 @@ import type { Logger } from '../logger.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { Mac } from '../wire/address.ts';
 import type { Addresses } from '../leases/addresses.ts';
-import { macNotChosen, sharedIdentity } from '../leases/address-identity.ts';
 import { lostBefore } from '../leases/adoption.ts';
 import { atContainerEnd } from './endpoint-places.ts';
-import { chooseMac, linkEnds, macClientId } from '../options/endpoint-identity.ts';
 import type { Host } from '../host.ts';
 import { attachmentOf } from '../state/attachments/attachments.ts';
 import { ownEnd } from '../vocabulary/attachment.ts';
-import { ipv6IdentityOf, scopeOfNetwork } from '../state/lease-scope.ts';
-import { refuseLateWishes, refuseOtherFamily } from '../options/endpoint-fit.ts';
-import { parseEndpointOptions, type EndpointOptions } from '../options/endpoint-options.ts';
+import { scopeOfNetwork } from '../state/lease-scope.ts';
 import { restoreLease, storeLease, termsOf, type NetworkRecord } from '../state/records.ts';
 import { rulesBeforeJoin } from '../networks/port-guard.ts';
 import type { Registry } from '../state/registry.ts';
@@ -30,23 +25,18 @@ import { takeIpv6, takeLease, type LeaseTaken, type TakeLeaseDeps } from '../lea
 import { UndoList } from '../undo.ts';
 import { addressShown, NO_IPV6 } from '../state/stored-ipv6.ts';
 import {
+  draftEndpoint,
+  isNamed,
+  type CreateEndpointRequest,
+  type EndpointDraft,
+} from './setup/draft.ts';
+import {
   endpointContext,
   type AddressRecord,
   type EndpointRecord,
 } from '../state/lease-records.ts';
 
-export interface CreateEndpointRequest {
-  readonly networkId: string;
-  readonly endpointId: string;
-  readonly interface: {
-    readonly address: string;
-    readonly addressIpv6: string;
-    readonly macAddress: string;
-  };
-  /** The MAC if a person chose it. `interface.macAddress` may be one that libnetwork made up. */
-  readonly userMac: string | undefined;
-  readonly options: Readonly<Record<string, unknown>>;
-}
+export type { CreateEndpointRequest } from './setup/draft.ts';
 
 export interface EndpointSetupDeps extends TakeLeaseDeps {
   readonly leases: TakeLeaseDeps['leases'] & {
@@ -67,6 +57,8 @@ interface MakeLimits {
   readonly signal: AbortSignal;
   /** @throws PluginError if another container has the MAC. */
   readonly takeMac: (mac: Mac) => Promise<void>;
+  /** @throws PluginError if another container has the client-id, which is made of a name. */
+  readonly takeClientId: (clientId: string) => Promise<void>;
   /** Called with the id of the lease, before the lease can change. */
   readonly asking: (leaseId: string) => void;
 }
@@ -82,6 +74,7 @@ export async function makeEndpoint(
     refuseGivenAddress(request);
     const draft = draftEndpoint(network, request, deps, undefined);
     if (draft.isMacShared !== true) await limits.takeMac(draft.mac);
+    if (isNamed(network)) await limits.takeClientId(draft.clientId);
     return build(deps, network, draft, limits, (undo) =>
       (network.options.ipv4 ? takeLease : takeIpv6)(
         deps,
@@ -167,99 +160,6 @@ function leaseFields(
   const terms = termsOf(lease);
   const lost = undefined;
   return { lease: storeLease(lease, clock), lost, terms: { answered: terms, configured: terms } };
-}
-
-/** An endpoint whose lease is not known yet. */
-type EndpointDraft = Omit<EndpointRecord, 'lease' | 'lost' | 'terms'>;
-
-function draftEndpoint(
-  network: NetworkRecord,
-  request: CreateEndpointRequest,
-  { clock, registry, host }: Pick<EndpointSetupDeps, 'clock' | 'registry' | 'host'>,
-  leased: AddressRecord | undefined,
-): EndpointDraft {
-  const options = parseEndpointOptions(request.options);
-  const { mode } = network.options;
-  refuseOwnGuard(options, network);
-  refuseOtherFamily(options, network.options);
-  if (leased !== undefined) refuseLateWishes(options, leased);
-  const given = request.interface.macAddress;
-  const identity = leased ?? identityOf(network, given, options, host);
-  const { mac, clientId, isMacShared } = identity;
-  const macGiven = given !== '';
-  return {
-    id: request.endpointId,
-    leaseId: leased?.id ?? newLeaseId(request.endpointId, registry),
-    networkId: network.id,
-    mode,
-    ...linkEnds(request.endpointId, mode),
-    mac,
-    isMacShared,
-    macGiven,
-    addressGiven: leased !== undefined,
-    // With our IPAM Docker gives every container a MAC, chosen or random.
-    isStable:
-      leased === undefined
-        ? macGiven || options.id !== undefined
-        : leased.isStable || request.userMac !== undefined,
-    clientId,
-    hostName: options.hostName,
-    requestedAddress: leased?.requestedAddress ?? options.address,
-    guard: options.guard,
-    ...familiesOf(mac, options, network.options),
-    mtu: network.mtu,
-    createdAt: clock.wall(),
-    sandboxKey: undefined,
-  };
-}
-
-/** What the lease's record says of the families before anything is leased. */
-function familiesOf(
-  mac: Mac,
-  { token, address6 }: EndpointOptions,
-  { ipv4, ipv6 }: NetworkRecord['options'],
-): Pick<EndpointRecord, 'family' | 'ipv6'> {
-  const isChosen = token !== undefined || address6 !== undefined;
-  const wish = isChosen ? { token, address: address6 } : undefined;
-  const identity = ipv6IdentityOf(mac);
-  const none = ipv6 === undefined ? undefined : { ...NO_IPV6, identity, wish };
-  return { family: ipv4 ? 4 : 6, ipv6: none };
-}
-
-/** @throws PluginError INVALID_OPTION for a guard where there is no port to keep it. */
-function refuseOwnGuard({ guard }: EndpointOptions, network: NetworkRecord): void {
-  const { mode, guard: ofNetwork } = network.options;
-  if (guard === undefined || guard === ofNetwork) return;
-  if (attachmentOf(network).bridgeOfPorts(network) !== undefined) return;
-  throw new PluginError(
-    'INVALID_OPTION',
-    `driver-opt guard=${guard} is for a port of a bridge, and with mode=${mode} a container has none; leave it out, or take mode=bridge`,
-  );
-}
-
-/** @throws PluginError INVALID_OPTION, PARENT_LINK_UNUSABLE. */
-function identityOf(
-  network: NetworkRecord,
-  given: string,
-  options: EndpointOptions,
-  host: Pick<Host, 'linkMac'>,
-): Pick<EndpointRecord, 'mac' | 'clientId' | 'isMacShared'> {
-  const attachment = attachmentOf(network);
-  if (attachment.isMacShared) {
-    if (given !== '') throw macNotChosen(given);
-    return sharedIdentity(attachment.speaker(network), network.options, options.id, host);
-  }
-  const mac = chooseMac(given, options);
-  return { mac, clientId: macClientId(mac), isMacShared: undefined };
-}
-
-/**
- * Returns an id for a new lease. The id of the endpoint may still be in use by an earlier lease
- * that now has another holder.
- */
-function newLeaseId(endpointId: string, registry: Registry): string {
-  const isFree = registry.findLease(endpointId) === undefined;
-  return isFree ? endpointId : randomBytes(8).toString('hex');
 }
 
 function refuseGivenAddress({ interface: { address, addressIpv6 } }: CreateEndpointRequest): void {

@@ -30,7 +30,7 @@ import { RemadeLinks } from './remade-links.ts';
 import { MacTwins } from './mac-twins.ts';
 import { runEach } from '../undo.ts';
 import { ownEnd } from '../vocabulary/attachment.ts';
-import type { Mac } from '../wire/address.ts';
+import type { Ipv4, Mac } from '../wire/address.ts';
 import { endpointContext, holderOf, type EndpointRecord } from '../state/lease-records.ts';
 
 export class Endpoints {
@@ -92,6 +92,7 @@ export class Endpoints {
         by: startedAt + LEASED_WITHIN,
         signal,
         takeMac: (mac) => this.#takeMac(request.endpointId, segmentOf(network.options), mac),
+        takeClientId: (clientId) => this.twins.clearNamesake(segmentOf(network.options), clientId),
         asking: (leaseId) => this.#making.set(leaseId, request.endpointId),
       }).finally(() => this.#made(request.endpointId));
       this.#joinTimers.arm(record.id);
@@ -167,6 +168,12 @@ export class Endpoints {
     if (holder === undefined) return;
     await this.changes.handle(holder, change);
     await this.#dns.leaseChanged(holder);
+  }
+
+  /** The address that stands in for a lease is another one. */
+  async linkLocalChanged(leaseId: string, address: Ipv4 | undefined): Promise<void> {
+    const holder = this.#holderOf(leaseId);
+    if (holder !== undefined) await this.changes.handleLinkLocal(holder, address);
   }
 
   /** The same for IPv6. */

@@ -9,7 +9,8 @@
  */
 import type { Clock } from '../clock.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
-import type { LeaseTerms } from '../vocabulary/lease.ts';
+import type { LinkTerms } from '../vocabulary/lease.ts';
+import type { Ipv4 } from '../wire/address.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { Host } from '../host.ts';
@@ -125,6 +126,18 @@ export class LeaseChanges {
       this.#tell(record, next, change, network);
       this.#countMoves(record, change);
       await remember(next);
+      await this.#apply(endpointId);
+    });
+  }
+
+  /** The container has no lease. The address stands in for it. */
+  handleLinkLocal(endpointId: string, address: Ipv4 | undefined): Promise<void> {
+    const { registry, lock, log, remember } = this.#deps;
+    return lock.run(endpointId, async () => {
+      const record = registry.findEndpoint(endpointId);
+      if (record?.lost === undefined || record.lease !== undefined) return;
+      log.info({ ...endpointContext(record), address }, 'link-local address stands in for a lease');
+      await remember({ ...record, lost: { ...record.lost, linkLocal: address } });
       await this.#apply(endpointId);
     });
   }
@@ -245,9 +258,15 @@ function recordAfter(
 }
 
 function configOf({ lease, lost, terms }: EndpointRecord, { mtu }: NetworkRecord): LinkConfig {
-  const kept = lost?.isAddressKept === true ? terms.configured : undefined;
-  const wanted: LeaseTerms | undefined = lease === undefined ? kept : termsOf(lease);
+  const kept = lost?.isAddressKept === true ? terms.configured : linkLocalTerms(lost?.linkLocal);
+  const wanted: LinkTerms | undefined = lease === undefined ? kept : termsOf(lease);
   return { terms: wanted, mtu: usableMtu(wanted?.mtu, mtu) };
+}
+
+/** RFC 3927 §2.6.2: all of 169.254.0.0/16 is on the link. There is no router. */
+function linkLocalTerms(address: Ipv4 | undefined): LinkTerms | undefined {
+  if (address === undefined) return undefined;
+  return { address, prefixLength: 16, gateway: undefined, routes: [], mtu: undefined };
 }
 
 function isSameLink(one: EndpointRecord, other: EndpointRecord, network: NetworkRecord): boolean {

@@ -1,8 +1,10 @@
 /**
- * Finds two containers with one MAC. The server would give both the same lease. A container that
- * restarts with its daemon must not be refused because of its earlier endpoint.
+ * Finds two containers with one MAC, or with one client-id of a name. The server would give both
+ * the same lease. A container that restarts with its daemon must not be refused because of its
+ * earlier endpoint.
  */
 import type { Clock } from '../clock.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 import { netnsPathOf } from './endpoint-places.ts';
 import type { Host } from '../host.ts';
 import { macIsWorn } from '../leases/mac-claims.ts';
@@ -48,11 +50,25 @@ export class MacTwins {
     await this.#deps.clear(twin);
   }
 
+  /**
+   * The same for a client-id that is made of a name (`client_id`).
+   * @throws PluginError INVALID_OPTION if a container uses it.
+   */
+  async clearNamesake(segment: string, clientId: string): Promise<void> {
+    const all = this.#deps.registry.endpoints().filter((one) => one.clientId === clientId);
+    const twin = this.#on(segment, all);
+    if (twin === undefined) return;
+    if (await this.#isInUse(twin)) throw clientIdIsUsed(clientId, twin);
+    await this.#deps.clear(twin);
+  }
+
   #find(segment: string, mac: Mac): EndpointRecord | undefined {
+    return this.#on(segment, this.#deps.registry.endpointsWithMac(mac));
+  }
+
+  #on(segment: string, endpoints: readonly EndpointRecord[]): EndpointRecord | undefined {
     const { registry } = this.#deps;
-    return registry
-      .endpointsWithMac(mac)
-      .find(({ networkId }) => registry.findScope(networkId)?.segment === segment);
+    return endpoints.find(({ networkId }) => registry.findScope(networkId)?.segment === segment);
   }
 
   async #isInUse(twin: EndpointRecord): Promise<boolean> {
@@ -72,4 +88,13 @@ export class MacTwins {
     const later = registry.findEndpoint(twin.id);
     return later !== undefined && this.#isInUse(later);
   }
+}
+
+/** @param clientId type 0 and a text. */
+function clientIdIsUsed(clientId: string, { id, lease }: EndpointRecord): PluginError {
+  const text = Buffer.from(clientId.slice(2), 'hex').toString('latin1');
+  return new PluginError(
+    'INVALID_OPTION',
+    `client_id of the network makes ${JSON.stringify(text)} of this container's name, and the container of endpoint ${id.slice(0, 12)} (${lease?.address ?? 'without an address'}) has that identifier; give one of the two another name`,
+  );
 }

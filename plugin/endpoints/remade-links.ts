@@ -34,6 +34,7 @@ export class RemadeLinks {
   readonly #deps: RemadeLinksDeps;
   /** By endpoint. */
   readonly #tries: LinkTries;
+  #isNameTold = false;
 
   constructor(deps: RemadeLinksDeps) {
     this.#deps = deps;
@@ -52,7 +53,9 @@ export class RemadeLinks {
   }
 
   /** Remembers the name of a link that may have to be made again. */
-  nameSeen({ id, hostEnd }: EndpointRecord, interfaceName: string): void {
+  nameSeen(endpoint: EndpointRecord, interfaceName: string): void {
+    const { id, hostEnd, ifName } = endpoint;
+    if (ifName !== undefined && ifName !== interfaceName) this.#tellName(endpoint, interfaceName);
     if (hostEnd !== undefined) return;
     const { registry, lock, remember } = this.#deps;
     void lock.run(id, async () => {
@@ -60,6 +63,16 @@ export class RemadeLinks {
       if (record === undefined || record.interfaceName === interfaceName) return;
       await remember({ ...record, interfaceName });
     });
+  }
+
+  /** Once: it is the engine's, and the same for all containers. */
+  #tellName(endpoint: EndpointRecord, name: string): void {
+    if (this.#isNameTold) return;
+    this.#isNameTold = true;
+    this.#deps.log.warn(
+      { ...endpointContext(endpoint), wanted: endpoint.ifName, name },
+      OTHER_NAME,
+    );
   }
 
   close(): void {
@@ -126,3 +139,6 @@ export class RemadeLinks {
 
 const NOT_MADE =
   'the link of a running container went with the link below it, and could not be made again; it is tried again; restart the container if this goes on';
+
+const OTHER_NAME =
+  'driver-opt ifname has no effect with this engine: Docker Engine 29.8 and newer apply it';

@@ -2,14 +2,14 @@
  * Finds the differences between two configurations of a container's link. Their order keeps
  * everything working that both have. New parts come before old parts go.
  */
-import type { LeaseTerms, Route } from '../vocabulary/lease.ts';
+import type { LinkTerms, Route } from '../vocabulary/lease.ts';
 import type { LinkAddress, SandboxChange } from '../vocabulary/sandbox-change.ts';
 import { networkOf, type Ipv4 } from '../wire/address.ts';
 import { routingOf } from './answers.ts';
 
 /** The configuration of a link. Without terms it has no address. */
 export interface LinkConfig {
-  readonly terms: LeaseTerms | undefined;
+  readonly terms: LinkTerms | undefined;
   readonly mtu: number;
 }
 

@@ -118,8 +118,8 @@ export function subnetTrouble(
   return `the server of ${segmentOf(options)} leases ${formatSubnet(own)} to the host, which has ${other.what} already and could use only one of the two; leave host_access out, or remove that route`;
 }
 
-/** The scope of the host's own lease. The host's link has no IPv6. */
+/** The scope of the host's own lease. The host's link has no IPv6, and no link-local address. */
 export function scopeOfHost(network: NetworkRecord): LeaseScope {
   const scope = scopeOfNetwork(network);
-  return { ...scope, options: { ...scope.options, ipv6: undefined } };
+  return { ...scope, options: { ...scope.options, ipv6: undefined, onNoServer: 'late' } };
 }

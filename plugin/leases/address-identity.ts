@@ -5,6 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Mac } from '../wire/address.ts';
+import { clientIdFrom, needsName } from '../options/site/client-id-template.ts';
 import { macClientId, randomMac, requireMac } from '../options/endpoint-identity.ts';
 import type { Host } from '../host.ts';
 import type { NetworkOptions } from '../options/options.ts';
@@ -48,45 +49,66 @@ const SWARM_TASK = /\.[a-z0-9]+\.[a-z0-9]{25}$/;
 export function addressIdentity(facts: IdentityFacts): AddressIdentity {
   const { macAddress, mayChooseMac, linkMac, scope } = facts;
   const named = namedClientId(facts);
+  const typed = (mac: Mac | undefined) => typedClientId(scope, facts.name, mac);
+  const { clientId: template } = scope.options;
+  const isNamed = named !== undefined && (template === undefined || needsName(template));
   if (macAddress !== undefined) {
     if (!scope.isForeign && !mayChooseMac) throw macNotChosen(macAddress);
     const mac = requireMac(macAddress);
     return {
-      ...{ mac, clientId: named ?? macClientId(mac) },
-      ...{ isStable: named !== undefined, isMacShared: false },
+      ...{ mac, clientId: typed(mac) ?? named ?? macClientId(mac) },
+      ...{ isStable: isNamed, isMacShared: false },
     };
   }
   if (mayChooseMac) {
     const mac = named === undefined ? randomMac() : macFromId(named);
-    const clientId = named ?? macClientId(mac);
+    const clientId = typed(mac) ?? named ?? macClientId(mac);
     return { mac, clientId, isStable: named !== undefined, isMacShared: false };
   }
   if (linkMac === undefined) throw noLinkMac(scope.link, scope.segment);
-  return sharedWith(linkMac, named);
+  return sharedWith(linkMac, typed(undefined) ?? named, named !== undefined);
 }
 
 /**
  * The identity of a container on an ipvlan network of ours, without our IPAM.
  * @param link the link whose MAC the container has.
- * @param id the driver-opt `id`.
- * @throws PluginError PARENT_LINK_UNUSABLE.
+ * @param name what a person called it.
+ * @throws PluginError PARENT_LINK_UNUSABLE; INVALID_OPTION if `client_id` needs a name.
  */
 export function sharedIdentity(
   link: string,
-  options: NetworkOptions,
-  id: string | undefined,
+  network: Pick<LeaseScope, 'id' | 'options'>,
+  name: string | undefined,
   host: Pick<Host, 'linkMac'>,
 ): AddressIdentity {
   const mac = host.linkMac(link);
-  if (mac === undefined) throw noLinkMac(link, segmentOf(options));
-  const parentMac = host.linkMac(options.parent);
-  return sharedWith(mac, namedClientId({ name: id, scope: { options }, parentMac }));
+  if (mac === undefined) throw noLinkMac(link, segmentOf(network.options));
+  const parentMac = host.linkMac(network.options.parent);
+  const typed = typedClientId(network, name, undefined);
+  return sharedWith(mac, typed ?? namedClientId({ name, scope: network, parentMac }));
+}
+
+/**
+ * The client-id that the network's `client_id` says. Undefined without one.
+ * @throws PluginError INVALID_OPTION if it needs what is not known.
+ */
+function typedClientId(
+  { id, options }: Pick<LeaseScope, 'id' | 'options'>,
+  name: string | undefined,
+  mac: Mac | undefined,
+): string | undefined {
+  const { clientId: template, vlan } = options;
+  return template && clientIdFrom(template, { name, mac, networkId: id, vlan });
 }
 
 /** Many containers share one MAC. Only the client-id tells them apart. */
-function sharedWith(mac: Mac, named: string | undefined): AddressIdentity {
+function sharedWith(
+  mac: Mac,
+  named: string | undefined,
+  isStable = named !== undefined,
+): AddressIdentity {
   const clientId = named ?? `${NAMED}${randomBytes(16).toString('hex')}`;
-  return { mac, clientId, isStable: named !== undefined, isMacShared: true };
+  return { mac, clientId, isStable, isMacShared: true };
 }
 
 function noLinkMac(link: string, segment: string): PluginError {

@@ -252,8 +252,11 @@ export class HeldLeases {
  * RFC 2132 §9.14: a client-id of type 0 is not a MAC. Here it is a container's name. MACs of
  * another driver come from Docker, too.
  */
-function usualHold({ isForeign }: LeaseScope, { clientId }: Identity): Ms {
-  return isForeign || clientId.startsWith('00') ? NAMED_HELD_FOR : TYPED_HELD_FOR;
+function usualHold({ isForeign, bounds, options }: LeaseScope, { clientId }: Identity): Ms {
+  // With `client_id` and without our IPAM a person typed the name.
+  const isTyped = options.clientId !== undefined && bounds === undefined;
+  const isNamed = clientId.startsWith('00') && !isTyped;
+  return isForeign || isNamed ? NAMED_HELD_FOR : TYPED_HELD_FOR;
 }
 
 function context({ id, scopeId }: HeldRecord): Record<string, string> {

@@ -108,7 +108,7 @@ export async function takeLease(
 ): Promise<LeaseTaken> {
   const { segment } = scope;
   const { leaseTimeoutMs, onNoServer } = scope.options;
-  const late = onNoServer === 'late';
+  const late = onNoServer !== 'fail';
   // The server knows only the identity. So the RELEASE of the earlier container must not come later
   // than this lease.
   await returns.settled(segment);

@@ -41,8 +41,8 @@ export interface RunnerDeps {
   onLease(change: LeaseChange): void;
   /** Told of each NAK that was for us. */
   onRefused(by: string | undefined, text: string | undefined): void;
-  /** Told once of each server that answered and is not among the allowed ones. */
-  onStranger(server: Ipv4, type: string): void;
+  /** Told once of each server that answered and must not be taken. */
+  onStranger(server: Ipv4, type: string, isDenied: boolean): void;
   /** Asked to find out whether another host has the address; the answer is an event `checked`. */
   onCheck(address: Ipv4): void;
   /** Told where the socket is from now on; undefined: nowhere. */
@@ -163,6 +163,13 @@ export class ClientRunner {
     this.#config = { ...this.#config, requestedAddress: address };
   }
 
+  /** The name is known only now, or is another one. A server that leased hears it at once. */
+  rename(hostName: string | undefined): void {
+    if (hostName === this.#config.hostName) return;
+    this.#config = { ...this.#config, hostName };
+    this.#machine.dispatch({ type: 'renamed' });
+  }
+
   closeSocket(): void {
     this.#seat?.close();
     this.#seat = undefined;
@@ -211,7 +218,9 @@ export class ClientRunner {
         return this.#deps.onRefused(effect.by, effect.text);
       case 'ignored': {
         const stranger = this.trace.ignored(effect);
-        if (stranger !== undefined) this.#deps.onStranger(stranger.server, stranger.type);
+        if (stranger !== undefined) {
+          this.#deps.onStranger(stranger.server, stranger.type, stranger.isDenied);
+        }
         return this.#deps.log.debug({ reason: effect.reason }, 'dhcp message ignored');
       }
       case 'dropped':

@@ -8,6 +8,7 @@ import { ClientRunner, type LeaseChange } from './client-runner.ts';
 import { clientConfig, type LeaseSubject } from './lease-subject.ts';
 import type { AddressClaims } from './segment/address-claims.ts';
 import { ConflictWatch, type OpenArpSocket } from './segment/conflict-watch.ts';
+import { LinkLocalAddress } from './segment/link-local-address.ts';
 import type { OpenSocket } from './sockets/frame-socket.ts';
 
 export interface Ipv4ClientDeps {
@@ -18,15 +19,28 @@ export interface Ipv4ClientDeps {
   readonly log: Logger;
   /** Told of each change of the lease. */
   readonly onLease: (change: LeaseChange) => void;
+  /** Told of the link-local address that stands in for a lease. Undefined: none for now. */
+  readonly onLinkLocal: (address: Ipv4 | undefined) => void;
   /** Conflicts cannot be heard. */
   readonly onDeaf: (error: unknown) => void;
   /** False: too many DECLINEs were sent on this segment. */
   readonly mayDecline: () => boolean;
 }
 
+const NOT_ALLOWED = 'offer of a server that is not in dhcp_server ignored';
+const DENIED = 'offer of a server that is in dhcp_deny ignored';
+
+/** True if the container lost its lease and has no address now. */
+function isToStandIn({ linkLocal }: LeaseSubject, { change, cause }: LeaseChange): boolean {
+  if (change !== 'lost' || cause === 'released' || linkLocal === undefined) return false;
+  return cause !== 'expired' || linkLocal.afterExpiry;
+}
+
 export class Ipv4Client {
   readonly runner: ClientRunner;
   readonly watch: ConflictWatch;
+  /** Undefined unless `on_no_server=link-local`. */
+  readonly linkLocal: LinkLocalAddress | undefined;
   readonly #log: Logger;
   /** What the machine holds now. */
   lease: Lease | undefined;
@@ -43,18 +57,23 @@ export class Ipv4Client {
       onLease: (change) => {
         this.lease = change.change === 'lost' ? undefined : change.lease;
         if (this.lease === undefined) this.watch.stop();
+        else this.linkLocal?.end();
         deps.onLease(change);
+        if (isToStandIn(subject, change)) this.linkLocal?.begin();
       },
       onRefused: (by, text) => log.warn({ by, text }, 'dhcp server refused (NAK)'),
-      onStranger: (server, type) => {
-        log.warn({ server, type }, 'offer of a server that is not in dhcp_server ignored');
+      onStranger: (server, type, isDenied) => {
+        log.warn({ server, type }, isDenied ? DENIED : NOT_ALLOWED);
       },
       onCheck: (address) => {
         this.watch.check(address);
         const isUsedAtOnce = acd === 'optimistic' && !this.watch.isContested(address);
         if (isUsedAtOnce) runner.dispatch({ type: 'checked', inUse: false });
       },
-      onMoved: (place) => this.watch.moved(place),
+      onMoved: (place) => {
+        this.watch.moved(place);
+        this.linkLocal?.moved(place);
+      },
       mayDecline: () => deps.mayDecline(),
     });
     this.runner = runner;
@@ -79,6 +98,15 @@ export class Ipv4Client {
         if (acd !== 'optimistic') deps.onDeaf(err);
       },
     });
+    this.linkLocal =
+      subject.linkLocal === undefined
+        ? undefined
+        : new LinkLocalAddress({
+            ...{ clock, random, openArpSocket, log, mac: identity.mac, seed: identity.clientId },
+            send: (frame) => runner.sendFrame(frame),
+            onLost: () => runner.checkSocket(),
+            onChange: (address) => deps.onLinkLocal(address),
+          });
   }
 
   get claims(): AddressClaims | undefined {
@@ -96,6 +124,7 @@ export class Ipv4Client {
   resume(lease: Lease | undefined): void {
     this.lease = lease;
     this.runner.dispatch(lease === undefined ? { type: 'start' } : { type: 'resume', lease });
+    if (lease === undefined) this.linkLocal?.begin();
   }
 
   /** Watches over an address that the container has had all the time. */
@@ -106,6 +135,7 @@ export class Ipv4Client {
   /** Tells the segment who has the address. @param isBack the container had none until now. */
   announce(isBack: boolean): void {
     if (this.lease !== undefined) this.watch.announce(this.lease.address);
+    else this.linkLocal?.announce();
     if (isBack) this.runner.askAgain();
   }
 
@@ -113,6 +143,13 @@ export class Ipv4Client {
   pin(): Ipv4 | undefined {
     if (this.lease !== undefined) this.runner.pin(this.lease.address);
     return this.lease?.address;
+  }
+
+  /** Ends it without a word to the server. */
+  stop(): void {
+    this.watch.stop();
+    this.linkLocal?.end();
+    this.runner.stop();
   }
 
   /** The start has failed. A lease that was being probed is given back. */
@@ -123,6 +160,7 @@ export class Ipv4Client {
   /** Sends a RELEASE through `link`. A failure is logged: the server keeps the lease to its end. */
   giveBack(link: string): void {
     this.watch.stop();
+    this.linkLocal?.end();
     try {
       this.runner.open({ link }, () => undefined);
       // A machine that failed and is not started again yet has forgotten the lease.

@@ -6,6 +6,8 @@ import type { Lease } from '../vocabulary/lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Failures } from './client-failures.ts';
 import type { LeaseChange, RunnerDeps } from './client-runner.ts';
+import { hostNameFrom } from '../vocabulary/dhcp/host-name.ts';
+import type { Ipv4 } from '../wire/address.ts';
 import { Ipv4Client } from './ipv4-client.ts';
 import type { OpenArpSocket } from './segment/conflict-watch.ts';
 import type { OpenSocket, SocketPlace } from './sockets/frame-socket.ts';
@@ -30,6 +32,8 @@ export interface LeaseClientDeps extends Omit<RunnerDeps, RunnerCallback> {
   onIpv6Change(key: string, change: Ipv6Change): void;
   /** Told of changes after the first acquisition; the key is the subject's. */
   onChange(key: string, change: LeaseChange): void;
+  /** Told of the link-local address that stands in for a lease. Undefined: none for now. */
+  onLinkLocal?(key: string, address: Ipv4 | undefined): void;
 }
 
 /** Where a client's link is, or where it is going. */
@@ -110,6 +114,7 @@ export function makeLeaseClient(
           deps.onChange(client.subject.key, change);
         }
       },
+      onLinkLocal: (address) => deps.onLinkLocal?.(client.subject.key, address),
       onDeaf: (error) => client.waiting?.failed(error),
       mayDecline: () => deps.declines.take(subject.segment),
     });
@@ -147,19 +152,32 @@ export function makeIpv6Client(
 }
 
 /** Nothing but the address that is leased will do, also after a failure of the client. */
-export function pinAddress(client: LeaseClient): void {
-  const address = client.ipv4?.pin();
-  if (address === undefined) return;
+export function pinAddress(client: LeaseClient | undefined): void {
+  const address = client?.ipv4?.pin();
+  if (client === undefined || address === undefined) return;
   const identity = { ...client.subject.identity, requestedAddress: address };
   client.subject = { ...client.subject, identity };
+}
+
+/**
+ * The name of the container is turned into a host name, which the client has from now on. A server that leased to it is told by
+ * a renewal at once.
+ */
+export function renameClient(client: LeaseClient | undefined, name: string): void {
+  if (client === undefined) return;
+  const { subject } = client;
+  const hostName = hostNameFrom(name);
+  if (subject.identity.hostName === hostName) return;
+  client.subject = { ...subject, identity: { ...subject.identity, hostName } };
+  client.ipv4?.runner.rename(hostName);
+  if (subject.site?.registersName === true) client.ipv6?.rename(hostName);
 }
 
 /** Ends all parts of a client without a word to the server. */
 export function endClient({ cancelRestart, follower, ipv4, ipv6 }: LeaseClient): void {
   cancelRestart();
   follower?.cancel();
-  ipv4?.watch.stop();
-  ipv4?.runner.stop();
+  ipv4?.stop();
   ipv6?.stop();
 }
 

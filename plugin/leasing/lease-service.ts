@@ -26,6 +26,7 @@ import {
   makeIpv6Client,
   makeLeaseClient,
   pinAddress,
+  renameClient,
   type FollowTarget,
   type LeaseClient,
   type LeaseClientDeps,
@@ -78,7 +79,7 @@ export class LeaseService {
     try {
       return await waitForLease(client, place, limits, clock, living);
     } catch (error) {
-      if (late && isSilence(error)) return undefined;
+      if (late && isSilence(error)) return void client.ipv4?.linkLocal?.begin();
       this.#abandon(client, place, limits);
       throw error;
     }
@@ -179,8 +180,12 @@ export class LeaseService {
 
   /** Accepts no other address from now on, because the container cannot be given another. */
   pin(key: string): void {
-    const client = this.#clients.get(key);
-    if (client !== undefined) pinAddress(client);
+    pinAddress(this.#clients.get(key));
+  }
+
+  /** The container's name is known now, or has changed. A server that leased to it is told. */
+  rename(key: string, name: string): void {
+    renameClient(this.#clients.get(key), name);
   }
 
   /** The client's IPv6. Undefined without it. */

@@ -2,7 +2,7 @@
 import type { ClientConfig } from '../dhcp4/client/client.ts';
 import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
 import type { Ipv6Subject } from './ipv6/ipv6-subject.ts';
-import type { AddressBounds, Lease } from '../vocabulary/lease.ts';
+import type { AddressBounds, Lease, TermsWishes } from '../vocabulary/lease.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import type { ConflictAnswer, ConflictMode } from './segment/conflict-watch.ts';
@@ -15,6 +15,17 @@ export interface LeaseIdentity {
   readonly clientId: Uint8Array;
   readonly hostName: string | undefined;
   readonly requestedAddress: Ipv4 | undefined;
+}
+
+/** What the options of a network add to each request, and to the choice of servers and terms. */
+export interface SiteWishes {
+  readonly vendorClass: string | undefined;
+  readonly userClass: string | undefined;
+  /** The server is asked to register the host name in the DNS: options 81, and 39 of DHCPv6. */
+  readonly registersName: boolean;
+  readonly alsoAsked: readonly number[];
+  readonly deniedServers: readonly Ipv4[];
+  readonly terms: TermsWishes;
 }
 
 export interface LeaseSubject {
@@ -33,6 +44,8 @@ export interface LeaseSubject {
   /** An empty list allows any server. */
   readonly allowedServers: readonly Ipv4[];
   readonly rapidCommit: boolean;
+  /** If undefined, nothing is added. */
+  readonly site?: SiteWishes | undefined;
   /** See ClientConfig. If undefined: false. */
   readonly lenientServerId?: boolean | undefined;
   /** If undefined, any address is accepted. */
@@ -49,6 +62,11 @@ export interface LeaseSubject {
   readonly isForeign?: boolean | undefined;
   /** True if no DHCPv4 server is asked. If undefined: false. */
   readonly isIpv6Only?: boolean | undefined;
+  /**
+   * The container gets a link-local address while it has no lease. `afterExpiry`: also when a lease
+   * has ended, because the container gives its address up. If undefined: it gets none.
+   */
+  readonly linkLocal?: { readonly afterExpiry: boolean } | undefined;
   /** Undefined without IPv6. */
   readonly ipv6?: Ipv6Subject | undefined;
 }
@@ -70,6 +88,7 @@ export interface Late extends Limits {
 
 export function clientConfig(subject: LeaseSubject): ClientConfig {
   const { mac, clientId, hostName, requestedAddress } = subject.identity;
+  const { site } = subject;
   return {
     mac,
     clientId,
@@ -83,5 +102,11 @@ export function clientConfig(subject: LeaseSubject): ClientConfig {
     acd: subject.acd !== 'off',
     rapidCommit: subject.rapidCommit,
     lenientServerId: subject.lenientServerId ?? false,
+    vendorClass: site?.vendorClass,
+    userClass: site?.userClass,
+    registersName: site?.registersName,
+    alsoAsked: site?.alsoAsked,
+    deniedServers: site?.deniedServers,
+    wishes: site?.terms,
   };
 }

@@ -3,6 +3,7 @@
  * it.
  */
 import type { Effect, IgnoreReason } from '../dhcp4/client/client.ts';
+import { subnetWidthOf } from '../dhcp4/lease-terms.ts';
 import { optionName } from '../dhcp4/option-names.ts';
 import { durationOf, ipv4Of, OPTION } from '../dhcp4/options.ts';
 
@@ -49,6 +50,8 @@ function describe(
       return `is for ${yiaddr}, the server's own address`;
     case 'address-not-unicast':
       return `is for ${yiaddr}, which no host can have`;
+    case 'gateway-not-in-subnet':
+      return `is for ${yiaddr}/${subnetWidthOf({ options, yiaddr }).prefixLength}, where no host can have the gateway that -o gateway= names; correct gateway=, or leave it out`;
     // The answer is not for us, comes at the wrong time, or has a sentence of its own elsewhere.
     case 'not-a-reply':
     case 'chaddr-mismatch':
@@ -56,6 +59,7 @@ function describe(
     case 'client-id-mismatch':
     case 'unexpected-in-state':
     case 'server-not-allowed':
+    case 'server-denied':
     case 'no-rapid-commit':
     case 'server-mismatch':
     case 'address-not-requested':

@@ -38,15 +38,19 @@ export interface LastHeard {
 interface Stranger {
   readonly server: Ipv4;
   readonly type: string;
+  /** It is in `dhcp_deny`. Else it is missing in `dhcp_server`. */
+  readonly isDenied: boolean;
 }
+
+const STRANGE: readonly IgnoreReason[] = ['server-not-allowed', 'server-denied'];
 
 export class Trace {
   readonly #sent = new Map<string, number>();
   readonly #ignored = new Map<IgnoreReason, Heard & { type: string }>();
   readonly #received = new Map<string, Heard>();
   #refusal: { by: string | undefined; text: string | undefined; count: number } | undefined;
-  /** Servers that answered and are not allowed. The value counts their answers. */
-  readonly #strangers = new Map<Ipv4, number>();
+  /** Servers that answered and must not be taken. */
+  readonly #strangers = new Map<Ipv4, Stranger>();
   #conflict: { readonly address: Ipv4; readonly by: Mac } | undefined;
   #lastHeard: LastHeard | undefined;
   #defect: string | undefined;
@@ -74,11 +78,12 @@ export class Trace {
     const seen = heard(message, sourceAddress, this.#ignored.get(reason));
     this.#ignored.set(reason, { ...seen, type });
     this.#defect = defectOf({ reason, message, sourceAddress }, type) ?? this.#defect;
-    if (reason !== 'server-not-allowed') return undefined;
-    const before = this.#strangers.get(seen.from) ?? 0;
-    if (before === 0 && this.#strangers.size >= MOST_STRANGERS) return undefined;
-    this.#strangers.set(seen.from, before + 1);
-    return before === 0 ? { server: seen.from, type } : undefined;
+    if (!STRANGE.includes(reason)) return undefined;
+    const isKnown = this.#strangers.has(seen.from);
+    if (isKnown || this.#strangers.size >= MOST_STRANGERS) return undefined;
+    const stranger = { server: seen.from, type, isDenied: reason === 'server-denied' };
+    this.#strangers.set(seen.from, stranger);
+    return stranger;
   }
 
   /** Another host has an address that was leased. */
@@ -113,13 +118,14 @@ export class Trace {
 
   /** True once an allowed server has made an offer, whether we wanted it or not. */
   get heardOffer(): boolean {
-    const strange = this.#ignored.get('server-not-allowed')?.count ?? 0;
+    const counts = STRANGE.map((reason) => this.#ignored.get(reason)?.count ?? 0);
+    const strange = counts.reduce((sum, count) => sum + count);
     return (this.#received.get('OFFER')?.count ?? 0) > strange;
   }
 
-  /** Servers that answered and are not allowed. */
-  get strangers(): readonly Ipv4[] {
-    return [...this.#strangers.keys()];
+  /** Servers that answered and must not be taken. */
+  get strangers(): readonly Stranger[] {
+    return [...this.#strangers.values()];
   }
 
   /** The last address that another host was found to have. */

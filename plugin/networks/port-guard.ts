@@ -23,11 +23,11 @@ export function rulesBeforeJoin(network: NetworkRecord, draft: Draft): PortRules
 
 /** While the container changes from one address to another, it may send from both. */
 export function rulesFor(network: NetworkRecord, endpoint: EndpointRecord): PortRules {
-  const { lease, terms, ipv6 } = endpoint;
+  const { lease, lost, terms, ipv6 } = endpoint;
   const rules = rulesWith(network, endpoint);
   return {
     ...rules,
-    addresses: known([lease?.address, terms.configured?.address]),
+    addresses: known([lease?.address, lost?.linkLocal, terms.configured?.address]),
     addresses6:
       rules.addresses6 &&
       known([

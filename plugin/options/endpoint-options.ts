@@ -3,6 +3,7 @@
  * key or a bad value is refused. One error names all mistakes.
  */
 import { createHash } from 'node:crypto';
+import { isLinkName, LINK_NAME_RULE } from '../vocabulary/link-name.ts';
 import { GUARD_MODES, type GuardMode } from '../vocabulary/port-rules.ts';
 import { isMulticastMac, isUnicastIpv4, parseIpv4, type Ipv4, type Mac } from '../wire/address.ts';
 import { isHostAddress6, parseToken } from '../vocabulary/ipv6/addressing.ts';
@@ -22,6 +23,8 @@ export interface EndpointOptions {
   readonly address6: Ipv6 | undefined;
   /** Undefined: the guard of the network applies. */
   readonly guard: GuardMode | undefined;
+  /** The name of the interface in the container. Undefined: `eth` and a number. */
+  readonly ifName: string | undefined;
 }
 
 export const ENDPOINT_OPTIONS = {
@@ -75,6 +78,13 @@ export const ENDPOINT_OPTIONS = {
     help: 'as the option of the network, for this container',
     problem: (text) => choiceProblem(text, GUARD_MODES),
   },
+  ifname: {
+    value: 'NAME',
+    default: '`eth` and a number',
+    help: 'the name of the interface in the container; engines before 29.8 do not apply it',
+    problem: (text) =>
+      isLinkName(text) && text !== 'lo' ? undefined : `is not ${LINK_NAME_RULE}, other than lo`,
+  },
 } as const satisfies Record<string, OptionSpec>;
 
 /**
@@ -94,6 +104,7 @@ export function parseEndpointOptions(given: Readonly<Record<string, unknown>>): 
     token: parseToken(textOf(own, 'token') ?? ''),
     address6: parseIpv6(textOf(own, 'ip6') ?? ''),
     guard: parseGuard(textOf(own, 'guard')),
+    ifName: textOf(own, 'ifname'),
   };
 }
 

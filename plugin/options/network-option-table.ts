@@ -8,6 +8,7 @@ import { isLinkName, LINK_NAME_RULE } from '../vocabulary/link-name.ts';
 import { GUARD_MODES } from '../vocabulary/port-rules.ts';
 import { OUTER_TAGS, parseVlan } from '../vocabulary/vlan-tags.ts';
 import type { OptionSpec } from './option-table.ts';
+import { SITE_OPTIONS } from './site/site-option-table.ts';
 import { choiceProblem, numberProblem, parseAddresses, parseRelease } from './option-values.ts';
 
 /** `vlan-bridge` is found out: it is `bridge` on an operator's bridge that filters VLANs. */
@@ -23,6 +24,9 @@ export const SERVER_ID_MODES = ['strict', 'lenient'] as const;
 /** RFC 5227 probes: during the container's start, before it (two or three probes), or never. */
 export type AcdMode = (typeof ACD_MODES)[number];
 export const ACD_MODES = ['optimistic', 'fast', 'full', 'off'] as const;
+
+export type NoServerMode = (typeof NO_SERVER_MODES)[number];
+export const NO_SERVER_MODES = ['fail', 'late', 'link-local'] as const;
 
 const LEASE_TIMEOUT_MAX_SEC = 25;
 
@@ -134,10 +138,10 @@ export const NETWORK_OPTIONS = {
     problem: (text) => choiceProblem(text, ['remove', 'keep']),
   },
   on_no_server: {
-    value: '`fail`, `late`',
+    value: '`fail`, `late`, `link-local`',
     default: '`fail`',
-    help: 'no server answers while a container starts: `fail` refuses the start, `late` starts it without an address and adds the address later',
-    problem: (text) => choiceProblem(text, ['fail', 'late']),
+    help: 'no server answers while a container starts: `fail` refuses the start, `late` starts it without an address and adds the address later, `link-local` gives it an address of 169.254.0.0/16 until then (RFC 3927)',
+    problem: (text) => choiceProblem(text, NO_SERVER_MODES),
   },
   dns: {
     value: '`docker`, `lease`',
@@ -183,4 +187,5 @@ export const NETWORK_OPTIONS = {
     help: "another host uses a running container's address: `defend` keeps it and announces it again, `leave` declines it and leases another (RFC 5227 §2.4)",
     problem: (text) => choiceProblem(text, ['defend', 'leave']),
   },
+  ...SITE_OPTIONS,
 } as const satisfies Record<string, OptionSpec>;

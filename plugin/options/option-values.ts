@@ -1,4 +1,5 @@
 /** Values of options as text: what is wrong with them, and what they mean. */
+import { isHostName } from '../vocabulary/dhcp/host-name.ts';
 import { GUARD_MODES, type GuardMode } from '../vocabulary/port-rules.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { isUnicastIpv4, parseIpv4, type Ipv4 } from '../wire/address.ts';
@@ -37,12 +38,6 @@ export function parseRelease(text = ''): Ms | undefined {
 
 export function parseGuard(text: string | undefined): GuardMode | undefined {
   return GUARD_MODES.find((mode) => mode === text);
-}
-
-/** Labels of letters, digits and inner hyphens (RFC 1123 §2.1). */
-export function isHostName(text: string): boolean {
-  const isLabel = (label: string) => /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label);
-  return text.length <= 253 && text.split('.').every(isLabel);
 }
 
 export function hostNameProblem(text: string): string | undefined {

@@ -12,17 +12,25 @@ import {
   ACD_MODES,
   MODES_TO_TYPE,
   NETWORK_OPTIONS,
+  NO_SERVER_MODES,
   type AcdMode,
+  type NoServerMode,
   type ServerIdMode,
 } from './network-option-table.ts';
 import { noParent, refuse } from './option-problems.ts';
 import { findProblems, textOf } from './option-table.ts';
 import { parseAddresses, parseGuard, parseRelease } from './option-values.ts';
+import { siteOptionsOf, siteProblems, type SiteOptions } from './site/site-options.ts';
 import type { Ipv4 } from '../wire/address.ts';
 
-export { ACD_MODES, NETWORK_OPTIONS, SERVER_ID_MODES } from './network-option-table.ts';
+export {
+  ACD_MODES,
+  NETWORK_OPTIONS,
+  NO_SERVER_MODES,
+  SERVER_ID_MODES,
+} from './network-option-table.ts';
 
-export interface NetworkOptions {
+export interface NetworkOptions extends SiteOptions {
   readonly parent: string;
   /** One tag or two; undefined if untagged. */
   readonly vlan: Vlan | undefined;
@@ -54,7 +62,7 @@ export interface NetworkOptions {
    */
   readonly releaseAfterMs: Ms | undefined;
   readonly onExpiry: 'remove' | 'keep';
-  readonly onNoServer: 'fail' | 'late';
+  readonly onNoServer: NoServerMode;
   /** Whether DNS queries of containers go to the servers of the lease. */
   readonly dns: 'docker' | 'lease';
   /** The servers whose place they take. Empty: those of the host. */
@@ -193,6 +201,7 @@ export function parseNetworkOptions(
   if (ipv6ModeOf(text('ipv6')) !== undefined) problems.push(...withoutIpv6(flag, mode, text));
   const ipv4 = text('ipv4') !== 'off';
   if (!ipv4) problems.push(...withoutIpv4(flag, text));
+  problems.push(...siteProblems(flag, mode, text));
   refuse(problems);
   const mtu = text('mtu');
   return {
@@ -212,7 +221,7 @@ export function parseNetworkOptions(
     serverId: text('server_id') === 'lenient' ? 'lenient' : 'strict',
     releaseAfterMs: parseRelease(text('release')),
     onExpiry: text('on_expiry') === 'keep' ? 'keep' : 'remove',
-    onNoServer: text('on_no_server') === 'late' ? 'late' : 'fail',
+    onNoServer: NO_SERVER_MODES.find((one) => one === text('on_no_server')) ?? 'fail',
     dns: text('dns') === 'lease' ? 'lease' : 'docker',
     dnsInsteadOf: parseAddresses(text('dns_instead_of') ?? '') ?? [],
     guard: parseGuard(text('guard')) ?? 'mac',
@@ -220,5 +229,6 @@ export function parseNetworkOptions(
     ipv4,
     ipv6: ipv6ModeOf(text('ipv6')),
     ipv6PatienceMs: Number((text('ipv6_patience') ?? '1').replace(/s$/, '')) * 1000,
+    ...siteOptionsOf(text),
   };
 }

@@ -46,10 +46,10 @@ export function refuseLate({ onNoServer, ipv4 }: NetworkOptions): void {
       'ipv4=off does not go with --ipam-driver vlandhcp, from which Docker wants an IPv4 address; use --ipam-driver null',
     );
   }
-  if (onNoServer !== 'late') return;
+  if (onNoServer === 'fail') return;
   throw new PluginError(
     'INVALID_OPTION',
-    'on_no_server=late does not go with --ipam-driver vlandhcp, from which Docker wants an address at once; use --ipam-driver null, or leave it out',
+    `on_no_server=${onNoServer} does not go with --ipam-driver vlandhcp, from which Docker wants an address at once; use --ipam-driver null, or leave it out`,
   );
 }
 

@@ -14,6 +14,7 @@ import type { Host } from '../host.ts';
 import type { NetworkOptions } from '../options/options.ts';
 import { contextOf } from '../state/pool-records.ts';
 import { requireWithin, type PoolWish } from './pool-request.ts';
+import { siteOf } from '../state/lease-scope.ts';
 import { segmentOf } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 
@@ -192,6 +193,7 @@ function asker(options: NetworkOptions, mac: ReturnType<Host['linkMac']>): Lease
     acd: 'off',
     allowedServers: options.dhcpServers,
     rapidCommit: false,
+    site: siteOf(options),
     lenientServerId: options.serverId === 'lenient',
   };
 }

@@ -7,7 +7,7 @@
  * same record.
  */
 import type { LeaseChange } from '../leasing/client-runner.ts';
-import type { LeaseTerms } from '../vocabulary/lease.ts';
+import type { LeaseTerms, LinkTerms } from '../vocabulary/lease.ts';
 import type { AttachmentMode } from '../vocabulary/attachment.ts';
 import type { LinkAddress } from '../vocabulary/sandbox-change.ts';
 import type { GuardMode } from '../vocabulary/port-rules.ts';
@@ -89,11 +89,15 @@ export interface EndpointHolder {
   readonly addressGiven?: boolean | undefined;
   /** The guard that the user chose for this container. If undefined: that of the network. */
   readonly guard?: GuardMode | undefined;
+  /** True if the client-id was made by the network's `client_id`. If undefined: of the MAC. */
+  readonly isClientIdTyped?: boolean | undefined;
+  /** The name that the user chose for the link in the container. If undefined: none. */
+  readonly ifName?: string | undefined;
   readonly terms: {
     /** The answer to CreateEndpoint. libnetwork configures it at every Join. */
     readonly answered: LeaseTerms | undefined;
     /** The present configuration of the container's link. It may be older than the lease. */
-    readonly configured: LeaseTerms | undefined;
+    readonly configured: LinkTerms | undefined;
   };
   readonly createdAt: WallTime;
   /** The sandbox as dockerd spelled it in Join. Undefined before Join and after Leave. */
@@ -153,6 +157,8 @@ export interface LeaseLoss {
   readonly cause: NonNullable<LeaseChange['cause']> | 'no-server' | 'damaged-record';
   /** `on_expiry=keep`: the container keeps the address of the expired lease. */
   readonly isAddressKept: boolean;
+  /** The address of RFC 3927 that the container has meanwhile (`on_no_server=link-local`). */
+  readonly linkLocal?: Ipv4 | undefined;
 }
 
 /** A lease of an endpoint. Its `id` is the id of the endpoint. */
@@ -215,12 +221,13 @@ export function endpointOf({ id: leaseId, holder, ...rest }: Held<EndpointHolder
   const { scopeId: networkId, mac, clientId, isMacShared, hostName, requestedAddress } = rest;
   const { mtu, isStable, lease, lost, ipv6 } = rest;
   const { id, mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms } = holder;
-  const { createdAt, sandboxKey, interfaceName, dnsAsked, joinedAt, hasLeft } = holder;
+  const { createdAt, sandboxKey, ifName, isClientIdTyped, interfaceName } = holder;
+  const { dnsAsked, joinedAt, hasLeft } = holder;
   return {
     ...{ id, leaseId, networkId, mode, hostEnd, containerEnd, mac, macGiven, addressGiven },
     ...{ isStable, isMacShared, ipv6, family: familyOf(rest) },
     ...{ clientId, hostName, requestedAddress, guard, mtu, lease, lost, terms, createdAt },
-    ...{ sandboxKey, interfaceName, dnsAsked, joinedAt, hasLeft },
+    ...{ sandboxKey, ifName, isClientIdTyped, interfaceName, dnsAsked, joinedAt, hasLeft },
   };
 }
 
@@ -228,13 +235,15 @@ export function leaseOfEndpoint(endpoint: EndpointRecord): LeaseRecord {
   const { id, leaseId, networkId, mac, clientId, isMacShared, hostName, mtu } = endpoint;
   const { requestedAddress, isStable, lease, lost, ipv6, family = 4, ...facts } = endpoint;
   const { mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms, createdAt } = facts;
-  const { sandboxKey, interfaceName, dnsAsked, joinedAt, hasLeft } = facts;
+  const { sandboxKey, ifName, isClientIdTyped, interfaceName, dnsAsked } = facts;
+  const { joinedAt, hasLeft } = facts;
   return {
     ...{ id: leaseId, family, scopeId: networkId, mac, clientId, isMacShared, hostName },
     ...{ requestedAddress, mtu, isStable, lease, lost, ipv6 },
     holder: {
       ...{ is: 'endpoint', id, mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms },
-      ...{ createdAt, sandboxKey, interfaceName, dnsAsked, joinedAt, hasLeft },
+      ...{ createdAt, sandboxKey, ifName, isClientIdTyped, interfaceName, dnsAsked },
+      ...{ joinedAt, hasLeft },
     },
   };
 }
@@ -276,20 +285,8 @@ export function holderOf(endpoint: EndpointRecord): LeaseHolder {
   const { leaseId: id, networkId: scopeId, mac, clientId, isMacShared, hostName } = endpoint;
   const { requestedAddress, mtu, lease, isStable, ipv6, family } = endpoint;
   return {
-    ...{
-      id,
-      family,
-      scopeId,
-      mac,
-      clientId,
-      isMacShared,
-      hostName,
-      requestedAddress,
-      mtu,
-      lease,
-      isStable,
-      ipv6,
-    },
+    ...{ id, family, scopeId, mac, clientId, isMacShared, hostName, requestedAddress },
+    ...{ mtu, lease, isStable, ipv6 },
   };
 }
 

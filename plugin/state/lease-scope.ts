@@ -4,7 +4,7 @@
  */
 import type { AddressBounds } from '../vocabulary/lease.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
-import type { LeaseSubject } from '../leasing/lease-subject.ts';
+import type { LeaseSubject, SiteWishes } from '../leasing/lease-subject.ts';
 import type { NetworkOptions } from '../options/options.ts';
 import { outerTagOf } from '../vocabulary/vlan-tags.ts';
 import { attachmentOf } from './attachments/attachments.ts';
@@ -69,12 +69,30 @@ export function subjectOf(
     onConflict: options.onConflict,
     allowedServers: options.dhcpServers,
     rapidCommit: options.rapidCommit,
+    site: siteOf(options),
     lenientServerId: options.serverId === 'lenient',
     bounds,
     isForeign,
     broadcast: record.isMacShared ?? false,
     isIpv6Only: !options.ipv4,
+    linkLocal:
+      options.onNoServer === 'link-local'
+        ? { afterExpiry: options.onExpiry !== 'keep' }
+        : undefined,
     ipv6: isForeign ? undefined : ipv6Of(record, options, link, subnet6),
+  };
+}
+
+/** What the site's options add to each request on the segment. */
+export function siteOf(options: NetworkOptions): SiteWishes {
+  const { vendorClass, userClass, registerDns, request, dhcpDeny, gateway, routes } = options;
+  return {
+    vendorClass: vendorClass === 'none' ? undefined : vendorClass,
+    userClass,
+    registersName: registerDns,
+    alsoAsked: request,
+    deniedServers: dhcpDeny,
+    terms: { gateway, routes },
   };
 }
 
@@ -85,13 +103,15 @@ export function ipv6IdentityOf(mac: Mac): Ipv6Identity {
 
 /** Undefined without IPv6. */
 function ipv6Of(
-  { mac, ipv6: stored }: Pick<HeldRecord, 'mac' | 'ipv6'>,
-  { ipv6 }: NetworkOptions,
+  { mac, hostName, ipv6: stored }: Pick<HeldRecord, 'mac' | 'hostName' | 'ipv6'>,
+  { ipv6, registerDns }: NetworkOptions,
   routersOn: string,
   subnet: Subnet6 | undefined,
 ): Ipv6Subject | undefined {
   if (ipv6 === undefined) return undefined;
   const identity = stored?.identity ?? ipv6IdentityOf(mac);
   const { token, address } = stored?.wish ?? {};
-  return { mode: ipv6, routersOn, ...identity, token, wishedAddress: address, subnet };
+  const told = registerDns ? hostName : undefined;
+  const wishes = { token, wishedAddress: address, hostName: told };
+  return { mode: ipv6, routersOn, ...identity, ...wishes, subnet };
 }

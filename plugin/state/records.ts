@@ -49,8 +49,8 @@ export interface NetworkRecord {
 /** The terms without the times. The container's link gets these. */
 export function termsOf(lease: Lease | StoredLease): LeaseTerms {
   const { address, prefixLength, gateway, routes, mtu, serverId, serverMac } = lease;
-  const { dnsServers, domainName, domainSearch } = lease;
-  const names = { dnsServers, domainName, domainSearch };
+  const { dnsServers, domainName, domainSearch, others } = lease;
+  const names = { dnsServers, domainName, domainSearch, ...(others && { others }) };
   return { address, prefixLength, gateway, routes, mtu, ...names, serverId, serverMac };
 }
 

@@ -29,6 +29,8 @@ export interface LeaseTerms {
   readonly dnsServers: readonly Ipv4[];
   readonly domainName: string | undefined;
   readonly domainSearch: readonly string[];
+  /** Options that nothing applies. Operators are shown them. If undefined: none. */
+  readonly others?: readonly OtherOption[] | undefined;
   /** Option 54. RENEW and RELEASE go to this address. */
   readonly serverId: Ipv4;
   /**
@@ -38,6 +40,23 @@ export interface LeaseTerms {
    */
   readonly serverMac: Mac;
 }
+
+export interface OtherOption {
+  readonly code: number;
+  /** The value as text on one line. */
+  readonly value: string;
+}
+
+/** What a site wants to be different from what its servers say. */
+export interface TermsWishes {
+  /** In place of the server's default gateway. `none`: there is none. */
+  readonly gateway?: Ipv4 | 'none' | undefined;
+  /** `none`: no routes beside the default gateway. If undefined: `lease`. */
+  readonly routes?: 'lease' | 'none' | undefined;
+}
+
+/** What the link of a container is given, by a lease or without one. */
+export type LinkTerms = Pick<LeaseTerms, 'address' | 'prefixLength' | 'gateway' | 'routes' | 'mtu'>;
 
 /** Which addresses are acceptable. */
 export interface AddressBounds {

@@ -232,8 +232,20 @@ describe('Join', () => {
     expect(lastCall()?.args).toEqual([ENDPOINT, SANDBOX]);
   });
 
+  it('a name for the interface is DstName, which engines from 29.8 on apply', async () => {
+    rig.driver.joinAnswer = { ...rig.driver.joinAnswer, dstName: 'lan0' };
+    expect((await rig.call('NetworkDriver.Join', request)).json).toMatchObject({
+      InterfaceName: { SrcName: 'vdc0123456789ab', DstPrefix: 'eth', DstName: 'lan0' },
+    });
+  });
+
   it('no gateway is an empty string and an empty list, never a missing key', async () => {
-    rig.driver.joinAnswer = { srcName: 'vdc0', gateway: undefined, staticRoutes: [] };
+    rig.driver.joinAnswer = {
+      srcName: 'vdc0',
+      dstName: undefined,
+      gateway: undefined,
+      staticRoutes: [],
+    };
     expect((await rig.call('NetworkDriver.Join', request)).json).toEqual({
       InterfaceName: { SrcName: 'vdc0', DstPrefix: 'eth' },
       Gateway: '',

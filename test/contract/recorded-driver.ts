@@ -5,6 +5,7 @@ import { ip, mac } from '../support/messages.ts';
 
 export const JOIN_ANSWER: JoinAnswer = {
   srcName: 'vdc0123456789ab',
+  dstName: undefined,
   gateway: ip('10.50.0.1'),
   staticRoutes: [
     { destination: ip('198.51.100.1'), prefixLength: 32, via: undefined },

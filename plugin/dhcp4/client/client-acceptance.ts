@@ -4,12 +4,12 @@
  * disagree.
  */
 import type { Instant, Ms } from '../../vocabulary/time.ts';
-import type { AddressBounds, Lease } from '../../vocabulary/lease.ts';
+import type { AddressBounds, Lease, LeaseTerms } from '../../vocabulary/lease.ts';
 import { isUnicastIpv4 } from '../../wire/address.ts';
 import type { Ipv4 } from '../../wire/address.ts';
 import { subnetHas } from '../../wire/subnet.ts';
 import type { DeclinedAddress, Env, IgnoreReason, MessageEvent } from './client-types.ts';
-import { leaseTermsOf, placeInSubnet, subnetWidthOf } from '../lease-terms.ts';
+import { canHaveGateway, leaseTermsOf, placeInSubnet, subnetWidthOf } from '../lease-terms.ts';
 import { LEAST_LEASE, leaseTimesOf } from '../lease-times.ts';
 import { BOOTREPLY } from '../message.ts';
 import type { Dhcp4Message } from '../message.ts';
@@ -77,6 +77,7 @@ export function readOffer(
   const duration = durationOf(message.options, OPTION.LEASE_TIME);
   const reason =
     addressProblem(message, env, reply.serverId) ??
+    gatewayProblem(message, env) ??
     (duration === undefined ? undefined : durationProblem(duration));
   if (reason !== undefined) return ignored(reason);
   const address = message.yiaddr;
@@ -141,7 +142,7 @@ function readLease(
     isInUse,
   }: { readonly serverId: Ipv4; readonly requestedAt: Instant; readonly isInUse: boolean },
 ): Ack | Ignored {
-  const reason = addressProblem(message, env, serverId);
+  const reason = addressProblem(message, env, serverId) ?? gatewayProblem(message, env, isInUse);
   if (reason !== undefined) return ignored(reason);
   const duration = durationOf(message.options, OPTION.LEASE_TIME);
   if (duration === undefined) {
@@ -154,7 +155,9 @@ function readLease(
   const times = leaseTimesOf(message.options, duration, requestedAt, env.random);
   if (times.expiresAt <= env.now) return ignored('already-expired');
   const dropped: string[] = [];
-  const terms = leaseTermsOf(message, serverId, sourceMac, dropped);
+  const { wishes, alsoAsked } = env.config;
+  const terms = leaseTermsOf(message, serverId, sourceMac, dropped, { ...wishes, alsoAsked });
+  if (!canHaveGateway(message, wishes)) dropped.push(strayGateway(message, terms));
   return { type: 'ACK', lease: { ...terms, ...times }, dropped };
 }
 
@@ -195,9 +198,12 @@ function readReply<Type extends MessageType>(
     const isThere = told !== undefined || isDamaged(message, OPTION.SERVER_ID);
     return ignored(isThere ? 'bad-server-id' : 'no-server-id');
   }
-  const { allowedServers } = env.config;
+  const { allowedServers, deniedServers } = env.config;
   if (allowedServers.length > 0 && !allowedServers.includes(serverId)) {
     return ignored('server-not-allowed');
+  }
+  if (deniedServers?.some((denied) => denied === serverId || denied === sourceAddress) === true) {
+    return ignored('server-denied');
   }
   return { type, serverId };
 }
@@ -220,6 +226,20 @@ function addressProblem(message: Dhcp4Message, env: Env, serverId: Ipv4): Ignore
   return bounds === undefined || isWithin(message.yiaddr, bounds)
     ? undefined
     : 'address-out-of-bounds';
+}
+
+/** A lease in use is kept, wherever its server moves it, but not to the gateway itself. */
+function gatewayProblem(
+  message: Dhcp4Message,
+  { config: { wishes } }: Env,
+  isInUse = false,
+): IgnoreReason | undefined {
+  if (canHaveGateway(message, wishes)) return undefined;
+  return isInUse && message.yiaddr !== wishes?.gateway ? undefined : 'gateway-not-in-subnet';
+}
+
+function strayGateway({ yiaddr }: Dhcp4Message, { gateway, prefixLength }: LeaseTerms) {
+  return `gateway=${gateway} of the network cannot be reached from ${yiaddr}/${prefixLength} without a route of its own; the container gets one`;
 }
 
 /** True if an earlier lease may be asked for again. */

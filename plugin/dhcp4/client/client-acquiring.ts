@@ -1,7 +1,7 @@
 /**
  * The states before a lease is in use: INIT, SELECTING, REQUESTING, CHECKING, INIT-REBOOT,
  * REBOOTING (RFC 2131 §4.4.1, §4.4.2). A `tick` that arrives here is due, because client.ts checks
- * that.
+ * that. A new host name waits for the next message.
  */
 import type { Ms } from '../../vocabulary/time.ts';
 import type { Lease } from '../../vocabulary/lease.ts';
@@ -60,6 +60,7 @@ export function inInit(state: StateOf<'INIT'>, event: Event, env: Env): Step {
       return ignoreMessage(state, event, reasonToIgnore(event.message, env));
     case 'link':
     case 'checked':
+    case 'renamed':
       return stay(state);
   }
 }
@@ -101,6 +102,7 @@ export function inSelecting(state: StateOf<'SELECTING'>, event: Event, env: Env)
     case 'start':
     case 'resume':
     case 'checked':
+    case 'renamed':
       return stay(state);
   }
 }
@@ -139,6 +141,7 @@ export function inRequesting(state: StateOf<'REQUESTING'>, event: Event, env: En
     case 'start':
     case 'resume':
     case 'checked':
+    case 'renamed':
       return stay(state);
   }
 }
@@ -180,6 +183,7 @@ export function inChecking(state: StateOf<'CHECKING'>, event: Event, env: Env): 
     case 'start':
     case 'resume':
     case 'link':
+    case 'renamed':
       return stay(state);
   }
 }
@@ -199,6 +203,7 @@ export function inInitReboot(state: StateOf<'INIT-REBOOT'>, event: Event, env: E
     case 'start':
     case 'resume':
     case 'link':
+    case 'renamed':
       return stay(state);
   }
 }
@@ -228,6 +233,7 @@ export function inRebooting(state: StateOf<'REBOOTING'>, event: Event, env: Env)
       return onConflict(state, event.inUse, env);
     case 'start':
     case 'resume':
+    case 'renamed':
       return stay(state);
   }
 }

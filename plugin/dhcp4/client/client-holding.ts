@@ -5,7 +5,12 @@
 import { readAnswer, reasonToIgnore } from './client-acceptance.ts';
 import { askedAnew, desynchronisingDelay } from './client-exchange.ts';
 import { granted, ignoreMessage, refused, stay } from './client-effects.ts';
-import { renewAgain, sendRebindingRequest, tellUnanswered } from './client-extending.ts';
+import {
+  enterRenewing,
+  renewAgain,
+  sendRebindingRequest,
+  tellUnanswered,
+} from './client-extending.ts';
 import { enterInitReboot } from './client-rebooting.ts';
 import {
   declineLease,
@@ -27,6 +32,7 @@ export function inBound(state: StateOf<'BOUND'>, event: Event, env: Env): Step {
     case 'release':
     case 'link':
     case 'checked':
+    case 'renamed':
     case 'start':
     case 'resume':
       return whileHolding(state, event, env);
@@ -44,6 +50,7 @@ export function inRenewing(state: StateOf<'RENEWING'>, event: Event, env: Env): 
     case 'release':
     case 'link':
     case 'checked':
+    case 'renamed':
     case 'start':
     case 'resume':
       return whileHolding(state, event, env);
@@ -62,6 +69,7 @@ export function inRebinding(state: StateOf<'REBINDING'>, event: Event, env: Env)
     case 'release':
     case 'link':
     case 'checked':
+    case 'renamed':
     case 'start':
     case 'resume':
       return whileHolding(state, event, env);
@@ -113,8 +121,18 @@ function whileHolding(
     case 'checked':
       // RFC 5227 §2.4 (c): if a conflict cannot be defended, the use of the address ends.
       return event.inUse ? declineLease(memory, lease, true, env) : stay(state);
+    case 'renamed':
+      return tellName(state, env);
     case 'start':
     case 'resume':
       return stay(state);
   }
+}
+
+/** The next renewal is made now: its REQUEST has the new name. */
+function tellName(state: HoldingState, env: Env): Step {
+  const { memory, lease } = state;
+  return state.name === 'REBINDING'
+    ? sendRebindingRequest(memory, lease, askedAnew(state.exchange, env), env)
+    : enterRenewing(memory, lease, env);
 }

@@ -5,7 +5,7 @@
  * `client.ts`.
  */
 import type { Instant, Ms } from '../../vocabulary/time.ts';
-import type { AddressBounds, Lease } from '../../vocabulary/lease.ts';
+import type { AddressBounds, Lease, TermsWishes } from '../../vocabulary/lease.ts';
 import type { Ipv4, Mac } from '../../wire/address.ts';
 import type { Dhcp4Message } from '../message.ts';
 import type { ClientIdentity } from '../requests.ts';
@@ -21,6 +21,9 @@ export interface ClientConfig extends ClientIdentity {
   readonly retransmit: RetransmitProfile;
   /** Messages of other servers are ignored. Empty means that any server counts. */
   readonly allowedServers: readonly Ipv4[];
+  /** Messages of these servers are ignored, by their identifier or by their own address. */
+  readonly deniedServers?: readonly Ipv4[] | undefined;
+  readonly wishes?: TermsWishes | undefined;
   /** Emit `check` and pass through CHECKING before BOUND (RFC 2131 §4.4.1, RFC 5227). */
   readonly acd: boolean;
   /** Ask for an ACK to the DISCOVER itself (RFC 4039). */
@@ -173,7 +176,9 @@ export type Event =
   /**
    * The answer to `check`. `inUse` also comes later, if a conflict shows while the lease is used.
    */
-  | { readonly type: 'checked'; readonly inUse: boolean };
+  | { readonly type: 'checked'; readonly inUse: boolean }
+  /** The host name in the configuration is another one. The server is told at once. */
+  | { readonly type: 'renamed' };
 
 export type MessageEvent = Extract<Event, { readonly type: 'message' }>;
 
@@ -189,6 +194,7 @@ export type IgnoreReason =
   | 'no-server-id' // option 54 absent
   | 'bad-server-id' // option 54 unreadable, or not a host's address
   | 'server-not-allowed'
+  | 'server-denied'
   | 'no-rapid-commit' // an ACK to a DISCOVER without option 80 (RFC 4039 §3.1)
   | 'server-mismatch' // another server than the one that we chose or that made the lease
   | 'address-not-unicast'
@@ -201,6 +207,7 @@ export type IgnoreReason =
   | 'address-is-network' // the first address of its subnet
   | 'address-is-broadcast' // the last address of its subnet
   | 'address-is-server' // the address of the server
+  | 'gateway-not-in-subnet' // the gateway that the site wants
   | 'already-expired'; // the ACK took longer than its lease lasts
 
 export type Effect =

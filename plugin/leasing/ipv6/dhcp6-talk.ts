@@ -35,12 +35,12 @@ export type Dhcp6Told = Effect & { readonly type: 'refused' | 'ignored' };
 export class Dhcp6Talk {
   readonly #lease: RunnerOf<typeof DHCP6>;
   readonly #information: RunnerOf<typeof INFORMATION>;
-  readonly #config: Env['config'];
+  #config: Env['config'];
 
   constructor(deps: Dhcp6TalkDeps) {
     this.#config = deps.config;
-    const { clock, random, log, config, mayDecline, send } = deps;
-    const env = (now: number): Env => ({ now, random, mayDecline, config });
+    const { clock, random, log, mayDecline, send } = deps;
+    const env = (now: number): Env => ({ now, random, mayDecline, config: this.#config });
     this.#lease = new MachineRunner(DHCP6, {
       ...{ clock, env },
       perform: (effect) => {
@@ -99,6 +99,11 @@ export class Dhcp6Talk {
   hear(message: Dhcp6Message): void {
     this.#lease.dispatch({ type: 'message', message });
     this.#information.dispatch({ type: 'message', message });
+  }
+
+  /** The next message has the name. */
+  rename(hostName: string | undefined): void {
+    this.#config = { ...this.#config, hostName };
   }
 
   /** True if an answer may be on its way. */

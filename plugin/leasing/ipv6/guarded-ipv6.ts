@@ -18,7 +18,7 @@ import type { Ipv6, Subnet6 } from '../../wire/address6.ts';
 const FAILED = 'IPv6 client failed; it is started again, and the container keeps its address';
 
 export class GuardedIpv6 {
-  readonly #subject: Ipv6Subject;
+  #subject: Ipv6Subject;
   readonly #deps: Omit<Ipv6ClientDeps, 'guard'>;
   readonly #guard: Guard;
   #client: Ipv6Client;
@@ -64,6 +64,12 @@ export class GuardedIpv6 {
   /** The prefixes that the routers of the segment offer now. */
   get prefixes(): readonly Subnet6[] {
     return offeredPrefixes(this.#deps.routers.table(this.#subject.routersOn));
+  }
+
+  /** The container's name is known now, or has changed. A DHCPv6 server hears it by and by. */
+  rename(hostName: string | undefined): void {
+    this.#subject = { ...this.#subject, hostName };
+    this.#guard(() => this.#client.rename(hostName));
   }
 
   /** Resolves also when the client has failed: nothing more comes soon. */

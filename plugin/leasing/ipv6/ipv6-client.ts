@@ -65,12 +65,12 @@ export class Ipv6Client {
       onConflict: (address) => this.#inConflict(address),
     });
     this.#prefix = new PrefixAddress(this.#probes);
-    const { duid, iaid, wishedAddress } = subject;
+    const { duid, iaid, hostName, wishedAddress } = subject;
     this.#seen = new Ipv6Seen(subject, log);
     this.#dhcp = new Dhcp6Talk({
       ...{ clock, random, log, mayDecline: () => deps.mayDecline() },
       config: {
-        ...{ duid, iaid, hostName: undefined, wishedAddress, rapidCommit: deps.rapidCommit },
+        ...{ duid, iaid, hostName, wishedAddress, rapidCommit: deps.rapidCommit },
         ...{ retransmit: 'container-start', allowedServers: [], dad: acd !== 'off' },
       },
       send: (message) => this.#sendMessage(message),
@@ -118,6 +118,10 @@ export class Ipv6Client {
     this.#prefix.give(address);
     if (address.source === 'static') this.#dhcp.endLease();
     this.#followRouters();
+  }
+
+  rename(hostName: string | undefined): void {
+    this.#dhcp.rename(hostName);
   }
 
   /** What has been seen so far, to explain why there is no address. */

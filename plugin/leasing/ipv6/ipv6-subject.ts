@@ -18,6 +18,8 @@ export interface Ipv6Subject {
   readonly routersOn: string;
   readonly duid: Duid;
   readonly iaid: number;
+  /** Told to a DHCPv6 server, which is to register it (RFC 4704). If undefined: none. */
+  readonly hostName?: string | undefined;
   /** The interface identifier of addresses of prefixes. If undefined: the one of the MAC. */
   readonly token?: Ipv6 | undefined;
   /** Any other address of a server is refused. If undefined: any will do. */

@@ -74,7 +74,9 @@ export async function probeSubnet(
       const env = { now: clock.now(), random, config };
       const event = { type: 'message', message, sourceMac, sourceAddress } as const;
       const offer = readOffer(event, env, { xid, declined: [] });
-      if (offer.type === 'OFFER') return leaseTermsOf(message, offer.serverId, sourceMac);
+      if (offer.type === 'OFFER') {
+        return leaseTermsOf(message, offer.serverId, sourceMac, [], config.wishes);
+      }
       trace.ignored({ reason: offer.reason, message, sourceAddress });
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;

@@ -87,11 +87,21 @@ export function leaseFailure(
       "look at the server's log for this MAC",
     );
   }
-  if (trace.strangers.length > 0) {
+  const serversThat = (areDenied: boolean) =>
+    trace.strangers.filter(({ isDenied }) => isDenied === areDenied).map(({ server }) => server);
+  const [denied, strangers] = [serversThat(true), serversThat(false)];
+  if (denied.length > 0) {
+    return failed(
+      'NO_OFFER',
+      'no DHCP server answered but those of dhcp_deny',
+      `${denied.join(', ')} answered and is never taken: take it out of dhcp_deny, or see why the right server is silent`,
+    );
+  }
+  if (strangers.length > 0) {
     return failed(
       'NO_OFFER',
       `none of the DHCP servers in dhcp_server (${allowedServers.join(', ')}) answered`,
-      `${trace.strangers.join(', ')} answered and is not in dhcp_server: a rogue server, or one to add`,
+      `${strangers.join(', ')} answered and is not in dhcp_server: a rogue server, or one to add`,
     );
   }
   if (living !== undefined) {

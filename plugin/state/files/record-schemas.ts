@@ -33,6 +33,7 @@ const lost = v.looseObject({
   at: wallTime,
   cause: v.picklist(['expired', 'nak', 'declined', 'released', 'no-server', 'damaged-record']),
   isAddressKept: flag,
+  linkLocal: v.optional(ipv4),
 });
 
 /** A record without a lease says since when and why. A file that lost both is damaged. */
@@ -179,9 +180,11 @@ export function readable(file: { readonly id: string; readonly writtenAt: WallTi
           clientId: v.fallback(v.optional(is.clientId), undefined),
           holder: readableEndpoint(file),
         }),
-        // If our IPAM leased the address, the client-id may come from a name.
+        // If our IPAM leased the address, or with `client_id`, the client-id may come from a name.
         v.check(
-          ({ clientId, holder }) => clientId !== undefined || holder.addressGiven !== true,
+          ({ clientId, holder }) =>
+            clientId !== undefined ||
+            (holder.addressGiven !== true && holder.isClientIdTyped !== true),
           'a client-id',
         ),
         v.transform((record) => ({
@@ -262,6 +265,7 @@ function readableEndpoint(file: { readonly id: string; readonly writtenAt: WallT
       terms: v.fallback(terms, { answered: undefined, configured: undefined }),
       createdAt: v.fallback(wallTime, file.writtenAt),
       sandboxKey: v.fallback(endpoint.sandboxKey, undefined),
+      ifName: v.fallback(endpoint.ifName, undefined),
       interfaceName: v.fallback(endpoint.interfaceName, undefined),
       dnsAsked: v.fallback(endpoint.dnsAsked, undefined),
       joinedAt: v.fallback(endpoint.joinedAt, undefined),

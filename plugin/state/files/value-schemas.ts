@@ -4,7 +4,7 @@
  * builds records from these.
  */
 import * as v from 'valibot';
-import type { AddressBounds, LeaseTerms, Route } from '../../vocabulary/lease.ts';
+import type { AddressBounds, LeaseTerms, LinkTerms, Route } from '../../vocabulary/lease.ts';
 import { isUnicastIpv4, parseIpv4, parseMac, type Ipv4, type Mac } from '../../wire/address.ts';
 import { networkOf } from '../../wire/address.ts';
 import { isVlan, type Vlan } from '../../vocabulary/vlan-tags.ts';
@@ -15,10 +15,15 @@ import {
   type AttachmentMode,
 } from '../../vocabulary/attachment.ts';
 import { isLinkName, LINK_NAME_RULE } from '../../vocabulary/link-name.ts';
-import { isHostName } from '../../options/option-values.ts';
+import { isHostName } from '../../vocabulary/dhcp/host-name.ts';
 import { isUsableMac } from '../../options/endpoint-options.ts';
 import { type NetworkOptions } from '../../options/options.ts';
-import { ACD_MODES, parseNetworkOptions, SERVER_ID_MODES } from '../../options/options.ts';
+import {
+  ACD_MODES,
+  NO_SERVER_MODES,
+  parseNetworkOptions,
+  SERVER_ID_MODES,
+} from '../../options/options.ts';
 import { IPV6_MODES } from '../../vocabulary/ipv6/addressing.ts';
 import { GUARD_MODES } from '../../vocabulary/port-rules.ts';
 import type { StoredLease, StoredMoment } from '../stored-lease.ts';
@@ -94,16 +99,25 @@ const route = v.looseObject({
 
 const listOf = <T>(item: v.GenericSchema<unknown, T>) => v.pipe(v.array(item), v.maxLength(4096));
 
-const termsEntries = {
+const linkEntries = {
   address: hostAddress,
   prefixLength,
   gateway: absentOr(ipv4),
   routes: listOf(route),
   mtu: absentOr(wholeNumber(0, 65535, 'an MTU')),
+};
+
+export const linkTerms = v.looseObject(linkEntries) satisfies v.GenericSchema<unknown, LinkTerms>;
+
+const termsEntries = {
+  ...linkEntries,
   // Files of earlier versions lack them.
   dnsServers: v.optional(listOf(ipv4), () => []),
   domainName: absentOr(text),
   domainSearch: v.optional(listOf(text), () => []),
+  others: v.optional(
+    listOf(v.looseObject({ code: wholeNumber(1, 254, 'the code of an option'), value: text })),
+  ),
   serverId: hostAddress,
   serverMac: textThat<Mac>((value) => parseMac(value) === value, 'a MAC address'),
 };
@@ -166,7 +180,7 @@ const optionEntries = {
   serverId: v.optional(v.picklist(SERVER_ID_MODES), DEFAULTS.serverId),
   releaseAfterMs: absentOr(numberThat((value) => value >= 0, 'a duration')),
   onExpiry: v.optional(v.picklist(['remove', 'keep']), DEFAULTS.onExpiry),
-  onNoServer: v.optional(v.picklist(['fail', 'late']), DEFAULTS.onNoServer),
+  onNoServer: v.optional(v.picklist(NO_SERVER_MODES), DEFAULTS.onNoServer),
   dns: v.optional(v.picklist(['docker', 'lease']), DEFAULTS.dns),
   dnsInsteadOf: v.optional(addresses, () => [...DEFAULTS.dnsInsteadOf]),
   guard: v.optional(guard, DEFAULTS.guard),
@@ -177,6 +191,15 @@ const optionEntries = {
     numberThat((value) => value >= 0 && value <= 20_000, 'a duration up to 20 s'),
     DEFAULTS.ipv6PatienceMs,
   ),
+  clientId: absentOr(text),
+  vendorClass: v.optional(text, DEFAULTS.vendorClass),
+  userClass: absentOr(text),
+  registerDns: v.optional(flag, DEFAULTS.registerDns),
+  dhcpDeny: v.optional(listOf(hostAddress), () => [...DEFAULTS.dhcpDeny]),
+  gateway: absentOr(v.union([v.literal('none'), hostAddress])),
+  routes: v.optional(v.picklist(['lease', 'none']), DEFAULTS.routes),
+  request: v.optional(listOf(wholeNumber(1, 254, 'the code of an option')), () => []),
+  requireMac: v.optional(flag, DEFAULTS.requireMac),
 };
 
 /**
@@ -217,6 +240,10 @@ export const readableOptions = v.pipe(
     dnsInsteadOf: v.fallback(optionEntries.dnsInsteadOf, () => [...DEFAULTS.dnsInsteadOf]),
     ipv6: v.fallback(optionEntries.ipv6, undefined),
     ipv6PatienceMs: v.fallback(optionEntries.ipv6PatienceMs, DEFAULTS.ipv6PatienceMs),
+    vendorClass: v.fallback(optionEntries.vendorClass, DEFAULTS.vendorClass),
+    userClass: v.fallback(optionEntries.userClass, undefined),
+    registerDns: v.fallback(optionEntries.registerDns, DEFAULTS.registerDns),
+    request: v.fallback(optionEntries.request, []),
   }),
   v.check((options) => hasItsBridge(options), ITS_BRIDGE),
   v.transform(inOrder),

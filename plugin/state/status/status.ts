@@ -7,6 +7,7 @@ import { attachmentOf } from '../attachments/attachments.ts';
 import { segmentOf, type NetworkRecord } from '../records.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import { ipv6Status, routerStatus, type Ipv6Status, type RouterStatus } from './ipv6-status.ts';
+import { optionsOf } from './lease-options.ts';
 import { timeText } from './time-text.ts';
 import { readableLease, type StoredLease } from '../stored-lease.ts';
 import type { AddressRecord, EndpointRecord, HostRecord } from '../lease-records.ts';
@@ -37,7 +38,13 @@ export interface EndpointStatus {
   /** Undefined without IPv6. */
   readonly ipv6?: Ipv6Status | undefined;
   /** `pending`: the container does not have yet what its lease says. */
-  readonly state: 'leased' | Renewal['state'] | 'pending' | 'no lease' | 'no lease, address kept';
+  readonly state:
+    | 'leased'
+    | Renewal['state']
+    | 'pending'
+    | 'no lease'
+    | 'no lease, address kept'
+    | 'no lease, link-local address';
   readonly lease:
     | {
         readonly address: string;
@@ -49,6 +56,8 @@ export interface EndpointStatus {
         readonly dnsServers: readonly string[];
         /** The domain name of the lease (option 15), then its search list (option 119). */
         readonly domainSearch: readonly string[];
+        /** What else the server sent, by the names of the options: applied or only shown. */
+        readonly options: Readonly<Record<string, string>>;
       }
     | undefined;
   /**
@@ -227,6 +236,7 @@ function leaseStatus(
       expiresAt: timeText(lease.expiresAt),
       dnsServers: lease.dnsServers,
       domainSearch: domainsOf(lease),
+      options: optionsOf(lease),
     },
     renewal: renewal && { since: timeText(renewal.since), until: timeText(renewal.until) },
     lost: lost && { at: timeText(lost.at), cause: lost.cause },
@@ -266,7 +276,9 @@ function stateOf(record: EndpointRecord, clock: Clock): EndpointStatus['state'] 
   }
   if (lease === undefined) {
     if (terms.configured === undefined) return 'no lease';
-    return lost?.isAddressKept === true ? 'no lease, address kept' : 'pending';
+    if (lost?.isAddressKept === true) return 'no lease, address kept';
+    const isLinkLocal = terms.configured.address === lost?.linkLocal;
+    return isLinkLocal ? 'no lease, link-local address' : 'pending';
   }
   if (lease.address !== terms.configured?.address) return 'pending';
   return renewalOf(lease, clock)?.state ?? 'leased';

@@ -27,6 +27,7 @@ describe('an ACK as real servers send it', () => {
         dnsServers: [],
         domainName: 'lab.example',
         domainSearch: SEARCH,
+        others: [{ code: 12, value: 'web-1' }],
       },
     ],
     [
@@ -55,6 +56,7 @@ describe('an ACK as real servers send it', () => {
         dnsServers: ['192.0.2.1'],
         domainName: 'lab.example',
         domainSearch: SEARCH,
+        others: [{ code: 12, value: 'web-1' }],
       },
     ],
     [

@@ -154,7 +154,7 @@ describe('what a question carries', () => {
 
   it('asks for option 121 before 3 and 33 (RFC 3442)', () => {
     expect(Array.from(discover({}).options.get(OPTION.PARAMETER_LIST)!)).toEqual([
-      1, 121, 3, 6, 12, 15, 26, 28, 33, 42, 51, 54, 58, 59, 119, 249,
+      1, 121, 3, 6, 12, 15, 26, 28, 33, 42, 51, 54, 58, 59, 119, 249, 100, 101, 252,
     ]);
   });
 

@@ -226,6 +226,13 @@ describe('no server answers', () => {
     expect(hostStatus()?.state).toBe('leased');
   });
 
+  it('on_no_server=link-local is for containers: nothing is probed for the host', async () => {
+    rig.wire.server = silent;
+    await createSlowly({ on_no_server: 'link-local' });
+    await rig.clock.pass(60_000);
+    expect([rig.wire.sentArp, linkNow()?.address]).toEqual([[], undefined]);
+  });
+
   it('a lease that comes late and cannot be used is said, shown and not used', async () => {
     rig.wire.server = silent;
     await createSlowly();

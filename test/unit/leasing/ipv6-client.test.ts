@@ -218,3 +218,15 @@ test('after a restart of the plugin the address stays while no router has spoken
   await wire.clock.pass(3_700_000);
   expect(wire.changes.map(({ change }) => change)).toEqual(['lost']);
 });
+
+test('register_dns: option 39 with flag S in each message that asks (RFC 4704 §4.1); a later name is in the next', () => {
+  const wire = new Wire('dhcp');
+  wire.client.rename('pbx');
+  wire.client.start(undefined, 0);
+  const told = () => optionOf(wire.asked.at(-1)?.options ?? [], 'fqdn');
+  expect(told()).toMatchObject({ flags: 1, name: 'pbx', isPartial: true });
+  wire.client.rename('pbx.lab.example');
+  wire.answer('ADVERTISE');
+  expect(wire.asked.at(-1)?.type).toBe('REQUEST');
+  expect(told()).toMatchObject({ flags: 1, name: 'pbx.lab.example', isPartial: false });
+});

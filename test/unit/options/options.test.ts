@@ -71,6 +71,15 @@ describe('network options', () => {
       ipv6: undefined,
       ipv6PatienceMs: 1000,
       onConflict: 'defend',
+      clientId: undefined,
+      vendorClass: 'vlandhcp',
+      userClass: undefined,
+      registerDns: false,
+      dhcpDeny: [],
+      gateway: undefined,
+      routes: 'lease',
+      request: [],
+      requireMac: false,
     });
   });
 
@@ -193,7 +202,7 @@ describe('network options', () => {
     ['dhcp_server', 'fw', /is not a list of IPv4 addresses$/],
     ['rapid_commit', 'yes', /is not one of true, false$/],
     ['on_expiry', 'stay', /is not one of remove, keep$/],
-    ['on_no_server', '', /is not one of fail, late$/],
+    ['on_no_server', '', /is not one of fail, late, link-local$/],
     ['dns', 'host', /is not one of docker, lease$/],
     ['dns_instead_of', 'fw', /is not a list of IPv4 addresses;/],
     ['dns_instead_of', '127.0.0.11', /is not a list of IPv4 addresses;/],
@@ -334,7 +343,7 @@ describe('network options', () => {
 
   it('an unknown option is named together with the known ones', () => {
     expect(mistake(() => network({ vlna: '5' }))).toBe(
-      '-o vlna is unknown; known are parent, vlan, outer, mode, bridge, macvlan_mode, isolate, host_access, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, dns, dns_instead_of, guard, ipv4, ipv6, ipv6_patience, on_conflict',
+      '-o vlna is unknown; known are parent, vlan, outer, mode, bridge, macvlan_mode, isolate, host_access, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, dns, dns_instead_of, guard, ipv4, ipv6, ipv6_patience, on_conflict, client_id, vendor_class, user_class, register_dns, dhcp_deny, gateway, routes, request, require_mac',
     );
   });
 

@@ -1,4 +1,3 @@
-import { statusTable } from '../../../../plugin/state/status/status-table.ts';
 import { describe, expect, it } from 'vitest';
 import { parseNetworkOptions } from '../../../../plugin/options/options.ts';
 import { storeLease, termsOf } from '../../../../plugin/state/records.ts';
@@ -7,6 +6,7 @@ import {
   endpointStatus,
   networkStatus,
 } from '../../../../plugin/state/status/status.ts';
+import { statusTable } from '../../../../plugin/state/status/status-table.ts';
 import { DriverRig } from '../../../support/driver-rig.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { ip, lease, mac } from '../../../support/messages.ts';
