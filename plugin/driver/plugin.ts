@@ -67,7 +67,9 @@ export function createPlugin(deps: PluginDeps) {
       });
     },
     onLinkLocal: (leaseId, address) => {
-      endpoints.linkLocalChanged(leaseId, address).catch((err: unknown) => {
+      const holder = registry.findEndpointOf(leaseId);
+      if (holder === undefined) return;
+      endpoints.changes.handleLinkLocal(holder.id, address).catch((err: unknown) => {
         log.error({ endpoint: leaseId.slice(0, 12), err }, 'link-local address not handled');
       });
     },

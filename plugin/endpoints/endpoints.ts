@@ -30,7 +30,7 @@ import { RemadeLinks } from './remade-links.ts';
 import { MacTwins } from './mac-twins.ts';
 import { runEach } from '../undo.ts';
 import { ownEnd } from '../vocabulary/attachment.ts';
-import type { Ipv4, Mac } from '../wire/address.ts';
+import type { Mac } from '../wire/address.ts';
 import { endpointContext, holderOf, type EndpointRecord } from '../state/lease-records.ts';
 
 export class Endpoints {
@@ -168,12 +168,6 @@ export class Endpoints {
     if (holder === undefined) return;
     await this.changes.handle(holder, change);
     await this.#dns.leaseChanged(holder);
-  }
-
-  /** The address that stands in for a lease is another one. */
-  async linkLocalChanged(leaseId: string, address: Ipv4 | undefined): Promise<void> {
-    const holder = this.#holderOf(leaseId);
-    if (holder !== undefined) await this.changes.handleLinkLocal(holder, address);
   }
 
   /** The same for IPv6. */

@@ -56,7 +56,11 @@ export interface TermsWishes {
 }
 
 /** What the link of a container is given, by a lease or without one. */
-export type LinkTerms = Pick<LeaseTerms, 'address' | 'prefixLength' | 'gateway' | 'routes' | 'mtu'>;
+export type LinkTerms = Pick<
+  LeaseTerms,
+  'address' | 'prefixLength' | 'gateway' | 'routes' | 'mtu'
+> &
+  Partial<Pick<LeaseTerms, 'dnsServers'>>;
 
 /** Which addresses are acceptable. */
 export interface AddressBounds {

@@ -3,12 +3,14 @@ import { describe, expect, it } from 'vitest';
 import {
   attachment,
   callPlugin,
+  daemonLog,
   docker,
   firewallComesToReach,
   firewallReaches,
   ip,
   lab,
   labWith,
+  leases,
   until,
 } from '../support/lab.ts';
 import { createFw500, runBox, site } from '../support/site.ts';
@@ -150,8 +152,8 @@ describe('a server that is gone for longer than the lease', () => {
   });
 });
 
-describe('on_no_server=late', () => {
-  it('a container starts without an address and gets it when a server comes up', async () => {
+describe('on_no_server', () => {
+  it('late: a container starts without an address and gets it when a server comes up', async () => {
     await createFw500('on_no_server=late', 'lease_timeout=2s');
     await runBox();
     expect(await attachment('box', 'fw500')).toMatchObject({ address: '', gateway: '' });
@@ -177,6 +179,25 @@ describe('on_no_server=late', () => {
     expect(((await callPlugin('VlanDhcp.Status', {})) as unknown as Status).networks).toMatchObject(
       [{ endpoints: [] }],
     );
+  });
+
+  it('link-local: an address of 169.254.0.0/16 stands in, and gives way to the lease (RFC 3927)', async () => {
+    await createFw500('on_no_server=link-local', 'lease_timeout=1s', 'client_id={name}');
+    const network = 'name=fw500,driver-opt=hostname=pbx,driver-opt=ifname=lan0';
+    await docker('run', '-d', '--name', 'box', '--network', network, 'bb');
+    await until('it has an address', async () => (await boxHas()).address !== 'none', 60_000);
+    const { address, gateway } = await boxHas();
+    expect([address, gateway]).toEqual([expect.stringMatching(/^169\.254\.\d+\.\d+\/16$/), 'none']);
+    const state = 'no lease, link-local address';
+    await until('status has it', async () => (await boxStatus()).state === state);
+    await lab('server-up', 'dnsmasq-no-ping', '500');
+    await until('it is leased', async () => (await boxStatus()).state === 'leased', 60_000);
+    expect((await inBox('ip -4 addr show dev eth0')).match(/inet \S+/g)).toEqual([
+      expect.stringMatching(/^inet 10\.50\.0\.1\d\d\/24$/),
+    ]);
+    expect((await boxHas()).gateway).toBe('10.50.0.1');
+    expect(await leases()).toMatch(/ pbx 00:70:62:78$/m);
+    expect(await daemonLog('vlandhcp')).toContain('driver-opt ifname has no effect');
   });
 
   it('a container with a second network keeps the way out it has there', async () => {

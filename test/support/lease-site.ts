@@ -33,6 +33,8 @@ interface RunningServer {
 export class LeaseSite {
   readonly clock = createClock(boottime);
   readonly changes: LeaseChange[] = [];
+  /** Each link-local address that was told, and `none`. */
+  readonly linkLocals: string[] = [];
   readonly log = new MemoryLogger();
   readonly folder = mkdtempSync(join(tmpdir(), 'vlandhcp-lease-'));
   readonly leases: LeaseService;
@@ -52,6 +54,7 @@ export class LeaseSite {
       ...{ openSocket: openLeaseSocket, openArpSocket, probeSandbox: () => 'not-yet' },
       ...{ openIpv6Socket, openRouterSocket, onIpv6Change: () => undefined },
       onChange: (_key, change) => void this.changes.push(change),
+      onLinkLocal: (_key, address) => void this.linkLocals.push(address ?? 'none'),
       onEntered: () => undefined,
     });
   }
@@ -95,9 +98,18 @@ export class LeaseSite {
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
     }
-    const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
+    let isOver = false;
+    const ended = new Promise<void>((resolve) => {
+      child.on('close', () => {
+        isOver = true;
+        resolve();
+      });
+    });
     this.#server = { child, ended, printed: () => text };
-    await until('the server is ready', () => ready.test(text));
+    await until('the server is ready', () => {
+      if (isOver) throw new Error(`${command.join(' ')} has ended: ${text}`);
+      return ready.test(text);
+    });
   }
 
   startDnsmasq(...more: string[]): Promise<void> {

@@ -1,14 +1,14 @@
 /**
- * The table of outcomes: what a hostile VLAN, a careless host and a bad disk do, and each mode on
- * each kind of parent. Each such test adds a row. The rows of all files are lines of JSON in the
- * shared folder. `scripts/test` prints them as one table.
+ * The table of outcomes: what a hostile VLAN, a careless host and a bad disk do, each mode on each
+ * kind of parent, and each option with each server. Each such test adds a row. The rows of all
+ * files are lines of JSON in the shared folder. `scripts/test` prints them as one table.
  */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 
 export interface Outcome {
-  /** The letter of the section: A to I; `modes` for the matrix of modes; `IPv6`. */
+  /** The letter of the section: A to I; `modes`, `IPv6` and `options` for the matrices of those. */
   readonly section: string;
   /** What was done, in a few words. */
   readonly fault: string;

@@ -107,7 +107,10 @@ const linkEntries = {
   mtu: absentOr(wholeNumber(0, 65535, 'an MTU')),
 };
 
-export const linkTerms = v.looseObject(linkEntries) satisfies v.GenericSchema<unknown, LinkTerms>;
+export const linkTerms = v.looseObject({
+  ...linkEntries,
+  dnsServers: v.optional(listOf(ipv4), () => []),
+}) satisfies v.GenericSchema<unknown, LinkTerms>;
 
 const termsEntries = {
   ...linkEntries,
