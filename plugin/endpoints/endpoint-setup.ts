@@ -23,7 +23,7 @@ import { rulesBeforeJoin } from '../networks/port-guard.ts';
 import type { Registry } from '../state/registry.ts';
 import { takeIpv6, takeLease, type LeaseTaken, type TakeLeaseDeps } from '../leases/take-lease.ts';
 import { UndoList } from '../undo.ts';
-import { addressShown, NO_IPV6 } from '../state/stored-ipv6.ts';
+import { addressShown } from '../state/stored-ipv6.ts';
 import {
   draftEndpoint,
   isNamed,

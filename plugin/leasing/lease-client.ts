@@ -160,8 +160,8 @@ export function pinAddress(client: LeaseClient | undefined): void {
 }
 
 /**
- * The name of the container is turned into a host name, which the client has from now on. A server that leased to it is told by
- * a renewal at once.
+ * The name of the container is turned into a host name, which the client has from now on. A server
+ * that leased to it is told by a renewal at once.
  */
 export function renameClient(client: LeaseClient | undefined, name: string): void {
   if (client === undefined) return;

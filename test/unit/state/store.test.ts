@@ -424,6 +424,13 @@ describe('a record that makes sense in part', () => {
     expect((await store.load()).problems).toHaveLength(1);
   });
 
+  it('a client-id of client_id that cannot be read is not guessed', async () => {
+    const record = { ...ENDPOINT, clientId: 'xyz', isClientIdTyped: true };
+    await writeFile(endpointFile(), inFile(record));
+    const { leases, problems } = await store.load();
+    expect([leases, problems.length]).toEqual([[], 1]);
+  });
+
   it.each<[string, object, boolean]>([
     ['its lease timeout', { leaseTimeoutMs: 'long' }, true],
     ['its bridge', { bridge: '../x' }, false],
