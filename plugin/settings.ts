@@ -20,6 +20,11 @@ export interface Settings {
   readonly dockerRunDir: string;
   /** How long an endpoint may wait for its Join. After that it counts as abandoned by dockerd. */
   readonly joinTimeoutMs: Ms;
+  /**
+   * The socket of Docker's API, for the names of containers. Undefined if nobody gave it. In a
+   * managed plugin it is no socket unless somebody gave it.
+   */
+  readonly dockerApi: string | undefined;
   /** True if our IPAM driver leases an address under the MAC that the container will have. */
   readonly requiresMacAddress: boolean;
 }
@@ -28,18 +33,20 @@ const SERVICE = {
   stateDir: '/var/lib/vlandhcp',
   sockets: ['/run/docker/plugins/vlandhcp.sock'],
   dockerRunDir: '/run/docker',
+  dockerApi: undefined,
 };
 const MANAGED = {
   stateDir: '/state',
   sockets: ['/run/docker/plugins/vlandhcp.sock', '/host/docker/plugins/vlandhcp.sock'],
   dockerRunDir: '/host/docker',
+  dockerApi: '/host/docker-api.sock',
 };
 const JOIN_TIMEOUT_SEC = 120;
 
 /**
  * @param args the command line without program and script: `--managed` or nothing.
- * @param env LOG_LEVEL, STATE_DIR, SOCKET, DOCKER_RUN_DIR, JOIN_TIMEOUT, IPAM_REQUIRE_MAC. An empty
- * value counts as unset.
+ * @param env LOG_LEVEL, STATE_DIR, SOCKET, DOCKER_RUN_DIR, JOIN_TIMEOUT, IPAM_REQUIRE_MAC,
+ * DOCKER_API. An empty value counts as unset.
  * @throws PluginError INVALID_OPTION naming every mistake.
  */
 export function parseSettings(
@@ -79,6 +86,7 @@ export function parseSettings(
     stateDir: path('STATE_DIR', base.stateDir),
     sockets: env['SOCKET'] ? [path('SOCKET', '')] : base.sockets,
     dockerRunDir: path('DOCKER_RUN_DIR', base.dockerRunDir),
+    dockerApi: env['DOCKER_API'] ? path('DOCKER_API', '') : base.dockerApi,
     joinTimeoutMs: Number(joinTimeout) * 1000,
     requiresMacAddress: requireMac === 'true',
   };

@@ -1,0 +1,167 @@
+/**
+ * Learns the names of containers from Docker's API, after they have started. It hears which
+ * networks get containers, and asks for the containers of those. A name that changes is told again.
+ */
+import * as v from 'valibot';
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../logger.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
+import type { DockerApi } from './docker-api.ts';
+
+export interface NamedContainer {
+  readonly id: string;
+  /** As `docker ps` shows it. */
+  readonly name: string;
+}
+
+type Known = NamedContainer & { readonly networkId: string };
+
+export interface ContainerNamesDeps {
+  readonly api: DockerApi;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The NetworkIDs of our networks now. */
+  readonly networks: () => readonly string[];
+  /** Told when a name is learnt or has changed. */
+  readonly onName: (endpointId: string, container: NamedContainer) => void;
+}
+
+/** A burst of starts is one question. */
+const ASK_AFTER: Ms = 100;
+/** After a question that was not answered. */
+const ASK_AGAIN_AFTER: Ms = 10_000;
+const FIRST_WAIT: Ms = 1_000;
+const LONGEST_WAIT: Ms = 60_000;
+
+const EVENTS = `/events?filters=${encodeURIComponent(
+  JSON.stringify({ type: ['container', 'network'], event: ['connect', 'disconnect', 'rename'] }),
+)}`;
+
+const event = v.object({
+  Type: v.string(),
+  Actor: v.object({ ID: v.string(), Attributes: v.record(v.string(), v.string()) }),
+});
+const network = v.object({
+  Containers: v.optional(
+    v.nullable(v.record(v.string(), v.object({ Name: v.string(), EndpointID: v.string() }))),
+  ),
+});
+
+export class ContainerNames {
+  readonly #deps: ContainerNamesDeps;
+  /** By EndpointID. What is not on a network any more is dropped when that network is looked at. */
+  readonly #names = new Map<string, Known>();
+  /** NetworkIDs to ask about. */
+  readonly #due = new Set<string>();
+  #cancelAsk: () => void = () => undefined;
+  #askAt: Instant = Infinity;
+  #cancelRetry: () => void = () => undefined;
+  #stream: { close(): void } | undefined;
+  #wait: Ms = FIRST_WAIT;
+  #isTold = false;
+
+  constructor(deps: ContainerNamesDeps) {
+    this.#deps = deps;
+  }
+
+  /** The container that has the endpoint, as far as is known. */
+  nameOf(endpointId: string): NamedContainer | undefined {
+    return this.#names.get(endpointId);
+  }
+
+  start(): void {
+    const { api, networks } = this.#deps;
+    this.#stream = api.follow(EVENTS, {
+      onOpen: () => {
+        this.#wait = FIRST_WAIT;
+        this.#isTold = false;
+        // What happened before the stream was open was not heard.
+        this.#askSoon(networks());
+      },
+      onObject: (object) => this.#hear(object),
+      onEnd: (error) => this.#ended(error),
+    });
+  }
+
+  close(): void {
+    this.#stream?.close();
+    this.#stream = undefined;
+    this.#cancelRetry();
+    this.#cancelAsk();
+  }
+
+  /** dockerd restarts, or the socket is none. */
+  #ended(err: Error): void {
+    const { clock, log } = this.#deps;
+    log[this.#isTold ? 'debug' : 'warn'](
+      { err },
+      "container names are not known: Docker's API does not answer; it is tried again",
+    );
+    this.#isTold = true;
+    this.#cancelRetry = clock.at(clock.now() + this.#wait, () => this.start());
+    this.#wait = Math.min(2 * this.#wait, LONGEST_WAIT);
+  }
+
+  #hear(object: unknown): void {
+    const parsed = v.safeParse(event, object);
+    if (!parsed.success) return;
+    const { Type: type, Actor: actor } = parsed.output;
+    if (type === 'network' && this.#deps.networks().includes(actor.ID)) this.#askSoon([actor.ID]);
+    if (type === 'container') this.#renamed(actor.ID, actor.Attributes['name'] ?? '');
+  }
+
+  #renamed(id: string, name: string): void {
+    for (const [endpointId, known] of this.#names) {
+      if (known.id === id) this.#learn(endpointId, { ...known, name });
+    }
+  }
+
+  #askSoon(networkIds: readonly string[], wait = ASK_AFTER): void {
+    for (const id of networkIds) this.#due.add(id);
+    const { clock, networks } = this.#deps;
+    if (this.#stream === undefined) return;
+    const at = clock.now() + wait;
+    if (at >= this.#askAt) return;
+    this.#cancelAsk();
+    this.#askAt = at;
+    this.#cancelAsk = clock.at(at, () => {
+      this.#askAt = Infinity;
+      const ours = networks();
+      const due = ours.filter((id) => this.#due.has(id));
+      this.#due.clear();
+      this.#forget(({ networkId }) => !ours.includes(networkId));
+      for (const id of due) void this.#ask(id);
+    });
+  }
+
+  #forget(isGone: (known: Known, endpointId: string) => boolean): void {
+    for (const [endpointId, known] of this.#names) {
+      if (isGone(known, endpointId)) this.#names.delete(endpointId);
+    }
+  }
+
+  async #ask(networkId: string): Promise<void> {
+    const { api, log } = this.#deps;
+    try {
+      const { Containers: all } = v.parse(network, await api.get(`/networks/${networkId}`));
+      const containers = Object.entries(all ?? {});
+      const present = new Set(containers.map(([, { EndpointID: endpointId }]) => endpointId));
+      this.#forget(
+        (known, endpointId) => known.networkId === networkId && !present.has(endpointId),
+      );
+      for (const [id, { Name: name, EndpointID: endpointId }] of containers) {
+        this.#learn(endpointId, { id, name, networkId });
+      }
+    } catch (err) {
+      log.debug({ err, network: networkId.slice(0, 12) }, 'container names could not be read');
+      this.#askSoon([networkId], ASK_AGAIN_AFTER);
+    }
+  }
+
+  #learn(endpointId: string, container: Known): void {
+    const name = container.name.replace(/^\//, '');
+    if (name === '' || this.#names.get(endpointId)?.name === name) return;
+    this.#names.set(endpointId, { ...container, name });
+    this.#deps.onName(endpointId, { id: container.id, name });
+  }
+}

@@ -1,0 +1,139 @@
+/** Names of containers by Docker's API: a daemon of the test's own on a real unix socket. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { ContainerNames } from '../../../plugin/dockerapi/container-names.ts';
+import { openDockerApi } from '../../../plugin/dockerapi/docker-api.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { MemoryLogger } from '../../support/memory-logger.ts';
+
+const OURS = 'a'.repeat(64);
+let folder: string;
+let server: Server;
+let streams: ServerResponse[];
+let asked: string[];
+let containers: Record<string, { Name: string; EndpointID: string }>;
+let names: ContainerNames;
+let heard: [string, string][];
+let clock: FakeClock;
+let log: MemoryLogger;
+const path = () => join(folder, 'docker.sock');
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'names-'));
+  [streams, asked, heard] = [[], [], []];
+  containers = { c1: { Name: 'pbx', EndpointID: 'e1' } };
+  [clock, log] = [new FakeClock(), new MemoryLogger()];
+  server = createServer((request, response) => {
+    if (request.url?.startsWith('/events') === true) {
+      streams.push(response);
+      response.writeHead(200).flushHeaders();
+    } else {
+      asked.push(request.url ?? '');
+      response.end(JSON.stringify({ Name: 'fw500', Containers: containers }));
+    }
+  });
+  names = new ContainerNames({
+    ...{ api: openDockerApi(path()), clock, log, networks: () => [OURS] },
+    onName: (endpointId, { name }) => heard.push([endpointId, name]),
+  });
+  await listen();
+});
+
+afterEach(async () => {
+  names.close();
+  await hangUp();
+  rmSync(folder, { recursive: true });
+});
+
+const listen = () => new Promise<void>((resolve) => server.listen(path(), resolve));
+const hangUp = () =>
+  new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+const tell = (event: object) => streams.at(-1)?.write(`${JSON.stringify(event)}\n`);
+const event = (type: string, id: string, attributes: Record<string, string> = {}) =>
+  tell({ Type: type, Action: 'x', Actor: { ID: id, Attributes: attributes } });
+/** Lets the plugin's time pass until the daemon has been asked that often. */
+const askedTimes = (times: number) =>
+  vi.waitFor(async () => {
+    await clock.pass(100);
+    expect(asked.length).toBe(times);
+  });
+const opened = () => vi.waitFor(() => expect(streams.length).toBeGreaterThan(0));
+
+test('containers that run already are named; a burst of starts is one question', async () => {
+  names.start();
+  await opened();
+  await askedTimes(1);
+  await vi.waitFor(() => expect(heard).toEqual([['e1', 'pbx']]));
+  containers = { ...containers, c2: { Name: 'web', EndpointID: 'e2' } };
+  for (let count = 0; count < 20; count += 1) event('network', OURS, { container: 'c2' });
+  event('network', 'b'.repeat(64));
+  await askedTimes(2);
+  await vi.waitFor(() => expect(names.nameOf('e2')).toMatchObject({ id: 'c2', name: 'web' }));
+  expect(asked).toEqual([`/networks/${OURS}`, `/networks/${OURS}`]);
+  expect(heard.length).toBe(2);
+});
+
+test('docker rename is followed without a question; who left is forgotten', async () => {
+  names.start();
+  await opened();
+  await askedTimes(1);
+  await vi.waitFor(() => expect(heard.length).toBe(1));
+  event('container', 'c1', { oldName: '/pbx', name: 'phone' });
+  await vi.waitFor(() => expect(heard.at(-1)).toEqual(['e1', 'phone']));
+  containers = {};
+  event('network', OURS, { container: 'c1' });
+  await askedTimes(2);
+  await vi.waitFor(() => expect(names.nameOf('e1')).toBeUndefined());
+});
+
+test('the daemon restarts: one warning, and it is asked again', async () => {
+  names.start();
+  await opened();
+  await hangUp();
+  await vi.waitFor(() => expect(log.messages('warn').length).toBe(1));
+  await clock.pass(1_000); // nobody is there
+  streams = [];
+  await listen();
+  await vi.waitFor(async () => {
+    await clock.pass(1_000);
+    expect(streams.length).toBe(1);
+  });
+  expect(log.messages('warn').length).toBe(1);
+  await askedTimes(1);
+});
+
+test.each([
+  ['no JSON', 'hello\n'],
+  ['a line without an end', 'x'.repeat(100_000) + '\n'],
+])('%s ends the stream, and nothing else', async (_what, bytes) => {
+  names.start();
+  await opened();
+  streams.at(-1)?.write(bytes);
+  await vi.waitFor(() => expect(log.messages('warn').length).toBe(1));
+});
+
+test.each([
+  ['an event of another shape', { hello: 1 }],
+  ['an event without an actor', { Type: 'network' }],
+])('%s is passed over', async (_what, object) => {
+  names.start();
+  await opened();
+  tell(object);
+  event('network', OURS);
+  await askedTimes(1);
+  expect(log.messages('warn')).toEqual([]);
+});
+
+test('closed: nothing is asked any more', async () => {
+  names.start();
+  await opened();
+  names.close();
+  await clock.pass(100_000);
+  expect([asked.length, clock.pending]).toEqual([0, 0]);
+});
