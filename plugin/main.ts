@@ -2,6 +2,7 @@
  * The composition root: settings, logger, store, wiring, recovery, sockets, signals. It is the only
  * file that acts on import.
  */
+import { statSync } from 'node:fs';
 import { openIpv6Socket, openRouterSocket } from './net/sockets/ipv6-socket.ts';
 import type { Handlers } from './api/handler.ts';
 import { ipamDriverHandlers } from './api/ipam-driver.ts';
@@ -9,6 +10,7 @@ import { networkDriverHandlers } from './api/network-driver.ts';
 import { serve } from './api/server.ts';
 import { createClock } from './clock.ts';
 import { createPlugin } from './driver/plugin.ts';
+import { openDockerApi } from './dockerapi/docker-api.ts';
 import { Registry } from './state/registry.ts';
 import { Store } from './state/files/store.ts';
 import { NeighbourInquiry } from './leasing/segment/neighbour-inquiry.ts';
@@ -55,7 +57,10 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
 
   const inquiry = new SegmentInquiry({ clock, log, openSocket: openLeaseSocket, openArpSocket });
   const neighbours = new NeighbourInquiry({ clock, log, openIpv6Socket });
+  const { dockerApi } = settings;
   const plugin = createPlugin({
+    dockerApi:
+      dockerApi !== undefined && isSocket(dockerApi) ? openDockerApi(dockerApi) : undefined,
     ...{ clock, log, registry, settings },
     inquiry: {
       wearer: inquiry.wearer.bind(inquiry),
@@ -82,6 +87,11 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   );
   wire({ ...networkDriverHandlers(plugin.network), ...ipamDriverHandlers(plugin.ipam) });
   await plugin.started;
+}
+
+/** In a managed plugin /dev/null stands in for a socket that nobody gave. */
+function isSocket(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isSocket() ?? false;
 }
 
 /** Ends the process. A second signal, or a stop that hangs, ends it at once. */

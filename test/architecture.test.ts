@@ -53,6 +53,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   net: ['wire', 'vocabulary', 'undo.ts', 'keyed-lock.ts'],
   leasing: ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp', ...SHELL_VOCABULARY],
   ...rooms(),
+  dockerapi: ['vocabulary', 'clock.ts', 'logger.ts'],
   'clock.ts': ['vocabulary'],
   'host.ts': ['wire', 'vocabulary', 'sandbox-host.ts'],
   'sandbox-host.ts': ['wire', 'vocabulary'],
@@ -74,7 +75,7 @@ function rooms(): Record<string, readonly string[]> {
     'driver',
     'api',
   ];
-  const common = ['wire', 'vocabulary', 'leasing', ...SHELL_VOCABULARY];
+  const common = ['wire', 'vocabulary', 'leasing', 'dockerapi', ...SHELL_VOCABULARY];
   const allowed = order.map(
     (room, place) => [room, [...common, ...order.slice(0, place)]] as const,
   );
@@ -99,13 +100,13 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   pino: /^logger\.ts$/,
   koffi: /^net\/libc\.ts$/,
   valibot:
-    /^state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)\.ts$/,
+    /^(state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)|dockerapi\/container-names)\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
 };
 
-/** Only the store, the interfaces of Linux and the socket of the API may use files. */
+/** Only the store, the interfaces of Linux and the sockets of both APIs may use files. */
 const FILE_SYSTEM_HOMES =
-  /^(state\/files\/(store|record-file|former-files)|api\/server|net\/[a-z0-9/-]+)\.ts$/;
+  /^(state\/files\/(store|record-file|former-files)|api\/server|dockerapi\/docker-api|net\/[a-z0-9/-]+)\.ts$/;
 
 describe('the import rule', () => {
   it('a file imports only what its layer may', () => {

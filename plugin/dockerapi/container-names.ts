@@ -69,6 +69,20 @@ export class ContainerNames {
     return this.#names.get(endpointId);
   }
 
+  /** Restarts the container that has the endpoint. What fails is logged. */
+  restart(endpointId: string): void {
+    const { api, log } = this.#deps;
+    const container = this.#names.get(endpointId);
+    const fields = { endpoint: endpointId.slice(0, 12), container: container?.name };
+    if (container === undefined) {
+      return log.warn(fields, "container not restarted: Docker's API has not told which one it is");
+    }
+    log.warn(fields, 'container restarted, because its lease has changed');
+    api.post(`/containers/${container.id}/restart`).catch((err: unknown) => {
+      log.error({ ...fields, err }, 'container not restarted');
+    });
+  }
+
   start(): void {
     const { api, networks } = this.#deps;
     this.#stream = api.follow(EVENTS, {

@@ -3,6 +3,8 @@
  * it fakes. It serves nobody yet. The API uses its `network` and `ipam`.
  */
 import type { Clock } from '../clock.ts';
+import { ContainerNames } from '../dockerapi/container-names.ts';
+import type { DockerApi } from '../dockerapi/docker-api.ts';
 import { Endpoints } from '../endpoints/endpoints.ts';
 import type { Host } from '../host.ts';
 import { HostAccess } from '../hostaccess/host-access.ts';
@@ -44,6 +46,8 @@ export interface PluginDeps {
     LeaseServiceDeps,
     'openSocket' | 'openArpSocket' | 'openIpv6Socket' | 'openRouterSocket' | 'probeSandbox'
   >;
+  /** Undefined unless a person gave Docker's socket. */
+  readonly dockerApi: DockerApi | undefined;
   /** Finds out who on a segment has an address. */
   readonly inquiry: LeaseReturnsDeps['inquiry'];
   readonly settings: { readonly joinTimeoutMs: Ms; readonly requiresMacAddress: boolean };
@@ -58,7 +62,7 @@ export type Plugin = ReturnType<typeof createPlugin>;
 /** Resumes everything of before a restart. Calls of Docker wait for this. */
 export function createPlugin(deps: PluginDeps) {
   const { clock, random, log, registry, isComplete, sockets, inquiry, settings } = deps;
-  const { sandboxFolder, sandboxPath } = deps;
+  const { sandboxFolder, sandboxPath, dockerApi } = deps;
   const leases = new LeaseService({
     ...{ clock, random, log, ...sockets },
     onChange: (key, change) => {
@@ -74,12 +78,16 @@ export function createPlugin(deps: PluginDeps) {
       });
     },
     onIpv6Change: (leaseId, change) => {
-      endpoints.ipv6Changed(leaseId, change).catch((err: unknown) => {
+      ofEndpoint(leaseId, (id) => endpoints.ipv6.handle(id, change)).catch((err: unknown) => {
         log.error({ endpoint: leaseId.slice(0, 12), err }, 'IPv6 change not handled');
       });
     },
     onEntered: (leaseId, link) => endpoints.sandboxEntered(leaseId, link),
   });
+  const ofEndpoint = async (leaseId: string, work: (endpointId: string) => Promise<void>) => {
+    const endpointId = endpoints.endpointWith(leaseId);
+    if (endpointId !== undefined) await work(endpointId);
+  };
   /** Waits for an address that is becoming part of an endpoint. */
   const leaseChanged = (leaseId: string, change: LeaseChange): Promise<void> => {
     if (registry.findLease(leaseId)?.holder.is === 'host') {
@@ -92,6 +100,17 @@ export function createPlugin(deps: PluginDeps) {
   };
   const removals = withLastingRemovals(deps.host, { clock, log });
   const host = { ...deps.host, ...removals };
+  const containers =
+    dockerApi &&
+    new ContainerNames({
+      ...{ api: dockerApi, clock, log },
+      networks: () => registry.networks().map(({ id }) => id),
+      onName: (endpointId, { name }) => {
+        endpoints.named(endpointId, name).catch((err: unknown) => {
+          log.error({ endpoint: endpointId.slice(0, 12), err }, 'container name not stored');
+        });
+      },
+    });
   const access = new BridgeAccess({ host, clock, log });
   const returns = new LeaseReturns({ registry, host, inquiry, leases, clock, log });
   const held = new HeldLeases({ registry, clock, log, leases, returns });
@@ -105,6 +124,7 @@ export function createPlugin(deps: PluginDeps) {
     silence: new SegmentSilence(clock),
     macClaims: new MacClaims(),
     joinTimeoutMs: settings.joinTimeoutMs,
+    restart: (endpointId: string) => containers?.restart(endpointId),
   };
   const addresses = new Addresses({ ...shared, sandboxFolder });
   const endpoints: Endpoints = new Endpoints({ ...shared, addresses, sandboxPath });
@@ -156,7 +176,9 @@ export function createPlugin(deps: PluginDeps) {
   const started = done.then(() => {
     const releases = { clearAbandoned: () => forgetOverdue(registry, clock) };
     const looked = [endpoints, addresses, releases];
-    if (!isClosed) stopSweep = sweepAbandoned({ clock, log, looked });
+    if (isClosed) return;
+    stopSweep = sweepAbandoned({ clock, log, looked });
+    containers?.start();
   });
   return {
     ...{ network, ipam },
@@ -167,6 +189,7 @@ export function createPlugin(deps: PluginDeps) {
     close(): void {
       isClosed = true;
       stopSweep();
+      containers?.close();
       for (const part of [
         wiring,
         access,

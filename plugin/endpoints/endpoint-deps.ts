@@ -23,6 +23,7 @@ interface LeaseKeeper {
   unfollow(key: string): void;
   hasLostSandbox(key: string, isFirstLook: boolean): boolean;
   announce(key: string, isBack?: boolean): void;
+  rename(key: string, name: string): void;
 }
 
 export interface EndpointDeps extends EndpointSetupDeps {
@@ -32,6 +33,8 @@ export interface EndpointDeps extends EndpointSetupDeps {
   readonly returns: LeaseReturns;
   readonly macClaims: MacClaims;
   readonly joinTimeoutMs: Ms;
+  /** Restarts the container of the endpoint, if Docker's API can be asked. */
+  readonly restart: (endpointId: string) => void;
   /** Returns the path for this process of a sandbox that dockerd names. */
   readonly sandboxPath: (sandboxKey: string) => string;
 }

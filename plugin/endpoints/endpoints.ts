@@ -4,7 +4,6 @@
  * All that can fail happens in `create`. Join only reports it, because libnetwork removes a network
  * from a container whose Join failed. Calls for one endpoint take turns.
  */
-import type { LeaseChange } from '../leasing/client-runner.ts';
 import { makeEndpoint, tellCreated, type CreateEndpointRequest } from './endpoint-setup.ts';
 import { isAbandoned, withoutHostEnd } from '../leases/containers-present.ts';
 import { createAnswer, endpointUnknown, joinAnswer } from './answers.ts';
@@ -17,11 +16,13 @@ import type { EndpointDeps } from './endpoint-deps.ts';
 import { Ipv6Changes } from './ipv6-changes.ts';
 import { LeaseChanges } from './lease-changes.ts';
 import { removeUnjoined } from './unjoined.ts';
-import type { Ipv6Change } from '../leasing/ipv6/ipv6-subject.ts';
 import { addressShown, restoreIpv6 } from '../state/stored-ipv6.ts';
 import { scopeOfNetwork, subjectOf } from '../state/lease-scope.ts';
+import type { LeaseChange } from '../leasing/client-runner.ts';
 import { restoreLease, segmentOf, type NetworkRecord } from '../state/records.ts';
 import { PortGuard } from '../networks/port-guard.ts';
+import { hostNameFrom } from '../vocabulary/dhcp/host-name.ts';
+import type { Mac } from '../wire/address.ts';
 import { endpointInfo } from '../state/status/status.ts';
 import { LEASED_WITHIN } from '../leases/take-lease.ts';
 import { isLeaseOfAnother } from '../leases/lease-returns.ts';
@@ -30,7 +31,6 @@ import { RemadeLinks } from './remade-links.ts';
 import { MacTwins } from './mac-twins.ts';
 import { runEach } from '../undo.ts';
 import { ownEnd } from '../vocabulary/attachment.ts';
-import type { Mac } from '../wire/address.ts';
 import { endpointContext, holderOf, type EndpointRecord } from '../state/lease-records.ts';
 
 export class Endpoints {
@@ -164,19 +164,28 @@ export class Endpoints {
 
   /** Makes record and container match a lease that changed, or that came late. */
   async leaseChanged(leaseId: string, change: LeaseChange): Promise<void> {
-    const holder = this.#holderOf(leaseId);
+    const holder = this.endpointWith(leaseId);
     if (holder === undefined) return;
     await this.changes.handle(holder, change);
     await this.#dns.leaseChanged(holder);
   }
 
-  /** The same for IPv6. */
-  async ipv6Changed(leaseId: string, change: Ipv6Change): Promise<void> {
-    const holder = this.#holderOf(leaseId);
-    if (holder !== undefined) await this.ipv6.handle(holder, change);
+  /** Docker's API has told the name of the container. A server is told it at once. */
+  named(endpointId: string, containerName: string): Promise<void> {
+    const { registry, leases } = this.#deps;
+    return this.#lock.run(endpointId, async () => {
+      const record = registry.findEndpoint(endpointId);
+      if (record === undefined || record.containerName === containerName) return;
+      const learnt = record.containerName && hostNameFrom(record.containerName);
+      const isTyped = record.hostName !== learnt;
+      const hostName = isTyped ? record.hostName : hostNameFrom(containerName);
+      await this.#remember({ ...record, containerName, hostName });
+      if (!isTyped) leases.rename(record.leaseId, containerName);
+    });
   }
 
-  #holderOf(leaseId: string): string | undefined {
+  /** The endpoint that has the lease, or that is being made with it. */
+  endpointWith(leaseId: string): string | undefined {
     return this.#making.get(leaseId) ?? this.#deps.registry.findEndpointOf(leaseId)?.id;
   }
 

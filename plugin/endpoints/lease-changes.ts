@@ -18,6 +18,7 @@ import type { KeyedLock } from '../keyed-lock.ts';
 import { storeLease, termsOf, type NetworkRecord } from '../state/records.ts';
 import type { PortGuard } from '../networks/port-guard.ts';
 import type { Registry } from '../state/registry.ts';
+import { KeptChanges } from './setup/kept-changes.ts';
 import { sandboxChanges, usableMtu, type LinkConfig } from './sandbox-changes.ts';
 import { endpointContext, type EndpointRecord } from '../state/lease-records.ts';
 
@@ -46,6 +47,8 @@ export interface LeaseChangesDeps {
   readonly lock: KeyedLock;
   readonly ports: Pick<PortGuard, 'follow'>;
   readonly leases: { announce(key: string, isBack: boolean): void };
+  /** Restarts the container of the endpoint, if Docker's API can be asked. */
+  readonly restart: (endpointId: string) => void;
   readonly sandboxPath: (sandboxKey: string) => string;
   readonly remember: (record: EndpointRecord) => Promise<void>;
 }
@@ -61,11 +64,13 @@ export class LeaseChanges {
   readonly #moves = new Map<string, number>();
   /** Joined endpoints whose MTU may be another than their record says. */
   readonly #doubted = new Set<string>();
+  readonly #kept: KeptChanges;
   /** Endpoints whose failure was logged. */
   readonly #told = new Set<string>();
 
   constructor(deps: LeaseChangesDeps) {
     this.#deps = deps;
+    this.#kept = new KeptChanges(deps);
   }
 
   /** libnetwork will move the link into the sandbox. */
@@ -87,6 +92,7 @@ export class LeaseChanges {
     this.#told.delete(endpointId);
     this.#moves.delete(endpointId);
     this.#doubted.delete(endpointId);
+    this.#kept.left(endpointId);
   }
 
   close(): void {
@@ -167,8 +173,8 @@ export class LeaseChanges {
     const network = record && registry.findNetwork(record.networkId);
     if (record?.sandboxKey === undefined || network === undefined) return;
     if (!this.#mayBeChanged(endpointId)) return;
-    const wanted = configOf(record, network);
     const present = { terms: record.terms.configured, mtu: record.mtu };
+    const wanted = this.#kept.allowed(record, network, configOf(record, network));
     const isChange = sandboxChanges(present, wanted, network.internal).length > 0;
     const isDoubted = this.#doubted.has(endpointId);
     if (!isChange && !isDoubted) return;

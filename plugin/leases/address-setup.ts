@@ -2,6 +2,7 @@
  * Leases one address for a container of which only a MAC or a name is known. The steps are
  * identity, lease and record, in this order. If a step fails, all of it is undone.
  */
+import { hostNameFrom } from '../vocabulary/dhcp/host-name.ts';
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
@@ -83,7 +84,7 @@ export async function makeAddress(
     id: randomBytes(8).toString('hex'),
     poolId: pool.id,
     scopeId: scope.id,
-    hostName: undefined,
+    hostName: wish.name === undefined ? undefined : hostNameFrom(wish.name),
     requestedAddress,
     mtu: network?.mtu ?? scope.options.mtu ?? 1500,
     createdAt: storeMoment(clock),

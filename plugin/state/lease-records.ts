@@ -91,6 +91,8 @@ export interface EndpointHolder {
   readonly guard?: GuardMode | undefined;
   /** True if the client-id was made by the network's `client_id`. If undefined: of the MAC. */
   readonly isClientIdTyped?: boolean | undefined;
+  /** As Docker's API told it after the start. If undefined: not known. */
+  readonly containerName?: string | undefined;
   /** The name that the user chose for the link in the container. If undefined: none. */
   readonly ifName?: string | undefined;
   readonly terms: {
@@ -222,12 +224,13 @@ export function endpointOf({ id: leaseId, holder, ...rest }: Held<EndpointHolder
   const { mtu, isStable, lease, lost, ipv6 } = rest;
   const { id, mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms } = holder;
   const { createdAt, sandboxKey, ifName, isClientIdTyped, interfaceName } = holder;
-  const { dnsAsked, joinedAt, hasLeft } = holder;
+  const { dnsAsked, containerName, joinedAt, hasLeft } = holder;
   return {
     ...{ id, leaseId, networkId, mode, hostEnd, containerEnd, mac, macGiven, addressGiven },
     ...{ isStable, isMacShared, ipv6, family: familyOf(rest) },
     ...{ clientId, hostName, requestedAddress, guard, mtu, lease, lost, terms, createdAt },
     ...{ sandboxKey, ifName, isClientIdTyped, interfaceName, dnsAsked, joinedAt, hasLeft },
+    ...{ containerName },
   };
 }
 
@@ -236,14 +239,14 @@ export function leaseOfEndpoint(endpoint: EndpointRecord): LeaseRecord {
   const { requestedAddress, isStable, lease, lost, ipv6, family = 4, ...facts } = endpoint;
   const { mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms, createdAt } = facts;
   const { sandboxKey, ifName, isClientIdTyped, interfaceName, dnsAsked } = facts;
-  const { joinedAt, hasLeft } = facts;
+  const { joinedAt, hasLeft, containerName } = facts;
   return {
     ...{ id: leaseId, family, scopeId: networkId, mac, clientId, isMacShared, hostName },
     ...{ requestedAddress, mtu, isStable, lease, lost, ipv6 },
     holder: {
       ...{ is: 'endpoint', id, mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms },
       ...{ createdAt, sandboxKey, ifName, isClientIdTyped, interfaceName, dnsAsked },
-      ...{ joinedAt, hasLeft },
+      ...{ joinedAt, hasLeft, containerName },
     },
   };
 }
@@ -291,6 +294,9 @@ export function holderOf(endpoint: EndpointRecord): LeaseHolder {
 }
 
 /** Fields for the log. */
-export function endpointContext({ id, networkId }: EndpointRecord): Record<string, string> {
+export function endpointContext({
+  id,
+  networkId,
+}: Pick<EndpointRecord, 'id' | 'networkId'>): Record<string, string> {
   return { network: networkId.slice(0, 12), endpoint: id.slice(0, 12) };
 }

@@ -11,6 +11,7 @@ import type { CreateEndpointRequest } from '../../plugin/endpoints/endpoint-setu
 import type { Endpoints } from '../../plugin/endpoints/endpoints.ts';
 import type { HostAccess } from '../../plugin/hostaccess/host-access.ts';
 import type { HeldLeases } from '../../plugin/leases/held-leases.ts';
+import type { DockerApi } from '../../plugin/dockerapi/docker-api.ts';
 import { createPlugin, type Plugin } from '../../plugin/driver/plugin.ts';
 import type { IpamDriver } from '../../plugin/driver/ipam-driver.ts';
 import type { RequestPoolAnswer, RequestPoolRequest } from '../../plugin/options/ipam-requests.ts';
@@ -73,6 +74,8 @@ export class DriverRig {
   /** The same for IPv6, and `NeighbourInquiry`. */
   askNeighbours = (_link: string, address: Ipv6): Promise<Mac | undefined> =>
     Promise.resolve(this.worn.get(address));
+  /** Docker's own API, if a person gave its socket. It counts from the next start. */
+  dockerApi: DockerApi | undefined;
   /** The setting IPAM_REQUIRE_MAC. */
   requiresMacAddress = true;
 
@@ -225,6 +228,7 @@ export class DriverRig {
     const plugin = createPlugin({
       ...{ clock: this.clock, log: this.log, registry },
       random: seededRandom(1),
+      dockerApi: this.dockerApi,
       host: this.host.asPlainObject(),
       isComplete: this.isStoreComplete && useless === 0,
       sockets: {

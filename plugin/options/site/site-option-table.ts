@@ -20,6 +20,10 @@ export function parseRequest(text: string): readonly number[] | undefined {
   return known.length === codes.length ? [...new Set(known)] : undefined;
 }
 
+/** What a running container gets of a lease that changes. */
+export const ON_CHANGE = ['apply', 'restart', 'keep'] as const;
+export type OnChange = (typeof ON_CHANGE)[number];
+
 export const SITE_OPTIONS = {
   client_id: {
     value: 'TEMPLATE',
@@ -76,6 +80,12 @@ export const SITE_OPTIONS = {
       parseRequest(text) === undefined
         ? `is not a list of options to ask for: numbers from 2 to 254 that the client does not use itself, or names of ${OPTION_NAMES.join(', ')}`
         : undefined,
+  },
+  on_change: {
+    value: '`apply`, `restart`, `keep`',
+    default: '`apply`',
+    help: "a renewal brings another address, router or route: `apply` changes the running container, `restart` restarts it (needs Docker's API, [names](names.md)), `keep` changes nothing until the next start; an address that comes late is always given",
+    problem: (text) => choiceProblem(text, ON_CHANGE),
   },
   require_mac: {
     value: '`true`, `false`',

@@ -3,7 +3,13 @@ import type { AttachmentMode } from '../../vocabulary/attachment.ts';
 import { parseIpv4, type Ipv4 } from '../../wire/address.ts';
 import { parseAddresses } from '../option-values.ts';
 import { needsName } from './client-id-template.ts';
-import { parseRequest, VENDOR_CLASS, type SITE_OPTIONS } from './site-option-table.ts';
+import {
+  ON_CHANGE,
+  parseRequest,
+  VENDOR_CLASS,
+  type OnChange,
+  type SITE_OPTIONS,
+} from './site-option-table.ts';
 
 export interface SiteOptions {
   /** A template for option 61. Undefined: type 1 and the MAC. */
@@ -21,6 +27,7 @@ export interface SiteOptions {
   /** Codes of further options. */
   readonly request: readonly number[];
   readonly requireMac: boolean;
+  readonly onChange: OnChange;
 }
 
 type Text = (key: keyof typeof SITE_OPTIONS | 'dhcp_server' | 'mode') => string | undefined;
@@ -39,6 +46,7 @@ export function siteOptionsOf(text: Text): SiteOptions {
     routes: text('routes') === 'none' ? 'none' : 'lease',
     request: parseRequest(text('request') ?? '') ?? [],
     requireMac: text('require_mac') === 'true',
+    onChange: ON_CHANGE.find((one) => one === text('on_change')) ?? 'apply',
   };
 }
 

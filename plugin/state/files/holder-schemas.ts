@@ -30,6 +30,7 @@ export const endpoint = {
   isClientIdTyped: v.optional(flag),
   interfaceName: v.optional(is.linkName),
   dnsAsked: v.optional(is.addresses),
+  containerName: v.optional(text),
   joinedAt: v.optional(wallTime),
   hasLeft: v.optional(flag),
 };

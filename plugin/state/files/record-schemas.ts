@@ -268,6 +268,7 @@ function readableEndpoint(file: { readonly id: string; readonly writtenAt: WallT
       ifName: v.fallback(endpoint.ifName, undefined),
       interfaceName: v.fallback(endpoint.interfaceName, undefined),
       dnsAsked: v.fallback(endpoint.dnsAsked, undefined),
+      containerName: v.fallback(endpoint.containerName, undefined),
       joinedAt: v.fallback(endpoint.joinedAt, undefined),
       hasLeft: v.fallback(endpoint.hasLeft, undefined),
     }),

@@ -18,6 +18,7 @@ import { isLinkName, LINK_NAME_RULE } from '../../vocabulary/link-name.ts';
 import { isHostName } from '../../vocabulary/dhcp/host-name.ts';
 import { isUsableMac } from '../../options/endpoint-options.ts';
 import { type NetworkOptions } from '../../options/options.ts';
+import { ON_CHANGE } from '../../options/site/site-option-table.ts';
 import {
   ACD_MODES,
   NO_SERVER_MODES,
@@ -203,6 +204,7 @@ const optionEntries = {
   routes: v.optional(v.picklist(['lease', 'none']), DEFAULTS.routes),
   request: v.optional(listOf(wholeNumber(1, 254, 'the code of an option')), () => []),
   requireMac: v.optional(flag, DEFAULTS.requireMac),
+  onChange: v.optional(v.picklist(ON_CHANGE), DEFAULTS.onChange),
 };
 
 /**

@@ -7,10 +7,13 @@ export function isHostName(text: string): boolean {
 }
 
 const LONGEST_LABEL = 63;
+/** Behind the name of the service and the number of the task. */
+const SWARM_TASK_ID = /(?<=\.[a-z0-9]+)\.[a-z0-9]{25}$/;
 
 /**
  * Turns the name of a container into a host name of one label:
  *
+ *   0. The id of a Swarm task is left out: `web.1.` and 25 characters is `web.1`.
  *   1. Letters lose their accents, and become lower case.
  *   2. Each run of characters other than letters, digits and hyphens becomes one hyphen. Dots, too:
  *      the name of a container names no domain.
@@ -20,6 +23,7 @@ const LONGEST_LABEL = 63;
  */
 export function hostNameFrom(name: string): string | undefined {
   const label = name
+    .replace(SWARM_TASK_ID, '')
     .normalize('NFKD')
     .replace(/\p{M}+/gu, '')
     .toLowerCase()

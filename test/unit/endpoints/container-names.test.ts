@@ -1,0 +1,132 @@
+/** What Docker's own API is good for: names that the server is told, and `on_change=restart`. */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { StreamHandlers } from '../../../plugin/dockerapi/docker-api.ts';
+import { OPTION } from '../../../plugin/dhcp4/options.ts';
+import { DriverRig, ENDPOINT } from '../../support/driver-rig.ts';
+import { ack, ip, offer } from '../../support/messages.ts';
+
+const TIMES = { leaseSec: 100, t1Sec: 50, t2Sec: 80 };
+const CONTAINER = 'c'.repeat(64);
+
+let rig: DriverRig;
+let posted: string[];
+let stream: StreamHandlers | undefined;
+let name: string;
+let address: string;
+
+beforeEach(async () => {
+  rig = new DriverRig();
+  [posted, name, address] = [[], 'My PBX.1', '192.0.2.50'];
+  rig.dockerApi = {
+    get: () => {
+      const containers = { [CONTAINER]: { Name: name, EndpointID: ENDPOINT } };
+      return Promise.resolve({ Containers: containers });
+    },
+    post: (path) => Promise.resolve(void posted.push(path)),
+    follow: (_path, handlers) => {
+      stream = handlers;
+      handlers.onOpen();
+      return { close: () => undefined };
+    },
+  };
+  rig.wire.server = ({ type, message: { xid, chaddr } }) => {
+    const all = { ...TIMES, address: ip(address), xid, header: { chaddr } };
+    if (type === 'DISCOVER') return [offer(all)];
+    return type === 'REQUEST' ? [ack(all)] : [];
+  };
+  await rig.restart();
+});
+afterEach(() => {
+  rig.stop();
+  expect(rig.clock.pending).toBe(0);
+});
+
+async function running(options: Record<string, string> = {}, driverOpts = {}): Promise<void> {
+  await rig.createNetwork({ options: { parent: 'eth1', vlan: '500', acd: 'off', ...options } });
+  await rig.createEndpoint({ options: driverOpts });
+  await rig.join();
+  await rig.clock.pass(5_000);
+}
+const event = (type: string, id: string, attributes = {}) =>
+  stream?.onObject({ Type: type, Action: 'x', Actor: { ID: id, Attributes: attributes } });
+const connected = async () => {
+  event('network', rig.record().networkId);
+  await rig.clock.pass(1_000);
+};
+const toldNames = () =>
+  rig.wire.sent
+    .filter(({ type }) => type === 'REQUEST')
+    .map(({ message }) => message.options.get(OPTION.HOST_NAME))
+    .map((bytes) => bytes && Buffer.from(bytes).toString());
+
+it('the name of a container is told to the server by a renewal at once, and once', async () => {
+  await running();
+  expect(toldNames()).toEqual([undefined]);
+  await connected();
+  expect(toldNames()).toEqual([undefined, 'my-pbx-1']);
+  await connected();
+  expect(toldNames().length).toBe(2);
+  expect(rig.record()).toMatchObject({ containerName: 'My PBX.1', hostName: 'my-pbx-1' });
+});
+
+it('docker rename is told, too', async () => {
+  await running();
+  await connected();
+  event('container', CONTAINER, { name: 'phone' });
+  await rig.clock.pass(1_000);
+  expect(toldNames().at(-1)).toBe('phone');
+});
+
+it('a host name that a person typed stays', async () => {
+  await running({}, { hostname: 'typed' });
+  await connected();
+  expect(toldNames()).toEqual(['typed']);
+  expect(rig.record()).toMatchObject({ containerName: 'My PBX.1', hostName: 'typed' });
+});
+
+it('after a restart of the plugin the server is told nothing that it knows', async () => {
+  await running();
+  await connected();
+  await rig.restart();
+  await rig.clock.pass(1_000);
+  const before = toldNames().length;
+  await connected();
+  expect(toldNames().length).toBe(before);
+});
+
+it.each([
+  ['apply', 'the container gets it', '192.0.2.77', []],
+  ['keep', 'the container keeps what it has, and an operator is told once', '192.0.2.50', []],
+  [
+    'restart',
+    'the container is restarted once',
+    '192.0.2.50',
+    [`/containers/${CONTAINER}/restart`],
+  ],
+])('on_change=%s and another address: %s', async (onChange, _what, configured, restarts) => {
+  await running({ on_change: onChange });
+  await connected();
+  address = '192.0.2.77';
+  await rig.clock.pass(200_000);
+  expect(rig.record().terms.configured?.address).toBe(configured);
+  expect(rig.record().lease?.address).toBe('192.0.2.77');
+  expect(posted).toEqual(restarts);
+  const told = rig.log.messages('warn').filter((text) => text.includes('lease changed; the'));
+  expect(told.length).toBe(onChange === 'apply' ? 0 : 1);
+});
+
+it('on_change=keep: an address that comes late is given all the same', async () => {
+  rig.wire.server = () => [];
+  const options = { parent: 'eth1', vlan: '500', on_no_server: 'late', lease_timeout: '1s' };
+  await rig.createNetwork({ options: { ...options, acd: 'off', on_change: 'keep' } });
+  const made = rig.createEndpoint();
+  await rig.clock.pass(2_000);
+  await made;
+  await rig.join();
+  rig.wire.server = ({ type, message: { xid, chaddr } }) => {
+    const all = { ...TIMES, xid, header: { chaddr } };
+    return type === 'DISCOVER' ? [offer(all)] : type === 'REQUEST' ? [ack(all)] : [];
+  };
+  await rig.clock.pass(120_000);
+  expect(rig.record().terms.configured?.address).toBe('192.0.2.50');
+});
