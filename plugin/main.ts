@@ -2,7 +2,6 @@
  * The composition root: settings, logger, store, wiring, recovery, sockets, signals. It is the only
  * file that acts on import.
  */
-import { statSync } from 'node:fs';
 import { openIpv6Socket, openRouterSocket } from './net/sockets/ipv6-socket.ts';
 import type { Handlers } from './api/handler.ts';
 import { ipamDriverHandlers } from './api/ipam-driver.ts';
@@ -59,8 +58,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   const neighbours = new NeighbourInquiry({ clock, log, openIpv6Socket });
   const { dockerApi } = settings;
   const plugin = createPlugin({
-    dockerApi:
-      dockerApi !== undefined && isSocket(dockerApi) ? openDockerApi(dockerApi) : undefined,
+    dockerApi: dockerApi === undefined ? undefined : openDockerApi(dockerApi),
     ...{ clock, log, registry, settings },
     inquiry: {
       wearer: inquiry.wearer.bind(inquiry),
@@ -87,11 +85,6 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   );
   wire({ ...networkDriverHandlers(plugin.network), ...ipamDriverHandlers(plugin.ipam) });
   await plugin.started;
-}
-
-/** In a managed plugin /dev/null stands in for a socket that nobody gave. */
-function isSocket(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isSocket() ?? false;
 }
 
 /** Ends the process. A second signal, or a stop that hangs, ends it at once. */

@@ -2,6 +2,7 @@
  * Asks dockerd over its own socket, which a person may give to the plugin. Nothing here runs in a
  * call of Docker's: dockerd may wait for us while we ask it (D4).
  */
+import { statSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
 
 export interface DockerApi {
@@ -27,7 +28,11 @@ const ANSWER_WITHIN_MS = 10_000;
 const LARGEST_ANSWER = 8 * 1024 * 1024;
 const LONGEST_LINE = 64 * 1024;
 
-export function openDockerApi(socketPath: string): DockerApi {
+/** @returns undefined if the path is /dev/null, which stands in for a socket that nobody gave. */
+export function openDockerApi(socketPath: string): DockerApi | undefined {
+  if (statSync(socketPath, { throwIfNoEntry: false })?.isCharacterDevice() === true) {
+    return undefined;
+  }
   const ask = async (method: 'GET' | 'POST', path: string): Promise<string> => {
     const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
     const response = await open(socketPath, method, path, signal);

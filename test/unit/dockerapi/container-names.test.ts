@@ -36,7 +36,7 @@ beforeEach(async () => {
     }
   });
   names = new ContainerNames({
-    ...{ api: openDockerApi(path()), clock, log, networks: () => [OURS] },
+    ...{ api: openDockerApi(path())!, clock, log, networks: () => [OURS] },
     onName: (endpointId, { name }) => heard.push([endpointId, name]),
   });
   await listen();

@@ -80,6 +80,7 @@ describe('network options', () => {
       routes: 'lease',
       request: [],
       requireMac: false,
+      onChange: 'apply',
     });
   });
 
@@ -343,7 +344,7 @@ describe('network options', () => {
 
   it('an unknown option is named together with the known ones', () => {
     expect(mistake(() => network({ vlna: '5' }))).toBe(
-      '-o vlna is unknown; known are parent, vlan, outer, mode, bridge, macvlan_mode, isolate, host_access, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, dns, dns_instead_of, guard, ipv4, ipv6, ipv6_patience, on_conflict, client_id, vendor_class, user_class, register_dns, dhcp_deny, gateway, routes, request, require_mac',
+      '-o vlna is unknown; known are parent, vlan, outer, mode, bridge, macvlan_mode, isolate, host_access, mtu, lease_timeout, acd, dhcp_server, rapid_commit, server_id, release, on_expiry, on_no_server, dns, dns_instead_of, guard, ipv4, ipv6, ipv6_patience, on_conflict, client_id, vendor_class, user_class, register_dns, dhcp_deny, gateway, routes, request, on_change, require_mac',
     );
   });
 
