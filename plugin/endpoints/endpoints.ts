@@ -21,7 +21,7 @@ import { scopeOfNetwork, subjectOf } from '../state/lease-scope.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import { restoreLease, segmentOf, type NetworkRecord } from '../state/records.ts';
 import { PortGuard } from '../networks/port-guard.ts';
-import { hostNameFrom } from '../vocabulary/dhcp/host-name.ts';
+import { nameContainer } from './setup/container-name.ts';
 import type { Mac } from '../wire/address.ts';
 import { endpointInfo } from '../state/status/status.ts';
 import { LEASED_WITHIN } from '../leases/take-lease.ts';
@@ -44,6 +44,8 @@ export class Endpoints {
   readonly ports: PortGuard;
   readonly remade: RemadeLinks;
   readonly twins: MacTwins;
+  /** Docker's API has told the name of the container. */
+  readonly named: (endpointId: string, name: string) => Promise<void>;
   /** Endpoints of before a restart whose lease has no client yet. */
   readonly #toTakeUp = new Set<string>();
   /**
@@ -57,14 +59,16 @@ export class Endpoints {
       removeUnjoined(deps, this.#lock, id, () => this.#remove(id)),
     );
     const remember = (record: EndpointRecord) => this.#remember(record);
+    const shared = { ...deps, lock: this.#lock, remember };
+    this.named = (id, name) => nameContainer(shared, id, name);
     this.ports = new PortGuard(deps);
-    this.changes = new LeaseChanges({ ...deps, lock: this.#lock, remember, ports: this.ports });
-    this.ipv6 = new Ipv6Changes({ ...deps, lock: this.#lock, remember, ports: this.ports });
+    this.changes = new LeaseChanges({ ...shared, ports: this.ports });
+    this.ipv6 = new Ipv6Changes({ ...shared, ports: this.ports });
     this.#dns = new DnsChanges({ ...deps, lock: this.#lock });
     const made = (id: string) => this.changes.entered(id);
     const macChanged = (record: EndpointRecord, network: NetworkRecord) =>
       this.#resume(record, network);
-    this.remade = new RemadeLinks({ ...deps, lock: this.#lock, remember, made, macChanged });
+    this.remade = new RemadeLinks({ ...shared, made, macChanged });
     const isGone = async (record: EndpointRecord) => {
       // Without a client nobody looks for its link.
       const isFirstLook = await this.takeUp(record.id).catch((err: unknown) => {
@@ -168,20 +172,6 @@ export class Endpoints {
     if (holder === undefined) return;
     await this.changes.handle(holder, change);
     await this.#dns.leaseChanged(holder);
-  }
-
-  /** Docker's API has told the name of the container. A server is told it at once. */
-  named(endpointId: string, containerName: string): Promise<void> {
-    const { registry, leases } = this.#deps;
-    return this.#lock.run(endpointId, async () => {
-      const record = registry.findEndpoint(endpointId);
-      if (record === undefined || record.containerName === containerName) return;
-      const learnt = record.containerName && hostNameFrom(record.containerName);
-      const isTyped = record.hostName !== learnt;
-      const hostName = isTyped ? record.hostName : hostNameFrom(containerName);
-      await this.#remember({ ...record, containerName, hostName });
-      if (!isTyped) leases.rename(record.leaseId, containerName);
-    });
   }
 
   /** The endpoint that has the lease, or that is being made with it. */

@@ -38,17 +38,18 @@ export function refuseOtherFamily(
  * already.
  */
 export function refuseLateWishes(
-  { id, hostName, address, token, address6 }: EndpointOptions,
+  { id, mac: typed, hostName, address, token, address6 }: EndpointOptions,
   { mac, address: leased }: { readonly mac: Mac; readonly address: Ipv4 },
 ): void {
-  const meant = id === undefined ? mac : macFromId(id);
+  const meant = typed ?? (id === undefined ? mac : macFromId(id));
+  const what = typed === undefined ? `id=${String(id)}` : 'mac=';
   const without = Object.entries({ hostname: hostName, token, ip6: address6 }).filter(
     ([, value]) => value !== undefined,
   );
   const problems = [
     ...(meant === mac
       ? []
-      : [`driver-opt id=${String(id)} means MAC ${meant}: type --mac-address ${meant} instead`]),
+      : [`driver-opt ${what} means MAC ${meant}: type --mac-address ${meant} instead`]),
     ...(address === undefined || address === leased
       ? []
       : [`driver-opt ip=${address}: type --ip ${address} instead, with --subnet on the network`]),

@@ -28,20 +28,24 @@ export function hostLinkName(networkId: string): string {
 }
 
 /**
- * Docker's MAC if it gave one, else the MAC derived from `id`, else a random MAC.
- * @throws PluginError INVALID_OPTION for a MAC that no host can have, or that contradicts `id`.
+ * Docker's MAC if it gave one, else the one of `mac`, else the one derived from `id`, else a random
+ * MAC.
+ * @throws PluginError INVALID_OPTION for a MAC that no host can have, or if two were chosen.
  */
-export function chooseMac(given: string, { id }: EndpointOptions): Mac {
-  const derived = id === undefined ? undefined : macFromId(id);
-  if (given === '') return derived ?? randomMac();
-  const mac = requireMac(given);
-  if (derived !== undefined && derived !== mac) {
-    throw new PluginError(
-      'INVALID_OPTION',
-      `driver-opt id=${id} means MAC ${derived}, but --mac-address is ${mac}; give one of the two`,
-    );
-  }
-  return mac;
+export function chooseMac(given: string, { id, mac }: EndpointOptions): Mac {
+  const chosen = [
+    ...(given === '' ? [] : [{ what: '--mac-address', means: requireMac(given) }]),
+    ...(mac === undefined ? [] : [{ what: 'driver-opt mac=', means: mac }]),
+    ...(id === undefined ? [] : [{ what: `driver-opt id=${id}`, means: macFromId(id) }]),
+  ];
+  const [first] = chosen;
+  const other = chosen.find(({ means }) => means !== first?.means);
+  if (first === undefined) return randomMac();
+  if (other === undefined) return first.means;
+  throw new PluginError(
+    'INVALID_OPTION',
+    `${other.what} means MAC ${other.means}, but ${first.what} is ${first.means}; give one of the two`,
+  );
 }
 
 /** @throws PluginError INVALID_OPTION for a MAC that no host can have. */

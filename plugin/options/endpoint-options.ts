@@ -5,7 +5,14 @@
 import { createHash } from 'node:crypto';
 import { isLinkName, LINK_NAME_RULE } from '../vocabulary/link-name.ts';
 import { GUARD_MODES, type GuardMode } from '../vocabulary/port-rules.ts';
-import { isMulticastMac, isUnicastIpv4, parseIpv4, type Ipv4, type Mac } from '../wire/address.ts';
+import {
+  isMulticastMac,
+  isUnicastIpv4,
+  parseIpv4,
+  parseMac,
+  type Ipv4,
+  type Mac,
+} from '../wire/address.ts';
 import { isHostAddress6, parseToken } from '../vocabulary/ipv6/addressing.ts';
 import { parseIpv6, type Ipv6 } from '../wire/address6.ts';
 import { refuse } from './option-problems.ts';
@@ -15,6 +22,8 @@ import { choiceProblem, hostNameProblem, parseGuard } from './option-values.ts';
 export interface EndpointOptions {
   /** The name from which the MAC is derived, as pipework's `U:NAME` did. */
   readonly id: string | undefined;
+  /** The MAC itself. */
+  readonly mac: Mac | undefined;
   readonly hostName: string | undefined;
   readonly address: Ipv4 | undefined;
   /** The interface identifier of addresses of prefixes, as an address below ::/64. */
@@ -34,6 +43,15 @@ export const ENDPOINT_OPTIONS = {
     help: "a stable MAC derived from NAME, the same that pipework's `U:NAME` gave",
     problem: (text) =>
       /^[\x21-\x7e]{1,64}$/.test(text) ? undefined : 'is not 1 to 64 visible ASCII characters',
+  },
+  mac: {
+    value: 'MAC',
+    default: 'none',
+    help: 'the MAC of the container; for `docker network connect`, which has no `--mac-address`',
+    problem: (text) => {
+      const mac = parseMac(text);
+      return mac !== undefined && isUsableMac(mac) ? undefined : 'is not a MAC a host can have';
+    },
   },
   hostname: {
     value: 'NAME',
@@ -99,6 +117,7 @@ export function parseEndpointOptions(given: Readonly<Record<string, unknown>>): 
   const ip = textOf(own, 'ip');
   return {
     id: textOf(own, 'id'),
+    mac: parseMac(textOf(own, 'mac') ?? ''),
     hostName: textOf(own, 'hostname'),
     address: ip === undefined ? undefined : parseIpv4(ip),
     token: parseToken(textOf(own, 'token') ?? ''),

@@ -235,19 +235,12 @@ export function endpointOf({ id: leaseId, holder, ...rest }: Held<EndpointHolder
 }
 
 export function leaseOfEndpoint(endpoint: EndpointRecord): LeaseRecord {
-  const { id, leaseId, networkId, mac, clientId, isMacShared, hostName, mtu } = endpoint;
-  const { requestedAddress, isStable, lease, lost, ipv6, family = 4, ...facts } = endpoint;
-  const { mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms, createdAt } = facts;
-  const { sandboxKey, ifName, isClientIdTyped, interfaceName, dnsAsked } = facts;
-  const { joinedAt, hasLeft, containerName } = facts;
+  const { leaseId, networkId, mac, clientId, isMacShared, hostName, ...more } = endpoint;
+  const { mtu, requestedAddress, isStable, lease, lost, ipv6, family = 4, ...facts } = more;
   return {
     ...{ id: leaseId, family, scopeId: networkId, mac, clientId, isMacShared, hostName },
     ...{ requestedAddress, mtu, isStable, lease, lost, ipv6 },
-    holder: {
-      ...{ is: 'endpoint', id, mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms },
-      ...{ createdAt, sandboxKey, ifName, isClientIdTyped, interfaceName, dnsAsked },
-      ...{ joinedAt, hasLeft, containerName },
-    },
+    holder: { is: 'endpoint', ...facts },
   };
 }
 

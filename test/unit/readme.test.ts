@@ -67,11 +67,11 @@ describe('the commands', () => {
   });
 
   it('container options are accepted as written', () => {
-    const given = allPages.match(/driver-opts?[= ][a-z]+=[\w.]+/g) ?? [];
+    const given = allPages.match(/driver-opts?[= ][a-z0-9]+=[\w.:]+/g) ?? [];
     const lowerCase = given.filter((text) => !text.includes('ADDRESS'));
     expect(lowerCase.length).toBeGreaterThan(0);
     for (const text of lowerCase) {
-      const [, key = '', value] = /[= ]([a-z]+)=(.*)$/.exec(text) ?? [];
+      const [, key = '', value] = /[= ]([a-z0-9]+)=(.*)$/.exec(text) ?? [];
       expect(() => parseEndpointOptions({ [key]: value })).not.toThrow();
     }
     expect(allPages).toContain(`id=asterisk asterisk:latest      # ${macFromId('asterisk')}`);

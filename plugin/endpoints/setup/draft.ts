@@ -64,7 +64,7 @@ export function draftEndpoint(
     // With our IPAM Docker gives every container a MAC, chosen or random.
     isStable:
       leased === undefined
-        ? macGiven || options.id !== undefined || isNamed(network)
+        ? macGiven || (options.mac ?? options.id) !== undefined || isNamed(network)
         : leased.isStable || request.userMac !== undefined,
     clientId,
     isClientIdTyped: network.options.clientId === undefined ? undefined : true,
@@ -112,7 +112,8 @@ function identityOf(
 ): Pick<EndpointRecord, 'mac' | 'clientId' | 'isMacShared'> {
   const attachment = attachmentOf(network);
   if (attachment.isMacShared) {
-    if (given !== '') throw macNotChosen(given);
+    const chosen = given || options.mac;
+    if (chosen !== undefined && chosen !== '') throw macNotChosen(chosen);
     return sharedIdentity(attachment.speaker(network), network, nameOf(options), host);
   }
   const mac = chooseMac(given, options);
@@ -136,9 +137,9 @@ export function isNamed({ options: { clientId } }: NetworkRecord): boolean {
 function refuseUnchosenMac(
   { options: { requireMac } }: NetworkRecord,
   chosen: string,
-  { id }: EndpointOptions,
+  { id, mac }: EndpointOptions,
 ): void {
-  if (!requireMac || chosen !== '' || id !== undefined) return;
+  if (!requireMac || chosen !== '' || (mac ?? id) !== undefined) return;
   throw new PluginError(
     'INVALID_OPTION',
     'this network has require_mac=true and no MAC was chosen for the container; type --mac-address MAC, or driver-opt id=NAME with --ipam-driver null',

@@ -94,7 +94,7 @@ describe('what one client throws ends that client only (D17)', () => {
       throw new Error('boom');
     };
     await rig.clock.pass(2_000_000);
-    expect(rig.log.messages('error')).toContain('lease change not handled');
+    expect(failures().length).toBeGreaterThan(0);
     expect(rig.leases.size).toBe(2);
   });
 
