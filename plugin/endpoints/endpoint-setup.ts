@@ -170,6 +170,9 @@ function refuseGivenAddress({ interface: { address, addressIpv6 } }: CreateEndpo
   );
 }
 
+/** Only a name from Docker or from a person says for certain which container comes back. */
+const ANOTHER_ADDRESS = 'another MAC and address; driver-opt id=NAME keeps both';
+
 export function tellCreated(log: Logger, record: EndpointRecord, segment: string, took: Ms): void {
   const { lease, ipv6, family } = record;
   const fields = { ...endpointContext(record), segment, address: lease?.address };
@@ -180,6 +183,7 @@ export function tellCreated(log: Logger, record: EndpointRecord, segment: string
       ...fields,
       ...(ipv6 === undefined ? {} : { ipv6: ipv6.address?.address ?? 'none yet' }),
       server: lease?.serverId,
+      ...(record.isStable ? {} : { onRestart: ANOTHER_ADDRESS }),
       ms: Math.round(took),
     },
     isEmpty

@@ -1,11 +1,11 @@
 # The settings of the plugin: which there are, which values they take, and `set`. Sourced by scripts/plugin.
 # shellcheck shell=bash
 
-known_settings() { # what config.json of this checkout lets be set: the names of its variables, and the source of its mount
+known_settings() { # what config.json of this checkout lets be set: the names of its variables, and the sources of its mounts
   local config=$root/config.json
   [ ! -f "$dir/config.json" ] || config=$dir/config.json
   sed -n '/"env": *\[/,/^  \]/ s/.*"name": *"\([^"]*\)".*/\1/p' "$config" | tr '\n' ' '
-  echo docker-run.source
+  echo docker-run.source docker-api.source
 }
 
 check_known() { # check_known KNOWN K=V...: dies of a setting that is not among KNOWN, a list with blanks
@@ -27,6 +27,7 @@ check_settings() { # check_settings K=V...: dies of a value that the plugin woul
       JOIN_TIMEOUT) [[ $value =~ ^(|[1-9][0-9]{0,4})$ ]] || problem='is not a number of seconds from 1 to 99999' ;;
       IPAM_REQUIRE_MAC) [[ $value =~ ^(|true|false)$ ]] || problem='is not true or false' ;;
       docker-run.source) [[ $value == /* && -d $value ]] || problem='is not a folder here, by its absolute path' ;;
+      docker-api.source) [[ $value == /dev/null || ($value == /* && -S $value) ]] || problem='is not a socket here, by its absolute path, nor /dev/null for none' ;;
     esac
     [ -z "$problem" ] || problems+="${problems:+; }$word $problem"
     problem=
@@ -37,7 +38,7 @@ check_settings() { # check_settings K=V...: dies of a value that the plugin woul
 command_set() {
   must_be_installed
   [ ${#words[@]} -gt 0 ] || die "say what to set, for example LOG_LEVEL=debug; now: $(inspect '{{.Settings.Env}}')"
-  check_known "$(inspect '{{range .Config.Env}}{{.Name}} {{end}}')docker-run.source" "${words[@]}"
+  check_known "$(inspect '{{range .Config.Env}}{{.Name}} {{end}}')docker-run.source docker-api.source" "${words[@]}"
   check_settings "${words[@]}"
   ! enabled || { restart=1 && stop; }
   unbroken set "$name" "${words[@]}" || die "docker refused the setting; see above"

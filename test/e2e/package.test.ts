@@ -223,7 +223,9 @@ describe('the managed plugin', () => {
   it('refuses an unknown setting, or a bad value, without changing anything', async () => {
     const unknown = await operator('set', 'COLOUR=red');
     expect(unknown.status).toBe(1);
-    expect(unknown.stderr).toMatch(/known are LOG_LEVEL .*IPAM_REQUIRE_MAC docker-run.source;/);
+    expect(unknown.stderr).toMatch(
+      /known are LOG_LEVEL .*IPAM_REQUIRE_MAC docker-run.source docker-api.source;/,
+    );
     const bad = await operator('set', 'LOG_LEVEL=loud');
     expect(bad.status).toBe(1);
     expect(bad.stderr).toContain('LOG_LEVEL=loud is not one of');

@@ -61,6 +61,7 @@ describe('scripts/plugin set', () => {
     ['LOG_LEVEL', 'LOG_LEVEL is not SETTING=VALUE; nothing changed'],
     ['docker-run.source=run/docker', 'is not a folder here, by its absolute path'],
     ['docker-run.source=/no/such/folder', 'is not a folder here, by its absolute path'],
+    ['docker-api.source=/etc/passwd', 'is not a socket here, by its absolute path, nor /dev/null'],
   ])('%s is refused before anything is stopped', (word, sentence) => {
     const { status, stderr } = operator('set', word);
     expect(status).toBe(1);
@@ -100,7 +101,7 @@ describe('scripts/plugin install', () => {
       const { status, stderr } = operator('install', '--yes', ...ref, 'LOG_LEVEL=debug', 'FOO=1');
       expect({ status, stderr }).toEqual({
         status: 1,
-        stderr: `plugin: FOO=1 is unknown; known are ${names} docker-run.source; nothing changed\n`,
+        stderr: `plugin: FOO=1 is unknown; known are ${names} docker-run.source docker-api.source; nothing changed\n`,
       });
       expect(done()).toEqual(['']);
     }
