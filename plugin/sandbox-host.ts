@@ -30,6 +30,8 @@ export interface SandboxHost {
       readonly former: Pick<AddressToHave6, 'address' | 'prefixLength'> | undefined;
       readonly isOffByDocker: boolean;
       readonly routers: readonly Ipv6[];
+      /** `--internal`: no route of a router leads out of the segment. */
+      readonly isInternal?: boolean | undefined;
       readonly isAutonomous: boolean;
       /** The interface identifier of those addresses. Undefined: that of the MAC. */
       readonly token?: Ipv6 | undefined;

@@ -115,6 +115,7 @@ export class Ipv6Changes {
       address: this.#toHave(ipv6),
       isOffByDocker: ipv6.answered === undefined,
       former: formerOf(ipv6, client),
+      isInternal: network.internal,
       ...prefixRules(record, network),
     });
     if (!isThere) throw new Error('its link was not found up in the sandbox');

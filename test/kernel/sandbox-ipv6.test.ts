@@ -121,6 +121,29 @@ describe('the default route', () => {
   });
 });
 
+test('--internal: no route of a router is taken, and those of before are gone', async () => {
+  const subnet = { network: parseIpv6('2001:db8:77::')!, prefixLength: 48 };
+  const route = { type: 'route', subnet, preference: 'medium', lifetime: 600 } as const;
+  const say = (router: string, network = '2001:db8:500::/64') => {
+    const told = advertisement({ options: [prefix(network), route] }, router);
+    linuxHost.sendInto('vdh0', [encodeNdpFrame(told)]);
+  };
+  await until('two routers were heard before the plugin came', () => {
+    say('fe80::1');
+    say('fe80::2');
+    return /via fe80::1[^]*via fe80::2|via fe80::2[^]*via fe80::1/.test(routes());
+  });
+  const own = { ...LEASED, preferredSeconds: undefined, validSeconds: undefined };
+  await set({ address: own, isInternal: true, routers: [ROUTER] });
+  expect(routes()).toBe('');
+  await until('the kernel has heard another advertisement', () => {
+    say('fe80::1', '2001:db8:501::/64');
+    return addresses().includes('2001:db8:501:');
+  });
+  expect([routes(), inside('-6 route show 2001:db8:77::/48').trim()]).toEqual(['', '']);
+  expect(addresses()).toContain('2001:db8:500::123/128');
+});
+
 describe('a container among two routers', () => {
   const SECOND = 'fe80::2';
   const say = (router: string, parts: Parameters<typeof advertisement>[0]) =>

@@ -59,6 +59,16 @@ test('another host has the address of a prefix: it is taken out of the container
   expect(now().ipv6?.configured).toBeUndefined();
 });
 
+test('--internal: the container is told to take no route of a router', async () => {
+  const wire = new Wire();
+  wire.client.start(undefined, 0);
+  wire.hear(PREFIX);
+  const { changes, asked, network } = endpointWith(wire);
+  Object.assign(network, { internal: true });
+  await changes.entered('e');
+  expect(asked.at(-1)).toMatchObject({ isInternal: true });
+});
+
 test('a prefix ends: its address is left to the kernel', async () => {
   const wire = new Wire();
   wire.client.start(undefined, 0);
