@@ -6,9 +6,9 @@ import { KeyedLock } from '../../../plugin/keyed-lock.ts';
 import type { EndpointRecord } from '../../../plugin/state/lease-records.ts';
 import type { NetworkRecord } from '../../../plugin/state/records.ts';
 import { NO_IPV6 } from '../../../plugin/state/stored-ipv6.ts';
-import { frame } from '../ndp/ndp-messages.ts';
+import { advertisement, frame } from '../ndp/ndp-messages.ts';
 import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
-import { PREFIX, SLAAC, Wire } from '../leasing/ipv6-wire.ts';
+import { MANAGED, PREFIX, SLAAC, Wire } from '../leasing/ipv6-wire.ts';
 
 type Wanted = Parameters<Ipv6ChangesDeps['host']['setSandboxIpv6']>[1];
 
@@ -93,6 +93,40 @@ test('ipv6=dhcp, and Docker was told the subnet and the MAC: that address is not
   await changes.entered('e');
   expect(asked.at(-1)).toMatchObject({ unwanted: '::ff:fe00:c1' });
   changes.close();
+});
+
+test.each([
+  [advertisement(), /no prefix of a router has the A flag/],
+  [MANAGED, /no IPv6 address within ipv6_patience/],
+])('a start without an address: the log says why', async (heard, sentence) => {
+  const wire = new Wire();
+  wire.client.start(undefined, 0);
+  wire.hear(heard);
+  const { host, network } = endpointWith(wire);
+  const deps = { leases: { ipv6: () => wire.client }, host, clock: wire.clock, log: wire.log };
+  const first = firstIpv6(deps, { leaseId: 'l', mac: CLIENT_MAC }, network, Infinity);
+  await wire.clock.pass(1);
+  expect((await first)?.answered).toBeUndefined();
+  expect(wire.log.messages('warn')).toEqual([expect.stringMatching(sentence)]);
+  wire.client.stop();
+});
+
+test('a start whose address another host has: the log says so', async () => {
+  const wire = new Wire('slaac', 'fast');
+  wire.client.start(undefined, 0);
+  wire.hear(PREFIX);
+  const claim = frame(SLAAC, 'ff02::1', {
+    type: 'neighbor-advertisement',
+    ...{ isRouter: false, isSolicited: false, isOverride: true, target: ip6(SLAAC), options: [] },
+  });
+  wire.hear(claim);
+  const { host, network } = endpointWith(wire);
+  const deps = { leases: { ipv6: () => wire.client }, host, clock: wire.clock, log: wire.log };
+  const first = firstIpv6(deps, { leaseId: 'l', mac: CLIENT_MAC }, network, Infinity);
+  await wire.clock.pass(1);
+  expect((await first)?.answered).toBeUndefined();
+  expect(wire.log.messages('warn').at(-1)).toBe(`no IPv6 address: another host has ${SLAAC}`);
+  wire.client.stop();
 });
 
 test('a link without IPv6: the start is not told of an address, and no setting is touched', async () => {
