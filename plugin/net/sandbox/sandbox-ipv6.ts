@@ -7,7 +7,7 @@
  */
 import type { ContainerLink } from '../../vocabulary/attachment.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
-import type { AddressToHave6 } from '../../vocabulary/sandbox-change.ts';
+import type { AddressToHave6, SandboxIpv6Result } from '../../vocabulary/sandbox-change.ts';
 import {
   addressRemoval,
   INET6,
@@ -30,7 +30,10 @@ const ROUTER_METRIC = '2048';
 export interface SandboxIpv6 {
   /** Undefined: the container gets no address, or has one of a prefix that its kernel keeps. */
   readonly address: AddressToHave6 | undefined;
-  /** True if Docker was told no address. What is off otherwise, a person has switched off. */
+  /**
+   * True if Docker was told no address, and the container has had none since. What is off
+   * otherwise, a person has switched off.
+   */
   readonly isOffByDocker: boolean;
   /** An address of before, which is taken away. */
   readonly former: Pick<AddressToHave6, 'address' | 'prefixLength'> | undefined;
@@ -54,14 +57,14 @@ export interface SandboxIpv6 {
 
 /**
  * Idempotent.
- * @returns false if the link is not in the sandbox, or there is no sandbox.
  * @throws PluginError SOCKET_FAILED if the sandbox cannot be entered, IP_COMMAND_FAILED.
  */
-export function setSandboxIpv6(
+export async function setSandboxIpv6(
   place: ContainerLink & { readonly netnsPath: string },
   wanted: SandboxIpv6,
-): Promise<boolean> {
-  return withSandbox(place, async (sandbox) => {
+): Promise<SandboxIpv6Result> {
+  let isOn = true;
+  const isThere = await withSandbox(place, async (sandbox) => {
     const { name } = sandbox.link;
     const { netnsPath } = place;
     const inside = (work: () => string | undefined) => {
@@ -73,12 +76,15 @@ export function setSandboxIpv6(
     if (wanted.token !== undefined) await setToken(sandbox, netnsPath, wanted.token);
     inside(() => switchOn(name, wanted));
     // Without an address Docker switches IPv6 off. A person may do so for one container.
-    if (!inNetns(netnsPath, () => isSwitchedOn(name))) return;
+    isOn = inNetns(netnsPath, () => isSwitchedOn(name));
+    if (!isOn) return;
     await setAddress(sandbox, wanted);
     if (wanted.unwanted !== undefined) await removeMadeOf(sandbox, wanted.unwanted);
     if (wanted.isInternal === true) await removeAdvertisedDefaults(sandbox);
     else for (const router of wanted.routers) await setPassingRoute(sandbox, router);
   });
+  if (!isThere) return 'away';
+  return isOn ? 'set' : 'off';
 }
 
 /** Behind the kernel's own, which comes with the router's advertisement. */

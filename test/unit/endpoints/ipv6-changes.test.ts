@@ -4,6 +4,7 @@ import { firstIpv6 } from '../../../plugin/endpoints/first-ipv6.ts';
 import { Ipv6Changes, type Ipv6ChangesDeps } from '../../../plugin/endpoints/ipv6-changes.ts';
 import { KeyedLock } from '../../../plugin/keyed-lock.ts';
 import type { EndpointRecord } from '../../../plugin/state/lease-records.ts';
+import type { SandboxIpv6Result } from '../../../plugin/vocabulary/sandbox-change.ts';
 import type { NetworkRecord } from '../../../plugin/state/records.ts';
 import { NO_IPV6 } from '../../../plugin/state/stored-ipv6.ts';
 import { advertisement, frame } from '../ndp/ndp-messages.ts';
@@ -22,11 +23,12 @@ function endpointWith(wire: Wire, hasIpv6 = true) {
     ipv6: { ...NO_IPV6, address, answered: address, configured: address },
   } as unknown as EndpointRecord;
   const asked: Wanted[] = [];
+  const result: { now: SandboxIpv6Result } = { now: 'set' };
   const host = {
     hasIpv6: () => hasIpv6,
     setSandboxIpv6: (_place: unknown, wanted: Wanted) => {
       asked.push(wanted);
-      return Promise.resolve(true);
+      return Promise.resolve(result.now);
     },
     sendInto: () => undefined,
   };
@@ -38,7 +40,14 @@ function endpointWith(wire: Wire, hasIpv6 = true) {
     sandboxPath: (key: string) => key,
     remember: (next: EndpointRecord) => Promise.resolve(void (record = next)),
   } as unknown as Ipv6ChangesDeps);
-  return { changes, asked, host, network: network as unknown as NetworkRecord, now: () => record };
+  return {
+    changes,
+    asked,
+    result,
+    host,
+    network: network as unknown as NetworkRecord,
+    now: () => record,
+  };
 }
 
 test('another host has the address of a prefix: it is taken out of the container', async () => {
@@ -67,6 +76,34 @@ test('--internal: the container is told to take no route of a router', async () 
   Object.assign(network, { internal: true });
   await changes.entered('e');
   expect(asked.at(-1)).toMatchObject({ isInternal: true });
+});
+
+test('a person has switched IPv6 off in the container: the log and the record say so, and it stays off', async () => {
+  const wire = new Wire();
+  wire.client.start(undefined, 0);
+  wire.hear(PREFIX);
+  const { changes, asked, result, now } = endpointWith(wire);
+  result.now = 'off';
+  await changes.entered('e');
+  expect(now().ipv6?.configured).toBeUndefined();
+  await changes.entered('e');
+  expect(asked.at(-1)?.isOffByDocker).toBe(false);
+  expect(wire.log.messages('warn')).toEqual([
+    'IPv6 is switched off in this container: it has no IPv6 address, and is left so',
+  ]);
+  changes.close();
+});
+
+test('an address that came late was there, and IPv6 is off now: a person did that', async () => {
+  const wire = new Wire();
+  wire.client.start(undefined, 0);
+  wire.hear(PREFIX);
+  const { changes, asked, now } = endpointWith(wire);
+  Object.assign(now(), { ipv6: { ...now().ipv6, answered: undefined, configured: undefined } });
+  await changes.entered('e');
+  await changes.entered('e');
+  expect(asked.map(({ isOffByDocker }) => isOffByDocker)).toEqual([true, false]);
+  changes.close();
 });
 
 test('a prefix ends: its address is left to the kernel', async () => {

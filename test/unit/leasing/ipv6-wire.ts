@@ -28,7 +28,12 @@ export class Wire {
   readonly client: GuardedIpv6;
   #hear: (frame: Uint8Array) => void = () => undefined;
 
-  constructor(mode: Ipv6Subject['mode'] = 'auto', acd: ConflictMode = 'off', subnet?: Subnet6, wished?: Ipv6) {
+  constructor(
+    mode: Ipv6Subject['mode'] = 'auto',
+    acd: ConflictMode = 'off',
+    subnet?: Subnet6,
+    wished?: Ipv6,
+  ) {
     const { clock, log } = this;
     this.routers = new SegmentRouters({ clock, log, openRouterSocket: () => ({ close() {} }) });
     this.client = new GuardedIpv6(
