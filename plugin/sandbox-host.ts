@@ -3,7 +3,11 @@ import type { ContainerLink } from './vocabulary/attachment.ts';
 import type { Ipv4 } from './wire/address.ts';
 import type { Ipv6 } from './wire/address6.ts';
 import type { DnsRedirect } from './vocabulary/dns-redirect.ts';
-import type { AddressToHave6, SandboxChange } from './vocabulary/sandbox-change.ts';
+import type {
+  AddressToHave6,
+  SandboxChange,
+  SandboxIpv6Result,
+} from './vocabulary/sandbox-change.ts';
 
 export interface SandboxHost {
   /**
@@ -20,7 +24,6 @@ export interface SandboxHost {
   hasIpv6(mtu: number): boolean;
   /**
    * Gives a container's link its IPv6 settings and its address. Idempotent.
-   * @returns false if the link is not there.
    * @throws PluginError SOCKET_FAILED if the sandbox cannot be entered, IP_COMMAND_FAILED.
    */
   setSandboxIpv6(
@@ -30,13 +33,15 @@ export interface SandboxHost {
       readonly former: Pick<AddressToHave6, 'address' | 'prefixLength'> | undefined;
       readonly isOffByDocker: boolean;
       readonly routers: readonly Ipv6[];
+      /** `--internal`: no route of a router leads out of the segment. */
+      readonly isInternal?: boolean | undefined;
       readonly isAutonomous: boolean;
       /** The interface identifier of those addresses. Undefined: that of the MAC. */
       readonly token?: Ipv6 | undefined;
       /** The interface identifier of addresses of prefixes that it must not have. */
       readonly unwanted?: Ipv6 | undefined;
     },
-  ): Promise<boolean>;
+  ): Promise<SandboxIpv6Result>;
   /**
    * Has DNS queries that the container sends to some servers go to others, from now on. Replaces
    * what was set before. Idempotent.

@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { Host } from '../host.ts';
 import type { GuardedIpv6 } from '../leasing/ipv6/guarded-ipv6.ts';
 import type { Logger } from '../logger.ts';
+import type { Ipv6Evidence } from '../leasing/start/ipv6-evidence.ts';
 import { refusedWish } from '../leasing/start/ipv6-failure.ts';
 import type { AddressRecord, EndpointRecord } from '../state/lease-records.ts';
 import { segmentOf, type NetworkRecord } from '../state/records.ts';
@@ -55,9 +56,20 @@ export async function firstIpv6(
   const stored = storeIpv6(client.terms, clock);
   const { address } = stored;
   if (address === undefined) {
-    log.warn(fields, 'no IPv6 address within ipv6_patience; it is added when it comes');
+    log.warn(fields, whyNone(client.evidence));
   }
   return { ...stored, answered: address, configured: undefined };
+}
+
+/** Why the container starts without an IPv6 address. */
+function whyNone({ routers, plan, conflict }: Ipv6Evidence): string {
+  const isWaiting = plan.slaac !== undefined || plan.dhcp === 'lease' || routers.length === 0;
+  if (!isWaiting) {
+    return 'no IPv6 address: no prefix of a router has the A flag, and no DHCPv6 server is asked without the M flag; one is added when a router sets either';
+  }
+  return conflict !== undefined && conflict === plan.slaac && plan.dhcp !== 'lease'
+    ? `no IPv6 address: another host has ${conflict}`
+    : 'no IPv6 address within ipv6_patience; it is added when it comes';
 }
 
 /**

@@ -109,15 +109,17 @@ export class Ipv6Changes {
     }
     const place = { netnsPath: sandboxPath(record.sandboxKey), hostEnd, containerEnd };
     const client = leases.ipv6(record.leaseId);
-    const isThere = await host.setSandboxIpv6(place, {
+    const result = await host.setSandboxIpv6(place, {
       // Where the host has no end of the link, the advertisement cannot be passed on.
       routers: hostEnd === undefined ? (client?.defaultRouters() ?? []) : [],
       address: this.#toHave(ipv6),
-      isOffByDocker: ipv6.answered === undefined,
+      isOffByDocker: ipv6.answered === undefined && ipv6.configured === undefined,
       former: formerOf(ipv6, client),
+      isInternal: network.internal,
       ...prefixRules(record, network),
     });
-    if (!isThere) throw new Error('its link was not found up in the sandbox');
+    if (result === 'away') throw new Error('its link was not found up in the sandbox');
+    if (result === 'off' && ipv6.address !== undefined) return this.#leftOff(record, ipv6);
     if (hostEnd !== undefined) host.sendInto(hostEnd, client?.replay() ?? []);
     // Docker switches IPv6 off on a link without an address. Nobody but the client answers there.
     if ((ipv6.address ?? ipv6.configured) !== undefined) client?.configured();
@@ -127,6 +129,16 @@ export class Ipv6Changes {
     await this.#guard(changed);
     const fields = { ...endpointContext(record), address: ipv6.address?.address ?? 'none' };
     log.info(fields, 'IPv6 of the container changed');
+  }
+
+  /** A person has switched IPv6 off in this container. It is known that it has no address. */
+  async #leftOff(record: EndpointRecord, ipv6: StoredIpv6): Promise<void> {
+    if (ipv6.answered === undefined || ipv6.configured === undefined) return;
+    await this.#deps.remember({ ...record, ipv6: { ...ipv6, configured: undefined } });
+    this.#deps.log.warn(
+      { ...endpointContext(record), address: ipv6.address?.address },
+      'IPv6 is switched off in this container: it has no IPv6 address, and is left so',
+    );
   }
 
   async #guard(record: EndpointRecord): Promise<void> {

@@ -12,6 +12,7 @@ import { rulesFor } from '../networks/port-guard.ts';
 import { attachmentOf } from '../state/attachments/attachments.ts';
 import { endpointContext, type EndpointRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
+import type { StoredIpv6 } from '../state/stored-ipv6.ts';
 import type { NetworkRecord } from '../state/records.ts';
 import type { Connection } from '../vocabulary/attachment.ts';
 import type { Mac } from '../wire/address.ts';
@@ -107,13 +108,14 @@ export class RemadeLinks {
     if (name === undefined) return; // it has just joined, and libnetwork has not finished
     const fields = { ...endpointContext(record), link: name };
     // First the record: if we are killed after the link is made, the next start configures it.
-    await remember({ ...record, terms: { ...terms, configured: undefined } });
+    await remember(withConfigured(record, undefined, undefined));
     const warnings = await host.remakeEndpointLink({ ...record, netnsPath, name, connection });
     if (warnings === undefined) {
       // No link was made. So the container has still what it was given.
       const now = registry.findEndpoint(endpointId);
-      const { configured } = terms;
-      if (now !== undefined) await remember({ ...now, terms: { ...now.terms, configured } });
+      if (now !== undefined) {
+        await remember(withConfigured(now, terms.configured, record.ipv6?.configured));
+      }
       return;
     }
     for (const warning of warnings) log.warn(fields, warning);
@@ -135,6 +137,16 @@ export class RemadeLinks {
     log.info({ ...endpointContext(next), before: record.mac }, 'MAC of the link below has changed');
     if (!this.#tries.isClosed) macChanged(next, network);
   }
+}
+
+/** What its link has. */
+function withConfigured(
+  { terms, ipv6, ...record }: EndpointRecord,
+  configured: EndpointRecord['terms']['configured'],
+  six: StoredIpv6['configured'],
+): EndpointRecord {
+  const stored = ipv6 && { ...ipv6, configured: six };
+  return { ...record, terms: { ...terms, configured }, ipv6: stored };
 }
 
 const NOT_MADE =

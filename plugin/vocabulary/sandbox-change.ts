@@ -25,6 +25,12 @@ export type SandboxChange =
   | { readonly type: 'remove-gateway'; readonly via: Ipv4 };
 
 /** An IPv6 address of a container's link. Undefined seconds: without end. */
+/**
+ * What became of a container's IPv6: it has what it is to have, IPv6 is switched off there and was
+ * left so, or the link is not in the sandbox.
+ */
+export type SandboxIpv6Result = 'set' | 'off' | 'away';
+
 export interface AddressToHave6 {
   readonly address: Ipv6;
   readonly prefixLength: number;

@@ -52,7 +52,7 @@ describe('an address that comes late', () => {
   test('switches IPv6 on, with the lifetimes of the lease, and leaves the settings as they were', async () => {
     switchedOff();
     const before = setting('accept_dad');
-    expect(await set({ address: LEASED, isAutonomous: false })).toBe(true);
+    expect(await set({ address: LEASED, isAutonomous: false })).toBe('set');
     expect(addresses()).toMatch(/2001:db8:500::123\/128 .*\n +valid_lft 1[0-9]{3}sec/);
     expect([setting('disable_ipv6'), setting('autoconf')]).toEqual(['0', '0']);
     expect(setting('accept_dad')).toBe(before);
@@ -65,18 +65,18 @@ describe('an address that comes late', () => {
     expect(addresses()).toMatch(/deprecated.*\n +valid_lft (50|49|48)sec preferred_lft 0sec/);
     await set({ former: LEASED });
     expect(addresses()).toBe('');
-    expect(await set({ former: LEASED })).toBe(true); // it is gone already
+    expect(await set({ former: LEASED })).toBe('set'); // it is gone already
   });
 
   test('nothing to set: IPv6 stays off, also if a router is there', async () => {
     switchedOff();
-    expect(await set({ routers: [ROUTER] })).toBe(true);
+    expect(await set({ routers: [ROUTER] })).toBe('off');
     expect(setting('disable_ipv6')).toBe('1');
   });
 
   test('a person has switched IPv6 off in this container: it stays off', async () => {
     switchedOff();
-    expect(await set({ address: LEASED, isOffByDocker: false, routers: [ROUTER] })).toBe(true);
+    expect(await set({ address: LEASED, isOffByDocker: false, routers: [ROUTER] })).toBe('off');
     expect(setting('disable_ipv6')).toBe('1');
   });
 });
@@ -119,6 +119,29 @@ describe('the default route', () => {
     });
     expect(routes()).toMatch(/metric 2049 expires/);
   });
+});
+
+test('--internal: no route of a router is taken, and those of before are gone', async () => {
+  const subnet = { network: parseIpv6('2001:db8:77::')!, prefixLength: 48 };
+  const route = { type: 'route', subnet, preference: 'medium', lifetime: 600 } as const;
+  const say = (router: string, network = '2001:db8:500::/64') => {
+    const told = advertisement({ options: [prefix(network), route] }, router);
+    linuxHost.sendInto('vdh0', [encodeNdpFrame(told)]);
+  };
+  await until('two routers were heard before the plugin came', () => {
+    say('fe80::1');
+    say('fe80::2');
+    return /via fe80::1[^]*via fe80::2|via fe80::2[^]*via fe80::1/.test(routes());
+  });
+  const own = { ...LEASED, preferredSeconds: undefined, validSeconds: undefined };
+  await set({ address: own, isInternal: true, routers: [ROUTER] });
+  expect(routes()).toBe('');
+  await until('the kernel has heard another advertisement', () => {
+    say('fe80::1', '2001:db8:501::/64');
+    return addresses().includes('2001:db8:501:');
+  });
+  expect([routes(), inside('-6 route show 2001:db8:77::/48').trim()]).toEqual(['', '']);
+  expect(addresses()).toContain('2001:db8:500::123/128');
 });
 
 describe('a container among two routers', () => {
@@ -174,5 +197,5 @@ test('what a container has set itself stays: it takes no advertisements, and get
 
 test('a link that is not there: nothing is done', async () => {
   inside('link delete eth0');
-  expect(await set({ address: LEASED })).toBe(false);
+  expect(await set({ address: LEASED })).toBe('away');
 });

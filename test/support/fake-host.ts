@@ -264,9 +264,9 @@ export class FakeHost implements Host {
   async setSandboxIpv6(...[place, wanted]: Parameters<Host['setSandboxIpv6']>) {
     const end = ownEnd(place);
     await this.#attempt('setSandboxIpv6', end);
-    if (this.endpoints.get(end)?.here !== false) return false;
+    if (this.endpoints.get(end)?.here !== false) return 'away';
     this.ipv6Set.push(wanted);
-    return true;
+    return 'set';
   }
 
   /** Which DNS servers replace which, by the container's end. */

@@ -211,8 +211,8 @@ export class Ipv6Client {
 
   #plan(): Ipv6Plan {
     const { clock, mac } = this.#deps;
-    const { mode, subnet, token = interfaceIdOf(mac) } = this.#subject;
-    const plan = planFor(mode, this.#table, token, clock.now());
+    const { mode, subnet, token = interfaceIdOf(mac), wishedAddress } = this.#subject;
+    const plan = planFor(mode, this.#table, token, clock.now(), wishedAddress);
     return subnet === undefined ? plan : planWithin(plan, this.#prefix.given);
   }
 

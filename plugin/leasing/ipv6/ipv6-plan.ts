@@ -16,17 +16,23 @@ export interface Ipv6Plan {
   readonly dhcp: 'lease' | 'information' | undefined;
 }
 
+/**
+ * @param wished an address of a DHCPv6 server that a person chose. Then one is asked, whether or
+ * not a router says that there is one.
+ */
 export function planFor(
   mode: Ipv6Mode,
   table: RouterTable,
   interfaceId: Ipv6,
   now: Instant,
+  wished?: Ipv6,
 ): Ipv6Plan {
   const speaking = speakingRouters(table, now);
   const isManaged = speaking.some(({ advertisement }) => advertisement.isManaged);
   const isInformed = speaking.some(({ advertisement }) => advertisement.hasOtherConfig);
   const slaac = mode === 'dhcp' ? undefined : chooseSlaacAddress(table, interfaceId, now)?.address;
-  if (mode === 'dhcp' || (mode === 'auto' && isManaged)) return { slaac, dhcp: 'lease' };
+  const isLeasing = mode === 'auto' && (isManaged || wished !== undefined);
+  if (mode === 'dhcp' || isLeasing) return { slaac, dhcp: 'lease' };
   return { slaac, dhcp: isManaged || isInformed ? 'information' : undefined };
 }
 

@@ -6,6 +6,9 @@ import type { Logger } from '../../logger.ts';
 import type { Duid } from '../../vocabulary/ipv6/duid.ts';
 import type { Ipv6 } from '../../wire/address6.ts';
 
+/** NoAddrsAvail (RFC 9915 §21.13). A server that says so may have one later. */
+const NO_ADDRESSES = 2;
+
 interface Seen {
   /** The last address that another host has. */
   readonly conflict: Ipv6 | undefined;
@@ -47,7 +50,9 @@ export class Ipv6Seen {
   }
 
   told(effect: Dhcp6Told): void {
-    if (effect.type === 'refused') {
+    if (effect.type === 'refused' && effect.status === NO_ADDRESSES) {
+      this.#all = { ...this.#all, isPoolEmpty: true };
+    } else if (effect.type === 'refused') {
       const { by, status, text } = effect;
       this.#all = { ...this.#all, refusal: { by, status, text } };
     } else if (effect.reason === 'no-addresses') {

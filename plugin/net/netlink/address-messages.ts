@@ -224,10 +224,11 @@ export function passingDefaultRoute(route: {
   );
 }
 
-/** Removes a route that was read from the main table. */
+/** Removes a route of the main table. @param protocol who must have made it. 0: anybody. */
 export function routeRemoval<Address>(
   family: AddressFamily<Address>,
   route: RouteEntry<Address>,
+  protocol = 0,
 ): Uint8Array {
   const { destination, prefixLength, via, link, metric, tos } = route;
   const hasRouter = via !== undefined && via !== 'of another family';
@@ -235,7 +236,7 @@ export function routeRemoval<Address>(
     RTM_DELROUTE,
     NLM_F_ACK,
     Uint8Array.of(family.number, prefixLength, 0, tos),
-    Uint8Array.of(RT_TABLE_MAIN, 0, RT_SCOPE_NOWHERE, 0, 0, 0, 0, 0),
+    Uint8Array.of(RT_TABLE_MAIN, protocol, RT_SCOPE_NOWHERE, 0, 0, 0, 0, 0),
     attribute(RTA_DST, family.encode(destination)),
     ...(hasRouter ? [attribute(RTA_GATEWAY, family.encode(via))] : []),
     ...(link === undefined ? [] : [number(4, RTA_OIF, link)]),

@@ -152,16 +152,21 @@ async function takeStep(sandbox: OpenSandbox, step: SandboxStep): Promise<void> 
   await makeChange(sandbox, requestFor(step, sandbox.link));
 }
 
-/** @throws SystemCallError, with code ENODEV if the link is gone. */
+/**
+ * @returns false if there was nothing to do.
+ * @throws SystemCallError, with code ENODEV if the link is gone.
+ */
 export async function makeChange(
   { socket }: OpenSandbox,
   { request, what, goneAs }: StepRequest,
-): Promise<void> {
+): Promise<boolean> {
   try {
     const [answer] = await socket.ask([request], what);
     if (answer === undefined) throw new SystemCallError(what, ENODEV);
+    return true;
   } catch (error) {
     if (!(error instanceof SystemCallError && error.code === goneAs)) throw error;
+    return false;
   }
 }
 

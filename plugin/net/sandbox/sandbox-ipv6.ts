@@ -7,14 +7,15 @@
  */
 import type { ContainerLink } from '../../vocabulary/attachment.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
-import type { AddressToHave6 } from '../../vocabulary/sandbox-change.ts';
+import type { AddressToHave6, SandboxIpv6Result } from '../../vocabulary/sandbox-change.ts';
 import {
   addressRemoval,
   INET6,
   newLimitedAddress,
   passingDefaultRoute,
+  routeRemoval,
 } from '../netlink/address-messages.ts';
-import type { Ipv6 } from '../../wire/address6.ts';
+import { IPV6_ANY, type Ipv6 } from '../../wire/address6.ts';
 import { readSetting, writeSetting } from '../sysctl.ts';
 import { inNetns } from './netns.ts';
 import { removeMadeOf, setToken } from './sandbox-token.ts';
@@ -29,7 +30,10 @@ const ROUTER_METRIC = '2048';
 export interface SandboxIpv6 {
   /** Undefined: the container gets no address, or has one of a prefix that its kernel keeps. */
   readonly address: AddressToHave6 | undefined;
-  /** True if Docker was told no address. What is off otherwise, a person has switched off. */
+  /**
+   * True if Docker was told no address, and the container has had none since. What is off
+   * otherwise, a person has switched off.
+   */
   readonly isOffByDocker: boolean;
   /** An address of before, which is taken away. */
   readonly former: Pick<AddressToHave6, 'address' | 'prefixLength'> | undefined;
@@ -38,6 +42,8 @@ export interface SandboxIpv6 {
    * the link is up.
    */
   readonly routers: readonly Ipv6[];
+  /** `--internal`: no route leads out of the segment. */
+  readonly isInternal?: boolean | undefined;
   /** Whether the kernel makes addresses of prefixes itself. */
   readonly isAutonomous: boolean;
   /** The interface identifier of those addresses. Undefined: that of the MAC. */
@@ -51,14 +57,14 @@ export interface SandboxIpv6 {
 
 /**
  * Idempotent.
- * @returns false if the link is not in the sandbox, or there is no sandbox.
  * @throws PluginError SOCKET_FAILED if the sandbox cannot be entered, IP_COMMAND_FAILED.
  */
-export function setSandboxIpv6(
+export async function setSandboxIpv6(
   place: ContainerLink & { readonly netnsPath: string },
   wanted: SandboxIpv6,
-): Promise<boolean> {
-  return withSandbox(place, async (sandbox) => {
+): Promise<SandboxIpv6Result> {
+  let isOn = true;
+  const isThere = await withSandbox(place, async (sandbox) => {
     const { name } = sandbox.link;
     const { netnsPath } = place;
     const inside = (work: () => string | undefined) => {
@@ -70,11 +76,15 @@ export function setSandboxIpv6(
     if (wanted.token !== undefined) await setToken(sandbox, netnsPath, wanted.token);
     inside(() => switchOn(name, wanted));
     // Without an address Docker switches IPv6 off. A person may do so for one container.
-    if (!inNetns(netnsPath, () => isSwitchedOn(name))) return;
+    isOn = inNetns(netnsPath, () => isSwitchedOn(name));
+    if (!isOn) return;
     await setAddress(sandbox, wanted);
     if (wanted.unwanted !== undefined) await removeMadeOf(sandbox, wanted.unwanted);
-    for (const router of wanted.routers) await setPassingRoute(sandbox, router);
+    if (wanted.isInternal === true) await removeAdvertisedDefaults(sandbox);
+    else for (const router of wanted.routers) await setPassingRoute(sandbox, router);
   });
+  if (!isThere) return 'away';
+  return isOn ? 'set' : 'off';
 }
 
 /** Behind the kernel's own, which comes with the router's advertisement. */
@@ -92,15 +102,33 @@ async function setPassingRoute(sandbox: OpenSandbox, via: Ipv6): Promise<void> {
   });
 }
 
+const RTPROT_RA = 9;
+const ANY_DEFAULT = {
+  ...{ destination: IPV6_ANY, prefixLength: 0, via: undefined, metric: 0, tos: 0 },
+  isKernels: false,
+};
+/** A segment has a handful of routers. */
+const MOST_DEFAULTS = 64;
+
+/** The kernel may have heard routers before it was told to take no route of them. */
+async function removeAdvertisedDefaults(sandbox: OpenSandbox): Promise<void> {
+  const { name, index } = sandbox.link;
+  const request = routeRemoval(INET6, { ...ANY_DEFAULT, link: index }, RTPROT_RA);
+  const what = `removing the default route of a router on link ${name}`;
+  for (let left = MOST_DEFAULTS; left > 0; left -= 1) {
+    if (!(await makeChange(sandbox, { request, what, goneAs: 'ESRCH' }))) return;
+  }
+}
+
 type Setting = readonly [name: string, value: string];
 
-function settingsFor({ isAutonomous }: SandboxIpv6): readonly Setting[] {
-  return [
-    ['ra_defrtr_metric', ROUTER_METRIC],
-    ['autoconf', isAutonomous ? '1' : '0'],
-    // Routes that a router tells besides the default one (RFC 4191). The kernel's default is none.
-    ['accept_ra_rt_info_max_plen', '64'],
-  ];
+function settingsFor({ isAutonomous, isInternal }: SandboxIpv6): readonly Setting[] {
+  const autoconf: Setting = ['autoconf', isAutonomous ? '1' : '0'];
+  // Routes that a router tells besides the default one (RFC 4191). The kernel's default is none.
+  const others = 'accept_ra_rt_info_max_plen';
+  return isInternal === true
+    ? [autoconf, ['accept_ra_defrtr', '0'], [others, '0']]
+    : [autoconf, ['ra_defrtr_metric', ROUTER_METRIC], [others, '64']];
 }
 
 function isSwitchedOn(link: string): boolean {

@@ -4,11 +4,12 @@ import { firstIpv6 } from '../../../plugin/endpoints/first-ipv6.ts';
 import { Ipv6Changes, type Ipv6ChangesDeps } from '../../../plugin/endpoints/ipv6-changes.ts';
 import { KeyedLock } from '../../../plugin/keyed-lock.ts';
 import type { EndpointRecord } from '../../../plugin/state/lease-records.ts';
+import type { SandboxIpv6Result } from '../../../plugin/vocabulary/sandbox-change.ts';
 import type { NetworkRecord } from '../../../plugin/state/records.ts';
 import { NO_IPV6 } from '../../../plugin/state/stored-ipv6.ts';
-import { frame } from '../ndp/ndp-messages.ts';
+import { advertisement, frame } from '../ndp/ndp-messages.ts';
 import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
-import { PREFIX, SLAAC, Wire } from '../leasing/ipv6-wire.ts';
+import { MANAGED, PREFIX, SLAAC, Wire } from '../leasing/ipv6-wire.ts';
 
 type Wanted = Parameters<Ipv6ChangesDeps['host']['setSandboxIpv6']>[1];
 
@@ -22,11 +23,12 @@ function endpointWith(wire: Wire, hasIpv6 = true) {
     ipv6: { ...NO_IPV6, address, answered: address, configured: address },
   } as unknown as EndpointRecord;
   const asked: Wanted[] = [];
+  const result: { now: SandboxIpv6Result } = { now: 'set' };
   const host = {
     hasIpv6: () => hasIpv6,
     setSandboxIpv6: (_place: unknown, wanted: Wanted) => {
       asked.push(wanted);
-      return Promise.resolve(true);
+      return Promise.resolve(result.now);
     },
     sendInto: () => undefined,
   };
@@ -38,7 +40,14 @@ function endpointWith(wire: Wire, hasIpv6 = true) {
     sandboxPath: (key: string) => key,
     remember: (next: EndpointRecord) => Promise.resolve(void (record = next)),
   } as unknown as Ipv6ChangesDeps);
-  return { changes, asked, host, network: network as unknown as NetworkRecord, now: () => record };
+  return {
+    changes,
+    asked,
+    result,
+    host,
+    network: network as unknown as NetworkRecord,
+    now: () => record,
+  };
 }
 
 test('another host has the address of a prefix: it is taken out of the container', async () => {
@@ -57,6 +66,44 @@ test('another host has the address of a prefix: it is taken out of the container
   await changes.handle('e', wire.changes.at(-1)!);
   expect(asked.at(-1)).toMatchObject({ address: undefined, former: { address: SLAAC } });
   expect(now().ipv6?.configured).toBeUndefined();
+});
+
+test('--internal: the container is told to take no route of a router', async () => {
+  const wire = new Wire();
+  wire.client.start(undefined, 0);
+  wire.hear(PREFIX);
+  const { changes, asked, network } = endpointWith(wire);
+  Object.assign(network, { internal: true });
+  await changes.entered('e');
+  expect(asked.at(-1)).toMatchObject({ isInternal: true });
+});
+
+test('a person has switched IPv6 off in the container: the log and the record say so, and it stays off', async () => {
+  const wire = new Wire();
+  wire.client.start(undefined, 0);
+  wire.hear(PREFIX);
+  const { changes, asked, result, now } = endpointWith(wire);
+  result.now = 'off';
+  await changes.entered('e');
+  expect(now().ipv6?.configured).toBeUndefined();
+  await changes.entered('e');
+  expect(asked.at(-1)?.isOffByDocker).toBe(false);
+  expect(wire.log.messages('warn')).toEqual([
+    'IPv6 is switched off in this container: it has no IPv6 address, and is left so',
+  ]);
+  changes.close();
+});
+
+test('an address that came late was there, and IPv6 is off now: a person did that', async () => {
+  const wire = new Wire();
+  wire.client.start(undefined, 0);
+  wire.hear(PREFIX);
+  const { changes, asked, now } = endpointWith(wire);
+  Object.assign(now(), { ipv6: { ...now().ipv6, answered: undefined, configured: undefined } });
+  await changes.entered('e');
+  await changes.entered('e');
+  expect(asked.map(({ isOffByDocker }) => isOffByDocker)).toEqual([true, false]);
+  changes.close();
 });
 
 test('a prefix ends: its address is left to the kernel', async () => {
@@ -83,6 +130,40 @@ test('ipv6=dhcp, and Docker was told the subnet and the MAC: that address is not
   await changes.entered('e');
   expect(asked.at(-1)).toMatchObject({ unwanted: '::ff:fe00:c1' });
   changes.close();
+});
+
+test.each([
+  [advertisement(), /no prefix of a router has the A flag/],
+  [MANAGED, /no IPv6 address within ipv6_patience/],
+])('a start without an address: the log says why', async (heard, sentence) => {
+  const wire = new Wire();
+  wire.client.start(undefined, 0);
+  wire.hear(heard);
+  const { host, network } = endpointWith(wire);
+  const deps = { leases: { ipv6: () => wire.client }, host, clock: wire.clock, log: wire.log };
+  const first = firstIpv6(deps, { leaseId: 'l', mac: CLIENT_MAC }, network, Infinity);
+  await wire.clock.pass(1);
+  expect((await first)?.answered).toBeUndefined();
+  expect(wire.log.messages('warn')).toEqual([expect.stringMatching(sentence)]);
+  wire.client.stop();
+});
+
+test('a start whose address another host has: the log says so', async () => {
+  const wire = new Wire('slaac', 'fast');
+  wire.client.start(undefined, 0);
+  wire.hear(PREFIX);
+  const claim = frame(SLAAC, 'ff02::1', {
+    type: 'neighbor-advertisement',
+    ...{ isRouter: false, isSolicited: false, isOverride: true, target: ip6(SLAAC), options: [] },
+  });
+  wire.hear(claim);
+  const { host, network } = endpointWith(wire);
+  const deps = { leases: { ipv6: () => wire.client }, host, clock: wire.clock, log: wire.log };
+  const first = firstIpv6(deps, { leaseId: 'l', mac: CLIENT_MAC }, network, Infinity);
+  await wire.clock.pass(1);
+  expect((await first)?.answered).toBeUndefined();
+  expect(wire.log.messages('warn').at(-1)).toBe(`no IPv6 address: another host has ${SLAAC}`);
+  wire.client.stop();
 });
 
 test('a link without IPv6: the start is not told of an address, and no setting is touched', async () => {

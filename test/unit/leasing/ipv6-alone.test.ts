@@ -161,6 +161,14 @@ describe('a start fails in one sentence', () => {
     });
   });
 
+  it('a server whose pool is exhausted', async () => {
+    const heard = () => answer('ADVERTISE', { addresses: [], status: 2 });
+    expect(await failure({ mode: 'dhcp' }, heard, 5_000)).toMatchObject({
+      code: 'NO_OFFER',
+      message: expect.stringContaining('its pool is exhausted') as string,
+    });
+  });
+
   it('ip6=: another address is refused, and not asked for', async () => {
     const wish = { mode: 'dhcp', wishedAddress: ip6('2001:db8::77') } as const;
     expect(await failure(wish, () => answer('ADVERTISE'), 5_000)).toMatchObject({
@@ -192,6 +200,16 @@ it('on_no_server=late: the start ends, and the address comes as a change', async
   expect(address()).toBeUndefined();
   hear(encodeNdpFrame(PREFIX));
   expect(changes).toEqual([`acquired ${SLAAC}`]);
+});
+
+it('on_no_server=late and an exhausted pool: the start ends, and an address comes later', async () => {
+  const done = acquire({ mode: 'dhcp' }, { late: true, waitMs: 3_000 });
+  answer('ADVERTISE', { addresses: [], status: 2 });
+  await clock.pass(3_000);
+  await done;
+  answer('ADVERTISE');
+  answer('REPLY');
+  expect(changes).toEqual(['acquired 2001:db8::50']);
 });
 
 it('the link is followed into the sandbox, and looked for again when it is lost', async () => {

@@ -230,3 +230,13 @@ test('register_dns: option 39 with flag S in each message that asks (RFC 4704 §
   expect(wire.asked.at(-1)?.type).toBe('REQUEST');
   expect(told()).toMatchObject({ flags: 1, name: 'pbx.lab.example', isPartial: false });
 });
+
+test('ip6= with ipv6=auto: a server is asked, although no router speaks of one', () => {
+  const wire = new Wire('auto', 'off', undefined, ip6('2001:db8::50'));
+  wire.client.start(undefined, 0);
+  wire.hear(PREFIX);
+  expect(wire.asked.map(({ type }) => type)).toEqual(['SOLICIT']);
+  wire.answer('ADVERTISE');
+  wire.answer('REPLY');
+  expect(wire.client.terms.address).toMatchObject({ address: '2001:db8::50', source: 'dhcp' });
+});

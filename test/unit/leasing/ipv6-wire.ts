@@ -7,7 +7,7 @@ import { SegmentRouters } from '../../../plugin/leasing/ipv6/segment-routers.ts'
 import type { ConflictMode } from '../../../plugin/leasing/segment/conflict-watch.ts';
 import { decodeNdpFrame, encodeNdpFrame } from '../../../plugin/ndp/frame.ts';
 import { duidOfMac, iaidOfMac } from '../../../plugin/vocabulary/ipv6/duid.ts';
-import type { Subnet6 } from '../../../plugin/wire/address6.ts';
+import type { Ipv6, Subnet6 } from '../../../plugin/wire/address6.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { MemoryLogger } from '../../support/memory-logger.ts';
 import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
@@ -28,12 +28,17 @@ export class Wire {
   readonly client: GuardedIpv6;
   #hear: (frame: Uint8Array) => void = () => undefined;
 
-  constructor(mode: Ipv6Subject['mode'] = 'auto', acd: ConflictMode = 'off', subnet?: Subnet6) {
+  constructor(
+    mode: Ipv6Subject['mode'] = 'auto',
+    acd: ConflictMode = 'off',
+    subnet?: Subnet6,
+    wished?: Ipv6,
+  ) {
     const { clock, log } = this;
     this.routers = new SegmentRouters({ clock, log, openRouterSocket: () => ({ close() {} }) });
     this.client = new GuardedIpv6(
       {
-        ...{ mode, routersOn: 'br500', wishedAddress: undefined, subnet },
+        ...{ mode, routersOn: 'br500', wishedAddress: wished, subnet },
         ...{ duid: duidOfMac(CLIENT_MAC), iaid: iaidOfMac(CLIENT_MAC) },
       },
       {
