@@ -12,6 +12,7 @@ import {
   type RouterTable,
 } from '../../../plugin/ndp/routers.ts';
 import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
+import { ADDRESS6, lease6 } from '../../support/messages6.ts';
 import { advertisement, frame, prefix } from '../ndp/ndp-messages.ts';
 import { MANAGED, PREFIX, SLAAC, Wire } from './ipv6-wire.ts';
 
@@ -95,3 +96,15 @@ test('what a neighbour claims of the container does not reach its own frames', a
   await wire.clock.pass(10_000);
   expect(wire.client.terms.address?.address).toBe(SLAAC);
 });
+
+// The log warns of each container with a lease: `IPv6 address lost`, with the cause `no-router`.
+test.fails.each(['optimistic', 'off'] as const)(
+  'acd=%s: after a restart of the plugin a lease is not lost and acquired again',
+  async (acd) => {
+    const wire = new Wire('dhcp', acd);
+    const address = { address: ip6(ADDRESS6), prefixLength: 128, source: 'dhcp' } as const;
+    wire.client.resume({ address, lease: lease6() });
+    await wire.clock.pass(1_000);
+    expect(wire.changes).toEqual([]);
+  },
+);
