@@ -11,6 +11,7 @@ import {
   NO_ROUTERS,
   type RouterTable,
 } from '../../../plugin/ndp/routers.ts';
+import { chooseSlaacAddress } from '../../../plugin/ndp/slaac.ts';
 import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
 import { ADDRESS6, lease6 } from '../../support/messages6.ts';
 import { advertisement, frame, prefix } from '../ndp/ndp-messages.ts';
@@ -108,3 +109,9 @@ test.fails.each(['optimistic', 'off'] as const)(
     expect(wire.changes).toEqual([]);
   },
 );
+
+// The kernel refuses it ("Cannot assign loopback address on this device"), and the start fails.
+test.fails('token=::1 and a router that tells ::/64: the loopback address is not chosen', () => {
+  const { table } = hearRouter(NO_ROUTERS, advertisement({ options: [prefix('::/64')] }), 0);
+  expect(chooseSlaacAddress(table, ip6('::1'), 0)).toBeUndefined();
+});
