@@ -15,6 +15,7 @@ import { MacClaims } from '../leases/mac-claims.ts';
 import { LeaseReturns, type LeaseReturnsDeps } from '../leases/lease-returns.ts';
 import { SegmentSilence } from '../leases/segment-silence.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
+import type { Ipv6Change } from '../leasing/ipv6/ipv6-subject.ts';
 import { LeaseService, type LeaseServiceDeps } from '../leasing/lease-service.ts';
 import { routerProbe } from '../leasing/segment/router-probe.ts';
 import { probeSubnet } from '../leasing/segment/subnet-probe.ts';
@@ -74,7 +75,7 @@ export function createPlugin(deps: PluginDeps) {
       });
     },
     onIpv6Change: (leaseId, change) => {
-      endpoints.ipv6Changed(leaseId, change).catch((err: unknown) => {
+      ipv6Changed(leaseId, change).catch((err: unknown) => {
         log.error({ endpoint: leaseId.slice(0, 12), err }, 'IPv6 change not handled');
       });
     },
@@ -89,6 +90,12 @@ export function createPlugin(deps: PluginDeps) {
     return addresses
       .leaseChanged(leaseId, change)
       .then((isAddress) => (isAddress ? undefined : endpoints.leaseChanged(leaseId, change)));
+  };
+  /** The same for IPv6. What an endpoint is made with may be older than the change. */
+  const ipv6Changed = async (leaseId: string, change: Ipv6Change): Promise<void> => {
+    const isAddress = registry.findAddress(leaseId) !== undefined;
+    if (isAddress) await addresses.lock.run(leaseId, () => Promise.resolve());
+    await endpoints.ipv6Changed(leaseId, change);
   };
   const removals = withLastingRemovals(deps.host, { clock, log });
   const host = { ...deps.host, ...removals };

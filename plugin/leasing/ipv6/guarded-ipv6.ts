@@ -114,8 +114,9 @@ export class GuardedIpv6 {
     this.#guard(() => this.#client.configured());
   }
 
+  /** True if another host has the address of a prefix. */
   isContested(address: Ipv6): boolean {
-    return this.#client.isContested(address);
+    return this.terms.contested?.includes(address) === true;
   }
 
   open(place: SocketPlace, onError?: (error: Error) => void): Error | undefined {

@@ -88,7 +88,8 @@ export class Ipv6Client {
 
   /** What the container may have now. */
   get terms(): Ipv6Terms {
-    return { address: this.#best(), lease: this.#lease, given: this.#prefix.given };
+    const { given, contested } = this.#prefix;
+    return { address: this.#best(), lease: this.#lease, given, contested };
   }
 
   /** Begins, at the place that was opened. @param previous a lease to ask about first. */
@@ -99,12 +100,12 @@ export class Ipv6Client {
   }
 
   /** After a restart of the plugin: the container has had the address all the time. */
-  resume({ address, lease, given }: Ipv6Terms): void {
+  resume({ address, lease, given, contested }: Ipv6Terms): void {
     this.#told = address;
     this.#isResumed = true;
     if (given !== undefined) this.#prefix.give(given);
     const had = given ?? (address?.source === 'slaac' ? address : undefined);
-    if (had !== undefined) this.#prefix.resume(had.address);
+    this.#prefix.resume(had?.address, contested);
     this.#begin();
     if (lease !== undefined) {
       this.#lease = lease;
@@ -142,11 +143,6 @@ export class Ipv6Client {
 
   get place(): SocketPlace | undefined {
     return this.#channel.place;
-  }
-
-  /** True if another host has the address of a prefix. */
-  isContested(address: Ipv6): boolean {
-    return this.#prefix.isContested(address);
   }
 
   closeSocket(): void {
