@@ -58,6 +58,8 @@ export interface Ipv6ClientDeps {
   readonly mac: Mac;
   readonly acd: ConflictMode;
   readonly rapidCommit: boolean;
+  /** Called when `progress` may be another. */
+  readonly onProgress: () => void;
   /** Told of each change after `start` or `resume`. */
   readonly onChange: (change: Ipv6Change) => void;
   /** False: too many DECLINEs were sent on this segment. */
