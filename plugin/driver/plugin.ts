@@ -17,6 +17,7 @@ import { MacClaims } from '../leases/mac-claims.ts';
 import { LeaseReturns, type LeaseReturnsDeps } from '../leases/lease-returns.ts';
 import { SegmentSilence } from '../leases/segment-silence.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
+import type { Ipv6Change } from '../leasing/ipv6/ipv6-subject.ts';
 import { LeaseService, type LeaseServiceDeps } from '../leasing/lease-service.ts';
 import { routerProbe } from '../leasing/segment/router-probe.ts';
 import { probeSubnet } from '../leasing/segment/subnet-probe.ts';
@@ -78,16 +79,12 @@ export function createPlugin(deps: PluginDeps) {
       });
     },
     onIpv6Change: (leaseId, change) => {
-      ofEndpoint(leaseId, (id) => endpoints.ipv6.handle(id, change)).catch((err: unknown) => {
+      ipv6Changed(leaseId, change).catch((err: unknown) => {
         log.error({ endpoint: leaseId.slice(0, 12), err }, 'IPv6 change not handled');
       });
     },
     onEntered: (leaseId, link) => endpoints.sandboxEntered(leaseId, link),
   });
-  const ofEndpoint = async (leaseId: string, work: (endpointId: string) => Promise<void>) => {
-    const endpointId = endpoints.endpointWith(leaseId);
-    if (endpointId !== undefined) await work(endpointId);
-  };
   /** Waits for an address that is becoming part of an endpoint. */
   const leaseChanged = (leaseId: string, change: LeaseChange): Promise<void> => {
     if (registry.findLease(leaseId)?.holder.is === 'host') {
@@ -97,6 +94,13 @@ export function createPlugin(deps: PluginDeps) {
     return addresses
       .leaseChanged(leaseId, change)
       .then((isAddress) => (isAddress ? undefined : endpoints.leaseChanged(leaseId, change)));
+  };
+  /** The same for IPv6. What an endpoint is made with may be older than the change. */
+  const ipv6Changed = async (leaseId: string, change: Ipv6Change): Promise<void> => {
+    const isAddress = registry.findAddress(leaseId) !== undefined;
+    if (isAddress) await addresses.lock.run(leaseId, () => Promise.resolve());
+    const endpointId = endpoints.endpointWith(leaseId);
+    if (endpointId !== undefined) await endpoints.ipv6.handle(endpointId, change);
   };
   const removals = withLastingRemovals(deps.host, { clock, log });
   const host = { ...deps.host, ...removals };

@@ -9,7 +9,7 @@ import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { Ipv6Terms } from '../leasing/ipv6/ipv6-subject.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
 import type { Lease } from '../vocabulary/lease.ts';
-import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
+import { isSameLease6, type Lease6 } from '../vocabulary/ipv6/lease6.ts';
 import { NOT_ON_THIS_LINK } from '../vocabulary/ipv6/addressing.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
@@ -204,8 +204,7 @@ export async function takeIpv6(
   if (address === undefined) silence.note(silent);
   else silence.end(silent);
   undo.add(() => {
-    const isOfBefore = lease?.addresses[0]?.address === previousIpv6?.addresses[0]?.address;
-    if (isOfBefore) leases.forget(id);
+    if (isSameLease6(lease, previousIpv6)) leases.forget(id);
     else leases.release(subject, undefined, scope.link);
   });
   return { id, lease: undefined, settle: () => undefined };

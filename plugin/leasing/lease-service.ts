@@ -18,7 +18,7 @@ import type { GuardedIpv6 } from './ipv6/guarded-ipv6.ts';
 import { routerSeen, type RouterSeen } from './ipv6/ipv6-report.ts';
 import { Ipv6Releases } from './ipv6/ipv6-releases.ts';
 import type { Ms } from '../vocabulary/time.ts';
-import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
+import { isSameLease6, type Lease6 } from '../vocabulary/ipv6/lease6.ts';
 import type { Ipv6Terms } from './ipv6/ipv6-subject.ts';
 import {
   endClient,
@@ -92,24 +92,24 @@ export class LeaseService {
   async acquireIpv6(
     subject: LeaseSubject,
     place: SocketPlace,
-    { late, ...limits }: Late & { readonly rest: Ms },
+    limits: Late & { readonly rest: Ms },
   ): Promise<void> {
     const client = this.#add(subject);
     try {
       await waitForIpv6(client, place, limits, this.#deps.clock);
     } catch (error) {
-      if (late && isSilence(error)) return;
       this.#abandon(client, place, limits);
       throw error;
     }
   }
 
-  /** A lease from before stays with its holder. */
+  /** A lease from before stays with its holder. A server may have given another meanwhile. */
   #abandon(client: LeaseClient, place: SocketPlace, { previousIpv6 }: Limits): void {
     const { subject, ipv4, ipv6 } = client;
+    const lease6 = ipv6?.leased;
     ipv4?.abandon();
     if (this.#clients.get(subject.key) === client) this.forget(subject.key);
-    const { lease: lease6 } = previousIpv6 ? NO_IPV6 : (ipv6?.terms ?? NO_IPV6);
+    if (isSameLease6(lease6, previousIpv6)) return;
     this.#ipv6Releases.give(subject, lease6, subject.ipv6?.routersOn ?? place.link);
   }
 
@@ -241,7 +241,7 @@ export class LeaseService {
   release(subject: LeaseSubject, had: Lease | undefined, link: string, had6?: Lease6): void {
     const { key } = subject;
     const kept = this.#clients.get(key);
-    const lease6 = kept?.ipv6?.terms.lease ?? had6;
+    const lease6 = kept?.ipv6?.leased ?? had6;
     const isValid = had !== undefined && had.expiresAt > this.#deps.clock.now();
     const client = kept ?? (isValid ? this.#add(subject) : undefined);
     if (client !== undefined) {

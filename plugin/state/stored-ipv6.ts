@@ -46,6 +46,8 @@ export interface StoredIpv6 {
    * repeat it. If undefined: false.
    */
   readonly isGiven?: boolean | undefined;
+  /** Addresses of prefixes that another host has. If undefined: none. */
+  readonly contested?: readonly Ipv6[] | undefined;
 }
 
 export const NO_IPV6: StoredIpv6 = {
@@ -68,19 +70,20 @@ export function restoreLease6({ boot, ...lease }: StoredLease6, clock: Clock): L
 
 /** What a client has now. */
 export function storeIpv6(
-  { address, lease }: Ipv6Terms,
+  { address, lease, contested }: Ipv6Terms,
   clock: Clock,
-): Pick<StoredIpv6, 'address' | 'lease'> {
-  return { address, lease: lease && storeLease6(lease, clock) };
+): Pick<StoredIpv6, 'address' | 'lease' | 'contested'> {
+  return { address, lease: lease && storeLease6(lease, clock), contested };
 }
 
 /** What a client goes on with after a restart. */
 export function restoreIpv6(stored: StoredIpv6 | undefined, clock: Clock): Ipv6Terms {
-  const { address, lease, answered, isGiven } = stored ?? NO_IPV6;
-  // Without an address now, another host has the one that was given.
-  const isKept = isGiven === true && address !== undefined && answered?.source !== 'dhcp';
-  const given = isKept ? answered : undefined;
-  return { address, lease: lease && restoreLease6(lease, clock), given };
+  const { address, lease, answered, isGiven, contested } = stored ?? NO_IPV6;
+  const given = isGiven === true && answered?.source !== 'dhcp' ? answered : undefined;
+  // Without an address now, another host has the one that was given. Older records say no more.
+  const lost = given !== undefined && address === undefined ? [given.address] : undefined;
+  const terms = { address, lease: lease && restoreLease6(lease, clock), given };
+  return { ...terms, contested: contested ?? lost };
 }
 
 /** The stored leases of a container. A `family` of 6 means that it has no IPv4. */

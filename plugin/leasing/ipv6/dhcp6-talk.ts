@@ -106,6 +106,11 @@ export class Dhcp6Talk {
     this.#config = { ...this.#config, hostName };
   }
 
+  /** What a server has leased, also while it is being proven unused. */
+  get leased(): Lease6 | undefined {
+    return 'lease' in this.#lease.state ? this.#lease.state.lease : undefined;
+  }
+
   /** True if an answer may be on its way. */
   get isExpecting(): boolean {
     const isAtRest = ['INIT', 'BOUND', 'STOPPED'].includes(this.#lease.state.name);

@@ -6,7 +6,7 @@ import { failedAgain, type Failures } from '../client-failures.ts';
 import { guardedClock, guardedOpenSocket, type Guard } from '../guarded.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';
 import { Ipv6Client } from './ipv6-client.ts';
-import type { Ipv6Goal } from '../start/ipv6-goals.ts';
+import { Ipv6Goals, type Ipv6Goal } from '../start/ipv6-goals.ts';
 import type { Ipv6Evidence } from '../start/ipv6-evidence.ts';
 import { offeredPrefixes } from './ipv6-plan.ts';
 import type { Ipv6ClientDeps, Ipv6Subject, Ipv6Terms } from './ipv6-subject.ts';
@@ -17,18 +17,22 @@ import type { Ipv6, Subnet6 } from '../../wire/address6.ts';
 
 const FAILED = 'IPv6 client failed; it is started again, and the container keeps its address';
 
+type GuardedDeps = Omit<Ipv6ClientDeps, 'guard' | 'onProgress'>;
+
 export class GuardedIpv6 {
   #subject: Ipv6Subject;
-  readonly #deps: Omit<Ipv6ClientDeps, 'guard'>;
+  readonly #deps: GuardedDeps;
   readonly #guard: Guard;
   #client: Ipv6Client;
+  /** Who waits goes on waiting for the next client. */
+  readonly #goals = new Ipv6Goals(() => this.#client.progress);
   /** What the client had that failed, until the next one has it. */
   #had: Ipv6Terms | undefined;
   #asked: { place: SocketPlace; onError: ((error: Error) => void) | undefined } | undefined;
   #failures: Failures | undefined;
   #cancelRestart: () => void = () => undefined;
 
-  constructor(subject: Ipv6Subject, deps: Omit<Ipv6ClientDeps, 'guard'>) {
+  constructor(subject: Ipv6Subject, deps: GuardedDeps) {
     this.#subject = subject;
     this.#deps = deps;
     this.#guard = (work) => {
@@ -47,6 +51,11 @@ export class GuardedIpv6 {
 
   get terms(): Ipv6Terms {
     return this.#had ?? this.#client.terms;
+  }
+
+  /** What its server would miss if the container ended now. */
+  get leased(): Lease6 | undefined {
+    return this.#had === undefined ? this.#client.leased : this.#had.lease;
   }
 
   start(previous: Lease6 | undefined, patience: Ms): void {
@@ -72,14 +81,16 @@ export class GuardedIpv6 {
     this.#guard(() => this.#client.rename(hostName));
   }
 
-  /** Resolves also when the client has failed: nothing more comes soon. */
+  /** Resolves also when the client is stopped. */
   async settled(): Promise<void> {
     await this.reached('settled');
   }
 
   /** The same for less than all, or more. */
   async reached(goal: Ipv6Goal): Promise<void> {
-    await this.#client.goals.reached(goal).catch((err: unknown) => this.#failed(err));
+    const reached = this.#goals.reached(goal);
+    this.#guard(() => this.#goals.look());
+    await reached;
   }
 
   /** What has been seen so far, to explain why there is no address. */
@@ -114,8 +125,9 @@ export class GuardedIpv6 {
     this.#guard(() => this.#client.configured());
   }
 
+  /** True if another host has the address of a prefix. */
   isContested(address: Ipv6): boolean {
-    return this.#client.isContested(address);
+    return this.terms.contested?.includes(address) === true;
   }
 
   open(place: SocketPlace, onError?: (error: Error) => void): Error | undefined {
@@ -142,6 +154,7 @@ export class GuardedIpv6 {
     this.#cancelRestart();
     this.#guard(() => this.#client.stop());
     this.#cancelRestart();
+    this.#goals.giveUp();
   }
 
   #make(): Ipv6Client {
@@ -149,6 +162,7 @@ export class GuardedIpv6 {
     return new Ipv6Client(this.#subject, {
       ...this.#deps,
       guard: this.#guard,
+      onProgress: () => this.#goals.look(),
       clock: guardedClock(clock, this.#guard),
       openSocket: guardedOpenSocket(openSocket, this.#guard),
     });

@@ -17,7 +17,7 @@ import type { Ms } from '../../vocabulary/time.ts';
 import { interfaceIdOf, linkLocalOf, type Ipv6 } from '../../wire/address6.ts';
 import { MachineRunner, type RunnerOf } from '../machine-runner.ts';
 import { Ipv6Seen, type Ipv6Evidence } from '../start/ipv6-evidence.ts';
-import { Ipv6Goals } from '../start/ipv6-goals.ts';
+import type { Ipv6Progress } from '../start/ipv6-goals.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';
 import { AddressProbes } from './address-probes.ts';
 import { Ipv6Channel } from './ipv6-channel.ts';
@@ -41,11 +41,6 @@ export class Ipv6Client {
   /** Addresses of the lease that another host may have: the answer is not known yet. */
   readonly #unproven = new Set<Ipv6>();
   #isResumed = false;
-  /** Also reached when the client is stopped. */
-  readonly goals = new Ipv6Goals(() => ({
-    hasAddress: this.#best() !== undefined,
-    isSettled: this.#isSettled(),
-  }));
   readonly #seen: Ipv6Seen;
   #whenReleased: (() => void) | undefined;
 
@@ -88,7 +83,18 @@ export class Ipv6Client {
 
   /** What the container may have now. */
   get terms(): Ipv6Terms {
-    return { address: this.#best(), lease: this.#lease, given: this.#prefix.given };
+    const { given, contested } = this.#prefix;
+    return { address: this.#best(), lease: this.#lease, given, contested };
+  }
+
+  /** What its server would miss. It may not be proven unused yet. */
+  get leased(): Lease6 | undefined {
+    return this.#lease ?? this.#dhcp.leased;
+  }
+
+  /** How far it has come, for whoever waits for the first address. */
+  get progress(): Ipv6Progress {
+    return { hasAddress: this.#best() !== undefined, isSettled: this.#isSettled() };
   }
 
   /** Begins, at the place that was opened. @param previous a lease to ask about first. */
@@ -99,12 +105,12 @@ export class Ipv6Client {
   }
 
   /** After a restart of the plugin: the container has had the address all the time. */
-  resume({ address, lease, given }: Ipv6Terms): void {
+  resume({ address, lease, given, contested }: Ipv6Terms): void {
     this.#told = address;
     this.#isResumed = true;
     if (given !== undefined) this.#prefix.give(given);
     const had = given ?? (address?.source === 'slaac' ? address : undefined);
-    if (had !== undefined) this.#prefix.resume(had.address);
+    this.#prefix.resume(had?.address, contested);
     this.#begin();
     if (lease !== undefined) {
       this.#lease = lease;
@@ -144,11 +150,6 @@ export class Ipv6Client {
     return this.#channel.place;
   }
 
-  /** True if another host has the address of a prefix. */
-  isContested(address: Ipv6): boolean {
-    return this.#prefix.isContested(address);
-  }
-
   closeSocket(): void {
     this.#channel.close();
   }
@@ -178,7 +179,6 @@ export class Ipv6Client {
     this.#solicitation.reset();
     this.#probes.close();
     this.closeSocket();
-    this.goals.giveUp();
   }
 
   #begin(): void {
@@ -245,7 +245,7 @@ export class Ipv6Client {
     // The container keeps the address of before until the next one is proven.
     if (address === undefined && this.#unproven.size > 0) return;
     this.#told = address;
-    this.goals.look();
+    this.#deps.onProgress();
     const isSame = isSameAddress6(before, address);
     if (isSame && !isRenewed) return;
     const other = before === undefined ? 'acquired' : 'changed';
@@ -283,7 +283,7 @@ export class Ipv6Client {
   #solicit(effect: SolicitationEffect): void {
     if (effect.type === 'send') return this.#channel.send(encodeNdpFrame(effect.frame));
     this.#deps.log.info({}, 'no router has advertised itself; an IPv6 address may come later');
-    this.goals.look();
+    this.#deps.onProgress();
   }
 
   #sendMessage(message: Dhcp6Message): void {

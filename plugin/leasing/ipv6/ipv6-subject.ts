@@ -38,6 +38,8 @@ export interface Ipv6Terms {
   readonly lease: Lease6 | undefined;
   /** The address that Docker was told, if no server leased it. It stays beside a later lease. */
   readonly given?: Address6 | undefined;
+  /** Addresses of prefixes that another host has. They are not tried again. */
+  readonly contested?: readonly Ipv6[] | undefined;
 }
 
 export interface Ipv6Change extends Ipv6Terms {
@@ -56,6 +58,8 @@ export interface Ipv6ClientDeps {
   readonly mac: Mac;
   readonly acd: ConflictMode;
   readonly rapidCommit: boolean;
+  /** Called when `progress` may be another. */
+  readonly onProgress: () => void;
   /** Told of each change after `start` or `resume`. */
   readonly onChange: (change: Ipv6Change) => void;
   /** False: too many DECLINEs were sent on this segment. */

@@ -29,7 +29,7 @@ export class PrefixAddress {
    */
   get usable(): Address6 | undefined {
     const given = this.#given;
-    if (given !== undefined) return this.isContested(given.address) ? undefined : given;
+    if (given !== undefined) return this.#contested.has(given.address) ? undefined : given;
     if (!this.#isUsable || this.#address === undefined) return undefined;
     return { address: this.#address, prefixLength: 64, source: 'slaac' };
   }
@@ -49,13 +49,20 @@ export class PrefixAddress {
     if (this.#probes.begin(this.#address)) this.#isUsable = true;
   }
 
-  isContested(address: Ipv6): boolean {
-    return this.#contested.has(address);
+  /** Undefined without one. */
+  get contested(): readonly Ipv6[] | undefined {
+    return this.#contested.size === 0 ? undefined : [...this.#contested];
   }
 
-  /** The container has had the address since before this process started. */
-  resume(address: Ipv6): void {
-    this.#address = address;
+  /**
+   * After a restart of the client.
+   * @param had the address that the container has had all the time.
+   * @param contested what another host had before.
+   */
+  resume(had: Ipv6 | undefined, contested: readonly Ipv6[] = []): void {
+    for (const address of contested) this.#contest(address);
+    if (had === undefined || this.#contested.has(had)) return;
+    this.#address = had;
     this.#isUsable = true;
   }
 
@@ -65,9 +72,13 @@ export class PrefixAddress {
 
   inConflict(address: Ipv6): void {
     if (address !== this.#address) return;
-    if (this.#contested.size < MOST_CONTESTED) this.#contested.add(address);
+    this.#contest(address);
     this.#address = undefined;
     this.#isUsable = false;
+  }
+
+  #contest(address: Ipv6): void {
+    if (this.#contested.size < MOST_CONTESTED) this.#contested.add(address);
   }
 
   /** True if nothing more is to come for this offer. */

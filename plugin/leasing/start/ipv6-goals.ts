@@ -6,23 +6,22 @@
  */
 export type Ipv6Goal = 'answered' | 'settled' | 'complete';
 
-interface Progress {
+export interface Ipv6Progress {
   readonly hasAddress: boolean;
   readonly isSettled: boolean;
 }
 
 export class Ipv6Goals {
-  readonly #progress: () => Progress;
+  readonly #progress: () => Ipv6Progress;
   #waiting: { readonly goal: Ipv6Goal; readonly resolve: () => void }[] = [];
 
-  constructor(progress: () => Progress) {
+  constructor(progress: () => Ipv6Progress) {
     this.#progress = progress;
   }
 
-  /** Resolves when that is reached, and when nothing more comes. */
-  async reached(goal: Ipv6Goal): Promise<void> {
-    if (isReached(goal, this.#progress())) return;
-    await new Promise<void>((resolve) => this.#waiting.push({ goal, resolve }));
+  /** Resolves when that is reached, and when nothing more comes. The caller looks at once. */
+  reached(goal: Ipv6Goal): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push({ goal, resolve }));
   }
 
   /** Something has changed. After the start nobody waits, and nothing is worked out. */
@@ -44,7 +43,7 @@ export class Ipv6Goals {
   }
 }
 
-function isReached(goal: Ipv6Goal, { hasAddress, isSettled }: Progress): boolean {
+function isReached(goal: Ipv6Goal, { hasAddress, isSettled }: Ipv6Progress): boolean {
   switch (goal) {
     case 'answered':
       return hasAddress || isSettled;

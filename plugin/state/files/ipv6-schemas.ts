@@ -62,4 +62,5 @@ export const ipv6 = v.looseObject({
   answered: absentOr(address6),
   configured: absentOr(address6),
   isGiven: v.optional(flag),
+  contested: v.optional(v.pipe(v.array(address), v.maxLength(64))),
 }) satisfies v.GenericSchema<unknown, StoredIpv6>;

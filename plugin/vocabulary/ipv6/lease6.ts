@@ -44,6 +44,13 @@ export function withoutAddresses(
   return addresses.length === 0 ? undefined : { ...lease, addresses };
 }
 
+/** True if both have an address in common: one is the other, as it went on. False without one. */
+export function isSameLease6(one: Lease6 | undefined, other: Lease6 | undefined): boolean {
+  const has = ({ address }: LeasedAddress) =>
+    other?.addresses.some((its) => its.address === address);
+  return one?.addresses.some(has) === true;
+}
+
 /** True if the container's configuration is the same, apart from lifetimes. */
 export function isSameConfiguration6(one: Lease6, other: Lease6): boolean {
   const textOf = ({ addresses, dnsServers, domainSearch }: Lease6): string =>

@@ -6,7 +6,8 @@ import { KeyedLock } from '../../../plugin/keyed-lock.ts';
 import type { EndpointRecord } from '../../../plugin/state/lease-records.ts';
 import type { SandboxIpv6Result } from '../../../plugin/vocabulary/sandbox-change.ts';
 import type { NetworkRecord } from '../../../plugin/state/records.ts';
-import { NO_IPV6 } from '../../../plugin/state/stored-ipv6.ts';
+import { NO_IPV6, restoreIpv6 } from '../../../plugin/state/stored-ipv6.ts';
+import { parseSubnet6 } from '../../../plugin/wire/address6.ts';
 import { advertisement, frame } from '../ndp/ndp-messages.ts';
 import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
 import { MANAGED, PREFIX, SLAAC, Wire } from '../leasing/ipv6-wire.ts';
@@ -105,6 +106,24 @@ test('an address that came late was there, and IPv6 is off now: a person did tha
   expect(asked.map(({ isOffByDocker }) => isOffByDocker)).toEqual([true, false]);
   changes.close();
 });
+test.each([true, false])(
+  'killed between the record of a conflict and the container: it is taken out after it (told by our IPAM: %s)',
+  async (isGiven) => {
+    const had = { address: ip6(SLAAC), prefixLength: 64, source: 'slaac' } as const;
+    const wire = new Wire('slaac', 'fast', isGiven ? parseSubnet6('2001:db8:500::/64') : undefined);
+    const stored = {
+      ...{ ...NO_IPV6, answered: had, configured: had, isGiven },
+      contested: [had.address],
+    };
+    wire.client.resume(restoreIpv6(stored, wire.clock));
+    wire.hear(PREFIX);
+    const { changes, asked, now } = endpointWith(wire);
+    Object.assign(now(), { ipv6: stored });
+    await changes.entered('e');
+    expect(asked.at(-1)).toMatchObject({ address: undefined, former: { address: SLAAC } });
+    changes.close();
+  },
+);
 
 test('a prefix ends: its address is left to the kernel', async () => {
   const wire = new Wire();

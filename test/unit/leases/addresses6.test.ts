@@ -1,9 +1,11 @@
 /** IPv6 addresses from a pool: which one Docker is told, where it is stored, and how it ends. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Addresses6 } from '../../../plugin/leases/ipv6/addresses6.ts';
 import type { GuardedIpv6 } from '../../../plugin/leasing/ipv6/guarded-ipv6.ts';
 import { parsePool6Id } from '../../../plugin/pools/pool-id.ts';
 import { parseSubnet6 } from '../../../plugin/wire/address6.ts';
+import { settled } from '../../support/fake-clock.ts';
+import { ip6 } from '../../support/messages.ts';
 import { BOX, DriverRig, NETWORK, NOTHING_LEFT, refusal } from '../../support/driver-rig.ts';
 
 const SUBNET = '192.0.2.0/24';
@@ -45,6 +47,23 @@ const container = (addressIpv6: string) =>
   rig.createEndpoint({ interface: { address: '192.0.2.50/24', addressIpv6, macAddress: BOX } });
 
 describe('a network of ours', () => {
+  it('a conflict while CreateEndpoint writes: the record of the container has it', async () => {
+    await ours();
+    await startBoth();
+    const { id } = rig.registry.addresses()[0]!;
+    const client = rig.leases.ipv6(id)!;
+    const contested = [ip6(SIX)];
+    const save = rig.store.save.bind(rig.store);
+    vi.spyOn(rig.store, 'save').mockImplementationOnce(async (...args) => {
+      client.resume({ ...client.terms, contested });
+      await settled();
+      return save(...args);
+    });
+    await container(`${SIX}/64`);
+    await settled();
+    expect(rig.record().ipv6).toMatchObject({ address: undefined, contested });
+  });
+
   it('its record has the subnet, and --ipv6 means ipv6=auto', async () => {
     await ours({});
     expect(rig.registry.findNetwork(NETWORK)).toMatchObject({

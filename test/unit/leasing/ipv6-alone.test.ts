@@ -1,84 +1,29 @@
 /** The lease service for a container without IPv4: how a start ends, and what goes on then. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { clientFrame, decodeFrame, encodeFrame } from '../../../plugin/dhcp6/frame.ts';
-import { LeaseService } from '../../../plugin/leasing/lease-service.ts';
-import type { Ipv6Subject } from '../../../plugin/leasing/ipv6/ipv6-subject.ts';
+import { describe, expect, it } from 'vitest';
 import { encodeNdpFrame } from '../../../plugin/ndp/frame.ts';
+import type { Ipv6Subject } from '../../../plugin/leasing/ipv6/ipv6-subject.ts';
 import { parseToken } from '../../../plugin/vocabulary/ipv6/addressing.ts';
-import { duidOfMac, iaidOfMac } from '../../../plugin/vocabulary/ipv6/duid.ts';
-import { FakeClock, settled } from '../../support/fake-clock.ts';
-import { MemoryLogger } from '../../support/memory-logger.ts';
-import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
-import { reply6, type Reply6Parts } from '../../support/messages6.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
 import { refusal } from '../../support/driver-rig.ts';
-import { advertisement, ROUTER_MAC } from '../ndp/ndp-messages.ts';
+import { settled } from '../../support/fake-clock.ts';
+import { ip6 } from '../../support/messages.ts';
+import { advertisement } from '../ndp/ndp-messages.ts';
+import {
+  acquire,
+  address,
+  answer,
+  breakLink,
+  changes,
+  clock,
+  eachOnItsWire,
+  hear,
+  linkLost,
+  service,
+  types,
+} from './ipv6-alone-rig.ts';
 import { MANAGED, PREFIX, SLAAC } from './ipv6-wire.ts';
-import { KEY, subject } from './leasing-rig.ts';
+import { KEY } from './leasing-rig.ts';
 
-const refuse = (): never => {
-  throw new Error('no socket of IPv4 may be opened');
-};
-
-let clock: FakeClock;
-let sent: Uint8Array[];
-let hear: (frame: Uint8Array) => void;
-let linkLost: () => void;
-let problem: Error | undefined;
-let service: LeaseService;
-let open: number;
-let changes: string[];
-
-beforeEach(() => {
-  clock = new FakeClock();
-  [sent, open, changes, problem] = [[], 0, [], undefined];
-  service = new LeaseService({
-    ...{ clock, random: seededRandom(5), log: new MemoryLogger() },
-    ...{ openSocket: refuse, openArpSocket: refuse, onChange: refuse },
-    openRouterSocket: () => ({ close() {} }),
-    openIpv6Socket: (_place, _mac, handlers) => {
-      if (problem !== undefined) throw problem;
-      open += 1;
-      hear = (bytes) => handlers.onFrame(bytes, { checksumReady: true });
-      linkLost = () => handlers.onError(new Error('link is gone'));
-      const send = (bytes: Uint8Array) => void sent.push(bytes);
-      return { listen() {}, send, sendFromLink: send, close: () => void (open -= 1) };
-    },
-    onIpv6Change: (_key, { change, address }) => changes.push(`${change} ${address?.address}`),
-    probeSandbox: () => ({ link: 'eth0' }),
-    onEntered: () => undefined,
-  });
-});
-afterEach(() => {
-  service.close();
-  expect({ open, pending: clock.pending, size: service.size }).toEqual({
-    ...{ open: 0, pending: 0, size: 0 },
-  });
-});
-
-const alone = (parts: Partial<Ipv6Subject> = {}) =>
-  subject({
-    isIpv6Only: true,
-    ipv6: {
-      ...{ mode: 'auto', routersOn: 'br500', wishedAddress: undefined },
-      ...{ duid: duidOfMac(CLIENT_MAC), iaid: iaidOfMac(CLIENT_MAC), ...parts },
-    },
-  });
-
-function acquire(parts: Partial<Ipv6Subject> = {}, { late = false, waitMs = 20_000 } = {}) {
-  const limits = { late, signal: new AbortController().signal, rest: 1_000 };
-  const by = clock.now() + waitMs;
-  return service.acquireIpv6(alone(parts), { link: 'vdc0' }, { ...limits, by });
-}
-
-/** The server answers the last message. */
-function answer(type: 'ADVERTISE' | 'REPLY', parts: Reply6Parts = {}): void {
-  const message = decodeFrame(sent.at(-1)!, { checksumReady: true, port: 547 }).message;
-  const frame = clientFrame(CLIENT_MAC, reply6(type, message.xid, parts));
-  hear(encodeFrame({ ...frame, sourceMac: ROUTER_MAC, source: ip6('fe80::1') }));
-}
-
-const address = () => service.ipv6(KEY)?.terms.address?.address;
+eachOnItsWire();
 
 describe('a start', () => {
   it('ends with the address of a prefix at once, and no DHCPv4 server was asked', async () => {
@@ -177,18 +122,11 @@ describe('a start fails in one sentence', () => {
         /^no DHCPv6 server offered 2001:db8::77 on VLAN 500 of eth1 in 5 s: .*; the server has 2001:db8::50 for this client/,
       ) as string,
     });
-    const types = sent.flatMap((bytes) => {
-      try {
-        return [decodeFrame(bytes, { checksumReady: true, port: 547 }).message.type];
-      } catch {
-        return [];
-      }
-    });
-    expect(new Set(types)).toEqual(new Set(['SOLICIT']));
+    expect(new Set(types())).toEqual(new Set(['SOLICIT']));
   });
 
   it('no link', async () => {
-    problem = new Error('no such link');
+    breakLink(new Error('no such link'));
     expect(await refusal(acquire())).toMatchObject({ message: 'no such link' });
   });
 });

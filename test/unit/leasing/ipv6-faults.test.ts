@@ -109,10 +109,11 @@ test('a fault of its own: IPv6 alone ends, and is started again with what it had
   });
   wire.client.configured();
   expect(wire.client.replay()).toEqual([]);
-  await wire.client.settled();
+  const waits = wire.client.settled();
   expect(wire.log.messages('error').length).toBeGreaterThan(0);
   broken.mockRestore();
   await wire.clock.pass(10_000);
+  await waits;
   expect(wire.client.terms).toEqual(had);
   await wire.clock.pass(901_000);
   expect(wire.asked.at(-1)?.type).toBe('RENEW');

@@ -1,5 +1,6 @@
 /** One container's IPv6 where Docker takes addresses of one subnet. */
 import { expect, test } from 'vitest';
+import { NO_IPV6, restoreIpv6 } from '../../../plugin/state/stored-ipv6.ts';
 import { parseSubnet6 } from '../../../plugin/wire/address6.ts';
 import { ip6 } from '../../support/messages.ts';
 import { ADDRESS6 } from '../../support/messages6.ts';
@@ -70,18 +71,18 @@ test('an address that a person chose: a lease beside it is given back, and none 
   expect(wire.asked.map(({ type }) => type).filter((type) => type === 'SOLICIT')).toHaveLength(1);
 });
 
+const CLAIM = frame(SLAAC, 'ff02::1', {
+  type: 'neighbor-advertisement',
+  ...{ isRouter: false, isSolicited: false, isOverride: true },
+  ...{ target: ip6(SLAAC), options: [{ type: 'target-link-layer', mac: OTHER_MAC }] },
+});
+
 test('an address that another host has is no longer one, and the warning names that host', async () => {
   const wire = new Wire('slaac', 'fast', SUBNET);
   wire.client.start(undefined, 0);
   wire.client.give(MADE);
   expect(wire.client.terms.address).toEqual(MADE);
-  wire.hear(
-    frame(SLAAC, 'ff02::1', {
-      type: 'neighbor-advertisement',
-      ...{ isRouter: false, isSolicited: false, isOverride: true },
-      ...{ target: ip6(SLAAC), options: [{ type: 'target-link-layer', mac: OTHER_MAC }] },
-    }),
-  );
+  wire.hear(CLAIM);
   await wire.clock.pass(5_000);
   expect(wire.client.terms.address).toBeUndefined();
   expect(wire.client.isContested(ip6(SLAAC))).toBe(true);
@@ -95,3 +96,32 @@ test('after a restart it stays beside a later lease, and nobody is asked about i
   expect(wire.client.terms).toMatchObject({ address: LEASED, given: MADE });
   expect(wire.neighbourly.filter((packet) => packet.includes(SLAAC))).toEqual([]);
 });
+
+test('a client that is made anew after a conflict does not put the address back', async () => {
+  const wire = new Wire('slaac', 'fast', SUBNET);
+  wire.client.start(undefined, 0);
+  wire.client.give(MADE);
+  wire.hear(CLAIM);
+  await wire.clock.pass(5_000);
+  const next = new Wire('slaac', 'fast', SUBNET);
+  next.client.resume(wire.client.terms);
+  next.hear(PREFIX);
+  await next.clock.pass(5_000);
+  expect(next.client.terms).toMatchObject({ address: undefined, given: MADE });
+  expect(next.client.isContested(MADE.address)).toBe(true);
+});
+
+test.each([
+  ['as it is stored', [CHOSEN.address]],
+  ['as older versions stored it', undefined],
+])(
+  'a contested address that a person chose, %s: after a restart no lease takes its place',
+  (_how, contested) => {
+    const next = new Wire('auto', 'off', SUBNET);
+    const stored = { ...NO_IPV6, answered: CHOSEN, isGiven: true, contested };
+    next.client.resume(restoreIpv6(stored, next.clock));
+    next.hear(MANAGED);
+    expect(next.asked.map(({ type }) => type)).not.toContain('SOLICIT');
+    expect(next.client.terms.address).toBeUndefined();
+  },
+);

@@ -45,6 +45,7 @@ const STORED: StoredIpv6 = {
 describe('on disk', () => {
   it.each([
     ['a lease', STORED],
+    ['an address that another host has', { ...STORED, contested: [ip6('2001:db8:500::99')] }],
     [
       'lifetimes without end',
       {
