@@ -20,8 +20,8 @@ import type { AddressToHave6 } from '../vocabulary/sandbox-change.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import { NOT_ON_THIS_LINK } from '../vocabulary/ipv6/addressing.ts';
 import type { NetworkRecord } from '../state/records.ts';
-import { interfaceIdIn, interfaceIdOf } from '../wire/address6.ts';
-import { secondsUntil } from '../vocabulary/time.ts';
+import { interfaceIdIn, interfaceIdOf, linkLocalOf, type Ipv6 } from '../wire/address6.ts';
+import { secondsUntil, type Ms } from '../vocabulary/time.ts';
 
 export interface Ipv6ChangesDeps {
   readonly registry: Registry;
@@ -35,12 +35,20 @@ export interface Ipv6ChangesDeps {
   readonly remember: (record: EndpointRecord) => Promise<void>;
 }
 
+/**
+ * Engines from 28 on announce the address that they were told. A start fails if it is gone by then.
+ */
+const SETTLED_AFTER: Ms = 3_000;
+const ETHERNET_LENGTH = 14;
 const TROUBLE = 'the container could not be given its IPv6 address; it is tried again';
 
 export class Ipv6Changes {
   readonly #deps: Ipv6ChangesDeps;
-  /** Endpoints whose link was found in its sandbox. */
-  readonly #entered = new Set<string>();
+  /**
+   * Endpoints whose link was found in its sandbox, each with what cancels its wait. Undefined once
+   * libnetwork has finished with the link.
+   */
+  readonly #entered = new Map<string, (() => void) | undefined>();
   /** Endpoints whose failure was logged. */
   readonly #told = new Set<string>();
   readonly #tries: LinkTries;
@@ -52,17 +60,26 @@ export class Ipv6Changes {
 
   /** The link was found in its sandbox. libnetwork has given it what CreateEndpoint answered. */
   async entered(endpointId: string): Promise<void> {
-    this.#entered.add(endpointId);
+    const { clock } = this.#deps;
+    this.#entered.get(endpointId)?.();
+    const settle = () => {
+      this.#entered.set(endpointId, undefined);
+      void this.#try(endpointId);
+    };
+    this.#entered.set(endpointId, clock.at(clock.now() + SETTLED_AFTER, settle));
     await this.#try(endpointId);
   }
 
   left(endpointId: string): void {
+    this.#entered.get(endpointId)?.();
     this.#entered.delete(endpointId);
     this.#told.delete(endpointId);
     this.#tries.cancel(endpointId);
   }
 
   close(): void {
+    for (const cancel of this.#entered.values()) cancel?.();
+    this.#entered.clear();
     this.#tries.close();
   }
 
@@ -109,26 +126,39 @@ export class Ipv6Changes {
     }
     const place = { netnsPath: sandboxPath(record.sandboxKey), hostEnd, containerEnd };
     const client = leases.ipv6(record.leaseId);
+    const isSettled = this.#entered.get(endpointId) === undefined;
     const result = await host.setSandboxIpv6(place, {
       // Where the host has no end of the link, the advertisement cannot be passed on.
-      routers: hostEnd === undefined ? (client?.defaultRouters() ?? []) : [],
+      routers: hostEnd === undefined ? routersFor(record, client) : [],
       address: this.#toHave(ipv6),
       isOffByDocker: ipv6.answered === undefined && ipv6.configured === undefined,
-      former: formerOf(ipv6, client),
+      former: isSettled ? formerOf(ipv6, client) : undefined,
       isInternal: network.internal,
       ...prefixRules(record, network),
     });
     if (result === 'away') throw new Error('its link was not found up in the sandbox');
     if (result === 'off' && ipv6.address !== undefined) return this.#leftOff(record, ipv6);
-    if (hostEnd !== undefined) host.sendInto(hostEnd, client?.replay() ?? []);
+    if (hostEnd !== undefined) this.#replay(record, hostEnd, client);
     // Docker switches IPv6 off on a link without an address. Nobody but the client answers there.
     if ((ipv6.address ?? ipv6.configured) !== undefined) client?.configured();
-    if (ipv6.configured?.address === ipv6.address?.address) return;
+    const isFormerThere = !isSettled && formerOf(ipv6, client) !== undefined;
+    if (ipv6.configured?.address === ipv6.address?.address || isFormerThere) return;
     const changed = { ...record, ipv6: { ...ipv6, configured: ipv6.address } };
     await remember(changed);
     await this.#guard(changed);
     const fields = { ...endpointContext(record), address: ipv6.address?.address ?? 'none' };
     log.info(fields, 'IPv6 of the container changed');
+  }
+
+  /** What is longer than the link's MTU does not pass it, and would not from the router either. */
+  #replay({ mtu }: EndpointRecord, hostEnd: string, client: GuardedIpv6 | undefined): void {
+    const frames = client?.replay().filter(({ length }) => length <= mtu + ETHERNET_LENGTH) ?? [];
+    try {
+      this.#deps.host.sendInto(hostEnd, frames);
+    } catch (err) {
+      // The container's kernel asks the routers itself a second later.
+      this.#deps.log.warn({ err, link: hostEnd }, 'router advertisement not passed on');
+    }
   }
 
   /** A person has switched IPv6 off in this container. It is known that it has no address. */
@@ -177,6 +207,12 @@ export class Ipv6Changes {
     if (change === 'renewed') return log.info(fields, 'IPv6 lease renewed');
     log.info({ ...fields, before: record.ipv6?.address?.address }, `IPv6 address ${change}`);
   }
+}
+
+/** Anybody may send an advertisement from the container's own address. The kernel refuses that. */
+function routersFor({ mac }: EndpointRecord, client: GuardedIpv6 | undefined): readonly Ipv6[] {
+  const own = linkLocalOf(mac);
+  return client?.defaultRouters().filter((router) => router !== own) ?? [];
 }
 
 /** Which addresses of prefixes the container's kernel makes, and which it must not have. */

@@ -62,9 +62,19 @@ export function hearRouter(
     return { table: table.map((one) => (one === known ? router : one)), isRefused: false };
   }
   if (table.length < MOST_ROUTERS) return { table: [...table, router], isRefused: false };
-  const idle = table.find((one) => aliveUntil(one) <= now);
+  const idle = table.find((one) => mayMakeRoom(one, router, now));
   if (idle === undefined || aliveUntil(router) <= now) return { table, isRefused: true };
   return { table: [...table.filter((one) => one !== idle), router], isRefused: false };
+}
+
+/**
+ * True for a router that offers nothing, or that has been silent for longer than a router may be,
+ * and for one that leads nowhere if the new one does.
+ */
+function mayMakeRoom(one: Router, router: Router, now: Instant): boolean {
+  const isSilent = one.heardAt + MAX_RTR_ADV_INTERVAL <= now;
+  const leadsNowhere = routerUntil(one) <= now && routerUntil(router) > now;
+  return aliveUntil(one) <= now || isSilent || leadsNowhere;
 }
 
 function routerOf(

@@ -10,6 +10,7 @@ import {
   isMulticast,
   joinAddress,
   type Ipv6,
+  IPV6_ANY,
 } from '../wire/address6.ts';
 import { prefixesOf, remainingSeconds, type HeardPrefix, type RouterTable } from './routers.ts';
 
@@ -80,6 +81,7 @@ function mayMakeAddress({ option }: HeardPrefix): boolean {
   return (
     option.isAutonomous &&
     prefixLength === PREFIX_LENGTH &&
+    network !== IPV6_ANY && // the loopback address would be one of them
     !isLinkLocal(network) &&
     !isMulticast(network) &&
     option.preferredLifetime <= option.validLifetime

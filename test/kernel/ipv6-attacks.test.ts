@@ -145,7 +145,7 @@ test('routers without number and without end: IPv4 starts, and the log says it o
 });
 
 // The link of the container has a smaller MTU than the router's.
-test.fails('an advertisement that is longer than the MTU of the link', async () => {
+test('an advertisement that is longer than the MTU of the link', async () => {
   await create({ mtu: '1400' });
   const servers = Array.from({ length: 85 }, (_, index) => parseIpv6(`2001:db8::${index + 1}`)!);
   const options = [prefix('2001:db8:500::/64'), { type: 'rdnss', servers, lifetime: 600 }] as const;
@@ -156,7 +156,7 @@ test.fails('an advertisement that is longer than the MTU of the link', async () 
 });
 
 // The kernel takes no address of its own as a router, and the plugin tries it again for ever.
-test.fails("a macvlan link, and a router with the container's own address", async () => {
+test("a macvlan link, and a router with the container's own address", async () => {
   await create({ mode: 'macvlan' });
   const forged = advertisement(
     { options: [prefix('2001:db8:500::/64')] },

@@ -171,7 +171,6 @@ export const PASSING_IPV6: readonly NamedFrame[] = [
   ['a router solicitation', ipv6(58, [133, 0])],
   ['TCP', ipv6(6, [0, 80])],
   ['DNS', ipv6(17, udp(4000, 53))],
-  ['a DHCPv6 client', ipv6(17, udp(546, 547))],
   ['a report of MLD behind hop-by-hop options', ipv6(0, [...options(58), 143, 0])],
   ['a later fragment', ipv6(44, [...fragment(58, 0x100), ...ra])],
   ['no next header', ipv6(59, [])],
@@ -190,6 +189,7 @@ export const PASSING_IPV6: readonly NamedFrame[] = [
 ];
 
 export const DROPPED_IPV6: readonly NamedFrame[] = [
+  ['a DHCPv6 client', ipv6(17, udp(546, 547))],
   ['a router advertisement', ipv6(58, ra)],
   ['a redirect', ipv6(58, [137, 0])],
   ['a router advertisement behind hop-by-hop options', ipv6(0, [...options(58), ...ra])],

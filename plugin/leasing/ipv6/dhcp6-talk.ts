@@ -32,7 +32,12 @@ export interface Dhcp6TalkDeps {
 
 export type Dhcp6Told = Effect & { readonly type: 'refused' | 'ignored' };
 
+/** A server may refuse each of many requests. Anybody on the VLAN can do so in its name. */
+const MOST_REFUSALS_TOLD = 8;
+
 export class Dhcp6Talk {
+  /** The refusals that were logged since the last lease. */
+  readonly #refusals = new Set<string>();
   readonly #lease: RunnerOf<typeof DHCP6>;
   readonly #information: RunnerOf<typeof INFORMATION>;
   #config: Env['config'];
@@ -45,9 +50,11 @@ export class Dhcp6Talk {
       ...{ clock, env },
       perform: (effect) => {
         if (effect.type === 'send') send(effect.message);
-        else if (effect.type === 'lease') deps.onLease(effect);
-        else if (effect.type === 'check') deps.onCheck(effect.address);
-        else reportDhcp6(log, effect);
+        else if (effect.type === 'lease') {
+          if (effect.change !== 'lost') this.#refusals.clear();
+          deps.onLease(effect);
+        } else if (effect.type === 'check') deps.onCheck(effect.address);
+        else this.#report(log, effect);
         if (effect.type === 'refused' || effect.type === 'ignored') deps.onTold(effect);
       },
       performed: ({ name }) => {
@@ -57,8 +64,17 @@ export class Dhcp6Talk {
     this.#information = new MachineRunner(INFORMATION, {
       ...{ clock, env },
       perform: (effect) =>
-        effect.type === 'send' ? send(effect.message) : reportDhcp6(log, effect),
+        effect.type === 'send' ? send(effect.message) : this.#report(log, effect),
     });
+  }
+
+  #report(log: Logger, effect: Parameters<typeof reportDhcp6>[1]): void {
+    if (effect.type === 'refused') {
+      const key = `${effect.by} ${effect.status}`;
+      if (this.#refusals.has(key) || this.#refusals.size >= MOST_REFUSALS_TOLD) return;
+      this.#refusals.add(key);
+    }
+    reportDhcp6(log, effect);
   }
 
   /** Asks for a lease, if nothing was asked yet. */

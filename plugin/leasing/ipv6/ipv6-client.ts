@@ -111,11 +111,9 @@ export class Ipv6Client {
     if (given !== undefined) this.#prefix.give(given);
     const had = given ?? (address?.source === 'slaac' ? address : undefined);
     this.#prefix.resume(had?.address, contested);
+    this.#lease = lease;
     this.#begin();
-    if (lease !== undefined) {
-      this.#lease = lease;
-      this.#dhcp.resume(lease);
-    }
+    if (lease !== undefined) this.#dhcp.resume(lease);
     this.#followRouters();
   }
 

@@ -8,13 +8,16 @@ import { secondsToMs, type Instant } from '../../vocabulary/time.ts';
 import type { Mac } from '../../wire/address.ts';
 import { formatSubnet6, type Ipv6 } from '../../wire/address6.ts';
 
+/** Of what a server says. */
+const LONGEST_TEXT = 200;
+
 type Told = Exclude<Effect | InformationEffect, { readonly type: 'send' | 'check' | 'lease' }>;
 
 export function reportDhcp6(log: Logger, effect: Told): void {
   switch (effect.type) {
     case 'refused':
       return log.warn(
-        { by: effect.by, status: effect.status, text: effect.text },
+        { by: effect.by, status: effect.status, text: effect.text.slice(0, LONGEST_TEXT) },
         'DHCPv6 server refused',
       );
     case 'unanswered': {

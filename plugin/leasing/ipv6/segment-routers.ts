@@ -18,7 +18,7 @@ import {
   NO_ROUTERS,
   type RouterTable,
 } from '../../ndp/routers.ts';
-import type { Ms } from '../../vocabulary/time.ts';
+import type { Instant, Ms } from '../../vocabulary/time.ts';
 import { MalformedError } from '../../wire/malformed-error.ts';
 import type { Ipv6 } from '../../wire/address6.ts';
 import { signatureOf } from './ipv6-plan.ts';
@@ -45,10 +45,16 @@ interface Segment {
   socket: { close(): void } | undefined;
   cancelForget: () => void;
   cancelLook: () => void;
+  cancelTell: () => void;
+  /** When the listeners were told lately. At most MOST_TOLD. */
+  told: readonly Instant[];
   /** A full table, or a link that cannot be heard, is reported once. */
   isTold: boolean;
 }
 
+/** Real routers change what they say a few times a year. */
+const MOST_TOLD = 8;
+const TOLD_WITHIN: Ms = 8_000;
 const LOOK_FOR_LINK_EVERY: Ms = 5_000;
 
 export class SegmentRouters {
@@ -114,6 +120,21 @@ export class SegmentRouters {
     for (const [link, segment] of this.#segments) this.#remove(link, segment);
   }
 
+  /** Tells the listeners at once. In a flood of changes they are told once a second. */
+  #tell(segment: Segment): void {
+    const now = this.#deps.clock.now();
+    segment.told = segment.told.filter((at) => at > now - TOLD_WITHIN);
+    const [oldest] = segment.told;
+    const isFlood = segment.told.length >= MOST_TOLD;
+    segment.cancelTell();
+    if (isFlood && oldest !== undefined) {
+      segment.cancelTell = this.#deps.clock.at(oldest + TOLD_WITHIN, () => this.#tell(segment));
+      return;
+    }
+    segment.told = [...segment.told, now];
+    for (const listener of [...segment.listeners]) listener();
+  }
+
   #add(link: string): Segment {
     const segment: Segment = {
       table: NO_ROUTERS,
@@ -122,6 +143,8 @@ export class SegmentRouters {
       socket: undefined,
       cancelForget: () => undefined,
       cancelLook: () => undefined,
+      cancelTell: () => undefined,
+      told: [],
       isTold: false,
     };
     this.#segments.set(link, segment);
@@ -132,6 +155,7 @@ export class SegmentRouters {
   #remove(link: string, segment: Segment): void {
     segment.cancelForget();
     segment.cancelLook();
+    segment.cancelTell();
     segment.socket?.close();
     segment.socket = undefined;
     if (this.#segments.get(link) === segment) this.#segments.delete(link);
@@ -179,6 +203,6 @@ export class SegmentRouters {
     const signature = signatureOf(table);
     if (signature === segment.signature) return;
     segment.signature = signature;
-    for (const listener of [...segment.listeners]) listener();
+    this.#tell(segment);
   }
 }

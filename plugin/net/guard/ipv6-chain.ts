@@ -19,17 +19,18 @@ import {
   UDP_LENGTH,
   verdicts,
 } from './frame-steps.ts';
-import { hasOwnTarget, type OwnIpv6 } from './ipv6-source.ts';
+import { comesFromNone, hasOwnTarget, type OwnIpv6 } from './ipv6-source.ts';
 
 const IPV6_LENGTH = 40;
 const ICMPV6 = 58;
 const ROUTER_ADVERTISEMENT = 134;
+const NEIGHBOUR_SOLICITATION = 135;
 const NEIGHBOUR_ADVERTISEMENT = 136;
 const REDIRECT = 137;
 /**
  * The other types of neighbour discovery and SEND. No host sends them in fragments (RFC 6980 §5).
  */
-const NEIGHBOUR_DISCOVERY = [133, 135, NEIGHBOUR_ADVERTISEMENT, 148, 149];
+const NEIGHBOUR_DISCOVERY = [133, NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT, 148, 149];
 const DHCPV6 = { server: 547, client: 546 } as const;
 /**
  * Hop-by-hop, routing, destination options, mobility, HIP, shim6. Their second byte is the length,
@@ -53,9 +54,10 @@ const EXTENSIONS_AT_MOST = 4;
  * Follows the extension headers up to the end of the packet. X is where the next header begins.
  * Drops a first fragment whose chain goes on behind the fragment header, because the end of the
  * chain may be in a later fragment (RFC 7112 §5).
+ * @param leases true if requests to DHCPv6 servers pass.
  * @param own if given, a neighbour advertisement passes only for an address of the container.
  */
-export function noRouterNorDhcpv6Server(own?: OwnIpv6): readonly Step[] {
+export function noRouterNorDhcpv6(leases: boolean, own?: OwnIpv6): readonly Step[] {
   const steps: Step[] = [
     // The cells are set first. The kernel's checker assumes that steps behind a verdict can be
     // reached by any jump to that verdict.
@@ -85,14 +87,22 @@ export function noRouterNorDhcpv6Server(own?: OwnIpv6): readonly Step[] {
     load.byteAtX(0),
     jump.equal(ROUTER_ADVERTISEMENT, 'drop'),
     jump.equal(REDIRECT, 'drop'),
-    ...(own === undefined ? [] : [jump.equal(NEIGHBOUR_ADVERTISEMENT, 'advertised')]),
+    ...(own === undefined
+      ? []
+      : [
+          jump.equal(NEIGHBOUR_ADVERTISEMENT, 'advertised'),
+          jump.equal(NEIGHBOUR_SOLICITATION, 'asked'),
+        ]),
     jump.always('other-icmpv6'), // further on, because the jumps to udp6 have a short range
     'udp6',
     ...hasLengthBehindX(UDP_LENGTH),
     load.halfAtX(0),
     jump.equal(DHCPV6.server, 'drop'),
     load.halfAtX(2),
-    jump.equal(DHCPV6.client, 'drop', 'pass'),
+    jump.equal(DHCPV6.client, 'drop'),
+    // The plugin leases for the container, over the bridge. A request of its own could give back
+    // the lease of another: servers know a container by what is made of its MAC.
+    jump.equal(DHCPV6.server, leases ? 'pass' : 'drop', 'pass'),
     ...verdicts,
     'other-icmpv6',
     change.toX(),
@@ -104,6 +114,12 @@ export function noRouterNorDhcpv6Server(own?: OwnIpv6): readonly Step[] {
   );
   if (own === undefined) return steps;
   steps.push(
+    ...verdicts,
+    // A question from no address says that the container wants the address for itself.
+    'asked',
+    ...comesFromNone('advertised'),
+    load.cell(IN_FRAGMENT),
+    jump.equal(0, 'pass', 'drop'),
     ...verdicts,
     'advertised',
     load.cell(IN_FRAGMENT),

@@ -41,7 +41,12 @@ export function hasOwnSource(own: OwnIpv6): readonly Step[] {
   ];
 }
 
-/** X is where the neighbour advertisement begins. Ends with a verdict. */
+/** Goes to `then` if the packet comes from `::`. */
+export function comesFromNone(then: string): readonly Step[] {
+  return isAddress(IPV6_ANY, load.word, SOURCE_AT, then, 'from-some');
+}
+
+/** X is where the advertisement or solicitation begins. Ends with a verdict. */
 export function hasOwnTarget(own: OwnIpv6): readonly Step[] {
   return [
     ...hasLengthBehindX(TARGET_AT + ADDRESS_LENGTH),

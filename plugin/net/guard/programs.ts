@@ -23,7 +23,7 @@ import {
 } from './ethertypes.ts';
 import { hasLength, hasLengthBehindX, PAYLOAD_AT, UDP_LENGTH, verdicts } from './frame-steps.ts';
 import { hasKnownSender, isArpOfSource, MOST_SENDERS } from './known-senders.ts';
-import { noRouterNorDhcpv6Server } from './ipv6-chain.ts';
+import { noRouterNorDhcpv6 } from './ipv6-chain.ts';
 import { hasOwnSource } from './ipv6-source.ts';
 import { noDhcpServer } from './no-dhcp-server.ts';
 import { DHCP, IPV4_LENGTH, noServerPorts, udpPorts } from './udp-ports.ts';
@@ -237,11 +237,11 @@ function ipv4({ mode, mac, addresses, leases }: SenderRules): readonly Step[] {
   ];
 }
 
-function ipv6({ mode, mac, addresses6, token }: SenderRules): readonly Step[] {
-  if (mode !== 'full') return noRouterNorDhcpv6Server();
+function ipv6({ mode, mac, leases, addresses6, token }: SenderRules): readonly Step[] {
+  if (mode !== 'full') return noRouterNorDhcpv6(leases);
   if (addresses6 === undefined || mac === undefined) return [jump.always('drop')];
   const own = { mac, token, addresses: addresses6 };
-  return [...hasOwnSource(own), ...noRouterNorDhcpv6Server(own)];
+  return [...hasOwnSource(own), ...noRouterNorDhcpv6(leases, own)];
 }
 
 /** Drops the frame unless A is one of them. */

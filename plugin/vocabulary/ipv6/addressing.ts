@@ -50,8 +50,12 @@ export function parseToken(text: string): Ipv6 | undefined {
   return isToken ? token : undefined;
 }
 
+const IPV4_MAPPED = parseIpv6('::ffff:0:0');
+
 /** True for an address that a server can give to a host. */
 export function isHostAddress6(address: Ipv6): boolean {
   const isSpecial = address === IPV6_ANY || address === '::1';
-  return !isSpecial && !isLinkLocal(address) && !isMulticast(address);
+  // Docker takes ::ffff:192.0.2.1 for the IPv4 address in it (RFC 4291 §2.5.5.2).
+  const isIpv4 = joinAddress(address, 96, IPV6_ANY) === IPV4_MAPPED;
+  return !isSpecial && !isIpv4 && !isLinkLocal(address) && !isMulticast(address);
 }

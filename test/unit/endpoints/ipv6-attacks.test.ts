@@ -53,36 +53,30 @@ function started(): Wire {
 
 // Engine 28 announces the address after the link is up. If it has gone by then, the start fails:
 // "failed to advertise addresses: write ip ::1->ff02::1: sendmsg: invalid argument".
-test.fails(
-  'a conflict before the link is found: libnetwork finishes before the address goes',
-  async () => {
-    const wire = started();
-    const { address } = wire.client.terms;
-    const { changes, asked } = joined(wire, { address, answered: address, configured: address });
-    wire.hear(CLAIM);
-    await wire.clock.pass(100);
-    wire.hear(CLAIM);
-    await changes.handle('e', wire.changes.at(-1)!);
-    await changes.entered('e');
-    expect(asked.filter(({ former }) => former !== undefined)).toEqual([]);
-  },
-);
+test('a conflict before the link is found: libnetwork finishes before the address goes', async () => {
+  const wire = started();
+  const { address } = wire.client.terms;
+  const { changes, asked } = joined(wire, { address, answered: address, configured: address });
+  wire.hear(CLAIM);
+  await wire.clock.pass(100);
+  wire.hear(CLAIM);
+  await changes.handle('e', wire.changes.at(-1)!);
+  await changes.entered('e');
+  expect(asked.filter(({ former }) => former !== undefined)).toEqual([]);
+});
 
 // AF_PACKET refuses a frame that is longer than the link's MTU allows. A router whose link has a
 // larger MTU than the container's sends such RAs.
-test.fails(
-  'a router advertisement that does not fit the link: the container is finished all the same',
-  async () => {
-    const wire = started();
-    const { address } = wire.client.terms;
-    const { changes, asked, now } = joined(wire, { address }, () => {
-      throw new Error('send: EMSGSIZE');
-    });
-    await changes.entered('e');
-    expect(now().ipv6?.configured).toEqual(address);
-    await wire.clock.pass(60_000);
-    // Each time its lifetimes become infinite, whatever the router said since.
-    expect(asked.filter((wanted) => wanted.address !== undefined).length).toBe(1);
-    changes.close();
-  },
-);
+test('a router advertisement that does not fit the link: the container is finished all the same', async () => {
+  const wire = started();
+  const { address } = wire.client.terms;
+  const { changes, asked, now } = joined(wire, { address }, () => {
+    throw new Error('send: EMSGSIZE');
+  });
+  await changes.entered('e');
+  expect(now().ipv6?.configured).toEqual(address);
+  await wire.clock.pass(60_000);
+  // Each time its lifetimes become infinite, whatever the router said since.
+  expect(asked.filter((wanted) => wanted.address !== undefined).length).toBe(1);
+  changes.close();
+});
