@@ -19,7 +19,7 @@ export class Ipv6Goals {
     this.#progress = progress;
   }
 
-  /** Resolves when that is reached, and when nothing more comes. */
+  /** Resolves when that is reached, and when this client ends. */
   async reached(goal: Ipv6Goal): Promise<void> {
     if (isReached(goal, this.#progress())) return;
     await new Promise<void>((resolve) => this.#waiting.push({ goal, resolve }));
@@ -32,7 +32,7 @@ export class Ipv6Goals {
     this.#end((goal) => isReached(goal, progress));
   }
 
-  /** Nothing more comes. */
+  /** The client ends. */
   giveUp(): void {
     this.#end(() => true);
   }
