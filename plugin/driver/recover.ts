@@ -26,7 +26,7 @@ import type { Wiring } from '../networks/wiring/wiring.ts';
 import type { EndpointRecord } from '../state/lease-records.ts';
 import { attachmentOf, linksOf } from '../state/attachments/attachments.ts';
 import { ownEnd } from '../vocabulary/attachment.ts';
-import { restoreLease } from '../state/stored-lease.ts';
+import { renewalDueAt } from '../state/stored-ipv6.ts';
 
 export interface RecoverDeps {
   readonly registry: Registry;
@@ -186,8 +186,8 @@ async function prepare(deps: RecoverDeps): Promise<Prepared> {
 function inOrderOfDue(ids: readonly string[], { registry, clock }: RecoverDeps): string[] {
   const dueAt = new Map(
     ids.map((id) => {
-      const lease = registry.findEndpoint(id)?.lease;
-      return [id, lease === undefined ? -Infinity : restoreLease(lease, clock).t1At];
+      const record = registry.findEndpoint(id);
+      return [id, record === undefined ? -Infinity : renewalDueAt(record, clock)];
     }),
   );
   return [...ids].sort((one, other) => dueAt.get(one)! - dueAt.get(other)!);

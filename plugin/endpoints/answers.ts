@@ -28,8 +28,8 @@ export function createAnswer(endpoint: EndpointRecord): CreateEndpointAnswer {
   const six = endpoint.ipv6?.isGiven === true ? undefined : endpoint.ipv6?.answered;
   return {
     address: addressGiven ? undefined : answered && `${answered.address}/${answered.prefixLength}`,
-    // libnetwork would set it, and the kernel refuses that for ipvlan.
     addressIpv6: six && `${six.address}/${six.prefixLength}`,
+    // libnetwork would set it, and the kernel refuses that for ipvlan.
     macAddress: macGiven || isMacShared === true ? undefined : mac,
   };
 }

@@ -111,12 +111,13 @@ async function build(
     // Added only now: a link that could not be taken belongs to somebody else.
     undo.add(() => host.removeEndpointLink(ownEnd(draft)));
     for (const warning of warnings) log.warn({ link: ownEnd(draft) }, warning);
-    const { id: leaseId, lease, settle } = await take(undo);
+    const { id: leaseId, lease, identity6, settle } = await take(undo);
     const mtu = usableMtu(lease?.mtu, network.mtu);
     // IPv6 alone has been waited for.
     const waitBy = network.options.ipv4 ? by : clock.now();
     const first = await firstIpv6(deps, { ...draft, leaseId }, { ...network, mtu }, waitBy, leased);
-    const ipv6 = first && { ...draft.ipv6, ...first };
+    const known = identity6 && { identity: identity6 };
+    const ipv6 = first && { ...draft.ipv6, ...first, ...known };
     if (mtu !== network.mtu) await host.setEndpointMtu({ ...draft, mtu });
     const record = { ...draft, leaseId, mtu, ipv6, ...leaseFields(lease, draft, clock) };
     const before = registry.findLease(leaseId);

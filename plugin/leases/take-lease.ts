@@ -17,7 +17,7 @@ import type { HeldLease } from './held-leases.ts';
 import type { Host } from '../host.ts';
 import type { LeaseReturns } from './lease-returns.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
-import { restoreIpv6 } from '../state/stored-ipv6.ts';
+import { restoreIpv6, type Ipv6Identity } from '../state/stored-ipv6.ts';
 import type { UndoList } from '../undo.ts';
 import { chainTroubles } from '../state/link-chain.ts';
 
@@ -87,6 +87,8 @@ export interface LeaseTaken {
   readonly id: string;
   /** Undefined if the lease comes late. */
   readonly lease: Lease | undefined;
+  /** Who a DHCPv6 server knows the holder of a held lease as. Undefined without one. */
+  readonly identity6?: Ipv6Identity | undefined;
   /** Must be called when the endpoint is complete. */
   readonly settle: () => void;
 }
@@ -120,7 +122,8 @@ export async function takeLease(
   if (requestedAddress !== undefined) await held.yieldTo(scope, requestedAddress, who);
   // One identity has one record, even if its address changes.
   const id = kept?.record.id ?? who.id;
-  const subject = subjectOf({ ...who, id }, scope);
+  const identity6 = kept?.record.ipv6?.identity;
+  const subject = subjectOf(knownAs({ ...who, id }, identity6), scope);
   limits.asking?.(id);
   let lease: Lease | undefined;
   try {
@@ -158,7 +161,7 @@ export async function takeLease(
     const before = { ...kept.record, id: `${id} before`, isStable: true, ipv6: undefined };
     returns.unlessWorn(before, scope);
   };
-  return { id, lease, settle };
+  return { id, lease, identity6, settle };
 }
 
 /**
@@ -186,7 +189,8 @@ export async function takeIpv6(
   if (kept !== undefined) undo.add(() => held.putBack(kept.record.id));
   const { lease: previousIpv6 } = restoreIpv6(kept?.record.ipv6, clock);
   const id = kept?.record.id ?? who.id;
-  const subject = subjectOf({ ...who, id }, scope);
+  const identity6 = kept?.record.ipv6?.identity;
+  const subject = subjectOf(knownAs({ ...who, id }, identity6), scope);
   limits.asking?.(id);
   const late = options.onNoServer === 'late';
   // Servers of IPv4 say nothing about those of IPv6.
@@ -207,7 +211,16 @@ export async function takeIpv6(
     if (isSameLease6(lease, previousIpv6)) leases.forget(id);
     else leases.release(subject, undefined, scope.link);
   });
-  return { id, lease: undefined, settle: () => undefined };
+  return { id, lease: undefined, identity6, settle: () => undefined };
+}
+
+/** The server gives the lease of before only to the DUID and IAID of before. */
+function knownAs(
+  who: Parameters<typeof subjectOf>[0],
+  identity6: Ipv6Identity | undefined,
+): Parameters<typeof subjectOf>[0] {
+  const isNew = who.ipv6 === undefined || identity6 === undefined;
+  return isNew ? who : { ...who, ipv6: { ...who.ipv6, identity: identity6 } };
 }
 
 /**

@@ -108,6 +108,16 @@ export function leasedUntil({ family, lease, ipv6 }: Stored, clock: Clock): Inst
   return lease6 && Math.max(...lease6.addresses.map(({ validUntil }) => validUntil));
 }
 
+/**
+ * When a server must be asked again. A lease that must be requested anew is due at once. An address
+ * of a prefix never is.
+ */
+export function renewalDueAt({ family, lease, ipv6 }: Stored, clock: Clock): Instant {
+  if (family !== 6) return lease === undefined ? -Infinity : restoreLease(lease, clock).t1At;
+  if (ipv6?.lease !== undefined) return restoreLease6(ipv6.lease, clock).t1At;
+  return ipv6?.address === undefined ? -Infinity : Infinity;
+}
+
 /** The address that people know the container by. Undefined without one. */
 export function addressShown({ family, lease, ipv6 }: Stored): string | undefined {
   return family === 6 ? ipv6?.address?.address : lease?.address;

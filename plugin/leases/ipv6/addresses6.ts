@@ -56,7 +56,10 @@ interface Start {
 
 export class Addresses6 {
   readonly #deps: Addresses6Deps;
-  /** Networks whose routers offer other prefixes, which was logged. At most all networks. */
+  /**
+   * Networks whose routers offer other prefixes, which was logged. One that is removed stays here
+   * until the plugin ends: an id of 64 characters, once for each network.
+   */
   readonly #told = new Set<string>();
 
   constructor(deps: Addresses6Deps) {

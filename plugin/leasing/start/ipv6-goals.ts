@@ -31,7 +31,7 @@ export class Ipv6Goals {
     this.#end((goal) => isReached(goal, progress));
   }
 
-  /** Nothing more comes. */
+  /** The client ends. */
   giveUp(): void {
     this.#end(() => true);
   }

@@ -74,6 +74,21 @@ describe('a dual-stack container with id=', () => {
     expect(write).toBeGreaterThan(1);
   });
 
+  it('comes back under the identity that was stored, and asks a server by it', async () => {
+    const { rig, ipv6 } = await begin();
+    await rig.createEndpoint({ options: byId });
+    await rig.driver.removeEndpoint(ENDPOINT);
+    const [held] = rig.registry.held();
+    const identity = { ...held!.ipv6!.identity!, iaid: 7 };
+    await rig.registry.hold({ ...held!, ipv6: { ...held!.ipv6!, identity } });
+    const asked = ipv6.sent.length;
+    await rig.createEndpoint({ endpointId: SECOND, options: byId });
+    const told = ipv6.sent.slice(asked).map(({ options }) => optionOf(options, 'ia-na')?.iaid);
+    expect(new Set(told)).toEqual(new Set([7]));
+    expect(rig.record(SECOND).ipv6?.identity).toEqual(identity);
+    rig.stop();
+  });
+
   it('to its end without a crash: the server has its lease back', async () => {
     const { rig, ipv6 } = await begin();
     for (const [, step] of LIFE) await step(rig);

@@ -5,6 +5,7 @@ import { leaseOfEndpoint } from '../../../plugin/state/lease-records.ts';
 import { termsOf } from '../../../plugin/state/records.ts';
 import { storeLease } from '../../../plugin/state/stored-lease.ts';
 import {
+  renewalDueAt,
   restoreIpv6,
   restoreLease6,
   storeLease6,
@@ -104,4 +105,14 @@ describe('times', () => {
   it('nothing stored: a client begins with nothing', () => {
     expect(restoreIpv6(undefined, clock())).toEqual({ address: undefined, lease: undefined });
   });
+});
+
+it('who has to ask a server first after a restart', () => {
+  const due = (parts: Partial<Parameters<typeof renewalDueAt>[0]>) =>
+    renewalDueAt({ family: 6, lease: undefined, ipv6: STORED, ...parts }, clock());
+  const none = { ...STORED, lease: undefined };
+  expect(due({})).toBe(aLease().t1At);
+  expect(due({ ipv6: none })).toBe(Infinity);
+  expect(due({ ipv6: { ...none, address: undefined } })).toBe(-Infinity);
+  expect(due({ family: 4 })).toBe(-Infinity);
 });
