@@ -86,15 +86,9 @@ export class Addresses {
     } else {
       this.#timers.arm(record.id);
     }
-    this.#deps.log.info(
-      {
-        ...contextOf(record),
-        segment: scope.segment,
-        server: record.lease?.serverId,
-        ms: Math.round(this.#deps.clock.now() - startedAt),
-      },
-      'address leased',
-    );
+    const ms = Math.round(this.#deps.clock.now() - startedAt);
+    const facts = { segment: scope.segment, server: record.lease?.serverId, ms };
+    this.#deps.log.info({ ...contextOf(record), ...facts }, 'address leased');
     return `${record.address}/${pool.subnet.prefixLength}`;
   }
 
@@ -146,8 +140,12 @@ export class Addresses {
         const lost = { at: clock.wall(), cause: cause ?? 'expired', isAddressKept: true };
         log.error({ ...fields, cause }, LOSS_NOTICES[lost.cause]);
         // A container that waits will not get it. One that has it keeps it, and is asked for again.
-        if (cause === 'declined' && !isForeign(record)) leases.forget(id);
-        await this.#keep({ ...record, lease: undefined, lost });
+        const scope = isForeign(record) ? undefined : registry.findScope(record.scopeId);
+        const isUseless = cause === 'declined' && scope !== undefined;
+        // What its client has of IPv6 goes back with it.
+        if (isUseless) leases.release(subjectOf(record, scope), undefined, scope.link);
+        const six = isUseless && record.ipv6 ? { ipv6: { ...record.ipv6, lease: undefined } } : {};
+        await this.#keep({ ...record, ...six, lease: undefined, lost });
         return true;
       }
       await this.#keep({ ...record, lease: storeLease(lease, clock), lost: undefined });

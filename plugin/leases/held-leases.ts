@@ -12,6 +12,8 @@ import type { Lease } from '../vocabulary/lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
+import type { Ipv6 } from '../wire/address6.ts';
+import { endOf6 } from '../vocabulary/ipv6/lease6.ts';
 import { forgetOfScope } from './awaited-releases.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { LeaseReturns } from './lease-returns.ts';
@@ -137,6 +139,24 @@ export class HeldLeases {
     for (const record of others) await this.#end(record);
   }
 
+  /**
+   * The same for an address that must be had of a DHCPv6 server. A server has one lease for an
+   * identity, so another one of its own goes back, too. An IPv4 lease beside it stays held.
+   */
+  async yieldTo6({ segment }: LeaseScope, address: Ipv6, { clientId }: Identity): Promise<void> {
+    const { registry } = this.#deps;
+    const isInTheWay = (held: HeldRecord) => {
+      const leased = held.ipv6?.lease?.addresses ?? [];
+      const hasIt = leased.some((one) => one.address === address);
+      return leased.length > 0 && hasIt !== (held.clientId === clientId);
+    };
+    const inTheWay = registry
+      .held()
+      .filter((held) => isInTheWay(held) && this.#isFree(held))
+      .filter(({ scopeId }) => registry.findScope(scopeId)?.segment === segment);
+    for (const record of inTheWay) await this.#endIpv6(record);
+  }
+
   /** Forgets the held lease and sends no RELEASE. */
   async drop(id: string): Promise<void> {
     const { registry, log } = this.#deps;
@@ -221,13 +241,28 @@ export class HeldLeases {
     this.#cancels.delete(id);
   }
 
+  /** Gives back what a DHCPv6 server has leased, and keeps the rest. */
+  async #endIpv6(record: HeldRecord): Promise<void> {
+    const { registry, clock, leases, log } = this.#deps;
+    const [scope, { ipv6 }] = [registry.findScope(record.scopeId), record];
+    if (record.family === 6 || ipv6 === undefined || !scope) return this.#end(record);
+    const rest = { ...record, ipv6: { ...ipv6, address: undefined, lease: undefined } };
+    await registry.hold(rest);
+    this.#arm(rest);
+    const { lease: lease6 } = restoreIpv6(ipv6, clock);
+    leases.release(subjectOf(record, scope), undefined, scope.link, lease6);
+    log.info({ ...context(record), address: ipv6.address?.address }, 'held IPv6 lease given back');
+  }
+
   async #end(record: HeldRecord): Promise<void> {
     const { registry, clock, leases, log, returns } = this.#deps;
     if (this.#asking.has(record.id)) return; // its timer was first
     const scope = registry.findScope(record.scopeId);
-    const lease = record.lease && restoreLease(record.lease, clock);
+    const had = record.lease && restoreLease(record.lease, clock);
+    // A lease of IPv6 may outlive that of IPv4.
+    const lease = had && had.expiresAt > clock.now() ? had : undefined;
     const { lease: lease6 } = restoreIpv6(record.ipv6, clock);
-    const endsAt = leasedUntil(record, clock) ?? -Infinity;
+    const endsAt = lease?.expiresAt ?? (lease6 && endOf6(lease6)) ?? -Infinity;
     const isValid = () => endsAt > clock.now();
     const address = addressShown(record);
     const isDue = isValid() && scope !== undefined && scope.options.releaseAfterMs !== Infinity;

@@ -13,6 +13,7 @@ import { isSameLease6, type Lease6 } from '../vocabulary/ipv6/lease6.ts';
 import { NOT_ON_THIS_LINK } from '../vocabulary/ipv6/addressing.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
+import type { Ipv6 } from '../wire/address6.ts';
 import type { HeldLease } from './held-leases.ts';
 import type { Host } from '../host.ts';
 import type { LeaseReturns } from './lease-returns.ts';
@@ -50,6 +51,7 @@ export interface TakeLeaseDeps {
     putBack(id: string): void;
     drop(id: string): Promise<void>;
     yieldTo(scope: LeaseScope, address: Ipv4, identity: { clientId: string }): Promise<void>;
+    yieldTo6(scope: LeaseScope, address: Ipv6, identity: { clientId: string }): Promise<void>;
   };
   readonly returns: Pick<LeaseReturns, 'settled' | 'unlessWorn' | 'ownerHere'>;
   readonly host: Pick<Host, 'readLinks' | 'hasIpv6'>;
@@ -114,6 +116,8 @@ export async function takeLease(
   // The server knows only the identity. So the RELEASE of the earlier container must not come later
   // than this lease.
   await returns.settled(segment);
+  const wished6 = who.ipv6?.wish?.address;
+  if (wished6 !== undefined) await held.yieldTo6(scope, wished6, who);
   const kept = held.claim(scope, who);
   if (kept !== undefined) undo.add(() => held.putBack(kept.record.id));
   const previous = kept?.lease;
@@ -185,6 +189,8 @@ export async function takeIpv6(
     );
   }
   await returns.settled(segment);
+  const wished6 = who.ipv6?.wish?.address;
+  if (wished6 !== undefined) await held.yieldTo6(scope, wished6, who);
   const kept = held.claim(scope, who);
   if (kept !== undefined) undo.add(() => held.putBack(kept.record.id));
   const { lease: previousIpv6 } = restoreIpv6(kept?.record.ipv6, clock);

@@ -4,7 +4,7 @@ import type { Ipv6Terms } from '../leasing/ipv6/ipv6-subject.ts';
 import type { Address6 } from '../vocabulary/ipv6/addressing.ts';
 import type { Ipv6 } from '../wire/address6.ts';
 import type { Duid } from '../vocabulary/ipv6/duid.ts';
-import type { Lease6, LeasedAddress } from '../vocabulary/ipv6/lease6.ts';
+import { endOf6, type Lease6, type LeasedAddress } from '../vocabulary/ipv6/lease6.ts';
 import type { Instant } from '../vocabulary/time.ts';
 import { elapsedSince, restoreLease, type StoredLease, type StoredMoment } from './stored-lease.ts';
 
@@ -105,7 +105,7 @@ export function isLeased({ family, lease, ipv6 }: Stored): boolean {
 export function leasedUntil({ family, lease, ipv6 }: Stored, clock: Clock): Instant | undefined {
   if (family !== 6) return lease && restoreLease(lease, clock).expiresAt;
   const lease6 = ipv6?.lease && restoreLease6(ipv6.lease, clock);
-  return lease6 && Math.max(...lease6.addresses.map(({ validUntil }) => validUntil));
+  return lease6 && endOf6(lease6);
 }
 
 /**

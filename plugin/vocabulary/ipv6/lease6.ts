@@ -35,6 +35,11 @@ export function nextExpiryOf({ addresses }: Lease6): Instant {
   return Math.min(...addresses.map(({ validUntil }) => validUntil));
 }
 
+/** When its last address ends. */
+export function endOf6({ addresses }: Lease6): Instant {
+  return Math.max(...addresses.map(({ validUntil }) => validUntil));
+}
+
 /** The lease without some of its addresses; undefined if none is left. */
 export function withoutAddresses(
   lease: Lease6,
