@@ -51,7 +51,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   acd: ['wire', 'vocabulary'],
   ndp: ['wire', 'vocabulary'],
   net: ['wire', 'vocabulary', 'undo.ts', 'keyed-lock.ts'],
-  leasing: ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp', ...SHELL_VOCABULARY],
+  events: ['vocabulary', 'clock.ts', 'logger.ts'],
+  leasing: ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp', 'events', ...SHELL_VOCABULARY],
   ...rooms(),
   dockerapi: ['vocabulary', 'clock.ts', 'logger.ts'],
   'clock.ts': ['vocabulary'],
@@ -75,7 +76,7 @@ function rooms(): Record<string, readonly string[]> {
     'driver',
     'api',
   ];
-  const common = ['wire', 'vocabulary', 'leasing', 'dockerapi', ...SHELL_VOCABULARY];
+  const common = ['wire', 'vocabulary', 'events', 'leasing', 'dockerapi', ...SHELL_VOCABULARY];
   const allowed = order.map(
     (room, place) => [room, [...common, ...order.slice(0, place)]] as const,
   );
@@ -104,9 +105,9 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   'ip-address': /^wire\/address\.ts$/,
 };
 
-/** Only the store, the interfaces of Linux and the sockets of both APIs may use files. */
+/** Only the store, the history, the interfaces of Linux and the APIs' sockets may use files. */
 const FILE_SYSTEM_HOMES =
-  /^(state\/files\/(store|record-file|former-files)|api\/server|dockerapi\/docker-api|net\/[a-z0-9/-]+)\.ts$/;
+  /^(state\/files\/(store|record-file|former-files)|api\/(unix-socket|operator\/admin-server)|dockerapi\/docker-api|events\/event-file|net\/[a-z0-9/-]+)\.ts$/;
 
 describe('the import rule', () => {
   it('a file imports only what its layer may', () => {
@@ -134,7 +135,7 @@ describe('the import rule', () => {
     expect(strays).toEqual([]);
   });
 
-  it('node:fs is imported by the store, the API socket and plugin/net only', () => {
+  it('node:fs is imported by the store, the history, the API sockets and plugin/net only', () => {
     const strays = files.filter(
       (path) =>
         importsOf(path).some(({ specifier }) => /^node:fs/.test(specifier)) &&

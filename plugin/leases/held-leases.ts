@@ -8,6 +8,8 @@
  */
 import type { LeaseService } from '../leasing/lease-service.ts';
 import type { Clock } from '../clock.ts';
+import type { Emit } from '../events/events.ts';
+import { heldEvent } from '../events/lease-events.ts';
 import type { Lease } from '../vocabulary/lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
@@ -51,6 +53,7 @@ export interface HeldLeasesDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly emit?: Emit | undefined;
   readonly leases: {
     readonly release: LeaseService['release'];
   };
@@ -100,7 +103,9 @@ export class HeldLeases {
       return false;
     }
     this.#arm(record);
-    log.info({ ...context(record), address: addressShown(record) }, 'lease held');
+    const address = addressShown(record);
+    log.info({ ...context(record), address }, 'lease held');
+    this.#deps.emit?.(heldEvent(subjectOf(record, scope), address, record.lease?.serverId));
     return true;
   }
 
@@ -135,6 +140,14 @@ export class HeldLeases {
       .filter((held) => held.clientId !== clientId && this.#isFree(held))
       .filter(({ scopeId }) => registry.findScope(scopeId)?.segment === segment);
     for (const record of others) await this.#end(record);
+  }
+
+  /** Gives the lease back now. @returns false if nobody holds it, or if it is being claimed. */
+  async giveBack(id: string): Promise<boolean> {
+    const record = this.#find(id);
+    if (record === undefined || !this.#isFree(record)) return false;
+    await this.#end(record);
+    return true;
   }
 
   /** Forgets the held lease and sends no RELEASE. */

@@ -188,6 +188,11 @@ export class LeaseService {
     renameClient(this.#clients.get(key), name);
   }
 
+  /** Asks the server now to extend the IPv4 lease. @returns false if none is in use. */
+  renew(key: string): boolean {
+    return this.#clients.get(key)?.ipv4?.runner.renew() === true;
+  }
+
   /** The client's IPv6. Undefined without it. */
   ipv6(key: string): GuardedIpv6 | undefined {
     return this.#clients.get(key)?.ipv6;

@@ -180,6 +180,11 @@ export type Event =
   /** The host name in the configuration is another one. The server is told at once. */
   | { readonly type: 'renamed' };
 
+/** An operator wants the lease extended now. It counts only in BOUND, before T1. */
+export interface Renewal {
+  readonly type: 'renew';
+}
+
 export type MessageEvent = Extract<Event, { readonly type: 'message' }>;
 
 export type LossCause = 'expired' | 'nak' | 'declined' | 'released';

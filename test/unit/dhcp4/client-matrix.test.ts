@@ -40,6 +40,7 @@ const EVENTS = {
   resume: (rig: ClientRig) => rig.do({ type: 'resume', lease: lease() }),
   'early tick': (rig: ClientRig) => rig.do({ type: 'tick' }),
   'due tick': (rig: ClientRig) => (rig.deadline === Infinity ? rig : rig.tick()),
+  renew: (rig: ClientRig) => rig.do({ type: 'renew' }),
   release: (rig: ClientRig) => rig.do({ type: 'release' }),
   'link up': (rig: ClientRig) => rig.do({ type: 'link', up: true }),
   'link down': (rig: ClientRig) => rig.do({ type: 'link', up: false }),
@@ -91,6 +92,7 @@ const OUTCOMES: Record<StateName, Partial<Record<EventName, Outcome>>> = {
   BOUND: {
     'due tick': ['RENEWING', RENEW],
     renamed: ['RENEWING', RENEW],
+    renew: ['RENEWING', RENEW],
     release: ['STOPPED', RELEASE, 'lease lost released'],
     'link up': ['INIT-REBOOT'],
     'checked: in use': ['INIT', DECLINE, 'lease lost declined'],

@@ -6,6 +6,7 @@ import type {
   ClientConfig,
   Effect,
   Event,
+  Renewal,
   State,
   StateName,
 } from '../../../plugin/dhcp4/client/client.ts';
@@ -28,7 +29,7 @@ export class ClientRig {
     this.config = clientConfig(config);
   }
 
-  do(event: Event): this {
+  do(event: Event | Renewal): this {
     const result = step(this.state, event, {
       now: this.now,
       random: this.#random,
