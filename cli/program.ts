@@ -45,7 +45,7 @@ export function makeProgram({ surroundings, name, version, exit }: Program): Com
     (options: Output) => done(commands.networks(surroundings(), options)),
   );
   withOutput(add('leases', 'List who has which address'))
-    .option('-n, --network NETWORK', 'only those of this network (name or ID)')
+    .option('-n, --network <NETWORK>', 'only those of this network (name or ID)')
     .option('-w, --watch', 'list them again whenever something changes')
     .addHelpText('after', EXITS)
     .action((options: Output) => done(commands.leases(surroundings(), options)));
@@ -56,12 +56,12 @@ export function makeProgram({ surroundings, name, version, exit }: Program): Com
     .action((key: string, options: Output) => done(commands.lease(surroundings(), key, options)));
   withOutput(add('events', 'Show what happened, or what happens'))
     .option(
-      '-s, --since WHEN',
+      '-s, --since <WHEN>',
       'from then on: 10m, 2h, 3d, 03:00, 2026-11-28T03:00, or the number of an event',
     )
     .option('-f, --follow', 'go on, and print each event as it happens')
-    .option('-n, --network NETWORK', 'only those of this network (name or ID)')
-    .option('-t, --type TYPES', 'only these types: lease.lost,address.conflict')
+    .option('-n, --network <NETWORK>', 'only those of this network (name or ID)')
+    .option('-t, --type <TYPES>', 'only these types: lease.lost,address.conflict')
     .option('-a, --all', 'calls of Docker, too')
     .action((options: commands.EventOptions) => done(commands.events(surroundings(), options)));
   add('renew', 'Ask the DHCP server now to extend a lease, and wait for its answer')
@@ -108,5 +108,5 @@ function jsonOption(): Option {
 function withOutput(command: Command): Command {
   return command
     .addOption(jsonOption().conflicts('format'))
-    .option('--format FORMAT', "as Docker's: json, '{{.Field}} …' or 'table {{.Field}}\\t…'");
+    .option('--format <FORMAT>', "as Docker's: json, '{{.Field}} …' or 'table {{.Field}}\\t…'");
 }

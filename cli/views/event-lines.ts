@@ -2,6 +2,7 @@
 import type { LeaseEntry, RecordedEvent } from '../admin-client.ts';
 import type { Names } from '../docker.ts';
 import type { Listing, Row } from './format.ts';
+import { clean } from './table.ts';
 import { localTime } from './times.ts';
 
 const EVENT_FIELDS = ['Time', 'Type', 'Network', 'Container', 'Text', 'ID', 'Address', 'MAC'];
@@ -34,7 +35,7 @@ function eventRow(event: RecordedEvent, names: Names): Row {
     Type: event.type,
     Network: network === undefined ? '' : names.network(network, holder),
     Container: names.container(holder)?.name ?? (mac || (endpoint?.slice(0, 12) ?? '')),
-    Text: factsOf(event),
+    Text: clean(factsOf(event)),
     ID: String(event.id),
     Address: 'address' in event ? (event.address ?? '') : '',
     MAC: mac,

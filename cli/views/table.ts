@@ -1,7 +1,11 @@
 /** Tables with aligned columns, for a terminal and for programs that read words. */
 
-/** What a control character in a name must not do to a terminal. */
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
+
+/** What a server or a container says must not move a terminal's cursor. */
+export function clean(text: string): string {
+  return text.replace(CONTROL, '?');
+}
 
 /**
  * @param paint called with each cell, already padded, after its width is known.
@@ -12,7 +16,7 @@ export function alignedTable(
   rows: readonly (readonly string[])[],
   paint: (cell: string, column: number, row: number) => string = (cell) => cell,
 ): string {
-  const all = [headings, ...rows].map((row) => row.map((cell) => cell.replace(CONTROL, '?')));
+  const all = [headings, ...rows].map((row) => row.map(clean));
   const widths = headings.map((_, column) => Math.max(...all.map((row) => widthOf(row[column]))));
   return all
     .map((cells, row) => {

@@ -32,7 +32,8 @@ export function timeLeft(iso: string | undefined, now: number): string {
 }
 
 /**
- * @param words `10m`, an ISO time, a time of today such as `03:00`, or the number of an event.
+ * @param words `10m`, an ISO time, a time of the last 24 h such as `03:00`, or the number of an
+ * event.
  * @returns what the admin API takes.
  */
 export function sinceOf(words: string, now: number): string {
@@ -46,6 +47,8 @@ export function sinceOf(words: string, now: number): string {
   if (clock !== null) {
     const today = new Date(now);
     today.setHours(Number(clock[1]), Number(clock[2]), 0, 0);
+    // At one in the morning, 23:00 is of the day before.
+    if (today.getTime() > now) today.setDate(today.getDate() - 1);
     return today.toISOString();
   }
   const at = /^\d{4}-\d\d-\d\d/.test(words) ? Date.parse(words) : NaN;

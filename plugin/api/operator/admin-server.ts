@@ -3,7 +3,7 @@
  * nothing in common with the sockets of Docker's calls but the process, and each request has a
  * limit in size, time and number. So no request can hold up a call of Docker's (D16).
  */
-import { rmdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
@@ -41,6 +41,8 @@ export interface AdminServer {
 /** @throws PluginError SOCKET_FAILED. The plugin works without this socket. */
 export async function serveAdmin(path: string, deps: AdminDeps): Promise<AdminServer> {
   const sockets = new Set<Socket>();
+  // If this fails, so does `listen`, which says why.
+  const made = await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch(() => undefined);
   const server = await listen(() => createAdminServer(deps, sockets), path);
   server.on('error', (err) =>
     deps.log.warn({ path, err }, 'admin socket: connection not accepted'),
@@ -50,8 +52,7 @@ export async function serveAdmin(path: string, deps: AdminDeps): Promise<AdminSe
       const closed = closeServer(server);
       for (const socket of sockets) socket.destroy();
       await closed;
-      // It was made for the socket, where it is not Docker's own. Else it is not empty.
-      await rmdir(dirname(path)).catch(() => undefined);
+      if (made !== undefined) await rmdir(dirname(path)).catch(() => undefined);
     },
   };
 }
