@@ -2,7 +2,7 @@
  * docs/operator.md, typed from top to bottom on a host without Node: the commands find the managed
  * plugin, run its own Node, and print what the page says.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { attachment, docker, run } from '../support/lab.ts';
@@ -50,16 +50,11 @@ const masked = (text: string) =>
 beforeAll(async () => {
   mkdirSync(PLACE, { recursive: true });
   mkdirSync(PROGRAMS);
-  for (const folder of (process.env['PATH'] ?? '').split(':').filter(Boolean)) {
-    const names = await Promise.resolve(readdirSync(folder)).catch(() => []);
-    for (const name of names) {
-      if (name === 'node' || name === 'nodejs') continue;
-      try {
-        symlinkSync(join(folder, name), join(PROGRAMS, name));
-      } catch {
-        // The folder before has it.
-      }
-    }
+  const folders = (process.env['PATH'] ?? '').split(':').filter((folder) => existsSync(folder));
+  for (const name of new Set(folders.flatMap((folder) => readdirSync(folder)))) {
+    const folder = folders.find((one) => existsSync(join(one, name)));
+    if (folder === undefined || /^node(js)?$/.test(name)) continue;
+    symlinkSync(join(folder, name), join(PROGRAMS, name));
   }
   await createFw500();
   await runBox();
@@ -143,7 +138,7 @@ it('a restart of the plugin keeps history and numbers; a stopped plugin is named
   const before = await last();
   await type('docker vlandhcp disable');
   expect((await typed('docker vlandhcp leases')).stderr).toMatch(
-    /^vlandhcp: nobody listens on \/run\/docker\/plugins\/[0-9a-f]{64}\/admin\.sock: the plugin is stopped/,
+    /^vlandhcp: nobody listens on \/var\/run\/docker\/plugins\/[0-9a-f]{64}\/admin\.sock: the plugin is stopped/,
   );
   await type('docker vlandhcp enable');
   expect(await last()).toBeGreaterThan(before);

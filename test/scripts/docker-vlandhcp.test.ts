@@ -39,7 +39,7 @@ beforeEach(() => {
   mkdirSync(join(app, 'scripts'), { recursive: true });
   writeFileSync(join(app, 'vlandhcp-cli.cjs'), '');
   writeFileSync(join(app, 'scripts/plugin'), 'echo "$VLANDHCP_COMMAND|$*"\n');
-  for (const name of ['sh', 'bash', 'id', 'readlink']) symlinkSync(found(name), file(name));
+  for (const name of ['sh', 'bash', 'id', 'readlink', 'grep']) symlinkSync(found(name), file(name));
   docker();
   // `node -e` is the question for the version.
   program('node', SHOWS.replace('echo', '[ "$1" = -e ] && exit 0; echo'));
@@ -67,6 +67,7 @@ describe('the words', () => {
   const socket = () => `${folder}/run/plugins/1234/admin.sock`;
   const cli = () => `${folder}/data/plugins/1234/rootfs/app/vlandhcp-cli.cjs`;
   const local = 'unix:///run/docker.sock';
+  const given = (args: readonly string[]) => (args.join(' ').includes(local) ? local : '');
 
   it.each([
     [['vlandhcp', 'leases', '--json'], 'leases --json'],
@@ -78,14 +79,14 @@ describe('the words', () => {
     const { status, printed } = run(args);
     expect([status, printed]).toEqual([
       0,
-      `docker vlandhcp|${socket()}|${local}|${cli()} ${words}`.trim(),
+      `docker vlandhcp|${socket()}|${given(args)}|${cli()} ${words}`.trim(),
     ]);
   });
 
   it('called as vlandhcp it takes them as they are', () => {
     symlinkSync(SCRIPT, file('vlandhcp'));
     expect(run(['leases'], {}, file('vlandhcp')).printed).toBe(
-      `vlandhcp|${socket()}|${local}|${cli()} leases`,
+      `vlandhcp|${socket()}||${cli()} leases`,
     );
   });
 
@@ -115,11 +116,13 @@ describe('refused in one sentence', () => {
     });
   });
 
-  it('a remote engine, by the present context', () => {
+  it('a remote engine, by a context', () => {
     docker({ host: 'ssh://far' });
-    expect(run(['vlandhcp', 'leases']).failure).toBe(
-      `vlandhcp: the engine is ssh://far, ${remote}`,
-    );
+    const failure = `vlandhcp: the engine is ssh://far, ${remote}`;
+    expect(run(['--context', 'far', 'vlandhcp', 'leases']).failure).toBe(failure);
+    expect(run(['vlandhcp', 'leases'], { DOCKER_CONTEXT: 'far' }).failure).toBe(failure);
+    writeFileSync(file('config.json'), '{ "currentContext": "far" }');
+    expect(run(['vlandhcp', 'leases'], { DOCKER_CONFIG: folder }).failure).toBe(failure);
   });
 
   it('no plugin', () => {
