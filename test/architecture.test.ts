@@ -177,6 +177,40 @@ describe('the import rule', () => {
   });
 });
 
+describe('the command line', () => {
+  const cli = join(root, 'cli');
+  const parts = readdirSync(cli, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith('.ts'),
+  );
+
+  it('imports only types of the plugin, and the plugin nothing of it', () => {
+    const wrong = parts.flatMap((path) =>
+      readFileSync(join(cli, path), 'utf8')
+        .split('\n')
+        .filter((line) => / from '[./]*plugin\//.test(line) && !line.startsWith('import type')),
+    );
+    expect(wrong).toEqual([]);
+    expect(files.filter((path) => /from '[./]*cli\//.test(codeOf(path)))).toEqual([]);
+  });
+
+  it('has its packages in one place each, and no file of more than 300 lines', () => {
+    const homes = {
+      commander: ['completion.ts', 'main.ts', 'program.ts'],
+      yoctocolors: ['main.ts'],
+    };
+    for (const [name, home] of Object.entries(homes)) {
+      const users = parts.filter((path) =>
+        readFileSync(join(cli, path), 'utf8').includes(`from '${name}'`),
+      );
+      expect(users.sort()).toEqual(home);
+    }
+    const long = parts.filter(
+      (path) => readFileSync(join(cli, path), 'utf8').split('\n').length > 301,
+    );
+    expect(long).toEqual([]);
+  });
+});
+
 it('the pure cores have no clock, dice, process or await', () => {
   const forbidden =
     /\b(Date|setTimeout|setInterval|setImmediate|performance|process|Buffer|console|async|await)\b|Math\.random|'node:/;

@@ -34,7 +34,7 @@ function factsOf(lease: LeaseEntry, names: Names, now: number): string {
   }[lease.holder];
   const { ipv6, lost, conflict } = lease;
   const facts: [string, string | undefined][] = [
-    ['Address', lease.address ?? 'none'],
+    ['Address', lease.address ?? (lease.isIpv6Only === true ? undefined : 'none')],
     ['IPv6', ipv6?.address === undefined ? undefined : `${ipv6.address} (${ipv6.from ?? ''})`],
     ['Container', holder],
     ['Service', container?.service],

@@ -49,7 +49,8 @@ export function leaseListing(
       rank[healthOf(one.lease)] - rank[healthOf(other.lease)] ||
       compare(one.row, other.row, 'Network') ||
       compare(one.row, other.row, 'Container') ||
-      compare(one.row, other.row, 'Address'),
+      compare(one.row, other.row, 'Address') ||
+      compare(one.row, other.row, 'IPv6'),
   );
   const rows = named.map(({ row }) => row);
   const hasService = rows.some((row) => row['Service'] !== '');
@@ -89,8 +90,8 @@ function leaseRow(lease: LeaseEntry, names: Names, now: number): Row {
     Container:
       lease.holder === 'container' ? (container?.name ?? lease.endpoint.slice(0, 12)) : nobody,
     Service: container?.service ?? '',
-    Address: lease.address ?? 'none',
-    IPv6: lease.ipv6?.address ?? '',
+    Address: lease.address ?? (lease.isIpv6Only === true ? '' : 'none'),
+    IPv6: lease.ipv6 === undefined ? '' : (lease.ipv6.address ?? 'none'),
     MAC: lease.mac,
     State: stateText(lease, now),
     ExpiresIn: timeLeft(lease.expiresAt, now),

@@ -42,10 +42,7 @@ export class Operator {
   renew(entry: LeaseEntry): void {
     const id = this.#leaseId(entry);
     if (entry.holder !== 'nobody' && this.#deps.leases.renew(id)) return;
-    const why =
-      entry.holder === 'nobody'
-        ? 'it is held for a container that is gone, and a held lease is never renewed'
-        : `it is in state ${JSON.stringify(entry.state)}, and only a lease in use is renewed`;
+    const why = reasonNotToRenew(entry);
     throw new PluginError('LEASE_BUSY', `${nameOf(entry)} was not renewed: ${why}`);
   }
 
@@ -68,6 +65,14 @@ export class Operator {
   }
 }
 
-function nameOf({ address, mac }: LeaseEntry): string {
-  return address === undefined ? `the lease of ${mac}` : `the lease of ${address.split('/')[0]}`;
+function reasonNotToRenew({ holder, isIpv6Only, state }: LeaseEntry): string {
+  if (holder === 'nobody') {
+    return 'it is held for a container that is gone, and a held lease is never renewed';
+  }
+  if (isIpv6Only === true) return 'its network has IPv6 alone, and only IPv4 is renewed on request';
+  return `it is in state ${JSON.stringify(state)}, and only a lease in use is renewed`;
+}
+
+function nameOf({ address, ipv6, mac }: LeaseEntry): string {
+  return `the lease of ${(address ?? ipv6?.address)?.split('/')[0] ?? mac}`;
 }

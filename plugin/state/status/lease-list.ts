@@ -6,7 +6,7 @@ import type { Clock } from '../../clock.ts';
 import type { HeldRecord } from '../lease-records.ts';
 import type { LeaseScope } from '../lease-scope.ts';
 import { readableLease, elapsedSince } from '../stored-lease.ts';
-import type { Ipv6Status } from './ipv6-status.ts';
+import { ipv6Status, type Ipv6Status } from './ipv6-status.ts';
 import type { EndpointStatus, HostStatus, NetworkStatus } from './status.ts';
 import { timeText } from './time-text.ts';
 
@@ -19,7 +19,9 @@ export interface LeaseEntry {
   /** EndpointID. For another driver's container and for a held lease: the id of the lease. */
   readonly endpoint: string;
   readonly mac: string;
-  /** The present address, with its prefix length. Undefined without one. */
+  /** True on a network with `ipv4=off`. If undefined: false. */
+  readonly isIpv6Only?: boolean | undefined;
+  /** The present IPv4 address, with its prefix length. Undefined without one. */
   readonly address: string | undefined;
   readonly ipv6: Ipv6Status | undefined;
   readonly gateway: string | undefined;
@@ -62,32 +64,46 @@ type Present = Omit<EndpointStatus, 'state' | 'sandbox' | 'gateway'> & {
 function present(
   place: Pick<LeaseEntry, 'network' | 'segment'>,
   holder: LeaseEntry['holder'],
-  { endpoint, mac, address, ipv6, gateway, state, lease, renewal, lost, conflict }: Present,
+  status: Present,
 ): LeaseEntry {
+  const { endpoint, mac, address, isIpv6Only, ipv6, gateway, state } = status;
+  const { renewal, lost, conflict } = status;
   return {
-    ...{ ...place, holder, endpoint, mac, address, ipv6, gateway, state },
-    ...{ server: lease?.server, renewsAt: lease?.renewsAt, rebindsAt: lease?.rebindsAt },
-    ...{ expiresAt: lease?.expiresAt, renewal, lost, conflict, heldSince: undefined },
+    ...{ ...place, holder, endpoint, mac, isIpv6Only, address, ipv6, gateway, state },
+    ...termsOf(isIpv6Only === true ? ipv6?.lease : status.lease),
+    ...{ renewal, lost, conflict, heldSince: undefined },
   };
 }
 
 function heldEntry(
-  { id, scopeId, mac, lease: stored, heldAt }: HeldRecord,
+  { id, scopeId, mac, family, lease: stored, ipv6: stored6, heldAt }: HeldRecord,
   scope: LeaseScope | undefined,
   clock: Clock,
 ): LeaseEntry {
-  const lease = readableLease(stored, clock);
-  return {
-    network: scope?.isForeign === true ? `pool ${scopeId}` : scopeId,
-    segment: scope?.segment ?? 'unknown',
-    ...{ holder: 'nobody', endpoint: id, mac, ipv6: undefined, gateway: lease.gateway },
-    address: `${lease.address}/${lease.prefixLength}`,
-    state: 'held',
+  const lease = stored && readableLease(stored, clock);
+  const ipv6 = stored6 && ipv6Status(stored6, clock);
+  const terms = lease && {
     server: lease.serverId,
     renewsAt: timeText(lease.t1At),
     rebindsAt: timeText(lease.t2At),
     expiresAt: timeText(lease.expiresAt),
+  };
+  return {
+    network: scope?.isForeign === true ? `pool ${scopeId}` : scopeId,
+    segment: scope?.segment ?? 'unknown',
+    ...{ holder: 'nobody', endpoint: id, mac, isIpv6Only: family === 6 || undefined, ipv6 },
+    ...{ gateway: lease?.gateway, state: 'held' },
+    address: lease && `${lease.address}/${lease.prefixLength}`,
+    ...termsOf(terms ?? ipv6?.lease),
     ...{ renewal: undefined, lost: undefined, conflict: undefined },
     heldSince: timeText(clock.wall() - elapsedSince(heldAt, clock)),
   };
+}
+
+type Terms = Pick<LeaseEntry, 'server' | 'renewsAt' | 'rebindsAt' | 'expiresAt'>;
+
+/** @param lease of the family that counts: IPv4, where there is one. */
+function termsOf(lease: Partial<Terms> | undefined): Terms {
+  const { server, renewsAt, rebindsAt, expiresAt } = lease ?? {};
+  return { server, renewsAt, rebindsAt, expiresAt };
 }
