@@ -30,6 +30,8 @@ type Exit = (typeof EXIT)[keyof typeof EXIT];
 
 /** The server of a lease that is renewed answers within milliseconds, if it is there. */
 const ANSWER_AWAITED_MS = 10_000;
+/** Each reading is three calls of docker. */
+const NAMES_READ_EVERY_MS = 2_000;
 const CLEAR_SCREEN = '\u001b[H\u001b[2J';
 
 export async function networks(around: Surroundings, options: OutputOptions): Promise<Exit> {
@@ -126,6 +128,7 @@ export async function events(around: Surroundings, options: EventOptions): Promi
   const { admin, docker, print, now, ended } = around;
   const { since, follow = false, type, all = false, json, format } = options;
   const names = await readNames(docker);
+  const fresh = new FreshNames(names, docker, now);
   const network = options.network;
   const wants = (event: RecordedEvent) =>
     (all || type !== undefined || event.type !== 'call.finished') &&
@@ -141,8 +144,8 @@ export async function events(around: Surroundings, options: EventOptions): Promi
     if (!wants(event)) continue;
     if (!follow) found.push(event);
     else if (json === true || format === 'json') print(JSON.stringify(event));
-    else if (format === undefined) print(eventLine(event, await namesFor(event, names, docker)));
-    else print(printed(eventListing([event], names), { format }).text);
+    else if (format === undefined) print(eventLine(event, await fresh.of(event)));
+    else print(printed(eventListing([event], await fresh.of(event)), { format }).text);
   }
   if (follow) return EXIT.ok;
   const { text } = printed(eventListing(found, names), options);
@@ -151,9 +154,29 @@ export async function events(around: Surroundings, options: EventOptions): Promi
 }
 
 /** While events are followed, containers come that Docker did not know at the beginning. */
-async function namesFor(event: RecordedEvent, names: Names, docker: RunDocker): Promise<Names> {
-  if (!('mac' in event) || names.container(event) !== undefined) return names;
-  return readNames(docker);
+class FreshNames {
+  readonly #docker: RunDocker;
+  readonly #now: () => number;
+  #names: Names;
+  #readAt: number;
+
+  constructor(names: Names, docker: RunDocker, now: () => number) {
+    this.#names = names;
+    this.#docker = docker;
+    this.#now = now;
+    this.#readAt = now();
+  }
+
+  /** Asks Docker again if the event is of a container without a name, and not too often. */
+  async of(event: RecordedEvent): Promise<Names> {
+    if (!('mac' in event) || event.mac === undefined) return this.#names;
+    const { mac, endpoint = '' } = event;
+    const isKnown = this.#names.container({ mac, endpoint }) !== undefined;
+    if (isKnown || this.#now() - this.#readAt < NAMES_READ_EVERY_MS) return this.#names;
+    this.#readAt = this.#now();
+    this.#names = await readNames(this.#docker);
+    return this.#names;
+  }
 }
 
 function isOfNamedNetwork(event: RecordedEvent, network: string, names: Names): boolean {

@@ -41,22 +41,22 @@ const LABELS = ['com.docker.compose.service', 'com.docker.swarm.service.name'];
 
 export async function readNames(docker: RunDocker): Promise<Names> {
   const [networks, services] = await Promise.all([readNetworks(docker), readServices(docker)]);
-  const networkNames = new Map(networks.map(({ Id, Name }) => [Id, Name]));
+  const networkNames = new Map(networks.map(({ Id, Name }) => [short(Id), Name]));
   const byEndpoint = new Map<string, Container>();
   const byMac = new Map<string, { container: Container; network: string }>();
   for (const network of networks) {
     for (const [id, { Name, EndpointID, MacAddress }] of Object.entries(network.Containers ?? {})) {
       const container = { id, name: Name, service: services.get(id) };
-      byEndpoint.set(EndpointID, container);
+      byEndpoint.set(short(EndpointID), container);
       byMac.set(MacAddress, { container, network: network.Name });
     }
   }
   return {
     network: (id, holder) =>
-      networkNames.get(id) ??
+      networkNames.get(short(id)) ??
       (holder === undefined ? undefined : byMac.get(holder.mac)?.network) ??
-      (id.startsWith('pool ') ? id : id.slice(0, 12)),
-    container: ({ endpoint, mac }) => byEndpoint.get(endpoint) ?? byMac.get(mac)?.container,
+      (id.startsWith('pool ') ? id : short(id)),
+    container: ({ endpoint, mac }) => byEndpoint.get(short(endpoint)) ?? byMac.get(mac)?.container,
     macsOf: (words) =>
       [...byMac]
         .filter(
@@ -69,6 +69,11 @@ export async function readNames(docker: RunDocker): Promise<Names> {
         )
         .map(([mac]) => mac),
   };
+}
+
+/** Some events have only the first 12 characters of an id. */
+function short(id: string): string {
+  return id.slice(0, 12);
 }
 
 async function readNetworks(docker: RunDocker): Promise<readonly InspectedNetwork[]> {

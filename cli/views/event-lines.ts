@@ -27,7 +27,7 @@ export function eventLine(event: RecordedEvent, names: Names): string {
 
 function eventRow(event: RecordedEvent, names: Names): Row {
   const network = 'network' in event ? event.network : undefined;
-  const mac = 'mac' in event ? event.mac : '';
+  const mac = ('mac' in event ? event.mac : undefined) ?? '';
   const endpoint = 'endpoint' in event ? event.endpoint : undefined;
   const holder = { endpoint: endpoint ?? '', mac };
   return {
@@ -83,11 +83,9 @@ function by(server: string | undefined): string {
   return server === undefined ? '' : `, server ${server}`;
 }
 
-/** Ids are in their columns already. */
 function fieldsText(fields: Readonly<Record<string, unknown>>): string {
-  const shown = Object.entries(fields).filter(([key]) => key !== 'network' && key !== 'endpoint');
-  if (shown.length === 0) return '';
-  return ` (${shown.map(([key, value]) => `${key} ${String(value)}`).join(', ')})`;
+  const texts = Object.entries(fields).map(([key, value]) => `${key} ${String(value)}`);
+  return texts.length === 0 ? '' : ` (${texts.join(', ')})`;
 }
 
 /** True for what tells how a request to renew ended. */

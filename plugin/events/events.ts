@@ -73,6 +73,11 @@ export type PluginEvent =
       readonly type: 'trouble';
       readonly level: 'warn' | 'error' | 'fatal';
       readonly message: string;
+      /** The first 12 characters of Docker's IDs, and the MAC, where the line has them. */
+      readonly network?: string | undefined;
+      readonly endpoint?: string | undefined;
+      readonly mac?: string | undefined;
+      /** All others. */
       readonly fields: Readonly<Record<string, unknown>>;
     }
   | { readonly type: 'plugin.started' | 'plugin.stopped'; readonly version: string };

@@ -13,7 +13,9 @@ export function withTroubleEvents(log: Logger, emit: Emit, bound: object = {}): 
     (level: 'warn' | 'error' | 'fatal') =>
     (fields: object, message: string): void => {
       log[level](fields, message);
-      emit({ type: 'trouble', level, message, fields: plain({ ...bound, ...fields }) });
+      const { network, endpoint, mac, ...others } = plain({ ...bound, ...fields });
+      const whose = { network: text(network), endpoint: text(endpoint), mac: text(mac) };
+      emit({ type: 'trouble', level, message, ...whose, fields: others });
     };
   return {
     debug: (fields, message) => log.debug(fields, message),
@@ -23,6 +25,10 @@ export function withTroubleEvents(log: Logger, emit: Emit, bound: object = {}): 
     fatal: told('fatal'),
     child: (bindings) => withTroubleEvents(log.child(bindings), emit, { ...bound, ...bindings }),
   };
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function plain(fields: object): Record<string, unknown> {

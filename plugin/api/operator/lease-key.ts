@@ -50,17 +50,27 @@ export function historyOf(
   leases: readonly LeaseEntry[],
 ): RecordedEvent[] {
   const macs = new Set(leases.map(({ mac }) => mac));
+  // Some events have the first 12 characters of an id.
+  const ids = new Set(leases.map(({ endpoint }) => endpoint.slice(0, 12)));
   return events.filter((event) => {
-    if ('mac' in event && macs.has(event.mac)) return true;
+    const mac = 'mac' in event ? event.mac : undefined;
+    const endpoint = 'endpoint' in event ? event.endpoint : undefined;
+    if (mac !== undefined && macs.has(mac)) return true;
+    if (endpoint !== undefined && ids.has(endpoint.slice(0, 12))) return true;
     switch (kind) {
       case 'address':
-        return 'address' in event && (event.address === text || ('before' in event && event.before === text)); // prettier-ignore
+        return addressesOf(event).includes(text);
       case 'mac':
-        return 'mac' in event && event.mac === text;
+        return mac === text;
       case 'endpoint':
-        return 'endpoint' in event && event.endpoint?.startsWith(text) === true;
+        return endpoint?.startsWith(text) === true;
     }
   });
+}
+
+function addressesOf(event: RecordedEvent): (string | undefined)[] {
+  if (!('address' in event)) return [];
+  return [event.address, 'before' in event ? event.before : undefined];
 }
 
 function bare(address: string | undefined): string | undefined {

@@ -17,9 +17,9 @@ it('a line from warn up is an event with the fields of its logger, and the log h
     'warn not mended',
     'error long',
   ]);
-  const fields = { endpoint: 'e1', link: 'br500', err: 'no such link', seen: '["a","b"]' };
+  const fields = { link: 'br500', err: 'no such link', seen: '["a","b"]' };
   expect(events).toEqual([
-    { type: 'trouble', level: 'warn', message: 'not mended', fields },
+    { type: 'trouble', level: 'warn', message: 'not mended', endpoint: 'e1', fields },
     expect.objectContaining({ level: 'error', message: 'long' }),
   ]);
   expect(JSON.stringify(events[1]).length).toBeLessThan(500);
