@@ -52,10 +52,14 @@ export async function leases(
 ): Promise<Exit> {
   if (options.watch !== true) return showLeases(around, options);
   const { admin, ended } = around;
+  let listedAt = around.now();
   let exit = await showLeases(around, options);
-  const since = new Date(around.now()).toISOString();
-  for await (const { type } of admin.events({ follow: 'true', since }, { signal: ended })) {
-    if (type === 'call.finished' || type === 'trouble') continue;
+  const query = { follow: 'true', since: new Date(listedAt).toISOString() };
+  for await (const { type, at } of admin.events(query, { signal: ended })) {
+    // Of many events at once, the list after the first has them all.
+    const isOld = Date.parse(at) < listedAt;
+    if (isOld || type === 'call.finished' || type === 'trouble') continue;
+    listedAt = around.now();
     exit = await showLeases(around, options);
   }
   return exit;
@@ -68,11 +72,11 @@ async function showLeases(
   const [all, names] = await Promise.all([admin.leases(), readNames(docker)]);
   const { network } = options;
   const shown = network === undefined ? all : all.filter((lease) => isOn(network, lease, names));
-  if (network !== undefined && shown.length === 0) {
+  if (network !== undefined && shown.length === 0 && !names.isNetwork(network)) {
     const known = [...new Set(all.map((lease) => names.network(lease.network, lease)))];
     const others =
       known.length === 0 ? 'no network has leases' : `leases are on ${known.join(', ')}`;
-    throw new CommandError(`no lease is on network ${network}; ${others}`);
+    throw new CommandError(`there is no network ${network}; ${others}`);
   }
   const { text, isUsual } = printed(leaseListing(shown, names, now(), colors), options);
   if (options.watch === true && isTerminal) print(CLEAR_SCREEN);

@@ -16,6 +16,8 @@ export interface Names {
   /** @param network as the admin API tells it: a NetworkID, or `pool` and the id of a pool. */
   network(network: string, holder?: Pick<LeaseEntry, 'mac'>): string;
   container(lease: Pick<LeaseEntry, 'endpoint' | 'mac'>): Container | undefined;
+  /** True if Docker has a network of that name, or with an id that begins so. */
+  isNetwork(words: string): boolean;
   /** MACs of the containers that the words name: a name, or the beginning of an id. */
   macsOf(words: string): string[];
 }
@@ -56,6 +58,7 @@ export async function readNames(docker: RunDocker): Promise<Names> {
       networkNames.get(short(id)) ??
       (holder === undefined ? undefined : byMac.get(holder.mac)?.network) ??
       (id.startsWith('pool ') ? id : short(id)),
+    isNetwork: (words) => networks.some(({ Id, Name }) => Name === words || Id.startsWith(words)),
     container: ({ endpoint, mac }) => byEndpoint.get(short(endpoint)) ?? byMac.get(mac)?.container,
     macsOf: (words) =>
       [...byMac]

@@ -169,13 +169,21 @@ describe('leases', () => {
       "leases --format '{{.Adress}}'",
       /^--format does not know \{\{\.Adress\}\}; it knows \{\{json \.\}\} and \{\{\.Network\}\}/,
     ],
-    ['leases --network fw600', /^no lease is on network fw600; leases are on fw500$/],
+    ['leases --network fw600', /^there is no network fw600; leases are on fw500$/],
     ['leases --json --format json', /cannot be used with/],
     ['lease 10.50.0.99', /^nobody has 10\.50\.0\.99 now, and no event of the history names it$/],
     ['events --since noon', /^--since noon is not a duration \(10m, 2h, 3d\), a time/],
     ['completion tcsh', /^completion is for bash, zsh, fish, not for tcsh$/],
   ])('%s fails in one sentence', async (line, expected) => {
     expect(await type(line)).toEqual({ exit: 1, error: expect.stringMatching(expected) as string });
+  });
+
+  it('a network without leases has an empty list', async () => {
+    leases = [];
+    expect(await type('leases --network fw500')).toMatchObject({
+      exit: 0,
+      printed: expect.stringMatching(/\n\n0 leased, 0 waiting, 0 lost\n$/) as string,
+    });
   });
 
   it('a plugin that is not there: what to look at', async () => {
