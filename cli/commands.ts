@@ -20,6 +20,8 @@ export interface Surroundings {
   /** True if a person reads standard output on a terminal. */
   readonly isTerminal: boolean;
   readonly now: () => number;
+  /** How long `renew` waits. A server that is there answers within milliseconds. */
+  readonly answerWithinMs: number;
   /** Aborted when the person wants no more. */
   readonly ended: AbortSignal;
   readonly version: string;
@@ -28,8 +30,6 @@ export interface Surroundings {
 
 type Exit = (typeof EXIT)[keyof typeof EXIT];
 
-/** The server of a lease that is renewed answers within milliseconds, if it is there. */
-const ANSWER_AWAITED_MS = 10_000;
 /** Each reading is three calls of docker. */
 const NAMES_READ_EVERY_MS = 2_000;
 const CLEAR_SCREEN = '\u001b[H\u001b[2J';
@@ -190,26 +190,30 @@ function isOfNamedNetwork(event: RecordedEvent, network: string, names: Names): 
 
 /** Asks for the renewal, and waits for what comes of it. */
 export async function renew(around: Surroundings, words: string): Promise<Exit> {
-  const { admin, docker, print, now, ended } = around;
+  const { admin, docker, print, now, ended, answerWithinMs } = around;
   const wanted = await oneLease(admin, await readNames(docker), words);
-  const signal = AbortSignal.any([ended, AbortSignal.timeout(ANSWER_AWAITED_MS)]);
   const query = { follow: 'true', since: new Date(now()).toISOString() };
-  // The stream is open before the request is sent, so that no answer is missed. A refusal ends it.
-  const refusal = new AbortController();
+  const enough = new AbortController();
+  const stop = () => enough.abort();
+  // Not AbortSignal.timeout: Node may collect one that only AbortSignal.any listens to.
+  const timer = setTimeout(stop, answerWithinMs);
+  ended.addEventListener('abort', stop);
   let refused: Error | undefined;
+  // The stream is open before the request is sent, so that no answer is missed.
   const opened = () => {
     admin.act('renew', wanted.mac).catch((error: Error) => {
       refused = error;
-      refusal.abort();
+      stop();
     });
   };
-  const told = admin.events(query, { signal: AbortSignal.any([signal, refusal.signal]), opened });
+  const told = admin.events(query, { signal: enough.signal, opened });
   const event = await firstOf(told, (one) => isAnswerFor(wanted, one));
+  clearTimeout(timer);
   if (refused !== undefined) throw refused;
   const address = wanted.address?.split('/')[0] ?? wanted.mac;
   const asked = wanted.server ?? 'its server';
   if (event === undefined) {
-    print(`${address} is not renewed: ${asked} did not answer within ${ANSWER_AWAITED_MS / 1000} s; the lease goes on, and the plugin goes on asking`); // prettier-ignore
+    print(`${address} is not renewed: ${asked} did not answer within ${answerWithinMs / 1000} s; the lease goes on, and the plugin goes on asking`); // prettier-ignore
     return EXIT.lost;
   }
   if (event.type !== 'lease.renewed' && event.type !== 'lease.changed') {
@@ -236,7 +240,9 @@ export async function release(
 ): Promise<Exit> {
   const wanted = await oneLease(admin, await readNames(docker), words);
   await admin.act('release', wanted.mac);
-  print(`${wanted.address ?? wanted.mac} is given back to ${wanted.server ?? 'its server'}`);
+  print(
+    `${wanted.address ?? wanted.ipv6?.address ?? wanted.mac} is given back to ${wanted.server ?? 'its server'}`,
+  );
   return EXIT.ok;
 }
 

@@ -30,7 +30,7 @@ async function main(): Promise<void> {
     docker: runDocker,
     colors: isTerminal ? { red, yellow, dim } : { red: plain, yellow: plain, dim: plain },
     print: (text) => void stdout.write(`${text}\n`),
-    ...{ isTerminal, now: () => Date.now(), ended: ended.signal },
+    ...{ isTerminal, now: () => Date.now(), answerWithinMs: 10_000, ended: ended.signal },
     ...{ version: VLANDHCP_VERSION, kernel: kernelRelease() },
   };
   const program = makeProgram({

@@ -91,5 +91,6 @@ function fieldsText(fields: Readonly<Record<string, unknown>>): string {
 /** True for what tells how a request to renew ended. */
 export function isAnswerFor({ mac }: Pick<LeaseEntry, 'mac'>, event: RecordedEvent): boolean {
   const answers = ['lease.renewed', 'lease.changed', 'lease.lost', 'server.refused'];
-  return 'mac' in event && event.mac === mac && answers.includes(event.type);
+  const isOfIpv6 = 'family' in event && event.family === 6;
+  return 'mac' in event && event.mac === mac && !isOfIpv6 && answers.includes(event.type);
 }

@@ -54,7 +54,7 @@ export class LeaseService {
     const routers = new SegmentRouters(deps);
     this.#deps = { ...deps, routers, declines: new DeclineBudget(deps.clock) };
     const make = (subject: LeaseSubject) => makeIpv6Client(subject, this.#deps, deps.log);
-    this.#ipv6Releases = new Ipv6Releases(make);
+    this.#ipv6Releases = new Ipv6Releases(make, deps.emit);
   }
 
   /**

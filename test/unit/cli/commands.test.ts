@@ -78,6 +78,7 @@ async function type(line: string, parts: Partial<Surroundings> = {}) {
     ...{ admin: new AdminClient(path()), docker: knowing, isTerminal: false, now: () => NOW },
     ...{ colors: { red: plain, yellow: plain, dim: plain }, ended: new AbortController().signal },
     ...{ print: (text: string) => void (printed += `${text}\n`), version: '0.1.0', kernel: '6.1' },
+    answerWithinMs: 10_000,
     ...parts,
   };
   const program = makeProgram({
@@ -305,6 +306,25 @@ describe('renew and release', () => {
       0,
       text('10.50.0.23/24 is renewed until TIME by 10.50.0.1'),
     ]);
+  });
+
+  it('no answer: exit 2, and another family or host is no answer', async () => {
+    renewing = () => {
+      bus.emit({ type: 'lease.renewed', ...ofBox, family: 6, address: '2001:db8::5' });
+      bus.emit({
+        type: 'lease.renewed',
+        ...ofBox,
+        mac: GONE.mac,
+        family: 4,
+        address: '10.50.0.24',
+      });
+    };
+    expect(await type('renew 10.50.0.23', { answerWithinMs: 200 })).toEqual({
+      exit: 2,
+      printed: text(
+        '10.50.0.23 is not renewed: 10.50.0.1 did not answer within 0.2 s; the lease goes on, and the plugin goes on asking',
+      ),
+    });
   });
 
   it('a NAK: exit 2', async () => {
