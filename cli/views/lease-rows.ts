@@ -24,6 +24,7 @@ export function healthOf({ state }: Pick<LeaseEntry, 'state'>): Health {
       return 'waiting';
     case 'no lease':
     case 'no lease, address kept':
+    case 'no lease, link-local address':
     case 'lease not used':
       return 'lost';
   }

@@ -13,7 +13,6 @@ import {
   type Env,
   type Event,
   type LossCause,
-  type Renewal,
   type State,
 } from '../dhcp4/client/client.ts';
 import { decodeFrame, encodeFrame } from '../dhcp4/frame.ts';
@@ -56,7 +55,7 @@ export interface RunnerDeps {
 
 type SendEffect = Extract<Effect, { type: 'send' }>;
 
-const DHCP4: Machine<State, Event | Renewal, Effect, Env> = {
+const DHCP4: Machine<State, Event, Effect, Env> = {
   initial: initialState,
   step,
   nextDeadline,
@@ -143,14 +142,10 @@ export class ClientRunner {
     if (isAsking && this.#asked !== undefined) this.#send(this.#asked.effect);
   }
 
-  /**
-   * Asks the server to extend the lease now, before T1. A request that waits for its answer is
-   * repeated. @returns false if no lease is in use.
-   */
+  /** Asks the server to extend the lease now. @returns false if no lease is in use. */
   renew(): boolean {
     const { name } = this.#machine.state;
-    if (name === 'BOUND') this.#machine.dispatch({ type: 'renew' });
-    else this.askAgain();
+    this.#machine.dispatch({ type: 'renew' });
     return name === 'BOUND' || name === 'RENEWING' || name === 'REBINDING';
   }
 
@@ -185,7 +180,7 @@ export class ClientRunner {
   rename(hostName: string | undefined): void {
     if (hostName === this.#config.hostName) return;
     this.#config = { ...this.#config, hostName };
-    this.#machine.dispatch({ type: 'renamed' });
+    this.#machine.dispatch({ type: 'renew' });
   }
 
   closeSocket(): void {
@@ -215,7 +210,7 @@ export class ClientRunner {
     this.#machine.reset();
   }
 
-  #stepped(to: State['name'], from: State['name'], event: Event | Renewal): void {
+  #stepped(to: State['name'], from: State['name'], event: Event): void {
     if (to === from) return;
     this.#asked = undefined;
     this.#deps.log.debug({ from, to, event: event.type }, 'dhcp state');

@@ -19,7 +19,7 @@ import { routerSeen, type RouterSeen } from './ipv6/ipv6-report.ts';
 import { Ipv6Releases } from './ipv6/ipv6-releases.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { isSameLease6, type Lease6 } from '../vocabulary/ipv6/lease6.ts';
-import type { Ipv6Terms } from './ipv6/ipv6-subject.ts';
+import { NO_TERMS6, type Ipv6Terms } from './ipv6/ipv6-subject.ts';
 import {
   endClient,
   giveBack,
@@ -42,8 +42,6 @@ export interface LeaseServiceDeps
   extends Omit<LeaseClientDeps, 'declines' | 'routers'>, FollowDeps {
   readonly openRouterSocket: OpenRouterSocket;
 }
-
-const NO_IPV6: Ipv6Terms = { address: undefined, lease: undefined };
 
 export class LeaseService {
   readonly #clients = new Map<string, LeaseClient>();
@@ -73,8 +71,7 @@ export class LeaseService {
     place: SocketPlace,
     { late = false, ...limits }: Limits & Partial<Late>,
   ): Promise<Lease | undefined> {
-    const { clock } = this.#deps;
-    const client = this.#add(subject);
+    const [{ clock }, client] = [this.#deps, this.#add(subject)];
     const living = () => livingLeases(this.#clients.values(), subject.segment, clock.now());
     try {
       return await waitForLease(client, place, limits, clock, living);
@@ -124,7 +121,7 @@ export class LeaseService {
     subject: LeaseSubject,
     lease: Lease | undefined,
     where: Where = {},
-    ipv6: Ipv6Terms = NO_IPV6,
+    ipv6: Ipv6Terms = NO_TERMS6,
   ): void {
     this.#takeUp(this.#add(subject), lease, where, ipv6);
   }
@@ -188,7 +185,6 @@ export class LeaseService {
     renameClient(this.#clients.get(key), name);
   }
 
-  /** Asks the server now to extend the IPv4 lease. @returns false if none is in use. */
   renew(key: string): boolean {
     return this.#clients.get(key)?.ipv4?.runner.renew() === true;
   }
@@ -244,8 +240,7 @@ export class LeaseService {
    * @param link the bridge, which is there after the container's own link has gone.
    */
   release(subject: LeaseSubject, had: Lease | undefined, link: string, had6?: Lease6): void {
-    const { key } = subject;
-    const kept = this.#clients.get(key);
+    const kept = this.#clients.get(subject.key);
     const lease6 = kept?.ipv6?.leased ?? had6;
     const isValid = had !== undefined && had.expiresAt > this.#deps.clock.now();
     const client = kept ?? (isValid ? this.#add(subject) : undefined);
@@ -253,7 +248,7 @@ export class LeaseService {
       if (kept === undefined && client.ipv4 !== undefined) client.ipv4.lease = had;
       giveBack(client, link);
     }
-    this.forget(key);
+    this.forget(subject.key);
     this.#ipv6Releases.give(subject, lease6, link);
   }
 
@@ -297,7 +292,7 @@ export class LeaseService {
 
   #startAgain(client: LeaseClient): void {
     const { subject, where, failures, ipv4, ipv6 } = client;
-    const had = ipv6?.terms ?? NO_IPV6;
+    const had = ipv6?.terms ?? NO_TERMS6;
     const next = this.#add(subject);
     next.failures = failures;
     next.guard(() => this.#takeUp(next, ipv4?.lease, where, had));

@@ -28,9 +28,8 @@ import {
 import { inBound, inRebinding, inRenewing } from './client-holding.ts';
 import { reasonToIgnore } from './client-acceptance.ts';
 import { ignoreMessage, stay } from './client-effects.ts';
-import { enterRenewing } from './client-extending.ts';
 import { FRESH_MEMORY } from './client-transitions.ts';
-import type { Env, Event, Renewal, State, StateName, Step } from './client-types.ts';
+import type { Env, Event, State, StateName, Step } from './client-types.ts';
 
 export type {
   ClientConfig,
@@ -39,7 +38,6 @@ export type {
   Event,
   IgnoreReason,
   LossCause,
-  Renewal,
   State,
   StateName,
   Step,
@@ -54,12 +52,11 @@ export function initialState(): State {
  * that has ended. A `tick` before the deadline changes nothing. Never throws because of what came
  * from the network.
  */
-export function step(state: State, event: Event | Renewal, env: Env): Step {
+export function step(state: State, event: Event, env: Env): Step {
   const before =
     env.now >= nextDeadline(state) ? dispatch(state, { type: 'tick' }, env) : stay(state);
   if (event.type === 'tick') return before;
-  const after =
-    event.type === 'renew' ? renewNow(before.state, env) : dispatch(before.state, event, env);
+  const after = dispatch(before.state, event, env);
   return { state: after.state, effects: [...before.effects, ...after.effects] };
 }
 
@@ -118,11 +115,6 @@ export const TRANSITIONS: Record<StateName, readonly StateName[]> = {
   ],
   STOPPED: [],
 };
-
-/** RFC 2131 §4.4.5: a client may extend its lease before T1. */
-function renewNow(state: State, env: Env): Step {
-  return state.name === 'BOUND' ? enterRenewing(state.memory, state.lease, env) : stay(state);
-}
 
 function dispatch(state: State, event: Event, env: Env): Step {
   switch (state.name) {

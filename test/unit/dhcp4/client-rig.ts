@@ -6,7 +6,6 @@ import type {
   ClientConfig,
   Effect,
   Event,
-  Renewal,
   State,
   StateName,
 } from '../../../plugin/dhcp4/client/client.ts';
@@ -29,7 +28,7 @@ export class ClientRig {
     this.config = clientConfig(config);
   }
 
-  do(event: Event | Renewal): this {
+  do(event: Event): this {
     const result = step(this.state, event, {
       now: this.now,
       random: this.#random,
