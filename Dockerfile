@@ -15,7 +15,9 @@ COPY package.json package-lock.json ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --no-audit --no-fund
 COPY config.json ./
 COPY plugin plugin
-COPY scripts/build-rootfs scripts/rootfs-pick.mjs scripts/bundle.mjs scripts/
+COPY cli cli
+COPY scripts/build-rootfs scripts/rootfs-pick.mjs scripts/bundle.mjs scripts/plugin scripts/
+COPY scripts/plugin.d scripts/plugin.d
 COPY scripts/lab/common.sh scripts/lab/preflight.sh scripts/lab/node.sh scripts/lab/
 ARG SOURCE_DATE_EPOCH
 RUN strip --strip-unneeded "$(command -v node)" \

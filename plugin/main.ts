@@ -6,9 +6,13 @@ import { openIpv6Socket, openRouterSocket } from './net/sockets/ipv6-socket.ts';
 import type { Handlers } from './api/handler.ts';
 import { ipamDriverHandlers } from './api/ipam-driver.ts';
 import { networkDriverHandlers } from './api/network-driver.ts';
+import { serveAdmin, type AdminDeps } from './api/operator/admin-server.ts';
 import { serve } from './api/server.ts';
-import { createClock } from './clock.ts';
-import { createPlugin } from './driver/plugin.ts';
+import { createClock, type Clock } from './clock.ts';
+import { createPlugin, type Plugin } from './driver/plugin.ts';
+import { EventBus } from './events/event-bus.ts';
+import { EventFile } from './events/event-file.ts';
+import { withTroubleEvents } from './events/trouble.ts';
 import { openDockerApi } from './dockerapi/docker-api.ts';
 import { Registry } from './state/registry.ts';
 import { Store } from './state/files/store.ts';
@@ -41,12 +45,19 @@ const THREADS = '64';
  * state or the links of the first. Calls wait until the rest has started.
  * @param stops gets the functions that stop things, in the order in which to call them.
  */
-async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<void> {
+async function start(settings: Settings, plainLog: Logger, stops: Stop[]): Promise<void> {
   const clock = createClock(boottime, (err) => log.error({ err }, 'timer failed'));
+  const bus = new EventBus(clock, settings.eventsKept);
+  const { emit } = bus;
+  const log = withTroubleEvents(plainLog, emit);
   let wire: (handlers: Handlers) => void = () => undefined;
   const wired = new Promise<Handlers>((resolve) => (wire = resolve));
-  const server = await serve(settings.sockets, wired, log, clock);
+  const server = await serve(settings.sockets, wired, log, clock, emit);
   stops.push(() => server.close());
+  let operator: Plugin['operator'] | undefined = undefined;
+  await openAdmin(settings, { operator: () => operator, bus, log }, stops);
+  await openHistory(settings, bus, clock, plainLog, stops);
+  emit({ type: 'plugin.started', version: VLANDHCP_VERSION });
   const store = await Store.open(settings.stateDir);
   const contents = await store.load();
   for (const problem of contents.problems) log.error({ err: problem }, 'state file not usable');
@@ -59,7 +70,7 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
   const { dockerApi } = settings;
   const plugin = createPlugin({
     dockerApi: dockerApi === undefined ? undefined : openDockerApi(dockerApi),
-    ...{ clock, log, registry, settings },
+    ...{ clock, log, emit, registry, settings },
     inquiry: {
       wearer: inquiry.wearer.bind(inquiry),
       owner: neighbours.owner.bind(neighbours),
@@ -83,8 +94,49 @@ async function start(settings: Settings, log: Logger, stops: Stop[]): Promise<vo
     () => inquiry.close(),
     () => neighbours.close(),
   );
+  operator = plugin.operator;
   wire({ ...networkDriverHandlers(plugin.network), ...ipamDriverHandlers(plugin.ipam) });
   await plugin.started;
+}
+
+/** Without its admin socket the plugin serves Docker all the same. */
+async function openAdmin(
+  settings: Settings,
+  deps: Omit<AdminDeps, 'about'>,
+  stops: Stop[],
+): Promise<void> {
+  const { log } = deps;
+  const { adminSocket: path } = settings;
+  const about = {
+    ...{ version: VLANDHCP_VERSION, node: process.version, startedAt: new Date().toISOString() },
+    settings,
+  };
+  try {
+    const admin = await serveAdmin(path, { ...deps, about });
+    stops.push(() => admin.close());
+  } catch (err) {
+    log.error({ path, err }, 'no admin socket: docker vlandhcp cannot ask this plugin');
+  }
+}
+
+/** Events of before, and a file for those to come. */
+async function openHistory(
+  { stateDir, eventsKept: size }: Settings,
+  bus: EventBus,
+  clock: Clock,
+  log: Logger,
+  stops: Stop[],
+): Promise<void> {
+  const file = new EventFile(`${stateDir}/events`, {
+    ...{ size, clock },
+    onTrouble: (err) => log.warn({ err }, 'history of events not written; it goes on in memory'),
+  });
+  for (const event of bus.adopt(await file.load())) file.append(event);
+  bus.subscribe((event) => file.append(event));
+  stops.push(() => {
+    bus.emit({ type: 'plugin.stopped', version: VLANDHCP_VERSION });
+    return file.close();
+  });
 }
 
 /** Ends the process. A second signal, or a stop that hangs, ends it at once. */

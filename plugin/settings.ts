@@ -3,6 +3,7 @@
  * all mistakes. The defaults are here and not in `config.json`, because `docker plugin upgrade`
  * keeps the environment of the old version.
  */
+import { basename, dirname, join } from 'node:path';
 import { PluginError } from './vocabulary/errors.ts';
 import type { Ms } from './vocabulary/time.ts';
 
@@ -16,6 +17,10 @@ export interface Settings {
   readonly stateDir: string;
   /** Unix sockets to serve. dockerd looks for `-d vlandhcp` without a tag at the last one. */
   readonly sockets: readonly string[];
+  /** The unix socket of the admin API. */
+  readonly adminSocket: string;
+  /** How many events the history has, on disk and in memory. */
+  readonly eventsKept: number;
   /** Where this process sees the host's /run/docker. Sandbox keys are translated to this folder. */
   readonly dockerRunDir: string;
   /** How long an endpoint may wait for its Join. After that it counts as abandoned by dockerd. */
@@ -41,12 +46,16 @@ const MANAGED = {
   dockerRunDir: '/host/docker',
   dockerApi: '/host/docker-api.sock',
 };
+/** The host sees this folder as /run/docker/plugins/ID. dockerd's own socket is in it, too. */
+const MANAGED_ADMIN = '/run/docker/plugins/admin.sock';
 const JOIN_TIMEOUT_SEC = 120;
+/** Some 300 bytes each. A start and a stop of a container are about ten. */
+const EVENTS_KEPT = 5000;
 
 /**
  * @param args the command line without program and script: `--managed` or nothing.
- * @param env LOG_LEVEL, STATE_DIR, SOCKET, DOCKER_RUN_DIR, JOIN_TIMEOUT, IPAM_REQUIRE_MAC,
- * DOCKER_API. An empty value counts as unset.
+ * @param env LOG_LEVEL, STATE_DIR, SOCKET, ADMIN_SOCKET, EVENTS_KEPT, DOCKER_RUN_DIR, JOIN_TIMEOUT,
+ * IPAM_REQUIRE_MAC, DOCKER_API. An empty value counts as unset.
  * @throws PluginError INVALID_OPTION naming every mistake.
  */
 export function parseSettings(
@@ -80,11 +89,24 @@ export function parseSettings(
     problems.push(`IPAM_REQUIRE_MAC=${requireMac} is not true or false`);
   }
 
+  const eventsKept = env['EVENTS_KEPT'] || String(EVENTS_KEPT);
+  if (!/^[1-9]\d{2,5}$/.test(eventsKept)) {
+    problems.push(`EVENTS_KEPT=${eventsKept} is not a number of events from 100 to 999999`);
+  }
+
+  const stateDir = path('STATE_DIR', base.stateDir);
+  const sockets = env['SOCKET'] ? [path('SOCKET', '')] : base.sockets;
   const settings: Settings = {
     managed,
     logLevel: logLevel ?? 'info',
-    stateDir: path('STATE_DIR', base.stateDir),
-    sockets: env['SOCKET'] ? [path('SOCKET', '')] : base.sockets,
+    stateDir,
+    sockets,
+    adminSocket: env['ADMIN_SOCKET']
+      ? path('ADMIN_SOCKET', '')
+      : managed
+        ? MANAGED_ADMIN
+        : adminSocketBeside(sockets),
+    eventsKept: Number(eventsKept),
     dockerRunDir: path('DOCKER_RUN_DIR', base.dockerRunDir),
     dockerApi: env['DOCKER_API'] ? path('DOCKER_API', '') : base.dockerApi,
     joinTimeoutMs: Number(joinTimeout) * 1000,
@@ -92,4 +114,12 @@ export function parseSettings(
   };
   if (problems.length > 0) throw new PluginError('INVALID_OPTION', problems.join('; '));
   return settings;
+}
+
+/**
+ * A folder with the name of Docker's socket, beside that socket. dockerd takes every socket that is
+ * directly in its folder for a plugin.
+ */
+function adminSocketBeside([socket = '/']: readonly string[]): string {
+  return join(dirname(socket), basename(socket, '.sock'), 'admin.sock');
 }

@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 export default tseslint.config(
   {
-    files: ['plugin/**/*.ts', 'bench/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts'],
+    files: ['plugin/**/*.ts', 'cli/**/*.ts', 'bench/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: root } },
     rules: {
@@ -32,7 +32,7 @@ export default tseslint.config(
   },
   {
     // Comments obey the 100 columns of the code.
-    files: ['plugin/**/*.ts', 'bench/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts'],
+    files: ['plugin/**/*.ts', 'cli/**/*.ts', 'bench/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts'],
     rules: { 'max-len': ['error', { code: 10_000, comments: 100 }] },
   },
   {

@@ -51,7 +51,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   acd: ['wire', 'vocabulary'],
   ndp: ['wire', 'vocabulary'],
   net: ['wire', 'vocabulary', 'undo.ts', 'keyed-lock.ts'],
-  leasing: ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp', ...SHELL_VOCABULARY],
+  events: ['vocabulary', 'clock.ts', 'logger.ts'],
+  leasing: ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp', 'events', ...SHELL_VOCABULARY],
   ...rooms(),
   dockerapi: ['vocabulary', 'clock.ts', 'logger.ts'],
   'clock.ts': ['vocabulary'],
@@ -75,7 +76,7 @@ function rooms(): Record<string, readonly string[]> {
     'driver',
     'api',
   ];
-  const common = ['wire', 'vocabulary', 'leasing', 'dockerapi', ...SHELL_VOCABULARY];
+  const common = ['wire', 'vocabulary', 'events', 'leasing', 'dockerapi', ...SHELL_VOCABULARY];
   const allowed = order.map(
     (room, place) => [room, [...common, ...order.slice(0, place)]] as const,
   );
@@ -104,9 +105,9 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   'ip-address': /^wire\/address\.ts$/,
 };
 
-/** Only the store, the interfaces of Linux and the sockets of both APIs may use files. */
+/** Only the store, the history, the interfaces of Linux and the APIs' sockets may use files. */
 const FILE_SYSTEM_HOMES =
-  /^(state\/files\/(store|record-file|former-files)|api\/server|dockerapi\/docker-api|net\/[a-z0-9/-]+)\.ts$/;
+  /^(state\/files\/(store|record-file|former-files)|api\/(unix-socket|operator\/admin-server)|dockerapi\/docker-api|events\/event-file|net\/[a-z0-9/-]+)\.ts$/;
 
 describe('the import rule', () => {
   it('a file imports only what its layer may', () => {
@@ -134,7 +135,7 @@ describe('the import rule', () => {
     expect(strays).toEqual([]);
   });
 
-  it('node:fs is imported by the store, the API socket and plugin/net only', () => {
+  it('node:fs is imported by the store, the history, the API sockets and plugin/net only', () => {
     const strays = files.filter(
       (path) =>
         importsOf(path).some(({ specifier }) => /^node:fs/.test(specifier)) &&
@@ -173,6 +174,40 @@ describe('the import rule', () => {
     };
     for (const path of files) visit(path, []);
     expect(circles).toEqual([]);
+  });
+});
+
+describe('the command line', () => {
+  const cli = join(root, 'cli');
+  const parts = readdirSync(cli, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith('.ts'),
+  );
+
+  it('imports only types of the plugin, and the plugin nothing of it', () => {
+    const wrong = parts.flatMap((path) =>
+      readFileSync(join(cli, path), 'utf8')
+        .split('\n')
+        .filter((line) => / from '[./]*plugin\//.test(line) && !line.startsWith('import type')),
+    );
+    expect(wrong).toEqual([]);
+    expect(files.filter((path) => /from '[./]*cli\//.test(codeOf(path)))).toEqual([]);
+  });
+
+  it('has its packages in one place each, and no file of more than 300 lines', () => {
+    const homes = {
+      commander: ['completion.ts', 'main.ts', 'program.ts'],
+      yoctocolors: ['main.ts'],
+    };
+    for (const [name, home] of Object.entries(homes)) {
+      const users = parts.filter((path) =>
+        readFileSync(join(cli, path), 'utf8').includes(`from '${name}'`),
+      );
+      expect(users.sort()).toEqual(home);
+    }
+    const long = parts.filter(
+      (path) => readFileSync(join(cli, path), 'utf8').split('\n').length > 301,
+    );
+    expect(long).toEqual([]);
   });
 });
 

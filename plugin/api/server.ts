@@ -3,10 +3,7 @@
  * object each way. Failures have `Err` and `Error`, because libnetwork reads one of them for
  * networks and the other for addresses.
  */
-import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import { connect } from 'node:net';
-import { dirname } from 'node:path';
 import express, {
   type ErrorRequestHandler,
   type Express,
@@ -14,22 +11,27 @@ import express, {
   type Response,
 } from 'express';
 import type { Clock } from '../clock.ts';
+import type { Emit } from '../events/events.ts';
 import { PluginError, type ErrorCode } from '../vocabulary/errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { CALLS_WITHOUT_BODY, type Handler, type Handlers } from './handler.ts';
-import { parseBody } from './json.ts';
+import { callFinished } from './call-event.ts';
+import { parseBody, type JsonObject } from './json.ts';
+import { closeServer, listen } from './unix-socket.ts';
 
 const CONTENT_TYPE = 'application/vnd.docker.plugins.v1.2+json';
 const CAPABILITIES = ['NetworkDriver', 'IpamDriver'];
 const BODY_LIMIT = '1mb';
-/**
- * unix(7): sun_path has 108 bytes, and the last one is zero. libuv cuts a longer path without an
- * error.
- */
-const PATH_LIMIT = 107;
 /** Where dockerd has a limit, it is 30 s. We answer before that. */
 const CALL_LIMIT_MS: Ms = 28_000;
+
+interface ServeDeps {
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** If undefined, nobody is told of calls. */
+  readonly emit?: Emit | undefined;
+}
 
 export interface PluginServer {
   /** Stops listening, removes the sockets, and lets running calls finish. */
@@ -46,8 +48,9 @@ export async function serve(
   handlers: Handlers | Promise<Handlers>,
   log: Logger,
   clock: Clock,
+  emit?: Emit,
 ): Promise<PluginServer> {
-  const app = createApp(handlers, log, clock);
+  const app = createApp(handlers, { log, clock, emit });
   const servers: Server[] = [];
   const close = async () => {
     await Promise.all(servers.map(closeServer));
@@ -55,7 +58,7 @@ export async function serve(
   };
   try {
     for (const path of paths) {
-      const server = await listen(app, path);
+      const server = await listen(() => createPluginServer(app), path);
       // No file descriptor is left. That connection is lost, and dockerd calls again.
       server.on('error', (err) => log.error({ path, err }, 'a connection could not be accepted'));
       servers.push(server);
@@ -68,7 +71,7 @@ export async function serve(
   return { close };
 }
 
-function createApp(handlers: Handlers | Promise<Handlers>, log: Logger, clock: Clock): Express {
+function createApp(handlers: Handlers | Promise<Handlers>, deps: ServeDeps): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -81,7 +84,7 @@ function createApp(handlers: Handlers | Promise<Handlers>, log: Logger, clock: C
     if (request.method !== 'POST' || handler === undefined) {
       return fail(response, 404, `vlandhcp has no call ${request.method} ${request.path}`);
     }
-    await answer({ call, handler, request, response, log, clock });
+    await answer({ call, handler, request, response, ...deps });
   });
   app.use(bodyError);
   return app;
@@ -98,15 +101,15 @@ function withActivate(handlers: Handlers): Handlers {
   return { ...handlers, 'Plugin.Activate': () => ({ Implements }) };
 }
 
-async function answer(exchange: {
-  call: string;
-  handler: Handler;
-  request: Request;
-  response: Response;
-  log: Logger;
-  clock: Clock;
-}): Promise<void> {
-  const { call, handler, request, response, log, clock } = exchange;
+async function answer(
+  exchange: {
+    readonly call: string;
+    readonly handler: Handler;
+    readonly request: Request;
+    readonly response: Response;
+  } & ServeDeps,
+): Promise<void> {
+  const { call, handler, request, response, log, clock, emit } = exchange;
   const startedAt = clock.now();
   const ms = () => Math.round(clock.now() - startedAt);
   const ended = new AbortController();
@@ -117,17 +120,20 @@ async function answer(exchange: {
   const cancelTimer = clock.at(startedAt + CALL_LIMIT_MS, () => {
     end(`${call} was not finished within ${CALL_LIMIT_MS / 1000} s; see the plugin's log`);
   });
+  let body: JsonObject = {};
   try {
     const text = typeof request.body === 'string' ? request.body : '';
-    const body = CALLS_WITHOUT_BODY.has(call) ? {} : parseBody(text);
+    if (!CALLS_WITHOUT_BODY.has(call)) body = parseBody(text);
     const result = await unlessAborted(ended.signal, async () => handler(body, ended.signal), log);
     log.debug({ call, ms: ms() }, 'request finished');
+    emit?.(callFinished(call, body, ms()));
     send(response, 200, result);
   } catch (error) {
     const code = codeOf(error);
     if (code !== undefined) log.warn({ call, ms: ms(), code, err: error }, 'request failed');
     else log.error({ call, ms: ms(), err: error }, 'request failed unexpectedly');
     const message = error instanceof Error ? error.message : String(error);
+    emit?.(callFinished(call, body, ms(), message));
     fail(response, code === undefined ? 500 : 200, message);
   } finally {
     cancelTimer();
@@ -184,27 +190,6 @@ function send(response: Response, status: number, body: object): void {
   response.status(status).set('Content-Type', CONTENT_TYPE).end(JSON.stringify(body));
 }
 
-async function listen(app: Express, path: string): Promise<Server> {
-  try {
-    if (Buffer.byteLength(path) > PATH_LIMIT) throw new Error(`longer than ${PATH_LIMIT} bytes`);
-    await mkdir(dirname(path), { recursive: true });
-    await removeStale(path);
-    const server = createPluginServer(app);
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      const mask = process.umask(0o177);
-      server.listen(path, resolve);
-      process.umask(mask);
-    });
-    await chmod(path, 0o600);
-    return server;
-  } catch (error) {
-    if (error instanceof PluginError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new PluginError('SOCKET_FAILED', `cannot listen on ${path}: ${reason}`, { cause: error });
-  }
-}
-
 function createPluginServer(app: Express): Server {
   const server = createServer(app);
   // dockerd keeps idle connections. If we closed one, dockerd would repeat a call with an empty
@@ -217,41 +202,4 @@ function createPluginServer(app: Express): Server {
     });
   });
   return server;
-}
-
-/**
- * Removes the socket that a killed process left: a socket without a listener. A socket with a
- * listener is not ours, even if the listener is too busy to answer. A file of another kind is not
- * ours.
- */
-async function removeStale(path: string): Promise<void> {
-  const found = await stat(path).catch(({ code }: NodeJS.ErrnoException) => code);
-  if (typeof found === 'object') {
-    if (!found.isSocket()) throw new Error('what is there is no socket; remove it');
-    if (await hasListener(path)) {
-      throw new PluginError(
-        'SOCKET_FAILED',
-        `another process already listens on ${path}; is vlandhcp running both as a service and as a managed plugin? Stop one of the two`,
-      );
-    }
-  } else if (found !== 'ENOENT') {
-    throw new Error(found);
-  }
-  await rm(path, { force: true }); // the socket, or a symbolic link to a socket or to nothing
-}
-
-async function hasListener(path: string): Promise<boolean> {
-  const trouble = await new Promise<string | undefined>((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => resolve((probe.destroy(), undefined)));
-    probe.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code));
-  });
-  return trouble !== 'ECONNREFUSED' && trouble !== 'ENOENT';
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
-  });
 }

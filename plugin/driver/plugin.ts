@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import { ContainerNames } from '../dockerapi/container-names.ts';
 import type { DockerApi } from '../dockerapi/docker-api.ts';
 import { Endpoints } from '../endpoints/endpoints.ts';
+import type { Emit } from '../events/events.ts';
 import type { Host } from '../host.ts';
 import { HostAccess } from '../hostaccess/host-access.ts';
 import { Addresses } from '../leases/addresses.ts';
@@ -32,12 +33,15 @@ import type { Registry } from '../state/registry.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { IpamDriver } from './ipam-driver.ts';
 import { NetworkDriver } from './network-driver.ts';
+import { Operator } from './operator.ts';
 import { recover } from './recover.ts';
 
 export interface PluginDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
+  /** If undefined, nobody is told of events. */
+  readonly emit?: Emit | undefined;
   readonly host: Host;
   /** Contains all stored records. */
   readonly registry: Registry;
@@ -62,10 +66,10 @@ export type Plugin = ReturnType<typeof createPlugin>;
 
 /** Resumes everything of before a restart. Calls of Docker wait for this. */
 export function createPlugin(deps: PluginDeps) {
-  const { clock, random, log, registry, isComplete, sockets, inquiry, settings } = deps;
+  const { clock, random, log, emit, registry, isComplete, sockets, inquiry, settings } = deps;
   const { sandboxFolder, sandboxPath, dockerApi } = deps;
   const leases = new LeaseService({
-    ...{ clock, random, log, ...sockets },
+    ...{ clock, random, log, emit, ...sockets },
     onChange: (key, change) => {
       leaseChanged(key, change).catch((err: unknown) => {
         log.error({ endpoint: key.slice(0, 12), err }, 'lease change not handled');
@@ -117,10 +121,10 @@ export function createPlugin(deps: PluginDeps) {
     });
   const access = new BridgeAccess({ host, clock, log });
   const returns = new LeaseReturns({ registry, host, inquiry, leases, clock, log });
-  const held = new HeldLeases({ registry, clock, log, leases, returns });
+  const held = new HeldLeases({ registry, clock, log, emit, leases, returns });
   const hostAccess = new HostAccess({ registry, host, leases, returns, clock, log });
   const networks = new Networks({
-    ...{ registry, host, access, clock, log },
+    ...{ registry, host, access, clock, log, emit },
     made: () => wiring.soon(),
   });
   const shared = {
@@ -186,6 +190,7 @@ export function createPlugin(deps: PluginDeps) {
   });
   return {
     ...{ network, ipam },
+    operator: new Operator({ registry, clock, leases, held, status: () => network.status() }),
     /** Resolves when everything of before is resumed. */
     started,
     ...{ leases, access, held, hostAccess, networks, addresses, endpoints, wiring },

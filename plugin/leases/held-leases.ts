@@ -8,6 +8,8 @@
  */
 import type { LeaseService } from '../leasing/lease-service.ts';
 import type { Clock } from '../clock.ts';
+import type { Emit } from '../events/events.ts';
+import { heldEvent } from '../events/lease-events.ts';
 import type { Lease } from '../vocabulary/lease.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
@@ -53,6 +55,7 @@ export interface HeldLeasesDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly emit?: Emit | undefined;
   readonly leases: {
     readonly release: LeaseService['release'];
   };
@@ -102,7 +105,9 @@ export class HeldLeases {
       return false;
     }
     this.#arm(record);
-    log.info({ ...context(record), address: addressShown(record) }, 'lease held');
+    const address = addressShown(record);
+    log.info({ ...context(record), address }, 'lease held');
+    this.#deps.emit?.(heldEvent(subjectOf(record, scope), address, record.lease?.serverId));
     return true;
   }
 
@@ -129,32 +134,31 @@ export class HeldLeases {
    * Gives back a held lease of the address, because somebody else needs the address now. Keeps a
    * lease that is being claimed.
    */
-  async yieldTo({ segment }: LeaseScope, address: Ipv4, { clientId }: Identity): Promise<void> {
-    const { registry } = this.#deps;
-    const others = registry
-      .held()
-      .filter(({ lease }) => lease?.address === address)
-      .filter((held) => held.clientId !== clientId && this.#isFree(held))
-      .filter(({ scopeId }) => registry.findScope(scopeId)?.segment === segment);
-    for (const record of others) await this.#end(record);
+  async yieldTo(scope: LeaseScope, address: Ipv4, identity: Identity): Promise<void> {
+    const inTheWay = this.#on(scope).filter((held) => hasAddress(held, address, identity));
+    for (const record of inTheWay) await this.#end(record);
   }
 
-  /**
-   * The same for an address that must be had of a DHCPv6 server. A server has one lease for an
-   * identity, so another one of its own goes back, too. An IPv4 lease beside it stays held.
-   */
-  async yieldTo6({ segment }: LeaseScope, address: Ipv6, { clientId }: Identity): Promise<void> {
-    const { registry } = this.#deps;
-    const isInTheWay = (held: HeldRecord) => {
-      const leased = held.ipv6?.lease?.addresses ?? [];
-      const hasIt = leased.some((one) => one.address === address);
-      return leased.length > 0 && hasIt !== (held.clientId === clientId);
-    };
-    const inTheWay = registry
-      .held()
-      .filter((held) => isInTheWay(held) && this.#isFree(held))
-      .filter(({ scopeId }) => registry.findScope(scopeId)?.segment === segment);
+  /** The same for an address of a DHCPv6 server. An IPv4 lease beside it stays held. */
+  async yieldTo6(scope: LeaseScope, address: Ipv6, identity: Identity): Promise<void> {
+    const inTheWay = this.#on(scope).filter((held) => hasAddress6(held, address, identity));
     for (const record of inTheWay) await this.#endIpv6(record);
+  }
+
+  #on({ segment }: LeaseScope): HeldRecord[] {
+    const { registry } = this.#deps;
+    return registry
+      .held()
+      .filter((held) => this.#isFree(held))
+      .filter(({ scopeId }) => registry.findScope(scopeId)?.segment === segment);
+  }
+
+  /** Gives the lease back now. @returns false if nobody holds it, or if it is being claimed. */
+  async giveBack(id: string): Promise<boolean> {
+    const record = this.#find(id);
+    if (record === undefined || !this.#isFree(record)) return false;
+    await this.#end(record);
+    return true;
   }
 
   /** Forgets the held lease and sends no RELEASE. */

@@ -24,7 +24,7 @@ import type { OpenSocket, SocketPlace } from './sockets/frame-socket.ts';
 import { Seat } from './sockets/seat.ts';
 import { LeaseReport } from './lease-report.ts';
 import { MachineRunner, type Machine, type RunnerOf } from './machine-runner.ts';
-import { Trace } from './trace.ts';
+import { Trace, type Ignored } from './trace.ts';
 
 export interface LeaseChange {
   readonly change: 'acquired' | 'renewed' | 'changed' | 'lost';
@@ -41,6 +41,8 @@ export interface RunnerDeps {
   onLease(change: LeaseChange): void;
   /** Told of each NAK that was for us. */
   onRefused(by: string | undefined, text: string | undefined): void;
+  /** Told once of each server and reason why its answer is not used. */
+  onIgnored?(ignored: Ignored): void;
   /** Told once of each server that answered and must not be taken. */
   onStranger(server: Ipv4, type: string, isDenied: boolean): void;
   /** Asked to find out whether another host has the address; the answer is an event `checked`. */
@@ -53,7 +55,11 @@ export interface RunnerDeps {
 
 type SendEffect = Extract<Effect, { type: 'send' }>;
 
-const DHCP4: Machine<State, Event, Effect, Env> = { initial: initialState, step, nextDeadline };
+const DHCP4: Machine<State, Event, Effect, Env> = {
+  initial: initialState,
+  step,
+  nextDeadline,
+};
 
 /** Nothing was asked yet, or all was answered. In other states an answer may be on its way. */
 const AT_REST: ReadonlySet<State['name']> = new Set(['INIT', 'BOUND', 'STOPPED']);
@@ -136,6 +142,13 @@ export class ClientRunner {
     if (isAsking && this.#asked !== undefined) this.#send(this.#asked.effect);
   }
 
+  /** Asks the server to extend the lease now. @returns false if no lease is in use. */
+  renew(): boolean {
+    const { name } = this.#machine.state;
+    this.#machine.dispatch({ type: 'renew' });
+    return name === 'BOUND' || name === 'RENEWING' || name === 'REBINDING';
+  }
+
   /** Whether it has a place, with a socket there or without. */
   get isOpen(): boolean {
     return this.#seat !== undefined;
@@ -167,7 +180,7 @@ export class ClientRunner {
   rename(hostName: string | undefined): void {
     if (hostName === this.#config.hostName) return;
     this.#config = { ...this.#config, hostName };
-    this.#machine.dispatch({ type: 'renamed' });
+    this.#machine.dispatch({ type: 'renew' });
   }
 
   closeSocket(): void {
@@ -217,6 +230,8 @@ export class ClientRunner {
         this.trace.refused(effect.by, effect.text);
         return this.#deps.onRefused(effect.by, effect.text);
       case 'ignored': {
+        const ignored = this.trace.firstIgnored(effect);
+        if (ignored !== undefined) this.#deps.onIgnored?.(ignored);
         const stranger = this.trace.ignored(effect);
         if (stranger !== undefined) {
           this.#deps.onStranger(stranger.server, stranger.type, stranger.isDenied);

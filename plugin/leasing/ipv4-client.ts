@@ -1,5 +1,7 @@
 /** A container's IPv4: its DHCPv4 client, and the watch over its address. */
 import type { Clock } from '../clock.ts';
+import type { Emit } from '../events/events.ts';
+import { leaseEvent4, ofLease } from '../events/lease-events.ts';
 import type { Logger } from '../logger.ts';
 import { withoutRenewal, type Lease } from '../vocabulary/lease.ts';
 import type { Ms } from '../vocabulary/time.ts';
@@ -17,6 +19,7 @@ export interface Ipv4ClientDeps {
   readonly openSocket: OpenSocket;
   readonly openArpSocket: OpenArpSocket;
   readonly log: Logger;
+  readonly emit?: Emit | undefined;
   /** Told of each change of the lease. */
   readonly onLease: (change: LeaseChange) => void;
   /** Told of the link-local address that stands in for a lease. Undefined: none for now. */
@@ -46,7 +49,7 @@ export class Ipv4Client {
   lease: Lease | undefined;
 
   constructor(subject: LeaseSubject, deps: Ipv4ClientDeps) {
-    const { clock, random, openSocket, openArpSocket, log } = deps;
+    const { clock, random, openSocket, openArpSocket, log, emit } = deps;
     const { acd, onConflict, isForeign, identity } = subject;
     this.#log = log;
     const runner = new ClientRunner(clientConfig(subject), {
@@ -55,13 +58,18 @@ export class Ipv4Client {
       openSocket,
       log,
       onLease: (change) => {
+        emit?.(leaseEvent4(subject, change, this.lease?.address));
         this.lease = change.change === 'lost' ? undefined : change.lease;
         if (this.lease === undefined) this.watch.stop();
         else this.linkLocal?.end();
         deps.onLease(change);
         if (isToStandIn(subject, change)) this.linkLocal?.begin();
       },
-      onRefused: (by, text) => log.warn({ by, text }, 'dhcp server refused (NAK)'),
+      onRefused: (by, text) => {
+        emit?.({ type: 'server.refused', ...ofLease(subject), server: by, text });
+        log.warn({ by, text }, 'dhcp server refused (NAK)');
+      },
+      onIgnored: (answer) => emit?.({ type: 'server.ignored', ...ofLease(subject), ...answer }),
       onStranger: (server, type, isDenied) => {
         log.warn({ server, type }, isDenied ? DENIED : NOT_ALLOWED);
       },
@@ -90,6 +98,7 @@ export class Ipv4Client {
       onFree: () => runner.dispatch({ type: 'checked', inUse: false }),
       onConflict: (address, by) => {
         runner.trace.conflict(address, by);
+        emit?.({ type: 'address.conflict', ...ofLease(subject), address, by });
         runner.dispatch({ type: 'checked', inUse: true });
       },
       onLost: () => runner.checkSocket(),

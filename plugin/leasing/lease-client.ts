@@ -3,6 +3,8 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Lease } from '../vocabulary/lease.ts';
+import type { Emit } from '../events/events.ts';
+import { leaseEvent6 } from '../events/lease-events.ts';
 import type { Logger } from '../logger.ts';
 import type { Failures } from './client-failures.ts';
 import type { LeaseChange, RunnerDeps } from './client-runner.ts';
@@ -28,6 +30,7 @@ export interface LeaseClientDeps extends Omit<RunnerDeps, RunnerCallback> {
   readonly openIpv6Socket: OpenSocket;
   readonly routers: SegmentRouters;
   readonly declines: DeclineBudget;
+  readonly emit?: Emit | undefined;
   /** Told of what a client has of IPv6 after its `acquire`. */
   onIpv6Change(key: string, change: Ipv6Change): void;
   /** Told of changes after the first acquisition; the key is the subject's. */
@@ -107,6 +110,7 @@ export function makeLeaseClient(
       openSocket: guardedOpenSocket(deps.openSocket, guard),
       openArpSocket: guardedOpenArpSocket(deps.openArpSocket, guard),
       log,
+      emit: deps.emit,
       onLease: (change) => {
         if (change.change === 'acquired' && client.waiting !== undefined) {
           client.waiting.done(change.lease);
@@ -138,15 +142,19 @@ export function makeLeaseClient(
 }
 
 export function makeIpv6Client(
-  { key, segment, identity, acd, rapidCommit, ipv6 }: LeaseSubject,
+  subject: LeaseSubject,
   deps: LeaseClientDeps,
   log: Logger,
 ): GuardedIpv6 | undefined {
+  const { key, segment, identity, acd, rapidCommit, ipv6 } = subject;
   if (ipv6 === undefined) return undefined;
   const { clock, random, routers, declines, openIpv6Socket: openSocket } = deps;
   return new GuardedIpv6(ipv6, {
     ...{ clock, random, log, routers, openSocket, mac: identity.mac, acd, rapidCommit },
-    onChange: (change) => deps.onIpv6Change(key, change),
+    onChange: (change) => {
+      deps.emit?.(leaseEvent6(subject, change));
+      deps.onIpv6Change(key, change);
+    },
     mayDecline: () => declines.take(`${segment}, IPv6`),
   });
 }

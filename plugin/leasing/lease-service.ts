@@ -19,7 +19,7 @@ import { routerSeen, type RouterSeen } from './ipv6/ipv6-report.ts';
 import { Ipv6Releases } from './ipv6/ipv6-releases.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { isSameLease6, type Lease6 } from '../vocabulary/ipv6/lease6.ts';
-import type { Ipv6Terms } from './ipv6/ipv6-subject.ts';
+import { NO_TERMS6, type Ipv6Terms } from './ipv6/ipv6-subject.ts';
 import {
   endClient,
   giveBack,
@@ -43,8 +43,6 @@ export interface LeaseServiceDeps
   readonly openRouterSocket: OpenRouterSocket;
 }
 
-const NO_IPV6: Ipv6Terms = { address: undefined, lease: undefined };
-
 export class LeaseService {
   readonly #clients = new Map<string, LeaseClient>();
   readonly #ipv6Releases: Ipv6Releases;
@@ -54,7 +52,7 @@ export class LeaseService {
     const routers = new SegmentRouters(deps);
     this.#deps = { ...deps, routers, declines: new DeclineBudget(deps.clock) };
     const make = (subject: LeaseSubject) => makeIpv6Client(subject, this.#deps, deps.log);
-    this.#ipv6Releases = new Ipv6Releases(make);
+    this.#ipv6Releases = new Ipv6Releases(make, deps.emit);
   }
 
   /**
@@ -73,8 +71,7 @@ export class LeaseService {
     place: SocketPlace,
     { late = false, ...limits }: Limits & Partial<Late>,
   ): Promise<Lease | undefined> {
-    const { clock } = this.#deps;
-    const client = this.#add(subject);
+    const [{ clock }, client] = [this.#deps, this.#add(subject)];
     const living = () => livingLeases(this.#clients.values(), subject.segment, clock.now());
     try {
       return await waitForLease(client, place, limits, clock, living);
@@ -124,7 +121,7 @@ export class LeaseService {
     subject: LeaseSubject,
     lease: Lease | undefined,
     where: Where = {},
-    ipv6: Ipv6Terms = NO_IPV6,
+    ipv6: Ipv6Terms = NO_TERMS6,
   ): void {
     this.#takeUp(this.#add(subject), lease, where, ipv6);
   }
@@ -188,6 +185,10 @@ export class LeaseService {
     renameClient(this.#clients.get(key), name);
   }
 
+  renew(key: string): boolean {
+    return this.#clients.get(key)?.ipv4?.runner.renew() === true;
+  }
+
   /** The client's IPv6. Undefined without it. */
   ipv6(key: string): GuardedIpv6 | undefined {
     return this.#clients.get(key)?.ipv6;
@@ -239,8 +240,7 @@ export class LeaseService {
    * @param link the bridge, which is there after the container's own link has gone.
    */
   release(subject: LeaseSubject, had: Lease | undefined, link: string, had6?: Lease6): void {
-    const { key } = subject;
-    const kept = this.#clients.get(key);
+    const kept = this.#clients.get(subject.key);
     const lease6 = kept?.ipv6?.leased ?? had6;
     const isValid = had !== undefined && had.expiresAt > this.#deps.clock.now();
     const client = kept ?? (isValid ? this.#add(subject) : undefined);
@@ -248,7 +248,7 @@ export class LeaseService {
       if (kept === undefined && client.ipv4 !== undefined) client.ipv4.lease = had;
       giveBack(client, link);
     }
-    this.forget(key);
+    this.forget(subject.key);
     this.#ipv6Releases.give(subject, lease6, link);
   }
 
@@ -292,7 +292,7 @@ export class LeaseService {
 
   #startAgain(client: LeaseClient): void {
     const { subject, where, failures, ipv4, ipv6 } = client;
-    const had = ipv6?.terms ?? NO_IPV6;
+    const had = ipv6?.terms ?? NO_TERMS6;
     const next = this.#add(subject);
     next.failures = failures;
     next.guard(() => this.#takeUp(next, ipv4?.lease, where, had));

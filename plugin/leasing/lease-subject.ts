@@ -32,6 +32,8 @@ export interface LeaseSubject {
   /** The name of the client in this service: the EndpointID. */
   readonly key: string;
   readonly identity: LeaseIdentity;
+  /** NetworkID, or the id of another driver's pool. For events. */
+  readonly network?: string | undefined;
   /** MTU of the link. The server is told in option 57. */
   readonly mtu: number;
   /** A text for messages, such as `VLAN 500 of eth1`. */

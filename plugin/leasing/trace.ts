@@ -20,6 +20,9 @@ const TYPE_NAMES: Readonly<Record<number, string>> = {
   7: 'RELEASE',
 };
 
+/** A hostile server could have a new address each time. */
+const MOST_IGNORED = 32;
+
 /** More servers than this on one segment exist only in a test. */
 const MOST_STRANGERS = 8;
 
@@ -34,6 +37,20 @@ export interface LastHeard {
   readonly from: Ipv4;
   readonly at: Instant;
 }
+
+/** The answer of a server that was meant for us and is not used. */
+export interface Ignored {
+  readonly server: Ipv4;
+  /** The type of its message. */
+  readonly message: string;
+  readonly reason: IgnoreReason;
+}
+
+/** Of others' messages, and of late or repeated ones, nobody needs to know. */
+const USUAL: ReadonlySet<IgnoreReason> = new Set([
+  ...(['not-a-reply', 'chaddr-mismatch', 'xid-mismatch', 'client-id-mismatch'] as const),
+  ...(['unexpected-in-state', 'server-mismatch'] as const),
+]);
 
 interface Stranger {
   readonly server: Ipv4;
@@ -51,6 +68,8 @@ export class Trace {
   #refusal: { by: string | undefined; text: string | undefined; count: number } | undefined;
   /** Servers that answered and must not be taken. */
   readonly #strangers = new Map<Ipv4, Stranger>();
+  /** Made with the first one. At most MOST_IGNORED. */
+  #told: Set<string> | undefined;
   #conflict: { readonly address: Ipv4; readonly by: Mac } | undefined;
   #lastHeard: LastHeard | undefined;
   #defect: string | undefined;
@@ -70,6 +89,17 @@ export class Trace {
     const seen = heard(message, sourceAddress, this.#received.get(type));
     this.#received.set(type, seen);
     this.#lastHeard = { type, from: seen.from, at };
+  }
+
+  /** @returns the answer if an operator has not been told of this server and reason yet. */
+  firstIgnored({ reason, message, sourceAddress }: IgnoredMessage): Ignored | undefined {
+    if (USUAL.has(reason)) return undefined;
+    const { from: server } = heard(message, sourceAddress, undefined);
+    this.#told ??= new Set();
+    const key = `${server} ${reason}`;
+    if (this.#told.has(key) || this.#told.size >= MOST_IGNORED) return undefined;
+    this.#told.add(key);
+    return { server, message: typeName(message), reason };
   }
 
   /** @returns the server if it is not allowed and is heard for the first time. */

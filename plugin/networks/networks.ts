@@ -3,6 +3,7 @@
  * The last one removes the links that have our mark.
  */
 import type { Clock } from '../clock.ts';
+import type { Emit } from '../events/events.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Logger } from '../logger.ts';
 import type { BridgeAccess } from './bridge-access.ts';
@@ -33,7 +34,10 @@ export class Networks {
   readonly #access: BridgeAccess;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #emit: Emit | undefined;
   readonly #made: () => void;
+  /** Networks whose links are missing, and could not be made again so far. */
+  readonly #gone = new Set<string>();
   readonly #links: NetworkLinks;
   readonly #lock = new KeyedLock();
 
@@ -44,6 +48,7 @@ export class Networks {
     access: BridgeAccess;
     clock: Clock;
     log: Logger;
+    emit?: Emit | undefined;
     made: () => void;
   }) {
     this.#registry = deps.registry;
@@ -51,6 +56,7 @@ export class Networks {
     this.#access = deps.access;
     this.#clock = deps.clock;
     this.#log = deps.log;
+    this.#emit = deps.emit;
     this.#made = deps.made;
     this.#links = new NetworkLinks(deps);
   }
@@ -111,6 +117,7 @@ export class Networks {
       }
       const fields = { ...context(record), link: speakerOf(record) };
       this.#log.info({ ...fields, mode: options.mode }, 'network created');
+      this.#tell('network.created', record);
       const unguarded = attachmentOf(record).unguarded(record);
       if (unguarded !== undefined && options.guard !== 'off') this.#log.warn(fields, unguarded);
       this.#made();
@@ -162,6 +169,8 @@ export class Networks {
       const links = await this.#host.readLinks();
       const parent = parentNow(links, record);
       refuseToMakeTheirs(links, record);
+      const gone = linksOf(record).filter((link) => linkNamed(links, link) === undefined);
+      this.#tellGone(record, gone);
       try {
         // The parent's MTU may be smaller now than when the network was made.
         const most = linkNamed(links, parent)?.mtu ?? Infinity;
@@ -171,6 +180,7 @@ export class Networks {
         if (JSON.stringify(mended) !== JSON.stringify(record)) {
           await this.#registry.addNetwork(mended);
         }
+        this.#tellBack(mended);
         return mended;
       } catch (error) {
         const code = error instanceof PluginError ? error.code : undefined;
@@ -214,6 +224,8 @@ export class Networks {
       await this.#registry.removeNetwork(record.id);
     });
     this.#log.info({ ...context(record), link: speakerOf(record) }, 'network removed');
+    this.#gone.delete(record.id);
+    this.#tell('network.removed', record);
   }
 
   async #bind({ id }: PoolRecord, { id: networkId, options }: NetworkRecord): Promise<void> {
@@ -240,6 +252,30 @@ export class Networks {
     const options = parseNetworkOptions(request.options, '-o ', missingParent(request, '-o '));
     refuseDockersPool(request);
     return { options };
+  }
+
+  /** A network comes and goes with its links. */
+  #tell(type: 'network.created' | 'network.removed', record: NetworkRecord): void {
+    const { id: network, options } = record;
+    const [segment, link] = [segmentOf(options), speakerOf(record)];
+    const linkType = type === 'network.created' ? 'link.made' : 'link.removed';
+    this.#emit?.({ type: linkType, link, network, segment });
+    this.#emit?.({ type, network, segment, mode: options.mode });
+  }
+
+  /** Told once, until the links are back. */
+  #tellGone({ id: network, options }: NetworkRecord, gone: readonly string[]): void {
+    if (this.#gone.has(network) || gone.length === 0) return;
+    this.#gone.add(network);
+    const segment = segmentOf(options);
+    for (const link of gone) this.#emit?.({ type: 'link.gone', link, network, segment });
+  }
+
+  #tellBack(record: NetworkRecord): void {
+    const { id: network, options } = record;
+    if (!this.#gone.delete(network)) return;
+    const [segment, link] = [segmentOf(options), speakerOf(record)];
+    this.#emit?.({ type: 'link.back', link, network, segment });
   }
 
   #warn(link: string, warnings: readonly string[]): void {

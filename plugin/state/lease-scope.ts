@@ -52,10 +52,11 @@ export function subjectOf(
     HeldRecord,
     'id' | 'mac' | 'clientId' | 'hostName' | 'requestedAddress' | 'mtu' | 'isMacShared' | 'ipv6'
   >,
-  { options, segment, bounds, subnet6, isForeign, link }: LeaseScope,
+  { id, options, segment, bounds, subnet6, isForeign, link }: LeaseScope,
 ): LeaseSubject {
   return {
     key: record.id,
+    network: id,
     identity: {
       mac: record.mac,
       clientId: Uint8Array.from(Buffer.from(record.clientId, 'hex')),

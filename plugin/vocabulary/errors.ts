@@ -24,6 +24,7 @@ export const ERROR_CODES = [
   'ADDRESS_IN_USE', // another host has the leased address, and there is no time for another attempt
   'ADDRESS_NOT_OFFERED', // the servers do not offer the address that was asked for
   'WRONG_SUBNET', // the leased address does not fit the subnet of the network
+  'LEASE_BUSY', // an operator wants what the holder of the lease does not allow
   'IP_COMMAND_FAILED',
   'SOCKET_FAILED',
   'STATE_UNREADABLE',

@@ -10,7 +10,7 @@ must_answer() { # dies if dockerd cannot be asked: then nobody knows whether the
   case $answer in
     *'permission denied'*)
       [ "$command" != status ] || without_docker
-      die "$(id -un) may not ask dockerd: $answer" "run this as root (sudo scripts/plugin $command), or as a member of the group that owns Docker's socket"
+      die "$(id -un) may not ask dockerd: $answer" "run this as root (sudo $me $command), or as a member of the group that owns Docker's socket"
       ;;
     *) die "dockerd does not answer: $answer" "is it running? see: systemctl status docker; is DOCKER_HOST or the docker context right (now: ${DOCKER_HOST:-the default})?" ;;
   esac
@@ -33,7 +33,7 @@ networks() { # the networks that use this plugin by either of its names, as thei
 start() {
   unbroken enable "$name" >/dev/null || {
     restart=
-    die "the plugin did not start and is stopped; its own words: scripts/plugin logs; then: scripts/plugin enable" "a failing mount means that docker-run.source is not dockerd's run folder: scripts/plugin set docker-run.source=DIR"
+    die "the plugin did not start and is stopped; its own words: $me logs; then: $me enable" "a failing mount means that docker-run.source is not dockerd's run folder: $me set docker-run.source=DIR"
   }
   restart=
   say "$name is enabled"

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 command_install() {
-  installed && die "$name is installed already; run: scripts/plugin upgrade"
+  installed && die "$name is installed already; run: $me upgrade"
   ref=
   if [ ${#words[@]} -gt 0 ] && [[ ${words[0]} != *=* ]]; then
     ref=${words[0]}
@@ -28,7 +28,7 @@ command_install() {
     create "$name"
   fi
   step "setting and starting $name"
-  [ ${#words[@]} = 0 ] || docker plugin set "$name" "${words[@]}" || die "a setting was refused; the plugin is installed but not enabled: scripts/plugin set K=V, scripts/plugin enable"
+  [ ${#words[@]} = 0 ] || docker plugin set "$name" "${words[@]}" || die "a setting was refused; the plugin is installed but not enabled: $me set K=V, $me enable"
   start
   say "try it: docker network create -d vlandhcp --ipam-driver null -o parent=LINK -o vlan=ID NAME"
 }
@@ -56,6 +56,7 @@ command_upgrade() {
   ref=${words[0]:-}
   steps=3
   if [ -z "$ref" ]; then
+    [ -x "$root/scripts/build-rootfs" ] || die "there is no checkout here to build from; name a version in a registry: $me upgrade --yes REGISTRY/vlandhcp:VERSION-$arch"
     steps=$((4 + (${#dir} == 0)))
     have_registry || die "docker can upgrade only from a registry; install one for the moment (apt-get install docker-registry), or push to yours and upgrade from there"
     folder

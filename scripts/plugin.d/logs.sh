@@ -13,7 +13,7 @@ log_places() { # what to look at where nothing was found: one sentence
   for file in /var/log/docker.log /var/log/docker/docker.log /var/log/upstart/docker.log /var/log/daemon.log /var/log/syslog /var/log/messages; do
     [ ! -f "$file" ] || found+="${found:+, }$file"
   done
-  echo "name the file that dockerd writes to: scripts/plugin logs FILE${found:+ (there are: $found)}; Docker as a snap: journalctl -u snap.docker.dockerd"
+  echo "name the file that dockerd writes to: $me logs FILE${found:+ (there are: $found)}; Docker as a snap: journalctl -u snap.docker.dockerd"
 }
 
 journal() { # the plugin's lines from where dockerd logs: the journal, by its unit or by the program's name, or its own file

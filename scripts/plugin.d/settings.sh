@@ -42,7 +42,7 @@ command_set() {
   check_settings "${words[@]}"
   ! enabled || { restart=1 && stop; }
   unbroken set "$name" "${words[@]}" || die "docker refused the setting; see above"
-  if [ -n "$restart" ]; then start; else say "$name is stopped, as before; start it: scripts/plugin enable"; fi
+  if [ -n "$restart" ]; then start; else say "$name is stopped, as before; start it: $me enable"; fi
   [[ " ${words[*]}" != *' IPAM_REQUIRE_MAC='* ]] ||
     say "networks with --ipam-driver $name go by the new IPAM_REQUIRE_MAC, those with --ipam-driver ${name%%:*} from dockerd's next restart on"
 }

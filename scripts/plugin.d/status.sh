@@ -8,7 +8,7 @@ given_up() { # tells, before anything else, that networks depend on a plugin tha
   [ -z "$list" ] || printf '%s\n' "NOT RUNNING: $name is installed and disabled, and these networks need it: ${list//$'\n'/ }" \
     "start it: docker plugin enable $name" \
     "  Running containers keep their traffic; no lease is renewed, and containers of these networks cannot start." \
-    "  If nobody has disabled it, it ended twice and dockerd gave it up: see scripts/plugin logs." ''
+    "  If nobody has disabled it, it ended twice and dockerd gave it up: see $me logs." ''
 }
 
 short_name() { # short_name SOCKET: whether the name without a tag works, as far as this user can see

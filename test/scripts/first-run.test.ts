@@ -220,13 +220,18 @@ describe('a first run', () => {
     const copy = join(folder, 'a b');
     for (const path of ['scripts/bundle.mjs', 'package.json', 'tsconfig.json'])
       cpSync(join(root, path), join(copy, path));
-    mkdirSync(join(copy, 'plugin'));
-    writeFileSync(join(copy, 'plugin/main.ts'), 'process.stdout.write("built");\n');
+    for (const folder of ['plugin', 'cli']) {
+      mkdirSync(join(copy, folder));
+      writeFileSync(join(copy, folder, 'main.ts'), `process.stdout.write("built ${folder}");\n`);
+    }
     execFileSync('ln', ['-s', join(root, 'node_modules'), join(copy, 'node_modules')]);
     execFileSync(process.execPath, [join(copy, 'scripts/bundle.mjs')]);
-    expect(
-      execFileSync(process.execPath, [join(copy, 'dist/vlandhcp.cjs')], { encoding: 'utf8' }),
-    ).toBe('built');
+    const built = (bundle: string) =>
+      execFileSync(process.execPath, [join(copy, 'dist', bundle)], { encoding: 'utf8' });
+    expect([built('vlandhcp.cjs'), built('vlandhcp-cli.cjs')]).toEqual([
+      'built plugin',
+      'built cli',
+    ]);
   });
 
   it('uses no path of a URL, in which a blank is %20', () => {

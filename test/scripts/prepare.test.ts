@@ -27,7 +27,7 @@ describe('the plugin folder', () => {
   const small = new SmallCheckout(folder);
   writeFileSync(
     join(small.bin, 'npm'),
-    '#!/bin/sh\necho bundle >>notes; mkdir -p dist; echo 1 >dist/vlandhcp.cjs\n',
+    '#!/bin/sh\necho bundle >>notes; mkdir -p dist; echo 1 | tee dist/vlandhcp.cjs >dist/vlandhcp-cli.cjs\n',
     { mode: 0o755 },
   );
   small.program(
@@ -51,6 +51,7 @@ describe('the plugin folder', () => {
 
   it.each([
     ['the source', 'plugin/main.ts'],
+    ['the source of the command line', 'cli/main.ts'],
     ['the bundle', 'dist/vlandhcp.cjs'],
     ['the description', 'config.json'],
   ])('is built again when %s has changed', (_what, path) => {

@@ -16,6 +16,8 @@ import { createPlugin, type Plugin } from '../../plugin/driver/plugin.ts';
 import type { IpamDriver } from '../../plugin/driver/ipam-driver.ts';
 import type { RequestPoolAnswer, RequestPoolRequest } from '../../plugin/options/ipam-requests.ts';
 import type { NetworkDriver } from '../../plugin/driver/network-driver.ts';
+import type { Operator } from '../../plugin/driver/operator.ts';
+import type { PluginEvent } from '../../plugin/events/events.ts';
 import type { CreateNetworkRequest } from '../../plugin/options/network-requests.ts';
 import type { Networks } from '../../plugin/networks/networks.ts';
 import { Registry } from '../../plugin/state/registry.ts';
@@ -51,6 +53,8 @@ export class DriverRig {
   isStoreComplete = true;
   readonly wire = new MemoryWire();
   readonly log = new MemoryLogger();
+  /** What operators were told, of all processes. */
+  readonly events: PluginEvent[] = [];
   readonly server: LeasingServer;
   /** What a look into a sandbox finds. */
   sandbox: ReturnType<SandboxProbe> = 'not-yet';
@@ -66,6 +70,7 @@ export class DriverRig {
   driver!: NetworkDriver;
   addresses!: Addresses;
   ipam!: IpamDriver;
+  operator!: Operator;
   /** Which MAC has which address on the segment. */
   readonly worn = new Map<string, Mac>();
   /** True if a host has the address. It answers at once; `SegmentInquiry` needs time. */
@@ -227,6 +232,7 @@ export class DriverRig {
     registry.adopt(structuredClone(contents));
     const plugin = createPlugin({
       ...{ clock: this.clock, log: this.log, registry },
+      emit: (event) => this.events.push(event),
       random: seededRandom(1),
       dockerApi: this.dockerApi,
       host: this.host.asPlainObject(),
@@ -251,9 +257,9 @@ export class DriverRig {
     });
     this.#plugin = plugin;
     const { network: driver, ipam, leases, access, held, networks, addresses, endpoints } = plugin;
-    const { wiring, hostAccess } = plugin;
+    const { wiring, hostAccess, operator } = plugin;
     Object.assign(this, { registry, driver, ipam, leases, access, held, networks });
-    Object.assign(this, { addresses, endpoints, wiring, hostAccess });
+    Object.assign(this, { addresses, endpoints, wiring, hostAccess, operator });
   }
 }
 

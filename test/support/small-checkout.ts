@@ -16,7 +16,8 @@ export class SmallCheckout {
     this.folder = join(around, 'of mine');
     this.bin = join(around, 'bin');
     this.lab = join(around, 'lab');
-    for (const folder of [this.folder, this.bin, this.lab, join(this.folder, 'plugin')])
+    const sources = ['plugin', 'cli'].map((name) => join(this.folder, name));
+    for (const folder of [this.folder, this.bin, this.lab, ...sources])
       mkdirSync(folder, { recursive: true });
     for (const path of [
       'scripts',
@@ -26,7 +27,7 @@ export class SmallCheckout {
       'tsconfig.json',
     ])
       cpSync(join(root, path), join(this.folder, path), { recursive: true });
-    writeFileSync(join(this.folder, 'plugin/main.ts'), 'let a = 1;\n');
+    for (const folder of sources) writeFileSync(join(folder, 'main.ts'), 'let a = 1;\n');
   }
 
   /** Replaces a script by a program of the test. */

@@ -8,6 +8,8 @@ describe('settings', () => {
       logLevel: 'info',
       stateDir: '/var/lib/vlandhcp',
       sockets: ['/run/docker/plugins/vlandhcp.sock'],
+      adminSocket: '/run/docker/plugins/vlandhcp/admin.sock',
+      eventsKept: 5000,
       dockerRunDir: '/run/docker',
       joinTimeoutMs: 120_000,
       requiresMacAddress: true,
@@ -19,6 +21,7 @@ describe('settings', () => {
       managed: true,
       stateDir: '/state',
       sockets: ['/run/docker/plugins/vlandhcp.sock', '/host/docker/plugins/vlandhcp.sock'],
+      adminSocket: '/run/docker/plugins/admin.sock',
       dockerRunDir: '/host/docker',
     });
   });
@@ -28,6 +31,8 @@ describe('settings', () => {
       LOG_LEVEL: '',
       STATE_DIR: '',
       SOCKET: '',
+      ADMIN_SOCKET: '',
+      EVENTS_KEPT: '',
       DOCKER_RUN_DIR: '',
       JOIN_TIMEOUT: '',
     };
@@ -39,6 +44,8 @@ describe('settings', () => {
       LOG_LEVEL: 'debug',
       STATE_DIR: '/s',
       SOCKET: '/k.sock',
+      ADMIN_SOCKET: '/a.sock',
+      EVENTS_KEPT: '200',
       DOCKER_RUN_DIR: '/d',
       JOIN_TIMEOUT: '30',
       IPAM_REQUIRE_MAC: 'false',
@@ -49,6 +56,8 @@ describe('settings', () => {
       logLevel: 'debug',
       stateDir: '/s',
       sockets: ['/k.sock'],
+      adminSocket: '/a.sock',
+      eventsKept: 200,
       dockerRunDir: '/d',
       joinTimeoutMs: 30_000,
       requiresMacAddress: false,

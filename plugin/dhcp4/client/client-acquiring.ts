@@ -60,7 +60,7 @@ export function inInit(state: StateOf<'INIT'>, event: Event, env: Env): Step {
       return ignoreMessage(state, event, reasonToIgnore(event.message, env));
     case 'link':
     case 'checked':
-    case 'renamed':
+    case 'renew':
       return stay(state);
   }
 }
@@ -102,7 +102,7 @@ export function inSelecting(state: StateOf<'SELECTING'>, event: Event, env: Env)
     case 'start':
     case 'resume':
     case 'checked':
-    case 'renamed':
+    case 'renew':
       return stay(state);
   }
 }
@@ -141,7 +141,7 @@ export function inRequesting(state: StateOf<'REQUESTING'>, event: Event, env: En
     case 'start':
     case 'resume':
     case 'checked':
-    case 'renamed':
+    case 'renew':
       return stay(state);
   }
 }
@@ -183,7 +183,7 @@ export function inChecking(state: StateOf<'CHECKING'>, event: Event, env: Env): 
     case 'start':
     case 'resume':
     case 'link':
-    case 'renamed':
+    case 'renew':
       return stay(state);
   }
 }
@@ -203,7 +203,7 @@ export function inInitReboot(state: StateOf<'INIT-REBOOT'>, event: Event, env: E
     case 'start':
     case 'resume':
     case 'link':
-    case 'renamed':
+    case 'renew':
       return stay(state);
   }
 }
@@ -233,7 +233,7 @@ export function inRebooting(state: StateOf<'REBOOTING'>, event: Event, env: Env)
       return onConflict(state, event.inUse, env);
     case 'start':
     case 'resume':
-    case 'renamed':
+    case 'renew':
       return stay(state);
   }
 }

@@ -32,7 +32,7 @@ export function inBound(state: StateOf<'BOUND'>, event: Event, env: Env): Step {
     case 'release':
     case 'link':
     case 'checked':
-    case 'renamed':
+    case 'renew':
     case 'start':
     case 'resume':
       return whileHolding(state, event, env);
@@ -50,7 +50,7 @@ export function inRenewing(state: StateOf<'RENEWING'>, event: Event, env: Env): 
     case 'release':
     case 'link':
     case 'checked':
-    case 'renamed':
+    case 'renew':
     case 'start':
     case 'resume':
       return whileHolding(state, event, env);
@@ -69,7 +69,7 @@ export function inRebinding(state: StateOf<'REBINDING'>, event: Event, env: Env)
     case 'release':
     case 'link':
     case 'checked':
-    case 'renamed':
+    case 'renew':
     case 'start':
     case 'resume':
       return whileHolding(state, event, env);
@@ -121,7 +121,7 @@ function whileHolding(
     case 'checked':
       // RFC 5227 §2.4 (c): if a conflict cannot be defended, the use of the address ends.
       return event.inUse ? declineLease(memory, lease, true, env) : stay(state);
-    case 'renamed':
+    case 'renew':
       return tellName(state, env);
     case 'start':
     case 'resume':

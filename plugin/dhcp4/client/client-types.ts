@@ -177,8 +177,11 @@ export type Event =
    * The answer to `check`. `inUse` also comes later, if a conflict shows while the lease is used.
    */
   | { readonly type: 'checked'; readonly inUse: boolean }
-  /** The host name in the configuration is another one. The server is told at once. */
-  | { readonly type: 'renamed' };
+  /**
+   * The server is asked now to extend a lease in use: the host name in the configuration is another
+   * one, or an operator wants it.
+   */
+  | { readonly type: 'renew' };
 
 export type MessageEvent = Extract<Event, { readonly type: 'message' }>;
 

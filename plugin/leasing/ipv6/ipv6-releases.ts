@@ -3,6 +3,8 @@
  * four times (RFC 9915 §18.2.7), so a release outlives the client that held the lease. The number
  * of releases is limited by the containers that end within some 15 s.
  */
+import type { Emit } from '../../events/events.ts';
+import { leaseEvent6 } from '../../events/lease-events.ts';
 import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
 import type { LeaseSubject } from '../lease-subject.ts';
 import type { GuardedIpv6 } from './guarded-ipv6.ts';
@@ -12,10 +14,12 @@ export class Ipv6Releases {
   /** By segment and DUID. */
   readonly #running = new Map<string, GuardedIpv6>();
   readonly #make: (subject: LeaseSubject) => GuardedIpv6 | undefined;
+  readonly #emit: Emit | undefined;
 
   /** @param make a client that holds nothing; undefined for a subject without IPv6. */
-  constructor(make: (subject: LeaseSubject) => GuardedIpv6 | undefined) {
+  constructor(make: (subject: LeaseSubject) => GuardedIpv6 | undefined, emit?: Emit) {
     this.#make = make;
+    this.#emit = emit;
   }
 
   /** @param link of the host, on that segment. */
@@ -26,6 +30,8 @@ export class Ipv6Releases {
     const key = keyOf(client.subject);
     this.stop(subject);
     this.#running.set(key, client);
+    const [address] = lease.addresses;
+    this.#emit?.(leaseEvent6(subject, { change: 'lost', cause: 'released', address, lease }));
     client.release(link, lease, () => {
       if (this.#running.get(key) === client) this.#running.delete(key);
     });

@@ -42,6 +42,8 @@ export interface Ipv6Terms {
   readonly contested?: readonly Ipv6[] | undefined;
 }
 
+export const NO_TERMS6: Ipv6Terms = { address: undefined, lease: undefined };
+
 export interface Ipv6Change extends Ipv6Terms {
   readonly change: 'acquired' | 'renewed' | 'changed' | 'lost';
   readonly cause: LossCause | 'conflict' | 'no-router' | undefined;

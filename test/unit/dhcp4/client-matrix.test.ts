@@ -49,7 +49,7 @@ const EVENTS = {
   'reply with another xid': (rig: ClientRig) => rig.ack({ xid: (rig.xid ^ 1) >>> 0 }),
   'checked: free': (rig: ClientRig) => rig.do({ type: 'checked', inUse: false }),
   'checked: in use': (rig: ClientRig) => rig.do({ type: 'checked', inUse: true }),
-  renamed: (rig: ClientRig) => rig.do({ type: 'renamed' }),
+  renew: (rig: ClientRig) => rig.do({ type: 'renew' }),
 } satisfies Record<string, (rig: ClientRig) => ClientRig>;
 
 type EventName = keyof typeof EVENTS;
@@ -90,14 +90,14 @@ const OUTCOMES: Record<StateName, Partial<Record<EventName, Outcome>>> = {
   },
   BOUND: {
     'due tick': ['RENEWING', RENEW],
-    renamed: ['RENEWING', RENEW],
+    renew: ['RENEWING', RENEW],
     release: ['STOPPED', RELEASE, 'lease lost released'],
     'link up': ['INIT-REBOOT'],
     'checked: in use': ['INIT', DECLINE, 'lease lost declined'],
   },
   RENEWING: {
     'due tick': ['RENEWING', 'unanswered since T1'],
-    renamed: ['RENEWING', RENEW],
+    renew: ['RENEWING', RENEW],
     release: ['STOPPED', RELEASE, 'lease lost released'],
     'link up': ['INIT-REBOOT'],
     ACK: ['BOUND', 'lease renewed'],
@@ -107,7 +107,7 @@ const OUTCOMES: Record<StateName, Partial<Record<EventName, Outcome>>> = {
   },
   REBINDING: {
     'due tick': ['REBINDING', REQUEST],
-    renamed: ['REBINDING', REQUEST],
+    renew: ['REBINDING', REQUEST],
     release: ['STOPPED', RELEASE, 'lease lost released'],
     'link up': ['INIT-REBOOT'],
     ACK: ['BOUND', 'lease renewed'],

@@ -16,7 +16,7 @@ import { seededRandom } from '../../support/seeded-random.ts';
 
 /** An event and its time: at the deadline, a little before or after it, or after another delay. */
 interface Move {
-  readonly kind: 'start' | 'previous' | 'resume' | 'tick' | 'release' | 'renamed' | 'up' | 'down' | 'free' | 'used' | 'OFFER' | 'ACK' | 'NAK' | 'stranger'; // prettier-ignore
+  readonly kind: 'start' | 'previous' | 'resume' | 'tick' | 'release' | 'renew' | 'up' | 'down' | 'free' | 'used' | 'OFFER' | 'ACK' | 'NAK' | 'stranger'; // prettier-ignore
   readonly when: 'now' | 'deadline' | 'before' | 'after' | number;
   readonly leaseSec: number;
   readonly host: number;
@@ -28,7 +28,7 @@ const move: fc.Arbitrary<Move> = fc.record({
     { weight: 6, arbitrary: fc.constantFrom('OFFER' as const, 'ACK' as const) },
     fc.constantFrom('start' as const, 'previous' as const, 'resume' as const),
     fc.constantFrom('up' as const, 'down' as const, 'free' as const, 'used' as const),
-    fc.constantFrom('NAK' as const, 'stranger' as const, 'release' as const, 'renamed' as const),
+    fc.constantFrom('NAK' as const, 'stranger' as const, 'release' as const, 'renew' as const),
   ),
   when: fc.oneof(
     fc.constantFrom('now' as const, 'deadline' as const, 'before' as const, 'after' as const),
@@ -60,7 +60,7 @@ function eventOf({ kind, leaseSec, host }: Move, state: State, now: number): Eve
     case 'start':
     case 'tick':
     case 'release':
-    case 'renamed':
+    case 'renew':
       return { type: kind };
     case 'previous':
       return { type: 'start', previous };

@@ -133,7 +133,7 @@ describe('the terms of a lease', () => {
 
 it('a name that comes later is in a REQUEST at once, and a lease without end keeps its deadlines', () => {
   const rig = new ClientRig().bound({ leaseSec: 0xffffffff });
-  rig.do({ type: 'renamed' });
+  rig.do({ type: 'renew' });
   expect([rig.name, ...rig.summary]).toEqual(['RENEWING', `send REQUEST to ${SERVER}`]);
   expect(rig.deadline).toBeGreaterThan(rig.now);
   expect(rig.ack({ leaseSec: 0xffffffff }).name).toBe('BOUND');

@@ -1,0 +1,142 @@
+/** Asks the plugin over its admin socket. */
+import { request, type IncomingMessage } from 'node:http';
+import { createInterface } from 'node:readline';
+import type { RecordedEvent } from '../plugin/events/events.ts';
+import type { LeaseEntry } from '../plugin/state/status/lease-list.ts';
+import { CommandError } from './errors.ts';
+
+const ANSWERED_WITHIN_MS = 10_000;
+
+export type { LeaseEntry, RecordedEvent };
+
+/** A network as the admin API tells it. */
+export interface NetworkEntry {
+  readonly network: string;
+  readonly segment: string;
+  readonly mode?: string;
+  readonly mtu?: number;
+  readonly bridge: string;
+  /** How many leases are in which state. */
+  readonly leases: Readonly<Record<string, number>>;
+}
+
+export class AdminClient {
+  readonly #socketPath: string;
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  about(): Promise<object> {
+    return this.#ask('GET', '/v1/plugin');
+  }
+
+  async networks(): Promise<readonly NetworkEntry[]> {
+    return (await this.#ask<{ networks: NetworkEntry[] }>('GET', '/v1/networks')).networks;
+  }
+
+  async leases(): Promise<readonly LeaseEntry[]> {
+    return (await this.#ask<{ leases: LeaseEntry[] }>('GET', '/v1/leases')).leases;
+  }
+
+  /** @param key an address, a MAC, or the beginning of an endpoint's id. */
+  lease(
+    key: string,
+  ): Promise<{ leases: readonly LeaseEntry[]; history: readonly RecordedEvent[] }> {
+    return this.#ask('GET', `/v1/leases/${encodeURIComponent(key)}`);
+  }
+
+  async act(action: 'renew' | 'release', key: string): Promise<LeaseEntry> {
+    const path = `/v1/leases/${encodeURIComponent(key)}/${action}`;
+    return (await this.#ask<{ lease: LeaseEntry }>('POST', path)).lease;
+  }
+
+  /**
+   * The events that the query wants, oldest first.
+   * @param opened called when the plugin has begun to answer: what happens from now on is told.
+   * @param signal ends a query that follows.
+   */
+  async *events(
+    query: Readonly<Record<string, string>>,
+    { signal, opened }: { signal?: AbortSignal; opened?: () => void } = {},
+  ): AsyncGenerator<RecordedEvent> {
+    const path = `/v1/events?${new URLSearchParams(query).toString()}`;
+    const response = await this.#open('GET', path, signal);
+    opened?.();
+    try {
+      for await (const line of createInterface({ input: response })) {
+        yield JSON.parse(line) as RecordedEvent;
+      }
+    } catch (error) {
+      if (signal?.aborted !== true) throw this.#broken(error);
+    } finally {
+      response.destroy();
+    }
+    if (signal?.aborted !== true && query['follow'] === 'true') {
+      throw this.#broken(new Error('the connection ended'));
+    }
+  }
+
+  async #ask<Body>(method: string, path: string): Promise<Body> {
+    const signal = AbortSignal.timeout(ANSWERED_WITHIN_MS);
+    const response = await this.#open(method, path, signal);
+    return JSON.parse(await textOf(response)) as Body;
+  }
+
+  /** @throws CommandError with what the plugin says, if it refuses. */
+  async #open(method: string, path: string, signal?: AbortSignal): Promise<IncomingMessage> {
+    let response: IncomingMessage;
+    try {
+      response = await new Promise((resolve, reject) => {
+        const options = { socketPath: this.#socketPath, path, method, agent: false as const };
+        const call = request({ ...options, ...(signal && { signal }) }, resolve);
+        call.on('error', reject);
+        call.end();
+      });
+    } catch (error) {
+      throw this.#unreachable(error);
+    }
+    if ((response.statusCode ?? 500) < 300) return response;
+    const text = await textOf(response);
+    throw new CommandError(sentenceOf(text) ?? `the plugin answered ${text.slice(0, 200)}`);
+  }
+
+  #unreachable(error: unknown): CommandError {
+    const { code, name } = error as NodeJS.ErrnoException;
+    const path = this.#socketPath;
+    if (code === 'EACCES')
+      return new CommandError(`only root may ask ${path}; type sudo before it`);
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+      return new CommandError(
+        `nobody listens on ${path}: the plugin is stopped, or older than this command; see: docker plugin ls`,
+      );
+    }
+    if (name === 'TimeoutError') {
+      return new CommandError(
+        `the plugin did not answer on ${path} within ${ANSWERED_WITHIN_MS / 1000} s; see its log`,
+      );
+    }
+    return new CommandError(`the plugin cannot be asked on ${path}: ${(error as Error).message}`);
+  }
+
+  #broken(error: unknown): CommandError {
+    return new CommandError(
+      `the plugin ended while it told events: ${(error as Error).message}; type the command again when it is back`,
+    );
+  }
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) text += chunk as string;
+  return text;
+}
+
+function sentenceOf(text: string): string | undefined {
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown };
+    return typeof error === 'string' ? error : undefined;
+  } catch {
+    return undefined;
+  }
+}

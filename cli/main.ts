@@ -1,0 +1,58 @@
+/**
+ * `docker vlandhcp`: the operator's commands. `docker-vlandhcp` starts it, with the path of the
+ * admin socket in the environment. Only this file acts on import.
+ */
+import { release as kernelRelease } from 'node:os';
+import { CommanderError } from 'commander';
+import { dim, red, yellow } from 'yoctocolors';
+import { AdminClient } from './admin-client.ts';
+import type { Surroundings } from './commands.ts';
+import { runDocker } from './docker.ts';
+import { CommandError, EXIT } from './errors.ts';
+import { makeProgram } from './program.ts';
+
+/** The bundler fills this in from package.json. */
+declare const VLANDHCP_VERSION: string;
+
+/** Of the service, when this program is started without `docker-vlandhcp`. */
+const SERVICE_SOCKET = '/run/docker/plugins/vlandhcp/admin.sock';
+
+async function main(): Promise<void> {
+  const { env, stdout } = process;
+  const ended = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.abort());
+  // `| head` closes it, and wants no more.
+  stdout.on('error', () => process.exit(EXIT.ok));
+  const isTerminal = stdout.isTTY;
+  const plain = (text: string) => text;
+  const surroundings: Surroundings = {
+    admin: new AdminClient(env['VLANDHCP_SOCKET'] ?? SERVICE_SOCKET),
+    docker: runDocker,
+    colors: isTerminal ? { red, yellow, dim } : { red: plain, yellow: plain, dim: plain },
+    print: (text) => void stdout.write(`${text}\n`),
+    ...{ isTerminal, now: () => Date.now(), answerWithinMs: 10_000, ended: ended.signal },
+    ...{ version: VLANDHCP_VERSION, kernel: kernelRelease() },
+  };
+  const program = makeProgram({
+    surroundings: () => surroundings,
+    name: env['VLANDHCP_CALLED_AS'] ?? 'vlandhcp',
+    version: VLANDHCP_VERSION,
+    exit: (code) => (process.exitCode = code),
+  });
+  for (const command of [program, ...program.commands]) command.exitOverride();
+  try {
+    await program.parseAsync(process.argv);
+  } catch (error) {
+    // commander has printed help, the version, or what was typed wrong.
+    if (error instanceof CommanderError) process.exitCode = error.exitCode;
+    else if (error instanceof CommandError) fail(error.message);
+    else fail(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+}
+
+function fail(text: string): void {
+  process.stderr.write(`vlandhcp: ${text}\n`);
+  process.exitCode = EXIT.failed;
+}
+
+void main();

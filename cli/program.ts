@@ -1,0 +1,112 @@
+/** The commands, their words and options, and their help. */
+import { Command, Option } from 'commander';
+import * as commands from './commands.ts';
+import { completionFor, SHELLS } from './completion.ts';
+import { CommandError } from './errors.ts';
+
+export interface Program {
+  readonly surroundings: () => commands.Surroundings;
+  /** The name by which it was called: `docker vlandhcp`. */
+  readonly name: string;
+  readonly version: string;
+  /** Told the exit code of the command. */
+  readonly exit: (code: number) => void;
+}
+
+const KEY = 'an address, a MAC, or a container (name or ID)';
+const EXITS = `
+Exit status:
+  0  the command worked, and everybody has a lease
+  1  the command failed; standard error says why
+  2  the command worked, and a container or the host is without a lease`;
+
+export function makeProgram({ surroundings, name, version, exit }: Program): Command {
+  const program = new Command(name.split(' ').at(-1) ?? name)
+    .description(
+      'Who has which address, and what happened: networks, leases and events of the plugin.',
+    )
+    .usage('COMMAND [OPTIONS]')
+    .version(version, '-v, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand(false)
+    .showHelpAfterError(`Type ${name} --help for the commands.`)
+    .configureHelp({ commandUsage: (command) => usageOf(command, name) })
+    .addHelpText('after', EXITS);
+  const add = (words: string, about: string) =>
+    program
+      .command(words)
+      .description(about)
+      .configureHelp({
+        commandUsage: (command) => usageOf(command, name),
+      });
+  const done = async (work: Promise<number>) => exit(await work);
+
+  withOutput(add('networks', 'List networks, with how many leases are in which state')).action(
+    (options: Output) => done(commands.networks(surroundings(), options)),
+  );
+  withOutput(add('leases', 'List who has which address'))
+    .option('-n, --network <NETWORK>', 'only those of this network (name or ID)')
+    .option('-w, --watch', 'list them again whenever something changes')
+    .addHelpText('after', EXITS)
+    .action((options: Output) => done(commands.leases(surroundings(), options)));
+  add('lease', 'Show all about a lease, and its history')
+    .argument('<KEY>', `${KEY}; also an address that nobody has any more`)
+    .addOption(jsonOption())
+    .addHelpText('after', EXITS)
+    .action((key: string, options: Output) => done(commands.lease(surroundings(), key, options)));
+  withOutput(add('events', 'Show what happened, or what happens'))
+    .option(
+      '-s, --since <WHEN>',
+      'from then on: 10m, 2h, 3d, 03:00, 2026-11-28T03:00, or the number of an event',
+    )
+    .option('-f, --follow', 'go on, and print each event as it happens')
+    .option('-n, --network <NETWORK>', 'only those of this network (name or ID)')
+    .option('-t, --type <TYPES>', 'only these types: lease.lost,address.conflict')
+    .option('-a, --all', 'calls of Docker, too')
+    .action((options: commands.EventOptions) => done(commands.events(surroundings(), options)));
+  add('renew', 'Ask the DHCP server now to extend a lease, and wait for its answer')
+    .argument('<KEY>', KEY)
+    .action((key: string) => done(commands.renew(surroundings(), key)));
+  add('release', 'Give back a lease that is held for a container that is gone')
+    .argument('<KEY>', 'an address or a MAC')
+    .action((key: string) => done(commands.release(surroundings(), key)));
+  add('report', 'Write one file for a bug report; names, addresses and IDs are replaced')
+    .argument('[FILE]', 'a new file; - is standard output')
+    .action((file?: string) => done(commands.report(surroundings(), file)));
+  const ours = (words: string, about: string) =>
+    add(words, about)
+      .allowUnknownOption()
+      .argument('[WORDS...]')
+      .action(() => {
+        throw new CommandError(`${words} is done by the script docker-vlandhcp; start that`);
+      });
+  ours('set', 'Change settings of the managed plugin: set LOG_LEVEL=debug');
+  ours('enable', 'Start the managed plugin');
+  ours('disable', 'Stop the managed plugin; containers keep their traffic');
+  ours('logs', 'Show the log of the managed plugin: logs [-f] [FILE]');
+  ours('upgrade', 'Replace the managed plugin by another version: upgrade [--yes] REFERENCE');
+  ours('remove', 'Remove the managed plugin, unless a network uses it');
+  add('completion', 'Print a script that completes commands and options')
+    .argument('<SHELL>', SHELLS.join(', '))
+    .action((shell: string) => {
+      surroundings().print(completionFor(shell, program));
+    });
+  return program;
+}
+
+type Output = { json?: boolean; format?: string };
+
+function usageOf(command: Command, name: string): string {
+  const own = command.parent === null ? '' : ` ${command.name()}`;
+  return `${name}${own} ${command.usage()}`;
+}
+
+function jsonOption(): Option {
+  return new Option('--json', 'print JSON, for programs');
+}
+
+function withOutput(command: Command): Command {
+  return command
+    .addOption(jsonOption().conflicts('format'))
+    .option('--format <FORMAT>', "as Docker's: json, '{{.Field}} …' or 'table {{.Field}}\\t…'");
+}

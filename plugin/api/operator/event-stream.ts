@@ -1,0 +1,54 @@
+/**
+ * Events as lines of JSON (NDJSON): first those of before, then, if asked, each as it happens. A
+ * client that does not keep up is cut off, because what waits for it is memory of the plugin.
+ */
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { EventBus } from '../../events/event-bus.ts';
+import type { RecordedEvent } from '../../events/events.ts';
+
+/** Lines that are written at once, between two looks at what the client takes. */
+const LINES_AT_ONCE = 200;
+const MOST_WAITING_BYTES = 1_000_000;
+
+export interface EventsWanted {
+  /** True for each event that the client wants. */
+  readonly wants: (event: RecordedEvent) => boolean;
+  readonly follow: boolean;
+}
+
+export async function streamEvents(
+  response: ServerResponse,
+  bus: Pick<EventBus, 'list' | 'subscribe'>,
+  { wants, follow }: EventsWanted,
+): Promise<void> {
+  response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
+  if (follow) response.setTimeout(0); // nothing may happen for days
+  const past = bus.list().filter(wants);
+  // What happens while the past is written comes after it.
+  const since: RecordedEvent[] = [];
+  let isLive = false;
+  const unsubscribe = follow
+    ? bus.subscribe((event) => {
+        if (!wants(event)) return;
+        if (!isLive) since.push(event);
+        else response.write(lines([event]));
+        if (response.writableLength > MOST_WAITING_BYTES) response.destroy();
+      })
+    : () => undefined;
+  response.once('close', unsubscribe);
+  response.flushHeaders();
+  for (let from = 0; from < past.length; from += LINES_AT_ONCE) {
+    if (response.destroyed) return;
+    const isTaken = response.write(lines(past.slice(from, from + LINES_AT_ONCE)));
+    if (!isTaken) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+  }
+  if (response.destroyed) return;
+  if (!follow) return void response.end();
+  if (since.length > 0) response.write(lines(since));
+  isLive = true;
+}
+
+function lines(events: readonly RecordedEvent[]): string {
+  return events.map((event) => `${JSON.stringify(event)}\n`).join('');
+}

@@ -1,0 +1,156 @@
+/**
+ * Which request of an operator gets which answer. Paths begin with the version of the API. What a
+ * version answers only grows: fields are added, and none changes its meaning.
+ */
+import type { EventBus } from '../../events/event-bus.ts';
+import { EVENT_TYPES, type RecordedEvent } from '../../events/events.ts';
+import type { LeaseEntry } from '../../state/status/lease-list.ts';
+import type { NetworkStatus } from '../../state/status/status.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
+import type { EventsWanted } from './event-stream.ts';
+import { findLeases, historyOf, type LeaseKey, parseKey } from './lease-key.ts';
+
+/** What `plugin/driver` promises to operators. */
+export interface Operator {
+  networks(): readonly NetworkStatus[];
+  leases(): readonly LeaseEntry[];
+  /** @throws PluginError LEASE_BUSY. */
+  renew(lease: LeaseEntry): void;
+  /** @throws PluginError LEASE_BUSY. */
+  release(lease: LeaseEntry): Promise<void>;
+}
+
+export interface Asked {
+  readonly plugin: Operator;
+  readonly bus: Pick<EventBus, 'list'>;
+  /** Version and settings. */
+  readonly about: object;
+}
+
+export type Answer =
+  | { readonly kind: 'json'; readonly status: number; readonly body: object }
+  | ({ readonly kind: 'events' } & EventsWanted);
+
+const PATHS =
+  'GET /v1/plugin, GET /v1/networks, GET /v1/leases, GET /v1/leases/KEY, POST /v1/leases/KEY/renew, POST /v1/leases/KEY/release, GET /v1/events';
+
+/** @throws PluginError if the request is wrong, or if the lease does not allow it. */
+export async function answerTo(
+  method: string,
+  target: string,
+  { plugin, bus, about }: Asked,
+): Promise<Answer> {
+  const { path, query } = parseTarget(target);
+  const [version, kind, key, action, ...rest] = path;
+  const call = `${method} ${[kind, key && 'KEY', action].filter((part) => part).join('/')}`;
+  if (version === 'v1' && rest.length === 0) {
+    switch (call) {
+      case 'GET plugin':
+        return json(200, about);
+      case 'GET networks':
+        return json(200, { networks: withCounts(plugin) });
+      case 'GET leases':
+        return json(200, { leases: leasesOf(plugin, query.get('network')) });
+      case 'GET leases/KEY':
+        return leaseAnswer(plugin, bus, parseKey(key ?? ''));
+      case 'POST leases/KEY/renew':
+        return act(plugin, parseKey(key ?? ''), (lease) => plugin.renew(lease));
+      case 'POST leases/KEY/release':
+        return act(plugin, parseKey(key ?? ''), (lease) => plugin.release(lease));
+      case 'GET events':
+        return { kind: 'events', ...eventsWanted(query) };
+    }
+  }
+  const asked = `${method} ${target.slice(0, 100)}`;
+  return json(404, { error: `the admin API has no ${asked}; it has ${PATHS}` });
+}
+
+function parseTarget(target: string): { path: string[]; query: URLSearchParams } {
+  try {
+    const { pathname, searchParams } = new URL(target, 'http://plugin');
+    return { path: pathname.slice(1).split('/').map(decodeURIComponent), query: searchParams };
+  } catch {
+    throw new PluginError(
+      'INVALID_REQUEST',
+      `the path ${JSON.stringify(target.slice(0, 100))} is not a path of a URL`,
+    );
+  }
+}
+
+/** The networks, with the number of leases instead of the leases. */
+function withCounts(plugin: Operator): object[] {
+  const leases = plugin.leases();
+  return plugin.networks().map(({ endpoints: _endpoints, host: _host, ...network }) => {
+    const states: Record<string, number> = {};
+    for (const { network: own, state } of leases) {
+      if (own === network.network) states[state] = (states[state] ?? 0) + 1;
+    }
+    return { ...network, leases: states };
+  });
+}
+
+/** @param network the beginning of a NetworkID, or nothing. */
+function leasesOf(plugin: Operator, network: string | null): readonly LeaseEntry[] {
+  const all = plugin.leases();
+  return network === null ? all : all.filter((lease) => lease.network.startsWith(network));
+}
+
+function leaseAnswer(plugin: Operator, bus: Pick<EventBus, 'list'>, key: LeaseKey): Answer {
+  const leases = findLeases(plugin.leases(), key);
+  const history = historyOf(bus.list(), key, leases);
+  if (leases.length > 0 || history.length > 0) return json(200, { leases, history });
+  return json(404, { error: `nobody has ${key.text} now, and no event of the history names it` });
+}
+
+async function act(
+  plugin: Operator,
+  key: LeaseKey,
+  work: (lease: LeaseEntry) => Promise<void> | void,
+): Promise<Answer> {
+  const [lease, ...others] = findLeases(plugin.leases(), key);
+  if (lease === undefined) return json(404, { error: `no lease of this host is of ${key.text}` });
+  if (others.length > 0) {
+    const macs = [lease, ...others].map(({ mac }) => mac).join(', ');
+    return json(409, {
+      error: `more than one lease is of ${key.text}; name one by its MAC: ${macs}`,
+    });
+  }
+  await work(lease);
+  return json(202, { lease });
+}
+
+function eventsWanted(query: URLSearchParams): EventsWanted {
+  const since = sinceWanted(query.get('since'));
+  const types = query.get('type')?.split(',');
+  const unknown = types?.find((type) => !Object.hasOwn(EVENT_TYPES, type));
+  if (unknown !== undefined) {
+    throw new PluginError(
+      'INVALID_REQUEST',
+      `type=${unknown.slice(0, 100)} is not a type of event; there are ${Object.keys(EVENT_TYPES).join(', ')}`,
+    );
+  }
+  const follow = query.get('follow') ?? 'false';
+  if (!['', 'true', 'false'].includes(follow)) {
+    throw new PluginError('INVALID_REQUEST', `follow=${follow.slice(0, 100)} is not true or false`);
+  }
+  return {
+    follow: follow !== 'false',
+    wants: (event) => since(event) && (types === undefined || types.includes(event.type)),
+  };
+}
+
+/** @param since the number of an event, of which those after it are wanted, or an ISO time. */
+function sinceWanted(since: string | null): (event: RecordedEvent) => boolean {
+  if (since === null || since === '') return () => true;
+  if (/^\d{1,15}$/.test(since)) return ({ id }) => id > Number(since);
+  const from = /^\d{4}-\d\d-\d\d/.test(since) ? Date.parse(since) : NaN;
+  if (!Number.isNaN(from)) return ({ at }) => Date.parse(at) >= from;
+  throw new PluginError(
+    'INVALID_REQUEST',
+    `since=${since.slice(0, 100)} is not the number of an event or an ISO time, such as 2026-11-28T03:00:00Z`,
+  );
+}
+
+function json(status: number, body: object): Answer {
+  return { kind: 'json', status, body };
+}

@@ -1,0 +1,78 @@
+/**
+ * What the plugin promises to operators: networks and leases as they are now, and what may be done
+ * to a lease. Nothing here waits for a call of Docker, and no call of Docker waits for it (D16).
+ */
+import type { Clock } from '../clock.ts';
+import type { LeaseService } from '../leasing/lease-service.ts';
+import type { HeldLeases } from '../leases/held-leases.ts';
+import { hostLeaseId } from '../state/lease-records.ts';
+import type { Registry } from '../state/registry.ts';
+import { leaseList, type LeaseEntry } from '../state/status/lease-list.ts';
+import type { NetworkStatus } from '../state/status/status.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+
+export interface OperatorDeps {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly status: () => readonly NetworkStatus[];
+  readonly leases: Pick<LeaseService, 'renew'>;
+  readonly held: Pick<HeldLeases, 'giveBack'>;
+}
+
+export class Operator {
+  readonly #deps: OperatorDeps;
+
+  constructor(deps: OperatorDeps) {
+    this.#deps = deps;
+  }
+
+  networks(): readonly NetworkStatus[] {
+    return this.#deps.status();
+  }
+
+  leases(): readonly LeaseEntry[] {
+    const { registry, clock, status } = this.#deps;
+    return leaseList(status(), registry.held(), (id) => registry.findScope(id), clock);
+  }
+
+  /**
+   * Asks the server now to extend the lease. The answer comes as an event.
+   * @throws PluginError LEASE_BUSY if no lease is in use.
+   */
+  renew(entry: LeaseEntry): void {
+    const id = this.#leaseId(entry);
+    if (entry.holder !== 'nobody' && this.#deps.leases.renew(id)) return;
+    const why = reasonNotToRenew(entry);
+    throw new PluginError('LEASE_BUSY', `${nameOf(entry)} was not renewed: ${why}`);
+  }
+
+  /**
+   * Gives a held lease back to its server.
+   * @throws PluginError LEASE_BUSY if somebody uses it.
+   */
+  async release(entry: LeaseEntry): Promise<void> {
+    if (entry.holder === 'nobody' && (await this.#deps.held.giveBack(entry.endpoint))) return;
+    const user = entry.holder === 'host' ? 'the host' : 'a container';
+    throw new PluginError(
+      'LEASE_BUSY',
+      `${nameOf(entry)} was not given back: ${user} uses it; remove that container, or disconnect it from its network, first`,
+    );
+  }
+
+  #leaseId({ holder, endpoint, network }: LeaseEntry): string {
+    if (holder === 'host') return hostLeaseId(network);
+    return this.#deps.registry.findEndpoint(endpoint)?.leaseId ?? endpoint;
+  }
+}
+
+function reasonNotToRenew({ holder, isIpv6Only, state }: LeaseEntry): string {
+  if (holder === 'nobody') {
+    return 'it is held for a container that is gone, and a held lease is never renewed';
+  }
+  if (isIpv6Only === true) return 'its network has IPv6 alone, and only IPv4 is renewed on request';
+  return `it is in state ${JSON.stringify(state)}, and only a lease in use is renewed`;
+}
+
+function nameOf({ address, ipv6, mac }: LeaseEntry): string {
+  return `the lease of ${(address ?? ipv6?.address)?.split('/')[0] ?? mac}`;
+}

@@ -1,0 +1,135 @@
+/**
+ * The last events on disk, one JSON object in a line, so that history survives restarts. Two files
+ * take turns: when the newer one is full, it replaces the older one. So at least `size` events are
+ * kept, and at most twice as many.
+ *
+ * A line is written some time after its event, off the path of every call, and without a sync. A
+ * crash of the host may lose the last second. Damaged lines are left out.
+ */
+import { appendFile, mkdir, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import type { Ms } from '../vocabulary/time.ts';
+import { EVENT_TYPES, type RecordedEvent } from './events.ts';
+
+const WRITTEN_AFTER: Ms = 1_000;
+const NEWER = 'events.ndjson';
+const OLDER = 'events.1.ndjson';
+/** If the disk does not take them, no more than this many wait. */
+const WAIT_AT_MOST = 10_000;
+
+export class EventFile {
+  readonly #folder: string;
+  readonly #size: number;
+  readonly #clock: Pick<Clock, 'now' | 'at'>;
+  readonly #onTrouble: (error: unknown) => void;
+  /** How many lines the newer file has. */
+  #lines = 0;
+  #waiting: RecordedEvent[] = [];
+  #cancelTimer: (() => void) | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #isTroubleTold = false;
+  /** True if the last write may have ended in the middle of a line. */
+  #isCut = false;
+
+  /** @param onTrouble told once of what cannot be written, until writing works again. */
+  constructor(
+    folder: string,
+    deps: { size: number; clock: Pick<Clock, 'now' | 'at'>; onTrouble: (error: unknown) => void },
+  ) {
+    this.#folder = folder;
+    this.#size = deps.size;
+    this.#clock = deps.clock;
+    this.#onTrouble = deps.onTrouble;
+  }
+
+  /** @returns the last events of before, oldest first. Unreadable files count as empty. */
+  async load(): Promise<RecordedEvent[]> {
+    try {
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      this.#trouble(error);
+    }
+    const [older, newer] = await Promise.all([this.#read(OLDER), this.#read(NEWER)]);
+    this.#lines = newer.length;
+    const events: RecordedEvent[] = [];
+    for (const line of [...older, ...newer]) {
+      const event = parsed(line);
+      if (event !== undefined && event.id > (events.at(-1)?.id ?? 0)) events.push(event);
+    }
+    return events.slice(-this.#size);
+  }
+
+  append(event: RecordedEvent): void {
+    this.#waiting.push(event);
+    if (this.#waiting.length > WAIT_AT_MOST) this.#waiting.shift();
+    this.#cancelTimer ??= this.#clock.at(this.#clock.now() + WRITTEN_AFTER, () => {
+      this.#cancelTimer = undefined;
+      void this.flush();
+    });
+  }
+
+  /** Resolves when everything so far is written, or cannot be. */
+  flush(): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#write());
+    return this.#writing;
+  }
+
+  async close(): Promise<void> {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    await this.flush();
+  }
+
+  async #write(): Promise<void> {
+    const batch = this.#waiting;
+    if (batch.length === 0) return;
+    this.#waiting = [];
+    try {
+      if (this.#lines >= this.#size) {
+        await rename(join(this.#folder, NEWER), join(this.#folder, OLDER));
+        this.#lines = 0;
+        this.#isCut = false;
+      }
+      const text = batch.map((event) => `${JSON.stringify(event)}\n`).join('');
+      await appendFile(join(this.#folder, NEWER), this.#isCut ? `\n${text}` : text, {
+        mode: 0o600,
+      });
+      this.#lines += batch.length;
+      this.#isCut = false;
+      this.#isTroubleTold = false;
+    } catch (error) {
+      this.#isCut = true;
+      this.#trouble(error);
+    }
+  }
+
+  #trouble(error: unknown): void {
+    if (this.#isTroubleTold) return;
+    this.#isTroubleTold = true;
+    this.#onTrouble(error);
+  }
+
+  async #read(name: string): Promise<string[]> {
+    try {
+      const text = await readFile(join(this.#folder, name), 'utf8');
+      const lines = text.split('\n');
+      this.#isCut = name === NEWER ? lines.pop() !== '' : (lines.pop(), this.#isCut);
+      return lines;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#trouble(error);
+      return [];
+    }
+  }
+}
+
+function parsed(line: string): RecordedEvent | undefined {
+  try {
+    const value = JSON.parse(line) as Partial<RecordedEvent> | null;
+    if (typeof value?.id !== 'number' || typeof value.at !== 'string') return undefined;
+    if (typeof value.type !== 'string' || !Object.hasOwn(EVENT_TYPES, value.type)) return undefined;
+    return value as RecordedEvent;
+  } catch {
+    return undefined;
+  }
+}

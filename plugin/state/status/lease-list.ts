@@ -1,0 +1,109 @@
+/**
+ * The leases of this host as one flat list, for operators: those of containers, of the host itself,
+ * and those that are held for a container that is gone.
+ */
+import type { Clock } from '../../clock.ts';
+import type { HeldRecord } from '../lease-records.ts';
+import type { LeaseScope } from '../lease-scope.ts';
+import { readableLease, elapsedSince } from '../stored-lease.ts';
+import { ipv6Status, type Ipv6Status } from './ipv6-status.ts';
+import type { EndpointStatus, HostStatus, NetworkStatus } from './status.ts';
+import { timeText } from './time-text.ts';
+
+export interface LeaseEntry {
+  /** NetworkID. For another driver's network: `pool` and the id of the pool. */
+  readonly network: string;
+  readonly segment: string;
+  /** `nobody`: the lease is held for a container that is gone. */
+  readonly holder: 'container' | 'host' | 'nobody';
+  /** EndpointID. For another driver's container and for a held lease: the id of the lease. */
+  readonly endpoint: string;
+  readonly mac: string;
+  /** True on a network with `ipv4=off`. If undefined: false. */
+  readonly isIpv6Only?: boolean | undefined;
+  /** The present IPv4 address, with its prefix length. Undefined without one. */
+  readonly address: string | undefined;
+  readonly ipv6: Ipv6Status | undefined;
+  readonly gateway: string | undefined;
+  readonly state: EndpointStatus['state'] | HostStatus['state'] | 'held';
+  readonly server: string | undefined;
+  /** ISO times, or `infinite`. Undefined without a lease. */
+  readonly renewsAt: string | undefined;
+  readonly rebindsAt: string | undefined;
+  readonly expiresAt: string | undefined;
+  readonly renewal: EndpointStatus['renewal'];
+  readonly lost: EndpointStatus['lost'];
+  readonly conflict: EndpointStatus['conflict'];
+  /** Since when the lease is held for a container that is gone. */
+  readonly heldSince: string | undefined;
+}
+
+/** @param scopeOf finds the network or pool of a held lease. */
+export function leaseList(
+  networks: readonly NetworkStatus[],
+  held: readonly HeldRecord[],
+  scopeOf: (id: string) => LeaseScope | undefined,
+  clock: Clock,
+): LeaseEntry[] {
+  return [
+    ...networks.flatMap(({ network, segment, endpoints, host }) => [
+      ...endpoints.map((status) => present({ network, segment }, 'container', status)),
+      ...(host === undefined
+        ? []
+        : [present({ network, segment }, 'host', { ...host, endpoint: 'host' })]),
+    ]),
+    ...held.map((record) => heldEntry(record, scopeOf(record.scopeId), clock)),
+  ];
+}
+
+type Present = Omit<EndpointStatus, 'state' | 'sandbox' | 'gateway'> & {
+  readonly state: LeaseEntry['state'];
+  readonly gateway?: string | undefined;
+};
+
+function present(
+  place: Pick<LeaseEntry, 'network' | 'segment'>,
+  holder: LeaseEntry['holder'],
+  status: Present,
+): LeaseEntry {
+  const { endpoint, mac, address, isIpv6Only, ipv6, gateway, state } = status;
+  const { renewal, lost, conflict } = status;
+  return {
+    ...{ ...place, holder, endpoint, mac, isIpv6Only, address, ipv6, gateway, state },
+    ...termsOf(isIpv6Only === true ? ipv6?.lease : status.lease),
+    ...{ renewal, lost, conflict, heldSince: undefined },
+  };
+}
+
+function heldEntry(
+  { id, scopeId, mac, family, lease: stored, ipv6: stored6, heldAt }: HeldRecord,
+  scope: LeaseScope | undefined,
+  clock: Clock,
+): LeaseEntry {
+  const lease = stored && readableLease(stored, clock);
+  const ipv6 = stored6 && ipv6Status(stored6, clock);
+  const terms = lease && {
+    server: lease.serverId,
+    renewsAt: timeText(lease.t1At),
+    rebindsAt: timeText(lease.t2At),
+    expiresAt: timeText(lease.expiresAt),
+  };
+  return {
+    network: scope?.isForeign === true ? `pool ${scopeId}` : scopeId,
+    segment: scope?.segment ?? 'unknown',
+    ...{ holder: 'nobody', endpoint: id, mac, isIpv6Only: family === 6 || undefined, ipv6 },
+    ...{ gateway: lease?.gateway, state: 'held' },
+    address: lease && `${lease.address}/${lease.prefixLength}`,
+    ...termsOf(terms ?? ipv6?.lease),
+    ...{ renewal: undefined, lost: undefined, conflict: undefined },
+    heldSince: timeText(clock.wall() - elapsedSince(heldAt, clock)),
+  };
+}
+
+type Terms = Pick<LeaseEntry, 'server' | 'renewsAt' | 'rebindsAt' | 'expiresAt'>;
+
+/** @param lease of the family that counts: IPv4, where there is one. */
+function termsOf(lease: Partial<Terms> | undefined): Terms {
+  const { server, renewsAt, rebindsAt, expiresAt } = lease ?? {};
+  return { server, renewsAt, rebindsAt, expiresAt };
+}

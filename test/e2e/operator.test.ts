@@ -1,0 +1,148 @@
+/**
+ * docs/operator.md, typed from top to bottom on a host without Node: the commands find the managed
+ * plugin, run its own Node, and print what the page says.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { attachment, docker, run } from '../support/lab.ts';
+import { commandsOf } from '../support/page-commands.ts';
+import { createFw500, runBox, site } from '../support/site.ts';
+
+/** All programs of this host but Node. */
+const PROGRAMS = '/run/lab/without-node';
+const PLACE = '/run/lab/operator';
+const INSTALLED = ['/usr/local/lib/docker/cli-plugins/docker-vlandhcp', '/usr/local/bin/vlandhcp'];
+const PAGE = commandsOf('docs/operator.md');
+const [INSTALL = '', LINK = '', ...REST] = PAGE;
+
+site({ server: ['dnsmasq-no-ping', '500'], plugin: 'managed', clearsAfterEach: false });
+
+async function typed(command: string) {
+  const script = `cd ${PLACE} && ${command}`;
+  const { status, stdout, stderr } = await run('env', [
+    `PATH=/usr/local/bin:${PROGRAMS}`,
+    `${PROGRAMS}/bash`,
+    '-c',
+    script,
+  ]);
+  return { status, stdout: stdout.trim(), stderr: stderr.trim() };
+}
+
+/** What the command prints. Throws if its exit status is another. */
+async function type(command: string, expected = 0): Promise<string> {
+  const { status, stdout, stderr } = await typed(command);
+  if (status !== expected)
+    throw new Error(`$ ${command}\nended with ${String(status)}: ${stderr}${stdout}`);
+  return stdout;
+}
+
+/** The same text in each run. */
+const masked = (text: string) =>
+  text
+    .replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, 'TIME')
+    .replace(/\b10\.50\.0\.1\d\d\b/g, 'ADDRESS')
+    .replace(/\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, 'MAC')
+    .replace(/\b[0-9a-f]{12}\b/g, 'ID')
+    .replace(/\b\d+ (s|min)\b/g, 'DURATION')
+    .replace(/ {2,}/g, '  ');
+
+beforeAll(async () => {
+  mkdirSync(PLACE, { recursive: true });
+  mkdirSync(PROGRAMS);
+  const folders = (process.env['PATH'] ?? '').split(':').filter((folder) => existsSync(folder));
+  for (const name of new Set(folders.flatMap((folder) => readdirSync(folder)))) {
+    const folder = folders.find((one) => existsSync(join(one, name)));
+    if (folder === undefined || /^node(js)?$/.test(name)) continue;
+    symlinkSync(join(folder, name), join(PROGRAMS, name));
+  }
+  await createFw500();
+  await runBox();
+  await docker('run', '-d', '--name', 'job', '--network', 'name=fw500,driver-opt=id=job', 'bb');
+  await type(INSTALL);
+  await type(LINK);
+});
+afterAll(() => {
+  for (const path of INSTALLED) rmSync(path, { force: true });
+});
+
+it('the host has no Node, and `docker --help` lists the command', async () => {
+  expect((await typed('command -v node')).status).not.toBe(0);
+  expect(await type('docker --help')).toMatch(
+    /vlandhcp\*? +Networks, leases and events of vlandhcp/,
+  );
+  expect(await type('vlandhcp --version')).toBe(await type('docker vlandhcp --version'));
+});
+
+it('each command of the page works', async () => {
+  const { address } = await attachment('box', 'fw500');
+  const { address: held } = await attachment('job', 'fw500');
+  await docker('rm', '-f', 'job');
+  const printed = new Map<string, string>();
+  for (const command of REST) {
+    const own = command.replace('10.50.0.23', command.includes('release') ? held : address);
+    printed.set(command, await type(own));
+  }
+  const said = (command: string) => masked(printed.get(command) ?? `no ${command} on the page`);
+  expect(said('docker vlandhcp networks')).toBe(
+    'NAME  SEGMENT  MODE  LINK  MTU  LEASED  WAITING  LOST  HELD\n' +
+      'fw500  VLAN 500 of eth1  bridge  br500  1500  1  0  0  1',
+  );
+  expect(said('docker vlandhcp leases')).toBe(
+    'NETWORK  CONTAINER  ADDRESS  MAC  STATE  EXPIRES IN  SERVER\n' +
+      'fw500  box  ADDRESS/24  MAC  leased  DURATION  10.50.0.1\n' +
+      'fw500  (gone)  ADDRESS/24  MAC  held  DURATION  10.50.0.1\n\n' +
+      '1 leased, 0 waiting, 0 lost, 1 held',
+  );
+  expect(said('docker vlandhcp lease box')).toBe(said('docker vlandhcp lease 10.50.0.23'));
+  expect(said('docker vlandhcp lease box')).toContain(
+    'Container  box (ID)\nNetwork  fw500, VLAN 500 of eth1\nMAC  MAC\nState  leased\n',
+  );
+  expect(said('docker vlandhcp events --since 2h --network fw500')).toBe(
+    'TIME  TYPE  NETWORK  CONTAINER  TEXT\n' +
+      'TIME  link.made  fw500  br500\n' +
+      'TIME  network.created  fw500  VLAN 500 of eth1, mode=bridge\n' +
+      'TIME  lease.acquired  fw500  box  ADDRESS, server 10.50.0.1\n' +
+      'TIME  lease.acquired  fw500  MAC  ADDRESS, server 10.50.0.1\n' +
+      'TIME  lease.held  fw500  MAC  ADDRESS, server 10.50.0.1',
+  );
+  expect(said('docker vlandhcp events --since 10m --all')).toMatch(
+    /call\.finished {2}fw500 {2}box {2}NetworkDriver\.Join \d+ ms/,
+  );
+  expect(said('docker vlandhcp renew box')).toBe('ADDRESS/24 is renewed until TIME by 10.50.0.1');
+  expect(said('docker vlandhcp release 10.50.0.23')).toBe('ADDRESS/24 is given back to 10.50.0.1');
+  expect(said('docker vlandhcp report report.json')).toMatch(/^report\.json is written: /);
+  const report = readFileSync(join(PLACE, 'report.json'), 'utf8');
+  expect(report).not.toContain(address);
+  expect(JSON.parse(report)).toMatchObject({ leases: [{ state: 'leased' }] });
+});
+
+describe('what needs no checkout', () => {
+  it('remove refuses while a network uses the plugin', async () => {
+    const { status, stderr } = await typed('docker vlandhcp remove');
+    expect([status, stderr]).toEqual([
+      1,
+      'plugin: these networks still use the plugin, or addresses from it; remove them first: docker network rm fw500',
+    ]);
+  });
+
+  it('upgrade without a registry says what to type', async () => {
+    expect((await typed('docker vlandhcp upgrade')).stderr).toContain(
+      'name a version in a registry: docker vlandhcp upgrade --yes REGISTRY/vlandhcp:',
+    );
+  });
+});
+
+it('a restart of the plugin keeps history and numbers; a stopped plugin is named', async () => {
+  const last = async () => Number(await type("docker vlandhcp events --all --format '{{.ID}}' | tail -n 1")); // prettier-ignore
+  const before = await last();
+  await type('docker vlandhcp disable');
+  expect((await typed('docker vlandhcp leases')).stderr).toMatch(
+    /^vlandhcp: nobody listens on \/var\/run\/docker\/plugins\/[0-9a-f]{64}\/admin\.sock: the plugin is stopped/,
+  );
+  await type('docker vlandhcp enable');
+  expect(await last()).toBeGreaterThan(before);
+  expect(await type('docker vlandhcp lease box')).toContain('lease.renewed');
+  await docker('rm', '-f', 'box');
+  await docker('network', 'rm', 'fw500');
+});

@@ -1,0 +1,385 @@
+/**
+ * The commands of `docker vlandhcp` against the admin API on a real socket, with a `docker` that
+ * answers from a table. What they print is golden text.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AdminClient } from '../../../cli/admin-client.ts';
+import type { Surroundings } from '../../../cli/commands.ts';
+import type { RunDocker } from '../../../cli/docker.ts';
+import { makeProgram } from '../../../cli/program.ts';
+import { serveAdmin, type AdminServer } from '../../../plugin/api/operator/admin-server.ts';
+import { EventBus } from '../../../plugin/events/event-bus.ts';
+import type { LeaseEntry } from '../../../plugin/state/status/lease-list.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { leaseEntry, NETWORK_ID, networkEntry } from '../../support/lease-entries.ts';
+import { MemoryLogger } from '../../support/memory-logger.ts';
+
+const NOW = Date.UTC(2026, 10, 28, 3);
+const BOX = leaseEntry();
+const MAIL = leaseEntry({
+  ...{ endpoint: 'd'.repeat(64), mac: '02:00:00:00:00:0a', address: undefined, gateway: undefined },
+  ...{ state: 'no lease', server: undefined, renewsAt: undefined, expiresAt: undefined },
+  lost: { at: '2026-11-28T02:56:00.000Z', cause: 'expired' },
+});
+const GONE = leaseEntry({
+  ...{ holder: 'nobody', endpoint: 'c'.repeat(64), mac: '02:00:00:00:00:0b', state: 'held' },
+  ...{ address: '10.50.0.24/24', heldSince: '2026-11-28T02:50:00.000Z' },
+});
+const CONTAINERS = {
+  ['1'.repeat(64)]: { Name: 'box', EndpointID: BOX.endpoint, MacAddress: BOX.mac },
+  ['2'.repeat(64)]: { Name: 'shop-mail-1', EndpointID: MAIL.endpoint, MacAddress: MAIL.mac },
+};
+
+const DOCKER: Readonly<Record<string, string>> = {
+  'network ls': `${NETWORK_ID}\n`,
+  'network inspect': JSON.stringify([{ Id: NETWORK_ID, Name: 'fw500', Containers: CONTAINERS }]),
+  'ps -a': `${'2'.repeat(64)}\tmail\t\n`,
+  'version --format': '{"Version":"28.5.2","ApiVersion":"1.51","Os":"linux","Arch":"amd64"}',
+};
+const knowing: RunDocker = (...words) => Promise.resolve(DOCKER[words.slice(0, 2).join(' ')]);
+
+let folder: string;
+let server: AdminServer;
+let bus: EventBus;
+let clock: FakeClock;
+let leases: LeaseEntry[];
+let renewing: () => void;
+const path = () => join(folder, 'admin.sock');
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'vlandhcp-cli-'));
+  clock = new FakeClock({ wall: NOW });
+  bus = new EventBus(clock, 100);
+  leases = [GONE, BOX];
+  renewing = () => undefined;
+  server = await serveAdmin(path(), {
+    ...{ bus, log: new MemoryLogger(), about: { version: '0.1.0', settings: {} } },
+    operator: () => ({
+      networks: () => [networkEntry()],
+      leases: () => leases,
+      renew: () => renewing(),
+      release: () => Promise.resolve(),
+    }),
+  });
+});
+afterEach(async () => {
+  await server.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** What the command prints, and its exit code. A failure is the text of its error. */
+async function type(line: string, parts: Partial<Surroundings> = {}) {
+  let [printed, exit] = ['', 0];
+  const plain = (text: string) => text;
+  const surroundings: Surroundings = {
+    ...{ admin: new AdminClient(path()), docker: knowing, isTerminal: false, now: () => NOW },
+    ...{ colors: { red: plain, yellow: plain, dim: plain }, ended: new AbortController().signal },
+    ...{ print: (text: string) => void (printed += `${text}\n`), version: '0.1.0', kernel: '6.1' },
+    answerWithinMs: 10_000,
+    ...parts,
+  };
+  const program = makeProgram({
+    ...{ surroundings: () => surroundings, name: 'docker vlandhcp', version: '0.1.0' },
+    exit: (code) => (exit = code),
+  });
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({ writeOut: surroundings.print, writeErr: plain });
+  }
+  const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, word]) => quoted ?? word);
+  try {
+    await program.parseAsync(words as string[], { from: 'user' });
+  } catch (error) {
+    return { exit: 1, error: (error as Error).message };
+  }
+  return { exit, printed };
+}
+
+const text = (...lines: string[]) => `${lines.join('\n')}\n`;
+const ofBox = { endpoint: BOX.endpoint, network: NETWORK_ID, segment: BOX.segment, mac: BOX.mac };
+const renewed = () =>
+  bus.emit({ type: 'lease.renewed', ...ofBox, family: 4, address: '10.50.0.23', server: '10.50.0.1' }); // prettier-ignore
+
+describe('leases', () => {
+  it('all leased: exit 0', async () => {
+    expect(await type('leases')).toEqual({
+      exit: 0,
+      printed: text(
+        'NETWORK  CONTAINER  ADDRESS        MAC                STATE   EXPIRES IN  SERVER',
+        'fw500    box        10.50.0.23/24  02:74:52:1f:fe:e0  leased  60 min      10.50.0.1',
+        'fw500    (gone)     10.50.0.24/24  02:00:00:00:00:0b  held    60 min      10.50.0.1',
+        '',
+        '1 leased, 0 waiting, 0 lost, 1 held',
+      ),
+    });
+  });
+
+  it('what is lost comes first, with its service: exit 2', async () => {
+    leases = [BOX, MAIL];
+    expect(await type('leases')).toEqual({
+      exit: 2,
+      printed: text(
+        'NETWORK  CONTAINER    SERVICE  ADDRESS        MAC                STATE                           EXPIRES IN  SERVER',
+        'fw500    shop-mail-1  mail     none           02:00:00:00:00:0a  no lease (expired) since 4 min',
+        'fw500    box                   10.50.0.23/24  02:74:52:1f:fe:e0  leased                          60 min      10.50.0.1',
+        '',
+        '1 leased, 0 waiting, 1 lost',
+      ),
+    });
+  });
+
+  it('without an answer of Docker the ids are shown', async () => {
+    leases = [BOX];
+    const silent: RunDocker = () => Promise.resolve(undefined);
+    expect((await type('leases', { docker: silent })).printed).toContain(
+      'aaaaaaaaaaaa  eeeeeeeeeeee  10.50.0.23/24',
+    );
+  });
+
+  it('on a terminal what is lost is red, and the columns stay aligned', async () => {
+    leases = [BOX, MAIL];
+    const red = (cell: string) => `<${cell}>`;
+    const colors = { red, yellow: red, dim: red };
+    const { printed = '' } = await type('leases', { colors });
+    expect(printed).toContain('<fw500>    <shop-mail-1>  <mail>');
+    expect(printed.replace(/[<>]/g, '')).toEqual((await type('leases')).printed);
+  });
+
+  it.each([
+    ['--json', /^\[\n {2}\{\n {4}"networkName": "fw500",\n {4}"container": "box",/],
+    ['--format json', /^\{"Network":"fw500","Container":"box",.*\}\n\{.*\}\n$/],
+    [
+      "--format '{{.Container}} {{.Address}}'",
+      /^box 10\.50\.0\.23\/24\n\(gone\) 10\.50\.0\.24\/24\n$/,
+    ],
+    [
+      "--format 'table {{.Container}}\\t{{.ExpiresIn}}'",
+      /^CONTAINER {2}EXPIRES IN\nbox {8}60 min\n/,
+    ],
+    ["--format '{{json .}}'", /^\{"Network":"fw500"/],
+  ])('leases %s', async (options, expected) => {
+    const { exit, printed } = await type(`leases ${options}`);
+    expect(printed).toMatch(expected);
+    expect(exit).toBe(0);
+  });
+
+  it.each([
+    [
+      "leases --format '{{.Adress}}'",
+      /^--format does not know \{\{\.Adress\}\}; it knows \{\{json \.\}\} and \{\{\.Network\}\}/,
+    ],
+    ['leases --network fw600', /^there is no network fw600; leases are on fw500$/],
+    ['leases --json --format json', /cannot be used with/],
+    ['lease 10.50.0.99', /^nobody has 10\.50\.0\.99 now, and no event of the history names it$/],
+    ['events --since noon', /^--since noon is not a duration \(10m, 2h, 3d\), a time/],
+    ['completion tcsh', /^completion is for bash, zsh, fish, not for tcsh$/],
+  ])('%s fails in one sentence', async (line, expected) => {
+    expect(await type(line)).toEqual({ exit: 1, error: expect.stringMatching(expected) as string });
+  });
+
+  it('a network without leases has an empty list', async () => {
+    leases = [];
+    expect(await type('leases --network fw500')).toMatchObject({
+      exit: 0,
+      printed: expect.stringMatching(/\n\n0 leased, 0 waiting, 0 lost\n$/) as string,
+    });
+  });
+
+  it('a plugin that is not there: what to look at', async () => {
+    const admin = new AdminClient(join(folder, 'none.sock'));
+    expect((await type('leases', { admin })).error).toBe(
+      `nobody listens on ${folder}/none.sock: the plugin is stopped, or older than this command; see: docker plugin ls`,
+    );
+  });
+
+  it('--watch lists them again when something changes, and ends when the person ends it', async () => {
+    const ended = new AbortController();
+    let printed = '';
+    const print = (part: string) => {
+      printed += part;
+      const lists = printed.split('1 leased').length - 1;
+      if (lists === 1) setImmediate(() => void again());
+      if (lists === 2) ended.abort();
+    };
+    // An event before the stream is open is told, too, because the stream begins at the list.
+    const again = () => renewed();
+    expect(await type('leases --watch', { print, ended: ended.signal })).toMatchObject({ exit: 0 });
+    expect(printed.match(/1 leased/g)).toHaveLength(2);
+  });
+});
+
+it('networks', async () => {
+  leases = [BOX, MAIL, GONE];
+  expect(await type('networks')).toEqual({
+    exit: 2,
+    printed: text(
+      'NAME   SEGMENT           MODE    LINK   MTU   LEASED  WAITING  LOST  HELD',
+      'fw500  VLAN 500 of eth1  bridge  br500  1500  1       0        1     1',
+    ),
+  });
+});
+
+/** Times are those of the host that runs the test. */
+const masked = (printed = '') => printed.replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, 'TIME');
+
+it.each(['box', '1111', '10.50.0.23', '02:74:52:1f:fe:e0', 'eeeeee'])('lease %s', async (key) => {
+  renewed();
+  const { exit, printed } = await type(`lease ${key}`);
+  expect(masked(printed)).toBe(
+    text(
+      'Address       10.50.0.23/24',
+      'Container     box (111111111111)',
+      'Network       fw500, VLAN 500 of eth1',
+      'MAC           02:74:52:1f:fe:e0',
+      'State         leased',
+      'Router        10.50.0.1',
+      'Server        10.50.0.1',
+      'Renews        TIME (in 30 min)',
+      'Expires       TIME (in 60 min)',
+      'Endpoint      eeeeeeeeeeee',
+      '',
+      'TIME                 TYPE           NETWORK  CONTAINER  TEXT',
+      'TIME  lease.renewed  fw500    box        10.50.0.23, server 10.50.0.1',
+    ),
+  );
+  expect(exit).toBe(0);
+});
+
+describe('events', () => {
+  beforeEach(() => {
+    renewed();
+    bus.emit({ type: 'call.finished', call: 'NetworkDriver.Join', ms: 7, endpoint: BOX.endpoint });
+    bus.emit({ type: 'server.refused', ...ofBox, server: '10.50.0.1', text: 'go \u001b[31maway' });
+  });
+
+  it('without calls of Docker, and with no byte that moves the cursor', async () => {
+    expect(masked((await type('events')).printed)).toBe(
+      text(
+        'TIME                 TYPE            NETWORK  CONTAINER  TEXT',
+        'TIME  lease.renewed   fw500    box        10.50.0.23, server 10.50.0.1',
+        'TIME  server.refused  fw500    box        NAK, server 10.50.0.1: go ?[31maway',
+      ),
+    );
+  });
+
+  it.each([
+    ['--all', [1, 2, 3]],
+    ['--type call.finished', [2]],
+    ['--since 1', [3]],
+    ['--since 2h', [1, 3]],
+    ['--network fw500', [1, 3]],
+    ['--network other', []],
+  ])('events %s', async (options, ids) => {
+    const { printed = '' } = await type(`events ${options} --format '{{.ID}}'`);
+    expect(printed.split('\n').filter(Boolean).map(Number)).toEqual(ids);
+  });
+
+  it('--follow goes on until the person ends it', async () => {
+    const ended = new AbortController();
+    let printed = '';
+    const print = (line: string) => {
+      printed += `${line}\n`;
+      if (printed.includes('server.refused') && !printed.includes('link.gone')) {
+        bus.emit({ type: 'link.gone', link: 'br500', network: NETWORK_ID });
+      }
+      if (printed.includes('link.gone')) ended.abort();
+    };
+    await type('events --follow', { print, ended: ended.signal });
+    expect(masked(printed)).toBe(
+      text(
+        'TIME  lease.renewed     fw500  box  10.50.0.23, server 10.50.0.1',
+        'TIME  server.refused    fw500  box  NAK, server 10.50.0.1: go ?[31maway',
+        'TIME  link.gone         fw500  br500',
+      ),
+    );
+  });
+});
+
+describe('renew and release', () => {
+  it('the answer of the server is waited for', async () => {
+    leases = [BOX];
+    renewing = renewed;
+    const { exit, printed } = await type('renew box');
+    expect([exit, masked(printed)]).toEqual([
+      0,
+      text('10.50.0.23/24 is renewed until TIME by 10.50.0.1'),
+    ]);
+  });
+
+  it('no answer: exit 2, and another family or host is no answer', async () => {
+    renewing = () => {
+      bus.emit({ type: 'lease.renewed', ...ofBox, family: 6, address: '2001:db8::5' });
+      bus.emit({
+        type: 'lease.renewed',
+        ...ofBox,
+        mac: GONE.mac,
+        family: 4,
+        address: '10.50.0.24',
+      });
+    };
+    expect(await type('renew 10.50.0.23', { answerWithinMs: 200 })).toEqual({
+      exit: 2,
+      printed: text(
+        '10.50.0.23 is not renewed: 10.50.0.1 did not answer within 0.2 s; the lease goes on, and the plugin goes on asking',
+      ),
+    });
+  });
+
+  it('a NAK: exit 2', async () => {
+    renewing = () => bus.emit({ type: 'server.refused', ...ofBox, server: '10.50.0.1', text: undefined }); // prettier-ignore
+    expect(await type('renew 10.50.0.23')).toEqual({
+      exit: 2,
+      printed: text(
+        '10.50.0.23 is not renewed: 10.50.0.1 refused, and the container asks for another address',
+      ),
+    });
+  });
+
+  it('a held lease is given back', async () => {
+    expect(await type('release 10.50.0.24')).toEqual({
+      exit: 0,
+      printed: text('10.50.0.24/24 is given back to 10.50.0.1'),
+    });
+  });
+});
+
+describe('report', () => {
+  it('has no name, address, MAC or id, and the same stand-in for each everywhere', async () => {
+    renewed();
+    bus.emit({ type: 'server.refused', ...ofBox, server: '10.50.0.1', text: 'mail.example.net' });
+    const { printed = '' } = await type('report -');
+    for (const secret of ['10.50.', BOX.mac, NETWORK_ID.slice(0, 12), 'example.net', 'box']) {
+      expect(printed).not.toContain(secret);
+    }
+    const report = JSON.parse(printed) as { leases: LeaseEntry[]; events: { mac: string }[] };
+    expect(report.leases[1]?.mac).toBe(report.events[0]?.mac);
+    expect(report.leases[1]?.segment).toBe('VLAN 500 of eth1');
+  });
+
+  it('is written to a new file only', async () => {
+    const file = join(folder, 'report.json');
+    expect((await type(`report ${file}`)).printed).toContain(`${file} is written`);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ commandVersion: '0.1.0' });
+    expect((await type(`report ${file}`)).error).toContain('the report was not written: EEXIST');
+  });
+});
+
+it.each(['bash', 'zsh', 'fish'])(
+  'completion %s has each command and its options',
+  async (shell) => {
+    const { printed = '' } = await type(`completion ${shell}`);
+    for (const word of ['networks', 'leases', 'watch', 'follow', 'report']) {
+      expect(printed).toContain(word);
+    }
+  },
+);
+
+it('--help tells the exit codes', async () => {
+  let printed = '';
+  await type('--help', { print: (part) => void (printed += part) });
+  expect(printed).toContain(
+    '  2  the command worked, and a container or the host is without a lease',
+  );
+});

@@ -1,0 +1,87 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EventFile } from '../../../plugin/events/event-file.ts';
+import type { RecordedEvent } from '../../../plugin/events/events.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+let folder: string;
+const clock = new FakeClock();
+const troubles: string[] = [];
+const open = (size = 5) =>
+  new EventFile(folder, { size, clock, onTrouble: (error) => troubles.push(String(error)) });
+const event = (id: number): RecordedEvent => ({
+  ...{ id, at: '2026-11-28T03:00:00.000Z', type: 'plugin.started', version: String(id) },
+});
+const ids = (events: readonly RecordedEvent[]) => events.map(({ id }) => id);
+
+async function written(from: number, to: number): Promise<void> {
+  const file = open();
+  await file.load();
+  for (let id = from; id <= to; id += 1) {
+    file.append(event(id));
+    await file.flush();
+  }
+  await file.close();
+}
+
+beforeEach(() => {
+  folder = join(mkdtempSync(join(tmpdir(), 'vlandhcp-events-')), 'events');
+  troubles.length = 0;
+});
+afterEach(() => rmSync(join(folder, '..'), { recursive: true, force: true }));
+
+describe('the history on disk', () => {
+  it('survives a restart, in a folder and a file that only root may read', async () => {
+    await written(1, 3);
+    expect(await open().load()).toEqual([event(1), event(2), event(3)]);
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    expect(statSync(join(folder, 'events.ndjson')).mode & 0o777).toBe(0o600);
+  });
+
+  it('keeps at least as many events as wanted, and at most twice as many on disk', async () => {
+    for (let from = 1; from <= 91; from += 10) await written(from, from + 9);
+    expect(ids(await open().load())).toEqual([96, 97, 98, 99, 100]);
+    const lines = readdirSync(folder).flatMap((name) =>
+      readFileSync(join(folder, name), 'utf8').trim().split('\n'),
+    );
+    expect(lines.length).toBeLessThanOrEqual(10);
+  });
+
+  it('is written a second after the event, and many events at once', async () => {
+    const file = open(100);
+    await file.load();
+    for (let id = 1; id <= 20; id += 1) file.append(event(id));
+    expect(clock.pending).toBe(1);
+    await clock.pass(1_000);
+    await file.flush();
+    expect(ids(await open(100).load())).toHaveLength(20);
+  });
+
+  it.each([
+    ['half a line, as a crash leaves it', '{"id":9,"at":"2026'],
+    ['what is not JSON', 'nonsense\n'],
+    ['a type that this version does not know', '{"id":9,"at":"x","type":"lease.sold"}\n'],
+    ['a value that is no event', 'null\n7\n[]\n{"type":"plugin.started"}\n'],
+    ['a number that was given before', `${JSON.stringify(event(1))}\n`],
+  ])('leaves out %s, and goes on behind it', async (_what, text) => {
+    await written(1, 2);
+    writeFileSync(join(folder, 'events.ndjson'), text, { flag: 'a' });
+    await written(10, 11);
+    expect(ids(await open(50).load())).toEqual([1, 2, 10, 11]);
+    expect(troubles).toEqual([]);
+  });
+
+  it('a disk that takes nothing is told once, and events that wait are limited', async () => {
+    writeFileSync(folder, 'a file where the folder should be');
+    const file = open();
+    expect(await file.load()).toEqual([]);
+    for (let id = 1; id <= 3; id += 1) {
+      file.append(event(id));
+      await file.flush();
+    }
+    await file.close();
+    expect(troubles).toHaveLength(1);
+  });
+});
