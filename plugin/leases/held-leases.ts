@@ -6,6 +6,7 @@
  * A held lease is a stored record. So it outlives the plugin and the host. Nobody renews it
  * meanwhile, so it can also expire. Random MACs never return. Their leases are not held.
  */
+import { hasAddress, hasAddress6 } from './ipv6/held-in-the-way.ts';
 import type { LeaseService } from '../leasing/lease-service.ts';
 import type { Clock } from '../clock.ts';
 import type { Emit } from '../events/events.ts';
@@ -126,7 +127,7 @@ export class HeldLeases {
 
   /** Taking over the lease failed. */
   putBack(id: string): void {
-    const record = this.#find(id);
+    const record = this.#deps.registry.findHeld(id);
     if (record !== undefined) this.#arm(record);
   }
 
@@ -135,27 +136,21 @@ export class HeldLeases {
    * lease that is being claimed.
    */
   async yieldTo(scope: LeaseScope, address: Ipv4, identity: Identity): Promise<void> {
-    const inTheWay = this.#on(scope).filter((held) => hasAddress(held, address, identity));
-    for (const record of inTheWay) await this.#end(record);
+    for (const held of this.#on(scope)) {
+      if (this.#isFree(held) && hasAddress(held, address, identity)) await this.#end(held);
+    }
   }
 
   /** The same for an address of a DHCPv6 server. An IPv4 lease beside it stays held. */
   async yieldTo6(scope: LeaseScope, address: Ipv6, identity: Identity): Promise<void> {
-    const inTheWay = this.#on(scope).filter((held) => hasAddress6(held, address, identity));
-    for (const record of inTheWay) await this.#endIpv6(record);
-  }
-
-  #on({ segment }: LeaseScope): HeldRecord[] {
-    const { registry } = this.#deps;
-    return registry
-      .held()
-      .filter((held) => this.#isFree(held))
-      .filter(({ scopeId }) => registry.findScope(scopeId)?.segment === segment);
+    for (const held of this.#on(scope)) {
+      if (this.#isFree(held) && hasAddress6(held, address, identity)) await this.#endIpv6(held);
+    }
   }
 
   /** Gives the lease back now. @returns false if nobody holds it, or if it is being claimed. */
   async giveBack(id: string): Promise<boolean> {
-    const record = this.#find(id);
+    const record = this.#deps.registry.findHeld(id);
     if (record === undefined || !this.#isFree(record)) return false;
     await this.#end(record);
     return true;
@@ -208,16 +203,16 @@ export class HeldLeases {
     return this.#cancels.has(id) || this.#asking.has(id);
   }
 
-  #find(id: string): HeldRecord | undefined {
-    return this.#deps.registry.findHeld(id);
+  #of(scope: LeaseScope, { clientId }: Identity): HeldRecord[] {
+    const isSameFamily = (held: HeldRecord) => (held.family !== 6) === scope.options.ipv4;
+    return this.#on(scope).filter((held) => held.clientId === clientId && isSameFamily(held));
   }
 
-  #of({ segment, options }: LeaseScope, { clientId }: Identity): HeldRecord[] {
+  #on({ segment }: LeaseScope): HeldRecord[] {
     const { registry } = this.#deps;
     return registry
       .held()
-      .filter((held) => held.clientId === clientId && (held.family !== 6) === options.ipv4)
-      .filter((held) => registry.findScope(held.scopeId)?.segment === segment);
+      .filter(({ scopeId }) => registry.findScope(scopeId)?.segment === segment);
   }
 
   #arm(record: HeldRecord): void {
