@@ -96,7 +96,7 @@ describe('receiving', () => {
     sender.send(reply(3));
     await until('the frame arrives', () => ear.frames.length > 0);
     expect(ear.frames).toEqual([reply(3)]);
-    expect(ear.infos).toEqual([{ checksumReady: true }]);
+    expect(ear.infos).toEqual([{ checksumReady: true, vlanId: 0 }]);
   });
 
   test.each([false, true])(
@@ -139,7 +139,7 @@ describe('receiving', () => {
       socket.setBroadcast(true);
       socket.send(new Uint8Array(240), 68, '10.9.0.255');
       await until('the datagram arrives', () => ear.frames.length > 0);
-      expect(ear.infos).toEqual([{ checksumReady: false }]);
+      expect(ear.infos).toEqual([{ checksumReady: false, vlanId: 0 }]);
     } finally {
       socket.close();
     }

@@ -46,6 +46,8 @@ export interface FrameInfo {
    * verified.
    */
   readonly checksumReady: boolean;
+  /** The VLAN of a frame that came to a trunk. 0 for one without a tag. */
+  readonly vlanId: number;
 }
 
 export interface PacketSocketOptions {
@@ -59,6 +61,8 @@ export interface PacketSocketOptions {
    * True to also hear unicasts to other MACs. A socket on a parent link needs this for a container.
    */
   readonly promiscuous: boolean;
+  /** True to hear the frames of all VLANs, and not only those without a tag. */
+  readonly allVlans?: boolean;
   /** True to also hear groups that nobody has joined on the link. */
   readonly allMulticast?: boolean;
   /** The protocol of the frames. `filter` must accept no other. */
@@ -222,9 +226,11 @@ function watched(
       const received = receiveFrame(fd);
       if (received === undefined) return;
       if (received.isOutgoing) continue;
+      const { frame, checksumReady, vlanId } = received;
       const isStray = received.isForOthers && !options.promiscuous;
-      if (received.vlanId !== 0 || isStray) strayFramesDropped += 1;
-      else options.onFrame(received.frame, { checksumReady: received.checksumReady });
+      const isOfOtherVlan = vlanId !== 0 && options.allVlans !== true;
+      if (isOfOtherVlan || isStray) strayFramesDropped += 1;
+      else options.onFrame(frame, { checksumReady, vlanId });
     }
   };
   const attempt = (what: string, act: () => void): void => {
