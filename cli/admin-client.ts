@@ -20,6 +20,25 @@ export interface NetworkEntry {
   readonly leases: Readonly<Record<string, number>>;
 }
 
+/** The first offer of one server on one VLAN. */
+export interface VlanEntry {
+  /** 0 is the VLAN without a tag. */
+  readonly vlan: number;
+  readonly server: string;
+  readonly serverMac: string;
+  /** The offered address, with its prefix length. */
+  readonly subnet: string;
+  readonly gateway?: string;
+  readonly roundTripMs: number;
+  /** The VLAN that was asked, if another one answered. */
+  readonly askedVlan?: number;
+}
+
+type ProbeLine =
+  | { readonly asked: number; readonly of: number }
+  | { readonly answers: readonly VlanEntry[] }
+  | { readonly error: string };
+
 export class AdminClient {
   readonly #socketPath: string;
 
@@ -77,6 +96,26 @@ export class AdminClient {
     }
   }
 
+  /**
+   * Which VLANs of a trunk have a DHCP server. Takes up to 40 s.
+   * @param progress called with how many questions were sent, and of how many.
+   */
+  async probe(
+    query: Readonly<Record<string, string>>,
+    progress: (asked: number, of: number) => void,
+    signal: AbortSignal,
+  ): Promise<readonly VlanEntry[]> {
+    const path = `/v1/probe?${new URLSearchParams(query).toString()}`;
+    const response = await this.#open('GET', path, signal);
+    for await (const line of createInterface({ input: response })) {
+      const told = JSON.parse(line) as ProbeLine;
+      if ('error' in told) throw new CommandError(told.error);
+      if ('answers' in told) return told.answers;
+      progress(told.asked, told.of);
+    }
+    throw this.#broken(new Error('the connection ended'));
+  }
+
   async #ask<Body>(method: string, path: string): Promise<Body> {
     const signal = AbortSignal.timeout(ANSWERED_WITHIN_MS);
     const response = await this.#open(method, path, signal);
@@ -121,7 +160,7 @@ export class AdminClient {
 
   #broken(error: unknown): CommandError {
     return new CommandError(
-      `the plugin ended while it told events: ${(error as Error).message}; type the command again when it is back`,
+      `the plugin ended while it answered: ${(error as Error).message}; type the command again when it is back`,
     );
   }
 }

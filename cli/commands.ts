@@ -9,6 +9,7 @@ import { printed, type OutputOptions } from './views/format.ts';
 import { leasePage } from './views/lease-page.ts';
 import { isAnyLost, leaseListing, summaryOf, type Colors } from './views/lease-rows.ts';
 import { networkListing } from './views/network-rows.ts';
+import { vlanListing } from './views/vlan-rows.ts';
 import { localTime, sinceOf } from './views/times.ts';
 
 export interface Surroundings {
@@ -17,6 +18,8 @@ export interface Surroundings {
   readonly colors: Colors;
   /** Writes a line to standard output. */
   readonly print: (text: string) => void;
+  /** Writes how far a long command is, if a person sees it. */
+  readonly tell: (text: string) => void;
   /** True if a person reads standard output on a terminal. */
   readonly isTerminal: boolean;
   readonly now: () => number;
@@ -44,6 +47,27 @@ export async function networks(around: Surroundings, options: OutputOptions): Pr
   const { text } = printed(networkListing(found, leases, names, colors), options);
   if (text !== '') print(text);
   return isAnyLost(leases) ? EXIT.lost : EXIT.ok;
+}
+
+export interface ProbeOptions extends OutputOptions {
+  readonly parent: string;
+  readonly vlans: string;
+}
+
+/** Asks the VLANs of a trunk for DHCP servers. Nothing is leased, and no link is made. */
+export async function probe(
+  { admin, print, tell, ended }: Surroundings,
+  { parent, vlans, ...options }: ProbeOptions,
+): Promise<Exit> {
+  const progress = (asked: number, of: number) =>
+    tell(`\r${parent}: ${Math.floor((100 * asked) / of)} % asked`);
+  const answers = await admin.probe({ parent, vlans }, progress, ended);
+  tell('\r\u001b[K');
+  const { text, isUsual } = printed(vlanListing(answers), options);
+  if (answers.length > 0 || !isUsual) print(text);
+  if (answers.length > 0) return EXIT.ok;
+  if (isUsual) print(`no DHCP server answers on VLAN ${vlans} of ${parent}`);
+  return EXIT.lost;
 }
 
 export async function leases(

@@ -30,6 +30,7 @@ async function main(): Promise<void> {
     docker: runDocker,
     colors: isTerminal ? { red, yellow, dim } : { red: plain, yellow: plain, dim: plain },
     print: (text) => void stdout.write(`${text}\n`),
+    tell: (text) => void (process.stderr.isTTY && process.stderr.write(text)),
     ...{ isTerminal, now: () => Date.now(), answerWithinMs: 10_000, ended: ended.signal },
     ...{ version: VLANDHCP_VERSION, kernel: kernelRelease() },
   };

@@ -70,6 +70,11 @@ export function makeProgram({ surroundings, name, version, exit }: Program): Com
   add('release', 'Give back a lease that is held for a container that is gone')
     .argument('<KEY>', 'an address or a MAC')
     .action((key: string) => done(commands.release(surroundings(), key)));
+  withOutput(add('probe', 'Find the VLANs of a trunk that have a DHCP server; takes up to 40 s'))
+    .requiredOption('-p, --parent <LINK>', 'the link that is plugged into the trunk, such as eth1')
+    .option('-v, --vlans <LIST>', 'VLANs, such as 10,500-600; 0 is the one without a tag', '1-4094')
+    .addHelpText('after', 'Nothing is leased, and no link is made.')
+    .action((options: commands.ProbeOptions) => done(commands.probe(surroundings(), options)));
   add('report', 'Write one file for a bug report; names, addresses and IDs are replaced')
     .argument('[FILE]', 'a new file; - is standard output')
     .action((file?: string) => done(commands.report(surroundings(), file)));

@@ -21,6 +21,7 @@ import { SegmentInquiry } from './leasing/segment/segment-inquiry.ts';
 import { surviveUncaughtErrors } from './last-resort.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { boottime } from './net/boottime.ts';
+import { openTrunkSocket } from './net/trunk-socket.ts';
 import { linuxHost } from './net/host.ts';
 import { openArpSocket } from './net/sockets/arp-socket.ts';
 import { openLeaseSocket } from './net/sockets/lease-socket.ts';
@@ -83,6 +84,7 @@ async function start(settings: Settings, plainLog: Logger, stops: Stop[]): Promi
       openArpSocket,
       openIpv6Socket,
       openRouterSocket,
+      openTrunkSocket,
       probeSandbox,
     },
     sandboxFolder: `${settings.dockerRunDir}/netns`,

@@ -3,6 +3,7 @@
  * to a lease. Nothing here waits for a call of Docker, and no call of Docker waits for it (D16).
  */
 import type { Clock } from '../clock.ts';
+import type { TrunkQuestion, VlanAnswer } from '../leasing/segment/trunk-probe.ts';
 import type { LeaseService } from '../leasing/lease-service.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
 import { hostLeaseId } from '../state/lease-records.ts';
@@ -17,10 +18,12 @@ export interface OperatorDeps {
   readonly status: () => readonly NetworkStatus[];
   readonly leases: Pick<LeaseService, 'renew'>;
   readonly held: Pick<HeldLeases, 'giveBack'>;
+  readonly probe: (question: TrunkQuestion) => Promise<readonly VlanAnswer[]>;
 }
 
 export class Operator {
   readonly #deps: OperatorDeps;
+  #isProbing = false;
 
   constructor(deps: OperatorDeps) {
     this.#deps = deps;
@@ -57,6 +60,22 @@ export class Operator {
       'LEASE_BUSY',
       `${nameOf(entry)} was not given back: ${user} uses it; remove that container, or disconnect it from its network, first`,
     );
+  }
+
+  /**
+   * Asks which VLANs of a trunk have a DHCP server. Takes up to 40 s.
+   * @throws PluginError SOCKET_FAILED, CANCELLED, LEASE_BUSY if another one runs.
+   */
+  async probe(question: TrunkQuestion): Promise<readonly VlanAnswer[]> {
+    if (this.#isProbing) {
+      throw new PluginError('LEASE_BUSY', 'a probe runs already; wait until it has ended');
+    }
+    this.#isProbing = true;
+    try {
+      return await this.#deps.probe(question);
+    } finally {
+      this.#isProbing = false;
+    }
   }
 
   #leaseId({ holder, endpoint, network }: LeaseEntry): string {

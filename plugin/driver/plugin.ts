@@ -21,6 +21,7 @@ import type { LeaseChange } from '../leasing/client-runner.ts';
 import type { Ipv6Change } from '../leasing/ipv6/ipv6-subject.ts';
 import { LeaseService, type LeaseServiceDeps } from '../leasing/lease-service.ts';
 import { routerProbe } from '../leasing/segment/router-probe.ts';
+import { probeTrunk, type TrunkProbeDeps } from '../leasing/segment/trunk-probe.ts';
 import { probeSubnet } from '../leasing/segment/subnet-probe.ts';
 import type { Logger } from '../logger.ts';
 import { BridgeAccess } from '../networks/bridge-access.ts';
@@ -50,7 +51,8 @@ export interface PluginDeps {
   readonly sockets: Pick<
     LeaseServiceDeps,
     'openSocket' | 'openArpSocket' | 'openIpv6Socket' | 'openRouterSocket' | 'probeSandbox'
-  >;
+  > &
+    Pick<TrunkProbeDeps, 'openTrunkSocket'>;
   /** Undefined unless a person gave Docker's socket. */
   readonly dockerApi: DockerApi | undefined;
   /** Finds out who on a segment has an address. */
@@ -164,7 +166,7 @@ export function createPlugin(deps: PluginDeps) {
     ...{ registry, networks, endpoints, held, hostAccess, clock, recovered },
     claims: leases,
   });
-  const { openSocket, openIpv6Socket } = sockets;
+  const { openSocket, openIpv6Socket, openTrunkSocket } = sockets;
   const pools = new Pools({
     ...{ registry, host, clock, log },
     askSubnet: (...question) => probeSubnet({ clock, random, openSocket }, ...question),
@@ -190,7 +192,10 @@ export function createPlugin(deps: PluginDeps) {
   });
   return {
     ...{ network, ipam },
-    operator: new Operator({ registry, clock, leases, held, status: () => network.status() }),
+    operator: new Operator({
+      ...{ registry, clock, leases, held, status: () => network.status() },
+      probe: (question) => probeTrunk({ clock, random, openTrunkSocket }, question),
+    }),
     /** Resolves when everything of before is resumed. */
     started,
     ...{ leases, access, held, hostAccess, networks, addresses, endpoints, wiring },

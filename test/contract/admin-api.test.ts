@@ -6,6 +6,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serveAdmin, type AdminServer } from '../../plugin/api/operator/admin-server.ts';
 import { EventBus } from '../../plugin/events/event-bus.ts';
+import type { Probe } from '../../plugin/api/operator/probe-stream.ts';
+import type { TrunkQuestion } from '../../plugin/leasing/segment/trunk-probe.ts';
+import { termsOf } from '../../plugin/state/records.ts';
+import { ip, lease, mac } from '../support/messages.ts';
 import type { RecordedEvent } from '../../plugin/events/events.ts';
 import { PluginError } from '../../plugin/vocabulary/errors.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -37,6 +41,7 @@ const operator = {
   leases: () => [BOX, TWIN, OTHER],
   renew: ({ mac }: { mac: string }) => void done.push(`renew ${mac}`),
   release: () => Promise.reject(new PluginError('LEASE_BUSY', 'a container uses it')),
+  probe: (question: TrunkQuestion) => probing(question),
 };
 const path = () => join(folder, 'vlandhcp', 'admin.sock');
 const ask = async (target: string, method = 'GET', body?: string) => {
@@ -49,11 +54,19 @@ const asked = async (target: string, method = 'GET') => {
 };
 const sentence = (text: string) => ({ error: expect.stringContaining(text) as string });
 
+const FOUND = {
+  ...{ vlan: 500, server: ip('10.50.0.1'), serverMac: mac('02:00:00:00:00:01') },
+  ...{ terms: termsOf(lease()), roundTripMs: 1.4, askedVlan: undefined },
+};
+/** What a probe of the test finds, or fails with. */
+let probing: Probe;
+
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'vlandhcp-admin-'));
   bus = new EventBus(new FakeClock(), 1000);
   isStarted = true;
   done.length = 0;
+  probing = () => Promise.resolve([FOUND]);
   server = await serveAdmin(path(), {
     ...{ bus, log, about: { version: 'test' } },
     operator: () => (isStarted ? operator : undefined),
@@ -80,6 +93,46 @@ describe('the socket', () => {
   it('says so while the plugin starts', async () => {
     isStarted = false;
     expect(await asked('/v1/leases')).toEqual([503, sentence('the plugin is starting')]);
+  });
+});
+
+describe('a probe of a trunk', () => {
+  const lines = async (target: string) =>
+    (await ask(target)).text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+
+  it('tells how far it is, and then what it has found', async () => {
+    const questions: TrunkQuestion[] = [];
+    probing = (question) => {
+      questions.push(question);
+      question.onProgress?.(2, 4);
+      question.onProgress?.(4, 4);
+      return Promise.resolve([FOUND]);
+    };
+    expect(await lines('/v1/probe?parent=eth1&vlans=10,500-502')).toMatchObject([
+      { asked: 2, of: 4 },
+      { asked: 4, of: 4 },
+      { answers: [{ vlan: 500, server: '10.50.0.1', roundTripMs: 1 }] },
+    ]);
+    expect(questions[0]).toMatchObject({ parent: 'eth1', vlans: [10, 500, 501, 502] });
+  });
+
+  it('fails in one sentence', async () => {
+    probing = () => Promise.reject(new PluginError('SOCKET_FAILED', 'no link eth9'));
+    expect(await lines('/v1/probe?parent=eth9')).toEqual([{ error: 'no link eth9' }]);
+  });
+
+  it.each([
+    ['/v1/probe', 'is not the name of a link'],
+    ['/v1/probe?parent=a%2Fb', 'is not the name of a link'],
+    ['/v1/probe?parent=eth1&vlans=', 'is not a list of VLANs'],
+    ['/v1/probe?parent=eth1&vlans=10-5', 'is not a list of VLANs'],
+    ['/v1/probe?parent=eth1&vlans=4095', 'is not a list of VLANs'],
+    [`/v1/probe?parent=eth1&vlans=${'1,'.repeat(500)}x`, 'is not a list of VLANs'],
+  ])('%s is refused', async (target, text) => {
+    expect(await asked(target)).toEqual([400, sentence(text)]);
   });
 });
 

@@ -184,7 +184,7 @@ describe('the managed plugin', () => {
     ]);
     expect(wanted.Linux.AllowAllDevices).toBe(false);
     expect(wanted.Linux.Devices ?? []).toEqual([]);
-    expect(wanted.Mounts.map(({ Source }) => Source)).toEqual(['/var/run/docker']);
+    expect(wanted.Mounts.map(({ Source }) => Source)).toEqual(['/var/run/docker', '/dev/null']);
     expect([wanted.Network.Type, wanted.PidHost, wanted.IpcHost]).toEqual(['host', false, false]);
   });
 

@@ -243,6 +243,9 @@ export class DriverRig {
         openIpv6Socket: this.#ipv6.openIpv6Socket,
         openRouterSocket: this.#ipv6.openRouterSocket,
         probeSandbox: () => this.sandbox,
+        openTrunkSocket: () => {
+          throw new Error('this test has no trunk');
+        },
       },
       inquiry: {
         wearer: (link, _mac, address) => this.askSegment(link, address),

@@ -13,6 +13,7 @@ import { PluginError } from '../../vocabulary/errors.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import { closeServer, listen } from '../unix-socket.ts';
 import { streamEvents } from './event-stream.ts';
+import { streamProbe } from './probe-stream.ts';
 import { answerTo, type Operator } from './routes.ts';
 
 const MOST_CONNECTIONS = 64;
@@ -104,6 +105,9 @@ async function serveRequest(
   try {
     const answer = await answerTo(request.method ?? '', request.url ?? '', { plugin, bus, about });
     if (answer.kind === 'events') return await streamEvents(response, bus, answer);
+    if (answer.kind === 'probe') {
+      return await streamProbe(response, (question) => plugin.probe(question), answer);
+    }
     send(response, answer.status, answer.body);
   } catch (error) {
     if (!(error instanceof PluginError)) throw error;

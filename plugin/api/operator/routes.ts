@@ -8,6 +8,7 @@ import type { LeaseEntry } from '../../state/status/lease-list.ts';
 import type { NetworkStatus } from '../../state/status/status.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { EventsWanted } from './event-stream.ts';
+import { probeWanted, type Probe, type ProbeWanted } from './probe-stream.ts';
 import { findLeases, historyOf, type LeaseKey, parseKey } from './lease-key.ts';
 
 /** What `plugin/driver` promises to operators. */
@@ -18,6 +19,7 @@ export interface Operator {
   renew(lease: LeaseEntry): void;
   /** @throws PluginError LEASE_BUSY. */
   release(lease: LeaseEntry): Promise<void>;
+  readonly probe: Probe;
 }
 
 export interface Asked {
@@ -29,10 +31,11 @@ export interface Asked {
 
 export type Answer =
   | { readonly kind: 'json'; readonly status: number; readonly body: object }
-  | ({ readonly kind: 'events' } & EventsWanted);
+  | ({ readonly kind: 'events' } & EventsWanted)
+  | ({ readonly kind: 'probe' } & ProbeWanted);
 
 const PATHS =
-  'GET /v1/plugin, GET /v1/networks, GET /v1/leases, GET /v1/leases/KEY, POST /v1/leases/KEY/renew, POST /v1/leases/KEY/release, GET /v1/events';
+  'GET /v1/plugin, GET /v1/networks, GET /v1/leases, GET /v1/leases/KEY, POST /v1/leases/KEY/renew, POST /v1/leases/KEY/release, GET /v1/events, GET /v1/probe';
 
 /** @throws PluginError if the request is wrong, or if the lease does not allow it. */
 export async function answerTo(
@@ -59,6 +62,8 @@ export async function answerTo(
         return act(plugin, parseKey(key ?? ''), (lease) => plugin.release(lease));
       case 'GET events':
         return { kind: 'events', ...eventsWanted(query) };
+      case 'GET probe':
+        return { kind: 'probe', ...probeWanted(query) };
     }
   }
   const asked = `${method} ${target.slice(0, 100)}`;

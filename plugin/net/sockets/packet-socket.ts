@@ -33,6 +33,8 @@ import type { ReadinessWatch } from '../libc.ts';
 import { linkIndex, linkMac, linkMtu } from '../netlink/interface-request.ts';
 import { receiveFrame } from './receive-frame.ts';
 import {
+  hearAll,
+  ignoreOutgoing,
   attachFilter,
   bindTo,
   NO_PROTOCOL,
@@ -118,11 +120,7 @@ const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const SO_RCVBUF = 8;
 const SOL_PACKET = 263;
-const PACKET_ADD_MEMBERSHIP = 1;
 const PACKET_AUXDATA = 8;
-const PACKET_IGNORE_OUTGOING = 23;
-const PACKET_MR_PROMISC = 1;
-const PACKET_MR_ALLMULTI = 2;
 
 /** The index that a bound socket reports once its link is gone. */
 const NO_LINK = -1;
@@ -156,8 +154,8 @@ function start(fd: number, options: PacketSocketOptions): PacketSocket {
   setSocketOption(fd, SOL_SOCKET, SO_RCVBUF, int32(bufferBytes));
   setSocketOption(fd, SOL_PACKET, PACKET_AUXDATA, int32(1));
   attachFilter(fd, options.filter);
-  if (options.promiscuous) addMembership(fd, index, PACKET_MR_PROMISC);
-  if (options.allMulticast === true) addMembership(fd, index, PACKET_MR_ALLMULTI);
+  if (options.promiscuous) hearAll(fd, index, 'unicasts');
+  if (options.allMulticast === true) hearAll(fd, index, 'groups');
   ignoreOutgoing(fd);
   bindTo(fd, index, options.listens === false ? NO_PROTOCOL : protocolOf(options));
   return watched(fd, options, {
@@ -165,25 +163,6 @@ function start(fd: number, options: PacketSocketOptions): PacketSocket {
     linkMac: linkMac(fd, options.link),
     mtu: linkMtu(fd, options.link),
   });
-}
-
-/** It ends with the socket. */
-function addMembership(fd: number, index: number, kind: number): void {
-  const membership = fixedBytes(16); // struct packet_mreq
-  const view = new DataView(membership.buffer);
-  view.setInt32(0, index, true);
-  view.setUint16(4, kind, true);
-  setSocketOption(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership);
-}
-
-/** Asks the kernel to skip outgoing frames. This only saves work: `drain` drops them, too. */
-function ignoreOutgoing(fd: number): void {
-  try {
-    setSocketOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(1));
-  } catch (error) {
-    // Linux before 4.20 does not have the option.
-    if (!(error instanceof SystemCallError && error.code === 'ENOPROTOOPT')) throw error;
-  }
 }
 
 /**

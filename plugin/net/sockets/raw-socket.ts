@@ -1,7 +1,14 @@
 /** The single system calls for an AF_PACKET socket (packet(7)). */
 import { closeSync } from 'node:fs';
 import type { BpfInstruction } from '../bpf-assembler.ts';
-import { addressOf, bindSocket, fixedBytes, openSocket, setSocketOption } from '../libc.ts';
+import {
+  addressOf,
+  bindSocket,
+  fixedBytes,
+  openSocket,
+  setSocketOption,
+  SystemCallError,
+} from '../libc.ts';
 import { OWN_MARK } from '../own-mark.ts';
 import { inNetns } from '../sandbox/netns.ts';
 
@@ -10,6 +17,11 @@ const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
 const SO_MARK = 36;
+const SOL_PACKET = 263;
+const PACKET_ADD_MEMBERSHIP = 1;
+const PACKET_IGNORE_OUTGOING = 23;
+/** PACKET_MR_PROMISC and PACKET_MR_ALLMULTI. */
+const MEMBERSHIP = { unicasts: 1, groups: 2 } as const;
 export const SOCKADDR_LL_LENGTH = 20;
 /** A socket bound to this protocol hears nothing. */
 export const NO_PROTOCOL = 0;
@@ -62,4 +74,31 @@ export function attachFilter(fd: number, filter: readonly BpfInstruction[]): voi
     view.setUint32(at + 4, instruction.k, true);
   });
   setSocketOption(fd, SOL_SOCKET, SO_ATTACH_FILTER, program.subarray(0, instructionsAt));
+}
+
+/**
+ * Also hears unicasts to other MACs, or groups that nobody has joined. It ends with the socket.
+ * @throws SystemCallError
+ */
+export function hearAll(fd: number, index: number, what: keyof typeof MEMBERSHIP): void {
+  const membership = fixedBytes(16); // struct packet_mreq
+  const view = new DataView(membership.buffer);
+  view.setInt32(0, index, true);
+  view.setUint16(4, MEMBERSHIP[what], true);
+  setSocketOption(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership);
+}
+
+/**
+ * Asks the kernel to skip outgoing frames. This only saves work: whoever reads drops them, too.
+ * @throws SystemCallError
+ */
+export function ignoreOutgoing(fd: number): void {
+  const yes = fixedBytes(4);
+  yes[0] = 1;
+  try {
+    setSocketOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, yes);
+  } catch (error) {
+    // Linux before 4.20 does not have the option.
+    if (!(error instanceof SystemCallError && error.code === 'ENOPROTOOPT')) throw error;
+  }
 }

@@ -9,6 +9,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AdminClient } from '../../../cli/admin-client.ts';
 import type { Surroundings } from '../../../cli/commands.ts';
 import type { RunDocker } from '../../../cli/docker.ts';
+import type { VlanAnswer } from '../../../plugin/leasing/segment/trunk-probe.ts';
+import { termsOf } from '../../../plugin/state/records.ts';
+import { ip, lease, mac } from '../../support/messages.ts';
 import { makeProgram } from '../../../cli/program.ts';
 import { serveAdmin, type AdminServer } from '../../../plugin/api/operator/admin-server.ts';
 import { EventBus } from '../../../plugin/events/event-bus.ts';
@@ -47,6 +50,7 @@ let bus: EventBus;
 let clock: FakeClock;
 let leases: LeaseEntry[];
 let renewing: () => void;
+let found: readonly VlanAnswer[];
 const path = () => join(folder, 'admin.sock');
 
 beforeEach(async () => {
@@ -55,6 +59,7 @@ beforeEach(async () => {
   bus = new EventBus(clock, 100);
   leases = [GONE, BOX];
   renewing = () => undefined;
+  found = [];
   server = await serveAdmin(path(), {
     ...{ bus, log: new MemoryLogger(), about: { version: '0.1.0', settings: {} } },
     operator: () => ({
@@ -62,6 +67,7 @@ beforeEach(async () => {
       leases: () => leases,
       renew: () => renewing(),
       release: () => Promise.resolve(),
+      probe: () => Promise.resolve(found),
     }),
   });
 });
@@ -78,7 +84,7 @@ async function type(line: string, parts: Partial<Surroundings> = {}) {
     ...{ admin: new AdminClient(path()), docker: knowing, isTerminal: false, now: () => NOW },
     ...{ colors: { red: plain, yellow: plain, dim: plain }, ended: new AbortController().signal },
     ...{ print: (text: string) => void (printed += `${text}\n`), version: '0.1.0', kernel: '6.1' },
-    answerWithinMs: 10_000,
+    ...{ answerWithinMs: 10_000, tell: () => undefined },
     ...parts,
   };
   const program = makeProgram({
@@ -101,6 +107,38 @@ const text = (...lines: string[]) => `${lines.join('\n')}\n`;
 const ofBox = { endpoint: BOX.endpoint, network: NETWORK_ID, segment: BOX.segment, mac: BOX.mac };
 const renewed = () =>
   bus.emit({ type: 'lease.renewed', ...ofBox, family: 4, address: '10.50.0.23', server: '10.50.0.1' }); // prettier-ignore
+
+describe('probe', () => {
+  const answer = (vlan: number, server: string, askedVlan?: number): VlanAnswer => ({
+    ...{ vlan, server: ip(server), serverMac: mac('02:00:00:00:00:01'), askedVlan },
+    ...{ terms: termsOf(lease({ address: ip('10.50.0.100') })), roundTripMs: 2.4 },
+  });
+
+  it('VLANs with a server, and what is odd about them', async () => {
+    found = [answer(0, '10.0.0.1'), answer(500, '10.50.0.1'), answer(600, '10.60.0.1', 10)];
+    expect(await type('probe --parent eth1')).toEqual({
+      exit: 0,
+      printed: text(
+        'VLAN  SERVER     OFFER           GATEWAY    ROUND TRIP  SERVER MAC         NOTE',
+        'none  10.0.0.1   10.50.0.100/24  192.0.2.1  2 ms        02:00:00:00:00:01',
+        '500   10.50.0.1  10.50.0.100/24  192.0.2.1  2 ms        02:00:00:00:00:01',
+        '600   10.60.0.1  10.50.0.100/24  192.0.2.1  2 ms        02:00:00:00:00:01  answers what was asked on VLAN 10: the two are joined somewhere',
+      ),
+    });
+  });
+
+  it('no VLAN answers: exit 2', async () => {
+    expect(await type('probe --parent eth1 --vlans 7')).toEqual({
+      ...{ exit: 2, printed: text('no DHCP server answers on VLAN 7 of eth1') },
+    });
+  });
+
+  it('a list that is none: one sentence', async () => {
+    expect(await type('probe --parent eth1 --vlans many')).toMatchObject({
+      error: expect.stringContaining('is not a list of VLANs') as string,
+    });
+  });
+});
 
 describe('leases', () => {
   it('all leased: exit 0', async () => {
