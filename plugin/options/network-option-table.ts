@@ -159,7 +159,7 @@ export const NETWORK_OPTIONS = {
   guard: {
     value: '`off`, `mac`, `full`',
     default: '`mac`',
-    help: 'what the host drops of the frames of a container: `mac` other MACs, VLAN tags, BPDUs, DHCP answers and router advertisements; `full` also other IPv4 addresses, and IPv6',
+    help: 'what the host drops of the frames of a container: `mac` other MACs, VLAN tags, BPDUs, DHCP answers and router advertisements; `full` also addresses of IPv4 and IPv6 that are not its own',
     problem: (text) => choiceProblem(text, GUARD_MODES),
   },
   ipv4: {

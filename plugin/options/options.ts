@@ -120,12 +120,18 @@ function withoutIpv6(
   ];
 }
 
+/** Options that act on an IPv4 address alone. */
+const OF_LEASES4 = ['on_expiry', 'on_conflict'] as const;
+
 /** Why a network cannot be without IPv4. What is left would have no effect, so it is refused. */
 function withoutIpv4(
   flag: string,
-  text: (key: 'ipv6' | 'host_access' | 'dhcp_server' | 'dns') => string | undefined,
+  text: (
+    key: 'ipv6' | 'host_access' | 'dhcp_server' | 'dns' | (typeof OF_LEASES4)[number],
+  ) => string | undefined,
 ): readonly string[] {
   const what = `${flag}ipv4=off`;
+  const idle = OF_LEASES4.filter((key) => text(key) !== undefined).map((key) => `${key}=`);
   return [
     ...(ipv6ModeOf(text('ipv6')) === undefined
       ? [`${what} leaves containers without any address; type ${flag}ipv6=auto beside it`]
@@ -137,6 +143,11 @@ function withoutIpv4(
       ? []
       : [
           `${what} leaves no server for dhcp_server=, which is of DHCPv4; leave one of the two out`,
+        ]),
+    ...(idle.length === 0
+      ? []
+      : [
+          `${what} leaves nothing for ${idle.join(' and ')} to act on: it is about IPv4 addresses; leave one of the two out`,
         ]),
     ...(text('dns') === 'lease'
       ? [`${what} leaves no lease for dns=lease, which is IPv4's; leave one of the two out`]

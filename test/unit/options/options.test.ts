@@ -338,6 +338,10 @@ describe('network options', () => {
       { ipv6: 'auto', dns: 'lease' },
       "-o ipv4=off leaves no lease for dns=lease, which is IPv4's; leave one of the two out",
     ],
+    [
+      { ipv6: 'auto', on_expiry: 'keep', on_conflict: 'leave' },
+      '-o ipv4=off leaves nothing for on_expiry= and on_conflict= to act on: it is about IPv4 addresses; leave one of the two out',
+    ],
   ])('ipv4=off is refused in one sentence with %j', (options, sentence) => {
     expect(mistake(() => network({ ipv4: 'off', ...options }))).toBe(sentence);
   });
