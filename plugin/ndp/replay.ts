@@ -17,7 +17,10 @@ const SAFE_FRAME_LENGTH = 1280 + 14;
 
 export function replayOf(router: Router, now: Instant): NdpFrame<RouterAdvertisement> {
   const { advertisement, heardAt } = router;
-  const replay = (older: readonly HeardPrefix[]): NdpFrame<RouterAdvertisement> => ({
+  const replay = (
+    older: readonly HeardPrefix[],
+    options: readonly NdpOption[] = advertisement.options,
+  ): NdpFrame<RouterAdvertisement> => ({
     sourceMac: router.mac,
     destinationMac: multicastMacOf(ALL_NODES),
     source: router.address,
@@ -26,7 +29,7 @@ export function replayOf(router: Router, now: Instant): NdpFrame<RouterAdvertise
       ...advertisement,
       routerLifetime: remainingSeconds(advertisement.routerLifetime, heardAt, now),
       options: [
-        ...advertisement.options.map((option) => aged(option, heardAt, now)),
+        ...options.map((option) => aged(option, heardAt, now)),
         ...older.map((prefix) => aged(prefix.option, prefix.heardAt, now)),
       ],
     },
@@ -36,7 +39,13 @@ export function replayOf(router: Router, now: Instant): NdpFrame<RouterAdvertise
   while (older.length > 0 && encodeNdpFrame(replay(older)).length > SAFE_FRAME_LENGTH) {
     older = older.slice(0, -1);
   }
-  return replay(older);
+  if (encodeNdpFrame(replay(older)).length <= SAFE_FRAME_LENGTH) return replay(older);
+  return replay(older, advertisement.options.filter(isForKernel));
+}
+
+/** DNS servers and options that nobody knows here can be many, and no kernel uses them. */
+function isForKernel({ type }: NdpOption): boolean {
+  return type !== 'rdnss' && type !== 'dnssl' && type !== 'unknown';
 }
 
 /** A lifetime inside an option that is not known cannot be lowered. */
