@@ -1,4 +1,5 @@
 /** What the tests of IPv6 at a real engine have in common: the office, the boxes, their figures. */
+import { parseIpv6 } from '../../plugin/wire/address6.ts';
 import { docker, inspectContainer, lab, networkCommand, output, run } from './lab.ts';
 
 export const OFFICE = '2001:db8:99::2';
@@ -74,7 +75,8 @@ export function madeOf(mac: string, prefix = '2001:db8:500:0'): string {
   const octets = mac.split(':').map((octet) => Number.parseInt(octet, 16));
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = octets;
   const groups = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
-  return `${prefix}:${groups.map((group) => group.toString(16)).join(':')}`;
+  const text = `${prefix}:${groups.map((group) => group.toString(16)).join(':')}`;
+  return parseIpv6(text) ?? text; // as programs write it: groups of 0 are left out
 }
 
 /** The MAC that the firewall has for an address, as it learned it. */
