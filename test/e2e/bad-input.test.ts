@@ -112,7 +112,10 @@ describe('docker run', () => {
   ];
 
   it.each([
-    [runWith('name=fw500,driver-opt=idd=x'), /driver-opt idd is unknown; known are id, mac, hostname/],
+    [
+      runWith('name=fw500,driver-opt=idd=x'),
+      /driver-opt idd is unknown; known are id, mac, hostname/,
+    ],
     [runWith('name=fw500,driver-opt=ip=10.50'), /driver-opt ip=10\.50 is not an IPv4 address/],
     [runWith('name=fw500,driver-opt=hostname=a_b'), /driver-opt hostname=a_b is not a host name/],
     [runWith('fw500', '--mac-address', '01:00:5e:00:00:01'), /--mac-address .* is not a MAC/],
