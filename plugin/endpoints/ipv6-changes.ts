@@ -11,7 +11,7 @@ import type { GuardedIpv6 } from '../leasing/ipv6/guarded-ipv6.ts';
 import type { Ipv6Change } from '../leasing/ipv6/ipv6-subject.ts';
 import type { LeaseService } from '../leasing/lease-service.ts';
 import type { Logger } from '../logger.ts';
-import { LinkTries } from '../networks/link-tries.ts';
+import { SandboxTries } from './setup/sandbox-tries.ts';
 import type { PortGuard } from '../networks/port-guard.ts';
 import { endpointContext, type EndpointRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
@@ -49,13 +49,11 @@ export class Ipv6Changes {
    * libnetwork has finished with the link.
    */
   readonly #entered = new Map<string, (() => void) | undefined>();
-  /** Endpoints whose failure was logged. */
-  readonly #told = new Set<string>();
-  readonly #tries: LinkTries;
+  readonly #tries: SandboxTries;
 
   constructor(deps: Ipv6ChangesDeps) {
     this.#deps = deps;
-    this.#tries = new LinkTries(deps.clock);
+    this.#tries = new SandboxTries(deps, TROUBLE, (id) => this.#apply(id));
   }
 
   /** The link was found in its sandbox. libnetwork has given it what CreateEndpoint answered. */
@@ -64,17 +62,16 @@ export class Ipv6Changes {
     this.#entered.get(endpointId)?.();
     const settle = () => {
       this.#entered.set(endpointId, undefined);
-      void this.#try(endpointId);
+      void this.#tries.run(endpointId);
     };
     this.#entered.set(endpointId, clock.at(clock.now() + SETTLED_AFTER, settle));
-    await this.#try(endpointId);
+    await this.#tries.run(endpointId);
   }
 
   left(endpointId: string): void {
     this.#entered.get(endpointId)?.();
     this.#entered.delete(endpointId);
-    this.#told.delete(endpointId);
-    this.#tries.cancel(endpointId);
+    this.#tries.forget(endpointId);
   }
 
   close(): void {
@@ -96,21 +93,7 @@ export class Ipv6Changes {
       await remember(changed);
       await this.#guard(changed);
     });
-    if (this.#entered.has(endpointId)) await this.#try(endpointId);
-  }
-
-  async #try(endpointId: string): Promise<void> {
-    const { lock, log } = this.#deps;
-    this.#tries.cancel(endpointId);
-    try {
-      await lock.run(endpointId, () => this.#apply(endpointId));
-      this.#told.delete(endpointId);
-    } catch (err) {
-      const level = this.#told.has(endpointId) ? 'debug' : 'error';
-      this.#told.add(endpointId);
-      log[level]({ endpoint: endpointId.slice(0, 12), err }, TROUBLE);
-      this.#tries.later(endpointId, () => void this.#try(endpointId));
-    }
+    if (this.#entered.has(endpointId)) await this.#tries.run(endpointId);
   }
 
   async #apply(endpointId: string): Promise<void> {

@@ -9,7 +9,7 @@ import type { Clock } from '../../clock.ts';
 import type { Host } from '../../host.ts';
 import type { KeyedLock } from '../../keyed-lock.ts';
 import type { Logger } from '../../logger.ts';
-import { LinkTries } from '../../networks/link-tries.ts';
+import { SandboxTries } from '../setup/sandbox-tries.ts';
 import { endpointContext, type EndpointRecord } from '../../state/lease-records.ts';
 import type { Registry } from '../../state/registry.ts';
 import { redirectsFor } from '../../vocabulary/dns-redirect.ts';
@@ -36,14 +36,12 @@ export class DnsChanges {
   readonly #deps: DnsChangesDeps;
   /** For each endpoint whose link was found in its sandbox: what its rules say. */
   readonly #entered = new Map<string, string | undefined>();
-  /** Endpoints whose failure was logged. */
-  readonly #told = new Set<string>();
-  readonly #tries: LinkTries;
+  readonly #tries: SandboxTries;
 
   constructor(deps: DnsChangesDeps) {
     this.#deps = deps;
     this.asked = new DnsAsked(deps);
-    this.#tries = new LinkTries(deps.clock);
+    this.#tries = new SandboxTries(deps, TROUBLE, (id) => this.#apply(id));
   }
 
   /**
@@ -67,12 +65,12 @@ export class DnsChanges {
   async entered({ id, dnsAsked }: EndpointRecord): Promise<void> {
     if (dnsAsked === undefined) return;
     this.#entered.set(id, undefined);
-    await this.#try(id);
+    await this.#tries.run(id);
   }
 
   /** The lease has changed, and the record with it. */
   async leaseChanged(endpointId: string): Promise<void> {
-    if (this.#entered.has(endpointId)) await this.#try(endpointId);
+    if (this.#entered.has(endpointId)) await this.#tries.run(endpointId);
   }
 
   /**
@@ -99,22 +97,7 @@ export class DnsChanges {
 
   #forget(endpointId: string): void {
     this.#entered.delete(endpointId);
-    this.#told.delete(endpointId);
-    this.#tries.cancel(endpointId);
-  }
-
-  async #try(endpointId: string): Promise<void> {
-    const { lock, log } = this.#deps;
-    this.#tries.cancel(endpointId);
-    try {
-      await lock.run(endpointId, () => this.#apply(endpointId));
-      this.#told.delete(endpointId);
-    } catch (err) {
-      const level = this.#told.has(endpointId) ? 'debug' : 'error';
-      this.#told.add(endpointId);
-      log[level]({ endpoint: endpointId.slice(0, 12), err }, TROUBLE);
-      this.#tries.later(endpointId, () => void this.#try(endpointId));
-    }
+    this.#tries.forget(endpointId);
   }
 
   async #apply(endpointId: string): Promise<void> {
