@@ -62,10 +62,18 @@ export class Ipv6Changes {
     this.#entered.get(endpointId)?.();
     const settle = () => {
       this.#entered.set(endpointId, undefined);
-      void this.#tries.run(endpointId);
+      if (this.#hasFormer(endpointId)) void this.#tries.run(endpointId);
     };
     this.#entered.set(endpointId, clock.at(clock.now() + SETTLED_AFTER, settle));
     await this.#tries.run(endpointId);
+  }
+
+  /** True if an address waits to be taken out. Most starts have none. */
+  #hasFormer(endpointId: string): boolean {
+    const { registry, leases } = this.#deps;
+    const record = registry.findEndpoint(endpointId);
+    if (record?.ipv6 === undefined) return false;
+    return formerOf(record.ipv6, leases.ipv6(record.leaseId)) !== undefined;
   }
 
   left(endpointId: string): void {
