@@ -113,21 +113,11 @@ export async function takeLease(
   const { segment } = scope;
   const { leaseTimeoutMs, onNoServer } = scope.options;
   const late = onNoServer !== 'fail';
-  // The server knows only the identity. So the RELEASE of the earlier container must not come later
-  // than this lease.
-  await returns.settled(segment);
-  const wished6 = who.ipv6?.wish?.address;
-  if (wished6 !== undefined) await held.yieldTo6(scope, wished6, who);
-  const kept = held.claim(scope, who);
-  if (kept !== undefined) undo.add(() => held.putBack(kept.record.id));
+  const claimed = await claimHeld({ held, returns, clock }, scope, who, undo);
+  const { kept, id, identity6, subject, previousIpv6 } = claimed;
   const previous = kept?.lease;
-  const { lease: previousIpv6 } = restoreIpv6(kept?.record.ipv6, clock);
   const { requestedAddress } = who;
   if (requestedAddress !== undefined) await held.yieldTo(scope, requestedAddress, who);
-  // One identity has one record, even if its address changes.
-  const id = kept?.record.id ?? who.id;
-  const identity6 = kept?.record.ipv6?.identity;
-  const subject = subjectOf(knownAs({ ...who, id }, identity6), scope);
   limits.asking?.(id);
   let lease: Lease | undefined;
   try {
@@ -188,15 +178,8 @@ export async function takeIpv6(
       `a container on ${segment} cannot have IPv6, and its network has ipv4=off: ${NOT_ON_THIS_LINK}`,
     );
   }
-  await returns.settled(segment);
-  const wished6 = who.ipv6?.wish?.address;
-  if (wished6 !== undefined) await held.yieldTo6(scope, wished6, who);
-  const kept = held.claim(scope, who);
-  if (kept !== undefined) undo.add(() => held.putBack(kept.record.id));
-  const { lease: previousIpv6 } = restoreIpv6(kept?.record.ipv6, clock);
-  const id = kept?.record.id ?? who.id;
-  const identity6 = kept?.record.ipv6?.identity;
-  const subject = subjectOf(knownAs({ ...who, id }, identity6), scope);
+  const claimed = await claimHeld({ held, returns, clock }, scope, who, undo);
+  const { id, identity6, subject, previousIpv6 } = claimed;
   limits.asking?.(id);
   const late = options.onNoServer === 'late';
   // Servers of IPv4 say nothing about those of IPv6.
@@ -218,6 +201,28 @@ export async function takeIpv6(
     else leases.release(subject, undefined, scope.link);
   });
   return { id, lease: undefined, identity6, settle: () => undefined };
+}
+
+/** Takes over the lease that is held for the container, if there is one. */
+async function claimHeld(
+  { held, returns, clock }: Pick<TakeLeaseDeps, 'held' | 'returns' | 'clock'>,
+  scope: LeaseScope,
+  who: Parameters<typeof subjectOf>[0],
+  undo: UndoList,
+) {
+  // The server knows only the identity. So the RELEASE of the earlier container must not come later
+  // than this lease.
+  await returns.settled(scope.segment);
+  const wished6 = who.ipv6?.wish?.address;
+  if (wished6 !== undefined) await held.yieldTo6(scope, wished6, who);
+  const kept = held.claim(scope, who);
+  if (kept !== undefined) undo.add(() => held.putBack(kept.record.id));
+  const { lease: previousIpv6 } = restoreIpv6(kept?.record.ipv6, clock);
+  // One identity has one record, even if its address changes.
+  const id = kept?.record.id ?? who.id;
+  const identity6 = kept?.record.ipv6?.identity;
+  const subject = subjectOf(knownAs({ ...who, id }, identity6), scope);
+  return { kept, id, identity6, subject, previousIpv6 };
 }
 
 /** The server gives the lease of before only to the DUID and IAID of before. */
