@@ -51,6 +51,8 @@ export class ContainerNames {
   readonly #deps: ContainerNamesDeps;
   /** By EndpointID. What is not on a network any more is dropped when that network is looked at. */
   readonly #names = new Map<string, Known>();
+  /** EndpointIDs whose container is restarted when it is known, each with its network's id. */
+  readonly #restarts = new Map<string, string>();
   /** NetworkIDs to ask about. */
   readonly #due = new Set<string>();
   #cancelAsk: () => void = () => undefined;
@@ -69,13 +71,18 @@ export class ContainerNames {
     return this.#names.get(endpointId);
   }
 
-  /** Restarts the container that has the endpoint. What fails is logged. */
-  restart(endpointId: string): void {
+  /**
+   * Restarts the container that has the endpoint, if need be when its name is learnt. What fails is
+   * logged.
+   */
+  restart({ id: endpointId, networkId }: { id: string; networkId: string }): void {
     const { api, log } = this.#deps;
     const container = this.#names.get(endpointId);
     const fields = { endpoint: endpointId.slice(0, 12), container: container?.name };
     if (container === undefined) {
-      return log.warn(fields, "container not restarted: Docker's API has not told which one it is");
+      this.#restarts.set(endpointId, networkId);
+      log.warn(fields, "container is restarted when Docker's API has told which one it is");
+      return this.#askSoon([networkId]);
     }
     log.warn(fields, 'container restarted, because its lease has changed');
     api.post(`/containers/${container.id}/restart`).catch((err: unknown) => {
@@ -166,6 +173,9 @@ export class ContainerNames {
       for (const [id, { Name: name, EndpointID: endpointId }] of containers) {
         this.#learn(endpointId, { id, name, networkId });
       }
+      for (const [endpointId, own] of this.#restarts) {
+        if (own === networkId) this.#restarts.delete(endpointId); // it is gone
+      }
     } catch (err) {
       log.debug({ err, network: networkId.slice(0, 12) }, 'container names could not be read');
       this.#askSoon([networkId], ASK_AGAIN_AFTER);
@@ -177,5 +187,6 @@ export class ContainerNames {
     if (name === '' || this.#names.get(endpointId)?.name === name) return;
     this.#names.set(endpointId, { ...container, name });
     this.#deps.onName(endpointId, { id: container.id, name });
+    if (this.#restarts.delete(endpointId)) this.restart({ ...container, id: endpointId });
   }
 }

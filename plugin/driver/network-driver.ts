@@ -20,6 +20,10 @@ import {
   type NetworkStatus,
 } from '../state/status/status.ts';
 import { runEach, UndoList } from '../undo.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+
+export const NO_DOCKER_API =
+  "the plugin cannot restart containers, because Docker's API was not given to it; give it (docs/names.md), or create the network with on_change=apply or on_change=keep";
 
 export class NetworkDriver {
   readonly #registry: Registry;
@@ -30,6 +34,7 @@ export class NetworkDriver {
   readonly #clock: Clock;
   readonly #recovered: Promise<void>;
   readonly #claims: SegmentsSeen;
+  readonly #hasDockerApi: boolean;
   /**
    * Creation with its undo, and removal, take turns for each network. A creation waits some seconds
    * for the host's lease, at most.
@@ -45,6 +50,7 @@ export class NetworkDriver {
     clock: Clock;
     recovered: Promise<void>;
     claims: SegmentsSeen;
+    hasDockerApi: boolean;
   }) {
     this.#registry = deps.registry;
     this.#networks = deps.networks;
@@ -54,6 +60,7 @@ export class NetworkDriver {
     this.#clock = deps.clock;
     this.#recovered = deps.recovered;
     this.#claims = deps.claims;
+    this.#hasDockerApi = deps.hasDockerApi;
   }
 
   /** @throws PluginError; then nothing is left behind. */
@@ -63,6 +70,10 @@ export class NetworkDriver {
   }
 
   async #createNetwork(request: CreateNetworkRequest, signal: AbortSignal): Promise<void> {
+    const isNew = this.#registry.findNetwork(request.networkId) === undefined;
+    if (isNew && request.options['on_change'] === 'restart' && !this.#hasDockerApi) {
+      throw new PluginError('INVALID_OPTION', `on_change=restart: ${NO_DOCKER_API}`);
+    }
     const isMade = await this.#networks.create(request, signal);
     const undo = new UndoList();
     if (isMade) undo.add(() => this.#removeNetwork(request.networkId));

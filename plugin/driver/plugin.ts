@@ -30,10 +30,11 @@ import { Networks } from '../networks/networks.ts';
 import { Wiring } from '../networks/wiring/wiring.ts';
 import { Pools } from '../pools/pools.ts';
 import { Pools6 } from '../pools/pools6.ts';
+import { endpointContext, type EndpointRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { IpamDriver } from './ipam-driver.ts';
-import { NetworkDriver } from './network-driver.ts';
+import { NetworkDriver, NO_DOCKER_API } from './network-driver.ts';
 import { Operator } from './operator.ts';
 import { recover } from './recover.ts';
 
@@ -134,7 +135,10 @@ export function createPlugin(deps: PluginDeps) {
     silence: new SegmentSilence(clock),
     macClaims: new MacClaims(),
     joinTimeoutMs: settings.joinTimeoutMs,
-    restart: (endpointId: string) => containers?.restart(endpointId),
+    restart: (record: Pick<EndpointRecord, 'id' | 'networkId'>) => {
+      if (containers !== undefined) return containers.restart(record);
+      log.error(endpointContext(record), `container not restarted: ${NO_DOCKER_API}`);
+    },
   };
   const addresses = new Addresses({ ...shared, sandboxFolder });
   const endpoints: Endpoints = new Endpoints({ ...shared, addresses, sandboxPath });
@@ -165,6 +169,7 @@ export function createPlugin(deps: PluginDeps) {
   const network = new NetworkDriver({
     ...{ registry, networks, endpoints, held, hostAccess, clock, recovered },
     claims: leases,
+    hasDockerApi: dockerApi !== undefined,
   });
   const { openSocket, openIpv6Socket, openTrunkSocket } = sockets;
   const pools = new Pools({

@@ -6,6 +6,7 @@ import type { Ipv6Terms } from '../leasing/ipv6/ipv6-subject.ts';
 import type { FollowTarget, LeaseSubject } from '../leasing/lease-service.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { Networks } from '../networks/networks.ts';
+import type { EndpointRecord } from '../state/lease-records.ts';
 import type { Lease } from '../vocabulary/lease.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { EndpointSetupDeps } from './endpoint-setup.ts';
@@ -34,7 +35,7 @@ export interface EndpointDeps extends EndpointSetupDeps {
   readonly macClaims: MacClaims;
   readonly joinTimeoutMs: Ms;
   /** Restarts the container of the endpoint, if Docker's API can be asked. */
-  readonly restart: (endpointId: string) => void;
+  readonly restart: (record: Pick<EndpointRecord, 'id' | 'networkId'>) => void;
   /** Returns the path for this process of a sandbox that dockerd names. */
   readonly sandboxPath: (sandboxKey: string) => string;
 }

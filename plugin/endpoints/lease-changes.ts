@@ -48,7 +48,7 @@ export interface LeaseChangesDeps {
   readonly ports: Pick<PortGuard, 'follow'>;
   readonly leases: { announce(key: string, isBack: boolean): void };
   /** Restarts the container of the endpoint, if Docker's API can be asked. */
-  readonly restart: (endpointId: string) => void;
+  readonly restart: (record: Pick<EndpointRecord, 'id' | 'networkId'>) => void;
   readonly sandboxPath: (sandboxKey: string) => string;
   readonly remember: (record: EndpointRecord) => Promise<void>;
 }

@@ -78,6 +78,11 @@ export function isInSubnet(address: Ipv4, inside: Ipv4, prefixLength: number): b
   return networkOf(address, prefixLength) === networkOf(inside, prefixLength);
 }
 
+/** True for 169.254.0.0/16 (RFC 3927). */
+export function isLinkLocalIpv4(address: Ipv4): boolean {
+  return address.startsWith('169.254.');
+}
+
 /** True if a host may have the address: not 0/8, loopback, multicast, reserved or broadcast. */
 export function isUnicastIpv4(address: Ipv4): boolean {
   const first = Number(address.split('.')[0]);

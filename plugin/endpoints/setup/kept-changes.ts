@@ -1,16 +1,18 @@
 /**
  * Decides what of a lease that changes the running container gets (`on_change`). An address that
- * comes late is always given, and the MTU always follows.
+ * comes late is always given, and the MTU always follows. A lease that is lost is not a lease that
+ * changes: then `on_expiry` and `on_no_server` decide.
  */
 import type { Logger } from '../../logger.ts';
 import { endpointContext, type EndpointRecord } from '../../state/lease-records.ts';
 import type { NetworkRecord } from '../../state/records.ts';
+import { isLinkLocalIpv4 } from '../../wire/address.ts';
 import { sandboxChanges, type LinkConfig } from '../sandbox-changes.ts';
 
 export interface KeptChangesDeps {
   readonly log: Logger;
   /** Restarts the container of the endpoint, if Docker's API can be asked. */
-  readonly restart: (endpointId: string) => void;
+  readonly restart: (record: Pick<EndpointRecord, 'id' | 'networkId'>) => void;
 }
 
 export class KeptChanges {
@@ -24,7 +26,7 @@ export class KeptChanges {
 
   /** @returns what the container is to have now. */
   allowed(
-    record: Pick<EndpointRecord, 'id' | 'networkId' | 'terms'>,
+    record: Pick<EndpointRecord, 'id' | 'networkId' | 'lease' | 'terms'>,
     { options, internal }: Pick<NetworkRecord, 'options' | 'internal'>,
     wanted: LinkConfig,
   ): LinkConfig {
@@ -33,7 +35,10 @@ export class KeptChanges {
     const { configured } = terms;
     const kept = { terms: configured, mtu: wanted.mtu };
     const isOther = sandboxChanges(kept, wanted, internal).length > 0;
-    if (options.onChange === 'apply' || configured === undefined || !isOther) {
+    // A link-local address only stands in for a lease.
+    const hasLeased = configured !== undefined && !isLinkLocalIpv4(configured.address);
+    const isChange = record.lease !== undefined && hasLeased && isOther;
+    if (options.onChange === 'apply' || !isChange) {
       this.#told.delete(id);
       return wanted;
     }
@@ -45,7 +50,7 @@ export class KeptChanges {
         { ...endpointContext(record), address: configured.address, lease },
         `lease changed; the container is not (on_change=${options.onChange})`,
       );
-      if (options.onChange === 'restart') restart(id);
+      if (options.onChange === 'restart') restart(record);
     }
     return kept;
   }

@@ -13,14 +13,16 @@ let posted: string[];
 let stream: StreamHandlers | undefined;
 let name: string;
 let address: string;
+/** What a network has. Undefined: our container. */
+let containers: object | undefined;
 
 beforeEach(async () => {
   rig = new DriverRig();
-  [posted, name, address] = [[], 'My PBX.1', '192.0.2.50'];
+  [posted, name, address, containers] = [[], 'My PBX.1', '192.0.2.50', undefined];
   rig.dockerApi = {
     get: () => {
-      const containers = { [CONTAINER]: { Name: name, EndpointID: ENDPOINT } };
-      return Promise.resolve({ Containers: containers });
+      const ours = { [CONTAINER]: { Name: name, EndpointID: ENDPOINT } };
+      return Promise.resolve({ Containers: containers ?? ours });
     },
     post: (path) => Promise.resolve(void posted.push(path)),
     follow: (_path, handlers) => {
@@ -114,6 +116,71 @@ it.each([
   const told = rig.log.messages('warn').filter((text) => text.includes('lease changed; the'));
   expect(told.length).toBe(onChange === 'apply' ? 0 : 1);
 });
+
+it('on_change=restart, and Docker tells late which container it is: it is restarted then, once', async () => {
+  await running({ on_change: 'restart' });
+  address = '192.0.2.77';
+  await rig.clock.pass(60_000);
+  expect(posted).toEqual([`/containers/${CONTAINER}/restart`]);
+  await connected();
+  expect(posted.length).toBe(1);
+});
+
+it('on_change=restart, and the container is gone before Docker has told it: none is restarted', async () => {
+  containers = {};
+  await running({ on_change: 'restart' });
+  address = '192.0.2.77';
+  await rig.clock.pass(60_000);
+  containers = undefined;
+  await connected();
+  expect(posted).toEqual([]);
+});
+
+it('on_change=restart without an API of Docker is refused at the creation of the network', async () => {
+  rig.dockerApi = undefined;
+  await rig.restart();
+  const options = { parent: 'eth1', vlan: '500', on_change: 'restart' };
+  await expect(rig.createNetwork({ options })).rejects.toThrow(
+    /on_change=restart: the plugin cannot restart containers, because Docker's API was not given/,
+  );
+});
+
+it('on_change=restart, and the API was taken away: an operator is told', async () => {
+  await running({ on_change: 'restart' });
+  rig.dockerApi = undefined;
+  await rig.restart();
+  address = '192.0.2.77';
+  await rig.clock.pass(120_000);
+  expect(rig.log.messages('error').join()).toMatch(/container not restarted: the plugin cannot/);
+});
+
+it.each(['keep', 'restart'])(
+  'on_change=%s: an address whose lease is over goes (RFC 2131 §4.4.5), and nothing is restarted',
+  async (onChange) => {
+    await running({ on_change: onChange });
+    await connected();
+    rig.wire.server = () => [];
+    await rig.clock.pass(200_000);
+    expect(rig.record()).toMatchObject({ lease: undefined, terms: { configured: undefined } });
+    expect(posted).toEqual([]);
+  },
+);
+
+it.each(['keep', 'restart'])(
+  'on_change=%s: a lease takes the place of a link-local address at once',
+  async (onChange) => {
+    await running({ on_change: onChange, on_no_server: 'link-local' });
+    await connected();
+    const { server } = rig.wire;
+    rig.wire.server = () => [];
+    await rig.clock.pass(200_000);
+    expect(rig.record().terms.configured?.address).toMatch(/^169\.254\./);
+    rig.wire.server = server;
+    await rig.clock.pass(120_000);
+    expect(rig.record().terms.configured?.address).toBe('192.0.2.50');
+    expect(posted).toEqual([]);
+  },
+);
 
 it('on_change=keep: an address that comes late is given all the same', async () => {
   rig.wire.server = () => [];

@@ -423,6 +423,7 @@ describe('calls during recovery', () => {
     const { registry, networks, endpoints, held, hostAccess } = rig;
     const { NetworkDriver } = await import('../../../plugin/driver/network-driver.ts');
     rig.driver = new NetworkDriver({
+      hasDockerApi: false,
       registry,
       networks,
       endpoints,
