@@ -30,6 +30,7 @@ function importsOf(path: string): { specifier: string; layer: string }[] {
 }
 
 const SHELL_VOCABULARY = [
+  'runtime',
   'clock.ts',
   'logger.ts',
   'undo.ts',
@@ -51,10 +52,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   acd: ['wire', 'vocabulary'],
   ndp: ['wire', 'vocabulary'],
   net: ['wire', 'vocabulary', 'undo.ts', 'keyed-lock.ts'],
+  runtime: ['vocabulary', 'clock.ts'],
   events: ['vocabulary', 'clock.ts', 'logger.ts'],
   leasing: ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp', 'events', ...SHELL_VOCABULARY],
   ...rooms(),
   dockerapi: ['vocabulary', 'clock.ts', 'logger.ts'],
+  // The second bundle. Nothing of the plugin imports it.
+  uplink: ['wire', 'vocabulary', 'net', ...SHELL_VOCABULARY],
+  hub: ['wire', 'vocabulary', 'net', 'uplink', ...SHELL_VOCABULARY],
   'clock.ts': ['vocabulary'],
   'host.ts': ['wire', 'vocabulary', 'sandbox-host.ts'],
   'sandbox-host.ts': ['wire', 'vocabulary'],
@@ -101,13 +106,13 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   pino: /^logger\.ts$/,
   koffi: /^net\/libc\.ts$/,
   valibot:
-    /^(state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)|dockerapi\/container-names)\.ts$/,
+    /^(state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)|dockerapi\/container-names|uplink\/(value-schemas|token|registrar-protocol|registrar-client|uplink-state|admin-calls)|hub\/(hub-records|registrar|admin-calls))\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
 };
 
 /** Only the store, the history, the interfaces of Linux and the APIs' sockets may use files. */
 const FILE_SYSTEM_HOMES =
-  /^(state\/files\/(store|record-file|former-files)|api\/(unix-socket|operator\/admin-server)|dockerapi\/docker-api|events\/event-file|net\/[a-z0-9/-]+)\.ts$/;
+  /^(state\/files\/(store|record-file|former-files)|runtime\/(unix-socket|durable-file)|api\/operator\/admin-server|dockerapi\/docker-api|events\/event-file|net\/[a-z0-9/-]+)\.ts$/;
 
 describe('the import rule', () => {
   it('a file imports only what its layer may', () => {

@@ -18,7 +18,7 @@ import type { Ms } from '../vocabulary/time.ts';
 import { CALLS_WITHOUT_BODY, type Handler, type Handlers } from './handler.ts';
 import { callFinished } from './call-event.ts';
 import { parseBody, type JsonObject } from './json.ts';
-import { closeServer, listen } from './unix-socket.ts';
+import { closeServer, listen } from '../runtime/unix-socket.ts';
 
 const CONTENT_TYPE = 'application/vnd.docker.plugins.v1.2+json';
 const CAPABILITIES = ['NetworkDriver', 'IpamDriver'];

@@ -23,7 +23,7 @@ import { IPV4_ANY, IPV4_BROADCAST, MAC_BROADCAST, type Ipv4 } from '../wire/addr
 import type { OpenSocket, SocketPlace } from './sockets/frame-socket.ts';
 import { Seat } from './sockets/seat.ts';
 import { LeaseReport } from './lease-report.ts';
-import { MachineRunner, type Machine, type RunnerOf } from './machine-runner.ts';
+import { MachineRunner, type Machine, type RunnerOf } from '../runtime/machine-runner.ts';
 import { Trace, type Ignored } from './trace.ts';
 
 export interface LeaseChange {

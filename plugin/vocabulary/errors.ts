@@ -25,6 +25,9 @@ export const ERROR_CODES = [
   'ADDRESS_NOT_OFFERED', // the servers do not offer the address that was asked for
   'WRONG_SUBNET', // the leased address does not fit the subnet of the network
   'LEASE_BUSY', // an operator wants what the holder of the lease does not allow
+  'TOKEN_INVALID', // the token of an uplink: cut, mistyped, expired, of another version
+  'HUB_SILENT', // the hub of an uplink does not answer
+  'HUB_REFUSED', // the hub of an uplink answers, and refuses
   'IP_COMMAND_FAILED',
   'SOCKET_FAILED',
   'STATE_UNREADABLE',

@@ -11,7 +11,7 @@ import type { EventBus } from '../../events/event-bus.ts';
 import type { Logger } from '../../logger.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { Ms } from '../../vocabulary/time.ts';
-import { closeServer, listen } from '../unix-socket.ts';
+import { closeServer, listen } from '../../runtime/unix-socket.ts';
 import { streamEvents } from './event-stream.ts';
 import { streamProbe } from './probe-stream.ts';
 import { answerTo, type Operator } from './routes.ts';

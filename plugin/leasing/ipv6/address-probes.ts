@@ -11,7 +11,7 @@ import { encodeNdpFrame, type NdpFrame } from '../../ndp/frame.ts';
 import { encodeListenerReport } from '../../ndp/listener-report.ts';
 import type { Mac } from '../../wire/address.ts';
 import { linkLocalOf, solicitedNodeOf, type Ipv6 } from '../../wire/address6.ts';
-import { MachineRunner, type RunnerOf } from '../machine-runner.ts';
+import { MachineRunner, type RunnerOf } from '../../runtime/machine-runner.ts';
 import type { ConflictMode } from '../segment/conflict-watch.ts';
 import { DUPLICATE } from './ipv6-machines.ts';
 

@@ -9,7 +9,7 @@ import type { Logger } from '../../logger.ts';
 import { withoutRenewal6, type Lease6 } from '../../vocabulary/ipv6/lease6.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import type { Ipv6 } from '../../wire/address6.ts';
-import { MachineRunner, type RunnerOf } from '../machine-runner.ts';
+import { MachineRunner, type RunnerOf } from '../../runtime/machine-runner.ts';
 import { DHCP6, INFORMATION } from './ipv6-machines.ts';
 import { reportDhcp6 } from './ipv6-report.ts';
 

@@ -15,7 +15,7 @@ import { isSameAddress6, type Address6 } from '../../vocabulary/ipv6/addressing.
 import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import { interfaceIdOf, linkLocalOf, type Ipv6 } from '../../wire/address6.ts';
-import { MachineRunner, type RunnerOf } from '../machine-runner.ts';
+import { MachineRunner, type RunnerOf } from '../../runtime/machine-runner.ts';
 import { Ipv6Seen, type Ipv6Evidence } from '../start/ipv6-evidence.ts';
 import type { Ipv6Progress } from '../start/ipv6-goals.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';

@@ -34,7 +34,7 @@ import {
   type SolicitationEvent,
   type SolicitationState,
 } from '../../ndp/solicitation.ts';
-import type { Machine } from '../machine-runner.ts';
+import type { Machine } from '../../runtime/machine-runner.ts';
 
 export const DHCP6: Machine<State, Event, Effect, Env> = {
   initial: initialState,

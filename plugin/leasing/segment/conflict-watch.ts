@@ -29,7 +29,7 @@ import { MalformedError } from '../../wire/malformed-error.ts';
 import { AddressClaims } from './address-claims.ts';
 import type { ConflictWatchDeps } from './conflict-watch-deps.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';
-import { MachineRunner, type Machine, type RunnerOf } from '../machine-runner.ts';
+import { MachineRunner, type Machine, type RunnerOf } from '../../runtime/machine-runner.ts';
 
 export type { ConflictAnswer, ConflictMode, OpenArpSocket } from './conflict-watch-deps.ts';
 

@@ -11,7 +11,7 @@ import type { Mac } from '../../wire/address.ts';
 import type { Ipv6 } from '../../wire/address6.ts';
 import { MalformedError } from '../../wire/malformed-error.ts';
 import { DUPLICATE } from '../ipv6/ipv6-machines.ts';
-import { MachineRunner } from '../machine-runner.ts';
+import { MachineRunner } from '../../runtime/machine-runner.ts';
 import type { OpenSocket } from '../sockets/frame-socket.ts';
 
 /** Hosts on one VLAN answer within milliseconds. A frame may be lost. */

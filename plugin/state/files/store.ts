@@ -9,11 +9,11 @@
  *   makes sense in part             the readable part counts; the file is kept as NAME.json.damaged
  *   newer version, disk error       left as it is
  */
-import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { constants } from 'node:fs';
+import { link, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { KeyedLock } from '../../keyed-lock.ts';
+import { removeFile, unwritable, writeFile } from '../../runtime/durable-file.ts';
 import { moveFormerFiles } from './former-files.ts';
 import { readRecord, writeRecord } from './read-record.ts';
 import { NotARecordError, readRecordFile } from './record-file.ts';
@@ -23,9 +23,6 @@ const SUFFIX = '.json';
 const UNREADABLE = `${SUFFIX}.unreadable`;
 const STILL_ASIDE = 'look at it, then remove it: nothing is cleared away while it is there';
 const LEFT = 'left as it is';
-/** If a FIFO has the place of a file to write, this is an error. The plugin does not wait. */
-const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = constants;
-const WRITE = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
 
 /**
  * A disk answers a few reads at once as fast as one. More would need descriptors, and a busy host
@@ -98,14 +95,7 @@ export class Store {
   /** Removes the record. A missing record is no error. @throws PluginError STATE_UNWRITABLE. */
   delete(kind: Kind, id: string): Promise<void> {
     const path = this.#path(kind, id);
-    return this.#lock.run(path, async () => {
-      try {
-        await rm(path, { force: true });
-        await syncFolder(join(this.#dir, kind)); // else a power cut could bring it back
-      } catch (error) {
-        throw unwritable(path, error);
-      }
-    });
+    return this.#lock.run(path, () => removeFile(path));
   }
 
   async #loadAll<K extends Kind>(kind: K, findings: Findings): Promise<Records[K][]> {
@@ -187,22 +177,8 @@ export class Store {
     }
   }
 
-  async #write(kind: Kind, path: string, record: object): Promise<void> {
-    const temporary = `${path}.tmp`;
-    try {
-      const file = await open(temporary, WRITE, 0o600);
-      try {
-        await file.writeFile(writeRecord(kind, record));
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, path);
-      await syncFolder(join(this.#dir, kind));
-    } catch (error) {
-      await rm(temporary, { force: true }).catch(() => undefined); // the first error is reported
-      throw unwritable(path, error);
-    }
+  #write(kind: Kind, path: string, record: object): Promise<void> {
+    return writeFile(path, writeRecord(kind, record));
   }
 
   #path(kind: Kind, id: string): string {
@@ -232,15 +208,6 @@ async function list(folder: string): Promise<string[]> {
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
 function damaged(path: string, reason: string, fate: string): PluginError {
   return new PluginError('STATE_UNREADABLE', `state file ${path} is damaged: ${reason}; ${fate}`);
 }
@@ -249,19 +216,6 @@ function unreadable(path: string, reason: string, fate: string): PluginError {
   return new PluginError(
     'STATE_UNREADABLE',
     `state file ${path} is not usable: ${reason}; ${fate}`,
-  );
-}
-
-function unwritable(path: string, cause: unknown): PluginError {
-  const { code } = cause as NodeJS.ErrnoException;
-  const remedy =
-    code === 'EMFILE' || code === 'ENFILE'
-      ? "raise the limit of open files (LimitNOFILE=) of the service, or of Docker's"
-      : 'free space or mend permissions there';
-  return new PluginError(
-    'STATE_UNWRITABLE',
-    `state cannot be written to ${path}: ${reasonOf(cause)}; ${remedy}`,
-    { cause },
   );
 }
 

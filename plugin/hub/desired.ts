@@ -1,0 +1,57 @@
+/**
+ * What the kernel of the hub is to have (U5, U7). The service says it as a whole, and `kernel/`
+ * makes the kernel equal to it.
+ */
+import type { WgKey } from '../uplink/wireguard-key.ts';
+
+export interface HubMember {
+  readonly name: string;
+  /** The last part of its address, from 2 to 254. The hub's link to it is `vdu<number>`. */
+  readonly number: number;
+  readonly publicKey: WgKey;
+  readonly address: string;
+  readonly vni: number;
+  /** Sorted and unique. Empty: it has no port, and may speak to the registrar alone. */
+  readonly vlans: readonly number[];
+  /** True if it may reach the tunnel addresses of other such members (U15). */
+  readonly mesh: boolean;
+}
+
+/** Somebody who may speak to the registrar and to nothing else. */
+export interface HubGuest {
+  readonly publicKey: WgKey;
+  readonly address: string;
+}
+
+export interface HubDesired {
+  /** The WireGuard link: `vdhub`. */
+  readonly device: string;
+  readonly privateKey: WgKey;
+  readonly listenPort: number;
+  readonly address: string;
+  readonly prefixLength: number;
+  /** The link that is plugged into the trunk: `eth1`. */
+  readonly trunk: string;
+  /** Of the members' ports. */
+  readonly mtu: number;
+  readonly members: readonly HubMember[];
+  readonly guests: readonly HubGuest[];
+}
+
+export interface HubPeer {
+  readonly endpoint: string | undefined;
+  /** Wall time. Undefined if there was none. */
+  readonly handshakeAt: number | undefined;
+  readonly rxBytes: number;
+  readonly txBytes: number;
+}
+
+export interface HubLinks {
+  /** The WireGuard link, its peers and the guards. Fast, because a registrar's answer waits. */
+  ensureTunnel(desired: HubDesired): Promise<void>;
+  /** That, and the ports of the members. Removes ports that are not desired. @throws PluginError. */
+  ensure(desired: HubDesired): Promise<void>;
+  /** Removes all that `ensure` makes. */
+  remove(device: string): Promise<void>;
+  peers(device: string): Promise<ReadonlyMap<WgKey, HubPeer>>;
+}
