@@ -1,7 +1,7 @@
 /** The schemas of values that tokens, messages and state files of the uplink have in common. */
 import * as v from 'valibot';
-import { parseIpv4 } from '../wire/address.ts';
-import { parseKey, type WgKey } from './wireguard-key.ts';
+import { parseIpv4 } from '../../wire/address.ts';
+import { parseKey, type WgKey } from '../wireguard-key.ts';
 
 export const key = v.custom<WgKey>(
   (value) => typeof value === 'string' && parseKey(value) !== undefined,

@@ -7,10 +7,10 @@
  */
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import { PluginError } from '../vocabulary/errors.ts';
-import type { WallTime } from '../vocabulary/time.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
+import type { WallTime } from '../../vocabulary/time.ts';
 import { endpointText, key, siteName, tunnelAddress } from './value-schemas.ts';
-import type { WgKey } from './wireguard-key.ts';
+import type { WgKey } from '../wireguard-key.ts';
 
 const VERSION = 1;
 const CHECK_LENGTH = 8;

@@ -1,0 +1,70 @@
+/** The hub's service: state, kernel, registrar, echo and admin socket, in this order. */
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../logger.ts';
+import { closeServer } from '../runtime/unix-socket.ts';
+import { REGISTRAR_PORT } from '../uplink/desired.ts';
+import { serveAdmin } from '../uplink/admin-socket.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+import type { HubLinks } from './desired.ts';
+import { hubCalls } from './hub-calls.ts';
+import { HubOperator } from './hub-operator.ts';
+import { HubState } from './hub-state.ts';
+import { HubFiles } from './hub-store.ts';
+import { addressOf } from './members.ts';
+import { openEcho } from './registrar/echo.ts';
+import { HubAnswers } from './registrar/hub-answers.ts';
+import { createRegistrar } from './registrar/registrar.ts';
+
+export interface HubServiceDeps {
+  readonly stateDir: string;
+  readonly adminSocket: string;
+  readonly links: HubLinks;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * Resolves when members can join. The links stay when it is closed (U5).
+ * @throws PluginError if there is no hub yet, or if it cannot start.
+ */
+export async function runHub(deps: HubServiceDeps): Promise<{ close(): Promise<void> }> {
+  const { stateDir, adminSocket, links, clock, log } = deps;
+  const files = new HubFiles(stateDir);
+  const record = await files.readHub();
+  if (record === undefined) {
+    throw new PluginError(
+      'STATE_UNREADABLE',
+      `there is no hub in ${stateDir} yet; make one: vlandhcp hub init --site NAME --trunk LINK --endpoint HOST`,
+    );
+  }
+  const onFailure = (err: unknown): void => log.error({ err }, 'hub: request failed unexpectedly');
+  const hub = new HubState({ record, store: files, links, clock, log }, await files.load());
+  await hub.start();
+  const address = addressOf(record);
+  const registrar = createRegistrar(new HubAnswers(hub), onFailure);
+  await new Promise<void>((resolve, reject) => {
+    registrar.once('error', reject);
+    registrar.listen(REGISTRAR_PORT, address, resolve);
+  }).catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new PluginError(
+      'SOCKET_FAILED',
+      `the registrar cannot listen on ${address}:${REGISTRAR_PORT}: ${reason}`,
+      { cause },
+    );
+  });
+  registrar.on('error', onFailure);
+  const echo = await openEcho(address, REGISTRAR_PORT, onFailure);
+  const admin = await serveAdmin(adminSocket, hubCalls(hub, new HubOperator(hub)), onFailure);
+  log.info({ site: record.site, address, port: record.listenPort }, 'hub ready');
+  return {
+    async close() {
+      await admin.close();
+      hub.close();
+      echo.close();
+      const closed = closeServer(registrar);
+      registrar.closeAllConnections();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,150 @@
+/**
+ * What the hub answers to members. Who asks is known by the address in the tunnel, which WireGuard
+ * ties to a key.
+ *
+ * Order of a join (crash-safe at every point): the member is written, its peer is set, the answer
+ * is given, its links are made. The same key always gets the same answer.
+ */
+import type { JoinRequest, OtherMember } from '../../uplink/protocol/registrar-protocol.ts';
+import { fingerprintOf, type WgKey } from '../../uplink/wireguard-key.ts';
+import type { MemberRecord } from '../hub-records.ts';
+import type { HubState } from '../hub-state.ts';
+import { addressOf, freeNumber, isLive, viewOf } from '../members.ts';
+
+export interface Answer {
+  readonly status: number;
+  /** Undefined: no body. */
+  readonly body?: object;
+  /** To be called after the answer was sent: it changes the peer by which the answer goes. */
+  readonly end?: () => void;
+}
+
+export class HubAnswers {
+  readonly #hub: HubState;
+
+  constructor(hub: HubState) {
+    this.#hub = hub;
+  }
+
+  /** `POST /v1/members`, by who has a one-time key. */
+  admit(from: string, request: JoinRequest): Promise<Answer> {
+    return this.#hub.turn(async () => {
+      const invite = this.#hub.contents.invites.find(
+        ({ number }) => addressOf(this.#hub.record, number) === from,
+      );
+      if (invite === undefined) return failure(403, 'only a one-time token makes a member');
+      const known = this.#hub.contents.members.find(({ inviteId }) => inviteId === invite.id);
+      if (known !== undefined) {
+        if (known.publicKey !== request.key) {
+          const usedBy = `${known.hostName} (key ${fingerprintOf(known.publicKey)})`;
+          const error = 'the token was used already';
+          return { status: 409, body: { error, usedBy, usedAt: known.joinedAt } };
+        }
+        if (!isLive(known)) return failure(403, `${known.name} was revoked`);
+        await this.#hub.ensureTunnel();
+        return { status: 200, body: viewOf(this.#hub.record, known) };
+      }
+      const now = this.#hub.now();
+      if (now >= invite.expiresAt) {
+        const at = new Date(invite.expiresAt).toISOString();
+        return failure(410, `the token expired at ${at}, by the clock of the hub`);
+      }
+      if (this.#hub.isTaken(request.key)) return failure(400, 'this key belongs to somebody else');
+      const number = freeNumber(this.#hub.contents);
+      if (number === undefined) return failure(503, 'the tunnel network has no address left');
+      const { id: inviteId, name, vlans, mesh, approve } = invite;
+      const phase = approve ? 'held' : 'member';
+      const member: MemberRecord = {
+        ...{ name, number, inviteId, publicKey: request.key, vlans, mesh, phase },
+        ...{ hostName: request.name, joinedAt: now, revision: 1 },
+      };
+      await this.#hub.save(member);
+      await this.#hub.ensureTunnel();
+      this.#hub.inBackground(() => this.#hub.ensure());
+      this.#hub.log.info(
+        { member: name, address: addressOf(this.#hub.record, number) },
+        'member joined',
+      );
+      return { status: 200, body: viewOf(this.#hub.record, member) };
+    });
+  }
+
+  /**
+   * `GET /v1/self`. If the member has that revision already, the answer waits for a change, at most
+   * for HELD_MS.
+   */
+  async self(from: string, revision: number | undefined, gone: AbortSignal): Promise<Answer> {
+    const first = this.#hub.memberAt(from);
+    if (first === undefined) return failure(403, 'this address is not that of a member');
+    if (!isLive(first)) return failure(403, `${first.name} was revoked`);
+    if (first.confirmedAt === undefined || first.nextKey !== undefined) this.#confirm(first);
+    if (first.revision === revision) await this.#hub.changeOf(first.number, gone);
+    const member = this.#hub.memberAt(from);
+    if (member === undefined || !isLive(member)) return failure(403, `${first.name} was revoked`);
+    return { status: 200, body: viewOf(this.#hub.record, member) };
+  }
+
+  /** `DELETE /v1/self`. */
+  leave(from: string): Promise<Answer> {
+    return this.#hub.turn(async () => {
+      const member = this.#hub.memberAt(from);
+      if (member === undefined) return failure(403, 'this address is not that of a member');
+      if (isLive(member)) {
+        const { nextKey: _, ...rest } = member;
+        await this.#hub.save({ ...rest, phase: 'left', endedAt: this.#hub.now() });
+        this.#hub.log.info({ member: member.name }, 'member left');
+      }
+      return { status: 204, end: () => this.#hub.inBackground(() => this.#hub.ensure()) };
+    });
+  }
+
+  /** `PUT /v1/self/key`. */
+  rotate(from: string, key: WgKey): Promise<Answer> {
+    return this.#hub.turn(async () => {
+      const member = this.#hub.memberAt(from);
+      if (member === undefined || !isLive(member)) return failure(403, 'only a member has a key');
+      const isKnown = member.nextKey?.key === key || member.publicKey === key;
+      if (!isKnown && this.#hub.isTaken(key))
+        return failure(400, 'this key belongs to somebody else');
+      if (member.publicKey === key) return { status: 204 };
+      await this.#hub.save({ ...member, nextKey: { key, since: this.#hub.now() } });
+      return { status: 204, end: () => this.#hub.inBackground(() => this.#hub.ensure()) };
+    });
+  }
+
+  /** `GET /v1/members`. */
+  async others(from: string): Promise<Answer> {
+    const member = this.#hub.memberAt(from);
+    if (member === undefined || !isLive(member) || !member.mesh) {
+      return failure(403, 'only a member of the mesh may ask for the others');
+    }
+    const peers = await this.#hub.peers();
+    const members = this.#hub.contents.members
+      .filter((other) => isLive(other) && other.mesh && other.number !== member.number)
+      .map(({ name, number, publicKey }): OtherMember => {
+        const endpoint = peers.get(publicKey)?.endpoint;
+        return { name, key: publicKey, address: addressOf(this.#hub.record, number), endpoint };
+      });
+    return { status: 200, body: { members } };
+  }
+
+  /** The member was heard under its own key, or under its next one. */
+  #confirm({ number }: MemberRecord): void {
+    this.#hub.inBackground(async () => {
+      const member = this.#hub.member(number);
+      if (member === undefined || !isLive(member)) return;
+      const { nextKey, ...rest } = member;
+      const confirmedAt = member.confirmedAt ?? this.#hub.now();
+      // The question may have come under the old key, just before the change.
+      const isHeard =
+        nextKey !== undefined &&
+        (await this.#hub.peers()).get(nextKey.key)?.handshakeAt !== undefined;
+      if (isHeard) await this.#hub.save({ ...rest, confirmedAt, publicKey: nextKey.key });
+      else if (member.confirmedAt === undefined) await this.#hub.save({ ...member, confirmedAt });
+    });
+  }
+}
+
+export function failure(status: number, error: string): Answer {
+  return { status, body: { error } };
+}

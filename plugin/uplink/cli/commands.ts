@@ -1,0 +1,113 @@
+/** `vlandhcp uplink …`: the commands of a host that is not beside the trunk. */
+import type { Command } from 'commander';
+import type { UplinkStatus } from '../uplinks.ts';
+import { ago, columns, vlanWords, type Terminal } from './words.ts';
+
+export interface UplinkCommands {
+  readonly terminal: Terminal;
+  /** Asks the service of this host. @throws PluginError. */
+  readonly ask: (call: string, body: object) => Promise<unknown>;
+  /** Runs the service until it is stopped. */
+  readonly run: () => Promise<void>;
+}
+
+/** A status has everything up (0), or not (2). */
+const EXIT_DOWN = 2;
+const DEVICE_HELP = 'needed only if this host has several';
+
+export function addUplinkCommands(uplink: Command, { terminal, ask, run }: UplinkCommands): void {
+  const { print } = terminal;
+  uplink
+    .command('join')
+    .description(
+      'Join the site that gave you a token; the token is asked for, or read from standard input',
+    )
+    .option('--dev <LINK>', 'the name of the link that carries the trunk', 'uplink0')
+    .action(async ({ dev }: { dev: string }) => {
+      const token = await terminal.readSecret('One-time token (it is not shown): ');
+      const joined = (await ask('join', { token, device: dev })) as UplinkStatus & { ms: number };
+      print(joinedText(joined));
+    });
+  uplink
+    .command('status')
+    .description('Show each uplink: is it up, since when, by which way, with which VLANs')
+    .option('--json', 'print JSON, for programs')
+    .addHelpText('after', '\nExit status: 0 if all uplinks are up, 2 if one is not.')
+    .action(async ({ json }: { json?: true }) => {
+      const { uplinks } = (await ask('status', {})) as { uplinks: readonly UplinkStatus[] };
+      if (json === true) print(JSON.stringify(uplinks, null, 2));
+      else if (uplinks.length === 0)
+        print('this host has no uplink; join one: vlandhcp uplink join');
+      else print(columns(uplinks.map((one) => statusRow(one, terminal.now()))));
+      if (uplinks.some(({ state }) => state !== 'up')) terminal.exit(EXIT_DOWN);
+    });
+  uplink
+    .command('leave')
+    .description('Leave the site: the links and the key go; the hub is told if it hears')
+    .argument('[LINK]', DEVICE_HELP)
+    .action(async (device?: string) => {
+      const left = (await ask('leave', { device })) as { device: string; isTold: boolean };
+      print(
+        left.isTold
+          ? `${left.device} is gone, here and at the hub`
+          : `${left.device} is gone here; the hub did not answer, so type there: vlandhcp hub revoke NAME`,
+      );
+    });
+  uplink
+    .command('rotate')
+    .description('Change over to a new key; no frame is lost but those of one second')
+    .argument('[LINK]', DEVICE_HELP)
+    .action(async (device?: string) => {
+      const { device: link, fingerprint } = (await ask('rotate', { device })) as UplinkStatus;
+      print(`${link} has a new key, ${fingerprint}`);
+    });
+  uplink
+    .command('run')
+    .description('Run the service of this host (vlandhcp-uplink.service does it)')
+    .action(run);
+}
+
+function joinedText({
+  site,
+  address,
+  ms,
+  device,
+  vlans,
+  mtu,
+  state,
+  fingerprint,
+  name,
+}: UplinkStatus & { ms: number }): string {
+  const joined = `joined "${site}" as ${address ?? '?'} over UDP in ${(ms / 1000).toFixed(1)} s`;
+  if (state === 'held') {
+    return `${joined}; an operator must approve it: vlandhcp hub approve ${name ?? 'NAME'}   (compare the key: ${fingerprint})`;
+  }
+  const [first] = vlans;
+  if (first === undefined)
+    return `${joined}; it has no VLAN yet: vlandhcp hub vlans ${name ?? 'NAME'} 500`;
+  const carries = `${device} carries VLANs ${vlanWords(vlans)} (${mtu ?? 1500} bytes)`;
+  return `${joined}; ${carries}
+docker network create -d vlandhcp --ipam-driver null -o parent=${device} -o vlan=${first} fw${first}`;
+}
+
+const STATE_WORDS: Readonly<Record<UplinkStatus['state'], string>> = {
+  joining: 'joining',
+  up: 'up',
+  held: 'waits for approval',
+  silent: 'down, hub silent',
+  revoked: 'down, revoked by the hub',
+};
+
+function statusRow(status: UplinkStatus, now: number): string[] {
+  const { device, site, state, since, endpoint, silentMs, roundTripMs, vlans, tunnel } = status;
+  return [
+    device,
+    site,
+    `${STATE_WORDS[state]} ${ago(now - since)}`,
+    `udp ${endpoint}`,
+    silentMs === undefined ? 'no word yet' : `last word ${ago(silentMs)} ago`,
+    roundTripMs === undefined ? '-' : `${roundTripMs.toFixed(roundTripMs < 10 ? 1 : 0)} ms`,
+    `VLANs ${vlanWords(vlans)}`,
+    tunnel?.kind === 'wireguard-go' ? 'wireguard-go' : 'kernel WireGuard',
+  ];
+}

@@ -1,0 +1,169 @@
+/**
+ * JSON over HTTP, with limits in size, time and number: what the registrar and the admin sockets of
+ * hub and uplink have in common, and their clients.
+ */
+import {
+  createServer,
+  request,
+  type IncomingMessage,
+  type RequestOptions,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { Socket } from 'node:net';
+
+/** A request is a line and some headers. */
+const HEAD_LIMIT = 4_096;
+/** The whole request must have come within this time. */
+const REQUEST_LIMIT_MS = 5_000;
+/** A client that takes nothing of its answer for this long is cut off. */
+const SILENT_CLIENT_MS = 60_000;
+
+export interface JsonCall {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Undefined if there is none, or if it is no JSON. */
+  readonly body: unknown;
+  /** The address of the client; empty on a unix socket. */
+  readonly from: string;
+  /** Aborted when the client goes. */
+  readonly gone: AbortSignal;
+}
+
+export interface JsonAnswer {
+  readonly status: number;
+  readonly body?: object;
+  readonly end?: () => void;
+}
+
+export interface JsonLimits {
+  readonly longestBody: number;
+  readonly mostConnections: number;
+  /** Of one client. */
+  readonly mostFromOne: number;
+}
+
+/** @param onFailure told what `answer` throws; the client gets status 500. */
+export function createJsonServer(
+  answer: (call: JsonCall) => Promise<JsonAnswer>,
+  limits: JsonLimits,
+  onFailure: (error: unknown) => void,
+): Server {
+  const times = { requestTimeout: REQUEST_LIMIT_MS, headersTimeout: REQUEST_LIMIT_MS };
+  const settings = { maxHeaderSize: HEAD_LIMIT, ...times, connectionsCheckingInterval: 1_000 };
+  const server = createServer(settings, (incoming, response) => {
+    serve(incoming, response, answer, limits).catch((error: unknown) => {
+      onFailure(error);
+      send(response, { status: 500, body: { error: 'failed unexpectedly; see the log there' } });
+    });
+  });
+  server.maxConnections = limits.mostConnections;
+  /** How many connections each address has. Bounded by `mostConnections`. */
+  const open = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const from = addressOf(socket);
+    const count = (open.get(from) ?? 0) + 1;
+    open.set(from, count);
+    socket.once('close', () => {
+      const left = (open.get(from) ?? 1) - 1;
+      if (left > 0) open.set(from, left);
+      else open.delete(from);
+    });
+    if (count > limits.mostFromOne) socket.destroy();
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (!socket.writable) return void socket.destroy();
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+    socket.end(`HTTP/1.1 ${status} Bad Request\r\nConnection: close\r\n\r\n`);
+  });
+  return server;
+}
+
+async function serve(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  answer: (call: JsonCall) => Promise<JsonAnswer>,
+  { longestBody }: JsonLimits,
+): Promise<void> {
+  response.setTimeout(SILENT_CLIENT_MS, () => response.destroy());
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  let text: string | undefined;
+  try {
+    text = await textOf(incoming, longestBody);
+  } catch {
+    return void response.destroy(); // the client went while it sent
+  }
+  if (text === undefined) {
+    response.setHeader('Connection', 'close');
+    const error = `a request has at most ${longestBody} bytes`;
+    return send(response, { status: 413, body: { error } });
+  }
+  const [path = '', query] = (incoming.url ?? '').split('?');
+  const found = await answer({
+    method: incoming.method ?? '',
+    path,
+    query: new URLSearchParams(query),
+    body: parsed(text),
+    from: addressOf(incoming.socket),
+    gone: gone.signal,
+  });
+  if (found.end !== undefined) response.once('close', found.end);
+  send(response, found);
+}
+
+function send(response: ServerResponse, { status, body, end }: JsonAnswer): void {
+  if (response.headersSent || response.destroyed) return void response.destroy();
+  // What follows the answer may cut the connection, so the client is told not to use it again.
+  if (end !== undefined) response.setHeader('Connection', 'close');
+  if (body === undefined) return void response.writeHead(status).end();
+  response.writeHead(status, { 'Content-Type': 'application/json' });
+  response.end(`${JSON.stringify(body)}\n`);
+}
+
+/** Undefined if it is longer than that. */
+async function textOf(incoming: IncomingMessage, longest: number): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of incoming) {
+    size += (chunk as Buffer).length;
+    if (size > longest) return undefined;
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parsed(text: string): unknown {
+  try {
+    return text === '' ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function addressOf(socket: Socket): string {
+  return (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+}
+
+/**
+ * Asks once, on a connection of its own.
+ * @throws the error of the socket; Error if the answer is too long.
+ */
+export async function askJson(
+  options: RequestOptions & { readonly signal: AbortSignal },
+  body: object | undefined,
+  longestAnswer: number,
+): Promise<{ readonly status: number; readonly body: unknown }> {
+  const text = body === undefined ? '' : JSON.stringify(body);
+  const headers = { 'Content-Length': Buffer.byteLength(text) };
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const call = request({ ...options, headers, agent: false }, resolve);
+    call.on('error', reject);
+    call.end(text);
+  });
+  const answer = await textOf(response, longestAnswer);
+  if (answer === undefined) throw new Error('the answer is too long');
+  return { status: response.statusCode ?? 0, body: parsed(answer) };
+}

@@ -1,0 +1,65 @@
+/** What a member stores of itself, in one file for each uplink (D7). */
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { memberView } from '../protocol/registrar-protocol.ts';
+import { makeFolder, readFolder, removeState, writeState } from '../state-file.ts';
+import { count, endpointText, key, siteName, tunnelAddress } from '../protocol/value-schemas.ts';
+
+export const DEVICE = /^[a-z][a-z0-9-]{0,11}$/;
+
+export const uplinkRecord = v.object({
+  /** `uplink0`. */
+  device: v.pipe(v.string(), v.regex(DEVICE)),
+  /** Its own key. It is written before the hub hears of it, and stays over restarts. */
+  privateKey: key,
+  /** A key that the hub may know already (U16). */
+  nextKey: v.optional(key),
+  hub: v.object({
+    site: siteName,
+    publicKey: key,
+    address: tunnelAddress,
+    endpoints: v.pipe(v.array(endpointText), v.minLength(1)),
+  }),
+  /** By which the same token is known when it is pasted again. */
+  tokenId: v.string(),
+  /** Until the hub has answered. */
+  oneTime: v.optional(v.object({ secret: key, address: tunnelAddress, expiresAt: count })),
+  /** Undefined until the hub has answered. */
+  view: v.optional(memberView),
+  joinedAt: v.optional(count),
+  /** A join that failed. Its key is kept while the token is valid: the hub may know it. */
+  hasFailed: v.optional(v.boolean()),
+});
+export type UplinkRecord = v.InferOutput<typeof uplinkRecord>;
+
+/** What a member needs of it. */
+export interface UplinkStore {
+  save(record: UplinkRecord): Promise<void>;
+  remove(device: string): Promise<void>;
+}
+
+export class UplinkFiles implements UplinkStore {
+  readonly #dir: string;
+
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  /** @throws PluginError STATE_UNREADABLE. */
+  load(): Promise<UplinkRecord[]> {
+    return readFolder(this.#dir, uplinkRecord);
+  }
+
+  async save(record: UplinkRecord): Promise<void> {
+    await makeFolder(this.#dir);
+    await writeState(this.#path(record.device), record);
+  }
+
+  remove(device: string): Promise<void> {
+    return removeState(this.#path(device));
+  }
+
+  #path(device: string): string {
+    return join(this.#dir, `${device}.json`);
+  }
+}

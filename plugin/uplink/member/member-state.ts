@@ -1,0 +1,77 @@
+/**
+ * The life of a member as a pure machine. `member.ts` is the shell that performs the effects.
+ *
+ *   JOINING ─▶ CONFIRMING ─▶ UP ◀─▶ SILENT          UP ─▶ ROTATING ─▶ UP
+ *      └────────────┴─▶ FAILED                      CONFIRMING, UP, SILENT ─▶ REVOKED
+ *
+ * Every question and answer may be lost, late or doubled: the hub gives the same key the same
+ * answer, and an answer counts only if it is to the last question.
+ */
+import type { Instant } from '../../vocabulary/time.ts';
+import { inConfirming, inJoining, joining } from './joining.ts';
+import { inRotating } from './rotating.ts';
+import { inSilent, inUp, running } from './running.ts';
+import {
+  REVIVE_AFTER,
+  SILENT_AFTER,
+  stay,
+  type MemberEnv,
+  type MemberEvent,
+  type MemberState,
+  type Running,
+  type Step,
+} from './states.ts';
+
+export function step(state: MemberState, event: MemberEvent, env: MemberEnv): Step {
+  // Serials go on, so that nothing of before counts.
+  const serial = 'serial' in state ? state.serial : 0;
+  if (event.type === 'join') return joining({ attempt: 0, serial }, env);
+  if (event.type === 'resume') {
+    const { view } = event;
+    const { state: next, effects } = running({ view, attempt: 0, serial }, env, undefined);
+    const links = { type: 'links', identity: 'own', attempt: 0, view, carrier: true } as const;
+    return { state: next, effects: [links, ...effects] };
+  }
+  switch (state.name) {
+    case 'IDLE':
+    case 'FAILED':
+    case 'REVOKED':
+      return stay(state);
+    case 'JOINING':
+      return inJoining(state, event, env);
+    case 'CONFIRMING':
+      return inConfirming(state, event, env);
+    case 'UP':
+      return inUp(state, event, env);
+    case 'SILENT':
+      return inSilent(state, event, env);
+    case 'ROTATING':
+      return inRotating(state, event, env);
+  }
+}
+
+/** When `step` wants a `tick`. Infinity if nothing is due. */
+export function nextDeadline(state: MemberState): Instant {
+  switch (state.name) {
+    case 'IDLE':
+    case 'FAILED':
+    case 'REVOKED':
+      return Infinity;
+    case 'JOINING':
+      return Math.min(state.nextAt, state.askAt);
+    case 'CONFIRMING':
+      return Math.min(state.askAt, state.giveUpAt);
+    case 'UP': {
+      const reviveAt = state.revivedAt === undefined ? state.lastWordAt + REVIVE_AFTER : Infinity;
+      return Math.min(dueOf(state), reviveAt, state.lastWordAt + SILENT_AFTER);
+    }
+    case 'SILENT':
+      return Math.min(dueOf(state), state.nextAt);
+    case 'ROTATING':
+      return Math.min(dueOf(state), state.giveUpAt);
+  }
+}
+
+function dueOf({ wordAt, askAt, linksAt }: Running): Instant {
+  return Math.min(wordAt, askAt, linksAt);
+}

@@ -1,0 +1,298 @@
+/**
+ * One uplink of this host: the shell around its machine. It performs the effects in their order,
+ * and tells the machine what came of them.
+ */
+import type { Clock } from '../../clock.ts';
+import { createQueue } from '../../keyed-lock.ts';
+import type { Logger } from '../../logger.ts';
+import { MachineRunner, type Machine } from '../../runtime/machine-runner.ts';
+import type { Instant } from '../../vocabulary/time.ts';
+import type { MemberLinks } from '../desired.ts';
+import { PROTOCOL_VERSION, type MemberView } from '../protocol/registrar-protocol.ts';
+import { generateKey, publicKeyOf } from '../wireguard-key.ts';
+import { HubAddresses, type Resolve } from './hub-addresses.ts';
+import { desiredOf, LOG_WORDS } from './member-desired.ts';
+import { nextDeadline, step } from './member-state.ts';
+import type { UplinkRecord, UplinkStore } from './member-record.ts';
+import type { RegistrarClient, Reply, Way, WordSocket } from './registrar-client.ts';
+import type { Identity, MemberEffect, MemberEnv, MemberEvent, MemberState } from './states.ts';
+
+export interface MemberDeps {
+  readonly clock: Pick<Clock, 'now' | 'wall' | 'at'>;
+  readonly log: Logger;
+  readonly links: MemberLinks;
+  readonly registrar: RegistrarClient;
+  readonly store: UplinkStore;
+  /** All `ADDRESS:PORT` of a `HOST:PORT`. Empty if the name is not known now. */
+  readonly resolve: Resolve;
+  readonly hostName: string;
+}
+
+const machine: Machine<MemberState, MemberEvent, MemberEffect, MemberEnv> = {
+  initial: () => ({ name: 'IDLE' }),
+  step,
+  nextDeadline,
+};
+
+export class Member {
+  readonly #deps: MemberDeps;
+  readonly #runner: MachineRunner<MemberState, MemberEvent, MemberEffect, MemberEnv>;
+  /** The kernel, the disk and the start of questions take turns, in the order of the effects. */
+  readonly #turn = createQueue();
+  #record: UplinkRecord;
+  #isEnded = false;
+  #question: AbortController | undefined;
+  #word: WordSocket | undefined;
+  readonly #addresses: HubAddresses;
+  /** Which key the links have. */
+  #identity: Identity = 'own';
+  #roundTripMs: number | undefined;
+  #lastWordAt: Instant | undefined;
+  #stateSince: Instant;
+  readonly #settled: (() => void)[] = [];
+
+  constructor(deps: MemberDeps, record: UplinkRecord) {
+    this.#deps = deps;
+    this.#record = record;
+    this.#addresses = new HubAddresses(record.hub.endpoints, deps.resolve);
+    this.#stateSince = deps.clock.wall();
+    this.#runner = new MachineRunner(machine, {
+      clock: deps.clock,
+      env: (now) => ({ now, addresses: this.#addresses.all.length }),
+      perform: (effect) => this.#perform(effect),
+      performed: (state, before) => this.#moved(state, before),
+    });
+  }
+
+  get record(): UplinkRecord {
+    return this.#record;
+  }
+
+  get state(): MemberState {
+    return this.#runner.state;
+  }
+
+  get seen() {
+    const { state } = this;
+    const attempt = 'attempt' in state ? state.attempt : 0;
+    return {
+      since: this.#stateSince,
+      endpoint: this.#addresses.at(attempt),
+      roundTripMs: this.#roundTripMs,
+      silentMs:
+        this.#lastWordAt === undefined ? undefined : this.#deps.clock.now() - this.#lastWordAt,
+      addresses: this.#addresses.all,
+    };
+  }
+
+  /** Goes on from what the disk has. */
+  start(): void {
+    const { view } = this.#record;
+    this.#word ??= this.#deps.registrar.openWord((ms) => this.#heard(ms));
+    this.#dispatch(view === undefined ? { type: 'join' } : { type: 'resume', view });
+  }
+
+  rotate(): void {
+    this.#dispatch({ type: 'rotate' });
+  }
+
+  /** Resolves when it is joined, failed or revoked, and what was begun in the kernel is done. */
+  async settled(): Promise<MemberState> {
+    while (['JOINING', 'CONFIRMING', 'ROTATING'].includes(this.state.name) && !this.#isEnded) {
+      await new Promise<void>((resolve) => this.#settled.push(resolve));
+    }
+    await this.#turn(async () => undefined);
+    return this.state;
+  }
+
+  /** Stops speaking. The links stay (U5). */
+  close(): void {
+    this.#isEnded = true;
+    this.#runner.reset();
+    this.#question?.abort();
+    this.#word?.close();
+    this.#release();
+  }
+
+  /** Removes all of it here, and tells the hub if it hears. @returns true if the hub was told. */
+  async leave(): Promise<boolean> {
+    const { view, device } = this.#record;
+    const isAsked = view !== undefined && this.state.name !== 'REVOKED';
+    this.close();
+    return this.#turn(async () => {
+      const isTold = isAsked && (await this.#deps.registrar.leave(this.#way(view.address)));
+      await this.#deps.links.remove(device);
+      await this.#deps.store.remove(device);
+      return isTold;
+    });
+  }
+
+  #dispatch(event: MemberEvent): void {
+    if (!this.#isEnded) this.#runner.dispatch(event);
+  }
+
+  #heard(roundTripMs: number): void {
+    this.#lastWordAt = this.#deps.clock.now();
+    if (!Number.isNaN(roundTripMs)) this.#roundTripMs = roundTripMs;
+    this.#dispatch({ type: 'word' });
+  }
+
+  #moved(state: MemberState, before: MemberState): void {
+    if (state.name === before.name) return;
+    this.#stateSince = this.#deps.clock.wall();
+    const { device, hub } = this.#record;
+    this.#deps.log.info(
+      { link: device, site: hub.site, before: before.name },
+      LOG_WORDS[state.name],
+    );
+    // The hub knows the new key: it was heard under it.
+    if (state.name === 'UP' && before.name === 'SILENT') {
+      if (this.#identity === 'next') this.#keepKey('next');
+      else if (this.#record.nextKey !== undefined) this.#keepKey('own');
+    }
+    this.#release();
+  }
+
+  #release(): void {
+    for (const resolve of this.#settled.splice(0)) resolve();
+  }
+
+  #perform(effect: MemberEffect): void {
+    switch (effect.type) {
+      case 'links':
+        return this.#kernel(() => this.#ensure(effect));
+      case 'revive':
+        return this.#kernel(() => this.#revive(effect.attempt));
+      case 'carrier':
+        return this.#kernel(() => this.#deps.links.setCarrier(this.#record.device, effect.up));
+      case 'post':
+        return this.#ask(effect.serial, (signal) => {
+          const key = publicKeyOf(this.#record.privateKey);
+          const request = { version: PROTOCOL_VERSION, key, name: this.#deps.hostName } as const;
+          const { oneTime } = this.#record;
+          return this.#deps.registrar.post(this.#way(oneTime?.address ?? ''), request, signal);
+        });
+      case 'ask':
+        return this.#ask(effect.serial, (signal) => {
+          const way = this.#way(this.#record.view?.address ?? '');
+          return this.#deps.registrar.ask(way, effect.revision, signal);
+        });
+      case 'hang-up':
+        return this.#question?.abort();
+      case 'say-word':
+        return this.#word?.say(this.#record.hub.address);
+      case 'save':
+        return this.#save(effect.view);
+      case 'post-key':
+        return this.#postKey();
+      case 'keep-key':
+        return this.#keepKey(effect.which);
+    }
+  }
+
+  /** A kernel that refuses is told to the machine, which tries again. */
+  #kernel(work: () => Promise<void>): void {
+    this.#inTurn(work, (err) => {
+      this.#deps.log.error({ link: this.#record.device, err }, 'links of the uplink not made');
+      this.#dispatch({ type: 'links-failed', error: messageOf(err) });
+    });
+  }
+
+  #inTurn(work: () => Promise<void>, onFailure: (error: unknown) => void): void {
+    this.#turn(async () => {
+      if (!this.#isEnded) await work();
+    }).catch((error: unknown) => {
+      if (!this.#isEnded) onFailure(error);
+    });
+  }
+
+  async #ensure({ identity, attempt, view, carrier }: Of<'links'>): Promise<void> {
+    await this.#addresses.lookUp();
+    this.#identity = identity;
+    const endpoint = this.#addresses.at(attempt);
+    await this.#deps.links.ensure(desiredOf(this.#record, identity, endpoint, view, carrier));
+  }
+
+  async #revive(attempt: number): Promise<void> {
+    await this.#addresses.lookUp();
+    const { view, nextKey } = this.#record;
+    if (view === undefined) return;
+    // A rotation that a crash cut short: the hub knows one of two keys.
+    this.#identity = nextKey !== undefined && attempt % 2 === 1 ? 'next' : 'own';
+    const carrier = this.state.name !== 'SILENT';
+    const endpoint = this.#addresses.at(attempt);
+    const desired = desiredOf(this.#record, this.#identity, endpoint, view, carrier);
+    await this.#deps.links.ensure(desired);
+    await this.#deps.links.revive(desired);
+  }
+
+  /** Begins after the links are made. One question at a time: a new one takes its place. */
+  #ask(serial: number, question: (signal: AbortSignal) => Promise<Reply>): void {
+    this.#question?.abort();
+    const ended = (this.#question = new AbortController());
+    this.#inTurn(
+      async () => {
+        if (ended.signal.aborted) return;
+        void question(ended.signal).then((reply) => {
+          if (ended.signal.aborted) return;
+          if (reply.is === 'none') this.#dispatch({ type: 'unanswered', serial });
+          else if (reply.is === 'view') this.#dispatch({ type: 'view', view: reply.view, serial });
+          else this.#dispatch({ ...reply, type: 'refused', serial });
+        });
+        return Promise.resolve();
+      },
+      () => undefined,
+    );
+  }
+
+  #way(own: string): Way {
+    return { own, hub: this.#record.hub.address };
+  }
+
+  #save(view: MemberView): void {
+    const { oneTime: _, ...rest } = this.#record;
+    this.#record = { ...rest, view, joinedAt: rest.joinedAt ?? this.#deps.clock.wall() };
+    this.#write();
+  }
+
+  /** What cannot be written is written at the next change. After a restart the hub is asked again. */
+  #write(): void {
+    const record = this.#record;
+    this.#inTurn(
+      () => this.#deps.store.save(record),
+      (err) =>
+        this.#deps.log.error({ link: record.device, err }, 'state of the uplink not written'),
+    );
+  }
+
+  #postKey(): void {
+    const nextKey = generateKey();
+    const record = (this.#record = { ...this.#record, nextKey });
+    const way = this.#way(record.view?.address ?? '');
+    this.#inTurn(
+      async () => {
+        await this.#deps.store.save(record); // before the hub hears of it
+        const isTaken = await this.#deps.registrar.putKey(way, publicKeyOf(nextKey));
+        this.#dispatch({ type: 'key-posted', isTaken });
+      },
+      (err) => {
+        this.#deps.log.error({ link: record.device, err }, 'new key of the uplink not written');
+        this.#dispatch({ type: 'key-posted', isTaken: false });
+      },
+    );
+  }
+
+  #keepKey(which: 'next' | 'own'): void {
+    const { nextKey, ...rest } = this.#record;
+    if (nextKey === undefined) return;
+    this.#record = which === 'next' ? { ...rest, privateKey: nextKey } : rest;
+    this.#identity = 'own';
+    this.#write();
+  }
+}
+
+type Of<Type extends MemberEffect['type']> = Extract<MemberEffect, { type: Type }>;
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,40 @@
+/** Why a join failed, in one sentence: what was seen, and what to do. */
+import { PluginError } from '../../vocabulary/errors.ts';
+import type { Of } from './states.ts';
+
+/** @param tried the addresses of the hub. */
+export function problemText(
+  state: Of<'FAILED'> | Of<'REVOKED'>,
+  tried: readonly string[],
+  site: string,
+): PluginError {
+  if (state.name === 'REVOKED') {
+    return new PluginError(
+      'HUB_REFUSED',
+      `the hub of "${site}" has revoked this host; ask for a new token there: vlandhcp hub invite NAME`,
+    );
+  }
+  const { problem } = state;
+  switch (problem.is) {
+    case 'silent':
+      return new PluginError(
+        'HUB_SILENT',
+        `the hub of "${site}" does not answer on UDP ${tried.join(' and ')} (${problem.tried} tries, ${problem.ms / 1000} s); see that the hub runs, and that no firewall between here and there stops this port`,
+      );
+    case 'links':
+      return new PluginError('IP_COMMAND_FAILED', `the tunnel cannot be made: ${problem.error}`);
+    case 'refused': {
+      const { status, error, usedBy, usedAt } = problem;
+      const by = usedBy === undefined ? '' : ` by ${usedBy}`;
+      const at = usedAt === undefined ? '' : ` at ${new Date(usedAt).toISOString()}`;
+      const mend =
+        status === 409
+          ? '; if that host is not yours, revoke it at the hub; then ask for a new token'
+          : '; ask for a new token at the hub: vlandhcp hub invite NAME';
+      return new PluginError(
+        'HUB_REFUSED',
+        `the hub of "${site}" refuses: ${error}${by}${at}${mend}`,
+      );
+    }
+  }
+}

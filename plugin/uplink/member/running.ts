@@ -1,0 +1,163 @@
+/** Part of the member's machine: the tunnel is up, or the hub is silent. */
+import type { MemberView } from '../protocol/registrar-protocol.ts';
+import {
+  ASK_AGAIN_AFTER,
+  ENDPOINT_FOR,
+  LINKS_AGAIN_AFTER,
+  REVIVE_AFTER,
+  ROTATE_FOR,
+  SILENT_AFTER,
+  stay,
+  WORD_EVERY,
+  type Asking,
+  type MemberEffect,
+  type MemberEnv,
+  type MemberEvent,
+  type MemberState,
+  type Of,
+  type Running,
+  type Step,
+} from './states.ts';
+
+/**
+ * The hub is there, or is thought to be.
+ * @param before what was made so far. Undefined: the links are made by the caller.
+ */
+export function running(
+  { view, attempt, serial: last }: Pick<Asking, 'attempt' | 'serial'> & { view: MemberView },
+  { now }: MemberEnv,
+  before: MemberView | undefined,
+): Step<Of<'UP'>> {
+  const serial = last + 1;
+  const isChanged = before !== undefined && before.revision !== view.revision;
+  return {
+    state: {
+      ...{ name: 'UP', view, attempt, serial, lastWordAt: now, wordAt: now + WORD_EVERY },
+      ...{ askAt: Infinity, linksAt: Infinity, revivedAt: undefined },
+    },
+    effects: [
+      ...(isChanged ? changed(view, attempt) : []),
+      { type: 'say-word' },
+      { type: 'ask', revision: view.revision, serial },
+    ],
+  };
+}
+
+function changed(view: MemberView, attempt: number): MemberEffect[] {
+  return [
+    { type: 'save', view },
+    { type: 'links', identity: 'own', attempt, view, carrier: true },
+  ];
+}
+
+/** Only the hub can say that, and it says it for ever. The links stay, without a carrier. */
+export function revoked(view: MemberView, { now }: MemberEnv): Step {
+  return {
+    state: { name: 'REVOKED', view, since: now },
+    effects: [{ type: 'hang-up' }, { type: 'carrier', up: false }],
+  };
+}
+
+export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step {
+  const { now } = env;
+  const { attempt } = state;
+  switch (event.type) {
+    case 'word':
+      return stay({ ...state, lastWordAt: now, revivedAt: undefined });
+    case 'view':
+      if (event.serial !== state.serial) return stay(state);
+      return running({ ...state, view: event.view }, env, state.view);
+    case 'refused':
+      if (event.serial !== state.serial) return stay(state);
+      if (event.status === 403) return revoked(state.view, env);
+      return stay({ ...state, askAt: now + ASK_AGAIN_AFTER });
+    case 'unanswered':
+      if (event.serial !== state.serial) return stay(state);
+      return stay({ ...state, askAt: now + ASK_AGAIN_AFTER });
+    case 'links-failed':
+      return stay({ ...state, linksAt: now + LINKS_AGAIN_AFTER });
+    case 'moved':
+      return { state: { ...state, wordAt: now }, effects: [{ type: 'revive', attempt }] };
+    case 'rotate': {
+      const { revivedAt: _, ...rest } = state;
+      const giveUpAt = now + ROTATE_FOR;
+      return {
+        state: { ...rest, name: 'ROTATING', giveUpAt, isSwitched: false, askAt: Infinity },
+        effects: [{ type: 'hang-up' }, { type: 'post-key' }],
+      };
+    }
+    case 'tick': {
+      if (now >= state.lastWordAt + SILENT_AFTER) return silent(state, env);
+      const isQuiet = now >= state.lastWordAt + REVIVE_AFTER && state.revivedAt === undefined;
+      const { state: next, effects } = due(isQuiet ? { ...state, revivedAt: now } : state, env);
+      return { state: next, effects: [...(isQuiet ? [revive(attempt)] : []), ...effects] };
+    }
+    default:
+      return stay(state);
+  }
+}
+
+function silent({ view, lastWordAt, serial, ...state }: Of<'UP'>, { now }: MemberEnv): Step {
+  const attempt = state.attempt + 1;
+  return {
+    state: {
+      ...{ name: 'SILENT', view, attempt, serial, lastWordAt, wordAt: now, askAt: Infinity },
+      ...{ linksAt: state.linksAt, since: now, nextAt: now + ENDPOINT_FOR },
+    },
+    effects: [{ type: 'hang-up' }, { type: 'carrier', up: false }, revive(attempt)],
+  };
+}
+
+export function inSilent(state: Of<'SILENT'>, event: MemberEvent, env: MemberEnv): Step {
+  const { now } = env;
+  switch (event.type) {
+    case 'word': {
+      const { state: next, effects } = running(state, env, state.view);
+      return {
+        state: { ...next, linksAt: state.linksAt },
+        effects: [{ type: 'carrier', up: true }, ...effects],
+      };
+    }
+    case 'links-failed':
+      return stay({ ...state, linksAt: now + LINKS_AGAIN_AFTER });
+    case 'moved':
+      return { state: { ...state, wordAt: now }, effects: [revive(state.attempt)] };
+    case 'tick': {
+      if (now < state.nextAt) return due(state, env);
+      const attempt = state.attempt + 1;
+      const next = { ...state, attempt, nextAt: now + ENDPOINT_FOR, wordAt: now };
+      return { state: next, effects: [revive(attempt)] };
+    }
+    default:
+      return stay(state);
+  }
+}
+
+function revive(attempt: number): MemberEffect {
+  return { type: 'revive', attempt };
+}
+
+/** What is due in every state that runs: links that failed, the word, the question. */
+export function due<State extends MemberState & Running>(
+  state: State,
+  { now }: MemberEnv,
+): Step<State> {
+  const effects: MemberEffect[] = [];
+  let next = state;
+  const { attempt, view } = state;
+  if (now >= state.linksAt) {
+    const carrier = state.name !== 'SILENT';
+    effects.push({ type: 'links', identity: 'own', attempt, view, carrier });
+    next = { ...next, linksAt: Infinity };
+  }
+  if (now >= state.wordAt) {
+    effects.push({ type: 'say-word' });
+    next = { ...next, wordAt: now + WORD_EVERY };
+  }
+  if (now >= state.askAt) {
+    const serial = state.serial + 1;
+    effects.push({ type: 'ask', revision: view.revision, serial });
+    next = { ...next, serial, askAt: Infinity };
+  }
+  return { state: next, effects };
+}

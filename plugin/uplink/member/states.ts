@@ -1,0 +1,152 @@
+/** The words of the member's machine: its states, what happens to it, and what it wants done. */
+import type { Instant, Ms } from '../../vocabulary/time.ts';
+import type { MemberView, Refusal } from '../protocol/registrar-protocol.ts';
+
+/** U9: after this much silence `uplink0` loses its carrier. */
+export const SILENT_AFTER: Ms = 10_000;
+/** WireGuard itself notices a hub that lost its sessions only after 15 s. */
+export const REVIVE_AFTER: Ms = 6_000;
+export const WORD_EVERY: Ms = 2_000;
+/** How long each address of the hub is tried. */
+export const ENDPOINT_FOR: Ms = 5_000;
+/** How often the list of addresses is tried before a join gives up. */
+export const JOIN_ROUNDS = 2;
+/** A question that failed is asked again after this. */
+export const ASK_AGAIN_AFTER: Ms = 1_000;
+/** Links that could not be made are tried again after this. */
+export const LINKS_AGAIN_AFTER: Ms = 5_000;
+/** U16: how long a new key may take to be heard. */
+export const ROTATE_FOR: Ms = 10_000;
+
+/** What every state has in which the registrar is asked. */
+export interface Asking {
+  /** Counts the addresses of the hub that were tried. */
+  readonly attempt: number;
+  /** Of the last question. Answers to earlier ones come late or twice, and do not count. */
+  readonly serial: number;
+  /** When to ask again. Infinity while a question is under way. */
+  readonly askAt: Instant;
+}
+
+export interface Running extends Asking {
+  readonly view: MemberView;
+  readonly lastWordAt: Instant;
+  readonly wordAt: Instant;
+  /** When to make the links again. Infinity if they are made. */
+  readonly linksAt: Instant;
+}
+
+interface Joining extends Asking {
+  readonly name: 'JOINING';
+  readonly nextAt: Instant;
+}
+
+interface Confirming extends Asking {
+  readonly name: 'CONFIRMING';
+  readonly view: MemberView;
+  readonly giveUpAt: Instant;
+}
+
+interface Up extends Running {
+  readonly name: 'UP';
+  readonly revivedAt: Instant | undefined;
+}
+
+interface Silent extends Running {
+  readonly name: 'SILENT';
+  readonly since: Instant;
+  readonly nextAt: Instant;
+}
+
+interface Rotating extends Running {
+  readonly name: 'ROTATING';
+  readonly giveUpAt: Instant;
+  /** True once the new key is in use. */
+  readonly isSwitched: boolean;
+}
+
+export type MemberState =
+  | { readonly name: 'IDLE' }
+  | Joining
+  | Confirming
+  | Up
+  | Silent
+  | Rotating
+  | { readonly name: 'REVOKED'; readonly view: MemberView; readonly since: Instant }
+  | { readonly name: 'FAILED'; readonly problem: Problem };
+
+export type StateName = MemberState['name'];
+export type Of<Name extends StateName> = Extract<MemberState, { name: Name }>;
+
+export const TRANSITIONS: Readonly<Record<StateName, readonly StateName[]>> = {
+  IDLE: ['JOINING', 'UP'],
+  JOINING: ['CONFIRMING', 'FAILED', 'UP'],
+  CONFIRMING: ['UP', 'REVOKED', 'FAILED', 'JOINING'],
+  UP: ['SILENT', 'ROTATING', 'REVOKED', 'JOINING'],
+  SILENT: ['UP', 'REVOKED', 'JOINING'],
+  ROTATING: ['UP', 'JOINING'],
+  REVOKED: ['JOINING', 'UP'],
+  FAILED: ['JOINING', 'UP'],
+};
+
+export type Problem =
+  | { readonly is: 'silent'; readonly tried: number; readonly ms: Ms }
+  | ({ readonly is: 'refused'; readonly status: number } & Refusal)
+  | { readonly is: 'links'; readonly error: string };
+
+export type MemberEvent =
+  | { readonly type: 'tick' }
+  | { readonly type: 'join' }
+  /** Begins with what the disk has. */
+  | { readonly type: 'resume'; readonly view: MemberView }
+  /** The hub sent a word back. */
+  | { readonly type: 'word' }
+  /** The registrar answered. */
+  | { readonly type: 'view'; readonly view: MemberView; readonly serial: number }
+  | ({ readonly type: 'refused'; readonly status: number; readonly serial: number } & Refusal)
+  | { readonly type: 'unanswered'; readonly serial: number }
+  | { readonly type: 'links-failed'; readonly error: string }
+  /** An address or route of this host changed: WireGuard keeps its old source address. */
+  | { readonly type: 'moved' }
+  | { readonly type: 'rotate' }
+  /** The hub took the new key; or it refused, or was not heard. */
+  | { readonly type: 'key-posted'; readonly isTaken: boolean };
+
+export type Identity = 'one-time' | 'own' | 'next';
+
+export type MemberEffect =
+  /** Make the links, with this key. There is no trunk without a view. */
+  | {
+      readonly type: 'links';
+      readonly identity: Identity;
+      readonly attempt: number;
+      readonly view?: MemberView;
+      readonly carrier: boolean;
+    }
+  | { readonly type: 'revive'; readonly attempt: number }
+  | { readonly type: 'carrier'; readonly up: boolean }
+  /** `POST /v1/members`. It takes the place of a question that is under way. */
+  | { readonly type: 'post'; readonly serial: number }
+  /** `GET /v1/self`. It takes the place of a question that is under way. */
+  | { readonly type: 'ask'; readonly revision: number | undefined; readonly serial: number }
+  | { readonly type: 'hang-up' }
+  | { readonly type: 'say-word' }
+  | { readonly type: 'save'; readonly view: MemberView }
+  | { readonly type: 'post-key' }
+  /** The key that stays after a rotation. */
+  | { readonly type: 'keep-key'; readonly which: 'next' | 'own' };
+
+export interface MemberEnv {
+  readonly now: Instant;
+  /** How many addresses the hub has, as far as is known. At least 1. */
+  readonly addresses: number;
+}
+
+export interface Step<State extends MemberState = MemberState> {
+  readonly state: State;
+  readonly effects: readonly MemberEffect[];
+}
+
+export function stay(state: MemberState): Step {
+  return { state, effects: [] };
+}

@@ -1,0 +1,31 @@
+/** Looks for routes of this host that a tunnel network would take traffic from (U12). */
+import { decodeRoutes } from '../net/host-subnets.ts';
+import { ipJson } from '../net/ip.ts';
+import { TUNNEL_PREFIX } from './desired.ts';
+
+/** A site that routes all of 10.0.0.0/8 leaves no room but inside of that. */
+const WIDEST_PREFIX = 9;
+
+/**
+ * @param address any address of the tunnel network.
+ * @param own links whose routes are those of the tunnel itself.
+ * @returns words for a sentence; undefined if there is no such route.
+ */
+export async function subnetClash(
+  address: string,
+  own: readonly string[],
+): Promise<string | undefined> {
+  const routes = decodeRoutes(await ipJson(['-4', 'route', 'show', 'table', 'main']));
+  return routes.find(
+    ({ destination, prefixLength, link }) =>
+      prefixLength >= WIDEST_PREFIX &&
+      !own.includes(link ?? '') &&
+      networkOf(destination, Math.min(prefixLength, TUNNEL_PREFIX)) ===
+        networkOf(address, Math.min(prefixLength, TUNNEL_PREFIX)),
+  )?.what;
+}
+
+function networkOf(address: string, prefixLength: number): number {
+  const bits = address.split('.').reduce((all, part) => all * 256 + Number(part), 0);
+  return Math.floor(bits / 2 ** (32 - prefixLength));
+}

@@ -1,0 +1,73 @@
+/** The service of a host that is not beside the trunk: its uplinks, and the admin socket. */
+import * as v from 'valibot';
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../logger.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+import { serveAdmin, type AdminCalls } from './admin-socket.ts';
+import type { MemberLinks } from './desired.ts';
+import { UplinkFiles } from './member/member-record.ts';
+import type { RegistrarClient } from './member/registrar-client.ts';
+import { Uplinks, type UplinksDeps } from './uplinks.ts';
+
+export interface UplinkServiceDeps {
+  readonly stateDir: string;
+  readonly adminSocket: string;
+  readonly links: MemberLinks;
+  readonly registrar: RegistrarClient;
+  readonly resolve: UplinksDeps['resolve'];
+  readonly clash: UplinksDeps['clash'];
+  readonly hostName: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * Resolves when the uplinks of the disk have begun. It never waits for a hub. The links stay when
+ * it is closed (U5).
+ * @throws PluginError if it cannot start.
+ */
+export async function runUplinks(deps: UplinkServiceDeps): Promise<{ close(): Promise<void> }> {
+  const { stateDir, adminSocket, log, ...rest } = deps;
+  const store = new UplinkFiles(stateDir);
+  const records = await store.load();
+  const uplinks = new Uplinks({ ...rest, log, store });
+  const onFailure = (err: unknown): void => log.error({ err }, 'uplink: call failed unexpectedly');
+  // The socket first: a second process learns there that it may not run.
+  const admin = await serveAdmin(adminSocket, callsOf(uplinks), onFailure);
+  await uplinks.start(records);
+  log.info({ uplinks: records.length }, 'uplink service ready');
+  return {
+    async close() {
+      await admin.close();
+      uplinks.close();
+    },
+  };
+}
+
+const joinBody = v.object({ token: v.string(), device: v.string() });
+const deviceBody = v.object({ device: v.optional(v.string()) });
+
+function callsOf(uplinks: Uplinks): AdminCalls {
+  return {
+    async join(body) {
+      const { token, device } = checked(joinBody, body);
+      return uplinks.join(token, device);
+    },
+    async status() {
+      return { uplinks: await uplinks.status() };
+    },
+    async leave(body) {
+      return uplinks.leave(checked(deviceBody, body).device);
+    },
+    async rotate(body) {
+      return uplinks.rotate(checked(deviceBody, body).device);
+    },
+  };
+}
+
+function checked<Output>(schema: v.GenericSchema<unknown, Output>, body: unknown): Output {
+  const read = v.safeParse(schema, body);
+  if (read.success) return read.output;
+  const field = v.getDotPath(read.issues[0]) ?? 'the body';
+  throw new PluginError('INVALID_REQUEST', `${field} of the call is missing or wrong`);
+}

@@ -1,0 +1,244 @@
+/** All uplinks of this host: join, leave, and what an operator sees of them. */
+import { createQueue } from '../keyed-lock.ts';
+import { PluginError } from '../vocabulary/errors.ts';
+import type { TunnelStatus } from './desired.ts';
+import { Member, type MemberDeps } from './member/member.ts';
+import { DEVICE, type UplinkRecord } from './member/member-record.ts';
+import { problemText } from './member/problem-text.ts';
+import { parseToken, tokenId, type Token } from './protocol/token.ts';
+import { fingerprintOf, generateKey, publicKeyOf } from './wireguard-key.ts';
+
+export interface UplinksDeps extends MemberDeps {
+  /** What on this host has addresses of that tunnel network: a sentence. Undefined: nothing. */
+  readonly clash: (address: string, device: string) => Promise<string | undefined>;
+}
+
+/** One line of `vlandhcp uplink status`. */
+export interface UplinkStatus {
+  readonly device: string;
+  readonly site: string;
+  readonly state: 'joining' | 'up' | 'held' | 'silent' | 'revoked';
+  readonly since: number;
+  readonly name: string | undefined;
+  readonly address: string | undefined;
+  readonly vlans: readonly number[];
+  readonly mtu: number | undefined;
+  readonly fingerprint: string;
+  readonly hubAddress: string;
+  readonly endpoint: string;
+  readonly roundTripMs: number | undefined;
+  readonly silentMs: number | undefined;
+  readonly tunnel: TunnelStatus | undefined;
+}
+
+export class Uplinks {
+  readonly #deps: UplinksDeps;
+  readonly #turn = createQueue();
+  /** By device. */
+  readonly #members = new Map<string, Member>();
+  /**
+   * Joins that failed, by token: the hub may know their key, so the same token must come with the
+   * same key again. Bounded: each is removed when its token expires.
+   */
+  readonly #failed = new Map<string, UplinkRecord>();
+
+  constructor(deps: UplinksDeps) {
+    this.#deps = deps;
+  }
+
+  async start(records: readonly UplinkRecord[]): Promise<void> {
+    for (const record of records) {
+      const { device, tokenId: id, view, oneTime, hasFailed } = record;
+      if (view === undefined && (oneTime?.expiresAt ?? 0) <= this.#deps.clock.wall()) {
+        await this.#deps.links.remove(device);
+        await this.#deps.store.remove(device);
+      } else if (hasFailed === true) {
+        this.#failed.set(id, record);
+      } else {
+        const member = this.#make(record);
+        member.start();
+        if (view === undefined) void this.#watchJoin(member);
+      }
+    }
+  }
+
+  close(): void {
+    for (const member of this.#members.values()) member.close();
+  }
+
+  /**
+   * Joins with a token that was pasted, and resolves when the trunk is there.
+   * @throws PluginError with one sentence. Nothing is left of a join that failed.
+   */
+  async join(typed: string, device: string): Promise<UplinkStatus & { readonly ms: number }> {
+    const { clock } = this.#deps;
+    const from = clock.now();
+    const token = parseToken(typed, clock.wall());
+    const member = await this.#turn(async () => {
+      await this.#refuseIfTaken(token, device);
+      const known = this.#failed.get(tokenId(token));
+      const record = recordOf(token, device, known);
+      await this.#deps.store.save(record); // its key is on disk before the hub hears of it
+      this.#failed.delete(tokenId(token));
+      if (known !== undefined && known.device !== device) {
+        await this.#deps.store.remove(known.device);
+      }
+      const made = this.#make(record);
+      made.start();
+      return made;
+    });
+    const problem = await this.#watchJoin(member);
+    if (problem !== undefined) throw problem;
+    return { ...(await this.#statusOf(member)), ms: Math.round(clock.now() - from) };
+  }
+
+  async status(): Promise<readonly UplinkStatus[]> {
+    return Promise.all([...this.#members.values()].map((member) => this.#statusOf(member)));
+  }
+
+  /** @returns true if the hub was told. Here nothing is left in every case. */
+  leave(
+    device: string | undefined,
+  ): Promise<{ readonly device: string; readonly isTold: boolean }> {
+    return this.#turn(async () => {
+      const member = this.#one(device);
+      const isTold = await member.leave();
+      this.#members.delete(member.record.device);
+      return { device: member.record.device, isTold };
+    });
+  }
+
+  async rotate(device: string | undefined): Promise<UplinkStatus> {
+    const member = this.#one(device);
+    const before = member.record.privateKey;
+    if (member.state.name !== 'UP') {
+      throw refused(`${member.record.device} is not up; a key is changed while the hub answers`);
+    }
+    member.rotate();
+    await member.settled();
+    if (member.record.privateKey === before) {
+      throw new PluginError(
+        'HUB_REFUSED',
+        `the hub was not heard under the new key; ${member.record.device} goes on with the old one; try again later`,
+      );
+    }
+    return this.#statusOf(member);
+  }
+
+  #make(record: UplinkRecord): Member {
+    const member = new Member(this.#deps, record);
+    this.#members.set(record.device, member);
+    return member;
+  }
+
+  /** If the join fails, nothing is left but its key, for as long as the token is valid. */
+  async #watchJoin(member: Member): Promise<PluginError | undefined> {
+    const state = await member.settled();
+    if (state.name !== 'FAILED' && state.name !== 'REVOKED') return undefined;
+    const { record } = member;
+    const problem = problemText(state, member.seen.addresses, record.hub.site);
+    return this.#turn(async () => {
+      this.#members.delete(record.device);
+      member.close();
+      await this.#deps.links.remove(record.device);
+      // Refused for good: the same token never works again from here.
+      const isFinal = state.name === 'REVOKED' || state.problem.is === 'refused';
+      if (isFinal) {
+        await this.#deps.store.remove(record.device);
+      } else {
+        const failed = { ...record, hasFailed: true };
+        this.#failed.set(record.tokenId, failed);
+        await this.#deps.store.save(failed);
+      }
+      return problem;
+    });
+  }
+
+  async #refuseIfTaken({ hubKey, site, address }: Token, device: string): Promise<void> {
+    if (!DEVICE.test(device)) {
+      throw refused(`${device} is no name for an uplink; use up to 12 of a-z, 0-9 and -`);
+    }
+    for (const { record, state } of this.#members.values()) {
+      if (record.hub.publicKey === hubKey && state.name !== 'FAILED') {
+        throw refused(
+          `this host is joined to "${site}" already, by ${record.device}; leave it first: vlandhcp uplink leave ${record.device}`,
+        );
+      }
+      if (record.device === device) {
+        throw refused(
+          `${device} is the uplink to "${record.hub.site}"; choose another name: --dev uplink1`,
+        );
+      }
+    }
+    const now = this.#deps.clock.wall();
+    for (const [id, { oneTime }] of this.#failed) {
+      if ((oneTime?.expiresAt ?? 0) <= now) this.#failed.delete(id);
+    }
+    const clash = await this.#deps.clash(address, device);
+    if (clash !== undefined) {
+      throw refused(
+        `the tunnel network of "${site}" meets ${clash} on this host; choose another one at the hub: vlandhcp hub init --subnet`,
+      );
+    }
+  }
+
+  #one(device: string | undefined): Member {
+    const all = [...this.#members.values()];
+    const names = all.map(({ record }) => record.device).join(', ');
+    if (all.length === 0) throw refused('this host has no uplink; join one: vlandhcp uplink join');
+    const [first, second] = device === undefined ? all : [this.#members.get(device), undefined];
+    if (second !== undefined) throw refused(`this host has several uplinks; name one of ${names}`);
+    if (first === undefined) throw refused(`there is no uplink ${device}; there is ${names}`);
+    return first;
+  }
+
+  async #statusOf(member: Member): Promise<UplinkStatus> {
+    const { record, state, seen } = member;
+    const tunnel = await this.#deps.links.status(record.device);
+    const { view, hub, device } = record;
+    return {
+      ...{ device, site: hub.site, state: stateOf(member), since: seen.since },
+      ...{ name: view?.name, address: view?.address, vlans: view?.vlans ?? [], mtu: view?.mtu },
+      fingerprint: fingerprintOf(publicKeyOf(record.privateKey)),
+      hubAddress: hub.address,
+      endpoint: tunnel?.endpoint ?? seen.endpoint,
+      ...{ roundTripMs: seen.roundTripMs, silentMs: seen.silentMs, tunnel },
+      ...(state.name === 'IDLE' && { state: 'joining' as const }),
+    };
+  }
+}
+
+function stateOf({ state, record }: Member): UplinkStatus['state'] {
+  switch (state.name) {
+    case 'UP':
+    case 'ROTATING':
+      return record.view?.held === true ? 'held' : 'up';
+    case 'SILENT':
+      return 'silent';
+    case 'REVOKED':
+      return 'revoked';
+    case 'IDLE':
+    case 'JOINING':
+    case 'CONFIRMING':
+    case 'FAILED':
+      return 'joining';
+  }
+}
+
+function recordOf(token: Token, device: string, known: UplinkRecord | undefined): UplinkRecord {
+  const { secret, address, expiresAt, endpoints } = token;
+  return {
+    device,
+    privateKey: known?.privateKey ?? generateKey(),
+    hub: {
+      ...{ site: token.site, publicKey: token.hubKey, address: token.hubAddress },
+      endpoints: [...endpoints],
+    },
+    tokenId: tokenId(token),
+    oneTime: { secret, address, expiresAt },
+  };
+}
+
+function refused(message: string): PluginError {
+  return new PluginError('INVALID_REQUEST', message);
+}
