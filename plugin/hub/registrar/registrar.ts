@@ -14,14 +14,17 @@ import {
 import { PluginError } from '../../vocabulary/errors.ts';
 import { failure, type Answer, type HubAnswers } from './hub-answers.ts';
 
+/** What the registrar needs of the hub. */
+type Answers = Pick<HubAnswers, 'admit' | 'self' | 'leave' | 'rotate' | 'others'>;
+
 const LIMITS = { longestBody: LONGEST_REQUEST, mostConnections: 1_024, mostFromOne: 8 };
 
-export function createRegistrar(hub: HubAnswers, onFailure: (error: unknown) => void): Server {
+export function createRegistrar(hub: Answers, onFailure: (error: unknown) => void): Server {
   return createJsonServer((call) => answerTo(hub, call), LIMITS, onFailure);
 }
 
 /** A disk that is full and a kernel that refuses are told; the member asks again. */
-async function answerTo(hub: HubAnswers, call: JsonCall): Promise<Answer> {
+async function answerTo(hub: Answers, call: JsonCall): Promise<Answer> {
   try {
     return await route(hub, call);
   } catch (error) {
@@ -30,7 +33,7 @@ async function answerTo(hub: HubAnswers, call: JsonCall): Promise<Answer> {
   }
 }
 
-async function route(hub: HubAnswers, call: JsonCall): Promise<Answer> {
+async function route(hub: Answers, call: JsonCall): Promise<Answer> {
   const { method, path, query, body, from, gone } = call;
   switch (`${method} ${path}`) {
     case 'POST /v1/members': {

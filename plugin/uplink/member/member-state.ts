@@ -2,7 +2,7 @@
  * The life of a member as a pure machine. `member.ts` is the shell that performs the effects.
  *
  *   JOINING ─▶ CONFIRMING ─▶ UP ◀─▶ SILENT          UP ─▶ ROTATING ─▶ UP
- *      └────────────┴─▶ FAILED                      CONFIRMING, UP, SILENT ─▶ REVOKED
+ *      └────────────┴─▶ FAILED                      CONFIRMING, UP ─▶ REVOKED
  *
  * Every question and answer may be lost, late or doubled: the hub gives the same key the same
  * answer, and an answer counts only if it is to the last question.
@@ -23,17 +23,9 @@ import {
 } from './states.ts';
 
 export function step(state: MemberState, event: MemberEvent, env: MemberEnv): Step {
-  // Serials go on, so that nothing of before counts.
-  const serial = 'serial' in state ? state.serial : 0;
-  if (event.type === 'join') return joining({ attempt: 0, serial }, env);
-  if (event.type === 'resume') {
-    const { view } = event;
-    const { state: next, effects } = running({ view, attempt: 0, serial }, env, undefined);
-    const links = { type: 'links', identity: 'own', attempt: 0, view, carrier: true } as const;
-    return { state: next, effects: [links, ...effects] };
-  }
   switch (state.name) {
     case 'IDLE':
+      return begun(state, event, env);
     case 'FAILED':
     case 'REVOKED':
       return stay(state);
@@ -48,6 +40,16 @@ export function step(state: MemberState, event: MemberEvent, env: MemberEnv): St
     case 'ROTATING':
       return inRotating(state, event, env);
   }
+}
+
+/** With a token, or with what the disk has: then the links get their carrier and nobody is asked. */
+function begun(state: MemberState, event: MemberEvent, env: MemberEnv): Step {
+  if (event.type === 'join') return joining({ attempt: 0, serial: 0 }, env);
+  if (event.type !== 'resume') return stay(state);
+  const { view } = event;
+  const { state: next, effects } = running({ view, attempt: 0, serial: 0 }, env, undefined);
+  const links = { type: 'links', identity: 'own', attempt: 0, view, carrier: true } as const;
+  return { state: next, effects: [links, ...effects] };
 }
 
 /** When `step` wants a `tick`. Infinity if nothing is due. */

@@ -42,7 +42,8 @@ export interface WordSocket {
   close(): void;
 }
 
-const POST_MS = 4_000;
+/** Twice within the time for one address of the hub. */
+const POST_MS = 2_000;
 const SHORT_MS = 4_000;
 /** The hub holds a question; the way there and back comes on top. */
 const ASK_MS = HELD_MS + 5_000;

@@ -80,13 +80,13 @@ export type Of<Name extends StateName> = Extract<MemberState, { name: Name }>;
 
 export const TRANSITIONS: Readonly<Record<StateName, readonly StateName[]>> = {
   IDLE: ['JOINING', 'UP'],
-  JOINING: ['CONFIRMING', 'FAILED', 'UP'],
-  CONFIRMING: ['UP', 'REVOKED', 'FAILED', 'JOINING'],
-  UP: ['SILENT', 'ROTATING', 'REVOKED', 'JOINING'],
-  SILENT: ['UP', 'REVOKED', 'JOINING'],
-  ROTATING: ['UP', 'JOINING'],
-  REVOKED: ['JOINING', 'UP'],
-  FAILED: ['JOINING', 'UP'],
+  JOINING: ['CONFIRMING', 'FAILED'],
+  CONFIRMING: ['UP', 'REVOKED', 'FAILED'],
+  UP: ['SILENT', 'ROTATING', 'REVOKED'],
+  SILENT: ['UP'],
+  ROTATING: ['UP'],
+  REVOKED: [],
+  FAILED: [],
 };
 
 export type Problem =
