@@ -1,0 +1,65 @@
+/** The links of a hub: `vdhub`, its peers, its rules, and the ports of its members (U1, U5, U7). */
+import { PluginError } from '../../vocabulary/errors.ts';
+import { readLink } from '../../net/links/link-info.ts';
+import { ensureTables, removeTables } from '../../uplink/kernel/nft-tables.ts';
+import {
+  ensureWireguard,
+  readWireguard,
+  removeWireguard,
+  TUNNEL_MTU,
+} from '../../uplink/kernel/wireguard.ts';
+import type { HubDesired, HubLinks } from '../desired.ts';
+import { hubTableNames, hubTables } from './guards.ts';
+import { ensurePorts, removePorts, type Failures } from './member-ports.ts';
+
+export const hubLinks: HubLinks = {
+  ensureTunnel,
+
+  async ensure(desired) {
+    await ensureTunnel(desired);
+    const failures: Failures = [];
+    await ensurePorts(desired, failures);
+    throwAll(failures);
+  },
+
+  async remove(device) {
+    const failures: Failures = [];
+    await removePorts(failures);
+    await removeWireguard(device);
+    // Last, so that no frame is unguarded.
+    await removeTables(hubTableNames(device));
+    throwAll(failures);
+  },
+
+  async peers(device) {
+    if ((await readLink(device)) === undefined) return new Map();
+    const { peers } = await readWireguard(device);
+    return new Map(
+      peers.map(({ publicKey, endpoint, handshakeAt, rxBytes, txBytes }) => [
+        publicKey,
+        { endpoint, handshakeAt, rxBytes, txBytes },
+      ]),
+    );
+  },
+};
+
+/** The rules come first, so that no member is there without them. */
+async function ensureTunnel(desired: HubDesired): Promise<void> {
+  const { device: name, address, prefixLength, privateKey, listenPort } = desired;
+  await ensureTables(hubTables(desired));
+  await ensureWireguard({
+    ...{ name, address, prefixLength, privateKey, listenPort, mtu: TUNNEL_MTU },
+    peers: [...desired.members, ...desired.guests].map((one) => ({
+      publicKey: one.publicKey,
+      allowedIps: [`${one.address}/32`],
+    })),
+  });
+}
+
+function throwAll(failures: Failures): void {
+  if (failures.length === 1) throw failures[0];
+  if (failures.length === 0) return;
+  const messages = failures.map((one) => (one instanceof Error ? one.message : String(one)));
+  const code = failures.find((one) => one instanceof PluginError)?.code ?? 'IP_COMMAND_FAILED';
+  throw new PluginError(code, messages.join('; '), { cause: new AggregateError(failures) });
+}

@@ -1,0 +1,147 @@
+/**
+ * One WireGuard link of this host: made, given its keys, peers and address, and read (U14). Where
+ * the kernel has no WireGuard, `wireguard-go` makes the link. It runs on by itself, so the end of
+ * this process loses no frame (U5). It ends when its link is removed.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { commandEvidence, runCommand } from '../../net/command.ts';
+import { ipBatch, ipJson, isNotSupported } from '../../net/ip.ts';
+import { removeLink } from '../../net/links/link-changes.ts';
+import { describe } from '../../net/links/link-checks.ts';
+import { readLink, type Link } from '../../net/links/link-info.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
+import { TUNNEL_MARK } from '../../vocabulary/uplink-alias.ts';
+import {
+  configText,
+  isAsWanted,
+  parseDump,
+  type WireguardConfig,
+  type WireguardSeen,
+} from './wireguard-text.ts';
+
+/** What fits an underlay of 1500: IPv6 40, UDP 8, WireGuard 32. */
+export const TUNNEL_MTU = 1420;
+
+export interface WireguardLink {
+  readonly name: string;
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly mtu: number;
+  readonly privateKey: WireguardConfig['privateKey'];
+  /** Undefined: any port. It stays as it is once chosen, so that a NAT keeps its entry. */
+  readonly listenPort: number | undefined;
+  readonly peers: WireguardConfig['peers'];
+}
+
+/** Makes the kernel equal to it. Changes nothing that is equal. @throws PluginError. */
+export async function ensureWireguard(wanted: WireguardLink): Promise<void> {
+  const { name } = wanted;
+  const link = (await readLink(name)) ?? (await makeWireguard(name));
+  if (link.alias !== TUNNEL_MARK) {
+    throw new PluginError(
+      'LINK_CONFLICT',
+      `link ${name} exists and is ${describe(link)} of somebody else; rename or remove it`,
+    );
+  }
+  const seen = await readWireguard(name);
+  const config = { ...wanted, listenPort: wanted.listenPort ?? seen.listenPort };
+  if (!isAsWanted(seen, config)) await syncConfig(name, config);
+  const address = `${wanted.address}/${wanted.prefixLength}`;
+  const addresses = await readAddresses(name);
+  await ipBatch([
+    ...(link.mtu === wanted.mtu ? [] : [`link set dev ${name} mtu ${wanted.mtu}`]),
+    ...addresses
+      .filter((other) => other !== address)
+      .map((other) => `address del ${other} dev ${name}`),
+    ...(addresses.includes(address) ? [] : [`address add ${address} dev ${name}`]),
+    ...(link.isUp ? [] : [`link set dev ${name} up`]),
+  ]);
+}
+
+/** @throws PluginError IP_COMMAND_FAILED, also if the link is no WireGuard. */
+export async function readWireguard(name: string): Promise<WireguardSeen> {
+  return parseDump((await wg(['show', name, 'dump'])).stdout);
+}
+
+/** Removes a peer and adds it again: a handshake starts at once, with new sessions. */
+export async function addPeerAnew(
+  name: string,
+  { publicKey, allowedIps, endpoint, keepalive = 0 }: WireguardConfig['peers'][number],
+): Promise<void> {
+  await wg(['set', name, 'peer', publicKey, 'remove']);
+  const where = endpoint === undefined ? [] : ['endpoint', endpoint];
+  const what = ['allowed-ips', allowedIps.join(','), 'persistent-keepalive', `${keepalive}`];
+  await wg(['set', name, 'peer', publicKey, ...where, ...what]);
+}
+
+/** A link that is gone is no error. `wireguard-go` ends with its link. */
+export async function removeWireguard(name: string): Promise<void> {
+  if ((await readLink(name))?.alias === TUNNEL_MARK) await removeLink(name);
+}
+
+async function makeWireguard(name: string): Promise<Link> {
+  try {
+    await ipBatch([`link add name ${name} type wireguard`]);
+  } catch (error) {
+    if (!isNotSupported(error)) throw error;
+    await startWireguardGo(name, error);
+  }
+  await ipBatch([
+    `link set dev ${name} alias "${TUNNEL_MARK}"`,
+    `link set dev ${name} addrgenmode none`,
+  ]);
+  const link = await readLink(name);
+  if (link !== undefined) return link;
+  throw new PluginError('IP_COMMAND_FAILED', `link ${name} was removed while it was made`);
+}
+
+/** It goes into the background by itself once the link is there. */
+async function startWireguardGo(name: string, cause: unknown): Promise<void> {
+  try {
+    await runCommand('wireguard-go', [name]);
+  } catch (error) {
+    if (commandEvidence(error)?.missing !== true) throw error;
+    throw new PluginError(
+      'UNSUPPORTED',
+      `this kernel has no WireGuard, and the program wireguard-go is not installed; load the module with: modprobe wireguard, or install wireguard-go`,
+      { cause },
+    );
+  }
+}
+
+/** Node's pipes are sockets, which `wg` cannot open by name. So the keys go through a file. */
+async function syncConfig(name: string, config: WireguardConfig): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'vlandhcp-wg-'));
+  try {
+    const file = join(folder, 'conf');
+    writeFileSync(file, configText(config), { mode: 0o600 });
+    await wg(['syncconf', name, file]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function wg(args: readonly string[]): Promise<{ readonly stdout: string }> {
+  try {
+    return await runCommand('wg', args);
+  } catch (error) {
+    if (commandEvidence(error)?.missing !== true) throw error;
+    throw new PluginError(
+      'UNSUPPORTED',
+      'the program wg is not installed; install the package wireguard-tools',
+      { cause: error },
+    );
+  }
+}
+
+async function readAddresses(name: string): Promise<readonly string[]> {
+  const entries = await ipJson(['address', 'show', 'dev', name]);
+  return entries.flatMap((entry) =>
+    (
+      (entry as { addr_info?: readonly { local?: string; prefixlen?: number }[] }).addr_info ?? []
+    ).map(({ local, prefixlen }) => `${local}/${prefixlen}`),
+  );
+}
