@@ -38,10 +38,13 @@ export function parseUplinkAlias(alias: string | undefined): UplinkAlias | undef
   return site === undefined ? undefined : { site, vlans, downSince };
 }
 
-/** True if the trunk carries the outermost tag, and if the alias does not say what it carries. */
+/**
+ * True if the trunk carries the outermost tag, and if the alias does not say what it carries. It
+ * carries 802.1Q tags.
+ */
 export function isCarried({ vlans }: UplinkAlias, vlan: Vlan | undefined): boolean {
   const [tag] = tagsOf(vlan);
-  if (tag === undefined) return false;
+  if (tag?.protocol !== '802.1Q') return false;
   return vlans === undefined || isInRanges(vlans.split(',').map(rangeOf), tag.id);
 }
 
