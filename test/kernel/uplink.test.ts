@@ -1,5 +1,5 @@
 /** The tunnel between a hub and its members, on real WireGuard and VXLAN: what it carries. */
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { hubLinks } from '../../plugin/hub/kernel/hub-links.ts';
 import { memberLinks } from '../../plugin/uplink/kernel/tunnel-links.ts';
 import { existsSync } from 'node:fs';
@@ -13,11 +13,13 @@ import { pingSteadily, transfer, watchKernel } from '../support/uplink-traffic.t
 
 let site: UplinkSite;
 
-beforeEach(() => {
+beforeAll(() => {
   site = new UplinkSite();
 });
 
-afterEach(() => site.dispose());
+afterEach(() => site.clear());
+
+afterAll(() => site.dispose());
 
 const links = (where: TestNamespace) =>
   where.run(() => run('ip', ['-o', 'link', 'show'])).replace(/ state .*/g, '');
@@ -108,9 +110,7 @@ test('removing the hub and a member leaves no link, rule, process or file behind
   const before = all.map(links);
   await site.up({ laptop: [500, 600], cloud: [500] });
   await site.container('laptop', 500, '10.50.0.100');
-  await inside(site.hub, () => hubLinks.remove('vdhub'));
-  await inside(site.members.laptop, () => memberLinks.remove('uplink0'));
-  batch(site.members.laptop, ['link del c500', 'link del br500']); // the plugin's and the container's
+  await site.clear();
   expect(all.map(links)).toEqual(before);
   for (const where of all) expect(where.run(() => run('nft', ['list', 'ruleset']))).toBe('');
   // Gone already is no error.
@@ -165,16 +165,20 @@ test('the plugin refuses a VLAN that the uplink does not carry, and takes a brid
 
 test('a VXLAN of somebody else on the same port is named', async () => {
   batch(site.hub, ['link add other type vxlan id 7 remote 10.1.1.1 dstport 4790']);
-  await expect(site.ensureHub({ laptop: [500] })).rejects.toThrow(
-    'vdu2 needs UDP port 4790, which link other has',
-  );
+  try {
+    await expect(site.ensureHub({ laptop: [500] })).rejects.toThrow(
+      'vdu2 needs UDP port 4790, which link other has',
+    );
+  } finally {
+    batch(site.hub, ['link del other']);
+  }
 });
 
 test('where the kernel has no WireGuard, wireguard-go carries the trunk, and ends with its link', async () => {
   const { laptop } = site.members;
   laptop.run(() => run('wireguard-go', ['wg-uplink0']));
   await site.ensureHub({ laptop: [500] });
-  batch(laptop, ['link set wg-uplink0 alias vlandhcp\\ tunnel']);
+  batch(laptop, ['link set wg-uplink0 alias "vlandhcp tunnel"']);
   await site.ensureMember('laptop', [500]);
   await site.handshake('laptop');
   const container = await site.container('laptop', 500, '10.50.0.100');

@@ -14,6 +14,7 @@ import type { HubDesired, HubMember } from '../../plugin/hub/desired.ts';
 import { hubLinks } from '../../plugin/hub/kernel/hub-links.ts';
 import { enterNetworkNamespace } from '../../plugin/net/libc.ts';
 import { ensureNetworkLinks } from '../../plugin/net/links/links.ts';
+import { removeNetworkLinks } from '../../plugin/net/links/remove-links.ts';
 import type { MemberDesired } from '../../plugin/uplink/desired.ts';
 import { memberLinks } from '../../plugin/uplink/kernel/tunnel-links.ts';
 import { generateKey, publicKeyOf, type WgKey } from '../../plugin/uplink/wireguard-key.ts';
@@ -39,6 +40,7 @@ export class UplinkSite {
   readonly #sandbox: Sandbox;
   readonly #keys: Readonly<Record<MemberName | 'hub', WgKey>>;
   #server: ChildProcess | undefined;
+  readonly #containers: (() => Promise<void>)[] = [];
 
   constructor() {
     this.#sandbox = enterSandbox();
@@ -49,58 +51,49 @@ export class UplinkSite {
     this.#wire();
   }
 
+  /** One shell makes all of it: a process of this test's size is slow to fork. */
   #wire(): void {
     const { site, hub, inet, nat, spy, members } = this;
-    for (const one of [site, hub, inet, nat, spy, ...Object.values(members)]) {
-      batch(one, ['link set lo up']);
-      one.run(() => run('sysctl', ['-qw', 'net.ipv6.conf.default.disable_ipv6=1']));
+    const { laptop, cloud } = members;
+    const quiet = 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6';
+    const all = [site, hub, inet, nat, spy, laptop, cloud];
+    const lines = all.flatMap(({ name }) => [
+      `ip netns exec ${name} sh -c '${quiet}'`,
+      `ip -n ${name} link set lo up`,
+    ]);
+    for (const router of [inet, nat]) {
+      lines.push(`ip netns exec ${router.name} sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'`);
     }
-    pair(site, 'trunk', hub, 'eth1');
-    pair(inet, 'hub', hub, 'wan');
-    pair(inet, 'nat', nat, 'wan');
-    pair(inet, 'spy', spy, 'eth0');
-    batch(site, [
-      ...[500, 600].flatMap((vlan) => [
-        `link add link trunk name trunk.${vlan} type vlan id ${vlan}`,
-        `address add 10.${vlan / 10}.0.1/24 dev trunk.${vlan}`,
-        `link set trunk.${vlan} up`,
-      ]),
-    ]);
-    batch(hub, [`address add ${HUB_WAN}/24 dev wan`, 'route add default via 203.0.113.1']);
-    batch(inet, [
-      'address add 203.0.113.1/24 dev hub',
-      'address add 192.0.2.1/24 dev nat',
-      'address add 198.51.100.1/24 dev spy',
-    ]);
-    batch(nat, [
-      'address add 192.0.2.2/24 dev wan',
-      'route add default via 192.0.2.1',
-      'link add lan type bridge',
-      'address add 192.168.1.1/24 dev lan',
-      'link set lan up',
-    ]);
-    batch(spy, ['address add 198.51.100.9/24 dev eth0', 'route add default via 198.51.100.1']);
-    for (const [name, member] of Object.entries(members)) {
-      pair(nat, name, member, 'eth0');
-      const number = NUMBER[name as MemberName];
-      batch(nat, [`link set ${name} master lan`]);
-      batch(member, [
-        `address add 192.168.1.${number}/24 dev eth0`,
-        'route add default via 192.168.1.1',
-      ]);
+    const at = (where: TestNamespace, ...commands: string[]) =>
+      lines.push(`ip -n ${where.name} -batch - <<'IP'`, ...commands, 'IP');
+    at(site, ...pairLines('trunk', hub, 'eth1'));
+    at(inet, ...pairLines('hub', hub, 'wan'), ...pairLines('nat', nat, 'wan'));
+    at(inet, ...pairLines('spy', spy, 'eth0'));
+    at(nat, ...pairLines('laptop', laptop, 'eth0'), ...pairLines('cloud', cloud, 'eth0'));
+    for (const vlan of [500, 600]) {
+      at(site, `link add link trunk name trunk.${vlan} type vlan id ${vlan}`);
+      at(site, `address add 10.${vlan / 10}.0.1/24 dev trunk.${vlan}`, `link set trunk.${vlan} up`);
     }
-    for (const router of [inet, nat])
-      router.run(() => run('sysctl', ['-qw', 'net.ipv4.ip_forward=1']));
-    nat.run(() =>
-      run(
-        'nft',
-        ['-f', '-'],
-        `table ip nat {
-           chain post { type nat hook postrouting priority 100; oifname "wan" masquerade; }
-           chain in { type filter hook forward priority 0; iifname "wan" ct state new drop; }
-         }\n`,
-      ),
-    );
+    at(hub, 'link set eth1 up', 'link set wan up', `address add ${HUB_WAN}/24 dev wan`);
+    at(hub, 'route add default via 203.0.113.1');
+    at(inet, 'address add 203.0.113.1/24 dev hub', 'address add 192.0.2.1/24 dev nat');
+    at(inet, 'address add 198.51.100.1/24 dev spy');
+    at(spy, 'link set eth0 up', 'address add 198.51.100.9/24 dev eth0');
+    at(spy, 'route add default via 198.51.100.1');
+    at(nat, 'link set wan up', 'address add 192.0.2.2/24 dev wan');
+    at(nat, 'route add default via 192.0.2.1', 'link add lan type bridge', 'link set lan up');
+    at(nat, 'address add 192.168.1.1/24 dev lan', 'link set laptop master lan');
+    at(nat, 'link set cloud master lan');
+    for (const name of MEMBERS) {
+      const member = members[name];
+      at(member, 'link set eth0 up', `address add 192.168.1.${NUMBER[name]}/24 dev eth0`);
+      at(member, 'route add default via 192.168.1.1');
+    }
+    lines.push(`ip netns exec ${nat.name} nft -f /dev/fd/0 <<'NFT'`);
+    lines.push('table ip nat {', 'chain post { type nat hook postrouting priority 100;');
+    lines.push('oifname "wan" masquerade; }', 'chain in { type filter hook forward priority 0;');
+    lines.push('iifname "wan" ct state new drop; }', '}', 'NFT');
+    run('sh', ['-es'], lines.join('\n') + '\n');
   }
 
   /** @param members VLANs by name. A name that is missing is not a member. */
@@ -175,17 +168,34 @@ export class UplinkSite {
       ensureNetworkLinks({ parent: 'uplink0', vlan, bridge, mtu: undefined }),
     );
     const container = this.#sandbox.addNamespace();
-    container.run(() => run('sysctl', ['-qw', 'net.ipv6.conf.default.disable_ipv6=1']));
-    pair(member, `c${vlan}`, container, 'eth0');
-    batch(member, [`link set c${vlan} master ${bridge}`]);
-    const gateway = `10.${vlan / 10}.0.1`;
+    container.run(() => run('sh', ['-c', 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6']));
+    batch(member, [
+      ...pairLines(`c${vlan}`, container, 'eth0'),
+      `link set c${vlan} master ${bridge}`,
+    ]);
     batch(container, [
       'link set lo up',
+      'link set eth0 up',
       ...(address === undefined
         ? []
-        : [`address add ${address}/24 dev eth0`, `route add default via ${gateway}`]),
+        : [`address add ${address}/24 dev eth0`, `route add default via 10.${vlan / 10}.0.1`]),
     ]);
+    this.#containers.push(async () => {
+      container.delete();
+      await inside(member, () =>
+        removeNetworkLinks({ parent: 'uplink0', vlan, vlanLink: `uplink0.${vlan}`, bridge }),
+      );
+    });
     return container;
+  }
+
+  /** Takes down what a test has put up. The Internet and the hosts stay. */
+  async clear(): Promise<void> {
+    for (const remove of this.#containers.splice(0).reverse()) await remove();
+    for (const member of Object.values(this.members)) {
+      await inside(member, () => memberLinks.remove('uplink0'));
+    }
+    await inside(this.hub, () => hubLinks.remove('vdhub'));
   }
 
   async startDnsmasq(): Promise<void> {
@@ -267,10 +277,9 @@ export function batch(where: TestNamespace, lines: readonly string[]): void {
   where.run(() => run('ip', ['-batch', '-'], `${lines.join('\n')}\n`));
 }
 
-function pair(one: TestNamespace, name: string, other: TestNamespace, otherName: string): void {
-  batch(one, [
+function pairLines(name: string, other: TestNamespace, otherName: string): readonly string[] {
+  return [
     `link add name ${name} type veth peer name ${otherName} netns ${other.name}`,
     `link set ${name} up`,
-  ]);
-  batch(other, [`link set ${otherName} up`]);
+  ];
 }

@@ -1,6 +1,8 @@
 /** Traffic between network namespaces: bulk transfers, steady pings, and changes that are seen. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer, connect, type AddressInfo } from 'node:net';
+import { inside } from './uplink-site.ts';
 import { until, type TestNamespace } from './netns.ts';
 
 /** Sends mebibytes by TCP. @returns the number of bytes that arrived. */
@@ -15,17 +17,19 @@ export async function transfer(
     for (let count = 0; count < mebibytes; count += 1) socket.write(piece);
     socket.end();
   });
-  await new Promise<void>((resolve) => {
-    server.run(() => listener.listen(0, '0.0.0.0', resolve));
-  });
+  await inside(server, () => once(listener.listen(0, '0.0.0.0'), 'listening'));
   const { port } = listener.address() as AddressInfo;
   try {
-    return await new Promise<number>((resolve, reject) => {
-      let bytes = 0;
-      const socket = client.run(() => connect(port, address));
-      socket.on('data', (chunk: Buffer) => (bytes += chunk.length));
-      socket.on('error', reject).on('close', () => resolve(bytes));
+    // The socket is made in the namespace in which the thread is at that moment.
+    const socket = await inside(client, async () => {
+      const made = connect(port, address);
+      await once(made, 'connect');
+      return made;
     });
+    let bytes = 0;
+    socket.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    await once(socket, 'close');
+    return bytes;
   } finally {
     listener.close();
   }

@@ -12,7 +12,7 @@ import { ensureNetworkLinks } from '../../net/links/links.ts';
 import { removeNetworkLinks } from '../../net/links/remove-links.ts';
 import { UndoList } from '../../undo.ts';
 import { isMemberMark, memberMark } from '../../vocabulary/uplink-alias.ts';
-import { ensureVxlan, readVxlans } from '../../uplink/kernel/vxlan-link.ts';
+import { ensureVxlan, readVxlans, type VxlanLink } from '../../uplink/kernel/vxlan-link.ts';
 import type { HubDesired, HubMember } from '../desired.ts';
 import { portName } from './guards.ts';
 
@@ -31,9 +31,11 @@ export async function ensurePorts(desired: HubDesired, failures: Failures): Prom
     });
   }
   if (bridges.size > 0) await attempt(failures, () => ensureBridgeAccept([...bridges.values()]));
+  const vxlans = await readVxlans();
   for (const member of desired.members) {
     if (member.vlans.length === 0) continue;
-    await attempt(failures, () => ensureMember(desired, member, bridges, failures));
+    const ground = { desired, bridges, vxlans, links: before };
+    await attempt(failures, () => ensureMember(ground, member, failures));
   }
 }
 
@@ -106,21 +108,28 @@ async function ensureBridgeOf(
   return bridge;
 }
 
+interface Ground {
+  readonly desired: HubDesired;
+  readonly bridges: ReadonlyMap<number, string>;
+  readonly vxlans: readonly VxlanLink[];
+  readonly links: readonly Link[];
+}
+
 async function ensureMember(
-  { address: local, mtu }: HubDesired,
+  { desired, bridges, vxlans, links }: Ground,
   member: HubMember,
-  bridges: ReadonlyMap<number, string>,
   failures: Failures,
 ): Promise<void> {
+  const { address: local, mtu } = desired;
   const { vni, address: remote, vlans } = member;
   const name = portName(member);
   const mark = memberMark(member.name);
-  await ensureVxlan({ name, vni, local, remote, mtu, mark }, await readVxlans(), isMemberMark);
-  const links = await readAllLinks();
+  const isMade = await ensureVxlan({ name, vni, local, remote, mtu, mark }, vxlans, isMemberMark);
+  const there = isMade ? [] : links; // VLAN links go with the link below them
   for (const vlan of vlans) {
     const bridge = bridges.get(vlan);
     if (bridge === undefined) continue; // told before
-    await attempt(failures, () => ensurePort({ below: name, vlan, bridge, mark, mtu }, links));
+    await attempt(failures, () => ensurePort({ below: name, vlan, bridge, mark, mtu }, there));
   }
 }
 
@@ -141,15 +150,17 @@ async function ensurePort(port: Port, links: readonly Link[]): Promise<void> {
   try {
     if (link === undefined) {
       const add = `link add link ${below} name ${name}`;
-      await makeLink({ name, add, kind: `vlan id ${vlan}`, mark, mtu }, undo);
+      const set = `master ${bridge}`;
+      await makeLink({ name, add, kind: `vlan id ${vlan}`, mark, mtu, set }, undo);
+    } else {
+      await ipBatch([`link set dev ${name} alias "${mark}" master ${bridge}`]);
     }
+    await protectLinks([{ link: name, as: 'uplink', isMacClosed: true }]);
     // Isolated before it is up: no frame reaches another member.
     await ipBatch([
-      `link set dev ${name} alias "${mark}" master ${bridge}`,
       `link set dev ${name} type bridge_slave isolated on`,
+      `link set dev ${name} up`,
     ]);
-    await protectLinks([{ link: name, as: 'uplink', isMacClosed: true }]);
-    await ipBatch([`link set dev ${name} up`]);
   } catch (error) {
     throw await undo.run(error);
   }

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { commandEvidence, runCommand } from '../../net/command.ts';
-import { ipBatch, ipJson, isNotSupported } from '../../net/ip.ts';
+import { failedLine, ipBatch, ipJson, isNotSupported } from '../../net/ip.ts';
 import { removeLink } from '../../net/links/link-changes.ts';
 import { describe } from '../../net/links/link-checks.ts';
 import { readLink, type Link } from '../../net/links/link-info.ts';
@@ -83,16 +83,17 @@ export async function removeWireguard(name: string): Promise<void> {
 }
 
 async function makeWireguard(name: string): Promise<Link> {
-  try {
-    await ipBatch([`link add name ${name} type wireguard`]);
-  } catch (error) {
-    if (!isNotSupported(error)) throw error;
-    await startWireguardGo(name, error);
-  }
-  await ipBatch([
+  const marked = [
     `link set dev ${name} alias "${TUNNEL_MARK}"`,
     `link set dev ${name} addrgenmode none`,
-  ]);
+  ];
+  try {
+    await ipBatch([`link add name ${name} type wireguard`, ...marked]);
+  } catch (error) {
+    if (failedLine(error) !== 1 || !isNotSupported(error)) throw error;
+    await startWireguardGo(name, error);
+    await ipBatch(marked);
+  }
   const link = await readLink(name);
   if (link !== undefined) return link;
   throw new PluginError('IP_COMMAND_FAILED', `link ${name} was removed while it was made`);
