@@ -145,7 +145,8 @@ async function ensurePort(port: Port, links: readonly Link[]): Promise<void> {
   const { below, vlan, bridge, mark, mtu } = port;
   const name = `${below}.${vlan}`;
   const link = links.find((one) => one.name === name);
-  if (link?.master === bridge && link.isUp && link.alias === mark) return;
+  const isRight = link?.master === bridge && link.isUp && link.isIsolated === true;
+  if (isRight && link.alias === mark) return;
   const undo = new UndoList();
   try {
     if (link === undefined) {

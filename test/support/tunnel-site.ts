@@ -29,7 +29,7 @@ export const HUB_WAN = '203.0.113.10';
 /** Above this number is that of the member. */
 export const FIRST_VNI = 7_758_848;
 
-export class UplinkSite {
+export class TunnelSite {
   readonly site: TestNamespace;
   readonly hub: TestNamespace;
   readonly inet: TestNamespace;
@@ -130,11 +130,11 @@ export class UplinkSite {
     };
   }
 
-  ensureHub(...args: Parameters<UplinkSite['hubDesired']>): Promise<void> {
+  ensureHub(...args: Parameters<TunnelSite['hubDesired']>): Promise<void> {
     return inside(this.hub, () => hubLinks.ensure(this.hubDesired(...args)));
   }
 
-  ensureMember(...args: Parameters<UplinkSite['memberDesired']>): Promise<void> {
+  ensureMember(...args: Parameters<TunnelSite['memberDesired']>): Promise<void> {
     return inside(this.members[args[0]], () => memberLinks.ensure(this.memberDesired(...args)));
   }
 

@@ -8,13 +8,13 @@ import { linuxHost } from '../../plugin/net/host.ts';
 import { ensureNetworkLinks } from '../../plugin/net/links/links.ts';
 import { removeNetworkLinks } from '../../plugin/net/links/remove-links.ts';
 import { run, until, type TestNamespace } from '../support/netns.ts';
-import { batch, inside, pings, UplinkSite } from '../support/uplink-site.ts';
-import { pingSteadily, transfer, watchKernel } from '../support/uplink-traffic.ts';
+import { batch, inside, pings, TunnelSite } from '../support/tunnel-site.ts';
+import { pingSteadily, transfer, watchKernel } from '../support/tunnel-traffic.ts';
 
-let site: UplinkSite;
+let site: TunnelSite;
 
 beforeAll(() => {
-  site = new UplinkSite();
+  site = new TunnelSite();
 });
 
 afterEach(() => site.clear());

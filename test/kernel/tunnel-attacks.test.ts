@@ -15,17 +15,17 @@ import {
   HUB_TUNNEL,
   HUB_WAN,
   pings,
-  UplinkSite,
-} from '../support/uplink-site.ts';
+  TunnelSite,
+} from '../support/tunnel-site.ts';
 
 recordOutcomes();
 
 const EVERYTHING = [{ code: 0x06, jt: 0, jf: 0, k: 0x40000 }];
-let site: UplinkSite;
+let site: TunnelSite;
 let sockets: PacketSocket[] = [];
 
 beforeAll(() => {
-  site = new UplinkSite();
+  site = new TunnelSite();
 });
 
 beforeEach(() => site.up({ laptop: [500], cloud: [500, 600] }));

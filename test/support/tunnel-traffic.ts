@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, connect, type AddressInfo } from 'node:net';
-import { inside } from './uplink-site.ts';
+import { inside } from './tunnel-site.ts';
 import { until, type TestNamespace } from './netns.ts';
 
 /** Sends mebibytes by TCP. @returns the number of bytes that arrived. */
