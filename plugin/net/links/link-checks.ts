@@ -12,7 +12,7 @@ import { isVlan, outerTagOf, vlanLabel, type Segment } from '../../vocabulary/vl
 import type { Link } from './link-info.ts';
 import { STAYS_IN_HOST } from '../../vocabulary/link-kinds.ts';
 import { isLinkName, LINK_NAME_RULE } from '../../vocabulary/link-name.ts';
-import { bridgeMark, isMarked, outerLinkName, vlanLinkName } from './link-names.ts';
+import { bridgeMark, isMarked, isMemberMark, outerLinkName, vlanLinkName } from './link-names.ts';
 
 /** The links that a network wants. If `vlan` is undefined: the parent's untagged traffic. */
 export interface NetworkLinkSpec extends Segment {
@@ -155,7 +155,9 @@ export function checkBridge(
       `${subject} is in use by another network ("${bridge.alias}") and would join it with ${uplink}; choose another name with -o bridge=`,
     );
   }
-  const stranger = ports.find((port) => port.vlan !== undefined && port.name !== uplink);
+  const stranger = ports.find(
+    (port) => port.vlan !== undefined && port.name !== uplink && !isMemberMark(port.alias),
+  );
   if (stranger !== undefined) {
     throw conflict(
       stranger,

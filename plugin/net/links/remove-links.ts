@@ -4,7 +4,7 @@ import { readLink, readPorts } from './link-info.ts';
 import type { Segment } from '../../vocabulary/vlan-tags.ts';
 import { findVlanLink, removeOuterLink, removeUnusedVlanLink } from './vlan-link.ts';
 import { leaveVlanBridge } from './vlan-bridge.ts';
-import { bridgeMark, isMarked } from './link-names.ts';
+import { bridgeMark, isMarked, isMemberMark } from './link-names.ts';
 
 export interface RemovedLinks extends Segment {
   readonly vlanLink: string | undefined;
@@ -75,7 +75,9 @@ async function removeOwnBridge(
   }
   if (bridge.alias !== bridgeMark(uplink)) return []; // now another network's
   const ports = await readPorts(bridge.name);
-  const guests = ports.filter((port) => port.name !== uplink && !isMarked(port.alias));
+  const guests = ports.filter(
+    ({ name, alias }) => name !== uplink && (!isMarked(alias) || isMemberMark(alias)),
+  );
   if (guests.length === 0) await removeLink(bridge.name);
   return guests.map((port) => port.name);
 }
