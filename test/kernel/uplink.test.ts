@@ -2,7 +2,7 @@
  * The uplink with everything real but the wires: hub, NAT and remote host are namespaces, with the
  * programs, WireGuard, VXLAN, nft and a DHCP server.
  */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { UplinkSite } from '../support/uplink-site.ts';
 import { until } from '../support/netns.ts';
 
@@ -22,6 +22,9 @@ beforeAll(async () => {
   await site.service('remote', 'uplink');
 });
 afterAll(() => site.dispose());
+afterEach(({ task }) => {
+  if (task.result?.state === 'fail') process.stderr.write(`${site.log.slice(-6_000)}\n`);
+});
 
 test('a host behind NAT joins with a token and leases from the DHCP server of the site', () => {
   const invited = site.vlandhcp('hub', 'hub invite laptop --vlans 500');

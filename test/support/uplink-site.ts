@@ -58,9 +58,18 @@ export class UplinkSite {
     run(
       'ip',
       ['netns', 'exec', this.ns('nat'), 'nft', '-f', '-'],
-      `table ip nat { chain post { type nat hook postrouting priority 100; oifname "wan" masquerade; } }
-table ip filter { chain forward { type filter hook forward priority 0; policy drop;
-  iifname "lan*" accept; ct state established,related accept; } }\n`,
+      `table ip nat {
+  chain post { type nat hook postrouting priority 100
+    oifname "wan" masquerade
+  }
+}
+table ip filter {
+  chain forward { type filter hook forward priority 0; policy drop
+    iifname "lan*" accept
+    ct state established,related accept
+  }
+}
+`,
     );
     for (const vlan of vlans) {
       this.ip('site', `link add link trunk name trunk.${vlan} type vlan id ${vlan}`);

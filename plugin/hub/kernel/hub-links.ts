@@ -11,6 +11,7 @@ import { VXLAN_PORT } from '../../uplink/desired.ts';
 import {
   addressLines,
   dropLastRoute,
+  networkOf,
   readLinks,
   removeLinks,
   vxlanText,
@@ -179,8 +180,4 @@ async function removeIfUnused(parent: string, vlan: number): Promise<void> {
   if (uplink === undefined || ports.length > 1) return;
   const links = { parent, vlan, bridge, vlanLink: uplink.name, uplinkPort: false };
   await linuxHost.removeNetworkLinks(links);
-}
-
-function networkOf(address: string, prefixLength: number): string {
-  return `${address.replace(/\d+$/, '0')}/${prefixLength}`;
 }

@@ -3,11 +3,18 @@
  * plugged in. The kernel is read, and only what differs is changed (U5).
  */
 import { ipBatch } from '../../net/ip.ts';
-import { VXLAN_PORT, type MemberDesired, type MemberLinks, type Trunk } from '../desired.ts';
+import {
+  TUNNEL_PREFIX,
+  VXLAN_PORT,
+  type MemberDesired,
+  type MemberLinks,
+  type Trunk,
+} from '../desired.ts';
 import { formatVlans } from '../vlan-list.ts';
 import {
   addressLines,
   dropLastRoute,
+  networkOf,
   readLinks,
   removeLinks,
   vxlanText,
@@ -31,7 +38,12 @@ export const memberLinks: MemberLinks = {
     }
     await sync(wg, { privateKey, peers: [peerOf(desired)] });
     await ipBatch(
-      addressLines(links.get(wg), wg, `${address}/${prefixLength}`, `${hub.address}/32`),
+      addressLines(
+        links.get(wg),
+        wg,
+        `${address}/${prefixLength}`,
+        networkOf(hub.address, prefixLength),
+      ),
     );
     if (trunk === undefined) {
       if (links.has(device)) await removeLinks([device]);
@@ -55,7 +67,9 @@ export const memberLinks: MemberLinks = {
     const present = await dump(wg);
     await removeLinks([device, wg].filter((name) => links.has(name)));
     for (const { allowedIps } of present?.peers ?? []) {
-      for (const network of allowedIps) await dropLastRoute(network);
+      for (const hub of allowedIps) {
+        await dropLastRoute(networkOf(hub.replace('/32', ''), TUNNEL_PREFIX));
+      }
     }
   },
 

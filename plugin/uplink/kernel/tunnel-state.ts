@@ -106,6 +106,11 @@ export function addressLines(
 
 const LAST_METRIC = 4_278_198_272;
 
+/** The network of the tunnel, as the route of the kernel for it has it. */
+export function networkOf(address: string, prefixLength: number): string {
+  return `${address.replace(/\d+$/, '0')}/${prefixLength}`;
+}
+
 /** Takes away the route of last resort. One that is gone is no error. */
 export async function dropLastRoute(network: string): Promise<void> {
   await ipBatch([`route del blackhole ${network} metric ${LAST_METRIC}`]).catch(
