@@ -90,8 +90,8 @@ export class HubAnswers {
       const member = this.#hub.memberAt(from);
       if (member === undefined) return failure(403, 'this address is not that of a member');
       if (isLive(member)) {
-        const { nextKey: _, ...rest } = member;
-        await this.#hub.save({ ...rest, phase: 'left', endedAt: this.#hub.now() });
+        const endedAt = this.#hub.now();
+        await this.#hub.save({ ...member, nextKey: undefined, phase: 'left', endedAt });
         this.#hub.log.info({ member: member.name }, 'member left');
       }
       return { status: 204, end: () => this.#hub.inBackground(() => this.#hub.ensure()) };

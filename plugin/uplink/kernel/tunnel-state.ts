@@ -1,4 +1,4 @@
-/** What the kernel has of tunnel links, and the changes that both ends of a tunnel have in common. */
+/** What the kernel has of tunnel links, and the changes that both ends have in common. */
 import { ipBatch, ipJson, isAlreadyGone } from '../../net/ip.ts';
 
 /** A link, as `ip -j -d addr show` tells it. */

@@ -11,7 +11,7 @@ import { PluginError } from '../../vocabulary/errors.ts';
 import { parseKey, type WgKey } from '../wireguard-key.ts';
 
 /** For an underlay of 1500 bytes, over IPv6. */
-export const TUNNEL_MTU = 1420;
+const TUNNEL_MTU = 1420;
 
 export interface WgPeer {
   readonly publicKey: WgKey;
