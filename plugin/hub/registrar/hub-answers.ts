@@ -78,6 +78,8 @@ export class HubAnswers {
     if (first === undefined) return failure(403, 'this address is not that of a member');
     if (!isLive(first)) return failure(403, `${first.name} was revoked`);
     if (first.confirmedAt === undefined || first.nextKey !== undefined) this.#confirm(first);
+    // The links of a new member are made by then, so a join is done when it says so.
+    if (first.confirmedAt === undefined) await this.#hub.turn(() => Promise.resolve());
     if (first.revision === revision) await this.#hub.changeOf(first.number, gone);
     const member = this.#hub.memberAt(from);
     if (member === undefined || !isLive(member)) return failure(403, `${first.name} was revoked`);
