@@ -147,21 +147,23 @@ test('another member is not reached through the tunnel', () => {
 });
 
 test('frames without a tag do not reach the hub itself', () => {
-  site.ip('other', 'addr add 203.0.113.66/24 dev uplink0');
+  site.ip('hub', 'addr add 198.18.0.1/32 dev lo');
+  site.ip('other', 'addr add 198.18.0.66/24 dev uplink0');
   const [, port = ''] = /link\/ether (\S+)/.exec(site.ip('hub', 'link show dev vdu5')) ?? [];
-  site.ip('other', `neigh add 203.0.113.10 lladdr ${port} dev uplink0`);
-  expect(site.pings('other', '203.0.113.10', '-I uplink0')).toBe(false);
+  site.ip('other', `neigh add 198.18.0.1 lladdr ${port} dev uplink0`);
+  expect(site.pings('other', '198.18.0.1')).toBe(false);
   expect(counter('inet', 'untagged')).toBeGreaterThan(0);
-  site.ip('other', 'neigh del 203.0.113.10 dev uplink0');
-  site.ip('other', 'addr del 203.0.113.66/24 dev uplink0');
+  site.ip('other', 'addr del 198.18.0.66/24 dev uplink0');
 });
 
 test('BPDUs, frames of switches, router advertisements and floods of broadcasts end at the hub', () => {
   const mac = (text: string) => Uint8Array.from(text.split(':').map((part) => parseInt(part, 16)));
-  const send = (destination: string, ...rest: readonly Uint8Array[]) => {
-    const frame = Buffer.concat([mac(destination), mac('02:00:00:00:00:66'), ...rest]);
+  const send = (destination: string, rest: Uint8Array, times = 1) => {
+    const frame = Buffer.concat([mac(destination), mac('02:00:00:00:00:66'), rest]);
     const padded = Buffer.concat([frame, Buffer.alloc(Math.max(0, 60 - frame.length))]);
-    inNetns(`/run/netns/${site.ns('other')}`, () => sendFromLink('uplink0.600', padded));
+    inNetns(`/run/netns/${site.ns('other')}`, () => {
+      for (let sent = 0; sent < times; sent += 1) sendFromLink('uplink0.600', padded);
+    });
   };
   send('01:80:c2:00:00:00', Uint8Array.of(0, 38, 0x42, 0x42, 3));
   send('01:00:0c:cc:cc:cd', Uint8Array.of(0, 38, 0xaa, 0xaa, 3));
@@ -170,13 +172,16 @@ test('BPDUs, frames of switches, router advertisements and floods of broadcasts 
     'hex',
   );
   send('33:33:00:00:00:01', ra);
-  for (let sent = 0; sent < 3_000; sent += 1) send('ff:ff:ff:ff:ff:ff', Uint8Array.of(0x88, 0xb5));
   expect({
     bpdu: counter('bridge', 'bpdu'),
     cisco: counter('bridge', 'cisco'),
     advertisements: counter('bridge', 'router_advertisement'),
   }).toEqual({ bpdu: 1, cisco: 1, advertisements: 1 });
-  expect(counter('bridge', 'broadcasts')).toBeGreaterThan(500);
+  // A slow machine sends fewer than 1,000 in a second, so it goes on until the limit is met.
+  for (let tries = 0; tries < 20 && counter('bridge', 'broadcasts') === 0; tries += 1) {
+    send('ff:ff:ff:ff:ff:ff', Uint8Array.of(0x88, 0xb5), 300);
+  }
+  expect(counter('bridge', 'broadcasts')).toBeGreaterThan(0);
 });
 
 test('a DHCP server of a member is not heard in the VLAN', async () => {

@@ -27,8 +27,6 @@ export class UplinkSite {
   readonly #children = new Set<ChildProcess>();
   readonly #services = new Map<string, ChildProcess>();
   readonly #prefix = `vu${process.pid}`;
-  /** What dnsmasq has written. */
-  leases = '';
 
   /** @param vlans the VLANs of the site: each has a gateway 10.<vlan/10>.0.1 and dnsmasq. */
   constructor(vlans: readonly number[] = [500, 600]) {

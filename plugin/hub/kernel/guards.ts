@@ -13,7 +13,7 @@ export const GUARD_TABLE = 'vlandhcp_hub';
 /** What fits into one packet of WireGuard: 1420 − 54 − 40, and 20 less for IPv6 (U8). */
 const MSS4 = 1326;
 const MSS6 = 1306;
-const BROADCASTS = '1000/second burst 1000 packets';
+const BROADCASTS = '1000/second burst 100 packets';
 
 /** Links of members: `vdu3` and, on it, `vdu3.500`. */
 export function portOf(number: number): string {
