@@ -91,6 +91,8 @@ export function makeProgram({ surroundings, name, version, exit }: Program): Com
   ours('logs', 'Show the log of the managed plugin: logs [-f] [FILE]');
   ours('upgrade', 'Replace the managed plugin by another version: upgrade [--yes] REFERENCE');
   ours('remove', 'Remove the managed plugin, unless a network uses it');
+  ours('hub', 'Serve the trunk of this host to hosts elsewhere: hub --help');
+  ours('uplink', 'Have the trunk of a site that is elsewhere: uplink --help');
   add('completion', 'Print a script that completes commands and options')
     .argument('<SHELL>', SHELLS.join(', '))
     .action((shell: string) => {

@@ -1,5 +1,5 @@
-// Bundles plugin/main.ts into dist/vlandhcp.cjs, and cli/main.ts into dist/vlandhcp-cli.cjs. koffi stays outside, because
-// it carries native code.
+// Bundles plugin/main.ts into dist/vlandhcp.cjs, cli/main.ts into dist/vlandhcp-cli.cjs, and plugin/uplink-main.ts into
+// dist/vlandhcp-uplink.cjs. koffi stays outside, because it carries native code.
 import { build } from 'esbuild';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 for (const [source, bundle] of [
   ['plugin/main.ts', 'dist/vlandhcp.cjs'],
   ['cli/main.ts', 'dist/vlandhcp-cli.cjs'],
+  ['plugin/uplink-main.ts', 'dist/vlandhcp-uplink.cjs'],
 ]) {
   await build({
     entryPoints: [path(source)],

@@ -8,9 +8,13 @@ const MOST_FILES = 12;
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) =>
   path.endsWith('.ts'),
 );
-/** The room a file belongs to: its first folder; files at the top stand beside the rooms, main.ts above them. */
+/** The room a file belongs to: its first folder; files at the top stand beside the rooms, main.ts and uplink-main.ts above them. */
 const roomOf = (path) =>
-  path.includes('/') ? path.split('/')[0] : path === 'main.ts' ? 'main' : 'top level';
+  path.includes('/')
+    ? path.split('/')[0]
+    : /^(uplink-)?main\.ts$/.test(path)
+      ? 'main'
+      : 'top level';
 
 const inFolder = new Map();
 const imports = new Map();

@@ -51,12 +51,11 @@ start it: systemctl enable --now vlandhcp-hub   (the firewall must let UDP ${mad
     .description('Make a one-time token for a host')
     .argument('<NAME>', 'a name for that host, such as laptop')
     .requiredOption('--vlans <LIST>', 'the VLANs that it may use, such as 500,600-610')
-    .option('--mesh', 'it may reach the tunnel addresses of other such members')
     .option('--approve', 'it waits for hub approve after its join')
     .option('--expires <TIME>', 'how long the token is valid, 1m to 24h', '1h')
     .action(async (name: string, typed: Invited) => {
-      const { vlans, mesh, approve, expires } = typed;
-      const body = { name, vlans, mesh, approve, expiresMs: parseDuration(expires) };
+      const { vlans, approve, expires } = typed;
+      const body = { name, vlans, approve, expiresMs: parseDuration(expires) };
       const made = (await ask('invite', body)) as Invitation;
       const until = clockTime(made.expiresAt, terminal.now());
       print(
@@ -121,7 +120,6 @@ interface Typed {
 
 interface Invited {
   readonly vlans: string;
-  readonly mesh?: true;
   readonly approve?: true;
   readonly expires: string;
 }

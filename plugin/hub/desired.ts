@@ -49,7 +49,7 @@ export interface HubPeer {
 export interface HubLinks {
   /** The WireGuard link, its peers and the guards. Fast, because a registrar's answer waits. */
   ensureTunnel(desired: HubDesired): Promise<void>;
-  /** That, and the ports of the members. Removes ports that are not desired. @throws PluginError. */
+  /** That, and the ports of the members. Removes other ports of ours. @throws PluginError. */
   ensure(desired: HubDesired): Promise<void>;
   /** Removes all that `ensure` makes. */
   remove(device: string): Promise<void>;

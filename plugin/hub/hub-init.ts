@@ -43,7 +43,8 @@ export async function initHub(
       `there is a hub of the site "${existing.site}" on this host already; to begin again, move its folder away first`,
     );
   }
-  if (!isName(site)) throw wrong(`--site ${site} is no name: a name has ${NAME_RULE}`);
+  const isNamed: boolean = isName(site);
+  if (!isNamed) throw wrong(`--site ${site} is no name: a name has ${NAME_RULE}`);
   if (!(listenPort >= 1 && listenPort <= 65_535)) {
     throw wrong('--listen takes a UDP port from 1 to 65535');
   }

@@ -65,9 +65,14 @@ export class HubOperator {
       if (member === undefined && invite === undefined) throw this.#unknown(name);
       if (invite !== undefined) await this.#hub.drop(invite);
       if (member !== undefined) {
-        const { nextKey: _, ...rest } = member;
         const endedAt = this.#hub.now();
-        await this.#hub.save({ ...rest, phase: 'revoked', endedAt, revision: member.revision + 1 });
+        await this.#hub.save({
+          ...member,
+          nextKey: undefined,
+          phase: 'revoked',
+          endedAt,
+          revision: member.revision + 1,
+        });
       }
       await this.#hub.ensure();
       this.#hub.log.info({ member: name }, 'member revoked');

@@ -73,16 +73,14 @@ export async function askAdmin(
 
 function unreachable(path: string, service: string, cause: unknown): PluginError {
   const { code, message } = cause as NodeJS.ErrnoException;
-  switch (code) {
-    case 'ENOENT':
-    case 'ECONNREFUSED':
-      return new PluginError(
-        'SOCKET_FAILED',
-        `${service} does not run: nobody listens on ${path}; start it: systemctl enable --now ${service}`,
-      );
-    case 'EACCES':
-      return new PluginError('SOCKET_FAILED', `only root may use ${path}; type sudo in front`);
-    default:
-      return new PluginError('SOCKET_FAILED', `${service} gave no answer on ${path}: ${message}`);
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+    return new PluginError(
+      'SOCKET_FAILED',
+      `${service} does not run: nobody listens on ${path}; start it: systemctl enable --now ${service}`,
+    );
   }
+  if (code === 'EACCES') {
+    return new PluginError('SOCKET_FAILED', `only root may use ${path}; type sudo in front`);
+  }
+  return new PluginError('SOCKET_FAILED', `${service} gave no answer on ${path}: ${message}`);
 }

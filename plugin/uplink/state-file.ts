@@ -1,7 +1,7 @@
 /**
- * State of the uplink on disk (D7): one versioned JSON file for each thing, checked by a schema when
- * it is read. A file that makes no sense is an error that names it: it may be the only copy of a
- * key, so nothing is guessed and nothing is removed.
+ * State of the uplink on disk (D7): one versioned JSON file for each thing, checked by a schema
+ * when it is read. A file that makes no sense is an error that names it. It may be the only copy
+ * of a key, so nothing is guessed and nothing is removed.
  */
 import { constants } from 'node:fs';
 import { mkdir, open, readdir, rm } from 'node:fs/promises';

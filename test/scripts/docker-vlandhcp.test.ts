@@ -100,6 +100,15 @@ describe('the words', () => {
   );
 });
 
+it('hub and uplink are no part of the plugin, and need no engine', () => {
+  rmSync(file('docker'));
+  for (const word of ['hub', 'uplink']) {
+    expect(run(['vlandhcp', word, 'list'], {}, SCRIPT).failure).toBe(
+      'vlandhcp: there is no /usr/local/lib/vlandhcp/vlandhcp-uplink.cjs; make it in a checkout: scripts/build-rootfs --app-only /usr/local/lib/vlandhcp',
+    );
+  }
+});
+
 describe('refused in one sentence', () => {
   const remote =
     "and leases are kept on the engine's own host; log in there and type the command there";

@@ -224,14 +224,13 @@ describe('a first run', () => {
       mkdirSync(join(copy, folder));
       writeFileSync(join(copy, folder, 'main.ts'), `process.stdout.write("built ${folder}");\n`);
     }
+    writeFileSync(join(copy, 'plugin/uplink-main.ts'), 'process.stdout.write("built uplink");\n');
     execFileSync('ln', ['-s', join(root, 'node_modules'), join(copy, 'node_modules')]);
     execFileSync(process.execPath, [join(copy, 'scripts/bundle.mjs')]);
     const built = (bundle: string) =>
       execFileSync(process.execPath, [join(copy, 'dist', bundle)], { encoding: 'utf8' });
-    expect([built('vlandhcp.cjs'), built('vlandhcp-cli.cjs')]).toEqual([
-      'built plugin',
-      'built cli',
-    ]);
+    const bundles = ['vlandhcp.cjs', 'vlandhcp-cli.cjs', 'vlandhcp-uplink.cjs'];
+    expect(bundles.map(built)).toEqual(['built plugin', 'built cli', 'built uplink']);
   });
 
   it('uses no path of a URL, in which a blank is %20', () => {

@@ -3,7 +3,7 @@ import { PAGES } from './readme.ts';
 
 /** What a command begins with. Other lines of a block are output, a picture or a file. */
 const COMMAND =
-  /^(?:[A-Z_]+=\S+ )*(?:curl|docker|install|ln|ip|ip6tables|iptables|npm|systemctl|scripts\/[\w/-]+)(?= )/;
+  /^(?:[A-Z_]+=\S+ )*(?:curl|docker|install|ln|ip|ip6tables|iptables|npm|systemctl|vlandhcp|scripts\/[\w/-]+)(?= )/;
 
 /** The commands of a page in their order. `A && B` is two commands. A comment is left out. */
 export function commandsOf(page: string): string[] {

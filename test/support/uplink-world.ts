@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/require-await -- stand-ins for what waits */
 /**
  * A hub and its members in memory, under a clock that stands still. A question reaches the hub only
  * as WireGuard would let it: with a key that the hub has as a peer, from the address of that peer.

@@ -53,7 +53,7 @@ function inetBody({ device, address, members, guests }: HubDesired): string {
   const vnis = bound.map(({ vni }) => vni);
   const counters = ['binding', 'outside', 'registrar', 'refused', 'between', 'mesh', 'routed'];
   return text([
-    ...[...counters, 'unencrypted', ...bound.map(frames)].map((name) => `counter ${name} {}`),
+    ...[...counters, ...bound.map(frames)].map((name) => `counter ${name} {}`),
     ...bound.flatMap((member) => [
       `chain ${frames(member)} {`,
       `@th,96,24 ${member.vni} counter name ${frames(member)} accept`,
@@ -95,14 +95,6 @@ function inetBody({ device, address, members, guests }: HubDesired): string {
     `iifname ${tunnel} oifname ${tunnel} counter name between drop`,
     `iifname ${tunnel} counter name routed drop`,
     `oifname ${tunnel} counter name routed drop`,
-    '}',
-    'chain output {',
-    `type filter hook output priority ${PRIORITY}; policy accept;`,
-    ...(bound.length === 0
-      ? []
-      : [
-          `oifname != ${tunnel} udp dport ${VXLAN_PORT} @th,96,24 { ${vnis.join(', ')} } counter name unencrypted drop`,
-        ]),
     '}',
   ]);
 }

@@ -1,7 +1,7 @@
 /**
- * Sends back each datagram as it came, inside the tunnel: the word of a member, by which it knows
- * that the hub is there and how long the way takes. Who sends is tied to a key, and the answer is as
- * long as the question, so it is no help in an attack.
+ * Sends back each datagram as it came, inside the tunnel: the word of a member. By it a member
+ * knows that the hub is there, and how long the way takes. Who sends is tied to a key, and the
+ * answer is as long as the question. So it is no help in an attack.
  */
 import { createSocket } from 'node:dgram';
 import { PluginError } from '../../vocabulary/errors.ts';

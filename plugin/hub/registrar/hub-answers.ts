@@ -78,6 +78,8 @@ export class HubAnswers {
     if (first === undefined) return failure(403, 'this address is not that of a member');
     if (!isLive(first)) return failure(403, `${first.name} was revoked`);
     if (first.confirmedAt === undefined || first.nextKey !== undefined) this.#confirm(first);
+    // The links of a new member are made by then, so a join is done when it says so.
+    if (first.confirmedAt === undefined) await this.#hub.turn(() => Promise.resolve());
     if (first.revision === revision) await this.#hub.changeOf(first.number, gone);
     const member = this.#hub.memberAt(from);
     if (member === undefined || !isLive(member)) return failure(403, `${first.name} was revoked`);
@@ -90,8 +92,8 @@ export class HubAnswers {
       const member = this.#hub.memberAt(from);
       if (member === undefined) return failure(403, 'this address is not that of a member');
       if (isLive(member)) {
-        const { nextKey: _, ...rest } = member;
-        await this.#hub.save({ ...rest, phase: 'left', endedAt: this.#hub.now() });
+        const endedAt = this.#hub.now();
+        await this.#hub.save({ ...member, nextKey: undefined, phase: 'left', endedAt });
         this.#hub.log.info({ member: member.name }, 'member left');
       }
       return { status: 204, end: () => this.#hub.inBackground(() => this.#hub.ensure()) };

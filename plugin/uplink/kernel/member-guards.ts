@@ -1,8 +1,7 @@
 /**
  * The rules of nftables at a member (pure). The kernel hands a frame of a VXLAN to the link with
  * that number, whoever sent it. So frames count only if they come out of the tunnel, from the hub.
- * The hub reaches nothing else of this host or behind it. Frames of the trunk never leave it
- * without encryption.
+ * The hub reaches nothing else of this host or behind it.
  */
 import { VXLAN_PORT, type MemberDesired } from '../desired.ts';
 import type { NftTable } from './nft-tables.ts';
@@ -13,7 +12,7 @@ const PRIORITY = -10;
 export function memberTable({ device, address, hub, trunk }: MemberDesired): NftTable {
   const tunnel = `"${tunnelName(device)}"`;
   const frames = trunk && `udp dport ${VXLAN_PORT} @th,96,24 ${trunk.vni}`;
-  const names = ['frames', 'outside', 'refused', 'routed', 'unencrypted'];
+  const names = ['frames', 'outside', 'refused', 'routed'];
   const rules = [
     ...names.map((name) => `counter ${name} {}`),
     'chain input {',
@@ -32,12 +31,6 @@ export function memberTable({ device, address, hub, trunk }: MemberDesired): Nft
     `type filter hook forward priority ${PRIORITY}; policy accept;`,
     `iifname ${tunnel} counter name routed drop`,
     `oifname ${tunnel} counter name routed drop`,
-    '}',
-    'chain output {',
-    `type filter hook output priority ${PRIORITY}; policy accept;`,
-    ...(frames === undefined
-      ? []
-      : [`${frames} oifname != ${tunnel} counter name unencrypted drop`]),
     '}',
   ];
   return { ...memberTableName(device), body: `${rules.join('\n')}\n` };

@@ -1,7 +1,7 @@
 /**
  * A point-to-point VXLAN in the tunnel: the trunk of a member, or the hub's link to it. It lies on
- * no link, so it stays when a link of `wireguard-go` is made anew. Rules of nftables see to it that
- * its frames never leave or come by another link than the tunnel.
+ * no link, so it stays when a link of `wireguard-go` is made anew. A route
+ * and rules of nftables see to it that its frames never leave or come by another link.
  */
 import { createHash } from 'node:crypto';
 

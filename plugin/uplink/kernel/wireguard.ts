@@ -58,8 +58,20 @@ export async function ensureWireguard(wanted: WireguardLink): Promise<void> {
       .map((other) => `address del ${other} dev ${name}`),
     ...(addresses.includes(address) ? [] : [`address add ${address} dev ${name}`]),
     ...(link.isUp ? [] : [`link set dev ${name} up`]),
+    `route replace ${lastRoute(wanted)}`,
   ]);
 }
+
+/** Behind every other route. The network of a tunnel is a private one, so others may have it. */
+const LAST_METRIC = 4_278_198_272;
+
+/** Without the tunnel its packets would follow the default route, and nobody would encrypt them. */
+function lastRoute({ address, prefixLength }: TunnelAddress): string {
+  const network = address.replace(/\d+$/, '0');
+  return `blackhole ${network}/${prefixLength} metric ${LAST_METRIC}`;
+}
+
+type TunnelAddress = Pick<WireguardLink, 'address' | 'prefixLength'>;
 
 /** @throws PluginError IP_COMMAND_FAILED, also if the link is no WireGuard. */
 export async function readWireguard(name: string): Promise<WireguardSeen> {
@@ -79,7 +91,22 @@ export async function addPeerAnew(
 
 /** A link that is gone is no error. `wireguard-go` ends with its link. */
 export async function removeWireguard(name: string): Promise<void> {
-  if ((await readLink(name))?.alias === TUNNEL_MARK) await removeLink(name);
+  if ((await readLink(name))?.alias !== TUNNEL_MARK) return;
+  const addresses = await readAddresses(name);
+  await removeLink(name);
+  for (const one of addresses) {
+    const [address = '', length] = one.split('/');
+    await dropRoute(lastRoute({ address, prefixLength: Number(length) }));
+  }
+}
+
+/** A route that is gone is no error. */
+async function dropRoute(route: string): Promise<void> {
+  try {
+    await ipBatch([`route del ${route}`]);
+  } catch (error) {
+    if (!/No such process/.test(commandEvidence(error)?.stderr ?? '')) throw error;
+  }
 }
 
 async function makeWireguard(name: string): Promise<Link> {

@@ -36,8 +36,8 @@ export function inJoining(state: Of<'JOINING'>, event: MemberEvent, env: MemberE
     case 'refused': {
       // The hub cannot now, for example because its disk is full. It may be able to later.
       if (event.status >= 500) return stay({ ...state, askAt: env.now + ASK_AGAIN_AFTER });
-      const { type: _, serial: __, ...rest } = event;
-      return failed({ is: 'refused', ...rest });
+      const { status, error, usedBy, usedAt } = event;
+      return failed({ is: 'refused', status, error, usedBy, usedAt });
     }
     case 'unanswered':
       return stay({ ...state, askAt: env.now + ASK_AGAIN_AFTER });
@@ -56,7 +56,12 @@ export function inJoining(state: Of<'JOINING'>, event: MemberEvent, env: MemberE
         effects: [{ type: 'post', serial }],
       };
     }
-    default:
+    case 'word':
+    case 'moved':
+    case 'rotate':
+    case 'key-posted':
+    case 'join':
+    case 'resume':
       return stay(state);
   }
 }
@@ -97,7 +102,12 @@ export function inConfirming(state: Of<'CONFIRMING'>, event: MemberEvent, env: M
         effects: [{ type: 'ask', revision: undefined, serial }],
       };
     }
-    default:
+    case 'word':
+    case 'moved':
+    case 'rotate':
+    case 'key-posted':
+    case 'join':
+    case 'resume':
       return stay(state);
   }
 }

@@ -7,7 +7,7 @@ import { count, endpointText, key, siteName, tunnelAddress } from '../protocol/v
 
 export const DEVICE = /^[a-z][a-z0-9-]{0,11}$/;
 
-export const uplinkRecord = v.object({
+const uplinkRecord = v.object({
   /** `uplink0`. */
   device: v.pipe(v.string(), v.regex(DEVICE)),
   /** Its own key. It is written before the hub hears of it, and stays over restarts. */

@@ -42,7 +42,7 @@ export function step(state: MemberState, event: MemberEvent, env: MemberEnv): St
   }
 }
 
-/** With a token, or with what the disk has: then the links get their carrier and nobody is asked. */
+/** With a token, or with what the disk has: then the links are made and nobody is waited for. */
 function begun(state: MemberState, event: MemberEvent, env: MemberEnv): Step {
   if (event.type === 'join') return joining({ attempt: 0, serial: 0 }, env);
   if (event.type !== 'resume') return stay(state);

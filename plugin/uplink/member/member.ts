@@ -101,7 +101,7 @@ export class Member {
     while (['JOINING', 'CONFIRMING', 'ROTATING'].includes(this.state.name) && !this.#isEnded) {
       await new Promise<void>((resolve) => this.#settled.push(resolve));
     }
-    await this.#turn(async () => undefined);
+    await this.#turn(() => Promise.resolve());
     return this.state;
   }
 
@@ -250,12 +250,12 @@ export class Member {
   }
 
   #save(view: MemberView): void {
-    const { oneTime: _, ...rest } = this.#record;
-    this.#record = { ...rest, view, joinedAt: rest.joinedAt ?? this.#deps.clock.wall() };
+    const joinedAt = this.#record.joinedAt ?? this.#deps.clock.wall();
+    this.#record = { ...this.#record, oneTime: undefined, view, joinedAt };
     this.#write();
   }
 
-  /** What cannot be written is written at the next change. After a restart the hub is asked again. */
+  /** What cannot be written is written at the next change. After a restart the hub is asked. */
   #write(): void {
     const record = this.#record;
     this.#inTurn(

@@ -46,7 +46,11 @@ export function inRotating(state: Of<'ROTATING'>, event: MemberEvent, env: Membe
     case 'tick':
       if (now >= state.giveUpAt) return end('own', isSwitched ? [linksOf('own')] : []);
       return due(state, env);
-    default:
+    case 'links-failed':
+    case 'moved':
+    case 'rotate':
+    case 'join':
+    case 'resume':
       return stay(state);
   }
 }

@@ -79,10 +79,9 @@ export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step 
     case 'moved':
       return { state: { ...state, wordAt: now }, effects: [{ type: 'revive', attempt }] };
     case 'rotate': {
-      const { revivedAt: _, ...rest } = state;
       const giveUpAt = now + ROTATE_FOR;
       return {
-        state: { ...rest, name: 'ROTATING', giveUpAt, isSwitched: false, askAt: Infinity },
+        state: { ...state, name: 'ROTATING', giveUpAt, isSwitched: false, askAt: Infinity },
         effects: [{ type: 'hang-up' }, { type: 'post-key' }],
       };
     }
@@ -92,7 +91,9 @@ export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step 
       const { state: next, effects } = due(isQuiet ? { ...state, revivedAt: now } : state, env);
       return { state: next, effects: [...(isQuiet ? [revive(attempt)] : []), ...effects] };
     }
-    default:
+    case 'key-posted':
+    case 'join':
+    case 'resume':
       return stay(state);
   }
 }
@@ -128,7 +129,13 @@ export function inSilent(state: Of<'SILENT'>, event: MemberEvent, env: MemberEnv
       const next = { ...state, attempt, nextAt: now + ENDPOINT_FOR, wordAt: now };
       return { state: next, effects: [revive(attempt)] };
     }
-    default:
+    case 'view':
+    case 'refused':
+    case 'unanswered':
+    case 'rotate':
+    case 'key-posted':
+    case 'join':
+    case 'resume':
       return stay(state);
   }
 }

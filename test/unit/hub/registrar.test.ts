@@ -5,7 +5,10 @@ import { once } from 'node:events';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createRegistrar } from '../../../plugin/hub/registrar/registrar.ts';
-import { LONGEST_REQUEST } from '../../../plugin/uplink/protocol/registrar-protocol.ts';
+import {
+  LONGEST_REQUEST,
+  type JoinRequest,
+} from '../../../plugin/uplink/protocol/registrar-protocol.ts';
 import { parseToken } from '../../../plugin/uplink/protocol/token.ts';
 import { generateKey, publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
 import { UplinkWorld } from '../../support/uplink-world.ts';
@@ -101,12 +104,12 @@ describe('the registrar', () => {
   it('sets the peer before it answers, and makes the links after it', async () => {
     const from = await invited();
     const order: string[] = [];
-    const { ensureTunnel } = world.hub;
+    const ensureTunnel = world.hub.ensureTunnel.bind(world.hub);
     world.hub.ensureTunnel = async () => {
-      await ensureTunnel.call(world.hub);
+      await ensureTunnel();
       order.push(`${world.tunnel?.members.length} peers`);
     };
-    const answer = await world.answers.admit(from, JSON.parse(joinBody()));
+    const answer = await world.answers.admit(from, JSON.parse(joinBody()) as JoinRequest);
     order.push(`answer ${answer.status}, ${world.ports?.members.length ?? 0} ports`);
     await world.clock.pass(0);
     expect([...order, `${world.ports?.members.length} ports`]).toEqual([

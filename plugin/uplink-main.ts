@@ -1,0 +1,190 @@
+/**
+ * The composition root of the second bundle: `vlandhcp hub …` and `vlandhcp uplink …`, the commands
+ * and the two services. Nothing of the plugin is in it but what touches Linux.
+ */
+import { lookup } from 'node:dns/promises';
+import { hostname } from 'node:os';
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import { Command, CommanderError } from 'commander';
+import { createClock, type Clock } from './clock.ts';
+import { addHubCommands } from './hub/cli.ts';
+import { initHub } from './hub/hub-init.ts';
+import { runHub } from './hub/hub-service.ts';
+import { HubFiles } from './hub/hub-store.ts';
+import { hubLinks } from './hub/kernel/hub-links.ts';
+import { HUB_DEVICE } from './hub/members.ts';
+import { surviveUncaughtErrors } from './last-resort.ts';
+import { createLogger, type Logger } from './logger.ts';
+import { boottime } from './net/boottime.ts';
+import { linuxHost } from './net/host.ts';
+import { LOG_LEVELS } from './settings.ts';
+import { askAdmin } from './uplink/admin-socket.ts';
+import { addUplinkCommands } from './uplink/cli/commands.ts';
+import type { Terminal } from './uplink/cli/words.ts';
+import { memberLinks } from './uplink/kernel/tunnel-links.ts';
+import { registrarClient } from './uplink/member/registrar-client.ts';
+import { parseEndpoint } from './uplink/protocol/value-schemas.ts';
+import { subnetClash } from './uplink/tunnel-subnet.ts';
+import { runUplinks } from './uplink/uplink-service.ts';
+import { PluginError } from './vocabulary/errors.ts';
+
+/** The bundler fills this in from package.json. */
+declare const VLANDHCP_VERSION: string;
+
+const STATE_DIR = '/var/lib/vlandhcp';
+const RUN_DIR = '/run/vlandhcp';
+/** A name server that is away must not hold up the tunnel. */
+const RESOLVED_WITHIN_MS = 2_000;
+/** systemd tries again, except after this: an operator has to put something right first. */
+const EXIT_CONFIGURATION = 78;
+
+interface Place {
+  readonly stateDir: string;
+  readonly adminSocket: string;
+}
+
+function placeOf(role: 'hub' | 'uplink'): Place {
+  const { env } = process;
+  return {
+    stateDir: `${env['STATE_DIR'] || STATE_DIR}/${role}`,
+    adminSocket: `${env['RUN_DIR'] || RUN_DIR}/${role}.sock`,
+  };
+}
+
+type Service = (deps: Place & { clock: Clock; log: Logger }) => Promise<{ close(): Promise<void> }>;
+
+/** Runs until a signal comes. The links stay. */
+async function serve(role: 'hub' | 'uplink', start: Service): Promise<void> {
+  const level = LOG_LEVELS.find((known) => known === process.env['LOG_LEVEL']) ?? 'info';
+  const log = createLogger(level);
+  surviveUncaughtErrors(
+    process,
+    () => log,
+    () => boottime.now(),
+  );
+  const clock = createClock(boottime, (err) => log.error({ err }, 'timer failed'));
+  const stopped = new Promise<string>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  });
+  log.info({ version: VLANDHCP_VERSION, node: process.version }, `${role} starting`);
+  let service;
+  try {
+    service = await start({ ...placeOf(role), clock, log });
+  } catch (err) {
+    log.fatal({ err }, `${role} cannot start: ${messageOf(err)}`);
+    const isTheirs = err instanceof PluginError && err.code === 'STATE_UNREADABLE';
+    process.exit(isTheirs ? EXIT_CONFIGURATION : 1);
+  }
+  log.info({ signal: await stopped }, 'stopping; links stay');
+  await service.close();
+  process.exit(0);
+}
+
+/** All addresses of both families, in the order in which the system prefers them. */
+async function resolveEndpoint(endpoint: string): Promise<readonly string[]> {
+  const { host, port } = parseEndpoint(endpoint) ?? { host: '', port: 0 };
+  const late = new Promise<readonly []>((resolve) => {
+    setTimeout(() => resolve([]), RESOLVED_WITHIN_MS).unref();
+  });
+  const found = await Promise.race([lookup(host, { all: true }).catch(() => []), late]);
+  return found.map(({ address, family }) =>
+    family === 6 ? `[${address}]:${port}` : `${address}:${port}`,
+  );
+}
+
+const terminal: Terminal = {
+  print: (text) => void process.stdout.write(`${text}\n`),
+  now: () => Date.now(),
+  exit: (code) => (process.exitCode = code),
+  async readSecret(question) {
+    const { stdin, stderr } = process;
+    const isTyped = stdin.isTTY;
+    if (isTyped) stderr.write(question);
+    // readline would show what is typed.
+    const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+    const lines = createInterface({ input: stdin, output: nowhere, terminal: isTyped });
+    lines.once('SIGINT', () => process.exit(130));
+    const line = await new Promise<string>((resolve) => {
+      lines.once('line', resolve);
+      lines.once('close', () => resolve(''));
+    });
+    lines.close();
+    if (isTyped) stderr.write('\n');
+    return line;
+  },
+};
+
+function makeProgram(): Command {
+  const name = process.env['VLANDHCP_CALLED_AS'] ?? 'vlandhcp';
+  const program = new Command(name.split(' ').at(-1) ?? name)
+    .description('The uplink: the VLAN trunk for a Docker host that is not beside it.')
+    .version(VLANDHCP_VERSION, '-v, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand(false)
+    .showHelpAfterError(`Type ${name} --help for the commands.`);
+  const [hub, uplink] = [placeOf('hub'), placeOf('uplink')];
+  addHubCommands(
+    program.command('hub').description('The hub of a site: invite hosts, and say what they may do'),
+    {
+      terminal,
+      ask: (call, body) => askAdmin(hub.adminSocket, 'vlandhcp-hub', call, body),
+      run: () => serve('hub', (deps) => runHub({ ...deps, links: hubLinks })),
+      init: (wanted) =>
+        initHub(
+          new HubFiles(hub.stateDir),
+          {
+            mtuOf: async (link) =>
+              (await linuxHost.readLinks()).find((one) => one.name === link)?.mtu,
+            clash: (subnet) => subnetClash(subnet, [HUB_DEVICE]),
+            now: () => Date.now(),
+          },
+          wanted,
+        ),
+    },
+  );
+  addUplinkCommands(
+    program.command('uplink').description('This host as a member of a site that is elsewhere'),
+    {
+      terminal,
+      ask: (call, body) => askAdmin(uplink.adminSocket, 'vlandhcp-uplink', call, body),
+      run: () =>
+        serve('uplink', (deps) =>
+          runUplinks({
+            ...deps,
+            ...{ links: memberLinks, registrar: registrarClient, resolve: resolveEndpoint },
+            clash: (address, device) => subnetClash(address, [`wg-${device}`]),
+            hostName: hostname()
+              .slice(0, 64)
+              .replace(/[^\x20-\x7e]/g, '?'),
+          }),
+        ),
+    },
+  );
+  return program;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function main(): Promise<void> {
+  process.stdout.on('error', () => process.exit(0)); // `| head` wants no more
+  const program = makeProgram();
+  const all = [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)];
+  for (const command of all) command.exitOverride();
+  try {
+    await program.parseAsync(process.argv);
+  } catch (error) {
+    // commander has printed help, the version, or what was typed wrong.
+    if (error instanceof CommanderError) return void (process.exitCode = error.exitCode);
+    const text =
+      error instanceof PluginError || !(error instanceof Error)
+        ? messageOf(error)
+        : (error.stack ?? error.message);
+    process.stderr.write(`vlandhcp: ${text}\n`);
+    process.exitCode = 1;
+  }
+}
+
+void main();
