@@ -1,9 +1,11 @@
 /**
  * A hub beside a trunk, and members behind the Internet, each in a network namespace of its own.
  *
- *   [site] trunk.500 10.50.0.1, trunk.600 ═ eth1 [hub] wan 203.0.113.10 ── [inet] ─┬─ [nat1] ─┬─ [laptop]
- *                                                                                  │          └─ [cloud]
- *                                                                                  └─ 198.51.100.9 [spy]
+ *   [site] trunk.500 10.50.0.1, trunk.600 ═ eth1 [hub] wan 203.0.113.10 ── [inet]
+ *   [inet] ─┬─ [nat] ─┬─ [laptop]
+ *           │         └─ [cloud]
+ *           └─ 198.51.100.9 [spy]
+ *
  * The NAT drops what comes in unasked. `spy` is on the Internet and has no key.
  */
 import { spawn, type ChildProcess } from 'node:child_process';

@@ -1,4 +1,4 @@
-/** What `wg` reads and prints: its configuration file, and the lines of `wg show DEV dump`. Pure. */
+/** What `wg` reads and prints: its configuration, and the lines of `wg show DEV dump`. Pure. */
 import type { WgKey } from '../wireguard-key.ts';
 
 export interface WireguardPeer {
