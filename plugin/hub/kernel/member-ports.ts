@@ -11,7 +11,7 @@ import { linkWithTags, readAllLinks, readPorts, type Link } from '../../net/link
 import { ensureNetworkLinks } from '../../net/links/links.ts';
 import { removeNetworkLinks } from '../../net/links/remove-links.ts';
 import { UndoList } from '../../undo.ts';
-import { isMemberMark, memberMark } from '../../vocabulary/uplink-alias.ts';
+import { isMemberMark, memberMark } from '../../vocabulary/uplink/uplink-alias.ts';
 import { ensureVxlan, readVxlans, type VxlanLink } from '../../uplink/kernel/vxlan-link.ts';
 import type { HubDesired, HubMember } from '../desired.ts';
 import { portName } from './guards.ts';

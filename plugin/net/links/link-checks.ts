@@ -9,7 +9,7 @@ import type { AttachmentMode } from '../../vocabulary/attachment.ts';
 import type { GuardMode } from '../../vocabulary/port-rules.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { isVlan, outerTagOf, vlanLabel, type Segment } from '../../vocabulary/vlan-tags.ts';
-import { isMemberMark } from '../../vocabulary/uplink-alias.ts';
+import { isMemberMark } from '../../vocabulary/uplink/uplink-alias.ts';
 import type { Link } from './link-info.ts';
 import { STAYS_IN_HOST } from '../../vocabulary/link-kinds.ts';
 import { isLinkName, LINK_NAME_RULE } from '../../vocabulary/link-name.ts';

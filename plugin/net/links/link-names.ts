@@ -10,7 +10,7 @@
  *   vlandhcp endpoint                  the host's end of a container's veth pair
  *   vlandhcp endpoint <first name>     a container's macvlan or ipvlan link
  *   vlandhcp host <first name>         the host's own link to the containers of a network
- * Links of an uplink have aliases that vocabulary/uplink-alias.ts makes and reads.
+ * Links of an uplink have aliases that vocabulary/uplink/uplink-alias.ts makes and reads.
  */
 import { createHash } from 'node:crypto';
 

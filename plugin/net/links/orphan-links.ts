@@ -13,7 +13,7 @@ import {
   UNFINISHED_GROUP,
 } from './link-names.ts';
 import { removeUnusedVlanLink } from './vlan-link.ts';
-import { isMemberMark } from '../../vocabulary/uplink-alias.ts';
+import { isMemberMark } from '../../vocabulary/uplink/uplink-alias.ts';
 
 /**
  * Removes links that we were making when we were killed. They are not used, and not marked yet.

@@ -5,7 +5,7 @@ import type { Segment } from '../../vocabulary/vlan-tags.ts';
 import { findVlanLink, removeOuterLink, removeUnusedVlanLink } from './vlan-link.ts';
 import { leaveVlanBridge } from './vlan-bridge.ts';
 import { bridgeMark, isMarked } from './link-names.ts';
-import { isMemberMark } from '../../vocabulary/uplink-alias.ts';
+import { isMemberMark } from '../../vocabulary/uplink/uplink-alias.ts';
 
 export interface RemovedLinks extends Segment {
   readonly vlanLink: string | undefined;

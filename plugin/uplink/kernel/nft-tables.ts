@@ -40,11 +40,6 @@ export async function ensureTables(tables: readonly NftTable[]): Promise<void> {
   }
 }
 
-/** Forgets what was set, as the end of the process does. */
-export function forgetTables(): void {
-  applied.clear();
-}
-
 /** Tables that are not there are no error. @throws PluginError. */
 export async function removeTables(tables: readonly Omit<NftTable, 'body'>[]): Promise<void> {
   for (const table of tables) applied.delete(keyOf(table));

@@ -4,7 +4,7 @@ import { removeLink } from '../../net/links/link-changes.ts';
 import { readLink } from '../../net/links/link-info.ts';
 import { isLinkName, LINK_NAME_RULE } from '../../vocabulary/link-name.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
-import { formatUplinkAlias, parseUplinkAlias } from '../../vocabulary/uplink-alias.ts';
+import { formatUplinkAlias, parseUplinkAlias } from '../../vocabulary/uplink/uplink-alias.ts';
 import type { MemberDesired, MemberLinks, Trunk } from '../desired.ts';
 import { formatVlans } from '../vlan-list.ts';
 import { memberTable, memberTableName, tunnelName } from './member-guards.ts';

@@ -13,7 +13,7 @@ import { removeLink } from '../../net/links/link-changes.ts';
 import { describe } from '../../net/links/link-checks.ts';
 import { readLink, type Link } from '../../net/links/link-info.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
-import { TUNNEL_MARK } from '../../vocabulary/uplink-alias.ts';
+import { TUNNEL_MARK } from '../../vocabulary/uplink/uplink-alias.ts';
 import {
   configText,
   isAsWanted,

@@ -5,7 +5,7 @@ import {
   isMemberMark,
   memberMark,
   parseUplinkAlias,
-} from '../../../plugin/vocabulary/uplink-alias.ts';
+} from '../../../plugin/vocabulary/uplink/uplink-alias.ts';
 
 describe('the alias of an uplink', () => {
   it('says site, VLANs and since when it is down, both ways', () => {

@@ -1,6 +1,6 @@
 /** Checks what the parent of a network looks like, and what it is a port of. Pure. */
 import { vlanLabel } from '../../../vocabulary/vlan-tags.ts';
-import { isCarried, parseUplinkAlias } from '../../../vocabulary/uplink-alias.ts';
+import { isCarried, parseUplinkAlias } from '../../../vocabulary/uplink/uplink-alias.ts';
 import { conflict, describe, flagOf, unusable, type SegmentSpec } from '../link-checks.ts';
 import type { Link } from '../link-info.ts';
 import { bridgeMark } from '../link-names.ts';

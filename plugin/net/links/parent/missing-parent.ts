@@ -1,7 +1,7 @@
 /** Says what to type instead of a parent that does not exist. */
 import { PluginError } from '../../../vocabulary/errors.ts';
 import { STAYS_IN_HOST } from '../../../vocabulary/link-kinds.ts';
-import { parseUplinkAlias } from '../../../vocabulary/uplink-alias.ts';
+import { parseUplinkAlias } from '../../../vocabulary/uplink/uplink-alias.ts';
 import { flagOf, type SegmentSpec } from '../link-checks.ts';
 import type { Link } from '../link-info.ts';
 import { ENDPOINT_MARK, isMarked } from '../link-names.ts';

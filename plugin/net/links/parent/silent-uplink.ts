@@ -1,5 +1,5 @@
 /** Finds out whether a parent is an uplink whose hub is silent (U9). */
-import { parseUplinkAlias } from '../../../vocabulary/uplink-alias.ts';
+import { parseUplinkAlias } from '../../../vocabulary/uplink/uplink-alias.ts';
 import { isLinkName } from '../../../vocabulary/link-name.ts';
 import { findLink } from '../../netlink/rtnetlink.ts';
 

@@ -7,7 +7,7 @@
  *   vlandhcp uplink hq vlans 500 down since 2026-11-28T14:02:00Z
  *   vlandhcp member laptop                            a link of the hub to that member
  */
-import { isInRanges, tagsOf, type Vlan, type VlanRange } from './vlan-tags.ts';
+import { isInRanges, tagsOf, type Vlan, type VlanRange } from '../vlan-tags.ts';
 
 export const TUNNEL_MARK = 'vlandhcp tunnel';
 const MEMBER = 'vlandhcp member ';
