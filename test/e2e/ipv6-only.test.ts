@@ -4,23 +4,19 @@
  */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { removeAllContainersAndNetworks } from '../support/engine.ts';
+import { callPlugin, docker, dockerRefuses, lab, networkCommand, until } from '../support/lab.ts';
 import {
-  callPlugin,
-  docker,
-  dockerRefuses,
-  lab,
-  networkCommand,
-  output,
-  run,
-  until,
-} from '../support/lab.ts';
+  inside,
+  OFFICE,
+  reaches as reachesFrom,
+  shown as shownOf,
+} from '../support/ipv6-acceptance.ts';
 import { site } from '../support/site.ts';
 
 site({});
 
 const SLAAC = ['--enable-ra', '--dhcp-range=2001:db8:500::,slaac,64,600'];
 const STATEFUL = ['--enable-ra', '--dhcp-range=2001:db8:500::100,2001:db8:500::1ff,64,600'];
-const OFFICE = '2001:db8:99::2';
 const FLAGS = process.env['ENGINE'] === '28' ? ['--ipv4=false', '--ipv6'] : [];
 
 beforeAll(async () => {
@@ -51,12 +47,12 @@ const startCommand = (...wishes: string[]) => {
   const options = wishes.map((wish) => `,driver-opt=${wish}`).join('');
   return ['run', '-d', '--name', 'box', '--network', `name=six${options}`, 'bb'];
 };
-const inBox = (...command: string[]) => output('docker', ['exec', 'box', ...command]);
-const reaches = async (address: string) =>
-  (await run('docker', ['exec', 'box', 'ping', '-6', '-c', '1', '-W', '1', address])).status === 0;
+const inBox = (...command: string[]) => inside('box', ...command);
+const reaches = (address: string) => reachesFrom('box', address);
+/** `IPv4|IPv6`, each empty if Docker shows none. */
 const shown = async () => {
-  const form = '{{range .NetworkSettings.Networks}}{{.IPAddress}}|{{.GlobalIPv6Address}}{{end}}';
-  return (await output('docker', ['inspect', '-f', form, 'box'])).trim();
+  const { ipv4, ipv6 } = await shownOf('box');
+  return `${ipv4}|${ipv6}`;
 };
 /** Addresses of the container that are not link-local. */
 const addresses = async () => {

@@ -340,10 +340,32 @@ describe('network options', () => {
     ],
     [
       { ipv6: 'auto', on_expiry: 'keep', on_conflict: 'leave' },
-      '-o ipv4=off leaves nothing for on_expiry= and on_conflict= to act on: it is about IPv4 addresses; leave one of the two out',
+      '-o ipv4=off leaves nothing for on_expiry= and on_conflict= to act on: they are about IPv4; leave them out, or leave out ipv4=off',
+    ],
+    [
+      { ipv6: 'auto', gateway: 'none' },
+      '-o ipv4=off leaves nothing for gateway= to act on: it is about IPv4; leave it out, or leave out ipv4=off',
+    ],
+    [
+      { ipv6: 'auto', on_no_server: 'link-local' },
+      "-o ipv4=off leaves no use for on_no_server=link-local, whose address is IPv4's; type -o on_no_server=late instead",
+    ],
+    [
+      {
+        ...{ ipv6: 'dhcp', server_id: 'lenient', client_id: '{mac}', vendor_class: 'x' },
+        ...{ user_class: 'x', dhcp_deny: '10.0.0.1', routes: 'none', request: '66' },
+        on_change: 'keep',
+      },
+      '-o ipv4=off leaves nothing for server_id=, client_id=, vendor_class=, user_class=, dhcp_deny=, routes=, request= and on_change= to act on: they are about IPv4; leave them out, or leave out ipv4=off',
     ],
   ])('ipv4=off is refused in one sentence with %j', (options, sentence) => {
     expect(mistake(() => network({ ipv4: 'off', ...options }))).toBe(sentence);
+  });
+
+  it('ipv4=off goes with the options that IPv6 has, too', () => {
+    const both = { register_dns: 'true', require_mac: 'true', rapid_commit: 'true', acd: 'full' };
+    const late = { on_no_server: 'late', release: 'now', ipv6: 'auto' };
+    expect(network({ ipv4: 'off', ...both, ...late })).toMatchObject({ registerDns: true });
   });
 
   it('an unknown option is named together with the known ones', () => {
