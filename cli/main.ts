@@ -6,7 +6,7 @@ import { release as kernelRelease } from 'node:os';
 import { CommanderError } from 'commander';
 import { dim, red, yellow } from 'yoctocolors';
 import { AdminClient } from './admin-client.ts';
-import type { Surroundings } from './commands.ts';
+import type { Surroundings } from './commands/surroundings.ts';
 import { runDocker } from './docker.ts';
 import { CommandError, EXIT } from './errors.ts';
 import { makeProgram } from './program.ts';

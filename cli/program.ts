@@ -1,11 +1,16 @@
 /** The commands, their words and options, and their help. */
 import { Command, Option } from 'commander';
-import * as commands from './commands.ts';
+import { events, type EventOptions } from './commands/events.ts';
+import { lease, leases, networks } from './commands/leases.ts';
+import { probe, type ProbeOptions } from './commands/probe.ts';
+import { release, renew } from './commands/renew-release.ts';
+import { report } from './commands/report.ts';
+import type { Surroundings } from './commands/surroundings.ts';
 import { completionFor, SHELLS } from './completion.ts';
 import { CommandError } from './errors.ts';
 
 export interface Program {
-  readonly surroundings: () => commands.Surroundings;
+  readonly surroundings: () => Surroundings;
   /** The name by which it was called: `docker vlandhcp`. */
   readonly name: string;
   readonly version: string;
@@ -42,18 +47,18 @@ export function makeProgram({ surroundings, name, version, exit }: Program): Com
   const done = async (work: Promise<number>) => exit(await work);
 
   withOutput(add('networks', 'List networks, with how many leases are in which state')).action(
-    (options: Output) => done(commands.networks(surroundings(), options)),
+    (options: Output) => done(networks(surroundings(), options)),
   );
   withOutput(add('leases', 'List who has which address'))
     .option('-n, --network <NETWORK>', 'only those of this network (name or ID)')
     .option('-w, --watch', 'list them again whenever something changes')
     .addHelpText('after', EXITS)
-    .action((options: Output) => done(commands.leases(surroundings(), options)));
+    .action((options: Output) => done(leases(surroundings(), options)));
   add('lease', 'Show all about a lease, and its history')
     .argument('<KEY>', `${KEY}; also an address that nobody has any more`)
     .addOption(jsonOption())
     .addHelpText('after', EXITS)
-    .action((key: string, options: Output) => done(commands.lease(surroundings(), key, options)));
+    .action((key: string, options: Output) => done(lease(surroundings(), key, options)));
   withOutput(add('events', 'Show what happened, or what happens'))
     .option(
       '-s, --since <WHEN>',
@@ -63,21 +68,21 @@ export function makeProgram({ surroundings, name, version, exit }: Program): Com
     .option('-n, --network <NETWORK>', 'only those of this network (name or ID)')
     .option('-t, --type <TYPES>', 'only these types: lease.lost,address.conflict')
     .option('-a, --all', 'calls of Docker, too')
-    .action((options: commands.EventOptions) => done(commands.events(surroundings(), options)));
+    .action((options: EventOptions) => done(events(surroundings(), options)));
   add('renew', 'Ask the DHCP server now to extend a lease, and wait for its answer')
     .argument('<KEY>', KEY)
-    .action((key: string) => done(commands.renew(surroundings(), key)));
+    .action((key: string) => done(renew(surroundings(), key)));
   add('release', 'Give back a lease that is held for a container that is gone')
     .argument('<KEY>', 'an address or a MAC')
-    .action((key: string) => done(commands.release(surroundings(), key)));
+    .action((key: string) => done(release(surroundings(), key)));
   withOutput(add('probe', 'Find the VLANs of a trunk that have a DHCP server; takes up to 40 s'))
     .requiredOption('-p, --parent <LINK>', 'the link that is plugged into the trunk, such as eth1')
     .option('-v, --vlans <LIST>', 'VLANs, such as 10,500-600; 0 is the one without a tag', '1-4094')
     .addHelpText('after', 'Nothing is leased, and no link is made.')
-    .action((options: commands.ProbeOptions) => done(commands.probe(surroundings(), options)));
+    .action((options: ProbeOptions) => done(probe(surroundings(), options)));
   add('report', 'Write one file for a bug report; names, addresses and IDs are replaced')
     .argument('[FILE]', 'a new file; - is standard output')
-    .action((file?: string) => done(commands.report(surroundings(), file)));
+    .action((file?: string) => done(report(surroundings(), file)));
   const ours = (words: string, about: string) =>
     add(words, about)
       .allowUnknownOption()

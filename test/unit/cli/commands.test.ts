@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AdminClient } from '../../../cli/admin-client.ts';
-import type { Surroundings } from '../../../cli/commands.ts';
+import type { Surroundings } from '../../../cli/commands/surroundings.ts';
 import type { RunDocker } from '../../../cli/docker.ts';
 import type { VlanAnswer } from '../../../plugin/leasing/segment/trunk-probe.ts';
 import { termsOf } from '../../../plugin/state/records.ts';
