@@ -1,13 +1,15 @@
 /** The commands, their words and options, and their help. */
 import { Command, Option } from 'commander';
 import { events, type EventOptions } from './commands/events.ts';
-import { lease, leases, networks } from './commands/leases.ts';
+import { lease, leases, networks, type LeaseOptions } from './commands/leases.ts';
 import { probe, type ProbeOptions } from './commands/probe.ts';
 import { release, renew } from './commands/renew-release.ts';
+import { parseServerKind } from './commands/reserve.ts';
 import { report } from './commands/report.ts';
 import type { Surroundings } from './commands/surroundings.ts';
 import { completionFor, SHELLS } from './completion.ts';
 import { CommandError } from './errors.ts';
+import { SERVERS } from './views/reservations.ts';
 
 export interface Program {
   readonly surroundings: () => Surroundings;
@@ -52,13 +54,15 @@ export function makeProgram({ surroundings, name, version, exit }: Program): Com
   withOutput(add('leases', 'List who has which address'))
     .option('-n, --network <NETWORK>', 'only those of this network (name or ID)')
     .option('-w, --watch', 'list them again whenever something changes')
+    .addOption(reserveOption().conflicts(['watch', 'json', 'format']))
     .addHelpText('after', EXITS)
-    .action((options: Output) => done(leases(surroundings(), options)));
+    .action((options: LeaseOptions) => done(leases(surroundings(), options)));
   add('lease', 'Show all about a lease, and its history')
     .argument('<KEY>', `${KEY}; also an address that nobody has any more`)
     .addOption(jsonOption())
+    .addOption(reserveOption().conflicts('json'))
     .addHelpText('after', EXITS)
-    .action((key: string, options: Output) => done(lease(surroundings(), key, options)));
+    .action((key: string, options: LeaseOptions) => done(lease(surroundings(), key, options)));
   withOutput(add('events', 'Show what happened, or what happens'))
     .option(
       '-s, --since <WHEN>',
@@ -113,6 +117,13 @@ function usageOf(command: Command, name: string): string {
 
 function jsonOption(): Option {
   return new Option('--json', 'print JSON, for programs');
+}
+
+function reserveOption(): Option {
+  return new Option(
+    '-r, --reserve <SERVER>',
+    `print what to paste into the DHCP server: ${SERVERS.join(', ')}`,
+  ).argParser(parseServerKind);
 }
 
 function withOutput(command: Command): Command {

@@ -8,6 +8,7 @@ import type { LeaseService } from '../leasing/lease-service.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
 import { hostLeaseId } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
+import { leaseIdentity } from '../state/status/lease-identity.ts';
 import { leaseList, type LeaseEntry } from '../state/status/lease-list.ts';
 import type { NetworkStatus } from '../state/status/status.ts';
 import { PluginError } from '../vocabulary/errors.ts';
@@ -35,7 +36,11 @@ export class Operator {
 
   leases(): readonly LeaseEntry[] {
     const { registry, clock, status } = this.#deps;
-    return leaseList(status(), registry.held(), (id) => registry.findScope(id), clock);
+    const entries = leaseList(status(), registry.held(), (id) => registry.findScope(id), clock);
+    return entries.map((entry) => {
+      const record = registry.findLease(this.#leaseId(entry));
+      return record === undefined ? entry : { ...entry, identity: leaseIdentity(record) };
+    });
   }
 
   /**

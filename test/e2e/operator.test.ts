@@ -117,6 +117,24 @@ it('each command of the page works', async () => {
   expect(JSON.parse(report)).toMatchObject({ leases: [{ state: 'leased' }] });
 });
 
+it('each command of docs/reserve-an-address.md prints what the server takes', async () => {
+  const { address } = await attachment('box', 'fw500');
+  const printed = new Map<string, string>();
+  for (const command of commandsOf('docs/reserve-an-address.md')) {
+    printed.set(command, masked(await type(command.replace('pbx', 'box'))));
+  }
+  expect(address).toMatch(/^10\.50\.0\.1\d\d$/);
+  expect([...printed.values()]).toEqual([
+    'dhcp-host=MAC,ADDRESS,box',
+    'host box-10-50-0-1NN { hardware ethernet MAC; fixed-address ADDRESS; option host-name "box"; }'.replace(
+      '10-50-0-1NN',
+      address.replaceAll('.', '-'),
+    ),
+    '{"hw-address":"MAC","ip-address":"ADDRESS","hostname":"box"}',
+    'network,container,mac,client-id,name,address,duid,ipv6\nfw500,box,MAC,01:MAC,box,ADDRESS,,',
+  ]);
+});
+
 describe('what needs no checkout', () => {
   it('remove refuses while a network uses the plugin', async () => {
     const { status, stderr } = await typed('docker vlandhcp remove');

@@ -6,6 +6,7 @@ import type { Clock } from '../../clock.ts';
 import type { HeldRecord } from '../lease-records.ts';
 import type { LeaseScope } from '../lease-scope.ts';
 import { readableLease, elapsedSince } from '../stored-lease.ts';
+import type { LeaseIdentity } from './lease-identity.ts';
 import { ipv6Status, type Ipv6Status } from './ipv6-status.ts';
 import type { EndpointStatus, HostStatus, NetworkStatus } from './status.ts';
 import { timeText } from './time-text.ts';
@@ -36,6 +37,8 @@ export interface LeaseEntry {
   readonly conflict: EndpointStatus['conflict'];
   /** Since when the lease is held for a container that is gone. */
   readonly heldSince: string | undefined;
+  /** Undefined while the lease is made. */
+  readonly identity?: LeaseIdentity | undefined;
 }
 
 /** @param scopeOf finds the network or pool of a held lease. */
