@@ -3,10 +3,11 @@
  * to a lease. Nothing here waits for a call of Docker, and no call of Docker waits for it (D16).
  */
 import type { Clock } from '../clock.ts';
+import type { ContainerNames } from '../dockerapi/container-names.ts';
 import type { TrunkQuestion, VlanAnswer } from '../leasing/segment/trunk-probe.ts';
 import type { LeaseService } from '../leasing/lease-service.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
-import { hostLeaseId } from '../state/lease-records.ts';
+import { hostLeaseId, type LeaseRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
 import { leaseIdentity } from '../state/status/lease-identity.ts';
 import { leaseList, type LeaseEntry } from '../state/status/lease-list.ts';
@@ -17,6 +18,8 @@ export interface OperatorDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly status: () => readonly NetworkStatus[];
+  /** What Docker's API has told. Undefined if its socket was not given. */
+  readonly names: Pick<ContainerNames, 'nameOf' | 'networkName'> | undefined;
   readonly leases: Pick<LeaseService, 'renew'>;
   readonly held: Pick<HeldLeases, 'giveBack'>;
   readonly probe: (question: TrunkQuestion) => Promise<readonly VlanAnswer[]>;
@@ -31,7 +34,11 @@ export class Operator {
   }
 
   networks(): readonly NetworkStatus[] {
-    return this.#deps.status();
+    const { status, names } = this.#deps;
+    return status().map((network) => {
+      const name = names?.networkName(network.network);
+      return name === undefined ? network : { ...network, name };
+    });
   }
 
   leases(): readonly LeaseEntry[] {
@@ -39,7 +46,8 @@ export class Operator {
     const entries = leaseList(status(), registry.held(), (id) => registry.findScope(id), clock);
     return entries.map((entry) => {
       const record = registry.findLease(this.#leaseId(entry));
-      return record === undefined ? entry : { ...entry, identity: leaseIdentity(record) };
+      const identity = record && leaseIdentity(record);
+      return { ...entry, ...this.#namesOf(entry, record), identity };
     });
   }
 
@@ -81,6 +89,20 @@ export class Operator {
     } finally {
       this.#isProbing = false;
     }
+  }
+
+  #namesOf(
+    { endpoint, network }: LeaseEntry,
+    record: LeaseRecord | undefined,
+  ): Pick<LeaseEntry, 'name' | 'nameFrom' | 'networkName'> {
+    const { names } = this.#deps;
+    const stored = record?.holder.is === 'endpoint' ? record.holder.containerName : undefined;
+    const byDocker = names?.nameOf(endpoint)?.name ?? stored;
+    const networkName = names?.networkName(network);
+    if (byDocker !== undefined) return { name: byDocker, nameFrom: 'docker', networkName };
+    const told = record?.hostName;
+    if (told !== undefined) return { name: told, nameFrom: 'hostname', networkName };
+    return { name: endpoint.slice(0, 12), nameFrom: 'id', networkName };
   }
 
   #leaseId({ holder, endpoint, network }: LeaseEntry): string {

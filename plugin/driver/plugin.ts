@@ -198,7 +198,7 @@ export function createPlugin(deps: PluginDeps) {
   return {
     ...{ network, ipam },
     operator: new Operator({
-      ...{ registry, clock, leases, held, status: () => network.status() },
+      ...{ registry, clock, leases, held, names: containers, status: () => network.status() },
       probe: (question) => probeTrunk({ clock, random, openTrunkSocket }, question),
     }),
     /** Resolves when everything of before is resumed. */
