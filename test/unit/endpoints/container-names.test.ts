@@ -212,7 +212,7 @@ it('operators see the name of Docker, else the host name, else the beginning of 
   // The name is on the record. That of the network is asked for again.
   await rig.restart();
   expect(names()).toEqual(['My PBX.1', 'docker', undefined]);
-  await rig.clock.pass(1_000);
+  await connected();
   expect(names()).toEqual(['My PBX.1', 'docker', 'fw500']);
 });
 
