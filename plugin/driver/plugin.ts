@@ -107,7 +107,9 @@ export function createPlugin(deps: PluginDeps) {
     const isAddress = registry.findAddress(leaseId) !== undefined;
     if (isAddress) await addresses.lock.run(leaseId, () => Promise.resolve());
     const endpointId = endpoints.endpointWith(leaseId);
-    if (endpointId !== undefined) await endpoints.ipv6.handle(endpointId, change);
+    if (endpointId === undefined) return;
+    await endpoints.ipv6.handle(endpointId, change);
+    await endpoints.dns.leaseChanged(endpointId);
   };
   const removals = withLastingRemovals(deps.host, { clock, log });
   const host = { ...deps.host, ...removals };
