@@ -105,8 +105,8 @@ describe('the watch', () => {
     const seen: string[] = [];
     watch.watch(({ direction, ignored }) => seen.push(`${direction} ${ignored ?? 'used'}`));
     let deliver: (frame: Uint8Array) => void = () => undefined;
-    const opened = watch.openSocket((_place, _mac, { onFrame }) => {
-      deliver = (frame) => onFrame(frame, { checksumReady: true });
+    const opened = watch.openSocket((_place, _mac, handlers) => {
+      deliver = (frame) => handlers.onFrame(frame, { checksumReady: true });
       return socket();
     }, client)({ link: 'br500' }, client().mac, {
       onFrame: () => {
