@@ -245,6 +245,13 @@ export interface Host extends SandboxHost {
     close(): void;
   };
   /**
+   * Undefined if the parent is no uplink, or if its hub answers. Else since when it is silent.
+   * Starts no process.
+   */
+  silentUplink(
+    parent: string,
+  ): Promise<{ readonly site: string; readonly downSince: string } | undefined>;
+  /**
    * The link that carries the segment now: the link with its tags, whatever its name is, or the
    * parent itself. Starts a process only for the first look at each VLAN link.
    * @returns undefined if there is none.

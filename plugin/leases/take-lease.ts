@@ -20,6 +20,7 @@ import type { LeaseReturns } from './lease-returns.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import { restoreIpv6, type Ipv6Identity } from '../state/stored-ipv6.ts';
 import type { UndoList } from '../undo.ts';
+import { refuseIfSilent } from '../networks/uplink-silence.ts';
 import { chainTroubles } from '../state/link-chain.ts';
 
 export interface TakeLeaseDeps {
@@ -54,7 +55,7 @@ export interface TakeLeaseDeps {
     yieldTo6(scope: LeaseScope, address: Ipv6, identity: { clientId: string }): Promise<void>;
   };
   readonly returns: Pick<LeaseReturns, 'settled' | 'unlessWorn' | 'ownerHere'>;
-  readonly host: Pick<Host, 'readLinks' | 'hasIpv6'>;
+  readonly host: Pick<Host, 'readLinks' | 'hasIpv6' | 'silentUplink'>;
   readonly silence: {
     note(segment: string): void;
     end(segment: string): void;
@@ -116,6 +117,7 @@ export async function takeLease(
   const claimed = await claimHeld({ held, returns, clock }, scope, who, undo);
   const { kept, id, identity6, subject, previousIpv6 } = claimed;
   const previous = kept?.lease;
+  await refuseIfSilent(host, scope, previous !== undefined);
   const { requestedAddress } = who;
   if (requestedAddress !== undefined) await held.yieldTo(scope, requestedAddress, who);
   limits.asking?.(id);
@@ -180,6 +182,7 @@ export async function takeIpv6(
   }
   const claimed = await claimHeld({ held, returns, clock }, scope, who, undo);
   const { id, identity6, subject, previousIpv6 } = claimed;
+  await refuseIfSilent(host, scope, previousIpv6 !== undefined);
   limits.asking?.(id);
   const late = options.onNoServer === 'late';
   // Servers of IPv4 say nothing about those of IPv6.

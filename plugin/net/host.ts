@@ -40,6 +40,7 @@ import { readHostDns } from './resolv-conf.ts';
 import { hasIpv6 } from './sysctl.ts';
 import { setSandboxIpv6 } from './sandbox/sandbox-ipv6.ts';
 import { sendFromLink } from './sockets/link-sender.ts';
+import { silentUplink } from './links/parent/silent-uplink.ts';
 import { findSegmentLink, withSegmentLink } from './segment-link.ts';
 
 export const linuxHost = {
@@ -70,6 +71,7 @@ export const linuxHost = {
   prepareSandboxDns,
   clearSandboxDns,
   readHostDns,
+  silentUplink,
   findSegmentLink,
   withSegmentLink,
   listSandboxAddresses,

@@ -303,6 +303,8 @@ export class FakeHost implements Host {
 
   /** What differs from links as they must be, by name. */
   readonly oddities = new Map<string, Partial<HostLink>>();
+  /** Parents that are uplinks whose hub is silent. */
+  readonly silentUplinks = new Map<string, { site: string; downSince: string }>();
   /** The bridge of each port. VLAN links are ports, too. */
   readonly masters = new Map<string, string>();
   readonly #indexes = new Map<string, number>();
@@ -607,6 +609,10 @@ export class FakeHost implements Host {
   async readHostSubnets() {
     await this.#attempt('readHostSubnets', '');
     return this.hostSubnets;
+  }
+
+  silentUplink(parent: string) {
+    return Promise.resolve(this.silentUplinks.get(parent));
   }
 
   linkMac(name: string) {

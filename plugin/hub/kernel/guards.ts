@@ -1,123 +1,151 @@
 /**
- * The guards of the hub as text for `nft` (U13, §4 of the security model): what members may send,
- * into the hub and into the VLANs. Every rule that stops something has a counter with a name.
+ * The rules of nftables at the hub (pure). The kernel hands a frame of a VXLAN to the link with
+ * that number, whoever sent it. So the rules bind each number to the address of one member in the
+ * tunnel (the binding rule), and a member cannot speak as another one (§4 of the security model).
  *
- * The binding rule: Linux hands a VXLAN frame to the link with its number, whoever sent it. So
- * source address and number must belong together, or a member reaches the VLANs of another one.
+ * Table `inet`: what comes out of the tunnel, and what may go into it. Table `bridge`: what members
+ * may send into a VLAN (U13), and the size of TCP segments (U8). Each rule has a named counter.
  */
-import { createHash } from 'node:crypto';
 import { REGISTRAR_PORT, VXLAN_PORT } from '../../uplink/desired.ts';
-import type { HubDesired } from '../desired.ts';
+import type { NftTable } from '../../uplink/kernel/nft-tables.ts';
+import { TUNNEL_MTU } from '../../uplink/kernel/wireguard.ts';
+import type { HubDesired, HubMember } from '../desired.ts';
 
-export const GUARD_TABLE = 'vlandhcp_hub';
-/** What fits into one packet of WireGuard: 1420 − 54 − 40, and 20 less for IPv6 (U8). */
-const MSS4 = 1326;
-const MSS6 = 1306;
-const BROADCASTS = '1000/second burst 100 packets';
+const PRIORITY = -10;
+const BRIDGE_PRIORITY = -200;
 
-/** Links of members: `vdu3` and, on it, `vdu3.500`. */
-export function portOf(number: number): string {
+/** Outer IPv4, UDP, VXLAN, inner Ethernet with its tag. */
+const AROUND_A_PACKET = 20 + 8 + 8 + 18;
+const IPV4_TCP = 40;
+const IPV6_TCP = 60;
+/** Frames to everybody, a second, of each member. */
+const BROADCASTS = 1000;
+
+/** A TCP segment of this size fills one packet of WireGuard, so bulk traffic is never cut. */
+const ROOM = TUNNEL_MTU - AROUND_A_PACKET;
+
+export function hubTables(desired: HubDesired): readonly NftTable[] {
+  const [inet, bridge] = hubTableNames(desired.device);
+  return [
+    { ...inet, body: inetBody(desired) },
+    { ...bridge, body: bridgeBody(desired) },
+  ];
+}
+
+export function hubTableNames(device: string) {
+  const name = `vlandhcp_${device}`;
+  return [
+    { family: 'inet', name },
+    { family: 'bridge', name },
+  ] as const;
+}
+
+/** The beginning of the names of the hub's links to a member: `vdu2`, `vdu2.500`. */
+export function portName({ number }: Pick<HubMember, 'number'>): string {
   return `vdu${number}`;
 }
 
-/** The name of an empty chain that says which rules the table has. */
-export function guardStamp(desired: HubDesired): string {
-  return `is_${createHash('sha256').update(rulesOf(desired)).digest('hex').slice(0, 16)}`;
-}
-
-/** Replaces the tables as a whole, so that there is no moment without rules. */
-export function nftText(desired: HubDesired): string {
-  const families = ['inet', 'bridge', 'arp'];
-  const fresh = families.map(
-    (family) => `table ${family} ${GUARD_TABLE}\ndelete table ${family} ${GUARD_TABLE}`,
-  );
-  const stamp = `table inet ${GUARD_TABLE} {\n  chain ${guardStamp(desired)} {\n  }\n}`;
-  return `${[...fresh, rulesOf(desired), stamp].join('\n')}\n`;
-}
-
-/** Removes them. A missing table is no error. */
-export function nftRemoval(): string {
-  return ['inet', 'bridge', 'arp']
-    .map((family) => `table ${family} ${GUARD_TABLE}\ndelete table ${family} ${GUARD_TABLE}\n`)
-    .join('');
-}
-
-function rulesOf({ device, address, members }: HubDesired): string {
-  const ports = members.filter(({ vlans }) => vlans.length > 0);
-  const bound = ports.map(
-    ({ address: from, vni }) =>
-      `    ip saddr ${from} udp dport ${VXLAN_PORT} @th,96,24 ${vni} accept`,
-  );
-  const mesh = members.filter(({ mesh: isMesh }) => isMesh).map((member) => member.address);
-  const between =
-    mesh.length < 2
+function inetBody({ device, address, members, guests }: HubDesired): string {
+  const tunnel = `"${device}"`;
+  const bound = members.filter(({ vlans }) => vlans.length > 0);
+  const speakers = [...members, ...guests].map((one) => one.address);
+  const mesh = members.filter((one) => one.mesh).map((one) => one.address);
+  const vnis = bound.map(({ vni }) => vni);
+  const counters = ['binding', 'outside', 'registrar', 'refused', 'between', 'mesh', 'routed'];
+  return text([
+    ...[...counters, ...bound.map(frames)].map((name) => `counter ${name} {}`),
+    ...bound.flatMap((member) => [
+      `chain ${frames(member)} {`,
+      `@th,96,24 ${member.vni} counter name ${frames(member)} accept`,
+      '}',
+    ]),
+    'chain vxlan {',
+    ...(bound.length === 0
       ? []
       : [
-          `    iifname "${device}" oifname "${device}" ip saddr { ${mesh.join(', ')} } ip daddr { ${mesh.join(', ')} } accept`,
-        ];
-  const broadcasts = ports.map(
-    ({ number }) =>
-      `    iifname "${portOf(number)}.*" limit rate over ${BROADCASTS} counter name broadcasts drop`,
-  );
-  return `table inet ${GUARD_TABLE} {
-  counter unbound { }
-  counter hub_ports { }
-  counter between_members { }
-  counter untagged { }
-  chain input {
-    type filter hook input priority -150; policy accept;
-    iifname "${portOf(0).slice(0, -1)}*" counter name untagged drop
-    iifname "${device}" jump from_tunnel
-  }
-  chain from_tunnel {
-${bound.map((line) => `${line}\n`).join('')}    udp dport ${VXLAN_PORT} counter name unbound drop
-    ip daddr ${address} tcp dport ${REGISTRAR_PORT} accept
-    ip daddr ${address} udp dport ${REGISTRAR_PORT} accept
-    ct state established,related accept
-    counter name hub_ports drop
-  }
-  chain forward {
-    type filter hook forward priority -150; policy accept;
-${between.map((line) => `${line}\n`).join('')}    iifname "${device}" counter name between_members drop
-    oifname "${device}" counter name between_members drop
-    iifname "vdu*" counter name untagged drop
-  }
+          `iifname ${tunnel} ip daddr ${address} ip saddr vmap { ${bound
+            .map((member) => `${member.address} : jump ${frames(member)}`)
+            .join(', ')} }`,
+        ]),
+    `iifname ${tunnel} counter name binding drop`,
+    ...(bound.length === 0 ? [] : [`@th,96,24 { ${vnis.join(', ')} } counter name outside drop`]),
+    '}',
+    'chain tunnel {',
+    ...(speakers.length === 0
+      ? []
+      : ['tcp', 'udp'].map(
+          (protocol) =>
+            `ip saddr { ${speakers.join(', ')} } ip daddr ${address} ${protocol} dport ${REGISTRAR_PORT} counter name registrar accept`,
+        )),
+    'counter name refused drop',
+    '}',
+    'chain input {',
+    `type filter hook input priority ${PRIORITY}; policy accept;`,
+    `udp dport ${VXLAN_PORT} jump vxlan`,
+    `iifname ${tunnel} jump tunnel`,
+    `iifname != { ${tunnel}, "lo" } ip daddr ${address} counter name outside drop`,
+    '}',
+    'chain forward {',
+    `type filter hook forward priority ${PRIORITY}; policy accept;`,
+    ...(mesh.length === 0
+      ? []
+      : [
+          `iifname ${tunnel} oifname ${tunnel} ip saddr { ${mesh.join(', ')} } ip daddr { ${mesh.join(', ')} } counter name mesh accept`,
+        ]),
+    `iifname ${tunnel} oifname ${tunnel} counter name between drop`,
+    `iifname ${tunnel} counter name routed drop`,
+    `oifname ${tunnel} counter name routed drop`,
+    '}',
+  ]);
 }
-table arp ${GUARD_TABLE} {
-  counter untagged { }
-  chain input {
-    type filter hook input priority 0; policy accept;
-    iifname "vdu*" counter name untagged drop
-  }
+
+/** Also the name of the counter of a member's frames. */
+function frames({ number }: HubMember): string {
+  return `frames_${number}`;
 }
-table bridge ${GUARD_TABLE} {
-  counter bpdu { }
-  counter cisco { }
-  counter dhcp_server { }
-  counter router_advertisement { }
-  counter broadcasts { }
-  chain prerouting {
-    type filter hook prerouting priority -300; policy accept;
-    iifname "vdu*" jump from_member
-  }
-  chain from_member {
-    ether daddr 01:80:c2:00:00:00-01:80:c2:00:00:0f counter name bpdu drop
-    ether daddr { 01:00:0c:cc:cc:cc, 01:00:0c:cc:cc:cd } counter name cisco drop
-    ether type ip udp sport 67 counter name dhcp_server drop
-    ether type ip6 udp sport 547 counter name dhcp_server drop
-    ether type ip6 icmpv6 type nd-router-advert counter name router_advertisement drop
-    ether daddr ff:ff:ff:ff:ff:ff jump broadcast
-  }
-  chain broadcast {
-${broadcasts.map((line) => `${line}\n`).join('')}  }
-  chain forward {
-    type filter hook forward priority -200; policy accept;
-    iifname "vdu*" jump clamp
-    oifname "vdu*" jump clamp
-  }
-  chain clamp {
-    ether type ip tcp flags & (syn|rst) == syn tcp option maxseg size > ${MSS4} tcp option maxseg size set ${MSS4}
-    ether type ip6 tcp flags & (syn|rst) == syn tcp option maxseg size > ${MSS6} tcp option maxseg size set ${MSS6}
-  }
-}`;
+
+/**
+ * A receiver takes off a tag without a VLAN and goes on, so tags would hide what is behind them.
+ * Later fragments pass: nobody can use them without the first one.
+ */
+function bridgeBody({ members }: HubDesired): string {
+  const ports = members.filter(({ vlans }) => vlans.length > 0);
+  const broadcasts = ports.map(({ number }) => `broadcast_${number}`);
+  const counters = ['bpdu', 'cisco', 'tagged', 'dhcp_server', 'dhcp6_server', 'router_advert'];
+  const clamp = (family: string, headers: number) =>
+    `ether type ${family} tcp flags & (syn | rst) == syn tcp option maxseg size set ${ROOM - headers}`;
+  return text([
+    ...[...counters, ...broadcasts].map((name) => `counter ${name} {}`),
+    'chain clamp {',
+    clamp('ip', IPV4_TCP),
+    clamp('ip6', IPV6_TCP),
+    '}',
+    'chain from_member {',
+    'ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter name bpdu drop',
+    'ether daddr { 01:00:0c:cc:cc:cc, 01:00:0c:cc:cc:cd } counter name cisco drop',
+    'ether type { 0x8100, 0x88a8 } counter name tagged drop',
+    'ether type ip udp sport 67 counter name dhcp_server drop',
+    'ether type ip udp dport 68 counter name dhcp_server drop',
+    'ether type ip6 udp sport 547 counter name dhcp6_server drop',
+    'ether type ip6 udp dport 546 counter name dhcp6_server drop',
+    'ether type ip6 icmpv6 type { nd-router-advert, nd-redirect } counter name router_advert drop',
+    ...ports.map(
+      (member) =>
+        `ether daddr ff:ff:ff:ff:ff:ff iifname "${portName(member)}.*" limit rate over ${BROADCASTS}/second burst ${BROADCASTS} packets counter name broadcast_${member.number} drop`,
+    ),
+    'jump clamp',
+    '}',
+    'chain prerouting {',
+    `type filter hook prerouting priority ${BRIDGE_PRIORITY}; policy accept;`,
+    'iifname "vdu*" jump from_member',
+    '}',
+    'chain postrouting {',
+    `type filter hook postrouting priority ${BRIDGE_PRIORITY}; policy accept;`,
+    'oifname "vdu*" jump clamp',
+    '}',
+  ]);
+}
+
+function text(lines: readonly string[]): string {
+  return `${lines.join('\n')}\n`;
 }

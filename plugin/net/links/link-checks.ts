@@ -9,10 +9,11 @@ import type { AttachmentMode } from '../../vocabulary/attachment.ts';
 import type { GuardMode } from '../../vocabulary/port-rules.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { isVlan, outerTagOf, vlanLabel, type Segment } from '../../vocabulary/vlan-tags.ts';
+import { isMemberMark } from '../../vocabulary/uplink-alias.ts';
 import type { Link } from './link-info.ts';
 import { STAYS_IN_HOST } from '../../vocabulary/link-kinds.ts';
 import { isLinkName, LINK_NAME_RULE } from '../../vocabulary/link-name.ts';
-import { bridgeMark, isMarked, isMemberMark, outerLinkName, vlanLinkName } from './link-names.ts';
+import { bridgeMark, isMarked, outerLinkName, vlanLinkName } from './link-names.ts';
 
 /** The links that a network wants. If `vlan` is undefined: the parent's untagged traffic. */
 export interface NetworkLinkSpec extends Segment {
@@ -156,7 +157,7 @@ export function checkBridge(
     );
   }
   const stranger = ports.find(
-    (port) => port.vlan !== undefined && port.name !== uplink && !isMemberMark(port.alias),
+    (port) => port.vlan !== undefined && port.name !== uplink && !isMemberPort(port, spec),
   );
   if (stranger !== undefined) {
     throw conflict(
@@ -176,7 +177,9 @@ export function checkBridge(
   if (ports.some((port) => port.name === uplink)) return;
   const isOurs = bridge.alias === bridgeMark(uplink);
   if (isOurs && spec.vlan !== undefined) return;
-  const wayOut = ports.find((port) => !STAYS_IN_HOST.includes(port.kind));
+  const wayOut = ports.find(
+    (port) => !STAYS_IN_HOST.includes(port.kind) && !isMemberPort(port, spec),
+  );
   if (wayOut !== undefined && isOurs) {
     // The parent was renamed, and another link has its name now. Two segments must not become one.
     throw conflict(
@@ -198,6 +201,11 @@ export function checkBridge(
       { evidence: { link: bridge, use } },
     );
   }
+}
+
+/** True for a port of the hub that leads to a member's host, in this VLAN (U10). */
+function isMemberPort({ alias, vlan }: Link, spec: NetworkLinkSpec): boolean {
+  return isMemberMark(alias) && vlan?.protocol === '802.1Q' && vlan.id === spec.vlan;
 }
 
 /** Returns the MTU of container links. @throws PluginError INVALID_OPTION */

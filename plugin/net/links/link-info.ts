@@ -24,6 +24,8 @@ export interface Link {
    */
   readonly lower: string | undefined;
   readonly alias: string | undefined;
+  /** Only of a port of a bridge: true if it does not reach other isolated ports. */
+  readonly isIsolated?: boolean;
   readonly vlan: { readonly id: number; readonly protocol: string } | undefined;
   readonly bridge: { readonly hasStp: boolean; readonly forwardDelaySec: number } | undefined;
 }
@@ -129,6 +131,7 @@ function decodeLink(entry: unknown): Link {
     lower:
       field(entry, 'link_netnsid') === undefined ? optional(entry, 'link', 'string') : undefined,
     alias: optional(entry, 'ifalias', 'string'),
+    ...(field(field(info, 'info_slave_data'), 'isolated') === true ? { isIsolated: true } : {}),
     vlan:
       kind === 'vlan'
         ? { id: required(data, 'id', 'number'), protocol: required(data, 'protocol', 'string') }

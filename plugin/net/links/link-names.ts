@@ -10,7 +10,7 @@
  *   vlandhcp endpoint                  the host's end of a container's veth pair
  *   vlandhcp endpoint <first name>     a container's macvlan or ipvlan link
  *   vlandhcp host <first name>         the host's own link to the containers of a network
- *   vlandhcp member <name>             the hub's links to a member of its uplink
+ * Links of an uplink have aliases that vocabulary/uplink-alias.ts makes and reads.
  */
 import { createHash } from 'node:crypto';
 
@@ -70,16 +70,6 @@ export const HOST_MARK = `${MARK} host `;
 /** @param name its first name. */
 export function hostMark(name: string): string {
   return `${HOST_MARK}${name}`;
-}
-
-/** The mark of the hub's links to a member. @param name of the member. */
-export function memberMark(name: string): string {
-  return `${MARK} member ${name}`;
-}
-
-/** True for a port that leads to a member of the hub's uplink: it stays in its VLAN. */
-export function isMemberMark(alias: string | undefined): boolean {
-  return alias?.startsWith(memberMark('')) === true;
 }
 
 /** The beginning of a bridge's mark. */

@@ -13,6 +13,7 @@ import {
   UNFINISHED_GROUP,
 } from './link-names.ts';
 import { removeUnusedVlanLink } from './vlan-link.ts';
+import { isMemberMark } from '../../vocabulary/uplink-alias.ts';
 
 /**
  * Removes links that we were making when we were killed. They are not used, and not marked yet.
@@ -82,6 +83,6 @@ export function orphanVlanLinks(links: readonly Link[], known: readonly string[]
     vlan.master === undefined && !links.some(({ lower }) => lower === vlan.name);
   return links
     .filter((link) => link.kind === 'vlan' && isMarked(link.alias) && isUnused(link))
-    .filter((link) => !known.includes(link.name))
+    .filter(({ name, alias }) => !known.includes(name) && !isMemberMark(alias))
     .map(({ name }) => name);
 }

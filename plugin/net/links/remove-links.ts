@@ -4,7 +4,8 @@ import { readLink, readPorts } from './link-info.ts';
 import type { Segment } from '../../vocabulary/vlan-tags.ts';
 import { findVlanLink, removeOuterLink, removeUnusedVlanLink } from './vlan-link.ts';
 import { leaveVlanBridge } from './vlan-bridge.ts';
-import { bridgeMark, isMarked, isMemberMark } from './link-names.ts';
+import { bridgeMark, isMarked } from './link-names.ts';
+import { isMemberMark } from '../../vocabulary/uplink-alias.ts';
 
 export interface RemovedLinks extends Segment {
   readonly vlanLink: string | undefined;

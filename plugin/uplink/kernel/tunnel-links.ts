@@ -1,119 +1,115 @@
-/**
- * The links of a member: `wg-uplink0`, and on it `uplink0`, which is the site's trunk as if it were
- * plugged in. The kernel is read, and only what differs is changed (U5).
- */
-import { ipBatch } from '../../net/ip.ts';
-import {
-  TUNNEL_PREFIX,
-  VXLAN_PORT,
-  type MemberDesired,
-  type MemberLinks,
-  type Trunk,
-} from '../desired.ts';
+/** The links of a member: `wg-uplink0`, and on top of it the trunk `uplink0` (U1, U8, U9, U10). */
+import { ipBatch, isAlreadyGone } from '../../net/ip.ts';
+import { removeLink } from '../../net/links/link-changes.ts';
+import { readLink } from '../../net/links/link-info.ts';
+import { isLinkName, LINK_NAME_RULE } from '../../vocabulary/link-name.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
+import { formatUplinkAlias, parseUplinkAlias } from '../../vocabulary/uplink-alias.ts';
+import type { MemberDesired, MemberLinks, Trunk } from '../desired.ts';
 import { formatVlans } from '../vlan-list.ts';
+import { memberTable, memberTableName, tunnelName } from './member-guards.ts';
+import { ensureTables, removeTables } from './nft-tables.ts';
+import { ensureVxlan, readVxlans } from './vxlan-link.ts';
 import {
-  addressLines,
-  dropLastRoute,
-  networkOf,
-  readLinks,
-  removeLinks,
-  vxlanText,
-  type SeenLink,
-} from './tunnel-state.ts';
-import { dump, ensureWgLink, revive, sync, type WgPeer } from './wireguard.ts';
+  addPeerAnew,
+  ensureWireguard,
+  readWireguard,
+  removeWireguard,
+  TUNNEL_MTU,
+} from './wireguard.ts';
 
-/** Keeps the way through NATs open. */
-const KEEPALIVE_SEC = 25;
-/** The plugin reads it: what it is, and which VLANs it carries (U10). */
-const ALIAS = 'vlandhcp uplink';
+/** Seconds. NATs keep an entry for UDP for 30 s and more. */
+const KEEPALIVE = 25;
 
 export const memberLinks: MemberLinks = {
   async ensure(desired) {
-    const { device, privateKey, address, prefixLength, hub, trunk } = desired;
-    const wg = wgOf(device);
-    let links = await readLinks();
-    if (links.get(wg)?.kind !== 'wireguard') {
-      await ensureWgLink(wg);
-      links = await readLinks();
+    const { device, trunk, address, prefixLength, privateKey } = desired;
+    const name = tunnelName(device);
+    if (!isLinkName(name)) {
+      throw new PluginError(
+        'INVALID_OPTION',
+        `"${device}" with "wg-" before it is not ${LINK_NAME_RULE}; choose another name with --dev`,
+      );
     }
-    await sync(wg, { privateKey, peers: [peerOf(desired)] });
-    await ipBatch(
-      addressLines(
-        links.get(wg),
-        wg,
-        `${address}/${prefixLength}`,
-        networkOf(hub.address, prefixLength),
-      ),
-    );
-    if (trunk === undefined) {
-      if (links.has(device)) await removeLinks([device]);
-      return;
-    }
-    await ensureTrunk(links.get(device), desired, trunk);
+    await ensureTables([memberTable(desired)]); // first, so that no frame is unguarded
+    await ensureWireguard({
+      ...{ name, address, prefixLength, privateKey, mtu: TUNNEL_MTU },
+      ...{ listenPort: undefined, peers: [hubOf(desired)] },
+    });
+    if (trunk === undefined) return removeTrunk(device);
+    await ensureTrunk(desired, trunk);
   },
 
   async revive(desired) {
-    await revive(wgOf(desired.device), peerOf(desired));
+    await addPeerAnew(tunnelName(desired.device), hubOf(desired));
   },
 
   async setCarrier(device, up) {
-    if (!(await readLinks()).has(device)) return;
-    await ipBatch([`link set dev ${device} protodown ${up ? 'off' : 'on'}`]);
+    const link = await readLink(device);
+    const said = parseUplinkAlias(link?.alias);
+    if (said === undefined) return;
+    await changeCarrier(device, formatUplinkAlias({ ...said, downSince: sinceWhen(said, up) }), up);
   },
 
   async remove(device) {
-    const links = await readLinks();
-    const wg = wgOf(device);
-    const present = await dump(wg);
-    await removeLinks([device, wg].filter((name) => links.has(name)));
-    for (const { allowedIps } of present?.peers ?? []) {
-      for (const hub of allowedIps) {
-        await dropLastRoute(networkOf(hub.replace('/32', ''), TUNNEL_PREFIX));
-      }
-    }
+    await removeTrunk(device);
+    await removeWireguard(tunnelName(device));
+    // Last, so that no frame is unguarded.
+    await removeTables([memberTableName(device)]);
   },
 
   async status(device) {
-    const [peer] = (await dump(wgOf(device)))?.peers ?? [];
-    if (peer === undefined) return undefined;
-    const { handshakeAt, endpoint, rxBytes, txBytes } = peer;
-    return { handshakeAt, endpoint, rxBytes, txBytes, kind: 'kernel' };
+    const name = tunnelName(device);
+    const link = await readLink(name);
+    if (link === undefined) return undefined;
+    const [hub] = (await readWireguard(name)).peers;
+    return {
+      handshakeAt: hub?.handshakeAt,
+      endpoint: hub?.endpoint,
+      rxBytes: hub?.rxBytes ?? 0,
+      txBytes: hub?.txBytes ?? 0,
+      kind: link.kind === 'wireguard' ? 'kernel' : 'wireguard-go',
+    };
   },
 };
 
-function wgOf(device: string): string {
-  return `wg-${device}`;
+function hubOf({ hub }: MemberDesired) {
+  const { publicKey, endpoint, address } = hub;
+  return { publicKey, endpoint, allowedIps: [`${address}/32`], keepalive: KEEPALIVE };
 }
 
-function peerOf({ hub }: MemberDesired): WgPeer {
-  return {
-    ...{ publicKey: hub.publicKey, allowedIps: [`${hub.address}/32`] },
-    ...{ endpoint: hub.endpoint, keepaliveSec: KEEPALIVE_SEC },
-  };
+async function ensureTrunk({ device, address, hub }: MemberDesired, trunk: Trunk): Promise<void> {
+  const { site, vlans, vni, mtu, carrier } = trunk;
+  const known = await readVxlans();
+  const before = known.find(({ name }) => name === device);
+  const said = parseUplinkAlias(before?.alias);
+  const downSince = sinceWhen(said, carrier);
+  const mark = formatUplinkAlias({ site, vlans: formatVlans(vlans), downSince });
+  const spec = { name: device, vni, local: address, remote: hub.address, mtu, mark };
+  const isMade = await ensureVxlan(spec, known, (alias) => parseUplinkAlias(alias) !== undefined);
+  const isDown = said?.downSince !== undefined;
+  if (isMade || isDown === carrier) await changeCarrier(device, mark, carrier);
 }
 
-async function ensureTrunk(
-  present: SeenLink | undefined,
-  { device, address, hub }: MemberDesired,
-  { site, vni, vlans, mtu, carrier }: Trunk,
-): Promise<void> {
-  const kind = vxlanText({ vni, local: address, remote: hub.address, port: VXLAN_PORT });
-  const alias = `${ALIAS} ${site} vlans ${formatVlans(vlans)}`;
-  const isSame = present?.vxlan === kind;
-  if (present !== undefined && !isSame) await removeLinks([device]);
-  const link = isSame ? present : undefined;
-  await ipBatch([
-    ...(link === undefined
-      ? [
-          `link add name ${device} mtu ${mtu} type ${kind}`,
-          `link set dev ${device} addrgenmode none`,
-        ]
-      : []),
-    ...(link?.alias === alias ? [] : [`link set dev ${device} alias "${alias}"`]),
-    ...(link === undefined || link.mtu === mtu ? [] : [`link set dev ${device} mtu ${mtu}`]),
-    ...(link?.isUp === true ? [] : [`link set dev ${device} up`]),
-    ...((link?.isDown ?? false) === !carrier
-      ? []
-      : [`link set dev ${device} protodown ${carrier ? 'off' : 'on'}`]),
-  ]);
+/** The first moment of the silence stays. */
+function sinceWhen(said: { downSince: string | undefined } | undefined, up: boolean) {
+  if (up) return undefined;
+  return said?.downSince ?? new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+async function changeCarrier(device: string, alias: string, up: boolean): Promise<void> {
+  try {
+    await ipBatch([
+      `link set dev ${device} alias "${alias}"`,
+      `link set dev ${device} protodown ${up ? 'off' : 'on'}`,
+    ]);
+  } catch (error) {
+    if (!isAlreadyGone(error)) throw error;
+  }
+}
+
+/** VLAN links on it go with it. */
+async function removeTrunk(device: string): Promise<void> {
+  const link = await readLink(device);
+  if (parseUplinkAlias(link?.alias) !== undefined) await removeLink(device);
 }

@@ -1,165 +1,175 @@
 /**
- * WireGuard by `wg` (U14): a link, its key and its peers. The kernel is read first, and nothing is
- * changed that is equal already, so that sessions go on.
+ * One WireGuard link of this host: made, given its keys, peers and address, and read (U14). Where
+ * the kernel has no WireGuard, `wireguard-go` makes the link. It runs on by itself, so the end of
+ * this process loses no frame (U5). It ends when its link is removed.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { commandEvidence, runCommand } from '../../net/command.ts';
-import { ipBatch, isAlreadyThere, isNotSupported } from '../../net/ip.ts';
+import { failedLine, ipBatch, ipJson, isNotSupported } from '../../net/ip.ts';
+import { removeLink } from '../../net/links/link-changes.ts';
+import { describe } from '../../net/links/link-checks.ts';
+import { readLink, type Link } from '../../net/links/link-info.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
-import { parseKey, type WgKey } from '../wireguard-key.ts';
+import { TUNNEL_MARK } from '../../vocabulary/uplink-alias.ts';
+import {
+  configText,
+  isAsWanted,
+  parseDump,
+  type WireguardConfig,
+  type WireguardSeen,
+} from './wireguard-text.ts';
 
-/** For an underlay of 1500 bytes, over IPv6. */
-const TUNNEL_MTU = 1420;
+/** What fits an underlay of 1500: IPv6 40, UDP 8, WireGuard 32. */
+export const TUNNEL_MTU = 1420;
 
-export interface WgPeer {
-  readonly publicKey: WgKey;
-  /** Sorted, with prefix length. */
-  readonly allowedIps: readonly string[];
-  /** Undefined: the peer dials. */
-  readonly endpoint?: string;
-  readonly keepaliveSec?: number;
+export interface WireguardLink {
+  readonly name: string;
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly mtu: number;
+  readonly privateKey: WireguardConfig['privateKey'];
+  /** Undefined: any port. It stays as it is once chosen, so that a NAT keeps its entry. */
+  readonly listenPort: number | undefined;
+  readonly peers: WireguardConfig['peers'];
 }
 
-export interface WgConfig {
-  readonly privateKey: WgKey;
-  /** Undefined: any. */
-  readonly listenPort?: number;
-  readonly peers: readonly WgPeer[];
-}
-
-export interface WgPeerDump extends Required<Omit<WgPeer, 'endpoint' | 'keepaliveSec'>> {
-  readonly endpoint: string | undefined;
-  readonly keepaliveSec: number;
-  /** Wall time in ms. Undefined: never. */
-  readonly handshakeAt: number | undefined;
-  readonly rxBytes: number;
-  readonly txBytes: number;
-}
-
-export interface WgDump {
-  readonly privateKey: WgKey | undefined;
-  readonly listenPort: number;
-  readonly peers: readonly WgPeerDump[];
-}
-
-/** Makes the link if it is missing. @throws PluginError. */
-export async function ensureWgLink(device: string): Promise<void> {
-  try {
-    await ipBatch([
-      `link add name ${device} type wireguard`,
-      `link set dev ${device} mtu ${TUNNEL_MTU} addrgenmode none`,
-    ]);
-  } catch (error) {
-    if (isAlreadyThere(error)) return;
-    if (!isNotSupported(error)) throw error;
+/** Makes the kernel equal to it. Changes nothing that is equal. @throws PluginError. */
+export async function ensureWireguard(wanted: WireguardLink): Promise<void> {
+  const { name } = wanted;
+  const link = (await readLink(name)) ?? (await makeWireguard(name));
+  if (link.alias !== TUNNEL_MARK) {
     throw new PluginError(
-      'IP_COMMAND_FAILED',
-      'the kernel of this host has no WireGuard; it needs Linux 5.6 or newer, or the module wireguard',
+      'LINK_CONFLICT',
+      `link ${name} exists and is ${describe(link)} of somebody else; rename or remove it`,
+    );
+  }
+  const seen = await readWireguard(name);
+  const config = { ...wanted, listenPort: wanted.listenPort ?? seen.listenPort };
+  if (!isAsWanted(seen, config)) await syncConfig(name, config);
+  const address = `${wanted.address}/${wanted.prefixLength}`;
+  const addresses = await readAddresses(name);
+  await ipBatch([
+    ...(link.mtu === wanted.mtu ? [] : [`link set dev ${name} mtu ${wanted.mtu}`]),
+    ...addresses
+      .filter((other) => other !== address)
+      .map((other) => `address del ${other} dev ${name}`),
+    ...(addresses.includes(address) ? [] : [`address add ${address} dev ${name}`]),
+    ...(link.isUp ? [] : [`link set dev ${name} up`]),
+    `route replace ${lastRoute(wanted)}`,
+  ]);
+}
+
+/** Behind every other route. The network of a tunnel is a private one, so others may have it. */
+const LAST_METRIC = 4_278_198_272;
+
+/** Without the tunnel its packets would follow the default route, and nobody would encrypt them. */
+function lastRoute({ address, prefixLength }: TunnelAddress): string {
+  const network = address.replace(/\d+$/, '0');
+  return `blackhole ${network}/${prefixLength} metric ${LAST_METRIC}`;
+}
+
+type TunnelAddress = Pick<WireguardLink, 'address' | 'prefixLength'>;
+
+/** @throws PluginError IP_COMMAND_FAILED, also if the link is no WireGuard. */
+export async function readWireguard(name: string): Promise<WireguardSeen> {
+  return parseDump((await wg(['show', name, 'dump'])).stdout);
+}
+
+/** Removes a peer and adds it again: a handshake starts at once, with new sessions. */
+export async function addPeerAnew(
+  name: string,
+  { publicKey, allowedIps, endpoint, keepalive = 0 }: WireguardConfig['peers'][number],
+): Promise<void> {
+  await wg(['set', name, 'peer', publicKey, 'remove']);
+  const where = endpoint === undefined ? [] : ['endpoint', endpoint];
+  const what = ['allowed-ips', allowedIps.join(','), 'persistent-keepalive', `${keepalive}`];
+  await wg(['set', name, 'peer', publicKey, ...where, ...what]);
+}
+
+/** A link that is gone is no error. `wireguard-go` ends with its link. */
+export async function removeWireguard(name: string): Promise<void> {
+  if ((await readLink(name))?.alias !== TUNNEL_MARK) return;
+  const addresses = await readAddresses(name);
+  await removeLink(name);
+  for (const one of addresses) {
+    const [address = '', length] = one.split('/');
+    await dropRoute(lastRoute({ address, prefixLength: Number(length) }));
+  }
+}
+
+/** A route that is gone is no error. */
+async function dropRoute(route: string): Promise<void> {
+  try {
+    await ipBatch([`route del ${route}`]);
+  } catch (error) {
+    if (!/No such process/.test(commandEvidence(error)?.stderr ?? '')) throw error;
+  }
+}
+
+async function makeWireguard(name: string): Promise<Link> {
+  const marked = [
+    `link set dev ${name} alias "${TUNNEL_MARK}"`,
+    `link set dev ${name} addrgenmode none`,
+  ];
+  try {
+    await ipBatch([`link add name ${name} type wireguard`, ...marked]);
+  } catch (error) {
+    if (failedLine(error) !== 1 || !isNotSupported(error)) throw error;
+    await startWireguardGo(name, error);
+    await ipBatch(marked);
+  }
+  const link = await readLink(name);
+  if (link !== undefined) return link;
+  throw new PluginError('IP_COMMAND_FAILED', `link ${name} was removed while it was made`);
+}
+
+/** It goes into the background by itself once the link is there. */
+async function startWireguardGo(name: string, cause: unknown): Promise<void> {
+  try {
+    await runCommand('wireguard-go', [name]);
+  } catch (error) {
+    if (commandEvidence(error)?.missing !== true) throw error;
+    throw new PluginError(
+      'UNSUPPORTED',
+      `this kernel has no WireGuard, and the program wireguard-go is not installed; load the module with: modprobe wireguard, or install wireguard-go`,
+      { cause },
+    );
+  }
+}
+
+/** Node's pipes are sockets, which `wg` cannot open by name. So the keys go through a file. */
+async function syncConfig(name: string, config: WireguardConfig): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'vlandhcp-wg-'));
+  try {
+    const file = join(folder, 'conf');
+    writeFileSync(file, configText(config), { mode: 0o600 });
+    await wg(['syncconf', name, file]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function wg(args: readonly string[]): Promise<{ readonly stdout: string }> {
+  try {
+    return await runCommand('wg', args);
+  } catch (error) {
+    if (commandEvidence(error)?.missing !== true) throw error;
+    throw new PluginError(
+      'UNSUPPORTED',
+      'the program wg is not installed; install the package wireguard-tools',
       { cause: error },
     );
   }
 }
 
-/** Undefined if there is no such link. @throws PluginError. */
-export async function dump(device: string): Promise<WgDump | undefined> {
-  try {
-    return decodeDump((await runCommand('wg', ['show', device, 'dump'])).stdout);
-  } catch (error) {
-    const evidence = commandEvidence(error);
-    if (evidence?.missing === true) throw missing(error);
-    if (/No such device/.test(evidence?.stderr ?? '')) return undefined;
-    throw error;
-  }
-}
-
-/** Makes key, port and peers equal to `config`. Sessions of peers that stay go on. */
-export async function sync(device: string, config: WgConfig): Promise<void> {
-  const present = await dump(device);
-  if (present !== undefined && isEqual(present, config)) return;
-  // `wg` reads its file, and not a pipe of Node's, which is a socket.
-  const folder = await mkdtemp(join(tmpdir(), 'vlandhcp-'));
-  try {
-    const file = join(folder, 'wg.conf');
-    await writeFile(file, configText(config), { mode: 0o600 });
-    await runCommand('wg', ['syncconf', device, file]);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-/** Removes the peer and adds it again: a handshake starts with the next packet. */
-export async function revive(device: string, peer: WgPeer): Promise<void> {
-  const { publicKey, allowedIps, endpoint, keepaliveSec } = peer;
-  await runCommand('wg', ['set', device, 'peer', publicKey, 'remove']);
-  await runCommand('wg', [
-    ...['set', device, 'peer', publicKey, 'allowed-ips', allowedIps.join(',')],
-    ...(endpoint === undefined ? [] : ['endpoint', endpoint]),
-    ...(keepaliveSec === undefined ? [] : ['persistent-keepalive', String(keepaliveSec)]),
-  ]);
-}
-
-/** Decodes `wg show DEVICE dump`: a line for the link, then one for each peer, with tabs. */
-export function decodeDump(text: string): WgDump {
-  const [own = '', ...lines] = text.split('\n').filter((line) => line !== '');
-  const [privateKey = '', , listenPort = '0'] = own.split('\t');
-  return {
-    privateKey: parseKey(privateKey),
-    listenPort: Number(listenPort),
-    peers: lines.flatMap((line): WgPeerDump[] => {
-      const [key = '', , endpoint, allowed = '', seen, rx, tx, keepalive] = line.split('\t');
-      const publicKey = parseKey(key);
-      if (publicKey === undefined) return [];
-      return [
-        {
-          publicKey,
-          allowedIps: allowed === '(none)' ? [] : allowed.split(',').sort(),
-          endpoint: endpoint === '(none)' ? undefined : endpoint,
-          keepaliveSec: keepalive === 'off' ? 0 : Number(keepalive),
-          handshakeAt: Number(seen) === 0 ? undefined : Number(seen) * 1000,
-          rxBytes: Number(rx),
-          txBytes: Number(tx),
-        },
-      ];
-    }),
-  };
-}
-
-/** The endpoint of a peer that dials is its own business. */
-function isEqual(present: WgDump, { privateKey, listenPort, peers }: WgConfig): boolean {
-  if (present.privateKey !== privateKey || present.peers.length !== peers.length) return false;
-  if (listenPort !== undefined && present.listenPort !== listenPort) return false;
-  const byKey = new Map(present.peers.map((peer) => [peer.publicKey, peer]));
-  return peers.every(({ publicKey, allowedIps, endpoint, keepaliveSec = 0 }) => {
-    const found = byKey.get(publicKey);
-    return (
-      found !== undefined &&
-      found.allowedIps.join() === allowedIps.join() &&
-      found.keepaliveSec === keepaliveSec &&
-      (endpoint === undefined || found.endpoint === endpoint)
-    );
-  });
-}
-
-export function configText({ privateKey, listenPort, peers }: WgConfig): string {
-  const blocks = peers.map(({ publicKey, allowedIps, endpoint, keepaliveSec }) =>
-    [
-      '[Peer]',
-      `PublicKey = ${publicKey}`,
-      `AllowedIPs = ${allowedIps.join(', ')}`,
-      ...(endpoint === undefined ? [] : [`Endpoint = ${endpoint}`]),
-      ...(keepaliveSec === undefined ? [] : [`PersistentKeepalive = ${keepaliveSec}`]),
-    ].join('\n'),
-  );
-  const port = listenPort === undefined ? [] : [`ListenPort = ${listenPort}`];
-  return `${[['[Interface]', `PrivateKey = ${privateKey}`, ...port].join('\n'), ...blocks].join('\n')}\n`;
-}
-
-function missing(cause: unknown): PluginError {
-  return new PluginError(
-    'IP_COMMAND_FAILED',
-    'the program wg is not installed; install the package wireguard-tools',
-    { cause },
+async function readAddresses(name: string): Promise<readonly string[]> {
+  const entries = await ipJson(['address', 'show', 'dev', name]);
+  return entries.flatMap((entry) =>
+    (
+      (entry as { addr_info?: readonly { local?: string; prefixlen?: number }[] }).addr_info ?? []
+    ).map(({ local, prefixlen }) => `${local}/${prefixlen}`),
   );
 }

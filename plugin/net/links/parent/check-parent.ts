@@ -1,5 +1,6 @@
 /** Checks what the parent of a network looks like, and what it is a port of. Pure. */
 import { vlanLabel } from '../../../vocabulary/vlan-tags.ts';
+import { isCarried, parseUplinkAlias } from '../../../vocabulary/uplink-alias.ts';
 import { conflict, describe, flagOf, unusable, type SegmentSpec } from '../link-checks.ts';
 import type { Link } from '../link-info.ts';
 import { bridgeMark } from '../link-names.ts';
@@ -26,6 +27,7 @@ export function checkParent(spec: SegmentSpec, parent: Link, master: Link | unde
   if (!parent.isUp) {
     throw unusable(parent, `${subject} is down; bring it up with: ip link set ${parent.name} up`);
   }
+  checkCarried(spec, parent);
   const isUpper = spec.mode === 'macvlan' || spec.mode === 'ipvlan';
   if (isUpper && parent.kind === 'bridge') {
     throw unusable(
@@ -66,5 +68,17 @@ export function checkParent(spec: SegmentSpec, parent: Link, master: Link | unde
   throw unusable(
     parent,
     `${subject} is a port of ${kind} ${parent.master}; use that instead: ${flag} parent=${parent.master}`,
+  );
+}
+
+/** The trunk of an uplink says what it carries. No DHCP server could hear another VLAN (U10). */
+function checkCarried(spec: SegmentSpec, parent: Link): void {
+  const uplink = parseUplinkAlias(parent.alias);
+  if (uplink === undefined || isCarried(uplink, spec.vlan)) return;
+  const { site, vlans = 'of its list' } = uplink;
+  const wanted = spec.vlan === undefined ? 'untagged frames' : `VLAN ${vlanLabel(spec.vlan)}`;
+  throw unusable(
+    parent,
+    `the uplink ${parent.name} to ${site} carries VLANs ${vlans}, and not ${wanted}; set ${flagOf(spec)} vlan= to one of them, or type at the hub: vlandhcp hub vlans`,
   );
 }

@@ -1,6 +1,7 @@
 /** Says what to type instead of a parent that does not exist. */
 import { PluginError } from '../../../vocabulary/errors.ts';
 import { STAYS_IN_HOST } from '../../../vocabulary/link-kinds.ts';
+import { parseUplinkAlias } from '../../../vocabulary/uplink-alias.ts';
 import { flagOf, type SegmentSpec } from '../link-checks.ts';
 import type { Link } from '../link-info.ts';
 import { ENDPOINT_MARK, isMarked } from '../link-names.ts';
@@ -27,7 +28,8 @@ export function missingParent(spec: SegmentSpec, links: readonly Link[]): Plugin
 /** Leaves out our links, Docker's links, and ports that lead to containers. */
 function possibleParents(links: readonly Link[]): readonly string[] {
   const isOurs = ({ alias, lower }: Link): boolean =>
-    isMarked(alias) || links.some((other) => other.alias === ENDPOINT_MARK && other.name === lower);
+    (isMarked(alias) && parseUplinkAlias(alias) === undefined) ||
+    links.some((other) => other.alias === ENDPOINT_MARK && other.name === lower);
   const isInside = ({ kind, master }: Link): boolean =>
     master !== undefined && STAYS_IN_HOST.includes(kind);
   const isDockers = ({ kind, name }: Link): boolean =>

@@ -1,0 +1,46 @@
+/**
+ * The rules of nftables at a member (pure). The kernel hands a frame of a VXLAN to the link with
+ * that number, whoever sent it. So frames count only if they come out of the tunnel, from the hub.
+ * The hub reaches nothing else of this host or behind it.
+ */
+import { VXLAN_PORT, type MemberDesired } from '../desired.ts';
+import type { NftTable } from './nft-tables.ts';
+
+/** Before the rules of others. Connection tracking has run, so answers are known. */
+const PRIORITY = -10;
+
+export function memberTable({ device, address, hub, trunk }: MemberDesired): NftTable {
+  const tunnel = `"${tunnelName(device)}"`;
+  const frames = trunk && `udp dport ${VXLAN_PORT} @th,96,24 ${trunk.vni}`;
+  const names = ['frames', 'outside', 'refused', 'routed'];
+  const rules = [
+    ...names.map((name) => `counter ${name} {}`),
+    'chain input {',
+    `type filter hook input priority ${PRIORITY}; policy accept;`,
+    ...(frames === undefined
+      ? []
+      : [
+          `iifname ${tunnel} ip saddr ${hub.address} ip daddr ${address} ${frames} counter name frames accept`,
+          `${frames} counter name outside drop`,
+        ]),
+    `iifname != { ${tunnel}, "lo" } ip daddr ${address} counter name outside drop`,
+    `iifname ${tunnel} ct state established,related accept`,
+    `iifname ${tunnel} counter name refused drop`,
+    '}',
+    'chain forward {',
+    `type filter hook forward priority ${PRIORITY}; policy accept;`,
+    `iifname ${tunnel} counter name routed drop`,
+    `oifname ${tunnel} counter name routed drop`,
+    '}',
+  ];
+  return { ...memberTableName(device), body: `${rules.join('\n')}\n` };
+}
+
+export function memberTableName(device: string): Omit<NftTable, 'body'> {
+  return { family: 'inet', name: `vlandhcp_${device}` };
+}
+
+/** The WireGuard link below a trunk. */
+export function tunnelName(device: string): string {
+  return `wg-${device}`;
+}
