@@ -6,7 +6,7 @@ import { release as kernelRelease } from 'node:os';
 import { CommanderError } from 'commander';
 import { dim, red, yellow } from 'yoctocolors';
 import { AdminClient } from './admin-client.ts';
-import type { Surroundings } from './commands.ts';
+import type { Surroundings } from './commands/surroundings.ts';
 import { runDocker } from './docker.ts';
 import { CommandError, EXIT } from './errors.ts';
 import { makeProgram } from './program.ts';
@@ -31,6 +31,8 @@ async function main(): Promise<void> {
     colors: isTerminal ? { red, yellow, dim } : { red: plain, yellow: plain, dim: plain },
     print: (text) => void stdout.write(`${text}\n`),
     tell: (text) => void (process.stderr.isTTY && process.stderr.write(text)),
+    write: (bytes) => void stdout.write(bytes),
+    warn: (text) => void process.stderr.write(`vlandhcp: ${text}\n`),
     ...{ isTerminal, now: () => Date.now(), answerWithinMs: 10_000, ended: ended.signal },
     ...{ version: VLANDHCP_VERSION, kernel: kernelRelease() },
   };

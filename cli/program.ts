@@ -1,11 +1,19 @@
 /** The commands, their words and options, and their help. */
 import { Command, Option } from 'commander';
-import * as commands from './commands.ts';
+import { events, type EventOptions } from './commands/events.ts';
+import { lease, leases, networks, type LeaseOptions } from './commands/leases.ts';
+import { probe, type ProbeOptions } from './commands/probe.ts';
+import { release, renew } from './commands/renew-release.ts';
+import { parseServerKind } from './commands/reserve.ts';
+import { report } from './commands/report.ts';
+import type { Surroundings } from './commands/surroundings.ts';
 import { completionFor, SHELLS } from './completion.ts';
+import { trace, type TraceOptions } from './commands/trace.ts';
 import { CommandError } from './errors.ts';
+import { SERVERS } from './views/reservations.ts';
 
 export interface Program {
-  readonly surroundings: () => commands.Surroundings;
+  readonly surroundings: () => Surroundings;
   /** The name by which it was called: `docker vlandhcp`. */
   readonly name: string;
   readonly version: string;
@@ -42,18 +50,20 @@ export function makeProgram({ surroundings, name, version, exit }: Program): Com
   const done = async (work: Promise<number>) => exit(await work);
 
   withOutput(add('networks', 'List networks, with how many leases are in which state')).action(
-    (options: Output) => done(commands.networks(surroundings(), options)),
+    (options: Output) => done(networks(surroundings(), options)),
   );
   withOutput(add('leases', 'List who has which address'))
     .option('-n, --network <NETWORK>', 'only those of this network (name or ID)')
     .option('-w, --watch', 'list them again whenever something changes')
+    .addOption(reserveOption().conflicts(['watch', 'json', 'format']))
     .addHelpText('after', EXITS)
-    .action((options: Output) => done(commands.leases(surroundings(), options)));
+    .action((options: LeaseOptions) => done(leases(surroundings(), options)));
   add('lease', 'Show all about a lease, and its history')
     .argument('<KEY>', `${KEY}; also an address that nobody has any more`)
     .addOption(jsonOption())
+    .addOption(reserveOption().conflicts('json'))
     .addHelpText('after', EXITS)
-    .action((key: string, options: Output) => done(commands.lease(surroundings(), key, options)));
+    .action((key: string, options: LeaseOptions) => done(lease(surroundings(), key, options)));
   withOutput(add('events', 'Show what happened, or what happens'))
     .option(
       '-s, --since <WHEN>',
@@ -63,21 +73,34 @@ export function makeProgram({ surroundings, name, version, exit }: Program): Com
     .option('-n, --network <NETWORK>', 'only those of this network (name or ID)')
     .option('-t, --type <TYPES>', 'only these types: lease.lost,address.conflict')
     .option('-a, --all', 'calls of Docker, too')
-    .action((options: commands.EventOptions) => done(commands.events(surroundings(), options)));
+    .action((options: EventOptions) => done(events(surroundings(), options)));
   add('renew', 'Ask the DHCP server now to extend a lease, and wait for its answer')
     .argument('<KEY>', KEY)
-    .action((key: string) => done(commands.renew(surroundings(), key)));
+    .action((key: string) => done(renew(surroundings(), key)));
   add('release', 'Give back a lease that is held for a container that is gone')
     .argument('<KEY>', 'an address or a MAC')
-    .action((key: string) => done(commands.release(surroundings(), key)));
+    .action((key: string) => done(release(surroundings(), key)));
   withOutput(add('probe', 'Find the VLANs of a trunk that have a DHCP server; takes up to 40 s'))
     .requiredOption('-p, --parent <LINK>', 'the link that is plugged into the trunk, such as eth1')
     .option('-v, --vlans <LIST>', 'VLANs, such as 10,500-600; 0 is the one without a tag', '1-4094')
     .addHelpText('after', 'Nothing is leased, and no link is made.')
-    .action((options: commands.ProbeOptions) => done(commands.probe(surroundings(), options)));
+    .action((options: ProbeOptions) => done(probe(surroundings(), options)));
+  add('trace', 'Show what DHCP clients send and hear, and why they ignore it, until ^C')
+    .argument('<NETWORK|KEY>', `a network (name or ID), ${KEY}`)
+    .addOption(jsonOption())
+    .option(
+      '--pcap <FILE>',
+      'also write the frames to a new file for Wireshark; - is standard output',
+    )
+    .option('--for <TIME>', 'end after that time, such as 10s or 2m')
+    .addHelpText(
+      'after',
+      'A network shows containers that start, too. Conflicts and IPv6 routers are shown beside DHCP.',
+    )
+    .action((key: string, options: TraceOptions) => done(trace(surroundings(), key, options)));
   add('report', 'Write one file for a bug report; names, addresses and IDs are replaced')
     .argument('[FILE]', 'a new file; - is standard output')
-    .action((file?: string) => done(commands.report(surroundings(), file)));
+    .action((file?: string) => done(report(surroundings(), file)));
   const ours = (words: string, about: string) =>
     add(words, about)
       .allowUnknownOption()
@@ -110,6 +133,13 @@ function usageOf(command: Command, name: string): string {
 
 function jsonOption(): Option {
   return new Option('--json', 'print JSON, for programs');
+}
+
+function reserveOption(): Option {
+  return new Option(
+    '-r, --reserve <SERVER>',
+    `print what to paste into the DHCP server: ${SERVERS.join(', ')}`,
+  ).argParser(parseServerKind);
 }
 
 function withOutput(command: Command): Command {

@@ -59,6 +59,20 @@ export function renewalResendAt(now: Instant, until: Instant, lease: Ms): Instan
   return now + Math.max(Math.round((until - now) / 2), Math.min(part, LEAST_RENEWAL_DELAY));
 }
 
+/** The longest time between two REQUESTs that were wanted before T1. */
+const LONGEST_EARLY_DELAY: Ms = 3_600_000;
+
+/**
+ * When to send a REQUEST again that was wanted before T1, because it tells the server a name: 4 s
+ * after the first, and twice as long after each further one. RFC 2131 §4.4.5 has no times for it.
+ * Half of what is left would be hours in a long lease, and for ever in a lease without end.
+ * @param attempt resends so far.
+ */
+export function earlyResendAt(now: Instant, attempt: number, random: () => number): Instant {
+  const delay = Math.min(FIRST_DELAY * 2 ** attempt, LONGEST_EARLY_DELAY);
+  return now + Math.round(delay + JITTER * (2 * random() - 1));
+}
+
 /**
  * Delay before extending a lease that became due while the plugin was stopped. It is up to 10 s, as
  * RFC 2131 §4.4.1 asks of clients that start together, and at most half of the time that is left.

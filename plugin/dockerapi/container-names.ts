@@ -42,6 +42,7 @@ const event = v.object({
   Actor: v.object({ ID: v.string(), Attributes: v.record(v.string(), v.string()) }),
 });
 const network = v.object({
+  Name: v.optional(v.string()),
   Containers: v.optional(
     v.nullable(v.record(v.string(), v.object({ Name: v.string(), EndpointID: v.string() }))),
   ),
@@ -51,6 +52,8 @@ export class ContainerNames {
   readonly #deps: ContainerNamesDeps;
   /** By EndpointID. What is not on a network any more is dropped when that network is looked at. */
   readonly #names = new Map<string, Known>();
+  /** Names of networks by their ids. Dropped with the network. */
+  readonly #networks = new Map<string, string>();
   /** EndpointIDs whose container is restarted when it is known, each with its network's id. */
   readonly #restarts = new Map<string, string>();
   /** NetworkIDs to ask about. */
@@ -64,6 +67,10 @@ export class ContainerNames {
 
   constructor(deps: ContainerNamesDeps) {
     this.#deps = deps;
+  }
+
+  networkName(networkId: string): string | undefined {
+    return this.#networks.get(networkId);
   }
 
   /** The container that has the endpoint, as far as is known. */
@@ -151,6 +158,7 @@ export class ContainerNames {
       const due = ours.filter((id) => this.#due.has(id));
       this.#due.clear();
       this.#forget(({ networkId }) => !ours.includes(networkId));
+      for (const id of this.#networks.keys()) if (!ours.includes(id)) this.#networks.delete(id);
       for (const id of due) void this.#ask(id);
     });
   }
@@ -164,7 +172,9 @@ export class ContainerNames {
   async #ask(networkId: string): Promise<void> {
     const { api, log } = this.#deps;
     try {
-      const { Containers: all } = v.parse(network, await api.get(`/networks/${networkId}`));
+      const told = v.parse(network, await api.get(`/networks/${networkId}`));
+      const { Name: networkName, Containers: all } = told;
+      if (networkName !== undefined) this.#networks.set(networkId, networkName);
       const containers = Object.entries(all ?? {});
       const present = new Set(containers.map(([, { EndpointID: endpointId }]) => endpointId));
       this.#forget(

@@ -3,11 +3,14 @@
  * to a lease. Nothing here waits for a call of Docker, and no call of Docker waits for it (D16).
  */
 import type { Clock } from '../clock.ts';
+import type { ContainerNames } from '../dockerapi/container-names.ts';
 import type { TrunkQuestion, VlanAnswer } from '../leasing/segment/trunk-probe.ts';
+import type { FrameListener, FrameWatch } from '../leasing/frames/frame-watch.ts';
 import type { LeaseService } from '../leasing/lease-service.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
-import { hostLeaseId } from '../state/lease-records.ts';
+import { hostLeaseId, type LeaseRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
+import { leaseIdentity } from '../state/status/lease-identity.ts';
 import { leaseList, type LeaseEntry } from '../state/status/lease-list.ts';
 import type { NetworkStatus } from '../state/status/status.ts';
 import { PluginError } from '../vocabulary/errors.ts';
@@ -16,9 +19,19 @@ export interface OperatorDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly status: () => readonly NetworkStatus[];
+  /** What Docker's API has told. Undefined if its socket was not given. */
+  readonly names: Pick<ContainerNames, 'nameOf' | 'networkName'> | undefined;
+  readonly frames: Pick<FrameWatch, 'watch'>;
   readonly leases: Pick<LeaseService, 'renew'>;
   readonly held: Pick<HeldLeases, 'giveBack'>;
   readonly probe: (question: TrunkQuestion) => Promise<readonly VlanAnswer[]>;
+}
+
+/** Whose frames are wanted. */
+export interface Watched {
+  /** The beginning of a NetworkID: all clients of its segment, also those that come. */
+  readonly network: string | undefined;
+  readonly macs: readonly string[];
 }
 
 export class Operator {
@@ -30,12 +43,21 @@ export class Operator {
   }
 
   networks(): readonly NetworkStatus[] {
-    return this.#deps.status();
+    const { status, names } = this.#deps;
+    return status().map((network) => {
+      const name = names?.networkName(network.network);
+      return name === undefined ? network : { ...network, name };
+    });
   }
 
   leases(): readonly LeaseEntry[] {
     const { registry, clock, status } = this.#deps;
-    return leaseList(status(), registry.held(), (id) => registry.findScope(id), clock);
+    const entries = leaseList(status(), registry.held(), (id) => registry.findScope(id), clock);
+    return entries.map((entry) => {
+      const record = registry.findLease(this.#leaseId(entry));
+      const identity = record && leaseIdentity(record);
+      return { ...entry, ...this.#namesOf(entry, record), identity };
+    });
   }
 
   /**
@@ -76,6 +98,45 @@ export class Operator {
     } finally {
       this.#isProbing = false;
     }
+  }
+
+  /**
+   * Tells each frame of these clients, as it is sent or heard, and what their routers say.
+   * @returns the function that ends it. @throws PluginError NETWORK_UNKNOWN.
+   */
+  watch({ network, macs }: Watched, listener: FrameListener): () => void {
+    const networks = this.#deps.status();
+    const isNamed = (id: string) => network !== undefined && id.startsWith(network);
+    const named = networks.filter((one) => isNamed(one.network));
+    if (network !== undefined && named.length === 0) {
+      throw new PluginError('NETWORK_UNKNOWN', `there is no network ${network.slice(0, 100)}`);
+    }
+    const segments = new Set(named.map(({ segment }) => segment));
+    const ofMacs = this.leases().filter(({ mac }) => macs.includes(mac));
+    const all = new Set([...named, ...ofMacs].map((one) => one.network));
+    const routers = new Set(
+      networks.filter((one) => all.has(one.network)).map((one) => one.bridge),
+    );
+    return this.#deps.frames.watch((frame) => {
+      const { client, link } = frame;
+      if (client === undefined) {
+        if (routers.has(link)) listener(frame);
+      } else if (segments.has(client.segment) || macs.includes(client.mac)) listener(frame);
+    });
+  }
+
+  #namesOf(
+    { endpoint, network }: LeaseEntry,
+    record: LeaseRecord | undefined,
+  ): Pick<LeaseEntry, 'name' | 'nameFrom' | 'networkName'> {
+    const { names } = this.#deps;
+    const stored = record?.holder.is === 'endpoint' ? record.holder.containerName : undefined;
+    const byDocker = names?.nameOf(endpoint)?.name ?? stored;
+    const networkName = names?.networkName(network);
+    if (byDocker !== undefined) return { name: byDocker, nameFrom: 'docker', networkName };
+    const told = record?.hostName;
+    if (told !== undefined) return { name: told, nameFrom: 'hostname', networkName };
+    return { name: endpoint.slice(0, 12), nameFrom: 'id', networkName };
   }
 
   #leaseId({ holder, endpoint, network }: LeaseEntry): string {

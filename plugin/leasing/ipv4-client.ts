@@ -20,6 +20,8 @@ export interface Ipv4ClientDeps {
   readonly openArpSocket: OpenArpSocket;
   readonly log: Logger;
   readonly emit?: Emit | undefined;
+  /** Told of each message that the client makes nothing of. */
+  readonly onUnused?: ((reason: string) => void) | undefined;
   /** Told of each change of the lease. */
   readonly onLease: (change: LeaseChange) => void;
   /** Told of the link-local address that stands in for a lease. Undefined: none for now. */
@@ -57,6 +59,7 @@ export class Ipv4Client {
       random,
       openSocket,
       log,
+      onUnused: deps.onUnused,
       onLease: (change) => {
         emit?.(leaseEvent4(subject, change, this.lease?.address));
         this.lease = change.change === 'lost' ? undefined : change.lease;

@@ -3,7 +3,8 @@
  * names all mistakes.
  */
 import { MACVLAN_MODES, type AttachmentMode, type MacvlanMode } from '../vocabulary/attachment.ts';
-import { IPV6_MODES, type Ipv6Mode } from '../vocabulary/ipv6/addressing.ts';
+import type { DnsServer } from '../vocabulary/dns-redirect.ts';
+import type { Ipv6Mode } from '../vocabulary/ipv6/addressing.ts';
 import { LINK_NAME_MAX_LENGTH } from '../vocabulary/link-name.ts';
 import type { GuardMode } from '../vocabulary/port-rules.ts';
 import type { Ms } from '../vocabulary/time.ts';
@@ -19,7 +20,8 @@ import {
 } from './network-option-table.ts';
 import { noParent, refuse } from './option-problems.ts';
 import { findProblems, textOf } from './option-table.ts';
-import { parseAddresses, parseGuard, parseRelease } from './option-values.ts';
+import { parseAddresses, parseGuard, parseRelease, parseServers } from './option-values.ts';
+import { ipv6ModeOf, withoutIpv4 } from './without-ipv4.ts';
 import { siteOptionsOf, siteProblems, type SiteOptions } from './site/site-options.ts';
 import type { Ipv4 } from '../wire/address.ts';
 
@@ -66,7 +68,7 @@ export interface NetworkOptions extends SiteOptions {
   /** Whether DNS queries of containers go to the servers of the lease. */
   readonly dns: 'docker' | 'lease';
   /** The servers whose place they take. Empty: those of the host. */
-  readonly dnsInsteadOf: readonly Ipv4[];
+  readonly dnsInsteadOf: readonly DnsServer[];
   readonly guard: GuardMode;
   readonly onConflict: 'defend' | 'leave';
   /** False: containers get no IPv4 address. */
@@ -97,11 +99,6 @@ function strangers(
     );
 }
 
-/** `true` means `auto`, as other drivers spell it. */
-function ipv6ModeOf(text: string | undefined): Ipv6Mode | undefined {
-  return text === 'true' ? 'auto' : IPV6_MODES.find((one) => one === text);
-}
-
 /** Why a network cannot have IPv6 as well. */
 function withoutIpv6(
   flag: string,
@@ -116,41 +113,6 @@ function withoutIpv6(
       : []),
     ...(mtu !== undefined && Number(mtu) < 1280
       ? [`${what} mtu=${mtu}: links with IPv6 have 1280 or more (RFC 8200)`]
-      : []),
-  ];
-}
-
-/** Options that act on an IPv4 address alone. */
-const OF_LEASES4 = ['on_expiry', 'on_conflict'] as const;
-
-/** Why a network cannot be without IPv4. What is left would have no effect, so it is refused. */
-function withoutIpv4(
-  flag: string,
-  text: (
-    key: 'ipv6' | 'host_access' | 'dhcp_server' | 'dns' | (typeof OF_LEASES4)[number],
-  ) => string | undefined,
-): readonly string[] {
-  const what = `${flag}ipv4=off`;
-  const idle = OF_LEASES4.filter((key) => text(key) !== undefined).map((key) => `${key}=`);
-  return [
-    ...(ipv6ModeOf(text('ipv6')) === undefined
-      ? [`${what} leaves containers without any address; type ${flag}ipv6=auto beside it`]
-      : []),
-    ...(text('host_access') === 'true'
-      ? [`${what} leaves no lease for host_access=true, which is IPv4's; leave one of the two out`]
-      : []),
-    ...(text('dhcp_server') === undefined
-      ? []
-      : [
-          `${what} leaves no server for dhcp_server=, which is of DHCPv4; leave one of the two out`,
-        ]),
-    ...(idle.length === 0
-      ? []
-      : [
-          `${what} leaves nothing for ${idle.join(' and ')} to act on: it is about IPv4 addresses; leave one of the two out`,
-        ]),
-    ...(text('dns') === 'lease'
-      ? [`${what} leaves no lease for dns=lease, which is IPv4's; leave one of the two out`]
       : []),
   ];
 }
@@ -234,7 +196,7 @@ export function parseNetworkOptions(
     onExpiry: text('on_expiry') === 'keep' ? 'keep' : 'remove',
     onNoServer: NO_SERVER_MODES.find((one) => one === text('on_no_server')) ?? 'fail',
     dns: text('dns') === 'lease' ? 'lease' : 'docker',
-    dnsInsteadOf: parseAddresses(text('dns_instead_of') ?? '') ?? [],
+    dnsInsteadOf: parseServers(text('dns_instead_of') ?? '') ?? [],
     guard: parseGuard(text('guard')) ?? 'mac',
     onConflict: text('on_conflict') === 'leave' ? 'leave' : 'defend',
     ipv4,

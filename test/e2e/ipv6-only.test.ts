@@ -10,17 +10,21 @@ import {
   dockerRefuses,
   lab,
   networkCommand,
-  output,
   run,
   until,
 } from '../support/lab.ts';
+import {
+  inside,
+  OFFICE,
+  reaches as reachesFrom,
+  shown as shownOf,
+} from '../support/ipv6-acceptance.ts';
 import { site } from '../support/site.ts';
 
 site({});
 
 const SLAAC = ['--enable-ra', '--dhcp-range=2001:db8:500::,slaac,64,600'];
 const STATEFUL = ['--enable-ra', '--dhcp-range=2001:db8:500::100,2001:db8:500::1ff,64,600'];
-const OFFICE = '2001:db8:99::2';
 const FLAGS = process.env['ENGINE'] === '28' ? ['--ipv4=false', '--ipv6'] : [];
 
 beforeAll(async () => {
@@ -51,13 +55,15 @@ const startCommand = (...wishes: string[]) => {
   const options = wishes.map((wish) => `,driver-opt=${wish}`).join('');
   return ['run', '-d', '--name', 'box', '--network', `name=six${options}`, 'bb'];
 };
-const inBox = (...command: string[]) => output('docker', ['exec', 'box', ...command]);
-const reaches = async (address: string) =>
-  (await run('docker', ['exec', 'box', 'ping', '-6', '-c', '1', '-W', '1', address])).status === 0;
+const inBox = (...command: string[]) => inside('box', ...command);
+const reaches = (address: string) => reachesFrom('box', address);
+/** `IPv4|IPv6`, each empty if Docker shows none. */
 const shown = async () => {
-  const form = '{{range .NetworkSettings.Networks}}{{.IPAddress}}|{{.GlobalIPv6Address}}{{end}}';
-  return (await output('docker', ['inspect', '-f', form, 'box'])).trim();
+  const { ipv4, ipv6 } = await shownOf('box');
+  return `${ipv4}|${ipv6}`;
 };
+const answerTo = async (name: string) =>
+  (await run('docker', ['exec', 'box', 'nslookup', '-type=aaaa', name])).stdout;
 /** Addresses of the container that are not link-local. */
 const addresses = async () => {
   const all = await inBox('ip', '-o', 'addr', 'show', 'dev', 'eth0', 'scope', 'global');
@@ -126,4 +132,20 @@ it('no router: refused in one sentence; with on_no_server=late the address comes
   await lab('server-down');
   await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...SLAAC);
   await until('the box reaches the office', () => reaches(OFFICE));
+});
+
+it('dns=lease: a name that only the DNS server of the DHCPv6 lease knows, and that of a container', async () => {
+  const ofVlan = ['--port=53', '--no-resolv', '--no-hosts', '--address=/app.vlan/2001:db8:77::9'];
+  const server = ['--dhcp-option=option6:dns-server,[2001:db8:500::1]', ...ofVlan];
+  await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...STATEFUL, ...server);
+  const asked = '2001:db8:99::53'; // nobody answers there
+  await create('dns=lease', `dns_instead_of=${asked}`);
+  await docker('run', '-d', '--name', 'other', '--net=six', 'bb');
+  await docker('run', '-d', '--name', 'box', '--net=six', '--dns', asked, 'bb');
+  const { ipv6: other } = await shownOf('other');
+  await until('the box knows app.vlan', async () =>
+    (await answerTo('app.vlan')).includes('2001:db8:77::9'),
+  );
+  // Engine 20.10 names the server in the container's resolv.conf, and nslookup asks both.
+  if (process.env['ENGINE'] !== '20') expect(await answerTo('other')).toContain(other);
 });

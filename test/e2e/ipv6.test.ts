@@ -4,8 +4,15 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { removeAllContainersAndNetworks } from '../support/engine.ts';
-import { callPlugin, docker, lab, networkCommand, output, run, until } from '../support/lab.ts';
-import { parseIpv6 } from '../../plugin/wire/address6.ts';
+import {
+  createSix,
+  inside,
+  madeOf,
+  OFFICE,
+  reaches as reachesFrom,
+  shown,
+} from '../support/ipv6-acceptance.ts';
+import { callPlugin, docker, lab, output, until } from '../support/lab.ts';
 import { site } from '../support/site.ts';
 
 site({});
@@ -16,7 +23,6 @@ const STATEFUL = [
   '--dhcp-range=2001:db8:500::100,2001:db8:500::1ff,64,600',
   '--dhcp-option=option6:dns-server,[2001:db8:500::1]',
 ];
-const OFFICE = '2001:db8:99::2';
 
 beforeAll(async () => {
   await lab('ipv6-up', '500');
@@ -31,38 +37,13 @@ afterAll(async () => {
   await lab('ipv6-down', '500');
 });
 
-const create = (...options: string[]) =>
-  docker(...networkCommand('six', ['parent=eth1', 'vlan=500', ...options]));
-
-interface Shown {
-  readonly address: string;
-  readonly mac: string;
-}
-
-async function inspect(name: string): Promise<Shown> {
-  const form = '{{range .NetworkSettings.Networks}}{{.MacAddress}} {{.GlobalIPv6Address}}{{end}}';
-  const [mac = '', address = ''] = (await output('docker', ['inspect', '-f', form, name])).split(
-    ' ',
-  );
-  return { address: address.trim(), mac };
-}
-
-const inBox = (...command: string[]) => output('docker', ['exec', 'box', ...command]);
-const reaches = async (address: string) =>
-  (await run('docker', ['exec', 'box', 'ping', '-6', '-c', '1', '-W', '1', address])).status === 0;
-
-/** The interface identifier of a MAC (RFC 4291 appendix A), as Linux prints it in an address. */
-function eui64(mac: string): string {
-  const octets = mac.split(':').map((octet) => Number.parseInt(octet, 16));
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = octets;
-  const groups = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
-  return groups.map((group) => group.toString(16)).join(':');
-}
+const inBox = (...command: string[]) => inside('box', ...command);
+const reaches = (address: string) => reachesFrom('box', address);
 
 describe('-o ipv6=auto', () => {
   it('a prefix: the container has its address and a default route, and reaches the office', async () => {
     await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...SLAAC);
-    await create('ipv6=auto');
+    await createSix('ipv6=auto');
     const first = await output('docker', [
       'run',
       '--name',
@@ -78,8 +59,8 @@ describe('-o ipv6=auto', () => {
     ]);
     expect(first).toMatch(/inet6 2001:db8:500:0?:[0-9a-f:]+\/64/);
     await docker('run', '-d', '--name', 'box', '--net=six', 'bb');
-    const { address, mac } = await inspect('box');
-    expect(address).toBe(parseIpv6(`2001:db8:500:0:${eui64(mac)}`));
+    const { ipv6, mac } = await shown('box');
+    expect(ipv6).toBe(madeOf(mac));
     await until('the box reaches the office', () => reaches(OFFICE));
     const routes = await inBox('ip', '-6', 'route');
     expect(routes).toMatch(/default via fe80::[0-9a-f:]+ dev eth0 .*metric 2048/);
@@ -87,9 +68,9 @@ describe('-o ipv6=auto', () => {
 
   it('a managed VLAN: the container has the address of the server, with its lifetimes', async () => {
     await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...STATEFUL);
-    await create('ipv6=auto');
+    await createSix('ipv6=auto');
     await docker('run', '-d', '--name', 'box', '--net=six', 'bb');
-    const { address } = await inspect('box');
+    const { ipv6: address } = await shown('box');
     expect(address).toMatch(/^2001:db8:500::1[0-9a-f]{2}$/);
     await until('the box reaches the office', () => reaches(OFFICE));
     await until('the address ends with its lease', async () =>
@@ -103,9 +84,9 @@ describe('-o ipv6=auto', () => {
 describe('what IPv6 does not do to IPv4', () => {
   it('no router: the container starts with IPv4, and gets IPv6 when a router comes', async () => {
     await lab('server-up', 'dnsmasq-no-ping', '500');
-    await create('ipv6=auto', 'ipv6_patience=0');
+    await createSix('ipv6=auto', 'ipv6_patience=0');
     await docker('run', '-d', '--name', 'box', '--net=six', 'bb');
-    expect((await inspect('box')).address).toBe('');
+    expect((await shown('box')).ipv6).toBe('');
     await lab('server-down');
     await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...SLAAC);
     await until('the box reaches the office', () => reaches(OFFICE));
@@ -114,17 +95,17 @@ describe('what IPv6 does not do to IPv4', () => {
 
   it('a lease with an MTU that no link with IPv6 may have: the container starts, and says why it has none', async () => {
     await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...SLAAC, '--dhcp-option=26,1200');
-    await create('ipv6=auto');
+    await createSix('ipv6=auto');
     await docker('run', '-d', '--name', 'box', '--net=six', 'bb');
-    expect((await inspect('box')).address).toBe('');
+    expect((await shown('box')).ipv6).toBe('');
     expect(await inBox('cat', '/sys/class/net/eth0/mtu')).toBe('1200');
   });
 
   it('a DHCPv6 server that comes a minute later: the running container gets its lease', async () => {
     await lab('server-up', 'dnsmasq-no-ping', '500');
-    await create('ipv6=dhcp', 'ipv6_patience=0');
+    await createSix('ipv6=dhcp', 'ipv6_patience=0');
     await docker('run', '-d', '--name', 'box', '--net=six', 'bb');
-    expect((await inspect('box')).address).toBe('');
+    expect((await shown('box')).ipv6).toBe('');
     await lab('server-down');
     await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...STATEFUL);
     await until('the box reaches the office', () => reaches(OFFICE), 120_000);
@@ -136,11 +117,11 @@ describe('what IPv6 does not do to IPv4', () => {
 describe('the address of a DHCPv6 server', () => {
   it('stays with id= and over a kill of the plugin, and goes back with its container', async () => {
     await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...STATEFUL);
-    await create('ipv6=dhcp', 'ipv6_patience=5s');
+    await createSix('ipv6=dhcp', 'ipv6_patience=5s');
     const start = () =>
       docker('run', '-d', '--name', 'box', '--network', 'name=six,driver-opt=id=pbx', 'bb');
     await start();
-    const { address } = await inspect('box');
+    const { ipv6: address } = await shown('box');
     expect(address).toMatch(/^2001:db8:500::1[0-9a-f]{2}$/);
     await lab('service-kill');
     await lab('service-up');
@@ -154,10 +135,10 @@ describe('the address of a DHCPv6 server', () => {
     });
     await docker('rm', '-f', 'box');
     await start();
-    expect((await inspect('box')).address).toBe(address);
+    expect((await shown('box')).ipv6).toBe(address);
     await docker('rm', '-f', 'box');
     await docker('run', '-d', '--name', 'other', '--net=six', 'bb');
-    const other = (await inspect('other')).address;
+    const other = (await shown('other')).ipv6;
     expect(await lab('leases')).toContain(other);
     await docker('rm', '-f', 'other');
     await until('the server has it back', async () => !(await lab('leases')).includes(other));
@@ -170,9 +151,9 @@ describe('mode=macvlan', () => {
     ['a managed VLAN', STATEFUL, /^2001:db8:500::1[0-9a-f]{2}$/],
   ])('%s: address, route, office', async (_what, flags, expected) => {
     await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...flags);
-    await create('ipv6=auto', 'mode=macvlan');
+    await createSix('ipv6=auto', 'mode=macvlan');
     await docker('run', '-d', '--name', 'box', '--net=six', 'bb');
-    expect((await inspect('box')).address).toMatch(expected);
+    expect((await shown('box')).ipv6).toMatch(expected);
     await until('the box reaches the office', () => reaches(OFFICE));
   });
 });
@@ -183,7 +164,7 @@ it('with our IPAM: both addresses, and --ip is kept', async () => {
   const options = ['parent=eth1', 'vlan=500', 'ipv6=auto'].flatMap((option) => ['-o', option]);
   await docker('network', 'create', '-d', 'vlandhcp', ...ipam, ...options, 'six');
   await docker('run', '-d', '--name', 'box', '--net=six', '--ip', '10.50.0.150', 'bb');
-  expect((await inspect('box')).address).toMatch(/^2001:db8:500::1[0-9a-f]{2}$/);
+  expect((await shown('box')).ipv6).toMatch(/^2001:db8:500::1[0-9a-f]{2}$/);
   expect(await inBox('ip', '-4', 'addr', 'show', 'dev', 'eth0')).toContain('10.50.0.150/24');
   await until('the box reaches the office', () => reaches(OFFICE));
 });
@@ -195,10 +176,10 @@ it('with our IPAM and an IPv6 subnet: Docker shows what the container has, and t
   const words = ['-d', 'vlandhcp', '--ipam-driver', 'vlandhcp', ...subnets, ...options];
   await docker('network', 'create', ...words, 'six');
   await docker('run', '-d', '--name', 'other', '--net=six', 'bb');
-  const { address } = await inspect('other');
+  const { ipv6: address } = await shown('other');
   expect(address).toMatch(/^2001:db8:500::1[0-9a-f]{2}$/);
   expect(await lab('leases')).toContain(address);
   await docker('run', '-d', '--name', 'box', '--net=six', '--ip6', '2001:db8:500::77', 'bb');
-  expect((await inspect('box')).address).toBe('2001:db8:500::77');
+  expect((await shown('box')).ipv6).toBe('2001:db8:500::77');
   await until('the box reaches the office', () => reaches(OFFICE));
 });

@@ -2,6 +2,8 @@
  * The uplink with everything real but the wires: hub, NAT and remote host are namespaces, with the
  * programs, WireGuard, VXLAN, nft and a DHCP server.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { UplinkSite } from '../support/uplink-site.ts';
 import { until } from '../support/netns.ts';
@@ -79,7 +81,7 @@ test('the token a second time is refused with who and when, and nothing is left 
 
 test('a kill -9 of hub and uplink loses no ping and changes no link', async () => {
   const before = [site.links('hub'), site.links('remote')];
-  const pings = site.tried.bind(site, 'remote', 'ping -n -i 0.05 -c 40 -q 10.50.0.1');
+  const pings = site.tried.bind(site, 'remote', 'ping -n -i 0.02 -c 40 -q 10.50.0.1');
   await site.kill('hub');
   await site.kill('remote');
   expect(pings().stdout).toMatch(/40 packets transmitted, 40 received/);
@@ -108,14 +110,64 @@ test('a VLAN that is added works at once, and one that is taken away is gone whe
   expect(site.pings('remote', '10.50.0.1')).toBe(true);
 });
 
+test('a new key is changed over to, at both ends, and the old one is gone', () => {
+  const key = () => site.exec('remote', 'wg show wg-uplink0 public-key').trim();
+  const before = key();
+  const rotated = site.vlandhcp('remote', 'uplink rotate');
+  expect(rotated.stdout + rotated.stderr).toMatch(/^uplink0 has a new key, [0-9a-f-]{19}\n$/);
+  expect(key()).not.toBe(before);
+  expect(site.pings('remote', '10.50.0.1')).toBe(true);
+  const peers = site.exec('hub', 'wg show vdhub peers');
+  expect([peers.includes(key()), peers.includes(before)]).toEqual([true, false]);
+});
+
+test('a hub that is silent takes the carrier of the trunk, and gives it back with its next word', async () => {
+  const isUp = (name: string) => site.links('remote')[name]?.up;
+  site.ip('nat', 'link set dev wan down');
+  await until('no carrier', () => isUp('uplink0') === false && isUp('uplink0.500') === false);
+  expect(site.vlandhcp('remote', 'uplink status').stdout).toContain('down, hub silent');
+  site.ip('nat', 'link set dev wan up');
+  site.ip('nat', 'route add default via 198.51.100.1');
+  await until('carrier', () => isUp('uplink0') === true && isUp('uplink0.500') === true);
+  expect(site.pings('remote', '10.50.0.1')).toBe(true);
+});
+
+test('without the tunnel nothing of the trunk leaves by another link', async () => {
+  const frames = async (): Promise<string> => {
+    const sniffer = spawn('ip', [
+      ...['netns', 'exec', site.ns('nat'), 'tcpdump', '-lni', 'lan1', 'udp port 4790'],
+    ]);
+    let [seen, said] = ['', ''];
+    sniffer.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()));
+    sniffer.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    await until('tcpdump listens', () => said.includes('listening on'));
+    site.pings('remote', '10.50.0.1');
+    const ended = once(sniffer, 'exit');
+    sniffer.kill();
+    await ended;
+    return seen.trim();
+  };
+  await site.kill('remote');
+  site.ip('remote', 'link set dev wg-uplink0 down');
+  expect(await frames()).toBe('');
+  site.ip('remote', 'route del blackhole 10.83.41.0/24'); // the control
+  expect(await frames()).not.toBe('');
+  await site.service('remote', 'uplink'); // it mends both
+  await until('the route is back', () =>
+    site.ip('remote', 'route show type blackhole').includes('10.83.41.0/24'),
+  );
+  await until('the tunnel is back', () => site.pings('remote', '10.50.0.1'));
+});
+
 test('a member that is revoked has no frame through when the command returns, and says why', async () => {
   expect(site.vlandhcp('hub', 'hub revoke laptop').stdout).toBe('laptop is no member any more\n');
   expect(site.pings('remote', '10.50.0.1')).toBe(false);
-  await until('the member knows', () =>
-    site.vlandhcp('remote', 'uplink status').stdout.includes('down, revoked by the hub'),
-  );
-  expect(site.vlandhcp('remote', 'uplink status').status).toBe(2);
-  expect(site.links('remote')['uplink0']?.up).toBe(false);
+  await until('the member knows', () => site.links('remote')['uplink0']?.up === false);
+  const status = site.vlandhcp('remote', 'uplink status');
+  expect([status.status, status.stdout]).toEqual([
+    2,
+    expect.stringContaining('down, revoked by the hub'),
+  ]);
   expect(Object.keys(site.links('hub')).sort()).toEqual(['eth1', 'lo', 'vdhub', 'wan']);
 });
 

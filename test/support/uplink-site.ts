@@ -112,12 +112,15 @@ table ip filter {
     return { status, stdout, stderr };
   }
 
-  /** Starts the service of that host, and waits until its socket answers. */
+  /** Starts the service of that host, and waits until it says that it is ready. */
   async service(name: string, role: 'hub' | 'uplink'): Promise<void> {
-    const args = [process.execPath, this.#bundle, role, 'run'];
-    this.#services.set(name, this.#start(name, ...args));
-    const ask = role === 'hub' ? 'hub list' : 'uplink status';
-    await until(`${name} serves`, () => this.vlandhcp(name, ask).stderr === '');
+    const before = this.log.length;
+    const child = this.#start(name, process.execPath, this.#bundle, role, 'run');
+    this.#services.set(name, child);
+    await until(`${name} serves`, () => {
+      if (child.exitCode !== null) throw new Error(`${role} ended: ${this.log.slice(before)}`);
+      return /"(hub|uplink service) ready"/.test(this.log.slice(before));
+    });
   }
 
   async kill(name: string): Promise<void> {

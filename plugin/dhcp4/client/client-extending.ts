@@ -9,7 +9,7 @@ import { broadcast, serverOf } from './client-effects.ts';
 import { askedAnew, newExchange } from './client-exchange.ts';
 import type { Effect, Env, Exchange, Memory, StateOf, Step } from './client-types.ts';
 import { buildRebindingRequest, buildRenewingRequest } from '../requests.ts';
-import { renewalResendAt } from '../retransmit.ts';
+import { earlyResendAt, renewalResendAt } from '../retransmit.ts';
 
 /**
  * A running server answers a REQUEST within this time. At most half of the time until T2 is used.
@@ -43,7 +43,11 @@ function sendRenewingRequest(
   env: Env,
 ): Step {
   const message = buildRenewingRequest(env.config, exchange, lease.address);
-  const resendAt = renewalResendAt(env.now, lease.t2At, durationOf(lease));
+  const byTimes = renewalResendAt(env.now, lease.t2At, durationOf(lease));
+  const resendAt =
+    env.now < lease.t1At
+      ? Math.min(byTimes, earlyResendAt(env.now, exchange.attempt, env.random))
+      : byTimes;
   return {
     state: { name: 'RENEWING', memory, lease, exchange, tellAt, resendAt },
     effects: [{ type: 'send', message, to: serverOf(lease) }],

@@ -6,6 +6,7 @@ import type { Clock } from '../../clock.ts';
 import type { HeldRecord } from '../lease-records.ts';
 import type { LeaseScope } from '../lease-scope.ts';
 import { readableLease, elapsedSince } from '../stored-lease.ts';
+import type { LeaseIdentity } from './lease-identity.ts';
 import { ipv6Status, type Ipv6Status } from './ipv6-status.ts';
 import type { EndpointStatus, HostStatus, NetworkStatus } from './status.ts';
 import { timeText } from './time-text.ts';
@@ -36,7 +37,17 @@ export interface LeaseEntry {
   readonly conflict: EndpointStatus['conflict'];
   /** Since when the lease is held for a container that is gone. */
   readonly heldSince: string | undefined;
+  /** The best name that the plugin has for its user. Only Docker's is what `docker ps` shows. */
+  readonly name?: string | undefined;
+  readonly nameFrom?: NameSource | undefined;
+  /** As Docker's API told it. */
+  readonly networkName?: string | undefined;
+  /** Undefined while the lease is made. */
+  readonly identity?: LeaseIdentity | undefined;
 }
+
+/** `hostname`: what the DHCP server is told. `id`: the beginning of the endpoint's id. */
+export type NameSource = 'docker' | 'hostname' | 'id';
 
 /** @param scopeOf finds the network or pool of a held lease. */
 export function leaseList(

@@ -102,6 +102,8 @@ export interface HostStatus extends Pick<
 }
 
 export interface NetworkStatus {
+  /** As Docker's API told it. Undefined if it is not known. */
+  readonly name?: string | undefined;
   /** NetworkID. For another driver's network: `pool` and the id of the pool. */
   readonly network: string;
   readonly segment: string;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   declineDelay,
+  earlyResendAt,
   failureDelay,
   renewalResendAt,
   retransmitDelay,
@@ -54,6 +55,14 @@ describe('renewalResendAt', () => {
     [Infinity, 60_000, 60_000],
   ])('of a lease of %i ms at least a 16th, between 1 s and 60 s', (duration, left, delay) => {
     expect(renewalResendAt(5, 5 + left, duration)).toBe(5 + delay);
+  });
+});
+
+describe('earlyResendAt', () => {
+  it('is 4 s doubled to an hour, ±1 s', () => {
+    const least = [0, 1, 9, 10, 1_000].map((attempt) => earlyResendAt(5, attempt, () => 0));
+    expect(least).toEqual([3_005, 7_005, 2_047_005, 3_599_005, 3_599_005]);
+    expect(earlyResendAt(5, 0, () => ALMOST_ONE)).toBe(5_005);
   });
 });
 

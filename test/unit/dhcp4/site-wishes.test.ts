@@ -138,3 +138,29 @@ it('a name that comes later is in a REQUEST at once, and a lease without end kee
   expect(rig.deadline).toBeGreaterThan(rig.now);
   expect(rig.ack({ leaseSec: 0xffffffff }).name).toBe('BOUND');
 });
+
+describe('a name that comes later, and a REQUEST or its ACK that is lost', () => {
+  it.each([
+    ['without end', 0xffffffff],
+    ['of a day', 86_400],
+  ])('is sent again after 4, 8, 16 s: a lease %s', (_what, leaseSec) => {
+    const rig = new ClientRig().bound({ leaseSec });
+    rig.do({ type: 'renew' });
+    const delays = [1, 2, 3, 4].map(() => {
+      const before = rig.now;
+      do rig.tick();
+      while (!rig.summary.some((line) => line.startsWith('send REQUEST')));
+      return Math.round((rig.now - before) / 4_000) * 4;
+    });
+    expect(delays).toEqual([4, 8, 16, 32]);
+    expect(rig.ack({ leaseSec }).name).toBe('BOUND');
+  });
+
+  it('from T1 on the times of RFC 2131 §4.4.5 count', () => {
+    const rig = new ClientRig().bound({ leaseSec: 3_600 });
+    rig.tick();
+    expect(rig.name).toBe('RENEWING');
+    rig.tick(); // its silence is told
+    expect(rig.deadline - 1_800_000).toBeGreaterThan(600_000);
+  });
+});

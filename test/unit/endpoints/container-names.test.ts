@@ -22,7 +22,7 @@ beforeEach(async () => {
   rig.dockerApi = {
     get: () => {
       const ours = { [CONTAINER]: { Name: name, EndpointID: ENDPOINT } };
-      return Promise.resolve({ Containers: containers ?? ours });
+      return Promise.resolve({ Name: 'fw500', Containers: containers ?? ours });
     },
     post: (path) => Promise.resolve(void posted.push(path)),
     follow: (_path, handlers) => {
@@ -196,4 +196,29 @@ it('on_change=keep: an address that comes late is given all the same', async () 
   };
   await rig.clock.pass(120_000);
   expect(rig.record().terms.configured?.address).toBe('192.0.2.50');
+});
+
+it('operators see the name of Docker, else the host name, else the beginning of the id', async () => {
+  const names = () => {
+    const [{ name, nameFrom, networkName } = {}] = rig.operator.leases();
+    return [name, nameFrom, networkName];
+  };
+  await running({}, { hostname: 'typed' });
+  expect(names()).toEqual(['typed', 'hostname', undefined]);
+  expect(rig.operator.networks()[0]?.name).toBe(undefined);
+  await connected();
+  expect(names()).toEqual(['My PBX.1', 'docker', 'fw500']);
+  expect(rig.operator.networks()[0]?.name).toBe('fw500');
+  // The name is on the record. That of the network is asked for again.
+  await rig.restart();
+  expect(names()).toEqual(['My PBX.1', 'docker', undefined]);
+  await connected();
+  expect(names()).toEqual(['My PBX.1', 'docker', 'fw500']);
+});
+
+it('without the API and a host name it is the beginning of the id', async () => {
+  rig.dockerApi = undefined;
+  await rig.restart();
+  await running();
+  expect(rig.operator.leases()[0]).toMatchObject({ name: ENDPOINT.slice(0, 12), nameFrom: 'id' });
 });

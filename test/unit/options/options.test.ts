@@ -106,6 +106,8 @@ describe('network options', () => {
     expect(network({ dns: 'lease', dns_instead_of: '10.0.0.53' })).toMatchObject({
       ...{ dns: 'lease', dnsInsteadOf: ['10.0.0.53'] },
     });
+    const six = { dns: 'lease', dns_instead_of: 'FD00::53,10.0.0.53', ipv4: 'off', ipv6: 'auto' };
+    expect(network(six).dnsInsteadOf).toEqual(['fd00::53', '10.0.0.53']);
     expect(mistake(() => network({ dns_instead_of: '10.0.0.53' }))).toBe(
       '-o dns_instead_of= belongs to dns=lease; type -o dns=lease, or leave it out',
     );
@@ -205,8 +207,9 @@ describe('network options', () => {
     ['on_expiry', 'stay', /is not one of remove, keep$/],
     ['on_no_server', '', /is not one of fail, late, link-local$/],
     ['dns', 'host', /is not one of docker, lease$/],
-    ['dns_instead_of', 'fw', /is not a list of IPv4 addresses;/],
-    ['dns_instead_of', '127.0.0.11', /is not a list of IPv4 addresses;/],
+    ['dns_instead_of', 'fw', /is not a list of IPv4 and IPv6 addresses;/],
+    ['dns_instead_of', '127.0.0.11', /is not a list of IPv4 and IPv6 addresses;/],
+    ['dns_instead_of', 'fd00::53,fe80::1', /is not a list of IPv4 and IPv6 addresses;/],
   ])('%s=%j is refused, and the answer says what it may be', (key, value, words) => {
     expect(mistake(() => network({ [key]: value }))).toMatch(words);
   });
@@ -335,15 +338,33 @@ describe('network options', () => {
       '-o ipv4=off leaves no server for dhcp_server=, which is of DHCPv4; leave one of the two out',
     ],
     [
-      { ipv6: 'auto', dns: 'lease' },
-      "-o ipv4=off leaves no lease for dns=lease, which is IPv4's; leave one of the two out",
+      { ipv6: 'auto', on_expiry: 'keep', on_conflict: 'leave' },
+      '-o ipv4=off leaves nothing for on_expiry= and on_conflict= to act on: they are about IPv4; leave them out, or leave out ipv4=off',
     ],
     [
-      { ipv6: 'auto', on_expiry: 'keep', on_conflict: 'leave' },
-      '-o ipv4=off leaves nothing for on_expiry= and on_conflict= to act on: it is about IPv4 addresses; leave one of the two out',
+      { ipv6: 'auto', gateway: 'none' },
+      '-o ipv4=off leaves nothing for gateway= to act on: it is about IPv4; leave it out, or leave out ipv4=off',
+    ],
+    [
+      { ipv6: 'auto', on_no_server: 'link-local' },
+      "-o ipv4=off leaves no use for on_no_server=link-local, whose address is IPv4's; type -o on_no_server=late instead",
+    ],
+    [
+      {
+        ...{ ipv6: 'dhcp', server_id: 'lenient', client_id: '{mac}', vendor_class: 'x' },
+        ...{ user_class: 'x', dhcp_deny: '10.0.0.1', routes: 'none', request: '66' },
+        on_change: 'keep',
+      },
+      '-o ipv4=off leaves nothing for server_id=, client_id=, vendor_class=, user_class=, dhcp_deny=, routes=, request= and on_change= to act on: they are about IPv4; leave them out, or leave out ipv4=off',
     ],
   ])('ipv4=off is refused in one sentence with %j', (options, sentence) => {
     expect(mistake(() => network({ ipv4: 'off', ...options }))).toBe(sentence);
+  });
+
+  it('ipv4=off goes with the options that IPv6 has, too', () => {
+    const both = { register_dns: 'true', require_mac: 'true', rapid_commit: 'true', acd: 'full' };
+    const late = { on_no_server: 'late', release: 'now', ipv6: 'auto' };
+    expect(network({ ipv4: 'off', ...both, ...late })).toMatchObject({ registerDns: true });
   });
 
   it('an unknown option is named together with the known ones', () => {
