@@ -1,14 +1,23 @@
 /** What follows from the hub's records: addresses, views, and the desired state of the kernel. */
+import { createHash } from 'node:crypto';
 import { TUNNEL_PREFIX } from '../uplink/desired.ts';
 import type { MemberView } from '../uplink/protocol/registrar-protocol.ts';
+import { publicKeyOf } from '../uplink/wireguard-key.ts';
 import type { WallTime } from '../vocabulary/time.ts';
 import type { HubDesired, HubGuest, HubMember } from './desired.ts';
 import type { HubContents } from './hub-store.ts';
 import type { HubRecord, InviteRecord, MemberRecord } from './hub-records.ts';
 
 export const HUB_DEVICE = 'vdhub';
-/** Far from the small numbers that others give their VXLANs. */
-const FIRST_VNI = 0x76_64_00;
+/**
+ * The upper half of the numbers of VXLANs: others use small ones. Each hub has 256 of its own, by
+ * its key, because a host that joins two sites cannot have one number twice.
+ */
+const FIRST_VNI = 0x80_00_00;
+const BLOCK_BITS = 15;
+const BLOCK = 256;
+/** Of the hub's key, so that it is computed once. */
+const firstVnis = new WeakMap<HubRecord, number>();
 const HUB_NUMBER = 1;
 const LAST_NUMBER = 254;
 /** How long a used token hears who used it, and a late one that it is late. */
@@ -44,9 +53,18 @@ export function viewOf(hub: HubRecord, member: MemberRecord): MemberView {
   const { name, number, vlans, mesh, phase, revision } = member;
   const held = phase === 'held';
   return {
-    ...{ name, site: hub.site, address: addressOf(hub, number), vni: FIRST_VNI + number },
+    ...{ name, site: hub.site, address: addressOf(hub, number), vni: firstVniOf(hub) + number },
     ...{ vlans: held ? [] : vlans, mtu: hub.mtu, mesh, held, revision },
   };
+}
+
+function firstVniOf(hub: HubRecord): number {
+  const known = firstVnis.get(hub);
+  if (known !== undefined) return known;
+  const digest = createHash('sha256').update(publicKeyOf(hub.privateKey)).digest();
+  const first = FIRST_VNI + (digest.readUInt32BE(0) >>> (32 - BLOCK_BITS)) * BLOCK;
+  firstVnis.set(hub, first);
+  return first;
 }
 
 /** @param at now; it decides which guests may still speak. */

@@ -11,7 +11,9 @@ import {
 } from '../../../plugin/uplink/protocol/registrar-protocol.ts';
 import { parseToken } from '../../../plugin/uplink/protocol/token.ts';
 import { generateKey, publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
-import { UplinkWorld } from '../../support/uplink-world.ts';
+import { viewOf } from '../../../plugin/hub/members.ts';
+import type { MemberRecord } from '../../../plugin/hub/hub-records.ts';
+import { hubRecord, UplinkWorld } from '../../support/uplink-world.ts';
 
 /** Loopback is a /8: each address of it is a host, as addresses in the tunnel are. */
 const SUBNET = '127.83.41.0';
@@ -44,6 +46,11 @@ beforeEach(() => {
   world = new UplinkWorld({ subnet: SUBNET });
   failures.length = 0;
 });
+
+const taken: MemberRecord = {
+  ...{ name: 'laptop', number: 3, inviteId: 'x', publicKey: publicKeyOf(generateKey()) },
+  ...{ vlans: [500], mesh: false, phase: 'member', hostName: 'l', joinedAt: 1, revision: 1 },
+};
 
 interface Asked {
   readonly from: string;
@@ -87,7 +94,13 @@ describe('the registrar', () => {
     expect(first).toEqual({
       status: 200,
       body: {
-        ...{ name: 'laptop', site: 'hq', address: '127.83.41.3', vni: 0x766403, vlans: [500, 600] },
+        ...{
+          name: 'laptop',
+          site: 'hq',
+          address: '127.83.41.3',
+          vni: expect.any(Number) as number,
+          vlans: [500, 600],
+        },
         ...{ mtu: 1500, mesh: false, held: false, revision: 1 },
       },
     });
@@ -99,6 +112,14 @@ describe('the registrar', () => {
       usedAt: world.clock.wall(),
     });
     expect(second.body['usedBy']).toMatch(/^laptop\.example \(key [0-9a-f-]{19}\)$/);
+  });
+
+  it('gives each hub numbers of VXLANs of its own, which fit into 24 bits', () => {
+    const member = { ...taken, number: 254 };
+    const vnis = Array.from({ length: 20 }, () => viewOf(hubRecord(), member).vni);
+    expect(new Set(vnis).size).toBeGreaterThan(15);
+    for (const vni of vnis)
+      expect([vni >= 0x80_00_00, vni < 2 ** 24, vni & 0xff]).toEqual([true, true, 254]);
   });
 
   it('sets the peer before it answers, and makes the links after it', async () => {
@@ -137,9 +158,9 @@ describe('the registrar', () => {
 
   it('refuses a key that belongs to the hub or to somebody else', async () => {
     await joined();
-    const [taken] = world.hub.contents.members;
+    const [present] = world.hub.contents.members;
     const from = await invited('other');
-    for (const key of [publicKeyOf(world.record.privateKey), taken!.publicKey]) {
+    for (const key of [publicKeyOf(world.record.privateKey), present!.publicKey]) {
       const body = joinBody(key);
       expect(await ask({ from, method: 'POST', path: '/v1/members', body })).toMatchObject({
         status: 400,
