@@ -29,6 +29,7 @@ import type { SandboxProbe } from '../../plugin/leasing/sockets/sandbox-socket.t
 import { FakeClock } from './fake-clock.ts';
 import { FakeHost } from './fake-host.ts';
 import { FakeStore } from './fake-store.ts';
+import { FakeTrunk } from './fake-trunk.ts';
 import { LeasingServer } from './leasing-server.ts';
 import { MemoryLogger } from './memory-logger.ts';
 import { MemoryWire } from './memory-packet-socket.ts';
@@ -52,6 +53,8 @@ export class DriverRig {
   /** False if a file in the store cannot be read. */
   isStoreComplete = true;
   readonly wire = new MemoryWire();
+  /** The VLANs of the parent, for those who ask without a link. */
+  readonly trunk: FakeTrunk;
   readonly log = new MemoryLogger();
   /** What operators were told, of all processes. */
   readonly events: PluginEvent[] = [];
@@ -90,6 +93,7 @@ export class DriverRig {
   constructor(parts: { server?: ReplyParts; clock?: FakeClock; ipv6?: Ipv6Sockets } = {}) {
     this.#ipv6 = parts.ipv6 ?? NO_IPV6_SOCKETS;
     this.clock = parts.clock ?? new FakeClock();
+    this.trunk = new FakeTrunk(this.clock);
     this.server = new LeasingServer(parts.server);
     this.wire.server = this.server.answer;
     this.#start();
@@ -243,9 +247,7 @@ export class DriverRig {
         openIpv6Socket: this.#ipv6.openIpv6Socket,
         openRouterSocket: this.#ipv6.openRouterSocket,
         probeSandbox: () => this.sandbox,
-        openTrunkSocket: () => {
-          throw new Error('this test has no trunk');
-        },
+        openTrunkSocket: this.trunk.open,
       },
       inquiry: {
         wearer: (link, _mac, address) => this.askSegment(link, address),
