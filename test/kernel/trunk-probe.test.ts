@@ -14,6 +14,7 @@ import { boottime } from '../../plugin/net/boottime.ts';
 import { Pools } from '../../plugin/pools/pools.ts';
 import { Registry } from '../../plugin/state/registry.ts';
 import { openTrunkSocket } from '../../plugin/net/trunk-socket.ts';
+import { PluginError } from '../../plugin/vocabulary/errors.ts';
 import { refusal } from '../support/driver-rig.ts';
 import { FakeStore } from '../support/fake-store.ts';
 import { MemoryLogger } from '../support/memory-logger.ts';
@@ -126,6 +127,27 @@ test('a network on a VLAN without a server: the error names the VLAN next to it,
   expect(linkNames()).toEqual(before);
   expect(await request('500')).toMatchObject({ pool: '10.1.244.0/24' });
   row.seen = message.split('; ').at(-1) ?? '';
+  row.leftovers = 0;
+});
+
+test("the trunk is a port of an operator's bridge that filters VLANs: asked by the port", async () => {
+  const row = outcome('O', "VLANs close by, behind an operator's bridge");
+  await serve(500);
+  ip('link add vmbr0 type bridge vlan_filtering 1 vlan_default_pvid 0');
+  ip('link set eth1 master vmbr0');
+  ip('link set vmbr0 up');
+  const [clock, log] = [createClock(boottime), new MemoryLogger()];
+  const nearby = new NearbyVlans({
+    ...{ clock, random: Math.random, openTrunkSocket, log, known: () => [] },
+  });
+  const silence = new PluginError('NO_OFFER', 'nobody', { evidence: { isSilent: true } });
+  const watch = nearby.watch({ parent: 'vmbr0', vlan: 501, uplink: 'eth1' }, clock.now());
+  const told = () => String((watch.explain(silence) as Error).message);
+  await until('VLAN 500 has answered', () => told() !== 'nobody');
+  watch.end();
+  expect(told()).toMatch(/; if .* 10\.1\.244\.1 on VLAN 500 of eth1$/);
+  expect(log.messages('debug')).toEqual([]);
+  row.seen = told().split(': ').at(-1) ?? '';
   row.leftovers = 0;
 });
 
