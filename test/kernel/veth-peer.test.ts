@@ -12,12 +12,16 @@ beforeEach(() => {
   sandbox = enterSandbox();
   host = sandbox.addNamespace();
   container = sandbox.addNamespace();
-  // The index of the other end is not the next one of this end.
-  host.run(() =>
-    ip(`link add name vh0 type veth peer name vc0 index 4711 netns ${container.name}`),
-  );
+  // So the other end has another index than this one.
+  for (const name of ['one', 'two']) ip(`-n ${container.name} link add name ${name} type dummy`);
+  host.run(() => ip(`link add name vh0 type veth peer name vc0 netns ${container.name}`));
 });
 afterEach(() => sandbox.dispose());
+
+function indexIn({ name }: TestNamespace): number {
+  const [link] = JSON.parse(ip(`-n ${name} -j link show dev vc0`)) as { ifindex: number }[];
+  return link!.ifindex;
+}
 
 /** @param wrap enters the namespace `host`. @returns what /sys tells, and what is used. */
 function onHost(wrap: readonly string[], end = 'vh0'): unknown {
@@ -29,13 +33,14 @@ function onHost(wrap: readonly string[], end = 'vh0'): unknown {
 
 test('/sys of this namespace tells it; after a move to a namespace where the index is taken, too', () => {
   const withOwnSys = ['ip', 'netns', 'exec', host.name];
-  expect(onHost(withOwnSys)).toEqual([4711, 4711]);
+  const first = indexIn(container);
+  expect(onHost(withOwnSys)).toEqual([first, first]);
   const next = sandbox.addNamespace();
-  next.run(() => ip('link add name taken index 4711 type dummy'));
+  ip(`-n ${next.name} link add name taken index ${first} type dummy`);
   ip(`-n ${container.name} link set vc0 netns ${next.name}`);
-  const [, index] = /"ifindex":(\d+)/.exec(next.run(() => ip('-j link show dev vc0'))) ?? [];
-  expect(index).not.toBe('4711');
-  expect(onHost(withOwnSys)).toEqual([Number(index), Number(index)]);
+  const second = indexIn(next);
+  expect(second).not.toBe(first);
+  expect(onHost(withOwnSys)).toEqual([second, second]);
   expect(onHost(withOwnSys, 'gone0')).toEqual([null, null]);
 });
 
@@ -44,5 +49,5 @@ test('/sys of another namespace is not believed, also with a link of that name: 
   other.run(() => ip('link add name vh0 type veth peer name vc9'));
   // /sys of `other`, and then the namespace `host`.
   const wrap = ['ip', 'netns', 'exec', other.name, 'nsenter', `--net=${host.path}`];
-  expect(onHost(wrap)).toEqual([null, 4711]);
+  expect(onHost(wrap)).toEqual([null, indexIn(container)]);
 });
