@@ -25,7 +25,7 @@ function indexIn({ name }: TestNamespace): number {
 
 /** @param wrap enters the namespace `host`. @returns what /sys tells, and what is used. */
 function onHost(wrap: readonly string[], end = 'vh0'): unknown {
-  const script = `console.log(JSON.stringify([subject.peerInSys('${end}') ?? null, subject.vethPeerIndex('${end}') ?? null]))`;
+  const script = `console.log(JSON.stringify([subject.vethPeerIndex('${end}', () => null), subject.vethPeerIndex('${end}') ?? null]))`;
   const { stdout, stderr } = runNode('plugin/net/netlink/veth-peer.ts', script, wrap);
   if (stdout === '') throw new Error(stderr);
   return JSON.parse(stdout) as unknown;

@@ -21,17 +21,18 @@ const LINK_LENGTH = 16;
  * Returns the index that the other end has in its namespace. Undefined if there is no such link
  * here. Starts no process. Waits for the kernel's lock of all links only where /sys is of another
  * namespace.
+ * @param ask asks the kernel by rtnetlink. Tests replace it.
  * @throws SystemCallError
  */
-export function vethPeerIndex(end: string): number | undefined {
-  return peerInSys(end) ?? askForPeer(end);
+export function vethPeerIndex(end: string, ask = askForPeer): number | undefined {
+  return peerInSys(end) ?? ask(end);
 }
 
 /**
  * The same by /sys. Undefined if /sys does not show this very link: its index and MAC are compared
  * with those of the link here.
  */
-export function peerInSys(end: string): number | undefined {
+function peerInSys(end: string): number | undefined {
   if (!isLinkName(end)) return undefined;
   const read = (name: string) => readFileSync(`/sys/class/net/${end}/${name}`, 'utf8').trim();
   try {
