@@ -12,6 +12,7 @@
 import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { KeyedLock } from '../../keyed-lock.ts';
 import { moveFormerFiles } from './former-files.ts';
@@ -27,11 +28,8 @@ const LEFT = 'left as it is';
 const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = constants;
 const WRITE = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
 
-/**
- * A disk answers a few reads at once as fast as one. More would need descriptors, and a busy host
- * may have none left.
- */
-const READ_AT_ONCE = 16;
+/** After so many files, others get a turn: a signal may end the start. */
+const READ_IN_ONE_GO = 64;
 
 const KINDS: readonly Kind[] = ['networks', 'leases', 'pools'];
 type Kind = keyof Records;
@@ -110,14 +108,13 @@ export class Store {
 
   async #loadAll<K extends Kind>(kind: K, findings: Findings): Promise<Records[K][]> {
     const names = await list(join(this.#dir, kind));
-    const records: (Records[K] | undefined)[] = [];
-    for (let at = 0; at < names.length; at += READ_AT_ONCE) {
-      const some = names.slice(at, at + READ_AT_ONCE);
-      records.push(
-        ...(await Promise.all(some.map((name) => this.#loadFile(kind, name, findings)))),
-      );
+    const records: Records[K][] = [];
+    for (const [at, name] of names.entries()) {
+      const record = await this.#loadFile(kind, name, findings);
+      if (record !== undefined) records.push(record);
+      if (at % READ_IN_ONE_GO === 0) await setImmediate();
     }
-    return records.filter((record) => record !== undefined);
+    return records;
   }
 
   /** @returns undefined if the file has no record. */
@@ -148,7 +145,7 @@ export class Store {
     const path = this.#path(kind, id);
     let file;
     try {
-      file = await readRecordFile(path);
+      file = readRecordFile(path);
     } catch (error) {
       const fate = error instanceof NotARecordError ? await setAside(path) : LEFT;
       problems.push(unreadable(path, reasonOf(error), fate));
