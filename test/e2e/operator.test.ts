@@ -138,7 +138,7 @@ it('each command of docs/reserve-an-address.md prints what the server takes', as
 it('each command of docs/trace.md shows a container that starts', async () => {
   const short = (command: string) => command.replace(/--for \d+s/, '--for 8s');
   const [ofNetwork = '', , ofBox = '', capture = ''] = commandsOf('docs/trace.md');
-  const tapped = run('timeout', ['9', 'tcpdump', '-Z', 'root', '-U', '-i', 'eth1', '-nn', '-w', `${PLACE}/trunk.pcap`, 'vlan 500 and udp port 67']); // prettier-ignore
+  const tapped = run('timeout', ['60', 'tcpdump', '-Z', 'root', '-c', '4', '-i', 'eth1', '-nn', '-w', `${PLACE}/trunk.pcap`, 'vlan 500 and udp port 67']); // prettier-ignore
   const watching = [ofNetwork, capture, ofBox].map((command) => type(short(command)));
   await until('all three are connected', async () => {
     const { stdout } = await run('ss', ['-xH', 'state', 'connected']);
