@@ -52,6 +52,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ndp: ['wire', 'vocabulary'],
   net: ['wire', 'vocabulary', 'undo.ts', 'keyed-lock.ts'],
   web: [],
+  metrics: ['vocabulary', 'events', 'state'],
   events: ['vocabulary', 'clock.ts', 'logger.ts'],
   leasing: ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp', 'events', ...SHELL_VOCABULARY],
   ...rooms(),
@@ -82,7 +83,7 @@ function rooms(): Record<string, readonly string[]> {
     (room, place) => [room, [...common, ...order.slice(0, place)]] as const,
   );
   // Options are only text.
-  const api = [...common, ...order, 'web'];
+  const api = [...common, ...order, 'web', 'metrics'];
   return { ...Object.fromEntries(allowed), options: ['wire', 'vocabulary'], api };
 }
 
@@ -104,6 +105,7 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   koffi: /^net\/libc\.ts$/,
   valibot:
     /^(state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)|dockerapi\/container-names)\.ts$/,
+  'prom-client': /^metrics\/[a-z-]+\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
 };
 

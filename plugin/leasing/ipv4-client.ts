@@ -77,6 +77,10 @@ export class Ipv4Client {
         emit?.({ type: 'server.refused', ...ofLease(subject), server: by, text });
         log.warn({ by, text }, 'dhcp server refused (NAK)');
       },
+      counters: {
+        repeated: (message) => emit?.({ type: 'request.repeated', ...ofLease(subject), message }),
+        ignored: (reason) => emit?.({ type: 'message.ignored', ...ofLease(subject), reason }),
+      },
       onIgnored: (answer) => emit?.({ type: 'server.ignored', ...ofLease(subject), ...answer }),
       onStranger: (server, type, isDenied) => {
         log.warn({ server, type }, isDenied ? DENIED : NOT_ALLOWED);

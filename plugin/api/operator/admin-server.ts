@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { EventBus } from '../../events/event-bus.ts';
 import type { Logger } from '../../logger.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { closeServer, listen } from '../unix-socket.ts';
 import { streamEvents } from './event-stream.ts';
@@ -26,12 +27,6 @@ export interface AdminDeps {
   /** What Prometheus reads. */
   readonly metrics: Metrics;
   readonly log: Logger;
-}
-
-export interface Metrics {
-  /** The Content-Type of the text. */
-  readonly type: string;
-  text(): Promise<string>;
 }
 
 export interface AdminServer {

@@ -389,6 +389,10 @@ describe('renew and release', () => {
   });
 });
 
+it('metrics prints what the plugin tells Prometheus', async () => {
+  expect((await type('metrics')).printed).toBe('vlandhcp_x 1\n');
+});
+
 describe('report', () => {
   it('has no name, address, MAC or id, and the same stand-in for each everywhere', async () => {
     renewed();
