@@ -14,6 +14,9 @@ const MOST_SERVERS = 256;
 const CALL = /^(Plugin|NetworkDriver|IpamDriver)\.[A-Za-z]{1,40}$/;
 const MOST_CALLS = 40;
 
+/** Why a client of ours loses a lease. */
+const CAUSES = ['expired', 'nak', 'declined'];
+
 /**
  * Segments are as many as networks, and more only where networks come and go. Their number has a
  * limit of 4,094 for each trunk. No label names a container.
@@ -32,6 +35,8 @@ export class EventMetrics {
   readonly #storeErrors: Counter;
   readonly #trouble: Counter<'level'>;
   readonly #wall: () => WallTime;
+  /** Those of networks that there were since the start. */
+  readonly #segments = new Set<string>();
   /** Newest answer last. At most MOST_SERVERS. */
   readonly #servers = new Map<string, { segment: string; server: string }>();
   /** At most MOST_CALLS. */
@@ -104,7 +109,21 @@ export class EventMetrics {
     for (const level of ['warn', 'error', 'fatal']) this.#trouble.inc({ level }, 0);
   }
 
+  /**
+   * Begins with 0 for a segment. Prometheus does not see the growth of a series that begins with 1.
+   */
+  begin(segment: string): void {
+    if (this.#segments.has(segment)) return;
+    this.#segments.add(segment);
+    for (const counter of [this.#naks, this.#conflicts, this.#repeated])
+      counter.inc({ segment }, 0);
+    for (const cause of CAUSES) this.#lost.inc({ segment, cause }, 0);
+    this.#acquire.zero({ segment });
+    this.#answer.zero({ segment });
+  }
+
   count(event: PluginEvent | CountedEvent): void {
+    if ('mac' in event && 'segment' in event) this.begin(event.segment);
     switch (event.type) {
       case 'lease.acquired':
       case 'lease.renewed':

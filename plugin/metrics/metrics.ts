@@ -37,7 +37,11 @@ export function createMetrics({ bus, wall, operator, version }: MetricsDeps): Me
     type: registry.contentType,
     text: async () => {
       const plugin = operator();
-      if (plugin !== undefined) leases.take(plugin.networks(), plugin.leases(), wall());
+      if (plugin !== undefined) {
+        const networks = plugin.networks();
+        for (const { segment } of networks) events.begin(segment);
+        leases.take(networks, plugin.leases(), wall());
+      }
       await ofProcess.take();
       return registry.metrics();
     },

@@ -4,6 +4,7 @@ import { EventBus } from '../../../plugin/events/event-bus.ts';
 import { createMetrics } from '../../../plugin/metrics/metrics.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { leaseEntry, networkEntry } from '../../support/lease-entries.ts';
+import { table } from '../../support/readme.ts';
 
 const NOW = Date.UTC(2026, 10, 29, 3);
 const OF_LEASE = { endpoint: 'e1', network: 'n1', segment: 'VLAN 500 of eth1', mac: '02:00:00:00:00:01' }; // prettier-ignore
@@ -21,7 +22,7 @@ function made(leases = [leaseEntry()], networks = [networkEntry()]) {
   const samples = async () =>
     (await metrics.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   const of = async (name: string) => (await samples()).filter((line) => line.startsWith(name));
-  return { bus, of, leases, samples, stop: () => (isStarted = false) };
+  return { bus, of, leases, text: () => metrics.text(), samples, stop: () => (isStarted = false) };
 }
 
 it('leases by network and state, as they are when somebody asks', async () => {
@@ -84,12 +85,16 @@ it('what happened is counted by segment', async () => {
     `vlandhcp_dhcp_server_last_answer_timestamp_seconds{${segment},server="10.50.0.1"} ${NOW / 1000}`,
     `vlandhcp_dhcp_server_last_answer_timestamp_seconds{${segment},server="10.50.0.2"} ${NOW / 1000}`,
   ]);
+  expect(await of('vlandhcp_leases_lost')).toContain(
+    `vlandhcp_leases_lost_total{${segment},cause="nak"} 0`,
+  );
   const counters = [
     ...['vlandhcp_leases_lost', 'vlandhcp_dhcp_naks', 'vlandhcp_address_conflicts'],
     ...['vlandhcp_dhcp_retransmissions', 'vlandhcp_dhcp_ignored', 'vlandhcp_store_errors'],
     ...['vlandhcp_docker_call_errors', 'vlandhcp_docker_call_seconds_count'],
   ];
-  expect((await Promise.all(counters.map(of))).flat()).toEqual([
+  const happened = (line: string) => !line.endsWith(' 0');
+  expect((await Promise.all(counters.map(of))).flat().filter(happened)).toEqual([
     `vlandhcp_leases_lost_total{${segment},cause="expired"} 1`,
     `vlandhcp_dhcp_naks_total{${segment}} 1`,
     `vlandhcp_address_conflicts_total{${segment}} 1`,
@@ -99,6 +104,16 @@ it('what happened is counted by segment', async () => {
     'vlandhcp_docker_call_errors_total{call="NetworkDriver.Join"} 1',
     'vlandhcp_docker_call_seconds_count{call="NetworkDriver.Join"} 2',
   ]);
+});
+
+it('series of a network begin with 0, because Prometheus does not see the growth of one that begins with 1', async () => {
+  const { of } = made();
+  for (const name of ['address_conflicts_total', 'dhcp_naks_total', 'dhcp_retransmissions_total']) {
+    expect(await of(`vlandhcp_${name}`)).toEqual([
+      `vlandhcp_${name}{segment="VLAN 500 of eth1"} 0`,
+    ]);
+  }
+  expect(await of('vlandhcp_dhcp_answer_seconds_count')).toHaveLength(1);
 });
 
 it('there are the process and the version before the plugin has started', async () => {
@@ -123,4 +138,22 @@ it('hosts that answer as ever more servers, and paths that nobody has, cost a li
   expect(servers).toHaveLength(256);
   expect(servers.at(-1)).toContain('server="10.50.3.231"');
   expect((await of('vlandhcp_docker_call_seconds_count')).length).toBeLessThanOrEqual(41);
+});
+
+it('docs/metrics.md has each metric with its labels and the text that Prometheus shows, and no other', async () => {
+  const { bus, text } = made([leaseEntry({ state: 'renewing' })]);
+  bus.emit({ type: 'lease.lost', ...LEASE, cause: 'expired' });
+  bus.emit({ type: 'message.ignored', ...OF_LEASE, reason: 'xid-mismatch' });
+  bus.emit({ type: 'server.refused', ...OF_LEASE, server: '10.50.0.2', text: undefined });
+  bus.emit({ type: 'call.finished', call: 'NetworkDriver.Join', ms: 12, error: 'no lease' });
+  const lines = (await text()).split('\n');
+  const labelsOf = (name: string) => {
+    const sample = lines.find((line) => new RegExp(`^${name}(_count)?\\{`).test(line)) ?? '';
+    return [...sample.matchAll(/(\w+)="/g)].map(([, label = '']) => label);
+  };
+  const told = lines
+    .flatMap((line) => [/^# HELP (\w+) (.*)$/.exec(line)])
+    .flatMap((found) => (found === null ? [] : [[found[1] ?? '', found[2] ?? ''] as const]))
+    .map(([name, help]) => [`\`${name}\``, labelsOf(name).join(', '), `${help}.`]);
+  expect(table('Metrics').sort()).toEqual(told.sort());
 });
