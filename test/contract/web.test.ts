@@ -27,6 +27,7 @@ const operator = {
   renew: () => void acted.push('renew'),
   release: () => Promise.resolve(void acted.push('release')),
   probe: () => Promise.resolve((acted.push('probe'), [])),
+  watch: () => (acted.push('trace'), () => undefined),
 };
 
 async function open(settings: Partial<WebSettings> = {}): Promise<WebServer | undefined> {
@@ -159,11 +160,12 @@ describe('without a token', () => {
       [`/v1/leases/${BOX.mac}/renew`, 'POST'],
       [`/v1/leases/${BOX.mac}/release`, 'POST'],
       ['/v1/probe?parent=eth1', 'GET'],
+      ['/v1/trace', 'GET'],
       ['/v1/probe?parent=eth1', 'HEAD'],
       ['/v1/events', 'OPTIONS'],
     ];
     const statuses = await Promise.all(actions.map(([path, method]) => statusOf(path, {}, method)));
-    expect(statuses).toEqual([404, 405, 405, 404, 405, 405]);
+    expect(statuses).toEqual([404, 405, 405, 404, 404, 405, 405]);
     expect(acted).toEqual([]);
   });
 
