@@ -169,6 +169,22 @@ it('each command of docs/trace.md shows a container that starts', async () => {
   await docker('rm', '-f', 'late');
 });
 
+it('each command of docs/metrics.md works: the port is on the loopback of the host', async () => {
+  const [open = '', ...looks] = commandsOf('docs/metrics.md');
+  expect(open).toBe('docker vlandhcp set HTTP_LISTEN=127.0.0.1:9325');
+  await type(open);
+  expect(looks).toHaveLength(2);
+  for (const look of looks) {
+    expect(await type(look)).toMatch(
+      /^vlandhcp_leases\{network="[0-9a-f]{12}",segment="VLAN 500 of eth1",state="leased"\} 1$/m,
+    );
+  }
+  const listening = await type('ss -ltnH sport = :9325');
+  expect(listening).toMatch(/^LISTEN \S+ +\S+ +127\.0\.0\.1:9325 /);
+  expect(listening.split('\n')).toHaveLength(1);
+  await type('docker vlandhcp set HTTP_LISTEN=');
+});
+
 describe('what needs no checkout', () => {
   it('remove refuses while a network uses the plugin', async () => {
     const { status, stderr } = await typed('docker vlandhcp remove');

@@ -17,7 +17,7 @@ import type { IpamDriver } from '../../plugin/driver/ipam-driver.ts';
 import type { RequestPoolAnswer, RequestPoolRequest } from '../../plugin/options/ipam-requests.ts';
 import type { NetworkDriver } from '../../plugin/driver/network-driver.ts';
 import type { Operator } from '../../plugin/driver/operator.ts';
-import type { PluginEvent } from '../../plugin/events/events.ts';
+import { isCounted, type CountedEvent, type PluginEvent } from '../../plugin/events/events.ts';
 import type { CreateNetworkRequest } from '../../plugin/options/network-requests.ts';
 import type { Networks } from '../../plugin/networks/networks.ts';
 import { Registry } from '../../plugin/state/registry.ts';
@@ -58,6 +58,8 @@ export class DriverRig {
   readonly log = new MemoryLogger();
   /** What operators were told, of all processes. */
   readonly events: PluginEvent[] = [];
+  /** What metrics count and no history keeps. */
+  readonly counted: CountedEvent[] = [];
   readonly server: LeasingServer;
   /** What a look into a sandbox finds. */
   sandbox: ReturnType<SandboxProbe> = 'not-yet';
@@ -236,7 +238,7 @@ export class DriverRig {
     registry.adopt(structuredClone(contents));
     const plugin = createPlugin({
       ...{ clock: this.clock, log: this.log, registry },
-      emit: (event) => this.events.push(event),
+      emit: (event) => (isCounted(event) ? this.counted.push(event) : this.events.push(event)),
       random: seededRandom(1),
       dockerApi: this.dockerApi,
       host: this.host.asPlainObject(),
