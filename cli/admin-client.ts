@@ -66,6 +66,11 @@ export class AdminClient {
     return this.#ask('GET', '/v1/plugin');
   }
 
+  /** Metrics in the text format of Prometheus. */
+  async metrics(): Promise<string> {
+    return textOf(await this.#open('GET', '/metrics', AbortSignal.timeout(ANSWERED_WITHIN_MS)));
+  }
+
   async networks(): Promise<readonly NetworkEntry[]> {
     return (await this.#ask<{ networks: NetworkEntry[] }>('GET', '/v1/networks')).networks;
   }

@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { events, type EventOptions } from './commands/events.ts';
 import { lease, leases, networks, type LeaseOptions } from './commands/leases.ts';
+import { metrics } from './commands/metrics.ts';
 import { probe, type ProbeOptions } from './commands/probe.ts';
 import { release, renew } from './commands/renew-release.ts';
 import { parseServerKind } from './commands/reserve.ts';
@@ -98,6 +99,9 @@ export function makeProgram({ surroundings, name, version, exit }: Program): Com
       'A network shows containers that start, too. Conflicts and IPv6 routers are shown beside DHCP.',
     )
     .action((key: string, options: TraceOptions) => done(trace(surroundings(), key, options)));
+  add('metrics', 'Print metrics in the text format of Prometheus').action(() =>
+    done(metrics(surroundings())),
+  );
   add('report', 'Write one file for a bug report; names, addresses and IDs are replaced')
     .argument('[FILE]', 'a new file; - is standard output')
     .action((file?: string) => done(report(surroundings(), file)));

@@ -7,6 +7,7 @@ import type { Handlers } from './api/handler.ts';
 import { ipamDriverHandlers } from './api/ipam-driver.ts';
 import { networkDriverHandlers } from './api/network-driver.ts';
 import { serveAdmin, type AdminDeps } from './api/operator/admin-server.ts';
+import { openWeb } from './api/web/open-web.ts';
 import { serve } from './api/server.ts';
 import { createClock, type Clock } from './clock.ts';
 import { createPlugin, type Plugin } from './driver/plugin.ts';
@@ -16,6 +17,7 @@ import { withTroubleEvents } from './events/trouble.ts';
 import { openDockerApi } from './dockerapi/docker-api.ts';
 import { Registry } from './state/registry.ts';
 import { Store } from './state/files/store.ts';
+import { toldStore } from './state/files/told-store.ts';
 import { NeighbourInquiry } from './leasing/segment/neighbour-inquiry.ts';
 import { SegmentInquiry } from './leasing/segment/segment-inquiry.ts';
 import { surviveUncaughtErrors } from './last-resort.ts';
@@ -26,6 +28,7 @@ import { linuxHost } from './net/host.ts';
 import { openArpSocket } from './net/sockets/arp-socket.ts';
 import { openLeaseSocket } from './net/sockets/lease-socket.ts';
 import { probeSandbox } from './net/sandbox/sandbox-link.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import { parseSettings, type Settings } from './settings.ts';
 import { runEach } from './undo.ts';
 
@@ -56,14 +59,17 @@ async function start(settings: Settings, plainLog: Logger, stops: Stop[]): Promi
   const server = await serve(settings.sockets, wired, log, clock, emit);
   stops.push(() => server.close());
   let operator: Plugin['operator'] | undefined = undefined;
-  await openAdmin(settings, { operator: () => operator, bus, log }, stops);
+  const asked = { operator: () => operator, bus };
+  const version = VLANDHCP_VERSION;
+  const metrics = createMetrics({ ...asked, wall: () => clock.wall(), version });
+  await openAdmin(settings, { ...asked, log, metrics }, stops);
   await openHistory(settings, bus, clock, plainLog, stops);
-  emit({ type: 'plugin.started', version: VLANDHCP_VERSION });
+  emit({ type: 'plugin.started', version });
   const store = await Store.open(settings.stateDir);
   const contents = await store.load();
   for (const problem of contents.problems) log.error({ err: problem }, 'state file not usable');
   for (const damage of contents.damages) log.error({ err: damage }, 'state file damaged');
-  const registry = new Registry(store);
+  const registry = new Registry(toldStore(store, emit));
   registry.adopt(contents);
 
   const inquiry = new SegmentInquiry({ clock, log, openSocket: openLeaseSocket, openArpSocket });
@@ -119,6 +125,9 @@ async function openAdmin(
   } catch (err) {
     log.error({ path, err }, 'no admin socket: docker vlandhcp cannot ask this plugin');
   }
+  const { httpListen: listen, httpTokenFile: tokenFile } = settings;
+  const web = await openWeb({ listen, tokenFile, token: process.env['HTTP_TOKEN'] }, { ...deps, about }); // prettier-ignore
+  if (web !== undefined) stops.push(() => web.close());
 }
 
 /** Events of before, and a file for those to come. */

@@ -56,6 +56,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ndp: ['wire', 'vocabulary'],
   net: ['wire', 'vocabulary', 'undo.ts', 'keyed-lock.ts'],
   runtime: ['vocabulary', 'clock.ts'],
+  web: [],
+  metrics: ['vocabulary', 'events', 'state'],
   events: ['vocabulary', 'clock.ts', 'logger.ts'],
   leasing: ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp', 'events', ...SHELL_VOCABULARY],
   ...rooms(),
@@ -89,7 +91,8 @@ function rooms(): Record<string, readonly string[]> {
     (room, place) => [room, [...common, ...order.slice(0, place)]] as const,
   );
   // Options are only text.
-  return { ...Object.fromEntries(allowed), options: ['wire', 'vocabulary'] };
+  const api = [...common, ...order, 'web', 'metrics'];
+  return { ...Object.fromEntries(allowed), options: ['wire', 'vocabulary'], api };
 }
 
 const PURE = ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp'];
@@ -112,12 +115,13 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   valibot:
     /^(state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)|dockerapi\/container-names|uplink\/(protocol\/[a-z-]+|state-file|uplink-service|member\/(member-record|registrar-client))|hub\/(hub-records|hub-calls|registrar\/registrar))\.ts$/,
   commander: /^((uplink\/cli|hub)\/(commands|cli)|uplink-main)\.ts$/,
+  'prom-client': /^metrics\/[a-z-]+\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
 };
 
 /** Only the store, the history, the interfaces of Linux and the APIs' sockets may use files. */
 const FILE_SYSTEM_HOMES =
-  /^(state\/files\/(store|record-file|former-files)|runtime\/(unix-socket|durable-file)|api\/operator\/admin-server|dockerapi\/docker-api|events\/event-file|uplink\/(state-file|admin-socket|kernel\/wireguard)|net\/[a-z0-9/-]+)\.ts$/;
+  /^(state\/files\/(store|record-file|former-files)|runtime\/(unix-socket|durable-file)|api\/operator\/admin-server|api\/web\/open-web|dockerapi\/docker-api|events\/event-file|uplink\/(state-file|admin-socket|kernel\/wireguard)|net\/[a-z0-9/-]+)\.ts$/;
 
 describe('the import rule', () => {
   it('a file imports only what its layer may', () => {

@@ -21,6 +21,7 @@ import type { LeaseChange } from '../leasing/client-runner.ts';
 import { FrameWatch } from '../leasing/frames/frame-watch.ts';
 import type { Ipv6Change } from '../leasing/ipv6/ipv6-subject.ts';
 import { LeaseService, type LeaseServiceDeps } from '../leasing/lease-service.ts';
+import { NearbyVlans } from '../leasing/segment/nearby-vlans.ts';
 import { routerProbe } from '../leasing/segment/router-probe.ts';
 import { probeTrunk, type TrunkProbeDeps } from '../leasing/segment/trunk-probe.ts';
 import { probeSubnet } from '../leasing/segment/subnet-probe.ts';
@@ -135,9 +136,15 @@ export function createPlugin(deps: PluginDeps) {
     ...{ registry, host, access, clock, log, emit },
     made: () => wiring.soon(),
   });
+  const { openSocket, openIpv6Socket, openTrunkSocket } = sockets;
+  const nearby = new NearbyVlans({
+    ...{ clock, random, log, openTrunkSocket },
+    known: (parent) => vlansOf(registry, parent),
+  });
   const shared = {
     ...{ registry, networks, host, leases, held, returns, clock, log },
     silence: new SegmentSilence(clock),
+    nearby,
     macClaims: new MacClaims(),
     joinTimeoutMs: settings.joinTimeoutMs,
     restart: (record: Pick<EndpointRecord, 'id' | 'networkId'>) => {
@@ -176,9 +183,8 @@ export function createPlugin(deps: PluginDeps) {
     claims: leases,
     hasDockerApi: dockerApi !== undefined,
   });
-  const { openSocket, openIpv6Socket, openTrunkSocket } = sockets;
   const pools = new Pools({
-    ...{ registry, host, clock, log },
+    ...{ registry, host, clock, log, nearby },
     askSubnet: (...question) => probeSubnet({ clock, random, openSocket }, ...question),
   });
   const pools6 = new Pools6({
@@ -236,4 +242,11 @@ export function createPlugin(deps: PluginDeps) {
       }
     },
   };
+}
+
+/** The VLANs with one tag on which this host has networks. */
+function vlansOf(registry: Registry, parent: string): number[] {
+  const segments = registry.networks().map(({ options }) => options);
+  const here = segments.filter((segment) => segment.parent === parent);
+  return here.map(({ vlan }) => vlan).filter((vlan) => typeof vlan === 'number');
 }

@@ -273,7 +273,7 @@ export class Endpoints {
     await this.dns.left(record);
     const awaited = awaitedRelease(record, clock);
     const scope = registry.findScope(record.networkId);
-    const isAnothers = scope === undefined || isLeaseOfAnother(record, registry.leases());
+    const isAnothers = scope === undefined || isLeaseOfAnother(record, registry);
     await runEach(
       // First: if we are killed after the lease is gone, nobody knows whose link it is.
       () => host.removeEndpointLink(ownEnd(record)),

@@ -55,7 +55,10 @@ export class MacTwins {
    * @throws PluginError INVALID_OPTION if a container uses it.
    */
   async clearNamesake(segment: string, clientId: string): Promise<void> {
-    const all = this.#deps.registry.endpoints().filter((one) => one.clientId === clientId);
+    const { registry } = this.#deps;
+    const all = registry.leasesFound.byClientId
+      .find(clientId)
+      .flatMap(({ id }) => registry.findEndpointOf(id) ?? []);
     const twin = this.#on(segment, all);
     if (twin === undefined) return;
     if (await this.#isInUse(twin)) throw clientIdIsUsed(clientId, twin);

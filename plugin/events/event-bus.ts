@@ -3,7 +3,7 @@
  * costs the emitter no waiting, and no subscriber can make it fail.
  */
 import type { Clock } from '../clock.ts';
-import type { PluginEvent, RecordedEvent } from './events.ts';
+import { isCounted, type Emit, type RecordedEvent } from './events.ts';
 
 export type Subscriber = (event: RecordedEvent) => void;
 
@@ -13,6 +13,7 @@ export class EventBus {
   /** Oldest first. At most twice `#size`, so that the oldest are cut off in one go. */
   #events: RecordedEvent[] = [];
   readonly #subscribers = new Set<Subscriber>();
+  readonly #counters = new Set<Emit>();
   #lastId = 0;
 
   /** @param size how many events are kept. */
@@ -34,19 +35,14 @@ export class EventBus {
     return early;
   }
 
-  readonly emit = (event: PluginEvent): void => {
+  readonly emit: Emit = (event) => {
+    tell(this.#counters, event);
+    if (isCounted(event)) return;
     this.#lastId += 1;
     const recorded = { id: this.#lastId, at: isoTime(this.#clock.wall()), ...event };
     this.#events.push(recorded);
     if (this.#events.length >= this.#size * 2) this.#cut();
-    for (const subscriber of this.#subscribers) {
-      try {
-        subscriber(recorded);
-      } catch {
-        // A subscriber that fails is told no more. A log line would be the next event.
-        this.#subscribers.delete(subscriber);
-      }
-    }
+    tell(this.#subscribers, recorded);
   };
 
   /** The last events, oldest first. At most `size`. */
@@ -60,8 +56,24 @@ export class EventBus {
     return () => void this.#subscribers.delete(subscriber);
   }
 
+  /** The counter is told of everything, also of what is only counted. */
+  count(counter: Emit): void {
+    this.#counters.add(counter);
+  }
+
   #cut(): void {
     this.#events = this.#events.slice(-this.#size);
+  }
+}
+
+/** A subscriber that fails is told no more. A log line would be the next event. */
+function tell<Event>(subscribers: Set<(event: Event) => void>, event: Event): void {
+  for (const subscriber of subscribers) {
+    try {
+      subscriber(event);
+    } catch {
+      subscribers.delete(subscriber);
+    }
   }
 }
 

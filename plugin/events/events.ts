@@ -30,6 +30,10 @@ export interface LeaseEvent extends OfLease {
   readonly before?: string | undefined;
   /** Why it was lost. */
   readonly cause?: string | undefined;
+  /** From the first REQUEST to the ACK. Undefined if no server was asked. */
+  readonly answerMs?: number | undefined;
+  /** From when the lease was first asked for until it could be used. Only of `lease.acquired`. */
+  readonly tookMs?: number | undefined;
 }
 
 export type PluginEvent =
@@ -82,10 +86,20 @@ export type PluginEvent =
     }
   | { readonly type: 'plugin.started' | 'plugin.stopped'; readonly version: string };
 
+/**
+ * What happens too often for a history: a silent server alone makes thousands in an hour. Metrics
+ * count it, and nobody keeps it.
+ */
+export type CountedEvent =
+  /** The type of the message: `DISCOVER`. */
+  | (OfLease & { readonly type: 'request.repeated'; readonly message: string })
+  | (OfLease & { readonly type: 'message.ignored'; readonly reason: string })
+  | { readonly type: 'store.failed'; readonly what: 'save' | 'delete'; readonly kind: string };
+
 export type EventType = PluginEvent['type'];
 
 /** Told of what happens. Never throws. */
-export type Emit = (event: PluginEvent) => void;
+export type Emit = (event: PluginEvent | CountedEvent) => void;
 
 /** Numbered in the order in which they happened. Numbers go on after a restart. */
 export type RecordedEvent = PluginEvent & {
@@ -118,3 +132,14 @@ export const EVENT_TYPES: Readonly<Record<EventType, string>> = {
   'plugin.started': 'The plugin started. Leases of before go on.',
   'plugin.stopped': 'The plugin was stopped. Leases and links stay.',
 };
+
+/** Each type that is only counted, and what it tells. */
+export const COUNTED_TYPES: Readonly<Record<CountedEvent['type'], string>> = {
+  'request.repeated': 'A DHCP message was sent again, because nobody had answered.',
+  'message.ignored': 'A DHCP message for a client of the plugin was heard and not used.',
+  'store.failed': 'A record could not be written to disk, or not be removed from it.',
+};
+
+export function isCounted(event: PluginEvent | CountedEvent): event is CountedEvent {
+  return Object.hasOwn(COUNTED_TYPES, event.type);
+}

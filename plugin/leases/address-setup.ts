@@ -233,8 +233,8 @@ async function findIdentity(
   const isHere = (one: { scopeId: string }) =>
     registry.findScope(one.scopeId)?.segment === scope.segment;
   const identity = addressIdentity({ ...facts, name });
-  const isSameClient = ({ clientId }: { clientId: string }) => clientId === identity.clientId;
-  const namesake = registry.addresses().filter(isSameClient).find(isHere);
+  const sameClient = () => registry.leasesFound.byClientId.find(identity.clientId).filter(isHere);
+  const [namesake] = sameClient().flatMap(({ id }) => registry.findAddress(id) ?? []);
   const isNamed = identity.isStable;
   try {
     if (namesake !== undefined) await supersede(namesake, isNamed);
@@ -242,13 +242,13 @@ async function findIdentity(
     if (!isNamed) throw error;
     return addressIdentity({ ...facts, name: undefined });
   }
-  const isWornByName = registry.holders().filter(isSameClient).some(isHere);
-  if (isNamed && isWornByName) return addressIdentity({ ...facts, name: undefined });
+  const isWorn = sameClient().some(({ holder: { is } }) => is === 'endpoint' || is === 'address');
+  if (isNamed && isWorn) return addressIdentity({ ...facts, name: undefined });
   if (identity.isMacShared) return identity;
-  const twin = registry
-    .addresses()
-    .filter(({ mac, isMacShared }) => mac === identity.mac && isMacShared !== true)
-    .find(isHere);
+  const twin = registry.leasesFound.byMac
+    .find(identity.mac)
+    .flatMap(({ id }) => registry.findAddress(id) ?? [])
+    .find((one) => one.isMacShared !== true && isHere(one));
   if (twin !== undefined) await supersede(twin, false);
   return identity;
 }

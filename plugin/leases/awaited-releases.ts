@@ -33,9 +33,9 @@ export async function releaseCame(
   address: string,
 ): Promise<boolean> {
   const isIt = (awaited: AwaitedRelease) => awaited.address === address && !isOver(awaited, clock);
-  const records = registry
-    .leases()
-    .filter((lease) => lease.scopeId === scopeId && lease.awaited?.some(isIt));
+  const records = registry.leasesFound.awaitedByScope
+    .find(scopeId)
+    .filter(({ awaited }) => awaited?.some(isIt));
   for (const { id } of records) if (await registry.forgetAwaited(id, isIt)) return true;
   return false;
 }
@@ -50,7 +50,7 @@ export function forgetOverdue(registry: Registry, clock: Clock): Promise<void> {
 
 /** Docker releases no address of a removed network. @throws PluginError STATE_UNWRITABLE. */
 export function forgetOfScope(registry: Registry, scopeId: string): Promise<void> {
-  const ofScope = registry.leases().filter((lease) => lease.scopeId === scopeId);
+  const ofScope = registry.leasesFound.awaitedByScope.find(scopeId);
   return forgetAll(registry, ofScope, () => true);
 }
 

@@ -136,14 +136,15 @@ export class HeldLeases {
    * lease that is being claimed.
    */
   async yieldTo(scope: LeaseScope, address: Ipv4, identity: Identity): Promise<void> {
-    for (const held of this.#on(scope)) {
+    const leases = this.#deps.registry.leasesFound.byAddress.find(address);
+    for (const held of this.#heldOn(scope, leases)) {
       if (this.#isFree(held) && hasAddress(held, address, identity)) await this.#end(held);
     }
   }
 
   /** The same for an address of a DHCPv6 server. An IPv4 lease beside it stays held. */
   async yieldTo6(scope: LeaseScope, address: Ipv6, identity: Identity): Promise<void> {
-    for (const held of this.#on(scope)) {
+    for (const held of this.#heldOn(scope, this.#deps.registry.held())) {
       if (this.#isFree(held) && hasAddress6(held, address, identity)) await this.#endIpv6(held);
     }
   }
@@ -204,22 +205,23 @@ export class HeldLeases {
   }
 
   #of(scope: LeaseScope, { clientId }: Identity): HeldRecord[] {
+    const leases = this.#deps.registry.leasesFound.byClientId.find(clientId);
     const isSameFamily = (held: HeldRecord) => (held.family !== 6) === scope.options.ipv4;
-    return this.#on(scope).filter((held) => held.clientId === clientId && isSameFamily(held));
+    return this.#heldOn(scope, leases).filter(isSameFamily);
   }
 
-  #on({ segment }: LeaseScope): HeldRecord[] {
+  /** Those of the leases that are held on the segment. */
+  #heldOn({ segment }: LeaseScope, leases: readonly { id: string }[]): HeldRecord[] {
     const { registry } = this.#deps;
-    return registry
-      .held()
+    return leases
+      .flatMap(({ id }) => registry.findHeld(id) ?? [])
       .filter(({ scopeId }) => registry.findScope(scopeId)?.segment === segment);
   }
 
   #arm(record: HeldRecord): void {
     const { registry, clock, log } = this.#deps;
     const scope = registry.findScope(record.scopeId);
-    const holdMs =
-      scope === undefined ? 0 : (scope.options.releaseAfterMs ?? usualHold(scope, record));
+    const holdMs = scope ? (scope.options.releaseAfterMs ?? usualHold(scope, record)) : 0;
     const heldFor = Math.max(holdMs, record.isOrphan ? ORPHANS_HELD_FOR : 0);
     const releaseAt = clock.now() + heldFor - elapsedSince(record.heldAt, clock);
     const endAt = Math.min(releaseAt, leasedUntil(record, clock) ?? -Infinity);

@@ -11,7 +11,7 @@ import type { SegmentInquiry } from '../leasing/segment/segment-inquiry.ts';
 import type { NeighbourInquiry } from '../leasing/segment/neighbour-inquiry.ts';
 import type { Logger } from '../logger.ts';
 import type { Host } from '../host.ts';
-import type { EndpointRecord, LeaseHolder, LeaseRecord } from '../state/lease-records.ts';
+import type { EndpointRecord, LeaseHolder } from '../state/lease-records.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import type { Registry } from '../state/registry.ts';
 import { addressShown, restoreIpv6 } from '../state/stored-ipv6.ts';
@@ -21,7 +21,7 @@ import type { Lease6 } from '../vocabulary/ipv6/lease6.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 
 export interface LeaseReturnsDeps {
-  readonly registry: Pick<Registry, 'leases' | 'findScope'>;
+  readonly registry: Pick<Registry, 'leasesFound' | 'findScope'>;
   readonly host: Pick<Host, 'linkMac'>;
   readonly inquiry: Pick<SegmentInquiry, 'wearer'> & Pick<NeighbourInquiry, 'owner'>;
   readonly leases: {
@@ -37,15 +37,19 @@ export interface LeaseReturnsDeps {
  * True if another record has this lease: this one is a copy, or could not be removed. The lease
  * stays with the other.
  */
-export function isLeaseOfAnother(record: EndpointRecord, leases: readonly LeaseRecord[]): boolean {
+export function isLeaseOfAnother(
+  record: EndpointRecord,
+  { leasesFound }: Pick<Registry, 'leasesFound'>,
+): boolean {
   const { leaseId, networkId, clientId } = record;
-  return leases.some(
-    (other) =>
-      other.id !== leaseId &&
-      other.scopeId === networkId &&
-      other.clientId === clientId &&
-      addressShown(other) === addressShown(record),
-  );
+  return leasesFound.byClientId
+    .find(clientId)
+    .some(
+      (other) =>
+        other.id !== leaseId &&
+        other.scopeId === networkId &&
+        addressShown(other) === addressShown(record),
+    );
 }
 
 export class LeaseReturns {
@@ -139,9 +143,9 @@ export class LeaseReturns {
    */
   ownerHere(segment: string, address: Ipv4, clientId: string): Mac | undefined {
     const { registry } = this.#deps;
-    return registry
-      .leases()
-      .filter((other) => other.lease?.address === address && other.clientId !== clientId)
+    return registry.leasesFound.byAddress
+      .find(address)
+      .filter((other) => other.clientId !== clientId)
       .find(({ scopeId }) => registry.findScope(scopeId)?.segment === segment)?.mac;
   }
 

@@ -8,6 +8,7 @@ import { PluginError } from '../vocabulary/errors.ts';
 import type { SocketPlace } from '../leasing/sockets/frame-socket.ts';
 import type { Ipv6Terms } from '../leasing/ipv6/ipv6-subject.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
+import type { NearbyVlans } from '../leasing/segment/nearby-vlans.ts';
 import type { Lease } from '../vocabulary/lease.ts';
 import { isSameLease6, type Lease6 } from '../vocabulary/ipv6/lease6.ts';
 import { NOT_ON_THIS_LINK } from '../vocabulary/ipv6/addressing.ts';
@@ -61,6 +62,8 @@ export interface TakeLeaseDeps {
     end(segment: string): void;
     limits(segment: string, by: Instant, late: boolean): { by: Instant; patience: Ms };
   };
+  /** Asks other VLANs while the one of the lease is silent. */
+  readonly nearby: Pick<NearbyVlans, 'watch'>;
 }
 
 /** Adds to an error what is broken on this host. Else the error would blame the switch. */
@@ -104,7 +107,7 @@ export interface LeaseTaken {
  * @throws PluginError as `leases.acquire`.
  */
 export async function takeLease(
-  { leases, held, returns, silence, host, clock }: TakeLeaseDeps,
+  { leases, held, returns, silence, nearby, host, clock }: TakeLeaseDeps,
   scope: LeaseScope,
   who: Parameters<typeof subjectOf>[0],
   place: SocketPlace,
@@ -122,20 +125,22 @@ export async function takeLease(
   if (requestedAddress !== undefined) await held.yieldTo(scope, requestedAddress, who);
   limits.asking?.(id);
   let lease: Lease | undefined;
+  const wait = silence.limits(segment, Math.min(limits.by, clock.now() + leaseTimeoutMs), late);
+  const watch = nearby.watch(scope.options, wait.by);
   try {
+    const { signal } = limits;
     lease = await leases.acquire(subject, place, {
-      signal: limits.signal,
-      late,
-      previous,
-      previousIpv6,
-      ...silence.limits(segment, Math.min(limits.by, clock.now() + leaseTimeoutMs), late),
+      ...{ signal, late, previous, previousIpv6, ...wait },
     });
+    if (lease === undefined) watch.warn(segment);
   } catch (error) {
     const code = error instanceof PluginError ? error.code : undefined;
     if (code === 'NO_OFFER') silence.note(segment);
     // The address was declined. Nobody may ask for it again, and we must not give it back.
     if (code === 'ADDRESS_IN_USE' && kept !== undefined) await held.drop(kept.record.id);
-    throw await withReasonOnHost(error, scope, host);
+    throw await withReasonOnHost(watch.explain(error), scope, host);
+  } finally {
+    watch.end();
   }
   if (lease !== undefined && who.isMacShared === true) {
     refuseTwin(lease, { ...who, id }, segment, { leases, returns });

@@ -24,7 +24,7 @@ import type { OpenSocket, SocketPlace } from './sockets/frame-socket.ts';
 import { Seat } from './sockets/seat.ts';
 import { LeaseReport } from './lease-report.ts';
 import { MachineRunner, type Machine, type RunnerOf } from '../runtime/machine-runner.ts';
-import { Trace, type Ignored } from './trace.ts';
+import { Trace, type Ignored, type TraceCounters } from './trace.ts';
 
 export interface LeaseChange {
   readonly change: 'acquired' | 'renewed' | 'changed' | 'lost';
@@ -45,6 +45,7 @@ export interface RunnerDeps {
   onUnused?: ((reason: string) => void) | undefined;
   /** Told once of each server and reason why its answer is not used. */
   onIgnored?(ignored: Ignored): void;
+  readonly counters?: TraceCounters;
   /** Told once of each server that answered and must not be taken. */
   onStranger(server: Ipv4, type: string, isDenied: boolean): void;
   /** Asked to find out whether another host has the address; the answer is an event `checked`. */
@@ -70,7 +71,7 @@ const PORT_NOT_HELD =
   'UDP port 68 not held in the sandbox; the lease is kept all the same, and servers may see "port unreachable"';
 
 export class ClientRunner {
-  readonly trace = new Trace();
+  readonly trace: Trace;
   readonly #deps: RunnerDeps;
   #config: ClientConfig;
   readonly #report: LeaseReport;
@@ -85,6 +86,7 @@ export class ClientRunner {
   constructor(config: ClientConfig, deps: RunnerDeps) {
     this.#config = config;
     this.#deps = deps;
+    this.trace = new Trace(deps.counters);
     this.#report = new LeaseReport(deps.log, deps.clock);
     const { clock, random } = deps;
     const mayDecline = () => deps.mayDecline();
@@ -223,11 +225,7 @@ export class ClientRunner {
       case 'send':
         return this.#send(effect);
       case 'lease':
-        return this.#deps.onLease({
-          change: effect.change,
-          lease: effect.lease,
-          cause: effect.cause,
-        });
+        return this.#deps.onLease({ ...effect, cause: effect.cause });
       case 'refused':
         this.trace.refused(effect.by, effect.text);
         return this.#deps.onRefused(effect.by, effect.text);
@@ -256,6 +254,7 @@ export class ClientRunner {
 
   #send(effect: SendEffect): void {
     const { message, to } = effect;
+    const isRepeated = this.#asked?.isSent === true;
     this.#asked = { effect, isSent: false };
     const unicast = to === 'broadcast' ? undefined : to;
     const frame = encodeFrame({
@@ -271,7 +270,7 @@ export class ClientRunner {
       this.#seat.send(frame);
       this.#asked = { effect, isSent: true };
       this.#isSendTroubleTold = false;
-      this.trace.sent(message, this.#deps.clock.now());
+      this.trace.sent(message, this.#deps.clock.now(), isRepeated);
       this.#deps.log.debug({ xid: message.xid, to: unicast?.address ?? 'broadcast' }, 'dhcp sent');
     } catch (error) {
       this.trace.sendFailed(error);

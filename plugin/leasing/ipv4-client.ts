@@ -4,7 +4,7 @@ import type { Emit } from '../events/events.ts';
 import { leaseEvent4, ofLease } from '../events/lease-events.ts';
 import type { Logger } from '../logger.ts';
 import { withoutRenewal, type Lease } from '../vocabulary/lease.ts';
-import type { Ms } from '../vocabulary/time.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { ClientRunner, type LeaseChange } from './client-runner.ts';
 import { clientConfig, type LeaseSubject } from './lease-subject.ts';
@@ -47,6 +47,9 @@ export class Ipv4Client {
   /** Undefined unless `on_no_server=link-local`. */
   readonly linkLocal: LinkLocalAddress | undefined;
   readonly #log: Logger;
+  readonly #clock: Clock;
+  /** Since when a lease is asked for. Undefined: not at all, or it is there. */
+  #askingSince: Instant | undefined;
   /** What the machine holds now. */
   lease: Lease | undefined;
 
@@ -54,6 +57,7 @@ export class Ipv4Client {
     const { clock, random, openSocket, openArpSocket, log, emit } = deps;
     const { acd, onConflict, isForeign, identity } = subject;
     this.#log = log;
+    this.#clock = clock;
     const runner = new ClientRunner(clientConfig(subject), {
       clock,
       random,
@@ -61,7 +65,8 @@ export class Ipv4Client {
       log,
       onUnused: deps.onUnused,
       onLease: (change) => {
-        emit?.(leaseEvent4(subject, change, this.lease?.address));
+        emit?.(leaseEvent4(subject, change, this.lease?.address, this.#timesOf(change)));
+        this.#askingSince = change.change === 'lost' ? clock.now() : undefined;
         this.lease = change.change === 'lost' ? undefined : change.lease;
         if (this.lease === undefined) this.watch.stop();
         else this.linkLocal?.end();
@@ -71,6 +76,10 @@ export class Ipv4Client {
       onRefused: (by, text) => {
         emit?.({ type: 'server.refused', ...ofLease(subject), server: by, text });
         log.warn({ by, text }, 'dhcp server refused (NAK)');
+      },
+      counters: {
+        repeated: (message) => emit?.({ type: 'request.repeated', ...ofLease(subject), message }),
+        ignored: (reason) => emit?.({ type: 'message.ignored', ...ofLease(subject), reason }),
       },
       onIgnored: (answer) => emit?.({ type: 'server.ignored', ...ofLease(subject), ...answer }),
       onStranger: (server, type, isDenied) => {
@@ -127,6 +136,7 @@ export class Ipv4Client {
 
   /** Begins, at the place that was opened. @param previous a lease to ask for again. */
   start(previous: Lease | undefined, patience: Ms): void {
+    this.#askingSince = this.#clock.now();
     this.runner.dispatch(
       previous === undefined ? { type: 'start' } : { type: 'start', previous, patience },
     );
@@ -135,6 +145,7 @@ export class Ipv4Client {
   /** Goes on with a lease of before, or asks for one. */
   resume(lease: Lease | undefined): void {
     this.lease = lease;
+    this.#askingSince = lease === undefined ? this.#clock.now() : undefined;
     this.runner.dispatch(lease === undefined ? { type: 'start' } : { type: 'resume', lease });
     if (lease === undefined) this.linkLocal?.begin();
   }
@@ -155,6 +166,18 @@ export class Ipv4Client {
   pin(): Ipv4 | undefined {
     if (this.lease !== undefined) this.runner.pin(this.lease.address);
     return this.lease?.address;
+  }
+
+  /** What an operator is told of how fast the server and the start were. */
+  #timesOf({ change, lease }: LeaseChange): { answerMs?: number; tookMs?: number } {
+    const heard = this.runner.trace.lastHeard;
+    const since = this.#askingSince;
+    const isAnswer = change !== 'lost' && heard?.type === 'ACK';
+    return {
+      ...(isAnswer && { answerMs: tenths(heard.at - lease.requestedAt) }),
+      ...(change === 'acquired' &&
+        since !== undefined && { tookMs: tenths(this.#clock.now() - since) }),
+    };
   }
 
   /** Ends it without a word to the server. */
@@ -184,4 +207,9 @@ export class Ipv4Client {
       this.#log.warn({ err: error }, 'lease not given back; the server keeps it until it expires');
     }
   }
+}
+
+/** As exact as a person reads it. Never negative. */
+function tenths(ms: Ms): Ms {
+  return Math.max(0, Math.round(ms * 10) / 10);
 }

@@ -52,6 +52,15 @@ const USUAL: ReadonlySet<IgnoreReason> = new Set([
   ...(['unexpected-in-state', 'server-mismatch'] as const),
 ]);
 
+/** Of messages that are not for the client at all. A busy segment has thousands of them. */
+const OTHERS: ReadonlySet<IgnoreReason> = new Set(['not-a-reply', 'chaddr-mismatch']);
+
+/** Told of what metrics count. */
+export interface TraceCounters {
+  repeated(message: string): void;
+  ignored(reason: IgnoreReason | 'malformed'): void;
+}
+
 interface Stranger {
   readonly server: Ipv4;
   readonly type: string;
@@ -78,8 +87,16 @@ export class Trace {
   #sendError: string | undefined;
   #lastSentAt: Instant | undefined;
 
-  sent(message: Dhcp4Message, now: Instant): void {
+  readonly #counters: TraceCounters | undefined;
+
+  constructor(counters?: TraceCounters) {
+    this.#counters = counters;
+  }
+
+  /** @param isRepeated the same message was sent before, and nobody has answered. */
+  sent(message: Dhcp4Message, now: Instant, isRepeated = false): void {
     const type = typeName(message);
+    if (isRepeated) this.#counters?.repeated(type);
     this.#sent.set(type, (this.#sent.get(type) ?? 0) + 1);
     this.#lastSentAt = now;
   }
@@ -107,6 +124,7 @@ export class Trace {
     const type = typeName(message);
     const seen = heard(message, sourceAddress, this.#ignored.get(reason));
     this.#ignored.set(reason, { ...seen, type });
+    if (!OTHERS.has(reason)) this.#counters?.ignored(reason);
     this.#defect = defectOf({ reason, message, sourceAddress }, type) ?? this.#defect;
     if (!STRANGE.includes(reason)) return undefined;
     const isKnown = this.#strangers.has(seen.from);
@@ -135,6 +153,7 @@ export class Trace {
   }
 
   malformed(what: string): void {
+    this.#counters?.ignored('malformed');
     this.#malformed = { what, count: (this.#malformed?.count ?? 0) + 1 };
   }
 

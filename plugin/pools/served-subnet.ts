@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { LeaseTerms } from '../vocabulary/lease.ts';
 import type { LeaseSubject } from '../leasing/lease-subject.ts';
+import type { NearbyVlans } from '../leasing/segment/nearby-vlans.ts';
 import type { Logger } from '../logger.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
 import { macToBytes, type Ipv4 } from '../wire/address.ts';
@@ -41,6 +42,8 @@ export interface ServedSubnetDeps {
     link: string,
     limits: { by: Instant; signal: AbortSignal },
   ) => Promise<LeaseTerms>;
+  /** Asks other VLANs while this one is silent. */
+  readonly nearby: Pick<NearbyVlans, 'watch'>;
 }
 
 export interface ServedSubnetContext extends ServedSubnetDeps {
@@ -108,12 +111,13 @@ export class AskingLoop {
  * Asks the servers. If none answers now, an earlier answer for another pool on the segment is used.
  */
 async function askWire(
-  { host, clock, registry, log, askSubnet }: ServedSubnetDeps,
+  { host, clock, registry, log, askSubnet, nearby }: ServedSubnetDeps,
   options: NetworkOptions,
   signal: AbortSignal,
 ): Promise<Served> {
   const { parent, vlan } = options;
   const by = clock.now() + Math.min(ASKED_FOR, options.leaseTimeoutMs);
+  const watch = nearby.watch(options, by);
   try {
     const terms = await host.withSegmentLink({ parent, vlan }, (link) => {
       const subject = asker(options, host.linkMac(link));
@@ -135,11 +139,11 @@ async function askWire(
       );
       return { subnet: before.subnet, router: before.gateway.address };
     }
-    throw new PluginError(
-      'NO_OFFER',
-      `${error.message}, tagged if it is a VLAN; to make the network without asking a server add --subnet`,
-      { cause: error, evidence: error.evidence },
-    );
+    const { evidence } = error;
+    const message = `${error.message}, tagged if it is a VLAN; to make the network without asking a server add --subnet`;
+    throw watch.explain(new PluginError('NO_OFFER', message, { cause: error, evidence }));
+  } finally {
+    watch.end();
   }
 }
 

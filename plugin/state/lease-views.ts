@@ -2,6 +2,9 @@
  * The leases of this host by their holder: endpoints, addresses and held leases. Each view has the
  * form that its users need. A view is made from the lease's record alone, whenever the record
  * changes.
+ *
+ * The indexes are there so that no call of Docker looks through all leases. Lists are for what
+ * happens rarely.
  */
 import {
   addressOf,
@@ -18,12 +21,28 @@ import {
 } from './lease-records.ts';
 import { RecordIndex, RecordList } from './record-list.ts';
 
-export class LeaseViews {
+/** Finds leases without looking through all of them. */
+export type LeaseIndexes = {
+  readonly [Index in 'byMac' | 'byClientId' | 'byAddress' | 'awaitedByScope']: Pick<
+    RecordIndex<LeaseRecord>,
+    'find'
+  >;
+};
+
+export class LeaseViews implements LeaseIndexes {
   readonly endpoints = new RecordList<EndpointRecord>();
   readonly endpointsByHostEnd = new RecordIndex<EndpointRecord>(({ hostEnd }) => hostEnd);
-  readonly endpointsByMac = new RecordIndex<EndpointRecord>(({ mac }) => mac);
   readonly addresses = new RecordList<AddressRecord>();
   readonly held = new RecordList<HeldRecord>();
+  readonly byMac = new RecordIndex<LeaseRecord>(({ mac }) => mac);
+  readonly byClientId = new RecordIndex<LeaseRecord>(({ clientId }) => clientId);
+  readonly byAddress = new RecordIndex<LeaseRecord>(({ lease }) => lease?.address);
+  /** By the network or pool. Docker still has to release addresses of these leases. */
+  readonly awaitedByScope = new RecordIndex<LeaseRecord>(({ scopeId, awaited }) =>
+    awaited === undefined ? undefined : scopeId,
+  );
+  /** All leases as they are in the indexes. */
+  readonly #indexed = new Map<string, LeaseRecord>();
   /** For each lease: the endpoint that has it. Its size is limited by the number of endpoints. */
   readonly #endpointIds = new Map<string, string>();
   #holders: readonly LeaseHolder[] | undefined;
@@ -34,7 +53,6 @@ export class LeaseViews {
     const now = record !== undefined && isOfEndpoint(record) ? endpointOf(record) : undefined;
     const before = endpointId === undefined ? undefined : this.endpoints.get(endpointId);
     this.endpointsByHostEnd.changed(before, now);
-    this.endpointsByMac.changed(before, now);
     if (endpointId !== undefined && endpointId !== now?.id) {
       this.endpoints.delete(endpointId);
       this.#endpointIds.delete(leaseId);
@@ -50,6 +68,16 @@ export class LeaseViews {
     if (held === undefined) this.held.delete(leaseId);
     else this.held.set(leaseId, held);
     this.#holders = undefined;
+    this.#index(leaseId, record);
+  }
+
+  #index(leaseId: string, record: LeaseRecord | undefined): void {
+    const before = this.#indexed.get(leaseId);
+    for (const index of [this.byMac, this.byClientId, this.byAddress, this.awaitedByScope]) {
+      index.changed(before, record);
+    }
+    if (record === undefined) this.#indexed.delete(leaseId);
+    else this.#indexed.set(leaseId, record);
   }
 
   /** All present holders of a lease: endpoints and addresses. */

@@ -30,7 +30,7 @@ export class RecordList<Record> {
 /** Finds records by a property. Several records may have the same. Bounded by the records. */
 export class RecordIndex<Record extends { readonly id: string }> {
   readonly #keyOf: (record: Record) => string | undefined;
-  readonly #byKey = new Map<string, ReadonlyMap<string, Record>>();
+  readonly #byKey = new Map<string, Map<string, Record>>();
 
   /** @param keyOf the property. Undefined: the record is not in the index. */
   constructor(keyOf: (record: Record) => string | undefined) {
@@ -50,10 +50,11 @@ export class RecordIndex<Record extends { readonly id: string }> {
   #put(of: Record, record: Record | undefined): void {
     const key = this.#keyOf(of);
     if (key === undefined) return;
-    const others = new Map(this.#byKey.get(key));
-    if (record === undefined) others.delete(of.id);
-    else others.set(record.id, record);
-    if (others.size === 0) this.#byKey.delete(key);
-    else this.#byKey.set(key, others);
+    // Changed in place: ipvlan containers share one MAC, and there may be thousands of them.
+    const all = this.#byKey.get(key);
+    if (record === undefined) all?.delete(of.id);
+    else if (all === undefined) this.#byKey.set(key, new Map([[record.id, record]]));
+    else all.set(record.id, record);
+    if (all?.size === 0) this.#byKey.delete(key);
   }
 }

@@ -8,7 +8,7 @@
  */
 import { PluginError } from '../vocabulary/errors.ts';
 import { scopeOfNetwork, type LeaseScope } from './lease-scope.ts';
-import { LeaseViews } from './lease-views.ts';
+import { LeaseViews, type LeaseIndexes } from './lease-views.ts';
 import { StoredRecords, type Records, type RecordStore } from './stored-records.ts';
 import {
   hostLeaseId,
@@ -31,6 +31,7 @@ import type { NetworkRecord } from './records.ts';
 export class Registry {
   readonly #stored: StoredRecords;
   readonly #views = new LeaseViews();
+  readonly leasesFound: LeaseIndexes = this.#views;
 
   constructor(store: RecordStore) {
     this.#stored = new StoredRecords(store, (kind, id) => {
@@ -107,7 +108,7 @@ export class Registry {
   }
 
   endpointsWithMac(mac: Mac): readonly EndpointRecord[] {
-    return this.#views.endpointsByMac.find(mac);
+    return this.#views.byMac.find(mac).flatMap(({ id }) => this.findEndpointOf(id) ?? []);
   }
 
   /** Returns the endpoint that has the lease. */
@@ -262,11 +263,8 @@ export class Registry {
     const awaited = this.#awaitedOf(id, more);
     const last = awaited.at(-1);
     // Docker releases no address of a network that is gone.
-    if (
-      record === undefined ||
-      last === undefined ||
-      this.findScope(record.scopeId) === undefined
-    ) {
+    const scope = record && this.findScope(record.scopeId);
+    if (record === undefined || last === undefined || scope === undefined) {
       return this.#stored.remove('leases', id);
     }
     const holder = { is: 'nobody', since: last.since, why: 'ended' } as const;

@@ -138,7 +138,7 @@ it('each command of docs/reserve-an-address.md prints what the server takes', as
 it('each command of docs/trace.md shows a container that starts', async () => {
   const short = (command: string) => command.replace(/--for \d+s/, '--for 8s');
   const [ofNetwork = '', , ofBox = '', capture = ''] = commandsOf('docs/trace.md');
-  const tapped = run('timeout', ['9', 'tcpdump', '-i', 'eth1', '-nn', '-w', `${PLACE}/trunk.pcap`, 'vlan 500 and udp port 67']); // prettier-ignore
+  const tapped = run('timeout', ['60', 'tcpdump', '-Z', 'root', '-c', '4', '-i', 'eth1', '-nn', '-w', `${PLACE}/trunk.pcap`, 'vlan 500 and udp port 67']); // prettier-ignore
   const watching = [ofNetwork, capture, ofBox].map((command) => type(short(command)));
   await until('all three are connected', async () => {
     const { stdout } = await run('ss', ['-xH', 'state', 'connected']);
@@ -167,6 +167,22 @@ it('each command of docs/trace.md shows a container that starts', async () => {
   expect(await read('lease.pcap')).toEqual(['Discover', 'Offer', 'Request', 'ACK']);
   expect(await read('trunk.pcap')).toEqual(['Discover', 'Offer', 'Request', 'ACK']);
   await docker('rm', '-f', 'late');
+});
+
+it('each command of docs/metrics.md works: the port is on the loopback of the host', async () => {
+  const [open = '', ...looks] = commandsOf('docs/metrics.md');
+  expect(open).toBe('docker vlandhcp set HTTP_LISTEN=127.0.0.1:9325');
+  await type(open);
+  expect(looks).toHaveLength(2);
+  for (const look of looks) {
+    expect(await type(look)).toMatch(
+      /^vlandhcp_leases\{network="[0-9a-f]{12}",segment="VLAN 500 of eth1",state="leased"\} 1$/m,
+    );
+  }
+  const listening = await type('ss -ltnH sport = :9325');
+  expect(listening).toMatch(/^LISTEN \S+ +\S+ +127\.0\.0\.1:9325 /);
+  expect(listening.split('\n')).toHaveLength(1);
+  await type('docker vlandhcp set HTTP_LISTEN=');
 });
 
 describe('what needs no checkout', () => {

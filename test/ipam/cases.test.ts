@@ -190,6 +190,15 @@ describe('docker network create', () => {
     await docker(...ours(...segment(500), ...SUBNET, 'fw500'));
   });
 
+  it('on the wrong VLAN names the one close by that has a server, and leaves no link', async () => {
+    await dnsmasq();
+    const wrong = ours(...segment(501), '--ipam-opt', 'lease_timeout=2s', 'fw501');
+    expect(await dockerRefuses(...wrong)).toMatch(
+      /no DHCP server answered on VLAN 501 of eth1 .*these DHCP servers answer: 10\.50\.0\.1 on VLAN 500 of eth1/,
+    );
+    expect(await leftLinks()).toEqual([]);
+  });
+
   it('without a server takes the subnet of a network on the same VLAN', async () => {
     await dnsmasq();
     await docker(...ours(...segment(500), 'fw500'));

@@ -14,6 +14,8 @@ import { decodeArpFrame, encodeArpFrame } from '../../plugin/acd/frame.ts';
 import { decodeFrame } from '../../plugin/dhcp4/frame.ts';
 import { messageTypeOf } from '../../plugin/dhcp4/options.ts';
 import { createClock } from '../../plugin/clock.ts';
+import { Registry } from '../../plugin/state/registry.ts';
+import { FakeStore } from '../support/fake-store.ts';
 import { LeaseReturns } from '../../plugin/leases/lease-returns.ts';
 import { parseNetworkOptions } from '../../plugin/options/options.ts';
 import type { LeaseChange } from '../../plugin/leasing/client-runner.ts';
@@ -274,7 +276,7 @@ test('a lease whose address somebody wears, with the very MAC, is forgotten; ano
   const inquiry = new SegmentInquiry({ clock, log, openSocket: openLeaseSocket, openArpSocket });
   const neighbours = new NeighbourInquiry({ clock, log, openIpv6Socket });
   const returns = new LeaseReturns({
-    ...{ registry: { leases: () => [], findScope: () => undefined } },
+    ...{ registry: new Registry(new FakeStore()) },
     ...{ host: linuxHost, leases, clock, log },
     inquiry: {
       wearer: inquiry.wearer.bind(inquiry),

@@ -5,9 +5,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createClock } from '../../plugin/clock.ts';
+import { NearbyVlans } from '../../plugin/leasing/segment/nearby-vlans.ts';
+import { probeSubnet } from '../../plugin/leasing/segment/subnet-probe.ts';
 import { probeTrunk } from '../../plugin/leasing/segment/trunk-probe.ts';
+import { linuxHost } from '../../plugin/net/host.ts';
+import { openLeaseSocket } from '../../plugin/net/sockets/lease-socket.ts';
 import { boottime } from '../../plugin/net/boottime.ts';
+import { Pools } from '../../plugin/pools/pools.ts';
+import { Registry } from '../../plugin/state/registry.ts';
 import { openTrunkSocket } from '../../plugin/net/trunk-socket.ts';
+import { PluginError } from '../../plugin/vocabulary/errors.ts';
+import { refusal } from '../support/driver-rig.ts';
+import { FakeStore } from '../support/fake-store.ts';
+import { MemoryLogger } from '../support/memory-logger.ts';
 import { outcome, recordOutcomes } from '../support/outcomes.ts';
 import { addParent, enterSandbox, ip, linkNames, until, type Sandbox } from '../support/netns.ts';
 
@@ -86,6 +96,58 @@ test('4,094 VLANs and the one without a tag: those with a server are found, and 
   expect(progress.at(-1)).toBe(2 * 4095);
   expect(linkNames()).toEqual(before);
   row.seen = '0, 10, 500 and 4094 of 4,095 answer; links before = after';
+  row.leftovers = 0;
+});
+
+test('a network on a VLAN without a server: the error names the VLAN next to it, and no link stays', async () => {
+  const row = outcome('O', 'network create on VLAN 501, where 500 was meant');
+  await serve(500);
+  const before = linkNames();
+  const [clock, log] = [createClock(boottime), new MemoryLogger()];
+  const registry = new Registry(new FakeStore());
+  const deps = { clock, random: Math.random, openTrunkSocket };
+  const pools = new Pools({
+    ...{ registry, host: linuxHost, clock, log },
+    nearby: new NearbyVlans({ ...deps, log, known: () => [] }),
+    askSubnet: (...question) => probeSubnet({ ...deps, openSocket: openLeaseSocket }, ...question),
+  });
+  const request = (vlan: string) =>
+    pools.request(
+      {
+        ...{ addressSpace: 'vlandhcp', pool: '', subPool: '', v6: false },
+        options: { parent: 'eth1', vlan, lease_timeout: '2s' },
+      },
+      new AbortController().signal,
+    );
+  const { code, message } = await refusal(request('501'));
+  expect(code).toBe('NO_OFFER');
+  expect(message).toMatch(
+    /^no DHCP server answered on VLAN 501 of eth1 in [\d.]+ s: .*; if VLAN 501 is the wrong number, these DHCP servers answer: 10\.1\.244\.1 on VLAN 500 of eth1$/,
+  );
+  expect(linkNames()).toEqual(before);
+  expect(await request('500')).toMatchObject({ pool: '10.1.244.0/24' });
+  row.seen = message.split('; ').at(-1) ?? '';
+  row.leftovers = 0;
+});
+
+test("the trunk is a port of an operator's bridge that filters VLANs: asked by the port", async () => {
+  const row = outcome('O', "VLANs close by, behind an operator's bridge");
+  await serve(500);
+  ip('link add vmbr0 type bridge vlan_filtering 1 vlan_default_pvid 0');
+  ip('link set eth1 master vmbr0');
+  ip('link set vmbr0 up');
+  const [clock, log] = [createClock(boottime), new MemoryLogger()];
+  const nearby = new NearbyVlans({
+    ...{ clock, random: Math.random, openTrunkSocket, log, known: () => [] },
+  });
+  const silence = new PluginError('NO_OFFER', 'nobody', { evidence: { isSilent: true } });
+  const watch = nearby.watch({ parent: 'vmbr0', vlan: 501, uplink: 'eth1' }, clock.now());
+  const told = () => String((watch.explain(silence) as Error).message);
+  await until('VLAN 500 has answered', () => told() !== 'nobody');
+  watch.end();
+  expect(told()).toMatch(/; if .* 10\.1\.244\.1 on VLAN 500 of eth1$/);
+  expect(log.messages('debug')).toEqual([]);
+  row.seen = told().split(': ').at(-1) ?? '';
   row.leftovers = 0;
 });
 

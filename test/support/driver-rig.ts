@@ -17,7 +17,7 @@ import type { IpamDriver } from '../../plugin/driver/ipam-driver.ts';
 import type { RequestPoolAnswer, RequestPoolRequest } from '../../plugin/options/ipam-requests.ts';
 import type { NetworkDriver } from '../../plugin/driver/network-driver.ts';
 import type { Operator } from '../../plugin/driver/operator.ts';
-import type { PluginEvent } from '../../plugin/events/events.ts';
+import { isCounted, type CountedEvent, type PluginEvent } from '../../plugin/events/events.ts';
 import type { CreateNetworkRequest } from '../../plugin/options/network-requests.ts';
 import type { Networks } from '../../plugin/networks/networks.ts';
 import { Registry } from '../../plugin/state/registry.ts';
@@ -29,6 +29,7 @@ import type { SandboxProbe } from '../../plugin/leasing/sockets/sandbox-socket.t
 import { FakeClock } from './fake-clock.ts';
 import { FakeHost } from './fake-host.ts';
 import { FakeStore } from './fake-store.ts';
+import { FakeTrunk } from './fake-trunk.ts';
 import { LeasingServer } from './leasing-server.ts';
 import { MemoryLogger } from './memory-logger.ts';
 import { MemoryWire } from './memory-packet-socket.ts';
@@ -52,9 +53,13 @@ export class DriverRig {
   /** False if a file in the store cannot be read. */
   isStoreComplete = true;
   readonly wire = new MemoryWire();
+  /** The VLANs of the parent, for those who ask without a link. */
+  readonly trunk: FakeTrunk;
   readonly log = new MemoryLogger();
   /** What operators were told, of all processes. */
   readonly events: PluginEvent[] = [];
+  /** What metrics count and no history keeps. */
+  readonly counted: CountedEvent[] = [];
   readonly server: LeasingServer;
   /** What a look into a sandbox finds. */
   sandbox: ReturnType<SandboxProbe> = 'not-yet';
@@ -90,6 +95,7 @@ export class DriverRig {
   constructor(parts: { server?: ReplyParts; clock?: FakeClock; ipv6?: Ipv6Sockets } = {}) {
     this.#ipv6 = parts.ipv6 ?? NO_IPV6_SOCKETS;
     this.clock = parts.clock ?? new FakeClock();
+    this.trunk = new FakeTrunk(this.clock);
     this.server = new LeasingServer(parts.server);
     this.wire.server = this.server.answer;
     this.#start();
@@ -232,7 +238,7 @@ export class DriverRig {
     registry.adopt(structuredClone(contents));
     const plugin = createPlugin({
       ...{ clock: this.clock, log: this.log, registry },
-      emit: (event) => this.events.push(event),
+      emit: (event) => (isCounted(event) ? this.counted.push(event) : this.events.push(event)),
       random: seededRandom(1),
       dockerApi: this.dockerApi,
       host: this.host.asPlainObject(),
@@ -243,9 +249,7 @@ export class DriverRig {
         openIpv6Socket: this.#ipv6.openIpv6Socket,
         openRouterSocket: this.#ipv6.openRouterSocket,
         probeSandbox: () => this.sandbox,
-        openTrunkSocket: () => {
-          throw new Error('this test has no trunk');
-        },
+        openTrunkSocket: this.trunk.open,
       },
       inquiry: {
         wearer: (link, _mac, address) => this.askSegment(link, address),

@@ -2,15 +2,15 @@
  * The plugin as a process among real links, without Docker: a switch with a DHCP server in VLAN
  * 500, cards that are plugged into it, networks and containers as libnetwork makes them.
  */
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { createNamespace, enterSandbox, ip, linkNames, run, until } from './netns.ts';
 import type { Sandbox, TestNamespace } from './netns.ts';
 import { PluginProcess } from './plugin-process.ts';
+import { reaches } from './reaches.ts';
 
 export interface Container {
   readonly id: string;
@@ -127,17 +127,16 @@ export class PluginSite {
     await until('the plugin sees the containers', hasNames, SLOW);
   }
 
-  /** Waits until the server answers to each of them, at the address and by the route it had. */
+  /**
+   * Waits until the server answers to each of them, at the address and by the route it had. One
+   * after another: all at once, these programs would keep the one core from the plugin.
+   */
   async allReach(containers: readonly Container[]): Promise<void> {
-    let left = [...containers];
-    let said = '';
-    const from = performance.now();
-    while (left.length > 0) {
-      const tried = await Promise.all(left.map(async (one) => [one, await reaches(one)] as const));
-      left = tried.filter(([, answer]) => answer !== 'yes').map(([one]) => one);
-      said = tried.map(([, answer]) => answer).join('\n');
-      if (left.length > 0 && performance.now() - from > SLOW) {
-        throw new Error(`${left.length} are cut off: ${said}\n${this.#lastWords()}`);
+    const giveUpAt = performance.now() + SLOW;
+    for (const one of containers) {
+      for (let said = await reaches(one); said !== 'yes'; said = await reaches(one)) {
+        if (performance.now() < giveUpAt) continue;
+        throw new Error(`${one.address} is cut off: ${said}\n${this.#lastWords()}`);
       }
     }
   }
@@ -279,21 +278,5 @@ export class PluginSite {
       stream.setEncoding('utf8').on('data', (chunk: string) => (said += chunk));
     }
     await until('the server is ready', () => /DHCP, (sockets bound|IP range)/.test(said));
-  }
-}
-
-/** `yes`, or what is wrong. */
-async function reaches({ namespace, address }: Container): Promise<string> {
-  const inside = (...words: string[]) =>
-    promisify(execFile)('ip', ['netns', 'exec', namespace.name, ...words]);
-  try {
-    const { stdout: shown } = await inside('ip', '-br', 'addr', 'show', 'dev', 'eth0');
-    if (!shown.includes(address)) return `${address} is not in: ${shown}`;
-    const { stdout: routes } = await inside('ip', 'route', 'show', 'default');
-    if (!routes.includes('via 10.50.0.1 dev eth0')) return `${address} has the route "${routes}"`;
-    await inside('ping', '-c', '1', '-W', '1', '10.50.0.1');
-    return 'yes';
-  } catch (error) {
-    return (error as Error).message.trim();
   }
 }

@@ -50,6 +50,8 @@ export interface TrunkQuestion {
   readonly vlans: readonly number[];
   readonly signal: AbortSignal;
   readonly onProgress?: (asked: number, of: number) => void;
+  /** Called with each answer when it comes. */
+  readonly onAnswer?: (answer: VlanAnswer) => void;
 }
 
 /** The first offer of one server on one VLAN. */
@@ -78,7 +80,7 @@ const MOST_ANSWERS_PER_VLAN = 4;
 /** @throws PluginError SOCKET_FAILED, CANCELLED. @returns the answers by VLAN, then server. */
 export async function probeTrunk(
   { clock, random, openTrunkSocket }: TrunkProbeDeps,
-  { parent, vlans, signal, onProgress }: TrunkQuestion,
+  { parent, vlans, signal, onProgress, onAnswer }: TrunkQuestion,
 ): Promise<readonly VlanAnswer[]> {
   const answers = new Map<string, VlanAnswer>();
   const sentAt = new Map<number, Instant>();
@@ -92,7 +94,9 @@ export async function probeTrunk(
     if (answer === undefined) return;
     const key = `${answer.vlan} ${answer.server}`;
     const ofVlan = [...answers.values()].filter(({ vlan }) => vlan === answer.vlan);
-    if (!answers.has(key) && ofVlan.length < MOST_ANSWERS_PER_VLAN) answers.set(key, answer);
+    if (answers.has(key) || ofVlan.length >= MOST_ANSWERS_PER_VLAN) return;
+    answers.set(key, answer);
+    onAnswer?.(answer);
   };
 
   const answerIn = (

@@ -40,7 +40,11 @@ export function leaseFailure(
     code: 'ADDRESS_IN_USE' | 'ADDRESS_NOT_OFFERED' | 'NAK' | 'NO_ACK' | 'NO_OFFER',
     what: string,
     hint: string,
-  ) => new PluginError(code, `${what} on ${segment} in ${waited}: ${seen}; ${hint}`, { evidence });
+    more: Readonly<Record<string, unknown>> = {},
+  ) =>
+    new PluginError(code, `${what} on ${segment} in ${waited}: ${seen}; ${hint}`, {
+      evidence: { ...evidence, ...more },
+    });
 
   const conflict = trace.lastConflict;
   if (conflict !== undefined) {
@@ -117,6 +121,7 @@ export function leaseFailure(
     'NO_OFFER',
     'no DHCP server answered',
     `check that a server or relay serves this segment and that the switch port carries it${isBehind8021ad === true ? NO_8021AD : ''}`,
+    { isSilent: true },
   );
 }
 

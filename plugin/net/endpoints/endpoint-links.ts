@@ -68,12 +68,13 @@ export async function remakeEndpointLink(
 /** Lists every end of ours in this namespace. @throws SystemCallError */
 export async function listEndpointLinks(): Promise<readonly EndpointLink[]> {
   const links = await readLinkTable();
+  const names = new Map(links.map(({ index, name }) => [index, name]));
   return links
     .filter(({ mark, kind }) => mark === 'endpoint' && kind !== undefined)
     .map(({ name, kind, lower, master }) => ({
       end: name,
       containerEndHere: kind === 'veth' ? lower !== undefined : true,
-      bridge: links.find(({ index }) => index === master)?.name,
+      bridge: master === undefined ? undefined : names.get(master),
     }));
 }
 

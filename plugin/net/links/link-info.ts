@@ -45,11 +45,6 @@ export async function readLinksOfKind(kind: 'vlan' | 'veth'): Promise<readonly L
   return decodeLinks(await ipJson(['-d', 'link', 'show', 'type', kind]));
 }
 
-/** @param group the number of a group that has no name. */
-export async function readLinksOfGroup(group: number): Promise<readonly Link[]> {
-  return decodeLinks(await ipJson(['-d', 'link', 'show', 'group', String(group)]));
-}
-
 export async function readAllLinks(): Promise<readonly Link[]> {
   return decodeLinks(await ipJson(['-d', 'link', 'show']));
 }

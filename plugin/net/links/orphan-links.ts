@@ -3,15 +3,16 @@
  * removed leaves such links.
  */
 import { oneNetworkAtATime, removeLink } from './link-changes.ts';
-import { readAllLinks, readLinksOfGroup, type Link } from './link-info.ts';
 import {
   bridgeMark,
   HOST_MARK,
   isBridgeMark,
+  isEndpointMark,
   isMarked,
   isVlanMark,
   UNFINISHED_GROUP,
 } from './link-names.ts';
+import { readGroup, readLinksIf, type MarkedTableLink } from '../netlink/rtnetlink.ts';
 import { removeUnusedVlanLink } from './vlan-link.ts';
 import { isMemberMark } from '../../vocabulary/uplink/uplink-alias.ts';
 
@@ -21,7 +22,7 @@ import { isMemberMark } from '../../vocabulary/uplink/uplink-alias.ts';
  */
 export function removeUnfinishedLinks(): Promise<readonly string[]> {
   return oneNetworkAtATime(async () => {
-    const names = (await readLinksOfGroup(UNFINISHED_GROUP)).map(({ name }) => name);
+    const names = await readGroup(UNFINISHED_GROUP);
     for (const name of names) await removeLink(name);
     return names;
   });
@@ -36,6 +37,8 @@ export function removeOrphanLinks(known: readonly string[]): Promise<readonly st
   return oneNetworkAtATime(async () => {
     const removed: string[] = [];
     const errors: unknown[] = [];
+    const read = () => readLinksIf((alias, name) => mayBeOrphan(alias) && !known.includes(name));
+    let links = await read();
     // Bridges come first, because a VLAN link in a bridge counts as used.
     for (const { find, remove } of [
       // A VLAN link with a link on top counts as used.
@@ -45,31 +48,44 @@ export function removeOrphanLinks(known: readonly string[]): Promise<readonly st
       // Links of outer tags, now that nothing is on them.
       { find: orphanVlanLinks, remove: removeUnusedVlanLink },
     ]) {
-      for (const name of find(await readAllLinks(), known)) {
+      const orphans = find(links, known);
+      for (const name of orphans) {
         try {
           if ((await remove(name)) !== false) removed.push(name);
         } catch (error) {
           errors.push(error);
         }
       }
+      if (orphans.length > 0) links = await read();
     }
     if (errors.length > 0) throw new AggregateError(errors, 'not all orphaned links were removed');
     return removed;
   });
 }
 
+/** The link of a container is none: it belongs to an endpoint. */
+function mayBeOrphan(alias: string): boolean {
+  return isMarked(alias) && !isEndpointMark(alias);
+}
+
 /** The host's own links to containers of networks that are gone. */
-export function orphanHostLinks(links: readonly Link[], known: readonly string[]): string[] {
+export function orphanHostLinks(
+  links: readonly MarkedTableLink[],
+  known: readonly string[],
+): string[] {
   return links
     .filter(({ name, alias }) => alias?.startsWith(HOST_MARK) === true && !known.includes(name))
     .map(({ name }) => name);
 }
 
 /** Bridges of ours whose only ports are uplinks of ours. A container's port keeps a bridge. */
-export function orphanBridges(links: readonly Link[], known: readonly string[]): string[] {
-  const isOrphan = (bridge: Link): boolean => {
+export function orphanBridges(
+  links: readonly MarkedTableLink[],
+  known: readonly string[],
+): string[] {
+  const isOrphan = (bridge: MarkedTableLink): boolean => {
     if (bridge.kind !== 'bridge' || !isBridgeMark(bridge.alias)) return false;
-    const ports = links.filter(({ master }) => master === bridge.name);
+    const ports = links.filter(({ master }) => master === bridge.index);
     return ports.every(({ name, alias }) => isVlanMark(alias) || bridge.alias === bridgeMark(name));
   };
   return links
@@ -78,11 +94,14 @@ export function orphanBridges(links: readonly Link[], known: readonly string[]):
 }
 
 /** VLAN links of ours that are no port and have no link on top. */
-export function orphanVlanLinks(links: readonly Link[], known: readonly string[]): string[] {
-  const isUnused = (vlan: Link): boolean =>
-    vlan.master === undefined && !links.some(({ lower }) => lower === vlan.name);
+export function orphanVlanLinks(
+  links: readonly MarkedTableLink[],
+  known: readonly string[],
+): string[] {
+  const isUnused = (vlan: MarkedTableLink): boolean =>
+    vlan.master === undefined && !links.some(({ lower }) => lower === vlan.index);
   return links
-    .filter((link) => link.kind === 'vlan' && isMarked(link.alias) && isUnused(link))
-    .filter(({ name, alias }) => !known.includes(name) && !isMemberMark(alias))
+    .filter(({ name, kind, alias }) => kind === 'vlan' && isMarked(alias) && !known.includes(name))
+    .filter((link) => !isMemberMark(link.alias) && isUnused(link))
     .map(({ name }) => name);
 }

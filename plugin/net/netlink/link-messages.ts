@@ -219,7 +219,7 @@ export function decodeLink(body: DataView): TableLink {
   const kind = info === undefined ? undefined : textIn(info, 0, IFLA_INFO_KIND);
   const mac = at(IFLA_ADDRESS);
   return {
-    name: textIn(body, LINK_LENGTH, IFLA_IFNAME) ?? '',
+    name: nameIn(body),
     altNames: alternativeNames(at(IFLA_PROP_LIST)),
     index: body.getInt32(INDEX_AT, true),
     kind,
@@ -263,6 +263,10 @@ function alternativeNames(list: DataView | undefined): readonly string[] {
     at += Math.ceil(length / 4) * 4;
   }
   return names;
+}
+
+export function nameIn(body: DataView): string {
+  return textIn(body, LINK_LENGTH, IFLA_IFNAME) ?? '';
 }
 
 export function aliasOf(body: DataView): string | undefined {

@@ -16,6 +16,7 @@ import {
   linkChange,
   linkRemoval,
   linkUpOrDown,
+  nameIn,
   nameOfLink,
   type FoundLink,
   type LinkChange,
@@ -55,6 +56,34 @@ async function withVlans(
 export async function readBridgeVlans(): Promise<ReadonlyMap<number, LinkVlans>> {
   const { bodies } = await askNetlinkForAll(aboutAllVlans(), 'reading the VLANs of bridges');
   return new Map(bodies.map(decodeVlans).filter((one) => one !== undefined));
+}
+
+/** A link with what only its owner reads. */
+export interface MarkedTableLink extends TableLink {
+  readonly alias: string | undefined;
+}
+
+/**
+ * Returns all links of this namespace with their alias, if one of them passes. Else none is
+ * decoded: with thousands of links that takes long.
+ * @param isWanted gets the alias and the name.
+ * @throws SystemCallError
+ */
+export async function readLinksIf(
+  isWanted: (alias: string, name: string) => boolean,
+): Promise<readonly MarkedTableLink[]> {
+  const { bodies } = await askNetlinkForAll(aboutAllLinks(), 'reading all links');
+  const isAny = bodies.some((body) => {
+    const alias = aliasOf(body);
+    return alias !== undefined && isWanted(alias, nameIn(body));
+  });
+  return isAny ? bodies.map((body) => ({ ...decodeLink(body), alias: aliasOf(body) })) : [];
+}
+
+/** Returns the names of the links of a group. @throws SystemCallError */
+export async function readGroup(group: number): Promise<readonly string[]> {
+  const { bodies } = await askNetlinkForAll(aboutAllLinks(), 'reading all links');
+  return bodies.filter((body) => groupOf(body) === group).map(nameIn);
 }
 
 function indexOf({ index }: TableLink): number {

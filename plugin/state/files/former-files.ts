@@ -55,7 +55,7 @@ async function moveFile(
   if (name.endsWith('.tmp')) return; // a crash cut this write short
   const target = join(leases, name);
   const id = name.slice(0, -SUFFIX.length);
-  const record = name.endsWith(SUFFIX) ? await recordIn(path) : undefined;
+  const record = name.endsWith(SUFFIX) ? recordIn(path) : undefined;
   const isOther = typeof record?.['id'] === 'string' && record['id'] !== id;
   if (record === undefined || isOther) {
     // A file without sense keeps its name in the new folder. It is reported there.
@@ -69,9 +69,9 @@ async function moveFile(
   await rm(path);
 }
 
-async function recordIn(path: string) {
+function recordIn(path: string) {
   try {
-    return formerRecord((await readRecordFile(path)).text);
+    return formerRecord(readRecordFile(path).text);
   } catch (error) {
     if (error instanceof NotARecordError) return undefined; // moved as it is
     throw error;

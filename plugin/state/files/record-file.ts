@@ -3,8 +3,7 @@
  * MB. The file is opened without a wait and examined before it is read. It is never read beyond the
  * size of a record.
  */
-import { constants } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readSync, statSync, type Stats } from 'node:fs';
 import type { WallTime } from '../../vocabulary/time.ts';
 
 /** A hundred times the size of a record with thousands of routes. */
@@ -15,27 +14,38 @@ export class NotARecordError extends Error {
   override readonly name = 'NotARecordError';
 }
 
-/** @throws NotARecordError; errors of the disk, such as EIO, EACCES or EMFILE. */
-export async function readRecordFile(
-  path: string,
-): Promise<{ readonly text: string; readonly writtenAt: WallTime }> {
+/**
+ * Waits for the disk. A start reads thousands of files, and a thread of the pool costs more than
+ * ten times the processor time of the read itself.
+ * @throws NotARecordError; errors of the disk, such as EIO, EACCES or EMFILE.
+ */
+export function readRecordFile(path: string): {
+  readonly text: string;
+  readonly writtenAt: WallTime;
+} {
   // Examines the file before opening it, because opening a device can start something.
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === 'ELOOP' ? new NotARecordError('it is a link to itself') : error;
-  });
-  if (!found.isFile()) throw new NotARecordError('it is no regular file');
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if (!examined(path).isFile()) throw new NotARecordError('it is no regular file');
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const { size, mtimeMs } = await file.stat();
+    const { size, mtimeMs } = fstatSync(file);
     if (size > LARGEST_BYTES) {
       throw new NotARecordError(
         `it is ${size} bytes long, and no record is beyond ${LARGEST_BYTES}`,
       );
     }
     const bytes = Buffer.alloc(size);
-    const { bytesRead } = await file.read(bytes, 0, size, 0);
+    const bytesRead = readSync(file, bytes, 0, size, 0);
     return { text: bytes.toString('utf8', 0, bytesRead), writtenAt: Math.round(mtimeMs) };
   } finally {
-    await file.close();
+    closeSync(file);
+  }
+}
+
+function examined(path: string): Stats {
+  try {
+    return statSync(path);
+  } catch (error) {
+    const isLoop = (error as NodeJS.ErrnoException).code === 'ELOOP';
+    throw isLoop ? new NotARecordError('it is a link to itself') : error;
   }
 }

@@ -11,6 +11,7 @@
  */
 import { link, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { KeyedLock } from '../../keyed-lock.ts';
 import { removeFile, unwritable, writeFile } from '../../runtime/durable-file.ts';
@@ -24,11 +25,8 @@ const UNREADABLE = `${SUFFIX}.unreadable`;
 const STILL_ASIDE = 'look at it, then remove it: nothing is cleared away while it is there';
 const LEFT = 'left as it is';
 
-/**
- * A disk answers a few reads at once as fast as one. More would need descriptors, and a busy host
- * may have none left.
- */
-const READ_AT_ONCE = 16;
+/** After so many files, others get a turn: a signal may end the start. */
+const READ_IN_ONE_GO = 64;
 
 const KINDS: readonly Kind[] = ['networks', 'leases', 'pools'];
 type Kind = keyof Records;
@@ -100,14 +98,13 @@ export class Store {
 
   async #loadAll<K extends Kind>(kind: K, findings: Findings): Promise<Records[K][]> {
     const names = await list(join(this.#dir, kind));
-    const records: (Records[K] | undefined)[] = [];
-    for (let at = 0; at < names.length; at += READ_AT_ONCE) {
-      const some = names.slice(at, at + READ_AT_ONCE);
-      records.push(
-        ...(await Promise.all(some.map((name) => this.#loadFile(kind, name, findings)))),
-      );
+    const records: Records[K][] = [];
+    for (const [at, name] of names.entries()) {
+      const record = await this.#loadFile(kind, name, findings);
+      if (record !== undefined) records.push(record);
+      if (at % READ_IN_ONE_GO === 0) await setImmediate();
     }
-    return records.filter((record) => record !== undefined);
+    return records;
   }
 
   /** @returns undefined if the file has no record. */
@@ -138,7 +135,7 @@ export class Store {
     const path = this.#path(kind, id);
     let file;
     try {
-      file = await readRecordFile(path);
+      file = readRecordFile(path);
     } catch (error) {
       const fate = error instanceof NotARecordError ? await setAside(path) : LEFT;
       problems.push(unreadable(path, reasonOf(error), fate));

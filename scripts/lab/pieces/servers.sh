@@ -46,3 +46,18 @@ have_ipv6_servers() {
   mv "$part" "$LAB/servers6"
   stamp servers6 "$recipe"
 }
+
+# promtool, which judges metrics and alerts. Its package would start Prometheus as well, which the lab has no use for.
+have_promtool() {
+  local recipe='promtool recipe 1' part=$LAB/promtool.partial
+  if is_stamped promtool "$recipe" && [ -x "$LAB/promtool/bin/promtool" ]; then reused+=(promtool); return 0; fi
+  unstamp promtool
+  say 'servers: promtool (19 MB)'
+  rm -rf "$part" "$LAB/promtool"
+  suite_unpack bookworm "$part/root" prometheus
+  mkdir -p "$part/bin"
+  mv "$part/root/usr/bin/promtool" "$part/bin/"
+  rm -rf "$part/root"
+  mv "$part" "$LAB/promtool"
+  stamp promtool "$recipe"
+}

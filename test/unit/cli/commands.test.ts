@@ -65,6 +65,7 @@ beforeEach(async () => {
   found = [];
   server = await serveAdmin(path(), {
     ...{ bus, log: new MemoryLogger(), about: { version: '0.1.0', settings: {} } },
+    metrics: { type: 'text/plain', text: () => Promise.resolve('vlandhcp_x 1\n') },
     operator: () => ({
       networks: () => [networkEntry()],
       leases: () => leases,
@@ -386,6 +387,10 @@ describe('renew and release', () => {
       printed: text('10.50.0.24/24 is given back to 10.50.0.1'),
     });
   });
+});
+
+it('metrics prints what the plugin tells Prometheus', async () => {
+  expect((await type('metrics')).printed).toBe('vlandhcp_x 1\n');
 });
 
 describe('report', () => {

@@ -39,6 +39,8 @@ describe('events', () => {
       ...['link.removed', 'network.removed'],
     ]);
     const leases = rig.events.filter((event) => event.type.startsWith('lease.'));
+    const aNumber = expect.any(Number) as number;
+    expect(leases[0]).toMatchObject({ answerMs: aNumber, tookMs: aNumber });
     for (const event of leases) {
       expect(event).toMatchObject({
         ...{ endpoint: ENDPOINT, network: NETWORK, segment: 'VLAN 500 of eth1', mac: MAC },
@@ -53,10 +55,17 @@ describe('events', () => {
     const { renewsAt = '' } = onlyLease(rig);
     await rig.clock.pass(Date.parse(renewsAt) - rig.clock.wall());
     expect(types(rig)).toEqual(['lease.renewed']);
+    expect(rig.events[0]).toMatchObject({ answerMs: expect.any(Number) as number });
+    expect(rig.events[0]).not.toHaveProperty('tookMs');
     rig.wire.server = () => [];
+    expect(rig.counted).toEqual([]);
     const { expiresAt = '' } = onlyLease(rig);
     await rig.clock.pass(Date.parse(expiresAt) - rig.clock.wall());
     expect(rig.events.at(-1)).toMatchObject({ type: 'lease.lost', cause: 'expired' });
+    // The first REQUEST of RENEWING and of REBINDING is no repetition.
+    const sent = { type: 'request.repeated', segment: 'VLAN 500 of eth1', message: 'REQUEST' };
+    expect(rig.counted.length).toBeGreaterThan(2);
+    expect(rig.counted[0]).toMatchObject(sent);
   });
 
   it('links that are gone, once, and that are back', async () => {

@@ -160,6 +160,32 @@ describe('a failure while creating leaves no link, lease, socket, timer or recor
     expect(rig.leftovers).toEqual(NOTHING_LEFT);
   });
 
+  it('no server answers, but a VLAN close by does: the error names it, at the same time', async () => {
+    rig.stop();
+    rig = await rigWithNetwork({ options: { lease_timeout: '20s' } });
+    rig.wire.server = () => [];
+    rig.trunk.answer = (vlan) => (vlan === 501 ? [{ vlan }] : []);
+    const failed = refusal(rig.createEndpoint());
+    await rig.clock.pass(20_000);
+    expect((await failed).message).toMatch(
+      /^no DHCP server answered on VLAN 500 of eth1 in 20 s: .*; if VLAN 500 is the wrong number, these DHCP servers answer: 192\.0\.2\.1 on VLAN 501 of eth1$/,
+    );
+    expect([rig.leftovers, rig.trunk.isOpen]).toEqual([NOTHING_LEFT, false]);
+  });
+
+  it('the same with on_no_server=late, where nothing fails: the log names it', async () => {
+    rig.stop();
+    rig = await rigWithNetwork({ options: { lease_timeout: '20s', on_no_server: 'late' } });
+    rig.wire.server = () => [];
+    rig.trunk.answer = (vlan) => (vlan === 501 ? [{ vlan }] : []);
+    const created = rig.createEndpoint();
+    await rig.clock.pass(20_000);
+    await created;
+    expect(rig.log.messages('warn')).toContain(
+      'no DHCP server answers yet; if VLAN 500 is the wrong number, these DHCP servers answer: 192.0.2.1 on VLAN 501 of eth1',
+    );
+  });
+
   it('the MTU of the lease cannot be set: the lease is given back, too', async () => {
     rig.stop();
     rig = await rigWithNetwork({ server: mtuOption(1400) });

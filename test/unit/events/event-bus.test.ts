@@ -17,6 +17,17 @@ describe('the bus', () => {
     ]);
   });
 
+  it('what is only counted reaches counters, and has no number and no place in the history', () => {
+    const bus = new EventBus(new FakeClock(), 10);
+    const [counted, heard] = [[] as string[], [] as number[]];
+    bus.count(({ type }) => counted.push(type));
+    bus.subscribe(({ id }) => heard.push(id));
+    bus.emit({ type: 'store.failed', what: 'save', kind: 'leases' });
+    bus.emit(started('1'));
+    expect([counted, heard]).toEqual([['store.failed', 'plugin.started'], [1]]);
+    expect(bus.list()).toHaveLength(1);
+  });
+
   it('keeps the last ones only, however many there were', () => {
     const bus = new EventBus(new FakeClock(), 3);
     for (let count = 1; count <= 1000; count += 1) bus.emit(started(String(count)));

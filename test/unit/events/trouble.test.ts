@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import type { PluginEvent } from '../../../plugin/events/events.ts';
+import type { Emit } from '../../../plugin/events/events.ts';
 import { withTroubleEvents } from '../../../plugin/events/trouble.ts';
 import { MemoryLogger } from '../../support/memory-logger.ts';
 
 it('a line from warn up is an event with the fields of its logger, and the log has every line as before', () => {
   const log = new MemoryLogger();
-  const events: PluginEvent[] = [];
+  const events: Parameters<Emit>[0][] = [];
   const child = withTroubleEvents(log, (event) => events.push(event)).child({ endpoint: 'e1' });
   child.debug({}, 'a step');
   child.info({ address: '10.50.0.3' }, 'lease held');

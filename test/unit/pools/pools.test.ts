@@ -105,6 +105,18 @@ describe('RequestPool without --subnet asks the wire', () => {
     expect([rig.poolsLeft, rig.host.segmentLinks.size]).toEqual([[], 1]);
   });
 
+  it('nobody answers, but a VLAN close by does: it is named, and creation takes no longer', async () => {
+    rig.wire.server = () => [];
+    rig.trunk.answer = (vlan) => (vlan === 501 ? [{ vlan }] : []);
+    const { code, message } = await refusedInSilence(rig.requestPool());
+    expect(code).toBe('NO_OFFER');
+    expect(message).toMatch(
+      /^no DHCP server answered on VLAN 500 of eth1 in 6 s: .* add --subnet; if VLAN 500 is the wrong number, these DHCP servers answer: 192\.0\.2\.1 on VLAN 501 of eth1$/,
+    );
+    expect(rig.leftovers).toEqual(NOTHING_LEFT);
+    expect([rig.poolsLeft, rig.trunk.isOpen]).toEqual([[], false]);
+  });
+
   it('lease_timeout is shorter: refused by then', async () => {
     rig.wire.server = () => [];
     const options = { ...OPTIONS, lease_timeout: '2s' };
