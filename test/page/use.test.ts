@@ -41,7 +41,7 @@ it.each([
 
 it('a network filters leases and events, and is taken back', async () => {
   const seen = await visit();
-  const network = seen.page.getByRole('button', { name: /^VLAN 600 of eth1/ });
+  const network = seen.page.getByRole('button', { name: /^fw600/ });
   await network.click();
   await seen.page.getByText('20 of 60 shown').waitFor();
   expect(await network.getAttribute('aria-pressed')).toBe('true');

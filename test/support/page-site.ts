@@ -21,12 +21,10 @@ const SERVICES = [
   'api',
 ];
 
-export type NamedLease = LeaseEntry & { name: string; nameFrom: 'docker' | 'hostname' | 'id' };
-
 export interface PageSite {
   readonly bus: EventBus;
   networks: NetworkStatus[];
-  leases: NamedLease[];
+  leases: LeaseEntry[];
   /** The lease of this name is lost from now on, and an event says so. */
   lose(name: string): void;
 }
@@ -42,6 +40,7 @@ export function pageSite(count: number): PageSite {
       network: networkId(vlan),
       segment: `VLAN ${vlan} of eth1`,
       bridge: `br${vlan}`,
+      name: dockerNameOf(vlan),
     }),
   );
   const leases = Array.from({ length: count }, (_, index) => lease(index, now));
@@ -83,11 +82,16 @@ export function eventOf(
   return { type, endpoint, network, segment, mac, family: 4, address: bare, server, ...more };
 }
 
+/** One network was made after Docker's API was asked. */
+function dockerNameOf(vlan: number): string | undefined {
+  return vlan === 700 ? undefined : `fw${vlan}`;
+}
+
 function networkId(vlan: number): string {
   return `${vlan}f0c5a`.repeat(8).padEnd(64, '0');
 }
 
-function lease(index: number, now: number): NamedLease {
+function lease(index: number, now: number): LeaseEntry {
   const vlan = VLANS[index % VLANS.length] ?? 500;
   const hex = index.toString(16).padStart(4, '0');
   const iso = (minutes: number) => new Date(now + minutes * MINUTE).toISOString();
@@ -103,7 +107,9 @@ function lease(index: number, now: number): NamedLease {
     ...{ renewsAt: iso(30), rebindsAt: iso(52), expiresAt: iso(35 + (index % 50)) },
   });
   const name = `${SERVICES[index % SERVICES.length]}-${Math.floor(index / SERVICES.length) + 1}`;
-  const named: NamedLease = { ...entry, name, nameFrom: 'docker' };
+  const named: LeaseEntry = {
+    ...{ ...entry, name, nameFrom: 'docker', networkName: dockerNameOf(vlan) },
+  };
   if (index % 30 === 17) return lostNow(named, now - 4 * MINUTE);
   if (index % 30 === 11) {
     const renewal = { since: iso(-3), until: iso(12) };
@@ -115,7 +121,7 @@ function lease(index: number, now: number): NamedLease {
   return named;
 }
 
-function lostNow(entry: NamedLease, at = Date.now()): NamedLease {
+function lostNow(entry: LeaseEntry, at = Date.now()): LeaseEntry {
   return {
     ...{ ...entry, address: undefined, server: undefined, state: 'no lease' },
     ...{ renewsAt: undefined, rebindsAt: undefined, expiresAt: undefined },

@@ -1,10 +1,9 @@
 /** Leases as rows of the page: what each is called, which come first, and which are found. */
 import { healthOf, stateText, type Health } from '../../cli/views/lease-rows.ts';
 import { timeLeft } from '../../cli/views/times.ts';
-import type { LeaseEntry } from '../../plugin/state/status/lease-list.ts';
+import type { LeaseEntry as Lease } from '../../plugin/state/status/lease-list.ts';
 
-/** A lease as the port tells it. */
-export type Lease = LeaseEntry & { readonly name?: string; readonly nameFrom?: string };
+export type { Lease };
 
 export interface Row {
   /** The same for the same lease, however often it is asked for. */
@@ -12,6 +11,8 @@ export interface Row {
   readonly lease: Lease;
   readonly health: Health;
   readonly name: string;
+  /** Docker's name of the network, or its VLAN. */
+  readonly network: string;
   readonly address: string;
   readonly state: string;
   readonly left: string;
@@ -19,7 +20,7 @@ export interface Row {
 
 export const SORT_KEYS = [
   'name',
-  'segment',
+  'network',
   'address',
   'mac',
   'state',
@@ -40,6 +41,7 @@ export function rowOf(lease: Lease, now: number): Row {
     lease,
     health: healthOf(lease),
     name: nameOf(lease),
+    network: lease.networkName ?? lease.segment,
     address: addressOf(lease),
     state: stateText(lease, now),
     left: timeLeft(lease.expiresAt, now),
@@ -71,12 +73,12 @@ export function sorted(rows: readonly Row[], { by, isDown }: Order): Row[] {
   );
 }
 
-function textOf({ lease, name, address, state }: Row, by: SortKey): string {
+function textOf({ lease, name, network, address, state }: Row, by: SortKey): string {
   switch (by) {
     case 'name':
       return name;
-    case 'segment':
-      return lease.segment;
+    case 'network':
+      return network;
     case 'address':
       return address;
     case 'mac':
@@ -99,8 +101,8 @@ export function found(rows: readonly Row[], query: string, network: string | und
   return rows.filter(({ lease, name, state }) => {
     if (network !== undefined && lease.network !== network) return false;
     if (words.length === 0) return true;
-    const { address, ipv6, mac, segment, server, endpoint } = lease;
-    const texts = [name, address, ipv6?.address, mac, segment, server, state];
+    const { address, ipv6, mac, segment, networkName, server, endpoint } = lease;
+    const texts = [name, address, ipv6?.address, mac, segment, networkName, server, state];
     const text = texts.join('\n').toLowerCase();
     const digits = mac.replaceAll(':', '');
     return words.every((word) => {

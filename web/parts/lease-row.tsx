@@ -10,6 +10,7 @@ interface LeaseRowProps {
   readonly lease: Lease;
   readonly health: Health;
   readonly name: string;
+  readonly network: string;
   readonly address: string;
   readonly state: string;
   readonly left: string;
@@ -27,7 +28,8 @@ interface LeaseRowProps {
 const COLUMNS = 7;
 
 export const LeaseRow = pure((props: LeaseRowProps) => {
-  const { id, lease, health, name, address, state, left, place, isOpen, isReached } = props;
+  const { id, lease, health, name, network, address, state, left, place, isOpen, isReached } =
+    props;
   const { onToggle, onReach, events, now } = props;
   const panel = `details-${place}`;
   return (
@@ -47,8 +49,8 @@ export const LeaseRow = pure((props: LeaseRowProps) => {
             {lease.holder === 'nobody' && <small> (gone)</small>}
           </button>
         </th>
-        <td role="cell" class="segment">
-          {lease.segment}
+        <td role="cell" class="network">
+          <bdi>{network}</bdi>
         </td>
         <td role="cell" class="address">
           <code>{address}</code>

@@ -19,7 +19,7 @@ const FIRST = 80;
 const MORE = 160;
 
 const HEADINGS: Readonly<Record<SortKey, string>> = {
-  ...{ name: 'Name', segment: 'Network', address: 'Address', mac: 'MAC', state: 'State' },
+  ...{ name: 'Name', network: 'Network', address: 'Address', mac: 'MAC', state: 'State' },
   ...{ expires: 'Expires in', server: 'Server' },
 };
 
@@ -76,6 +76,7 @@ export function LeaseTable({ rows, order, onOrder, events, now, filter }: LeaseT
               lease={row.lease}
               health={row.health}
               name={row.name}
+              network={row.network}
               address={row.address}
               state={row.state}
               left={row.left}

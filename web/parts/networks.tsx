@@ -3,8 +3,10 @@ import type { NetworkEntry } from '../../cli/admin-client.ts';
 import type { Health } from '../../cli/views/lease-rows.ts';
 import type { Row } from '../model/leases.ts';
 
+type NamedNetwork = NetworkEntry & { readonly name?: string };
+
 export interface NetworksProps {
-  readonly networks: readonly NetworkEntry[];
+  readonly networks: readonly NamedNetwork[];
   readonly rows: readonly Row[];
   readonly chosen: string | undefined;
   readonly onChoose: (network: string | undefined) => void;
@@ -44,18 +46,17 @@ export function Networks({ networks, rows, chosen, onChoose }: NetworksProps) {
 }
 
 /** Docker's name where the plugin knows it. */
-export function titleOf({ networkName, segment }: NetworkEntry & { networkName?: string }): string {
-  return networkName ?? segment;
+export function titleOf({ name, segment }: NamedNetwork): string {
+  return name ?? segment;
 }
 
-function factsOf({ segment, mode, bridge, mtu, network, ...rest }: NetworkEntry): string {
-  const isNamed = 'networkName' in rest && rest.networkName !== undefined;
+function factsOf({ name, segment, mode, bridge, mtu, network }: NamedNetwork): string {
   const link = segment.includes(bridge) ? [] : [bridge];
   return [
-    ...(isNamed ? [segment] : []),
+    ...(name === undefined ? [] : [segment]),
     ...[mode ?? "Docker's own driver", ...link],
     ...(mtu === undefined ? [] : [`MTU ${mtu}`]),
-    network.slice(0, 12),
+    ...(name === undefined ? [network.slice(0, 12)] : []),
   ].join(' · ');
 }
 
