@@ -2,7 +2,6 @@
 // written to disk.
 import { build, transform } from 'esbuild';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
@@ -23,23 +22,15 @@ export async function bundlePage() {
     jsx: 'automatic',
     jsxImportSource: 'preact',
     legalComments: 'none',
+    charset: 'utf8',
     logLevel: 'warning',
   });
-  const plotStyle = await readFile(
-    createRequire(import.meta.url).resolve('uplot/dist/uPlot.min.css'),
-    'utf8',
-  );
-  const { code: style } = await transform(
-    plotStyle + (await readFile(path('web/style.css'), 'utf8')),
-    {
-      loader: 'css',
-      minify: true,
-    },
-  );
+  const style = await readFile(path('web/style.css'), 'utf8');
+  const { code: css } = await transform(style, { loader: 'css', minify: true });
   return {
     '/': { type: 'text/html; charset=utf-8', body: await readFile(path('web/index.html'), 'utf8') },
     '/assets/page.js': { type: 'text/javascript; charset=utf-8', body: outputFiles[0].text },
-    '/assets/page.css': { type: 'text/css; charset=utf-8', body: style },
+    '/assets/page.css': { type: 'text/css; charset=utf-8', body: css },
     '/assets/icon.svg': {
       type: 'image/svg+xml',
       body: await readFile(path('web/icon.svg'), 'utf8'),

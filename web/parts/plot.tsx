@@ -87,7 +87,8 @@ function optionsOf(
       {
         ...axis,
         size: 62,
-        ...(isLogarithmic === true && { splits: decades }),
+        // uPlot leaves out labels of a logarithmic axis, unless a filter lets all through.
+        ...(isLogarithmic === true && { splits: decades, filter: (_plot, splits) => splits }),
         values: (_plot, values) => values.map(format),
       },
     ],
