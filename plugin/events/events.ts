@@ -30,6 +30,10 @@ export interface LeaseEvent extends OfLease {
   readonly before?: string | undefined;
   /** Why it was lost. */
   readonly cause?: string | undefined;
+  /** From the first REQUEST to the ACK. Undefined if no server was asked. */
+  readonly answerMs?: number | undefined;
+  /** From when the lease was first asked for until it could be used. Only of `lease.acquired`. */
+  readonly tookMs?: number | undefined;
 }
 
 export type PluginEvent =

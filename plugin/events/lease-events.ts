@@ -18,15 +18,19 @@ export function ofLease({ key, network, segment, identity }: Subject) {
   return { endpoint: key, network, segment, mac: identity.mac };
 }
 
-/** @param before the address until now. */
+/**
+ * @param before the address until now.
+ * @param times how long the server and the whole start took.
+ */
 export function leaseEvent4(
   subject: Subject,
   change: Change & { readonly lease: { readonly address: string; readonly serverId: string } },
   before: string | undefined,
+  times: Pick<LeaseEvent, 'answerMs' | 'tookMs'> = {},
 ): LeaseEvent {
   const { address, serverId: server } = change.lease;
   const former = before === address ? {} : { before };
-  return { ...typed(change), ...ofLease(subject), family: 4, address, server, ...former };
+  return { ...typed(change), ...ofLease(subject), family: 4, address, server, ...former, ...times };
 }
 
 export function leaseEvent6(

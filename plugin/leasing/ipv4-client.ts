@@ -4,7 +4,7 @@ import type { Emit } from '../events/events.ts';
 import { leaseEvent4, ofLease } from '../events/lease-events.ts';
 import type { Logger } from '../logger.ts';
 import { withoutRenewal, type Lease } from '../vocabulary/lease.ts';
-import type { Ms } from '../vocabulary/time.ts';
+import type { Instant, Ms } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { ClientRunner, type LeaseChange } from './client-runner.ts';
 import { clientConfig, type LeaseSubject } from './lease-subject.ts';
@@ -45,6 +45,9 @@ export class Ipv4Client {
   /** Undefined unless `on_no_server=link-local`. */
   readonly linkLocal: LinkLocalAddress | undefined;
   readonly #log: Logger;
+  readonly #clock: Clock;
+  /** Since when a lease is asked for. Undefined: not at all, or it is there. */
+  #askingSince: Instant | undefined;
   /** What the machine holds now. */
   lease: Lease | undefined;
 
@@ -52,13 +55,15 @@ export class Ipv4Client {
     const { clock, random, openSocket, openArpSocket, log, emit } = deps;
     const { acd, onConflict, isForeign, identity } = subject;
     this.#log = log;
+    this.#clock = clock;
     const runner = new ClientRunner(clientConfig(subject), {
       clock,
       random,
       openSocket,
       log,
       onLease: (change) => {
-        emit?.(leaseEvent4(subject, change, this.lease?.address));
+        emit?.(leaseEvent4(subject, change, this.lease?.address, this.#timesOf(change)));
+        this.#askingSince = change.change === 'lost' ? clock.now() : undefined;
         this.lease = change.change === 'lost' ? undefined : change.lease;
         if (this.lease === undefined) this.watch.stop();
         else this.linkLocal?.end();
@@ -124,6 +129,7 @@ export class Ipv4Client {
 
   /** Begins, at the place that was opened. @param previous a lease to ask for again. */
   start(previous: Lease | undefined, patience: Ms): void {
+    this.#askingSince = this.#clock.now();
     this.runner.dispatch(
       previous === undefined ? { type: 'start' } : { type: 'start', previous, patience },
     );
@@ -132,6 +138,7 @@ export class Ipv4Client {
   /** Goes on with a lease of before, or asks for one. */
   resume(lease: Lease | undefined): void {
     this.lease = lease;
+    this.#askingSince = lease === undefined ? this.#clock.now() : undefined;
     this.runner.dispatch(lease === undefined ? { type: 'start' } : { type: 'resume', lease });
     if (lease === undefined) this.linkLocal?.begin();
   }
@@ -152,6 +159,18 @@ export class Ipv4Client {
   pin(): Ipv4 | undefined {
     if (this.lease !== undefined) this.runner.pin(this.lease.address);
     return this.lease?.address;
+  }
+
+  /** What an operator is told of how fast the server and the start were. */
+  #timesOf({ change, lease }: LeaseChange): { answerMs?: number; tookMs?: number } {
+    const heard = this.runner.trace.lastHeard;
+    const since = this.#askingSince;
+    const isAnswer = change !== 'lost' && heard?.type === 'ACK';
+    return {
+      ...(isAnswer && { answerMs: tenths(heard.at - lease.requestedAt) }),
+      ...(change === 'acquired' &&
+        since !== undefined && { tookMs: tenths(this.#clock.now() - since) }),
+    };
   }
 
   /** Ends it without a word to the server. */
@@ -181,4 +200,9 @@ export class Ipv4Client {
       this.#log.warn({ err: error }, 'lease not given back; the server keeps it until it expires');
     }
   }
+}
+
+/** As exact as a person reads it. Never negative. */
+function tenths(ms: Ms): Ms {
+  return Math.max(0, Math.round(ms * 10) / 10);
 }

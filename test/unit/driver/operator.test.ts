@@ -39,6 +39,8 @@ describe('events', () => {
       ...['link.removed', 'network.removed'],
     ]);
     const leases = rig.events.filter((event) => event.type.startsWith('lease.'));
+    const aNumber = expect.any(Number) as number;
+    expect(leases[0]).toMatchObject({ answerMs: aNumber, tookMs: aNumber });
     for (const event of leases) {
       expect(event).toMatchObject({
         ...{ endpoint: ENDPOINT, network: NETWORK, segment: 'VLAN 500 of eth1', mac: MAC },
@@ -53,6 +55,8 @@ describe('events', () => {
     const { renewsAt = '' } = onlyLease(rig);
     await rig.clock.pass(Date.parse(renewsAt) - rig.clock.wall());
     expect(types(rig)).toEqual(['lease.renewed']);
+    expect(rig.events[0]).toMatchObject({ answerMs: expect.any(Number) as number });
+    expect(rig.events[0]).not.toHaveProperty('tookMs');
     rig.wire.server = () => [];
     const { expiresAt = '' } = onlyLease(rig);
     await rig.clock.pass(Date.parse(expiresAt) - rig.clock.wall());

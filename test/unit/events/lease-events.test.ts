@@ -18,6 +18,12 @@ it('a change of address has the address of before, and others have none', () => 
   });
 });
 
+it('how long the server and the start took is told where it is known', () => {
+  const times = { answerMs: 2.3, tookMs: 1204.5 };
+  const event = leaseEvent4(subject, { change: 'acquired', lease }, undefined, times);
+  expect(event).toMatchObject({ type: 'lease.acquired', ...times });
+});
+
 it('what was released is given back; any other loss has its cause', () => {
   const lost = (cause: string) => leaseEvent4(subject, { change: 'lost', cause, lease }, undefined);
   expect(lost('released')).toMatchObject({ type: 'lease.given-back' });
