@@ -7,6 +7,7 @@ import type { Handlers } from './api/handler.ts';
 import { ipamDriverHandlers } from './api/ipam-driver.ts';
 import { networkDriverHandlers } from './api/network-driver.ts';
 import { serveAdmin, type AdminDeps } from './api/operator/admin-server.ts';
+import { openWeb } from './api/web/open-web.ts';
 import { serve } from './api/server.ts';
 import { createClock, type Clock } from './clock.ts';
 import { createPlugin, type Plugin } from './driver/plugin.ts';
@@ -56,7 +57,16 @@ async function start(settings: Settings, plainLog: Logger, stops: Stop[]): Promi
   const server = await serve(settings.sockets, wired, log, clock, emit);
   stops.push(() => server.close());
   let operator: Plugin['operator'] | undefined = undefined;
-  await openAdmin(settings, { operator: () => operator, bus, log }, stops);
+  await openAdmin(
+    settings,
+    {
+      operator: () => operator,
+      bus,
+      log,
+      metrics: { type: 'text/plain', text: () => Promise.resolve('') },
+    },
+    stops,
+  );
   await openHistory(settings, bus, clock, plainLog, stops);
   emit({ type: 'plugin.started', version: VLANDHCP_VERSION });
   const store = await Store.open(settings.stateDir);
@@ -119,6 +129,9 @@ async function openAdmin(
   } catch (err) {
     log.error({ path, err }, 'no admin socket: docker vlandhcp cannot ask this plugin');
   }
+  const { httpListen: listen, httpTokenFile: tokenFile } = settings;
+  const web = await openWeb({ listen, tokenFile, token: process.env['HTTP_TOKEN'] }, { ...deps, about }); // prettier-ignore
+  if (web !== undefined) stops.push(() => web.close());
 }
 
 /** Events of before, and a file for those to come. */

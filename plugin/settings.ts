@@ -21,6 +21,10 @@ export interface Settings {
   readonly adminSocket: string;
   /** How many events the history has, on disk and in memory. */
   readonly eventsKept: number;
+  /** Where the HTTP port for operators listens. The port itself checks it. Undefined: nowhere. */
+  readonly httpListen: string | undefined;
+  /** The file with the token of that port. The token itself is no setting that the log may show. */
+  readonly httpTokenFile: string | undefined;
   /** Where this process sees the host's /run/docker. Sandbox keys are translated to this folder. */
   readonly dockerRunDir: string;
   /** How long an endpoint may wait for its Join. After that it counts as abandoned by dockerd. */
@@ -55,7 +59,7 @@ const EVENTS_KEPT = 5000;
 /**
  * @param args the command line without program and script: `--managed` or nothing.
  * @param env LOG_LEVEL, STATE_DIR, SOCKET, ADMIN_SOCKET, EVENTS_KEPT, DOCKER_RUN_DIR, JOIN_TIMEOUT,
- * IPAM_REQUIRE_MAC, DOCKER_API. An empty value counts as unset.
+ * IPAM_REQUIRE_MAC, DOCKER_API, HTTP_LISTEN, HTTP_TOKEN_FILE. An empty value counts as unset.
  * @throws PluginError INVALID_OPTION naming every mistake.
  */
 export function parseSettings(
@@ -107,6 +111,8 @@ export function parseSettings(
         ? MANAGED_ADMIN
         : adminSocketBeside(sockets),
     eventsKept: Number(eventsKept),
+    httpListen: env['HTTP_LISTEN'] || undefined,
+    httpTokenFile: env['HTTP_TOKEN_FILE'] ? path('HTTP_TOKEN_FILE', '') : undefined,
     dockerRunDir: path('DOCKER_RUN_DIR', base.dockerRunDir),
     dockerApi: env['DOCKER_API'] ? path('DOCKER_API', '') : base.dockerApi,
     joinTimeoutMs: Number(joinTimeout) * 1000,

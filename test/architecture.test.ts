@@ -83,7 +83,8 @@ function rooms(): Record<string, readonly string[]> {
     (room, place) => [room, [...common, ...order.slice(0, place)]] as const,
   );
   // Options are only text.
-  return { ...Object.fromEntries(allowed), options: ['wire', 'vocabulary'] };
+  const api = [...common, ...order, 'web'];
+  return { ...Object.fromEntries(allowed), options: ['wire', 'vocabulary'], api };
 }
 
 const PURE = ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp'];
@@ -109,7 +110,7 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
 
 /** Only the store, the history, the interfaces of Linux and the APIs' sockets may use files. */
 const FILE_SYSTEM_HOMES =
-  /^(state\/files\/(store|record-file|former-files)|api\/(unix-socket|operator\/admin-server)|dockerapi\/docker-api|events\/event-file|net\/[a-z0-9/-]+)\.ts$/;
+  /^(state\/files\/(store|record-file|former-files)|api\/(unix-socket|operator\/admin-server|web\/open-web)|dockerapi\/docker-api|events\/event-file|net\/[a-z0-9/-]+)\.ts$/;
 
 describe('the import rule', () => {
   it('a file imports only what its layer may', () => {

@@ -25,6 +25,8 @@ check_settings() { # check_settings K=V...: dies of a value that the plugin woul
       LOG_LEVEL) [[ $value =~ ^(|trace|debug|info|warn|error|fatal|silent)$ ]] || problem='is not one of trace, debug, info, warn, error, fatal, silent' ;;
       STATE_DIR) [[ $value =~ ^(|/.*)$ ]] || problem='is not an absolute path' ;;
       JOIN_TIMEOUT) [[ $value =~ ^(|[1-9][0-9]{0,4})$ ]] || problem='is not a number of seconds from 1 to 99999' ;;
+      HTTP_LISTEN) [[ $value =~ ^(|([0-9.]+|localhost|\[[0-9a-fA-F:.]+\]):[1-9][0-9]{0,4})$ ]] || problem='is not ADDRESS:PORT, such as 127.0.0.1:9325 or [::1]:9325' ;;
+      HTTP_TOKEN) [[ $value =~ ^(|[!-~]{16,})$ ]] || problem='is shorter than 16 characters, or has others than ASCII ones' ;;
       IPAM_REQUIRE_MAC) [[ $value =~ ^(|true|false)$ ]] || problem='is not true or false' ;;
       docker-run.source) [[ $value == /* && -d $value ]] || problem='is not a folder here, by its absolute path' ;;
       docker-api.source) [[ $value == /dev/null || ($value == /* && -S $value) ]] || problem='is not a socket here, by its absolute path, nor /dev/null for none' ;;

@@ -36,6 +36,10 @@ let bus: EventBus;
 const log = new MemoryLogger();
 const done: string[] = [];
 let isStarted: boolean;
+const metrics = {
+  type: 'text/plain; version=0.0.4',
+  text: () => Promise.resolve('vlandhcp_x 1\n'),
+};
 const operator = {
   networks: () => [networkEntry()],
   leases: () => [BOX, TWIN, OTHER],
@@ -68,7 +72,7 @@ beforeEach(async () => {
   done.length = 0;
   probing = () => Promise.resolve([FOUND]);
   server = await serveAdmin(path(), {
-    ...{ bus, log, about: { version: 'test' } },
+    ...{ bus, log, metrics, about: { version: 'test' } },
     operator: () => (isStarted ? operator : undefined),
   });
 });
@@ -85,9 +89,14 @@ describe('the socket', () => {
   });
 
   it('stays where it is if another process serves it', async () => {
-    const deps = { bus, log, about: {}, operator: () => operator };
+    const deps = { bus, log, metrics, about: {}, operator: () => operator };
     await expect(serveAdmin(path(), deps)).rejects.toThrow('another process already listens on');
     expect(await asked('/v1/plugin')).toEqual([200, { version: 'test' }]);
+  });
+
+  it('has metrics, also while the plugin starts', async () => {
+    isStarted = false;
+    expect(await ask('/metrics')).toEqual({ status: 200, text: 'vlandhcp_x 1\n' });
   });
 
   it('says so while the plugin starts', async () => {

@@ -1,6 +1,5 @@
 /** What the page must stand: hostile names, 500 leases, a narrow screen, and its own size. */
 import { expect, it } from 'vitest';
-import { PAGE_FILES } from '../../plugin/web/page-files.ts';
 import { eventOf, pageSite } from '../support/page-site.ts';
 import { namesOf, visits } from './rig.ts';
 
@@ -22,10 +21,6 @@ it('no file names another host, and the page has no inline script or style', () 
   }
   const html = files().get('/')?.body ?? '';
   expect(html).not.toMatch(/<style|\sstyle=|\son\w+=|<script(?![^>]*\bsrc=)/);
-});
-
-it('a plugin that runs from its sources has a page that says what to do', () => {
-  expect(PAGE_FILES.get('/')?.body).toContain('npm run build');
 });
 
 it('a hostile name, server text or cause is text, wherever it is shown', async () => {

@@ -2,9 +2,9 @@
 import { mkdirSync } from 'node:fs';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterAll, beforeAll } from 'vitest';
-import type { PageFile } from '../../plugin/web/page-files.ts';
+import { PAGE_FILES, type PageFile } from '../../plugin/web/page-files.ts';
 import { bundlePage } from '../../scripts/page-bundle.mjs';
-import { servePage, type PageServer } from '../support/page-server.ts';
+import { putIn, servePage, type PageServer } from '../support/page-server.ts';
 import { pageSite, type PageSite } from '../support/page-site.ts';
 
 /** Debian's. scripts/lab/setup installs it. */
@@ -28,11 +28,10 @@ export interface Visited {
 /** One browser for a test file. */
 export function visits(): Visited {
   let browser: Browser | undefined;
-  let files: ReadonlyMap<string, PageFile> = new Map();
   const open = new Set<Visit>();
   beforeAll(async () => {
     mkdirSync(SHOTS, { recursive: true });
-    files = new Map(Object.entries(await bundlePage()));
+    putIn(await bundlePage());
     // Root may not use Chromium's own sandbox, and nothing of another origin is loaded.
     const args = ['--no-sandbox', '--disable-background-networking', '--disable-gpu'];
     browser = await chromium.launch({ executablePath: CHROMIUM, args });
@@ -42,10 +41,10 @@ export function visits(): Visited {
     await browser?.close();
   });
   return {
-    files: () => files,
+    files: () => PAGE_FILES,
     visit: async (site = pageSite(60), options = {}) => {
       if (browser === undefined) throw new Error('the browser is not started yet');
-      const server = await servePage(site, files);
+      const server = await servePage(site);
       const context = await browser.newContext({
         viewport: { width: 1280, height: 800 },
         ...options,

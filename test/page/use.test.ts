@@ -4,7 +4,7 @@ import { servePage } from '../support/page-server.ts';
 import { pageSite } from '../support/page-site.ts';
 import { namesOf, visits, type Visit } from './rig.ts';
 
-const { visit, files } = visits();
+const { visit } = visits();
 
 const search = ({ page }: Visit) => page.getByRole('searchbox');
 const row = ({ page }: Visit, name: string) => page.getByRole('button', { name, exact: true });
@@ -76,7 +76,7 @@ it('after a restart of the plugin the page goes on by itself', async () => {
   expect(await namesOf(seen.page)).toHaveLength(60);
   // Numbers of events begin anew, as after a loss of the state.
   const after = pageSite(6);
-  seen.server = await servePage(after, files(), Number(port));
+  seen.server = await servePage(after, Number(port));
   await seen.page.getByText('live', { exact: true }).waitFor();
   await seen.page.locator('tr.lease').nth(6).waitFor({ state: 'detached' });
   await seen.page.getByRole('alert').waitFor({ state: 'detached' });

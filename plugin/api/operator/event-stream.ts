@@ -1,6 +1,7 @@
 /**
- * Events as lines of JSON (NDJSON): first those of before, then, if asked, each as it happens. A
- * client that does not keep up is cut off, because what waits for it is memory of the plugin.
+ * Events, as lines of JSON (NDJSON) unless another form is asked for: first those of before, then,
+ * if asked, each as it happens. A client that does not keep up is cut off, because what waits for
+ * it is memory of the plugin.
  */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
@@ -17,12 +18,27 @@ export interface EventsWanted {
   readonly follow: boolean;
 }
 
+/** How events are written. */
+export interface EventForm {
+  readonly type: string;
+  /** Written before the first event. */
+  readonly head?: string;
+  readonly text: (event: RecordedEvent) => string;
+}
+
+const LINES: EventForm = {
+  type: 'application/x-ndjson',
+  text: (event) => `${JSON.stringify(event)}\n`,
+};
+
 export async function streamEvents(
   response: ServerResponse,
   bus: Pick<EventBus, 'list' | 'subscribe'>,
   { wants, follow }: EventsWanted,
+  form: EventForm = LINES,
 ): Promise<void> {
-  response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
+  const lines = (events: readonly RecordedEvent[]) => events.map(form.text).join('');
+  response.writeHead(200, { 'Content-Type': form.type });
   if (follow) response.setTimeout(0); // nothing may happen for days
   const past = bus.list().filter(wants);
   // What happens while the past is written comes after it.
@@ -38,6 +54,7 @@ export async function streamEvents(
     : () => undefined;
   response.once('close', unsubscribe);
   response.flushHeaders();
+  if (form.head !== undefined) response.write(form.head);
   for (let from = 0; from < past.length; from += LINES_AT_ONCE) {
     if (response.destroyed) return;
     const isTaken = response.write(lines(past.slice(from, from + LINES_AT_ONCE)));
@@ -47,8 +64,4 @@ export async function streamEvents(
   if (!follow) return void response.end();
   if (since.length > 0) response.write(lines(since));
   isLive = true;
-}
-
-function lines(events: readonly RecordedEvent[]): string {
-  return events.map((event) => `${JSON.stringify(event)}\n`).join('');
 }

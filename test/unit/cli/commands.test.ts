@@ -62,6 +62,7 @@ beforeEach(async () => {
   found = [];
   server = await serveAdmin(path(), {
     ...{ bus, log: new MemoryLogger(), about: { version: '0.1.0', settings: {} } },
+    metrics: { type: 'text/plain', text: () => Promise.resolve('vlandhcp_x 1\n') },
     operator: () => ({
       networks: () => [networkEntry()],
       leases: () => leases,
