@@ -7,6 +7,8 @@ import { CommandError } from './errors.ts';
 
 const ANSWERED_WITHIN_MS = 10_000;
 
+import type { FrameText } from '../plugin/leasing/frames/describe-frame.ts';
+
 export type { LeaseEntry, RecordedEvent };
 
 /** A network as the admin API tells it. */
@@ -38,6 +40,20 @@ type ProbeLine =
   | { readonly asked: number; readonly of: number }
   | { readonly answers: readonly VlanEntry[] }
   | { readonly error: string };
+
+/** As `GET /v1/trace` tells it. */
+export interface TracedFrame extends FrameText {
+  readonly at: string;
+  readonly direction: 'sent' | 'heard';
+  readonly ignored?: string;
+  readonly failed?: string;
+  readonly endpoint?: string;
+  readonly mac?: string;
+  readonly segment?: string;
+  readonly link: string;
+  /** Base64. */
+  readonly frame: string;
+}
 
 export class AdminClient {
   readonly #socketPath: string;
@@ -80,17 +96,7 @@ export class AdminClient {
     { signal, opened }: { signal?: AbortSignal; opened?: () => void } = {},
   ): AsyncGenerator<RecordedEvent> {
     const path = `/v1/events?${new URLSearchParams(query).toString()}`;
-    const response = await this.#open('GET', path, signal);
-    opened?.();
-    try {
-      for await (const line of createInterface({ input: response })) {
-        yield JSON.parse(line) as RecordedEvent;
-      }
-    } catch (error) {
-      if (signal?.aborted !== true) throw this.#broken(error);
-    } finally {
-      response.destroy();
-    }
+    yield* this.#follow<RecordedEvent>(path, signal, opened);
     if (signal?.aborted !== true && query['follow'] === 'true') {
       throw this.#broken(new Error('the connection ended'));
     }
@@ -114,6 +120,31 @@ export class AdminClient {
       progress(told.asked, told.of);
     }
     throw this.#broken(new Error('the connection ended'));
+  }
+
+  /** Frames of clients, as they are sent and heard. @param signal ends it. */
+  async *trace(
+    query: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): AsyncGenerator<TracedFrame> {
+    yield* this.#follow<TracedFrame>(`/v1/trace?${new URLSearchParams(query).toString()}`, signal);
+    if (!signal.aborted) throw this.#broken(new Error('the connection ended'));
+  }
+
+  async *#follow<Line>(
+    path: string,
+    signal: AbortSignal | undefined,
+    opened?: () => void,
+  ): AsyncGenerator<Line> {
+    const response = await this.#open('GET', path, signal);
+    opened?.();
+    try {
+      for await (const line of createInterface({ input: response })) yield JSON.parse(line) as Line;
+    } catch (error) {
+      if (signal?.aborted !== true) throw this.#broken(error);
+    } finally {
+      response.destroy();
+    }
   }
 
   async #ask<Body>(method: string, path: string): Promise<Body> {

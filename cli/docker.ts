@@ -18,6 +18,8 @@ export interface Names {
   container(lease: Pick<LeaseEntry, 'endpoint' | 'mac'>): Container | undefined;
   /** True if Docker has a network of that name, or with an id that begins so. */
   isNetwork(words: string): boolean;
+  /** The NetworkID of that network. Undefined if Docker has none. */
+  networkId(words: string): string | undefined;
   /** MACs of the containers that the words name: a name, or the beginning of an id. */
   macsOf(words: string): string[];
 }
@@ -58,6 +60,9 @@ export async function readNames(docker: RunDocker): Promise<Names> {
       networkNames.get(short(id)) ??
       (holder === undefined ? undefined : byMac.get(holder.mac)?.network) ??
       (id.startsWith('pool ') ? id : short(id)),
+    networkId: (words) =>
+      networks.find(({ Name }) => Name === words)?.Id ??
+      networks.find(({ Id }) => words.length >= 4 && Id.startsWith(words))?.Id,
     isNetwork: (words) => networks.some(({ Id, Name }) => Name === words || Id.startsWith(words)),
     container: ({ endpoint, mac }) => byEndpoint.get(short(endpoint)) ?? byMac.get(mac)?.container,
     macsOf: (words) =>

@@ -31,6 +31,7 @@ async function main(): Promise<void> {
     colors: isTerminal ? { red, yellow, dim } : { red: plain, yellow: plain, dim: plain },
     print: (text) => void stdout.write(`${text}\n`),
     tell: (text) => void (process.stderr.isTTY && process.stderr.write(text)),
+    write: (bytes) => void stdout.write(bytes),
     warn: (text) => void process.stderr.write(`vlandhcp: ${text}\n`),
     ...{ isTerminal, now: () => Date.now(), answerWithinMs: 10_000, ended: ended.signal },
     ...{ version: VLANDHCP_VERSION, kernel: kernelRelease() },

@@ -8,6 +8,7 @@ import { parseServerKind } from './commands/reserve.ts';
 import { report } from './commands/report.ts';
 import type { Surroundings } from './commands/surroundings.ts';
 import { completionFor, SHELLS } from './completion.ts';
+import { trace, type TraceOptions } from './commands/trace.ts';
 import { CommandError } from './errors.ts';
 import { SERVERS } from './views/reservations.ts';
 
@@ -84,6 +85,19 @@ export function makeProgram({ surroundings, name, version, exit }: Program): Com
     .option('-v, --vlans <LIST>', 'VLANs, such as 10,500-600; 0 is the one without a tag', '1-4094')
     .addHelpText('after', 'Nothing is leased, and no link is made.')
     .action((options: ProbeOptions) => done(probe(surroundings(), options)));
+  add('trace', 'Show what DHCP clients send and hear, and why they ignore it, until ^C')
+    .argument('<NETWORK|KEY>', `a network (name or ID), ${KEY}`)
+    .addOption(jsonOption())
+    .option(
+      '--pcap <FILE>',
+      'also write the frames to a new file for Wireshark; - is standard output',
+    )
+    .option('--for <TIME>', 'end after that time, such as 10s or 2m')
+    .addHelpText(
+      'after',
+      'A network shows containers that start, too. Conflicts and IPv6 routers are shown beside DHCP.',
+    )
+    .action((key: string, options: TraceOptions) => done(trace(surroundings(), key, options)));
   add('report', 'Write one file for a bug report; names, addresses and IDs are replaced')
     .argument('[FILE]', 'a new file; - is standard output')
     .action((file?: string) => done(report(surroundings(), file)));

@@ -1,8 +1,7 @@
 /** What the rooms ask of the kernel about a container's link in its sandbox. */
 import type { ContainerLink } from './vocabulary/attachment.ts';
-import type { Ipv4 } from './wire/address.ts';
 import type { Ipv6 } from './wire/address6.ts';
-import type { DnsRedirect } from './vocabulary/dns-redirect.ts';
+import type { DnsRedirect, DnsServer } from './vocabulary/dns-redirect.ts';
 import type {
   AddressToHave6,
   SandboxChange,
@@ -68,7 +67,7 @@ export interface SandboxHost {
   clearSandboxDns(netnsPath: string, containerEnd: string): Promise<void>;
   /** The DNS servers in the host's resolv.conf. Starts no process and does not wait. */
   readHostDns(): {
-    readonly servers: readonly Ipv4[];
+    readonly servers: readonly DnsServer[];
     /** True if the host may have others by now. */
     readonly isOutdated: boolean;
   };

@@ -1,14 +1,12 @@
 /** `events`: what happened, and what happens. */
 import type { RecordedEvent } from '../admin-client.ts';
-import { readNames, type Names, type RunDocker } from '../docker.ts';
+import { readNames, type Names } from '../docker.ts';
 import { EXIT } from '../errors.ts';
 import { eventLine, eventListing } from '../views/event-lines.ts';
 import { printed, type OutputOptions } from '../views/format.ts';
 import { sinceOf } from '../views/times.ts';
+import { FreshNames, type Subject } from './fresh-names.ts';
 import type { Exit, Surroundings } from './surroundings.ts';
-
-/** Each reading is three calls of docker. */
-const NAMES_READ_EVERY_MS = 2_000;
 
 export interface EventOptions extends OutputOptions {
   readonly since?: string;
@@ -38,8 +36,8 @@ export async function events(around: Surroundings, options: EventOptions): Promi
     if (!wants(event)) continue;
     if (!follow) found.push(event);
     else if (json === true || format === 'json') print(JSON.stringify(event));
-    else if (format === undefined) print(eventLine(event, await fresh.of(event)));
-    else print(printed(eventListing([event], await fresh.of(event)), { format }).text);
+    else if (format === undefined) print(eventLine(event, await fresh.of(subjectOf(event))));
+    else print(printed(eventListing([event], await fresh.of(subjectOf(event))), { format }).text);
   }
   if (follow) return EXIT.ok;
   const { text } = printed(eventListing(found, names), options);
@@ -47,33 +45,13 @@ export async function events(around: Surroundings, options: EventOptions): Promi
   return EXIT.ok;
 }
 
-/** While events are followed, containers come that Docker did not know at the beginning. */
-class FreshNames {
-  readonly #docker: RunDocker;
-  readonly #now: () => number;
-  #names: Names;
-  #readAt: number;
-
-  constructor(names: Names, docker: RunDocker, now: () => number) {
-    this.#names = names;
-    this.#docker = docker;
-    this.#now = now;
-    this.#readAt = now();
-  }
-
-  /** Asks Docker again if the event is of a container without a name, and not too often. */
-  async of(event: RecordedEvent): Promise<Names> {
-    if (!('mac' in event) || event.mac === undefined) return this.#names;
-    const { mac, endpoint = '' } = event;
-    const isKnown = this.#names.container({ mac, endpoint }) !== undefined;
-    if (isKnown || this.#now() - this.#readAt < NAMES_READ_EVERY_MS) return this.#names;
-    this.#readAt = this.#now();
-    this.#names = await readNames(this.#docker);
-    return this.#names;
-  }
-}
-
 function isOfNamedNetwork(event: RecordedEvent, network: string, names: Names): boolean {
   if (!('network' in event) || event.network === undefined) return false;
   return names.network(event.network) === network || event.network.startsWith(network);
+}
+
+/** Whose event it is. */
+function subjectOf(event: RecordedEvent): Subject | undefined {
+  if (!('mac' in event) || event.mac === undefined) return undefined;
+  return { mac: event.mac, endpoint: event.endpoint ?? '' };
 }

@@ -12,6 +12,8 @@ export interface Surroundings {
   readonly print: (text: string) => void;
   /** Writes how far a long command is, if a person sees it. */
   readonly tell: (text: string) => void;
+  /** Writes bytes to standard output. */
+  readonly write: (bytes: Uint8Array) => void;
   /** Writes a line to standard error. */
   readonly warn: (text: string) => void;
   /** True if a person reads standard output on a terminal. */

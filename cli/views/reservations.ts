@@ -55,8 +55,11 @@ export function reservationLines(kind: ServerKind, found: readonly Reservation[]
   }
 }
 
+/** dnsmasq takes these for an order to ignore the host, or for the time of its lease. */
+const WORD_OF_DNSMASQ = /^(ignore|infinite|\d+[smhdw]?)$/i;
+
 function dnsmasqLines({ name, address, address6, duid, ...who }: Reservation): string[] {
-  const rest = name === undefined ? '' : `,${name}`;
+  const rest = name === undefined || WORD_OF_DNSMASQ.test(name) ? '' : `,${name}`;
   const known = who.isByClientId ? `id:${who.clientId}` : who.mac;
   return [
     ...(address === undefined ? [] : [`dhcp-host=${known},${address}${rest}`]),

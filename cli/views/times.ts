@@ -22,6 +22,14 @@ export function duration(ms: number): string {
   return hours < 72 ? `${hours} h` : `${Math.round(hours / 24)} d`;
 }
 
+/** @param option for the error. @returns milliseconds. @throws CommandError. */
+export function durationOf(option: string, words: string): number {
+  const parts = /^(\d{1,6})([smhd])$/.exec(words);
+  if (parts === null)
+    throw new CommandError(`${option} ${words} is not a duration, such as 10s or 2m`);
+  return Number(parts[1]) * UNITS[parts[2] as keyof typeof UNITS];
+}
+
 /** How long until then: `3 h`, or `over`. */
 export function timeLeft(iso: string | undefined, now: number): string {
   if (iso === undefined) return '';

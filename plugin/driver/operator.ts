@@ -5,6 +5,7 @@
 import type { Clock } from '../clock.ts';
 import type { ContainerNames } from '../dockerapi/container-names.ts';
 import type { TrunkQuestion, VlanAnswer } from '../leasing/segment/trunk-probe.ts';
+import type { FrameListener, FrameWatch } from '../leasing/frames/frame-watch.ts';
 import type { LeaseService } from '../leasing/lease-service.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
 import { hostLeaseId, type LeaseRecord } from '../state/lease-records.ts';
@@ -20,9 +21,17 @@ export interface OperatorDeps {
   readonly status: () => readonly NetworkStatus[];
   /** What Docker's API has told. Undefined if its socket was not given. */
   readonly names: Pick<ContainerNames, 'nameOf' | 'networkName'> | undefined;
+  readonly frames: Pick<FrameWatch, 'watch'>;
   readonly leases: Pick<LeaseService, 'renew'>;
   readonly held: Pick<HeldLeases, 'giveBack'>;
   readonly probe: (question: TrunkQuestion) => Promise<readonly VlanAnswer[]>;
+}
+
+/** Whose frames are wanted. */
+export interface Watched {
+  /** The beginning of a NetworkID: all clients of its segment, also those that come. */
+  readonly network: string | undefined;
+  readonly macs: readonly string[];
 }
 
 export class Operator {
@@ -89,6 +98,31 @@ export class Operator {
     } finally {
       this.#isProbing = false;
     }
+  }
+
+  /**
+   * Tells each frame of these clients, as it is sent or heard, and what their routers say.
+   * @returns the function that ends it. @throws PluginError NETWORK_UNKNOWN.
+   */
+  watch({ network, macs }: Watched, listener: FrameListener): () => void {
+    const networks = this.#deps.status();
+    const isNamed = (id: string) => network !== undefined && id.startsWith(network);
+    const named = networks.filter((one) => isNamed(one.network));
+    if (network !== undefined && named.length === 0) {
+      throw new PluginError('NETWORK_UNKNOWN', `there is no network ${network.slice(0, 100)}`);
+    }
+    const segments = new Set(named.map(({ segment }) => segment));
+    const ofMacs = this.leases().filter(({ mac }) => macs.includes(mac));
+    const all = new Set([...named, ...ofMacs].map((one) => one.network));
+    const routers = new Set(
+      networks.filter((one) => all.has(one.network)).map((one) => one.bridge),
+    );
+    return this.#deps.frames.watch((frame) => {
+      const { client, link } = frame;
+      if (client === undefined) {
+        if (routers.has(link)) listener(frame);
+      } else if (segments.has(client.segment) || macs.includes(client.mac)) listener(frame);
+    });
   }
 
   #namesOf(

@@ -18,6 +18,7 @@ import { MacClaims } from '../leases/mac-claims.ts';
 import { LeaseReturns, type LeaseReturnsDeps } from '../leases/lease-returns.ts';
 import { SegmentSilence } from '../leases/segment-silence.ts';
 import type { LeaseChange } from '../leasing/client-runner.ts';
+import { FrameWatch } from '../leasing/frames/frame-watch.ts';
 import type { Ipv6Change } from '../leasing/ipv6/ipv6-subject.ts';
 import { LeaseService, type LeaseServiceDeps } from '../leasing/lease-service.ts';
 import { routerProbe } from '../leasing/segment/router-probe.ts';
@@ -71,8 +72,10 @@ export type Plugin = ReturnType<typeof createPlugin>;
 export function createPlugin(deps: PluginDeps) {
   const { clock, random, log, emit, registry, isComplete, sockets, inquiry, settings } = deps;
   const { sandboxFolder, sandboxPath, dockerApi } = deps;
+  const frames = new FrameWatch(clock);
   const leases = new LeaseService({
-    ...{ clock, random, log, emit, ...sockets },
+    ...{ clock, random, log, emit, frames, ...sockets },
+    openRouterSocket: frames.openRouterSocket(sockets.openRouterSocket),
     onChange: (key, change) => {
       leaseChanged(key, change).catch((err: unknown) => {
         log.error({ endpoint: key.slice(0, 12), err }, 'lease change not handled');
@@ -107,7 +110,9 @@ export function createPlugin(deps: PluginDeps) {
     const isAddress = registry.findAddress(leaseId) !== undefined;
     if (isAddress) await addresses.lock.run(leaseId, () => Promise.resolve());
     const endpointId = endpoints.endpointWith(leaseId);
-    if (endpointId !== undefined) await endpoints.ipv6.handle(endpointId, change);
+    if (endpointId === undefined) return;
+    await endpoints.ipv6.handle(endpointId, change);
+    await endpoints.dns.leaseChanged(endpointId);
   };
   const removals = withLastingRemovals(deps.host, { clock, log });
   const host = { ...deps.host, ...removals };
@@ -198,7 +203,15 @@ export function createPlugin(deps: PluginDeps) {
   return {
     ...{ network, ipam },
     operator: new Operator({
-      ...{ registry, clock, leases, held, names: containers, status: () => network.status() },
+      ...{
+        registry,
+        clock,
+        leases,
+        held,
+        frames,
+        names: containers,
+        status: () => network.status(),
+      },
       probe: (question) => probeTrunk({ clock, random, openTrunkSocket }, question),
     }),
     /** Resolves when everything of before is resumed. */

@@ -40,7 +40,7 @@ export class Endpoints {
   /** The changes of running containers. */
   readonly changes: LeaseChanges;
   readonly ipv6: Ipv6Changes;
-  readonly #dns: DnsChanges;
+  readonly dns: DnsChanges;
   readonly ports: PortGuard;
   readonly remade: RemadeLinks;
   readonly twins: MacTwins;
@@ -64,7 +64,7 @@ export class Endpoints {
     this.ports = new PortGuard(deps);
     this.changes = new LeaseChanges({ ...shared, ports: this.ports });
     this.ipv6 = new Ipv6Changes({ ...shared, ports: this.ports });
-    this.#dns = new DnsChanges({ ...deps, lock: this.#lock });
+    this.dns = new DnsChanges({ ...deps, lock: this.#lock });
     const made = (id: string) => this.changes.entered(id);
     const macChanged = (record: EndpointRecord, network: NetworkRecord) =>
       this.#resume(record, network);
@@ -117,10 +117,10 @@ export class Endpoints {
       const terms = { ...record.terms, configured: record.terms.answered };
       const joinedAt = this.#deps.clock.wall();
       const ipv6 = record.ipv6 && { ...record.ipv6, configured: record.ipv6.answered };
-      const dnsAsked = this.#dns.asked.forNetwork(network);
+      const dnsAsked = this.dns.asked.forNetwork(network);
       const facts = { sandboxKey, joinedAt, hasLeft: false, terms, ipv6, dnsAsked };
       await this.#remember({ ...record, ...facts });
-      await this.#dns.joined({ ...record, ...facts });
+      await this.dns.joined({ ...record, ...facts });
       this.changes.joined(endpointId);
       this.#deps.leases.follow(
         record.leaseId,
@@ -141,7 +141,7 @@ export class Endpoints {
       this.changes.left(endpointId);
       this.ipv6.left(endpointId);
       this.#deps.leases.unfollow(record.leaseId);
-      await this.#dns.left(record);
+      await this.dns.left(record);
       await this.#remember({ ...record, sandboxKey: undefined, hasLeft: true });
       this.#joinTimers.arm(endpointId);
     });
@@ -171,7 +171,7 @@ export class Endpoints {
     const holder = this.endpointWith(leaseId);
     if (holder === undefined) return;
     await this.changes.handle(holder, change);
-    await this.#dns.leaseChanged(holder);
+    await this.dns.leaseChanged(holder);
   }
 
   /** The endpoint that has the lease, or that is being made with it. */
@@ -186,7 +186,7 @@ export class Endpoints {
     this.changes.entered(record.id);
     const network = this.#deps.registry.findNetwork(record.networkId);
     if (network?.options.ipv6 !== undefined) void this.ipv6.entered(record.id);
-    void this.#dns.entered(record);
+    void this.dns.entered(record);
     this.remade.nameSeen(record, interfaceName);
   }
 
@@ -248,7 +248,7 @@ export class Endpoints {
     this.#joinTimers.close();
     this.changes.close();
     this.ipv6.close();
-    this.#dns.close();
+    this.dns.close();
     this.remade.close();
     this.ports.close();
   }
@@ -270,7 +270,7 @@ export class Endpoints {
     this.ipv6.left(endpointId);
     const record = registry.findEndpoint(endpointId);
     if (record === undefined) return;
-    await this.#dns.left(record);
+    await this.dns.left(record);
     const awaited = awaitedRelease(record, clock);
     const scope = registry.findScope(record.networkId);
     const isAnothers = scope === undefined || isLeaseOfAnother(record, registry.leases());

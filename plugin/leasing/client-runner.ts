@@ -41,6 +41,8 @@ export interface RunnerDeps {
   onLease(change: LeaseChange): void;
   /** Told of each NAK that was for us. */
   onRefused(by: string | undefined, text: string | undefined): void;
+  /** Told of each message that the client makes nothing of. */
+  onUnused?: ((reason: string) => void) | undefined;
   /** Told once of each server and reason why its answer is not used. */
   onIgnored?(ignored: Ignored): void;
   /** Told once of each server that answered and must not be taken. */
@@ -230,6 +232,7 @@ export class ClientRunner {
         this.trace.refused(effect.by, effect.text);
         return this.#deps.onRefused(effect.by, effect.text);
       case 'ignored': {
+        this.#deps.onUnused?.(effect.reason);
         const ignored = this.trace.firstIgnored(effect);
         if (ignored !== undefined) this.#deps.onIgnored?.(ignored);
         const stranger = this.trace.ignored(effect);
@@ -285,15 +288,12 @@ export class ClientRunner {
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       this.trace.malformed(error.what);
+      this.#deps.onUnused?.(`malformed: ${error.what}`);
       this.#deps.log.debug({ what: error.what, offset: error.offset }, 'dhcp frame malformed');
       return;
     }
-    this.trace.received(received.message, received.sourceAddress, this.#deps.clock.now());
-    this.dispatch({
-      type: 'message',
-      message: received.message,
-      sourceMac: received.sourceMac,
-      sourceAddress: received.sourceAddress,
-    });
+    const { message, sourceMac, sourceAddress } = received;
+    this.trace.received(message, sourceAddress, this.#deps.clock.now());
+    this.dispatch({ type: 'message', message, sourceMac, sourceAddress });
   }
 }

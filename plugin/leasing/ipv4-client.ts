@@ -20,6 +20,8 @@ export interface Ipv4ClientDeps {
   readonly openArpSocket: OpenArpSocket;
   readonly log: Logger;
   readonly emit?: Emit | undefined;
+  /** Told of each message that the client makes nothing of. */
+  readonly onUnused?: ((reason: string) => void) | undefined;
   /** Told of each change of the lease. */
   readonly onLease: (change: LeaseChange) => void;
   /** Told of the link-local address that stands in for a lease. Undefined: none for now. */
@@ -61,6 +63,7 @@ export class Ipv4Client {
       random,
       openSocket,
       log,
+      onUnused: deps.onUnused,
       onLease: (change) => {
         emit?.(leaseEvent4(subject, change, this.lease?.address, this.#timesOf(change)));
         this.#askingSince = change.change === 'lost' ? clock.now() : undefined;

@@ -14,6 +14,7 @@ import { Ipv4Client } from './ipv4-client.ts';
 import type { OpenArpSocket } from './segment/conflict-watch.ts';
 import type { OpenSocket, SocketPlace } from './sockets/frame-socket.ts';
 import { guardedClock, guardedOpenArpSocket, guardedOpenSocket, type Guard } from './guarded.ts';
+import type { FrameWatch, WatchedClient } from './frames/frame-watch.ts';
 import type { DeclineBudget } from './segment/decline-budget.ts';
 import type { LeaseSubject } from './lease-subject.ts';
 import type { LinkSocket } from './sockets/link-socket.ts';
@@ -23,12 +24,15 @@ import { GuardedIpv6 } from './ipv6/guarded-ipv6.ts';
 import type { Ipv6Change } from './ipv6/ipv6-subject.ts';
 import type { SegmentRouters } from './ipv6/segment-routers.ts';
 
-type RunnerCallback = 'onLease' | 'onRefused' | 'onStranger' | 'onCheck' | 'onMoved' | 'mayDecline';
+type RunnerCallback =
+  'onLease' | 'onUnused' | 'onRefused' | 'onStranger' | 'onCheck' | 'onMoved' | 'mayDecline';
 
 export interface LeaseClientDeps extends Omit<RunnerDeps, RunnerCallback> {
   readonly openArpSocket: OpenArpSocket;
   readonly openIpv6Socket: OpenSocket;
   readonly routers: SegmentRouters;
+  /** Shows operators what is sent and heard. */
+  readonly frames?: FrameWatch | undefined;
   readonly declines: DeclineBudget;
   readonly emit?: Emit | undefined;
   /** Told of what a client has of IPv6 after its `acquire`. */
@@ -103,14 +107,23 @@ export function makeLeaseClient(
   const clock = guardedClock(deps.clock, guard);
   // The MAC stays when an address becomes an endpoint's, and a server's log goes by it.
   const log = deps.log.child({ endpoint: subject.key.slice(0, 12), mac: subject.identity.mac });
+  const { frames } = deps;
+  const whose = () => watchedClient(client.subject);
   const makeIpv4 = () =>
     new Ipv4Client(subject, {
       clock,
       random: deps.random,
-      openSocket: guardedOpenSocket(deps.openSocket, guard),
-      openArpSocket: guardedOpenArpSocket(deps.openArpSocket, guard),
+      openSocket: guardedOpenSocket(
+        frames?.openSocket(deps.openSocket, whose) ?? deps.openSocket,
+        guard,
+      ),
+      openArpSocket: guardedOpenArpSocket(
+        frames?.openArpSocket(deps.openArpSocket, whose) ?? deps.openArpSocket,
+        guard,
+      ),
       log,
       emit: deps.emit,
+      onUnused: (reason) => frames?.ignored(reason),
       onLease: (change) => {
         if (change.change === 'acquired' && client.waiting !== undefined) {
           client.waiting.done(change.lease);
@@ -148,15 +161,22 @@ export function makeIpv6Client(
 ): GuardedIpv6 | undefined {
   const { key, segment, identity, acd, rapidCommit, ipv6 } = subject;
   if (ipv6 === undefined) return undefined;
-  const { clock, random, routers, declines, openIpv6Socket: openSocket } = deps;
+  const { clock, random, routers, declines, frames } = deps;
+  const openSocket =
+    frames?.openSocket(deps.openIpv6Socket, () => watchedClient(subject)) ?? deps.openIpv6Socket;
   return new GuardedIpv6(ipv6, {
     ...{ clock, random, log, routers, openSocket, mac: identity.mac, acd, rapidCommit },
     onChange: (change) => {
       deps.emit?.(leaseEvent6(subject, change));
       deps.onIpv6Change(key, change);
     },
+    onUnused: (reason) => frames?.ignored(reason),
     mayDecline: () => declines.take(`${segment}, IPv6`),
   });
+}
+
+function watchedClient({ key, identity, segment }: LeaseSubject): WatchedClient {
+  return { key, mac: identity.mac, segment };
 }
 
 /** Nothing but the address that is leased will do, also after a failure of the client. */

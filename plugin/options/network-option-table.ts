@@ -9,7 +9,13 @@ import { GUARD_MODES } from '../vocabulary/port-rules.ts';
 import { OUTER_TAGS, parseVlan } from '../vocabulary/vlan-tags.ts';
 import type { OptionSpec } from './option-table.ts';
 import { SITE_OPTIONS } from './site/site-option-table.ts';
-import { choiceProblem, numberProblem, parseAddresses, parseRelease } from './option-values.ts';
+import {
+  choiceProblem,
+  numberProblem,
+  parseAddresses,
+  parseRelease,
+  parseServers,
+} from './option-values.ts';
 
 /** `vlan-bridge` is found out: it is `bridge` on an operator's bridge that filters VLANs. */
 export const MODES_TO_TYPE = [
@@ -152,9 +158,9 @@ export const NETWORK_OPTIONS = {
   dns_instead_of: {
     value: 'ADDRESS[,ADDRESS…]',
     default: "those of the host's `/etc/resolv.conf`",
-    help: 'the DNS servers whose place the servers of the lease take; only with `dns=lease`',
+    help: 'the DNS servers whose place the servers of the lease take, each by one of its own family; only with `dns=lease`',
     problem: (text) =>
-      parseAddresses(text) === undefined ? 'is not a list of IPv4 addresses' : undefined,
+      parseServers(text) === undefined ? 'is not a list of IPv4 and IPv6 addresses' : undefined,
   },
   guard: {
     value: '`off`, `mac`, `full`',

@@ -2,6 +2,9 @@
 import { isHostName } from '../vocabulary/dhcp/host-name.ts';
 import { GUARD_MODES, type GuardMode } from '../vocabulary/port-rules.ts';
 import type { Ms } from '../vocabulary/time.ts';
+import type { DnsServer } from '../vocabulary/dns-redirect.ts';
+import { isHostAddress6 } from '../vocabulary/ipv6/addressing.ts';
+import { parseIpv6 } from '../wire/address6.ts';
 import { isUnicastIpv4, parseIpv4, type Ipv4 } from '../wire/address.ts';
 
 export function numberProblem(
@@ -24,6 +27,17 @@ export function parseAddresses(text: string): readonly Ipv4[] | undefined {
   const addresses = text.split(',').map((part) => parseIpv4(part));
   const usable = addresses.filter((address) => address !== undefined && isUnicastIpv4(address));
   return usable.length === addresses.length ? (usable as Ipv4[]) : undefined;
+}
+
+/** DNS servers of either family. Undefined if one is none that a container can ask. */
+export function parseServers(text: string): readonly DnsServer[] | undefined {
+  const parts = text.split(',');
+  const servers = parts.flatMap((part): readonly DnsServer[] => {
+    const address = parseIpv6(part);
+    if (address !== undefined) return isHostAddress6(address) ? [address] : [];
+    return parseAddresses(part) ?? [];
+  });
+  return servers.length === parts.length ? servers : undefined;
 }
 
 const UNIT_MS: Readonly<Record<string, Ms>> = { s: 1000, m: 60_000, h: 3_600_000 };

@@ -3,6 +3,7 @@
  * names all mistakes.
  */
 import { MACVLAN_MODES, type AttachmentMode, type MacvlanMode } from '../vocabulary/attachment.ts';
+import type { DnsServer } from '../vocabulary/dns-redirect.ts';
 import type { Ipv6Mode } from '../vocabulary/ipv6/addressing.ts';
 import { LINK_NAME_MAX_LENGTH } from '../vocabulary/link-name.ts';
 import type { GuardMode } from '../vocabulary/port-rules.ts';
@@ -19,7 +20,7 @@ import {
 } from './network-option-table.ts';
 import { noParent, refuse } from './option-problems.ts';
 import { findProblems, textOf } from './option-table.ts';
-import { parseAddresses, parseGuard, parseRelease } from './option-values.ts';
+import { parseAddresses, parseGuard, parseRelease, parseServers } from './option-values.ts';
 import { ipv6ModeOf, withoutIpv4 } from './without-ipv4.ts';
 import { siteOptionsOf, siteProblems, type SiteOptions } from './site/site-options.ts';
 import type { Ipv4 } from '../wire/address.ts';
@@ -67,7 +68,7 @@ export interface NetworkOptions extends SiteOptions {
   /** Whether DNS queries of containers go to the servers of the lease. */
   readonly dns: 'docker' | 'lease';
   /** The servers whose place they take. Empty: those of the host. */
-  readonly dnsInsteadOf: readonly Ipv4[];
+  readonly dnsInsteadOf: readonly DnsServer[];
   readonly guard: GuardMode;
   readonly onConflict: 'defend' | 'leave';
   /** False: containers get no IPv4 address. */
@@ -195,7 +196,7 @@ export function parseNetworkOptions(
     onExpiry: text('on_expiry') === 'keep' ? 'keep' : 'remove',
     onNoServer: NO_SERVER_MODES.find((one) => one === text('on_no_server')) ?? 'fail',
     dns: text('dns') === 'lease' ? 'lease' : 'docker',
-    dnsInsteadOf: parseAddresses(text('dns_instead_of') ?? '') ?? [],
+    dnsInsteadOf: parseServers(text('dns_instead_of') ?? '') ?? [],
     guard: parseGuard(text('guard')) ?? 'mac',
     onConflict: text('on_conflict') === 'leave' ? 'leave' : 'defend',
     ipv4,

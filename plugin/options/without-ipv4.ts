@@ -14,8 +14,7 @@ const OF_DHCPV4 = [
   ...(['dhcp_deny', 'gateway', 'routes', 'request', 'on_change'] as const),
 ] as const;
 
-type Key =
-  'ipv6' | 'host_access' | 'dhcp_server' | 'dns' | 'on_no_server' | (typeof OF_DHCPV4)[number];
+type Key = 'ipv6' | 'host_access' | 'dhcp_server' | 'on_no_server' | (typeof OF_DHCPV4)[number];
 
 /** `true` means `auto`, as other drivers spell it. */
 export function ipv6ModeOf(text: string | undefined): Ipv6Mode | undefined {
@@ -48,9 +47,6 @@ export function withoutIpv4(flag: string, text: (key: Key) => string | undefined
       : [
           `${what} leaves nothing for ${listOf(idle)} to act on: ${idle.length === 1 ? 'it is' : 'they are'} about IPv4; leave ${idle.length === 1 ? 'it' : 'them'} out, or leave out ipv4=off`,
         ]),
-    ...(text('dns') === 'lease'
-      ? [`${what} leaves no lease for dns=lease, which is IPv4's; leave one of the two out`]
-      : []),
   ];
 }
 

@@ -9,6 +9,7 @@
 import type { LeaseChange } from '../leasing/client-runner.ts';
 import type { LeaseTerms, LinkTerms } from '../vocabulary/lease.ts';
 import type { AttachmentMode } from '../vocabulary/attachment.ts';
+import type { DnsServer } from '../vocabulary/dns-redirect.ts';
 import type { LinkAddress } from '../vocabulary/sandbox-change.ts';
 import type { GuardMode } from '../vocabulary/port-rules.ts';
 import type { WallTime } from '../vocabulary/time.ts';
@@ -110,7 +111,7 @@ export interface EndpointHolder {
    * The DNS servers that Docker asks for the container, as they were at its start. Undefined unless
    * `dns=lease`.
    */
-  readonly dnsAsked?: readonly Ipv4[] | undefined;
+  readonly dnsAsked?: readonly DnsServer[] | undefined;
   readonly joinedAt?: WallTime | undefined;
   /** True after Leave. The container no longer uses it, but DeleteEndpoint may never come. */
   readonly hasLeft?: boolean | undefined;

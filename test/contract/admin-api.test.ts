@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serveAdmin, type AdminServer } from '../../plugin/api/operator/admin-server.ts';
 import { EventBus } from '../../plugin/events/event-bus.ts';
+import type { TraceWanted } from '../../plugin/api/operator/trace-stream.ts';
 import type { Probe } from '../../plugin/api/operator/probe-stream.ts';
+import { FrameWatch, type FrameListener } from '../../plugin/leasing/frames/frame-watch.ts';
 import type { TrunkQuestion } from '../../plugin/leasing/segment/trunk-probe.ts';
 import { termsOf } from '../../plugin/state/records.ts';
 import { ip, lease, mac } from '../support/messages.ts';
@@ -34,6 +36,7 @@ let folder: string;
 let server: AdminServer;
 let bus: EventBus;
 const log = new MemoryLogger();
+const frames = new FrameWatch(new FakeClock());
 const done: string[] = [];
 let isStarted: boolean;
 const metrics = {
@@ -46,6 +49,7 @@ const operator = {
   renew: ({ mac }: { mac: string }) => void done.push(`renew ${mac}`),
   release: () => Promise.reject(new PluginError('LEASE_BUSY', 'a container uses it')),
   probe: (question: TrunkQuestion) => probing(question),
+  watch: (_wanted: TraceWanted, listener: FrameListener) => frames.watch(listener),
 };
 const path = () => join(folder, 'vlandhcp', 'admin.sock');
 const ask = async (target: string, method = 'GET', body?: string) => {
@@ -134,6 +138,8 @@ describe('a probe of a trunk', () => {
   });
 
   it.each([
+    ['/v1/trace', 'a trace needs network=ID, or mac=MAC'],
+    ['/v1/trace?mac=02:00', 'mac=02:00 is not a list of MACs'],
     ['/v1/probe', 'is not the name of a link'],
     ['/v1/probe?parent=a%2Fb', 'is not the name of a link'],
     ['/v1/probe?parent=eth1&vlans=', 'is not a list of VLANs'],

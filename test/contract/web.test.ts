@@ -27,6 +27,7 @@ const operator = {
   renew: () => void acted.push('renew'),
   release: () => Promise.resolve(void acted.push('release')),
   probe: () => Promise.resolve((acted.push('probe'), [])),
+  watch: () => (acted.push('trace'), () => undefined),
 };
 
 async function open(settings: Partial<WebSettings> = {}): Promise<WebServer | undefined> {

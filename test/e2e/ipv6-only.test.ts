@@ -4,7 +4,15 @@
  */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { removeAllContainersAndNetworks } from '../support/engine.ts';
-import { callPlugin, docker, dockerRefuses, lab, networkCommand, until } from '../support/lab.ts';
+import {
+  callPlugin,
+  docker,
+  dockerRefuses,
+  lab,
+  networkCommand,
+  run,
+  until,
+} from '../support/lab.ts';
 import {
   inside,
   OFFICE,
@@ -54,6 +62,8 @@ const shown = async () => {
   const { ipv4, ipv6 } = await shownOf('box');
   return `${ipv4}|${ipv6}`;
 };
+const answerTo = async (name: string) =>
+  (await run('docker', ['exec', 'box', 'nslookup', '-type=aaaa', name])).stdout;
 /** Addresses of the container that are not link-local. */
 const addresses = async () => {
   const all = await inBox('ip', '-o', 'addr', 'show', 'dev', 'eth0', 'scope', 'global');
@@ -122,4 +132,20 @@ it('no router: refused in one sentence; with on_no_server=late the address comes
   await lab('server-down');
   await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...SLAAC);
   await until('the box reaches the office', () => reaches(OFFICE));
+});
+
+it('dns=lease: a name that only the DNS server of the DHCPv6 lease knows, and that of a container', async () => {
+  const ofVlan = ['--port=53', '--no-resolv', '--no-hosts', '--address=/app.vlan/2001:db8:77::9'];
+  const server = ['--dhcp-option=option6:dns-server,[2001:db8:500::1]', ...ofVlan];
+  await lab('server-up', 'dnsmasq-no-ping', '500', '--', ...STATEFUL, ...server);
+  const asked = '2001:db8:99::53'; // nobody answers there
+  await create('dns=lease', `dns_instead_of=${asked}`);
+  await docker('run', '-d', '--name', 'other', '--net=six', 'bb');
+  await docker('run', '-d', '--name', 'box', '--net=six', '--dns', asked, 'bb');
+  const { ipv6: other } = await shownOf('other');
+  await until('the box knows app.vlan', async () =>
+    (await answerTo('app.vlan')).includes('2001:db8:77::9'),
+  );
+  // Engine 20.10 names the server in the container's resolv.conf, and nslookup asks both.
+  if (process.env['ENGINE'] !== '20') expect(await answerTo('other')).toContain(other);
 });

@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { attachment, docker, run } from '../support/lab.ts';
+import { attachment, docker, run, until } from '../support/lab.ts';
 import { commandsOf } from '../support/page-commands.ts';
 import { root } from '../support/readme.ts';
 import { createFw500, runBox, site } from '../support/site.ts';
@@ -155,6 +155,40 @@ it('each command of docs/reserve-an-address.md prints what the server takes', as
     '{"hw-address":"MAC","ip-address":"ADDRESS","hostname":"box"}',
     'network,container,mac,client-id,name,address,duid,ipv6\nfw500,box,MAC,ID,box,ADDRESS,,',
   ]);
+});
+
+it('each command of docs/trace.md shows a container that starts', async () => {
+  const short = (command: string) => command.replace(/--for \d+s/, '--for 8s');
+  const [ofNetwork = '', , ofBox = '', capture = ''] = commandsOf('docs/trace.md');
+  const tapped = run('timeout', ['9', 'tcpdump', '-i', 'eth1', '-nn', '-w', `${PLACE}/trunk.pcap`, 'vlan 500 and udp port 67']); // prettier-ignore
+  const watching = [ofNetwork, capture, ofBox].map((command) => type(short(command)));
+  await until('all three are connected', async () => {
+    const { stdout } = await run('ss', ['-xH', 'state', 'connected']);
+    return stdout.split('\n').filter((line) => line.includes('admin.sock')).length >= 3;
+  });
+  await docker('run', '-d', '--name', 'late', '--network', 'fw500', 'bb');
+  const { mac } = await attachment('late', 'fw500');
+  const [seen = '', captured = '', box = ''] = await Promise.all(watching);
+  await tapped;
+  for (const text of [seen, captured]) {
+    const lines = text
+      .split('\n')
+      .filter((line) => line.includes('DHCPv4') && !line.includes(' box '));
+    expect(lines.map((line) => line.replace(/^\S+ +\S+ +(\S+) +DHCPv4 (\S+).*$/, '$1 $2'))).toEqual(
+      ['sent DISCOVER', 'heard OFFER', 'sent REQUEST', 'heard ACK'],
+    );
+    expect(text).toMatch(/heard +DHCPv4 ACK .*server 10\.50\.0\.1, lease \d+ s/);
+    expect(text).toMatch(/sent +ARP /);
+  }
+  expect(box).not.toContain(mac);
+  // The same messages as on the trunk, of a foreign program.
+  const read = async (file: string) => {
+    const { stdout } = await run('tcpdump', ['-r', `${PLACE}/${file}`, '-nn', '-t', '-v', 'udp port 67 or (vlan and udp port 67)']); // prettier-ignore
+    return [...stdout.matchAll(/DHCP-Message \(53\), length 1: (\w+)/g)].map(([, kind]) => kind);
+  };
+  expect(await read('lease.pcap')).toEqual(['Discover', 'Offer', 'Request', 'ACK']);
+  expect(await read('trunk.pcap')).toEqual(['Discover', 'Offer', 'Request', 'ACK']);
+  await docker('rm', '-f', 'late');
 });
 
 describe('what needs no checkout', () => {

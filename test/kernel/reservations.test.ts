@@ -26,9 +26,13 @@ const OF_NAME = '00:70:62:78';
 const DUID = '00:03:00:01:02:00:00:00:00:aa';
 const ADDRESS6 = 'fd00:50::1234';
 
-function reservation(clientId: string, parts: Parameters<typeof leaseEntry>[0] = {}): Reservation {
+function reservation(
+  clientId: string,
+  parts: Parameters<typeof leaseEntry>[0] = {},
+  hostName = 'pbx',
+): Reservation {
   const isByClientId = clientId !== OF_MAC;
-  const identity = { clientId, isByClientId, isStable: true, hostName: 'pbx', duid: DUID };
+  const identity = { clientId, isByClientId, isStable: true, hostName, duid: DUID };
   const entry = leaseEntry({ mac: MAC, address: '10.50.0.23/24', identity, ...parts });
   const made = reservationOf(entry, { network: 'fw500', container: 'pbx' });
   if (made === undefined) throw new Error('nothing can be reserved');
@@ -77,6 +81,22 @@ describe.each(['dnsmasq', 'isc', 'kea'] as const)('%s', (server) => {
     const other = await site.acquire(subject({ clientId: octets('00:71') }));
     expect(other.address).toMatch(/^10\.50\.0\.1[0-5]\d$/);
   });
+});
+
+it.each([
+  ['dnsmasq', 'ignore'],
+  ['dnsmasq', '45'],
+  ['dnsmasq', 'x,ignore'],
+  ['isc', '3-45'],
+  ['isc', 'group'],
+  ['isc', 'x"; } deny booting; #'],
+  ['kea', 'x", "ip-address": "10.50.0.99'],
+] as const)('%s: the name %j changes nothing else in the line', async (server, name) => {
+  const made = reservation(OF_MAC, { address: '10.50.0.23/24' }, name);
+  await START[server](reservationLines(server, [made]));
+  const lease = await site.acquire(subject({ hostName: 'pbx' }));
+  expect(lease.address).toBe('10.50.0.23');
+  expect(lease.expiresAt - lease.requestedAt).toBeGreaterThan(3_000_000);
 });
 
 describe('DHCPv6', () => {

@@ -9,7 +9,7 @@ import {
   prepareSandboxDns,
   setSandboxDns,
 } from '../../plugin/net/sandbox/sandbox-dns.ts';
-import { ip as address } from '../support/messages.ts';
+import { ip as address, ip6 as address6 } from '../support/messages.ts';
 import { enterSandbox, ip, run, until } from '../support/netns.ts';
 import type { Sandbox, TestNamespace } from '../support/netns.ts';
 
@@ -66,7 +66,7 @@ function addLink(hostEnd: string, containerEnd: string, name: string, prefix: st
 
 /** dnsmasq with these words, in this namespace or in the container's. */
 async function dnsServer(where: 'site' | 'container', listens: string, ...words: string[]) {
-  const [at = '', port = '53'] = listens.split(':');
+  const [, at = '', port = '53'] = /^\[?([^\]]*?)\]?(?::(\d+))?$/.exec(listens) ?? [];
   const command = ['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--no-resolv'];
   command.push('--no-hosts', '--user=root', '--pid-file=', '--bind-interfaces', '--log-queries');
   command.push('--log-facility=-', `--listen-address=${at}`, `--port=${port}`, ...words);
@@ -76,7 +76,8 @@ async function dnsServer(where: 'site' | 'container', listens: string, ...words:
   child.stderr?.on('data', (part: Buffer) => (text += String(part)));
   const server = { child, log: () => text };
   running.push(server);
-  const sockets = () => run('ss', ['-Hlun', 'src', at, 'and', 'sport', '=', `:${port}`]);
+  const sockets = () =>
+    run('ss', ['-Hlun', 'src', at.includes(':') ? `[${at}]` : at, 'and', 'sport', '=', `:${port}`]);
   const isUp = () => (where === 'site' ? sockets() : container.run(sockets)) !== '';
   await until(`the server on ${listens} is up: ${text}`, isUp);
   return server;
@@ -86,13 +87,14 @@ async function dnsServer(where: 'site' | 'container', listens: string, ...words:
 const answers = (server: keyof typeof ANSWERS) =>
   dnsServer('site', server, `--address=/app.vlan/${ANSWERS[server]}`);
 
+const server = (text: string) => (text.includes(':') ? address6(text) : address(text));
 const set = (
   redirects: Record<string, string>,
   links = { hostEnd: 'vdh0', containerEnd: 'vdc0' },
 ) =>
   setSandboxDns(
     { netnsPath: container.path, ...links },
-    Object.entries(redirects).map(([from, to]) => ({ from: address(from), to: address(to) })),
+    Object.entries(redirects).map(([from, to]) => ({ from: server(from), to: server(to) })),
   );
 const ruleset = () => container.run(() => run('nft', ['list', 'ruleset']));
 const clear = (containerEnd = 'vdc0') => clearSandboxDns(container.path, containerEnd);
@@ -104,6 +106,58 @@ function lookUp(name: string, server: string): string | undefined {
   );
   return /Name:.*\nAddress: (\S+)/.exec(stdout)?.[1];
 }
+
+describe('servers of IPv6', () => {
+  const [HOST6, LEASED6, LEASED6_LATER] = ['2001:db8:99::53', '2001:db8:500::1', '2001:db8:500::2'];
+  const answers6 = (listens: string, answer: string) =>
+    dnsServer('site', `[${listens}]`, `--address=/app.vlan/${answer}`);
+
+  beforeEach(async () => {
+    ip(`address add ${HOST6}/128 dev lo`);
+    for (const one of [LEASED6, LEASED6_LATER]) ip(`address add ${one}/64 dev vdh0 nodad`);
+    inside('address add 2001:db8:500::100/64 dev eth0 nodad');
+    await answers6(LEASED6, '192.0.2.61');
+  });
+  const withoutIpv4 = () => inside('-4 address flush dev eth0');
+  const route = () => inside(`-6 route add default via ${LEASED6}`);
+
+  test('a container without IPv4: by UDP and TCP to the server of the lease, which may change', async () => {
+    withoutIpv4();
+    route();
+    await answers6(HOST6, '192.0.2.69');
+    await answers6(LEASED6_LATER, '192.0.2.62');
+    const before = ruleset();
+    expect(lookUp('app.vlan', HOST6)).toBe('192.0.2.69');
+    await set({ [HOST6]: LEASED6 });
+    expect(lookUp('app.vlan', HOST6)).toBe('192.0.2.61');
+    running[1]!.child.kill('SIGKILL');
+    await until('the server of the host has ended', () => hasEnded(running[1]!.child));
+    const overTcp = () =>
+      container.run(() => spawnSync('busybox', ['nc', '-w', '2', HOST6, '53'], { input: '' }))
+        .status;
+    expect(overTcp()).toBe(0);
+    await set({ [HOST6]: LEASED6_LATER });
+    expect(lookUp('app.vlan', HOST6)).toBe('192.0.2.62');
+    await clear();
+    expect(ruleset()).toBe(before);
+  });
+
+  test('beside those of IPv4: a table for each family, and each goes by itself', async () => {
+    route();
+    await answers(LEASED);
+    await set({ [HOST_SERVER]: LEASED, [HOST6]: LEASED6 });
+    expect([lookUp('app.vlan', HOST_SERVER), lookUp('app.vlan', HOST6)]).toEqual([
+      ANSWERS[LEASED],
+      '192.0.2.61',
+    ]);
+    await set({ [HOST_SERVER]: LEASED });
+    expect(ruleset()).not.toContain('table ip6');
+    expect(lookUp('app.vlan', HOST_SERVER)).toBe(ANSWERS[LEASED]);
+    await set({ [HOST6]: LEASED6 });
+    expect(ruleset()).not.toContain('table ip vlandhcp');
+    expect(lookUp('app.vlan', HOST6)).toBe('192.0.2.61');
+  });
+});
 
 test('queries for a server of the host go to that of the lease, by UDP and TCP; others do not', async () => {
   await answers(HOST_SERVER);

@@ -249,6 +249,30 @@ test('a name that comes later is in the server’s log at once, by a renewal', a
   row.leftovers = 0;
 });
 
+test('such a renewal is lost, of a lease without end: it is sent again', async () => {
+  const row = outcome('options', '12 hostname, its renewal is lost, lease without end × dnsmasq');
+  const forever = () => site.startDnsmasq('--dhcp-range=10.50.0.160,10.50.0.170,infinite');
+  await forever();
+  const clientId = Uint8Array.from(Buffer.from('\0for-ever'));
+  const wish = { clientId, requestedAddress: '10.50.0.165' as never };
+  const who = subject(wish, { site: SITE });
+  const { address, t1At } = await site.acquire(who);
+  expect([address, t1At]).toEqual(['10.50.0.165', Infinity]);
+  await site.stopServer();
+  site.leases.place('endpoint', { link: 'br0', promiscuous: true });
+  site.changes.length = 0;
+  const wire = taps.open('eth1');
+  site.leases.rename('endpoint', 'PBX_1');
+  const isTold = () => wire.seen.some((frame) => frame.includes(ascii('pbx-1')));
+  await until('the REQUEST is sent', isTold);
+  await forever();
+  await until('the name is logged', () => site.printed().includes('client provides name: pbx-1'));
+  await until('it is renewed', () => site.changes.length > 0);
+  expect(site.changes[0]).toMatchObject({ change: 'renewed', lease: { address } });
+  row.seen = `logged: client provides name: pbx-1, by the REQUEST that was sent again`;
+  row.leftovers = 0;
+});
+
 test('dhcp_deny: the only server is never taken', async () => {
   const row = outcome('options', 'dhcp_deny=10.50.0.1 × dnsmasq');
   await startServer(site, 'dnsmasq', 121);

@@ -25,6 +25,7 @@ export async function servePage(site: PageSite, port?: number): Promise<PageServ
     renew: () => undefined,
     release: () => Promise.resolve(),
     probe: () => Promise.resolve([]),
+    watch: () => () => undefined,
   };
   const server = await serveWeb(`127.0.0.1:${own}`, undefined, {
     ...{ bus: site.bus, log: new MemoryLogger(), about: { version: '1.2.3' } },

@@ -14,6 +14,7 @@ import { closeServer, listen } from '../unix-socket.ts';
 import { streamEvents } from './event-stream.ts';
 import { streamProbe } from './probe-stream.ts';
 import { fail, limitedServer, send, sendText } from './requests.ts';
+import { streamTrace } from './trace-stream.ts';
 import { answerTo, type Operator } from './routes.ts';
 
 export interface AdminDeps {
@@ -76,6 +77,9 @@ async function serveRequest(
     if (answer.kind === 'events') return await streamEvents(response, bus, answer);
     if (answer.kind === 'probe') {
       return await streamProbe(response, (question) => plugin.probe(question), answer);
+    }
+    if (answer.kind === 'trace') {
+      return streamTrace(response, (wanted, listener) => plugin.watch(wanted, listener), answer);
     }
     send(response, answer.status, answer.body);
   } catch (error) {

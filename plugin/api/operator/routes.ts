@@ -9,6 +9,7 @@ import type { NetworkStatus } from '../../state/status/status.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { EventsWanted } from './event-stream.ts';
 import { probeWanted, type Probe, type ProbeWanted } from './probe-stream.ts';
+import { traceWanted, type TraceWanted, type Watch } from './trace-stream.ts';
 import { findLeases, historyOf, type LeaseKey, parseKey } from './lease-key.ts';
 
 /** What `plugin/driver` promises to operators. */
@@ -20,6 +21,7 @@ export interface Operator {
   /** @throws PluginError LEASE_BUSY. */
   release(lease: LeaseEntry): Promise<void>;
   readonly probe: Probe;
+  readonly watch: Watch;
 }
 
 export interface Asked {
@@ -32,10 +34,11 @@ export interface Asked {
 export type Answer =
   | { readonly kind: 'json'; readonly status: number; readonly body: object }
   | ({ readonly kind: 'events' } & EventsWanted)
-  | ({ readonly kind: 'probe' } & ProbeWanted);
+  | ({ readonly kind: 'probe' } & ProbeWanted)
+  | ({ readonly kind: 'trace' } & TraceWanted);
 
 const PATHS =
-  'GET /v1/plugin, GET /v1/networks, GET /v1/leases, GET /v1/leases/KEY, POST /v1/leases/KEY/renew, POST /v1/leases/KEY/release, GET /v1/events, GET /v1/probe';
+  'GET /v1/plugin, GET /v1/networks, GET /v1/leases, GET /v1/leases/KEY, POST /v1/leases/KEY/renew, POST /v1/leases/KEY/release, GET /v1/events, GET /v1/trace, GET /v1/probe';
 
 /** @throws PluginError if the request is wrong, or if the lease does not allow it. */
 export async function answerTo(
@@ -62,6 +65,8 @@ export async function answerTo(
         return act(plugin, parseKey(key ?? ''), (lease) => plugin.release(lease));
       case 'GET events':
         return { kind: 'events', ...eventsWanted(query) };
+      case 'GET trace':
+        return { kind: 'trace', ...traceWanted(query) };
       case 'GET probe':
         return { kind: 'probe', ...probeWanted(query) };
     }

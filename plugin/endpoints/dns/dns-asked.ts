@@ -5,7 +5,8 @@
 import type { Host } from '../../host.ts';
 import type { Logger } from '../../logger.ts';
 import type { NetworkRecord } from '../../state/records.ts';
-import type { Ipv4 } from '../../wire/address.ts';
+import { isIpv6Server, type DnsServer } from '../../vocabulary/dns-redirect.ts';
+import { isLinkLocal } from '../../wire/address6.ts';
 
 const OUTDATED =
   "the host's /etc/resolv.conf was replaced since the plugin started, and the plugin does not see the new one; for dns=lease disable and enable the plugin, or create the network with -o dns_instead_of=ADDRESS";
@@ -25,11 +26,11 @@ export class DnsAsked {
   }
 
   /** @returns undefined unless the network has `dns=lease`. */
-  forNetwork({ id, options }: NetworkRecord): readonly Ipv4[] | undefined {
+  forNetwork({ id, options }: NetworkRecord): readonly DnsServer[] | undefined {
     if (options.dns !== 'lease') return undefined;
     if (options.dnsInsteadOf.length > 0) return options.dnsInsteadOf;
     const { servers, isOutdated } = this.#host.readHostDns();
-    const asked = servers.filter((server) => !isLoopback(server));
+    const asked = servers.filter((server) => isAskedFrom(options, server));
     if (isOutdated) this.#tell(id, OUTDATED);
     else if (asked.length === 0) this.#tell(id, NONE);
     else this.#tell(id, needed(asked), 'info');
@@ -44,12 +45,13 @@ export class DnsAsked {
 }
 
 /** Engine 28.5 asks the servers of the host's file from the host, which no container sees. */
-function needed(asked: readonly Ipv4[]): string {
+function needed(asked: readonly DnsServer[]): string {
   const servers = asked.map((server) => `"${server}"`).join(', ');
   return `dns=lease replaces the host's DNS servers; from engine 28 on, /etc/docker/daemon.json must name them, too: "dns": [${servers}]`;
 }
 
-/** Docker asks such a server from the host. */
-function isLoopback(server: Ipv4): boolean {
-  return server.startsWith('127.');
+/** A container asks by the families that it has. Docker asks loopback addresses from the host. */
+function isAskedFrom({ ipv4, ipv6 }: NetworkRecord['options'], server: DnsServer): boolean {
+  if (!isIpv6Server(server)) return ipv4 && !server.startsWith('127.');
+  return ipv6 !== undefined && server !== '::1' && !isLinkLocal(server);
 }

@@ -8,12 +8,13 @@
 import type { Clock } from '../../clock.ts';
 import type { Host } from '../../host.ts';
 import type { KeyedLock } from '../../keyed-lock.ts';
+import type { LeaseService } from '../../leasing/lease-service.ts';
 import type { Logger } from '../../logger.ts';
 import { SandboxTries } from '../setup/sandbox-tries.ts';
 import { endpointContext, type EndpointRecord } from '../../state/lease-records.ts';
 import type { Registry } from '../../state/registry.ts';
-import { redirectsFor } from '../../vocabulary/dns-redirect.ts';
-import type { Ipv4 } from '../../wire/address.ts';
+import { redirectsFor, type DnsServer } from '../../vocabulary/dns-redirect.ts';
+import { isLinkLocal } from '../../wire/address6.ts';
 import { DnsAsked } from './dns-asked.ts';
 
 export interface DnsChangesDeps {
@@ -22,6 +23,7 @@ export interface DnsChangesDeps {
     Host,
     'setSandboxDns' | 'prepareSandboxDns' | 'clearSandboxDns' | 'readHostDns'
   >;
+  readonly leases: Pick<LeaseService, 'ipv6'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly lock: KeyedLock;
@@ -49,7 +51,7 @@ export class DnsChanges {
    * and so has a container that runs. Its first query then goes where the others go.
    */
   async joined(record: EndpointRecord): Promise<void> {
-    const redirects = redirectsFor(record.dnsAsked ?? [], serversOf(record));
+    const redirects = redirectsFor(record.dnsAsked ?? [], this.#serversOf(record));
     const { sandboxKey, containerEnd } = record;
     if (redirects.length === 0 || sandboxKey === undefined) return;
     const { host, log, sandboxPath } = this.#deps;
@@ -95,6 +97,16 @@ export class DnsChanges {
     this.#tries.close();
   }
 
+  /** With `on_expiry=keep` the terms of the lease that ended go on. */
+  #serversOf({ leaseId, lease, lost, terms, ipv6 }: EndpointRecord): readonly DnsServer[] {
+    const kept = lost?.isAddressKept === true ? terms.configured : undefined;
+    const ofServer = ipv6?.lease?.dnsServers ?? [];
+    const of6 =
+      ofServer.length > 0 ? ofServer : (this.#deps.leases.ipv6(leaseId)?.dnsServers ?? []);
+    // A rule cannot say by which link a link-local address is reached.
+    return [...((lease ?? kept)?.dnsServers ?? []), ...of6.filter((one) => !isLinkLocal(one))];
+  }
+
   #forget(endpointId: string): void {
     this.#entered.delete(endpointId);
     this.#tries.forget(endpointId);
@@ -104,7 +116,7 @@ export class DnsChanges {
     const { registry, host, log, sandboxPath } = this.#deps;
     const record = registry.findEndpoint(endpointId);
     if (record?.sandboxKey === undefined || !this.#entered.has(endpointId)) return;
-    const redirects = redirectsFor(record.dnsAsked ?? [], serversOf(record));
+    const redirects = redirectsFor(record.dnsAsked ?? [], this.#serversOf(record));
     const rules = redirects.map(({ from, to }) => `${from} to ${to}`).join(', ');
     if (this.#entered.get(endpointId) === rules) return;
     const { hostEnd, containerEnd } = record;
@@ -115,10 +127,4 @@ export class DnsChanges {
     this.#entered.set(endpointId, rules);
     log.info({ ...endpointContext(record), dns: rules }, 'DNS of the container set');
   }
-}
-
-/** With `on_expiry=keep` the terms of the lease that ended go on. */
-function serversOf({ lease, lost, terms }: EndpointRecord): readonly Ipv4[] {
-  const kept = lost?.isAddressKept === true ? terms.configured : undefined;
-  return (lease ?? kept)?.dnsServers ?? [];
 }

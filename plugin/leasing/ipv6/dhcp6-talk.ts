@@ -26,6 +26,8 @@ export interface Dhcp6TalkDeps {
   readonly onCheck: (address: Ipv6) => void;
   /** The lease was given back, or its server did not answer. */
   readonly onReleased: () => void;
+  /** Told of each message that neither machine makes anything of. */
+  readonly onUnused?: ((reason: string) => void) | undefined;
   /** Told of what servers said that is no lease. */
   readonly onTold: (effect: Dhcp6Told) => void;
 }
@@ -40,10 +42,14 @@ export class Dhcp6Talk {
   readonly #refusals = new Set<string>();
   readonly #lease: RunnerOf<typeof DHCP6>;
   readonly #information: RunnerOf<typeof INFORMATION>;
+  readonly #onUnused: Dhcp6TalkDeps['onUnused'];
+  /** Why the machines ignored the message that they are told now, the lease's first. */
+  #unused: string[] = [];
   #config: Env['config'];
 
   constructor(deps: Dhcp6TalkDeps) {
     this.#config = deps.config;
+    this.#onUnused = deps.onUnused;
     const { clock, random, log, mayDecline, send } = deps;
     const env = (now: number): Env => ({ now, random, mayDecline, config: this.#config });
     this.#lease = new MachineRunner(DHCP6, {
@@ -69,6 +75,7 @@ export class Dhcp6Talk {
   }
 
   #report(log: Logger, effect: Parameters<typeof reportDhcp6>[1]): void {
+    if (effect.type === 'ignored') this.#unused.push(effect.reason);
     if (effect.type === 'refused') {
       const key = `${effect.by} ${effect.status}`;
       if (this.#refusals.has(key) || this.#refusals.size >= MOST_REFUSALS_TOLD) return;
@@ -113,8 +120,12 @@ export class Dhcp6Talk {
   }
 
   hear(message: Dhcp6Message): void {
+    this.#unused = [];
     this.#lease.dispatch({ type: 'message', message });
     this.#information.dispatch({ type: 'message', message });
+    const [ofLease, ofInformation] = this.#unused;
+    if (ofLease === undefined || ofInformation === undefined) return;
+    this.#onUnused?.(this.#lease.state.name === 'INIT' ? ofInformation : ofLease);
   }
 
   /** The next message has the name. */

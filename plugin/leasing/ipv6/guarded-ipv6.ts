@@ -8,7 +8,7 @@ import type { SocketPlace } from '../sockets/frame-socket.ts';
 import { Ipv6Client } from './ipv6-client.ts';
 import { Ipv6Goals, type Ipv6Goal } from '../start/ipv6-goals.ts';
 import type { Ipv6Evidence } from '../start/ipv6-evidence.ts';
-import { offeredPrefixes } from './ipv6-plan.ts';
+import { offeredPrefixes, rdnssOf } from './ipv6-plan.ts';
 import type { Ipv6ClientDeps, Ipv6Subject, Ipv6Terms } from './ipv6-subject.ts';
 import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
 import type { Instant, Ms } from '../../vocabulary/time.ts';
@@ -113,6 +113,11 @@ export class GuardedIpv6 {
     let frames: readonly Uint8Array[] = [];
     this.#guard(() => (frames = this.#deps.routers.replay(this.#subject.routersOn)));
     return frames;
+  }
+
+  /** The DNS servers that the routers of the segment tell now (RFC 8106 §5.1). */
+  get dnsServers(): readonly Ipv6[] {
+    return rdnssOf(this.#deps.routers.table(this.#subject.routersOn));
   }
 
   defaultRouters(): readonly Ipv6[] {

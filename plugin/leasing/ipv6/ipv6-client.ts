@@ -63,7 +63,7 @@ export class Ipv6Client {
     const { duid, iaid, hostName, wishedAddress } = subject;
     this.#seen = new Ipv6Seen(subject, log);
     this.#dhcp = new Dhcp6Talk({
-      ...{ clock, random, log, mayDecline: () => deps.mayDecline() },
+      ...{ clock, random, log, mayDecline: () => deps.mayDecline(), onUnused: deps.onUnused },
       config: {
         ...{ duid, iaid, hostName, wishedAddress, rapidCommit: deps.rapidCommit },
         ...{ retransmit: 'container-start', allowedServers: [], dad: acd !== 'off' },

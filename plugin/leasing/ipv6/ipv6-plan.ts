@@ -74,6 +74,16 @@ export function offeredPrefixes(table: RouterTable): readonly Subnet6[] {
     .map(({ option }) => option.subnet);
 }
 
+/** The DNS servers that routers of this segment tell (RFC 8106 §5.1). With lifetime 0: no more. */
+export function rdnssOf(table: RouterTable): readonly Ipv6[] {
+  const servers = table.flatMap(({ advertisement }) =>
+    advertisement.options.flatMap((option) =>
+      option.type === 'rdnss' && option.lifetime > 0 ? option.servers : [],
+    ),
+  );
+  return [...new Set(servers)];
+}
+
 /** Equal for two tables that lead to the same plans, apart from the age of what was heard. */
 export function signatureOf(table: RouterTable): string {
   return JSON.stringify(

@@ -60,6 +60,8 @@ export interface Ipv6ClientDeps {
   readonly mac: Mac;
   readonly acd: ConflictMode;
   readonly rapidCommit: boolean;
+  /** Told of each message of a server that the client makes nothing of. */
+  readonly onUnused?: ((reason: string) => void) | undefined;
   /** Called when `progress` may be another. */
   readonly onProgress: () => void;
   /** Told of each change after `start` or `resume`. */

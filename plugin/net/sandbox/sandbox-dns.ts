@@ -3,7 +3,7 @@
  * file of the container and no rule of the host is touched. No process is started.
  */
 import type { ContainerLink } from '../../vocabulary/attachment.ts';
-import type { DnsRedirect } from '../../vocabulary/dns-redirect.ts';
+import { isIpv6Server, type DnsRedirect } from '../../vocabulary/dns-redirect.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { dnsTableName, dnsTableRemoval, newDnsTable } from '../firewall/dns-table.ts';
 import { SystemCallError } from '../libc.ts';
@@ -12,7 +12,8 @@ import { inNetns } from './netns.ts';
 import { withSandbox } from './sandbox-config.ts';
 
 /**
- * Puts these rules in place of those of before, in one step. Without redirects it removes them.
+ * Puts these rules in place of those of before, in one step for each family. Without redirects it
+ * removes them.
  * @returns false if the link is not in the sandbox, or there is no sandbox.
  * @throws PluginError SOCKET_FAILED if the sandbox cannot be entered, IP_COMMAND_FAILED.
  */
@@ -23,11 +24,8 @@ export function setSandboxDns(
   const { netnsPath, containerEnd } = place;
   const table = dnsTableName(containerEnd);
   return withSandbox(place, ({ link }) => {
-    const requests =
-      redirects.length === 0
-        ? dnsTableRemoval(table)
-        : newDnsTable(table, redirects, orderOf(link.name));
-    return changeTables(netnsPath, requests, `setting the NAT rules of table ${table}`);
+    const order = orderOf(link.name);
+    return changeTables(netnsPath, tablesFor(table, redirects, order), settingOf(table));
   });
 }
 
@@ -42,8 +40,29 @@ export async function prepareSandboxDns(
   redirects: readonly DnsRedirect[],
 ): Promise<boolean> {
   const table = dnsTableName(containerEnd);
-  const requests = newDnsTable(table, redirects, Infinity);
-  return changeTablesIn(netnsPath, requests, `setting the NAT rules of table ${table}`);
+  return changeTablesIn(netnsPath, tablesFor(table, redirects, Infinity), settingOf(table));
+}
+
+/** What the table of each family becomes. */
+interface TableChanges {
+  readonly ipv4: readonly Uint8Array[];
+  readonly ipv6: readonly Uint8Array[];
+  /** True if there is nothing to do for IPv6 where the kernel has none. */
+  readonly isIpv6Removed: boolean;
+}
+
+function tablesFor(table: string, redirects: readonly DnsRedirect[], order: number): TableChanges {
+  const of6 = redirects.filter(({ from }) => isIpv6Server(from));
+  const of4 = redirects.filter(({ from }) => !isIpv6Server(from));
+  return {
+    ipv4: of4.length === 0 ? dnsTableRemoval(table) : newDnsTable(table, of4, order),
+    ipv6: of6.length === 0 ? dnsTableRemoval(table, 6) : newDnsTable(table, of6, order, 6),
+    isIpv6Removed: of6.length === 0,
+  };
+}
+
+function settingOf(table: string): string {
+  return `setting the NAT rules of table ${table}`;
 }
 
 /** Of two networks with such rules, that of the interface with the lower number counts. */
@@ -59,7 +78,7 @@ function orderOf(interfaceName: string): number {
 export async function clearSandboxDns(netnsPath: string, containerEnd: string): Promise<void> {
   const table = dnsTableName(containerEnd);
   try {
-    await changeTablesIn(netnsPath, dnsTableRemoval(table), `removing table ${table}`);
+    await changeTablesIn(netnsPath, tablesFor(table, [], 0), `removing table ${table}`);
   } catch (error) {
     const { cause } = error as Error;
     if (!(cause instanceof SystemCallError && cause.code === 'EPROTONOSUPPORT')) throw error;
@@ -69,11 +88,11 @@ export async function clearSandboxDns(netnsPath: string, containerEnd: string): 
 /** @returns false if there is no such sandbox. @throws PluginError */
 async function changeTablesIn(
   netnsPath: string,
-  requests: readonly Uint8Array[],
+  changes: TableChanges,
   what: string,
 ): Promise<boolean> {
   try {
-    await changeTables(netnsPath, requests, what);
+    await changeTables(netnsPath, changes, what);
     return true;
   } catch (error) {
     if (error instanceof PluginError && NOT_THERE.includes(error.evidence['reason'])) return false;
@@ -91,13 +110,22 @@ const NOT_THERE: readonly unknown[] = ['missing', 'not-a-namespace'];
 /** @throws PluginError SOCKET_FAILED if the sandbox cannot be entered; SystemCallError. */
 async function changeTables(
   netnsPath: string,
-  requests: readonly Uint8Array[],
+  { ipv4, ipv6, isIpv6Removed }: TableChanges,
   what: string,
 ): Promise<void> {
   const socket = inNetns(netnsPath, () => openNetlinkSocket(NETLINK_NETFILTER));
   try {
-    await socket.ask(requests, what);
+    await socket.ask(ipv4, what);
+    await socket.ask(ipv6, what).catch((error: unknown) => {
+      if (!(isIpv6Removed && hasNoIpv6(error))) throw error;
+    });
   } finally {
     socket.close();
   }
+}
+
+/** A kernel without IPv6 has no table of it to remove. */
+function hasNoIpv6(error: unknown): boolean {
+  const codes = ['EOPNOTSUPP', 'EAFNOSUPPORT', 'EPROTONOSUPPORT'];
+  return error instanceof SystemCallError && codes.includes(error.code);
 }

@@ -29,7 +29,7 @@ export const endpoint = {
   ifName: v.optional(is.linkName),
   isClientIdTyped: v.optional(flag),
   interfaceName: v.optional(is.linkName),
-  dnsAsked: v.optional(is.addresses),
+  dnsAsked: v.optional(is.dnsServers),
   containerName: v.optional(text),
   joinedAt: v.optional(wallTime),
   hasLeft: v.optional(flag),

@@ -7,6 +7,8 @@ import * as v from 'valibot';
 import type { AddressBounds, LeaseTerms, LinkTerms, Route } from '../../vocabulary/lease.ts';
 import { isUnicastIpv4, parseIpv4, parseMac, type Ipv4, type Mac } from '../../wire/address.ts';
 import { networkOf } from '../../wire/address.ts';
+import { parseIpv6 } from '../../wire/address6.ts';
+import type { DnsServer } from '../../vocabulary/dns-redirect.ts';
 import { isVlan, type Vlan } from '../../vocabulary/vlan-tags.ts';
 import type { Subnet } from '../../wire/subnet.ts';
 import {
@@ -154,6 +156,13 @@ export const subnet = v.pipe(
 
 export const guard = v.picklist(GUARD_MODES);
 export const addresses = listOf(ipv4);
+export const dnsServers = listOf(
+  v.custom<DnsServer>(
+    (value) =>
+      typeof value === 'string' && [parseIpv4(value), parseIpv6(value)].includes(value as never),
+    'an IPv4 or IPv6 address',
+  ),
+);
 export const textMap = v.record(v.string(), v.string());
 
 export const bounds = v.looseObject({
@@ -186,7 +195,7 @@ const optionEntries = {
   onExpiry: v.optional(v.picklist(['remove', 'keep']), DEFAULTS.onExpiry),
   onNoServer: v.optional(v.picklist(NO_SERVER_MODES), DEFAULTS.onNoServer),
   dns: v.optional(v.picklist(['docker', 'lease']), DEFAULTS.dns),
-  dnsInsteadOf: v.optional(addresses, () => [...DEFAULTS.dnsInsteadOf]),
+  dnsInsteadOf: v.optional(dnsServers, () => [...DEFAULTS.dnsInsteadOf]),
   guard: v.optional(guard, DEFAULTS.guard),
   onConflict: v.optional(v.picklist(['defend', 'leave']), DEFAULTS.onConflict),
   ipv4: v.optional(flag, DEFAULTS.ipv4),

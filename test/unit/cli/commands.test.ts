@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AdminClient } from '../../../cli/admin-client.ts';
 import type { Surroundings } from '../../../cli/commands/surroundings.ts';
 import type { RunDocker } from '../../../cli/docker.ts';
+import { FrameWatch } from '../../../plugin/leasing/frames/frame-watch.ts';
 import type { VlanAnswer } from '../../../plugin/leasing/segment/trunk-probe.ts';
 import { termsOf } from '../../../plugin/state/records.ts';
 import { ip, lease, mac } from '../../support/messages.ts';
@@ -47,6 +48,7 @@ const knowing: RunDocker = (...words) => Promise.resolve(DOCKER[words.slice(0, 2
 let folder: string;
 let server: AdminServer;
 let bus: EventBus;
+let frames: FrameWatch;
 let clock: FakeClock;
 let leases: LeaseEntry[];
 let renewing: () => void;
@@ -57,6 +59,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'vlandhcp-cli-'));
   clock = new FakeClock({ wall: NOW });
   bus = new EventBus(clock, 100);
+  frames = new FrameWatch(clock);
   leases = [GONE, BOX];
   renewing = () => undefined;
   found = [];
@@ -69,6 +72,7 @@ beforeEach(async () => {
       renew: () => renewing(),
       release: () => Promise.resolve(),
       probe: () => Promise.resolve(found),
+      watch: (_wanted, listener) => frames.watch(listener),
     }),
   });
 });
@@ -82,6 +86,7 @@ async function type(line: string, parts: Partial<Surroundings> = {}) {
   let [printed, exit] = ['', 0];
   const plain = (text: string) => text;
   const surroundings: Surroundings = {
+    write: () => undefined,
     ...{ admin: new AdminClient(path()), docker: knowing, isTerminal: false, now: () => NOW },
     ...{ colors: { red: plain, yellow: plain, dim: plain }, ended: new AbortController().signal },
     ...{ print: (text: string) => void (printed += `${text}\n`), version: '0.1.0', kernel: '6.1' },

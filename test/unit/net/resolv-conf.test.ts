@@ -5,18 +5,19 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseNameServers, readHostDns } from '../../../plugin/net/resolv-conf.ts';
 
-test('the IPv4 name servers of a resolv.conf are told', () => {
+test('the name servers of a resolv.conf are told', () => {
   const text = [
     '# nameserver 10.0.0.1',
     'nameserver 10.0.0.53',
     ' nameserver\t10.0.0.54 # office',
-    'nameserver fd00::53',
+    'nameserver fd00:0::53',
+    'nameserver fe80::1%eth0',
     'nameserver 10.0.0.256',
     'nameservers 10.0.0.2',
     'search example.org',
     'nameserver 127.0.0.53',
   ].join('\n');
-  expect(parseNameServers(text)).toEqual(['10.0.0.53', '10.0.0.54', '127.0.0.53']);
+  expect(parseNameServers(text)).toEqual(['10.0.0.53', '10.0.0.54', 'fd00::53', '127.0.0.53']);
   expect(parseNameServers('')).toEqual([]);
 });
 

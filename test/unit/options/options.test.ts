@@ -106,6 +106,8 @@ describe('network options', () => {
     expect(network({ dns: 'lease', dns_instead_of: '10.0.0.53' })).toMatchObject({
       ...{ dns: 'lease', dnsInsteadOf: ['10.0.0.53'] },
     });
+    const six = { dns: 'lease', dns_instead_of: 'FD00::53,10.0.0.53', ipv4: 'off', ipv6: 'auto' };
+    expect(network(six).dnsInsteadOf).toEqual(['fd00::53', '10.0.0.53']);
     expect(mistake(() => network({ dns_instead_of: '10.0.0.53' }))).toBe(
       '-o dns_instead_of= belongs to dns=lease; type -o dns=lease, or leave it out',
     );
@@ -205,8 +207,9 @@ describe('network options', () => {
     ['on_expiry', 'stay', /is not one of remove, keep$/],
     ['on_no_server', '', /is not one of fail, late, link-local$/],
     ['dns', 'host', /is not one of docker, lease$/],
-    ['dns_instead_of', 'fw', /is not a list of IPv4 addresses;/],
-    ['dns_instead_of', '127.0.0.11', /is not a list of IPv4 addresses;/],
+    ['dns_instead_of', 'fw', /is not a list of IPv4 and IPv6 addresses;/],
+    ['dns_instead_of', '127.0.0.11', /is not a list of IPv4 and IPv6 addresses;/],
+    ['dns_instead_of', 'fd00::53,fe80::1', /is not a list of IPv4 and IPv6 addresses;/],
   ])('%s=%j is refused, and the answer says what it may be', (key, value, words) => {
     expect(mistake(() => network({ [key]: value }))).toMatch(words);
   });
@@ -333,10 +336,6 @@ describe('network options', () => {
     [
       { ipv6: 'auto', dhcp_server: '10.0.0.1' },
       '-o ipv4=off leaves no server for dhcp_server=, which is of DHCPv4; leave one of the two out',
-    ],
-    [
-      { ipv6: 'auto', dns: 'lease' },
-      "-o ipv4=off leaves no lease for dns=lease, which is IPv4's; leave one of the two out",
     ],
     [
       { ipv6: 'auto', on_expiry: 'keep', on_conflict: 'leave' },
