@@ -73,6 +73,7 @@ function rooms(): Record<string, readonly string[]> {
     'leases',
     'hostaccess',
     'endpoints',
+    'doctor',
     'driver',
     'api',
   ];

@@ -235,6 +235,7 @@ export class DriverRig {
     const registry = new Registry(this.store);
     registry.adopt(structuredClone(contents));
     const plugin = createPlugin({
+      disk: { folder: '/state', space: () => undefined },
       ...{ clock: this.clock, log: this.log, registry },
       emit: (event) => this.events.push(event),
       random: seededRandom(1),
