@@ -1,6 +1,6 @@
 /** `doctor`: what is wrong, one line for each thing that was looked at, and what mends it. */
 import { checkHost } from '../doctor/check-host.ts';
-import { checkKernel, checkLinks } from '../doctor/check-links.ts';
+import { checkKernel, checkLinks, checkStale } from '../doctor/check-links.ts';
 import { checkContainers, checkPlugin } from '../doctor/check-plugin.ts';
 import type { Facts } from '../doctor/facts.ts';
 import { warn, type Finding } from '../doctor/finding.ts';
@@ -41,7 +41,8 @@ export async function doctor(around: Surroundings, options: DoctorOptions): Prom
   const findings = settled([
     ...checkPlugin(facts),
     ...checkKernel(host),
-    ...checkLinks({ ...facts, networks: chosen }),
+    ...checkLinks(facts),
+    ...checkStale({ ...facts, networks }),
     ...checkHost(facts),
     ...(own === undefined ? [] : asked),
     ...checkContainers(facts),

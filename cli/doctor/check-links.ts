@@ -25,7 +25,6 @@ export function checkLinks({ host: { links }, networks, own }: Facts): Finding[]
   return [
     ...parents.map((parent) => checkParent(parent, find(parent), networks)),
     ...networks.flatMap((network) => checkNetwork(network, links, ownLink(network, own))),
-    ...checkStale(links, networks, own),
   ];
 }
 
@@ -81,12 +80,9 @@ function checkNetwork(
   return [ok('links', name, `${bridgeName} is up, with an MTU of ${bridge.mtu}`)];
 }
 
-/** VLAN links that no network uses: they take the VLAN from the next network, or hide a mistake. */
-function checkStale(
-  links: readonly LinkFact[],
-  networks: readonly NetworkFact[],
-  own: Facts['own'],
-): Finding[] {
+/** VLAN links of ours that no network uses. All networks must be known. */
+export function checkStale({ host: { links = [] }, networks, own, engine }: Facts): Finding[] {
+  if (engine.version === undefined) return [];
   const isUsed = ({ name, lower, vlan }: LinkFact) =>
     own?.networks.some(({ bridge }) => bridge === name) === true ||
     networks.some(

@@ -77,8 +77,8 @@ function checkNames({ networks, engine }: Facts): Finding[] {
 }
 
 /** Docker's endpoints against those of the plugin, and leases that are lost. */
-export function checkContainers({ networks, own }: Facts): Finding[] {
-  if (own === undefined) return [];
+export function checkContainers({ networks, own, engine }: Facts): Finding[] {
+  if (own === undefined || engine.version === undefined) return [];
   const findings = networks.flatMap(({ id, name, containers }) => {
     if (!own.networks.some(({ network }) => network === id)) {
       const text = `Docker has network ${name}, and the plugin has no record of it`;

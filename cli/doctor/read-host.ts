@@ -44,7 +44,6 @@ function readMissingModules(kernel: string): string[] {
   return Object.entries(MODULES).flatMap(([name, symbol]) => {
     if (existsSync(`/sys/module/${name}`)) return [];
     if (new RegExp(`/${name}\\.ko`).test(files)) return [];
-    if (name === '8021q' && existsSync('/proc/net/vlan/config')) return [];
     symbols ??= textOf('/proc/kallsyms');
     // A kernel may hide its symbols. Then nothing is known.
     return symbols === '' || symbols.includes(` ${symbol}`) ? [] : [name];
