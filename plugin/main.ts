@@ -20,7 +20,7 @@ import { NeighbourInquiry } from './leasing/segment/neighbour-inquiry.ts';
 import { SegmentInquiry } from './leasing/segment/segment-inquiry.ts';
 import { surviveUncaughtErrors } from './last-resort.ts';
 import { createLogger, type Logger } from './logger.ts';
-import { diskSpace } from './net/disk-space.ts';
+import { diskSpace } from './state/files/disk-space.ts';
 import { boottime } from './net/boottime.ts';
 import { openTrunkSocket } from './net/trunk-socket.ts';
 import { linuxHost } from './net/host.ts';

@@ -78,16 +78,23 @@ export class Doctor {
   async #parentFacts(parent: string, networks: readonly NetworkRecord[]): Promise<ParentFacts> {
     // Several networks may share a VLAN.
     const own = [...new Map(networks.map((one) => [one.options.vlan, one])).values()];
+    const heard = new Set<number>();
+    const onTag = (vlan: number) => void heard.add(vlan);
     let [offers, trouble]: [readonly VlanAnswer[], string | undefined] = [[], undefined];
     try {
       const vlans = vlansToAsk(own.map(({ options }) => vlanNumber(options.vlan)));
-      offers = await this.#deps.probe({ parent, vlans, signal: new AbortController().signal });
+      offers = await this.#deps.probe({
+        parent,
+        vlans,
+        signal: new AbortController().signal,
+        onTag,
+      });
     } catch (error) {
       if (!(error instanceof PluginError)) throw error;
       trouble = error.message;
     }
     const segments = await Promise.all(own.map((record) => this.#segmentFacts(record, offers)));
-    return { parent, trouble, offers, segments };
+    return { parent, trouble, offers, heard: [...heard].sort((a, b) => a - b), segments };
   }
 
   async #segmentFacts(

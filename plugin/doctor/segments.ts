@@ -25,6 +25,8 @@ export interface ParentFacts {
   /** Why the trunk could not be asked. */
   readonly trouble: string | undefined;
   readonly offers: readonly OfferFact[];
+  /** The VLANs of which ARP frames came in meanwhile. */
+  readonly heard: readonly number[];
   readonly segments: readonly SegmentFacts[];
 }
 
@@ -43,7 +45,7 @@ function named(finding: Finding): Finding {
   return { ...finding, text: `${finding.subject}: ${finding.text}` };
 }
 
-function judgeSegment(segment: SegmentFacts, { parent, offers }: ParentFacts): Finding {
+function judgeSegment(segment: SegmentFacts, { parent, offers, heard }: ParentFacts): Finding {
   const subject = segmentOf(segment.options);
   const vlan = vlanNumber(segment.options.vlan);
   const own = offers.filter((offer) => offer.vlan === vlan);
@@ -67,14 +69,14 @@ function judgeSegment(segment: SegmentFacts, { parent, offers }: ParentFacts): F
     const text = `only ${own.map(({ server }) => server).join(', ')} answers, and dhcp_server= names ${segment.allowed.join(', ')}`;
     return fail('dhcp', subject, text, `make the network with another dhcp_server=, or see why that server is silent: ${seen}`); // prettier-ignore
   }
-  return judgeSilence(segment, subject, vlan, { offers, seen });
+  return judgeSilence(segment, subject, vlan, { offers, heard, seen });
 }
 
 function judgeSilence(
   { known }: SegmentFacts,
   subject: string,
   vlan: number,
-  { offers, seen }: { offers: readonly OfferFact[]; seen: string },
+  { offers, heard, seen }: Pick<ParentFacts, 'offers' | 'heard'> & { seen: string },
 ): Finding {
   const there = known.find(({ answersAs }) => answersAs !== undefined);
   if (there !== undefined) {
@@ -83,9 +85,15 @@ function judgeSilence(
   }
   const others = [...new Set(offers.map((offer) => offer.vlan))].filter((other) => other !== vlan);
   if (others.length > 0 && known.length === 0) {
-    const named = others.map((other) => (other === 0 ? 'the untagged VLAN' : `VLAN ${other}`));
-    const text = `no DHCP server answers, and on ${named.join(', ')} one does: the tag is probably wrong`;
+    const text = `no DHCP server answers, and on ${list(others)} one does: the tag is probably wrong`;
     return fail('dhcp', subject, text, `make the network with -o vlan= of the right VLAN, or let the switch port carry this one: ${seen}`); // prettier-ignore
+  }
+  const tags = heard.filter((other) => other !== 0);
+  if (vlan !== 0 && tags.length > 0 && known.length === 0) {
+    const text = heard.includes(vlan)
+      ? 'no DHCP server answers, and hosts of this VLAN are heard: its server or relay is missing'
+      : `no DHCP server answers, and no host of this VLAN is heard, but hosts of ${list(tags)}: the tag is probably wrong, or the port does not carry it`;
+    return fail('dhcp', subject, text, `make the network with -o vlan= of the right VLAN, or start the server or relay of this one: ${seen}`); // prettier-ignore
   }
   const before = known[0]?.server;
   const text =
@@ -93,6 +101,14 @@ function judgeSilence(
       ? 'no DHCP server answers'
       : `no DHCP server answers, and ${before}, which leased here before, does not answer by ARP: the server is down, or the VLAN does not reach this port`;
   return fail('dhcp', subject, text, `start the server or relay of this VLAN, and let the switch port carry the VLAN: ${seen}`); // prettier-ignore
+}
+
+const MOST_LISTED = 10;
+
+function list(vlans: readonly number[]): string {
+  const names = vlans.map((vlan) => (vlan === 0 ? 'the untagged VLAN' : `VLAN ${vlan}`));
+  const more = names.length > MOST_LISTED ? `, and ${names.length - MOST_LISTED} more` : '';
+  return names.slice(0, MOST_LISTED).join(', ') + more;
 }
 
 function counts(server: string, allowed: readonly string[]): boolean {

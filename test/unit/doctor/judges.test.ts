@@ -20,8 +20,12 @@ describe('the segments', () => {
     ...{ options: { parent: 'eth1', vlan: 500 }, allowed: [], known: [] },
     ...parts,
   });
-  const judged = (offers: readonly OfferFact[], parts?: Partial<SegmentFacts>, trouble?: string) =>
-    said(judgeSegments([{ parent: 'eth1', trouble, offers, segments: [segment(parts)] }]));
+  const judged = (
+    offers: readonly OfferFact[],
+    parts?: Partial<SegmentFacts>,
+    { trouble, heard = [] }: { trouble?: string; heard?: readonly number[] } = {},
+  ) =>
+    said(judgeSegments([{ parent: 'eth1', trouble, offers, heard, segments: [segment(parts)] }]));
   const gone = { server: '10.50.0.1', answersAs: undefined };
 
   it.each<[string, readonly string[], readonly string[]]>([
@@ -68,6 +72,25 @@ describe('the segments', () => {
       ],
     ],
     [
+      'a tag of which nobody is heard, far from the right one',
+      judged([], {}, { heard: [0, 10, 600] }),
+      [
+        'fail VLAN 500 of eth1: no DHCP server answers, and no host of this VLAN is heard, but hosts of VLAN 10, VLAN 600: the tag is probably wrong, or the port does not carry it',
+      ],
+    ],
+    [
+      'a VLAN with hosts and without a server',
+      judged([], {}, { heard: [500] }),
+      [
+        'fail VLAN 500 of eth1: no DHCP server answers, and hosts of this VLAN are heard: its server or relay is missing',
+      ],
+    ],
+    [
+      'hosts without a tag say nothing of a tag',
+      judged([], {}, { heard: [0] }),
+      ['fail VLAN 500 of eth1: no DHCP server answers'],
+    ],
+    [
       'a server that was there before; other VLANs say nothing of it',
       judged([offer('10.60.0.1', { vlan: 501 })], { known: [gone] }),
       [
@@ -83,14 +106,14 @@ describe('the segments', () => {
     ],
     [
       'a trunk that cannot be asked',
-      judged([], {}, 'no such link'),
+      judged([], {}, { trouble: 'no such link' }),
       ['warn no VLAN of eth1 could be asked: no such link'],
     ],
   ])('%s', (_, seen, expected) => expect(seen).toEqual(expected));
 
   it('each complaint says what mends it', () => {
     const parents: ParentFacts[] = [
-      { parent: 'eth1', trouble: undefined, offers: [], segments: [segment()] },
+      { parent: 'eth1', trouble: undefined, offers: [], heard: [], segments: [segment()] },
     ];
     expect(judgeSegments(parents)[0]?.mend).toBe(
       'start the server or relay of this VLAN, and let the switch port carry the VLAN: tcpdump -e -n -i eth1 vlan 500 and udp port 67',
