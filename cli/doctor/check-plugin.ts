@@ -79,8 +79,9 @@ function checkNames({ networks, engine }: Facts): Finding[] {
 /** Docker's endpoints against those of the plugin, and leases that are lost. */
 export function checkContainers({ networks, own, engine }: Facts): Finding[] {
   if (own === undefined || engine.version === undefined) return [];
-  const findings = networks.flatMap(({ id, name, containers }) => {
+  const findings = networks.flatMap(({ id, name, containers, isOfSwarm }) => {
     if (!own.networks.some(({ network }) => network === id)) {
+      if (isOfSwarm && containers.size === 0) return [];
       const text = `Docker has network ${name}, and the plugin has no record of it`;
       return [fail('records', name, text, `docker network rm ${name}, and make it again`)];
     }

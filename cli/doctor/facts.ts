@@ -25,6 +25,8 @@ export interface NetworkFact {
   readonly parent: string | undefined;
   readonly vlan: string | undefined;
   readonly bridge: string | undefined;
+  /** A node of a Swarm knows networks that none of its containers has. */
+  readonly isOfSwarm: boolean;
   /** Of running containers, by the id of their endpoint. */
   readonly containers: ReadonlyMap<string, string>;
 }

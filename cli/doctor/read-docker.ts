@@ -9,6 +9,9 @@ interface ShownNetwork {
   readonly Id: string;
   readonly Name: string;
   readonly Driver: string;
+  readonly Scope?: string;
+  /** True for a set of options that other networks are made of. */
+  readonly ConfigOnly?: boolean;
   readonly Options?: Readonly<Record<string, string>> | null;
   readonly Containers?: Readonly<Record<string, { Name: string; EndpointID: string }>> | null;
 }
@@ -38,11 +41,13 @@ export async function readNetworks(docker: RunDocker): Promise<NetworkFact[]> {
   if (ids === undefined || ids.length === 0) return [];
   const text = await docker('network', 'inspect', ...ids);
   const all = text === undefined ? [] : (JSON.parse(text) as ShownNetwork[]);
-  return all.map(({ Id, Name, Driver, Options, Containers }) => {
+  const networks = all.filter(({ ConfigOnly }) => ConfigOnly !== true);
+  return networks.map(({ Id, Name, Driver, Scope, Options, Containers }) => {
     const { parent, vlan, bridge } = Options ?? {};
     return {
       ...{ id: Id, name: Name, driver: Driver, parent, vlan },
       bridge: bridge ?? (vlan === undefined ? undefined : `br${vlan}`),
+      isOfSwarm: Scope === 'swarm',
       containers: new Map(Object.values(Containers ?? {}).map((one) => [one.EndpointID, one.Name])),
     };
   });

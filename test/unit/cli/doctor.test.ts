@@ -19,6 +19,7 @@ const BR500 = link('br500', { kind: 'bridge', alias: 'vlandhcp bridge for eth1.5
 const BOX = leaseEntry();
 const FW500: NetworkFact = {
   ...{ id: NETWORK_ID, name: 'fw500', driver: 'vlandhcp:stable', parent: 'eth1', vlan: '500' },
+  isOfSwarm: false,
   ...{ bridge: 'br500', containers: new Map([[BOX.endpoint, 'box']]) },
 };
 const HOST: HostFacts = {
@@ -95,6 +96,7 @@ it.each<[string, Partial<Facts>, readonly string[]]>([
   ['private /run', onHost({ runMount: { point: '/run', isShared: false } }), ['fail the mount /run is private: the plugin does not see the network namespaces of containers that start from now on']], // prettier-ignore
   ['the service sees a private /run', { plugin: undefined, ...onHost({ runMount: { point: '/run', isShared: false } }) }, []], // prettier-ignore
   ['no record of a network', { own: { networks: [], leases: [] } }, ['fail Docker has network fw500, and the plugin has no record of it']], // prettier-ignore
+  ['a network of a Swarm that no container has here', { networks: [{ ...FW500, isOfSwarm: true, containers: new Map() }], own: { networks: [], leases: [] } }, []], // prettier-ignore
   ['no record of a container', { own: { networks: [entry], leases: [] } }, ['fail Docker has container box on fw500, and the plugin has no record of it']], // prettier-ignore
   ['a lost lease', { own: { networks: [entry], leases: [leaseEntry({ state: 'no lease', lost: { at: '', cause: 'expired' } })] } }, ['warn container box on fw500 has no lease (expired)']], // prettier-ignore
 ])('%s', (_, parts, expected) => {
