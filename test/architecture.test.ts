@@ -76,6 +76,7 @@ function rooms(): Record<string, readonly string[]> {
     'leases',
     'hostaccess',
     'endpoints',
+    'doctor',
     'driver',
     'api',
   ];
@@ -112,7 +113,7 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
 
 /** Only the store, the history, the interfaces of Linux and the APIs' sockets may use files. */
 const FILE_SYSTEM_HOMES =
-  /^(state\/files\/(store|record-file|former-files)|api\/(unix-socket|operator\/admin-server|web\/open-web)|dockerapi\/docker-api|events\/event-file|net\/[a-z0-9/-]+)\.ts$/;
+  /^(state\/files\/(store|record-file|former-files|disk-space)|api\/(unix-socket|operator\/admin-server|web\/open-web)|dockerapi\/docker-api|events\/event-file|net\/[a-z0-9/-]+)\.ts$/;
 
 describe('the import rule', () => {
   it('a file imports only what its layer may', () => {

@@ -26,6 +26,7 @@ export async function servePage(site: PageSite, port?: number): Promise<PageServ
     release: () => Promise.resolve(),
     probe: () => Promise.resolve([]),
     watch: () => () => undefined,
+    doctor: () => Promise.resolve([]),
   };
   const server = await serveWeb(`127.0.0.1:${own}`, undefined, {
     ...{ bus: site.bus, log: new MemoryLogger(), about: { version: '1.2.3' } },
