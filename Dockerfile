@@ -16,7 +16,8 @@ RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --no-audit --no-fund
 COPY config.json ./
 COPY plugin plugin
 COPY cli cli
-COPY scripts/build-rootfs scripts/rootfs-pick.mjs scripts/bundle.mjs scripts/plugin scripts/
+COPY web web
+COPY scripts/build-rootfs scripts/rootfs-pick.mjs scripts/bundle.mjs scripts/page-bundle.mjs scripts/plugin scripts/
 COPY scripts/plugin.d scripts/plugin.d
 COPY scripts/lab/common.sh scripts/lab/preflight.sh scripts/lab/node.sh scripts/lab/
 ARG SOURCE_DATE_EPOCH

@@ -1,6 +1,7 @@
 /** Asks the plugin over its admin socket. */
 import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
+import type { Finding } from '../plugin/doctor/finding.ts';
 import type { RecordedEvent } from '../plugin/events/events.ts';
 import type { LeaseEntry } from '../plugin/state/status/lease-list.ts';
 import { CommandError } from './errors.ts';
@@ -9,7 +10,7 @@ const ANSWERED_WITHIN_MS = 10_000;
 
 import type { FrameText } from '../plugin/leasing/frames/describe-frame.ts';
 
-export type { LeaseEntry, RecordedEvent };
+export type { Finding, LeaseEntry, RecordedEvent };
 
 /** A network as the admin API tells it. */
 export interface NetworkEntry {
@@ -105,6 +106,15 @@ export class AdminClient {
     if (signal?.aborted !== true && query['follow'] === 'true') {
       throw this.#broken(new Error('the connection ended'));
     }
+  }
+
+  /**
+   * What the plugin finds wrong. Takes up to 6 s.
+   * @param network the beginning of a NetworkID. Undefined: all networks.
+   */
+  async doctor(network: string | undefined): Promise<readonly Finding[]> {
+    const query = network === undefined ? '' : `?${new URLSearchParams({ network }).toString()}`;
+    return (await this.#ask<{ findings: Finding[] }>('GET', `/v1/doctor${query}`)).findings;
   }
 
   /**

@@ -25,8 +25,9 @@ async function main(): Promise<void> {
   stdout.on('error', () => process.exit(EXIT.ok));
   const isTerminal = stdout.isTTY;
   const plain = (text: string) => text;
+  const socket = env['VLANDHCP_SOCKET'] ?? SERVICE_SOCKET;
   const surroundings: Surroundings = {
-    admin: new AdminClient(env['VLANDHCP_SOCKET'] ?? SERVICE_SOCKET),
+    ...{ admin: new AdminClient(socket), socket, plugin: env['VLANDHCP_MANAGED'] },
     docker: runDocker,
     colors: isTerminal ? { red, yellow, dim } : { red: plain, yellow: plain, dim: plain },
     print: (text) => void stdout.write(`${text}\n`),

@@ -1,5 +1,6 @@
 /** The commands, their words and options, and their help. */
 import { Command, Option } from 'commander';
+import { doctor, type DoctorOptions } from './commands/doctor.ts';
 import { events, type EventOptions } from './commands/events.ts';
 import { lease, leases, networks, type LeaseOptions } from './commands/leases.ts';
 import { metrics } from './commands/metrics.ts';
@@ -28,6 +29,14 @@ Exit status:
   0  the command worked, and everybody has a lease
   1  the command failed; standard error says why
   2  the command worked, and a container or the host is without a lease`;
+
+const DOCTOR_EXITS = `
+Nothing is changed, and nothing is leased.
+
+Exit status:
+  0  nothing is wrong
+  1  the command failed; standard error says why
+  2  something is wrong, or should be looked at`;
 
 export function makeProgram({ surroundings, name, version, exit }: Program): Command {
   const program = new Command(name.split(' ').at(-1) ?? name)
@@ -102,6 +111,10 @@ export function makeProgram({ surroundings, name, version, exit }: Program): Com
   add('metrics', 'Print metrics in the text format of Prometheus').action(() =>
     done(metrics(surroundings())),
   );
+  withOutput(add('doctor', 'Find out what is wrong, and what mends it; takes some seconds'))
+    .option('-n, --network <NETWORK>', 'only this network (name or ID)')
+    .addHelpText('after', DOCTOR_EXITS)
+    .action((options: DoctorOptions) => done(doctor(surroundings(), options)));
   add('report', 'Write one file for a bug report; names, addresses and IDs are replaced')
     .argument('[FILE]', 'a new file; - is standard output')
     .action((file?: string) => done(report(surroundings(), file)));

@@ -22,6 +22,7 @@ import { NeighbourInquiry } from './leasing/segment/neighbour-inquiry.ts';
 import { SegmentInquiry } from './leasing/segment/segment-inquiry.ts';
 import { surviveUncaughtErrors } from './last-resort.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { diskSpace } from './state/files/disk-space.ts';
 import { boottime } from './net/boottime.ts';
 import { openTrunkSocket } from './net/trunk-socket.ts';
 import { linuxHost } from './net/host.ts';
@@ -82,6 +83,7 @@ async function start(settings: Settings, plainLog: Logger, stops: Stop[]): Promi
       wearer: inquiry.wearer.bind(inquiry),
       owner: neighbours.owner.bind(neighbours),
     },
+    disk: { folder: settings.stateDir, space: diskSpace },
     random: Math.random,
     host: linuxHost,
     isComplete: contents.problems.length === 0,

@@ -3,13 +3,17 @@ import { fileURLToPath } from 'node:url';
 import tseslint from 'typescript-eslint';
 
 const pure = ['wire', 'vocabulary', 'dhcp4', 'acd'].map((folder) => `plugin/${folder}/**/*.ts`);
+const folders = ['plugin', 'cli', 'web', 'bench', 'test', 'scripts'];
+const sources = folders.map((folder) => `${folder}/**/*.{ts,tsx}`);
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 export default tseslint.config(
   {
-    files: ['plugin/**/*.ts', 'cli/**/*.ts', 'bench/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts'],
+    files: sources,
     extends: [tseslint.configs.recommendedTypeChecked],
-    languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: root } },
+    languageOptions: {
+      parserOptions: { project: ['./tsconfig.json', './web/tsconfig.json'], tsconfigRootDir: root },
+    },
     rules: {
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       '@typescript-eslint/only-throw-error': 'error',
@@ -32,7 +36,7 @@ export default tseslint.config(
   },
   {
     // Comments obey the 100 columns of the code.
-    files: ['plugin/**/*.ts', 'cli/**/*.ts', 'bench/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts'],
+    files: sources,
     rules: { 'max-len': ['error', { code: 10_000, comments: 100 }] },
   },
   {

@@ -56,7 +56,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ndp: ['wire', 'vocabulary'],
   net: ['wire', 'vocabulary', 'undo.ts', 'keyed-lock.ts'],
   runtime: ['vocabulary', 'clock.ts'],
-  web: [],
   metrics: ['vocabulary', 'events', 'state'],
   events: ['vocabulary', 'clock.ts', 'logger.ts'],
   leasing: ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp', 'events', ...SHELL_VOCABULARY],
@@ -65,6 +64,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // The second bundle. Nothing of the plugin imports it.
   uplink: ['wire', 'vocabulary', 'net', ...SHELL_VOCABULARY],
   hub: ['wire', 'vocabulary', 'net', 'uplink', ...SHELL_VOCABULARY],
+  // The page's files, put in by scripts/bundle.mjs.
+  web: [],
   'clock.ts': ['vocabulary'],
   'host.ts': ['wire', 'vocabulary', 'sandbox-host.ts'],
   'sandbox-host.ts': ['wire', 'vocabulary'],
@@ -83,6 +84,7 @@ function rooms(): Record<string, readonly string[]> {
     'leases',
     'hostaccess',
     'endpoints',
+    'doctor',
     'driver',
     'api',
   ];
@@ -121,7 +123,7 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
 
 /** Only the store, the history, the interfaces of Linux and the APIs' sockets may use files. */
 const FILE_SYSTEM_HOMES =
-  /^(state\/files\/(store|record-file|former-files)|runtime\/(unix-socket|durable-file)|api\/operator\/admin-server|api\/web\/open-web|dockerapi\/docker-api|events\/event-file|uplink\/(state-file|admin-socket|kernel\/wireguard)|net\/[a-z0-9/-]+)\.ts$/;
+  /^(state\/files\/(store|record-file|former-files|disk-space)|runtime\/(unix-socket|durable-file)|api\/operator\/admin-server|api\/web\/open-web|dockerapi\/docker-api|events\/event-file|uplink\/(state-file|admin-socket|kernel\/wireguard)|net\/[a-z0-9/-]+)\.ts$/;
 
 describe('the import rule', () => {
   it('a file imports only what its layer may', () => {
@@ -222,6 +224,45 @@ describe('the command line', () => {
       (path) => readFileSync(join(cli, path), 'utf8').split('\n').length > 301,
     );
     expect(long).toEqual([]);
+  });
+});
+
+describe('the status page', () => {
+  const web = join(root, 'web');
+  const parts = readdirSync(web, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    /\.tsx?$/.test(path),
+  );
+  const textOf = (path: string) => readFileSync(join(web, path), 'utf8');
+
+  it('imports types of the plugin and views of the command line, and nobody imports it', () => {
+    const wrong = parts.flatMap((path) =>
+      [...textOf(path).matchAll(/^(import type|import)[^;]*? from '([^']+)';/gm)]
+        .filter(([, how, from = '']) => {
+          if (how === 'import type') return /^node:/.test(from);
+          if (from.startsWith('../../')) return !from.startsWith('../../cli/views/');
+          return !/^\.\.?\//.test(from) && !/^(preact(\/hooks)?|uplot)$/.test(from);
+        })
+        .map(([, , from]) => `${path}: ${from}`),
+    );
+    expect(wrong).toEqual([]);
+    expect(
+      files.filter((path) => /from '[./]*\/web\/(parts|live|model)/.test(codeOf(path))),
+    ).toEqual([]);
+  });
+
+  it('has uPlot in one place, and the network in live/', () => {
+    const users = (pattern: RegExp) => parts.filter((path) => pattern.test(textOf(path))).sort();
+    expect(users(/from 'uplot'/)).toEqual(['parts/plot.tsx']);
+    expect(users(/\b(fetch|EventSource|XMLHttpRequest|WebSocket)\(/)).toEqual([
+      ...['live/feed.ts', 'live/state.ts'],
+    ]);
+    // Text of the network never becomes markup.
+    expect(users(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|srcdoc/)).toEqual([]);
+  });
+
+  it('has no file of more than 300 lines, and each says at its head what it is', () => {
+    expect(parts.filter((path) => textOf(path).split('\n').length > 301)).toEqual([]);
+    expect(parts.filter((path) => !textOf(path).startsWith('/**'))).toEqual([]);
   });
 });
 

@@ -44,6 +44,16 @@ export default defineConfig({
       },
       {
         test: {
+          // A browser on this machine, and a server on its loopback.
+          name: 'page',
+          include: ['test/page/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
           name: 'kernel',
           include: ['test/kernel/**/*.test.ts'],
           fileParallelism: false,

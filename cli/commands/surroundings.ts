@@ -6,6 +6,10 @@ import type { Colors } from '../views/lease-rows.ts';
 
 export interface Surroundings {
   readonly admin: AdminClient;
+  /** The path of the plugin's admin socket. */
+  readonly socket: string;
+  /** The name of the managed plugin. Undefined for the service. */
+  readonly plugin: string | undefined;
   readonly docker: RunDocker;
   readonly colors: Colors;
   /** Writes a line to standard output. */

@@ -42,7 +42,7 @@ function eventRow(event: RecordedEvent, names: Names): Row {
   };
 }
 
-function factsOf(event: RecordedEvent): string {
+export function factsOf(event: RecordedEvent): string {
   switch (event.type) {
     case 'lease.acquired':
     case 'lease.renewed':

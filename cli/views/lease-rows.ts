@@ -109,7 +109,7 @@ function leaseRow(lease: LeaseEntry, names: Names, now: number): Row {
 }
 
 /** A clear word, and since when where that matters. */
-function stateText({ state, lost, renewal, conflict }: LeaseEntry, now: number): string {
+export function stateText({ state, lost, renewal, conflict }: LeaseEntry, now: number): string {
   const since = (iso: string) => `since ${duration(now - Date.parse(iso))}`;
   const text =
     lost === undefined

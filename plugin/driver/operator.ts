@@ -3,6 +3,8 @@
  * to a lease. Nothing here waits for a call of Docker, and no call of Docker waits for it (D16).
  */
 import type { Clock } from '../clock.ts';
+import type { Doctor } from '../doctor/doctor.ts';
+import type { Finding } from '../doctor/finding.ts';
 import type { ContainerNames } from '../dockerapi/container-names.ts';
 import type { TrunkQuestion, VlanAnswer } from '../leasing/segment/trunk-probe.ts';
 import type { FrameListener, FrameWatch } from '../leasing/frames/frame-watch.ts';
@@ -25,6 +27,7 @@ export interface OperatorDeps {
   readonly leases: Pick<LeaseService, 'renew'>;
   readonly held: Pick<HeldLeases, 'giveBack'>;
   readonly probe: (question: TrunkQuestion) => Promise<readonly VlanAnswer[]>;
+  readonly doctor: Pick<Doctor, 'look'>;
 }
 
 /** Whose frames are wanted. */
@@ -123,6 +126,15 @@ export class Operator {
         if (routers.has(link)) listener(frame);
       } else if (segments.has(client.segment) || macs.includes(client.mac)) listener(frame);
     });
+  }
+
+  /**
+   * What is wrong with the segments of the networks, and with what keeps leases. Takes up to 6 s.
+   * @param network the beginning of a NetworkID. Undefined: all networks.
+   * @throws PluginError LEASE_BUSY if another one runs.
+   */
+  doctor(network: string | undefined): Promise<readonly Finding[]> {
+    return this.#deps.doctor.look(network);
   }
 
   #namesOf(

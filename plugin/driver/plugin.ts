@@ -5,6 +5,7 @@
 import type { Clock } from '../clock.ts';
 import { ContainerNames } from '../dockerapi/container-names.ts';
 import type { DockerApi } from '../dockerapi/docker-api.ts';
+import { Doctor, type DoctorDeps } from '../doctor/doctor.ts';
 import { Endpoints } from '../endpoints/endpoints.ts';
 import type { Emit } from '../events/events.ts';
 import type { Host } from '../host.ts';
@@ -23,7 +24,11 @@ import type { Ipv6Change } from '../leasing/ipv6/ipv6-subject.ts';
 import { LeaseService, type LeaseServiceDeps } from '../leasing/lease-service.ts';
 import { NearbyVlans } from '../leasing/segment/nearby-vlans.ts';
 import { routerProbe } from '../leasing/segment/router-probe.ts';
-import { probeTrunk, type TrunkProbeDeps } from '../leasing/segment/trunk-probe.ts';
+import {
+  probeTrunk,
+  type TrunkProbeDeps,
+  type TrunkQuestion,
+} from '../leasing/segment/trunk-probe.ts';
 import { probeSubnet } from '../leasing/segment/subnet-probe.ts';
 import type { Logger } from '../logger.ts';
 import { BridgeAccess } from '../networks/bridge-access.ts';
@@ -60,6 +65,8 @@ export interface PluginDeps {
   readonly dockerApi: DockerApi | undefined;
   /** Finds out who on a segment has an address. */
   readonly inquiry: LeaseReturnsDeps['inquiry'];
+  /** Where the state is, and how to find out what space it has. */
+  readonly disk: DoctorDeps['disk'];
   readonly settings: { readonly joinTimeoutMs: Ms; readonly requiresMacAddress: boolean };
   /** The folder with the files of sandboxes. */
   readonly sandboxFolder: string;
@@ -206,6 +213,8 @@ export function createPlugin(deps: PluginDeps) {
     stopSweep = sweepAbandoned({ clock, log, looked });
     containers?.start();
   });
+  const probe = (question: TrunkQuestion) =>
+    probeTrunk({ clock, random, openTrunkSocket }, question);
   return {
     ...{ network, ipam },
     operator: new Operator({
@@ -218,7 +227,8 @@ export function createPlugin(deps: PluginDeps) {
         names: containers,
         status: () => network.status(),
       },
-      probe: (question) => probeTrunk({ clock, random, openTrunkSocket }, question),
+      probe,
+      doctor: new Doctor({ registry, clock, host, probe, inquiry, isComplete, disk: deps.disk }),
     }),
     /** Resolves when everything of before is resumed. */
     started,

@@ -48,6 +48,7 @@ const operator = {
   leases: () => [BOX, TWIN, OTHER],
   renew: ({ mac }: { mac: string }) => void done.push(`renew ${mac}`),
   release: () => Promise.reject(new PluginError('LEASE_BUSY', 'a container uses it')),
+  doctor: () => Promise.resolve([]),
   probe: (question: TrunkQuestion) => probing(question),
   watch: (_wanted: TraceWanted, listener: FrameListener) => frames.watch(listener),
 };

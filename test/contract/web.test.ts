@@ -28,6 +28,7 @@ const operator = {
   release: () => Promise.resolve(void acted.push('release')),
   probe: () => Promise.resolve((acted.push('probe'), [])),
   watch: () => (acted.push('trace'), () => undefined),
+  doctor: () => Promise.resolve((acted.push('doctor'), [])),
 };
 
 async function open(settings: Partial<WebSettings> = {}): Promise<WebServer | undefined> {
@@ -161,11 +162,12 @@ describe('without a token', () => {
       [`/v1/leases/${BOX.mac}/release`, 'POST'],
       ['/v1/probe?parent=eth1', 'GET'],
       ['/v1/trace', 'GET'],
+      ['/v1/doctor', 'GET'],
       ['/v1/probe?parent=eth1', 'HEAD'],
       ['/v1/events', 'OPTIONS'],
     ];
     const statuses = await Promise.all(actions.map(([path, method]) => statusOf(path, {}, method)));
-    expect(statuses).toEqual([404, 405, 405, 404, 404, 405, 405]);
+    expect(statuses).toEqual([404, 405, 405, 404, 404, 404, 405, 405]);
     expect(acted).toEqual([]);
   });
 

@@ -7,12 +7,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { attachment, docker, run, until } from '../support/lab.ts';
 import { commandsOf } from '../support/page-commands.ts';
+import { root } from '../support/readme.ts';
 import { createFw500, runBox, site } from '../support/site.ts';
 
 /** All programs of this host but Node. */
 const PROGRAMS = '/run/lab/without-node';
 const PLACE = '/run/lab/operator';
 const INSTALLED = ['/usr/local/lib/docker/cli-plugins/docker-vlandhcp', '/usr/local/bin/vlandhcp'];
+const PORT = 'http://127.0.0.1:9325';
+const soon = () => AbortSignal.timeout(60_000);
 const PAGE = commandsOf('docs/operator.md');
 const [INSTALL = '', LINK = '', ...REST] = PAGE;
 
@@ -35,6 +38,25 @@ async function type(command: string, expected = 0): Promise<string> {
   if (status !== expected)
     throw new Error(`$ ${command}\nended with ${String(status)}: ${stderr}${stdout}`);
   return stdout;
+}
+
+async function told(path: string): Promise<{ headers: Headers; text: string }> {
+  const response = await fetch(PORT + path, { signal: soon() });
+  expect([path, response.status]).toEqual([path, 200]);
+  return { headers: response.headers, text: await response.text() };
+}
+
+/** The next server-sent event. */
+async function firstEvent(path: string): Promise<unknown> {
+  const headers = { accept: 'text/event-stream' };
+  const { body } = await fetch(PORT + path, { headers, signal: soon() });
+  let text = '';
+  for await (const chunk of body ?? []) {
+    text += Buffer.from(chunk as Uint8Array).toString();
+    const [, data] = /^data: (.*)$/m.exec(text) ?? [];
+    if (data !== undefined && text.endsWith('\n\n')) return JSON.parse(data) as unknown;
+  }
+  throw new Error(`the events ended after ${JSON.stringify(text)}`);
 }
 
 /** The same text in each run. */
@@ -198,6 +220,25 @@ describe('what needs no checkout', () => {
     expect((await typed('docker vlandhcp upgrade')).stderr).toContain(
       'name a version in a registry: docker vlandhcp upgrade --yes REGISTRY/vlandhcp:',
     );
+  });
+});
+
+it('docs/status-page.md: the port serves the page, its files, and events as they happen', async () => {
+  const [set = ''] = commandsOf('docs/status-page.md');
+  const { status, stderr } = await run('sh', ['-c', `cd ${root} && ${set}`]);
+  expect([status, stderr]).toEqual([0, expect.anything()]);
+  const { headers, text: html } = await told('/');
+  expect(headers.get('content-security-policy')).toMatch(/^default-src 'self';/);
+  const files = [...html.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, path = '']) => path);
+  expect(files).toEqual(['/assets/icon.svg', '/assets/page.css', '/assets/page.js']);
+  for (const path of files) expect((await told(path)).text.length).toBeGreaterThan(100);
+  const { leases } = JSON.parse((await told('/v1/leases')).text) as { leases: { state: string }[] };
+  expect(leases).toMatchObject([{ state: 'leased' }]);
+  const last = await type("docker vlandhcp events --all --format '{{.ID}}' | tail -n 1");
+  const event = firstEvent(`/v1/events?follow=true&type=lease.renewed&since=${last}`);
+  await type('docker vlandhcp renew box');
+  expect(await event).toMatchObject({
+    ...{ type: 'lease.renewed', answerMs: expect.any(Number) as number },
   });
 });
 

@@ -158,3 +158,26 @@ test('no such parent: one sentence', async () => {
     probeTrunk({ clock, random: Math.random, openTrunkSocket }, question),
   ).rejects.toThrow(/cannot open a packet socket on link eth9/);
 });
+
+test('the tags of ARP frames are heard, with and without a tag, and none of DHCP alone', async () => {
+  for (const vlan of [0, 7]) {
+    const link = vlan === 0 ? 'port1' : `port1.${vlan}`;
+    if (vlan !== 0) ip(`-n ${far} link add link port1 name ${link} type vlan id ${vlan}`);
+    ip(`-n ${far} link set ${link} up`);
+    ip(`-n ${far} address add 10.9.${vlan}.1/24 dev ${link}`);
+  }
+  const heard = new Set<number>();
+  const frames: number[] = [];
+  const socket = openTrunkSocket('eth1', {
+    onFrame: (_frame, { vlanId }) => frames.push(vlanId),
+    onTag: (vlan) => heard.add(vlan),
+    onError: (error) => expect(error).toBeUndefined(),
+  });
+  for (const vlan of [0, 7]) {
+    const ping = ['netns', 'exec', far, 'ping', '-c', '2', '-W', '1', `10.9.${vlan}.2`];
+    servers.push(spawn('ip', ping, { stdio: 'ignore' }));
+  }
+  await until('both are heard', () => heard.size === 2);
+  socket.close();
+  expect([[...heard].sort(), frames]).toEqual([[0, 7], []]);
+});

@@ -218,8 +218,11 @@ describe('a first run', () => {
 
   it('bundles in a path with a blank', () => {
     const copy = join(folder, 'a b');
-    for (const path of ['scripts/bundle.mjs', 'package.json', 'tsconfig.json'])
+    const page = ['index.html', 'style.css', 'icon.svg'].map((name) => `web/${name}`);
+    const scripts = ['scripts/bundle.mjs', 'scripts/page-bundle.mjs'];
+    for (const path of [...scripts, ...page, 'package.json', 'tsconfig.json'])
       cpSync(join(root, path), join(copy, path));
+    writeFileSync(join(copy, 'web/main.tsx'), 'document.title = "built page";\n');
     for (const folder of ['plugin', 'cli']) {
       mkdirSync(join(copy, folder));
       writeFileSync(join(copy, folder, 'main.ts'), `process.stdout.write("built ${folder}");\n`);

@@ -52,6 +52,7 @@ describe('the plugin folder', () => {
   it.each([
     ['the source', 'plugin/main.ts'],
     ['the source of the command line', 'cli/main.ts'],
+    ['the source of the status page', 'web/main.ts'],
     ['the bundle', 'dist/vlandhcp.cjs'],
     ['the description', 'config.json'],
   ])('is built again when %s has changed', (_what, path) => {

@@ -237,6 +237,7 @@ export class DriverRig {
     const registry = new Registry(this.store);
     registry.adopt(structuredClone(contents));
     const plugin = createPlugin({
+      disk: { folder: '/state', space: () => undefined },
       ...{ clock: this.clock, log: this.log, registry },
       emit: (event) => (isCounted(event) ? this.counted.push(event) : this.events.push(event)),
       random: seededRandom(1),

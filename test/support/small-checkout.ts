@@ -16,7 +16,7 @@ export class SmallCheckout {
     this.folder = join(around, 'of mine');
     this.bin = join(around, 'bin');
     this.lab = join(around, 'lab');
-    const sources = ['plugin', 'cli'].map((name) => join(this.folder, name));
+    const sources = ['plugin', 'cli', 'web'].map((name) => join(this.folder, name));
     for (const folder of [this.folder, this.bin, this.lab, ...sources])
       mkdirSync(folder, { recursive: true });
     for (const path of [

@@ -3,6 +3,7 @@
  * version answers only grows: fields are added, and none changes its meaning.
  */
 import type { EventBus } from '../../events/event-bus.ts';
+import type { Finding } from '../../doctor/finding.ts';
 import { EVENT_TYPES, type RecordedEvent } from '../../events/events.ts';
 import type { LeaseEntry } from '../../state/status/lease-list.ts';
 import type { NetworkStatus } from '../../state/status/status.ts';
@@ -22,6 +23,8 @@ export interface Operator {
   release(lease: LeaseEntry): Promise<void>;
   readonly probe: Probe;
   readonly watch: Watch;
+  /** @throws PluginError LEASE_BUSY. */
+  doctor(network: string | undefined): Promise<readonly Finding[]>;
 }
 
 export interface Asked {
@@ -38,7 +41,7 @@ export type Answer =
   | ({ readonly kind: 'trace' } & TraceWanted);
 
 const PATHS =
-  'GET /v1/plugin, GET /v1/networks, GET /v1/leases, GET /v1/leases/KEY, POST /v1/leases/KEY/renew, POST /v1/leases/KEY/release, GET /v1/events, GET /v1/trace, GET /v1/probe';
+  'GET /v1/plugin, GET /v1/networks, GET /v1/leases, GET /v1/leases/KEY, POST /v1/leases/KEY/renew, POST /v1/leases/KEY/release, GET /v1/events, GET /v1/trace, GET /v1/probe, GET /v1/doctor';
 
 /** @throws PluginError if the request is wrong, or if the lease does not allow it. */
 export async function answerTo(
@@ -67,6 +70,8 @@ export async function answerTo(
         return { kind: 'events', ...eventsWanted(query) };
       case 'GET trace':
         return { kind: 'trace', ...traceWanted(query) };
+      case 'GET doctor':
+        return json(200, { findings: await plugin.doctor(query.get('network') ?? undefined) });
       case 'GET probe':
         return { kind: 'probe', ...probeWanted(query) };
     }

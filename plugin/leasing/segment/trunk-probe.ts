@@ -34,6 +34,7 @@ export type OpenTrunkSocket = (
   parent: string,
   handlers: {
     onFrame(frame: Uint8Array, info: { checksumReady: boolean; vlanId: number }): void;
+    readonly onTag?: ((vlan: number) => void) | undefined;
     onError(error: Error): void;
   },
 ) => TrunkSocket;
@@ -52,6 +53,8 @@ export interface TrunkQuestion {
   readonly onProgress?: (asked: number, of: number) => void;
   /** Called with each answer when it comes. */
   readonly onAnswer?: (answer: VlanAnswer) => void;
+  /** Called with the VLAN of each ARP frame that is heard meanwhile. */
+  readonly onTag?: (vlan: number) => void;
 }
 
 /** The first offer of one server on one VLAN. */
@@ -80,7 +83,7 @@ const MOST_ANSWERS_PER_VLAN = 4;
 /** @throws PluginError SOCKET_FAILED, CANCELLED. @returns the answers by VLAN, then server. */
 export async function probeTrunk(
   { clock, random, openTrunkSocket }: TrunkProbeDeps,
-  { parent, vlans, signal, onProgress, onAnswer }: TrunkQuestion,
+  { parent, vlans, signal, onProgress, onAnswer, onTag }: TrunkQuestion,
 ): Promise<readonly VlanAnswer[]> {
   const answers = new Map<string, VlanAnswer>();
   const sentAt = new Map<number, Instant>();
@@ -148,7 +151,7 @@ export async function probeTrunk(
       if (signal.aborted) return cancelled();
       signal.addEventListener('abort', cancelled, { once: true });
       stopListening = () => signal.removeEventListener('abort', cancelled);
-      socket = openTrunkSocket(parent, { onFrame: receive, onError: reject });
+      socket = openTrunkSocket(parent, { onFrame: receive, onTag, onError: reject });
       const questions = Array.from({ length: ROUNDS }, (_, round) =>
         vlans.map((vlan) => [vlan, round] as const),
       ).flat();

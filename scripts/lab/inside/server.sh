@@ -1,6 +1,7 @@
 # DHCP servers on the firewall's side. Addresses .100 to .199 of each segment, the firewall (.1) as router.
 # dnsmasq answers DNS queries, too, with the option --port=53.
 # LEASE=SECONDS sets the lease time (default 3600; dnsmasq makes at least 120 of it).
+# POOL=FIRST-LAST sets the last parts of dnsmasq's first and last address (default 100-199).
 # KEA_PREFIX=A.B.C moves Kea's pools there (one segment only): renumbering.
 # shellcheck shell=bash
 
@@ -49,11 +50,11 @@ leases() { cat "$lab_state/dnsmasq.leases" 2>/dev/null || true; }
 server_listens() { ip netns exec "$2" ss -Hlunp 'sport = :67' | grep -q "pid=$(daemon_pid "$1"),"; }
 
 dnsmasq_up() {
-  local arguments=() segment prefix
+  local arguments=() segment prefix pool=${POOL:-100-199}
   for segment in "${segments[@]}"; do
     prefix=$(segment_prefix "$segment")
     arguments+=(--interface="$(segment_link "$segment")"
-      --dhcp-range="set:$segment,$prefix.100,$prefix.199,255.255.255.0,${LEASE:-3600}")
+      --dhcp-range="set:$segment,$prefix.${pool%-*},$prefix.${pool#*-},255.255.255.0,${LEASE:-3600}")
   done
   # dnsmasq refuses a flag that comes twice.
   [[ " ${options[*]-}" == *' --port='* ]] || options+=(--port=0)

@@ -73,6 +73,7 @@ beforeEach(async () => {
       release: () => Promise.resolve(),
       probe: () => Promise.resolve(found),
       watch: (_wanted, listener) => frames.watch(listener),
+      doctor: () => Promise.resolve([]),
     }),
   });
 });
@@ -90,6 +91,7 @@ async function type(line: string, parts: Partial<Surroundings> = {}) {
     ...{ admin: new AdminClient(path()), docker: knowing, isTerminal: false, now: () => NOW },
     ...{ colors: { red: plain, yellow: plain, dim: plain }, ended: new AbortController().signal },
     ...{ print: (text: string) => void (printed += `${text}\n`), version: '0.1.0', kernel: '6.1' },
+    ...{ socket: path(), plugin: 'vlandhcp:stable' },
     ...{ answerWithinMs: 10_000, tell: () => undefined, warn: () => undefined },
     ...parts,
   };

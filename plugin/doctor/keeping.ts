@@ -1,0 +1,64 @@
+/** Judges what leases are kept by: clock, disk, records (pure). */
+import type { Ms } from '../vocabulary/time.ts';
+import { fail, ok, warn, type Finding } from './finding.ts';
+
+export interface KeepingFacts {
+  /** How far the wall clock has moved against the kernel's since the leases were made. */
+  readonly clockSteps: readonly Ms[];
+  /** How far in the future the youngest lease of another boot was made. */
+  readonly aheadMs: Ms;
+  /** Of the folder of the state, in bytes. Undefined if it cannot be read. */
+  readonly disk: { readonly free: number; readonly size: number } | undefined;
+  readonly folder: string;
+  /** False if a record could not be read at the start. */
+  readonly isComplete: boolean;
+}
+
+/** Adjusting a clock by NTP moves it by less. */
+const STEP_LIMIT: Ms = 60_000;
+/** A record takes less than 2 kB. The history of events is bounded. */
+const DISK_FAIL = 4_000_000;
+const DISK_WARN = 50_000_000;
+
+export function judgeKeeping(facts: KeepingFacts): Finding[] {
+  return [judgeClock(facts), judgeDisk(facts), judgeState(facts)];
+}
+
+function judgeClock({ clockSteps, aheadMs }: KeepingFacts): Finding {
+  const step = clockSteps.reduce((most, one) => (Math.abs(one) > Math.abs(most) ? one : most), 0);
+  const mend =
+    'compare it: date; set it: systemctl restart systemd-timesyncd (or chronyc makestep)';
+  if (Math.abs(step) > STEP_LIMIT) {
+    const way = step < 0 ? 'back' : 'forward';
+    const text = `the clock of this host was set ${way} by ${duration(Math.abs(step))} since leases were made; the times that are shown are wrong by that much`;
+    return fail('clock', 'host', text, mend);
+  }
+  if (aheadMs > STEP_LIMIT) {
+    const text = `a lease was made ${duration(aheadMs)} in the future: the clock of this host is slow`;
+    return fail('clock', 'host', text, mend);
+  }
+  return ok('clock', 'host', 'the clock agrees with the times of all leases');
+}
+
+function judgeDisk({ disk, folder }: KeepingFacts): Finding {
+  if (disk === undefined) {
+    return warn('disk', folder, `the free space of ${folder} is not known`, `df ${folder}`);
+  }
+  const text = `${Math.floor(disk.free / 1e6)} MB are free where leases are stored`;
+  const mend = 'docker system df; docker system prune';
+  if (disk.free < DISK_FAIL) return fail('disk', folder, `only ${text}`, mend);
+  if (disk.free < DISK_WARN) return warn('disk', folder, `only ${text}`, mend);
+  return ok('disk', folder, text);
+}
+
+function judgeState({ isComplete, folder }: KeepingFacts): Finding {
+  if (isComplete) return ok('state', folder, 'all records were read');
+  const text = 'a record could not be read when the plugin started, so nothing is removed';
+  return fail('state', folder, text, 'docker vlandhcp logs | grep "state file"');
+}
+
+function duration(ms: Ms): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 120) return `${seconds} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+}

@@ -1,0 +1,106 @@
+/** How the doctor of the plugin gathers its facts, and what it asks whom. */
+import { beforeEach, expect, it } from 'vitest';
+import { Doctor, type DoctorDeps } from '../../../plugin/doctor/doctor.ts';
+import type { VlanAnswer } from '../../../plugin/leasing/segment/trunk-probe.ts';
+import type { NetworkRecord } from '../../../plugin/state/records.ts';
+import { PluginError } from '../../../plugin/vocabulary/errors.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { lease, mac } from '../../support/messages.ts';
+
+type Options = Partial<NetworkRecord['options']>;
+
+const network = (id: string, options: Options = {}): NetworkRecord =>
+  ({
+    ...{ id, internal: false, vlanLink: 'eth1.500', uplinkPort: true, mtu: 1500 },
+    options: {
+      ...{ parent: 'eth1', vlan: 500, mode: 'bridge', bridge: 'br500', ipv4: true },
+      ...{ dhcpServers: [], ...options },
+    },
+  }) as unknown as NetworkRecord;
+
+let asked: { parent: string; vlans: readonly number[] }[];
+let probing: () => Promise<readonly VlanAnswer[]>;
+let networks: NetworkRecord[];
+let leased: string[];
+let wearers: string[];
+
+beforeEach(() => {
+  [asked, wearers, leased] = [[], [], []];
+  probing = () => Promise.resolve([]);
+  networks = [network('a')];
+});
+
+function doctor(clock = new FakeClock()): Doctor {
+  const terms = lease();
+  const deps = {
+    ...{ clock, isComplete: true, disk: { folder: '/state', space: () => undefined } },
+    registry: {
+      networks: () => networks,
+      leases: () =>
+        leased.map((scopeId) => ({ scopeId, lease: { ...terms, requestedAt: clock.wall() } })),
+      findScope: () => ({ segment: 'VLAN 500 of eth1' }),
+    },
+    host: { linkMac: () => mac('02:00:00:00:00:01') },
+    probe: ({ parent, vlans }: { parent: string; vlans: readonly number[] }) => {
+      asked.push({ parent, vlans });
+      return probing();
+    },
+    inquiry: {
+      wearer: (link: string, _mac: string, address: string) => {
+        wearers.push(`${address} on ${link}`);
+        return Promise.resolve(mac('02:00:00:00:00:02'));
+      },
+    },
+  };
+  return new Doctor(deps as unknown as DoctorDeps);
+}
+const ofDhcp = async (id?: string) =>
+  (await doctor().look(id)).filter(({ check }) => check === 'dhcp').map(({ text }) => text);
+
+it('a segment is asked once for all its networks, with its neighbours and the untagged VLAN', async () => {
+  networks = [network('a'), network('b'), network('c', { vlan: 3 })];
+  expect(await ofDhcp()).toHaveLength(2);
+  expect(asked).toHaveLength(1);
+  expect(asked[0]?.vlans.slice(0, 3)).toEqual([500, 3, 0]);
+  expect(asked[0]?.vlans).toContain(508);
+  expect(Math.min(...(asked[0]?.vlans ?? []))).toBe(0);
+});
+
+it('many networks are all asked, without so many neighbours', async () => {
+  networks = Array.from({ length: 200 }, (_, n) => network(`n${n}`, { vlan: 100 + 20 * n }));
+  networks = networks.filter(({ options }) => Number(options.vlan) <= 4094);
+  await ofDhcp();
+  expect(asked[0]?.vlans).toHaveLength(networks.length);
+});
+
+it('one network can be chosen; another one waits for its end', async () => {
+  networks = [network('a'), network('b', { vlan: 600 })];
+  const one = doctor();
+  const looking = one.look('b');
+  await expect(one.look('a')).rejects.toThrow('another doctor runs');
+  expect((await looking).map(({ subject }) => subject)).toContain('VLAN 600 of eth1');
+  expect((await one.look('a')).map(({ subject }) => subject)).toContain('VLAN 500 of eth1');
+});
+
+it('what cannot be asked by a frame with one tag is left out', async () => {
+  networks = [
+    network('a', { vlan: '10.500' }),
+    network('b', { ipv4: false }),
+    network('c', { mode: 'vlan-bridge' }),
+  ];
+  expect(await ofDhcp()).toEqual([]);
+  expect(asked).toEqual([]);
+});
+
+it('the server of a lease is looked for by ARP if nobody offers', async () => {
+  leased = ['a', 'a'];
+  expect(await ofDhcp()).toEqual([expect.stringContaining('its pool is exhausted')]);
+  expect(wearers).toEqual([`${lease().serverId} on br500`]);
+});
+
+it('a trunk that cannot be asked is told, and all else is judged', async () => {
+  probing = () => Promise.reject(new PluginError('SOCKET_FAILED', 'eth1 is down'));
+  const findings = await doctor().look(undefined);
+  expect(findings.map(({ check }) => check)).toEqual(['dhcp', 'clock', 'disk', 'state']);
+  expect(findings[0]?.text).toBe('no VLAN of eth1 could be asked: eth1 is down');
+});
