@@ -1,0 +1,105 @@
+# The uplink: a hub beside the trunk, an Internet, two NATs, and this machine as the remote host behind them. The
+# trunk moves to the hub, so all other pieces work on this machine as they are, with parent=uplink0.
+#
+#   [fw] trunk ═ eth1 [hub] wan 203.0.113.10 ── [inet] ─┬─ [nat1] ── home 192.168.1.2 ─┐
+#                                                       └─ [nat2] ── cafe 192.168.2.2 ─┴─ [this machine]
+#
+# The NATs let nothing in that was not asked for. The hub's programs need the bundle: npm run build.
+# shellcheck shell=bash
+
+uplink_program=$checkout/dist/vlandhcp-uplink.cjs
+
+# in-lab internet-up                   after trunk-up: hub, Internet and two NATs; DELAY=20ms is the delay each way
+internet_up() {
+  local name
+  [ -e /run/netns/fw ] || die 'internet-up needs trunk-up first'
+  for name in hub inet nat1 nat2; do ip netns add "$name"; ip -n "$name" link set lo up; done
+  ip link set eth1 netns hub
+  ip -n hub link add wan type veth peer name hub netns inet
+  ip -n hub -batch - <<'IP'
+link set eth1 up
+link set wan up
+address add 203.0.113.10/24 dev wan
+route add default via 203.0.113.1
+IP
+  ip -n inet link set hub up
+  ip -n inet address add 203.0.113.1/24 dev hub
+  nat_up nat1 192.0.2 192.168.1 home
+  nat_up nat2 198.51.100 192.168.2 cafe
+  ip netns exec inet sysctl -qw net.ipv4.ip_forward=1
+  for name in ${DELAY:+hub nat1 nat2}; do ip netns exec inet tc qdisc add dev "$name" root netem delay "$DELAY"; done
+  ip link set home up
+  ip route add default via 192.168.1.1
+}
+
+nat_up() { # NAME OUTSIDE INSIDE LINK: the link of this machine behind it, with its address, is down
+  local name=$1 outside=$2 inside=$3 link=$4
+  ip -n inet link add "$name" type veth peer name wan netns "$name"
+  ip link add "$link" type veth peer name lan netns "$name"
+  ip -n inet link set "$name" up
+  ip -n inet address add "$outside.1/24" dev "$name"
+  ip -n "$name" -batch - <<IP
+link set wan up
+link set lan up
+address add $outside.2/24 dev wan
+address add $inside.1/24 dev lan
+route add default via $outside.1
+IP
+  ip address add "$inside.2/24" dev "$link"
+  ip netns exec "$name" sysctl -qw net.ipv4.ip_forward=1
+  ip netns exec "$name" nft -f /dev/stdin <<'NFT'
+table ip lab {
+  chain out { type nat hook postrouting priority 100; oifname "wan" masquerade; }
+  chain in { type filter hook forward priority 0; iifname "wan" ct state new drop; }
+}
+NFT
+}
+
+# in-lab internet-down                 stops hub and uplink, and gives the trunk back to this machine
+internet_down() {
+  local name
+  daemon_stop uplink
+  daemon_stop hub
+  for name in wg-uplink0 uplink0 home cafe; do ip link delete "$name" 2>/dev/null || true; done
+  [ ! -e /run/netns/hub ] || ip -n hub link set eth1 netns 1 2>/dev/null || true
+  for name in nat1 nat2 inet hub; do [ ! -e "/run/netns/$name" ] || ip netns delete "$name"; done
+  ip link set eth1 up
+}
+
+hub_program() { ip netns exec hub node "$uplink_program" "$@"; }
+
+# in-lab hub-up [OPTION...]            makes the hub of the site hq, and starts its service; OPTIONs of vlandhcp hub init
+hub_up() {
+  [ -e "$uplink_program" ] || die "there is no $uplink_program; run npm run build"
+  hub_program hub init --site hq --trunk eth1 --endpoint 203.0.113.10 "$@"
+  daemon_start hub ip netns exec hub node "$uplink_program" hub run
+  daemon_ready hub 30 hub_program hub list
+}
+
+# in-lab member NAME VLANS             invites this machine, and joins: uplink0 then carries these VLANs
+member() {
+  if ! daemon_runs uplink; then
+    daemon_start uplink node "$uplink_program" uplink run
+    daemon_ready uplink 30 test -S /run/vlandhcp/uplink.sock
+  fi
+  hub_program hub invite "$1" --vlans "$2" | grep -o 'vuj1[.][^ ]*' | command node "$uplink_program" uplink join
+}
+
+# in-lab internet-cut [mend]           nothing passes between NATs and Internet; `mend`: all passes again
+internet_cut() {
+  local name state=down
+  [ "${1:-}" != mend ] || state=up
+  for name in nat1 nat2; do ip -n inet link set "$name" "$state"; done
+  [ "$state" = down ] || for name in nat1:192.0.2 nat2:198.51.100; do
+    ip -n "${name%%:*}" route replace default via "${name#*:}.1"
+  done
+}
+
+# in-lab roam                          this machine leaves its link to the one NAT for the other, and back the next time
+roam() {
+  local from=home to=cafe gateway=192.168.2.1
+  [ -z "$(ip -o link show dev cafe up)" ] || { from=cafe to=home gateway=192.168.1.1; }
+  ip link set "$from" down
+  ip link set "$to" up
+  ip route replace default via "$gateway"
+}
