@@ -243,7 +243,11 @@ test('a member sends at most 1,000 broadcast frames a second, and other frames g
   const storm = Uint8Array.from(plain(1));
   const quiet = Uint8Array.from(plain(2, [0x02, 0, 0, 0, 0, 1]));
   await until('the limit has dropped some', () => {
-    for (let count = 0; count < 500; count += 1) from.send(storm);
+    try {
+      for (let count = 0; count < 500; count += 1) from.send(storm);
+    } catch {
+      // The queue of the socket is full, so the rest of this burst waits.
+    }
     return ofPorts('broadcast_2') > 0;
   });
   from.send(quiet);

@@ -2,7 +2,7 @@
 import type { MemberView } from '../protocol/registrar-protocol.ts';
 import {
   ASK_AGAIN_AFTER,
-  ENDPOINT_FOR,
+  REVIVE_EVERY,
   LINKS_AGAIN_AFTER,
   REVIVE_AFTER,
   ROTATE_FOR,
@@ -103,7 +103,7 @@ function silent({ view, lastWordAt, serial, ...state }: Of<'UP'>, { now }: Membe
   return {
     state: {
       ...{ name: 'SILENT', view, attempt, serial, lastWordAt, wordAt: now, askAt: Infinity },
-      ...{ linksAt: state.linksAt, since: now, nextAt: now + ENDPOINT_FOR },
+      ...{ linksAt: state.linksAt, since: now, nextAt: now + REVIVE_EVERY },
     },
     effects: [{ type: 'hang-up' }, { type: 'carrier', up: false }, revive(attempt)],
   };
@@ -126,7 +126,7 @@ export function inSilent(state: Of<'SILENT'>, event: MemberEvent, env: MemberEnv
     case 'tick': {
       if (now < state.nextAt) return due(state, env);
       const attempt = state.attempt + 1;
-      const next = { ...state, attempt, nextAt: now + ENDPOINT_FOR, wordAt: now };
+      const next = { ...state, attempt, nextAt: now + REVIVE_EVERY, wordAt: now };
       return { state: next, effects: [revive(attempt)] };
     }
     case 'view':

@@ -9,6 +9,8 @@ export const REVIVE_AFTER: Ms = 6_000;
 export const WORD_EVERY: Ms = 2_000;
 /** How long each address of the hub is tried. */
 export const ENDPOINT_FOR: Ms = 5_000;
+/** While the hub is silent a handshake is begun this often. WireGuard itself waits for 5 s. */
+export const REVIVE_EVERY: Ms = 2_500;
 /** How often the list of addresses is tried before a join gives up. */
 export const JOIN_ROUNDS = 2;
 /** A question that failed is asked again after this. */
