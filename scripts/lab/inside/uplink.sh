@@ -58,6 +58,7 @@ NFT
 # in-lab internet-down                 stops hub and uplink, and gives the trunk back to this machine
 internet_down() {
   local name
+  ! daemon_runs uplink || command node "$uplink_program" uplink leave >/dev/null 2>&1 || true
   daemon_stop uplink
   daemon_stop hub
   for name in wg-uplink0 uplink0 home cafe; do ip link delete "$name" 2>/dev/null || true; done
