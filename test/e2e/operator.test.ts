@@ -233,7 +233,7 @@ it('docs/status-page.md: the port serves the page, its files, and events as they
   expect(files).toEqual(['/assets/icon.svg', '/assets/page.css', '/assets/page.js']);
   for (const path of files) expect((await told(path)).text.length).toBeGreaterThan(100);
   const { leases } = JSON.parse((await told('/v1/leases')).text) as { leases: { state: string }[] };
-  expect(leases).toMatchObject([{ state: 'leased' }]);
+  expect(leases.map(({ state }) => state)).toContain('leased');
   const last = await type("docker vlandhcp events --all --format '{{.ID}}' | tail -n 1");
   const event = firstEvent(`/v1/events?follow=true&type=lease.renewed&since=${last}`);
   await type('docker vlandhcp renew box');

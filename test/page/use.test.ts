@@ -129,10 +129,12 @@ it('the theme is kept by the browser, over what the system says', async () => {
   const paper = () => seen.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await paper();
   await seen.page.getByLabel('Theme').selectOption('dark');
+  await seen.page.locator('html[data-theme=dark]').waitFor();
   const dark = await paper();
   expect(dark).not.toBe(light);
   await seen.page.reload();
   await seen.page.locator('tr.lease').first().waitFor();
+  await seen.page.locator('html[data-theme=dark]').waitFor();
   expect(await paper()).toBe(dark);
   await seen.end();
 });
