@@ -29,12 +29,15 @@ const LARGEST_ANSWER = 8 * 1024 * 1024;
 const LONGEST_LINE = 64 * 1024;
 
 /** @returns undefined if the path is /dev/null, which stands in for a socket that nobody gave. */
-export function openDockerApi(socketPath: string): DockerApi | undefined {
+export function openDockerApi(
+  socketPath: string,
+  answerWithin = ANSWER_WITHIN_MS,
+): DockerApi | undefined {
   if (statSync(socketPath, { throwIfNoEntry: false })?.isCharacterDevice() === true) {
     return undefined;
   }
   const ask = async (method: 'GET' | 'POST', path: string): Promise<string> => {
-    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+    const signal = AbortSignal.timeout(answerWithin);
     const response = await open(socketPath, method, path, signal);
     const text = await textOf(response);
     if (!isGood(response)) throw refusal(method, path, response, text);
@@ -46,7 +49,13 @@ export function openDockerApi(socketPath: string): DockerApi | undefined {
     follow(path, { onOpen, onObject, onEnd }) {
       const closing = new AbortController();
       const run = async (): Promise<never> => {
-        const response = await open(socketPath, 'GET', path, closing.signal);
+        // dockerd sends the head of a stream at once. Only the stream itself may be silent.
+        const late = new AbortController();
+        const timer = setTimeout(() => late.abort(), answerWithin);
+        const signal = AbortSignal.any([closing.signal, late.signal]);
+        const response = await open(socketPath, 'GET', path, signal).finally(() =>
+          clearTimeout(timer),
+        );
         if (!isGood(response)) throw refusal('GET', path, response, await textOf(response));
         onOpen();
         response.setEncoding('utf8');
