@@ -32,6 +32,11 @@ const ASK_AFTER: Ms = 100;
 const ASK_AGAIN_AFTER: Ms = 10_000;
 const FIRST_WAIT: Ms = 1_000;
 const LONGEST_WAIT: Ms = 60_000;
+/** A server may change the address at each renewal. Each restart costs a container its work. */
+const RESTARTED_EVERY: Ms = 600_000;
+
+const RESTARTED_LATELY =
+  'lease changed again within 10 min of a restart of the container, which is restarted again when they are over; see to the DHCP server';
 
 const EVENTS = `/events?filters=${encodeURIComponent(
   JSON.stringify({ type: ['container', 'network'], event: ['connect', 'disconnect', 'rename'] }),
@@ -63,6 +68,9 @@ export class ContainerNames {
   #cancelRetry: () => void = () => undefined;
   #stream: { close(): void } | undefined;
   #wait: Ms = FIRST_WAIT;
+  #openedAt: Instant = Infinity;
+  /** By container: when it was restarted, and the restart that waits. Dropped when it is over. */
+  readonly #restarted = new Map<string, { readonly at: Instant; cancel: () => void }>();
   #isTold = false;
 
   constructor(deps: ContainerNamesDeps) {
@@ -83,7 +91,7 @@ export class ContainerNames {
    * logged.
    */
   restart({ id: endpointId, networkId }: { id: string; networkId: string }): void {
-    const { api, log } = this.#deps;
+    const { log } = this.#deps;
     const container = this.#names.get(endpointId);
     const fields = { endpoint: endpointId.slice(0, 12), container: container?.name };
     if (container === undefined) {
@@ -91,8 +99,27 @@ export class ContainerNames {
       log.warn(fields, "container is restarted when Docker's API has told which one it is");
       return this.#askSoon([networkId]);
     }
+    this.#restartOnce(container.id, endpointId, fields);
+  }
+
+  /** Of several changes within RESTARTED_EVERY the last one restarts it again when that is over. */
+  #restartOnce(id: string, endpointId: string, fields: object): void {
+    const { api, clock, log } = this.#deps;
+    const now = clock.now();
+    const last = this.#restarted.get(id);
+    if (last !== undefined) {
+      log.warn(fields, RESTARTED_LATELY);
+      last.cancel();
+      last.cancel = clock.at(last.at + RESTARTED_EVERY, () => {
+        this.#restarted.delete(id);
+        if (this.#names.get(endpointId)?.id === id) this.#restartOnce(id, endpointId, fields);
+      });
+      return;
+    }
+    const cancel = clock.at(now + RESTARTED_EVERY, () => void this.#restarted.delete(id));
+    this.#restarted.set(id, { at: now, cancel });
     log.warn(fields, 'container restarted, because its lease has changed');
-    api.post(`/containers/${container.id}/restart`).catch((err: unknown) => {
+    api.post(`/containers/${id}/restart`).catch((err: unknown) => {
       log.error({ ...fields, err }, 'container not restarted');
     });
   }
@@ -101,8 +128,7 @@ export class ContainerNames {
     const { api, networks } = this.#deps;
     this.#stream = api.follow(EVENTS, {
       onOpen: () => {
-        this.#wait = FIRST_WAIT;
-        this.#isTold = false;
+        this.#openedAt = this.#deps.clock.now();
         // What happened before the stream was open was not heard.
         this.#askSoon(networks());
       },
@@ -116,11 +142,18 @@ export class ContainerNames {
     this.#stream = undefined;
     this.#cancelRetry();
     this.#cancelAsk();
+    for (const { cancel } of this.#restarted.values()) cancel();
+    this.#restarted.clear();
   }
 
   /** dockerd restarts, or the socket is none. */
   #ended(err: Error): void {
     const { clock, log } = this.#deps;
+    if (clock.now() - this.#openedAt > LONGEST_WAIT) {
+      this.#wait = FIRST_WAIT;
+      this.#isTold = false;
+    }
+    this.#openedAt = Infinity;
     log[this.#isTold ? 'debug' : 'warn'](
       { err },
       "container names are not known: Docker's API does not answer; it is tried again",
@@ -139,8 +172,8 @@ export class ContainerNames {
   }
 
   #renamed(id: string, name: string): void {
-    for (const [endpointId, known] of this.#names) {
-      if (known.id === id) this.#learn(endpointId, { ...known, name });
+    for (const { id: own, name: before, networkId } of this.#names.values()) {
+      if (own === id && before !== name) this.#askSoon([networkId]);
     }
   }
 

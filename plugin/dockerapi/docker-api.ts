@@ -24,6 +24,8 @@ export interface StreamHandlers {
 }
 
 const ANSWER_WITHIN_MS = 10_000;
+/** A container is given 10 s to stop, or what its user chose. */
+const DONE_WITHIN_MS = 300_000;
 /** A network with a thousand containers is described in some 300 kB. */
 const LARGEST_ANSWER = 8 * 1024 * 1024;
 const LONGEST_LINE = 64 * 1024;
@@ -37,7 +39,7 @@ export function openDockerApi(
     return undefined;
   }
   const ask = async (method: 'GET' | 'POST', path: string): Promise<string> => {
-    const signal = AbortSignal.timeout(answerWithin);
+    const signal = AbortSignal.timeout(method === 'GET' ? answerWithin : DONE_WITHIN_MS);
     const response = await open(socketPath, method, path, signal);
     const text = await textOf(response);
     if (!isGood(response)) throw refusal(method, path, response, text);

@@ -92,6 +92,8 @@ export interface EndpointHolder {
   readonly guard?: GuardMode | undefined;
   /** True if the client-id was made by the network's `client_id`. If undefined: of the MAC. */
   readonly isClientIdTyped?: boolean | undefined;
+  /** True if a person typed the host name. If undefined: no, or not known. */
+  readonly isHostNameTyped?: boolean | undefined;
   /** As Docker's API told it after the start. If undefined: not known. */
   readonly containerName?: string | undefined;
   /** The name that the user chose for the link in the container. If undefined: none. */
@@ -224,13 +226,14 @@ export function endpointOf({ id: leaseId, holder, ...rest }: Held<EndpointHolder
   const { scopeId: networkId, mac, clientId, isMacShared, hostName, requestedAddress } = rest;
   const { mtu, isStable, lease, lost, ipv6 } = rest;
   const { id, mode, hostEnd, containerEnd, macGiven, addressGiven, guard, terms } = holder;
-  const { createdAt, sandboxKey, ifName, isClientIdTyped, interfaceName } = holder;
+  const { createdAt, sandboxKey, ifName, isClientIdTyped, isHostNameTyped, interfaceName } = holder;
   const { dnsAsked, containerName, joinedAt, hasLeft } = holder;
   return {
     ...{ id, leaseId, networkId, mode, hostEnd, containerEnd, mac, macGiven, addressGiven },
     ...{ isStable, isMacShared, ipv6, family: familyOf(rest) },
     ...{ clientId, hostName, requestedAddress, guard, mtu, lease, lost, terms, createdAt },
-    ...{ sandboxKey, ifName, isClientIdTyped, interfaceName, dnsAsked, joinedAt, hasLeft },
+    ...{ sandboxKey, ifName, isClientIdTyped, isHostNameTyped, interfaceName },
+    ...{ dnsAsked, joinedAt, hasLeft },
     ...{ containerName },
   };
 }

@@ -21,7 +21,7 @@ export function nameContainer(
     const record = registry.findEndpoint(endpointId);
     if (record === undefined || record.containerName === containerName) return;
     const learnt = record.containerName && hostNameFrom(record.containerName);
-    const isTyped = record.hostName !== learnt;
+    const isTyped = record.isHostNameTyped === true || record.hostName !== learnt;
     const hostName = isTyped ? record.hostName : hostNameFrom(containerName);
     await remember({ ...record, containerName, hostName });
     if (!isTyped) leases.rename(record.leaseId, containerName);

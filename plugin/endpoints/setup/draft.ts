@@ -69,6 +69,7 @@ export function draftEndpoint(
     clientId,
     isClientIdTyped: network.options.clientId === undefined ? undefined : true,
     hostName: options.hostName,
+    isHostNameTyped: options.hostName === undefined ? undefined : true,
     requestedAddress: leased?.requestedAddress ?? options.address,
     guard: options.guard,
     ifName: options.ifName,

@@ -84,7 +84,7 @@ export const SITE_OPTIONS = {
   on_change: {
     value: '`apply`, `restart`, `keep`',
     default: '`apply`',
-    help: "a renewal brings another address, router or route: `apply` changes the running container, `restart` restarts it (needs Docker's API, [names](names.md)), `keep` changes nothing until the next start; an address that comes late is always given, and one whose lease is over always goes; IPv4 only",
+    help: "a renewal brings another address, router or route: `apply` changes the running container, `restart` restarts it, once in 10 minutes at most (needs Docker's API, [names](names.md)), `keep` changes nothing until the next start; an address that comes late is always given, and one whose lease is over always goes; IPv4 only",
     problem: (text) => choiceProblem(text, ON_CHANGE),
   },
   require_mac: {

@@ -28,6 +28,7 @@ export const endpoint = {
   sandboxKey: absentOr(text),
   ifName: v.optional(is.linkName),
   isClientIdTyped: v.optional(flag),
+  isHostNameTyped: v.optional(flag),
   interfaceName: v.optional(is.linkName),
   dnsAsked: v.optional(is.dnsServers),
   containerName: v.optional(text),

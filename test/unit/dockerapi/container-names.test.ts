@@ -79,16 +79,20 @@ test('containers that run already are named; a burst of starts is one question',
   expect(heard.length).toBe(2);
 });
 
-test('docker rename is followed without a question; who left is forgotten', async () => {
+test('a thousand times docker rename is one question; who left is forgotten', async () => {
   names.start();
   await opened();
   await askedTimes(1);
   await vi.waitFor(() => expect(heard.length).toBe(1));
-  event('container', 'c1', { oldName: '/pbx', name: 'phone' });
+  containers = { c1: { Name: 'phone', EndpointID: 'e1' } };
+  for (let count = 0; count < 1_000; count += 1) {
+    event('container', 'c1', { oldName: '/pbx', name: `phone-${count}` });
+  }
+  await askedTimes(2);
   await vi.waitFor(() => expect(heard.at(-1)).toEqual(['e1', 'phone']));
   containers = {};
   event('network', OURS, { container: 'c1' });
-  await askedTimes(2);
+  await askedTimes(3);
   await vi.waitFor(() => expect(names.nameOf('e1')).toBeUndefined());
 });
 
@@ -136,4 +140,19 @@ test('closed: nothing is asked any more', async () => {
   names.close();
   await clock.pass(100_000);
   expect([asked.length, clock.pending]).toEqual([0, 0]);
+});
+
+test('a daemon that opens the stream and ends it at once is tried ever more rarely, with one warning', async () => {
+  names.start();
+  let opens = 0;
+  for (let second = 0; second < 60; second += 1) {
+    await vi.waitFor(() => expect(log.messages('warn').length).toBeLessThan(2));
+    const open = streams.splice(0);
+    opens += open.length;
+    for (const stream of open) stream.end();
+    await clock.pass(1_000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(opens).toBeLessThan(10);
+  expect(log.messages('warn').length).toBe(1);
 });

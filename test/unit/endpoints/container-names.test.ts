@@ -74,7 +74,8 @@ it('the name of a container is told to the server by a renewal at once, and once
 it('docker rename is told, too', async () => {
   await running();
   await connected();
-  event('container', CONTAINER, { name: 'phone' });
+  name = 'phone';
+  event('container', CONTAINER, { name });
   await rig.clock.pass(1_000);
   expect(toldNames().at(-1)).toBe('phone');
 });
@@ -84,6 +85,14 @@ it('a host name that a person typed stays', async () => {
   await connected();
   expect(toldNames()).toEqual(['typed']);
   expect(rig.record()).toMatchObject({ containerName: 'My PBX.1', hostName: 'typed' });
+});
+
+it('a host name that a person typed stays, also if the container had that name', async () => {
+  await running({}, { hostname: 'my-pbx-1' });
+  await connected();
+  name = 'phone';
+  await connected();
+  expect(rig.record()).toMatchObject({ containerName: 'phone', hostName: 'my-pbx-1' });
 });
 
 it('after a restart of the plugin the server is told nothing that it knows', async () => {
@@ -124,6 +133,19 @@ it('on_change=restart, and Docker tells late which container it is: it is restar
   expect(posted).toEqual([`/containers/${CONTAINER}/restart`]);
   await connected();
   expect(posted.length).toBe(1);
+});
+
+it('on_change=restart and a server that changes the address each time: two restarts in ten minutes', async () => {
+  await running({ on_change: 'restart' });
+  await connected();
+  for (let count = 0; count < 8; count += 1) {
+    address = `192.0.2.${60 + count}`;
+    await rig.clock.pass(60_000);
+  }
+  expect(posted.length).toBe(1);
+  expect(rig.log.messages('warn').join()).toMatch(/changed again within 10 min of a restart/);
+  await rig.clock.pass(300_000);
+  expect(posted.length).toBe(2);
 });
 
 it('on_change=restart, and the container is gone before Docker has told it: none is restarted', async () => {
