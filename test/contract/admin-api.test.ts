@@ -1,6 +1,7 @@
 /** The admin API on a real unix socket: answers, refusals, and what a bad client may not do. */
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { request } from 'node:http';
+import { request, type IncomingMessage } from 'node:http';
+import { createInterface } from 'node:readline';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -36,7 +37,8 @@ let folder: string;
 let server: AdminServer;
 let bus: EventBus;
 const log = new MemoryLogger();
-const frames = new FrameWatch(new FakeClock());
+let wallTime = 0;
+const frames = new FrameWatch({ wall: () => wallTime });
 const done: string[] = [];
 let isStarted: boolean;
 const metrics = {
@@ -107,6 +109,41 @@ describe('the socket', () => {
   it('says so while the plugin starts', async () => {
     isStarted = false;
     expect(await asked('/v1/leases')).toEqual([503, sentence('the plugin is starting')]);
+  });
+});
+
+describe('a trace', () => {
+  const client = () => ({ key: 'e', mac: mac('02:00:00:00:00:01'), segment: 'VLAN 500 of eth1' });
+  const socket = () => ({
+    listen: () => {},
+    send: () => {},
+    sendFromLink: () => {},
+    close: () => {},
+  });
+
+  it('tells each frame as a line; a fault of it ends the trace, and no client', async () => {
+    const opened = frames.openSocket(socket, client)({ link: 'br500' }, client().mac, {
+      onFrame: () => undefined,
+      onError: () => undefined,
+    });
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const options = { socketPath: path(), path: '/v1/trace?network=aaaa' };
+      request(options, resolve).on('error', reject).end();
+    });
+    opened.send(new Uint8Array(60));
+    const lines: unknown[] = [];
+    const reading = async () => {
+      for await (const line of createInterface({ input: response })) {
+        lines.push(JSON.parse(line));
+        wallTime = NaN; // a fault of ours: there is no such time
+        opened.send(new Uint8Array(60));
+      }
+    };
+    await expect(reading()).rejects.toThrow('aborted');
+    expect(lines).toMatchObject([
+      { direction: 'sent', type: 'malformed', mac: client().mac, link: 'br500' },
+    ]);
+    expect(log.messages('error')).toContain('a frame could not be shown; the trace ends');
   });
 });
 

@@ -15,7 +15,7 @@ import { closeServer, listen } from '../../runtime/unix-socket.ts';
 import { streamEvents } from './event-stream.ts';
 import { streamProbe } from './probe-stream.ts';
 import { fail, limitedServer, send, sendText } from './requests.ts';
-import { streamTrace } from './trace-stream.ts';
+import { streamTrace, type Watch } from './trace-stream.ts';
 import { answerTo, type Operator } from './routes.ts';
 
 export interface AdminDeps {
@@ -58,7 +58,7 @@ export async function serveAdmin(path: string, deps: AdminDeps): Promise<AdminSe
 async function serveRequest(
   { method = '', url = '' }: IncomingMessage,
   response: ServerResponse,
-  { operator, bus, about, metrics }: AdminDeps,
+  { operator, bus, about, metrics, log }: AdminDeps,
 ): Promise<void> {
   if (method === 'GET' && url === '/metrics') {
     return sendText(response, 200, metrics.type, await metrics.text());
@@ -74,7 +74,8 @@ async function serveRequest(
       return await streamProbe(response, (question) => plugin.probe(question), answer);
     }
     if (answer.kind === 'trace') {
-      return streamTrace(response, (wanted, listener) => plugin.watch(wanted, listener), answer);
+      const watch: Watch = (wanted, listener) => plugin.watch(wanted, listener);
+      return streamTrace(response, { watch, log }, answer);
     }
     send(response, answer.status, answer.body);
   } catch (error) {

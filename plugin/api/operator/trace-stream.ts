@@ -5,6 +5,7 @@
 import type { ServerResponse } from 'node:http';
 import { describeFrame } from '../../leasing/frames/describe-frame.ts';
 import type { FrameListener, WatchedFrame } from '../../leasing/frames/frame-watch.ts';
+import type { Logger } from '../../logger.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { parseMac, type Mac } from '../../wire/address.ts';
 
@@ -37,9 +38,19 @@ export function traceWanted(query: URLSearchParams): TraceWanted {
   return { network, macs };
 }
 
-export function streamTrace(response: ServerResponse, watch: Watch, wanted: TraceWanted): void {
+export function streamTrace(
+  response: ServerResponse,
+  { watch, log }: { readonly watch: Watch; readonly log: Logger },
+  wanted: TraceWanted,
+): void {
   const end = watch(wanted, (frame) => {
-    response.write(`${JSON.stringify(shown(frame))}\n`);
+    try {
+      response.write(`${JSON.stringify(shown(frame))}\n`);
+    } catch (err) {
+      // The client that handles the frame goes on.
+      log.error({ err }, 'a frame could not be shown; the trace ends');
+      response.destroy();
+    }
     if (response.writableLength > MOST_WAITING_BYTES) response.destroy();
   });
   response.once('close', end);
