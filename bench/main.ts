@@ -7,6 +7,7 @@ import { engine } from './parts/engine.ts';
 import { footprint } from './parts/footprint.ts';
 import { report } from './figures/report.ts';
 import { guard } from './parts/guard.ts';
+import { operator } from './parts/operator.ts';
 import { scale } from './parts/scale.ts';
 import { responder } from './site/responder.ts';
 
@@ -20,6 +21,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   engine,
   footprint,
   guard,
+  operator,
   scale,
   responder,
   report: ([folder = '', output = '', ...parts]) => report(folder, output, parts),

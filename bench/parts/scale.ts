@@ -1,38 +1,22 @@
-/**
- * Part `scale`: thousands of endpoints of one plugin process, on real links with real sockets. A
- * bridge has at most 1,023 ports, and sends every broadcast to each of them. So the endpoints are
- * in networks of 100, as on real sites. Their container ends are moved into a few namespaces,
- * because thousands of namespaces would cost the kernel much.
- */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/** Part `scale`: thousands of endpoints of one plugin process (`site/many-endpoints.ts`). */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  attach,
-  call,
-  createNetwork,
-  detach,
-  ipBatch,
-  makeDockerChains,
-  startPlugin,
-  type Joined,
-} from '../site/driver.ts';
+import { call, detach, makeDockerChains, startPlugin, type Joined } from '../site/driver.ts';
 import { OPEN, setFirewall } from '../site/firewall.ts';
 import { scaled } from '../options.ts';
-import { cpuSecondsOf, memoryOf, SELF, start, type Program } from '../site/process.ts';
+import {
+  attachAll,
+  PER_NETWORK,
+  PER_SANDBOX,
+  withSite,
+  type Site,
+} from '../site/many-endpoints.ts';
+import { cpuSecondsOf, memoryOf, type Program } from '../site/process.ts';
 import { atMost, held, PartReport } from '../figures/result.ts';
 import { median, percentile } from '../figures/statistics.ts';
 
 const SIZES = [1000, 4000];
-const PER_NETWORK = 100;
-const PER_SANDBOX = 500;
-/**
- * Endpoints are joined one by one, but moved several at once, because our use of `ip` is not
- * measured. With more at once, the first would wait 0.9 s for its move. No container waits that
- * long.
- */
-const MOVED_AT_ONCE = 5;
 /**
  * The plugin is not at rest before: it probes the address of a new container, and announces it
  * twice. That ends 9 s after the container got it (RFC 5227), and at most 200 are that young.
@@ -40,10 +24,6 @@ const MOVED_AT_ONCE = 5;
 const SETTLED_AFTER_SEC = 15;
 /** One period of the plugin's own work: it looks at the firewall rule every 30 s. */
 const IDLE_SEC = 30;
-/**
- * So long that no renewal happens during the measurement. The benchmark makes renewals due itself.
- */
-const LEASE_SEC = 7200;
 /** How long the benchmark watches after a restart with all leases overdue. */
 const STORM_SEC = 30;
 
@@ -57,62 +37,12 @@ export async function scale(): Promise<void> {
   makeDockerChains();
   try {
     for (const size of SIZES) {
-      await withEndpoints(scaled(size), report);
+      const count = scaled(size);
+      await withSite(count, (site) => measure(count, site, report));
       report.write(); // keeps the results so far: the next step takes long
     }
   } finally {
     report.write();
-  }
-}
-
-interface Site {
-  readonly env: Readonly<Record<string, string>>;
-  readonly server: Program;
-  readonly networks: number;
-}
-
-async function withEndpoints(size: number, report: PartReport): Promise<void> {
-  const networks = Math.ceil(size / PER_NETWORK);
-  const uplinks = Array.from({ length: networks }, (_, index) => index);
-  execFileSync('ip', ['netns', 'add', 'far']);
-  ipBatch(
-    uplinks.flatMap((n) => [
-      `link add up${n} type veth peer name far${n} netns far`,
-      `link set up${n} up`,
-    ]),
-  );
-  ipBatch(
-    uplinks.map((n) => `link set far${n} up`),
-    'far',
-  );
-  // On a disk, as on a real host: here /var/lib/vlandhcp is in memory.
-  const state = join(process.env['LAB_SHARE'] ?? '', 'state');
-  mkdirSync(state, { recursive: true });
-  const env = { STATE_DIR: state, JOIN_TIMEOUT: '99999' };
-  const links = uplinks.map((n) => `far${n}=10.${100 + n}`);
-  const server = start([
-    'ip',
-    'netns',
-    'exec',
-    'far',
-    ...SELF,
-    'responder',
-    String(LEASE_SEC),
-    '-',
-    ...links,
-  ]);
-  try {
-    await server.said('ready');
-    await measure(size, { env, server, networks }, report);
-  } finally {
-    await server.stop();
-    rmSync(state, { recursive: true, force: true });
-    // Removes the links first. The kernel removes the links of a namespace with it, but later.
-    ipBatch(uplinks.flatMap((n) => [`link del up${n}`, `link del br-up${n}`]));
-    const namespaces = execFileSync('ip', ['-o', 'netns', 'list'], { encoding: 'utf8' });
-    for (const name of namespaces.split('\n').filter(Boolean)) {
-      execFileSync('ip', ['netns', 'delete', name.split(' ')[0] ?? '']);
-    }
   }
 }
 
@@ -124,7 +54,7 @@ async function measure(
   let { plugin } = await startPlugin(env);
   try {
     const before = memoryOf(plugin.pid);
-    const joined = await attachAll(size, networks, report);
+    const joined = await attachTimed(size, networks, report);
     await delay(3000); // sockets follow their links at intervals of up to 2 s
     const after = memoryOf(plugin.pid);
     const limit = 60 + (8 * size) / 1024;
@@ -155,33 +85,12 @@ async function measure(
   }
 }
 
-async function attachAll(size: number, networks: number, report: PartReport): Promise<Joined[]> {
-  const ids: string[] = [];
-  for (let n = 0; n < networks; n += 1) ids.push(await createNetwork(`up${n}`));
-  const joined: Joined[] = [];
-  let pending: Joined[] = [];
-  const times: number[] = [];
-  for (let number = 0; number < size; number += 1) {
-    const sandbox = `box${Math.floor(number / PER_SANDBOX)}`;
-    if (number % PER_SANDBOX === 0) execFileSync('ip', ['netns', 'add', sandbox]);
-    const {
-      joined: one,
-      createMs,
-      joinMs,
-    } = await attach(ids[number % networks] ?? '', `/run/netns/${sandbox}`);
-    times.push(createMs + joinMs);
-    pending.push(one);
-    joined.push(one);
-    if (pending.length < MOVED_AT_ONCE && number + 1 < size && (number + 1) % PER_SANDBOX !== 0)
-      continue;
-    ipBatch(pending.map(({ link }) => `link set ${link} netns ${sandbox}`));
-    ipBatch(
-      pending.map(({ link }) => `link set ${link} up`),
-      sandbox,
-    );
-    pending = [];
-    await delay(100); // meanwhile dockerd starts a container, and sockets follow
-  }
+async function attachTimed(
+  size: number,
+  networks: number,
+  report: PartReport,
+): Promise<readonly Joined[]> {
+  const { joined, times } = await attachAll(size, networks);
   // The first ten only warm the plugin up.
   const sample = Math.min(100, Math.floor(size / 4));
   const [first, last] = [times.slice(10, 10 + sample), times.slice(-sample)];
