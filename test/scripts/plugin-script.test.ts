@@ -6,6 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parseListen } from '../../plugin/api/web/listen-address.ts';
 import { parseSettings } from '../../plugin/settings.ts';
 import { fakeDocker, WITHOUT_PLUGIN, env } from '../support/fake-docker.ts';
 import { root } from '../support/readme.ts';
@@ -54,6 +55,30 @@ describe('scripts/plugin set', () => {
       });
       expect(done()).toEqual(['']);
     }
+  });
+
+  it.each([
+    ['HTTP_LISTEN=127.0.0.1:9325', ''],
+    ['HTTP_LISTEN=[::1]:9325', ''],
+    ['HTTP_LISTEN=localhost:9325', ''],
+    ['HTTP_LISTEN=', ''],
+    ['HTTP_LISTEN=9325', 'is not ADDRESS:PORT'],
+    ['HTTP_LISTEN=host.example:80', 'is not ADDRESS:PORT'],
+    ['HTTP_LISTEN=127.0.0.1:0', 'is not ADDRESS:PORT'],
+    ['HTTP_TOKEN=0123456789abcdef', ''],
+    ['HTTP_TOKEN=', ''],
+    ['HTTP_TOKEN=short', 'is shorter than 16 characters'],
+    ['HTTP_TOKEN=0123456789abcde ', 'is shorter than 16 characters, or has others than ASCII ones'],
+  ])('%s: %s', (word, problem) => {
+    const { status, stderr } = operator('set', word);
+    expect(status).toBe(problem === '' ? 0 : 1);
+    expect(stderr).toContain(problem);
+    const [key, value = ''] = word.split('=');
+    if (key !== 'HTTP_LISTEN' || value === '') return;
+    // The plugin takes the same.
+    const parse = () => parseListen(value);
+    if (problem === '') expect(parse).not.toThrow();
+    else expect(parse).toThrow(problem);
   });
 
   it.each([
