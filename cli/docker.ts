@@ -87,8 +87,18 @@ function short(id: string): string {
 async function readNetworks(docker: RunDocker): Promise<readonly InspectedNetwork[]> {
   const ids = (await docker('network', 'ls', '-q', '--no-trunc'))?.split('\n').filter(Boolean);
   if (ids === undefined || ids.length === 0) return [];
+  return inspectNetworks<InspectedNetwork>(docker, ids);
+}
+
+/** Docker fails as a whole if one of them is gone meanwhile. Then each is asked for alone. */
+export async function inspectNetworks<Network>(
+  docker: RunDocker,
+  ids: readonly string[],
+): Promise<readonly Network[]> {
   const text = await docker('network', 'inspect', ...ids);
-  return text === undefined ? [] : (JSON.parse(text) as InspectedNetwork[]);
+  if (text !== undefined) return JSON.parse(text) as Network[];
+  const texts = await Promise.all(ids.map((id) => docker('network', 'inspect', id)));
+  return texts.flatMap((one) => (one === undefined ? [] : (JSON.parse(one) as Network[])));
 }
 
 /** The service of each container, by its id. */

@@ -9,6 +9,7 @@ import { AdminClient } from './admin-client.ts';
 import type { Surroundings } from './commands/surroundings.ts';
 import { runDocker } from './docker.ts';
 import { CommandError, EXIT } from './errors.ts';
+import { cleanLines, escapeC1 } from './views/table.ts';
 import { makeProgram } from './program.ts';
 
 /** The bundler fills this in from package.json. */
@@ -30,10 +31,10 @@ async function main(): Promise<void> {
     ...{ admin: new AdminClient(socket), socket, plugin: env['VLANDHCP_MANAGED'] },
     docker: runDocker,
     colors: isTerminal ? { red, yellow, dim } : { red: plain, yellow: plain, dim: plain },
-    print: (text) => void stdout.write(`${text}\n`),
+    print: (text) => void stdout.write(`${escapeC1(text)}\n`),
     tell: (text) => void (process.stderr.isTTY && process.stderr.write(text)),
     write: (bytes) => void stdout.write(bytes),
-    warn: (text) => void process.stderr.write(`vlandhcp: ${text}\n`),
+    warn: (text) => void process.stderr.write(`vlandhcp: ${cleanLines(text)}\n`),
     ...{ isTerminal, now: () => Date.now(), answerWithinMs: 10_000, ended: ended.signal },
     ...{ version: VLANDHCP_VERSION, kernel: kernelRelease() },
   };
@@ -55,7 +56,7 @@ async function main(): Promise<void> {
 }
 
 function fail(text: string): void {
-  process.stderr.write(`vlandhcp: ${text}\n`);
+  process.stderr.write(`vlandhcp: ${cleanLines(text)}\n`);
   process.exitCode = EXIT.failed;
 }
 

@@ -1,5 +1,5 @@
 /** `trace`: what clients send and hear, live, and as a capture file. */
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, rm, type FileHandle } from 'node:fs/promises';
 import type { TracedFrame } from '../admin-client.ts';
 import { readNames, type Names } from '../docker.ts';
 import { CommandError, EXIT } from '../errors.ts';
@@ -36,17 +36,23 @@ export async function trace(
   const timer = limit === undefined ? undefined : setTimeout(stop, limit);
   const capture = async (bytes: Uint8Array) => {
     if (pcap === '-') write(bytes);
-    else await file?.write(bytes);
+    else await file?.write(bytes).catch(notWritten);
   };
+  let isBegun = false;
   try {
     if (pcap !== undefined) await capture(pcapHeader());
     for await (const frame of admin.trace(query, enough.signal)) {
+      isBegun = true;
       if (pcap !== undefined)
         await capture(pcapRecord(frame.at, Buffer.from(frame.frame, 'base64')));
       if (pcap === '-') continue;
       if (json === true) print(JSON.stringify(frame));
       else print(traceLine(frame, await nameOf(frame, fresh), colors));
     }
+  } catch (error) {
+    // A file without a frame would only be in the way of the next try.
+    if (file !== undefined && pcap !== undefined && !isBegun) await rm(pcap, { force: true });
+    throw error;
   } finally {
     clearTimeout(timer);
     ended.removeEventListener('abort', stop);
@@ -87,6 +93,10 @@ async function newFile(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'wx', 0o600);
   } catch (error) {
-    throw new CommandError(`the capture was not written: ${(error as Error).message}`);
+    return notWritten(error as Error);
   }
+}
+
+function notWritten(error: Error): never {
+  throw new CommandError(`the capture was not written: ${error.message}`);
 }

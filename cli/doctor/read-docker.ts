@@ -1,7 +1,7 @@
 /** Reads what Docker says of itself, its plugins and its networks, and the state of our socket. */
 import { statSync } from 'node:fs';
 import type { AdminClient } from '../admin-client.ts';
-import type { RunDocker } from '../docker.ts';
+import { inspectNetworks, type RunDocker } from '../docker.ts';
 import { CommandError } from '../errors.ts';
 import type { EngineFacts, Facts, NetworkFact, SocketFact } from './facts.ts';
 
@@ -39,8 +39,7 @@ export async function readEngine(docker: RunDocker): Promise<EngineFacts> {
 export async function readNetworks(docker: RunDocker): Promise<NetworkFact[]> {
   const ids = (await docker('network', 'ls', '-q', '--no-trunc'))?.split('\n').filter(Boolean);
   if (ids === undefined || ids.length === 0) return [];
-  const text = await docker('network', 'inspect', ...ids);
-  const all = text === undefined ? [] : (JSON.parse(text) as ShownNetwork[]);
+  const all = await inspectNetworks<ShownNetwork>(docker, ids);
   const networks = all.filter(({ ConfigOnly }) => ConfigOnly !== true);
   return networks.map(({ Id, Name, Driver, Scope, Options, Containers }) => {
     const { parent, vlan, bridge } = Options ?? {};

@@ -83,7 +83,8 @@ function by(server: string | undefined): string {
   return server === undefined ? '' : `, server ${server}`;
 }
 
-function fieldsText(fields: Readonly<Record<string, unknown>>): string {
+/** @param fields undefined in a line of a damaged history. */
+function fieldsText(fields: Readonly<Record<string, unknown>> = {}): string {
   const texts = Object.entries(fields).map(([key, value]) => `${key} ${String(value)}`);
   return texts.length === 0 ? '' : ` (${texts.join(', ')})`;
 }

@@ -3,7 +3,7 @@
  * template such as `{{.Address}}`, or `table` and a template.
  */
 import { CommandError } from '../errors.ts';
-import { alignedTable } from './table.ts';
+import { alignedTable, clean } from './table.ts';
 
 /** One line of a list. Keys are the names for templates. */
 export type Row = Readonly<Record<string, string>>;
@@ -69,7 +69,8 @@ function parsed(template: string, fields: readonly string[]): ((row: Row) => str
       const [, isWhole, field = ''] =
         /^\{\{\s*(json\s+\.\s*)?(?:\.(\w+)\s*)?\}\}$/.exec(part) ?? [];
       if (isWhole !== undefined && field === '') return (row: Row) => JSON.stringify(row);
-      if (isWhole === undefined && fields.includes(field)) return (row: Row) => row[field] ?? '';
+      if (isWhole === undefined && fields.includes(field))
+        return (row: Row) => clean(row[field] ?? '');
       throw new CommandError(
         `--format does not know ${part}; it knows {{json .}} and ${fields.map((one) => `{{.${one}}}`).join(' ')}`,
       );

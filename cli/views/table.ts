@@ -7,6 +7,19 @@ export function clean(text: string): string {
   return text.replace(CONTROL, '?');
 }
 
+/** The same for a text with line breaks. */
+export function cleanLines(text: string): string {
+  return text.split('\n').map(clean).join('\n');
+}
+
+/** JSON leaves these as they are. The escape is JSON of the same text. */
+export function escapeC1(text: string): string {
+  return text.replace(
+    /[\u007f-\u009f]/g,
+    (one) => `\\u00${one.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+}
+
 /**
  * @param paint called with each cell, already padded, after its width is known.
  * @returns lines without trailing blanks.

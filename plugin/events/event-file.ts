@@ -100,6 +100,8 @@ export class EventFile {
       this.#isTroubleTold = false;
     } catch (error) {
       this.#isCut = true;
+      // Those that were written all the same are known by their numbers.
+      this.#waiting = [...batch, ...this.#waiting].slice(-WAIT_AT_MOST);
       this.#trouble(error);
     }
   }

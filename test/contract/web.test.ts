@@ -1,10 +1,11 @@
 /** The TCP port for operators on real loopback: who may ask, what it tells, and what it refuses. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openWeb, type WebSettings } from '../../plugin/api/web/open-web.ts';
 import type { WebServer } from '../../plugin/api/web/web-server.ts';
 import { EventBus } from '../../plugin/events/event-bus.ts';
@@ -163,12 +164,37 @@ describe('without a token', () => {
       ['/v1/probe?parent=eth1', 'GET'],
       ['/v1/trace', 'GET'],
       ['/v1/doctor', 'GET'],
+      ['/v1/leases/..\\doctor', 'GET'],
+      ['/v1/leases/../doctor', 'GET'],
+      ['/v1/leases/%2e%2e/doctor', 'GET'],
+      ['/v1/leases/..\\probe?parent=eth1', 'GET'],
       ['/v1/probe?parent=eth1', 'HEAD'],
       ['/v1/events', 'OPTIONS'],
     ];
     const statuses = await Promise.all(actions.map(([path, method]) => statusOf(path, {}, method)));
-    expect(statuses).toEqual([404, 405, 405, 404, 404, 404, 405, 405]);
+    expect(statuses).toEqual([404, 405, 405, 404, 404, 404, 404, 404, 404, 404, 405, 405]);
     expect(acted).toEqual([]);
+  });
+
+  it('requests of one connection that wait for the first one take no place of others', async () => {
+    await open();
+    const follow = 'GET /v1/events?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    for (let count = 0; count < 3; count += 1) {
+      const socket = connect(port, '127.0.0.1');
+      socket.write(follow.repeat(33));
+      await once(socket, 'data');
+      for (let look = 0; look < 10; look += 1) await statusOf('/v1/plugin'); // others get a turn
+      const other = await begin('/v1/events?follow=true');
+      other.destroy();
+      expect(other.statusCode).toBe(200);
+      socket.destroy();
+      await once(socket, 'close');
+    }
+    await vi.waitFor(async () => {
+      const response = await begin('/v1/events?follow=true');
+      response.destroy();
+      expect(response.statusCode).toBe(200);
+    });
   });
 
   it.each([

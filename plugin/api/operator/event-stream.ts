@@ -11,6 +11,8 @@ import type { RecordedEvent } from '../../events/events.ts';
 /** Lines that are written at once, between two looks at what the client takes. */
 const LINES_AT_ONCE = 200;
 const MOST_WAITING_BYTES = 1_000_000;
+/** Events that come while the past is written. */
+const MOST_SINCE = 2_000;
 
 export interface EventsWanted {
   /** True for each event that the client wants. */
@@ -47,8 +49,8 @@ export async function streamEvents(
   const unsubscribe = follow
     ? bus.subscribe((event) => {
         if (!wants(event)) return;
-        if (!isLive) since.push(event);
-        else response.write(lines([event]));
+        if (!isLive && since.push(event) > MOST_SINCE) response.destroy();
+        if (isLive) response.write(lines([event]));
         if (response.writableLength > MOST_WAITING_BYTES) response.destroy();
       })
     : () => undefined;

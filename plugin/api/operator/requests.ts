@@ -28,6 +28,8 @@ export function limitedServer(answer: Answerer, log: Logger, sockets: Set<Socket
     });
   });
   server.maxConnections = MOST_CONNECTIONS;
+  // A second request of a connection would wait for the first one, which may go on for days.
+  server.maxRequestsPerSocket = 1;
   server.on('connection', (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));

@@ -80,7 +80,8 @@ export async function answerTo(
   return json(404, { error: `the admin API has no ${asked}; it has ${PATHS}` });
 }
 
-function parseTarget(target: string): { path: string[]; query: URLSearchParams } {
+/** @throws PluginError INVALID_REQUEST. */
+export function parseTarget(target: string): { path: string[]; query: URLSearchParams } {
   try {
     const { pathname, searchParams } = new URL(target, 'http://plugin');
     return { path: pathname.slice(1).split('/').map(decodeURIComponent), query: searchParams };

@@ -10,7 +10,7 @@ import { closeServer } from '../../runtime/unix-socket.ts';
 import type { AdminDeps } from '../operator/admin-server.ts';
 import { streamEvents } from '../operator/event-stream.ts';
 import { fail, limitedServer, send, sendText } from '../operator/requests.ts';
-import { answerTo } from '../operator/routes.ts';
+import { answerTo, parseTarget } from '../operator/routes.ts';
 import { Access } from './access.ts';
 import { checkToken, parseListen, type ListenAddress } from './listen-address.ts';
 import { resumed, streamServerSentEvents, wantsServerSentEvents } from './server-sent-events.ts';
@@ -124,24 +124,34 @@ async function serveRequest(
   await serveApi(request, response, deps);
 }
 
-/** The paths of the admin API that only tell. */
-const TELLS = /^\/v1\/(plugin|networks|leases|leases\/[^/]+|events)$/;
+/**
+ * The paths of the admin API that only tell. They are judged as that API parses them, and not as
+ * they were written: `/v1/leases/..\doctor` is its `/v1/doctor`.
+ */
+function isToTell(target: string): boolean {
+  const [version, kind = '', ...rest] = parseTarget(target).path;
+  if (version !== 'v1') return false;
+  const isLease = kind === 'leases' && rest.length === 1;
+  return (
+    isLease || (rest.length === 0 && ['plugin', 'networks', 'leases', 'events'].includes(kind))
+  );
+}
+
+const KNOWN = '/, /metrics, /v1/plugin, /v1/networks, /v1/leases, /v1/leases/KEY and /v1/events';
 
 async function serveApi(
   { url = '', headers }: IncomingMessage,
   response: ServerResponse,
   { operator, bus, about, followers }: WebDeps,
 ): Promise<void> {
-  if (!TELLS.test(url.split('?')[0] ?? '')) {
-    const known =
-      '/, /metrics, /v1/plugin, /v1/networks, /v1/leases, /v1/leases/KEY and /v1/events';
-    return fail(response, 404, `this port has no ${url.slice(0, 100)}; it has ${known}`);
-  }
   const plugin = operator();
   if (plugin === undefined) {
     return fail(response, 503, 'the plugin is starting; try again in some seconds');
   }
   try {
+    if (!isToTell(url)) {
+      return fail(response, 404, `this port has no ${url.slice(0, 100)}; it has ${KNOWN}`);
+    }
     const answer = await answerTo('GET', resumed(url, headers), { plugin, bus, about });
     if (answer.kind === 'json') return send(response, answer.status, answer.body);
     if (answer.kind !== 'events') return fail(response, 404, 'this port only tells');

@@ -2,17 +2,19 @@
  * The commands of `docker vlandhcp` against the admin API on a real socket, with a `docker` that
  * answers from a table. What they print is golden text.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AdminClient } from '../../../cli/admin-client.ts';
 import type { Surroundings } from '../../../cli/commands/surroundings.ts';
 import type { RunDocker } from '../../../cli/docker.ts';
-import { FrameWatch } from '../../../plugin/leasing/frames/frame-watch.ts';
+import { FrameWatch, type FrameListener } from '../../../plugin/leasing/frames/frame-watch.ts';
 import type { VlanAnswer } from '../../../plugin/leasing/segment/trunk-probe.ts';
 import { termsOf } from '../../../plugin/state/records.ts';
 import { ip, lease, mac } from '../../support/messages.ts';
+import { cleanLines, escapeC1 } from '../../../cli/views/table.ts';
+import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 import { makeProgram } from '../../../cli/program.ts';
 import { serveAdmin, type AdminServer } from '../../../plugin/api/operator/admin-server.ts';
 import { EventBus } from '../../../plugin/events/event-bus.ts';
@@ -49,6 +51,7 @@ let folder: string;
 let server: AdminServer;
 let bus: EventBus;
 let frames: FrameWatch;
+let watching: (listener: FrameListener) => () => void;
 let clock: FakeClock;
 let leases: LeaseEntry[];
 let renewing: () => void;
@@ -60,6 +63,7 @@ beforeEach(async () => {
   clock = new FakeClock({ wall: NOW });
   bus = new EventBus(clock, 100);
   frames = new FrameWatch(clock);
+  watching = (listener) => frames.watch(listener);
   leases = [GONE, BOX];
   renewing = () => undefined;
   found = [];
@@ -72,7 +76,7 @@ beforeEach(async () => {
       renew: () => renewing(),
       release: () => Promise.resolve(),
       probe: () => Promise.resolve(found),
-      watch: (_wanted, listener) => frames.watch(listener),
+      watch: (_wanted, listener) => watching(listener),
       doctor: () => Promise.resolve([]),
     }),
   });
@@ -432,6 +436,55 @@ it('--help tells the exit codes', async () => {
   expect(printed).toContain(
     '  2  the command worked, and a container or the host is without a lease',
   );
+});
+
+describe('trace', () => {
+  it('a capture that the plugin refuses leaves no file, and an existing one stays', async () => {
+    const file = join(folder, 'x.pcap');
+    watching = () => {
+      throw new PluginError('NETWORK_UNKNOWN', 'there is no network');
+    };
+    expect(await type(`trace fw500 --pcap ${file}`)).toEqual({
+      exit: 1,
+      error: 'there is no network',
+    });
+    expect(existsSync(file)).toBe(false);
+    writeFileSync(file, 'mine');
+    expect(await type(`trace fw500 --pcap ${file}`)).toMatchObject({
+      exit: 1,
+      error: expect.stringContaining('the capture was not written: EEXIST') as string,
+    });
+    expect(readFileSync(file, 'utf8')).toBe('mine');
+  });
+
+  it.each([
+    ['trace nothing', /^nothing is no network of Docker, and nobody has a lease by that name/],
+    ['trace fw500 --for soon', /^--for soon is not a duration, such as 10s or 2m/],
+  ])('%s: one sentence', async (line, sentence) => {
+    expect(await type(line)).toMatchObject({ error: expect.stringMatching(sentence) as string });
+  });
+});
+
+it('a network that goes while Docker is asked does not take the names of the others', async () => {
+  const gone = 'b'.repeat(64);
+  const docker: RunDocker = (...words) => {
+    if (words[1] === 'ls') return Promise.resolve(`${NETWORK_ID}\n${gone}\n`);
+    if (words[1] === 'inspect' && words.includes(gone)) return Promise.resolve(undefined);
+    return knowing(...words);
+  };
+  const { printed } = await type("leases --format '{{.Network}}'", { docker });
+  expect(printed).toBe(text('fw500', 'fw500'));
+});
+
+it('a name moves no cursor, with a template of the user either', async () => {
+  const containers = { x: { Name: 'a\u001b[2J', EndpointID: BOX.endpoint, MacAddress: BOX.mac } };
+  const docker: RunDocker = (...words) =>
+    words[1] === 'inspect'
+      ? Promise.resolve(JSON.stringify([{ Id: NETWORK_ID, Name: 'fw500', Containers: containers }]))
+      : knowing(...words);
+  const { printed } = await type("leases --format '{{.Container}}'", { docker });
+  expect(printed).toBe(text('a?[2J', '(gone)'));
+  expect([cleanLines('a\u009bb\nc'), escapeC1('"\u009b"')]).toEqual(['a?b\nc', '"\\u009b"']);
 });
 
 describe('--reserve', () => {

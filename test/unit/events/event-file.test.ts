@@ -1,4 +1,12 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -47,6 +55,20 @@ describe('the history on disk', () => {
       readFileSync(join(folder, name), 'utf8').trim().split('\n'),
     );
     expect(lines.length).toBeLessThanOrEqual(10);
+  });
+
+  it('what the disk did not take is written when it does', async () => {
+    const file = open(100);
+    await file.load();
+    mkdirSync(join(folder, 'events.ndjson'));
+    file.append(event(1));
+    await file.flush();
+    expect(troubles.length).toBe(1);
+    rmSync(join(folder, 'events.ndjson'), { recursive: true });
+    file.append(event(2));
+    await file.flush();
+    await file.close();
+    expect(ids(await open(100).load())).toEqual([1, 2]);
   });
 
   it('is written a second after the event, and many events at once', async () => {
