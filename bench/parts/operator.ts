@@ -39,7 +39,7 @@ export async function operator(): Promise<void> {
         measured('alone', { EVENTS_KEPT: '100' }, () => () => undefined),
         measured('watched', { EVENTS_KEPT: '5000', HTTP_LISTEN: PORT }, watch),
       ],
-      warmed(4, 0),
+      warmed(3, 0),
       report,
     );
     report.ratio('watched: attach', 'alone: attach', { text: '≤ 1.02', isGood: (x) => x <= 1.02 });
