@@ -40,22 +40,29 @@ export interface Watched {
 export class Operator {
   readonly #deps: OperatorDeps;
   #isProbing = false;
+  /** Until the end of the present turn. */
+  #seen: readonly NetworkStatus[] | undefined;
 
   constructor(deps: OperatorDeps) {
     this.#deps = deps;
   }
 
   networks(): readonly NetworkStatus[] {
-    const { status, names } = this.#deps;
-    return status().map((network) => {
+    const { names } = this.#deps;
+    return this.#status().map((network) => {
       const name = names?.networkName(network.network);
       return name === undefined ? network : { ...network, name };
     });
   }
 
   leases(): readonly LeaseEntry[] {
-    const { registry, clock, status } = this.#deps;
-    const entries = leaseList(status(), registry.held(), (id) => registry.findScope(id), clock);
+    const { registry, clock } = this.#deps;
+    const entries = leaseList(
+      this.#status(),
+      registry.held(),
+      (id) => registry.findScope(id),
+      clock,
+    );
     return entries.map((entry) => {
       const record = registry.findLease(this.#leaseId(entry));
       const identity = record && leaseIdentity(record);
@@ -108,7 +115,7 @@ export class Operator {
    * @returns the function that ends it. @throws PluginError NETWORK_UNKNOWN.
    */
   watch({ network, macs }: Watched, listener: FrameListener): () => void {
-    const networks = this.#deps.status();
+    const networks = this.#status();
     const isNamed = (id: string) => network !== undefined && id.startsWith(network);
     const named = networks.filter((one) => isNamed(one.network));
     if (network !== undefined && named.length === 0) {
@@ -135,6 +142,18 @@ export class Operator {
    */
   doctor(network: string | undefined): Promise<readonly Finding[]> {
     return this.#deps.doctor.look(network);
+  }
+
+  /**
+   * The status of everything takes long with thousands of containers. One question, which asks for
+   * networks and for leases, makes it once.
+   */
+  #status(): readonly NetworkStatus[] {
+    if (this.#seen === undefined) {
+      this.#seen = this.#deps.status();
+      queueMicrotask(() => (this.#seen = undefined));
+    }
+    return this.#seen;
   }
 
   #namesOf(
