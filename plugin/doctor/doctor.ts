@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Host } from '../host.ts';
+import { vlansNear } from '../leasing/segment/nearby-vlans.ts';
 import type { SegmentInquiry } from '../leasing/segment/segment-inquiry.ts';
 import type { TrunkQuestion, VlanAnswer } from '../leasing/segment/trunk-probe.ts';
 import type { NetworkOptions } from '../options/options.ts';
@@ -29,11 +30,8 @@ export interface DoctorDeps {
   readonly isComplete: boolean;
 }
 
-/** A wrong tag is often a typing error. So the VLANs near that of a network are asked, too. */
-const NEIGHBOURS = 8;
 /** Each is asked twice, at 256 in a second. */
 const MOST_VLANS = 128;
-const LAST_VLAN = 4094;
 const MOST_SERVERS = 4;
 
 export class Doctor {
@@ -139,10 +137,8 @@ function isAsked({ ipv4, vlan, mode }: NetworkOptions): boolean {
   return ipv4 && typeof vlan !== 'string' && mode !== 'vlan-bridge';
 }
 
+/** A wrong tag is often a typing error. So the VLANs near that of a network are asked, too. */
 function vlansToAsk(own: readonly number[]): number[] {
-  const near = own
-    .filter((vlan) => vlan > 0)
-    .flatMap((vlan) => Array.from({ length: 2 * NEIGHBOURS + 1 }, (_, n) => vlan + n - NEIGHBOURS))
-    .filter((vlan) => vlan > 0 && vlan <= LAST_VLAN);
+  const near = own.filter((vlan) => vlan > 0).flatMap((vlan) => vlansNear(vlan, []));
   return [...new Set([...own, 0, ...near])].slice(0, Math.max(MOST_VLANS, own.length));
 }

@@ -81,7 +81,7 @@ export class NearbyVlans {
     });
     return {
       explain: (error) => {
-        const hint = isSilence(error) ? this.#hint(link, vlan) : undefined;
+        const hint = isCompleteSilence(error) ? this.#hint(link, vlan) : undefined;
         if (hint === undefined) return error;
         const { code, message, evidence } = error as PluginError;
         return new PluginError(code, `${message}; ${hint}`, { cause: error, evidence });
@@ -164,6 +164,6 @@ function byDistance(vlan: number, others: readonly number[]): number[] {
 }
 
 /** True if nobody at all has answered. Else the segment is the right one. */
-function isSilence(error: unknown): boolean {
+function isCompleteSilence(error: unknown): boolean {
   return error instanceof PluginError && error.evidence['isSilent'] === true;
 }
