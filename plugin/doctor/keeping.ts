@@ -1,5 +1,5 @@
 /** Judges what leases are kept by: clock, disk, records (pure). */
-import type { Ms } from '../vocabulary/time.ts';
+import { durationText, type Ms } from '../vocabulary/time.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
 export interface KeepingFacts {
@@ -30,11 +30,11 @@ function judgeClock({ clockSteps, aheadMs }: KeepingFacts): Finding {
     'compare it: date; set it: systemctl restart systemd-timesyncd (or chronyc makestep)';
   if (Math.abs(step) > STEP_LIMIT) {
     const way = step < 0 ? 'back' : 'forward';
-    const text = `the clock of this host was set ${way} by ${duration(Math.abs(step))} since leases were made; the times that are shown are wrong by that much`;
+    const text = `the clock of this host was set ${way} by ${durationText(Math.abs(step))} since leases were made; the times that are shown are wrong by that much`;
     return fail('clock', 'host', text, mend);
   }
   if (aheadMs > STEP_LIMIT) {
-    const text = `a lease was made ${duration(aheadMs)} in the future: the clock of this host is slow`;
+    const text = `a lease was made ${durationText(aheadMs)} in the future: the clock of this host is slow`;
     return fail('clock', 'host', text, mend);
   }
   return ok('clock', 'host', 'the clock agrees with the times of all leases');
@@ -55,10 +55,4 @@ function judgeState({ isComplete, folder }: KeepingFacts): Finding {
   if (isComplete) return ok('state', folder, 'all records were read');
   const text = 'a record could not be read when the plugin started, so nothing is removed';
   return fail('state', folder, text, 'docker vlandhcp logs | grep "state file"');
-}
-
-function duration(ms: Ms): string {
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 120) return `${seconds} s`;
-  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }

@@ -5,7 +5,7 @@
 import type { Clock } from '../clock.ts';
 import type { Effect } from '../dhcp4/client/client.ts';
 import type { Logger } from '../logger.ts';
-import type { Instant } from '../vocabulary/time.ts';
+import { durationText, type Instant } from '../vocabulary/time.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import type { LastHeard } from './trace.ts';
 
@@ -48,7 +48,7 @@ export class LeaseReport {
     const { address, serverId: server, expiresAt, requestedAt } = lease;
     const heard = lastHeard ?? { type: 'ACK', from: server, at: requestedAt };
     const fields = {
-      ...{ address, server, left: duration(expiresAt - this.#clock.now()) },
+      ...{ address, server, left: durationText(expiresAt - this.#clock.now()) },
       lastWord: `${heard.type} from ${heard.from} at ${this.#wallTime(heard.at)}`,
     };
     if (since === 'T1') this.#log.info(fields, 'lease not renewed yet: its server does not answer');
@@ -58,12 +58,4 @@ export class LeaseReport {
   #wallTime(at: Instant): string {
     return new Date(this.#clock.wall() - (this.#clock.now() - at)).toISOString();
   }
-}
-
-/** `3 h`, `12 min`, `40 s` */
-function duration(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 120) return `${seconds} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
 }

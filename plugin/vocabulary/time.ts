@@ -27,3 +27,11 @@ export function secondsUntil(instant: Instant, now: Instant): number | undefined
   if (instant === Infinity) return undefined;
   return Math.max(0, Math.ceil((instant - now) / 1000));
 }
+
+/** `3 h`, `12 min`, `40 s`: as coarse as a person reads it. */
+export function durationText(ms: Ms): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+}
