@@ -6,17 +6,14 @@ import { isAnswerFor } from '../views/event-lines.ts';
 import { localTime } from '../views/times.ts';
 import { oneLease } from './find-lease.ts';
 import type { Exit, Surroundings } from './surroundings.ts';
+import { until } from './until.ts';
 
 /** Asks for the renewal, and waits for what comes of it. */
 export async function renew(around: Surroundings, words: string): Promise<Exit> {
   const { admin, docker, print, now, ended, answerWithinMs } = around;
   const wanted = await oneLease(admin, await readNames(docker), words);
   const query = { follow: 'true', since: new Date(now()).toISOString() };
-  const enough = new AbortController();
-  const stop = () => enough.abort();
-  // Not AbortSignal.timeout: Node may collect one that only AbortSignal.any listens to.
-  const timer = setTimeout(stop, answerWithinMs);
-  ended.addEventListener('abort', stop);
+  const { signal, stop, done } = until(ended, answerWithinMs);
   let refused: Error | undefined;
   // The stream is open before the request is sent, so that no answer is missed.
   const opened = () => {
@@ -25,9 +22,9 @@ export async function renew(around: Surroundings, words: string): Promise<Exit> 
       stop();
     });
   };
-  const told = admin.events(query, { signal: enough.signal, opened });
+  const told = admin.events(query, { signal, opened });
   const event = await firstOf(told, (one) => isAnswerFor(wanted, one));
-  clearTimeout(timer);
+  done();
   if (refused !== undefined) throw refused;
   const address = wanted.address?.split('/')[0] ?? wanted.mac;
   const asked = wanted.server ?? 'its server';
@@ -40,8 +37,8 @@ export async function renew(around: Surroundings, words: string): Promise<Exit> 
     return EXIT.lost;
   }
   const [after = wanted] = (await admin.lease(wanted.mac)).leases;
-  const until = after.expiresAt === undefined ? '' : ` until ${localTime(after.expiresAt)}`;
-  print(`${after.address ?? address} is renewed${until} by ${after.server ?? asked}`);
+  const to = after.expiresAt === undefined ? '' : ` until ${localTime(after.expiresAt)}`;
+  print(`${after.address ?? address} is renewed${to} by ${after.server ?? asked}`);
   return EXIT.ok;
 }
 

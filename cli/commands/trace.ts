@@ -9,6 +9,7 @@ import { traceLine } from '../views/trace-lines.ts';
 import { findLease } from './find-lease.ts';
 import { FreshNames } from './fresh-names.ts';
 import type { Exit, Surroundings } from './surroundings.ts';
+import { until } from './until.ts';
 
 export interface TraceOptions {
   readonly json?: boolean;
@@ -28,12 +29,9 @@ export async function trace(
   const names = await readNames(docker);
   const query = await clientsOf(around, names, words);
   const fresh = new FreshNames(names, docker, now);
-  const enough = new AbortController();
-  const stop = () => enough.abort();
-  ended.addEventListener('abort', stop);
   const limit = time === undefined ? undefined : durationOf('--for', time);
   const file = pcap === undefined || pcap === '-' ? undefined : await newFile(pcap);
-  const timer = limit === undefined ? undefined : setTimeout(stop, limit);
+  const { signal, done } = until(ended, limit);
   const capture = async (bytes: Uint8Array) => {
     if (pcap === '-') write(bytes);
     else await file?.write(bytes).catch(notWritten);
@@ -41,7 +39,7 @@ export async function trace(
   let isBegun = false;
   try {
     if (pcap !== undefined) await capture(pcapHeader());
-    for await (const frame of admin.trace(query, enough.signal)) {
+    for await (const frame of admin.trace(query, signal)) {
       isBegun = true;
       if (pcap !== undefined)
         await capture(pcapRecord(frame.at, Buffer.from(frame.frame, 'base64')));
@@ -54,8 +52,7 @@ export async function trace(
     if (file !== undefined && pcap !== undefined && !isBegun) await rm(pcap, { force: true });
     throw error;
   } finally {
-    clearTimeout(timer);
-    ended.removeEventListener('abort', stop);
+    done();
     await file?.close();
   }
   return EXIT.ok;
