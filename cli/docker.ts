@@ -44,7 +44,10 @@ interface InspectedNetwork {
 const LABELS = ['com.docker.compose.service', 'com.docker.swarm.service.name'];
 
 export async function readNames(docker: RunDocker): Promise<Names> {
-  const [networks, services] = await Promise.all([readNetworks(docker), readServices(docker)]);
+  const [networks, services] = await Promise.all([
+    inspectNetworks<InspectedNetwork>(docker),
+    readServices(docker),
+  ]);
   const networkNames = new Map(networks.map(({ Id, Name }) => [short(Id), Name]));
   const byEndpoint = new Map<string, Container>();
   const byMac = new Map<string, { container: Container; network: string }>();
@@ -84,17 +87,13 @@ function short(id: string): string {
   return id.slice(0, 12);
 }
 
-async function readNetworks(docker: RunDocker): Promise<readonly InspectedNetwork[]> {
+/**
+ * All networks of Docker. Docker fails as a whole if one of them is gone meanwhile. Then each is
+ * asked for alone.
+ */
+export async function inspectNetworks<Network>(docker: RunDocker): Promise<readonly Network[]> {
   const ids = (await docker('network', 'ls', '-q', '--no-trunc'))?.split('\n').filter(Boolean);
   if (ids === undefined || ids.length === 0) return [];
-  return inspectNetworks<InspectedNetwork>(docker, ids);
-}
-
-/** Docker fails as a whole if one of them is gone meanwhile. Then each is asked for alone. */
-export async function inspectNetworks<Network>(
-  docker: RunDocker,
-  ids: readonly string[],
-): Promise<readonly Network[]> {
   const text = await docker('network', 'inspect', ...ids);
   if (text !== undefined) return JSON.parse(text) as Network[];
   const texts = await Promise.all(ids.map((id) => docker('network', 'inspect', id)));

@@ -37,9 +37,7 @@ export async function readEngine(docker: RunDocker): Promise<EngineFacts> {
 }
 
 export async function readNetworks(docker: RunDocker): Promise<NetworkFact[]> {
-  const ids = (await docker('network', 'ls', '-q', '--no-trunc'))?.split('\n').filter(Boolean);
-  if (ids === undefined || ids.length === 0) return [];
-  const all = await inspectNetworks<ShownNetwork>(docker, ids);
+  const all = await inspectNetworks<ShownNetwork>(docker);
   const networks = all.filter(({ ConfigOnly }) => ConfigOnly !== true);
   return networks.map(({ Id, Name, Driver, Scope, Options, Containers }) => {
     const { parent, vlan, bridge } = Options ?? {};
