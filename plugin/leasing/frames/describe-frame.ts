@@ -21,10 +21,11 @@ import { formatSubnet6 } from '../../wire/address6.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4 } from '../../wire/ethernet.ts';
 import { PROTOCOL_UDP } from '../../wire/ipv4.ts';
 import { MalformedError } from '../../wire/malformed-error.ts';
+import { nextHeaderOf } from '../ipv6/ipv6-channel.ts';
 import type { WatchedFrame } from './frame-watch.ts';
 
 export interface FrameText {
-  readonly protocol: 'DHCPv4' | 'ARP' | 'DHCPv6' | 'NDP' | 'unknown';
+  readonly protocol: 'DHCPv4' | 'ARP' | 'DHCPv6' | 'NDP';
   /** `DISCOVER`, `probe`, `router-advertisement`; `malformed` if it cannot be read. */
   readonly type: string;
   /** The fields that matter, `name value` each. */
@@ -36,7 +37,6 @@ const SENT4 = { checksumReady: false, port: 67 };
 const SENT6 = { checksumReady: false, port: 547 };
 const HEARD = { checksumReady: false };
 const ETHERTYPE_AT = 12;
-const NEXT_HEADER_AT = 20;
 
 export function describeFrame({
   frame,
@@ -49,7 +49,7 @@ export function describeFrame({
       ? 'ARP'
       : etherType === ETHERTYPE_IPV4
         ? 'DHCPv4'
-        : frame[NEXT_HEADER_AT] === PROTOCOL_UDP
+        : nextHeaderOf(frame) === PROTOCOL_UDP
           ? 'DHCPv6'
           : 'NDP';
   try {

@@ -26,7 +26,7 @@ export interface WatchedFrame {
   readonly failed: string | undefined;
 }
 
-/** Asked for when a frame is told, because an address may become an endpoint's. */
+/** Asked for only when a frame is told. */
 export interface WatchedClient {
   /** EndpointID, or the id of the lease. */
   readonly key: string;
