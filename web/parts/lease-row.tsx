@@ -1,19 +1,11 @@
 /** One lease as a row, and below it, if it is open, all about it. */
-import type { Health } from '../../cli/views/lease-rows.ts';
 import type { RecordedEvent } from '../../plugin/events/events.ts';
-import type { Lease } from '../model/leases.ts';
+import type { Row } from '../model/leases.ts';
 import { LeaseDetails } from './lease-details.tsx';
 import { pure } from './pure.ts';
 
-interface LeaseRowProps {
+interface LeaseRowProps extends Omit<Row, 'key'> {
   readonly id: string;
-  readonly lease: Lease;
-  readonly health: Health;
-  readonly name: string;
-  readonly network: string;
-  readonly address: string;
-  readonly state: string;
-  readonly left: string;
   readonly place: number;
   readonly isOpen: boolean;
   /** Tab comes to this row. */
