@@ -18,6 +18,7 @@ import { inTurn, warmed, type Way } from '../figures/turns.ts';
 const SIZE = 1000;
 const PORT = '127.0.0.1:9325';
 const READ_EVERY_MS = 15_000;
+const FOLLOWED_AGAIN_MS = 200;
 /** As in the part `scale`. */
 const SETTLED_AFTER_MS = 15_000;
 const IDLE_SEC = 30;
@@ -36,7 +37,7 @@ export async function operator(): Promise<void> {
   try {
     await inTurn(
       [
-        measured('alone', { EVENTS_KEPT: '100' }, () => () => undefined),
+        measured('alone', { EVENTS_KEPT: '100' }, () => NOBODY),
         measured('watched', { EVENTS_KEPT: '5000', HTTP_LISTEN: PORT }, watch),
       ],
       warmed(3, 0),
@@ -54,7 +55,7 @@ export async function operator(): Promise<void> {
   }
 }
 
-function measured(name: string, more: Record<string, string>, look: () => () => void): Way {
+function measured(name: string, more: Record<string, string>, look: () => Onlooker): Way {
   return {
     rows: [
       { name: `${name}: attach`, unit: 'ms' },
@@ -67,7 +68,7 @@ function measured(name: string, more: Record<string, string>, look: () => () => 
       const size = scaled(SIZE);
       await withSite(size, async ({ env, networks }) => {
         const { plugin } = await startPlugin({ ...env, ...more });
-        const away = look();
+        const onlooker = look();
         try {
           const before = cpuSecondsOf(plugin.pid);
           const { times } = await attachAll(size, networks);
@@ -77,9 +78,10 @@ function measured(name: string, more: Record<string, string>, look: () => () => 
           const from = cpuSecondsOf(plugin.pid);
           await delay(IDLE_SEC * 1000);
           const share = ((cpuSecondsOf(plugin.pid) - from) / IDLE_SEC) * 100;
+          onlooker.check();
           figures.push(median(times.slice(-LAST)), spent, pss, share);
         } finally {
-          away();
+          onlooker.end();
           await plugin.stop();
         }
       });
@@ -88,20 +90,58 @@ function measured(name: string, more: Record<string, string>, look: () => () => 
   };
 }
 
-/** @returns the function that ends it. */
-function watch(): () => void {
+/** Who looks while a plugin is measured. */
+interface Onlooker {
+  /** @throws if it has seen nothing: then the row would be of a plugin that nobody watched. */
+  check(): void;
+  end(): void;
+}
+
+const NOBODY: Onlooker = { check: () => undefined, end: () => undefined };
+
+function watch(): Onlooker {
   const open = new Set<{ destroy(): void }>();
-  const ask = (path: string, headers: Record<string, string> = {}): void => {
+  let [events, readings, isOver] = [0, 0, false];
+  const ask = (
+    path: string,
+    headers: Record<string, string>,
+    onData: (text: string) => void,
+    onGone: () => void,
+  ): void => {
     const request = get(`http://${PORT}${path}`, { headers }, (response: IncomingMessage) => {
-      response.resume().once('close', () => open.delete(request));
+      response.setEncoding('utf8').on('data', onData);
     });
-    request.on('error', () => open.delete(request)); // at the end, and while the plugin starts
+    request.on('error', () => undefined); // no port yet, or the end of the plugin: `check` judges
+    request.on('close', () => {
+      open.delete(request);
+      onGone();
+    });
     open.add(request);
   };
-  ask('/v1/events?follow=true', { accept: 'text/event-stream' });
-  const timer = setInterval(() => ask('/metrics'), READ_EVERY_MS);
-  return () => {
-    clearInterval(timer);
-    for (const one of open) one.destroy();
+  const follow = (): void => {
+    const again = () => void (isOver || setTimeout(follow, FOLLOWED_AGAIN_MS));
+    const path = '/v1/events?follow=true';
+    const onData = (text: string) => (events += text.split('\ndata: ').length - 1);
+    ask(path, { accept: 'text/event-stream' }, onData, again);
+  };
+  const read = () =>
+    ask(
+      '/metrics',
+      {},
+      (text) => (readings += text.includes('\nvlandhcp_leases{') ? 1 : 0),
+      () => undefined,
+    );
+  follow();
+  const timer = setInterval(read, READ_EVERY_MS);
+  return {
+    check: () => {
+      if (events < scaled(SIZE) || readings === 0)
+        throw new Error(`${events} events were followed, and metrics were read ${readings} times`);
+    },
+    end: () => {
+      isOver = true;
+      clearInterval(timer);
+      for (const one of open) one.destroy();
+    },
   };
 }
