@@ -150,6 +150,9 @@ export class HubState {
     for (const member of this.#members.values()) {
       const { nextKey, endedAt = Infinity, ...rest } = member;
       if (now >= endedAt + ENDED_KEPT_MS) {
+        // A clock that was wrong may have given the token a longer life than its trace has.
+        const used = [...this.#invites.values()].find(({ id }) => id === member.inviteId);
+        if (used !== undefined) await this.drop(used);
         await this.#deps.store.removeMember(member);
         this.#members.delete(member.number);
         isChanged = true;
