@@ -1,8 +1,10 @@
 /** Makes a hub: its key, its tunnel network and what its members dial. Only files are written. */
 import { createHash } from 'node:crypto';
-import { isName, NAME_RULE, parseEndpoint } from '../uplink/protocol/value-schemas.ts';
+import { VXLAN_PORT } from '../uplink/desired.ts';
+import { isMtu, isName, NAME_RULE, parseEndpoint } from '../uplink/protocol/value-schemas.ts';
 import { generateKey, publicKeyOf, type WgKey } from '../uplink/wireguard-key.ts';
 import { PluginError } from '../vocabulary/errors.ts';
+import { parseIpv4 } from '../wire/address.ts';
 import type { HubFiles } from './hub-store.ts';
 import type { HubRecord } from './hub-records.ts';
 
@@ -45,8 +47,11 @@ export async function initHub(
   }
   const isNamed: boolean = isName(site);
   if (!isNamed) throw wrong(`--site ${site} is no name: a name has ${NAME_RULE}`);
-  if (!(listenPort >= 1 && listenPort <= 65_535)) {
+  if (!(Number.isInteger(listenPort) && listenPort >= 1 && listenPort <= 65_535)) {
     throw wrong('--listen takes a UDP port from 1 to 65535');
+  }
+  if (listenPort === VXLAN_PORT) {
+    throw wrong(`--listen ${VXLAN_PORT} is the port of the frames in the tunnel; choose another`);
   }
   if (endpoints.length > MOST_ENDPOINTS) {
     throw wrong(`--endpoint may be given ${MOST_ENDPOINTS} times at most`);
@@ -58,6 +63,9 @@ export async function initHub(
       'PARENT_LINK_MISSING',
       `there is no link ${trunk} on this host; --trunk is the link that is plugged into the trunk, see: ip link`,
     );
+  }
+  if (!isMtu(mtu)) {
+    throw wrong(`link ${trunk} has an MTU of ${mtu}; a trunk has 576 to 65535`);
   }
   const privateKey = generateKey();
   const record: HubRecord = {
@@ -85,8 +93,9 @@ async function freeSubnet(
 ): Promise<string> {
   if (typed !== undefined) {
     const [, network] = /^(10\.\d{1,3}\.\d{1,3}\.0)(?:\/24)?$/.exec(typed) ?? [];
-    const isRight = network?.split('.').every((part) => Number(part) < 256) === true;
-    if (network === undefined || !isRight) {
+    // As it is written it is read, so no zeros are in front.
+    const isRight = network !== undefined && parseIpv4(network) === network;
+    if (!isRight) {
       throw wrong(`--subnet ${typed} is no /24 of 10.0.0.0/8, such as 10.83.41.0`);
     }
     const clash = await host.clash(network);

@@ -21,6 +21,9 @@ import {
   nextEnd,
 } from './members.ts';
 
+/** After which a part that the kernel refused is tried again. */
+const TRY_AGAIN_MS = 10_000;
+
 export interface HubDeps {
   readonly record: HubRecord;
   readonly store: HubStore;
@@ -39,6 +42,8 @@ export class HubState {
   /** Held questions, one for each member. */
   readonly #waiting = new Map<number, () => void>();
   #cancelTimer: () => void = () => undefined;
+  /** True if the kernel refused a part of what is stored. */
+  #isUnmade = false;
 
   constructor(deps: HubDeps, { members, invites }: HubContents) {
     this.#deps = deps;
@@ -46,11 +51,21 @@ export class HubState {
     for (const invite of invites) this.#invites.set(invite.number, invite);
   }
 
-  /** Makes the kernel equal to what is stored. */
+  /**
+   * Makes the kernel equal to what is stored. Without the tunnel nobody can be served. A port that
+   * cannot be made is tried again, because without a hub all members lose their carrier.
+   * @throws PluginError
+   */
   start(): Promise<void> {
     return this.turn(async () => {
-      await this.#endWhatIsOver();
-      await this.ensure();
+      // A disk that is full: what is over ends later.
+      await this.#endWhatIsOver().catch((err: unknown) =>
+        this.#deps.log.error({ err }, 'hub: what is over could not be ended'),
+      );
+      await this.ensureTunnel();
+      await this.ensure().catch((err: unknown) =>
+        this.#deps.log.error({ err }, 'hub: not all links are made; they are tried again'),
+      );
     });
   }
 
@@ -112,8 +127,13 @@ export class HubState {
   }
 
   async ensure(): Promise<void> {
-    await this.#deps.links.ensure(this.desired());
-    this.#arm();
+    this.#isUnmade = true;
+    try {
+      await this.#deps.links.ensure(this.desired());
+      this.#isUnmade = false;
+    } finally {
+      this.#arm();
+    }
   }
 
   desired(): HubDesired {
@@ -130,6 +150,9 @@ export class HubState {
     for (const member of this.#members.values()) {
       const { nextKey, endedAt = Infinity, ...rest } = member;
       if (now >= endedAt + ENDED_KEPT_MS) {
+        // A clock that was wrong may have given the token a longer life than its trace has.
+        const used = [...this.#invites.values()].find(({ id }) => id === member.inviteId);
+        if (used !== undefined) await this.drop(used);
         await this.#deps.store.removeMember(member);
         this.#members.delete(member.number);
         isChanged = true;
@@ -149,12 +172,13 @@ export class HubState {
   #arm(): void {
     const { clock } = this.#deps;
     this.#cancelTimer();
-    const left = nextEnd(this.contents) - clock.wall();
+    const end = nextEnd(this.contents) - clock.wall();
+    const left = this.#isUnmade ? Math.min(end, TRY_AGAIN_MS) : end;
     // At most each hour, and at least each second, however the wall clock is set.
     const delay = Math.min(Math.max(left, 1_000), GUEST_KEPT_MS);
     this.#cancelTimer = clock.at(left === Infinity ? Infinity : clock.now() + delay, () =>
       this.inBackground(async () => {
-        if (await this.#endWhatIsOver()) await this.ensure();
+        if ((await this.#endWhatIsOver()) || this.#isUnmade) await this.ensure();
         else this.#arm();
       }),
     );

@@ -53,25 +53,27 @@ export function createJsonServer(
 ): Server {
   const times = { requestTimeout: REQUEST_LIMIT_MS, headersTimeout: REQUEST_LIMIT_MS };
   const settings = { maxHeaderSize: HEAD_LIMIT, ...times, connectionsCheckingInterval: 1_000 };
+  /** Calls in work. A client that hangs up, or sends many at once, leaves its calls in a queue. */
+  const inWork = new Counts();
+  const bounded = async (call: JsonCall): Promise<JsonAnswer> => {
+    if (inWork.add(call.from) <= limits.mostFromOne) {
+      return answer(call).finally(() => inWork.remove(call.from));
+    }
+    inWork.remove(call.from);
+    return { status: 503, body: { error: 'too many calls of this host are in work; ask later' } };
+  };
   const server = createServer(settings, (incoming, response) => {
-    serve(incoming, response, answer, limits).catch((error: unknown) => {
+    serve(incoming, response, bounded, limits).catch((error: unknown) => {
       onFailure(error);
       send(response, { status: 500, body: { error: 'failed unexpectedly; see the log there' } });
     });
   });
   server.maxConnections = limits.mostConnections;
-  /** How many connections each address has. Bounded by `mostConnections`. */
-  const open = new Map<string, number>();
+  const open = new Counts();
   server.on('connection', (socket: Socket) => {
     const from = addressOf(socket);
-    const count = (open.get(from) ?? 0) + 1;
-    open.set(from, count);
-    socket.once('close', () => {
-      const left = (open.get(from) ?? 1) - 1;
-      if (left > 0) open.set(from, left);
-      else open.delete(from);
-    });
-    if (count > limits.mostFromOne) socket.destroy();
+    socket.once('close', () => open.remove(from));
+    if (open.add(from) > limits.mostFromOne) socket.destroy();
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     if (!socket.writable) return void socket.destroy();
@@ -79,6 +81,24 @@ export function createJsonServer(
     socket.end(`HTTP/1.1 ${status} Bad Request\r\nConnection: close\r\n\r\n`);
   });
   return server;
+}
+
+/** By address. Bounded by the addresses of the tunnel network. */
+class Counts {
+  readonly #counts = new Map<string, number>();
+
+  /** @returns how many there are with this one. */
+  add(from: string): number {
+    const count = (this.#counts.get(from) ?? 0) + 1;
+    this.#counts.set(from, count);
+    return count;
+  }
+
+  remove(from: string): void {
+    const left = (this.#counts.get(from) ?? 1) - 1;
+    if (left > 0) this.#counts.set(from, left);
+    else this.#counts.delete(from);
+  }
 }
 
 async function serve(

@@ -80,9 +80,7 @@ export class Uplinks {
       const record = recordOf(token, device, known);
       await this.#deps.store.save(record); // its key is on disk before the hub hears of it
       this.#failed.delete(tokenId(token));
-      if (known !== undefined && known.device !== device) {
-        await this.#deps.store.remove(known.device);
-      }
+      if (known !== undefined && known.device !== device) await this.#removeFailed(known.device);
       const made = this.#make(record);
       made.start();
       return made;
@@ -171,8 +169,10 @@ export class Uplinks {
       }
     }
     const now = this.#deps.clock.wall();
-    for (const [id, { oneTime }] of this.#failed) {
-      if ((oneTime?.expiresAt ?? 0) <= now) this.#failed.delete(id);
+    for (const [id, { oneTime, device: failedDevice }] of this.#failed) {
+      if ((oneTime?.expiresAt ?? 0) > now) continue;
+      this.#failed.delete(id);
+      await this.#removeFailed(failedDevice);
     }
     const clash = await this.#deps.clash(address, device);
     if (clash !== undefined) {
@@ -180,6 +180,13 @@ export class Uplinks {
         `the tunnel network of "${site}" meets ${clash} on this host; choose another one at the hub: vlandhcp hub init --subnet`,
       );
     }
+  }
+
+  /** Since it failed another join may have taken its device. The file is that one's then. */
+  async #removeFailed(device: string): Promise<void> {
+    const isReused =
+      this.#members.has(device) || [...this.#failed.values()].some((one) => one.device === device);
+    if (!isReused) await this.#deps.store.remove(device);
   }
 
   #one(device: string | undefined): Member {

@@ -206,6 +206,9 @@ const FORBIDDEN: readonly (readonly [counter: string, frame: readonly number[]])
   ['dhcp_server', ipv4(17, udp(1067, 68, dhcp(mac)))],
   ['dhcp6_server', ipv6(17, udp(547, 546))],
   ['router_advert', ipv6(58, [...RA, ...new Array<number>(8).fill(0)])],
+  // The ports of an answer of a DHCPv6 server are behind options, in the second piece.
+  ['hidden', ipv6(44, [60, 0, ...half(1), 0, 0, 0, 1, 17, 0, 0, 0, 0, 0, 0, 0])],
+  ['hidden', ipv6(44, [60, 0, ...half(8), 0, 0, 0, 1, ...udp(547, 546)])],
   ['bpdu', ethernet(0x0027, [0x42, 0x42, 3, ...new Array<number>(36).fill(0)], BPDU)],
   ['cisco', ethernet(0x0020, [0xaa, 0xaa, 3, 0, 0, 12, 0x20, 0], CDP)],
   ['tagged', ethernet(0x8100, [...half(0), ...half(0x0800), ...ipv4(17, udp(67, 68)).slice(14)])],

@@ -74,6 +74,8 @@ export class UplinkWorld {
   ports: HubDesired | undefined;
   /** If set, the hub's kernel refuses. */
   kernelFault: string | undefined;
+  /** If set, a port of a member cannot be made. The tunnel can. */
+  portFault: string | undefined;
   hub!: HubState;
   answers!: HubAnswers;
   operator!: HubOperator;
@@ -100,6 +102,9 @@ export class UplinkWorld {
       },
       ensure: async (desired) => {
         await links.ensureTunnel(desired);
+        if (this.portFault !== undefined) {
+          throw new PluginError('LINK_CONFLICT', this.portFault);
+        }
         this.ports = desired;
       },
       remove: async () => {

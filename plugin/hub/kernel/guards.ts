@@ -18,6 +18,8 @@ const BRIDGE_PRIORITY = -200;
 const AROUND_A_PACKET = 20 + 8 + 8 + 18;
 const IPV4_TCP = 40;
 const IPV6_TCP = 60;
+/** Headers of IPv6 that, behind a fragment header, can push the ports into a later fragment. */
+const HIDING = [0, 43, 44, 51, 60];
 /** Frames to everybody, a second, of each member. */
 const BROADCASTS = 1000;
 
@@ -111,7 +113,15 @@ function frames({ number }: HubMember): string {
 function bridgeBody({ members }: HubDesired): string {
   const ports = members.filter(({ vlans }) => vlans.length > 0);
   const broadcasts = ports.map(({ number }) => `broadcast_${number}`);
-  const counters = ['bpdu', 'cisco', 'tagged', 'dhcp_server', 'dhcp6_server', 'router_advert'];
+  const counters = [
+    'bpdu',
+    'cisco',
+    'tagged',
+    'hidden',
+    'dhcp_server',
+    'dhcp6_server',
+    'router_advert',
+  ];
   const clamp = (family: string, headers: number) =>
     `ether type ${family} tcp flags & (syn | rst) == syn tcp option maxseg size set ${ROOM - headers}`;
   return text([
@@ -124,6 +134,7 @@ function bridgeBody({ members }: HubDesired): string {
     'ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter name bpdu drop',
     'ether daddr { 01:00:0c:cc:cc:cc, 01:00:0c:cc:cc:cd } counter name cisco drop',
     'ether type { 0x8100, 0x88a8 } counter name tagged drop',
+    `ether type ip6 frag nexthdr { ${HIDING.join(', ')} } counter name hidden drop`,
     'ether type ip udp sport 67 counter name dhcp_server drop',
     'ether type ip udp dport 68 counter name dhcp_server drop',
     'ether type ip6 udp sport 547 counter name dhcp6_server drop',

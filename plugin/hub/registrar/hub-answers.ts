@@ -21,6 +21,8 @@ export interface Answer {
 
 export class HubAnswers {
   readonly #hub: HubState;
+  /** Members whose word waits to be noted. More words of them say nothing new. */
+  readonly #confirming = new Set<number>();
 
   constructor(hub: HubState) {
     this.#hub = hub;
@@ -132,7 +134,10 @@ export class HubAnswers {
 
   /** The member was heard under its own key, or under its next one. */
   #confirm({ number }: MemberRecord): void {
+    if (this.#confirming.has(number)) return;
+    this.#confirming.add(number);
     this.#hub.inBackground(async () => {
+      this.#confirming.delete(number);
       const member = this.#hub.member(number);
       if (member === undefined || !isLive(member)) return;
       const { nextKey, ...rest } = member;

@@ -51,5 +51,10 @@ export const vlans = v.pipe(
 );
 
 export const mtu = v.pipe(v.number(), v.integer(), v.minValue(576), v.maxValue(65_535));
+
+export function isMtu(value: number): boolean {
+  return v.is(mtu, value);
+}
+
 export const vni = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 24 - 1));
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0));

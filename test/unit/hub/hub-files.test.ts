@@ -55,11 +55,22 @@ describe('hub init', () => {
     ['a name', { site: 'Head Quarters' }, '--site Head Quarters is no name: a name has 1 to 32'],
     ['no such link', { trunk: 'eth9' }, 'there is no link eth9 on this host'],
     ['a port', { listenPort: 0 }, '--listen takes a UDP port'],
+    ['half a port', { listenPort: 51820.5 }, '--listen takes a UDP port'],
+    ['the port of VXLAN', { listenPort: 4790 }, '--listen 4790 is the port of the frames'],
+    ['zeros in front', { subnet: '10.083.41.0' }, '--subnet 10.083.41.0 is no /24'],
     ['an endpoint', { endpoints: ['a b'] }, '--endpoint a b is no name or address'],
     ['a network', { subnet: '192.168.1.0' }, '--subnet 192.168.1.0 is no /24 of 10.0.0.0/8'],
     ['a part of a network', { subnet: '10.1.999.0' }, '--subnet 10.1.999.0 is no /24'],
   ])('refuses %s in one sentence, and writes nothing', async (_, more, sentence) => {
     await expect(initHub(files, host, { ...wanted, ...more })).rejects.toThrow(sentence);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('refuses a trunk with an MTU that a hub cannot have, and writes nothing', async () => {
+    const mtuOf = () => Promise.resolve(65_536); // that of lo
+    await expect(initHub(files, { ...host, mtuOf }, wanted)).rejects.toThrow(
+      'link eth1 has an MTU of 65536; a trunk has 576 to 65535',
+    );
     expect(readdirSync(folder)).toEqual([]);
   });
 
@@ -130,6 +141,22 @@ describe('what ends by itself', () => {
     await world.clock.pass(2 * 3_600_000);
     expect([world.store.members.size, world.ports?.guests]).toEqual([0, []]);
   });
+});
+
+it('a token of a clock that was wrong ends with the trace of the member that it made', async () => {
+  const world = new UplinkWorld();
+  const laptop = world.host();
+  await world.until(laptop.uplinks.join(await world.invite(), 'uplink0'));
+  // The clock of the hub was a year ahead when it wrote the invitation.
+  const [invite] = world.store.contents.invites;
+  if (invite === undefined) throw new Error('no invitation');
+  world.store.invites.set(invite.id, { ...invite, expiresAt: invite.expiresAt + 31_536_000_000 });
+  world.startHub();
+  await world.operator.revoke('laptop');
+  laptop.uplinks.close();
+  await world.clock.pass(27 * 3_600_000);
+  expect([world.store.members.size, world.store.invites.size]).toEqual([0, 0]);
+  expect(world.ports?.guests).toEqual([]);
 });
 
 describe('the admin socket', () => {

@@ -1,0 +1,27 @@
+/** What a join that failed leaves to the joins after it, in memory, under virtual time. */
+import { expect, it } from 'vitest';
+import { UplinkWorld } from '../../support/uplink-world.ts';
+
+it('a token that failed before never costs another uplink its key', async () => {
+  const world = new UplinkWorld();
+  const host = world.host();
+  const ofSilentSite = await new UplinkWorld({ site: 'lab' }).invite();
+  const join = (token: string, device: string) => world.until(host.uplinks.join(token, device));
+  await expect(join(ofSilentSite, 'uplink0')).rejects.toThrow(/not answer/);
+  await join(await world.invite(), 'uplink0');
+  const key = host.disk.get('uplink0')?.privateKey;
+  await expect(join(ofSilentSite, 'uplink1')).rejects.toThrow(/not answer/);
+  expect(key).toBeDefined();
+  expect(host.disk.get('uplink0')?.privateKey).toBe(key);
+});
+
+it('a token that failed and expired leaves no key on the disk after the next join', async () => {
+  const world = new UplinkWorld();
+  const host = world.host();
+  const ofSilentSite = await new UplinkWorld({ site: 'lab' }).invite('x', { expiresMs: 60_000 });
+  await expect(world.until(host.uplinks.join(ofSilentSite, 'uplink1'))).rejects.toThrow();
+  expect([...host.disk.keys()]).toEqual(['uplink1']);
+  await world.clock.pass(61_000);
+  await world.until(host.uplinks.join(await world.invite(), 'uplink0'));
+  expect([...host.disk.keys()]).toEqual(['uplink0']);
+});

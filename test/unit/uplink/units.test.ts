@@ -1,0 +1,17 @@
+/** The units of both services, against what the services do. */
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+
+it.each(['hub', 'uplink'])(
+  'the service of the %s lets wireguard-go have its socket, although all else is read-only',
+  (role) => {
+    const path = new URL(`../../../scripts/vlandhcp-${role}.service`, import.meta.url);
+    const unit = readFileSync(path, 'utf8');
+    // wireguard-go ends at once if it cannot write there.
+    const folders = /^RuntimeDirectory=(.*)$/m.exec(unit)?.[1]?.split(' ');
+    expect(folders).toEqual(['vlandhcp', 'wireguard']);
+    // A stop of the service would take the socket of a wireguard-go that runs on.
+    expect(unit).toMatch(/^RuntimeDirectoryPreserve=yes$/m);
+    expect(unit).toMatch(/^KillMode=process$/m);
+  },
+);
