@@ -42,10 +42,11 @@ pause() {
 }
 
 # wait_until SECONDS COMMAND...: polls until COMMAND succeeds; fails when the deadline has passed.
+# COMMAND runs in a shell of its own: a `die` in it means "not yet". It would end the caller, and nobody would see its words.
 wait_until() {
   local deadline=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
   shift
-  until "$@" >/dev/null 2>&1; do
+  until ("$@") >/dev/null 2>&1; do
     ((${EPOCHREALTIME/[.,]/} < deadline)) || return 1
     pause
   done
