@@ -2,6 +2,7 @@
  * The composition root of the second bundle: `vlandhcp hub …` and `vlandhcp uplink …`, the commands
  * and the two services. Nothing of the plugin is in it but what touches Linux.
  */
+import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { hostname } from 'node:os';
 import { createInterface } from 'node:readline';
@@ -23,6 +24,7 @@ import { askAdmin } from './uplink/admin-socket.ts';
 import { addUplinkCommands } from './uplink/cli/commands.ts';
 import type { Terminal } from './uplink/cli/words.ts';
 import { memberLinks } from './uplink/kernel/tunnel-links.ts';
+import { ways } from './uplink/kernel/ways.ts';
 import { registrarClient } from './uplink/member/registrar-client.ts';
 import { parseEndpoint } from './uplink/protocol/value-schemas.ts';
 import { subnetClash } from './uplink/tunnel-subnet.ts';
@@ -81,13 +83,29 @@ async function serve(role: 'hub' | 'uplink', start: Service): Promise<void> {
   process.exit(0);
 }
 
+/**
+ * Questions that are not answered yet. Each has a thread of the few that also write files, so a
+ * name is asked for once at a time.
+ */
+const asked = new Map<string, Promise<readonly LookupAddress[]>>();
+
+function addressesOf(host: string): Promise<readonly LookupAddress[]> {
+  const running = asked.get(host);
+  if (running !== undefined) return running;
+  const question = lookup(host, { all: true })
+    .catch(() => [])
+    .finally(() => asked.delete(host));
+  asked.set(host, question);
+  return question;
+}
+
 /** All addresses of both families, in the order in which the system prefers them. */
 async function resolveEndpoint(endpoint: string): Promise<readonly string[]> {
   const { host, port } = parseEndpoint(endpoint) ?? { host: '', port: 0 };
   const late = new Promise<readonly []>((resolve) => {
     setTimeout(() => resolve([]), RESOLVED_WITHIN_MS).unref();
   });
-  const found = await Promise.race([lookup(host, { all: true }).catch(() => []), late]);
+  const found = await Promise.race([addressesOf(host), late]);
   return found.map(({ address, family }) =>
     family === 6 ? `[${address}]:${port}` : `${address}:${port}`,
   );
@@ -152,7 +170,7 @@ function makeProgram(): Command {
         serve('uplink', (deps) =>
           runUplinks({
             ...deps,
-            ...{ links: memberLinks, registrar: registrarClient, resolve: resolveEndpoint },
+            ...{ links: memberLinks, registrar: registrarClient, resolve: resolveEndpoint, ways },
             clash: (address, device) => subnetClash(address, [`wg-${device}`]),
             hostName: hostname()
               .slice(0, 64)

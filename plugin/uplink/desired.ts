@@ -21,8 +21,8 @@ export interface MemberDesired {
   readonly hub: {
     readonly publicKey: WgKey;
     readonly address: string;
-    /** `203.0.113.10:51820` or `[2001:db8::1]:51820`. */
-    readonly endpoint: string;
+    /** `203.0.113.10:51820` or `[2001:db8::1]:51820`. Undefined: its name is not known yet. */
+    readonly endpoint: string | undefined;
   };
   /** Undefined while it joins or is on hold: there is only WireGuard then, and no `uplink0`. */
   readonly trunk: Trunk | undefined;

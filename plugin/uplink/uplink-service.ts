@@ -15,6 +15,7 @@ export interface UplinkServiceDeps {
   readonly links: MemberLinks;
   readonly registrar: RegistrarClient;
   readonly resolve: UplinksDeps['resolve'];
+  readonly ways: UplinksDeps['ways'];
   readonly clash: UplinksDeps['clash'];
   readonly hostName: string;
   readonly clock: Clock;

@@ -167,12 +167,20 @@ export class HostSim {
   kernel: MemberDesired | undefined;
   carrier: boolean | undefined;
   revived = 0;
+  /** How long its kernel takes to begin a handshake. */
+  reviveMs = 0;
   /** Asked for each question, and for each word. */
   fate: (what: 'post' | 'ask' | 'word' | 'leave' | 'key') => Fate = () => 'ok';
   posts = 0;
   asks = 0;
   addresses: readonly string[] = [ENDPOINT];
+  /** How it reaches the hub. */
+  way: string | undefined = 'home';
+  /** Says that a route or an address of it has changed. */
+  networkChanged: () => void = () => undefined;
   uplinks!: Uplinks;
+  /** Words under way. */
+  readonly #words: (() => void)[] = [];
   #onWord: ((ms: number) => void) | undefined;
 
   constructor(world: UplinkWorld) {
@@ -196,7 +204,14 @@ export class HostSim {
         this.kernel = desired;
         this.carrier = desired.trunk?.carrier;
       },
-      revive: async () => void (this.revived += 1),
+      revive: async () => {
+        // What waited for the handshake before it is thrown away.
+        for (const cancel of this.#words.splice(0)) cancel();
+        if (this.reviveMs > 0) {
+          await new Promise<void>((done) => clock.at(clock.now() + this.reviveMs, done));
+        }
+        this.revived += 1;
+      },
       setCarrier: async (_, up) => void (this.carrier = up),
       remove: async () => {
         this.kernel = this.carrier = undefined;
@@ -206,6 +221,13 @@ export class HostSim {
     this.uplinks = new Uplinks({
       ...{ clock, log, store, links, registrar: this.#registrar(), hostName: 'laptop.example' },
       resolve: async () => this.addresses,
+      ways: {
+        to: async () => this.way,
+        watch: (onChange) => {
+          this.networkChanged = onChange;
+          return { close: () => undefined };
+        },
+      },
       clash: async () => undefined,
     });
   }
@@ -219,7 +241,7 @@ export class HostSim {
     const { isCut, tunnel, record } = this.#world;
     if (isCut || tunnel === undefined || this.kernel?.address !== own) return false;
     if (this.kernel.hub.publicKey !== publicKeyOf(record.privateKey)) return false;
-    if (!record.endpoints.includes(this.kernel.hub.endpoint)) return false;
+    if (!record.endpoints.includes(this.kernel.hub.endpoint ?? '')) return false;
     return [...tunnel.members, ...tunnel.guests].some(
       ({ publicKey, address }) => publicKey === this.publicKey && address === own,
     );
@@ -255,7 +277,8 @@ export class HostSim {
             const own = this.kernel?.address ?? '';
             if (typeof fate === 'string' && fate !== 'ok') return;
             if (!this.#passes(own) || this.#world.isHubAway) return;
-            clock.at(clock.now() + (typeof fate === 'number' ? fate : 1), () => this.#onWord?.(1));
+            const answerAt = clock.now() + (typeof fate === 'number' ? fate : 1);
+            this.#words.push(clock.at(answerAt, () => this.#onWord?.(1)));
           },
           close: () => (this.#onWord = undefined),
         };

@@ -58,6 +58,7 @@ export function inJoining(state: Of<'JOINING'>, event: MemberEvent, env: MemberE
     }
     case 'word':
     case 'moved':
+    case 'revived':
     case 'rotate':
     case 'key-posted':
     case 'join':
@@ -104,6 +105,7 @@ export function inConfirming(state: Of<'CONFIRMING'>, event: MemberEvent, env: M
     }
     case 'word':
     case 'moved':
+    case 'revived':
     case 'rotate':
     case 'key-posted':
     case 'join':

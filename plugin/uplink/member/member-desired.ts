@@ -6,13 +6,13 @@ import type { UplinkRecord } from './member-record.ts';
 import type { Identity, StateName } from './states.ts';
 
 /**
- * @param endpoint of the hub, to try now.
+ * @param endpoint of the hub, to try now. Undefined while its name is not known.
  * @param view undefined while it joins.
  */
 export function desiredOf(
   { device, privateKey, nextKey, oneTime, hub }: UplinkRecord,
   identity: Identity,
-  endpoint: string,
+  endpoint: string | undefined,
   view: MemberView | undefined,
   carrier: boolean,
 ): MemberDesired {

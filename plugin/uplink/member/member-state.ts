@@ -12,7 +12,6 @@ import { inConfirming, inJoining, joining } from './joining.ts';
 import { inRotating } from './rotating.ts';
 import { inSilent, inUp, running } from './running.ts';
 import {
-  REVIVE_AFTER,
   SILENT_AFTER,
   stay,
   type MemberEnv,
@@ -63,10 +62,8 @@ export function nextDeadline(state: MemberState): Instant {
       return Math.min(state.nextAt, state.askAt);
     case 'CONFIRMING':
       return Math.min(state.askAt, state.giveUpAt);
-    case 'UP': {
-      const reviveAt = state.revivedAt === undefined ? state.lastWordAt + REVIVE_AFTER : Infinity;
-      return Math.min(dueOf(state), reviveAt, state.lastWordAt + SILENT_AFTER);
-    }
+    case 'UP':
+      return Math.min(dueOf(state), state.reviveAt, state.lastWordAt + SILENT_AFTER);
     case 'SILENT':
       return Math.min(dueOf(state), state.nextAt);
     case 'ROTATING':

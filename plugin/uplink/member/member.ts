@@ -8,14 +8,17 @@ import type { Logger } from '../../logger.ts';
 import { MachineRunner, type Machine } from '../../runtime/machine-runner.ts';
 import type { Instant } from '../../vocabulary/time.ts';
 import type { MemberLinks } from '../desired.ts';
-import { PROTOCOL_VERSION, type MemberView } from '../protocol/registrar-protocol.ts';
-import { generateKey, publicKeyOf } from '../wireguard-key.ts';
-import { HubAddresses, type Resolve } from './hub-addresses.ts';
-import { desiredOf, LOG_WORDS } from './member-desired.ts';
+import { PROTOCOL_VERSION } from '../protocol/registrar-protocol.ts';
+import { publicKeyOf } from '../wireguard-key.ts';
+import type { Resolve } from './tunnel/hub-addresses.ts';
+import { LOG_WORDS } from './member-desired.ts';
 import { nextDeadline, step } from './member-state.ts';
+import { MemberTunnel } from './tunnel/member-tunnel.ts';
 import type { UplinkRecord, UplinkStore } from './member-record.ts';
 import type { RegistrarClient, Reply, Way, WordSocket } from './registrar-client.ts';
-import type { Identity, MemberEffect, MemberEnv, MemberEvent, MemberState } from './states.ts';
+import type { MemberEffect, MemberEnv, MemberEvent, MemberState } from './states.ts';
+import { StoredRecord } from './stored-record.ts';
+import { WayWatch, type Ways } from './tunnel/way-watch.ts';
 
 export interface MemberDeps {
   readonly clock: Pick<Clock, 'now' | 'wall' | 'at'>;
@@ -25,6 +28,7 @@ export interface MemberDeps {
   readonly store: UplinkStore;
   /** All `ADDRESS:PORT` of a `HOST:PORT`. Empty if the name is not known now. */
   readonly resolve: Resolve;
+  readonly ways: Ways;
   readonly hostName: string;
 }
 
@@ -39,13 +43,12 @@ export class Member {
   readonly #runner: MachineRunner<MemberState, MemberEvent, MemberEffect, MemberEnv>;
   /** The kernel, the disk and the start of questions take turns, in the order of the effects. */
   readonly #turn = createQueue();
-  #record: UplinkRecord;
+  readonly #stored: StoredRecord;
   #isEnded = false;
   #question: AbortController | undefined;
   #word: WordSocket | undefined;
-  readonly #addresses: HubAddresses;
-  /** Which key the links have. */
-  #identity: Identity = 'own';
+  #ways: WayWatch | undefined;
+  readonly #tunnel: MemberTunnel;
   #roundTripMs: number | undefined;
   #lastWordAt: Instant | undefined;
   #stateSince: Instant;
@@ -53,19 +56,22 @@ export class Member {
 
   constructor(deps: MemberDeps, record: UplinkRecord) {
     this.#deps = deps;
-    this.#record = record;
-    this.#addresses = new HubAddresses(record.hub.endpoints, deps.resolve);
+    this.#stored = new StoredRecord(record, {
+      ...{ store: deps.store, log: deps.log, wall: () => deps.clock.wall() },
+      inTurn: (...work) => this.#inTurn(...work),
+    });
+    this.#tunnel = new MemberTunnel(deps.links, deps.resolve, () => this.record);
     this.#stateSince = deps.clock.wall();
     this.#runner = new MachineRunner(machine, {
       clock: deps.clock,
-      env: (now) => ({ now, addresses: this.#addresses.all.length }),
+      env: (now) => ({ now, addresses: this.#tunnel.addresses.all.length }),
       perform: (effect) => this.#perform(effect),
       performed: (state, before) => this.#moved(state, before),
     });
   }
 
   get record(): UplinkRecord {
-    return this.#record;
+    return this.#stored.now;
   }
 
   get state(): MemberState {
@@ -73,21 +79,29 @@ export class Member {
   }
 
   get seen() {
-    const { state } = this;
-    const attempt = 'attempt' in state ? state.attempt : 0;
     return {
       since: this.#stateSince,
-      endpoint: this.#addresses.at(attempt),
+      endpoint: this.#tunnel.addresses.at(this.#attempt),
       roundTripMs: this.#roundTripMs,
       silentMs:
         this.#lastWordAt === undefined ? undefined : this.#deps.clock.now() - this.#lastWordAt,
-      addresses: this.#addresses.all,
+      addresses: this.#tunnel.addresses.all,
     };
+  }
+
+  get #attempt(): number {
+    const { state } = this;
+    return 'attempt' in state ? state.attempt : 0;
   }
 
   /** Goes on from what the disk has. */
   start(): void {
-    const { view } = this.#record;
+    const { view } = this.record;
+    const { ways, clock, log } = this.#deps;
+    this.#ways ??= new WayWatch({
+      ...{ ways, clock, log, moved: () => this.#dispatch({ type: 'moved' }) },
+      endpoint: () => this.#tunnel.addresses.reachable(this.#attempt),
+    });
     this.#word ??= this.#deps.registrar.openWord((ms) => this.#heard(ms));
     this.#dispatch(view === undefined ? { type: 'join' } : { type: 'resume', view });
   }
@@ -111,12 +125,13 @@ export class Member {
     this.#runner.reset();
     this.#question?.abort();
     this.#word?.close();
+    this.#ways?.close();
     this.#release();
   }
 
   /** Removes all of it here, and tells the hub if it hears. @returns true if the hub was told. */
   async leave(): Promise<boolean> {
-    const { view, device } = this.#record;
+    const { view, device } = this.record;
     const isAsked = view !== undefined && this.state.name !== 'REVOKED';
     this.close();
     return this.#turn(async () => {
@@ -140,15 +155,15 @@ export class Member {
   #moved(state: MemberState, before: MemberState): void {
     if (state.name === before.name) return;
     this.#stateSince = this.#deps.clock.wall();
-    const { device, hub } = this.#record;
+    const { device, hub } = this.record;
     this.#deps.log.info(
       { link: device, site: hub.site, before: before.name },
       LOG_WORDS[state.name],
     );
     // The hub knows the new key: it was heard under it.
     if (state.name === 'UP' && before.name === 'SILENT') {
-      if (this.#identity === 'next') this.#keepKey('next');
-      else if (this.#record.nextKey !== undefined) this.#keepKey('own');
+      if (this.#tunnel.identity === 'next') this.#keepKey('next');
+      else if (this.record.nextKey !== undefined) this.#keepKey('own');
     }
     this.#release();
   }
@@ -160,29 +175,29 @@ export class Member {
   #perform(effect: MemberEffect): void {
     switch (effect.type) {
       case 'links':
-        return this.#kernel(() => this.#ensure(effect));
+        return this.#kernel(() => this.#tunnel.ensure(effect));
       case 'revive':
         return this.#kernel(() => this.#revive(effect.attempt));
       case 'carrier':
-        return this.#kernel(() => this.#deps.links.setCarrier(this.#record.device, effect.up));
+        return this.#kernel(() => this.#tunnel.setCarrier(effect.up));
       case 'post':
         return this.#ask(effect.serial, (signal) => {
-          const key = publicKeyOf(this.#record.privateKey);
+          const key = publicKeyOf(this.record.privateKey);
           const request = { version: PROTOCOL_VERSION, key, name: this.#deps.hostName } as const;
-          const { oneTime } = this.#record;
+          const { oneTime } = this.record;
           return this.#deps.registrar.post(this.#way(oneTime?.address ?? ''), request, signal);
         });
       case 'ask':
         return this.#ask(effect.serial, (signal) => {
-          const way = this.#way(this.#record.view?.address ?? '');
+          const way = this.#way(this.record.view?.address ?? '');
           return this.#deps.registrar.ask(way, effect.revision, signal);
         });
       case 'hang-up':
         return this.#question?.abort();
       case 'say-word':
-        return this.#word?.say(this.#record.hub.address);
+        return this.#sayWord();
       case 'save':
-        return this.#save(effect.view);
+        return this.#stored.take(effect.view);
       case 'post-key':
         return this.#postKey();
       case 'keep-key':
@@ -193,7 +208,7 @@ export class Member {
   /** A kernel that refuses is told to the machine, which tries again. */
   #kernel(work: () => Promise<void>): void {
     this.#inTurn(work, (err) => {
-      this.#deps.log.error({ link: this.#record.device, err }, 'links of the uplink not made');
+      this.#deps.log.error({ link: this.record.device, err }, 'links of the uplink not made');
       this.#dispatch({ type: 'links-failed', error: messageOf(err) });
     });
   }
@@ -206,24 +221,17 @@ export class Member {
     });
   }
 
-  async #ensure({ identity, attempt, view, carrier }: Of<'links'>): Promise<void> {
-    await this.#addresses.lookUp();
-    this.#identity = identity;
-    const endpoint = this.#addresses.at(attempt);
-    await this.#deps.links.ensure(desiredOf(this.#record, identity, endpoint, view, carrier));
+  async #revive(attempt: number): Promise<void> {
+    await this.#tunnel.revive(attempt, this.state.name !== 'SILENT');
+    this.#dispatch({ type: 'revived' });
   }
 
-  async #revive(attempt: number): Promise<void> {
-    await this.#addresses.lookUp();
-    const { view, nextKey } = this.#record;
-    if (view === undefined) return;
-    // A rotation that a crash cut short: the hub knows one of two keys.
-    this.#identity = nextKey !== undefined && attempt % 2 === 1 ? 'next' : 'own';
-    const carrier = this.state.name !== 'SILENT';
-    const endpoint = this.#addresses.at(attempt);
-    const desired = desiredOf(this.#record, this.#identity, endpoint, view, carrier);
-    await this.#deps.links.ensure(desired);
-    await this.#deps.links.revive(desired);
+  /** After the links are made: a handshake that begins throws away what waits for an older one. */
+  #sayWord(): void {
+    this.#inTurn(
+      () => Promise.resolve(this.#word?.say(this.record.hub.address)),
+      () => undefined,
+    );
   }
 
   /** Begins after the links are made. One question at a time: a new one takes its place. */
@@ -246,52 +254,31 @@ export class Member {
   }
 
   #way(own: string): Way {
-    return { own, hub: this.#record.hub.address };
-  }
-
-  #save(view: MemberView): void {
-    const joinedAt = this.#record.joinedAt ?? this.#deps.clock.wall();
-    this.#record = { ...this.#record, oneTime: undefined, view, joinedAt };
-    this.#write();
-  }
-
-  /** What cannot be written is written at the next change. After a restart the hub is asked. */
-  #write(): void {
-    const record = this.#record;
-    this.#inTurn(
-      () => this.#deps.store.save(record),
-      (err) =>
-        this.#deps.log.error({ link: record.device, err }, 'state of the uplink not written'),
-    );
+    return { own, hub: this.record.hub.address };
   }
 
   #postKey(): void {
-    const nextKey = generateKey();
-    const record = (this.#record = { ...this.#record, nextKey });
-    const way = this.#way(record.view?.address ?? '');
     this.#inTurn(
       async () => {
-        await this.#deps.store.save(record); // before the hub hears of it
-        const isTaken = await this.#deps.registrar.putKey(way, publicKeyOf(nextKey));
+        const key = publicKeyOf(await this.#stored.makeNextKey());
+        const way = this.#way(this.record.view?.address ?? '');
+        const isTaken = await this.#deps.registrar.putKey(way, key);
         this.#dispatch({ type: 'key-posted', isTaken });
       },
       (err) => {
-        this.#deps.log.error({ link: record.device, err }, 'new key of the uplink not written');
+        const fields = { link: this.record.device, err };
+        this.#deps.log.error(fields, 'new key of the uplink not written');
         this.#dispatch({ type: 'key-posted', isTaken: false });
       },
     );
   }
 
   #keepKey(which: 'next' | 'own'): void {
-    const { nextKey, ...rest } = this.#record;
-    if (nextKey === undefined) return;
-    this.#record = which === 'next' ? { ...rest, privateKey: nextKey } : rest;
-    this.#identity = 'own';
-    this.#write();
+    if (this.record.nextKey === undefined) return;
+    this.#stored.keepKey(which);
+    this.#tunnel.identity = 'own';
   }
 }
-
-type Of<Type extends MemberEffect['type']> = Extract<MemberEffect, { type: Type }>;
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

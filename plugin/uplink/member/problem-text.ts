@@ -1,5 +1,6 @@
 /** Why a join failed, in one sentence: what was seen, and what to do. */
 import { PluginError } from '../../vocabulary/errors.ts';
+import { isAddress } from './tunnel/hub-addresses.ts';
 import type { Of } from './states.ts';
 
 /** @param tried the addresses of the hub. */
@@ -17,6 +18,12 @@ export function problemText(
   const { problem } = state;
   switch (problem.is) {
     case 'silent':
+      if (!tried.some(isAddress)) {
+        return new PluginError(
+          'HUB_SILENT',
+          `the hub of "${site}" was not asked: no name server here knows ${tried.join(' and ')}; see that this host has a name server, and that the hub's name is right`,
+        );
+      }
       return new PluginError(
         'HUB_SILENT',
         `the hub of "${site}" does not answer on UDP ${tried.join(' and ')} (${problem.tried} tries, ${problem.ms / 1000} s); see that the hub runs, and that no firewall between here and there stops this port`,

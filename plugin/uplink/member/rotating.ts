@@ -48,6 +48,7 @@ export function inRotating(state: Of<'ROTATING'>, event: MemberEvent, env: Membe
       return due(state, env);
     case 'links-failed':
     case 'moved':
+    case 'revived':
     case 'rotate':
     case 'join':
     case 'resume':

@@ -33,7 +33,7 @@ export function running(
   return {
     state: {
       ...{ name: 'UP', view, attempt, serial, lastWordAt: now, wordAt: now + WORD_EVERY },
-      ...{ askAt: Infinity, linksAt: Infinity, revivedAt: undefined },
+      ...{ askAt: Infinity, linksAt: Infinity, reviveAt: now + REVIVE_AFTER },
     },
     effects: [
       ...(isChanged ? changed(view, attempt) : []),
@@ -63,7 +63,7 @@ export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step 
   const { attempt } = state;
   switch (event.type) {
     case 'word':
-      return stay({ ...state, lastWordAt: now, revivedAt: undefined });
+      return stay({ ...state, lastWordAt: now, reviveAt: now + REVIVE_AFTER });
     case 'view':
       if (event.serial !== state.serial) return stay(state);
       return running({ ...state, view: event.view }, env, state.view);
@@ -75,9 +75,15 @@ export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step 
       if (event.serial !== state.serial) return stay(state);
       return stay({ ...state, askAt: now + ASK_AGAIN_AFTER });
     case 'links-failed':
-      return stay({ ...state, linksAt: now + LINKS_AGAIN_AFTER });
+      return stay({
+        ...state,
+        linksAt: now + LINKS_AGAIN_AFTER,
+        reviveAt: now + LINKS_AGAIN_AFTER,
+      });
     case 'moved':
-      return { state: { ...state, wordAt: now }, effects: [{ type: 'revive', attempt }] };
+      return revive(state, attempt, env);
+    case 'revived':
+      return stay({ ...state, reviveAt: now + REVIVE_EVERY });
     case 'rotate': {
       const giveUpAt = now + ROTATE_FOR;
       return {
@@ -87,9 +93,7 @@ export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step 
     }
     case 'tick': {
       if (now >= state.lastWordAt + SILENT_AFTER) return silent(state, env);
-      const isQuiet = now >= state.lastWordAt + REVIVE_AFTER && state.revivedAt === undefined;
-      const { state: next, effects } = due(isQuiet ? { ...state, revivedAt: now } : state, env);
-      return { state: next, effects: [...(isQuiet ? [revive(attempt)] : []), ...effects] };
+      return now >= state.reviveAt ? revive(state, attempt, env) : due(state, env);
     }
     case 'key-posted':
     case 'join':
@@ -98,15 +102,14 @@ export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step 
   }
 }
 
-function silent({ view, lastWordAt, serial, ...state }: Of<'UP'>, { now }: MemberEnv): Step {
-  const attempt = state.attempt + 1;
-  return {
-    state: {
-      ...{ name: 'SILENT', view, attempt, serial, lastWordAt, wordAt: now, askAt: Infinity },
-      ...{ linksAt: state.linksAt, since: now, nextAt: now + REVIVE_EVERY },
-    },
-    effects: [{ type: 'hang-up' }, { type: 'carrier', up: false }, revive(attempt)],
+function silent({ view, lastWordAt, serial, ...state }: Of<'UP'>, env: MemberEnv): Step {
+  const silence: Of<'SILENT'> = {
+    ...{ name: 'SILENT', view, attempt: state.attempt, serial, lastWordAt, askAt: Infinity },
+    ...{ linksAt: state.linksAt, since: env.now, wordAt: env.now, nextAt: state.reviveAt },
   };
+  const next = revive(silence, state.attempt + 1, env);
+  const effects: readonly MemberEffect[] = [{ type: 'hang-up' }, { type: 'carrier', up: false }];
+  return { state: next.state, effects: [...effects, ...next.effects] };
 }
 
 export function inSilent(state: Of<'SILENT'>, event: MemberEvent, env: MemberEnv): Step {
@@ -120,15 +123,13 @@ export function inSilent(state: Of<'SILENT'>, event: MemberEvent, env: MemberEnv
       };
     }
     case 'links-failed':
-      return stay({ ...state, linksAt: now + LINKS_AGAIN_AFTER });
+      return stay({ ...state, linksAt: now + LINKS_AGAIN_AFTER, nextAt: now + LINKS_AGAIN_AFTER });
     case 'moved':
-      return { state: { ...state, wordAt: now }, effects: [revive(state.attempt)] };
-    case 'tick': {
-      if (now < state.nextAt) return due(state, env);
-      const attempt = state.attempt + 1;
-      const next = { ...state, attempt, nextAt: now + REVIVE_EVERY, wordAt: now };
-      return { state: next, effects: [revive(attempt)] };
-    }
+      return revive(state, state.attempt, env);
+    case 'revived':
+      return stay({ ...state, nextAt: now + REVIVE_EVERY });
+    case 'tick':
+      return now < state.nextAt ? due(state, env) : revive(state, state.attempt + 1, env);
     case 'view':
     case 'refused':
     case 'unanswered':
@@ -140,8 +141,20 @@ export function inSilent(state: Of<'SILENT'>, event: MemberEvent, env: MemberEnv
   }
 }
 
-function revive(attempt: number): MemberEffect {
-  return { type: 'revive', attempt };
+/**
+ * Begins a handshake. The word after it goes through as soon as the handshake is done. One at a
+ * time: the next one would throw away the sessions of the one that is being begun.
+ */
+function revive(before: Of<'UP'> | Of<'SILENT'>, attempt: number, env: MemberEnv): Step {
+  if ((before.name === 'UP' ? before.reviveAt : before.nextAt) === Infinity) {
+    return due(before, env);
+  }
+  const wordAt = env.now;
+  const { state, effects } =
+    before.name === 'UP'
+      ? due({ ...before, attempt, wordAt, reviveAt: Infinity }, env)
+      : due({ ...before, attempt, wordAt, nextAt: Infinity }, env);
+  return { state, effects: [{ type: 'revive', attempt }, ...effects] };
 }
 
 /** What is due in every state that runs: links that failed, the word, the question. */

@@ -9,8 +9,8 @@ export const REVIVE_AFTER: Ms = 6_000;
 export const WORD_EVERY: Ms = 2_000;
 /** How long each address of the hub is tried. */
 export const ENDPOINT_FOR: Ms = 5_000;
-/** While the hub is silent a handshake is begun this often. WireGuard itself waits for 5 s. */
-export const REVIVE_EVERY: Ms = 2_500;
+/** How long a handshake has while the hub is silent. WireGuard itself waits for 5 s. */
+export const REVIVE_EVERY: Ms = 2_000;
 /** How often the list of addresses is tried before a join gives up. */
 export const JOIN_ROUNDS = 2;
 /** A question that failed is asked again after this. */
@@ -51,12 +51,14 @@ interface Confirming extends Asking {
 
 interface Up extends Running {
   readonly name: 'UP';
-  readonly revivedAt: Instant | undefined;
+  /** When to begin a handshake if the hub stays silent. Infinity while one is being begun. */
+  readonly reviveAt: Instant;
 }
 
 interface Silent extends Running {
   readonly name: 'SILENT';
   readonly since: Instant;
+  /** When to begin the next handshake. Infinity while one is being begun. */
   readonly nextAt: Instant;
 }
 
@@ -108,8 +110,10 @@ export type MemberEvent =
   | ({ readonly type: 'refused'; readonly status: number; readonly serial: number } & Refusal)
   | { readonly type: 'unanswered'; readonly serial: number }
   | { readonly type: 'links-failed'; readonly error: string }
-  /** An address or route of this host changed: WireGuard keeps its old source address. */
+  /** There is another way to the hub. WireGuard keeps its old source address. */
   | { readonly type: 'moved' }
+  /** The kernel has begun a handshake. */
+  | { readonly type: 'revived' }
   | { readonly type: 'rotate' }
   /** The hub took the new key; or it refused, or was not heard. */
   | { readonly type: 'key-posted'; readonly isTaken: boolean };
@@ -125,6 +129,7 @@ export type MemberEffect =
       readonly view?: MemberView;
       readonly carrier: boolean;
     }
+  /** Begin a handshake. A word that is said after it waits for its end. */
   | { readonly type: 'revive'; readonly attempt: number }
   | { readonly type: 'carrier'; readonly up: boolean }
   /** `POST /v1/members`. It takes the place of a question that is under way. */

@@ -224,7 +224,7 @@ describe('a member', () => {
     const { world, host } = await joinedWorld();
     world.isCut = true;
     await world.clock.pass(8_500);
-    expect([host.carrier, host.revived]).toEqual([true, 1]);
+    expect([host.carrier, host.revived]).toEqual([true, 2]);
     await world.clock.pass(3_500);
     expect(host.carrier).toBe(false);
     expect(await host.uplinks.status()).toMatchObject([{ state: 'silent' }]);

@@ -40,6 +40,7 @@ const event: fc.Arbitrary<MemberEvent> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ type: fc.constant('unanswered' as const), serial }) },
   { weight: 1, arbitrary: fc.constant({ type: 'links-failed', error: 'EPERM' } as const) },
   { weight: 1, arbitrary: fc.constant({ type: 'moved' } as const) },
+  { weight: 2, arbitrary: fc.constant({ type: 'revived' } as const) },
   { weight: 1, arbitrary: fc.constant({ type: 'rotate' } as const) },
   {
     weight: 1,

@@ -1,0 +1,62 @@
+/** What a member has of its kernel: the links, the carrier, and the hub as a peer. */
+import type { MemberLinks } from '../../desired.ts';
+import type { MemberView } from '../../protocol/registrar-protocol.ts';
+import { HubAddresses, type Resolve } from './hub-addresses.ts';
+import { desiredOf } from '../member-desired.ts';
+import type { UplinkRecord } from '../member-record.ts';
+import type { Identity } from '../states.ts';
+
+export interface Wanted {
+  readonly identity: Identity;
+  readonly attempt: number;
+  readonly view?: MemberView;
+  readonly carrier: boolean;
+}
+
+/** Its methods are not called while one of them runs. */
+export class MemberTunnel {
+  readonly #links: MemberLinks;
+  /** As it is when it is asked for: a rotation changes the keys. */
+  readonly #record: () => UplinkRecord;
+  readonly addresses: HubAddresses;
+  /** Which key the links have. */
+  identity: Identity = 'own';
+
+  constructor(links: MemberLinks, resolve: Resolve, record: () => UplinkRecord) {
+    this.#links = links;
+    this.#record = record;
+    this.addresses = new HubAddresses(record().hub.endpoints, resolve);
+  }
+
+  async ensure(wanted: Wanted): Promise<void> {
+    await this.addresses.lookUp();
+    this.identity = wanted.identity;
+    await this.#links.ensure(this.#desired(wanted));
+  }
+
+  /**
+   * Begins a handshake with new sessions.
+   * @param carrier false while the hub is silent.
+   */
+  async revive(attempt: number, carrier: boolean): Promise<void> {
+    // While the way is cut, name servers are silent for seconds, too.
+    const found = this.addresses.lookUp();
+    if (this.addresses.reachable(attempt) === undefined) await found;
+    const { view, nextKey } = this.#record();
+    if (view === undefined) return;
+    // A rotation that a crash cut short: the hub knows one of two keys.
+    this.identity = nextKey !== undefined && attempt % 2 === 1 ? 'next' : 'own';
+    const desired = this.#desired({ identity: this.identity, attempt, view, carrier });
+    await this.#links.ensure(desired);
+    await this.#links.revive(desired);
+  }
+
+  setCarrier(up: boolean): Promise<void> {
+    return this.#links.setCarrier(this.#record().device, up);
+  }
+
+  #desired({ identity, attempt, view, carrier }: Wanted) {
+    const endpoint = this.addresses.reachable(attempt);
+    return desiredOf(this.#record(), identity, endpoint, view, carrier);
+  }
+}

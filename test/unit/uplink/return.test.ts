@@ -1,0 +1,114 @@
+/** How a tunnel comes back: after a cut, in another network, with a slow kernel. Virtual time. */
+import { describe, expect, it } from 'vitest';
+import { HubAddresses } from '../../../plugin/uplink/member/tunnel/hub-addresses.ts';
+import { problemText } from '../../../plugin/uplink/member/problem-text.ts';
+import { UplinkWorld } from '../../support/uplink-world.ts';
+
+async function joinedWorld() {
+  const world = new UplinkWorld();
+  const host = world.host();
+  await world.until(host.uplinks.join(await world.invite(), 'uplink0'));
+  return { world, host };
+}
+
+describe('after a cut the tunnel is back', () => {
+  it('with the first handshake, at most 2 s after the way is back, whenever that is', async () => {
+    for (let offset = 0; offset < 2_000; offset += 190) {
+      const { world, host } = await joinedWorld();
+      world.isCut = true;
+      await world.clock.pass(60_000 + offset);
+      expect(host.carrier).toBe(false);
+      const before = host.revived;
+      world.isCut = false;
+      await world.clock.pass(2_010);
+      expect([offset, host.carrier, host.revived - before]).toEqual([offset, true, 1]);
+    }
+  });
+
+  it('also with a kernel that takes longer than the time between two handshakes', async () => {
+    const { world, host } = await joinedWorld();
+    host.reviveMs = 5_000;
+    world.isCut = true;
+    await world.clock.pass(120_000);
+    expect(host.revived).toBeLessThanOrEqual(17);
+    world.isCut = false;
+    // One is under way, and the next one begins 2 s after its end.
+    await world.clock.pass(12_010);
+    expect(host.carrier).toBe(true);
+  });
+});
+
+describe('in another network', () => {
+  it('a handshake begins at once, and a word follows it', async () => {
+    const { world, host } = await joinedWorld();
+    await world.clock.pass(500);
+    const words: string[] = [];
+    host.fate = (what) => {
+      words.push(`${what} after ${host.revived}`);
+      return 'ok';
+    };
+    host.way = 'cafe';
+    host.networkChanged();
+    await world.clock.pass(110);
+    expect(words).toEqual(['word after 1']);
+  });
+
+  it('handshakes go on while the first ones are lost, long before the hub counts as silent', async () => {
+    const { world, host } = await joinedWorld();
+    await world.clock.pass(500);
+    world.isCut = true;
+    host.way = 'cafe';
+    host.networkChanged();
+    await world.clock.pass(4_500);
+    expect([host.revived, host.carrier]).toEqual([3, true]);
+  });
+
+  it('changes that leave the way as it is are no reason, as when containers start', async () => {
+    const { world, host } = await joinedWorld();
+    for (let change = 0; change < 100; change += 1) {
+      host.networkChanged();
+      await world.clock.pass(30);
+    }
+    expect(host.revived).toBe(0);
+  });
+
+  it('a network after none is one, also if it is the same', async () => {
+    const { world, host } = await joinedWorld();
+    await world.clock.pass(500);
+    host.way = undefined;
+    host.networkChanged();
+    await world.clock.pass(500);
+    expect(host.revived).toBe(0);
+    host.way = 'home';
+    host.networkChanged();
+    await world.clock.pass(110);
+    expect(host.revived).toBe(1);
+  });
+});
+
+describe("the hub's name", () => {
+  it('is no address for WireGuard until a name server knows it, and is asked for once at a time', async () => {
+    let asked = 0;
+    let answer: (found: readonly string[]) => void = () => undefined;
+    const addresses = new HubAddresses(['hub.example.net:51820'], () => {
+      asked += 1;
+      return new Promise((resolve) => (answer = resolve));
+    });
+    expect([addresses.at(0), addresses.reachable(0)]).toEqual(['hub.example.net:51820', undefined]);
+    const both = [addresses.lookUp(), addresses.lookUp()];
+    expect(asked).toBe(1);
+    answer(['[2001:db8::1]:51820', '203.0.113.10:51820']);
+    await Promise.all(both);
+    expect([0, 1, 2].map((attempt) => addresses.reachable(attempt))).toEqual([
+      ...['[2001:db8::1]:51820', '203.0.113.10:51820', '[2001:db8::1]:51820'],
+    ]);
+  });
+
+  it('is named if a join fails because nobody knows it', () => {
+    const problem = { is: 'silent', tried: 2, ms: 10_000 } as const;
+    const said = problemText({ name: 'FAILED', problem }, ['hub.example.net:51820'], 'hq');
+    expect(said.message).toBe(
+      'the hub of "hq" was not asked: no name server here knows hub.example.net:51820; see that this host has a name server, and that the hub\'s name is right',
+    );
+  });
+});
