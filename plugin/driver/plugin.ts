@@ -38,6 +38,7 @@ import { Wiring } from '../networks/wiring/wiring.ts';
 import { Pools } from '../pools/pools.ts';
 import { Pools6 } from '../pools/pools6.ts';
 import { endpointContext, type EndpointRecord } from '../state/lease-records.ts';
+import { segmentOf } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { IpamDriver } from './ipam-driver.ts';
@@ -178,6 +179,10 @@ export function createPlugin(deps: PluginDeps) {
     mtuBelowIsNew: (networkId) => {
       endpoints.changes.mtuBelowChanged(networkId);
       void hostAccess.mend(networkId);
+    },
+    carrierIsBack: (networkId) => {
+      const network = registry.findNetwork(networkId);
+      if (network !== undefined) leases.askNow(segmentOf(network.options));
     },
     hostLinkIsMissing: (networkId) => void hostAccess.mend(networkId),
   });

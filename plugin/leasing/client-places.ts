@@ -1,5 +1,7 @@
 /** Where a client's sockets are: on a link of the host, or in the container's sandbox. */
-import type { FollowTarget, LeaseClient } from './lease-client.ts';
+import type { Lease } from '../vocabulary/lease.ts';
+import type { Ipv6Terms } from './ipv6/ipv6-subject.ts';
+import type { FollowTarget, LeaseClient, Where } from './lease-client.ts';
 import type { SocketPlace } from './sockets/frame-socket.ts';
 import { LinkSocket } from './sockets/link-socket.ts';
 import { SandboxSocket, type SandboxProbe } from './sockets/sandbox-socket.ts';
@@ -44,4 +46,34 @@ export function followInto(
     { ...target, seats, log, unreachable: tell, entered },
     { clock, probe: deps.probeSandbox },
   );
+}
+
+/**
+ * Goes on with what was there before, at that place.
+ * @throws PluginError SOCKET_FAILED if the place cannot be used. It is tried again.
+ */
+export function takeUp(
+  client: LeaseClient,
+  lease: Lease | undefined,
+  where: Where,
+  ipv6: Ipv6Terms,
+  deps: FollowDeps,
+): void {
+  const { ipv4 } = client;
+  if (ipv4 !== undefined) ipv4.lease = lease;
+  client.where = where;
+  const remind = () => ipv4?.remind();
+  if (where.stay !== undefined) stayAt(client, where.stay);
+  try {
+    if (where.place !== undefined) placeAt(client, where.place, remind);
+  } catch (error) {
+    if (where.place !== undefined && where.follow === undefined) stayAt(client, where.place);
+    throw error;
+  } finally {
+    client.guard(() => {
+      if (where.follow !== undefined) followInto(client, where.follow, remind, deps);
+      ipv4?.resume(lease);
+      client.ipv6?.resume(ipv6);
+    });
+  }
 }

@@ -162,6 +162,15 @@ export class Ipv4Client {
     if (isBack) this.runner.askAgain();
   }
 
+  /** The way to the servers is open again: what waits for its next time is asked now. */
+  askNow(): void {
+    const { stateName } = this.runner;
+    // A lease in use that is not due stays as it is: the site is the same one.
+    if (stateName === 'BOUND') return;
+    const isExtending = stateName === 'RENEWING' || stateName === 'REBINDING';
+    this.runner.dispatch(isExtending ? { type: 'renew' } : { type: 'link', up: true });
+  }
+
   /** Nothing but the leased address will do from now on. @returns that address. */
   pin(): Ipv4 | undefined {
     if (this.lease !== undefined) this.runner.pin(this.lease.address);

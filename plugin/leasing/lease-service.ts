@@ -33,7 +33,7 @@ import {
   type Where,
 } from './lease-client.ts';
 import type { LeaseSubject, Late, Limits } from './lease-subject.ts';
-import { followInto, placeAt, stayAt, type FollowDeps } from './client-places.ts';
+import { followInto, placeAt, stayAt, takeUp, type FollowDeps } from './client-places.ts';
 
 export type { FollowTarget } from './lease-client.ts';
 export type { LeaseIdentity, LeaseSubject } from './lease-subject.ts';
@@ -123,27 +123,7 @@ export class LeaseService {
     where: Where = {},
     ipv6: Ipv6Terms = NO_TERMS6,
   ): void {
-    this.#takeUp(this.#add(subject), lease, where, ipv6);
-  }
-
-  #takeUp(client: LeaseClient, lease: Lease | undefined, where: Where, ipv6: Ipv6Terms): void {
-    const { ipv4 } = client;
-    if (ipv4 !== undefined) ipv4.lease = lease;
-    client.where = where;
-    const remind = () => ipv4?.remind();
-    if (where.stay !== undefined) stayAt(client, where.stay);
-    try {
-      if (where.place !== undefined) placeAt(client, where.place, remind);
-    } catch (error) {
-      if (where.place !== undefined && where.follow === undefined) stayAt(client, where.place);
-      throw error;
-    } finally {
-      client.guard(() => {
-        if (where.follow !== undefined) followInto(client, where.follow, remind, this.#deps);
-        ipv4?.resume(lease);
-        client.ipv6?.resume(ipv6);
-      });
-    }
+    takeUp(this.#add(subject), lease, where, ipv6, this.#deps);
   }
 
   /** Listens and sends on a link of the host: where the container end is before Join. */
@@ -183,6 +163,15 @@ export class LeaseService {
   /** The container's name is known now, or has changed. A server that leased to it is told. */
   rename(key: string, name: string): void {
     renameClient(this.#clients.get(key), name);
+  }
+
+  /** The way to the servers of that segment is open again. */
+  askNow(segment: string): void {
+    for (const { subject, guard, ipv4, ipv6 } of this.#clients.values()) {
+      if (subject.segment !== segment) continue;
+      guard(() => ipv4?.askNow());
+      ipv6?.askNow();
+    }
   }
 
   renew(key: string): boolean {
@@ -295,6 +284,6 @@ export class LeaseService {
     const had = ipv6?.terms ?? NO_TERMS6;
     const next = this.#add(subject);
     next.failures = failures;
-    next.guard(() => this.#takeUp(next, ipv4?.lease, where, had));
+    next.guard(() => takeUp(next, ipv4?.lease, where, had, this.#deps));
   }
 }

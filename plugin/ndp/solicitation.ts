@@ -26,6 +26,8 @@ export type SolicitationState =
 export type SolicitationEvent =
   /** Starts again from any state. */
   | { readonly type: 'start' }
+  /** The way to the routers is open again. Starts again if none has answered. */
+  | { readonly type: 'link' }
   | { readonly type: 'tick' }
   /** A valid RA with a router lifetime other than 0 came (§6.3.7). */
   | { readonly type: 'advertised' }
@@ -74,6 +76,8 @@ export function stepSolicitation(
   switch (event.type) {
     case 'start':
       return solicit(0, env);
+    case 'link':
+      return state.name === 'UNANSWERED' ? solicit(0, env) : { state, effects: [] };
     case 'stop':
       return { state: { name: 'IDLE' }, effects: [] };
     case 'advertised':

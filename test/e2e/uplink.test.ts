@@ -38,7 +38,7 @@ const ofTheUplink = async () => ({
   hub: (await atHub('ip', '-br', 'link')).split('\n').map((line) => line.split(/[ @]/)[0]),
   routes: await ip('route', 'show', 'type', 'blackhole'),
   tables: (await output('nft', ['list', 'tables'])).match(/.* vlandhcp_\S+/g),
-  files: await output('find', ['/var/lib/vlandhcp/uplink', '-type', 'f']),
+  files: (await run('find', ['/var/lib/vlandhcp/uplink', '-type', 'f'])).stdout,
 });
 const hasCarrier = async () => !(await ip('link', 'show', 'uplink0')).includes('NO-CARRIER');
 

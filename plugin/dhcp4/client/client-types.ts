@@ -162,9 +162,9 @@ export type Event =
   | { readonly type: 'tick' }
   | { readonly type: 'release' }
   /**
-   * The carrier comes or goes: the only way from a used lease to INIT-REBOOT. Nobody sends it yet,
-   * because a veth keeps its carrier when the uplink loses it; it is for links that share the
-   * parent's, and for an uplink that can fail.
+   * The carrier comes or goes: the only way from a used lease to INIT-REBOOT. It is sent only while
+   * a lease is asked for. A lease in use is renewed when it is due, because a parent that has its
+   * carrier again leads to the same site as before.
    */
   | { readonly type: 'link'; readonly up: boolean }
   | {
@@ -179,7 +179,7 @@ export type Event =
   | { readonly type: 'checked'; readonly inUse: boolean }
   /**
    * The server is asked now to extend a lease in use: the host name in the configuration is another
-   * one, or an operator wants it.
+   * one, or an operator wants it, or the way to the server is open again.
    */
   | { readonly type: 'renew' };
 

@@ -115,6 +115,14 @@ export class Dhcp6Talk {
     if (this.#lease.state.name !== 'INIT') this.#lease.dispatch({ type: 'release' });
   }
 
+  /** The way to the servers is open again: what waits for its next time is asked now. */
+  askNow(): void {
+    if (this.isExpecting) {
+      this.#lease.dispatch({ type: 'link', up: true });
+      this.#information.dispatch({ type: 'link', up: true });
+    }
+  }
+
   checked(address: Ipv6, inUse: boolean): void {
     this.#lease.dispatch({ type: 'checked', address, inUse });
   }

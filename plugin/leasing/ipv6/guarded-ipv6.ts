@@ -93,6 +93,11 @@ export class GuardedIpv6 {
     await reached;
   }
 
+  /** The way to servers and routers is open again. */
+  askNow(): void {
+    this.#guard(() => this.#client.askNow());
+  }
+
   /** What has been seen so far, to explain why there is no address. */
   get evidence(): Ipv6Evidence {
     return this.#client.evidence;

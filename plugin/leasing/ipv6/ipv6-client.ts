@@ -15,14 +15,13 @@ import { isSameAddress6, type Address6 } from '../../vocabulary/ipv6/addressing.
 import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import { interfaceIdOf, linkLocalOf, type Ipv6 } from '../../wire/address6.ts';
-import { MachineRunner, type RunnerOf } from '../../runtime/machine-runner.ts';
 import { Ipv6Seen, type Ipv6Evidence } from '../start/ipv6-evidence.ts';
 import type { Ipv6Progress } from '../start/ipv6-goals.ts';
 import type { SocketPlace } from '../sockets/frame-socket.ts';
 import { AddressProbes } from './address-probes.ts';
 import { Ipv6Channel } from './ipv6-channel.ts';
 import { Dhcp6Talk } from './dhcp6-talk.ts';
-import { SOLICITATION } from './ipv6-machines.ts';
+import { solicitationOf, type SolicitationRunner } from './ipv6-machines.ts';
 import { bestAddress, planFor, planWithin, type Ipv6Plan } from './ipv6-plan.ts';
 import { PrefixAddress } from './prefix-address.ts';
 import type { Ipv6Change, Ipv6ClientDeps, Ipv6Subject, Ipv6Terms } from './ipv6-subject.ts';
@@ -34,7 +33,7 @@ export class Ipv6Client {
   readonly #probes: AddressProbes;
   readonly #prefix: PrefixAddress;
   readonly #dhcp: Dhcp6Talk;
-  readonly #solicitation: RunnerOf<typeof SOLICITATION>;
+  readonly #solicitation: SolicitationRunner;
   #unsubscribe: () => void = () => undefined;
   #lease: Lease6 | undefined;
   #told: Address6 | undefined;
@@ -74,11 +73,7 @@ export class Ipv6Client {
       onReleased: () => this.#whenReleased?.(),
       onTold: (effect) => this.#seen.told(effect),
     });
-    this.#solicitation = new MachineRunner(SOLICITATION, {
-      clock,
-      env: (now) => ({ now, config: { mac } }),
-      perform: (effect) => this.#solicit(effect),
-    });
+    this.#solicitation = solicitationOf(clock, mac, (effect) => this.#solicit(effect));
   }
 
   /** What the container may have now. */
@@ -126,6 +121,12 @@ export class Ipv6Client {
 
   rename(hostName: string | undefined): void {
     this.#dhcp.rename(hostName);
+  }
+
+  /** The way to servers and routers is open again. */
+  askNow(): void {
+    this.#dhcp.askNow();
+    this.#solicitation.dispatch({ type: 'link' });
   }
 
   /** What has been seen so far, to explain why there is no address. */

@@ -34,7 +34,9 @@ import {
   type SolicitationEvent,
   type SolicitationState,
 } from '../../ndp/solicitation.ts';
-import type { Machine } from '../../runtime/machine-runner.ts';
+import type { Clock } from '../../clock.ts';
+import { MachineRunner, type Machine } from '../../runtime/machine-runner.ts';
+import type { Mac } from '../../wire/address.ts';
 
 export const DHCP6: Machine<State, Event, Effect, Env> = {
   initial: initialState,
@@ -54,7 +56,7 @@ export const DUPLICATE: Machine<DuplicateState, DuplicateEvent, DuplicateEffect,
   nextDeadline: nextDuplicateDeadline,
 };
 
-export const SOLICITATION: Machine<
+const SOLICITATION: Machine<
   SolicitationState,
   SolicitationEvent,
   SolicitationEffect,
@@ -64,3 +66,16 @@ export const SOLICITATION: Machine<
   step: stepSolicitation,
   nextDeadline: nextSolicitationDeadline,
 };
+
+export type SolicitationRunner = ReturnType<typeof solicitationOf>;
+
+export function solicitationOf(
+  clock: Clock,
+  mac: Mac,
+  perform: (effect: SolicitationEffect) => void,
+) {
+  return new MachineRunner(SOLICITATION, {
+    ...{ clock, perform },
+    env: (now) => ({ now, config: { mac } }),
+  });
+}

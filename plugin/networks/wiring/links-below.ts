@@ -4,7 +4,7 @@
  * of that link, so another MAC counts, too. With the MTU of that link the kernel changes those of
  * the containers, in ways that differ: macvlan links only get smaller, ipvlan links always get the
  * same. So another MTU counts, as well. Notices also that the host's own link to its containers
- * is gone.
+ * is gone, and that the parent of a network has its carrier back.
  */
 import type { HostLink } from '../../host.ts';
 import { hostLinkName } from '../../options/endpoint-identity.ts';
@@ -25,6 +25,8 @@ function lacksHostLink(
 }
 
 export interface LinksBelowTold {
+  /** The parent had no carrier, or was not there. It has one now. */
+  readonly carrierIsBack: (networkId: string) => void;
   /** The link below a network's containers is another than before. Their links went with it. */
   readonly linkBelowIsNew: (networkId: string) => Promise<void>;
   /** Its MTU is another than before. The kernel may have changed that of the containers. */
@@ -39,6 +41,7 @@ export class LinksBelow {
   readonly #known = new Map<string, string>();
   /** By network. Bounded as `#known` is. */
   readonly #mtus = new Map<string, number>();
+  readonly #carriers = new Map<string, boolean>();
 
   constructor(told: LinksBelowTold) {
     this.#told = told;
@@ -47,6 +50,7 @@ export class LinksBelow {
   /** At a start nothing is known of the time before. So each network is told then. */
   async look(links: readonly HostLink[], networks: readonly WiredNetwork[]): Promise<void> {
     for (const { network } of networks) {
+      this.#lookAtCarrier(links, network);
       const attachment = attachmentOf(network);
       if (attachment.bridgeOfPorts(network) !== undefined) continue;
       const { id, options, vlanLink } = network;
@@ -64,5 +68,12 @@ export class LinksBelow {
       this.#mtus.set(id, below.mtu);
       this.#told.mtuBelowIsNew(id);
     }
+  }
+
+  #lookAtCarrier(links: readonly HostLink[], { id, options }: NetworkRecord): void {
+    const hasCarrier = linkNamed(links, options.parent)?.hasCarrier === true;
+    const hadCarrier = this.#carriers.get(id);
+    this.#carriers.set(id, hasCarrier);
+    if (hadCarrier === false && hasCarrier) this.#told.carrierIsBack(id);
   }
 }

@@ -57,6 +57,17 @@ describe('router solicitation', () => {
     expect(step('start', 100_001)).toEqual(['SOLICITING', ['send'], 104_001]);
   });
 
+  it('begins anew when the way is open again, if no router has answered', () => {
+    const step = rig();
+    expect(step('link', 0)).toEqual(['IDLE', [], Infinity]);
+    step('start', 0);
+    for (const at of [4_000, 8_000, 9_000]) step('tick', at);
+    expect(step('link', 60_000)).toEqual(['SOLICITING', ['send'], 64_000]);
+    expect(step('link', 60_001)).toEqual(['SOLICITING', [], 64_000]);
+    step('advertised', 60_002);
+    expect(step('link', 60_003)).toEqual(['ANSWERED', [], Infinity]);
+  });
+
   it.each(['advertised', 'stop'] as const)('ends with %s', (type) => {
     const step = rig();
     step('start', 0);
