@@ -27,6 +27,7 @@ export class UplinkSite {
   readonly #children = new Set<ChildProcess>();
   readonly #services = new Map<string, ChildProcess>();
   readonly #prefix = `vu${process.pid}`;
+  readonly #namespaces: string[] = [];
 
   /** @param vlans the VLANs of the site: each has a gateway 10.<vlan/10>.0.1 and dnsmasq. */
   constructor(vlans: readonly number[] = [500, 600]) {
@@ -35,10 +36,7 @@ export class UplinkSite {
       ...{ bundle: true, platform: 'node', format: 'cjs', external: ['koffi'] },
       ...{ outfile: this.#bundle, logLevel: 'error', define: { VLANDHCP_VERSION: '"test"' } },
     });
-    for (const name of ['site', 'hub', 'inet', 'nat', 'remote', 'other']) {
-      run('ip', ['netns', 'add', this.ns(name)]);
-      this.ip(name, 'link set dev lo up');
-    }
+    for (const name of ['site', 'hub', 'inet', 'nat', 'remote', 'other']) this.#addNamespace(name);
     this.#cable('site', 'trunk', 'hub', 'eth1');
     this.#cable('hub', 'wan', 'inet', 'hub');
     this.#cable('nat', 'wan', 'inet', 'nat');
@@ -52,23 +50,8 @@ export class UplinkSite {
     this.#address('nat', 'lan2', '192.168.8.1/24');
     this.#address('remote', 'eth0', '192.168.7.2/24', '192.168.7.1');
     this.#address('other', 'eth0', '192.168.8.2/24', '192.168.8.1');
-    for (const name of ['inet', 'nat']) this.exec(name, 'sysctl -qw net.ipv4.ip_forward=1');
-    run(
-      'ip',
-      ['netns', 'exec', this.ns('nat'), 'nft', '-f', '-'],
-      `table ip nat {
-  chain post { type nat hook postrouting priority 100
-    oifname "wan" masquerade
-  }
-}
-table ip filter {
-  chain forward { type filter hook forward priority 0; policy drop
-    iifname "lan*" accept
-    ct state established,related accept
-  }
-}
-`,
-    );
+    this.exec('inet', 'sysctl -qw net.ipv4.ip_forward=1');
+    this.#masquerade('nat');
     for (const vlan of vlans) {
       this.ip('site', `link add link trunk name trunk.${vlan} type vlan id ${vlan}`);
       this.#address('site', `trunk.${vlan}`, `${this.subnet(vlan)}.1/24`);
@@ -80,6 +63,19 @@ table ip filter {
         ...[`--dhcp-range=${this.subnet(vlan)}.100,${this.subnet(vlan)}.199,1h`, '--pid-file='],
       );
     }
+  }
+
+  /** Another network for the remote host, behind a NAT of its own: `eth1`, which is down. */
+  addCafe(): void {
+    this.#addNamespace('cafe');
+    this.#cable('cafe', 'wan', 'inet', 'cafe');
+    this.#cable('cafe', 'lan1', 'remote', 'eth1');
+    this.#address('inet', 'cafe', '192.0.2.1/24');
+    this.#address('cafe', 'wan', '192.0.2.7/24', '192.0.2.1');
+    this.#address('cafe', 'lan1', '192.168.9.1/24');
+    this.#address('remote', 'eth1', '192.168.9.2/24');
+    this.ip('remote', 'link set dev eth1 down');
+    this.#masquerade('cafe');
   }
 
   ns(name: string): string {
@@ -162,9 +158,7 @@ table ip filter {
 
   dispose(): void {
     for (const child of this.#children) child.kill('SIGKILL');
-    for (const name of ['site', 'hub', 'inet', 'nat', 'remote', 'other']) {
-      spawnSync('ip', ['netns', 'del', this.ns(name)]);
-    }
+    for (const name of this.#namespaces) spawnSync('ip', ['netns', 'del', this.ns(name)]);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -190,6 +184,33 @@ table ip filter {
       STATE_DIR: join(this.#folder, name),
       RUN_DIR: join(this.#folder, name, 'run'),
     };
+  }
+
+  #addNamespace(name: string): void {
+    this.#namespaces.push(name);
+    run('ip', ['netns', 'add', this.ns(name)]);
+    this.ip(name, 'link set dev lo up');
+  }
+
+  /** Lets in from the Internet what was asked for, and nothing else. */
+  #masquerade(name: string): void {
+    this.exec(name, 'sysctl -qw net.ipv4.ip_forward=1');
+    run(
+      'ip',
+      ['netns', 'exec', this.ns(name), 'nft', '-f', '-'],
+      `table ip nat {
+  chain post { type nat hook postrouting priority 100
+    oifname "wan" masquerade
+  }
+}
+table ip filter {
+  chain forward { type filter hook forward priority 0; policy drop
+    iifname "lan*" accept
+    ct state established,related accept
+  }
+}
+`,
+    );
   }
 
   #cable(a: string, aName: string, b: string, bName: string): void {
