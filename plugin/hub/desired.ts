@@ -54,4 +54,11 @@ export interface HubLinks {
   /** Removes all that `ensure` makes. */
   remove(device: string): Promise<void>;
   peers(device: string): Promise<ReadonlyMap<WgKey, HubPeer>>;
+  /**
+   * Has the firewall of the hub accept what passes the bridges of members, as Docker's does not.
+   * @returns sentences for the log: what may stop frames, and what would mend it.
+   */
+  acceptMembers(desired: HubDesired): Promise<readonly string[]>;
+  /** Calls back when the firewall may have changed where it decides that. */
+  watchFirewall(onChange: () => void): { close(): void };
 }

@@ -6,6 +6,7 @@ import { REGISTRAR_PORT } from '../uplink/desired.ts';
 import { serveAdmin } from '../uplink/admin-socket.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { HubLinks } from './desired.ts';
+import { FirewallWatch } from './firewall-watch.ts';
 import { hubCalls } from './hub-calls.ts';
 import { HubOperator } from './hub-operator.ts';
 import { HubState } from './hub-state.ts';
@@ -55,11 +56,15 @@ export async function runHub(deps: HubServiceDeps): Promise<{ close(): Promise<v
   });
   registrar.on('error', onFailure);
   const echo = await openEcho(address, REGISTRAR_PORT, onFailure);
+  const firewall = new FirewallWatch({
+    ...{ links, clock, log, turn: hub.turn, desired: () => hub.desired() },
+  });
   const admin = await serveAdmin(adminSocket, hubCalls(hub, new HubOperator(hub)), onFailure);
   log.info({ site: record.site, address, port: record.listenPort }, 'hub ready');
   return {
     async close() {
       await admin.close();
+      firewall.close();
       hub.close();
       echo.close();
       const closed = closeServer(registrar);

@@ -159,6 +159,26 @@ test('without the tunnel nothing of the trunk leaves by another link', async () 
   await until('the tunnel is back', () => site.pings('remote', '10.50.0.1'));
 });
 
+test('a hub that is a Docker host lets the frames of members through, whenever Docker starts', async () => {
+  const iptables = (words: string) => site.exec('hub', `iptables-nft -w ${words}`);
+  const reaches = () => site.pings('remote', '10.50.0.1');
+  site.exec('hub', 'sysctl -qw net.bridge.bridge-nf-call-iptables=1');
+  for (const words of ['-N DOCKER-USER', '-I FORWARD -j DOCKER-USER', '-P FORWARD DROP']) {
+    iptables(words);
+  }
+  await until('Docker has started', reaches);
+  await site.kill('hub');
+  iptables('-F DOCKER-USER');
+  iptables('-F FORWARD');
+  expect(reaches()).toBe(false); // the control
+  await site.service('hub', 'hub');
+  await until('the hub has started', reaches);
+  iptables('-F');
+  await until('the firewall was reloaded', reaches);
+  iptables('-P FORWARD ACCEPT');
+  site.exec('hub', 'sysctl -qw net.bridge.bridge-nf-call-iptables=0');
+});
+
 test('a member that is revoked has no frame through when the command returns, and says why', async () => {
   expect(site.vlandhcp('hub', 'hub revoke laptop').stdout).toBe('laptop is no member any more\n');
   expect(site.pings('remote', '10.50.0.1')).toBe(false);

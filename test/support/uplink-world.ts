@@ -110,6 +110,8 @@ export class UplinkWorld {
       remove: async () => {
         this.tunnel = this.ports = undefined;
       },
+      acceptMembers: async () => [],
+      watchFirewall: () => ({ close: () => undefined }),
       peers: async () =>
         new Map(
           (this.tunnel?.members ?? []).map(({ publicKey, address }) => {

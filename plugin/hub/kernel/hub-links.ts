@@ -1,5 +1,6 @@
 /** The links of a hub: `vdhub`, its peers, its rules, and the ports of its members (U1, U5, U7). */
 import { PluginError } from '../../vocabulary/errors.ts';
+import { watchBridgeAccept } from '../../net/firewall/firewall.ts';
 import { readLink } from '../../net/links/link-info.ts';
 import { ensureTables, removeTables } from '../../uplink/kernel/nft-tables.ts';
 import {
@@ -10,10 +11,12 @@ import {
 } from '../../uplink/kernel/wireguard.ts';
 import type { HubDesired, HubLinks } from '../desired.ts';
 import { hubTableNames, hubTables } from './guards.ts';
-import { ensurePorts, removePorts, type Failures } from './member-ports.ts';
+import { acceptMembers, ensurePorts, removePorts, type Failures } from './member-ports.ts';
 
 export const hubLinks: HubLinks = {
   ensureTunnel,
+  acceptMembers,
+  watchFirewall: watchBridgeAccept,
 
   async ensure(desired) {
     await ensureTunnel(desired);

@@ -39,6 +39,17 @@ export async function ensurePorts(desired: HubDesired, failures: Failures): Prom
   }
 }
 
+/**
+ * Puts back the accept rules of the members' bridges.
+ * @returns the warnings: what may drop frames.
+ */
+export async function acceptMembers({ trunk, members }: HubDesired): Promise<readonly string[]> {
+  const links = await readAllLinks();
+  const vlans = new Set(members.flatMap((member) => member.vlans));
+  const bridges = [...vlans].flatMap((vlan) => bridgeOf(trunk, vlan, links)?.name ?? []);
+  return bridges.length === 0 ? [] : (await ensureBridgeAccept(bridges)).warnings;
+}
+
 /** Removes all ports, and bridges that have no other port. */
 export async function removePorts(failures: Failures): Promise<void> {
   const links = await readAllLinks();
@@ -94,6 +105,12 @@ async function removeEmptyBridge(bridge: string, links: readonly Link[]): Promis
   await removeBridgeAccept(bridge);
 }
 
+/** The bridge that the VLAN of the trunk is a port of. */
+function bridgeOf(trunk: string, vlan: number, links: readonly Link[]): Link | undefined {
+  const uplink = linkWithTags(links, trunk, [{ protocol: '802.1Q', id: vlan }]);
+  return links.find(({ name, kind }) => name === uplink?.master && kind === 'bridge');
+}
+
 /** @returns the name of the bridge that carries the VLAN of the trunk. */
 async function ensureBridgeOf(
   trunk: string,
@@ -101,9 +118,9 @@ async function ensureBridgeOf(
   links: readonly Link[],
 ): Promise<string> {
   const uplink = linkWithTags(links, trunk, [{ protocol: '802.1Q', id: vlan }]);
-  const master = links.find(({ name }) => name === uplink?.master);
-  const bridge = master?.kind === 'bridge' ? master.name : `br${vlan}`;
-  if (uplink?.isUp === true && master?.isUp === true) return bridge;
+  const there = bridgeOf(trunk, vlan, links);
+  const bridge = there?.name ?? `br${vlan}`;
+  if (uplink?.isUp === true && there?.isUp === true) return bridge;
   await ensureNetworkLinks({ parent: trunk, vlan, bridge, mtu: undefined });
   return bridge;
 }
