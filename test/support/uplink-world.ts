@@ -169,6 +169,8 @@ export class HostSim {
   kernel: MemberDesired | undefined;
   carrier: boolean | undefined;
   revived = 0;
+  /** What it measures with each word. */
+  roundTripMs = 1;
   /** How long its kernel takes to begin a handshake. */
   reviveMs = 0;
   /** Asked for each question, and for each word. */
@@ -280,7 +282,7 @@ export class HostSim {
             if (typeof fate === 'string' && fate !== 'ok') return;
             if (!this.#passes(own) || this.#world.isHubAway) return;
             const answerAt = clock.now() + (typeof fate === 'number' ? fate : 1);
-            this.#words.push(clock.at(answerAt, () => this.#onWord?.(1)));
+            this.#words.push(clock.at(answerAt, () => this.#onWord?.(this.roundTripMs)));
           },
           close: () => (this.#onWord = undefined),
         };

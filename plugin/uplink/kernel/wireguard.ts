@@ -83,10 +83,11 @@ export async function addPeerAnew(
   name: string,
   { publicKey, allowedIps, endpoint, keepalive = 0 }: WireguardConfig['peers'][number],
 ): Promise<void> {
-  await wg(['set', name, 'peer', publicKey, 'remove']);
   const where = endpoint === undefined ? [] : ['endpoint', endpoint];
   const what = ['allowed-ips', allowedIps.join(','), 'persistent-keepalive', `${keepalive}`];
-  await wg(['set', name, 'peer', publicKey, ...where, ...what]);
+  const again = ['peer', publicKey, ...where, ...what];
+  // One process, so that the peer is never missing, and because a member waits for it.
+  await wg(['set', name, 'peer', publicKey, 'remove', ...again]);
 }
 
 /** A link that is gone is no error. `wireguard-go` ends with its link. */

@@ -64,7 +64,10 @@ export class Member {
     this.#stateSince = deps.clock.wall();
     this.#runner = new MachineRunner(machine, {
       clock: deps.clock,
-      env: (now) => ({ now, addresses: this.#tunnel.addresses.all.length }),
+      env: (now) => ({
+        ...{ now, addresses: this.#tunnel.addresses.all.length },
+        roundTripMs: this.#roundTripMs,
+      }),
       perform: (effect) => this.#perform(effect),
       performed: (state, before) => this.#moved(state, before),
     });

@@ -2,8 +2,8 @@
 import type { MemberView } from '../protocol/registrar-protocol.ts';
 import {
   ASK_AGAIN_AFTER,
-  REVIVE_EVERY,
   LINKS_AGAIN_AFTER,
+  nextHandshake,
   REVIVE_AFTER,
   ROTATE_FOR,
   SILENT_AFTER,
@@ -83,7 +83,7 @@ export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step 
     case 'moved':
       return revive(state, attempt, env);
     case 'revived':
-      return stay({ ...state, reviveAt: now + REVIVE_EVERY });
+      return stay({ ...state, reviveAt: nextHandshake(env) });
     case 'rotate': {
       const giveUpAt = now + ROTATE_FOR;
       return {
@@ -107,8 +107,13 @@ function silent({ view, lastWordAt, serial, ...state }: Of<'UP'>, env: MemberEnv
     ...{ name: 'SILENT', view, attempt: state.attempt, serial, lastWordAt, askAt: Infinity },
     ...{ linksAt: state.linksAt, since: env.now, wordAt: env.now, nextAt: state.reviveAt },
   };
-  const next = revive(silence, state.attempt + 1, env);
-  const effects: readonly MemberEffect[] = [{ type: 'hang-up' }, { type: 'carrier', up: false }];
+  const attempt = state.attempt + 1;
+  const next = revive(silence, attempt, env);
+  const effects: readonly MemberEffect[] = [
+    ...[{ type: 'hang-up' } as const, { type: 'carrier', up: false } as const],
+    // Somebody here may have changed the links.
+    { type: 'links', identity: 'own', attempt, view, carrier: false },
+  ];
   return { state: next.state, effects: [...effects, ...next.effects] };
 }
 
@@ -127,7 +132,7 @@ export function inSilent(state: Of<'SILENT'>, event: MemberEvent, env: MemberEnv
     case 'moved':
       return revive(state, state.attempt, env);
     case 'revived':
-      return stay({ ...state, nextAt: now + REVIVE_EVERY });
+      return stay({ ...state, nextAt: nextHandshake(env) });
     case 'tick':
       return now < state.nextAt ? due(state, env) : revive(state, state.attempt + 1, env);
     case 'view':

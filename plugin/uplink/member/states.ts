@@ -10,7 +10,8 @@ export const WORD_EVERY: Ms = 2_000;
 /** How long each address of the hub is tried. */
 export const ENDPOINT_FOR: Ms = 5_000;
 /** How long a handshake has while the hub is silent. WireGuard itself waits for 5 s. */
-export const REVIVE_EVERY: Ms = 2_000;
+const HANDSHAKE_FOR: Ms = 1_500;
+const SLOWEST_HANDSHAKE_FOR: Ms = 5_000;
 /** How often the list of addresses is tried before a join gives up. */
 export const JOIN_ROUNDS = 2;
 /** A question that failed is asked again after this. */
@@ -147,6 +148,13 @@ export interface MemberEnv {
   readonly now: Instant;
   /** How many addresses the hub has, as far as is known. At least 1. */
   readonly addresses: number;
+  /** Of the last word. Undefined: none was answered yet. */
+  readonly roundTripMs?: Ms | undefined;
+}
+
+/** When to give up a handshake that is begun now. On a slow way an answer needs its time. */
+export function nextHandshake({ now, roundTripMs = 0 }: MemberEnv): Instant {
+  return now + Math.min(Math.max(2 * roundTripMs, HANDSHAKE_FOR), SLOWEST_HANDSHAKE_FOR);
 }
 
 export interface Step<State extends MemberState = MemberState> {

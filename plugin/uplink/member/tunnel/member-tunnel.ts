@@ -35,7 +35,8 @@ export class MemberTunnel {
   }
 
   /**
-   * Begins a handshake with new sessions.
+   * Begins a handshake with new sessions. The links are looked at only where that fails: on a busy
+   * host a look takes as long as the rest of the way back.
    * @param carrier false while the hub is silent.
    */
   async revive(attempt: number, carrier: boolean): Promise<void> {
@@ -45,8 +46,16 @@ export class MemberTunnel {
     const { view, nextKey } = this.#record();
     if (view === undefined) return;
     // A rotation that a crash cut short: the hub knows one of two keys.
-    this.identity = nextKey !== undefined && attempt % 2 === 1 ? 'next' : 'own';
-    const desired = this.#desired({ identity: this.identity, attempt, view, carrier });
+    const identity = nextKey !== undefined && attempt % 2 === 1 ? 'next' : 'own';
+    const desired = this.#desired({ identity, attempt, view, carrier });
+    if (identity === this.identity) {
+      const isDone = await this.#links.revive(desired).then(
+        () => true,
+        () => false,
+      );
+      if (isDone) return;
+    }
+    this.identity = identity;
     await this.#links.ensure(desired);
     await this.#links.revive(desired);
   }
