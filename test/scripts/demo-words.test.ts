@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { root } from '../support/readme.ts';
 
-const story = readFileSync(join(root, 'scripts/lab/demo-story'), 'utf8');
+const story = (name: string) => readFileSync(join(root, 'scripts/lab', name), 'utf8');
 
 function shell(line: string, ...words: string[]): string {
   const { status, stdout, stderr } = spawnSync(
@@ -36,9 +36,11 @@ describe('a command that is shown', () => {
     expect(shell('as_typed docker network rm fw500')).toBe('docker network rm fw500\n');
   });
 
-  it('is no function of the lab, which a terminal does not know', () => {
+  it.each([['demo-story'], ['demo-story-uplink']])('of %s is no function of the lab', (name) => {
     const functions = shell('. "$0/inside/all.sh"; compgen -A function').trim().split('\n');
-    const shown = [...story.matchAll(/^ *shown ([\w-]+)/gm)].map(([, word]) => word);
+    const shown = [...story(name).matchAll(/^ *(?:shown|refused) ([\w-]+)/gm)].map(
+      ([, word]) => word,
+    );
     expect(shown.length).toBeGreaterThan(10);
     expect(shown.filter((word) => functions.includes(word ?? ''))).toEqual([]);
   });

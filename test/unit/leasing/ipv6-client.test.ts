@@ -78,6 +78,27 @@ test('slaac never asks for a lease, dhcp asks before any router has spoken', () 
   expect(dhcp.client.terms.address).toBeUndefined();
 });
 
+test('the way is open again: a router that was not heard, and a server that is silent, are asked', async () => {
+  const wire = new Wire();
+  wire.client.start(undefined, 0);
+  await wire.clock.pass(9_000);
+  wire.client.askNow();
+  expect(wire.neighbourly).toEqual(Array(4).fill('router-solicitation'));
+  wire.hear(MANAGED);
+  await wire.clock.pass(3_000_000); // the next SOLICIT may be an hour away
+  const before = wire.asked.length;
+  wire.client.askNow();
+  await wire.clock.pass(1_000);
+  expect(wire.asked.length).toBe(before + 1);
+  wire.answer('ADVERTISE');
+  wire.answer('REPLY');
+  expect(wire.client.terms.address?.address).toBe(ADDRESS6);
+  const leased = wire.asked.length;
+  wire.client.askNow(); // nothing is due
+  await wire.clock.pass(1_000);
+  expect(wire.asked.length).toBe(leased);
+});
+
 test('no router answers: three solicitations, then nobody waits any more', async () => {
   const wire = new Wire();
   wire.client.start(undefined, 0);
