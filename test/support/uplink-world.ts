@@ -209,6 +209,7 @@ export class HostSim {
         this.carrier = desired.trunk?.carrier;
       },
       revive: async () => {
+        if (this.kernel === undefined) throw new PluginError('IP_COMMAND_FAILED', 'no wg-uplink0');
         // What waited for the handshake before it is thrown away.
         for (const cancel of this.#words.splice(0)) cancel();
         if (this.reviveMs > 0) {

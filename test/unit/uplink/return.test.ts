@@ -55,6 +55,15 @@ it('on a slow way a handshake is given twice the round trip, and 5 s at most', a
   }
 });
 
+it('links that somebody removed are made again when the hub is missed, in 6 s', async () => {
+  const { world, host } = await joinedWorld();
+  await world.clock.pass(1_000);
+  host.kernel = undefined;
+  await world.clock.pass(6_100);
+  expect(host.kernel).toMatchObject({ trunk: { vlans: [500, 600], carrier: true } });
+  expect(await host.uplinks.status()).toMatchObject([{ state: 'up' }]);
+});
+
 describe('in another network', () => {
   it('a handshake begins at once, and a word follows it', async () => {
     const { world, host } = await joinedWorld();
@@ -100,6 +109,20 @@ describe('in another network', () => {
     host.networkChanged();
     await world.clock.pass(110);
     expect(host.revived).toBe(1);
+  });
+
+  it('a host whose network comes long after its services is there at once', async () => {
+    const { world, host } = await joinedWorld();
+    host.uplinks.close();
+    [host.way, world.isCut] = [undefined, true];
+    host.boot();
+    await host.start();
+    await world.clock.pass(30_000);
+    expect(await host.uplinks.status()).toMatchObject([{ state: 'silent' }]);
+    [host.way, world.isCut] = ['home', false];
+    host.networkChanged();
+    await world.clock.pass(110);
+    expect(await host.uplinks.status()).toMatchObject([{ state: 'up' }]);
   });
 });
 
