@@ -110,6 +110,21 @@ it('while the hub is silent a start fails at once with the reason; what runs kee
   await docker('run', '--rm', '--net=fw500', 'bb', 'ping', '-c', '1', '-W', '2', '10.50.0.1');
 });
 
+it('after a reboot of the uplink the plugin puts the network on the new links; the container goes on as it was', async () => {
+  const row = outcome('U', 'engine on uplink0: killed, its links gone, started anew');
+  const pings = pingSteadily(box.address);
+  await until('a ping is answered', () => pings.replies() > 0);
+  const from = performance.now();
+  await lab('uplink-reboot');
+  const before = pings.replies();
+  await until('the container answers again', () => pings.replies() > before);
+  row.mendMs = Math.round(performance.now() - from);
+  const { lost } = await pings.stop();
+  row.seen = `${lost} of the pings at 10 Hz lost; lease, address and MAC kept`;
+  expect(await attachment('box', 'fw500')).toEqual(box);
+  expect(await leases()).toContain(` ${box.mac} ${box.address} `);
+});
+
 it('after hub revoke no frame passes, and after uplink leave nothing is left', async () => {
   expect(await officeReaches(box.address)).toBe(true);
   await atHub('node', PROGRAM, 'hub', 'revoke', 'laptop');

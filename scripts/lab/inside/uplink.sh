@@ -77,12 +77,27 @@ hub_up() {
   daemon_ready hub 30 hub_program hub list
 }
 
+# in-lab uplink-up                     starts the service of this machine's uplinks, if it does not run
+uplink_up() {
+  ! daemon_runs uplink || return 0
+  daemon_start uplink node "$uplink_program" uplink run
+  daemon_ready uplink 30 test -S /run/vlandhcp/uplink.sock
+}
+
+# in-lab uplink-reboot                 kill -9, and its links go, as when this machine is rebooted; then starts it anew
+uplink_reboot() {
+  local name
+  daemon_stop uplink KILL
+  for name in uplink0 wg-uplink0; do ip link delete "$name"; done
+  for name in $(nft list tables | awk '$3 ~ /^vlandhcp_uplink/ { print $2 "," $3 }'); do nft delete table "${name%,*}" "${name#*,}"; done
+  ip route flush type blackhole
+  rm -f /run/vlandhcp/uplink.sock
+  uplink_up
+}
+
 # in-lab member NAME VLANS             invites this machine, and joins: uplink0 then carries these VLANs
 member() {
-  if ! daemon_runs uplink; then
-    daemon_start uplink node "$uplink_program" uplink run
-    daemon_ready uplink 30 test -S /run/vlandhcp/uplink.sock
-  fi
+  uplink_up
   hub_program hub invite "$1" --vlans "$2" | grep -o 'vuj1[.][^ ]*' | command node "$uplink_program" uplink join
 }
 
