@@ -2,7 +2,7 @@
  * What the plugin promises to operators: networks and leases as they are now, and what may be done
  * to a lease. Nothing here waits for a call of Docker, and no call of Docker waits for it (D16).
  */
-import type { Clock } from '../clock.ts';
+import { momentOf, type Clock } from '../clock.ts';
 import type { Doctor } from '../doctor/doctor.ts';
 import type { Finding } from '../doctor/finding.ts';
 import type { ContainerNames } from '../dockerapi/container-names.ts';
@@ -14,17 +14,17 @@ import { hostLeaseId, type LeaseRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
 import { leaseIdentity } from '../state/status/lease-identity.ts';
 import { leaseList, type LeaseEntry } from '../state/status/lease-list.ts';
-import type { NetworkStatus } from '../state/status/status.ts';
+import { allStatus, networkList, type NetworkEntry } from '../state/status/network-list.ts';
+import type { SegmentsSeen } from '../state/status/status.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 
 export interface OperatorDeps {
   readonly registry: Registry;
   readonly clock: Clock;
-  readonly status: () => readonly NetworkStatus[];
   /** What Docker's API has told. Undefined if its socket was not given. */
   readonly names: Pick<ContainerNames, 'nameOf' | 'networkName'> | undefined;
   readonly frames: Pick<FrameWatch, 'watch'>;
-  readonly leases: Pick<LeaseService, 'renew'>;
+  readonly leases: Pick<LeaseService, 'renew'> & SegmentsSeen;
   readonly held: Pick<HeldLeases, 'giveBack'>;
   readonly probe: (question: TrunkQuestion) => Promise<readonly VlanAnswer[]>;
   readonly doctor: Pick<Doctor, 'look'>;
@@ -40,28 +40,26 @@ export interface Watched {
 export class Operator {
   readonly #deps: OperatorDeps;
   #isProbing = false;
-  /** Until the end of the present turn. */
-  #seen: readonly NetworkStatus[] | undefined;
 
   constructor(deps: OperatorDeps) {
     this.#deps = deps;
   }
 
-  networks(): readonly NetworkStatus[] {
-    const { names } = this.#deps;
-    return this.#status().map((network) => {
+  networks(): readonly NetworkEntry[] {
+    const { registry, clock, leases, names } = this.#deps;
+    return networkList(registry, clock, leases).map((network) => {
       const name = names?.networkName(network.network);
       return name === undefined ? network : { ...network, name };
     });
   }
 
   leases(): readonly LeaseEntry[] {
-    const { registry, clock } = this.#deps;
+    const { registry, clock, leases } = this.#deps;
     const entries = leaseList(
-      this.#status(),
+      allStatus(registry, clock, leases),
       registry.held(),
       (id) => registry.findScope(id),
-      clock,
+      momentOf(clock),
     );
     return entries.map((entry) => {
       const record = registry.findLease(this.#leaseId(entry));
@@ -115,7 +113,7 @@ export class Operator {
    * @returns the function that ends it. @throws PluginError NETWORK_UNKNOWN.
    */
   watch({ network, macs }: Watched, listener: FrameListener): () => void {
-    const networks = this.#status();
+    const networks = this.networks();
     const isNamed = (id: string) => network !== undefined && id.startsWith(network);
     const named = networks.filter((one) => isNamed(one.network));
     if (network !== undefined && named.length === 0) {
@@ -142,18 +140,6 @@ export class Operator {
    */
   doctor(network: string | undefined): Promise<readonly Finding[]> {
     return this.#deps.doctor.look(network);
-  }
-
-  /**
-   * The status of everything takes long with thousands of containers. One question, which asks for
-   * networks and for leases, makes it once.
-   */
-  #status(): readonly NetworkStatus[] {
-    if (this.#seen === undefined) {
-      this.#seen = this.#deps.status();
-      queueMicrotask(() => (this.#seen = undefined));
-    }
-    return this.#seen;
   }
 
   #namesOf(

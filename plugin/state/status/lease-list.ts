@@ -2,10 +2,10 @@
  * The leases of this host as one flat list, for operators: those of containers, of the host itself,
  * and those that are held for a container that is gone.
  */
-import type { Clock } from '../../clock.ts';
+import type { Times } from '../../clock.ts';
 import type { HeldRecord } from '../lease-records.ts';
 import type { LeaseScope } from '../lease-scope.ts';
-import { readableLease, elapsedSince } from '../stored-lease.ts';
+import { readableTimes, elapsedSince } from '../stored-lease.ts';
 import type { LeaseIdentity } from './lease-identity.ts';
 import { ipv6Status, type Ipv6Status } from './ipv6-status.ts';
 import type { EndpointStatus, HostStatus, NetworkStatus } from './status.ts';
@@ -54,7 +54,7 @@ export function leaseList(
   networks: readonly NetworkStatus[],
   held: readonly HeldRecord[],
   scopeOf: (id: string) => LeaseScope | undefined,
-  clock: Clock,
+  clock: Times,
 ): LeaseEntry[] {
   return [
     ...networks.flatMap(({ network, segment, endpoints, host }) => [
@@ -87,18 +87,19 @@ function present(
 }
 
 function heldEntry(
-  { id, scopeId, mac, family, lease: stored, ipv6: stored6, heldAt }: HeldRecord,
+  { id, scopeId, mac, family, lease, ipv6: stored6, heldAt }: HeldRecord,
   scope: LeaseScope | undefined,
-  clock: Clock,
+  clock: Times,
 ): LeaseEntry {
-  const lease = stored && readableLease(stored, clock);
+  const times = lease && readableTimes(lease, clock);
   const ipv6 = stored6 && ipv6Status(stored6, clock);
-  const terms = lease && {
-    server: lease.serverId,
-    renewsAt: timeText(lease.t1At),
-    rebindsAt: timeText(lease.t2At),
-    expiresAt: timeText(lease.expiresAt),
-  };
+  const terms = lease &&
+    times && {
+      server: lease.serverId,
+      renewsAt: timeText(times.t1At),
+      rebindsAt: timeText(times.t2At),
+      expiresAt: timeText(times.expiresAt),
+    };
   return {
     network: scope?.isForeign === true ? `pool ${scopeId}` : scopeId,
     segment: scope?.segment ?? 'unknown',

@@ -3,17 +3,17 @@ import { expect, it } from 'vitest';
 import { EventBus } from '../../../plugin/events/event-bus.ts';
 import { createMetrics } from '../../../plugin/metrics/metrics.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { leaseEntry, networkEntry } from '../../support/lease-entries.ts';
+import { networkEntry, NETWORK_ID } from '../../support/lease-entries.ts';
 import { table } from '../../support/readme.ts';
 
 const NOW = Date.UTC(2026, 10, 29, 3);
 const OF_LEASE = { endpoint: 'e1', network: 'n1', segment: 'VLAN 500 of eth1', mac: '02:00:00:00:00:01' }; // prettier-ignore
 const LEASE = { ...OF_LEASE, family: 4, address: '10.50.0.23', server: '10.50.0.1' } as const;
 
-function made(leases = [leaseEntry()], networks = [networkEntry()]) {
+function made(networks = [networkEntry()]) {
   const clock = new FakeClock({ wall: NOW });
   const bus = new EventBus(clock, 100);
-  const operator = { networks: () => networks, leases: () => leases };
+  const operator = { networks: () => networks };
   let isStarted = true;
   const metrics = createMetrics({
     ...{ bus, wall: () => clock.wall(), version: '1.2.3' },
@@ -22,37 +22,39 @@ function made(leases = [leaseEntry()], networks = [networkEntry()]) {
   const samples = async () =>
     (await metrics.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   const of = async (name: string) => (await samples()).filter((line) => line.startsWith(name));
-  return { bus, of, leases, text: () => metrics.text(), samples, stop: () => (isStarted = false) };
+  return {
+    bus,
+    of,
+    networks,
+    text: () => metrics.text(),
+    samples,
+    stop: () => (isStarted = false),
+  };
 }
 
 it('leases by network and state, as they are when somebody asks', async () => {
-  const { of, leases } = made();
-  const place = `network="${leaseEntry().network.slice(0, 12)}",segment="VLAN 500 of eth1"`;
-  leases.push(leaseEntry({ state: 'no lease', address: undefined }));
+  const { of, networks } = made([networkEntry({ leases: { leased: 2, 'no lease': 1 } })]);
+  const place = `network="${NETWORK_ID.slice(0, 12)}",segment="VLAN 500 of eth1"`;
   expect(await of('vlandhcp_leases{')).toEqual([
-    `vlandhcp_leases{${place},state="leased"} 1`,
+    `vlandhcp_leases{${place},state="leased"} 2`,
     `vlandhcp_leases{${place},state="no lease"} 1`,
   ]);
-  leases.length = 0;
+  networks[0] = networkEntry();
   expect(await of('vlandhcp_leases{')).toEqual([`vlandhcp_leases{${place},state="leased"} 0`]);
+  networks.length = 0;
+  expect(await of('vlandhcp_leases{')).toEqual([]);
 });
 
 it('the oldest renewal without an answer, and conflicts', async () => {
-  const since = (secondsAgo: number) => ({
-    since: new Date(NOW - secondsAgo * 1000).toISOString(),
-    until: new Date(NOW + 60_000).toISOString(),
-  });
-  const { of, leases } = made();
+  const { of, networks } = made();
   const values = async (name: string) => (await of(name)).map((line) => line.split('} ')[1]);
   expect(await values('vlandhcp_renewal_unanswered_seconds')).toEqual(['0']);
-  leases.push(leaseEntry({ state: 'renewing', renewal: since(40) }));
-  leases.push(leaseEntry({ state: 'rebinding', renewal: since(90) }));
-  leases.push(leaseEntry({ state: 'renewing', renewal: since(7) }));
+  const ago = (seconds: number) => new Date(NOW - seconds * 1000).toISOString();
+  networks[0] = networkEntry({ waitingSince: ago(90), conflicts: 1 });
   expect(await values('vlandhcp_renewal_unanswered_seconds')).toEqual(['90']);
-  const at = new Date(NOW).toISOString();
-  const conflict = { by: '02:00:00:00:00:09', since: at, lastAt: at, heard: 3, defences: 1 };
-  leases.push(leaseEntry({ conflict }));
   expect(await values('vlandhcp_leases_in_conflict')).toEqual(['1']);
+  networks[0] = networkEntry({ waitingSince: 'unknown' });
+  expect(await values('vlandhcp_renewal_unanswered_seconds')).toEqual(['0']);
 });
 
 it('what happened is counted by segment', async () => {
@@ -141,7 +143,7 @@ it('hosts that answer as ever more servers, and paths that nobody has, cost a li
 });
 
 it('docs/metrics.md has each metric with its labels and the text that Prometheus shows, and no other', async () => {
-  const { bus, text } = made([leaseEntry({ state: 'renewing' })]);
+  const { bus, text } = made();
   bus.emit({ type: 'lease.lost', ...LEASE, cause: 'expired' });
   bus.emit({ type: 'message.ignored', ...OF_LEASE, reason: 'xid-mismatch' });
   bus.emit({ type: 'server.refused', ...OF_LEASE, server: '10.50.0.2', text: undefined });
