@@ -10,10 +10,15 @@ import type { TrunkQuestion, VlanAnswer } from '../leasing/segment/trunk-probe.t
 import type { FrameListener, FrameWatch } from '../leasing/frames/frame-watch.ts';
 import type { LeaseService } from '../leasing/lease-service.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
-import { hostLeaseId, type LeaseRecord } from '../state/lease-records.ts';
+import { hostLeaseId } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
 import { leaseIdentity } from '../state/status/lease-identity.ts';
-import { leaseList, type LeaseEntry } from '../state/status/lease-list.ts';
+import {
+  leaseList,
+  type LeaseEntry,
+  type LeaseKeys,
+  type LeaseUser,
+} from '../state/status/lease-list.ts';
 import { allStatus, networkList, type NetworkEntry } from '../state/status/network-list.ts';
 import type { SegmentsSeen } from '../state/status/status.ts';
 import { PluginError } from '../vocabulary/errors.ts';
@@ -55,17 +60,13 @@ export class Operator {
 
   leases(): readonly LeaseEntry[] {
     const { registry, clock, leases } = this.#deps;
-    const entries = leaseList(
+    return leaseList(
       allStatus(registry, clock, leases),
       registry.held(),
       (id) => registry.findScope(id),
+      (keys) => this.#userOf(keys),
       momentOf(clock),
     );
-    return entries.map((entry) => {
-      const record = registry.findLease(this.#leaseId(entry));
-      const identity = record && leaseIdentity(record);
-      return { ...entry, ...this.#namesOf(entry, record), identity };
-    });
   }
 
   /**
@@ -142,21 +143,23 @@ export class Operator {
     return this.#deps.doctor.look(network);
   }
 
-  #namesOf(
-    { endpoint, network }: LeaseEntry,
-    record: LeaseRecord | undefined,
-  ): Pick<LeaseEntry, 'name' | 'nameFrom' | 'networkName'> {
-    const { names } = this.#deps;
+  #userOf(keys: LeaseKeys): LeaseUser {
+    const { names, registry } = this.#deps;
+    const { endpoint, network } = keys;
+    const record = registry.findLease(this.#leaseId(keys));
+    const identity = record && leaseIdentity(record);
+    const networkName = names?.networkName(network);
     const stored = record?.holder.is === 'endpoint' ? record.holder.containerName : undefined;
     const byDocker = names?.nameOf(endpoint)?.name ?? stored;
-    const networkName = names?.networkName(network);
-    if (byDocker !== undefined) return { name: byDocker, nameFrom: 'docker', networkName };
+    if (byDocker !== undefined) {
+      return { name: byDocker, nameFrom: 'docker', networkName, identity };
+    }
     const told = record?.hostName;
-    if (told !== undefined) return { name: told, nameFrom: 'hostname', networkName };
-    return { name: endpoint.slice(0, 12), nameFrom: 'id', networkName };
+    if (told !== undefined) return { name: told, nameFrom: 'hostname', networkName, identity };
+    return { name: endpoint.slice(0, 12), nameFrom: 'id', networkName, identity };
   }
 
-  #leaseId({ holder, endpoint, network }: LeaseEntry): string {
+  #leaseId({ holder, endpoint, network }: LeaseKeys): string {
     if (holder === 'host') return hostLeaseId(network);
     return this.#deps.registry.findEndpoint(endpoint)?.leaseId ?? endpoint;
   }

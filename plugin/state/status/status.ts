@@ -189,9 +189,11 @@ function addressStatus(
     mac: record.mac,
     address: `${record.address}/${subnet.prefixLength}`,
     gateway: gateway.address,
+    ipv6: record.ipv6 && ipv6Status(record.ipv6, clock),
     state: addressState(record, renewal),
-    ...leaseStatus(record, renewal, clock),
-    ...(record.ipv6 && { ipv6: ipv6Status(record.ipv6, clock) }),
+    lease: record.lease && termsStatus(record.lease, clock),
+    renewal: renewalStatus(renewal),
+    lost: lossStatus(record),
     conflict: undefined,
     sandbox: undefined,
   };
@@ -209,10 +211,12 @@ export function endpointStatus(
     mac: record.mac,
     address: configured && `${configured.address}/${configured.prefixLength}`,
     gateway: configured?.gateway,
-    ...(record.family === 6 && { isIpv6Only: true }),
-    ...(record.ipv6 && { ipv6: ipv6Status(record.ipv6, clock) }),
+    isIpv6Only: record.family === 6 || undefined,
+    ipv6: record.ipv6 && ipv6Status(record.ipv6, clock),
     state: endpointState(record, renewal),
-    ...leaseStatus(record, renewal, clock),
+    lease: record.lease && termsStatus(record.lease, clock),
+    renewal: renewalStatus(renewal),
+    lost: lossStatus(record),
     conflict: conflictOn(record.leaseId, claims),
     sandbox: record.sandboxKey,
   };
@@ -225,7 +229,9 @@ function hostStatus(record: HostRecord, clock: Times, claims?: SegmentsSeen): Ho
     ...{ link, mac: record.mac },
     address: address && `${address.address}/${address.prefixLength}`,
     state: hostState(record, renewal),
-    ...leaseStatus(record, renewal, clock),
+    lease: record.lease && termsStatus(record.lease, clock),
+    renewal: renewalStatus(renewal),
+    lost: lossStatus(record),
     conflict: conflictOn(record.id, claims),
   };
 }
@@ -237,16 +243,12 @@ function conflictOn(id: string, claims: SegmentsSeen | undefined): EndpointStatu
   return { by, since: timeText(since), lastAt: timeText(lastAt), heard: count, defences };
 }
 
-function leaseStatus(
-  { lease, lost }: Pick<EndpointRecord, 'lease' | 'lost'>,
-  renewal: Renewal | undefined,
-  clock: Times,
-): Pick<EndpointStatus, 'lease' | 'lost' | 'renewal'> {
-  return {
-    lease: lease && termsStatus(lease, clock),
-    renewal: renewal && { since: timeText(renewal.since), until: timeText(renewal.until) },
-    lost: lost && { at: timeText(lost.at), cause: lost.cause },
-  };
+function renewalStatus(renewal: Renewal | undefined): EndpointStatus['renewal'] {
+  return renewal && { since: timeText(renewal.since), until: timeText(renewal.until) };
+}
+
+function lossStatus({ lost }: Pick<EndpointRecord, 'lost'>): EndpointStatus['lost'] {
+  return lost && { at: timeText(lost.at), cause: lost.cause };
 }
 
 function termsStatus(lease: StoredLease, clock: Times): EndpointStatus['lease'] {
