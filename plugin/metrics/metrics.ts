@@ -37,7 +37,9 @@ export function createMetrics({ bus, wall, operator, version }: MetricsDeps): Me
       const plugin = operator();
       if (plugin !== undefined) {
         const networks = plugin.networks();
-        for (const { segment } of networks) events.begin(segment);
+        for (const { segment, families } of networks) {
+          for (const family of families) events.begin(segment, family);
+        }
         leases.take(networks, wall());
       }
       await ofProcess.take();

@@ -19,6 +19,7 @@ export function leaseEntry(parts: Partial<LeaseEntry> = {}): LeaseEntry {
 export function networkEntry(parts: Partial<NetworkEntry> = {}): NetworkEntry {
   return {
     ...{ network: NETWORK_ID, segment: 'VLAN 500 of eth1', mode: 'bridge', mtu: 1500 },
+    families: [4],
     ...{ bridge: 'br500', leases: {}, conflicts: 0, waitingSince: undefined },
     ...parts,
   };

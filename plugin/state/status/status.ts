@@ -99,6 +99,8 @@ export interface NetworkFacts {
   /** NetworkID. For another driver's network: `pool` and the id of the pool. */
   readonly network: string;
   readonly segment: string;
+  /** The families of addresses that its containers ask for. */
+  readonly families: readonly (4 | 6)[];
   /** How containers are joined to the segment. Undefined for another driver's network. */
   readonly mode: AttachmentMode | undefined;
   /** The MTU of new containers' links. Undefined for another driver's network. */
@@ -126,6 +128,7 @@ export function networkFacts(
   return {
     network: id,
     segment: segmentOf(options),
+    families: [...(options.ipv4 ? [4 as const] : []), ...(options.ipv6 ? [6 as const] : [])],
     mode: options.mode,
     mtu: network.mtu,
     bridge,
@@ -157,6 +160,7 @@ export function poolFacts(pool: PoolRecord): NetworkFacts | undefined {
     scope && {
       network: `pool ${pool.id}`,
       segment: scope.segment,
+      families: [4],
       mode: undefined,
       mtu: undefined,
       bridge: scope.link,

@@ -9,6 +9,8 @@ import { table } from '../../support/readme.ts';
 const NOW = Date.UTC(2026, 10, 29, 3);
 const OF_LEASE = { endpoint: 'e1', network: 'n1', segment: 'VLAN 500 of eth1', mac: '02:00:00:00:00:01' }; // prettier-ignore
 const LEASE = { ...OF_LEASE, family: 4, address: '10.50.0.23', server: '10.50.0.1' } as const;
+const DUID = '0001000123';
+const LEASE6 = { ...OF_LEASE, family: 6, address: '2001:db8:500::10', server: DUID } as const;
 
 function made(networks = [networkEntry()]) {
   const clock = new FakeClock({ wall: NOW });
@@ -62,29 +64,35 @@ it('what happened is counted by segment', async () => {
   bus.emit({ type: 'lease.acquired', ...LEASE, tookMs: 40, answerMs: 3 });
   bus.emit({ type: 'lease.renewed', ...LEASE, answerMs: 700 });
   bus.emit({ type: 'lease.acquired', ...LEASE }); // taken over: nobody was asked
+  bus.emit({ type: 'lease.acquired', ...LEASE6, tookMs: 300, answerMs: 3 });
   bus.emit({ type: 'lease.lost', ...LEASE, cause: 'expired' });
   bus.emit({ type: 'server.refused', ...OF_LEASE, server: '10.50.0.2', text: undefined });
   bus.emit({ type: 'address.conflict', ...OF_LEASE, address: '10.50.0.23', by: 'x' });
-  bus.emit({ type: 'request.repeated', ...OF_LEASE, message: 'DISCOVER' });
-  bus.emit({ type: 'request.repeated', ...OF_LEASE, message: 'REQUEST' });
-  bus.emit({ type: 'message.ignored', ...OF_LEASE, reason: 'xid-mismatch' });
+  bus.emit({ type: 'request.repeated', ...OF_LEASE, family: 4, message: 'DISCOVER' });
+  bus.emit({ type: 'request.repeated', ...OF_LEASE, family: 4, message: 'REQUEST' });
+  bus.emit({ type: 'request.repeated', ...OF_LEASE, family: 6, message: 'SOLICIT' });
+  bus.emit({ type: 'message.ignored', ...OF_LEASE, family: 4, reason: 'xid-mismatch' });
   bus.emit({ type: 'store.failed', what: 'save', kind: 'leases' });
   bus.emit({ type: 'trouble', level: 'warn', message: 'm', fields: {} });
   bus.emit({ type: 'call.finished', call: 'NetworkDriver.Join', ms: 12 });
   bus.emit({ type: 'call.finished', call: 'NetworkDriver.Join', ms: 12, error: 'no lease' });
   const segment = 'segment="VLAN 500 of eth1"';
+  const [of4, of6] = [`${segment},family="4"`, `${segment},family="6"`];
   expect(await of('vlandhcp_lease_acquire_seconds_')).toEqual(
     expect.arrayContaining([
-      `vlandhcp_lease_acquire_seconds_bucket{le="0.01",${segment}} 0`,
-      `vlandhcp_lease_acquire_seconds_bucket{le="0.05",${segment}} 1`,
-      `vlandhcp_lease_acquire_seconds_count{${segment}} 1`,
+      `vlandhcp_lease_acquire_seconds_bucket{le="0.01",${of4}} 0`,
+      `vlandhcp_lease_acquire_seconds_bucket{le="0.05",${of4}} 1`,
+      `vlandhcp_lease_acquire_seconds_count{${of4}} 1`,
+      `vlandhcp_lease_acquire_seconds_count{${of6}} 1`,
     ]),
   );
   expect(await of('vlandhcp_dhcp_answer_seconds_count')).toEqual([
-    `vlandhcp_dhcp_answer_seconds_count{${segment}} 2`,
+    `vlandhcp_dhcp_answer_seconds_count{${of4}} 2`,
+    `vlandhcp_dhcp_answer_seconds_count{${of6}} 1`,
   ]);
   expect(await of('vlandhcp_dhcp_server_last')).toEqual([
     `vlandhcp_dhcp_server_last_answer_timestamp_seconds{${segment},server="10.50.0.1"} ${NOW / 1000}`,
+    `vlandhcp_dhcp_server_last_answer_timestamp_seconds{${segment},server="${DUID}"} ${NOW / 1000}`,
     `vlandhcp_dhcp_server_last_answer_timestamp_seconds{${segment},server="10.50.0.2"} ${NOW / 1000}`,
   ]);
   expect(await of('vlandhcp_leases_lost')).toContain(
@@ -100,8 +108,9 @@ it('what happened is counted by segment', async () => {
     `vlandhcp_leases_lost_total{${segment},cause="expired"} 1`,
     `vlandhcp_dhcp_naks_total{${segment}} 1`,
     `vlandhcp_address_conflicts_total{${segment}} 1`,
-    `vlandhcp_dhcp_retransmissions_total{${segment}} 2`,
-    `vlandhcp_dhcp_ignored_messages_total{${segment},reason="xid-mismatch"} 1`,
+    `vlandhcp_dhcp_retransmissions_total{${of4}} 2`,
+    `vlandhcp_dhcp_retransmissions_total{${of6}} 1`,
+    `vlandhcp_dhcp_ignored_messages_total{${of4},reason="xid-mismatch"} 1`,
     'vlandhcp_store_errors_total 1',
     'vlandhcp_docker_call_errors_total{call="NetworkDriver.Join"} 1',
     'vlandhcp_docker_call_seconds_count{call="NetworkDriver.Join"} 2',
@@ -109,13 +118,17 @@ it('what happened is counted by segment', async () => {
 });
 
 it('series of a network begin with 0, because Prometheus does not see the growth of one that begins with 1', async () => {
-  const { of } = made();
-  for (const name of ['address_conflicts_total', 'dhcp_naks_total', 'dhcp_retransmissions_total']) {
-    expect(await of(`vlandhcp_${name}`)).toEqual([
-      `vlandhcp_${name}{segment="VLAN 500 of eth1"} 0`,
-    ]);
+  const { of, networks } = made();
+  const segment = 'segment="VLAN 500 of eth1"';
+  for (const name of ['address_conflicts_total', 'dhcp_naks_total']) {
+    expect(await of(`vlandhcp_${name}`)).toEqual([`vlandhcp_${name}{${segment}} 0`]);
   }
+  const repeated = 'vlandhcp_dhcp_retransmissions_total';
+  expect(await of(repeated)).toEqual([`${repeated}{${segment},family="4"} 0`]);
   expect(await of('vlandhcp_dhcp_answer_seconds_count')).toHaveLength(1);
+  networks[0] = networkEntry({ families: [4, 6] });
+  expect(await of('vlandhcp_dhcp_answer_seconds_count')).toHaveLength(2);
+  expect(await of(repeated)).toContain(`${repeated}{${segment},family="6"} 0`);
 });
 
 it('there are the process and the version before the plugin has started', async () => {
@@ -145,7 +158,7 @@ it('hosts that answer as ever more servers, and paths that nobody has, cost a li
 it('docs/metrics.md has each metric with its labels and the text that Prometheus shows, and no other', async () => {
   const { bus, text } = made();
   bus.emit({ type: 'lease.lost', ...LEASE, cause: 'expired' });
-  bus.emit({ type: 'message.ignored', ...OF_LEASE, reason: 'xid-mismatch' });
+  bus.emit({ type: 'message.ignored', ...OF_LEASE, family: 4, reason: 'xid-mismatch' });
   bus.emit({ type: 'server.refused', ...OF_LEASE, server: '10.50.0.2', text: undefined });
   bus.emit({ type: 'call.finished', call: 'NetworkDriver.Join', ms: 12, error: 'no lease' });
   const lines = (await text()).split('\n');
