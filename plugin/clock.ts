@@ -20,6 +20,18 @@ export interface Clock {
   at(instant: Instant, fn: () => void): () => void;
 }
 
+/** What time it is, without timers. */
+export type Times = Pick<Clock, 'now' | 'wall' | 'bootId'>;
+
+/**
+ * The time of this moment. Whoever looks at thousands of leases at once asks the kernel once, and
+ * judges all of them by the same time.
+ */
+export function momentOf(clock: Times): Times {
+  const [now, wall] = [clock.now(), clock.wall()];
+  return { now: () => now, wall: () => wall, bootId: clock.bootId };
+}
+
 /** Where a clock reads the time that goes on during suspend. */
 export interface TimeSource {
   now(): Instant;

@@ -13,12 +13,8 @@ import type { JoinAnswer } from '../endpoints/answers.ts';
 import type { CreateNetworkRequest } from '../options/network-requests.ts';
 import type { Networks } from '../networks/networks.ts';
 import type { Registry } from '../state/registry.ts';
-import {
-  networkStatus,
-  poolStatus,
-  type SegmentsSeen,
-  type NetworkStatus,
-} from '../state/status/status.ts';
+import { allStatus } from '../state/status/network-list.ts';
+import type { NetworkStatus, SegmentsSeen } from '../state/status/status.ts';
 import { runEach, UndoList } from '../undo.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 
@@ -132,22 +128,7 @@ export class NetworkDriver {
 
   /** All networks and endpoints as they are now, and the leases of other drivers' containers. */
   status(): readonly NetworkStatus[] {
-    const registry = this.#registry;
-    const [endpoints, addresses] = [registry.endpoints(), registry.addresses()];
-    const foreign = registry.pools().map((pool) => poolStatus(pool, addresses, this.#clock));
-    return [
-      ...registry
-        .networks()
-        .map((network) =>
-          networkStatus(
-            network,
-            { endpoints, hostLease: registry.findHostLease(network.id) },
-            this.#clock,
-            this.#claims,
-          ),
-        ),
-      ...foreign.filter((status) => status !== undefined),
-    ];
+    return allStatus(this.#registry, this.#clock, this.#claims);
   }
 
   /** Never waits, because dockerd asks in every connect. */

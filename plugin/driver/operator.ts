@@ -2,7 +2,7 @@
  * What the plugin promises to operators: networks and leases as they are now, and what may be done
  * to a lease. Nothing here waits for a call of Docker, and no call of Docker waits for it (D16).
  */
-import type { Clock } from '../clock.ts';
+import { momentOf, type Clock } from '../clock.ts';
 import type { Doctor } from '../doctor/doctor.ts';
 import type { Finding } from '../doctor/finding.ts';
 import type { ContainerNames } from '../dockerapi/container-names.ts';
@@ -10,21 +10,26 @@ import type { TrunkQuestion, VlanAnswer } from '../leasing/segment/trunk-probe.t
 import type { FrameListener, FrameWatch } from '../leasing/frames/frame-watch.ts';
 import type { LeaseService } from '../leasing/lease-service.ts';
 import type { HeldLeases } from '../leases/held-leases.ts';
-import { hostLeaseId, type LeaseRecord } from '../state/lease-records.ts';
+import { hostLeaseId } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
 import { leaseIdentity } from '../state/status/lease-identity.ts';
-import { leaseList, type LeaseEntry } from '../state/status/lease-list.ts';
-import type { NetworkStatus } from '../state/status/status.ts';
+import {
+  leaseList,
+  type LeaseEntry,
+  type LeaseKeys,
+  type LeaseUser,
+} from '../state/status/lease-list.ts';
+import { allStatus, networkList, type NetworkEntry } from '../state/status/network-list.ts';
+import type { SegmentsSeen } from '../state/status/status.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 
 export interface OperatorDeps {
   readonly registry: Registry;
   readonly clock: Clock;
-  readonly status: () => readonly NetworkStatus[];
   /** What Docker's API has told. Undefined if its socket was not given. */
   readonly names: Pick<ContainerNames, 'nameOf' | 'networkName'> | undefined;
   readonly frames: Pick<FrameWatch, 'watch'>;
-  readonly leases: Pick<LeaseService, 'renew'>;
+  readonly leases: Pick<LeaseService, 'renew'> & SegmentsSeen;
   readonly held: Pick<HeldLeases, 'giveBack'>;
   readonly probe: (question: TrunkQuestion) => Promise<readonly VlanAnswer[]>;
   readonly doctor: Pick<Doctor, 'look'>;
@@ -40,34 +45,28 @@ export interface Watched {
 export class Operator {
   readonly #deps: OperatorDeps;
   #isProbing = false;
-  /** Until the end of the present turn. */
-  #seen: readonly NetworkStatus[] | undefined;
 
   constructor(deps: OperatorDeps) {
     this.#deps = deps;
   }
 
-  networks(): readonly NetworkStatus[] {
-    const { names } = this.#deps;
-    return this.#status().map((network) => {
+  networks(): readonly NetworkEntry[] {
+    const { registry, clock, leases, names } = this.#deps;
+    return networkList(registry, clock, leases).map((network) => {
       const name = names?.networkName(network.network);
       return name === undefined ? network : { ...network, name };
     });
   }
 
   leases(): readonly LeaseEntry[] {
-    const { registry, clock } = this.#deps;
-    const entries = leaseList(
-      this.#status(),
+    const { registry, clock, leases } = this.#deps;
+    return leaseList(
+      allStatus(registry, clock, leases),
       registry.held(),
       (id) => registry.findScope(id),
-      clock,
+      (keys) => this.#userOf(keys),
+      momentOf(clock),
     );
-    return entries.map((entry) => {
-      const record = registry.findLease(this.#leaseId(entry));
-      const identity = record && leaseIdentity(record);
-      return { ...entry, ...this.#namesOf(entry, record), identity };
-    });
   }
 
   /**
@@ -115,7 +114,7 @@ export class Operator {
    * @returns the function that ends it. @throws PluginError NETWORK_UNKNOWN.
    */
   watch({ network, macs }: Watched, listener: FrameListener): () => void {
-    const networks = this.#status();
+    const networks = this.networks();
     const isNamed = (id: string) => network !== undefined && id.startsWith(network);
     const named = networks.filter((one) => isNamed(one.network));
     if (network !== undefined && named.length === 0) {
@@ -144,33 +143,23 @@ export class Operator {
     return this.#deps.doctor.look(network);
   }
 
-  /**
-   * The status of everything takes long with thousands of containers. One question, which asks for
-   * networks and for leases, makes it once.
-   */
-  #status(): readonly NetworkStatus[] {
-    if (this.#seen === undefined) {
-      this.#seen = this.#deps.status();
-      queueMicrotask(() => (this.#seen = undefined));
-    }
-    return this.#seen;
-  }
-
-  #namesOf(
-    { endpoint, network }: LeaseEntry,
-    record: LeaseRecord | undefined,
-  ): Pick<LeaseEntry, 'name' | 'nameFrom' | 'networkName'> {
-    const { names } = this.#deps;
+  #userOf(keys: LeaseKeys): LeaseUser {
+    const { names, registry } = this.#deps;
+    const { endpoint, network } = keys;
+    const record = registry.findLease(this.#leaseId(keys));
+    const identity = record && leaseIdentity(record);
+    const networkName = names?.networkName(network);
     const stored = record?.holder.is === 'endpoint' ? record.holder.containerName : undefined;
     const byDocker = names?.nameOf(endpoint)?.name ?? stored;
-    const networkName = names?.networkName(network);
-    if (byDocker !== undefined) return { name: byDocker, nameFrom: 'docker', networkName };
+    if (byDocker !== undefined) {
+      return { name: byDocker, nameFrom: 'docker', networkName, identity };
+    }
     const told = record?.hostName;
-    if (told !== undefined) return { name: told, nameFrom: 'hostname', networkName };
-    return { name: endpoint.slice(0, 12), nameFrom: 'id', networkName };
+    if (told !== undefined) return { name: told, nameFrom: 'hostname', networkName, identity };
+    return { name: endpoint.slice(0, 12), nameFrom: 'id', networkName, identity };
   }
 
-  #leaseId({ holder, endpoint, network }: LeaseEntry): string {
+  #leaseId({ holder, endpoint, network }: LeaseKeys): string {
     if (holder === 'host') return hostLeaseId(network);
     return this.#deps.registry.findEndpoint(endpoint)?.leaseId ?? endpoint;
   }

@@ -230,7 +230,6 @@ export function createPlugin(deps: PluginDeps) {
         held,
         frames,
         names: containers,
-        status: () => network.status(),
       },
       probe,
       doctor: new Doctor({ registry, clock, host, probe, inquiry, isComplete, disk: deps.disk }),

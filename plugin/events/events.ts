@@ -14,8 +14,13 @@ interface OfLease {
   readonly mac: string;
 }
 
+/** 4: DHCPv4. 6: DHCPv6, or an address of a router's prefix. */
+interface OfFamily {
+  readonly family: 4 | 6;
+}
+
 /** A lease began, went on or ended. */
-export interface LeaseEvent extends OfLease {
+export interface LeaseEvent extends OfLease, OfFamily {
   readonly type:
     | 'lease.acquired'
     | 'lease.renewed'
@@ -23,16 +28,15 @@ export interface LeaseEvent extends OfLease {
     | 'lease.lost'
     | 'lease.held'
     | 'lease.given-back';
-  readonly family: 4 | 6;
   readonly address: string | undefined;
   readonly server?: string | undefined;
   /** The address that the container had before. */
   readonly before?: string | undefined;
   /** Why it was lost. */
   readonly cause?: string | undefined;
-  /** From the first REQUEST to the ACK. Undefined if no server was asked. */
+  /** From the first REQUEST to the ACK or REPLY. Undefined if no server was asked. */
   readonly answerMs?: number | undefined;
-  /** From when the lease was first asked for until it could be used. Only of `lease.acquired`. */
+  /** From the first question until the address could be used. Only of `lease.acquired`. */
   readonly tookMs?: number | undefined;
 }
 
@@ -92,8 +96,8 @@ export type PluginEvent =
  */
 export type CountedEvent =
   /** The type of the message: `DISCOVER`. */
-  | (OfLease & { readonly type: 'request.repeated'; readonly message: string })
-  | (OfLease & { readonly type: 'message.ignored'; readonly reason: string })
+  | (OfLease & OfFamily & { readonly type: 'request.repeated'; readonly message: string })
+  | (OfLease & OfFamily & { readonly type: 'message.ignored'; readonly reason: string })
   | { readonly type: 'store.failed'; readonly what: 'save' | 'delete'; readonly kind: string };
 
 export type EventType = PluginEvent['type'];

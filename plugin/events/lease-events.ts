@@ -1,4 +1,5 @@
 /** Turns what a DHCP client tells of its lease into events. */
+import type { Ms } from '../vocabulary/time.ts';
 import type { LeaseEvent } from './events.ts';
 
 interface Subject {
@@ -13,6 +14,9 @@ interface Change {
   readonly cause?: string | undefined;
 }
 
+/** How long the server and the whole start took. */
+type Times = Pick<LeaseEvent, 'answerMs' | 'tookMs'>;
+
 /** The fields by which an event tells whose lease it is about. */
 export function ofLease({ key, network, segment, identity }: Subject) {
   return { endpoint: key, network, segment, mac: identity.mac };
@@ -20,17 +24,17 @@ export function ofLease({ key, network, segment, identity }: Subject) {
 
 /**
  * @param before the address until now.
- * @param times how long the server and the whole start took.
  */
 export function leaseEvent4(
   subject: Subject,
   change: Change & { readonly lease: { readonly address: string; readonly serverId: string } },
   before: string | undefined,
-  times: Pick<LeaseEvent, 'answerMs' | 'tookMs'> = {},
+  times: Times = {},
 ): LeaseEvent {
   const { address, serverId: server } = change.lease;
   const former = before === address ? {} : { before };
-  return { ...typed(change), ...ofLease(subject), family: 4, address, server, ...former, ...times };
+  const facts = { family: 4, address, server, ...former } as const;
+  return { ...typed(change), ...ofLease(subject), ...facts, ...rounded(times) };
 }
 
 export function leaseEvent6(
@@ -38,11 +42,23 @@ export function leaseEvent6(
   change: Change & {
     readonly address: { readonly address: string } | undefined;
     readonly lease: { readonly serverId: string } | undefined;
-  },
+  } & Times,
 ): LeaseEvent {
   const { address, lease } = change;
   const facts = { family: 6, address: address?.address, server: lease?.serverId } as const;
-  return { ...typed(change), ...ofLease(subject), ...facts };
+  return { ...typed(change), ...ofLease(subject), ...facts, ...rounded(change) };
+}
+
+/** As exact as a person reads it. Never negative. */
+function rounded({ answerMs, tookMs }: Times): Times {
+  return {
+    ...(answerMs !== undefined && { answerMs: tenths(answerMs) }),
+    ...(tookMs !== undefined && { tookMs: tenths(tookMs) }),
+  };
+}
+
+function tenths(ms: Ms): Ms {
+  return Math.max(0, Math.round(ms * 10) / 10);
 }
 
 function typed({ change, cause }: Change): Pick<LeaseEvent, 'type' | 'cause'> {

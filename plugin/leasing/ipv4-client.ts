@@ -58,6 +58,7 @@ export class Ipv4Client {
     const { acd, onConflict, isForeign, identity } = subject;
     this.#log = log;
     this.#clock = clock;
+    const of4 = { ...ofLease(subject), family: 4 } as const;
     const runner = new ClientRunner(clientConfig(subject), {
       clock,
       random,
@@ -78,8 +79,8 @@ export class Ipv4Client {
         log.warn({ by, text }, 'dhcp server refused (NAK)');
       },
       counters: {
-        repeated: (message) => emit?.({ type: 'request.repeated', ...ofLease(subject), message }),
-        ignored: (reason) => emit?.({ type: 'message.ignored', ...ofLease(subject), reason }),
+        repeated: (message) => emit?.({ type: 'request.repeated', ...of4, message }),
+        ignored: (reason) => emit?.({ type: 'message.ignored', ...of4, reason }),
       },
       onIgnored: (answer) => emit?.({ type: 'server.ignored', ...ofLease(subject), ...answer }),
       onStranger: (server, type, isDenied) => {
@@ -183,9 +184,8 @@ export class Ipv4Client {
     const since = this.#askingSince;
     const isAnswer = change !== 'lost' && heard?.type === 'ACK';
     return {
-      ...(isAnswer && { answerMs: tenths(heard.at - lease.requestedAt) }),
-      ...(change === 'acquired' &&
-        since !== undefined && { tookMs: tenths(this.#clock.now() - since) }),
+      ...(isAnswer && { answerMs: heard.at - lease.requestedAt }),
+      ...(change === 'acquired' && since !== undefined && { tookMs: this.#clock.now() - since }),
     };
   }
 
@@ -216,9 +216,4 @@ export class Ipv4Client {
       this.#log.warn({ err: error }, 'lease not given back; the server keeps it until it expires');
     }
   }
-}
-
-/** As exact as a person reads it. Never negative. */
-function tenths(ms: Ms): Ms {
-  return Math.max(0, Math.round(ms * 10) / 10);
 }

@@ -4,7 +4,7 @@
 import type { Clock } from '../clock.ts';
 import type { Lease } from '../vocabulary/lease.ts';
 import type { Emit } from '../events/events.ts';
-import { leaseEvent6 } from '../events/lease-events.ts';
+import { leaseEvent6, ofLease } from '../events/lease-events.ts';
 import type { Logger } from '../logger.ts';
 import type { Failures } from './client-failures.ts';
 import type { LeaseChange, RunnerDeps } from './client-runner.ts';
@@ -154,6 +154,9 @@ export function makeLeaseClient(
   return client;
 }
 
+/** Why messages are ignored that are not for the client at all. */
+const OTHERS6: ReadonlySet<string> = new Set(['not-a-reply', 'client-id-mismatch']);
+
 export function makeIpv6Client(
   subject: LeaseSubject,
   deps: LeaseClientDeps,
@@ -161,16 +164,21 @@ export function makeIpv6Client(
 ): GuardedIpv6 | undefined {
   const { key, segment, identity, acd, rapidCommit, ipv6 } = subject;
   if (ipv6 === undefined) return undefined;
-  const { clock, random, routers, declines, frames } = deps;
+  const { clock, random, routers, declines, frames, emit } = deps;
+  const of6 = { ...ofLease(subject), family: 6 } as const;
   const openSocket =
     frames?.openSocket(deps.openIpv6Socket, () => watchedClient(subject)) ?? deps.openIpv6Socket;
   return new GuardedIpv6(ipv6, {
     ...{ clock, random, log, routers, openSocket, mac: identity.mac, acd, rapidCommit },
     onChange: (change) => {
-      deps.emit?.(leaseEvent6(subject, change));
+      emit?.(leaseEvent6(subject, change));
       deps.onIpv6Change(key, change);
     },
-    onUnused: (reason) => frames?.ignored(reason),
+    onRepeated: (message) => emit?.({ type: 'request.repeated', ...of6, message }),
+    onUnused: (reason) => {
+      frames?.ignored(reason);
+      if (!OTHERS6.has(reason)) emit?.({ type: 'message.ignored', ...of6, reason });
+    },
     mayDecline: () => declines.take(`${segment}, IPv6`),
   });
 }

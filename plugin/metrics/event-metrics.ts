@@ -17,26 +17,30 @@ const MOST_CALLS = 40;
 /** Why a client of ours loses a lease. */
 const CAUSES = ['expired', 'nak', 'declined'];
 
+/** The family of addresses: a VLAN may have a server for one of them and none for the other. */
+type Place = 'segment' | 'family';
+const PLACE = ['segment', 'family'] as const;
+
 /**
  * Segments are as many as networks, and more only where networks come and go. Their number has a
  * limit of 4,094 for each trunk. No label names a container.
  */
 export class EventMetrics {
-  readonly #acquire: Histogram<'segment'>;
-  readonly #answer: Histogram<'segment'>;
+  readonly #acquire: Histogram<Place>;
+  readonly #answer: Histogram<Place>;
   readonly #lost: Counter<'segment' | 'cause'>;
   readonly #naks: Counter<'segment'>;
   readonly #conflicts: Counter<'segment'>;
-  readonly #repeated: Counter<'segment'>;
-  readonly #ignored: Counter<'segment' | 'reason'>;
+  readonly #repeated: Counter<Place>;
+  readonly #ignored: Counter<Place | 'reason'>;
   readonly #lastAnswer: Gauge<'segment' | 'server'>;
   readonly #calls: Histogram<'call'>;
   readonly #callErrors: Counter<'call'>;
   readonly #storeErrors: Counter;
   readonly #trouble: Counter<'level'>;
   readonly #wall: () => WallTime;
-  /** Those of networks that there were since the start. */
-  readonly #segments = new Set<string>();
+  /** Those of networks that there were since the start, and each with its families. */
+  readonly #begun = new Set<string>();
   /** Newest answer last. At most MOST_SERVERS. */
   readonly #servers = new Map<string, { segment: string; server: string }>();
   /** At most MOST_CALLS. */
@@ -49,13 +53,13 @@ export class EventMetrics {
       new Counter({ name, help, labelNames, registers });
     this.#acquire = new Histogram({
       name: 'vlandhcp_lease_acquire_seconds',
-      help: 'Time from the first DISCOVER until an IPv4 lease could be used',
-      ...{ labelNames: ['segment'], buckets: START_BUCKETS, registers },
+      help: 'Time from the first question until an address could be used',
+      ...{ labelNames: PLACE, buckets: START_BUCKETS, registers },
     });
     this.#answer = new Histogram({
       name: 'vlandhcp_dhcp_answer_seconds',
-      help: 'Time from the first REQUEST to the ACK of a DHCP server',
-      ...{ labelNames: ['segment'], buckets: ANSWER_BUCKETS, registers },
+      help: 'Time from the first REQUEST to the ACK or REPLY of a DHCP server',
+      ...{ labelNames: PLACE, buckets: ANSWER_BUCKETS, registers },
     });
     this.#lost = counter(
       'vlandhcp_leases_lost_total',
@@ -64,7 +68,7 @@ export class EventMetrics {
     );
     this.#naks = counter(
       'vlandhcp_dhcp_naks_total',
-      'Requests that a DHCP server refused',
+      'DHCPv4 requests that a server refused (NAK)',
       'segment',
     );
     this.#conflicts = counter(
@@ -75,12 +79,13 @@ export class EventMetrics {
     this.#repeated = counter(
       'vlandhcp_dhcp_retransmissions_total',
       'DHCP messages that were sent again, because nobody had answered',
-      'segment',
+      ...PLACE,
     );
     this.#ignored = counter(
       'vlandhcp_dhcp_ignored_messages_total',
       'DHCP messages that were heard and not used',
-      ...(['segment', 'reason'] as const),
+      ...PLACE,
+      'reason',
     );
     this.#lastAnswer = new Gauge({
       name: 'vlandhcp_dhcp_server_last_answer_timestamp_seconds',
@@ -112,26 +117,29 @@ export class EventMetrics {
   /**
    * Begins with 0 for a segment. Prometheus does not see the growth of a series that begins with 1.
    */
-  begin(segment: string): void {
-    if (this.#segments.has(segment)) return;
-    this.#segments.add(segment);
-    for (const counter of [this.#naks, this.#conflicts, this.#repeated])
-      counter.inc({ segment }, 0);
+  begin(segment: string, family: 4 | 6): void {
+    const key = `${family} ${segment}`;
+    if (this.#begun.has(key)) return;
+    this.#begun.add(key);
+    this.#repeated.inc({ segment, family }, 0);
+    this.#acquire.zero({ segment, family });
+    this.#answer.zero({ segment, family });
+    for (const counter of [this.#naks, this.#conflicts]) counter.inc({ segment }, 0);
     for (const cause of CAUSES) this.#lost.inc({ segment, cause }, 0);
-    this.#acquire.zero({ segment });
-    this.#answer.zero({ segment });
   }
 
   count(event: PluginEvent | CountedEvent): void {
-    if ('mac' in event && 'segment' in event) this.begin(event.segment);
+    if ('mac' in event && 'segment' in event) {
+      this.begin(event.segment, 'family' in event ? event.family : 4);
+    }
     switch (event.type) {
       case 'lease.acquired':
       case 'lease.renewed':
       case 'lease.changed': {
-        const { segment, server, answerMs, tookMs } = event;
-        if (tookMs !== undefined) this.#acquire.observe({ segment }, tookMs / 1000);
+        const { segment, family, server, answerMs, tookMs } = event;
+        if (tookMs !== undefined) this.#acquire.observe({ segment, family }, tookMs / 1000);
         if (answerMs === undefined) return;
-        this.#answer.observe({ segment }, answerMs / 1000);
+        this.#answer.observe({ segment, family }, answerMs / 1000);
         return this.#answered(segment, server);
       }
       case 'lease.lost':
@@ -142,9 +150,11 @@ export class EventMetrics {
       case 'address.conflict':
         return this.#conflicts.inc({ segment: event.segment });
       case 'request.repeated':
-        return this.#repeated.inc({ segment: event.segment });
+        return this.#repeated.inc({ segment: event.segment, family: event.family });
       case 'message.ignored':
-        return this.#ignored.inc({ segment: event.segment, reason: event.reason });
+        return this.#ignored.inc({
+          ...{ segment: event.segment, family: event.family, reason: event.reason },
+        });
       case 'store.failed':
         return this.#storeErrors.inc();
       case 'trouble':

@@ -1,7 +1,6 @@
 /** What is the case at the moment when Prometheus asks: leases, renewals, conflicts, networks. */
 import { Gauge, type Registry } from 'prom-client';
-import type { LeaseEntry } from '../state/status/lease-list.ts';
-import type { NetworkStatus } from '../state/status/status.ts';
+import type { NetworkEntry } from '../state/status/network-list.ts';
 import type { WallTime } from '../vocabulary/time.ts';
 
 /** Docker shows 12 digits of an id. */
@@ -43,28 +42,20 @@ export class LeaseMetrics {
     );
   }
 
-  take(networks: readonly NetworkStatus[], leases: readonly LeaseEntry[], now: WallTime): void {
+  take(networks: readonly NetworkEntry[], now: WallTime): void {
     for (const gauge of [this.#leases, this.#unanswered, this.#conflicts, this.#networks]) {
       gauge.reset();
     }
-    for (const { network, segment, name = '', mode = 'other driver' } of networks) {
-      const place = placeOf({ network, segment });
+    for (const one of networks) {
+      const { name = '', mode = 'other driver', waitingSince } = one;
+      const place = placeOf(one);
       this.#networks.set({ ...place, name, mode }, 1);
-      this.#leases.set({ ...place, state: 'leased' }, 0);
-      this.#unanswered.set(place, 0);
-      this.#conflicts.set(place, 0);
-    }
-    const oldest = new Map<string, number>();
-    for (const lease of leases) {
-      const place = placeOf(lease);
-      this.#leases.inc({ ...place, state: lease.state });
-      if (lease.conflict !== undefined) this.#conflicts.inc(place);
-      if (lease.renewal === undefined) continue;
-      const age = Math.max(0, (now - Date.parse(lease.renewal.since)) / 1000);
-      const key = `${place.network} ${place.segment}`;
-      if (!(age > (oldest.get(key) ?? 0))) continue;
-      oldest.set(key, age);
-      this.#unanswered.set(place, age);
+      for (const [state, count] of Object.entries({ leased: 0, ...one.leases })) {
+        this.#leases.set({ ...place, state }, count);
+      }
+      this.#conflicts.set(place, one.conflicts);
+      const age = waitingSince === undefined ? 0 : (now - Date.parse(waitingSince)) / 1000;
+      this.#unanswered.set(place, age > 0 ? age : 0);
     }
   }
 }

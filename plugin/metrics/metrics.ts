@@ -5,8 +5,7 @@
  */
 import { Registry } from 'prom-client';
 import type { EventBus } from '../events/event-bus.ts';
-import type { LeaseEntry } from '../state/status/lease-list.ts';
-import type { NetworkStatus } from '../state/status/status.ts';
+import type { NetworkEntry } from '../state/status/network-list.ts';
 import type { WallTime } from '../vocabulary/time.ts';
 import { EventMetrics } from './event-metrics.ts';
 import { LeaseMetrics } from './lease-metrics.ts';
@@ -16,8 +15,7 @@ interface MetricsDeps {
   readonly bus: Pick<EventBus, 'count'>;
   readonly wall: () => WallTime;
   /** Undefined until the plugin has started. */
-  readonly operator: () =>
-    { networks(): readonly NetworkStatus[]; leases(): readonly LeaseEntry[] } | undefined;
+  readonly operator: () => { networks(): readonly NetworkEntry[] } | undefined;
   readonly version: string;
 }
 
@@ -39,8 +37,10 @@ export function createMetrics({ bus, wall, operator, version }: MetricsDeps): Me
       const plugin = operator();
       if (plugin !== undefined) {
         const networks = plugin.networks();
-        for (const { segment } of networks) events.begin(segment);
-        leases.take(networks, plugin.leases(), wall());
+        for (const { segment, families } of networks) {
+          for (const family of families) events.begin(segment, family);
+        }
+        leases.take(networks, wall());
       }
       await ofProcess.take();
       return registry.metrics();

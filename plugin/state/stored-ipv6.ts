@@ -1,5 +1,5 @@
 /** What the plugin stores of a container's IPv6, with times as in `stored-lease.ts`. */
-import type { Clock } from '../clock.ts';
+import type { Times } from '../clock.ts';
 import type { Ipv6Terms } from '../leasing/ipv6/ipv6-subject.ts';
 import type { Address6 } from '../vocabulary/ipv6/addressing.ts';
 import type { Ipv6 } from '../wire/address6.ts';
@@ -57,13 +57,13 @@ export const NO_IPV6: StoredIpv6 = {
   configured: undefined,
 };
 
-export function storeLease6(lease: Lease6, clock: Clock): StoredLease6 {
+export function storeLease6(lease: Lease6, clock: Times): StoredLease6 {
   const boot = { id: clock.bootId, at: lease.requestedAt };
   return { ...shifted(lease, clock.wall() - clock.now()), boot };
 }
 
 /** The rest of the lease is never longer than its original duration. */
-export function restoreLease6({ boot, ...lease }: StoredLease6, clock: Clock): Lease6 {
+export function restoreLease6({ boot, ...lease }: StoredLease6, clock: Times): Lease6 {
   const age = elapsedSince({ wall: lease.requestedAt, boot }, clock);
   return shifted(lease, clock.now() - age - lease.requestedAt);
 }
@@ -71,13 +71,13 @@ export function restoreLease6({ boot, ...lease }: StoredLease6, clock: Clock): L
 /** What a client has now. */
 export function storeIpv6(
   { address, lease, contested }: Ipv6Terms,
-  clock: Clock,
+  clock: Times,
 ): Pick<StoredIpv6, 'address' | 'lease' | 'contested'> {
   return { address, lease: lease && storeLease6(lease, clock), contested };
 }
 
 /** What a client goes on with after a restart. */
-export function restoreIpv6(stored: StoredIpv6 | undefined, clock: Clock): Ipv6Terms {
+export function restoreIpv6(stored: StoredIpv6 | undefined, clock: Times): Ipv6Terms {
   const { address, lease, answered, isGiven, contested } = stored ?? NO_IPV6;
   const given = isGiven === true && answered?.source !== 'dhcp' ? answered : undefined;
   // Without an address now, another host has the one that was given. Older records say no more.
@@ -102,7 +102,7 @@ export function isLeased({ family, lease, ipv6 }: Stored): boolean {
  * When all is over that a server has leased. Beside an IPv4 lease, that of IPv6 does not count.
  * Undefined: nothing is leased.
  */
-export function leasedUntil({ family, lease, ipv6 }: Stored, clock: Clock): Instant | undefined {
+export function leasedUntil({ family, lease, ipv6 }: Stored, clock: Times): Instant | undefined {
   if (family !== 6) return lease && restoreLease(lease, clock).expiresAt;
   const lease6 = ipv6?.lease && restoreLease6(ipv6.lease, clock);
   return lease6 && endOf6(lease6);
@@ -112,7 +112,7 @@ export function leasedUntil({ family, lease, ipv6 }: Stored, clock: Clock): Inst
  * When a server must be asked again. A lease that must be requested anew is due at once. An address
  * of a prefix never is.
  */
-export function renewalDueAt({ family, lease, ipv6 }: Stored, clock: Clock): Instant {
+export function renewalDueAt({ family, lease, ipv6 }: Stored, clock: Times): Instant {
   if (family !== 6) return lease === undefined ? -Infinity : restoreLease(lease, clock).t1At;
   if (ipv6?.lease !== undefined) return restoreLease6(ipv6.lease, clock).t1At;
   return ipv6?.address === undefined ? -Infinity : Infinity;
@@ -126,7 +126,7 @@ export function addressShown({ family, lease, ipv6 }: Stored): string | undefine
 /** What the lease says of the address in use, with times by the kernel's clock. */
 export function leasedAddress(
   { address, lease }: Pick<StoredIpv6, 'address' | 'lease'>,
-  clock: Clock,
+  clock: Times,
 ): LeasedAddress | undefined {
   if (address === undefined || lease === undefined) return undefined;
   return restoreLease6(lease, clock).addresses.find((one) => one.address === address.address);

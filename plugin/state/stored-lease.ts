@@ -3,7 +3,7 @@
  * it may be stepped. Within one boot the kernel's own clock is more reliable. So both times are
  * stored. In the same boot the kernel's clock counts, in another boot the wall clock.
  */
-import type { Clock } from '../clock.ts';
+import type { Times } from '../clock.ts';
 import type { Lease, LeaseTerms } from '../vocabulary/lease.ts';
 import type { Instant, Ms, WallTime } from '../vocabulary/time.ts';
 
@@ -28,7 +28,7 @@ export interface StoredLease extends LeaseTerms {
   readonly boot?: BootInstant | undefined;
 }
 
-export function storeMoment(clock: Clock): StoredMoment {
+export function storeMoment(clock: Times): StoredMoment {
   return { wall: clock.wall(), boot: { id: clock.bootId, at: clock.now() } };
 }
 
@@ -36,12 +36,12 @@ export function storeMoment(clock: Clock): StoredMoment {
  * Returns how long ago the moment was. A moment in the future counts as now. This happens if the
  * wall clock was set back, or is not set yet after a reboot of a host without a battery.
  */
-export function elapsedSince({ wall, boot }: StoredMoment, clock: Clock): Ms {
+export function elapsedSince({ wall, boot }: StoredMoment, clock: Times): Ms {
   const elapsed = boot?.id === clock.bootId ? clock.now() - boot.at : clock.wall() - wall;
   return Math.max(0, elapsed);
 }
 
-export function storeLease(lease: Lease, clock: Clock): StoredLease {
+export function storeLease(lease: Lease, clock: Times): StoredLease {
   const boot = { id: clock.bootId, at: lease.requestedAt };
   return { ...shifted(lease, clock.wall() - clock.now()), boot };
 }
@@ -49,27 +49,31 @@ export function storeLease(lease: Lease, clock: Clock): StoredLease {
 /**
  * The rest of the lease is never longer than its original duration, whatever the wall clock says.
  */
-export function restoreLease({ boot, ...lease }: StoredLease, clock: Clock): Lease {
+export function restoreLease({ boot, ...lease }: StoredLease, clock: Times): Lease {
   const age = elapsedSince({ wall: lease.requestedAt, boot }, clock);
   return shifted(lease, clock.now() - age - lease.requestedAt);
 }
 
+type LeaseTimes = Pick<StoredLease, 'requestedAt' | 't1At' | 't2At' | 'expiresAt'>;
+
 /**
- * Returns the lease with its times by the present wall clock. People compare them with that clock.
+ * Returns the times of the lease by the present wall clock. People compare them with that clock.
  */
-export function readableLease(lease: StoredLease, clock: Clock): StoredLease {
-  return storeLease(restoreLease(lease, clock), clock);
+export function readableTimes(lease: StoredLease, clock: Times): LeaseTimes {
+  const { requestedAt, boot } = lease;
+  const age = elapsedSince({ wall: requestedAt, boot }, clock);
+  return timesOf(lease, clock.wall() - age - requestedAt);
 }
 
-function shifted<T extends Pick<Lease, 'requestedAt' | 't1At' | 't2At' | 'expiresAt'>>(
-  lease: T,
-  by: number,
-): T {
+function shifted<T extends LeaseTimes>(lease: T, by: number): T {
+  return { ...lease, ...timesOf(lease, by) };
+}
+
+function timesOf({ requestedAt, t1At, t2At, expiresAt }: LeaseTimes, by: Ms): LeaseTimes {
   return {
-    ...lease,
-    requestedAt: lease.requestedAt + by,
-    t1At: lease.t1At + by,
-    t2At: lease.t2At + by,
-    expiresAt: lease.expiresAt + by,
+    requestedAt: requestedAt + by,
+    t1At: t1At + by,
+    t2At: t2At + by,
+    expiresAt: expiresAt + by,
   };
 }

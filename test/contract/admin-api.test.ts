@@ -46,7 +46,7 @@ const metrics = {
   text: () => Promise.resolve('vlandhcp_x 1\n'),
 };
 const operator = {
-  networks: () => [networkEntry()],
+  networks: () => [networkEntry({ leases: { leased: 2 } })],
   leases: () => [BOX, TWIN, OTHER],
   renew: ({ mac }: { mac: string }) => void done.push(`renew ${mac}`),
   release: () => Promise.reject(new PluginError('LEASE_BUSY', 'a container uses it')),

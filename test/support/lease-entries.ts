@@ -1,6 +1,6 @@
 /** Leases and networks as the admin API tells them. */
 import type { LeaseEntry } from '../../plugin/state/status/lease-list.ts';
-import type { NetworkStatus } from '../../plugin/state/status/status.ts';
+import type { NetworkEntry } from '../../plugin/state/status/network-list.ts';
 
 export const NETWORK_ID = 'a'.repeat(64);
 
@@ -16,10 +16,11 @@ export function leaseEntry(parts: Partial<LeaseEntry> = {}): LeaseEntry {
   };
 }
 
-export function networkEntry(parts: Partial<NetworkStatus> = {}): NetworkStatus {
+export function networkEntry(parts: Partial<NetworkEntry> = {}): NetworkEntry {
   return {
     ...{ network: NETWORK_ID, segment: 'VLAN 500 of eth1', mode: 'bridge', mtu: 1500 },
-    ...{ bridge: 'br500', endpoints: [] },
+    families: [4],
+    ...{ bridge: 'br500', leases: {}, conflicts: 0, waitingSince: undefined },
     ...parts,
   };
 }

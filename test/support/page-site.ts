@@ -2,7 +2,7 @@
 import { EventBus } from '../../plugin/events/event-bus.ts';
 import type { LeaseEvent } from '../../plugin/events/events.ts';
 import type { LeaseEntry } from '../../plugin/state/status/lease-list.ts';
-import type { NetworkStatus } from '../../plugin/state/status/status.ts';
+import type { NetworkEntry } from '../../plugin/state/status/network-list.ts';
 import { leaseEntry, networkEntry } from './lease-entries.ts';
 import { seededRandom } from './seeded-random.ts';
 
@@ -23,7 +23,7 @@ const SERVICES = [
 
 export interface PageSite {
   readonly bus: EventBus;
-  networks: NetworkStatus[];
+  networks: NetworkEntry[];
   leases: LeaseEntry[];
   /** The lease of this name is lost from now on, and an event says so. */
   lose(name: string): void;

@@ -6,7 +6,7 @@ import type { EventBus } from '../../events/event-bus.ts';
 import type { Finding } from '../../doctor/finding.ts';
 import { EVENT_TYPES, type RecordedEvent } from '../../events/events.ts';
 import type { LeaseEntry } from '../../state/status/lease-list.ts';
-import type { NetworkStatus } from '../../state/status/status.ts';
+import type { NetworkEntry } from '../../state/status/network-list.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { EventsWanted } from './event-stream.ts';
 import { probeWanted, type Probe, type ProbeWanted } from './probe-stream.ts';
@@ -15,7 +15,7 @@ import { findLeases, historyOf, type LeaseKey, parseKey } from './lease-key.ts';
 
 /** What `plugin/driver` promises to operators. */
 export interface Operator {
-  networks(): readonly NetworkStatus[];
+  networks(): readonly NetworkEntry[];
   leases(): readonly LeaseEntry[];
   /** @throws PluginError LEASE_BUSY. */
   renew(lease: LeaseEntry): void;
@@ -57,7 +57,7 @@ export async function answerTo(
       case 'GET plugin':
         return json(200, about);
       case 'GET networks':
-        return json(200, { networks: withCounts(plugin) });
+        return json(200, { networks: plugin.networks() });
       case 'GET leases':
         return json(200, { leases: leasesOf(plugin, query.get('network')) });
       case 'GET leases/KEY':
@@ -91,18 +91,6 @@ export function parseTarget(target: string): { path: string[]; query: URLSearchP
       `the path ${JSON.stringify(target.slice(0, 100))} is not a path of a URL`,
     );
   }
-}
-
-/** The networks, with the number of leases instead of the leases. */
-function withCounts(plugin: Operator): object[] {
-  const leases = plugin.leases();
-  return plugin.networks().map(({ endpoints: _endpoints, host: _host, ...network }) => {
-    const states: Record<string, number> = {};
-    for (const { network: own, state } of leases) {
-      if (own === network.network) states[state] = (states[state] ?? 0) + 1;
-    }
-    return { ...network, leases: states };
-  });
 }
 
 /** @param network the beginning of a NetworkID, or nothing. */

@@ -3,11 +3,11 @@
  * the shell around the two machines of `dhcp6/client/`.
  */
 import type { Clock } from '../../clock.ts';
-import type { Effect, Env } from '../../dhcp6/client/client.ts';
-import type { Dhcp6Message } from '../../dhcp6/message.ts';
+import type { Effect, Env, Event, State } from '../../dhcp6/client/client.ts';
+import type { Dhcp6Message, MessageType } from '../../dhcp6/message.ts';
 import type { Logger } from '../../logger.ts';
 import { withoutRenewal6, type Lease6 } from '../../vocabulary/ipv6/lease6.ts';
-import type { Ms } from '../../vocabulary/time.ts';
+import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { Ipv6 } from '../../wire/address6.ts';
 import { MachineRunner, type RunnerOf } from '../../runtime/machine-runner.ts';
 import { DHCP6, INFORMATION } from './ipv6-machines.ts';
@@ -20,8 +20,12 @@ export interface Dhcp6TalkDeps {
   readonly config: Env['config'];
   /** False: too many DECLINEs were sent on this segment. */
   readonly mayDecline: () => boolean;
-  readonly send: (message: Dhcp6Message) => void;
-  readonly onLease: (effect: Effect & { readonly type: 'lease' }) => void;
+  /** @returns false if the message could not be sent. */
+  readonly send: (message: Dhcp6Message) => boolean;
+  /** @param answerMs how long the server took. Undefined if no answer brought the change. */
+  readonly onLease: (effect: Effect & { readonly type: 'lease' }, answerMs: Ms | undefined) => void;
+  /** Told of each question for a lease that is sent again, because nobody has answered. */
+  readonly onRepeated?: ((message: MessageType) => void) | undefined;
   /** The address is to be proven unused. */
   readonly onCheck: (address: Ipv6) => void;
   /** The lease was given back, or its server did not answer. */
@@ -46,6 +50,7 @@ export class Dhcp6Talk {
   /** Why the machines ignored the message that they are told now, the lease's first. */
   #unused: string[] = [];
   #config: Env['config'];
+  readonly #answer = new AnswerTime();
 
   constructor(deps: Dhcp6TalkDeps) {
     this.#config = deps.config;
@@ -54,11 +59,14 @@ export class Dhcp6Talk {
     const env = (now: number): Env => ({ now, random, mayDecline, config: this.#config });
     this.#lease = new MachineRunner(DHCP6, {
       ...{ clock, env },
+      stepped: (_state, before, event) => this.#answer.stepped(before, event, clock.now()),
       perform: (effect) => {
-        if (effect.type === 'send') send(effect.message);
+        if (effect.type === 'ignored') this.#answer.ignored();
+        if (effect.type === 'send') this.#send(effect.message, deps);
         else if (effect.type === 'lease') {
           if (effect.change !== 'lost') this.#refusals.clear();
-          deps.onLease(effect);
+          const answerMs = this.#answer.take();
+          deps.onLease(effect, effect.change === 'lost' ? undefined : answerMs);
         } else if (effect.type === 'check') deps.onCheck(effect.address);
         else this.#report(log, effect);
         if (effect.type === 'refused' || effect.type === 'ignored') deps.onTold(effect);
@@ -70,8 +78,13 @@ export class Dhcp6Talk {
     this.#information = new MachineRunner(INFORMATION, {
       ...{ clock, env },
       perform: (effect) =>
-        effect.type === 'send' ? send(effect.message) : this.#report(log, effect),
+        effect.type === 'send' ? void send(effect.message) : this.#report(log, effect),
     });
+  }
+
+  #send(message: Dhcp6Message, { send, onRepeated }: Dhcp6TalkDeps): void {
+    const { state } = this.#lease;
+    if (send(message) && isAskedAgain(state, message)) onRepeated?.(message.type);
   }
 
   #report(log: Logger, effect: Parameters<typeof reportDhcp6>[1]): void {
@@ -156,5 +169,38 @@ export class Dhcp6Talk {
   reset(): void {
     this.#lease.reset();
     this.#information.reset();
+  }
+}
+
+/** @param state of the client after it has sent the message. */
+function isAskedAgain(state: State, { xid }: Dhcp6Message): boolean {
+  if (!('exchange' in state) || state.exchange.xid !== xid || state.exchange.sends === 1)
+    return false;
+  return state.name !== 'RELEASING' && state.name !== 'DECLINING';
+}
+
+/**
+ * How long a server took: from the first message of an exchange to the answer that brought the
+ * lease. The lease is told later if its addresses have to be proven unused.
+ */
+class AnswerTime {
+  #ms: Ms | undefined;
+
+  /** @param before the state in which the event came. */
+  stepped(before: State, { type }: Event | { readonly type: 'tick' }, now: Instant): void {
+    if (!('exchange' in before)) return; // nobody is asked now
+    this.#ms = type === 'message' ? now - before.exchange.startedAt : undefined;
+  }
+
+  /** The message was no answer. */
+  ignored(): void {
+    this.#ms = undefined;
+  }
+
+  /** Undefined if no answer has brought the present change. */
+  take(): Ms | undefined {
+    const ms = this.#ms;
+    this.#ms = undefined;
+    return ms;
   }
 }

@@ -9,7 +9,7 @@ import { Ipv6Client } from './ipv6-client.ts';
 import { Ipv6Goals, type Ipv6Goal } from '../start/ipv6-goals.ts';
 import type { Ipv6Evidence } from '../start/ipv6-evidence.ts';
 import { offeredPrefixes, rdnssOf } from './ipv6-plan.ts';
-import type { Ipv6ClientDeps, Ipv6Subject, Ipv6Terms } from './ipv6-subject.ts';
+import type { Ipv6Change, Ipv6ClientDeps, Ipv6Subject, Ipv6Terms } from './ipv6-subject.ts';
 import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
 import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { Address6 } from '../../vocabulary/ipv6/addressing.ts';
@@ -30,6 +30,8 @@ export class GuardedIpv6 {
   #had: Ipv6Terms | undefined;
   #asked: { place: SocketPlace; onError: ((error: Error) => void) | undefined } | undefined;
   #failures: Failures | undefined;
+  /** Since when there is no address although one is wanted. */
+  #askingSince: Instant | undefined;
   #cancelRestart: () => void = () => undefined;
 
   constructor(subject: Ipv6Subject, deps: GuardedDeps) {
@@ -59,10 +61,12 @@ export class GuardedIpv6 {
   }
 
   start(previous: Lease6 | undefined, patience: Ms): void {
+    this.#askingSince = this.#deps.clock.now();
     this.#guard(() => this.#client.start(previous, patience));
   }
 
   resume(terms: Ipv6Terms): void {
+    if (terms.address === undefined) this.#askingSince = this.#deps.clock.now();
     this.#guard(() => this.#client.resume(terms));
   }
 
@@ -173,9 +177,18 @@ export class GuardedIpv6 {
       ...this.#deps,
       guard: this.#guard,
       onProgress: () => this.#goals.look(),
+      onChange: (change) => this.#deps.onChange(this.#timed(change)),
       clock: guardedClock(clock, this.#guard),
       openSocket: guardedOpenSocket(openSocket, this.#guard),
     });
+  }
+
+  #timed(change: Ipv6Change): Ipv6Change {
+    const now = this.#deps.clock.now();
+    const since = this.#askingSince;
+    this.#askingSince = change.change === 'lost' ? now : undefined;
+    const isFirst = change.change === 'acquired' && since !== undefined;
+    return isFirst ? { ...change, tookMs: now - since } : change;
   }
 
   #failed(err: unknown): void {

@@ -86,15 +86,18 @@ export class Ipv6Channel {
     this.#seat = undefined;
   }
 
-  send(frame: Uint8Array): void {
+  /** @returns false if it could not be sent. */
+  send(frame: Uint8Array): boolean {
     try {
       if (this.#seat === undefined) throw new Error('no socket is open');
       this.#seat.send(frame);
       this.#isTroubleTold = false;
+      return true;
     } catch (err) {
       const level = this.#isTroubleTold ? 'debug' : 'warn';
       this.#isTroubleTold = true;
       this.#deps.log[level]({ err }, 'IPv6 packet could not be sent');
+      return false;
     }
   }
 

@@ -62,13 +62,14 @@ export class Ipv6Client {
     const { duid, iaid, hostName, wishedAddress } = subject;
     this.#seen = new Ipv6Seen(subject, log);
     this.#dhcp = new Dhcp6Talk({
-      ...{ clock, random, log, mayDecline: () => deps.mayDecline(), onUnused: deps.onUnused },
+      ...{ clock, random, log, mayDecline: () => deps.mayDecline() },
+      ...{ onUnused: deps.onUnused, onRepeated: deps.onRepeated },
       config: {
         ...{ duid, iaid, hostName, wishedAddress, rapidCommit: deps.rapidCommit },
         ...{ retransmit: 'container-start', allowedServers: [], dad: acd !== 'off' },
       },
       send: (message) => this.#sendMessage(message),
-      onLease: (effect) => this.#leased(effect),
+      onLease: (effect, answerMs) => this.#leased(effect, answerMs),
       onCheck: (address) => this.#check(address),
       onReleased: () => this.#whenReleased?.(),
       onTold: (effect) => this.#seen.told(effect),
@@ -239,7 +240,7 @@ export class Ipv6Client {
   }
 
   /** Tells what has changed. While somebody waits for the first answer, that is the answer. */
-  #tell(cause: Ipv6Change['cause'], isRenewed = false): void {
+  #tell(cause: Ipv6Change['cause'], isRenewed = false, answerMs?: Ms): void {
     const [before, address] = [this.#told, this.#best()];
     // The container keeps the address of before until the next one is proven.
     if (address === undefined && this.#unproven.size > 0) return;
@@ -250,7 +251,7 @@ export class Ipv6Client {
     const other = before === undefined ? 'acquired' : 'changed';
     const change = isSame ? 'renewed' : address === undefined ? 'lost' : other;
     const why = change === 'lost' ? (cause ?? 'no-router') : cause;
-    this.#deps.onChange({ change, cause: why, address, lease: this.#lease });
+    this.#deps.onChange({ change, cause: why, address, lease: this.#lease, answerMs });
   }
 
   #isSettled(): boolean {
@@ -269,9 +270,9 @@ export class Ipv6Client {
     return this.#dhcp.isExpecting || isSoliciting || this.#probes.isAsking;
   }
 
-  #leased(effect: Effect & { readonly type: 'lease' }): void {
+  #leased(effect: Effect & { readonly type: 'lease' }, answerMs?: Ms): void {
     this.#lease = effect.change === 'lost' ? undefined : effect.lease;
-    this.#tell(effect.cause, effect.change === 'renewed');
+    this.#tell(effect.cause, effect.change === 'renewed', answerMs);
   }
 
   #check(address: Ipv6): void {
@@ -280,15 +281,15 @@ export class Ipv6Client {
   }
 
   #solicit(effect: SolicitationEffect): void {
-    if (effect.type === 'send') return this.#channel.send(encodeNdpFrame(effect.frame));
+    if (effect.type === 'send') return void this.#channel.send(encodeNdpFrame(effect.frame));
     this.#deps.log.info({}, 'no router has advertised itself; an IPv6 address may come later');
     this.#deps.onProgress();
   }
 
-  #sendMessage(message: Dhcp6Message): void {
+  #sendMessage(message: Dhcp6Message): boolean {
     // The server asks for our address before it answers. A switch may have forgotten our wish.
     this.#probes.report();
-    this.#channel.send(encodeFrame(clientFrame(this.#deps.mac, message)));
+    return this.#channel.send(encodeFrame(clientFrame(this.#deps.mac, message)));
   }
 
   #hear(frame: NdpFrame): void {

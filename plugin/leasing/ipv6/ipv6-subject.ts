@@ -6,6 +6,7 @@ import type { ConflictMode } from '../segment/conflict-watch.ts';
 import type { OpenSocket } from '../sockets/frame-socket.ts';
 import type { Guard } from '../guarded.ts';
 import type { SegmentRouters } from './segment-routers.ts';
+import type { Ms } from '../../vocabulary/time.ts';
 import type { Duid } from '../../vocabulary/ipv6/duid.ts';
 import type { Address6, Ipv6Mode } from '../../vocabulary/ipv6/addressing.ts';
 import type { Lease6 } from '../../vocabulary/ipv6/lease6.ts';
@@ -47,6 +48,10 @@ export const NO_TERMS6: Ipv6Terms = { address: undefined, lease: undefined };
 export interface Ipv6Change extends Ipv6Terms {
   readonly change: 'acquired' | 'renewed' | 'changed' | 'lost';
   readonly cause: LossCause | 'conflict' | 'no-router' | undefined;
+  /** How long the DHCPv6 server took. Undefined if no answer of one brought the change. */
+  readonly answerMs?: Ms | undefined;
+  /** From the first question until there was an address. Only of `acquired`. */
+  readonly tookMs?: Ms | undefined;
 }
 
 export interface Ipv6ClientDeps {
@@ -62,6 +67,8 @@ export interface Ipv6ClientDeps {
   readonly rapidCommit: boolean;
   /** Told of each message of a server that the client makes nothing of. */
   readonly onUnused?: ((reason: string) => void) | undefined;
+  /** Told of each question for a lease that is sent again, because nobody has answered. */
+  readonly onRepeated?: ((message: string) => void) | undefined;
   /** Called when `progress` may be another. */
   readonly onProgress: () => void;
   /** Told of each change after `start` or `resume`. */

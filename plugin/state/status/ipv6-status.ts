@@ -1,5 +1,5 @@
 /** What an operator sees of IPv6: of a container, and of the routers of its segment. */
-import type { Clock } from '../../clock.ts';
+import type { Times } from '../../clock.ts';
 import type { RouterSeen } from '../../leasing/ipv6/ipv6-report.ts';
 import type { Address6 } from '../../vocabulary/ipv6/addressing.ts';
 import type { Instant } from '../../vocabulary/time.ts';
@@ -25,7 +25,7 @@ export interface Ipv6Status {
     | undefined;
 }
 
-export function ipv6Status({ address, lease }: StoredIpv6, clock: Clock): Ipv6Status {
+export function ipv6Status({ address, lease }: StoredIpv6, clock: Times): Ipv6Status {
   const leased = leasedAddress({ address, lease }, clock);
   return {
     address: address && `${address.address}/${address.prefixLength}`,
@@ -60,7 +60,7 @@ export interface RouterStatus {
   readonly domainSearch: readonly string[];
 }
 
-export function routerStatus(router: RouterSeen, clock: Clock): RouterStatus {
+export function routerStatus(router: RouterSeen, clock: Times): RouterStatus {
   const { address, mac, routerUntil, isManaged, hasOtherConfig, prefixes } = router;
   return {
     ...{ address, mac, dnsServers: router.dnsServers, domainSearch: router.domainSearch },
@@ -75,6 +75,6 @@ export function routerStatus(router: RouterSeen, clock: Clock): RouterStatus {
   };
 }
 
-function timeOf(instant: Instant, clock: Clock): string {
+function timeOf(instant: Instant, clock: Times): string {
   return timeText(clock.wall() + (instant - clock.now()));
 }

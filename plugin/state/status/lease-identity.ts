@@ -23,7 +23,7 @@ export function leaseIdentity({
   isStable,
   ipv6,
 }: LeaseRecord): LeaseIdentity {
-  const colons = clientId.match(/../g)?.join(':') ?? '';
+  const colons = clientId.replace(/..(?!$)/g, '$&:');
   return {
     clientId: colons,
     isByClientId: isMacShared === true || colons !== `01:${mac}`,

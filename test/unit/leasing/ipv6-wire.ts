@@ -24,6 +24,8 @@ export class Wire {
   readonly log = new MemoryLogger();
   readonly changes: Ipv6Change[] = [];
   readonly sent: Uint8Array[] = [];
+  /** The questions that were sent again. */
+  readonly repeated: string[] = [];
   readonly routers: SegmentRouters;
   readonly client: GuardedIpv6;
   #hear: (frame: Uint8Array) => void = () => undefined;
@@ -50,6 +52,7 @@ export class Wire {
           return { listen() {}, send, sendFromLink: send, close() {} };
         },
         onChange: (change) => this.changes.push(change),
+        onRepeated: (message) => this.repeated.push(message),
       },
     );
     this.client.open({ link: 'vdc1' });

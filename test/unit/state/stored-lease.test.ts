@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   elapsedSince,
-  readableLease,
+  readableTimes,
   restoreLease,
   storeLease,
   storeMoment,
@@ -24,7 +24,7 @@ describe('within one boot', () => {
       await clock.pass(60_000);
       clock.stepWall(step);
       expect(restoreLease(stored, clock)).toEqual(aLease());
-      expect(readableLease(stored, clock).expiresAt).toBe(clock.wall() + HOUR - 60_000);
+      expect(readableTimes(stored, clock).expiresAt).toBe(clock.wall() + HOUR - 60_000);
     },
   );
 
@@ -79,7 +79,7 @@ describe('leases of unusual length', () => {
     expect(restoreLease(stored, clock)).toEqual(infinite());
     clock.reboot();
     expect(restoreLease(stored, clock).expiresAt).toBe(Infinity);
-    expect(readableLease(stored, clock).expiresAt).toBe(Infinity);
+    expect(readableTimes(stored, clock).expiresAt).toBe(Infinity);
   });
 
   it('one of a second is over a second later', async () => {
