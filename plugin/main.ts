@@ -24,6 +24,7 @@ import { surviveUncaughtErrors } from './last-resort.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { diskSpace } from './state/files/disk-space.ts';
 import { boottime } from './net/boottime.ts';
+import { readForwarding } from './net/firewall/nft-forward.ts';
 import { openTrunkSocket } from './net/trunk-socket.ts';
 import { linuxHost } from './net/host.ts';
 import { openArpSocket } from './net/sockets/arp-socket.ts';
@@ -83,7 +84,10 @@ async function start(settings: Settings, plainLog: Logger, stops: Stop[]): Promi
       wearer: inquiry.wearer.bind(inquiry),
       owner: neighbours.owner.bind(neighbours),
     },
-    disk: { folder: settings.stateDir, space: diskSpace },
+    sights: {
+      disk: { folder: settings.stateDir, space: diskSpace },
+      forwarding: readForwarding,
+    },
     random: Math.random,
     host: linuxHost,
     isComplete: contents.problems.length === 0,

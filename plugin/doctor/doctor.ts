@@ -14,19 +14,19 @@ import { segmentOf, type NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Finding } from './finding.ts';
+import { judgeForwarding } from './forwarding.ts';
+import { gatherForwarding } from './gather-forwarding.ts';
 import { judgeKeeping, type KeepingFacts } from './keeping.ts';
 import { judgeSegments, vlanNumber, type ParentFacts, type SegmentFacts } from './segments.ts';
-
-/** @returns undefined if the folder cannot be read. */
-type DiskSpace = (folder: string) => KeepingFacts['disk'];
+import type { Sights } from './sights.ts';
 
 export interface DoctorDeps {
-  readonly registry: Pick<Registry, 'networks' | 'leases' | 'findScope'>;
+  readonly registry: Pick<Registry, 'networks' | 'leases' | 'findScope' | 'endpoints'>;
   readonly clock: Clock;
   readonly host: Pick<Host, 'linkMac'>;
   readonly probe: (question: TrunkQuestion) => Promise<readonly VlanAnswer[]>;
   readonly inquiry: Pick<SegmentInquiry, 'wearer'>;
-  readonly disk: { readonly folder: string; readonly space: DiskSpace };
+  readonly sights: Sights;
   readonly isComplete: boolean;
 }
 
@@ -58,19 +58,26 @@ export class Doctor {
   }
 
   async #findings(network: string | undefined): Promise<readonly Finding[]> {
-    const networks = this.#deps.registry
-      .networks()
-      .filter(({ id, options }) => id.startsWith(network ?? '') && isAsked(options));
+    const { registry, sights } = this.#deps;
+    const chosen = registry.networks().filter(({ id }) => id.startsWith(network ?? ''));
+    const networks = chosen.filter(({ options }) => isAsked(options));
     const names = [...new Set(networks.map(({ options }) => options.parent))];
-    const parents = await Promise.all(
-      names.map((name) =>
-        this.#parentFacts(
-          name,
-          networks.filter(({ options }) => options.parent === name),
+    const [parents, forwarding] = await Promise.all([
+      Promise.all(
+        names.map((name) =>
+          this.#parentFacts(
+            name,
+            networks.filter(({ options }) => options.parent === name),
+          ),
         ),
       ),
-    );
-    return [...judgeSegments(parents), ...judgeKeeping(this.#keepingFacts())];
+      gatherForwarding(chosen, registry, sights),
+    ]);
+    return [
+      ...judgeForwarding(forwarding),
+      ...judgeSegments(parents),
+      ...judgeKeeping(this.#keepingFacts()),
+    ];
   }
 
   async #parentFacts(parent: string, networks: readonly NetworkRecord[]): Promise<ParentFacts> {
@@ -118,7 +125,8 @@ export class Doctor {
   }
 
   #keepingFacts(): KeepingFacts {
-    const { registry, clock, disk, isComplete } = this.#deps;
+    const { registry, clock, sights, isComplete } = this.#deps;
+    const { disk } = sights;
     const leases = registry.leases().flatMap(({ lease }) => (lease === undefined ? [] : [lease]));
     const [now, wall] = [clock.now(), clock.wall()];
     const clockSteps = leases.flatMap(({ requestedAt, boot }) =>

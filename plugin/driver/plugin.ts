@@ -65,8 +65,8 @@ export interface PluginDeps {
   readonly dockerApi: DockerApi | undefined;
   /** Finds out who on a segment has an address. */
   readonly inquiry: LeaseReturnsDeps['inquiry'];
-  /** Where the state is, and how to find out what space it has. */
-  readonly disk: DoctorDeps['disk'];
+  /** What the doctor alone reads of the host. */
+  readonly sights: DoctorDeps['sights'];
   readonly settings: { readonly joinTimeoutMs: Ms; readonly requiresMacAddress: boolean };
   /** The folder with the files of sandboxes. */
   readonly sandboxFolder: string;
@@ -228,7 +228,15 @@ export function createPlugin(deps: PluginDeps) {
         status: () => network.status(),
       },
       probe,
-      doctor: new Doctor({ registry, clock, host, probe, inquiry, isComplete, disk: deps.disk }),
+      doctor: new Doctor({
+        registry,
+        clock,
+        host,
+        probe,
+        inquiry,
+        isComplete,
+        sights: deps.sights,
+      }),
     }),
     /** Resolves when everything of before is resumed. */
     started,

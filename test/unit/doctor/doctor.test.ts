@@ -4,6 +4,7 @@ import { Doctor, type DoctorDeps } from '../../../plugin/doctor/doctor.ts';
 import type { VlanAnswer } from '../../../plugin/leasing/segment/trunk-probe.ts';
 import type { NetworkRecord } from '../../../plugin/state/records.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
+import { NO_SIGHTS } from '../../support/no-sights.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { lease, mac } from '../../support/messages.ts';
 
@@ -23,19 +24,22 @@ let probing: () => Promise<readonly VlanAnswer[]>;
 let networks: NetworkRecord[];
 let leased: string[];
 let wearers: string[];
+let forwarding = NO_SIGHTS.forwarding;
 
 beforeEach(() => {
   [asked, wearers, leased] = [[], [], []];
   probing = () => Promise.resolve([]);
   networks = [network('a')];
+  ({ forwarding } = NO_SIGHTS);
 });
 
 function doctor(clock = new FakeClock()): Doctor {
   const terms = lease();
   const deps = {
-    ...{ clock, isComplete: true, disk: { folder: '/state', space: () => undefined } },
+    ...{ clock, isComplete: true, sights: { ...NO_SIGHTS, forwarding } },
     registry: {
       networks: () => networks,
+      endpoints: () => [],
       leases: () =>
         leased.map((scopeId) => ({ scopeId, lease: { ...terms, requestedAt: clock.wall() } })),
       findScope: () => ({ segment: 'VLAN 500 of eth1' }),
@@ -101,6 +105,20 @@ it('the server of a lease is looked for by ARP if nobody offers', async () => {
 it('a trunk that cannot be asked is told, and all else is judged', async () => {
   probing = () => Promise.reject(new PluginError('SOCKET_FAILED', 'eth1 is down'));
   const findings = await doctor().look(undefined);
-  expect(findings.map(({ check }) => check)).toEqual(['dhcp', 'clock', 'disk', 'state']);
-  expect(findings[0]?.text).toBe('no VLAN of eth1 could be asked: eth1 is down');
+  expect(findings.map(({ check }) => check)).toEqual([
+    'nftables',
+    'dhcp',
+    'clock',
+    'disk',
+    'state',
+  ]);
+  expect(findings[1]?.text).toBe('no VLAN of eth1 could be asked: eth1 is down');
+});
+
+it('a firewall that cannot be read is told', async () => {
+  forwarding = () => Promise.reject(new Error('reading nf_tables: EPERM'));
+  expect((await doctor().look(undefined))[0]).toMatchObject({
+    ...{ level: 'warn', check: 'nftables', mend: 'nft list ruleset' },
+    text: 'it is not known whether a table of nftables drops bridged frames: reading nf_tables: EPERM',
+  });
 });

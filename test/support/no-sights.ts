@@ -1,0 +1,7 @@
+/** A host of which the doctor learns nothing bad. */
+import type { Sights } from '../../plugin/doctor/sights.ts';
+
+export const NO_SIGHTS: Sights = {
+  disk: { folder: '/state', space: () => undefined },
+  forwarding: () => Promise.resolve({ chains: [], passesIp: { ipv4: false, ipv6: false } }),
+};
