@@ -1,9 +1,9 @@
 /** Reads the host: kernel, links, firewall, network managers, mounts. It changes nothing. */
-import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import type { FirewallFacts, HostFacts, LinkFact, ManagerFact } from './facts.ts';
+import { existsSync, realpathSync } from 'node:fs';
+import type { HostFacts, LinkFact, ManagerFact } from './facts.ts';
+import { readFilters } from './read-firewall.ts';
+import { printed, textOf } from './texts.ts';
 
-const PROGRAM_LIMITS = { timeout: 5_000, maxBuffer: 64_000_000 };
 /** A module, and a function that the kernel has if the module is loaded or built in. */
 const MODULES = {
   '8021q': 'register_vlan_dev',
@@ -16,25 +16,10 @@ export async function readHost(kernel: string): Promise<HostFacts> {
   const links = await readLinks();
   return {
     ...{ kernel, links, missingModules: readMissingModules(kernel) },
-    firewall: await readFirewall(),
+    filters: await readFilters(),
     managed: readManaged(links ?? []),
     runMount: readRunMount(),
   };
-}
-
-/** What the program prints. Undefined if it is missing or fails. */
-function printed(file: string, ...args: readonly string[]): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    execFile(file, args, PROGRAM_LIMITS, (error, stdout) => resolve(error ? undefined : stdout));
-  });
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }
 
 function readMissingModules(kernel: string): string[] {
@@ -77,13 +62,6 @@ async function readLinks(): Promise<LinkFact[] | undefined> {
       hasStp: kind === 'bridge' && data?.stp_state === 1,
     };
   });
-}
-
-async function readFirewall(): Promise<FirewallFacts> {
-  const isBridged = textOf('/proc/sys/net/bridge/bridge-nf-call-iptables').trim() === '1';
-  if (!isBridged) return { isBridged, rules: undefined };
-  const rules = await printed('iptables', '-w', '2', '-S');
-  return { isBridged, rules: rules?.split('\n').filter(Boolean) };
 }
 
 /** Both managers keep a file for each link, named by the link's index. */

@@ -45,24 +45,25 @@ export function verdictOf(
 ): ChainVerdict {
   let hasExceptions = false;
 
+  const endOf = (verdict: Verdict, by: ChainVerdict['by'], depth: number) => {
+    if (verdict.type === 'return') return undefined;
+    if (!('chain' in verdict)) return { type: verdict.type, by, hasExceptions };
+    const next = chains.find(({ name }) => name === verdict.chain);
+    return next && depth < MOST_JUMPS ? walk(next, depth + 1) : undefined;
+  };
+
   /** Undefined if the chain decides nothing, or returns. */
   const walk = (chain: ForwardChain, depth: number): ChainVerdict | undefined => {
     for (const rule of chain.rules) {
       const { fits, verdict } = outcomeOf(rule, keys);
       if (fits === 'no') continue;
+      const ended = verdict && endOf(verdict, { chain: chain.name, handle: rule.handle }, depth);
       if (fits === 'maybe') {
-        hasExceptions ||= verdict === undefined || !['drop', 'reject', 'return'].includes(verdict.type); // prettier-ignore
+        hasExceptions ||= verdict === undefined || ended?.type === 'accept';
         continue;
       }
-      if (verdict === undefined) continue;
-      if (verdict.type === 'return') return undefined;
-      if (verdict.type !== 'jump' && verdict.type !== 'goto') {
-        const by = { chain: chain.name, handle: rule.handle };
-        return { type: verdict.type, by, hasExceptions };
-      }
-      const next = chains.find(({ name }) => name === verdict.chain);
-      const inner = next && depth < MOST_JUMPS ? walk(next, depth + 1) : undefined;
-      if (inner !== undefined || verdict.type === 'goto') return inner;
+      if (verdict?.type === 'return') return undefined;
+      if (ended !== undefined || verdict?.type === 'goto') return ended;
     }
     return undefined;
   };

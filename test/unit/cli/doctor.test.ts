@@ -20,11 +20,11 @@ const BOX = leaseEntry();
 const FW500: NetworkFact = {
   ...{ id: NETWORK_ID, name: 'fw500', driver: 'vlandhcp:stable', parent: 'eth1', vlan: '500' },
   isOfSwarm: false,
-  ...{ bridge: 'br500', containers: new Map([[BOX.endpoint, 'box']]) },
+  ...{ bridge: 'br500', families: ['IPv4'], containers: new Map([[BOX.endpoint, 'box']]) },
 };
 const HOST: HostFacts = {
   ...{ missingModules: [], kernel: '6.1', links: [ETH1, VLAN, BR500], managed: [] },
-  ...{ firewall: { isBridged: false, rules: undefined } },
+  ...{ filters: [] },
   runMount: { point: '/run', isShared: true },
 };
 const entry = { network: NETWORK_ID, segment: 'VLAN 500 of eth1', bridge: 'br500', leases: {} };
@@ -56,7 +56,11 @@ function wrong(facts: Facts): string[] {
 
 const onHost = (parts: Partial<HostFacts>): Partial<Facts> => ({ host: { ...HOST, ...parts } });
 const withLinks = (...links: LinkFact[]) => onHost({ links });
-const withRules = (...rules: string[]) => onHost({ firewall: { isBridged: true, rules } });
+const withRules = (...rules: string[]) =>
+  onHost({ filters: [{ family: 'IPv4', program: 'iptables', rules }] });
+const RULES6 = onHost({
+  filters: [{ family: 'IPv6', program: 'ip6tables', rules: ['-P FORWARD DROP'] }],
+});
 const OUR_RULE = '-i br500 -o br500 -m comment --comment vlandhcp -j ACCEPT';
 const DOCKER_RULES = ['-P FORWARD DROP', '-A FORWARD -j DOCKER-USER', '-A FORWARD -j DOCKER-FORWARD', '-A DOCKER-FORWARD -m conntrack --ctstate RELATED -j ACCEPT', '-A DOCKER ! -i docker0 -o docker0 -j DROP', '-A DOCKER-FORWARD -j DOCKER']; // prettier-ignore
 
@@ -91,7 +95,16 @@ it.each<[string, Partial<Facts>, readonly string[]]>([
   ['our rule is there', withRules(...DOCKER_RULES, `-A DOCKER-USER ${OUR_RULE}`), []],
   ['a rule before ours', withRules('-P FORWARD DROP', '-A FORWARD -i br+ -j REJECT --reject-with icmp-port-unreachable', ...DOCKER_RULES.slice(1), `-A DOCKER-USER ${OUR_RULE}`), ['fail iptables drops frames between the ports of br500: -A FORWARD -i br+ -j REJECT --reject-with icmp-port-unreachable']], // prettier-ignore
   ['a rule for one port is no verdict', withRules('-P FORWARD ACCEPT', '-A FORWARD -i br500 -p tcp -m tcp --dport 25 -j DROP'), []], // prettier-ignore
-  ['no iptables', onHost({ firewall: { isBridged: true, rules: undefined } }), ['warn bridged frames pass iptables (br_netfilter), and the program iptables is not in PATH']], // prettier-ignore
+  [
+    'all bridged frames are accepted',
+    withRules('-P FORWARD DROP', '-A FORWARD -m physdev --physdev-is-bridged -j ACCEPT'),
+    [],
+  ],
+  ['some frames are accepted', withRules('-P FORWARD DROP', '-A FORWARD -s 10.50.0.0/24 -j ACCEPT'), ['warn iptables drops frames between the ports of br500: the policy DROP of FORWARD, apart from what a rule before accepts']], // prettier-ignore
+  ['some frames go to a chain that accepts them', withRules('-A FORWARD -p tcp -j TCP', '-A FORWARD -j REJECT', '-A TCP -i br500 -j ACCEPT'), ['warn iptables drops frames between the ports of br500: -A FORWARD -j REJECT, apart from what a rule before accepts']], // prettier-ignore
+  ['ip6tables drops, and the network has no IPv6', RULES6, []],
+  ['ip6tables drops', { ...RULES6, networks: [{ ...FW500, families: ['IPv4', 'IPv6'] }] }, ['fail ip6tables drops frames between the ports of br500: the policy DROP of FORWARD']], // prettier-ignore
+  ['no iptables', onHost({ filters: [{ family: 'IPv4', program: 'iptables', rules: undefined }] }), ['warn bridged frames pass iptables (br_netfilter), and the program iptables is not in PATH or fails']], // prettier-ignore
   ['NetworkManager', onHost({ managed: [{ link: 'br500', manager: 'NetworkManager' }] }), ['warn NetworkManager configures br500, and may change its address, MAC or bridge']], // prettier-ignore
   ['private /run', onHost({ runMount: { point: '/run', isShared: false } }), ['fail the mount /run is private: the plugin does not see the network namespaces of containers that start from now on']], // prettier-ignore
   ['the service sees a private /run', { plugin: undefined, ...onHost({ runMount: { point: '/run', isShared: false } }) }, []], // prettier-ignore
