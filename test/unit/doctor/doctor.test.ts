@@ -15,7 +15,7 @@ const network = (id: string, options: Options = {}): NetworkRecord =>
     ...{ id, internal: false, vlanLink: 'eth1.500', uplinkPort: true, mtu: 1500 },
     options: {
       ...{ parent: 'eth1', vlan: 500, mode: 'bridge', bridge: 'br500', ipv4: true },
-      ...{ dhcpServers: [], ...options },
+      ...{ dhcpServers: [], dhcpDeny: [], ...options },
     },
   }) as unknown as NetworkRecord;
 
@@ -86,14 +86,17 @@ it('one network can be chosen; another one waits for its end', async () => {
   expect((await one.look('a')).map(({ subject }) => subject)).toContain('VLAN 500 of eth1');
 });
 
-it('what cannot be asked by a frame with one tag is left out', async () => {
+it('two tags are asked on the link of the outer one, and a bridge with VLANs on its port', async () => {
   networks = [
-    network('a', { vlan: '10.500' }),
-    network('b', { ipv4: false }),
-    network('c', { mode: 'vlan-bridge' }),
+    { ...network('a', { vlan: '10.500' }), outerLink: 'eth1.10' },
+    network('b', { ipv4: false, vlan: 7 }),
+    network('c', { mode: 'vlan-bridge', parent: 'br0', uplink: 'eth2', vlan: 600 }),
   ];
-  expect(await ofDhcp()).toEqual([]);
-  expect(asked).toEqual([]);
+  expect(await ofDhcp()).toHaveLength(2);
+  expect(asked.map(({ parent, vlans }) => [parent, vlans[0]])).toEqual([
+    ['eth1.10', 500],
+    ['eth2', 600],
+  ]);
 });
 
 it('the server of a lease is looked for by ARP if nobody offers', async () => {
