@@ -9,12 +9,14 @@ import { PluginError } from '../vocabulary/errors.ts';
 import type { Finding } from './finding.ts';
 import { judgeForwarding } from './forwarding.ts';
 import { gatherForwarding } from './gather-forwarding.ts';
+import { gatherIpv6, type Ipv6Sources } from './gather-ipv6.ts';
 import { gatherSegments, type SegmentSources } from './gather-segments.ts';
+import { judgeIpv6 } from './ipv6-segments.ts';
 import { judgeKeeping, type KeepingFacts } from './keeping.ts';
 import { judgeSegments } from './segments.ts';
 import type { Sights } from './sights.ts';
 
-export interface DoctorDeps extends SegmentSources {
+export interface DoctorDeps extends SegmentSources, Ipv6Sources {
   readonly registry: Pick<Registry, 'networks' | 'leases' | 'findScope' | 'endpoints'>;
   readonly clock: Clock;
   readonly sights: Sights;
@@ -47,13 +49,15 @@ export class Doctor {
   async #findings(network: string | undefined): Promise<readonly Finding[]> {
     const { registry, sights } = this.#deps;
     const chosen = registry.networks().filter(({ id }) => id.startsWith(network ?? ''));
-    const [trunks, forwarding] = await Promise.all([
+    const [trunks, ipv6, forwarding] = await Promise.all([
       gatherSegments(chosen, this.#deps),
+      gatherIpv6(chosen, this.#deps),
       gatherForwarding(chosen, registry, sights),
     ]);
     return [
       ...judgeForwarding(forwarding),
       ...judgeSegments(trunks),
+      ...judgeIpv6(ipv6),
       ...judgeKeeping(this.#keepingFacts()),
     ];
   }

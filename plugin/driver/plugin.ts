@@ -29,6 +29,7 @@ import {
   type TrunkProbeDeps,
   type TrunkQuestion,
 } from '../leasing/segment/trunk-probe.ts';
+import { surveyIpv6 } from '../leasing/survey/ipv6-survey.ts';
 import { probeSubnet } from '../leasing/segment/subnet-probe.ts';
 import type { Logger } from '../logger.ts';
 import { BridgeAccess } from '../networks/bridge-access.ts';
@@ -229,13 +230,8 @@ export function createPlugin(deps: PluginDeps) {
       },
       probe,
       doctor: new Doctor({
-        registry,
-        clock,
-        host,
-        probe,
-        inquiry,
-        isComplete,
-        sights: deps.sights,
+        ...{ registry, clock, host, probe, inquiry, isComplete, sights: deps.sights },
+        survey: (from) => surveyIpv6({ clock, random, openIpv6Socket }, from),
       }),
     }),
     /** Resolves when everything of before is resumed. */

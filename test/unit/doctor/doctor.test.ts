@@ -23,11 +23,12 @@ let asked: { parent: string; vlans: readonly number[] }[];
 let probing: () => Promise<readonly VlanAnswer[]>;
 let networks: NetworkRecord[];
 let leased: string[];
+let surveyed: string[];
 let wearers: string[];
 let forwarding = NO_SIGHTS.forwarding;
 
 beforeEach(() => {
-  [asked, wearers, leased] = [[], [], []];
+  [asked, wearers, leased, surveyed] = [[], [], [], []];
   probing = () => Promise.resolve([]);
   networks = [network('a')];
   ({ forwarding } = NO_SIGHTS);
@@ -43,6 +44,10 @@ function doctor(clock = new FakeClock()): Doctor {
       leases: () =>
         leased.map((scopeId) => ({ scopeId, lease: { ...terms, requestedAt: clock.wall() } })),
       findScope: () => ({ segment: 'VLAN 500 of eth1' }),
+    },
+    survey: (from: { link: string }) => {
+      surveyed.push(from.link);
+      return Promise.resolve({ routers: [], servers: [] });
     },
     host: { linkMac: () => mac('02:00:00:00:00:01') },
     probe: ({ parent, vlans }: { parent: string; vlans: readonly number[] }) => {
@@ -124,4 +129,14 @@ it('a firewall that cannot be read is told', async () => {
     ...{ level: 'warn', check: 'nftables', mend: 'nft list ruleset' },
     text: 'it is not known whether a table of nftables drops bridged frames: reading nf_tables: EPERM',
   });
+});
+
+it('a segment is asked for IPv6 once for all its networks that have it', async () => {
+  networks = [network('a', { ipv6: 'auto' }), network('b', { ipv6: 'dhcp' }), network('c')];
+  const findings = await doctor().look(undefined);
+  expect(findings.filter(({ check }) => check === 'ipv6').map(({ text }) => text)).toEqual([
+    'VLAN 500 of eth1: no router advertises, so containers get no default route for IPv6',
+    'VLAN 500 of eth1: no DHCPv6 server answers, and ipv6=dhcp needs one',
+  ]);
+  expect(surveyed).toEqual(['br500']);
 });
