@@ -4,19 +4,22 @@
  * sends DISCOVER, which leases nothing, and ARP probes.
  */
 import type { Clock } from '../clock.ts';
+import type { NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Finding } from './finding.ts';
 import { judgeForwarding } from './forwarding.ts';
-import { gatherForwarding } from './gather-forwarding.ts';
-import { gatherIpv6, type Ipv6Sources } from './gather-ipv6.ts';
-import { gatherSegments, type SegmentSources } from './gather-segments.ts';
+import { gatherForwarding } from './gather/gather-forwarding.ts';
+import { gatherIpv6, type Ipv6Sources } from './gather/gather-ipv6.ts';
+import { gatherMacs, type MacSources } from './gather/gather-macs.ts';
+import { gatherSegments, trunkOf, type SegmentSources } from './gather/gather-segments.ts';
 import { judgeIpv6 } from './ipv6-segments.ts';
 import { judgeKeeping, type KeepingFacts } from './keeping.ts';
+import { judgeMacs } from './macs.ts';
 import { judgeSegments } from './segments.ts';
-import type { Sights } from './sights.ts';
+import type { Sights } from './gather/sights.ts';
 
-export interface DoctorDeps extends SegmentSources, Ipv6Sources {
+export interface DoctorDeps extends SegmentSources, Ipv6Sources, MacSources {
   readonly registry: Pick<Registry, 'networks' | 'leases' | 'findScope' | 'endpoints'>;
   readonly clock: Clock;
   readonly sights: Sights;
@@ -54,10 +57,14 @@ export class Doctor {
       gatherIpv6(chosen, this.#deps),
       gatherForwarding(chosen, registry, sights),
     ]);
+    const offersOn = (one: NetworkRecord) =>
+      trunks.find(({ link }) => link === trunkOf(one))?.offers ?? [];
+    const macs = await gatherMacs(chosen, offersOn, this.#deps);
     return [
       ...judgeForwarding(forwarding),
       ...judgeSegments(trunks),
       ...judgeIpv6(ipv6),
+      ...judgeMacs(macs),
       ...judgeKeeping(this.#keepingFacts()),
     ];
   }

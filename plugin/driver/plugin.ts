@@ -231,6 +231,7 @@ export function createPlugin(deps: PluginDeps) {
       probe,
       doctor: new Doctor({
         ...{ registry, clock, host, probe, inquiry, isComplete, sights: deps.sights },
+        unanswered: (segment) => shared.silence.unanswered(segment),
         survey: (from) => surveyIpv6({ clock, random, openIpv6Socket }, from),
       }),
     }),

@@ -6,7 +6,8 @@ import type { NetworkRecord } from '../../../plugin/state/records.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 import { NO_SIGHTS } from '../../support/no-sights.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { lease, mac } from '../../support/messages.ts';
+import type { Mac } from '../../../plugin/wire/address.ts';
+import { ip, lease, mac } from '../../support/messages.ts';
 
 type Options = Partial<NetworkRecord['options']>;
 
@@ -24,6 +25,7 @@ let probing: () => Promise<readonly VlanAnswer[]>;
 let networks: NetworkRecord[];
 let leased: string[];
 let surveyed: string[];
+let unanswered: Mac | undefined;
 let wearers: string[];
 let forwarding = NO_SIGHTS.forwarding;
 
@@ -32,6 +34,7 @@ beforeEach(() => {
   probing = () => Promise.resolve([]);
   networks = [network('a')];
   ({ forwarding } = NO_SIGHTS);
+  unanswered = undefined;
 });
 
 function doctor(clock = new FakeClock()): Doctor {
@@ -45,6 +48,7 @@ function doctor(clock = new FakeClock()): Doctor {
         leased.map((scopeId) => ({ scopeId, lease: { ...terms, requestedAt: clock.wall() } })),
       findScope: () => ({ segment: 'VLAN 500 of eth1' }),
     },
+    unanswered: () => unanswered,
     survey: (from: { link: string }) => {
       surveyed.push(from.link);
       return Promise.resolve({ routers: [], servers: [] });
@@ -139,4 +143,16 @@ it('a segment is asked for IPv6 once for all its networks that have it', async (
     'VLAN 500 of eth1: no DHCPv6 server answers, and ipv6=dhcp needs one',
   ]);
   expect(surveyed).toEqual(['br500']);
+});
+
+it('a neighbour that answers the card is asked with the MAC whose start found no server', async () => {
+  unanswered = mac('02:00:00:00:00:09');
+  const terms = lease({ gateway: ip('10.50.0.1') });
+  const answer = { ...{ vlan: 500, server: ip('10.60.0.1'), serverMac: mac('02:00:00:00:00:02') } };
+  probing = () => Promise.resolve([{ ...answer, terms, roundTripMs: 1, askedVlan: undefined }]);
+  const findings = (await doctor().look(undefined)).filter(({ check }) => check === 'macs');
+  expect(findings.map(({ level, text }) => `${level} ${text}`)).toEqual([
+    'warn VLAN 500 of eth1: 10.50.0.1 answers the MAC of eth1, and not 02:00:00:00:00:09 of a container: other MACs do not pass',
+  ]);
+  expect(wearers).toEqual(['10.50.0.1 on eth1.500']);
 });

@@ -1,8 +1,8 @@
 /** Gathers what may drop frames between the ports of the bridges of networks. */
-import { attachmentOf } from '../state/attachments/attachments.ts';
-import type { NetworkRecord } from '../state/records.ts';
-import type { Registry } from '../state/registry.ts';
-import type { BridgeFact, ForwardingFacts } from './forwarding.ts';
+import { attachmentOf } from '../../state/attachments/attachments.ts';
+import type { NetworkRecord } from '../../state/records.ts';
+import type { Registry } from '../../state/registry.ts';
+import type { BridgeFact, ForwardingFacts } from '../forwarding.ts';
 import type { Sights } from './sights.ts';
 
 /** Stands for the port of a container, on a network without containers. */

@@ -1,11 +1,11 @@
 /** Gathers which routers and DHCPv6 servers the segments of networks with IPv6 have. */
-import type { Host } from '../host.ts';
-import type { Ipv6Survey } from '../leasing/survey/ipv6-survey.ts';
-import { speakerOf } from '../state/attachments/attachments.ts';
-import { segmentOf, type NetworkRecord } from '../state/records.ts';
-import { PluginError } from '../vocabulary/errors.ts';
-import type { Mac } from '../wire/address.ts';
-import type { Ipv6SegmentFacts } from './ipv6-segments.ts';
+import type { Host } from '../../host.ts';
+import type { Ipv6Survey } from '../../leasing/survey/ipv6-survey.ts';
+import { speakerOf } from '../../state/attachments/attachments.ts';
+import { segmentOf, type NetworkRecord } from '../../state/records.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
+import type { Mac } from '../../wire/address.ts';
+import type { Ipv6SegmentFacts } from '../ipv6-segments.ts';
 
 export interface Ipv6Sources {
   readonly host: Pick<Host, 'linkMac'>;

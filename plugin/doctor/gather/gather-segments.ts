@@ -2,16 +2,16 @@
  * Gathers which DHCP servers answer on the segments of networks. It sends DISCOVER, which leases
  * nothing, and ARP probes.
  */
-import type { Host } from '../host.ts';
-import { vlansNear } from '../leasing/segment/nearby-vlans.ts';
-import type { SegmentInquiry } from '../leasing/segment/segment-inquiry.ts';
-import type { TrunkQuestion, VlanAnswer } from '../leasing/segment/trunk-probe.ts';
-import { speakerOf } from '../state/attachments/attachments.ts';
-import { segmentOf, type NetworkRecord } from '../state/records.ts';
-import type { Registry } from '../state/registry.ts';
-import { PluginError } from '../vocabulary/errors.ts';
-import { tagsOf } from '../vocabulary/vlan-tags.ts';
-import { innerVlan, type SegmentFacts, type TrunkFacts } from './segments.ts';
+import type { Host } from '../../host.ts';
+import { vlansNear } from '../../leasing/segment/nearby-vlans.ts';
+import type { SegmentInquiry } from '../../leasing/segment/segment-inquiry.ts';
+import type { TrunkQuestion, VlanAnswer } from '../../leasing/segment/trunk-probe.ts';
+import { speakerOf } from '../../state/attachments/attachments.ts';
+import { segmentOf, type NetworkRecord } from '../../state/records.ts';
+import type { Registry } from '../../state/registry.ts';
+import { PluginError } from '../../vocabulary/errors.ts';
+import { tagsOf } from '../../vocabulary/vlan-tags.ts';
+import { innerVlan, type SegmentFacts, type TrunkFacts } from '../segments.ts';
 
 export interface SegmentSources {
   readonly registry: Pick<Registry, 'leases' | 'findScope'>;
@@ -19,6 +19,9 @@ export interface SegmentSources {
   readonly probe: (question: TrunkQuestion) => Promise<readonly VlanAnswer[]>;
   readonly inquiry: Pick<SegmentInquiry, 'wearer'>;
 }
+
+/** With all that servers offered. */
+type GatheredTrunk = TrunkFacts & { readonly offers: readonly VlanAnswer[] };
 
 /** Each is asked twice, at 256 in a second. */
 const MOST_VLANS = 128;
@@ -28,7 +31,7 @@ const MOST_SERVERS = 4;
 export function gatherSegments(
   networks: readonly NetworkRecord[],
   sources: SegmentSources,
-): Promise<readonly TrunkFacts[]> {
+): Promise<readonly GatheredTrunk[]> {
   const byLink = new Map<string, NetworkRecord[]>();
   for (const network of networks) {
     if (!network.options.ipv4) continue;
@@ -42,7 +45,7 @@ export function gatherSegments(
  * With two tags the link of the outer one is the trunk. An operator's bridge that filters VLANs
  * would pass on only those that the host is in, so its port to the trunk is asked.
  */
-function trunkOf({ options, outerLink }: NetworkRecord): string {
+export function trunkOf({ options, outerLink }: NetworkRecord): string {
   return outerLink ?? options.uplink ?? options.parent;
 }
 
@@ -50,7 +53,7 @@ async function trunkFacts(
   link: string,
   networks: readonly NetworkRecord[],
   sources: SegmentSources,
-): Promise<TrunkFacts> {
+): Promise<GatheredTrunk> {
   // Several networks may share a VLAN.
   const own = [...new Map(networks.map((one) => [one.options.vlan, one])).values()];
   const heard = new Set<number>();
