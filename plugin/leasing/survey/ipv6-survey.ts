@@ -49,7 +49,7 @@ export interface Ipv6SurveyDeps {
 }
 
 /** A frame may be lost. */
-const ASK_AT: readonly Ms[] = [0, 1_000];
+const ASK_AT: readonly Ms[] = [0, 1_000, 2_500];
 /** A router may wait 3.5 s with an answer to a group (RFC 4861 §6.2.6). */
 const LISTEN_FOR: Ms = 4_000;
 /** A flood of made-up ones must not fill memory. */
