@@ -1,11 +1,17 @@
 /** Judges what else the host does to frames, links and namespaces (pure). */
 import { checkFirewall } from './check-firewall.ts';
+import { checkUdev } from './check-udev.ts';
 import type { Facts, HostFacts } from './facts.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
 
 export function checkHost(facts: Facts): Finding[] {
   const { host } = facts;
-  return [...checkFirewall(facts), ...checkManagers(host), ...checkRunFolder(host, facts.plugin)];
+  return [
+    ...checkFirewall(facts),
+    ...checkManagers(host),
+    ...checkUdev(host),
+    ...checkRunFolder(host, facts.plugin),
+  ];
 }
 
 function checkManagers({ managed }: HostFacts): Finding[] {

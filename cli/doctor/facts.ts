@@ -3,6 +3,8 @@ import type { LeaseEntry, NetworkEntry } from '../admin-client.ts';
 
 export interface LinkFact {
   readonly name: string;
+  readonly altNames: readonly string[];
+  readonly mac: string | undefined;
   readonly isUp: boolean;
   readonly hasCarrier: boolean;
   readonly mtu: number;
@@ -68,6 +70,12 @@ export interface ManagerFact {
   readonly manager: 'NetworkManager' | 'systemd-networkd';
 }
 
+/** A file of an operator by which udev names links. */
+export interface UdevFile {
+  readonly path: string;
+  readonly text: string;
+}
+
 export interface HostFacts {
   /** Kernel modules that are missing, and can neither be loaded. */
   readonly missingModules: readonly string[];
@@ -77,6 +85,7 @@ export interface HostFacts {
   /** None without br_netfilter. */
   readonly filters: readonly FilterFact[];
   readonly managed: readonly ManagerFact[];
+  readonly udevFiles: readonly UdevFile[];
   /** The mount that has Docker's run-time folder, as dockerd sees it. Undefined if not known. */
   readonly runMount: { readonly point: string; readonly isShared: boolean } | undefined;
 }

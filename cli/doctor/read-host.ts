@@ -1,7 +1,8 @@
 /** Reads the host: kernel, links, firewall, network managers, mounts. It changes nothing. */
 import { existsSync, realpathSync } from 'node:fs';
-import type { HostFacts, LinkFact, ManagerFact } from './facts.ts';
+import type { HostFacts, LinkFact } from './facts.ts';
 import { readFilters } from './read-firewall.ts';
+import { readManaged, readUdevFiles } from './read-managers.ts';
 import { printed, textOf } from './texts.ts';
 
 /** A module, and a function that the kernel has if the module is loaded or built in. */
@@ -17,7 +18,8 @@ export async function readHost(kernel: string): Promise<HostFacts> {
   return {
     ...{ kernel, links, missingModules: readMissingModules(kernel) },
     filters: await readFilters(),
-    managed: readManaged(links ?? []),
+    managed: await readManaged(links ?? []),
+    udevFiles: readUdevFiles(),
     runMount: readRunMount(),
   };
 }
@@ -39,6 +41,8 @@ interface ShownLink {
   readonly ifname: string;
   readonly flags: readonly string[];
   readonly mtu: number;
+  readonly altnames?: readonly string[];
+  readonly address?: string;
   readonly ifalias?: string;
   readonly master?: string;
   readonly link?: string | null;
@@ -55,28 +59,14 @@ async function readLinks(): Promise<LinkFact[] | undefined> {
     const { info_kind: kind, info_data: data } = link.linkinfo ?? {};
     return {
       ...{ name: link.ifname, mtu: link.mtu, kind, alias: link.ifalias, master: link.master },
+      altNames: link.altnames ?? [],
+      mac: link.address,
       isUp: link.flags.includes('UP'),
       hasCarrier: link.flags.includes('LOWER_UP'),
       lower: link.link ?? undefined,
       vlan: kind === 'vlan' ? data?.id : undefined,
       hasStp: kind === 'bridge' && data?.stp_state === 1,
     };
-  });
-}
-
-/** Both managers keep a file for each link, named by the link's index. */
-function readManaged(links: readonly LinkFact[]): ManagerFact[] {
-  const ours = links.filter(({ alias }) => alias?.startsWith('vlandhcp ') === true);
-  return ours.flatMap(({ name: link }) => {
-    const index = textOf(`/sys/class/net/${link}/ifindex`).trim();
-    const byNetworkManager = /^managed=true$/m.test(textOf(`/run/NetworkManager/devices/${index}`));
-    const byNetworkd = /^ADMIN_STATE=(configuring|configured)$/m.test(
-      textOf(`/run/systemd/netif/links/${index}`),
-    );
-    return [
-      ...(byNetworkManager ? [{ link, manager: 'NetworkManager' } as const] : []),
-      ...(byNetworkd ? [{ link, manager: 'systemd-networkd' } as const] : []),
-    ];
   });
 }
 

@@ -69,7 +69,6 @@ async function look(...networks: readonly NetworkRecord[]): Promise<readonly str
       surveyIpv6({ clock, random, openIpv6Socket }, from),
     sights: {
       ...NO_SIGHTS,
-      disk: { folder: '/', space: () => ({ free: 1e9, size: 1e9 }) },
       forwarding: readForwarding,
       asContainer: disguised.wearer.bind(disguised),
     },

@@ -168,9 +168,10 @@ describe('the segments', () => {
 });
 
 describe('clock, disk and records', () => {
+  const DISK = { free: 5e9, size: 1e10, freeFiles: 1e6, isWritable: true };
   const healthy: KeepingFacts = {
     ...{ clockSteps: [0, -900, 1200], aheadMs: 0, folder: '/state', isComplete: true },
-    disk: { free: 5e9, size: 1e10 },
+    disk: DISK,
   };
   const wrong = (parts: Partial<KeepingFacts>) =>
     said(judgeKeeping({ ...healthy, ...parts }).filter(({ level }) => level !== 'ok'));
@@ -200,13 +201,29 @@ describe('clock, disk and records', () => {
     ],
     [
       'little space',
-      { disk: { free: 20e6, size: 1e9 } },
+      { disk: { ...DISK, free: 20e6 } },
       ['warn only 20 MB are free where leases are stored'],
     ],
     [
       'no space',
-      { disk: { free: 1e6, size: 1e9 } },
+      { disk: { ...DISK, free: 1e6 } },
       ['fail only 1 MB are free where leases are stored'],
+    ],
+    ['a file system without a limit of files', { disk: { ...DISK, freeFiles: undefined } }, []],
+    [
+      'few inodes',
+      { disk: { ...DISK, freeFiles: 30 } },
+      ['warn only 30 more files can be made where leases are stored (inodes)'],
+    ],
+    [
+      'no inodes',
+      { disk: { ...DISK, freeFiles: 1 } },
+      ['fail only 1 more files can be made where leases are stored (inodes)'],
+    ],
+    [
+      'a file system that became read-only',
+      { disk: { ...DISK, isWritable: false } },
+      ['fail /state is read-only, so no lease can be stored'],
     ],
     [
       'a folder that cannot be read',
