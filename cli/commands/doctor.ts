@@ -77,6 +77,7 @@ function settled(findings: readonly Finding[]): readonly Finding[] {
   const broken = findings.filter(({ check, level }) => check === 'parent' && level === 'fail');
   return findings.filter(
     ({ check, subject }) =>
-      !OF_SEGMENTS.includes(check) || !broken.some((parent) => subject.split(/[ .]/).includes(parent.subject)),
+      !OF_SEGMENTS.includes(check) ||
+      !broken.some((parent) => subject.split(/[ .]/).includes(parent.subject)),
   );
 }
