@@ -4,12 +4,13 @@
  * sends DISCOVER, which leases nothing, and ARP probes.
  */
 import type { Clock } from '../clock.ts';
+import type { Host } from '../host.ts';
 import type { NetworkRecord } from '../state/records.ts';
 import type { Registry } from '../state/registry.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { Finding } from './finding.ts';
 import { judgeForwarding } from './forwarding.ts';
-import { gatherForwarding } from './gather/gather-forwarding.ts';
+import { gatherForwarding, type ForwardingSources } from './gather/gather-forwarding.ts';
 import { gatherIpv6, type Ipv6Sources } from './gather/gather-ipv6.ts';
 import { gatherMacs, type MacSources } from './gather/gather-macs.ts';
 import { gatherSegments, trunkOf, type SegmentSources } from './gather/gather-segments.ts';
@@ -19,8 +20,9 @@ import { judgeMacs } from './macs.ts';
 import { judgeSegments } from './segments.ts';
 import type { Sights } from './gather/sights.ts';
 
-export interface DoctorDeps extends SegmentSources, Ipv6Sources, MacSources {
+export interface DoctorDeps extends SegmentSources, Ipv6Sources, MacSources, ForwardingSources {
   readonly registry: Pick<Registry, 'networks' | 'leases' | 'findScope' | 'endpoints'>;
+  readonly host: Pick<Host, 'linkMac' | 'readLinks'>;
   readonly clock: Clock;
   readonly sights: Sights;
   readonly isComplete: boolean;
@@ -50,12 +52,11 @@ export class Doctor {
   }
 
   async #findings(network: string | undefined): Promise<readonly Finding[]> {
-    const { registry, sights } = this.#deps;
-    const chosen = registry.networks().filter(({ id }) => id.startsWith(network ?? ''));
+    const chosen = this.#deps.registry.networks().filter(({ id }) => id.startsWith(network ?? ''));
     const [trunks, ipv6, forwarding] = await Promise.all([
       gatherSegments(chosen, this.#deps),
       gatherIpv6(chosen, this.#deps),
-      gatherForwarding(chosen, registry, sights),
+      gatherForwarding(chosen, this.#deps),
     ]);
     const offersOn = (one: NetworkRecord) =>
       trunks.find(({ link }) => link === trunkOf(one))?.offers ?? [];

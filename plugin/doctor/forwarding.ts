@@ -15,6 +15,8 @@ export interface BridgeFact {
   /** Its port to the trunk, and that of a container. */
   readonly ports: readonly [uplink: string, container: string];
   readonly families: readonly ('IPv4' | 'IPv6')[];
+  /** By name, as far as they are known: a rule may name a link by its index. */
+  readonly indexes: ReadonlyMap<string, number>;
 }
 
 export interface ForwardingFacts {
@@ -91,7 +93,7 @@ interface Frame {
 /** The frames that chains of that family get, from the trunk to a container and back. */
 function framesOf(
   family: ChainFamily,
-  { name, ports: [uplink, container], families }: BridgeFact,
+  { name, ports: [uplink, container], families, indexes }: BridgeFact,
   passesIp: Forwarding['passesIp'],
 ): readonly Frame[] {
   if (family === 'bridge') {
@@ -103,7 +105,10 @@ function framesOf(
     return packets.flatMap((packet) =>
       ways.map(([from, to]) => ({
         packet,
-        keys: { ...keysOf(packet, NFPROTO_BRIDGE, from, to), 'bridge-name': nameBytes(name) },
+        keys: {
+          ...keysOf(packet, NFPROTO_BRIDGE, [from, to], indexes),
+          'bridge-name': nameBytes(name),
+        },
       })),
     );
   }
@@ -112,19 +117,33 @@ function framesOf(
   const kind = nameBytes('bridge');
   return families.filter(isSeen).map((packet) => {
     const number = packet === 'IPv4' ? NFPROTO_IPV4 : NFPROTO_IPV6;
-    const keys = keysOf(packet, number, name, name);
+    const keys = keysOf(packet, number, [name, name], indexes);
     return { packet, keys: { ...keys, 'input-kind': kind, 'output-kind': kind } };
   });
 }
 
-function keysOf(packet: Packet, family: number, from: string, to: string): FrameKeys {
+function keysOf(
+  packet: Packet,
+  family: number,
+  [from, to]: readonly [string, string],
+  indexes: BridgeFact['indexes'],
+): FrameKeys {
+  const [input, output] = [indexes.get(from), indexes.get(to)];
   return {
+    ...(input && { 'input-index': wordBytes(input) }),
+    ...(output && { 'output-index': wordBytes(output) }),
     ...{ 'input-name': nameBytes(from), 'output-name': nameBytes(to) },
     family: Uint8Array.of(family),
     protocol: Uint8Array.from(PROTOCOL[packet]),
-    // In the order of the machine. Node runs on little-endian machines only.
-    'connection-state': Uint8Array.of(STATE_NEW, 0, 0, 0),
+    'connection-state': wordBytes(STATE_NEW),
   };
+}
+
+/** In the order of the machine. Node runs on little-endian machines only. */
+function wordBytes(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value, true);
+  return bytes;
 }
 
 function nameBytes(name: string): Uint8Array {

@@ -119,6 +119,7 @@ it('a healthy host has nothing wrong, and the page says so', async () => {
   expect([stderr, stdout]).toEqual(['', expect.stringMatching(/\n0 wrong, 0 to look at, 1\d ok\n$/)]); // prettier-ignore
   expect(status).toBe(0);
   expect(stdout).toContain('VLAN 500 of eth1: server 10.50.0.1 offers an address');
+  expect(stdout).toContain('10.50.0.1 answers the MAC of eth1, and those of containers');
 });
 
 const dhcpIs =

@@ -7,12 +7,13 @@ import { writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { judgeForwarding, type BridgeFact } from '../../plugin/doctor/forwarding.ts';
 import { readForwarding } from '../../plugin/net/firewall/nft-forward.ts';
+import { linuxHost } from '../../plugin/net/host.ts';
 import { until } from '../support/lab.ts';
 import { enterSandbox, ip, run, type Sandbox, type TestNamespace } from '../support/netns.ts';
 
 let sandbox: Sandbox;
 const hosts: TestNamespace[] = [];
-const BR500: BridgeFact = { name: 'br500', ports: ['eth1.500', 'vdh1'], families: ['IPv4'] };
+const BR500 = { name: 'br500', ports: ['eth1.500', 'vdh1'] } as const;
 
 beforeAll(async () => {
   sandbox = enterSandbox();
@@ -41,7 +42,10 @@ function passes(): boolean {
 }
 
 async function said(families: BridgeFact['families'] = ['IPv4']): Promise<readonly string[]> {
-  const facts = { forwarding: await readForwarding(), bridges: [{ ...BR500, families }] };
+  const links = await linuxHost.readLinks();
+  const indexes = new Map(links.map(({ name, index }) => [name, index]));
+  const bridges = [{ ...BR500, families, indexes }];
+  const facts = { forwarding: await readForwarding(), bridges };
   return judgeForwarding(facts).map(({ level, text }) => `${level} ${text}`);
 }
 

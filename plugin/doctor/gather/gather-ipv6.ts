@@ -3,7 +3,6 @@ import type { Host } from '../../host.ts';
 import type { Ipv6Survey } from '../../leasing/survey/ipv6-survey.ts';
 import { speakerOf } from '../../state/attachments/attachments.ts';
 import { segmentOf, type NetworkRecord } from '../../state/records.ts';
-import { PluginError } from '../../vocabulary/errors.ts';
 import type { Mac } from '../../wire/address.ts';
 import type { Ipv6SegmentFacts } from '../ipv6-segments.ts';
 
@@ -38,7 +37,6 @@ async function orSay(survey: Promise<Ipv6Survey>): Promise<Ipv6Survey | string> 
   try {
     return await survey;
   } catch (error) {
-    if (error instanceof PluginError) return error.message;
-    throw error;
+    return error instanceof Error ? error.message : 'unknown';
   }
 }

@@ -47,7 +47,8 @@ export async function gatherMacs(
       .endpoints()
       .filter(({ networkId, lease }) => here.includes(networkId) && lease !== undefined)
       .slice(0, MOST_CONTAINERS);
-    const failed = sources.unanswered(segment);
+    // With macvlan nothing leaves with the MAC of a container that is gone.
+    const failed = network.options.mode === 'bridge' ? sources.unanswered(segment) : undefined;
     const macs = new Set([
       ...(failed === undefined ? [] : [failed]),
       ...living.map(({ mac }) => mac),

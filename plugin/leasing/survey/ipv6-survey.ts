@@ -100,7 +100,7 @@ export async function surveyIpv6(
         }
         // A server looks for our address before it answers. The host has none on this link.
         if (message.type === 'neighbor-solicitation' && message.target === linkLocalOf(mac)) {
-          socket.send(encodeNdpFrame(neighborAnswer(mac, { ...heard, message })));
+          send(encodeNdpFrame(neighborAnswer(mac, { ...heard, message })));
         }
       };
       const socket = openIpv6Socket({ link, promiscuous: true }, mac, {
@@ -108,7 +108,7 @@ export async function surveyIpv6(
           try {
             hear(frame, checksumReady);
           } catch (error) {
-            if (!(error instanceof MalformedError)) reject(asError(error));
+            if (!(error instanceof MalformedError)) throw error;
           }
         },
         onError: reject,
@@ -116,17 +116,20 @@ export async function surveyIpv6(
       whenDone.push(() => socket.close());
       socket.listen();
       const startedAt = clock.now();
-      const ask = (after: Ms): void => {
+      const send = (frame: Uint8Array): void => {
         try {
-          const parts = { elapsed: after / 10, xid: solicitXid };
-          socket.send(encodeNdpFrame(routerSolicitation(mac)));
-          socket.send(encodeFrame(clientFrame(mac, buildMessage('SOLICIT', identity, parts))));
-          const information = { ...parts, xid: informationXid };
-          const asked = buildMessage('INFORMATION-REQUEST', identity, information);
-          socket.send(encodeFrame(clientFrame(mac, asked)));
-        } catch (error) {
-          reject(asError(error));
+          socket.send(frame);
+        } catch {
+          // The link may come up in a moment. The next question finds out.
         }
+      };
+      const ask = (after: Ms): void => {
+        const parts = { elapsed: after / 10, xid: solicitXid };
+        send(encodeNdpFrame(routerSolicitation(mac)));
+        send(encodeFrame(clientFrame(mac, buildMessage('SOLICIT', identity, parts))));
+        const information = { ...parts, xid: informationXid };
+        const asked = buildMessage('INFORMATION-REQUEST', identity, information);
+        send(encodeFrame(clientFrame(mac, asked)));
       };
       for (const after of ASK_AT) whenDone.push(clock.at(startedAt + after, () => ask(after)));
       whenDone.push(clock.at(startedAt + LISTEN_FOR, resolve));
@@ -148,8 +151,4 @@ function routerOf({ source, sourceMac, message }: NdpFrame<RouterAdvertisement>)
     isDefault: message.routerLifetime > 0,
     prefixes: [...new Set(prefixes)].sort(),
   };
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -31,6 +31,8 @@ const VERDICTS: Readonly<Record<number, 'accept' | 'drop' | 'return' | 'jump' | 
 };
 const META_KEYS: Readonly<Record<number, LoadedKey>> = {
   1: 'protocol',
+  4: 'input-index',
+  5: 'output-index',
   6: 'input-name',
   7: 'output-name',
   15: 'family',

@@ -12,6 +12,8 @@ export type Verdict =
 export type LoadedKey =
   | 'input-name'
   | 'output-name'
+  | 'input-index'
+  | 'output-index'
   | 'input-kind'
   | 'output-kind'
   | 'bridge-name'

@@ -53,7 +53,7 @@ function doctor(clock = new FakeClock()): Doctor {
       surveyed.push(from.link);
       return Promise.resolve({ routers: [], servers: [] });
     },
-    host: { linkMac: () => mac('02:00:00:00:00:01') },
+    host: { readLinks: () => Promise.resolve([]), linkMac: () => mac('02:00:00:00:00:01') },
     probe: ({ parent, vlans }: { parent: string; vlans: readonly number[] }) => {
       asked.push({ parent, vlans });
       return probing();
