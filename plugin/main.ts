@@ -24,8 +24,10 @@ import { surviveUncaughtErrors } from './last-resort.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { diskSpace } from './state/files/disk-space.ts';
 import { boottime } from './net/boottime.ts';
+import { readForwarding } from './net/firewall/nft-forward.ts';
 import { openTrunkSocket } from './net/trunk-socket.ts';
 import { linuxHost } from './net/host.ts';
+import { cardDriver } from './net/links/parent/card-driver.ts';
 import { openArpSocket } from './net/sockets/arp-socket.ts';
 import { openLeaseSocket } from './net/sockets/lease-socket.ts';
 import { probeSandbox } from './net/sandbox/sandbox-link.ts';
@@ -74,6 +76,11 @@ async function start(settings: Settings, plainLog: Logger, stops: Stop[]): Promi
   registry.adopt(contents);
 
   const inquiry = new SegmentInquiry({ clock, log, openSocket: openLeaseSocket, openArpSocket });
+  const disguised = new SegmentInquiry({
+    ...{ clock, log, openSocket: openLeaseSocket },
+    // The answers are for a container.
+    openArpSocket: (place, ...more) => openArpSocket({ ...place, promiscuous: true }, ...more),
+  });
   const neighbours = new NeighbourInquiry({ clock, log, openIpv6Socket });
   const { dockerApi } = settings;
   const plugin = createPlugin({
@@ -83,7 +90,12 @@ async function start(settings: Settings, plainLog: Logger, stops: Stop[]): Promi
       wearer: inquiry.wearer.bind(inquiry),
       owner: neighbours.owner.bind(neighbours),
     },
-    disk: { folder: settings.stateDir, space: diskSpace },
+    sights: {
+      disk: { folder: settings.stateDir, space: diskSpace },
+      forwarding: readForwarding,
+      asContainer: disguised.wearer.bind(disguised),
+      cardDriver,
+    },
     random: Math.random,
     host: linuxHost,
     isComplete: contents.problems.length === 0,
@@ -102,6 +114,7 @@ async function start(settings: Settings, plainLog: Logger, stops: Stop[]): Promi
   stops.unshift(
     () => plugin.close(),
     () => inquiry.close(),
+    () => disguised.close(),
     () => neighbours.close(),
   );
   operator = plugin.operator;

@@ -69,11 +69,15 @@ async function askPlugin(
   }
 }
 
+/** What is asked on the wire. */
+const OF_SEGMENTS = ['dhcp', 'ipv6', 'macs'];
+
 /** A server cannot answer through a link that is down. So only the cause is told. */
 function settled(findings: readonly Finding[]): readonly Finding[] {
   const broken = findings.filter(({ check, level }) => check === 'parent' && level === 'fail');
   return findings.filter(
     ({ check, subject }) =>
-      check !== 'dhcp' || !broken.some((parent) => subject.split(/[ .]/).includes(parent.subject)),
+      !OF_SEGMENTS.includes(check) ||
+      !broken.some((parent) => subject.split(/[ .]/).includes(parent.subject)),
   );
 }

@@ -20,12 +20,17 @@ export function checkKernel({ missingModules, kernel, links }: HostFacts): Findi
 
 export function checkLinks({ host: { links }, networks, own }: Facts): Finding[] {
   if (links === undefined) return [];
-  const find = (name: string | undefined) => links.find((link) => link.name === name);
+  const find = (name: string | undefined) => links.find((link) => isCalled(link, name));
   const parents = [...new Set(networks.flatMap(({ parent }) => parent ?? []))];
   return [
     ...parents.map((parent) => checkParent(parent, find(parent), networks)),
     ...networks.flatMap((network) => checkNetwork(network, links, ownLink(network, own))),
   ];
+}
+
+/** udev gives a card several names. */
+function isCalled({ name, altNames }: LinkFact, wanted: string | undefined): boolean {
+  return wanted !== undefined && (name === wanted || altNames.includes(wanted));
 }
 
 function checkParent(
@@ -54,7 +59,7 @@ function checkNetwork(
   known: string | undefined,
 ): Finding[] {
   const bridgeName = known ?? typed;
-  const below = links.find((link) => link.name === parent);
+  const below = links.find((link) => isCalled(link, parent));
   if (bridgeName === undefined || below === undefined) return [];
   const bridge = links.find((link) => link.name === bridgeName);
   if (bridge === undefined) {
@@ -64,17 +69,19 @@ function checkNetwork(
   if (!bridge.isUp) {
     findings.push(fail('links', name, `${bridgeName} is down`, `ip link set ${bridgeName} up`));
   }
-  if (bridge.hasStp) {
-    findings.push(fail('bridge', bridgeName, `${bridgeName} runs STP: a new container's port forwards nothing for up to 30 s`, `ip link set ${bridgeName} type bridge stp_state 0 forward_delay 0`)); // prettier-ignore
+  // A bridge that filters VLANs is itself the parent.
+  for (const { name: one } of [bridge, below].filter(({ hasStp }) => hasStp)) {
+    findings.push(fail('bridge', one, `${one} runs STP: a new container's port forwards nothing for up to 30 s`, `ip link set ${one} type bridge stp_state 0 forward_delay 0`)); // prettier-ignore
   }
   const port = links.find(
-    (link) => link.kind === 'vlan' && link.lower === parent && String(link.vlan) === vlan,
+    (link) => link.kind === 'vlan' && link.lower === below.name && String(link.vlan) === vlan,
   );
   if (bridge.kind === 'bridge' && port !== undefined && port.master !== bridgeName) {
     findings.push(fail('links', name, `${port.name} carries VLAN ${String(vlan)} and is not a port of ${bridgeName}`, `ip link set ${port.name} master ${bridgeName}`)); // prettier-ignore
   }
-  if (bridge.mtu > below.mtu) {
-    findings.push(fail('mtu', name, `${bridgeName} has an MTU of ${bridge.mtu}, and ${below.name} below it only ${below.mtu}`, `ip link set ${below.name} mtu ${bridge.mtu}`)); // prettier-ignore
+  const lowers = [below, ...(port === undefined ? [] : [port])];
+  for (const lower of lowers.filter(({ mtu }) => mtu < bridge.mtu)) {
+    findings.push(fail('mtu', name, `${bridgeName} has an MTU of ${bridge.mtu}, and ${lower.name} below it only ${lower.mtu}`, `ip link set ${lower.name} mtu ${bridge.mtu}`)); // prettier-ignore
   }
   if (findings.length > 0) return findings;
   return [ok('links', name, `${bridgeName} is up, with an MTU of ${bridge.mtu}`)];
@@ -83,11 +90,13 @@ function checkNetwork(
 /** VLAN links of ours that no network uses. All networks must be known. */
 export function checkStale({ host: { links = [] }, networks, own, engine }: Facts): Finding[] {
   if (engine.version === undefined) return [];
+  const isParent = (wanted: string | undefined, name: string | undefined) =>
+    wanted === name || links.some((link) => link.name === name && isCalled(link, wanted));
   const isUsed = ({ name, lower, vlan }: LinkFact) =>
     own?.networks.some(({ bridge }) => bridge === name) === true ||
     networks.some(
       (network) =>
-        (network.parent === lower && network.vlan === String(vlan)) ||
+        (isParent(network.parent, lower) && network.vlan === String(vlan)) ||
         network.parent === name ||
         network.vlan?.includes('.') === true,
     );

@@ -3,6 +3,8 @@ import type { LeaseEntry, NetworkEntry } from '../admin-client.ts';
 
 export interface LinkFact {
   readonly name: string;
+  readonly altNames: readonly string[];
+  readonly mac: string | undefined;
   readonly isUp: boolean;
   readonly hasCarrier: boolean;
   readonly mtu: number;
@@ -25,6 +27,7 @@ export interface NetworkFact {
   readonly parent: string | undefined;
   readonly vlan: string | undefined;
   readonly bridge: string | undefined;
+  readonly families: readonly FilterFact['family'][];
   /** A node of a Swarm knows networks that none of its containers has. */
   readonly isOfSwarm: boolean;
   /** Of running containers, by the id of their endpoint. */
@@ -52,10 +55,12 @@ export interface EngineFacts {
   readonly plugins: readonly { readonly name: string; readonly isEnabled: boolean }[];
 }
 
-export interface FirewallFacts {
-  /** True if bridged frames pass iptables (br_netfilter). */
-  readonly isBridged: boolean;
-  /** `iptables -S FORWARD`, and each chain that it jumps to. Undefined without the program. */
+/** A program with rules that bridged frames pass (br_netfilter). */
+export interface FilterFact {
+  readonly family: 'IPv4' | 'IPv6';
+  /** `iptables`, or `iptables-legacy` beside it. */
+  readonly program: string;
+  /** What it prints with `-S`. Undefined if it is missing or fails. */
   readonly rules: readonly string[] | undefined;
 }
 
@@ -65,14 +70,22 @@ export interface ManagerFact {
   readonly manager: 'NetworkManager' | 'systemd-networkd';
 }
 
+/** A file of an operator by which udev names links. */
+export interface UdevFile {
+  readonly path: string;
+  readonly text: string;
+}
+
 export interface HostFacts {
   /** Kernel modules that are missing, and can neither be loaded. */
   readonly missingModules: readonly string[];
   readonly kernel: string;
   /** Undefined without the program `ip`. */
   readonly links: readonly LinkFact[] | undefined;
-  readonly firewall: FirewallFacts;
+  /** None without br_netfilter. */
+  readonly filters: readonly FilterFact[];
   readonly managed: readonly ManagerFact[];
+  readonly udevFiles: readonly UdevFile[];
   /** The mount that has Docker's run-time folder, as dockerd sees it. Undefined if not known. */
   readonly runMount: { readonly point: string; readonly isShared: boolean } | undefined;
 }

@@ -12,6 +12,7 @@ interface ShownNetwork {
   readonly Scope?: string;
   /** True for a set of options that other networks are made of. */
   readonly ConfigOnly?: boolean;
+  readonly EnableIPv6?: boolean;
   readonly Options?: Readonly<Record<string, string>> | null;
   readonly Containers?: Readonly<Record<string, { Name: string; EndpointID: string }>> | null;
 }
@@ -39,11 +40,18 @@ export async function readEngine(docker: RunDocker): Promise<EngineFacts> {
 export async function readNetworks(docker: RunDocker): Promise<NetworkFact[]> {
   const all = await inspectNetworks<ShownNetwork>(docker);
   const networks = all.filter(({ ConfigOnly }) => ConfigOnly !== true);
-  return networks.map(({ Id, Name, Driver, Scope, Options, Containers }) => {
-    const { parent, vlan, bridge } = Options ?? {};
+  return networks.map(({ Id, Name, Driver, Scope, EnableIPv6, Options, Containers }) => {
+    const { parent, vlan, bridge, mode, ipv4, ipv6 } = Options ?? {};
+    const hasIpv6 = (ipv6 ?? (EnableIPv6 === true ? 'auto' : 'off')) !== 'off';
+    // The name that the plugin gives a bridge if none is typed.
+    const ours = vlan === undefined || vlan.includes('.') ? undefined : `br${vlan}`;
     return {
       ...{ id: Id, name: Name, driver: Driver, parent, vlan },
-      bridge: bridge ?? (vlan === undefined ? undefined : `br${vlan}`),
+      bridge: mode === undefined || mode === 'bridge' ? (bridge ?? ours) : undefined,
+      families: [
+        ...(ipv4 === 'off' ? [] : ['IPv4' as const]),
+        ...(hasIpv6 ? ['IPv6' as const] : []),
+      ],
       isOfSwarm: Scope === 'swarm',
       containers: new Map(Object.values(Containers ?? {}).map((one) => [one.EndpointID, one.Name])),
     };

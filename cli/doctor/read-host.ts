@@ -1,9 +1,10 @@
 /** Reads the host: kernel, links, firewall, network managers, mounts. It changes nothing. */
-import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import type { FirewallFacts, HostFacts, LinkFact, ManagerFact } from './facts.ts';
+import { existsSync, realpathSync } from 'node:fs';
+import type { HostFacts, LinkFact } from './facts.ts';
+import { readFilters } from './read-firewall.ts';
+import { readManaged, readUdevFiles } from './read-managers.ts';
+import { printed, textOf } from './texts.ts';
 
-const PROGRAM_LIMITS = { timeout: 5_000, maxBuffer: 64_000_000 };
 /** A module, and a function that the kernel has if the module is loaded or built in. */
 const MODULES = {
   '8021q': 'register_vlan_dev',
@@ -16,25 +17,11 @@ export async function readHost(kernel: string): Promise<HostFacts> {
   const links = await readLinks();
   return {
     ...{ kernel, links, missingModules: readMissingModules(kernel) },
-    firewall: await readFirewall(),
-    managed: readManaged(links ?? []),
+    filters: await readFilters(),
+    managed: await readManaged(links ?? []),
+    udevFiles: readUdevFiles(),
     runMount: readRunMount(),
   };
-}
-
-/** What the program prints. Undefined if it is missing or fails. */
-function printed(file: string, ...args: readonly string[]): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    execFile(file, args, PROGRAM_LIMITS, (error, stdout) => resolve(error ? undefined : stdout));
-  });
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }
 
 function readMissingModules(kernel: string): string[] {
@@ -54,6 +41,8 @@ interface ShownLink {
   readonly ifname: string;
   readonly flags: readonly string[];
   readonly mtu: number;
+  readonly altnames?: readonly string[];
+  readonly address?: string;
   readonly ifalias?: string;
   readonly master?: string;
   readonly link?: string | null;
@@ -70,35 +59,14 @@ async function readLinks(): Promise<LinkFact[] | undefined> {
     const { info_kind: kind, info_data: data } = link.linkinfo ?? {};
     return {
       ...{ name: link.ifname, mtu: link.mtu, kind, alias: link.ifalias, master: link.master },
+      altNames: link.altnames ?? [],
+      mac: link.address,
       isUp: link.flags.includes('UP'),
       hasCarrier: link.flags.includes('LOWER_UP'),
       lower: link.link ?? undefined,
       vlan: kind === 'vlan' ? data?.id : undefined,
       hasStp: kind === 'bridge' && data?.stp_state === 1,
     };
-  });
-}
-
-async function readFirewall(): Promise<FirewallFacts> {
-  const isBridged = textOf('/proc/sys/net/bridge/bridge-nf-call-iptables').trim() === '1';
-  if (!isBridged) return { isBridged, rules: undefined };
-  const rules = await printed('iptables', '-w', '2', '-S');
-  return { isBridged, rules: rules?.split('\n').filter(Boolean) };
-}
-
-/** Both managers keep a file for each link, named by the link's index. */
-function readManaged(links: readonly LinkFact[]): ManagerFact[] {
-  const ours = links.filter(({ alias }) => alias?.startsWith('vlandhcp ') === true);
-  return ours.flatMap(({ name: link }) => {
-    const index = textOf(`/sys/class/net/${link}/ifindex`).trim();
-    const byNetworkManager = /^managed=true$/m.test(textOf(`/run/NetworkManager/devices/${index}`));
-    const byNetworkd = /^ADMIN_STATE=(configuring|configured)$/m.test(
-      textOf(`/run/systemd/netif/links/${index}`),
-    );
-    return [
-      ...(byNetworkManager ? [{ link, manager: 'NetworkManager' } as const] : []),
-      ...(byNetworkd ? [{ link, manager: 'systemd-networkd' } as const] : []),
-    ];
   });
 }
 

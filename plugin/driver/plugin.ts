@@ -29,6 +29,7 @@ import {
   type TrunkProbeDeps,
   type TrunkQuestion,
 } from '../leasing/segment/trunk-probe.ts';
+import { surveyIpv6 } from '../leasing/survey/ipv6-survey.ts';
 import { probeSubnet } from '../leasing/segment/subnet-probe.ts';
 import type { Logger } from '../logger.ts';
 import { BridgeAccess } from '../networks/bridge-access.ts';
@@ -66,8 +67,8 @@ export interface PluginDeps {
   readonly dockerApi: DockerApi | undefined;
   /** Finds out who on a segment has an address. */
   readonly inquiry: LeaseReturnsDeps['inquiry'];
-  /** Where the state is, and how to find out what space it has. */
-  readonly disk: DoctorDeps['disk'];
+  /** What the doctor alone reads of the host. */
+  readonly sights: DoctorDeps['sights'];
   readonly settings: { readonly joinTimeoutMs: Ms; readonly requiresMacAddress: boolean };
   /** The folder with the files of sandboxes. */
   readonly sandboxFolder: string;
@@ -232,7 +233,11 @@ export function createPlugin(deps: PluginDeps) {
         names: containers,
       },
       probe,
-      doctor: new Doctor({ registry, clock, host, probe, inquiry, isComplete, disk: deps.disk }),
+      doctor: new Doctor({
+        ...{ registry, clock, host, probe, inquiry, isComplete, sights: deps.sights },
+        unanswered: (segment) => shared.silence.unanswered(segment),
+        survey: (from) => surveyIpv6({ clock, random, openIpv6Socket }, from),
+      }),
     }),
     /** Resolves when everything of before is resumed. */
     started,

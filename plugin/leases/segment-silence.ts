@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
+import type { Mac } from '../wire/address.ts';
 
 /** How long we remember that no server answered. */
 const REMEMBERED_FOR: Ms = 60_000;
@@ -25,20 +26,32 @@ export class SegmentSilence {
   readonly #startedAt: Instant;
   /** By segment. Its size is limited by the number of networks and pools. */
   readonly #heardNothingAt = new Map<string, Instant>();
+  /** By segment: the MAC that asked last without an answer. */
+  readonly #unanswered = new Map<string, Mac>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#startedAt = clock.now();
   }
 
-  /** No server answered on the segment. */
-  note(segment: string): void {
+  /**
+   * No server answered on the segment.
+   * @param mac whose questions they were.
+   */
+  note(segment: string, mac: Mac): void {
     this.#heardNothingAt.set(segment, this.#clock.now());
+    this.#unanswered.set(segment, mac);
+  }
+
+  /** The MAC that asked last on that segment, if nobody answered it. */
+  unanswered(segment: string): Mac | undefined {
+    return this.#unanswered.get(segment);
   }
 
   /** A server answered on the segment. */
   end(segment: string): void {
     this.#heardNothingAt.delete(segment);
+    this.#unanswered.delete(segment);
   }
 
   /**

@@ -13,7 +13,7 @@ import type { Lease } from '../vocabulary/lease.ts';
 import { isSameLease6, type Lease6 } from '../vocabulary/ipv6/lease6.ts';
 import { NOT_ON_THIS_LINK } from '../vocabulary/ipv6/addressing.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
-import type { Ipv4 } from '../wire/address.ts';
+import type { Ipv4, Mac } from '../wire/address.ts';
 import type { Ipv6 } from '../wire/address6.ts';
 import type { HeldLease } from './held-leases.ts';
 import type { Host } from '../host.ts';
@@ -58,7 +58,7 @@ export interface TakeLeaseDeps {
   readonly returns: Pick<LeaseReturns, 'settled' | 'unlessWorn' | 'ownerHere'>;
   readonly host: Pick<Host, 'readLinks' | 'hasIpv6' | 'silentUplink'>;
   readonly silence: {
-    note(segment: string): void;
+    note(segment: string, mac: Mac): void;
     end(segment: string): void;
     limits(segment: string, by: Instant, late: boolean): { by: Instant; patience: Ms };
   };
@@ -135,7 +135,7 @@ export async function takeLease(
     if (lease === undefined) watch.warn(segment);
   } catch (error) {
     const code = error instanceof PluginError ? error.code : undefined;
-    if (code === 'NO_OFFER') silence.note(segment);
+    if (code === 'NO_OFFER') silence.note(segment, subject.identity.mac);
     // The address was declined. Nobody may ask for it again, and we must not give it back.
     if (code === 'ADDRESS_IN_USE' && kept !== undefined) await held.drop(kept.record.id);
     throw await withReasonOnHost(watch.explain(error), scope, host);
@@ -147,7 +147,7 @@ export async function takeLease(
   }
   // If this is the held lease itself, with its times, nobody has answered. It is used because it is
   // still valid.
-  if (lease === undefined || lease.requestedAt === previous?.requestedAt) silence.note(segment);
+  if (lease === undefined || lease.requestedAt === previous?.requestedAt) silence.note(segment, subject.identity.mac);
   else silence.end(segment);
   undo.add(() => {
     if (lease !== undefined && lease.address === previous?.address) leases.forget(id);
@@ -198,11 +198,11 @@ export async function takeIpv6(
       ...silence.limits(silent, Math.min(limits.by, clock.now() + options.leaseTimeoutMs), late),
     });
   } catch (error) {
-    if (error instanceof PluginError && error.code === 'NO_OFFER') silence.note(silent);
+    if (error instanceof PluginError && error.code === 'NO_OFFER') silence.note(silent, subject.identity.mac);
     throw await withReasonOnHost(error, scope, host);
   }
   const { address, lease } = leases.ipv6(id)?.terms ?? {};
-  if (address === undefined) silence.note(silent);
+  if (address === undefined) silence.note(silent, subject.identity.mac);
   else silence.end(silent);
   undo.add(() => {
     if (isSameLease6(lease, previousIpv6)) leases.forget(id);

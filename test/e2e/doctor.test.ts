@@ -2,7 +2,7 @@
  * `docker vlandhcp doctor` on broken set-ups: it names the cause of each, and has no complaint of a
  * healthy one. The table at the end has a row for each set-up, and all rows are asserted.
  */
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
@@ -30,6 +30,7 @@ interface Finding {
 const DOCTOR = join(import.meta.dirname, '../../cli/docker-vlandhcp');
 /** What `unshare` shows the command in place of the kernel's modules, which no lab can take out. */
 const EMPTY = '/run/lab/empty';
+const LINK_FILE = '/etc/systemd/network/10-site.link';
 
 site({ server: ['dnsmasq-no-ping', '500'], plugin: 'managed', clearsAfterEach: false });
 
@@ -118,6 +119,7 @@ it('a healthy host has nothing wrong, and the page says so', async () => {
   expect([stderr, stdout]).toEqual(['', expect.stringMatching(/\n0 wrong, 0 to look at, 1\d ok\n$/)]); // prettier-ignore
   expect(status).toBe(0);
   expect(stdout).toContain('VLAN 500 of eth1: server 10.50.0.1 offers an address');
+  expect(stdout).toContain('10.50.0.1 answers the MAC of eth1, and those of containers');
 });
 
 const dhcpIs =
@@ -191,6 +193,24 @@ it('no server, and what is wrong on the host', () =>
       says: /^fail iptables drops frames between the ports of br500: -A FORWARD -i br500 -j DROP/,
       breaks: () => output('iptables', ['-I', 'FORWARD', '-i', 'br500', '-j', 'DROP']),
       mends: () => output('iptables', ['-D', 'FORWARD', '-i', 'br500', '-j', 'DROP']),
+    },
+    {
+      name: 'nftables',
+      brokenBy: 'a table of somebody else for bridges',
+      says: /^fail nftables drops IPv4 and ARP frames between the ports of br500: the rule with handle \d+ of chain passing in table bridge site/,
+      breaks: () => output('nft', ['table bridge site { chain passing { type filter hook forward priority 0; meta ibrname "br500" drop; }; }']), // prettier-ignore
+      mends: () => output('nft', ['delete table bridge site']),
+    },
+    {
+      name: 'udev',
+      brokenBy: 'a link file for the MAC of a card, which its VLAN link has, too',
+      says: /^warn \/etc\/systemd\/network\/10-site\.link also matches eth1\.500/,
+      breaks: async () => {
+        const { address } = (JSON.parse(await ip('-j', 'link', 'show', 'eth1')) as [{ address: string }])[0]; // prettier-ignore
+        mkdirSync('/etc/systemd/network', { recursive: true });
+        writeFileSync(LINK_FILE, `[Match]\nMACAddress=${address}\n[Link]\nName=eth1\n`);
+      },
+      mends: () => Promise.resolve(rmSync(LINK_FILE)),
     },
     {
       name: 'admin socket',

@@ -2,13 +2,14 @@
  * firewalld and ufw of Debian 12, and iptables-legacy, really started, reloaded and stopped beside
  * the plugin as a process. With br_netfilter, each of them drops bridged frames until the plugin
  * adds its rule. The test connects from containers to another host of the VLAN. It does not ping:
- * ufw lets pings through.
+ * ufw lets pings through. The doctor, asked beside it, must say the same.
  */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { hasLegacyFilter, LEGACY_IPV4 } from '../../plugin/net/firewall/legacy-tables.ts';
+import { doctorPasses } from '../support/doctor-on-bridges.ts';
 import { lab } from '../support/lab.ts';
 import { ip, run, until } from '../support/netns.ts';
 import { PluginSite, type Container } from '../support/plugin-site.ts';
@@ -144,6 +145,7 @@ describe.each(PROGRAMS)('%s', (_name, { start, reload, stop, open, chains }) => 
       });
       await allConnect(all);
       expect(ourRules()).toEqual(wanted);
+      expect(await doctorPasses('br500', 'br2')).toEqual([true, true]);
     };
     await start();
     try {
@@ -156,10 +158,12 @@ describe.each(PROGRAMS)('%s', (_name, { start, reload, stop, open, chains }) => 
       programs().forEach(flush);
       await reload();
       expect([own, adopted].map(connects)).toEqual([false, false]);
+      expect(await doctorPasses('br500', 'br2')).toEqual([false, false]);
       await allConnect(unseen);
       if (open !== undefined) {
         await open('br2');
         expect([own, adopted].map(connects)).toEqual([false, true]);
+        expect(await doctorPasses('br500', 'br2')).toEqual([false, true]);
       }
       await site.plugin.start();
       await haveOneRuleEach();

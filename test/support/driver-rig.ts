@@ -34,6 +34,7 @@ import { LeasingServer } from './leasing-server.ts';
 import { MemoryLogger } from './memory-logger.ts';
 import { MemoryWire } from './memory-packet-socket.ts';
 import type { ReplyParts } from './messages.ts';
+import { NO_SIGHTS } from './no-sights.ts';
 import { seededRandom } from './seeded-random.ts';
 
 export const JOIN_TIMEOUT_MS = 120_000;
@@ -237,7 +238,7 @@ export class DriverRig {
     const registry = new Registry(this.store);
     registry.adopt(structuredClone(contents));
     const plugin = createPlugin({
-      disk: { folder: '/state', space: () => undefined },
+      sights: NO_SIGHTS,
       ...{ clock: this.clock, log: this.log, registry },
       emit: (event) => (isCounted(event) ? this.counted.push(event) : this.events.push(event)),
       random: seededRandom(1),

@@ -1,12 +1,37 @@
 /** Reads how much space the file system of a folder has. */
-import { statfsSync } from 'node:fs';
+import { accessSync, constants, statfsSync } from 'node:fs';
 
-/** In bytes. Undefined if the folder cannot be read. */
-export function diskSpace(folder: string): { free: number; size: number } | undefined {
+export interface DiskSpace {
+  /** In bytes. */
+  readonly free: number;
+  readonly size: number;
+  /** How many files can still be made. Undefined if the file system has no limit. */
+  readonly freeFiles: number | undefined;
+  readonly isWritable: boolean;
+}
+
+/** Undefined if the folder cannot be read. */
+export function diskSpace(folder: string): DiskSpace | undefined {
   try {
-    const { bavail, blocks, bsize } = statfsSync(folder);
-    return { free: bavail * bsize, size: blocks * bsize };
+    const { bavail, blocks, bsize, files, ffree } = statfsSync(folder);
+    const freeFiles = files === 0 ? undefined : ffree;
+    return {
+      free: bavail * bsize,
+      size: blocks * bsize,
+      freeFiles,
+      isWritable: isWritable(folder),
+    };
   } catch {
     return undefined;
+  }
+}
+
+/** False on a file system that was mounted read-only, or became so after an error. */
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }

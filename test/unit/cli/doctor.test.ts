@@ -9,6 +9,7 @@ import { leaseEntry, NETWORK_ID } from '../../support/lease-entries.ts';
 const link = (name: string, parts: Partial<LinkFact> = {}): LinkFact => ({
   ...{ name, isUp: true, hasCarrier: true, mtu: 1500, kind: undefined, alias: undefined },
   ...{ master: undefined, lower: undefined, vlan: undefined, hasStp: false },
+  ...{ altNames: [], mac: '02:00:00:00:00:e1' },
   ...parts,
 });
 const ETH1 = link('eth1');
@@ -20,11 +21,11 @@ const BOX = leaseEntry();
 const FW500: NetworkFact = {
   ...{ id: NETWORK_ID, name: 'fw500', driver: 'vlandhcp:stable', parent: 'eth1', vlan: '500' },
   isOfSwarm: false,
-  ...{ bridge: 'br500', containers: new Map([[BOX.endpoint, 'box']]) },
+  ...{ bridge: 'br500', families: ['IPv4'], containers: new Map([[BOX.endpoint, 'box']]) },
 };
 const HOST: HostFacts = {
   ...{ missingModules: [], kernel: '6.1', links: [ETH1, VLAN, BR500], managed: [] },
-  ...{ firewall: { isBridged: false, rules: undefined } },
+  ...{ filters: [], udevFiles: [] },
   runMount: { point: '/run', isShared: true },
 };
 const entry = { network: NETWORK_ID, segment: 'VLAN 500 of eth1', bridge: 'br500', leases: {} };
@@ -56,7 +57,13 @@ function wrong(facts: Facts): string[] {
 
 const onHost = (parts: Partial<HostFacts>): Partial<Facts> => ({ host: { ...HOST, ...parts } });
 const withLinks = (...links: LinkFact[]) => onHost({ links });
-const withRules = (...rules: string[]) => onHost({ firewall: { isBridged: true, rules } });
+const withRules = (...rules: string[]) =>
+  onHost({ filters: [{ family: 'IPv4', program: 'iptables', rules }] });
+const RULES6 = onHost({
+  filters: [{ family: 'IPv6', program: 'ip6tables', rules: ['-P FORWARD DROP'] }],
+});
+const withFile = (name: string, text: string) =>
+  onHost({ udevFiles: [{ path: `/etc/systemd/network/${name}`, text }] });
 const OUR_RULE = '-i br500 -o br500 -m comment --comment vlandhcp -j ACCEPT';
 const DOCKER_RULES = ['-P FORWARD DROP', '-A FORWARD -j DOCKER-USER', '-A FORWARD -j DOCKER-FORWARD', '-A DOCKER-FORWARD -m conntrack --ctstate RELATED -j ACCEPT', '-A DOCKER ! -i docker0 -o docker0 -j DROP', '-A DOCKER-FORWARD -j DOCKER']; // prettier-ignore
 
@@ -84,6 +91,17 @@ it.each<[string, Partial<Facts>, readonly string[]]>([
   ['STP', withLinks(ETH1, VLAN, { ...BR500, hasStp: true }), ["fail br500 runs STP: a new container's port forwards nothing for up to 30 s"]], // prettier-ignore
   ['the port is out of its bridge', withLinks(ETH1, { ...VLAN, master: undefined }, BR500), ['fail eth1.500 carries VLAN 500 and is not a port of br500']], // prettier-ignore
   ['the MTU below is smaller', withLinks({ ...ETH1, mtu: 1400 }, VLAN, BR500), ['fail br500 has an MTU of 1500, and eth1 below it only 1400']], // prettier-ignore
+  ['the MTU of the VLAN link is smaller', withLinks(ETH1, { ...VLAN, mtu: 1400 }, BR500), ['fail br500 has an MTU of 1500, and eth1.500 below it only 1400']], // prettier-ignore
+  ['the parent has another name, which Docker was told', withLinks({ ...ETH1, name: 'enp1s0', altNames: ['eth1'] }, { ...VLAN, lower: 'enp1s0' }, BR500), []], // prettier-ignore
+  ["STP on an operator's bridge that filters VLANs", withLinks({ ...ETH1, kind: 'bridge', hasStp: true }, VLAN, BR500), ["fail eth1 runs STP: a new container's port forwards nothing for up to 30 s"]], // prettier-ignore
+  ['a link file for a card', withFile('10-eth1.link', '[Match]\nPermanentMACAddress=02:00:00:00:00:e1\n[Link]\nName=eth1'), []], // prettier-ignore
+  ['a link file with a policy alone', withFile('99.link', '[Match]\nOriginalName=*\n[Link]\nNamePolicy=keep kernel\nMACAddressPolicy=persistent'), []], // prettier-ignore
+  ['a link file for a name', withFile('10.link', '[Match]\nMACAddress=02:00:00:00:00:e1\nOriginalName=eth1\n[Link]\nName=lan'), []], // prettier-ignore
+  ['a link file for a MAC, which the VLAN link has too', withFile('10.link', '[Match]\nMACAddress=02:00:00:00:00:E1\n[Link]\nName=eth1'), ['warn /etc/systemd/network/10.link also matches eth1.500, a VLAN link of the plugin: udev may change its name or MAC']], // prettier-ignore
+  ['a link file with a name that fits more', withFile('10.link', '[Match]\nOriginalName=eth*\n[Link]\nMACAddress=02:00:00:00:00:99'), ['warn /etc/systemd/network/10.link also matches eth1.500, a VLAN link of the plugin: udev may change its name or MAC']], // prettier-ignore
+  ['a rule for a card', withFile('70.rules', 'SUBSYSTEM=="net", DRIVERS=="?*", ATTR{address}=="02:00:00:00:00:e1", NAME="eth1"'), []], // prettier-ignore
+  ['a rule that reads a name', withFile('70.rules', 'ATTR{address}=="02:00:00:00:00:e1", NAME=="eth1", RUN+="x"\n# ATTR{address}=="02:00:00:00:00:e1", NAME="a"'), []], // prettier-ignore
+  ['a rule for a MAC', withFile('70.rules', 'SUBSYSTEM=="net", \\\n ATTR{address}=="02:00:00:00:00:e1", KERNEL=="eth*", NAME="eth1"'), ['warn /etc/systemd/network/70.rules also matches eth1.500, a VLAN link of the plugin: udev may change its name or MAC']], // prettier-ignore
   ['a stale link', withLinks(ETH1, VLAN, BR500, { ...VLAN, name: 'eth1.7', vlan: 7 }), ['warn eth1.7 is a VLAN link of the plugin (VLAN 7 of eth1) that no network uses']], // prettier-ignore
   ["somebody else's VLAN link", withLinks(ETH1, VLAN, BR500, { ...VLAN, name: 'eth1.7', vlan: 7, alias: undefined }), []], // prettier-ignore
   ['FORWARD accepts', withRules('-P FORWARD ACCEPT'), []],
@@ -91,7 +109,16 @@ it.each<[string, Partial<Facts>, readonly string[]]>([
   ['our rule is there', withRules(...DOCKER_RULES, `-A DOCKER-USER ${OUR_RULE}`), []],
   ['a rule before ours', withRules('-P FORWARD DROP', '-A FORWARD -i br+ -j REJECT --reject-with icmp-port-unreachable', ...DOCKER_RULES.slice(1), `-A DOCKER-USER ${OUR_RULE}`), ['fail iptables drops frames between the ports of br500: -A FORWARD -i br+ -j REJECT --reject-with icmp-port-unreachable']], // prettier-ignore
   ['a rule for one port is no verdict', withRules('-P FORWARD ACCEPT', '-A FORWARD -i br500 -p tcp -m tcp --dport 25 -j DROP'), []], // prettier-ignore
-  ['no iptables', onHost({ firewall: { isBridged: true, rules: undefined } }), ['warn bridged frames pass iptables (br_netfilter), and the program iptables is not in PATH']], // prettier-ignore
+  [
+    'all bridged frames are accepted',
+    withRules('-P FORWARD DROP', '-A FORWARD -m physdev --physdev-is-bridged -j ACCEPT'),
+    [],
+  ],
+  ['some frames are accepted', withRules('-P FORWARD DROP', '-A FORWARD -s 10.50.0.0/24 -j ACCEPT'), ['warn iptables drops frames between the ports of br500: the policy DROP of FORWARD, apart from what a rule before accepts']], // prettier-ignore
+  ['some frames go to a chain that accepts them', withRules('-A FORWARD -p tcp -j TCP', '-A FORWARD -j REJECT', '-A TCP -i br500 -j ACCEPT'), ['warn iptables drops frames between the ports of br500: -A FORWARD -j REJECT, apart from what a rule before accepts']], // prettier-ignore
+  ['ip6tables drops, and the network has no IPv6', RULES6, []],
+  ['ip6tables drops', { ...RULES6, networks: [{ ...FW500, families: ['IPv4', 'IPv6'] }] }, ['fail ip6tables drops frames between the ports of br500: the policy DROP of FORWARD']], // prettier-ignore
+  ['no iptables', onHost({ filters: [{ family: 'IPv4', program: 'iptables', rules: undefined }] }), ['warn bridged frames pass iptables (br_netfilter), and the program iptables is not in PATH or fails']], // prettier-ignore
   ['NetworkManager', onHost({ managed: [{ link: 'br500', manager: 'NetworkManager' }] }), ['warn NetworkManager configures br500, and may change its address, MAC or bridge']], // prettier-ignore
   ['private /run', onHost({ runMount: { point: '/run', isShared: false } }), ['fail the mount /run is private: the plugin does not see the network namespaces of containers that start from now on']], // prettier-ignore
   ['the service sees a private /run', { plugin: undefined, ...onHost({ runMount: { point: '/run', isShared: false } }) }, []], // prettier-ignore

@@ -4,8 +4,10 @@ import { Doctor, type DoctorDeps } from '../../../plugin/doctor/doctor.ts';
 import type { VlanAnswer } from '../../../plugin/leasing/segment/trunk-probe.ts';
 import type { NetworkRecord } from '../../../plugin/state/records.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
+import { NO_SIGHTS } from '../../support/no-sights.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { lease, mac } from '../../support/messages.ts';
+import type { Mac } from '../../../plugin/wire/address.ts';
+import { ip, lease, mac } from '../../support/messages.ts';
 
 type Options = Partial<NetworkRecord['options']>;
 
@@ -14,7 +16,7 @@ const network = (id: string, options: Options = {}): NetworkRecord =>
     ...{ id, internal: false, vlanLink: 'eth1.500', uplinkPort: true, mtu: 1500 },
     options: {
       ...{ parent: 'eth1', vlan: 500, mode: 'bridge', bridge: 'br500', ipv4: true },
-      ...{ dhcpServers: [], ...options },
+      ...{ dhcpServers: [], dhcpDeny: [], ...options },
     },
   }) as unknown as NetworkRecord;
 
@@ -22,25 +24,36 @@ let asked: { parent: string; vlans: readonly number[] }[];
 let probing: () => Promise<readonly VlanAnswer[]>;
 let networks: NetworkRecord[];
 let leased: string[];
+let surveyed: string[];
+let unanswered: Mac | undefined;
 let wearers: string[];
+let forwarding = NO_SIGHTS.forwarding;
 
 beforeEach(() => {
-  [asked, wearers, leased] = [[], [], []];
+  [asked, wearers, leased, surveyed] = [[], [], [], []];
   probing = () => Promise.resolve([]);
   networks = [network('a')];
+  ({ forwarding } = NO_SIGHTS);
+  unanswered = undefined;
 });
 
 function doctor(clock = new FakeClock()): Doctor {
   const terms = lease();
   const deps = {
-    ...{ clock, isComplete: true, disk: { folder: '/state', space: () => undefined } },
+    ...{ clock, isComplete: true, sights: { ...NO_SIGHTS, forwarding } },
     registry: {
       networks: () => networks,
+      endpoints: () => [],
       leases: () =>
         leased.map((scopeId) => ({ scopeId, lease: { ...terms, requestedAt: clock.wall() } })),
       findScope: () => ({ segment: 'VLAN 500 of eth1' }),
     },
-    host: { linkMac: () => mac('02:00:00:00:00:01') },
+    unanswered: () => unanswered,
+    survey: (from: { link: string }) => {
+      surveyed.push(from.link);
+      return Promise.resolve({ routers: [], servers: [] });
+    },
+    host: { readLinks: () => Promise.resolve([]), linkMac: () => mac('02:00:00:00:00:01') },
     probe: ({ parent, vlans }: { parent: string; vlans: readonly number[] }) => {
       asked.push({ parent, vlans });
       return probing();
@@ -82,14 +95,17 @@ it('one network can be chosen; another one waits for its end', async () => {
   expect((await one.look('a')).map(({ subject }) => subject)).toContain('VLAN 500 of eth1');
 });
 
-it('what cannot be asked by a frame with one tag is left out', async () => {
+it('two tags are asked on the link of the outer one, and a bridge with VLANs on its port', async () => {
   networks = [
-    network('a', { vlan: '10.500' }),
-    network('b', { ipv4: false }),
-    network('c', { mode: 'vlan-bridge' }),
+    { ...network('a', { vlan: '10.500' }), outerLink: 'eth1.10' },
+    network('b', { ipv4: false, vlan: 7 }),
+    network('c', { mode: 'vlan-bridge', parent: 'br0', uplink: 'eth2', vlan: 600 }),
   ];
-  expect(await ofDhcp()).toEqual([]);
-  expect(asked).toEqual([]);
+  expect(await ofDhcp()).toHaveLength(2);
+  expect(asked.map(({ parent, vlans }) => [parent, vlans[0]])).toEqual([
+    ['eth1.10', 500],
+    ['eth2', 600],
+  ]);
 });
 
 it('the server of a lease is looked for by ARP if nobody offers', async () => {
@@ -101,6 +117,42 @@ it('the server of a lease is looked for by ARP if nobody offers', async () => {
 it('a trunk that cannot be asked is told, and all else is judged', async () => {
   probing = () => Promise.reject(new PluginError('SOCKET_FAILED', 'eth1 is down'));
   const findings = await doctor().look(undefined);
-  expect(findings.map(({ check }) => check)).toEqual(['dhcp', 'clock', 'disk', 'state']);
-  expect(findings[0]?.text).toBe('no VLAN of eth1 could be asked: eth1 is down');
+  expect(findings.map(({ check }) => check)).toEqual([
+    'nftables',
+    'dhcp',
+    'clock',
+    'disk',
+    'state',
+  ]);
+  expect(findings[1]?.text).toBe('no VLAN of eth1 could be asked: eth1 is down');
+});
+
+it('a firewall that cannot be read is told', async () => {
+  forwarding = () => Promise.reject(new Error('reading nf_tables: EPERM'));
+  expect((await doctor().look(undefined))[0]).toMatchObject({
+    ...{ level: 'warn', check: 'nftables', mend: 'nft list ruleset' },
+    text: 'it is not known whether a table of nftables drops bridged frames: reading nf_tables: EPERM',
+  });
+});
+
+it('a segment is asked for IPv6 once for all its networks that have it', async () => {
+  networks = [network('a', { ipv6: 'auto' }), network('b', { ipv6: 'dhcp' }), network('c')];
+  const findings = await doctor().look(undefined);
+  expect(findings.filter(({ check }) => check === 'ipv6').map(({ text }) => text)).toEqual([
+    'VLAN 500 of eth1: no router advertises, so containers get no default route for IPv6',
+    'VLAN 500 of eth1: no DHCPv6 server answers, and ipv6=dhcp needs one',
+  ]);
+  expect(surveyed).toEqual(['br500']);
+});
+
+it('a neighbour that answers the card is asked with the MAC whose start found no server', async () => {
+  unanswered = mac('02:00:00:00:00:09');
+  const terms = lease({ gateway: ip('10.50.0.1') });
+  const answer = { ...{ vlan: 500, server: ip('10.60.0.1'), serverMac: mac('02:00:00:00:00:02') } };
+  probing = () => Promise.resolve([{ ...answer, terms, roundTripMs: 1, askedVlan: undefined }]);
+  const findings = (await doctor().look(undefined)).filter(({ check }) => check === 'macs');
+  expect(findings.map(({ level, text }) => `${level} ${text}`)).toEqual([
+    'warn VLAN 500 of eth1: 10.50.0.1 answers the MAC of eth1, and not 02:00:00:00:00:09 of a container: other MACs do not pass',
+  ]);
+  expect(wearers).toEqual(['10.50.0.1 on eth1.500']);
 });

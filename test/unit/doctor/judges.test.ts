@@ -5,7 +5,7 @@ import { judgeKeeping, type KeepingFacts } from '../../../plugin/doctor/keeping.
 import {
   judgeSegments,
   type OfferFact,
-  type ParentFacts,
+  type TrunkFacts,
   type SegmentFacts,
 } from '../../../plugin/doctor/segments.ts';
 
@@ -17,15 +17,19 @@ describe('the segments', () => {
     ...parts,
   });
   const segment = (parts: Partial<SegmentFacts> = {}): SegmentFacts => ({
-    ...{ options: { parent: 'eth1', vlan: 500 }, allowed: [], known: [] },
+    ...{ options: { parent: 'eth1', vlan: 500 }, allowed: [], denied: [], known: [] },
     ...parts,
   });
   const judged = (
     offers: readonly OfferFact[],
     parts?: Partial<SegmentFacts>,
-    { trouble, heard = [] }: { trouble?: string; heard?: readonly number[] } = {},
+    { trouble, heard = [], outerVlan }: Partial<TrunkFacts> = {},
   ) =>
-    said(judgeSegments([{ parent: 'eth1', trouble, offers, heard, segments: [segment(parts)] }]));
+    said(
+      judgeSegments([
+        { link: 'eth1', outerVlan, trouble, offers, heard, segments: [segment(parts)] },
+      ]),
+    );
   const gone = { server: '10.50.0.1', answersAs: undefined };
 
   it.each<[string, readonly string[], readonly string[]]>([
@@ -50,6 +54,43 @@ describe('the segments', () => {
       'two servers, of which dhcp_server= names one',
       judged([offer('10.50.0.1'), offer('10.50.0.2')], { allowed: ['10.50.0.2'] }),
       ['ok VLAN 500 of eth1: server 10.50.0.2 offers an address'],
+    ],
+    [
+      'two servers, and dhcp_server= names both',
+      judged([offer('10.50.0.1'), offer('10.50.0.2')], { allowed: ['10.50.0.2', '10.50.0.1'] }),
+      [
+        'ok VLAN 500 of eth1: servers 10.50.0.1, 10.50.0.2 offer an address, as dhcp_server= names them',
+      ],
+    ],
+    [
+      'two servers, of which dhcp_deny= names one',
+      judged([offer('10.50.0.1'), offer('10.50.0.2')], { denied: ['10.50.0.2'] }),
+      ['ok VLAN 500 of eth1: server 10.50.0.1 offers an address'],
+    ],
+    [
+      'only a server that dhcp_deny= names',
+      judged([offer('10.50.0.9')], { denied: ['10.50.0.9'] }),
+      ['fail VLAN 500 of eth1: only 10.50.0.9 answers, and dhcp_deny= names 10.50.0.9'],
+    ],
+    [
+      'a server behind two tags',
+      judged(
+        [offer('10.50.0.1')],
+        { options: { parent: 'eth1', vlan: '10.500' } },
+        { outerVlan: 10 },
+      ),
+      ['ok VLAN 10.500 of eth1: server 10.50.0.1 offers an address'],
+    ],
+    [
+      'a wrong inner tag',
+      judged(
+        [offer('10.50.0.1', { vlan: 501 }), offer('10.9.0.1', { vlan: 0 })],
+        { options: { parent: 'eth1', vlan: '10.500' } },
+        { outerVlan: 10 },
+      ),
+      [
+        'fail VLAN 10.500 of eth1: no DHCP server answers, and on VLAN 10.501, VLAN 10 without a second tag one does: the tag is probably wrong',
+      ],
     ],
     [
       'only a server that does not count',
@@ -112,8 +153,13 @@ describe('the segments', () => {
   ])('%s', (_, seen, expected) => expect(seen).toEqual(expected));
 
   it('each complaint says what mends it', () => {
-    const parents: ParentFacts[] = [
-      { parent: 'eth1', trouble: undefined, offers: [], heard: [], segments: [segment()] },
+    const parents: TrunkFacts[] = [
+      {
+        ...{ link: 'eth1', outerVlan: undefined, trouble: undefined },
+        offers: [],
+        heard: [],
+        segments: [segment()],
+      },
     ];
     expect(judgeSegments(parents)[0]?.mend).toBe(
       'start the server or relay of this VLAN, and let the switch port carry the VLAN: tcpdump -e -n -i eth1 vlan 500 and udp port 67',
@@ -122,9 +168,10 @@ describe('the segments', () => {
 });
 
 describe('clock, disk and records', () => {
+  const DISK = { free: 5e9, size: 1e10, freeFiles: 1e6, isWritable: true };
   const healthy: KeepingFacts = {
     ...{ clockSteps: [0, -900, 1200], aheadMs: 0, folder: '/state', isComplete: true },
-    disk: { free: 5e9, size: 1e10 },
+    disk: DISK,
   };
   const wrong = (parts: Partial<KeepingFacts>) =>
     said(judgeKeeping({ ...healthy, ...parts }).filter(({ level }) => level !== 'ok'));
@@ -154,13 +201,29 @@ describe('clock, disk and records', () => {
     ],
     [
       'little space',
-      { disk: { free: 20e6, size: 1e9 } },
+      { disk: { ...DISK, free: 20e6 } },
       ['warn only 20 MB are free where leases are stored'],
     ],
     [
       'no space',
-      { disk: { free: 1e6, size: 1e9 } },
+      { disk: { ...DISK, free: 1e6 } },
       ['fail only 1 MB are free where leases are stored'],
+    ],
+    ['a file system without a limit of files', { disk: { ...DISK, freeFiles: undefined } }, []],
+    [
+      'few inodes',
+      { disk: { ...DISK, freeFiles: 30 } },
+      ['warn only 30 more files can be made where leases are stored (inodes)'],
+    ],
+    [
+      'no inodes',
+      { disk: { ...DISK, freeFiles: 1 } },
+      ['fail only 1 more files can be made where leases are stored (inodes)'],
+    ],
+    [
+      'a file system that became read-only',
+      { disk: { ...DISK, isWritable: false } },
+      ['fail /state is read-only, so no lease can be stored'],
     ],
     [
       'a folder that cannot be read',
