@@ -109,7 +109,7 @@ export class AdminClient {
   }
 
   /**
-   * What the plugin finds wrong. Takes up to 6 s.
+   * What the plugin finds wrong. Takes up to 7 s.
    * @param network the beginning of a NetworkID. Undefined: all networks.
    */
   async doctor(network: string | undefined): Promise<readonly Finding[]> {

@@ -135,7 +135,7 @@ export class Operator {
   }
 
   /**
-   * What is wrong with the segments of the networks, and with what keeps leases. Takes up to 6 s.
+   * What is wrong with the segments of the networks, and with what keeps leases. Takes up to 7 s.
    * @param network the beginning of a NetworkID. Undefined: all networks.
    * @throws PluginError LEASE_BUSY if another one runs.
    */

@@ -85,6 +85,7 @@ describe('a table of the family inet', () => {
       ['iifname . oifname { "br500" . "br500" } accept'],
       OK,
     ],
+    ['a rule for its index', 'drop', ['iif "br500" oif "br500" accept'], OK],
     ['a rule for all names with a beginning', 'drop', ['iifname "br*" accept'], OK],
     [
       'a rule for another bridge',

@@ -22,13 +22,15 @@ export interface MacSources {
   readonly sights: Pick<Sights, 'asContainer' | 'cardDriver'>;
 }
 
+type Offer = Pick<VlanAnswer, 'vlan' | 'server' | 'terms'>;
+
 /** Of containers with a lease on a segment. */
 const MOST_CONTAINERS = 2;
 
-/** @param offersOn what servers offered on the link of a trunk. */
+/** @param offersOn what servers offer on the link of a trunk. It takes seconds to know. */
 export async function gatherMacs(
   networks: readonly NetworkRecord[],
-  offersOn: (network: NetworkRecord) => readonly Pick<VlanAnswer, 'vlan' | 'server' | 'terms'>[],
+  offersOn: (network: NetworkRecord) => Promise<readonly Offer[]>,
   sources: MacSources,
 ): Promise<readonly MacFacts[]> {
   // The VLAN link on a bridge that filters VLANs does not hear what is for a container.
@@ -53,11 +55,15 @@ export async function gatherMacs(
       ...(failed === undefined ? [] : [failed]),
       ...living.map(({ mac }) => mac),
     ]);
-    const offer = offersOn(network).find((one) => one.vlan === innerVlan(vlan));
     const [lease] = living.map((one) => one.lease);
-    const neighbour = lease?.gateway ?? offer?.terms.gateway ?? lease?.serverId ?? offer?.server;
     const mac = sources.host.linkMac(link);
-    if (mac === undefined || neighbour === undefined || macs.size === 0) return [];
+    if (mac === undefined || macs.size === 0) return [];
+    const offered = async () => {
+      const offer = (await offersOn(network)).find((one) => one.vlan === innerVlan(vlan));
+      return offer?.terms.gateway ?? lease?.serverId ?? offer?.server;
+    };
+    const neighbour = lease?.gateway ?? (await offered());
+    if (neighbour === undefined) return [];
     const asked = await ask(link, mac, [...macs], neighbour, sources);
     const driver = sources.sights.cardDriver(parent);
     return [{ segment, parent, driver, neighbour, ...asked }];
