@@ -147,7 +147,8 @@ export async function takeLease(
   }
   // If this is the held lease itself, with its times, nobody has answered. It is used because it is
   // still valid.
-  if (lease === undefined || lease.requestedAt === previous?.requestedAt) silence.note(segment, subject.identity.mac);
+  if (lease === undefined || lease.requestedAt === previous?.requestedAt)
+    silence.note(segment, subject.identity.mac);
   else silence.end(segment);
   undo.add(() => {
     if (lease !== undefined && lease.address === previous?.address) leases.forget(id);
@@ -198,7 +199,8 @@ export async function takeIpv6(
       ...silence.limits(silent, Math.min(limits.by, clock.now() + options.leaseTimeoutMs), late),
     });
   } catch (error) {
-    if (error instanceof PluginError && error.code === 'NO_OFFER') silence.note(silent, subject.identity.mac);
+    if (error instanceof PluginError && error.code === 'NO_OFFER')
+      silence.note(silent, subject.identity.mac);
     throw await withReasonOnHost(error, scope, host);
   }
   const { address, lease } = leases.ipv6(id)?.terms ?? {};
