@@ -102,6 +102,21 @@ test.each([
   expect(site.links('remote')['uplink0']).toEqual(uplink0);
 });
 
+test('links that somebody removed are made again', async () => {
+  const links = linksOf('remote');
+  await broken(
+    outcome('U', 'uplink: somebody removes both links of the member'),
+    () => {
+      for (const name of ['uplink0', 'wg-uplink0']) site.ip('remote', `link del dev ${name}`);
+    },
+    async () => {
+      await until('there is a trunk', () => 'uplink0' in site.links('remote'));
+      addContainer();
+    },
+  );
+  expect(linksOf('remote')).toEqual(links);
+});
+
 test('a member that was rebooted has the same links, from its own disk', async () => {
   const before = site.exec('remote', 'cat /sys/class/net/uplink0/address');
   const links = linksOf('remote');

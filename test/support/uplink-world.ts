@@ -182,6 +182,8 @@ export class HostSim {
   way: string | undefined = 'home';
   /** Says that a route or an address of it has changed. */
   networkChanged: () => void = () => undefined;
+  /** Says that a link of the uplink was removed. */
+  linkGone: () => void = () => undefined;
   uplinks!: Uplinks;
   /** Words under way. */
   readonly #words: (() => void)[] = [];
@@ -222,6 +224,10 @@ export class HostSim {
         this.kernel = this.carrier = undefined;
       },
       status: async () => undefined,
+      watchGone: (_, onGone) => {
+        this.linkGone = onGone;
+        return { close: () => undefined };
+      },
     };
     this.uplinks = new Uplinks({
       ...{ clock, log, store, links, registrar: this.#registrar(), hostName: 'laptop.example' },

@@ -2,6 +2,7 @@
 import { ipBatch, isAlreadyGone } from '../../net/ip.ts';
 import { removeLink } from '../../net/links/link-changes.ts';
 import { readLink } from '../../net/links/link-info.ts';
+import { watchLinks } from '../../net/netlink/link-events.ts';
 import { isLinkName, LINK_NAME_RULE } from '../../vocabulary/link-name.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { formatUplinkAlias, parseUplinkAlias } from '../../vocabulary/uplink/uplink-alias.ts';
@@ -56,6 +57,17 @@ export const memberLinks: MemberLinks = {
     await removeWireguard(tunnelName(device));
     // Last, so that no frame is unguarded.
     await removeTables([memberTableName(device)]);
+  },
+
+  watchGone(device, onGone) {
+    const names = [device, tunnelName(device)];
+    return watchLinks({
+      onLink: ({ name }, isGone) => {
+        if (isGone && names.includes(name)) onGone();
+      },
+      onFilterGone: () => undefined,
+      onLost: onGone,
+    });
   },
 
   async status(device) {

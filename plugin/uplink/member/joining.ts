@@ -59,6 +59,7 @@ export function inJoining(state: Of<'JOINING'>, event: MemberEvent, env: MemberE
     case 'word':
     case 'moved':
     case 'revived':
+    case 'links-gone':
     case 'rotate':
     case 'key-posted':
     case 'join':
@@ -106,6 +107,7 @@ export function inConfirming(state: Of<'CONFIRMING'>, event: MemberEvent, env: M
     case 'word':
     case 'moved':
     case 'revived':
+    case 'links-gone':
     case 'rotate':
     case 'key-posted':
     case 'join':

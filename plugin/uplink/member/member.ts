@@ -105,6 +105,7 @@ export class Member {
       ...{ ways, clock, log, moved: () => this.#dispatch({ type: 'moved' }) },
       endpoint: () => this.#tunnel.addresses.reachable(this.#attempt),
     });
+    this.#tunnel.watch(() => this.#dispatch({ type: 'links-gone' }), log);
     this.#word ??= this.#deps.registrar.openWord((ms) => this.#heard(ms));
     this.#dispatch(view === undefined ? { type: 'join' } : { type: 'resume', view });
   }
@@ -129,6 +130,7 @@ export class Member {
     this.#question?.abort();
     this.#word?.close();
     this.#ways?.close();
+    this.#tunnel.close();
     this.#release();
   }
 

@@ -49,6 +49,7 @@ export function inRotating(state: Of<'ROTATING'>, event: MemberEvent, env: Membe
     case 'links-failed':
     case 'moved':
     case 'revived':
+    case 'links-gone':
     case 'rotate':
     case 'join':
     case 'resume':

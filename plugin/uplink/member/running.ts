@@ -3,6 +3,7 @@ import type { MemberView } from '../protocol/registrar-protocol.ts';
 import {
   ASK_AGAIN_AFTER,
   LINKS_AGAIN_AFTER,
+  LINKS_GONE_FOR,
   nextHandshake,
   REVIVE_AFTER,
   ROTATE_FOR,
@@ -80,6 +81,8 @@ export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step 
         linksAt: now + LINKS_AGAIN_AFTER,
         reviveAt: now + LINKS_AGAIN_AFTER,
       });
+    case 'links-gone':
+      return stay({ ...state, linksAt: Math.min(state.linksAt, now + LINKS_GONE_FOR) });
     case 'moved':
       return revive(state, attempt, env);
     case 'revived':
@@ -129,6 +132,8 @@ export function inSilent(state: Of<'SILENT'>, event: MemberEvent, env: MemberEnv
     }
     case 'links-failed':
       return stay({ ...state, linksAt: now + LINKS_AGAIN_AFTER, nextAt: now + LINKS_AGAIN_AFTER });
+    case 'links-gone':
+      return stay({ ...state, linksAt: Math.min(state.linksAt, now + LINKS_GONE_FOR) });
     case 'moved':
       return revive(state, state.attempt, env);
     case 'revived':

@@ -18,6 +18,8 @@ export const JOIN_ROUNDS = 2;
 export const ASK_AGAIN_AFTER: Ms = 1_000;
 /** Links that could not be made are tried again after this. */
 export const LINKS_AGAIN_AFTER: Ms = 5_000;
+/** Links that somebody removed are made again after this: often it is both. */
+export const LINKS_GONE_FOR: Ms = 200;
 /** U16: how long a new key may take to be heard. */
 export const ROTATE_FOR: Ms = 10_000;
 
@@ -113,6 +115,8 @@ export type MemberEvent =
   | { readonly type: 'links-failed'; readonly error: string }
   /** There is another way to the hub. WireGuard keeps its old source address. */
   | { readonly type: 'moved' }
+  /** Somebody has removed one of the links, or we did to make it anew. */
+  | { readonly type: 'links-gone' }
   /** The kernel has begun a handshake. */
   | { readonly type: 'revived' }
   | { readonly type: 'rotate' }

@@ -41,6 +41,7 @@ const event: fc.Arbitrary<MemberEvent> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ type: 'links-failed', error: 'EPERM' } as const) },
   { weight: 1, arbitrary: fc.constant({ type: 'moved' } as const) },
   { weight: 2, arbitrary: fc.constant({ type: 'revived' } as const) },
+  { weight: 1, arbitrary: fc.constant({ type: 'links-gone' } as const) },
   { weight: 1, arbitrary: fc.constant({ type: 'rotate' } as const) },
   {
     weight: 1,

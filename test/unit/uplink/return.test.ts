@@ -55,7 +55,17 @@ it('on a slow way a handshake is given twice the round trip, and 5 s at most', a
   }
 });
 
-it('links that somebody removed are made again when the hub is missed, in 6 s', async () => {
+it('links that somebody removed are made again at once, and one that is removed twice once', async () => {
+  const { world, host } = await joinedWorld();
+  host.kernel = undefined;
+  host.linkGone();
+  host.linkGone();
+  await world.clock.pass(200);
+  expect(host.kernel).toMatchObject({ trunk: { vlans: [500, 600], carrier: true } });
+  expect(host.revived).toBe(0);
+});
+
+it('removed links that nobody told are made again when the hub is missed, in 6 s', async () => {
   const { world, host } = await joinedWorld();
   await world.clock.pass(1_000);
   host.kernel = undefined;

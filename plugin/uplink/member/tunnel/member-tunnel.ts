@@ -1,4 +1,5 @@
 /** What a member has of its kernel: the links, the carrier, and the hub as a peer. */
+import type { Logger } from '../../../logger.ts';
 import type { MemberLinks } from '../../desired.ts';
 import type { MemberView } from '../../protocol/registrar-protocol.ts';
 import { HubAddresses, type Resolve } from './hub-addresses.ts';
@@ -19,6 +20,7 @@ export class MemberTunnel {
   /** As it is when it is asked for: a rotation changes the keys. */
   readonly #record: () => UplinkRecord;
   readonly addresses: HubAddresses;
+  #events: { close(): void } | undefined;
   /** Which key the links have. */
   identity: Identity = 'own';
 
@@ -26,6 +28,19 @@ export class MemberTunnel {
     this.#links = links;
     this.#record = record;
     this.addresses = new HubAddresses(record().hub.endpoints, resolve);
+  }
+
+  /** Calls back when a link was removed. Without it the links are looked at in a silence only. */
+  watch(onGone: () => void, log: Logger): void {
+    try {
+      this.#events ??= this.#links.watchGone(this.#record().device, onGone);
+    } catch (err) {
+      log.warn({ err }, 'removed links are not told; they are made again when the hub is silent');
+    }
+  }
+
+  close(): void {
+    this.#events?.close();
   }
 
   async ensure(wanted: Wanted): Promise<void> {
