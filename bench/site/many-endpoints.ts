@@ -67,14 +67,10 @@ export async function withSite(size: number, use: (site: Site) => Promise<void>)
   }
 }
 
-/**
- * @param look is called before endpoint number 0, 1, … and once at the end.
- * @returns the endpoints, and how many milliseconds CreateEndpoint and Join took of each.
- */
+/** @returns the endpoints, and how many milliseconds CreateEndpoint and Join took of each. */
 export async function attachAll(
   size: number,
   networks: number,
-  look: (number: number) => void = () => undefined,
 ): Promise<{ readonly joined: readonly Joined[]; readonly times: readonly number[] }> {
   const ids: string[] = [];
   for (let n = 0; n < networks; n += 1) ids.push(await createNetwork(`up${n}`));
@@ -82,7 +78,6 @@ export async function attachAll(
   let pending: Joined[] = [];
   const times: number[] = [];
   for (let number = 0; number < size; number += 1) {
-    look(number);
     const sandbox = `box${Math.floor(number / PER_SANDBOX)}`;
     if (number % PER_SANDBOX === 0) execFileSync('ip', ['netns', 'add', sandbox]);
     const {
@@ -103,6 +98,5 @@ export async function attachAll(
     pending = [];
     await delay(100); // meanwhile dockerd starts a container, and sockets follow
   }
-  look(size);
   return { joined, times };
 }

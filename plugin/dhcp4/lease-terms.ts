@@ -8,7 +8,7 @@ import { isUnicastIpv4 } from '../wire/address.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import { isSubnetEdge, lastAddressOf, subnetHas, subnetOf } from '../wire/subnet.ts';
 import type { Dhcp4Message } from './message.ts';
-import { optionName, unlessMalformed } from './option-names.ts';
+import { firstOf, optionName, unlessMalformed } from './option-names.ts';
 import {
   classfulPrefixLength,
   domainNameOf,
@@ -21,6 +21,14 @@ import {
 } from './options.ts';
 import type { Options } from './options.ts';
 import { routingOf } from './routing.ts';
+
+/** A resolver uses three. */
+const MOST_SERVERS = { most: 16, what: 'servers' } as const;
+/**
+ * Resolvers use 6 of old, some today all of 256 octets. Compressed names of one message could be
+ * over a megabyte.
+ */
+const MOST_NAMES = { most: 32, what: 'names' } as const;
 
 /**
  * @param serverId option 54 of the ACK.
@@ -47,19 +55,27 @@ export function leaseTermsOf(
   const isRouter = (router: Ipv4): boolean => canBeRouter(router, address, prefixLength);
   const dnsServers =
     read(OPTION.DOMAIN_NAME_SERVER, ipv4ListOf(options, OPTION.DOMAIN_NAME_SERVER)) ?? [];
-  const [deaf] = dnsServers.filter((server) => !isUnicastIpv4(server));
+  const subnet = subnetOf(address, prefixLength);
+  const isHost = (server: Ipv4) => isUnicastIpv4(server) && !isSubnetEdge(subnet, server);
+  const [deaf] = dnsServers.filter((server) => !isHost(server));
   if (deaf !== undefined) {
     dropped.push(`${optionName(OPTION.DOMAIN_NAME_SERVER)}: ${deaf} is no host's address`);
   }
+  const servers = dnsServers.filter(isHost);
   const others = othersOf(options, wishes.alsoAsked);
   return {
     address,
     prefixLength,
     ...asWished(routingOf(options, isRouter, dropped), wishes),
     mtu: u16Of(options, OPTION.INTERFACE_MTU),
-    dnsServers: dnsServers.filter(isUnicastIpv4),
+    dnsServers: firstOf(OPTION.DOMAIN_NAME_SERVER, servers, MOST_SERVERS, dropped),
     domainName: read(OPTION.DOMAIN_NAME, domainNameOf(options)),
-    domainSearch: read(OPTION.DOMAIN_SEARCH, domainSearchOf(options)) ?? [],
+    domainSearch: firstOf(
+      OPTION.DOMAIN_SEARCH,
+      read(OPTION.DOMAIN_SEARCH, domainSearchOf(options)) ?? [],
+      MOST_NAMES,
+      dropped,
+    ),
     ...(others.length > 0 && { others }),
     serverId,
     serverMac,

@@ -452,10 +452,10 @@ describe('extending a lease (RFC 2131 §4.4.5)', () => {
 
   it('waits a second when T1 had passed before the ACK came', () => {
     const rig = new ClientRig().do({ type: 'start' }).offer();
-    rig.now = 700;
-    rig.ack({ leaseSec: 1000, t1Sec: 1, t2Sec: 2 });
+    rig.now = 3_100;
+    rig.ack({ leaseSec: 1000, t1Sec: 3, t2Sec: 6 });
     expect(rig.name).toBe('BOUND');
-    expect(rig.deadline).toBe(1_700);
+    expect(rig.deadline).toBe(4_100);
   });
 
   it('lets a late tick skip what is over (a suspended host)', () => {
