@@ -12,7 +12,7 @@ import {
   withSite,
   type Site,
 } from '../site/many-endpoints.ts';
-import { cpuSecondsOf, memoryOf, type Program } from '../site/process.ts';
+import { cpuSecondsOf, cpuTimesOf, memoryOf, type Program, type Spent } from '../site/process.ts';
 import { atMost, held, PartReport } from '../figures/result.ts';
 import { median, percentile } from '../figures/statistics.ts';
 
@@ -54,7 +54,7 @@ async function measure(
   let { plugin } = await startPlugin(env);
   try {
     const before = memoryOf(plugin.pid);
-    const joined = await attachTimed(size, networks, report);
+    const joined = await attachTimed(plugin.pid, size, networks, report);
     await delay(3000); // sockets follow their links at intervals of up to 2 s
     const after = memoryOf(plugin.pid);
     const limit = 60 + (8 * size) / 1024;
@@ -86,18 +86,33 @@ async function measure(
 }
 
 async function attachTimed(
+  pid: number,
   size: number,
   networks: number,
   report: PartReport,
 ): Promise<readonly Joined[]> {
-  const { joined, times } = await attachAll(size, networks);
   // The first ten only warm the plugin up.
   const sample = Math.min(100, Math.floor(size / 4));
-  const [first, last] = [times.slice(10, 10 + sample), times.slice(-sample)];
+  const first = { from: 10, to: 10 + sample };
+  const last = { from: size - sample, to: size };
+  const spent = new Map<number, Spent>();
+  const edges = [first.from, first.to, last.from, last.to];
+  const { joined, times } = await attachAll(size, networks, (number) => {
+    if (edges.includes(number)) spent.set(number, cpuTimesOf(pid));
+  });
   const name = `${size} endpoints`;
-  for (const ms of first) report.sample(`${name}: attach, the first ${sample}`, 'ms', ms);
-  for (const ms of last) report.sample(`${name}: attach, the last ${sample}`, 'ms', ms);
-  const ratio = median(last) / median(first);
+  for (const [words, { from, to }] of Object.entries({ first, last })) {
+    const row = `${name}: attach, the ${words} ${sample}`;
+    for (const ms of times.slice(from, to)) report.sample(row, 'ms', ms);
+    const [before, after] = [spent.get(from), spent.get(to)];
+    if (before === undefined || after === undefined) throw new Error(`${row}: nobody looked`);
+    for (const who of ['user', 'system'] as const) {
+      const ms = ((after[who] - before[who]) * 1000) / (to - from);
+      report.fact(`${row}: processor time of each, ${who}`, ms, 'ms');
+    }
+  }
+  const medianOf = ({ from, to }: typeof first) => median(times.slice(from, to));
+  const ratio = medianOf(last) / medianOf(first);
   report.fact(`${name}: attach, last / first`, ratio, '', held(ratio, atMost(1.3)));
   return joined;
 }

@@ -67,10 +67,14 @@ export async function withSite(size: number, use: (site: Site) => Promise<void>)
   }
 }
 
-/** @returns the endpoints, and how many milliseconds CreateEndpoint and Join took of each. */
+/**
+ * @param look is called before endpoint number 0, 1, … and once at the end.
+ * @returns the endpoints, and how many milliseconds CreateEndpoint and Join took of each.
+ */
 export async function attachAll(
   size: number,
   networks: number,
+  look: (number: number) => void = () => undefined,
 ): Promise<{ readonly joined: readonly Joined[]; readonly times: readonly number[] }> {
   const ids: string[] = [];
   for (let n = 0; n < networks; n += 1) ids.push(await createNetwork(`up${n}`));
@@ -78,6 +82,7 @@ export async function attachAll(
   let pending: Joined[] = [];
   const times: number[] = [];
   for (let number = 0; number < size; number += 1) {
+    look(number);
     const sandbox = `box${Math.floor(number / PER_SANDBOX)}`;
     if (number % PER_SANDBOX === 0) execFileSync('ip', ['netns', 'add', sandbox]);
     const {
@@ -98,5 +103,6 @@ export async function attachAll(
     pending = [];
     await delay(100); // meanwhile dockerd starts a container, and sockets follow
   }
+  look(size);
   return { joined, times };
 }

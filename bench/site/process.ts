@@ -74,12 +74,25 @@ export function memoryOf(pid: number): { rss: number; pss: number; own: number }
   return { rss: mb('Rss'), pss: mb('Pss'), own: mb('Pss_Anon') };
 }
 
+export interface Spent {
+  readonly user: number;
+  /** Inside the kernel, on behalf of the process. */
+  readonly system: number;
+}
+
 /** Seconds of processor time, with ended children: the plugin starts `ip` and iptables. */
 export function cpuSecondsOf(pid: number): number {
+  const { user, system } = cpuTimesOf(pid);
+  return user + system;
+}
+
+/** As `cpuSecondsOf`, divided by who spent it. */
+export function cpuTimesOf(pid: number): Spent {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
   // The fields after the name, because a name may contain blanks. State is field 3, utime to cstime
   // are 14 to 17.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
-  return ticks / TICKS_PER_SECOND;
+  const seconds = (...places: readonly number[]) =>
+    places.reduce((sum, place) => sum + Number(fields[place]), 0) / TICKS_PER_SECOND;
+  return { user: seconds(11, 13), system: seconds(12, 14) };
 }

@@ -3,7 +3,7 @@
  * read, or that no host can use, are left out and named.
  */
 import { ALWAYS_SHOWN, SHOWN_IF_SENT, shownOption } from '../vocabulary/dhcp/option-catalogue.ts';
-import type { LeaseTerms, OtherOption, TermsWishes } from '../vocabulary/lease.ts';
+import type { LeaseTerms, OtherOption, Route, TermsWishes } from '../vocabulary/lease.ts';
 import { isUnicastIpv4 } from '../wire/address.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import { isSubnetEdge, lastAddressOf, subnetHas, subnetOf } from '../wire/subnet.ts';
@@ -66,7 +66,7 @@ export function leaseTermsOf(
   return {
     address,
     prefixLength,
-    ...asWished(routingOf(options, isRouter, dropped), wishes),
+    ...asWished(routingOf(options, isRouter, dropped), wishes, dropped),
     mtu: u16Of(options, OPTION.INTERFACE_MTU),
     dnsServers: firstOf(OPTION.DOMAIN_NAME_SERVER, servers, MOST_SERVERS, dropped),
     domainName: read(OPTION.DOMAIN_NAME, domainNameOf(options)),
@@ -95,11 +95,21 @@ function othersOf(options: Options, alsoAsked: readonly number[] = []): readonly
 
 type Routing = Pick<LeaseTerms, 'gateway' | 'routes'>;
 
-function asWished(told: Routing, { gateway, routes }: TermsWishes): Routing {
-  return {
-    gateway: gateway === 'none' ? undefined : (gateway ?? told.gateway),
-    routes: routes === 'none' ? [] : told.routes,
-  };
+/** Two routes of /1 are a default route in all but name. `gateway` is not got round by them. */
+function asWished(told: Routing, { gateway, routes }: TermsWishes, dropped: string[]): Routing {
+  if (routes === 'none') return { gateway: gatewayOf(told, gateway), routes: [] };
+  const isUsed = (route: Route) =>
+    gateway === undefined || route.prefixLength >= LEAST_PREFIX_LENGTH;
+  const wide = told.routes.find((route) => !isUsed(route));
+  if (wide !== undefined) {
+    const target = `${wide.destination}/${wide.prefixLength}`;
+    dropped.push(`the route to ${target}: wider than /8, and gateway= says where others go`);
+  }
+  return { gateway: gatewayOf(told, gateway), routes: told.routes.filter(isUsed) };
+}
+
+function gatewayOf(told: Routing, wished: TermsWishes['gateway']): Ipv4 | undefined {
+  return wished === 'none' ? undefined : (wished ?? told.gateway);
 }
 
 /** False if the wished gateway cannot be one for a host with this lease. */

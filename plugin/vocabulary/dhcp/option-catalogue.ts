@@ -82,7 +82,7 @@ export function shownOption(code: number, value: Uint8Array): string {
 }
 
 function hexOf(value: Uint8Array): string {
-  return `0x${Buffer.from(value).toString('hex')}`;
+  return `0x${Array.from(value, (octet) => octet.toString(16).padStart(2, '0')).join('')}`;
 }
 
 function textIn(form: Form, value: Uint8Array): string | undefined {

@@ -240,6 +240,12 @@ describe('a NAK', () => {
     expect(rig.state).toMatchObject({ name: 'BOUND', memory: { failures: 0 } });
   });
 
+  it('has a text of at most 255 characters', () => {
+    const rig = new ClientRig().do({ type: 'start' }).offer();
+    rig.nak({ options: [[56, new Uint8Array(1_200).fill(0x6e)]] });
+    expect(rig.summary).toEqual([`refused by ${SERVER}: ${'n'.repeat(255)}`]);
+  });
+
   it('in RENEWING from another server is ignored: it refuses the leases of others (udhcpd)', () => {
     const rig = new ClientRig().bound().tick().nak({ serverId: OTHER_SERVER });
     expect([rig.name, rig.summary]).toEqual(['RENEWING', ['ignored server-mismatch']]);
