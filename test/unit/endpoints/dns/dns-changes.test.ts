@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OPTION } from '../../../../plugin/dhcp4/options.ts';
 import { PluginError } from '../../../../plugin/vocabulary/errors.ts';
 import { ipv4ToBytes } from '../../../../plugin/wire/address.ts';
-import { DriverRig, ENDPOINT, SANDBOX } from '../../../support/driver-rig.ts';
+import { DriverRig, ENDPOINT, JOIN_TIMEOUT_MS, SANDBOX } from '../../../support/driver-rig.ts';
 import { ack, ip, nak, offer } from '../../../support/messages.ts';
 import type { Server } from '../../../support/memory-packet-socket.ts';
 
@@ -125,6 +125,25 @@ describe('a container of a network with dns=lease', () => {
     expect(rules()).toBeUndefined();
     await rig.driver.removeEndpoint(ENDPOINT);
     expect(rig.host.count('clearSandboxDns')).toBe(1);
+  });
+
+  it('the plugin is killed after Join, and the link never comes: no rules are left', async () => {
+    rig.wire.server = serverWith(1);
+    await rig.createEndpoint();
+    rig.host.sandboxes.add(SANDBOX); // as of a running container, by docker network connect
+    await rig.driver.join(ENDPOINT, SANDBOX);
+    expect(rules()).toBe(`${ASKED}>10.50.0.1`);
+    await rig.restart();
+    await rig.clock.pass(2 * JOIN_TIMEOUT_MS);
+    expect(rules()).toBeUndefined();
+  });
+
+  it('the container leaves the network while the plugin is killed: no rules are left', async () => {
+    await running(1);
+    rig.host.moveOutOfSandbox(rig.record().hostEnd);
+    await rig.restart();
+    await rig.clock.pass(2 * JOIN_TIMEOUT_MS);
+    expect(rules()).toBeUndefined();
   });
 
   it('runs also where the rules fail; they are tried again, and told once', async () => {
