@@ -105,10 +105,13 @@ function csvLine(one: Reservation): string {
   return [network, container, mac, clientId, name, address, duid, address6].map(csvCell).join(',');
 }
 
-/** RFC 4180 §2. A cell that begins with one of `=+-@` would be a formula to a spreadsheet. */
+/**
+ * RFC 4180 §2. A cell that begins with one of `=+-@`, narrow or wide, would be a formula to a
+ * spreadsheet. Some split a line at semicolons or tabs, too, so these are quoted.
+ */
 function csvCell(text = ''): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  const safe = /^[=+\-@\t\r＝＋－＠]/.test(text) ? `'${text}` : text;
+  return /[",;\t\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 function bare(address: string | undefined): string | undefined {

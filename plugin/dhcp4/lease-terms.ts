@@ -3,12 +3,12 @@
  * read, or that no host can use, are left out and named.
  */
 import { ALWAYS_SHOWN, SHOWN_IF_SENT, shownOption } from '../vocabulary/dhcp/option-catalogue.ts';
-import type { LeaseTerms, OtherOption, TermsWishes } from '../vocabulary/lease.ts';
+import type { LeaseTerms, OtherOption, Route, TermsWishes } from '../vocabulary/lease.ts';
 import { isUnicastIpv4 } from '../wire/address.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
 import { isSubnetEdge, lastAddressOf, subnetHas, subnetOf } from '../wire/subnet.ts';
 import type { Dhcp4Message } from './message.ts';
-import { optionName, unlessMalformed } from './option-names.ts';
+import { firstOf, optionName, unlessMalformed } from './option-names.ts';
 import {
   classfulPrefixLength,
   domainNameOf,
@@ -21,6 +21,14 @@ import {
 } from './options.ts';
 import type { Options } from './options.ts';
 import { routingOf } from './routing.ts';
+
+/** A resolver uses three. */
+const MOST_SERVERS = { most: 16, what: 'servers' } as const;
+/**
+ * Resolvers use 6 of old, some today all of 256 octets. Compressed names of one message could be
+ * over a megabyte.
+ */
+const MOST_NAMES = { most: 32, what: 'names' } as const;
 
 /**
  * @param serverId option 54 of the ACK.
@@ -47,19 +55,27 @@ export function leaseTermsOf(
   const isRouter = (router: Ipv4): boolean => canBeRouter(router, address, prefixLength);
   const dnsServers =
     read(OPTION.DOMAIN_NAME_SERVER, ipv4ListOf(options, OPTION.DOMAIN_NAME_SERVER)) ?? [];
-  const [deaf] = dnsServers.filter((server) => !isUnicastIpv4(server));
+  const subnet = subnetOf(address, prefixLength);
+  const isHost = (server: Ipv4) => isUnicastIpv4(server) && !isSubnetEdge(subnet, server);
+  const [deaf] = dnsServers.filter((server) => !isHost(server));
   if (deaf !== undefined) {
     dropped.push(`${optionName(OPTION.DOMAIN_NAME_SERVER)}: ${deaf} is no host's address`);
   }
+  const servers = dnsServers.filter(isHost);
   const others = othersOf(options, wishes.alsoAsked);
   return {
     address,
     prefixLength,
-    ...asWished(routingOf(options, isRouter, dropped), wishes),
+    ...asWished(routingOf(options, isRouter, dropped), wishes, dropped),
     mtu: u16Of(options, OPTION.INTERFACE_MTU),
-    dnsServers: dnsServers.filter(isUnicastIpv4),
+    dnsServers: firstOf(OPTION.DOMAIN_NAME_SERVER, servers, MOST_SERVERS, dropped),
     domainName: read(OPTION.DOMAIN_NAME, domainNameOf(options)),
-    domainSearch: read(OPTION.DOMAIN_SEARCH, domainSearchOf(options)) ?? [],
+    domainSearch: firstOf(
+      OPTION.DOMAIN_SEARCH,
+      read(OPTION.DOMAIN_SEARCH, domainSearchOf(options)) ?? [],
+      MOST_NAMES,
+      dropped,
+    ),
     ...(others.length > 0 && { others }),
     serverId,
     serverMac,
@@ -79,11 +95,21 @@ function othersOf(options: Options, alsoAsked: readonly number[] = []): readonly
 
 type Routing = Pick<LeaseTerms, 'gateway' | 'routes'>;
 
-function asWished(told: Routing, { gateway, routes }: TermsWishes): Routing {
-  return {
-    gateway: gateway === 'none' ? undefined : (gateway ?? told.gateway),
-    routes: routes === 'none' ? [] : told.routes,
-  };
+/** Two routes of /1 are a default route in all but name. `gateway` is not got round by them. */
+function asWished(told: Routing, { gateway, routes }: TermsWishes, dropped: string[]): Routing {
+  if (routes === 'none') return { gateway: gatewayOf(told, gateway), routes: [] };
+  const isUsed = (route: Route) =>
+    gateway === undefined || route.prefixLength >= LEAST_PREFIX_LENGTH;
+  const wide = told.routes.find((route) => !isUsed(route));
+  if (wide !== undefined) {
+    const target = `${wide.destination}/${wide.prefixLength}`;
+    dropped.push(`the route to ${target}: wider than /8, and gateway= says where others go`);
+  }
+  return { gateway: gatewayOf(told, gateway), routes: told.routes.filter(isUsed) };
+}
+
+function gatewayOf(told: Routing, wished: TermsWishes['gateway']): Ipv4 | undefined {
+  return wished === 'none' ? undefined : (wished ?? told.gateway);
 }
 
 /** False if the wished gateway cannot be one for a host with this lease. */

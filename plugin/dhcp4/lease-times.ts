@@ -13,6 +13,12 @@ export type LeaseTimes = Pick<Lease, 'requestedAt' | 't1At' | 't2At' | 'expiresA
  */
 export const LEAST_LEASE: Ms = 5_000;
 
+/**
+ * A server that sends an earlier T1 would have each of its clients write a record and a line of the
+ * log all the time. Leases of LEAST_LEASE are not renewed earlier, either.
+ */
+const LEAST_T1: Ms = LEAST_LEASE / 2;
+
 /** RFC 2131 §4.4.5: T1 defaults to 0.5 and T2 to 0.875 of the lease, with some random variation. */
 const T1_FRACTION = 0.5;
 const T2_FRACTION = 0.875;
@@ -21,8 +27,8 @@ const FUZZ = 0.05;
 
 /**
  * The times of a lease count from the sending of its REQUEST, so that the client never uses it
- * longer than the server grants it. Options 58 and 59 are used if 0 < T1 < T2 < lease, and T1
- * varies a little. Otherwise both defaults are used. In an infinite lease all three times are
+ * longer than the server grants it. Options 58 and 59 are used if LEAST_T1 <= T1 < T2 < lease, and
+ * T1 varies a little. Otherwise both defaults are used. In an infinite lease all three times are
  * Infinity.
  * @param random uniform in [0, 1).
  * @param lease option 51; not 0.
@@ -41,7 +47,7 @@ export function leaseTimesOf(
   const toldT1 = durationOf(options, OPTION.RENEWAL_TIME);
   const t1 = toldT1 ?? defaultT1;
   const t2 = durationOf(options, OPTION.REBINDING_TIME) ?? defaultT2;
-  const inOrder = t1 > 0 && t1 < t2 && t2 < lease;
+  const inOrder = t1 >= Math.min(LEAST_T1, defaultT1) && t1 < t2 && t2 < lease;
   return {
     requestedAt,
     t1At: requestedAt + (inOrder && toldT1 !== undefined ? earlier(toldT1, random) : defaultT1),

@@ -33,3 +33,18 @@ export function unlessMalformed<T>(
   if (value === undefined && options.has(code)) dropped.push(`${optionName(code)}: malformed`);
   return value;
 }
+
+/**
+ * The first of a list that a server may make as long as it likes. If there are more, this is named
+ * in `dropped`.
+ */
+export function firstOf<T>(
+  code: number,
+  list: readonly T[],
+  { most, what }: { readonly most: number; readonly what: string },
+  dropped: string[],
+): readonly T[] {
+  if (list.length <= most) return list;
+  dropped.push(`${optionName(code)}: ${list.length} ${what}, more than ${most}; the rest`);
+  return list.slice(0, most);
+}

@@ -3,7 +3,7 @@ import type { LeaseTerms, Route } from '../vocabulary/lease.ts';
 import { IPV4_ANY, ipv4FromNumber } from '../wire/address.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { formatSubnet, subnetHasAll, subnetOf } from '../wire/subnet.ts';
-import { optionName, unlessMalformed } from './option-names.ts';
+import { firstOf, optionName, unlessMalformed } from './option-names.ts';
 import { classlessRoutesOf, ipv4ListOf, OPTION, staticRoutesOf } from './options.ts';
 import type { Options } from './options.ts';
 
@@ -78,11 +78,7 @@ function usableRoutes(
     else if (usable.has(text)) dropped.push(`${optionName(code)}: the second route to ${text}`);
     else usable.set(text, route);
   }
-  const kept = [...usable.values()].slice(0, MOST_ROUTES);
-  if (kept.length < usable.size) {
-    dropped.push(`${optionName(code)}: ${usable.size} routes, more than ${MOST_ROUTES}; the rest`);
-  }
-  return kept;
+  return firstOf(code, [...usable.values()], { most: MOST_ROUTES, what: 'routes' }, dropped);
 }
 
 function routeProblem(

@@ -58,8 +58,9 @@ export function routingOf(
   internal: boolean,
 ): Pick<JoinAnswer, 'gateway' | 'staticRoutes'> {
   if (lease === undefined) return { gateway: undefined, staticRoutes: [] };
+  // A server could name the whole internet on-link, and answer ARP for all of it.
+  if (internal) return { gateway: undefined, staticRoutes: [] };
   const routes = routesBeside(lease);
-  if (internal) return { gateway: undefined, staticRoutes: onLinkRoutes(routes) };
   const hops = nextHops(lease, routes);
   // A route to a next hop goes only there, whatever the lease says.
   const others = routes.filter(

@@ -263,10 +263,11 @@ function recordAfter(
   return { ...record, lease: undefined, lost };
 }
 
-function configOf({ lease, lost, terms }: EndpointRecord, { mtu }: NetworkRecord): LinkConfig {
+function configOf(record: EndpointRecord, { mtu }: NetworkRecord): LinkConfig {
+  const { lease, lost, terms, ipv6 } = record;
   const kept = lost?.isAddressKept === true ? terms.configured : linkLocalTerms(lost?.linkLocal);
   const wanted: LinkTerms | undefined = lease === undefined ? kept : termsOf(lease);
-  return { terms: wanted, mtu: usableMtu(wanted?.mtu, mtu) };
+  return { terms: wanted, mtu: usableMtu(wanted?.mtu, mtu, ipv6?.configured !== undefined) };
 }
 
 /** RFC 3927 §2.6.2: all of 169.254.0.0/16 is on the link. There is no router. */

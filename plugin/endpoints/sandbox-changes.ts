@@ -16,7 +16,7 @@ export interface LinkConfig {
 /** What it is now. Its MTU is undefined if that is not known. */
 type PresentConfig = Pick<LinkConfig, 'terms'> & { readonly mtu: number | undefined };
 
-/** @param internal `--internal`: no gateway, and no route out of the segment. */
+/** @param internal `--internal`: no gateway, and no route. */
 export function sandboxChanges(
   from: PresentConfig,
   to: LinkConfig,
@@ -96,10 +96,16 @@ function onLinkFirst(one: Route, other: Route): number {
   return Number(one.via !== undefined) - Number(other.via !== undefined);
 }
 
+/** RFC 2132 §5.1: a lower value is not credible. */
+const LEAST_MTU = 576;
+/** RFC 8200 §5: below it the kernel takes all of IPv6 from a link. */
+const LEAST_MTU_WITH_IPV6 = 1280;
+
 /**
- * Returns the MTU of the lease if it can be used. RFC 2132 §5.1: a value below 576 is not credible.
- * A value above the link's cannot be used.
+ * Returns the MTU of the lease if it can be used. A value above the link's cannot be used.
+ * @param hasIpv6 the container has an IPv6 address, which a DHCPv4 server must not take away.
  */
-export function usableMtu(offered: number | undefined, linkMtu: number): number {
-  return offered !== undefined && offered >= 576 && offered < linkMtu ? offered : linkMtu;
+export function usableMtu(offered: number | undefined, linkMtu: number, hasIpv6 = false): number {
+  const least = hasIpv6 ? LEAST_MTU_WITH_IPV6 : LEAST_MTU;
+  return offered !== undefined && offered >= least && offered < linkMtu ? offered : linkMtu;
 }

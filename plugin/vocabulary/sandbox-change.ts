@@ -17,7 +17,10 @@ export type SandboxChange =
   /** Another address of the same subnet. The link keeps an address and its routes all the time. */
   | { readonly type: 'replace-address'; readonly from: LinkAddress; readonly to: LinkAddress }
   | { readonly type: 'remove-address'; readonly from: LinkAddress }
-  /** Adds the route, or replaces the route to the same destination. */
+  /**
+   * Adds the route, or replaces the route to the same destination. If another link has a route
+   * there, that one stays.
+   */
   | { readonly type: 'set-route'; readonly route: Route }
   | { readonly type: 'remove-route'; readonly route: Route }
   /** Applies only if the default route uses our link, or if there is no default route. */

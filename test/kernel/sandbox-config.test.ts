@@ -144,6 +144,26 @@ describe('what is not ours', () => {
     ]);
   });
 
+  test('a route of another link stays, whatever route to the same subnet a server sends', async () => {
+    inside('address add 172.18.0.2/16 dev other');
+    inside('route add 10.9.0.0/16 via 172.18.0.1 dev other');
+    configure();
+    const before = routes();
+    const via = address('10.50.0.9');
+    const taking = config({
+      routes: [
+        { destination: address('172.18.0.0'), prefixLength: 16, via },
+        { destination: address('10.9.0.0'), prefixLength: 16, via },
+        { destination: address('10.8.0.0'), prefixLength: 16, via },
+      ],
+    });
+    await change(config(), taking);
+    expect(routes().filter((route) => !route.startsWith('10.8.'))).toEqual(before);
+    expect(routes()).toContain('10.8.0.0/16 via 10.50.0.9 dev eth0');
+    await change(taking, config());
+    expect(routes()).toEqual(before);
+  });
+
   test('addresses that somebody added to the link stay', async () => {
     configure();
     inside('address add 192.168.7.7/24 dev eth0');

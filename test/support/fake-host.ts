@@ -516,6 +516,14 @@ export class FakeHost implements Host {
     this.endpoints.set(end, { ...link, here: false });
   }
 
+  /** What libnetwork does when a running container leaves a network. */
+  moveOutOfSandbox(end: string | undefined): void {
+    const link = end === undefined ? undefined : this.endpoints.get(end);
+    if (end === undefined || link === undefined) throw new Error(`no link ${end}`);
+    this.links.add(link.containerEnd);
+    this.endpoints.set(end, { ...link, here: true });
+  }
+
   /** Both ends are removed, as when a sandbox is destroyed. */
   loseEndpoint(end: string | undefined): void {
     if (end === undefined) throw new Error('a link has an end');

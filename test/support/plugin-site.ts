@@ -2,7 +2,7 @@
  * The plugin as a process among real links, without Docker: a switch with a DHCP server in VLAN
  * 500, cards that are plugged into it, networks and containers as libnetwork makes them.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -33,15 +33,17 @@ export class PluginSite {
   #listener: Server | undefined;
   #made = 0;
 
-  static async start(): Promise<PluginSite> {
+  /** @param dns words for dnsmasq about its DNS. @param wrap a command that starts the plugin. */
+  static async start(dns = ['--port=0'], wrap: readonly string[] = []): Promise<PluginSite> {
     const site = new PluginSite();
     const { name } = site.#far;
     // With an address of its own. Else it has that of a port, and changes it with its ports.
     ip(`-n ${name} link add sw address 02:00:00:00:0f:01 up type bridge`);
     ip(`-n ${name} link add link sw name sw.500 up type vlan id 500`);
     ip(`-n ${name} addr add 10.50.0.1/24 dev sw.500`);
-    await site.#serve();
-    await site.plugin.start();
+    ip(`-n ${name} link set lo up`);
+    await site.#serve(dns);
+    await site.plugin.start(wrap);
     return site;
   }
 
@@ -57,6 +59,11 @@ export class PluginSite {
   /** The switch's port of that card has no power, or has it again. */
   setPort(card: string, state: 'up' | 'down'): void {
     ip(`-n ${this.#far.name} link set p-${card} ${state}`);
+  }
+
+  /** What a program says on the other host of the VLAN. */
+  office(program: string, ...words: string[]): string {
+    return this.#far.run(() => spawnSync(program, words, { encoding: 'utf8' }).stdout);
   }
 
   /** The other host of the VLAN, 10.50.0.1, takes connections on that port from now on. */
@@ -261,9 +268,9 @@ export class PluginSite {
     return join(folder, file);
   }
 
-  async #serve(): Promise<void> {
+  async #serve(dns: readonly string[]): Promise<void> {
     const words = [
-      ...['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--port=0', '--no-ping'],
+      ...['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--no-ping', ...dns],
       ...['--bind-interfaces', '--interface=sw.500', '--user=root', '--pid-file='],
       ...['--log-facility=-', '--dhcp-authoritative', '--leasefile-ro'],
       // A lost request is repeated after part of what is left of the lease (RFC 2131 §4.4.5).

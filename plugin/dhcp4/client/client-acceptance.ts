@@ -112,9 +112,16 @@ export function readAnswer(
   const onlyServer = reply.type === 'NAK' ? expected.nakServer : expected.ackServer;
   if (onlyServer !== undefined && serverId !== onlyServer) return ignored('server-mismatch');
   if (reply.type === 'NAK') {
-    return { type: 'NAK', serverId, text: textOf(message.options, OPTION.MESSAGE) };
+    return { type: 'NAK', serverId, text: refusalText(message) };
   }
   return readLease(event, env, { ...expected, serverId });
+}
+
+/** It is logged, kept in the history, and printed by `docker run`. */
+const LONGEST_TEXT = 255;
+
+function refusalText({ options }: Dhcp4Message): string | undefined {
+  return textOf(options, OPTION.MESSAGE)?.slice(0, LONGEST_TEXT);
 }
 
 export function isAck(message: Dhcp4Message): boolean {

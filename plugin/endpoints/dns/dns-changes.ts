@@ -97,14 +97,19 @@ export class DnsChanges {
     this.#tries.close();
   }
 
-  /** With `on_expiry=keep` the terms of the lease that ended go on. */
+  /**
+   * With `on_expiry=keep` the terms of the lease that ended go on. If the container is the DNS
+   * server of its VLAN, it is not sent to itself: what it asks others would come back to it.
+   */
   #serversOf({ leaseId, lease, lost, terms, ipv6 }: EndpointRecord): readonly DnsServer[] {
     const kept = lost?.isAddressKept === true ? terms.configured : undefined;
     const ofServer = ipv6?.lease?.dnsServers ?? [];
     const of6 =
       ofServer.length > 0 ? ofServer : (this.#deps.leases.ipv6(leaseId)?.dnsServers ?? []);
     // A rule cannot say by which link a link-local address is reached.
-    return [...((lease ?? kept)?.dnsServers ?? []), ...of6.filter((one) => !isLinkLocal(one))];
+    const of4 = (lease ?? kept)?.dnsServers ?? [];
+    const own: readonly unknown[] = [(lease ?? kept)?.address, ipv6?.address?.address];
+    return [...of4, ...of6.filter((one) => !isLinkLocal(one))].filter((one) => !own.includes(one));
   }
 
   #forget(endpointId: string): void {

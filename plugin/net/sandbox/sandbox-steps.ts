@@ -23,7 +23,7 @@ export type SandboxStep =
   | { readonly type: 'set-mtu'; readonly mtu: number }
   /** Adding an existing address is no error. Removing a missing one is none, either. */
   | { readonly type: 'add-address' | 'remove-address'; readonly address: LinkAddress }
-  /** Replaces the route to the same destination. */
+  /** Replaces the route of our link to the same destination. */
   | { readonly type: 'set-route'; readonly route: Route }
   | { readonly type: 'remove-route'; readonly route: RouteEntry<Ipv4> };
 
@@ -55,7 +55,7 @@ function stepsFor(
       return replaceBy(to, [...(has(to) ? [remove(to)] : []), remove(from)]);
     }
     case 'set-route':
-      return [change];
+      return isOfAnotherLink(change.route, link, state) ? [] : [change];
     case 'remove-route':
       return state.routes
         .filter((route) => route.link === link && isRoute(route, change.route))
@@ -96,6 +96,21 @@ function remove(address: LinkAddress): SandboxStep {
 
 function isSame(one: LinkAddress, other: LinkAddress): boolean {
   return one.address === other.address && one.prefixLength === other.prefixLength;
+}
+
+/** The kernel would replace it. A server may send a route to the subnet of any other network. */
+function isOfAnotherLink(
+  { destination, prefixLength }: Route,
+  link: number,
+  { routes }: SandboxState,
+): boolean {
+  return routes.some(
+    (route) =>
+      route.destination === destination &&
+      route.prefixLength === prefixLength &&
+      route.metric === 0 &&
+      route.link !== link,
+  );
 }
 
 function isDefault({ prefixLength }: RouteEntry<Ipv4>): boolean {

@@ -67,14 +67,22 @@ export function optionCode(text: string): number | undefined {
   return code >= 1 && code <= 254 && !OF_THE_CLIENT.has(code) ? code : undefined;
 }
 
+/** A value of an Ethernet frame of 1500 octets is always shown as a whole. */
+const LONGEST_SHOWN = 3_072;
+
 /**
  * The value as text on one line. A value that does not have the form of its option, and that is not
- * printable ASCII, is shown in hex.
+ * printable ASCII, is shown in hex. A long text is cut, and its end says so.
  */
 export function shownOption(code: number, value: Uint8Array): string {
   const form = CATALOGUE.get(code)?.[1] ?? 'text';
-  const text = code === 81 ? fqdnText(value) : textIn(form, value);
-  return text ?? `0x${Array.from(value, (octet) => octet.toString(16).padStart(2, '0')).join('')}`;
+  const text = (code === 81 ? fqdnText(value) : textIn(form, value)) ?? hexOf(value);
+  if (text.length <= LONGEST_SHOWN) return text;
+  return `${text.slice(0, LONGEST_SHOWN)}... (${value.length} octets)`;
+}
+
+function hexOf(value: Uint8Array): string {
+  return `0x${Array.from(value, (octet) => octet.toString(16).padStart(2, '0')).join('')}`;
 }
 
 function textIn(form: Form, value: Uint8Array): string | undefined {

@@ -69,20 +69,25 @@ describe('--reserve', () => {
     },
   );
 
-  it('a cell that a spreadsheet would compute, or a quote, is text in the CSV', async () => {
+  it.each([
+    ['=HYPERLINK("x","y")', /^"'=HYPERLINK\(""x"",""y""\)",box,/],
+    ['x;=1+1', /^"x;=1\+1",box,/],
+    ['x\t=1+1', /^"x\t=1\+1",box,/],
+    ['＝1+1', /^'＝1\+1,box,/],
+  ])('what a spreadsheet would compute is text in the CSV: %j', async (name, line) => {
     const docker: RunDocker = (...words) =>
       words[1] === 'inspect'
         ? Promise.resolve(
             JSON.stringify([
               {
-                ...{ Id: NETWORK_ID, Name: '=HYPERLINK("x","y")' },
+                ...{ Id: NETWORK_ID, Name: name },
                 Containers: { x: { Name: 'box', EndpointID: BOX.endpoint, MacAddress: BOX.mac } },
               },
             ]),
           )
         : knowing(...words);
     const { printed } = await reserve('csv', {}, { docker });
-    expect(printed?.split('\n')[1]).toMatch(/^"'=HYPERLINK\(""x"",""y""\)",box,/);
+    expect(printed?.split('\n')[1]).toMatch(line);
   });
 
   it('all leases of a network, those of gone containers too, and none of the host', async () => {

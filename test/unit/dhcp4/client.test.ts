@@ -240,6 +240,12 @@ describe('a NAK', () => {
     expect(rig.state).toMatchObject({ name: 'BOUND', memory: { failures: 0 } });
   });
 
+  it('has a text of at most 255 characters', () => {
+    const rig = new ClientRig().do({ type: 'start' }).offer();
+    rig.nak({ options: [[56, new Uint8Array(1_200).fill(0x6e)]] });
+    expect(rig.summary).toEqual([`refused by ${SERVER}: ${'n'.repeat(255)}`]);
+  });
+
   it('in RENEWING from another server is ignored: it refuses the leases of others (udhcpd)', () => {
     const rig = new ClientRig().bound().tick().nak({ serverId: OTHER_SERVER });
     expect([rig.name, rig.summary]).toEqual(['RENEWING', ['ignored server-mismatch']]);
@@ -452,10 +458,10 @@ describe('extending a lease (RFC 2131 §4.4.5)', () => {
 
   it('waits a second when T1 had passed before the ACK came', () => {
     const rig = new ClientRig().do({ type: 'start' }).offer();
-    rig.now = 700;
-    rig.ack({ leaseSec: 1000, t1Sec: 1, t2Sec: 2 });
+    rig.now = 3_100;
+    rig.ack({ leaseSec: 1000, t1Sec: 3, t2Sec: 6 });
     expect(rig.name).toBe('BOUND');
-    expect(rig.deadline).toBe(1_700);
+    expect(rig.deadline).toBe(4_100);
   });
 
   it('lets a late tick skip what is over (a suspended host)', () => {

@@ -49,6 +49,7 @@ describe('T1, T2 and expiry (RFC 2131 §4.4.5)', () => {
     ['T1 > T2', { t1Sec: 600, t2Sec: 500 }],
     ['T2 = lease', { t1Sec: 500, t2Sec: 1000 }],
     ['T1 = 0', { t1Sec: 0, t2Sec: 800 }],
+    ['T1 = 1 s: no server needs that, and each renewal is written to disk', { t1Sec: 1, t2Sec: 2 }],
     ['infinite T1 and T2', { t1Sec: 0xffffffff, t2Sec: 0xffffffff }],
     ['T1 after the default T2', { t1Sec: 900 }],
     ['T2 before the default T1', { t2Sec: 300 }],

@@ -117,6 +117,22 @@ describe('the terms of a lease', () => {
       wishes,
     );
 
+  it('gateway= is not got round by two routes that lead everywhere', () => {
+    const halves = Uint8Array.of(1, 0, 192, 0, 2, 66, 1, 128, 192, 0, 2, 66, 8, 10, 192, 0, 2, 9);
+    const dropped: string[] = [];
+    const message = ack({ options: [[OPTION.CLASSLESS_ROUTE, halves]] });
+    const read = (wishes: Parameters<typeof leaseTermsOf>[4]) =>
+      leaseTermsOf(message, SERVER, SERVER_MAC, dropped, wishes);
+    expect(read({}).routes.length).toBe(3);
+    expect(dropped).toEqual([]);
+    const narrow = { destination: '10.0.0.0', prefixLength: 8, via: '192.0.2.9' };
+    expect(read({ gateway: 'none' })).toMatchObject({ gateway: undefined, routes: [narrow] });
+    expect(read({ gateway: ip('192.0.2.254') })).toMatchObject({ routes: [narrow] });
+    expect(dropped).toContain(
+      'the route to 0.0.0.0/1: wider than /8, and gateway= says where others go',
+    );
+  });
+
   it('routes=none leaves out the routes, and not the default one', () => {
     expect(terms({})).toMatchObject({ gateway: '192.0.2.8', routes: [{ prefixLength: 8 }] });
     expect(terms({ routes: 'none' })).toMatchObject({ gateway: '192.0.2.8', routes: [] });

@@ -2,10 +2,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeArpFrame } from '../../../plugin/acd/frame.ts';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
+import { NO_IPV6 } from '../../../plugin/state/stored-ipv6.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 import { DriverRig, ENDPOINT, NOTHING_LEFT, refusal, SANDBOX } from '../../support/driver-rig.ts';
 import { settled } from '../../support/fake-clock.ts';
-import { ack, ip, mac, nak, offer, type ReplyParts } from '../../support/messages.ts';
+import { ack, ip, ip6, mac, nak, offer, type ReplyParts } from '../../support/messages.ts';
 import type { Server } from '../../support/memory-packet-socket.ts';
 
 const HOUR = 3_600_000;
@@ -149,6 +150,19 @@ describe('a renewal with other terms', () => {
     rig.wire.server = serverWith(option(OPTION.INTERFACE_MTU, 0, 68));
     await rig.clock.pass(60_000);
     expect(changes()).toEqual([{ type: 'set-mtu', mtu: 1500 }]);
+  });
+
+  it('an MTU that would take its IPv6 from a running container is not used (RFC 8200)', async () => {
+    await running();
+    const address = { address: ip6('2001:db8:500::5'), prefixLength: 64, source: 'slaac' as const };
+    const ipv6 = { ...NO_IPV6, address, answered: address, configured: address };
+    await rig.registry.keepEndpoint({ ...stored(), ipv6 });
+    rig.wire.server = serverWith(option(OPTION.INTERFACE_MTU, 2, 64));
+    await rig.clock.pass(60_000);
+    expect(changes()).toEqual([]);
+    rig.wire.server = serverWith(option(OPTION.INTERFACE_MTU, 5, 0));
+    await rig.clock.pass(60_000);
+    expect(changes()).toEqual([{ type: 'set-mtu', mtu: 1280 }]);
   });
 
   it('--internal: never a gateway', async () => {

@@ -107,11 +107,10 @@ describe('gateway, routes and MTU', () => {
     expect(between(config(), config({}, 1400))).toEqual([{ type: 'set-mtu', mtu: 1400 }]);
   });
 
-  it('--internal: address and on-link routes, never a gateway or a next hop', () => {
-    const routes = [route('10.4.0.0', 16), route('10.9.0.0', 16, '10.50.0.9')];
+  it('--internal: the address alone, never a gateway or a route, on-link or not', () => {
+    const routes = [route('0.0.0.0', 1), route('128.0.0.0', 1), route('10.9.0.0', 16, '10.50.0.9')];
     expect(between(none, config({ routes }), true)).toEqual([
       { type: 'add-address', to: at('10.50.0.5') },
-      { type: 'set-route', route: routes[0] },
     ]);
     expect(between(config(), config({ gateway: ip('10.50.0.2') }), true)).toEqual([]);
   });

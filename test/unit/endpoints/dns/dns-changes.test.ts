@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OPTION } from '../../../../plugin/dhcp4/options.ts';
 import { PluginError } from '../../../../plugin/vocabulary/errors.ts';
-import { DriverRig, ENDPOINT, SANDBOX } from '../../../support/driver-rig.ts';
+import { ipv4ToBytes } from '../../../../plugin/wire/address.ts';
+import { DriverRig, ENDPOINT, JOIN_TIMEOUT_MS, SANDBOX } from '../../../support/driver-rig.ts';
 import { ack, ip, nak, offer } from '../../../support/messages.ts';
 import type { Server } from '../../../support/memory-packet-socket.ts';
 
@@ -25,12 +26,13 @@ afterEach(() => {
 });
 
 /** A server whose leases have these DNS servers: the last bytes of 10.50.0.x. */
-const serverWith =
-  (...hosts: number[]): Server =>
+const serverWith = (...hosts: number[]): Server =>
+  serverOf(hosts.flatMap((host) => [10, 50, 0, host]));
+const serverOf =
+  (bytes: readonly number[]): Server =>
   ({ type, message: { xid, chaddr } }) => {
-    const bytes = hosts.flatMap((host) => [10, 50, 0, host]);
     const options =
-      hosts.length === 0 ? [] : [[OPTION.DOMAIN_NAME_SERVER, Uint8Array.from(bytes)] as const];
+      bytes.length === 0 ? [] : [[OPTION.DOMAIN_NAME_SERVER, Uint8Array.from(bytes)] as const];
     const all = { ...TIMES, xid, header: { chaddr }, options };
     if (type === 'DISCOVER') return [offer(all)];
     return type === 'REQUEST' ? [ack(all)] : [];
@@ -61,6 +63,17 @@ describe('a container of a network with dns=lease', () => {
     await rig.clock.pass(60_000);
     expect(rules()).toBe(`${ASKED}>10.50.0.7`);
     rig.wire.server = serverWith();
+    await rig.clock.pass(60_000);
+    expect(rules()).toBe('');
+  });
+
+  it('is never sent to itself: it may be the DNS server of its VLAN', async () => {
+    await running(1);
+    const own = ipv4ToBytes(rig.registry.endpoints()[0]!.lease!.address);
+    rig.wire.server = serverOf([...own, 10, 50, 0, 8]);
+    await rig.clock.pass(60_000);
+    expect(rules()).toBe(`${ASKED}>10.50.0.8`);
+    rig.wire.server = serverOf([...own]);
     await rig.clock.pass(60_000);
     expect(rules()).toBe('');
   });
@@ -112,6 +125,25 @@ describe('a container of a network with dns=lease', () => {
     expect(rules()).toBeUndefined();
     await rig.driver.removeEndpoint(ENDPOINT);
     expect(rig.host.count('clearSandboxDns')).toBe(1);
+  });
+
+  it('the plugin is killed after Join, and the link never comes: no rules are left', async () => {
+    rig.wire.server = serverWith(1);
+    await rig.createEndpoint();
+    rig.host.sandboxes.add(SANDBOX); // as of a running container, by docker network connect
+    await rig.driver.join(ENDPOINT, SANDBOX);
+    expect(rules()).toBe(`${ASKED}>10.50.0.1`);
+    await rig.restart();
+    await rig.clock.pass(2 * JOIN_TIMEOUT_MS);
+    expect(rules()).toBeUndefined();
+  });
+
+  it('the container leaves the network while the plugin is killed: no rules are left', async () => {
+    await running(1);
+    rig.host.moveOutOfSandbox(rig.record().hostEnd);
+    await rig.restart();
+    await rig.clock.pass(2 * JOIN_TIMEOUT_MS);
+    expect(rules()).toBeUndefined();
   });
 
   it('runs also where the rules fail; they are tried again, and told once', async () => {
