@@ -1,4 +1,5 @@
 /** The admin API on a real unix socket: answers, refusals, and what a bad client may not do. */
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -110,6 +111,23 @@ describe('the socket', () => {
     isStarted = false;
     expect(await asked('/v1/leases')).toEqual([503, sentence('the plugin is starting')]);
   });
+});
+
+it('followers have a limit, so that other commands still get an answer', async () => {
+  const follow = async (target: string) => {
+    const socket = await dial(path());
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: plugin\r\n\r\n`);
+    await once(socket, 'data');
+    return socket;
+  };
+  const targets = ['/v1/events?follow=true', '/v1/trace?network=aaaa'];
+  const open = await Promise.all(Array.from({ length: 32 }, (_, index) => follow(targets[index % 2]!))); // prettier-ignore
+  for (const target of targets) {
+    expect(await asked(target)).toEqual([503, sentence('32 clients follow already; ')]);
+  }
+  expect((await ask('/v1/events')).status).toBe(200);
+  expect((await ask('/v1/leases')).status).toBe(200);
+  for (const socket of open) socket.destroy();
 });
 
 describe('a trace', () => {
