@@ -267,7 +267,12 @@ describe('refusals are one sentence', () => {
     [404, '/v1/leases/10.50.0.23/renew', 'GET', 'the admin API has no GET'],
     [404, '/v1/leases/10.50.0.77', 'GET', 'nobody has 10.50.0.77 now, and no event'],
     [404, '/v1/leases/10.50.0.77/renew', 'POST', 'no lease of this host is of 10.50.0.77'],
-    [409, '/v1/leases/10.60.0.23/renew', 'POST', `name one by its MAC: ${TWIN.mac}, ${OTHER.mac}`],
+    [
+      409,
+      '/v1/leases/10.60.0.23/renew',
+      'POST',
+      `name one by its endpoint: ${TWIN.endpoint} (VLAN 500 of eth1), ${OTHER.endpoint} (`,
+    ],
     [400, '/v1/leases/box', 'GET', '"box" is not an address, a MAC, or 4 characters'],
     [400, '/v1/leases/%E0%A4%A', 'GET', 'is not a path of a URL'],
     [400, '/v1/events?since=yesterday', 'GET', 'since=yesterday is not the number of an event'],
