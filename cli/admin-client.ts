@@ -68,8 +68,8 @@ export class AdminClient {
   }
 
   /** Metrics in the text format of Prometheus. */
-  async metrics(): Promise<string> {
-    return textOf(await this.#open('GET', '/metrics', AbortSignal.timeout(ANSWERED_WITHIN_MS)));
+  metrics(): Promise<string> {
+    return this.#text('GET', '/metrics');
   }
 
   async networks(): Promise<readonly NetworkEntry[]> {
@@ -127,13 +127,12 @@ export class AdminClient {
     signal: AbortSignal,
   ): Promise<readonly VlanEntry[]> {
     const path = `/v1/probe?${new URLSearchParams(query).toString()}`;
-    const response = await this.#open('GET', path, signal);
-    for await (const line of createInterface({ input: response })) {
-      const told = JSON.parse(line) as ProbeLine;
+    for await (const told of this.#follow<ProbeLine>(path, signal)) {
       if ('error' in told) throw new CommandError(told.error);
       if ('answers' in told) return told.answers;
       progress(told.asked, told.of);
     }
+    if (signal.aborted) throw new CommandError('the probe was stopped before it was over');
     throw this.#broken(new Error('the connection ended'));
   }
 
@@ -151,21 +150,35 @@ export class AdminClient {
     signal: AbortSignal | undefined,
     opened?: () => void,
   ): AsyncGenerator<Line> {
-    const response = await this.#open('GET', path, signal);
-    opened?.();
+    let response: IncomingMessage | undefined;
     try {
+      response = await this.#open('GET', path, signal);
+      opened?.();
       for await (const line of createInterface({ input: response })) yield JSON.parse(line) as Line;
     } catch (error) {
-      if (signal?.aborted !== true) throw this.#broken(error);
+      if (signal?.aborted === true) return;
+      throw error instanceof CommandError ? error : this.#broken(error);
     } finally {
-      response.destroy();
+      response?.destroy();
     }
   }
 
   async #ask<Body>(method: string, path: string): Promise<Body> {
-    const signal = AbortSignal.timeout(ANSWERED_WITHIN_MS);
-    const response = await this.#open(method, path, signal);
-    return JSON.parse(await textOf(response)) as Body;
+    const text = await this.#text(method, path);
+    try {
+      return JSON.parse(text) as Body;
+    } catch (error) {
+      throw this.#broken(error);
+    }
+  }
+
+  async #text(method: string, path: string): Promise<string> {
+    const response = await this.#open(method, path, AbortSignal.timeout(ANSWERED_WITHIN_MS));
+    try {
+      return await textOf(response);
+    } catch (error) {
+      throw this.#broken(error);
+    }
   }
 
   /** @throws CommandError with what the plugin says, if it refuses. */

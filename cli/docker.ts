@@ -4,6 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import type { LeaseEntry } from './admin-client.ts';
+import { CommandError } from './errors.ts';
 
 export interface Container {
   readonly id: string;
@@ -18,10 +19,24 @@ export interface Names {
   container(lease: Pick<LeaseEntry, 'endpoint' | 'mac'>): Container | undefined;
   /** True if Docker has a network of that name, or with an id that begins so. */
   isNetwork(words: string): boolean;
-  /** The NetworkID of that network. Undefined if Docker has none. */
+  /**
+   * True if the words mean the network of that id. A name goes before the beginning of an id.
+   * @param holder whoever has a lease on it.
+   */
+  means(words: string, network: string, holder?: Pick<LeaseEntry, 'mac'>): boolean;
+  /** The NetworkID of that network. Undefined if Docker has none. @throws CommandError if two. */
   networkId(words: string): string | undefined;
-  /** MACs of the containers that the words name: a name, or the beginning of an id. */
-  macsOf(words: string): string[];
+  /**
+   * Where the container is attached that the words name: its name, or the beginning of its id.
+   * @throws CommandError if they name two containers.
+   */
+  attachmentsOf(words: string): readonly Attachment[];
+}
+
+export interface Attachment {
+  readonly container: Container;
+  readonly endpoint: string;
+  readonly mac: string;
 }
 
 /** Runs `docker` with the arguments. Undefined if it failed. */
@@ -49,37 +64,58 @@ export async function readNames(docker: RunDocker): Promise<Names> {
     readServices(docker),
   ]);
   const networkNames = new Map(networks.map(({ Id, Name }) => [short(Id), Name]));
-  const byEndpoint = new Map<string, Container>();
-  const byMac = new Map<string, { container: Container; network: string }>();
-  for (const network of networks) {
-    for (const [id, { Name, EndpointID, MacAddress }] of Object.entries(network.Containers ?? {})) {
-      const container = { id, name: Name, service: services.get(id) };
-      byEndpoint.set(short(EndpointID), container);
-      byMac.set(MacAddress, { container, network: network.Name });
-    }
-  }
+  const attachments = networks.flatMap(({ Name: network, Containers }) =>
+    Object.entries(Containers ?? {}).map(
+      ([id, { Name, EndpointID: endpoint, MacAddress: mac }]) => ({
+        ...{ container: { id, name: Name, service: services.get(id) }, network, endpoint, mac },
+      }),
+    ),
+  );
+  const byEndpoint = new Map(attachments.map((one) => [short(one.endpoint), one]));
+  const byMac = new Map(attachments.map((one) => [one.mac, one]));
+  const find = (words: string) =>
+    named(words, networks, ({ Name, Id }) => ({ name: Name, id: Id }), 'network');
+  const nameOf: Names['network'] = (id, holder) =>
+    networkNames.get(short(id)) ??
+    (holder === undefined ? undefined : byMac.get(holder.mac)?.network) ??
+    (id.startsWith('pool ') ? id : short(id));
   return {
-    network: (id, holder) =>
-      networkNames.get(short(id)) ??
-      (holder === undefined ? undefined : byMac.get(holder.mac)?.network) ??
-      (id.startsWith('pool ') ? id : short(id)),
-    networkId: (words) =>
-      networks.find(({ Name }) => Name === words)?.Id ??
-      networks.find(({ Id }) => words.length >= 4 && Id.startsWith(words))?.Id,
-    isNetwork: (words) => networks.some(({ Id, Name }) => Name === words || Id.startsWith(words)),
-    container: ({ endpoint, mac }) => byEndpoint.get(short(endpoint)) ?? byMac.get(mac)?.container,
-    macsOf: (words) =>
-      [...byMac]
-        .filter(
-          ([
-            ,
-            {
-              container: { id, name },
-            },
-          ]) => name === words || id.startsWith(words),
-        )
-        .map(([mac]) => mac),
+    network: nameOf,
+    networkId: (words) => find(words)[0]?.Id,
+    isNetwork: (words) => find(words).length > 0,
+    means: (words, id, holder) => {
+      if (nameOf(id, holder) === words) return true;
+      const isName = networks.some(({ Name }) => Name === words);
+      return !isName && words.length >= SHORTEST_ID && id.startsWith(words);
+    },
+    container: ({ endpoint, mac }) =>
+      (byEndpoint.get(short(endpoint)) ?? byMac.get(mac))?.container,
+    attachmentsOf: (words) => named(words, attachments, ({ container }) => container, 'container'),
   };
+}
+
+/** One digit begins the ids of many. */
+const SHORTEST_ID = 4;
+
+/**
+ * What the words name, as for Docker: a name goes before the beginning of an id.
+ * @throws CommandError if two ids begin so.
+ */
+function named<Item>(
+  words: string,
+  items: readonly Item[],
+  keyOf: (item: Item) => { readonly name: string; readonly id: string },
+  what: string,
+): readonly Item[] {
+  const byName = items.filter((item) => keyOf(item).name === words);
+  if (byName.length > 0) return byName;
+  if (words.length < SHORTEST_ID) return [];
+  const byId = items.filter((item) => keyOf(item).id.startsWith(words));
+  const names = new Set(byId.map((item) => keyOf(item).name));
+  if (names.size <= 1) return byId;
+  throw new CommandError(
+    `${words} is the beginning of more than one ${what}'s ID: ${[...names].join(', ')}; type its name`,
+  );
 }
 
 /** Some events have only the first 12 characters of an id. */
@@ -100,15 +136,23 @@ export async function inspectNetworks<Network>(docker: RunDocker): Promise<reado
   return texts.flatMap((one) => (one === undefined ? [] : (JSON.parse(one) as Network[])));
 }
 
-/** The service of each container, by its id. */
+/** The service of each container, by its id. A label can have any character: it comes as JSON. */
 async function readServices(docker: RunDocker): Promise<ReadonlyMap<string, string>> {
-  const fields = LABELS.map((label) => `{{.Label "${label}"}}`).join('\t');
+  const fields = LABELS.map((label) => `{{json (.Label "${label}")}}`).join('\t');
   const text = (await docker('ps', '-a', '--no-trunc', '--format', `{{.ID}}\t${fields}`)) ?? '';
   const rows = text.split('\n').map((line) => line.split('\t'));
   return new Map(
-    rows.flatMap(([id = '', ...names]) => {
-      const name = names.find((one) => one !== '');
+    rows.flatMap(([id = '', ...labels]) => {
+      const name = labels.map(textOf).find((one) => one !== '');
       return name === undefined ? [] : [[id, name] as const];
     }),
   );
+}
+
+function textOf(json: string): string {
+  try {
+    return String(JSON.parse(json));
+  } catch {
+    return '';
+  }
 }

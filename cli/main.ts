@@ -2,7 +2,7 @@
  * `docker vlandhcp`: the operator's commands. `docker-vlandhcp` starts it, with the path of the
  * admin socket in the environment. Only this file acts on import.
  */
-import { release as kernelRelease } from 'node:os';
+import { constants, release as kernelRelease } from 'node:os';
 import { CommanderError } from 'commander';
 import { dim, red, yellow } from 'yoctocolors';
 import { AdminClient } from './admin-client.ts';
@@ -18,12 +18,25 @@ declare const VLANDHCP_VERSION: string;
 /** Of the service, when this program is started without `docker-vlandhcp`. */
 const SERVICE_SOCKET = '/run/docker/plugins/vlandhcp/admin.sock';
 
+/** A command that follows has time to close its file. */
+const ENDS_WITHIN_MS = 500;
+
 async function main(): Promise<void> {
   const { env, stdout } = process;
   const ended = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.abort());
-  // `| head` closes it, and wants no more.
-  stdout.on('error', () => process.exit(EXIT.ok));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      ended.abort();
+      // A command that only asks does not look at it.
+      setTimeout(() => process.exit(128 + constants.signals[signal]), ENDS_WITHIN_MS).unref();
+    });
+  }
+  stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    // `| head` closes it, and wants no more.
+    if (code === 'EPIPE') process.exit(EXIT.ok);
+    fail(`standard output was not written: ${message}`);
+    process.exit();
+  });
   const isTerminal = stdout.isTTY;
   const plain = (text: string) => text;
   const socket = env['VLANDHCP_SOCKET'] ?? SERVICE_SOCKET;

@@ -25,7 +25,16 @@ export class FreshNames {
   /** Asks Docker again if that container has no name, and not too often. */
   async of(subject: Subject | undefined): Promise<Names> {
     if (subject === undefined) return this.#names;
-    const isKnown = this.#names.container(subject) !== undefined;
+    return this.#fresh(this.#names.container(subject) !== undefined);
+  }
+
+  /** Asks Docker again if the network of that event has no name, and not too often. */
+  async ofNetwork(event: { readonly network?: string | undefined } | object): Promise<Names> {
+    const id = 'network' in event ? event.network : undefined;
+    return this.#fresh(id === undefined || this.#names.isNetwork(id));
+  }
+
+  async #fresh(isKnown: boolean): Promise<Names> {
     if (isKnown || this.#now() - this.#readAt < NAMES_READ_EVERY_MS) return this.#names;
     this.#readAt = this.#now();
     this.#names = await readNames(this.#docker);

@@ -1,6 +1,5 @@
 /** `networks`, `leases` and `lease`: who has which address. */
-import type { LeaseEntry } from '../admin-client.ts';
-import { readNames, type Names } from '../docker.ts';
+import { readNames } from '../docker.ts';
 import { CommandError, EXIT } from '../errors.ts';
 import { printed, type OutputOptions } from '../views/format.ts';
 import { leasePage } from '../views/lease-page.ts';
@@ -10,6 +9,7 @@ import type { ServerKind } from '../views/reservations.ts';
 import { findLease } from './find-lease.ts';
 import { reserve } from './reserve.ts';
 import type { Exit, Surroundings } from './surroundings.ts';
+import { until } from './until.ts';
 
 export interface LeaseOptions extends OutputOptions {
   readonly network?: string;
@@ -33,17 +33,44 @@ export async function networks(around: Surroundings, options: OutputOptions): Pr
 
 export async function leases(around: Surroundings, options: LeaseOptions): Promise<Exit> {
   if (options.watch !== true) return showLeases(around, options);
+  return watchLeases(around, options);
+}
+
+/** Of many events at once, the list after the last one has them all. No clock is asked. */
+async function watchLeases(around: Surroundings, options: LeaseOptions): Promise<Exit> {
   const { admin, ended } = around;
-  let listedAt = around.now();
-  let exit = await showLeases(around, options);
-  const query = { follow: 'true', since: new Date(listedAt).toISOString() };
-  for await (const { type, at } of admin.events(query, { signal: ended })) {
-    // Of many events at once, the list after the first has them all.
-    const isOld = Date.parse(at) < listedAt;
-    if (isOld || type === 'call.finished' || type === 'trouble') continue;
-    listedAt = around.now();
-    exit = await showLeases(around, options);
+  const { signal, stop, done } = until(ended, undefined);
+  let exit: Exit = EXIT.ok;
+  let failure: Error | undefined;
+  let isDue = false;
+  let listing: Promise<void> | undefined;
+  const list = async (): Promise<void> => {
+    try {
+      for (; isDue && !signal.aborted;) {
+        isDue = false;
+        exit = await showLeases(around, options);
+      }
+    } catch (error) {
+      failure = error as Error;
+      stop();
+    } finally {
+      listing = undefined;
+    }
+  };
+  const ask = (): void => {
+    isDue = true;
+    listing ??= list();
+  };
+  for await (const { type } of admin.events(
+    { follow: 'true', since: 'now' },
+    { signal, opened: ask },
+  )) {
+    // prettier-ignore
+    if (type !== 'call.finished' && type !== 'trouble') ask();
   }
+  await listing;
+  done();
+  if (failure !== undefined) throw failure;
   return exit;
 }
 
@@ -51,7 +78,8 @@ async function showLeases(around: Surroundings, options: LeaseOptions): Promise<
   const { admin, docker, colors, print, now, isTerminal } = around;
   const [all, names] = await Promise.all([admin.leases(), readNames(docker)]);
   const { network, reserve: kind } = options;
-  const shown = network === undefined ? all : all.filter((lease) => isOn(network, lease, names));
+  const shown =
+    network === undefined ? all : all.filter((lease) => names.means(network, lease.network, lease));
   if (network !== undefined && shown.length === 0 && !names.isNetwork(network)) {
     const known = [...new Set(all.map((lease) => names.network(lease.network, lease)))];
     const others =
@@ -66,10 +94,6 @@ async function showLeases(around: Surroundings, options: LeaseOptions): Promise<
   if (isUsual) print(`${text}\n\n${summaryOf(shown)}`);
   else if (text !== '') print(text);
   return isAnyLost(shown) ? EXIT.lost : EXIT.ok;
-}
-
-function isOn(network: string, lease: LeaseEntry, names: Names): boolean {
-  return names.network(lease.network, lease) === network || lease.network.startsWith(network);
 }
 
 export async function lease(

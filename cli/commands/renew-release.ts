@@ -4,20 +4,21 @@ import { readNames } from '../docker.ts';
 import { EXIT } from '../errors.ts';
 import { isAnswerFor } from '../views/event-lines.ts';
 import { localTime } from '../views/times.ts';
-import { oneLease } from './find-lease.ts';
+import { keyOf, oneLease } from './find-lease.ts';
 import type { Exit, Surroundings } from './surroundings.ts';
 import { until } from './until.ts';
 
 /** Asks for the renewal, and waits for what comes of it. */
 export async function renew(around: Surroundings, words: string): Promise<Exit> {
-  const { admin, docker, print, now, ended, answerWithinMs } = around;
+  const { admin, docker, print, ended, answerWithinMs } = around;
   const wanted = await oneLease(admin, await readNames(docker), words);
-  const query = { follow: 'true', since: new Date(now()).toISOString() };
+  // Not a time: the clock may have been set back since an answer of before.
+  const query = { follow: 'true', since: 'now' };
   const { signal, stop, done } = until(ended, answerWithinMs);
   let refused: Error | undefined;
   // The stream is open before the request is sent, so that no answer is missed.
   const opened = () => {
-    admin.act('renew', wanted.mac).catch((error: Error) => {
+    admin.act('renew', keyOf(wanted)).catch((error: Error) => {
       refused = error;
       stop();
     });
@@ -36,7 +37,8 @@ export async function renew(around: Surroundings, words: string): Promise<Exit> 
     print(`${address} is not renewed: ${asked} refused, and the container asks for another address`); // prettier-ignore
     return EXIT.lost;
   }
-  const [after = wanted] = (await admin.lease(wanted.mac)).leases;
+  const all = (await admin.lease(keyOf(wanted))).leases;
+  const after = all.find(({ endpoint }) => endpoint === wanted.endpoint) ?? wanted;
   const to = after.expiresAt === undefined ? '' : ` until ${localTime(after.expiresAt)}`;
   print(`${after.address ?? address} is renewed${to} by ${after.server ?? asked}`);
   return EXIT.ok;
@@ -55,7 +57,7 @@ export async function release(
   words: string,
 ): Promise<Exit> {
   const wanted = await oneLease(admin, await readNames(docker), words);
-  await admin.act('release', wanted.mac);
+  await admin.act('release', keyOf(wanted));
   print(
     `${wanted.address ?? wanted.ipv6?.address ?? wanted.mac} is given back to ${wanted.server ?? 'its server'}`,
   );

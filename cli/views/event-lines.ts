@@ -90,8 +90,13 @@ function fieldsText(fields: Readonly<Record<string, unknown>> = {}): string {
 }
 
 /** True for what tells how a request to renew ended. */
-export function isAnswerFor({ mac }: Pick<LeaseEntry, 'mac'>, event: RecordedEvent): boolean {
+export function isAnswerFor(
+  { mac, endpoint, holder }: Pick<LeaseEntry, 'mac' | 'endpoint' | 'holder'>,
+  event: RecordedEvent,
+): boolean {
   const answers = ['lease.renewed', 'lease.changed', 'lease.lost', 'server.refused'];
   const isOfIpv6 = 'family' in event && event.family === 6;
-  return 'mac' in event && event.mac === mac && !isOfIpv6 && answers.includes(event.type);
+  if (!('mac' in event) || event.mac !== mac || isOfIpv6) return false;
+  // A container on another VLAN may have the same MAC.
+  return answers.includes(event.type) && (holder === 'host' || event.endpoint === endpoint);
 }

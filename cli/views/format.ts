@@ -22,21 +22,25 @@ export interface Listing {
 export interface OutputOptions {
   readonly json?: boolean;
   readonly format?: string;
+  /** True if lines of the same list were printed before: a table has its headings then. */
+  readonly isContinued?: boolean;
 }
 
 /** @returns text without a newline at its end, and whether it is the usual table. */
 export function printed(
   { rows, json, columns, fields, paint }: Listing,
-  { json: isJson, format }: OutputOptions,
+  { json: isJson, format, isContinued = false }: OutputOptions,
 ): { text: string; isUsual: boolean } {
   if (isJson === true) return { text: JSON.stringify(json, null, 2), isUsual: false };
-  if (format === undefined || format === 'table') {
+  // Docker takes an empty template for none, too.
+  if (!format || format === 'table') {
     const cells = rows.map((row) => columns.map((field) => row[field] ?? ''));
     const painted = (cell: string, column: number, row: number) => {
       const [field, of] = [columns[column], rows[row]];
       return field === undefined || of === undefined ? cell : (paint?.(cell, field, of) ?? cell);
     };
-    return { text: alignedTable(columns.map(headingOf), cells, painted), isUsual: true };
+    const text = alignedTable(columns.map(headingOf), cells, painted);
+    return { text: isContinued ? withoutHeadings(text) : text, isUsual: true };
   }
   if (format === 'json') {
     return { text: rows.map((row) => JSON.stringify(row)).join('\n'), isUsual: false };
@@ -47,7 +51,12 @@ export function printed(
   if (!isTable) return { text: lines.join('\n'), isUsual: false };
   const heading = template.map((part) => part(HEADINGS)).join('');
   const split = lines.map((line) => line.split('\t'));
-  return { text: alignedTable(heading.split('\t'), split), isUsual: false };
+  const text = alignedTable(heading.split('\t'), split);
+  return { text: isContinued ? withoutHeadings(text) : text, isUsual: false };
+}
+
+function withoutHeadings(table: string): string {
+  return table.slice(table.indexOf('\n') + 1);
 }
 
 /** `HostName` becomes `HOST NAME`. */
@@ -65,7 +74,11 @@ function parsed(template: string, fields: readonly string[]): ((row: Row) => str
     .replaceAll('\\n', '\n')
     .split(/(\{\{.*?\}\})/)
     .map((part) => {
-      if (!part.startsWith('{{')) return () => part;
+      if (!part.startsWith('{{')) {
+        if (part.includes('{{'))
+          throw new CommandError(`--format has a {{ without its }}: ${part}`);
+        return () => part;
+      }
       const [, isWhole, field = ''] =
         /^\{\{\s*(json\s+\.\s*)?(?:\.(\w+)\s*)?\}\}$/.exec(part) ?? [];
       if (isWhole !== undefined && field === '') return (row: Row) => JSON.stringify(row);

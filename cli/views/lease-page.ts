@@ -3,6 +3,7 @@ import type { LeaseEntry, RecordedEvent } from '../admin-client.ts';
 import type { Names } from '../docker.ts';
 import { eventListing } from './event-lines.ts';
 import { printed } from './format.ts';
+import { clean } from './table.ts';
 import { localTime, timeLeft } from './times.ts';
 
 /** History is read from its end. */
@@ -52,7 +53,7 @@ function factsOf(lease: LeaseEntry, names: Names, now: number): string {
     ['Endpoint', lease.endpoint.slice(0, 12)],
   ];
   return facts
-    .flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(14)}${value}`]))
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(14)}${clean(value)}`]))
     .join('\n');
 }
 

@@ -3,6 +3,9 @@ import { CommandError } from '../errors.ts';
 
 const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
+/** Node ends a longer timer at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** `2026-11-28 03:00:12`, by the clock of this host. */
 export function localTime(iso: string): string {
   const date = new Date(iso);
@@ -27,7 +30,9 @@ export function durationOf(option: string, words: string): number {
   const parts = /^(\d{1,6})([smhd])$/.exec(words);
   if (parts === null)
     throw new CommandError(`${option} ${words} is not a duration, such as 10s or 2m`);
-  return Number(parts[1]) * UNITS[parts[2] as keyof typeof UNITS];
+  const ms = Number(parts[1]) * UNITS[parts[2] as keyof typeof UNITS];
+  if (ms > LONGEST_TIMER) throw new CommandError(`${option} ${words} is longer than 24d`);
+  return ms;
 }
 
 /** How long until then: `3 h`, or `over`. */
@@ -48,7 +53,8 @@ export function sinceOf(words: string, now: number): string {
   const ago = /^(\d+)([smhd])$/.exec(words);
   if (ago !== null) {
     const [, count, unit] = ago as unknown as [string, string, keyof typeof UNITS];
-    return new Date(now - Number(count) * UNITS[unit]).toISOString();
+    // Before 1970 no clock of ours has been, and no year before 0 has four digits.
+    return new Date(Math.max(0, now - Number(count) * UNITS[unit])).toISOString();
   }
   if (/^\d{1,15}$/.test(words)) return words;
   const clock = /^([01]?\d|2[0-3]):([0-5]\d)$/.exec(words);
@@ -59,9 +65,11 @@ export function sinceOf(words: string, now: number): string {
     if (today.getTime() > now) today.setDate(today.getDate() - 1);
     return today.toISOString();
   }
-  const at = /^\d{4}-\d\d-\d\d/.test(words) ? Date.parse(words) : NaN;
+  // A day alone would be one of UTC, and a time with it one of this host.
+  const whole = /^\d{4}-\d\d-\d\d$/.test(words) ? `${words}T00:00` : words;
+  const at = /^\d{4}-\d\d-\d\d/.test(whole) ? Date.parse(whole) : NaN;
   if (!Number.isNaN(at)) return new Date(at).toISOString();
   throw new CommandError(
-    `--since ${words} is not a duration (10m, 2h, 3d), a time (03:00, 2026-11-28T03:00) or the number of an event`,
+    `--since ${words} is not a duration (10m, 2h, 3d), a time (03:00, 2026-11-28, 2026-11-28T03:00) or the number of an event`,
   );
 }

@@ -10,7 +10,8 @@ import { appendFile, mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { Ms } from '../vocabulary/time.ts';
-import { EVENT_TYPES, type RecordedEvent } from './events.ts';
+import type { RecordedEvent } from './events.ts';
+import { inOrder, storedEvent } from './stored-event.ts';
 
 const WRITTEN_AFTER: Ms = 1_000;
 const NEWER = 'events.ndjson';
@@ -46,18 +47,14 @@ export class EventFile {
   /** @returns the last events of before, oldest first. Unreadable files count as empty. */
   async load(): Promise<RecordedEvent[]> {
     try {
-      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      await this.#makeFolder();
     } catch (error) {
       this.#trouble(error);
     }
     const [older, newer] = await Promise.all([this.#read(OLDER), this.#read(NEWER)]);
     this.#lines = newer.length;
-    const events: RecordedEvent[] = [];
-    for (const line of [...older, ...newer]) {
-      const event = parsed(line);
-      if (event !== undefined && event.id > (events.at(-1)?.id ?? 0)) events.push(event);
-    }
-    return events.slice(-this.#size);
+    const events = [...older, ...newer].map(storedEvent).filter((event) => event !== undefined);
+    return inOrder(events).slice(-this.#size);
   }
 
   append(event: RecordedEvent): void {
@@ -87,14 +84,12 @@ export class EventFile {
     this.#waiting = [];
     try {
       if (this.#lines >= this.#size) {
-        await rename(join(this.#folder, NEWER), join(this.#folder, OLDER));
+        await rename(join(this.#folder, NEWER), join(this.#folder, OLDER)).catch(unlessMissing);
         this.#lines = 0;
         this.#isCut = false;
       }
       const text = batch.map((event) => `${JSON.stringify(event)}\n`).join('');
-      await appendFile(join(this.#folder, NEWER), this.#isCut ? `\n${text}` : text, {
-        mode: 0o600,
-      });
+      await this.#append(this.#isCut ? `\n${text}` : text);
       this.#lines += batch.length;
       this.#isCut = false;
       this.#isTroubleTold = false;
@@ -104,6 +99,20 @@ export class EventFile {
       this.#waiting = [...batch, ...this.#waiting].slice(-WAIT_AT_MOST);
       this.#trouble(error);
     }
+  }
+
+  async #append(text: string): Promise<void> {
+    const append = () => appendFile(join(this.#folder, NEWER), text, { mode: 0o600 });
+    await append().catch(async (error: unknown) => {
+      unlessMissing(error);
+      await this.#makeFolder();
+      await append();
+    });
+  }
+
+  /** Only at the start, and if somebody has removed it. */
+  async #makeFolder(): Promise<void> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
   }
 
   #trouble(error: unknown): void {
@@ -119,19 +128,17 @@ export class EventFile {
       this.#isCut = name === NEWER ? lines.pop() !== '' : (lines.pop(), this.#isCut);
       return lines;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#trouble(error);
+      if (!isMissing(error)) this.#trouble(error);
       return [];
     }
   }
 }
 
-function parsed(line: string): RecordedEvent | undefined {
-  try {
-    const value = JSON.parse(line) as Partial<RecordedEvent> | null;
-    if (typeof value?.id !== 'number' || typeof value.at !== 'string') return undefined;
-    if (typeof value.type !== 'string' || !Object.hasOwn(EVENT_TYPES, value.type)) return undefined;
-    return value as RecordedEvent;
-  } catch {
-    return undefined;
-  }
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}
+
+/** Somebody may have removed the files. */
+function unlessMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
 }

@@ -85,8 +85,9 @@ command_remove() {
   must_be_installed
   list=$(networks)
   [ -z "$list" ] || die "these networks still use the plugin, or addresses from it; remove them first: docker network rm ${list//$'\n'/ }"
-  enabled && stop
+  ! enabled || { restart=1 && stop; }
   docker plugin rm "$name" >/dev/null || die "docker plugin rm failed; see above"
+  restart=
   stale_socket
   say "$name is removed, with its state"
 }

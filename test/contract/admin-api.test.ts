@@ -1,4 +1,5 @@
 /** The admin API on a real unix socket: answers, refusals, and what a bad client may not do. */
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -110,6 +111,23 @@ describe('the socket', () => {
     isStarted = false;
     expect(await asked('/v1/leases')).toEqual([503, sentence('the plugin is starting')]);
   });
+});
+
+it('followers have a limit, so that other commands still get an answer', async () => {
+  const follow = async (target: string) => {
+    const socket = await dial(path());
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: plugin\r\n\r\n`);
+    await once(socket, 'data');
+    return socket;
+  };
+  const targets = ['/v1/events?follow=true', '/v1/trace?network=aaaa'];
+  const open = await Promise.all(Array.from({ length: 32 }, (_, index) => follow(targets[index % 2]!))); // prettier-ignore
+  for (const target of targets) {
+    expect(await asked(target)).toEqual([503, sentence('32 clients follow already; ')]);
+  }
+  expect((await ask('/v1/events')).status).toBe(200);
+  expect((await ask('/v1/leases')).status).toBe(200);
+  for (const socket of open) socket.destroy();
 });
 
 describe('a trace', () => {
@@ -249,7 +267,12 @@ describe('refusals are one sentence', () => {
     [404, '/v1/leases/10.50.0.23/renew', 'GET', 'the admin API has no GET'],
     [404, '/v1/leases/10.50.0.77', 'GET', 'nobody has 10.50.0.77 now, and no event'],
     [404, '/v1/leases/10.50.0.77/renew', 'POST', 'no lease of this host is of 10.50.0.77'],
-    [409, '/v1/leases/10.60.0.23/renew', 'POST', `name one by its MAC: ${TWIN.mac}, ${OTHER.mac}`],
+    [
+      409,
+      '/v1/leases/10.60.0.23/renew',
+      'POST',
+      `name one by its endpoint: ${TWIN.endpoint} (VLAN 500 of eth1), ${OTHER.endpoint} (`,
+    ],
     [400, '/v1/leases/box', 'GET', '"box" is not an address, a MAC, or 4 characters'],
     [400, '/v1/leases/%E0%A4%A', 'GET', 'is not a path of a URL'],
     [400, '/v1/events?since=yesterday', 'GET', 'since=yesterday is not the number of an event'],

@@ -3,10 +3,11 @@
  * `docker` that answers from a table, and a `node` that prints what it was started with.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { makeProgram } from '../../cli/program.ts';
 import { root } from '../support/readme.ts';
 
 const SCRIPT = join(root, 'cli/docker-vlandhcp');
@@ -94,10 +95,46 @@ describe('the words', () => {
     '%s is done by the script of the plugin, in a shell that a missing rootfs does not end',
     (word) => {
       expect(run(['vlandhcp', word, 'X']).printed).toBe(
-        `docker vlandhcp|${word} X --name vlandhcp:stable`,
+        `docker vlandhcp|${word} --name vlandhcp:stable X`,
       );
     },
   );
+
+  it("the person's own --name is the last one, which counts", () => {
+    expect(run(['vlandhcp', 'remove', '--name', 'other']).printed).toBe(
+      'docker vlandhcp|remove --name vlandhcp:stable --name other',
+    );
+  });
+});
+
+describe("Docker's completion asks with the words so far", () => {
+  it.each([
+    ['remove'],
+    ['disable'],
+    ['release', '10.50.0.23'],
+    ['renew', 'box', ''],
+    ['set', 'LOG_LEVEL=debug'],
+    ['upgrade', '--yes', 'registry.example.net/vlandhcp:2'],
+  ])('%s is not carried out', (...words) => {
+    rmSync(file('bash')); // a link to the host's own
+    for (const name of ['docker', 'node', 'bash']) {
+      program(name, `#!/bin/sh\necho "$*" >>${folder}/ran\n`);
+    }
+    for (const asked of ['__complete', '__completeNoDesc']) {
+      const { status, printed } = run([asked, 'vlandhcp', ...words]);
+      expect([status, printed.split('\n').at(-1)]).toEqual([0, ':0']);
+    }
+    expect(existsSync(file('ran'))).toBe(false);
+  });
+
+  it('the commands are those of the program, and only where a command is typed', () => {
+    const exit = () => undefined;
+    const parts = { name: 'docker vlandhcp', version: '0', exit };
+    const { commands } = makeProgram({ ...parts, surroundings: () => expect.unreachable() });
+    const names = run(['__complete', 'vlandhcp', 'l']).printed.split('\n').slice(0, -1);
+    expect(names.toSorted()).toEqual(commands.map((command) => command.name()).toSorted());
+    expect(run(['__complete', 'vlandhcp', 'lease', '']).printed).toBe(':0');
+  });
 });
 
 it('hub and uplink are no part of the plugin, and need no engine', () => {
@@ -117,6 +154,7 @@ describe('refused in one sentence', () => {
     ['--host', ['--host', 'tcp://far:2376', 'vlandhcp', 'leases'], {}, 'tcp://far:2376'],
     ['--host=', ['--host=ssh://far', 'vlandhcp', 'leases'], {}, 'ssh://far'],
     ['-H', ['-H', 'ssh://far', 'vlandhcp', 'leases'], {}, 'ssh://far'],
+    ['-Hssh', ['-Hssh://far', 'vlandhcp', 'leases'], {}, 'ssh://far'],
     ['DOCKER_HOST', ['vlandhcp', 'leases'], { DOCKER_HOST: 'ssh://far' }, 'ssh://far'],
   ])('a remote engine, by %s', (_by, args, env, host) => {
     expect(run(args, env)).toEqual({
@@ -129,6 +167,7 @@ describe('refused in one sentence', () => {
     docker({ host: 'ssh://far' });
     const failure = `vlandhcp: the engine is ssh://far, ${remote}`;
     expect(run(['--context', 'far', 'vlandhcp', 'leases']).failure).toBe(failure);
+    expect(run(['-cfar', 'vlandhcp', 'leases']).failure).toBe(failure);
     expect(run(['vlandhcp', 'leases'], { DOCKER_CONTEXT: 'far' }).failure).toBe(failure);
     writeFileSync(file('config.json'), '{ "currentContext": "far" }');
     expect(run(['vlandhcp', 'leases'], { DOCKER_CONFIG: folder }).failure).toBe(failure);
@@ -139,12 +178,22 @@ describe('refused in one sentence', () => {
     expect(run(['vlandhcp', 'leases']).failure).toBe(
       'vlandhcp: there is no plugin vlandhcp:stable on this host, and no /usr/local/lib/vlandhcp; see: docker plugin ls (another name: VLANDHCP_PLUGIN=NAME)',
     );
+    expect(run(['vlandhcp', 'leases'], { VLANDHCP_PLUGIN: 'an other' }).failure).toBe(
+      'vlandhcp: there is no plugin an other on this host, which VLANDHCP_PLUGIN names; see: docker plugin ls',
+    );
+  });
+
+  it('the plugin of somebody else', () => {
+    rmSync(file('data/plugins/1234/rootfs/app'), { recursive: true });
+    expect(run(['vlandhcp', 'remove'], { VLANDHCP_PLUGIN: 'sshfs' }).failure).toBe(
+      'vlandhcp: sshfs has no command line in it; if it is vlandhcp, upgrade it to this version: @VERSION@',
+    );
   });
 
   it('a plugin that is too old', () => {
     rmSync(file('data/plugins/1234/rootfs/app/vlandhcp-cli.cjs'));
     expect(run(['vlandhcp', 'leases']).failure).toBe(
-      'vlandhcp: vlandhcp:stable has no command line in it; upgrade it to this version: @VERSION@',
+      'vlandhcp: vlandhcp:stable has no command line in it; if it is vlandhcp, upgrade it to this version: @VERSION@',
     );
   });
 });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseListen } from '../../plugin/api/web/listen-address.ts';
 import { parseSettings } from '../../plugin/settings.ts';
-import { fakeDocker, WITHOUT_PLUGIN, env } from '../support/fake-docker.ts';
+import { DOCKER, fakeDocker, WITHOUT_PLUGIN, env } from '../support/fake-docker.ts';
 import { root } from '../support/readme.ts';
 
 const fake = fakeDocker();
@@ -223,6 +223,19 @@ describe('scripts/plugin remove', () => {
     const name = 'vlandhcp-of-a-test:stable'; // a plugin whose old socket would be removed
     expect(operator('remove', '--name', name).status).toBe(0);
     expect(done()).toEqual([`plugin disable -f ${name}`, `plugin rm ${name}`]);
+  });
+
+  it('starts the plugin again if Docker does not remove it', () => {
+    fake.program(
+      'docker',
+      DOCKER.replace("'network ls", "'plugin rm '*) exit 1 ;;\n  'network ls"),
+    );
+    const { status, stderr } = operator('remove');
+    expect([status, stderr]).toEqual([
+      1,
+      'plugin: docker plugin rm failed; see above\nplugin: vlandhcp:stable was enabled before and is so again\n',
+    ]);
+    expect(done().at(-1)).toBe('plugin enable vlandhcp:stable');
   });
 });
 

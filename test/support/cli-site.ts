@@ -38,7 +38,7 @@ const CONTAINERS = {
 const DOCKER: Readonly<Record<string, string>> = {
   'network ls': `${NETWORK_ID}\n`,
   'network inspect': JSON.stringify([{ Id: NETWORK_ID, Name: 'fw500', Containers: CONTAINERS }]),
-  'ps -a': `${'2'.repeat(64)}\tmail\t\n`,
+  'ps -a': `${'2'.repeat(64)}\t"mail"\t""\n`,
   'version --format': '{"Version":"28.5.2","ApiVersion":"1.51","Os":"linux","Arch":"amd64"}',
 };
 /** A `docker` that answers from the table. */

@@ -13,6 +13,7 @@ import type { Metrics } from '../../metrics/metrics.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { closeServer, listen } from '../../runtime/unix-socket.ts';
 import { streamEvents } from './event-stream.ts';
+import { Followers } from './followers.ts';
 import { streamProbe } from './probe-stream.ts';
 import { fail, limitedServer, send, sendText } from './requests.ts';
 import { streamTrace, type Watch } from './trace-stream.ts';
@@ -38,10 +39,16 @@ export interface AdminServer {
 export async function serveAdmin(path: string, deps: AdminDeps): Promise<AdminServer> {
   const { log } = deps;
   const sockets = new Set<Socket>();
+  const followers = new Followers();
   // If this fails, so does `listen`, which says why.
   const made = await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch(() => undefined);
   const server = await listen(
-    () => limitedServer((request, response) => serveRequest(request, response, deps), log, sockets),
+    () =>
+      limitedServer(
+        (request, response) => serveRequest(request, response, { ...deps, followers }),
+        log,
+        sockets,
+      ),
     path,
   );
   server.on('error', (err) => log.warn({ path, err }, 'admin socket: connection not accepted'));
@@ -58,7 +65,7 @@ export async function serveAdmin(path: string, deps: AdminDeps): Promise<AdminSe
 async function serveRequest(
   { method = '', url = '' }: IncomingMessage,
   response: ServerResponse,
-  { operator, bus, about, metrics, log }: AdminDeps,
+  { operator, bus, about, metrics, log, followers }: AdminDeps & { readonly followers: Followers },
 ): Promise<void> {
   if (method === 'GET' && url === '/metrics') {
     return sendText(response, 200, metrics.type, await metrics.text());
@@ -69,6 +76,9 @@ async function serveRequest(
   }
   try {
     const answer = await answerTo(method, url, { plugin, bus, about });
+    const goesOn = answer.kind === 'trace' || (answer.kind === 'events' && answer.follow);
+    const full = goesOn ? followers.refusal(response) : undefined;
+    if (full !== undefined) return fail(response, 503, full);
     if (answer.kind === 'events') return await streamEvents(response, bus, answer);
     if (answer.kind === 'probe') {
       return await streamProbe(response, (question) => plugin.probe(question), answer);

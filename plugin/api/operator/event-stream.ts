@@ -39,6 +39,7 @@ export async function streamEvents(
   { wants, follow }: EventsWanted,
   form: EventForm = LINES,
 ): Promise<void> {
+  if (response.destroyed) return;
   const lines = (events: readonly RecordedEvent[]) => events.map(form.text).join('');
   response.writeHead(200, { 'Content-Type': form.type });
   if (follow) response.setTimeout(0); // nothing may happen for days
@@ -54,13 +55,19 @@ export async function streamEvents(
         if (response.writableLength > MOST_WAITING_BYTES) response.destroy();
       })
     : () => undefined;
-  response.once('close', unsubscribe);
+  const gone = new AbortController();
+  response.once('close', () => {
+    unsubscribe();
+    gone.abort();
+  });
   response.flushHeaders();
   if (form.head !== undefined) response.write(form.head);
   for (let from = 0; from < past.length; from += LINES_AT_ONCE) {
     if (response.destroyed) return;
     const isTaken = response.write(lines(past.slice(from, from + LINES_AT_ONCE)));
-    if (!isTaken) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    if (isTaken) continue;
+    // Its listeners go with it. Those of a second `once` in a race would stay.
+    await once(response, 'drain', { signal: gone.signal }).catch(() => undefined);
   }
   if (response.destroyed) return;
   if (!follow) return void response.end();

@@ -67,7 +67,7 @@ export async function answerTo(
       case 'POST leases/KEY/release':
         return act(plugin, parseKey(key ?? ''), (lease) => plugin.release(lease));
       case 'GET events':
-        return { kind: 'events', ...eventsWanted(query) };
+        return { kind: 'events', ...eventsWanted(query, bus) };
       case 'GET trace':
         return { kind: 'trace', ...traceWanted(query) };
       case 'GET doctor':
@@ -114,17 +114,17 @@ async function act(
   const [lease, ...others] = findLeases(plugin.leases(), key);
   if (lease === undefined) return json(404, { error: `no lease of this host is of ${key.text}` });
   if (others.length > 0) {
-    const macs = [lease, ...others].map(({ mac }) => mac).join(', ');
+    const ids = [lease, ...others].map(({ endpoint, segment }) => `${endpoint} (${segment})`);
     return json(409, {
-      error: `more than one lease is of ${key.text}; name one by its MAC: ${macs}`,
+      error: `more than one lease is of ${key.text}; name one by its endpoint: ${ids.join(', ')}`,
     });
   }
   await work(lease);
   return json(202, { lease });
 }
 
-function eventsWanted(query: URLSearchParams): EventsWanted {
-  const since = sinceWanted(query.get('since'));
+function eventsWanted(query: URLSearchParams, bus: Pick<EventBus, 'list'>): EventsWanted {
+  const since = sinceWanted(query.get('since'), bus);
   const types = query.get('type')?.split(',');
   const unknown = types?.find((type) => !Object.hasOwn(EVENT_TYPES, type));
   if (unknown !== undefined) {
@@ -143,9 +143,16 @@ function eventsWanted(query: URLSearchParams): EventsWanted {
   };
 }
 
-/** @param since the number of an event, of which those after it are wanted, or an ISO time. */
-function sinceWanted(since: string | null): (event: RecordedEvent) => boolean {
+/** @param since the number of an event (those after it are wanted), an ISO time, or `now`. */
+function sinceWanted(
+  since: string | null,
+  bus: Pick<EventBus, 'list'>,
+): (event: RecordedEvent) => boolean {
   if (since === null || since === '') return () => true;
+  if (since === 'now') {
+    const last = bus.list().at(-1)?.id ?? 0;
+    return ({ id }) => id > last;
+  }
   if (/^\d{1,15}$/.test(since)) return ({ id }) => id > Number(since);
   const from = /^\d{4}-\d\d-\d\d/.test(since) ? Date.parse(since) : NaN;
   if (!Number.isNaN(from)) return ({ at }) => Date.parse(at) >= from;

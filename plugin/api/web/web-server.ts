@@ -9,14 +9,12 @@ import { PAGE_FILES } from '../../web/page-files.ts';
 import { closeServer } from '../../runtime/unix-socket.ts';
 import type { AdminDeps } from '../operator/admin-server.ts';
 import { streamEvents } from '../operator/event-stream.ts';
+import { Followers } from '../operator/followers.ts';
 import { fail, limitedServer, send, sendText } from '../operator/requests.ts';
 import { answerTo, parseTarget } from '../operator/routes.ts';
 import { Access } from './access.ts';
 import { checkToken, parseListen, type ListenAddress } from './listen-address.ts';
 import { resumed, streamServerSentEvents, wantsServerSentEvents } from './server-sent-events.ts';
-
-/** Each one is a browser's page that is open. More of them leave no connection for metrics. */
-const MOST_FOLLOWERS = 32;
 
 const SECURITY_HEADERS = {
   'Content-Security-Policy':
@@ -48,7 +46,7 @@ export async function serveWeb(
   checkToken(address, known);
   const access = new Access(known);
   const sockets = new Set<Socket>();
-  const followers = new Set<ServerResponse>();
+  const followers = new Followers();
   const server = limitedServer(
     (request, response) => serveRequest(request, response, { ...deps, access, followers }),
     deps.log,
@@ -86,8 +84,7 @@ function listening(server: Server, { host, port }: ListenAddress, setting: strin
 
 interface WebDeps extends AdminDeps {
   readonly access: Access;
-  /** Answers that go on until the client goes. */
-  readonly followers: Set<ServerResponse>;
+  readonly followers: Followers;
 }
 
 async function serveRequest(
@@ -156,12 +153,8 @@ async function serveApi(
     if (answer.kind === 'json') return send(response, answer.status, answer.body);
     if (answer.kind !== 'events') return fail(response, 404, 'this port only tells');
     if (answer.follow) {
-      if (followers.size >= MOST_FOLLOWERS) {
-        const why = `${MOST_FOLLOWERS} clients follow events already; close a page`;
-        return fail(response, 503, why);
-      }
-      followers.add(response);
-      response.once('close', () => followers.delete(response));
+      const why = followers.refusal(response);
+      if (why !== undefined) return fail(response, 503, why);
       if (wantsServerSentEvents(headers))
         return await streamServerSentEvents(response, bus, answer);
     }

@@ -10,6 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EventBus } from '../../../plugin/events/event-bus.ts';
 import { EventFile } from '../../../plugin/events/event-file.ts';
 import type { RecordedEvent } from '../../../plugin/events/events.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -92,6 +93,53 @@ describe('the history on disk', () => {
     writeFileSync(join(folder, 'events.ndjson'), text, { flag: 'a' });
     await written(10, 11);
     expect(ids(await open(50).load())).toEqual([1, 2, 10, 11]);
+    expect(troubles).toEqual([]);
+  });
+
+  const line = (parts: object) => `${JSON.stringify({ ...event(7), ...parts })}\n`;
+
+  it.each([
+    ['a number that is none', line({}).replace('"id":7', '"id":1e999')],
+    ['a number that cannot grow', line({ id: Number.MAX_SAFE_INTEGER })],
+    ['a number that is not whole', line({ id: 2.5 })],
+    ['a number below the first', line({ id: -4 })],
+    ['a network that is no text', line({ type: 'link.made', link: 'br5', network: 500 })],
+    ['an address that is no text', line({ type: 'lease.held', mac: {}, address: ['10.0.0.1'] })],
+  ])('leaves out %s, and events get their numbers as before', async (_what, text) => {
+    await written(1, 2);
+    writeFileSync(join(folder, 'events.ndjson'), text, { flag: 'a' });
+    await written(10, 11);
+    const events = await open(50).load();
+    expect(ids(events)).toEqual([1, 2, 10, 11]);
+    const bus = new EventBus(clock, 50);
+    bus.adopt(events);
+    bus.emit({ type: 'plugin.started', version: 'x' });
+    expect(bus.list().at(-1)?.id).toBe(12);
+  });
+
+  it.each([9_000, 3])('one damaged number, %i, takes no other event away', async (id) => {
+    await written(5, 6);
+    writeFileSync(join(folder, 'events.ndjson'), line({ id }), { flag: 'a' });
+    await written(7, 8);
+    expect(ids(await open(50).load())).toEqual(
+      [5, 6, 7, 8, id].toSorted((one, other) => one - other),
+    );
+  });
+
+  it.each([
+    ['the newer file', (path: string) => rmSync(join(path, 'events.ndjson'))],
+    ['the folder', (path: string) => rmSync(path, { recursive: true })],
+  ])('goes on if somebody removes %s', async (_what, remove) => {
+    const file = open();
+    await file.load();
+    for (let id = 1; id <= 20; id += 1) {
+      file.append(event(id));
+      await file.flush();
+      if (id % 5 === 0) remove(folder);
+    }
+    file.append(event(21));
+    await file.close();
+    expect(ids(await open().load())).toEqual([21]);
     expect(troubles).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
 /** Events for a reader that takes nothing: what waits for it must not grow without end. */
+import { once } from 'node:events';
 import { Writable } from 'node:stream';
 import type { ServerResponse } from 'node:http';
 import { expect, it } from 'vitest';
@@ -6,10 +7,11 @@ import { streamEvents } from '../../../../plugin/api/operator/event-stream.ts';
 import { EventBus } from '../../../../plugin/events/event-bus.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
-/** Takes the first write, and no more. */
-class StuckResponse extends Writable {
-  constructor() {
-    super({ highWaterMark: 1, write: () => undefined });
+type Taken = (chunk: Buffer, encoding: string, done: () => void) => void;
+
+class FakeResponse extends Writable {
+  constructor(write: Taken) {
+    super({ highWaterMark: 1, write });
   }
   writeHead(): void {}
   flushHeaders(): void {}
@@ -22,7 +24,7 @@ const event = (message: string) =>
 it('a follower that reads nothing is cut off, also while it is told the past', async () => {
   const bus = new EventBus(new FakeClock(), 1_000);
   for (let count = 0; count < 1_000; count += 1) bus.emit(event('past'));
-  const response = new StuckResponse();
+  const response = new FakeResponse(() => undefined);
   const told = streamEvents(response as unknown as ServerResponse, bus, {
     wants: () => true,
     follow: true,
@@ -32,4 +34,23 @@ it('a follower that reads nothing is cut off, also while it is told the past', a
   for (let count = 0; count < 2_000; count += 1) bus.emit(event('now'));
   expect(response.destroyed).toBe(true);
   await told;
+});
+
+it('a follower that takes the past slowly costs no listeners, of which Node would warn', async () => {
+  const bus = new EventBus(new FakeClock(), 5_000);
+  for (let count = 0; count < 5_000; count += 1) bus.emit(event('past'));
+  let most = 0;
+  let lines = 0;
+  const response: Writable = new FakeResponse((chunk, _encoding, done) => {
+    lines += chunk.toString().split('\n').length - 1;
+    setImmediate(done);
+    for (const name of ['close', 'error', 'drain']) most = Math.max(most, response.listenerCount(name)); // prettier-ignore
+  });
+  await streamEvents(response as unknown as ServerResponse, bus, {
+    wants: () => true,
+    follow: false,
+  });
+  await once(response, 'finish');
+  expect(lines).toBe(5_000);
+  expect(most).toBeLessThan(5);
 });

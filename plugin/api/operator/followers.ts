@@ -1,0 +1,23 @@
+/**
+ * Answers that go on until the client goes. They are fewer than the connections that a server has,
+ * so that others still get an answer.
+ */
+import type { ServerResponse } from 'node:http';
+
+const MOST_FOLLOWERS = 32;
+
+export class Followers {
+  /** At most MOST_FOLLOWERS. */
+  readonly #open = new Set<ServerResponse>();
+
+  /** @returns why there is no place, in one sentence. Undefined: the answer may go on. */
+  refusal(response: ServerResponse): string | undefined {
+    if (this.#open.size >= MOST_FOLLOWERS) {
+      return `${MOST_FOLLOWERS} clients follow already; close a page, or end a command that follows`;
+    }
+    if (response.destroyed) return 'the client has gone';
+    this.#open.add(response);
+    response.once('close', () => this.#open.delete(response));
+    return undefined;
+  }
+}
