@@ -22,7 +22,6 @@ import type { LeaseChange } from '../leasing/client-runner.ts';
 import { restoreLease, segmentOf, type NetworkRecord } from '../state/records.ts';
 import { PortGuard } from '../networks/port-guard.ts';
 import { nameContainer } from './setup/container-name.ts';
-import type { Mac } from '../wire/address.ts';
 import { endpointInfo } from '../state/status/status.ts';
 import { LEASED_WITHIN } from '../leases/take-lease.ts';
 import { isLeaseOfAnother } from '../leases/lease-returns.ts';
@@ -95,8 +94,9 @@ export class Endpoints {
       const record = await makeEndpoint(this.#deps, network, request, {
         by: startedAt + LEASED_WITHIN,
         signal,
-        takeMac: (mac) => this.#takeMac(request.endpointId, segmentOf(network.options), mac),
-        takeClientId: (clientId) => this.twins.clearNamesake(segmentOf(network.options), clientId),
+        takeMac: (mac) => this.twins.takeMac(request.endpointId, segmentOf(network.options), mac),
+        takeClientId: (clientId) =>
+          this.twins.takeClientId(request.endpointId, segmentOf(network.options), clientId),
         asking: (leaseId) => this.#making.set(leaseId, request.endpointId),
       }).finally(() => this.#made(request.endpointId));
       this.#joinTimers.arm(record.id);
@@ -251,11 +251,6 @@ export class Endpoints {
     this.dns.close();
     this.remade.close();
     this.ports.close();
-  }
-
-  async #takeMac(endpointId: string, segment: string, mac: Mac): Promise<void> {
-    this.#deps.macClaims.take(endpointId, segment, mac);
-    await this.twins.clear(segment, mac);
   }
 
   #made(endpointId: string): void {

@@ -4,11 +4,10 @@
  * earlier endpoint.
  */
 import type { Clock } from '../clock.ts';
-import { PluginError } from '../vocabulary/errors.ts';
 import { netnsPathOf } from './endpoint-places.ts';
 import type { Host } from '../host.ts';
-import { macIsWorn } from '../leases/mac-claims.ts';
-import type { EndpointRecord } from '../state/lease-records.ts';
+import { clientIdIsUsed, macIsWorn, type MacClaims } from '../leases/mac-claims.ts';
+import type { AddressRecord, EndpointRecord, LeaseRecord } from '../state/lease-records.ts';
 import type { Registry } from '../state/registry.ts';
 import { addressShown } from '../state/stored-ipv6.ts';
 import type { Ms } from '../vocabulary/time.ts';
@@ -24,6 +23,7 @@ export interface MacTwinsDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly host: Pick<Host, 'endpointPresence'>;
+  readonly macClaims: MacClaims;
   readonly sandboxPath: (sandboxKey: string) => string;
   /** True if no container has the link of this joined endpoint any more. */
   readonly isGone: (record: EndpointRecord) => Promise<boolean>;
@@ -35,6 +35,39 @@ export class MacTwins {
 
   constructor(deps: MacTwinsDeps) {
     this.#deps = deps;
+  }
+
+  /**
+   * Takes the MAC for an endpoint that is made without an address from our IPAM, until the claims
+   * are told that it is made.
+   * @throws PluginError INVALID_OPTION if another container has the MAC, or is starting with it.
+   */
+  async takeMac(endpointId: string, segment: string, mac: Mac): Promise<void> {
+    const { macClaims, registry } = this.#deps;
+    macClaims.take(endpointId, segment, mac);
+    const other = this.#addressOn(segment, registry.leasesFound.byMac.find(mac));
+    if (other !== undefined && other.isMacShared !== true) throw macIsWorn(mac, undefined, other.address); // prettier-ignore
+    await this.clear(segment, mac);
+  }
+
+  /**
+   * The same for a client-id that is made of a name (`client_id`).
+   * @throws PluginError INVALID_OPTION.
+   */
+  async takeClientId(endpointId: string, segment: string, clientId: string): Promise<void> {
+    const { macClaims, registry } = this.#deps;
+    macClaims.takeClientId(endpointId, segment, clientId);
+    const other = this.#addressOn(segment, registry.leasesFound.byClientId.find(clientId));
+    if (other !== undefined) throw clientIdIsUsed(clientId, `that has ${other.address}`);
+    await this.#clearNamesake(segment, clientId);
+  }
+
+  /** The address of a container whose network is another driver's, or whose start goes on. */
+  #addressOn(segment: string, leases: readonly LeaseRecord[]): AddressRecord | undefined {
+    const { registry } = this.#deps;
+    return leases
+      .flatMap(({ id }) => registry.findAddress(id) ?? [])
+      .find(({ scopeId }) => registry.findScope(scopeId)?.segment === segment);
   }
 
   /**
@@ -50,18 +83,17 @@ export class MacTwins {
     await this.#deps.clear(twin);
   }
 
-  /**
-   * The same for a client-id that is made of a name (`client_id`).
-   * @throws PluginError INVALID_OPTION if a container uses it.
-   */
-  async clearNamesake(segment: string, clientId: string): Promise<void> {
+  async #clearNamesake(segment: string, clientId: string): Promise<void> {
     const { registry } = this.#deps;
     const all = registry.leasesFound.byClientId
       .find(clientId)
       .flatMap(({ id }) => registry.findEndpointOf(id) ?? []);
     const twin = this.#on(segment, all);
     if (twin === undefined) return;
-    if (await this.#isInUse(twin)) throw clientIdIsUsed(clientId, twin);
+    if (await this.#isInUse(twin)) {
+      const address = twin.lease?.address ?? 'without an address';
+      throw clientIdIsUsed(clientId, `of endpoint ${twin.id.slice(0, 12)} (${address})`);
+    }
     await this.#deps.clear(twin);
   }
 
@@ -91,13 +123,4 @@ export class MacTwins {
     const later = registry.findEndpoint(twin.id);
     return later !== undefined && this.#isInUse(later);
   }
-}
-
-/** @param clientId type 0 and a text. */
-function clientIdIsUsed(clientId: string, { id, lease }: EndpointRecord): PluginError {
-  const text = Buffer.from(clientId.slice(2), 'hex').toString('latin1');
-  return new PluginError(
-    'INVALID_OPTION',
-    `client_id of the network makes ${JSON.stringify(text)} of this container's name, and the container of endpoint ${id.slice(0, 12)} (${lease?.address ?? 'without an address'}) has that identifier; give one of the two another name`,
-  );
 }

@@ -90,12 +90,12 @@ export async function makeAddress(
     createdAt: storeMoment(clock),
     wasSeen: false,
     lost: undefined,
-    // Under another driver, a chosen MAC and a random one look the same. So the lease is only held
-    // if a `release` was given.
+    // Another driver's random MAC looks like a chosen one. So `release` decides if it is held.
     isStable: identity.isStable || (scope.isForeign && pool.given['release'] !== undefined),
   };
   const undo = new UndoList();
   try {
+    if (identity.isStable) macClaims.takeClientId(draft.id, scope.segment, identity.clientId);
     if (!identity.isMacShared) {
       macClaims.take(draft.id, scope.segment, identity.mac);
       await limits.clearTwin(scope.segment, identity.mac);

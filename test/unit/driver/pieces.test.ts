@@ -59,12 +59,12 @@ describe('the answer to Join', () => {
     expect(answer({ gateway: ip('198.51.100.1'), routes }).staticRoutes).toEqual(routes);
   });
 
-  it('--internal: on-link routes only, no gateway and no next hop', () => {
+  it('--internal: no gateway and no route, on-link or not', () => {
     const routes = [route('10.0.0.0/8', '192.0.2.9'), route('198.51.100.0/24')];
     expect(answer({ routes }, true)).toEqual({
       srcName: 'vdc0',
       gateway: undefined,
-      staticRoutes: [routes[1]],
+      staticRoutes: [],
     });
   });
 
@@ -75,7 +75,6 @@ describe('the answer to Join', () => {
       route('192.0.2.0/25'),
     ];
     expect(answer({ routes }).staticRoutes).toEqual([route('192.0.2.0/25')]);
-    expect(answer({ routes }, true).staticRoutes).toEqual([route('192.0.2.0/25')]);
   });
 
   it('of two routes to one destination the first counts: a second one fails the start', () => {

@@ -1,7 +1,13 @@
 /** What the options of a site mean for a start: who is refused, who is asked, what is shown. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
-import { DriverRig, ENDPOINT, refusal as refusalOf, SANDBOX } from '../../support/driver-rig.ts';
+import {
+  BOX,
+  DriverRig,
+  ENDPOINT,
+  refusal as refusalOf,
+  SANDBOX,
+} from '../../support/driver-rig.ts';
 
 const OTHER = 'f'.repeat(64);
 const refusal = (work: Promise<unknown>) => refusalOf(work).then(({ message }) => message);
@@ -60,6 +66,53 @@ describe('client_id', () => {
     expect(await refusal(named('pbx', OTHER))).toMatch(
       /^client_id of the network makes "pbx" of this container's name, and the container of endpoint eeeeeeeeeeee \(192\.0\.2\.50\) has that identifier; give one of the two another name$/,
     );
+  });
+});
+
+describe('client_id, where two would have one identifier', () => {
+  const IS_USED = /^client_id of the network makes "pbx" of this container's name, /;
+
+  it('refuses the second of two that start at the same time, in two networks of the segment', async () => {
+    await start({ client_id: '{name}' });
+    const networkId = 'c'.repeat(64);
+    const options = { parent: 'eth1', vlan: '500', acd: 'off', client_id: '{name}' };
+    await rig.createNetwork({ networkId, options });
+    const made = await Promise.allSettled([
+      named('pbx'),
+      rig.createEndpoint({ networkId, endpointId: OTHER, options: { hostname: 'pbx' } }),
+    ]);
+    expect(made.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect(String((made[1] as PromiseRejectedResult).reason)).toMatch(
+      /the container that is starting has that identifier/,
+    );
+    expect(rig.server.leases.size).toBe(1);
+    await rig.driver.removeEndpoint(ENDPOINT);
+    await named('pbx', OTHER); // nothing is claimed any more
+  });
+
+  it('refuses a name that a container of another driver has, by the name from Docker', async () => {
+    rig = new DriverRig();
+    const typed = { parent: 'eth1', vlan: '500', client_id: '{name}' };
+    const poolId = await rig.createForeignNetwork({ pool: '192.0.2.0/24', options: typed });
+    await rig.requestAddress(poolId, { name: 'pbx' });
+    await rig.createNetwork({ options: { ...typed, acd: 'off', mode: 'macvlan' } });
+    expect(await refusal(named('pbx'))).toMatch(IS_USED);
+    const wearing = rig.createEndpoint({ interface: { macAddress: BOX } });
+    expect(await refusal(wearing)).toMatch(/^client_id=\{name\} of the network needs a name/);
+  });
+
+  it('refuses a MAC that a container of another driver has', async () => {
+    rig = new DriverRig();
+    const typed = { parent: 'eth1', vlan: '500' };
+    const poolId = await rig.createForeignNetwork({ pool: '192.0.2.0/24', options: typed });
+    const address = await rig.requestAddress(poolId, {});
+    await rig.createNetwork({ options: { ...typed, acd: 'off', mode: 'macvlan' } });
+    const wearing = () => rig.createEndpoint({ interface: { macAddress: BOX } });
+    expect(await refusal(wearing())).toBe(
+      `MAC ${BOX} is worn by another container on this segment (192.0.2.50); give each its own id or --mac-address`,
+    );
+    await rig.ipam.releaseAddress(poolId, address.split('/')[0]!);
+    expect(await wearing()).toMatchObject({ address: '192.0.2.50/24' });
   });
 });
 
