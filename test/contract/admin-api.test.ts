@@ -207,6 +207,19 @@ describe('a probe of a trunk', () => {
   });
 });
 
+it("the history of a container has no event of another network's container with the same MAC", async () => {
+  const ofLease = { segment: 'x', mac: BOX.mac, family: 4, address: '10.0.0.1' } as const;
+  for (const network of [BOX.network, 'b'.repeat(64)]) {
+    bus.emit({ type: 'lease.renewed', ...ofLease, network, endpoint: `of ${network}` });
+  }
+  const { history } = (await asked(`/v1/leases/${BOX.endpoint}`))[1] as {
+    history: RecordedEvent[];
+  };
+  expect(history).toMatchObject([{ network: BOX.network }]);
+  const all = (await asked(`/v1/leases/${BOX.mac}`))[1] as { history: RecordedEvent[] };
+  expect(all.history).toHaveLength(2);
+});
+
 describe('answers', () => {
   it('networks have counts in place of their leases', async () => {
     const answer = await asked('/v1/networks');
