@@ -191,6 +191,12 @@ describe('a probe of a trunk', () => {
   it('fails in one sentence', async () => {
     probing = () => Promise.reject(new PluginError('SOCKET_FAILED', 'no link eth9'));
     expect(await lines('/v1/probe?parent=eth9')).toEqual([{ error: 'no link eth9' }]);
+    const evidence = { errno: 'ENETDOWN' };
+    probing = () =>
+      Promise.reject(new PluginError('SOCKET_FAILED', 'send: ENETDOWN', { evidence }));
+    expect(await lines('/v1/probe?parent=eth9')).toEqual([
+      { error: 'send: ENETDOWN; the link is down: ip link set eth9 up' },
+    ]);
   });
 
   it.each([
