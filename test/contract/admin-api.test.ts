@@ -191,6 +191,12 @@ describe('a probe of a trunk', () => {
   it('fails in one sentence', async () => {
     probing = () => Promise.reject(new PluginError('SOCKET_FAILED', 'no link eth9'));
     expect(await lines('/v1/probe?parent=eth9')).toEqual([{ error: 'no link eth9' }]);
+    const evidence = { errno: 'ENETDOWN' };
+    probing = () =>
+      Promise.reject(new PluginError('SOCKET_FAILED', 'send: ENETDOWN', { evidence }));
+    expect(await lines('/v1/probe?parent=eth9')).toEqual([
+      { error: 'send: ENETDOWN; the link is down: ip link set eth9 up' },
+    ]);
   });
 
   it.each([
@@ -205,6 +211,19 @@ describe('a probe of a trunk', () => {
   ])('%s is refused', async (target, text) => {
     expect(await asked(target)).toEqual([400, sentence(text)]);
   });
+});
+
+it("the history of a container has no event of another network's container with the same MAC", async () => {
+  const ofLease = { segment: 'x', mac: BOX.mac, family: 4, address: '10.0.0.1' } as const;
+  for (const network of [BOX.network, 'b'.repeat(64)]) {
+    bus.emit({ type: 'lease.renewed', ...ofLease, network, endpoint: `of ${network}` });
+  }
+  const { history } = (await asked(`/v1/leases/${BOX.endpoint}`))[1] as {
+    history: RecordedEvent[];
+  };
+  expect(history).toMatchObject([{ network: BOX.network }]);
+  const all = (await asked(`/v1/leases/${BOX.mac}`))[1] as { history: RecordedEvent[] };
+  expect(all.history).toHaveLength(2);
 });
 
 describe('answers', () => {

@@ -52,6 +52,52 @@ it('a hostile name, server text or cause is text, wherever it is shown', async (
   await end();
 });
 
+it('a hostile name of a network or container, as a search and in the news, is text', async () => {
+  const site = pageSite(6);
+  site.networks = site.networks.map((network) => ({ ...network, name: HOSTILE }));
+  site.leases = site.leases.map((lease, index) =>
+    index === 0
+      ? { ...lease, name: HOSTILE, nameFrom: 'docker', networkName: HOSTILE, gateway: HOSTILE }
+      : lease,
+  );
+  const { page, complaints, end } = await visit(site);
+  await page.getByRole('searchbox').fill(`${HOSTILE.slice(0, 12)} (?:*[`);
+  await page.getByText('No lease is like that.').waitFor();
+  await page.getByRole('searchbox').fill(HOSTILE);
+  await page.getByText('1 of 6 shown').waitFor();
+  await page.locator('.networks button').first().click();
+  await page.locator('button.name', { hasText: HOSTILE }).click();
+  site.lose(HOSTILE);
+  await page.getByText(`${HOSTILE} lost its lease`).waitFor({ state: 'attached' });
+  expect(await page.locator('img').count()).toBe(0);
+  expect(await page.title()).toBe('vlandhcp');
+  expect(complaints).toEqual([]);
+  await end();
+});
+
+it('two containers with one MAC on two VLANs: each has its own name and history', async () => {
+  const site = pageSite(6);
+  const [one, other] = site.leases;
+  const mac = '02:00:00:00:77:77';
+  const twins = [
+    { ...one!, mac, name: 'pbx-a', state: 'leased' as const, network: site.networks[0]!.network },
+    { ...other!, mac, name: 'pbx-b', state: 'leased' as const, network: site.networks[1]!.network },
+  ];
+  site.leases = [...twins, ...site.leases.slice(2)];
+  for (const twin of twins)
+    site.bus.emit(eventOf(twin, 'lease.lost', { cause: `of ${twin.name}` }));
+  const { page, end } = await visit(site);
+  for (const { name } of twins) {
+    const event = page.locator('section[aria-label=Events] li', { hasText: `of ${name}` });
+    expect(await event.locator('.whose').textContent()).toBe(name);
+  }
+  await page.locator('button.name', { hasText: 'pbx-a' }).click();
+  const history = await page.locator('.lease-details .events').textContent();
+  expect(history).toContain('of pbx-a');
+  expect(history).not.toContain('of pbx-b');
+  await end();
+});
+
 it('500 leases: few rows are drawn at first, and all can be reached', async () => {
   const { page, complaints, end } = await visit(pageSite(500));
   expect(await page.locator('tr.lease').count()).toBeLessThanOrEqual(80 + 160);

@@ -65,3 +65,24 @@ export function isOfNetwork(event: RecordedEvent, network: string): boolean {
 export function macOf(event: RecordedEvent): string | undefined {
   return 'mac' in event ? event.mac : undefined;
 }
+
+/** Whose event it is, as `subjectOf` tells it of a lease. */
+export function subjectOfEvent(event: RecordedEvent): string | undefined {
+  const mac = macOf(event);
+  if (mac === undefined) return undefined;
+  return subjectOf({ mac, network: 'network' in event ? event.network : undefined });
+}
+
+/**
+ * Whose an event is. A container on another network may have the same MAC. Some events have the
+ * first 12 characters of an id, and none has the word `pool` before it.
+ */
+export function subjectOf({
+  mac,
+  network = '',
+}: {
+  readonly mac: string;
+  readonly network?: string | undefined;
+}): string {
+  return `${network.replace(/^pool /, '').slice(0, 12)} ${mac}`;
+}

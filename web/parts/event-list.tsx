@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { factsOf } from '../../cli/views/event-lines.ts';
 import { localTime } from '../../cli/views/times.ts';
 import type { RecordedEvent } from '../../plugin/events/events.ts';
-import { macOf, toneOf } from '../model/events.ts';
+import { macOf, subjectOfEvent, toneOf } from '../model/events.ts';
 import { pure } from './pure.ts';
 
 const FIRST = 30;
@@ -12,7 +12,8 @@ const MORE = 200;
 export interface EventListProps {
   /** Oldest first. */
   readonly events: readonly RecordedEvent[];
-  readonly nameOf: (mac: string) => string | undefined;
+  /** @param subject as `subjectOf` tells it. */
+  readonly nameOf: (subject: string) => string | undefined;
 }
 
 export function EventList({ events, nameOf }: EventListProps) {
@@ -37,8 +38,8 @@ export function EventList({ events, nameOf }: EventListProps) {
 }
 
 function whoseOf(event: RecordedEvent, nameOf: EventListProps['nameOf']): string {
-  const mac = macOf(event);
-  return mac === undefined ? '' : (nameOf(mac) ?? mac);
+  const subject = subjectOfEvent(event);
+  return subject === undefined ? '' : (nameOf(subject) ?? macOf(event) ?? '');
 }
 
 export const EventItem = pure(

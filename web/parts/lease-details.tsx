@@ -8,6 +8,7 @@ import {
 } from '../../cli/views/reservations.ts';
 import { localTime, timeLeft } from '../../cli/views/times.ts';
 import type { RecordedEvent } from '../../plugin/events/events.ts';
+import { subjectOf, subjectOfEvent } from '../model/events.ts';
 import { nameOf, type Lease } from '../model/leases.ts';
 import { copyText } from './copy.ts';
 import { EventItem } from './event-list.tsx';
@@ -25,7 +26,7 @@ export interface LeaseDetailsProps {
 }
 
 export function LeaseDetails({ lease, events, now }: LeaseDetailsProps) {
-  const own = events.filter((event) => 'mac' in event && event.mac === lease.mac);
+  const own = events.filter((event) => subjectOfEvent(event) === subjectOf(lease));
   const last = own.slice(-MOST_EVENTS).reverse();
   return (
     <div class="lease-details">

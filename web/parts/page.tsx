@@ -4,7 +4,14 @@ import { duration } from '../../cli/views/times.ts';
 import type { RecordedEvent } from '../../plugin/events/events.ts';
 import { followEvents } from '../live/feed.ts';
 import { pollState, type PluginState } from '../live/state.ts';
-import { isChange, isOfNetwork, macOf, withNew } from '../model/events.ts';
+import {
+  isChange,
+  isOfNetwork,
+  macOf,
+  subjectOf,
+  subjectOfEvent,
+  withNew,
+} from '../model/events.ts';
 import { found, keepSame, nameOf, rowOf, sorted, type Order } from '../model/leases.ts';
 import { EventList } from './event-list.tsx';
 import { LeaseTable } from './lease-table.tsx';
@@ -31,16 +38,16 @@ export function Page() {
     [all, query, chosen, order],
   );
   const names = useMemo(
-    () => new Map((state?.leases ?? []).map((lease) => [lease.mac, nameOf(lease)])),
+    () => new Map((state?.leases ?? []).map((lease) => [subjectOf(lease), nameOf(lease)])),
     [state],
   );
-  const nameOfMac = useCallback((mac: string) => names.get(mac), [names]);
+  const nameOfSubject = useCallback((subject: string) => names.get(subject), [names]);
   const ownEvents = useMemo(() => {
     const ofNetwork =
       chosen === undefined ? events : events.filter((one) => isOfNetwork(one, chosen.network));
     if (query.trim() === '') return ofNetwork;
-    const macs = new Set(rows.map(({ lease }) => lease.mac));
-    return ofNetwork.filter((event) => macs.has(macOf(event) ?? ''));
+    const subjects = new Set(rows.map(({ lease }) => subjectOf(lease)));
+    return ofNetwork.filter((event) => subjects.has(subjectOfEvent(event) ?? ''));
   }, [events, chosen, query, rows]);
   const isFiltered = query.trim() !== '' || chosen !== undefined;
 
@@ -108,7 +115,7 @@ export function Page() {
             isSearched={query.trim() !== ''}
             theme={theme}
           />
-          <EventList events={ownEvents} nameOf={nameOfMac} />
+          <EventList events={ownEvents} nameOf={nameOfSubject} />
         </main>
       )}
     </>
@@ -136,7 +143,7 @@ function useLiveData(): LiveData {
   useEffect(() => {
     const poller = pollState(
       (next) => {
-        names.current = new Map(next.leases.map((lease) => [lease.mac, nameOf(lease)]));
+        names.current = new Map(next.leases.map((lease) => [subjectOf(lease), nameOf(lease)]));
         setState((before) => ({ ...next, leases: keepSame(before?.leases ?? [], next.leases) }));
         setFailure(undefined);
       },
@@ -152,8 +159,9 @@ function useLiveData(): LiveData {
         setEvents((before) => withNew(isFirst ? [] : before, more));
         if (isFirst || more.some(isChange)) poller.ask();
         const lost = isFirst ? undefined : more.findLast(({ type }) => type === 'lease.lost');
-        const mac = lost === undefined ? undefined : macOf(lost);
-        if (mac !== undefined) setNews(`${names.current.get(mac) ?? mac} lost its lease`);
+        const subject = lost === undefined ? undefined : subjectOfEvent(lost);
+        if (lost === undefined || subject === undefined) return;
+        setNews(`${names.current.get(subject) ?? macOf(lost) ?? ''} lost its lease`);
       },
     });
     return () => {

@@ -42,20 +42,21 @@ export function findLeases(leases: readonly LeaseEntry[], { kind, text }: LeaseK
 
 /**
  * What happened to the lease. An address finds those who had it before, too: the history of an
- * address is of the address, and that of a container is of its MAC.
+ * address is of the address, and that of a container is of its MAC on its network.
  */
 export function historyOf(
   events: readonly RecordedEvent[],
   { kind, text }: LeaseKey,
   leases: readonly LeaseEntry[],
 ): RecordedEvent[] {
-  const macs = new Set(leases.map(({ mac }) => mac));
+  const subjects = new Set(leases.map(subjectOf));
   // Some events have the first 12 characters of an id.
   const ids = new Set(leases.map(({ endpoint }) => endpoint.slice(0, 12)));
   return events.filter((event) => {
     const mac = 'mac' in event ? event.mac : undefined;
     const endpoint = 'endpoint' in event ? event.endpoint : undefined;
-    if (mac !== undefined && macs.has(mac)) return true;
+    const network = 'network' in event ? event.network : undefined;
+    if (mac !== undefined && subjects.has(subjectOf({ mac, network }))) return true;
     if (endpoint !== undefined && ids.has(endpoint.slice(0, 12))) return true;
     switch (kind) {
       case 'address':
@@ -75,4 +76,18 @@ function addressesOf(event: RecordedEvent): (string | undefined)[] {
 
 function bare(address: string | undefined): string | undefined {
   return address?.split('/')[0];
+}
+
+/**
+ * Whose an event is. A container on another network may have the same MAC. Some events have the
+ * first 12 characters of an id, and none has the word `pool` before it.
+ */
+function subjectOf({
+  mac,
+  network = '',
+}: {
+  readonly mac: string;
+  readonly network?: string | undefined;
+}): string {
+  return `${network.replace(/^pool /, '').slice(0, 12)} ${mac}`;
 }

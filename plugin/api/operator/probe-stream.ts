@@ -65,7 +65,9 @@ export async function streamProbe(
     response.end(`${JSON.stringify({ answers: answers.map(shown) })}\n`);
   } catch (error) {
     if (!(error instanceof PluginError)) throw error;
-    response.end(`${JSON.stringify({ error: error.message })}\n`);
+    const isDown = error.evidence['errno'] === 'ENETDOWN';
+    const mend = isDown ? `; the link is down: ip link set ${wanted.parent} up` : '';
+    response.end(`${JSON.stringify({ error: error.message + mend })}\n`);
   }
 }
 
