@@ -145,6 +145,12 @@ export class UplinkSite {
     await gone;
   }
 
+  /** As if its folder was moved away. The links stay. */
+  async forget(name: string): Promise<void> {
+    await this.kill(name);
+    rmSync(join(this.#folder, name), { recursive: true, force: true });
+  }
+
   /** A DHCP client that leases once and takes nothing. Returns the address; undefined: none. */
   lease(name: string, link: string): string | undefined {
     const words = `busybox udhcpc -f -n -q -t 6 -T 1 -s /bin/true -i ${link}`;
