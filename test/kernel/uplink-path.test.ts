@@ -89,7 +89,7 @@ test('a way of 1500 bytes carries packets of 1420, and no route has an MTU of it
   expect(longPings()).toEqual([true, true]);
 });
 
-test('1280 bytes, and no ICMP: the member finds it after a silence, and everything passes in whole datagrams', async () => {
+test('1280 bytes, and no ICMP: the member finds it while it is up, and everything passes in whole datagrams', async () => {
   const row = outcome('U', 'underlay of 1280 without ICMP');
   await afterSilence(() => {
     site.nft('inet', 'hole', ['type filter hook forward priority 0;', 'meta length > 1280 drop']);
@@ -139,7 +139,7 @@ test('a router that cuts: a probe in pieces does not count, so nothing is cut an
 });
 
 test('a way that is wide again is used as wide, at both ends', async () => {
-  await afterStart(() => {
+  await afterSilence(() => {
     site.ip('inet', 'link set dev nat mtu 1500');
     site.ip('nat', 'link set dev wan mtu 1500');
   });

@@ -4,6 +4,7 @@ import type { Socket } from 'node:dgram';
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
 import { MachineRunner, type Machine } from '../../runtime/machine-runner.ts';
+import type { Instant, Ms } from '../../vocabulary/time.ts';
 import { REGISTRAR_PORT } from '../desired.ts';
 import type { Way } from '../member/registrar-client.ts';
 import {
@@ -15,6 +16,8 @@ import {
 } from './path-state.ts';
 import { openWholeSocket } from './whole-socket.ts';
 
+/** How often one packet is sent to see that the way is as it was. */
+const CHECK_EVERY: Ms = 10_000;
 /** Headers of IPv4 and UDP. */
 const HEADERS = 28;
 
@@ -54,6 +57,7 @@ export class PathProbe implements PathWatch {
   #isDoubted = true;
   /** True if a packet of this run passed. */
   #isFound = false;
+  #checkAt: Instant = Infinity;
   #way: Way | undefined;
   #socket: Promise<Socket> | undefined;
 
@@ -80,11 +84,18 @@ export class PathProbe implements PathWatch {
   }
 
   heard(way: Way): void {
-    if (!this.#isDoubted) return;
-    this.#isDoubted = this.#isFound = false;
-    this.#hangUp();
-    this.#way = way;
-    this.#runner.dispatch({ type: 'begin' });
+    const now = this.#deps.clock.now();
+    const size = this.#mtu;
+    if (this.#isDoubted) {
+      this.#isDoubted = this.#isFound = false;
+      this.#hangUp();
+      this.#way = way;
+      this.#checkAt = now + CHECK_EVERY;
+      this.#runner.dispatch({ type: 'begin' });
+    } else if (size !== undefined && now >= this.#checkAt) {
+      this.#checkAt = now + CHECK_EVERY;
+      this.#runner.dispatch({ type: 'check', size });
+    }
   }
 
   close(): void {
@@ -107,7 +118,6 @@ export class PathProbe implements PathWatch {
   async #use(mtu: number): Promise<void> {
     const { log, use, tell } = this.#deps;
     const [before, way] = [this.#mtu, this.#way];
-    this.#isFound = true;
     this.#mtu = mtu;
     try {
       if (mtu !== before) {
@@ -154,6 +164,7 @@ export class PathProbe implements PathWatch {
       const [said, serial] = message.toString('latin1', 0, 64).split(' ');
       if (said !== this.#secret) return;
       const size = message.length + HEADERS;
+      this.#isFound = true;
       this.#runner.dispatch({ type: 'answered', serial: Number(serial), size });
     });
     socket.unref();

@@ -6,6 +6,9 @@
  * longer datagrams by itself, and they pass in pieces. So the limit that the kernel knows is asked
  * for before each round and before the end, and longer answers do not count.
  *
+ * While nothing has changed one packet of the known size is enough. If it does not come back, all
+ * sizes are tried.
+ *
  *   IDLE ─▶ LOOKING ─▶ WAITING ─▶ LOOKING ─▶ … ─▶ IDLE
  */
 import type { Instant, Ms } from '../../vocabulary/time.ts';
@@ -23,6 +26,8 @@ export const PATH_SIZES: readonly number[] = [
 ];
 /** A packet may be lost for another reason, so each is tried so often. */
 export const ROUNDS = 3;
+/** The round of the one packet. */
+const CHECK = 0;
 /** How long answers of a round are waited for. */
 export const ROUND_FOR: Ms = 1_000;
 
@@ -44,7 +49,10 @@ export type PathState =
     });
 
 export type PathEvent =
+  /** Another way, perhaps. */
   | { readonly type: 'begin' }
+  /** The same way, as far as is known. */
+  | { readonly type: 'check'; readonly size: number }
   /** What this host's kernel knows of the way. */
   | { readonly type: 'limit'; readonly serial: number; readonly limit: number }
   | { readonly type: 'answered'; readonly serial: number; readonly size: number }
@@ -65,13 +73,17 @@ export function pathStep(state: PathState, event: PathEvent, { now }: { now: Ins
   switch (event.type) {
     case 'begin':
       return looking({ serial: state.serial + 1, round: 1, answered: [] });
+    case 'check':
+      if (state.name !== 'IDLE') return { state, effects: [] };
+      return checking(state.serial + 1, event.size, now);
     case 'limit':
       return state.name === 'LOOKING' ? waiting(state, event.limit, now) : { state, effects: [] };
     case 'answered': {
       if (state.name === 'IDLE') return { state, effects: [] };
       const next = { ...state, answered: [...new Set([...state.answered, event.size])] };
-      const isTop = next.name === 'WAITING' && event.size >= next.top;
-      return isTop ? looking(next) : { state: next, effects: [] };
+      if (next.name !== 'WAITING' || event.size < next.top) return { state: next, effects: [] };
+      if (next.round !== CHECK) return looking(next);
+      return { state: { name: 'IDLE', serial: state.serial }, effects: [] };
     }
     case 'tick':
       if (state.name !== 'WAITING' || now < state.roundEndsAt) return { state, effects: [] };
@@ -81,6 +93,15 @@ export function pathStep(state: PathState, event: PathEvent, { now }: { now: Ins
 
 export function pathDeadline(state: PathState): Instant {
   return state.name === 'WAITING' ? state.roundEndsAt : Infinity;
+}
+
+/** The kernel is not asked: it costs three programs, and this is done all the time. */
+function checking(serial: number, size: number, now: Instant): PathStep {
+  const roundEndsAt = now + ROUND_FOR;
+  return {
+    state: { name: 'WAITING', serial, round: CHECK, answered: [], top: size, roundEndsAt },
+    effects: [{ type: 'send', serial, sizes: [size] }],
+  };
 }
 
 function looking({ serial, round, answered }: Running): PathStep {

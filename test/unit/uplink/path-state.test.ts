@@ -18,11 +18,12 @@ interface Way {
 }
 
 /** Lets a run come to its end. */
-function run({ passes, limits = [] }: Way, start: PathState = { name: 'IDLE', serial: 0 }) {
-  let state = start;
+function run({ passes, limits = [] }: Way, first: PathEvent = { type: 'begin' }) {
+  let state: PathState = { name: 'IDLE', serial: 0 };
   let [now, looks, rounds] = [0, 0, 0];
   const used: number[] = [];
-  const queue: PathEvent[] = [{ type: 'begin' }];
+  const sent: number[] = [];
+  const queue: PathEvent[] = [first];
   const perform = (effect: PathEffect): void => {
     if (effect.type === 'use') used.push(effect.mtu);
     if (effect.type === 'look') {
@@ -32,6 +33,7 @@ function run({ passes, limits = [] }: Way, start: PathState = { name: 'IDLE', se
     }
     if (effect.type === 'send') {
       rounds += 1;
+      sent.push(...effect.sizes);
       for (const size of effect.sizes) {
         const { serial } = effect;
         if (passes(size, rounds)) queue.push({ type: 'answered', serial, size });
@@ -42,7 +44,7 @@ function run({ passes, limits = [] }: Way, start: PathState = { name: 'IDLE', se
     const event = queue.shift() ?? { type: 'tick' as const };
     if (event.type === 'tick') {
       const due = pathDeadline(state);
-      if (due === Infinity) return { state, used, rounds, now };
+      if (due === Infinity) return { state, used, rounds, now, sent };
       now = due;
     }
     const { state: next, effects } = pathStep(state, event, { now });
@@ -92,14 +94,23 @@ describe('the probe of a way', () => {
   });
 
   it('a limit that is known before is not tried', () => {
-    const sent: number[] = [];
-    run({ passes: (size) => sent.push(size) > 0, limits: [1220] });
-    expect(Math.max(...sent)).toBe(1196);
+    expect(Math.max(...run({ passes: () => true, limits: [1220] }).sent)).toBe(1196);
   });
 
   it('says nothing where nothing passes', () => {
     expect(run({ passes: () => false })).toMatchObject({ used: [], rounds: ROUNDS });
     expect(run({ passes: () => true, limits: [100] }).used).toEqual([]);
+  });
+
+  it('one packet shows that the way is as it was', () => {
+    const { sent, used, now } = run({ passes: () => true }, { type: 'check', size: 1196 });
+    expect([sent, used, now]).toEqual([[1196], [], 0]);
+  });
+
+  it('if that packet does not come back, all sizes are tried, also larger ones', () => {
+    const narrower = run({ passes: (size) => size <= 1036 }, { type: 'check', size: 1196 });
+    expect(narrower.used.at(-1)).toBe(1036);
+    expect(narrower.sent.slice(0, 3)).toEqual([1196, 1420, 1404]);
   });
 
   it('answers to an earlier run do not count', () => {
