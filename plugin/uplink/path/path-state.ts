@@ -29,7 +29,7 @@ export const ROUNDS = 3;
 /** The round of the one packet. */
 const CHECK = 0;
 /** How long answers of a round are waited for. */
-export const ROUND_FOR: Ms = 1_000;
+const ROUND_FOR: Ms = 1_000;
 
 interface Running {
   /** Of this run. Answers to an earlier one do not count. */
