@@ -33,7 +33,7 @@ export interface RegistrarClient {
   /** True if the hub took it. */
   leave(way: Way): Promise<boolean>;
   putKey(way: Way, key: WgKey): Promise<boolean>;
-  /** False if nobody answered. A hub that knows no such call is told nothing. */
+  /** False if it is to be told again. A hub that knows no such call is told nothing. */
   putPath(way: Way, mtu: number): Promise<boolean>;
   openWord(onWord: (roundTripMs: number) => void): WordSocket;
 }
@@ -65,7 +65,7 @@ export const registrarClient: RegistrarClient = {
   async putPath(way, mtu) {
     const question = { method: 'PUT', path: '/v1/self/path' };
     const answer = await asked(way, question, { mtu }, AbortSignal.timeout(SHORT_MS));
-    return answer !== undefined && answer.status < 500;
+    return answer?.status === 204 || answer?.status === 404;
   },
 
   openWord(onWord) {

@@ -33,6 +33,12 @@ it('a narrow way has a clamp of its own, is kept over a restart of the hub, and 
   ]);
   await world.answers.path(from, 1420);
   expect(clampsOf(world)).toEqual(wide);
+  // Rules that are replaced begin anew with their limits, so a member does not get it at once.
+  expect(await world.answers.path(from, 1036)).toMatchObject({ status: 429 });
+  expect(await world.answers.path(from, 1420)).toEqual({ status: 204 });
+  expect(clampsOf(world)).toEqual(wide);
+  await world.clock.pass(5_000);
+  expect(await world.answers.path(from, 1036)).toEqual({ status: 204 });
   expect(await world.answers.path('10.83.41.99', 1196)).toMatchObject({ status: 403 });
   host.uplinks.close();
   world.hub.close();
