@@ -78,6 +78,14 @@ test('members of the mesh reach each other, and know of each other', () => {
   });
 });
 
+test('a hub that becomes a Docker host still passes on what the mesh sends', async () => {
+  for (const words of ['-N DOCKER-USER', '-A FORWARD -j DOCKER-USER', '-P FORWARD DROP']) {
+    site.exec('hub', `iptables ${words}`);
+  }
+  await until('the mesh passes', () => pings('remote', 'other'));
+  expect(site.exec('hub', 'iptables -S DOCKER-USER')).toContain('-i vdhub -o vdhub');
+});
+
 test('the mesh reaches what a Swarm needs of the hub, and no other port of it', () => {
   for (const name of ['remote', 'other']) {
     expect(pings(name, 'hub') && answers(name, 'hub', 2377) && answers(name, 'hub', 7946)).toBe(

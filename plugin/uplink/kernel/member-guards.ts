@@ -43,12 +43,12 @@ export function memberTable(desired: MemberDesired): NftTable {
 }
 
 /** Who is in the mesh is up to the hub. Frames and the management of this host are for no other. */
-function meshRules({ device, address, prefixLength, hub, mesh }: MemberDesired): string[] {
+function meshRules({ device, address, prefixLength, mesh }: MemberDesired): string[] {
   if (mesh !== true) return [];
   const from = `iifname "${tunnelName(device)}" ip saddr ${networkOf(address, prefixLength)} ip daddr ${address}`;
   return [
     `${from} udp dport ${VXLAN_PORT} counter name refused drop`,
-    `${from} ip saddr != ${hub.address} tcp dport ${MANAGEMENT_PORT} counter name refused drop`,
+    `${from} tcp dport ${MANAGEMENT_PORT} counter name refused drop`,
     `${from} counter name mesh accept`,
   ];
 }
