@@ -23,9 +23,10 @@ import { LOG_LEVELS } from './settings.ts';
 import { askAdmin } from './uplink/admin-socket.ts';
 import { addUplinkCommands } from './uplink/cli/commands.ts';
 import type { Terminal } from './uplink/cli/words.ts';
-import { memberLinks } from './uplink/kernel/tunnel-links.ts';
+import { memberLinks, memberPath } from './uplink/kernel/tunnel-links.ts';
 import { ways } from './uplink/kernel/ways.ts';
 import { registrarClient } from './uplink/member/registrar-client.ts';
+import { PathProbe } from './uplink/path/path-probe.ts';
 import { parseEndpoint } from './uplink/protocol/value-schemas.ts';
 import { subnetClash } from './uplink/tunnel-subnet.ts';
 import { runUplinks } from './uplink/uplink-service.ts';
@@ -172,6 +173,13 @@ function makeProgram(): Command {
             ...deps,
             ...{ links: memberLinks, registrar: registrarClient, resolve: resolveEndpoint, ways },
             clash: (address, device) => subnetClash(address, [`wg-${device}`]),
+            watchPath: (device) =>
+              new PathProbe({
+                ...deps,
+                limit: () => memberPath.limit(device),
+                use: (mtu) => memberPath.use(device, mtu),
+                tell: (way, mtu) => registrarClient.putPath(way, mtu),
+              }),
             hostName: hostname()
               .slice(0, 64)
               .replace(/[^\x20-\x7e]/g, '?'),

@@ -51,15 +51,16 @@ start it: systemctl enable --now vlandhcp-hub   (the firewall must let UDP ${mad
     .description('Make a one-time token for a host')
     .argument('<NAME>', 'a name for that host, such as laptop')
     .requiredOption('--vlans <LIST>', 'the VLANs that it may use, such as 500,600-610')
+    .option('--mesh', 'it and other such hosts reach each other in the tunnel, as a Swarm needs it')
     .option('--approve', 'it waits for hub approve after its join')
     .option('--expires <TIME>', 'how long the token is valid, 1m to 24h', '1h')
     .action(async (name: string, typed: Invited) => {
-      const { vlans, approve, expires } = typed;
-      const body = { name, vlans, approve, expiresMs: parseDuration(expires) };
+      const { vlans, mesh, approve, expires } = typed;
+      const body = { name, vlans, mesh, approve, expiresMs: parseDuration(expires) };
       const made = (await ask('invite', body)) as Invitation;
       const until = clockTime(made.expiresAt, terminal.now());
       print(
-        `One-time token for "${made.name}", VLANs ${vlanWords(made.vlans)}, valid until ${until}. On that host, as root:
+        `One-time token for "${made.name}", VLANs ${vlanWords(made.vlans)}${made.mesh === true ? ', in the mesh' : ''}, valid until ${until}. On that host, as root:
   vlandhcp uplink join          (then paste the token; it is not shown and not kept in the shell's history)
 ${made.token}`,
       );
@@ -120,6 +121,7 @@ interface Typed {
 
 interface Invited {
   readonly vlans: string;
+  readonly mesh?: true;
   readonly approve?: true;
   readonly expires: string;
 }
@@ -127,6 +129,7 @@ interface Invited {
 interface Invitation {
   readonly name: string;
   readonly vlans: readonly number[];
+  readonly mesh?: boolean;
   readonly expiresAt: number;
   readonly token: string;
 }
@@ -139,12 +142,16 @@ interface Changed {
 
 const HEADINGS = ['NAME', 'STATE', 'ADDRESS', 'VLANS', 'HOST', 'SEEN', 'FROM', 'KEY'];
 
+const STATE_WORDS: Readonly<Record<HubEntry['state'], string>> = {
+  ...{ member: 'member', held: 'waits for approval', invited: 'invited' },
+};
+
 function listRow(entry: HubEntry, now: number): string[] {
-  const { name, state, address, vlans, host, handshakeAt, expiresAt, endpoint, fingerprint } =
-    entry;
+  const { name, state, mesh, address, vlans, host, handshakeAt, expiresAt } = entry;
+  const { endpoint, fingerprint } = entry;
   const seen = handshakeAt === undefined ? 'never' : `${ago(now - handshakeAt)} ago`;
   return [
-    ...[name, state === 'held' ? 'waits for approval' : state, address, vlanWords(vlans)],
+    ...[name, `${STATE_WORDS[state]}${mesh ? ', mesh' : ''}`, address, vlanWords(vlans)],
     host ?? '-',
     expiresAt === undefined ? seen : `until ${clockTime(expiresAt, now)}`,
     ...[endpoint ?? '-', fingerprint ?? '-'],

@@ -15,6 +15,8 @@ export interface HubMember {
   readonly vlans: readonly number[];
   /** True if it may reach the tunnel addresses of other such members (U15). */
   readonly mesh: boolean;
+  /** The largest packet that passes on the way to it, as it says. Undefined: TUNNEL_MTU. */
+  readonly pathMtu?: number | undefined;
 }
 
 /** Somebody who may speak to the registrar and to nothing else. */

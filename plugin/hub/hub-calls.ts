@@ -17,6 +17,8 @@ export interface HubEntry {
   readonly address: string;
   readonly vlans: readonly number[];
   readonly mesh: boolean;
+  /** The largest packet that passes on the way to it. Undefined: as much as the tunnel has. */
+  readonly pathMtu?: number | undefined;
   /** What the member's host calls itself. Undefined for an invitation. */
   readonly host: string | undefined;
   readonly fingerprint: string | undefined;
@@ -58,7 +60,8 @@ export function hubCalls(hub: HubState, operator: HubOperator): AdminCalls {
   return {
     async invite(body) {
       const { record, token } = await operator.invite(checked(invitation, body));
-      return { name: record.name, vlans: record.vlans, expiresAt: record.expiresAt, token };
+      const { name: of, vlans, mesh, expiresAt } = record;
+      return { name: of, vlans, mesh, expiresAt, token };
     },
     async list() {
       return { site: hub.record.site, members: await entriesOf(hub) };
@@ -87,11 +90,12 @@ async function entriesOf(hub: HubState): Promise<HubEntry[]> {
   return [
     ...members.filter(isLive).map((member): HubEntry => {
       const { name: of, number, vlans, mesh, hostName, publicKey, joinedAt, phase } = member;
+      const { pathMtu } = member;
       const peer = peers.get(publicKey);
       return {
         ...{ name: of, state: phase === 'held' ? 'held' : 'member', vlans, mesh, host: hostName },
         ...{ address: addressOf(hub.record, number), fingerprint: fingerprintOf(publicKey) },
-        ...{ joinedAt, expiresAt: undefined, endpoint: peer?.endpoint },
+        ...{ joinedAt, expiresAt: undefined, endpoint: peer?.endpoint, pathMtu },
         ...{ handshakeAt: peer?.handshakeAt, rxBytes: peer?.rxBytes, txBytes: peer?.txBytes },
       };
     }),

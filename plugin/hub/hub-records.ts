@@ -6,6 +6,7 @@ import {
   isName,
   key,
   mtu,
+  pathMtu,
   siteName,
   tunnelAddress,
   vlans,
@@ -46,6 +47,8 @@ export const memberRecord = v.object({
    */
   phase: v.picklist(['held', 'member', 'revoked', 'left']),
   hostName: v.string(),
+  /** The largest packet that passes on the way to it. Undefined: as much as the tunnel has. */
+  pathMtu: v.optional(pathMtu),
   joinedAt: time,
   /** When it first asked under its own key. */
   confirmedAt: v.optional(time),

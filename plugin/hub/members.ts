@@ -40,6 +40,11 @@ export function isLive({ phase }: MemberRecord): boolean {
   return phase === 'member' || phase === 'held';
 }
 
+/** Who waits for approval reaches nobody. */
+export function isInMesh({ mesh, phase }: MemberRecord): boolean {
+  return mesh && phase === 'member';
+}
+
 /** The smallest number that nobody has. Undefined if the tunnel network is full. */
 export function freeNumber({ members, invites }: HubContents): number | undefined {
   const taken = new Set([...members, ...invites].map(({ number }) => number));
@@ -50,11 +55,11 @@ export function freeNumber({ members, invites }: HubContents): number | undefine
 }
 
 export function viewOf(hub: HubRecord, member: MemberRecord): MemberView {
-  const { name, number, vlans, mesh, phase, revision } = member;
+  const { name, number, vlans, phase, revision } = member;
   const held = phase === 'held';
   return {
     ...{ name, site: hub.site, address: addressOf(hub, number), vni: firstVniOf(hub) + number },
-    ...{ vlans: held ? [] : vlans, mtu: hub.mtu, mesh, held, revision },
+    ...{ vlans: held ? [] : vlans, mtu: hub.mtu, mesh: isInMesh(member), held, revision },
   };
 }
 
@@ -79,10 +84,10 @@ export function desiredOf(hub: HubRecord, contents: HubContents, at: WallTime): 
     trunk: hub.trunk,
     mtu: hub.mtu,
     members: live.map((member): HubMember => {
-      const { name, number, mesh, publicKey, nextKey } = member;
-      const { address, vni, vlans } = viewOf(hub, member);
+      const { name, number, publicKey, nextKey, pathMtu } = member;
+      const { address, vni, vlans, mesh } = viewOf(hub, member);
       const peer = nextKey?.key ?? publicKey;
-      return { name, number, publicKey: peer, address, vni, vlans, mesh };
+      return { name, number, publicKey: peer, address, vni, vlans, mesh, pathMtu };
     }),
     guests: [
       ...contents.invites.filter((invite) => isHeard(invite, at)),

@@ -6,8 +6,14 @@ import type { WgKey } from './wireguard-key.ts';
 
 /** TCP: the registrar. UDP: the hub sends back what it gets; that is the word of a member. */
 export const REGISTRAR_PORT = 51_821;
+/** Docker of a member, if the member lets the hub manage it (U11). */
+export const MANAGEMENT_PORT = 2_376;
 /** Docker's overlay networks have 4789 (U12). */
 export const VXLAN_PORT = 4_790;
+/** The MTU of the tunnel's link: what fits an underlay of 1500 is IPv6 40, UDP 8, WireGuard 32. */
+export const TUNNEL_MTU = 1420;
+/** The smallest packet that a way must carry. With less nothing can be said of the way. */
+export const SMALLEST_PATH = 508;
 /** Every tunnel network is a /24 (U12). */
 export const TUNNEL_PREFIX = 24;
 
@@ -24,6 +30,13 @@ export interface MemberDesired {
     /** `203.0.113.10:51820` or `[2001:db8::1]:51820`. Undefined: its name is not known yet. */
     readonly endpoint: string | undefined;
   };
+  /**
+   * The largest packet that passes the tunnel, as far as it is known. Longer ones are cut before
+   * they are encrypted. Undefined: what the kernel has stays.
+   */
+  readonly pathMtu?: number | undefined;
+  /** True if other members of the mesh, and the hub, may reach this host's address there (U15). */
+  readonly mesh?: boolean;
   /** Undefined while it joins or is on hold: there is only WireGuard then, and no `uplink0`. */
   readonly trunk: Trunk | undefined;
 }

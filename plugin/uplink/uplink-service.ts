@@ -18,6 +18,7 @@ export interface UplinkServiceDeps {
   readonly ways: UplinksDeps['ways'];
   readonly clash: UplinksDeps['clash'];
   readonly hostName: string;
+  readonly watchPath: UplinksDeps['watchPath'];
   readonly clock: Clock;
   readonly log: Logger;
 }

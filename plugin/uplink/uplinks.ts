@@ -23,6 +23,8 @@ export interface UplinkStatus {
   readonly address: string | undefined;
   readonly vlans: readonly number[];
   readonly mtu: number | undefined;
+  /** The largest packet that passes the tunnel. Undefined: not known yet. */
+  readonly pathMtu?: number | undefined;
   readonly fingerprint: string;
   readonly hubAddress: string;
   readonly endpoint: string;
@@ -210,6 +212,7 @@ export class Uplinks {
       hubAddress: hub.address,
       endpoint: tunnel?.endpoint ?? seen.endpoint,
       ...{ roundTripMs: seen.roundTripMs, silentMs: seen.silentMs, tunnel },
+      pathMtu: seen.pathMtu,
       ...(state.name === 'IDLE' && { state: 'joining' as const }),
     };
   }

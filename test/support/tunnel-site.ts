@@ -245,7 +245,7 @@ export class TunnelSite {
 
 /** Runs asynchronous work with this thread in the namespace. One at a time. */
 export async function inside<Result>(
-  namespace: TestNamespace,
+  namespace: Pick<TestNamespace, 'path'>,
   work: () => Promise<Result>,
 ): Promise<Result> {
   const [home, there] = ['/proc/thread-self/ns/net', namespace.path].map((path) =>

@@ -7,8 +7,8 @@ import { until, type TestNamespace } from './netns.ts';
 
 /** Sends mebibytes by TCP. @returns the number of bytes that arrived. */
 export async function transfer(
-  server: TestNamespace,
-  client: TestNamespace,
+  server: Pick<TestNamespace, 'path'>,
+  client: Pick<TestNamespace, 'path'>,
   address: string,
   mebibytes: number,
 ): Promise<number> {

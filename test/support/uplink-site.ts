@@ -21,6 +21,13 @@ export interface Said {
   readonly stderr: string;
 }
 
+interface SeenLink {
+  readonly index: number;
+  readonly alias: string | undefined;
+  readonly up: boolean;
+  readonly mtu: number;
+}
+
 export class UplinkSite {
   readonly #folder = mkdtempSync(join(tmpdir(), 'vlandhcp-uplink-'));
   readonly #bundle = join(this.#folder, 'vlandhcp-uplink.cjs');
@@ -94,6 +101,17 @@ export class UplinkSite {
     return run('ip', ['netns', 'exec', this.ns(name), ...words.split(' ')]);
   }
 
+  /** Adds a table of IPv4 with one chain. @param before what the table has before the chain. */
+  nft(name: string, table: string, chain: readonly string[], before = ''): void {
+    const lines = [`table ip ${table} {`, before, 'chain one {', ...chain, '}', '}'];
+    run('ip', ['netns', 'exec', this.ns(name), 'nft', '-f', '-'], `${lines.join('\n')}\n`);
+  }
+
+  /** For what enters the namespace itself. */
+  where(name: string): { readonly path: string } {
+    return { path: `/run/netns/${this.ns(name)}` };
+  }
+
   tried(name: string, words: string): Said {
     const args = ['netns', 'exec', this.ns(name), ...words.split(' ')];
     const { status, stdout, stderr } = spawnSync('ip', args, { encoding: 'utf8' });
@@ -127,6 +145,12 @@ export class UplinkSite {
     await gone;
   }
 
+  /** As if its folder was moved away. The links stay. */
+  async forget(name: string): Promise<void> {
+    await this.kill(name);
+    rmSync(join(this.#folder, name), { recursive: true, force: true });
+  }
+
   /** A DHCP client that leases once and takes nothing. Returns the address; undefined: none. */
   lease(name: string, link: string): string | undefined {
     const words = `busybox udhcpc -f -n -q -t 6 -T 1 -s /bin/true -i ${link}`;
@@ -140,18 +164,19 @@ export class UplinkSite {
   }
 
   /** All links, by name, with what must not change by itself. */
-  links(name: string): Record<string, { index: number; alias: string | undefined; up: boolean }> {
+  links(name: string): Record<string, SeenLink> {
     const links = JSON.parse(this.ip(name, '-j link show')) as {
       ifname: string;
       ifindex: number;
       ifalias?: string;
+      mtu: number;
       operstate: string;
       flags: string[];
     }[];
     return Object.fromEntries(
-      links.map(({ ifname, ifindex, ifalias, flags }) => [
+      links.map(({ ifname, ifindex, ifalias, flags, mtu }) => [
         ifname,
-        { index: ifindex, alias: ifalias, up: flags.includes('LOWER_UP') },
+        { index: ifindex, alias: ifalias, up: flags.includes('LOWER_UP'), mtu },
       ]),
     );
   }

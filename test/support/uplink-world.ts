@@ -161,6 +161,8 @@ export class UplinkWorld {
   }
 }
 
+const noop = (): void => undefined;
+
 /** A host with the uplink's service. */
 export class HostSim {
   readonly #world: UplinkWorld;
@@ -240,6 +242,7 @@ export class HostSim {
         },
       },
       clash: async () => undefined,
+      watchPath: () => ({ mtu: undefined, doubt: noop, heard: noop, close: noop }),
     });
   }
 
@@ -280,6 +283,7 @@ export class HostSim {
         const reply = await this.#whole('key', way, 4_000, () => answers().rotate(way.own, key));
         return reply?.status === 204;
       },
+      putPath: async () => true,
       openWord: (onWord) => {
         this.#onWord = onWord;
         return {

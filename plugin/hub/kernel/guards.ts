@@ -8,23 +8,18 @@
  */
 import { REGISTRAR_PORT, VXLAN_PORT } from '../../uplink/desired.ts';
 import type { NftTable } from '../../uplink/kernel/nft-tables.ts';
-import { TUNNEL_MTU } from '../../uplink/kernel/wireguard.ts';
+import { wholeRules } from '../../uplink/path/path-rules.ts';
 import type { HubDesired, HubMember } from '../desired.ts';
+import { clampChains, clampJumps } from './clamps.ts';
+import { meshForwarding, meshInput } from './mesh-rules.ts';
 
 const PRIORITY = -10;
 const BRIDGE_PRIORITY = -200;
 
-/** Outer IPv4, UDP, VXLAN, inner Ethernet with its tag. */
-const AROUND_A_PACKET = 20 + 8 + 8 + 18;
-const IPV4_TCP = 40;
-const IPV6_TCP = 60;
 /** Headers of IPv6 that, behind a fragment header, can push the ports into a later fragment. */
 const HIDING = [0, 43, 44, 51, 60];
 /** Frames to everybody, a second, of each member. */
 const BROADCASTS = 1000;
-
-/** A TCP segment of this size fills one packet of WireGuard, so bulk traffic is never cut. */
-const ROOM = TUNNEL_MTU - AROUND_A_PACKET;
 
 export function hubTables(desired: HubDesired): readonly NftTable[] {
   const [inet, bridge] = hubTableNames(desired.device);
@@ -47,13 +42,21 @@ export function portName({ number }: Pick<HubMember, 'number'>): string {
   return `vdu${number}`;
 }
 
-function inetBody({ device, address, members, guests }: HubDesired): string {
+function inetBody({ device, address, listenPort, members, guests }: HubDesired): string {
   const tunnel = `"${device}"`;
   const bound = members.filter(({ vlans }) => vlans.length > 0);
   const speakers = [...members, ...guests].map((one) => one.address);
-  const mesh = members.filter((one) => one.mesh).map((one) => one.address);
   const vnis = bound.map(({ vni }) => vni);
-  const counters = ['binding', 'outside', 'registrar', 'refused', 'between', 'mesh', 'routed'];
+  const counters = [
+    'binding',
+    'outside',
+    'registrar',
+    'refused',
+    'between',
+    'mesh',
+    'routed',
+    'pieces',
+  ];
   return text([
     ...[...counters, ...bound.map(frames)].map((name) => `counter ${name} {}`),
     ...bound.flatMap((member) => [
@@ -79,6 +82,7 @@ function inetBody({ device, address, members, guests }: HubDesired): string {
           (protocol) =>
             `ip saddr { ${speakers.join(', ')} } ip daddr ${address} ${protocol} dport ${REGISTRAR_PORT} counter name registrar accept`,
         )),
+    ...meshInput(address, members),
     'counter name refused drop',
     '}',
     'chain input {',
@@ -89,15 +93,12 @@ function inetBody({ device, address, members, guests }: HubDesired): string {
     '}',
     'chain forward {',
     `type filter hook forward priority ${PRIORITY}; policy accept;`,
-    ...(mesh.length === 0
-      ? []
-      : [
-          `iifname ${tunnel} oifname ${tunnel} ip saddr { ${mesh.join(', ')} } ip daddr { ${mesh.join(', ')} } counter name mesh accept`,
-        ]),
+    ...meshForwarding(device, members),
     `iifname ${tunnel} oifname ${tunnel} counter name between drop`,
     `iifname ${tunnel} counter name routed drop`,
     `oifname ${tunnel} counter name routed drop`,
     '}',
+    ...wholeRules(`udp dport ${listenPort}`),
   ]);
 }
 
@@ -122,14 +123,9 @@ function bridgeBody({ members }: HubDesired): string {
     'dhcp6_server',
     'router_advert',
   ];
-  const clamp = (family: string, headers: number) =>
-    `ether type ${family} tcp flags & (syn | rst) == syn tcp option maxseg size set ${ROOM - headers}`;
   return text([
     ...[...counters, ...broadcasts].map((name) => `counter ${name} {}`),
-    'chain clamp {',
-    clamp('ip', IPV4_TCP),
-    clamp('ip6', IPV6_TCP),
-    '}',
+    ...clampChains(ports),
     'chain from_member {',
     'ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter name bpdu drop',
     'ether daddr { 01:00:0c:cc:cc:cc, 01:00:0c:cc:cc:cd } counter name cisco drop',
@@ -144,7 +140,7 @@ function bridgeBody({ members }: HubDesired): string {
       (member) =>
         `ether daddr ff:ff:ff:ff:ff:ff iifname "${portName(member)}.*" limit rate over ${BROADCASTS}/second burst ${BROADCASTS} packets counter name broadcast_${member.number} drop`,
     ),
-    'jump clamp',
+    ...clampJumps('iifname', ports, portName),
     '}',
     'chain prerouting {',
     `type filter hook prerouting priority ${BRIDGE_PRIORITY}; policy accept;`,
@@ -152,7 +148,7 @@ function bridgeBody({ members }: HubDesired): string {
     '}',
     'chain postrouting {',
     `type filter hook postrouting priority ${BRIDGE_PRIORITY}; policy accept;`,
-    'oifname "vdu*" jump clamp',
+    ...clampJumps('oifname', ports, portName),
     '}',
   ]);
 }

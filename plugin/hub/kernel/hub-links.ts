@@ -3,15 +3,13 @@ import { PluginError } from '../../vocabulary/errors.ts';
 import { watchBridgeAccept } from '../../net/firewall/firewall.ts';
 import { readLink } from '../../net/links/link-info.ts';
 import { ensureTables, removeTables } from '../../uplink/kernel/nft-tables.ts';
-import {
-  ensureWireguard,
-  readWireguard,
-  removeWireguard,
-  TUNNEL_MTU,
-} from '../../uplink/kernel/wireguard.ts';
+import { ensureHostMtus } from '../../uplink/kernel/path-routes.ts';
+import { ensureWireguard, readWireguard, removeWireguard } from '../../uplink/kernel/wireguard.ts';
 import type { HubDesired, HubLinks } from '../desired.ts';
+import { isNarrow } from './clamps.ts';
 import { hubTableNames, hubTables } from './guards.ts';
-import { acceptMembers, ensurePorts, removePorts, type Failures } from './member-ports.ts';
+import { acceptMembers, attempt, ensurePorts, removePorts, type Failures } from './member-ports.ts';
+import { ensureMesh, removeMesh } from './mesh-links.ts';
 
 export const hubLinks: HubLinks = {
   ensureTunnel,
@@ -22,12 +20,19 @@ export const hubLinks: HubLinks = {
     await ensureTunnel(desired);
     const failures: Failures = [];
     await ensurePorts(desired, failures);
+    await attempt(failures, () =>
+      ensureMesh(
+        desired.device,
+        desired.members.some(({ mesh }) => mesh),
+      ),
+    );
     throwAll(failures);
   },
 
   async remove(device) {
     const failures: Failures = [];
     await removePorts(failures);
+    await attempt(failures, () => removeMesh(device));
     await removeWireguard(device);
     // Last, so that no frame is unguarded.
     await removeTables(hubTableNames(device));
@@ -51,12 +56,20 @@ async function ensureTunnel(desired: HubDesired): Promise<void> {
   const { device: name, address, prefixLength, privateKey, listenPort } = desired;
   await ensureTables(hubTables(desired));
   await ensureWireguard({
-    ...{ name, address, prefixLength, privateKey, listenPort, mtu: TUNNEL_MTU },
+    ...{ name, address, prefixLength, privateKey, listenPort },
     peers: [...desired.members, ...desired.guests].map((one) => ({
       publicKey: one.publicKey,
       allowedIps: [`${one.address}/32`],
     })),
   });
+  await ensureHostMtus(
+    name,
+    new Map(
+      desired.members.flatMap((member) =>
+        isNarrow(member) ? [[member.address, member.pathMtu] as const] : [],
+      ),
+    ),
+  );
 }
 
 function throwAll(failures: Failures): void {

@@ -40,14 +40,19 @@ export async function ensurePorts(desired: HubDesired, failures: Failures): Prom
 }
 
 /**
- * Puts back the accept rules of the members' bridges.
+ * Puts back the accept rules of the members' bridges, and of the tunnel if there is a mesh.
  * @returns the warnings: what may drop frames.
  */
-export async function acceptMembers({ trunk, members }: HubDesired): Promise<readonly string[]> {
+export async function acceptMembers({
+  device,
+  trunk,
+  members,
+}: HubDesired): Promise<readonly string[]> {
   const links = await readAllLinks();
   const vlans = new Set(members.flatMap((member) => member.vlans));
   const bridges = [...vlans].flatMap((vlan) => bridgeOf(trunk, vlan, links)?.name ?? []);
-  return bridges.length === 0 ? [] : (await ensureBridgeAccept(bridges)).warnings;
+  const all = [...bridges, ...(members.some(({ mesh }) => mesh) ? [device] : [])];
+  return all.length === 0 ? [] : (await ensureBridgeAccept(all)).warnings;
 }
 
 /** Removes all ports, and bridges that have no other port. */
@@ -184,7 +189,8 @@ async function ensurePort(port: Port, links: readonly Link[]): Promise<void> {
   }
 }
 
-async function attempt(failures: Failures, work: () => Promise<unknown>): Promise<void> {
+/** Keeps the error, so that the next piece of work is done all the same. */
+export async function attempt(failures: Failures, work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch (error) {

@@ -5,11 +5,13 @@
  * Order of a join (crash-safe at every point): the member is written, its peer is set, the answer
  * is given, its links are made. The same key always gets the same answer.
  */
+import { TUNNEL_MTU } from '../../uplink/desired.ts';
 import type { JoinRequest, OtherMember } from '../../uplink/protocol/registrar-protocol.ts';
 import { fingerprintOf, type WgKey } from '../../uplink/wireguard-key.ts';
 import type { MemberRecord } from '../hub-records.ts';
+import type { Ms } from '../../vocabulary/time.ts';
 import type { HubState } from '../hub-state.ts';
-import { addressOf, freeNumber, isLive, viewOf } from '../members.ts';
+import { addressOf, freeNumber, isInMesh, isLive, viewOf } from '../members.ts';
 
 export interface Answer {
   readonly status: number;
@@ -19,10 +21,19 @@ export interface Answer {
   readonly end?: () => void;
 }
 
+/**
+ * A new way replaces the rules of the hub, and limits and counters in them begin anew. A member
+ * must not do that all the time.
+ */
+const PATH_PAUSE: Ms = 5_000;
+
 export class HubAnswers {
   readonly #hub: HubState;
   /** Members whose word waits to be noted. More words of them say nothing new. */
   readonly #confirming = new Set<number>();
+
+  /** By number, so it is bounded by the addresses of the tunnel network. */
+  readonly #pathSetAt = new Map<number, number>();
 
   constructor(hub: HubState) {
     this.#hub = hub;
@@ -116,15 +127,32 @@ export class HubAnswers {
     });
   }
 
+  /** `PUT /v1/self/path`. What is sent to that member is cut to this size from now on. */
+  path(from: string, mtu: number): Promise<Answer> {
+    return this.#hub.turn(async () => {
+      const member = this.#hub.memberAt(from);
+      if (member === undefined || !isLive(member)) return failure(403, 'only a member has a way');
+      if ((member.pathMtu ?? TUNNEL_MTU) === mtu) return { status: 204 };
+      const now = this.#hub.now();
+      const since = Math.abs(now - (this.#pathSetAt.get(member.number) ?? -Infinity));
+      if (since < PATH_PAUSE) return failure(429, 'the way has changed just now; ask later');
+      this.#pathSetAt.set(member.number, now);
+      await this.#hub.save({ ...member, pathMtu: mtu });
+      await this.#hub.ensureTunnel();
+      this.#hub.log.info({ member: member.name, mtu }, 'member has another way');
+      return { status: 204 };
+    });
+  }
+
   /** `GET /v1/members`. */
   async others(from: string): Promise<Answer> {
     const member = this.#hub.memberAt(from);
-    if (member === undefined || !isLive(member) || !member.mesh) {
+    if (member === undefined || !isInMesh(member)) {
       return failure(403, 'only a member of the mesh may ask for the others');
     }
     const peers = await this.#hub.peers();
     const members = this.#hub.contents.members
-      .filter((other) => isLive(other) && other.mesh && other.number !== member.number)
+      .filter((other) => isInMesh(other) && other.number !== member.number)
       .map(({ name, number, publicKey }): OtherMember => {
         const endpoint = peers.get(publicKey)?.endpoint;
         return { name, key: publicKey, address: addressOf(this.#hub.record, number), endpoint };

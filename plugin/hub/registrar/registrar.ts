@@ -10,12 +10,13 @@ import {
   joinRequest,
   keyRequest,
   LONGEST_REQUEST,
+  pathRequest,
 } from '../../uplink/protocol/registrar-protocol.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { failure, type Answer, type HubAnswers } from './hub-answers.ts';
 
 /** What the registrar needs of the hub. */
-type Answers = Pick<HubAnswers, 'admit' | 'self' | 'leave' | 'rotate' | 'others'>;
+type Answers = Pick<HubAnswers, 'admit' | 'self' | 'leave' | 'rotate' | 'path' | 'others'>;
 
 const LIMITS = { longestBody: LONGEST_REQUEST, mostConnections: 1_024, mostFromOne: 8 };
 
@@ -54,6 +55,10 @@ async function route(hub: Answers, call: JsonCall): Promise<Answer> {
     case 'PUT /v1/self/key': {
       const asked = v.safeParse(keyRequest, body);
       return asked.success ? hub.rotate(from, asked.output.key) : misfit(asked.issues[0]);
+    }
+    case 'PUT /v1/self/path': {
+      const asked = v.safeParse(pathRequest, body);
+      return asked.success ? hub.path(from, asked.output.mtu) : misfit(asked.issues[0]);
     }
     default:
       return failure(404, 'the registrar has no such call; its protocol has version 1');

@@ -1,5 +1,6 @@
 /** `vlandhcp uplink …`: the commands of a host that is not beside the trunk. */
 import type { Command } from 'commander';
+import { TUNNEL_MTU } from '../desired.ts';
 import type { UplinkStatus } from '../uplinks.ts';
 import { ago, columns, vlanWords, type Terminal } from './words.ts';
 
@@ -98,6 +99,11 @@ const STATE_WORDS: Readonly<Record<UplinkStatus['state'], string>> = {
   revoked: 'down, revoked by the hub',
 };
 
+/** Less passes than the tunnel has, so long frames go in more pieces. */
+function isNarrow({ pathMtu = TUNNEL_MTU }: UplinkStatus): boolean {
+  return pathMtu < TUNNEL_MTU;
+}
+
 function statusRow(status: UplinkStatus, now: number): string[] {
   const { device, site, state, since, endpoint, silentMs, roundTripMs, vlans, tunnel } = status;
   return [
@@ -109,5 +115,6 @@ function statusRow(status: UplinkStatus, now: number): string[] {
     roundTripMs === undefined ? '-' : `${roundTripMs.toFixed(roundTripMs < 10 ? 1 : 0)} ms`,
     `VLANs ${vlanWords(vlans)}`,
     tunnel?.kind === 'wireguard-go' ? 'wireguard-go' : 'kernel WireGuard',
+    ...(isNarrow(status) ? [`narrow way, packets of ${status.pathMtu}`] : []),
   ];
 }

@@ -3,16 +3,20 @@
  * that number, whoever sent it. So frames count only if they come out of the tunnel, from the hub.
  * The hub reaches nothing else of this host or behind it.
  */
-import { VXLAN_PORT, type MemberDesired } from '../desired.ts';
+import { MANAGEMENT_PORT, VXLAN_PORT, type MemberDesired } from '../desired.ts';
+import { wholeRules } from '../path/path-rules.ts';
+import { parseEndpoint } from '../protocol/value-schemas.ts';
 import type { NftTable } from './nft-tables.ts';
 
 /** Before the rules of others. Connection tracking has run, so answers are known. */
 const PRIORITY = -10;
 
-export function memberTable({ device, address, hub, trunk }: MemberDesired): NftTable {
+export function memberTable(desired: MemberDesired): NftTable {
+  const { device, address, hub, trunk } = desired;
   const tunnel = `"${tunnelName(device)}"`;
+  const port = parseEndpoint(hub.endpoint ?? '')?.port;
   const frames = trunk && `udp dport ${VXLAN_PORT} @th,96,24 ${trunk.vni}`;
-  const names = ['frames', 'outside', 'refused', 'routed'];
+  const names = ['frames', 'outside', 'mesh', 'refused', 'routed', 'pieces'];
   const rules = [
     ...names.map((name) => `counter ${name} {}`),
     'chain input {',
@@ -25,6 +29,7 @@ export function memberTable({ device, address, hub, trunk }: MemberDesired): Nft
         ]),
     `iifname != { ${tunnel}, "lo" } ip daddr ${address} counter name outside drop`,
     `iifname ${tunnel} ct state established,related accept`,
+    ...meshRules(desired),
     `iifname ${tunnel} counter name refused drop`,
     '}',
     'chain forward {',
@@ -32,8 +37,25 @@ export function memberTable({ device, address, hub, trunk }: MemberDesired): Nft
     `iifname ${tunnel} counter name routed drop`,
     `oifname ${tunnel} counter name routed drop`,
     '}',
+    ...(port === undefined ? [] : wholeRules(`udp sport ${port}`)),
   ];
   return { ...memberTableName(device), body: `${rules.join('\n')}\n` };
+}
+
+/** Who is in the mesh is up to the hub. Frames and the management of this host are for no other. */
+function meshRules({ device, address, prefixLength, mesh }: MemberDesired): string[] {
+  if (mesh !== true) return [];
+  const from = `iifname "${tunnelName(device)}" ip saddr ${networkOf(address, prefixLength)} ip daddr ${address}`;
+  return [
+    `${from} udp dport ${VXLAN_PORT} counter name refused drop`,
+    `${from} tcp dport ${MANAGEMENT_PORT} counter name refused drop`,
+    `${from} counter name mesh accept`,
+  ];
+}
+
+/** Every tunnel network is as long as its prefix says, and ends in zeros. */
+export function networkOf(address: string, prefixLength: number): string {
+  return `${address.replace(/\d+$/, '0')}/${prefixLength}`;
 }
 
 export function memberTableName(device: string): Omit<NftTable, 'body'> {

@@ -8,23 +8,18 @@ import { PluginError } from '../../vocabulary/errors.ts';
 import { formatUplinkAlias, parseUplinkAlias } from '../../vocabulary/uplink/uplink-alias.ts';
 import type { MemberDesired, MemberLinks, Trunk } from '../desired.ts';
 import { formatVlans } from '../vlan-list.ts';
-import { memberTable, memberTableName, tunnelName } from './member-guards.ts';
+import { memberTable, memberTableName, networkOf, tunnelName } from './member-guards.ts';
 import { ensureTables, removeTables } from './nft-tables.ts';
 import { ensureVxlan, readVxlans } from './vxlan-link.ts';
-import {
-  addPeerAnew,
-  ensureWireguard,
-  readWireguard,
-  removeWireguard,
-  TUNNEL_MTU,
-} from './wireguard.ts';
+import { ensureNetworkMtu, underlayLimit } from './path-routes.ts';
+import { addPeerAnew, ensureWireguard, readWireguard, removeWireguard } from './wireguard.ts';
 
 /** Seconds. NATs keep an entry for UDP for 30 s and more. */
 const KEEPALIVE = 25;
 
 export const memberLinks: MemberLinks = {
   async ensure(desired) {
-    const { device, trunk, address, prefixLength, privateKey } = desired;
+    const { device, trunk, address, prefixLength, privateKey, pathMtu } = desired;
     const name = tunnelName(device);
     if (!isLinkName(name)) {
       throw new PluginError(
@@ -34,8 +29,8 @@ export const memberLinks: MemberLinks = {
     }
     await ensureTables([memberTable(desired)]); // first, so that no frame is unguarded
     await ensureWireguard({
-      ...{ name, address, prefixLength, privateKey, mtu: TUNNEL_MTU },
-      ...{ listenPort: undefined, peers: [hubOf(desired)] },
+      ...{ name, address, prefixLength, privateKey },
+      ...{ listenPort: undefined, peers: [hubOf(desired)], pathMtu },
     });
     if (trunk === undefined) return removeTrunk(device);
     await ensureTrunk(desired, trunk);
@@ -85,9 +80,11 @@ export const memberLinks: MemberLinks = {
   },
 };
 
-function hubOf({ hub }: MemberDesired) {
+function hubOf({ hub, prefixLength, mesh }: MemberDesired) {
   const { publicKey, endpoint, address } = hub;
-  return { publicKey, endpoint, allowedIps: [`${address}/32`], keepalive: KEEPALIVE };
+  // What comes from another member of the mesh comes by the hub.
+  const from = mesh === true ? networkOf(address, prefixLength) : `${address}/32`;
+  return { publicKey, endpoint, allowedIps: [from], keepalive: KEEPALIVE };
 }
 
 async function ensureTrunk({ device, address, hub }: MemberDesired, trunk: Trunk): Promise<void> {
@@ -119,6 +116,17 @@ async function changeCarrier(device: string, alias: string, up: boolean): Promis
     if (!isAlreadyGone(error)) throw error;
   }
 }
+
+/** For the probe of what passes (path/). */
+export const memberPath = {
+  use: (device: string, mtu: number) => ensureNetworkMtu(tunnelName(device), mtu),
+
+  async limit(device: string): Promise<number> {
+    const { peers } = await readWireguard(tunnelName(device));
+    const endpoint = peers[0]?.endpoint;
+    return endpoint === undefined ? Infinity : underlayLimit(endpoint);
+  },
+};
 
 /** VLAN links on it go with it. */
 async function removeTrunk(device: string): Promise<void> {

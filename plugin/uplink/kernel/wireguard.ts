@@ -14,6 +14,8 @@ import { describe } from '../../net/links/link-checks.ts';
 import { readLink, type Link } from '../../net/links/link-info.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { TUNNEL_MARK } from '../../vocabulary/uplink/uplink-alias.ts';
+import { TUNNEL_MTU } from '../desired.ts';
+import { ensureNetworkMtu } from './path-routes.ts';
 import {
   configText,
   isAsWanted,
@@ -22,18 +24,16 @@ import {
   type WireguardSeen,
 } from './wireguard-text.ts';
 
-/** What fits an underlay of 1500: IPv6 40, UDP 8, WireGuard 32. */
-export const TUNNEL_MTU = 1420;
-
 export interface WireguardLink {
   readonly name: string;
   readonly address: string;
   readonly prefixLength: number;
-  readonly mtu: number;
   readonly privateKey: WireguardConfig['privateKey'];
   /** Undefined: any port. It stays as it is once chosen, so that a NAT keeps its entry. */
   readonly listenPort: number | undefined;
   readonly peers: WireguardConfig['peers'];
+  /** Of the routes by this link. Undefined: as they are. */
+  readonly pathMtu?: number | undefined;
 }
 
 /** Makes the kernel equal to it. Changes nothing that is equal. @throws PluginError. */
@@ -52,7 +52,7 @@ export async function ensureWireguard(wanted: WireguardLink): Promise<void> {
   const address = `${wanted.address}/${wanted.prefixLength}`;
   const addresses = await readAddresses(name);
   await ipBatch([
-    ...(link.mtu === wanted.mtu ? [] : [`link set dev ${name} mtu ${wanted.mtu}`]),
+    ...(link.mtu === TUNNEL_MTU ? [] : [`link set dev ${name} mtu ${TUNNEL_MTU}`]),
     ...addresses
       .filter((other) => other !== address)
       .map((other) => `address del ${other} dev ${name}`),
@@ -60,6 +60,7 @@ export async function ensureWireguard(wanted: WireguardLink): Promise<void> {
     ...(link.isUp ? [] : [`link set dev ${name} up`]),
     `route replace ${lastRoute(wanted)}`,
   ]);
+  if (wanted.pathMtu !== undefined) await ensureNetworkMtu(name, wanted.pathMtu);
 }
 
 /** Behind every other route. The network of a tunnel is a private one, so others may have it. */

@@ -25,6 +25,7 @@ export function desiredOf(
     ...{ device, privateKey: keys[identity] ?? privateKey, prefixLength: TUNNEL_PREFIX },
     address: view?.address ?? oneTime?.address ?? '',
     hub: { publicKey, address: hubAddress, endpoint },
+    mesh: view?.mesh === true,
     trunk: hasTrunk
       ? { site, vni: view.vni, vlans: view.vlans, mtu: view.mtu, carrier }
       : undefined,

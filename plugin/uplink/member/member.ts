@@ -8,6 +8,7 @@ import type { Logger } from '../../logger.ts';
 import { MachineRunner, type Machine } from '../../runtime/machine-runner.ts';
 import type { Instant } from '../../vocabulary/time.ts';
 import type { MemberLinks } from '../desired.ts';
+import type { PathWatch } from '../path/path-probe.ts';
 import { PROTOCOL_VERSION } from '../protocol/registrar-protocol.ts';
 import { publicKeyOf } from '../wireguard-key.ts';
 import type { Resolve } from './tunnel/hub-addresses.ts';
@@ -30,6 +31,8 @@ export interface MemberDeps {
   readonly resolve: Resolve;
   readonly ways: Ways;
   readonly hostName: string;
+  /** Probes what passes the tunnel of that device. */
+  readonly watchPath: (device: string) => PathWatch;
 }
 
 const machine: Machine<MemberState, MemberEvent, MemberEffect, MemberEnv> = {
@@ -49,6 +52,7 @@ export class Member {
   #word: WordSocket | undefined;
   #ways: WayWatch | undefined;
   readonly #tunnel: MemberTunnel;
+  readonly #path: PathWatch;
   #roundTripMs: number | undefined;
   #lastWordAt: Instant | undefined;
   #stateSince: Instant;
@@ -60,7 +64,8 @@ export class Member {
       ...{ store: deps.store, log: deps.log, wall: () => deps.clock.wall() },
       inTurn: (...work) => this.#inTurn(...work),
     });
-    this.#tunnel = new MemberTunnel(deps.links, deps.resolve, () => this.record);
+    const path = (this.#path = deps.watchPath(record.device));
+    this.#tunnel = new MemberTunnel(deps.links, deps.resolve, () => this.record, path);
     this.#stateSince = deps.clock.wall();
     this.#runner = new MachineRunner(machine, {
       clock: deps.clock,
@@ -89,6 +94,7 @@ export class Member {
       silentMs:
         this.#lastWordAt === undefined ? undefined : this.#deps.clock.now() - this.#lastWordAt,
       addresses: this.#tunnel.addresses.all,
+      pathMtu: this.#path.mtu,
     };
   }
 
@@ -131,6 +137,7 @@ export class Member {
     this.#word?.close();
     this.#ways?.close();
     this.#tunnel.close();
+    this.#path.close();
     this.#release();
   }
 
@@ -155,6 +162,8 @@ export class Member {
     this.#lastWordAt = this.#deps.clock.now();
     if (!Number.isNaN(roundTripMs)) this.#roundTripMs = roundTripMs;
     this.#dispatch({ type: 'word' });
+    const { view } = this.record;
+    if (view !== undefined && !this.#isEnded) this.#path.heard(this.#way(view.address));
   }
 
   #moved(state: MemberState, before: MemberState): void {
@@ -182,6 +191,7 @@ export class Member {
       case 'links':
         return this.#kernel(() => this.#tunnel.ensure(effect));
       case 'revive':
+        this.#path.doubt();
         return this.#kernel(() => this.#revive(effect.attempt));
       case 'carrier':
         return this.#kernel(() => this.#tunnel.setCarrier(effect.up));

@@ -33,6 +33,8 @@ export interface RegistrarClient {
   /** True if the hub took it. */
   leave(way: Way): Promise<boolean>;
   putKey(way: Way, key: WgKey): Promise<boolean>;
+  /** False if it is to be told again. A hub that knows no such call is told nothing. */
+  putPath(way: Way, mtu: number): Promise<boolean>;
   openWord(onWord: (roundTripMs: number) => void): WordSocket;
 }
 
@@ -59,6 +61,12 @@ export const registrarClient: RegistrarClient = {
 
   leave: (way) => isDone(way, { method: 'DELETE', path: '/v1/self' }, undefined),
   putKey: (way, key) => isDone(way, { method: 'PUT', path: '/v1/self/key' }, { key }),
+
+  async putPath(way, mtu) {
+    const question = { method: 'PUT', path: '/v1/self/path' };
+    const answer = await asked(way, question, { mtu }, AbortSignal.timeout(SHORT_MS));
+    return answer?.status === 204 || answer?.status === 404;
+  },
 
   openWord(onWord) {
     const socket = createSocket('udp4');

@@ -3,7 +3,7 @@
  * Fields that are not known are ignored, so that a later version can add some.
  */
 import * as v from 'valibot';
-import { count, key, mtu, siteName, tunnelAddress, vlans, vni } from './value-schemas.ts';
+import { count, key, mtu, pathMtu, siteName, tunnelAddress, vlans, vni } from './value-schemas.ts';
 
 export const PROTOCOL_VERSION = 1;
 /** A request of a member has some hundred bytes. */
@@ -27,6 +27,9 @@ export type JoinRequest = v.InferOutput<typeof joinRequest>;
 
 /** The body of `PUT /v1/self/key`. */
 export const keyRequest = v.object({ key });
+
+/** The body of `PUT /v1/self/path`: the largest packet that passes the tunnel. */
+export const pathRequest = v.object({ mtu: pathMtu });
 
 /** What a member is to the hub: the answer of `POST /v1/members` and of `GET /v1/self`. */
 export const memberView = v.object({

@@ -1,6 +1,7 @@
 /** The schemas of values that tokens, messages and state files of the uplink have in common. */
 import * as v from 'valibot';
 import { parseIpv4 } from '../../wire/address.ts';
+import { SMALLEST_PATH, TUNNEL_MTU } from '../desired.ts';
 import { parseKey, type WgKey } from '../wireguard-key.ts';
 
 export const key = v.custom<WgKey>(
@@ -55,6 +56,14 @@ export const mtu = v.pipe(v.number(), v.integer(), v.minValue(576), v.maxValue(6
 export function isMtu(value: number): boolean {
   return v.is(mtu, value);
 }
+
+/** Of a packet in the tunnel. Every host of IPv4 takes 576 bytes with the headers around it. */
+export const pathMtu = v.pipe(
+  v.number(),
+  v.integer(),
+  v.minValue(SMALLEST_PATH),
+  v.maxValue(TUNNEL_MTU),
+);
 
 export const vni = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 24 - 1));
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0));

@@ -19,7 +19,8 @@ node() {
 
 node_is_laid_out() { (node test -e /run/lab/ready); }
 
-# in-lab node-up                      the second node, with an engine and the managed plugin (after trunk-up switch)
+# in-lab node-up [bare]               the second node, with an engine and the managed plugin (after trunk-up switch);
+# in-lab node-up ...                  with `bare` without the plugin
 node_up() {
   ip -n fw -d link show trunk | grep -qw bridge || die 'the trunk has no switch for a second node; call trunk-up switch'
   daemon_start node unshare --mount --uts --net --pid --fork --kill-child --mount-proc --propagation private -- \
@@ -34,7 +35,7 @@ node_up() {
   node ip link set nodes up
   node ip link set eth1 up
   node "$lab_scripts/in-lab" engine-up
-  node "$lab_scripts/in-lab" plugin-up
+  [ "${1:-}" = bare ] || node "$lab_scripts/in-lab" plugin-up
 }
 
 # in-lab node-life                    what the first process of the second node does; node-up starts it (compare guest-init)

@@ -9,12 +9,16 @@
 
 uplink_program=$checkout/dist/vlandhcp-uplink.cjs
 
-# in-lab internet-up                   after trunk-up: hub, Internet and two NATs; DELAY=20ms is the delay each way
+# in-lab internet-up                   after trunk-up: hub, Internet and two NATs; DELAY=20ms is the delay each way;
+# in-lab internet-up                   after node-up and `ip netns attach hub`: the second node is the hub
 internet_up() {
   local name
   [ -e /run/netns/fw ] || die 'internet-up needs trunk-up first'
-  for name in hub inet nat1 nat2; do ip netns add "$name"; ip -n "$name" link set lo up; done
-  ip link set eth1 netns hub
+  for name in hub inet nat1 nat2; do
+    [ -e "/run/netns/$name" ] || ip netns add "$name"
+    ip -n "$name" link set lo up
+  done
+  ip -n hub link show eth1 >/dev/null 2>&1 || ip link set eth1 netns hub
   ip -n hub link add wan type veth peer name hub netns inet
   ip -n hub -batch - <<'IP'
 link set eth1 up
@@ -95,10 +99,10 @@ uplink_reboot() {
   uplink_up
 }
 
-# in-lab member NAME VLANS             invites this machine, and joins: uplink0 then carries these VLANs
+# in-lab member NAME VLANS [--mesh]    invites this machine, and joins: uplink0 then carries these VLANs
 member() {
   uplink_up
-  hub_program hub invite "$1" --vlans "$2" | grep -o 'vuj1[.][^ ]*' | command node "$uplink_program" uplink join
+  hub_program hub invite "$1" --vlans "${@:2}" | grep -o 'vuj1[.][^ ]*' | command node "$uplink_program" uplink join
 }
 
 # in-lab internet-cut [mend]           nothing passes between NATs and Internet; `mend`: all passes again

@@ -27,6 +27,7 @@ const server = createRegistrar(
     self: (...args) => world.answers.self(...args),
     leave: (...args) => world.answers.leave(...args),
     rotate: (...args) => world.answers.rotate(...args),
+    path: (...args) => world.answers.path(...args),
     others: (...args) => world.answers.others(...args),
   },
   (error) => failures.push(error),

@@ -64,6 +64,8 @@ docker network create -d vlandhcp --ipam-driver null -o parent=uplink0 -o vlan=5
       0,
       'uplink0   hq   up 3 d   udp 203.0.113.10:51820   last word 2 s ago   12 ms   VLANs 500,600   kernel WireGuard',
     ]);
+    const narrow = await typed('uplink status', { uplinks: [{ ...status, pathMtu: 1196 }] });
+    expect(narrow.text).toMatch(/kernel WireGuard {3}narrow way, packets of 1196$/);
     const both = [status, { ...status, device: 'uplink1', state: 'silent' }];
     const down = await typed('uplink status --json', { uplinks: both });
     expect([down.exit, JSON.parse(down.text)]).toEqual([2, both]);
@@ -100,6 +102,9 @@ start it: systemctl enable --now vlandhcp-hub   (the firewall must let UDP 51820
       ['invite', { name: 'laptop', vlans: '500', approve: undefined, expiresMs: 1_800_000 }],
     ]);
     expect(text.split('\n').at(-1)).toBe('vuj1.x.y');
+    const mesh = await typed('hub invite laptop --vlans 500 --mesh', { ...made, mesh: true });
+    expect(mesh.asked).toMatchObject([['invite', { mesh: true }]]);
+    expect(mesh.text).toContain('VLANs 500, in the mesh, valid until');
     await expect(typed('hub invite laptop --vlans 5 --expires soon', made)).rejects.toThrow(
       'soon is no time; write it as 30m, 1h or 1d',
     );
@@ -116,6 +121,9 @@ start it: systemctl enable --now vlandhcp-hub   (the firewall must let UDP 51820
       },
       ...{ handshakeAt: NOW - 5_000, endpoint: '198.51.100.7:40130', fingerprint: 'aaaa-bbbb' },
     };
+    expect((await typed('hub list', { members: [{ ...member, mesh: true }] })).text).toContain(
+      'member, mesh',
+    );
     const { text } = await typed('hub list', { members: [member] });
     expect(text)
       .toBe(`NAME     STATE    ADDRESS      VLANS   HOST        SEEN      FROM                 KEY

@@ -19,14 +19,22 @@ export class MemberTunnel {
   readonly #links: MemberLinks;
   /** As it is when it is asked for: a rotation changes the keys. */
   readonly #record: () => UplinkRecord;
+  /** The largest packet that passes. */
+  readonly #path: { readonly mtu: number | undefined };
   readonly addresses: HubAddresses;
   #events: { close(): void } | undefined;
   /** Which key the links have. */
   identity: Identity = 'own';
 
-  constructor(links: MemberLinks, resolve: Resolve, record: () => UplinkRecord) {
+  constructor(
+    links: MemberLinks,
+    resolve: Resolve,
+    record: () => UplinkRecord,
+    path: { readonly mtu: number | undefined },
+  ) {
     this.#links = links;
     this.#record = record;
+    this.#path = path;
     this.addresses = new HubAddresses(record().hub.endpoints, resolve);
   }
 
@@ -81,6 +89,7 @@ export class MemberTunnel {
 
   #desired({ identity, attempt, view, carrier }: Wanted) {
     const endpoint = this.addresses.reachable(attempt);
-    return desiredOf(this.#record(), identity, endpoint, view, carrier);
+    const desired = desiredOf(this.#record(), identity, endpoint, view, carrier);
+    return { ...desired, pathMtu: this.#path.mtu };
   }
 }

@@ -1,0 +1,57 @@
+/**
+ * UDP sockets in the tunnel whose packets are never cut, whatever MTU the route has. They say so by
+ * ECT(1), which WireGuard copies into the header around a packet. By it the rules of nftables know
+ * a datagram that must come whole (path-rules.ts).
+ */
+import { closeSync } from 'node:fs';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { bindSocket, fixedBytes, openSocket, setSocketOption } from '../../net/libc.ts';
+
+const AF_INET = 2;
+const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0o4000 | 0o2000000;
+const IPPROTO_IP = 0;
+const IP_TOS = 1;
+const IP_MTU_DISCOVER = 10;
+/** The packet has DF, and the MTU of the link alone limits it (ip(7)). */
+const IP_PMTUDISC_PROBE = 3;
+/** RFC 3168 §5. */
+const ECT_1 = 1;
+
+/**
+ * Node cannot set these options, so the socket is made here and given to Node.
+ * @param port 0: any.
+ * @throws SystemCallError
+ */
+export async function openWholeSocket(address: string, port: number): Promise<Socket> {
+  const fd = openSocket(AF_INET, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0);
+  try {
+    setSocketOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, int32(IP_PMTUDISC_PROBE));
+    setSocketOption(fd, IPPROTO_IP, IP_TOS, int32(ECT_1));
+    bindSocket(fd, sockaddrOf(address, port));
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  const socket = createSocket('udp4');
+  const bound = once(socket, 'listening'); // Node may say it before bind returns
+  socket.bind({ fd });
+  await bound;
+  return socket;
+}
+
+function int32(value: number) {
+  const bytes = fixedBytes(4);
+  new DataView(bytes.buffer).setInt32(0, value, true);
+  return bytes;
+}
+
+/** struct sockaddr_in. */
+function sockaddrOf(address: string, port: number) {
+  const bytes = fixedBytes(16);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, AF_INET, true);
+  view.setUint16(2, port); // in network order
+  bytes.set(address.split('.').map(Number), 4);
+  return bytes;
+}

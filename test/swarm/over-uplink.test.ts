@@ -1,0 +1,60 @@
+/**
+ * A Swarm over the uplink: the manager is the hub of the site, and this machine is the worker,
+ * behind NAT. Nothing of the Swarm is open to the Internet.
+ */
+import { beforeAll, afterAll, expect, it } from 'vitest';
+import { docker, lab, output, run, until } from '../support/lab.ts';
+import { Pieces } from '../support/pieces.ts';
+import { site } from '../support/site.ts';
+
+site({ trunk: ['switch'], plugin: 'none', clearsAfterEach: false });
+
+const HUB = '10.83.41.1';
+const atHub = (...command: string[]) => output('ip', ['netns', 'exec', 'hub', ...command]);
+const dockerAtHub = (...words: string[]) => lab('node', 'docker', ...words);
+/** The words by which a node says that others reach it in the tunnel. */
+const inTheTunnel = (address: string) => [
+  ...['--advertise-addr', address, '--data-path-addr', address],
+  ...['--listen-addr', `${address}:2377`],
+];
+const pieces = new Pieces();
+
+beforeAll(async () => {
+  await pieces.put(
+    () => lab('node-up', 'bare'),
+    () => lab('node-down'),
+  );
+  await output('ip', ['netns', 'attach', 'hub', await lab('node-pid')]);
+  await pieces.put(
+    () => lab('internet-up'),
+    () => lab('internet-down'),
+  );
+  await lab('hub-up', '--subnet', '10.83.41.0');
+  await lab('member', 'worker', '500', '--mesh');
+});
+afterAll(() => pieces.takeDown());
+
+it('a worker behind NAT is ready, and containers of an overlay network reach each other with 1300 bytes', async () => {
+  const own = /inet ([\d.]+)/.exec(await output('ip', ['-4', 'addr', 'show', 'wg-uplink0']))?.[1];
+  await dockerAtHub('swarm', 'init', ...inTheTunnel(HUB));
+  pieces.owe(() => run('docker', ['swarm', 'leave', '--force']));
+  const token = await dockerAtHub('swarm', 'join-token', '--quiet', 'worker');
+  await docker('swarm', 'join', ...inTheTunnel(own ?? ''), '--token', token, `${HUB}:2377`);
+  await until('both nodes are ready', async () => {
+    const nodes = await dockerAtHub('node', 'ls', '--format', '{{.Status}}');
+    return nodes === 'Ready\nReady';
+  });
+  await dockerAtHub(
+    ...['network', 'create', '-d', 'overlay', '--attachable'],
+    ...['--opt', 'com.docker.network.driver.mtu=1370', 'app'],
+  );
+  await dockerAtHub('run', '-d', '--name', 'near', '--network', 'app', 'bb');
+  await docker('run', '-d', '--name', 'far', '--network', 'app', 'bb');
+  pieces.owe(() => run('docker', ['rm', '-f', 'far']));
+  const ping = ['ping', '-c', '3', '-W', '5', '-s', '1272'];
+  expect(await docker('exec', 'far', ...ping, 'near')).toContain('3 packets received');
+  expect(await dockerAtHub('exec', 'near', ...ping, 'far')).toContain('3 packets received');
+  // They came by the tunnel, and by the rule of the mesh.
+  const counter = await atHub('nft', 'list', 'counter', 'inet', 'vlandhcp_vdhub', 'mesh');
+  expect(Number(/packets (\d+)/.exec(counter)?.[1])).toBeGreaterThan(6);
+});
