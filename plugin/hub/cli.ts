@@ -1,21 +1,12 @@
 /** `vlandhcp hub …`: the commands of the host beside the trunk. */
 import type { Command } from 'commander';
-import {
-  ago,
-  clockTime,
-  columns,
-  parseDuration,
-  vlanWords,
-  type Terminal,
-} from '../uplink/cli/words.ts';
+import { ago, clockTime, columns, parseDuration, vlanWords } from '../uplink/cli/words.ts';
+import { addContextCommand, type ContextCommands } from './authority/context-command.ts';
 import type { HubEntry } from './hub-calls.ts';
 import type { InitWanted } from './hub-init.ts';
 import type { HubRecord } from './hub-records.ts';
 
-export interface HubCommands {
-  readonly terminal: Terminal;
-  /** Asks the service of this host. @throws PluginError. */
-  readonly ask: (call: string, body: object) => Promise<unknown>;
+export interface HubCommands extends ContextCommands {
   /** Runs the service until it is stopped. */
   readonly run: () => Promise<void>;
   readonly init: (wanted: InitWanted) => Promise<HubRecord>;
@@ -23,7 +14,8 @@ export interface HubCommands {
 
 const NAME = 'the name that the invitation gave it';
 
-export function addHubCommands(hub: Command, { terminal, ask, run, init }: HubCommands): void {
+export function addHubCommands(hub: Command, around: HubCommands): void {
+  const { terminal, ask, run, init } = around;
   const { print } = terminal;
   hub
     .command('init')
@@ -104,6 +96,7 @@ ${made.token}`,
       const { vlans, fingerprint } = (await ask('approve', { name })) as Changed;
       print(`${name} is a member, with VLANs ${vlanWords(vlans)} and the key ${fingerprint}`);
     });
+  addContextCommand(hub, around);
   hub
     .command('run')
     .description('Run the service of the hub (vlandhcp-hub.service does it)')

@@ -15,6 +15,8 @@ export interface HubMember {
   readonly vlans: readonly number[];
   /** True if it may reach the tunnel addresses of other such members (U15). */
   readonly mesh: boolean;
+  /** The hub may reach its Docker (U11); with a port, others may by the hub. Undefined: no. */
+  readonly manage?: { readonly port: number | undefined } | undefined;
 }
 
 /** Somebody who may speak to the registrar and to nothing else. */

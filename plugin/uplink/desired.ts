@@ -24,6 +24,8 @@ export interface MemberDesired {
     /** `203.0.113.10:51820` or `[2001:db8::1]:51820`. Undefined: its name is not known yet. */
     readonly endpoint: string | undefined;
   };
+  /** The hub may reach Docker of this host (U11). */
+  readonly isManaged?: boolean;
   /** Undefined while it joins or is on hold: there is only WireGuard then, and no `uplink0`. */
   readonly trunk: Trunk | undefined;
 }

@@ -9,6 +9,7 @@
 import { REGISTRAR_PORT, VXLAN_PORT } from '../../uplink/desired.ts';
 import type { NftTable } from '../../uplink/kernel/nft-tables.ts';
 import { TUNNEL_MTU } from '../../uplink/kernel/wireguard.ts';
+import { MANAGE_PORT } from '../../uplink/protocol/manage-protocol.ts';
 import type { HubDesired, HubMember } from '../desired.ts';
 
 const PRIORITY = -10;
@@ -52,8 +53,18 @@ function inetBody({ device, address, members, guests }: HubDesired): string {
   const bound = members.filter(({ vlans }) => vlans.length > 0);
   const speakers = [...members, ...guests].map((one) => one.address);
   const mesh = members.filter((one) => one.mesh).map((one) => one.address);
+  const managed = members.filter((one) => one.manage !== undefined).map((one) => one.address);
   const vnis = bound.map(({ vni }) => vni);
-  const counters = ['binding', 'outside', 'registrar', 'refused', 'between', 'mesh', 'routed'];
+  const counters = [
+    'binding',
+    'outside',
+    'registrar',
+    'managed',
+    'refused',
+    'between',
+    'mesh',
+    'routed',
+  ];
   return text([
     ...[...counters, ...bound.map(frames)].map((name) => `counter ${name} {}`),
     ...bound.flatMap((member) => [
@@ -79,6 +90,12 @@ function inetBody({ device, address, members, guests }: HubDesired): string {
           (protocol) =>
             `ip saddr { ${speakers.join(', ')} } ip daddr ${address} ${protocol} dport ${REGISTRAR_PORT} counter name registrar accept`,
         )),
+    // Answers of Docker alone: a member opens no connection from that port.
+    ...(managed.length === 0
+      ? []
+      : [
+          `ip saddr { ${managed.join(', ')} } ip daddr ${address} tcp sport ${MANAGE_PORT} ct state established counter name managed accept`,
+        ]),
     'counter name refused drop',
     '}',
     'chain input {',
@@ -92,6 +109,7 @@ function inetBody({ device, address, members, guests }: HubDesired): string {
     ...(mesh.length === 0
       ? []
       : [
+          `iifname ${tunnel} oifname ${tunnel} tcp dport ${MANAGE_PORT} counter name between drop`,
           `iifname ${tunnel} oifname ${tunnel} ip saddr { ${mesh.join(', ')} } ip daddr { ${mesh.join(', ')} } counter name mesh accept`,
         ]),
     `iifname ${tunnel} oifname ${tunnel} counter name between drop`,

@@ -1,5 +1,5 @@
 /** `vlandhcp uplink …`: the commands of a host that is not beside the trunk. */
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import type { UplinkStatus } from '../uplinks.ts';
 import { ago, columns, vlanWords, type Terminal } from './words.ts';
 
@@ -23,9 +23,12 @@ export function addUplinkCommands(uplink: Command, { terminal, ask, run }: Uplin
       'Join the site that gave you a token; the token is asked for, or read from standard input',
     )
     .option('--dev <LINK>', 'the name of the link that carries the trunk', 'uplink0')
-    .action(async ({ dev }: { dev: string }) => {
+    .option('--manage', 'the site may manage Docker of this host: whoever it lets in is root here')
+    .action(async ({ dev, manage }: { dev: string; manage?: true }) => {
       const token = await terminal.readSecret('One-time token (it is not shown): ');
-      const joined = (await ask('join', { token, device: dev })) as UplinkStatus & { ms: number };
+      const joined = (await ask('join', { token, device: dev, manage })) as UplinkStatus & {
+        ms: number;
+      };
       print(joinedText(joined));
     });
   uplink
@@ -62,6 +65,16 @@ export function addUplinkCommands(uplink: Command, { terminal, ask, run }: Uplin
       print(`${link} has a new key, ${fingerprint}`);
     });
   uplink
+    .command('manage')
+    .description(
+      'Let the site manage Docker of this host, or end it; who manages Docker is root here',
+    )
+    .addArgument(new Argument('<STATE>').choices(['on', 'off']))
+    .argument('[LINK]', DEVICE_HELP)
+    .action(async (state: string, device?: string) => {
+      print(managedText((await ask('manage', { device, on: state === 'on' })) as UplinkStatus));
+    });
+  uplink
     .command('run')
     .description('Run the service of this host (vlandhcp-uplink.service does it)')
     .action(run);
@@ -90,6 +103,14 @@ function joinedText({
 docker network create -d vlandhcp --ipam-driver null -o parent=${device} -o vlan=${first} fw${first}`;
 }
 
+function managedText({ device, name, managed }: UplinkStatus): string {
+  if (managed === undefined) return `Docker of this host is not managed by ${device}`;
+  const next = `for a client, at the hub: vlandhcp hub context ${name ?? 'NAME'}`;
+  return managed.problem === undefined
+    ? `Docker of this host may be managed by ${device}; ${next}`
+    : `Docker of this host is to be managed by ${device}, but not yet: ${managed.problem}`;
+}
+
 const STATE_WORDS: Readonly<Record<UplinkStatus['state'], string>> = {
   joining: 'joining',
   up: 'up',
@@ -99,7 +120,8 @@ const STATE_WORDS: Readonly<Record<UplinkStatus['state'], string>> = {
 };
 
 function statusRow(status: UplinkStatus, now: number): string[] {
-  const { device, site, state, since, endpoint, silentMs, roundTripMs, vlans, tunnel } = status;
+  const { device, site, state, since, endpoint, silentMs, roundTripMs, vlans, tunnel, managed } =
+    status;
   return [
     device,
     site,
@@ -108,6 +130,12 @@ function statusRow(status: UplinkStatus, now: number): string[] {
     silentMs === undefined ? 'no word yet' : `last word ${ago(silentMs)} ago`,
     roundTripMs === undefined ? '-' : `${roundTripMs.toFixed(roundTripMs < 10 ? 1 : 0)} ms`,
     `VLANs ${vlanWords(vlans)}`,
+    ...(managed === undefined ? [] : [managedWord(managed)]),
     tunnel?.kind === 'wireguard-go' ? 'wireguard-go' : 'kernel WireGuard',
   ];
+}
+
+function managedWord({ isServed, problem }: NonNullable<UplinkStatus['managed']>): string {
+  if (problem !== undefined) return `managed, but ${problem}`;
+  return isServed ? 'managed' : 'to be managed';
 }

@@ -1,18 +1,26 @@
 /**
  * The rules of nftables at a member (pure). The kernel hands a frame of a VXLAN to the link with
  * that number, whoever sent it. So frames count only if they come out of the tunnel, from the hub.
- * The hub reaches nothing else of this host or behind it.
+ * The hub reaches nothing else of this host or behind it, but Docker if this host is managed (U11).
  */
 import { VXLAN_PORT, type MemberDesired } from '../desired.ts';
+import { MANAGE_PORT } from '../protocol/manage-protocol.ts';
 import type { NftTable } from './nft-tables.ts';
 
 /** Before the rules of others. Connection tracking has run, so answers are known. */
 const PRIORITY = -10;
 
-export function memberTable({ device, address, hub, trunk }: MemberDesired): NftTable {
+export function memberTable({
+  device,
+  address,
+  hub,
+  trunk,
+  isManaged = false,
+}: MemberDesired): NftTable {
   const tunnel = `"${tunnelName(device)}"`;
   const frames = trunk && `udp dport ${VXLAN_PORT} @th,96,24 ${trunk.vni}`;
-  const names = ['frames', 'outside', 'refused', 'routed'];
+  const names = ['frames', 'outside', 'managed', 'refused', 'routed'];
+  const managed = `iifname ${tunnel} tcp dport ${MANAGE_PORT}`;
   const rules = [
     ...names.map((name) => `counter ${name} {}`),
     'chain input {',
@@ -24,6 +32,11 @@ export function memberTable({ device, address, hub, trunk }: MemberDesired): Nft
           `${frames} counter name outside drop`,
         ]),
     `iifname != { ${tunnel}, "lo" } ip daddr ${address} counter name outside drop`,
+    ...(isManaged
+      ? [`${managed} ip saddr ${hub.address} ip daddr ${address} counter name managed accept`]
+      : []),
+    // Nobody else, whatever other rules let in.
+    `${managed} counter name refused drop`,
     `iifname ${tunnel} ct state established,related accept`,
     `iifname ${tunnel} counter name refused drop`,
     '}',

@@ -10,7 +10,7 @@ import type { Identity, StateName } from './states.ts';
  * @param view undefined while it joins.
  */
 export function desiredOf(
-  { device, privateKey, nextKey, oneTime, hub }: UplinkRecord,
+  { device, privateKey, nextKey, oneTime, hub, isManaged = false }: UplinkRecord,
   identity: Identity,
   endpoint: string | undefined,
   view: MemberView | undefined,
@@ -25,6 +25,7 @@ export function desiredOf(
     ...{ device, privateKey: keys[identity] ?? privateKey, prefixLength: TUNNEL_PREFIX },
     address: view?.address ?? oneTime?.address ?? '',
     hub: { publicKey, address: hubAddress, endpoint },
+    isManaged,
     trunk: hasTrunk
       ? { site, vni: view.vni, vlans: view.vlans, mtu: view.mtu, carrier }
       : undefined,

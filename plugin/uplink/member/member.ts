@@ -5,18 +5,19 @@
 import type { Clock } from '../../clock.ts';
 import { createQueue } from '../../keyed-lock.ts';
 import type { Logger } from '../../logger.ts';
-import { MachineRunner, type Machine } from '../../runtime/machine-runner.ts';
+import { MachineRunner, type RunnerOf } from '../../runtime/machine-runner.ts';
 import type { Instant } from '../../vocabulary/time.ts';
 import type { MemberLinks } from '../desired.ts';
 import { PROTOCOL_VERSION } from '../protocol/registrar-protocol.ts';
 import { publicKeyOf } from '../wireguard-key.ts';
 import type { Resolve } from './tunnel/hub-addresses.ts';
 import { LOG_WORDS } from './member-desired.ts';
-import { nextDeadline, step } from './member-state.ts';
+import { memberMachine } from './member-state.ts';
 import { MemberTunnel } from './tunnel/member-tunnel.ts';
 import type { UplinkRecord, UplinkStore } from './member-record.ts';
+import { messageOf } from './problem-text.ts';
 import type { RegistrarClient, Reply, Way, WordSocket } from './registrar-client.ts';
-import type { MemberEffect, MemberEnv, MemberEvent, MemberState } from './states.ts';
+import type { MemberEffect, MemberEvent, MemberState } from './states.ts';
 import { StoredRecord } from './stored-record.ts';
 import { WayWatch, type Ways } from './tunnel/way-watch.ts';
 
@@ -30,17 +31,12 @@ export interface MemberDeps {
   readonly resolve: Resolve;
   readonly ways: Ways;
   readonly hostName: string;
+  readonly onChange?: (member: Member) => void;
 }
-
-const machine: Machine<MemberState, MemberEvent, MemberEffect, MemberEnv> = {
-  initial: () => ({ name: 'IDLE' }),
-  step,
-  nextDeadline,
-};
 
 export class Member {
   readonly #deps: MemberDeps;
-  readonly #runner: MachineRunner<MemberState, MemberEvent, MemberEffect, MemberEnv>;
+  readonly #runner: RunnerOf<typeof memberMachine>;
   /** The kernel, the disk and the start of questions take turns, in the order of the effects. */
   readonly #turn = createQueue();
   readonly #stored: StoredRecord;
@@ -62,7 +58,7 @@ export class Member {
     });
     this.#tunnel = new MemberTunnel(deps.links, deps.resolve, () => this.record);
     this.#stateSince = deps.clock.wall();
-    this.#runner = new MachineRunner(machine, {
+    this.#runner = new MachineRunner(memberMachine, {
       clock: deps.clock,
       env: (now) => ({
         ...{ now, addresses: this.#tunnel.addresses.all.length },
@@ -112,6 +108,15 @@ export class Member {
 
   rotate(): void {
     this.#dispatch({ type: 'rotate' });
+  }
+
+  /** Docker may be managed by this uplink, or not any more. @throws PluginError. */
+  manage(isManaged: boolean): Promise<void> {
+    return this.#turn(async () => {
+      await this.#stored.setManaged(isManaged);
+      const carrier = !['SILENT', 'REVOKED'].includes(this.state.name);
+      await this.#tunnel.ensureAgain(this.#attempt, carrier);
+    });
   }
 
   /** Resolves when it is joined, failed or revoked, and what was begun in the kernel is done. */
@@ -171,6 +176,7 @@ export class Member {
       else if (this.record.nextKey !== undefined) this.#keepKey('own');
     }
     this.#release();
+    this.#deps.onChange?.(this);
   }
 
   #release(): void {
@@ -202,7 +208,8 @@ export class Member {
       case 'say-word':
         return this.#sayWord();
       case 'save':
-        return this.#stored.take(effect.view);
+        this.#stored.take(effect.view);
+        return this.#deps.onChange?.(this);
       case 'post-key':
         return this.#postKey();
       case 'keep-key':
@@ -283,8 +290,4 @@ export class Member {
     this.#stored.keepKey(which);
     this.#tunnel.identity = 'own';
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
