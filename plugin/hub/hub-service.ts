@@ -67,7 +67,7 @@ export async function runHub(deps: HubServiceDeps): Promise<{ close(): Promise<v
   const firewall = new FirewallWatch({
     ...{ links, clock, log, turn: hub.turn, desired: () => hub.desired() },
   });
-  const calls = hubCalls(hub, new HubOperator(hub), new ManageOperator(hub, authority));
+  const calls = hubCalls(hub, new HubOperator(hub), new ManageOperator(hub, authority, ports));
   const admin = await serveAdmin(adminSocket, calls, onFailure);
   log.info({ site: record.site, address, port: record.listenPort }, 'hub ready');
   return {
@@ -89,8 +89,9 @@ function withPorts(links: HubLinks, ports: MemberPorts): HubLinks {
   return {
     ...links,
     async ensure(desired) {
-      await links.ensure(desired);
-      await ports.ensure(desired);
+      // A VLAN that cannot be made does not hold up a port, and the other way round.
+      const both = await Promise.allSettled([links.ensure(desired), ports.ensure(desired)]);
+      for (const one of both) if (one.status === 'rejected') throw one.reason as Error;
     },
   };
 }

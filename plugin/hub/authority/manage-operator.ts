@@ -6,6 +6,7 @@ import type { MemberRecord } from '../hub-records.ts';
 import type { HubState } from '../hub-state.ts';
 import { addressOf, clientNameOf } from '../members.ts';
 import type { Authority } from './authority.ts';
+import type { MemberPorts } from './member-ports.ts';
 
 /** The port of the hub that leads to member 3 is 23763, if the operator chooses no other. */
 const FIRST_PORT = 23_760;
@@ -34,10 +35,12 @@ export interface DockerClient {
 export class ManageOperator {
   readonly #hub: HubState;
   readonly #authority: Authority;
+  readonly #ports: Pick<MemberPorts, 'ensure'>;
 
-  constructor(hub: HubState, authority: Authority) {
+  constructor(hub: HubState, authority: Authority, ports: Pick<MemberPorts, 'ensure'>) {
     this.#hub = hub;
     this.#authority = authority;
+    this.#ports = ports;
   }
 
   /** @throws PluginError if there is no such member, it is not managed, or a port is taken. */
@@ -90,7 +93,6 @@ export class ManageOperator {
     if (managed !== undefined && managed.port !== port) {
       await this.#save(member, { ...managed, port }).catch(async (error: unknown) => {
         await this.#hub.save({ ...member, revision: member.revision + 2 });
-        this.#hub.inBackground(() => this.#hub.ensure());
         throw error;
       });
     }
@@ -105,7 +107,7 @@ export class ManageOperator {
   ): Promise<MemberRecord> {
     const changed = { ...member, managed, revision: member.revision + 1 };
     await this.#hub.save(changed);
-    await this.#hub.ensure();
+    await this.#ports.ensure(this.#hub.desired());
     return changed;
   }
 }

@@ -29,7 +29,7 @@ export function addUplinkCommands(uplink: Command, { terminal, ask, run }: Uplin
       const joined = (await ask('join', { token, device: dev, manage })) as UplinkStatus & {
         ms: number;
       };
-      print(joinedText(joined));
+      print(joinedText(joined, manage === true));
     });
   uplink
     .command('status')
@@ -80,17 +80,8 @@ export function addUplinkCommands(uplink: Command, { terminal, ask, run }: Uplin
     .action(run);
 }
 
-function joinedText({
-  site,
-  address,
-  ms,
-  device,
-  vlans,
-  mtu,
-  state,
-  fingerprint,
-  name,
-}: UplinkStatus & { ms: number }): string {
+function joinedText(status: UplinkStatus & { ms: number }, isManaged: boolean): string {
+  const { site, address, ms, device, vlans, mtu, state, fingerprint, name } = status;
   const joined = `joined "${site}" as ${address ?? '?'} over UDP in ${(ms / 1000).toFixed(1)} s`;
   if (state === 'held') {
     return `${joined}; an operator must approve it: vlandhcp hub approve ${name ?? 'NAME'}   (compare the key: ${fingerprint})`;
@@ -100,7 +91,7 @@ function joinedText({
     return `${joined}; it has no VLAN yet: vlandhcp hub vlans ${name ?? 'NAME'} 500`;
   const carries = `${device} carries VLANs ${vlanWords(vlans)} (${mtu ?? 1500} bytes)`;
   return `${joined}; ${carries}
-docker network create -d vlandhcp --ipam-driver null -o parent=${device} -o vlan=${first} fw${first}`;
+docker network create -d vlandhcp --ipam-driver null -o parent=${device} -o vlan=${first} fw${first}${isManaged ? '\nDocker of this host may be managed by the site' : ''}`;
 }
 
 function managedText({ device, name, managed }: UplinkStatus): string {
