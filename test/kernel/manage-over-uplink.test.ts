@@ -119,7 +119,13 @@ test('members reach no Docker, and a member reaches nothing from that port', asy
   const keys = context();
   site.vlandhcp('other', 'uplink manage on');
   await until('both are managed', () => / {3}managed {3}/.test(status('other')));
+  // A member that wants to sends into the tunnel what is for another one.
+  const [hubKey] = site.exec('other', 'wg show wg-uplink1 peers').split('\n');
+  site.exec('other', `wg set wg-uplink1 peer ${hubKey} allowed-ips 10.83.41.0/24`);
+  const between = () => site.counter('hub', 'inet', 'vlandhcp_vdhub', 'between');
+  const attacks = between();
   expect(await say('other', MEMBER, keys)).toBe('!SILENT');
+  expect(between()).toBeGreaterThan(attacks);
   expect(docker.connections).toBe(0);
   await site.kill('other'); // its port 2376 is free for an attack
   const refused = () => site.counter('hub', 'inet', 'vlandhcp_vdhub', 'refused');
