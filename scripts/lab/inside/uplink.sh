@@ -95,10 +95,10 @@ uplink_reboot() {
   uplink_up
 }
 
-# in-lab member NAME VLANS             invites this machine, and joins: uplink0 then carries these VLANs
+# in-lab member NAME VLANS [OPTION...] invites this machine, and joins: uplink0 then carries these VLANs
 member() {
   uplink_up
-  hub_program hub invite "$1" --vlans "$2" | grep -o 'vuj1[.][^ ]*' | command node "$uplink_program" uplink join
+  hub_program hub invite "$1" --vlans "$2" | grep -o 'vuj1[.][^ ]*' | command node "$uplink_program" uplink join "${@:3}"
 }
 
 # in-lab internet-cut [mend]           nothing passes between NATs and Internet; `mend`: all passes again
