@@ -133,13 +133,17 @@ interface Changed {
 const HEADINGS = ['NAME', 'STATE', 'ADDRESS', 'VLANS', 'HOST', 'SEEN', 'FROM', 'KEY'];
 
 function listRow(entry: HubEntry, now: number): string[] {
-  const { name, state, address, vlans, host, handshakeAt, expiresAt, endpoint, fingerprint } =
-    entry;
+  const { name, address, vlans, host, handshakeAt, expiresAt, endpoint, fingerprint } = entry;
   const seen = handshakeAt === undefined ? 'never' : `${ago(now - handshakeAt)} ago`;
   return [
-    ...[name, state === 'held' ? 'waits for approval' : state, address, vlanWords(vlans)],
+    ...[name, stateWord(entry), address, vlanWords(vlans)],
     host ?? '-',
     expiresAt === undefined ? seen : `until ${clockTime(expiresAt, now)}`,
     ...[endpoint ?? '-', fingerprint ?? '-'],
   ];
+}
+
+function stateWord({ state, managed }: HubEntry): string {
+  if (state === 'held') return 'waits for approval';
+  return managed ? `${state}, managed` : state;
 }
