@@ -119,6 +119,7 @@ test('members reach no Docker, and a member reaches nothing from that port', asy
   const keys = context();
   site.vlandhcp('other', 'uplink manage on');
   await until('both are managed', () => / {3}managed {3}/.test(status('other')));
+  site.exec('hub', 'sysctl -qw net.ipv4.ip_forward=1'); // as on every Docker host
   // A member that wants to sends into the tunnel what is for another one.
   const [hubKey] = site.exec('other', 'wg show wg-uplink1 peers').split('\n');
   site.exec('other', `wg set wg-uplink1 peer ${hubKey} allowed-ips 10.83.41.0/24`);

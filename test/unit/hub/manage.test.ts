@@ -50,7 +50,6 @@ afterEach(() => rmSync(folder, { recursive: true }));
 async function joined(name: string, more: object = {}): Promise<string> {
   const token = await world.invite(name, more);
   const host = world.host();
-  host.addresses = ['hub.example.net:51820'];
   await world.until(host.uplinks.join(token, 'uplink0'));
   return host.kernel!.address;
 }
