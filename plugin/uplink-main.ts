@@ -18,6 +18,7 @@ import { HUB_DEVICE } from './hub/members.ts';
 import { surviveUncaughtErrors } from './last-resort.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { boottime } from './net/boottime.ts';
+import { runCommand } from './net/command.ts';
 import { linuxHost } from './net/host.ts';
 import { LOG_LEVELS } from './settings.ts';
 import { askAdmin } from './uplink/admin-socket.ts';
@@ -37,6 +38,7 @@ declare const VLANDHCP_VERSION: string;
 
 const STATE_DIR = '/var/lib/vlandhcp';
 const RUN_DIR = '/run/vlandhcp';
+const DOCKER_SOCKET = '/var/run/docker.sock';
 /** A name server that is away must not hold up the tunnel. */
 const RESOLVED_WITHIN_MS = 2_000;
 /** systemd tries again, except after this: an operator has to put something right first. */
@@ -148,6 +150,8 @@ function makeProgram(): Command {
     {
       terminal,
       ask: (call, body) => askAdmin(hub.adminSocket, 'vlandhcp-hub', call, body),
+      stateDir: hub.stateDir,
+      docker: (args) => runCommand('docker', args, { environment: ofUser() }),
       run: () => serve('hub', (deps) => runHub({ ...deps, links: hubLinks })),
       init: (wanted) =>
         initHub(
@@ -171,6 +175,7 @@ function makeProgram(): Command {
         serve('uplink', (deps) =>
           runUplinks({
             ...deps,
+            dockerSocket: process.env['DOCKER_SOCKET'] || DOCKER_SOCKET,
             ...{ links: memberLinks, registrar: registrarClient, resolve: resolveEndpoint, ways },
             clash: (address, device) => subnetClash(address, [`wg-${device}`]),
             watchPath: (device) =>
@@ -188,6 +193,13 @@ function makeProgram(): Command {
     },
   );
   return program;
+}
+
+/** What `docker` needs to find the contexts of who types the command. */
+function ofUser(): Record<string, string> {
+  const { PATH, HOME, DOCKER_CONFIG } = process.env;
+  const given = Object.entries({ PATH, HOME, DOCKER_CONFIG });
+  return Object.fromEntries(given.filter((one): one is [string, string] => one[1] !== undefined));
 }
 
 function messageOf(error: unknown): string {

@@ -114,16 +114,20 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   express: /^api\/server\.ts$/,
   pino: /^logger\.ts$/,
   koffi: /^net\/libc\.ts$/,
+  // It brings the metadata that its parts find each other by.
+  '@peculiar/x509': /^uplink\/manage\/x509\.ts$/,
+  'reflect-metadata': /^uplink\/manage\/x509\.ts$/,
   valibot:
-    /^(state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)|dockerapi\/container-names|uplink\/(protocol\/[a-z-]+|state-file|uplink-service|member\/(member-record|registrar-client))|hub\/(hub-records|hub-calls|registrar\/registrar))\.ts$/,
-  commander: /^((uplink\/cli|hub)\/(commands|cli)|uplink-main)\.ts$/,
+    /^(state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)|dockerapi\/container-names|uplink\/(protocol\/[a-z-]+|state-file|uplink-service|manage\/(credentials|certificate-client)|member\/(member-record|registrar-client))|hub\/(hub-records|hub-calls|registrar\/registrar|authority\/authority))\.ts$/,
+  commander:
+    /^((uplink\/cli|hub)\/(commands|cli)|hub\/authority\/context-command|uplink-main)\.ts$/,
   'prom-client': /^metrics\/[a-z-]+\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
 };
 
 /** Only the store, the history, the interfaces of Linux and the APIs' sockets may use files. */
 const FILE_SYSTEM_HOMES =
-  /^(state\/files\/(store|record-file|former-files|disk-space)|runtime\/(unix-socket|durable-file)|api\/operator\/admin-server|api\/web\/open-web|dockerapi\/docker-api|events\/event-file|uplink\/(state-file|admin-socket|kernel\/wireguard|path\/whole-socket)|net\/[a-z0-9/-]+)\.ts$/;
+  /^(state\/files\/(store|record-file|former-files|disk-space)|runtime\/(unix-socket|durable-file)|api\/operator\/admin-server|api\/web\/open-web|dockerapi\/docker-api|events\/event-file|uplink\/(state-file|admin-socket|kernel\/wireguard|path\/whole-socket)|hub\/authority\/context-files|net\/[a-z0-9/-]+)\.ts$/;
 
 describe('the import rule', () => {
   it('a file imports only what its layer may', () => {

@@ -1,21 +1,12 @@
 /** `vlandhcp hub …`: the commands of the host beside the trunk. */
 import type { Command } from 'commander';
-import {
-  ago,
-  clockTime,
-  columns,
-  parseDuration,
-  vlanWords,
-  type Terminal,
-} from '../uplink/cli/words.ts';
+import { ago, clockTime, columns, parseDuration, vlanWords } from '../uplink/cli/words.ts';
+import { addContextCommand, type ContextCommands } from './authority/context-command.ts';
 import type { HubEntry } from './hub-calls.ts';
 import type { InitWanted } from './hub-init.ts';
 import type { HubRecord } from './hub-records.ts';
 
-export interface HubCommands {
-  readonly terminal: Terminal;
-  /** Asks the service of this host. @throws PluginError. */
-  readonly ask: (call: string, body: object) => Promise<unknown>;
+export interface HubCommands extends ContextCommands {
   /** Runs the service until it is stopped. */
   readonly run: () => Promise<void>;
   readonly init: (wanted: InitWanted) => Promise<HubRecord>;
@@ -23,7 +14,8 @@ export interface HubCommands {
 
 const NAME = 'the name that the invitation gave it';
 
-export function addHubCommands(hub: Command, { terminal, ask, run, init }: HubCommands): void {
+export function addHubCommands(hub: Command, around: HubCommands): void {
+  const { terminal, ask, run, init } = around;
   const { print } = terminal;
   hub
     .command('init')
@@ -105,6 +97,7 @@ ${made.token}`,
       const { vlans, fingerprint } = (await ask('approve', { name })) as Changed;
       print(`${name} is a member, with VLANs ${vlanWords(vlans)} and the key ${fingerprint}`);
     });
+  addContextCommand(hub, around);
   hub
     .command('run')
     .description('Run the service of the hub (vlandhcp-hub.service does it)')
@@ -142,18 +135,19 @@ interface Changed {
 
 const HEADINGS = ['NAME', 'STATE', 'ADDRESS', 'VLANS', 'HOST', 'SEEN', 'FROM', 'KEY'];
 
-const STATE_WORDS: Readonly<Record<HubEntry['state'], string>> = {
-  ...{ member: 'member', held: 'waits for approval', invited: 'invited' },
-};
-
 function listRow(entry: HubEntry, now: number): string[] {
-  const { name, state, mesh, address, vlans, host, handshakeAt, expiresAt } = entry;
+  const { name, mesh, address, vlans, host, handshakeAt, expiresAt } = entry;
   const { endpoint, fingerprint } = entry;
   const seen = handshakeAt === undefined ? 'never' : `${ago(now - handshakeAt)} ago`;
   return [
-    ...[name, `${STATE_WORDS[state]}${mesh ? ', mesh' : ''}`, address, vlanWords(vlans)],
+    ...[name, `${stateWord(entry)}${mesh ? ', mesh' : ''}`, address, vlanWords(vlans)],
     host ?? '-',
     expiresAt === undefined ? seen : `until ${clockTime(expiresAt, now)}`,
     ...[endpoint ?? '-', fingerprint ?? '-'],
   ];
+}
+
+function stateWord({ state, managed }: HubEntry): string {
+  if (state === 'held') return 'waits for approval';
+  return managed ? `${state}, managed` : state;
 }

@@ -17,6 +17,8 @@ export interface HubMember {
   readonly mesh: boolean;
   /** The largest packet that passes on the way to it, as it says. Undefined: TUNNEL_MTU. */
   readonly pathMtu?: number | undefined;
+  /** The hub may reach its Docker (U11); with a port, others may by the hub. Undefined: no. */
+  readonly manage?: { readonly port: number | undefined } | undefined;
 }
 
 /** Somebody who may speak to the registrar and to nothing else. */

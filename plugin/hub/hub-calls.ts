@@ -5,6 +5,7 @@ import { isName, NAME_RULE } from '../uplink/protocol/value-schemas.ts';
 import { parseVlans } from '../uplink/vlan-list.ts';
 import { fingerprintOf } from '../uplink/wireguard-key.ts';
 import { PluginError } from '../vocabulary/errors.ts';
+import type { ManageOperator } from './authority/manage-operator.ts';
 import type { HubOperator } from './hub-operator.ts';
 import type { HubState } from './hub-state.ts';
 import type { MemberRecord } from './hub-records.ts';
@@ -19,6 +20,9 @@ export interface HubEntry {
   readonly mesh: boolean;
   /** The largest packet that passes on the way to it. Undefined: as much as the tunnel has. */
   readonly pathMtu?: number | undefined;
+  readonly managed: boolean;
+  /** The TCP port of the hub that leads to its Docker. */
+  readonly managePort: number | undefined;
   /** What the member's host calls itself. Undefined for an invitation. */
   readonly host: string | undefined;
   readonly fingerprint: string | undefined;
@@ -32,6 +36,9 @@ export interface HubEntry {
 }
 
 const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+/** What browsers and Go take of a certificate for a server; a habit for clients. */
+const LONGEST_CLIENT_MS = 397 * 86_400_000;
 
 const name = v.custom<string>(isName, `a name has ${NAME_RULE}`);
 const vlanText = v.pipe(
@@ -56,7 +63,28 @@ const invitation = v.object({
   ),
 });
 
-export function hubCalls(hub: HubState, operator: HubOperator): AdminCalls {
+const client = v.object({
+  name,
+  expiresMs: v.pipe(
+    v.number(),
+    v.check(
+      (ms) => ms >= HOUR_MS && ms <= LONGEST_CLIENT_MS,
+      'a certificate is valid for 1 hour to 397 days, as in 12h or 90d',
+    ),
+  ),
+  isExported: v.boolean(),
+  port: v.optional(
+    v.pipe(
+      v.number(),
+      v.check(
+        (port) => Number.isInteger(port) && port >= 1 && port <= 65_535,
+        'a port is 1 to 65535',
+      ),
+    ),
+  ),
+});
+
+export function hubCalls(hub: HubState, operator: HubOperator, manage: ManageOperator): AdminCalls {
   return {
     async invite(body) {
       const { record, token } = await operator.invite(checked(invitation, body));
@@ -76,6 +104,12 @@ export function hubCalls(hub: HubState, operator: HubOperator): AdminCalls {
     async revoke(body) {
       return operator.revoke(checked(v.object({ name }), body).name);
     },
+    async client(body) {
+      return manage.client({ port: undefined, ...checked(client, body) });
+    },
+    async 'end-clients'(body) {
+      return told(await manage.end(checked(v.object({ name }), body).name));
+    },
   };
 }
 
@@ -90,11 +124,12 @@ async function entriesOf(hub: HubState): Promise<HubEntry[]> {
   return [
     ...members.filter(isLive).map((member): HubEntry => {
       const { name: of, number, vlans, mesh, hostName, publicKey, joinedAt, phase } = member;
-      const { pathMtu } = member;
+      const { pathMtu, managed } = member;
       const peer = peers.get(publicKey);
       return {
         ...{ name: of, state: phase === 'held' ? 'held' : 'member', vlans, mesh, host: hostName },
         ...{ address: addressOf(hub.record, number), fingerprint: fingerprintOf(publicKey) },
+        ...{ managed: managed?.isOn === true, managePort: managed?.port },
         ...{ joinedAt, expiresAt: undefined, endpoint: peer?.endpoint, pathMtu },
         ...{ handshakeAt: peer?.handshakeAt, rxBytes: peer?.rxBytes, txBytes: peer?.txBytes },
       };
@@ -105,6 +140,7 @@ async function entriesOf(hub: HubState): Promise<HubEntry[]> {
         const address = addressOf(hub.record, number);
         return {
           ...{ name: of, state: 'invited', address, vlans, mesh, host: undefined, expiresAt },
+          ...{ managed: false, managePort: undefined },
           ...{ fingerprint: undefined, joinedAt: undefined, endpoint: undefined },
           ...{ handshakeAt: undefined, rxBytes: undefined, txBytes: undefined },
         };

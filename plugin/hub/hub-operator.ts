@@ -6,7 +6,7 @@ import { PluginError } from '../vocabulary/errors.ts';
 import type { InviteRecord, MemberRecord } from './hub-records.ts';
 import type { HubState } from './hub-state.ts';
 import { makeInvite, type InviteWanted } from './invites.ts';
-import { freeNumber, isLive } from './members.ts';
+import { freeNumber } from './members.ts';
 
 export class HubOperator {
   readonly #hub: HubState;
@@ -62,7 +62,7 @@ export class HubOperator {
     return this.#hub.turn(async () => {
       const member = this.#hub.find(name);
       const invite = this.#hub.openInvite(name);
-      if (member === undefined && invite === undefined) throw this.#unknown(name);
+      if (invite === undefined) this.#hub.named(name);
       if (invite !== undefined) await this.#hub.drop(invite);
       if (member !== undefined) {
         const endedAt = this.#hub.now();
@@ -86,20 +86,13 @@ export class HubOperator {
     told: string,
   ): Promise<MemberRecord> {
     return this.#hub.turn(async () => {
-      const member = this.#hub.find(name);
-      if (member === undefined) throw this.#unknown(name);
+      const member = this.#hub.named(name);
       const changed = { ...member, ...change(member), revision: member.revision + 1 };
       await this.#hub.save(changed);
       await this.#hub.ensure();
       this.#hub.log.info({ member: name, vlans: changed.vlans }, told);
       return changed;
     });
-  }
-
-  #unknown(name: string): PluginError {
-    const names = this.#hub.contents.members.filter(isLive).map((member) => member.name);
-    const known = names.length === 0 ? 'there is none yet' : `members are ${names.join(', ')}`;
-    return refused(`there is no member ${name}; ${known}`);
   }
 }
 

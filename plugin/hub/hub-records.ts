@@ -49,6 +49,16 @@ export const memberRecord = v.object({
   hostName: v.string(),
   /** The largest packet that passes on the way to it. Undefined: as much as the tunnel has. */
   pathMtu: v.optional(pathMtu),
+  /** Its Docker is managed, or was (U11). Undefined: never. */
+  managed: v.optional(
+    v.object({
+      isOn: v.boolean(),
+      /** Part of the name in certificates of clients. A new number ends all of them. */
+      clients: count,
+      /** TCP port of the hub that leads to it. Undefined: none. */
+      port: v.optional(port),
+    }),
+  ),
   joinedAt: time,
   /** When it first asked under its own key. */
   confirmedAt: v.optional(time),

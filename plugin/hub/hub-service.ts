@@ -5,6 +5,10 @@ import { closeServer } from '../runtime/unix-socket.ts';
 import { REGISTRAR_PORT } from '../uplink/desired.ts';
 import { serveAdmin } from '../uplink/admin-socket.ts';
 import { PluginError } from '../vocabulary/errors.ts';
+import { Authority } from './authority/authority.ts';
+import { ManageAnswers } from './authority/manage-answers.ts';
+import { ManageOperator } from './authority/manage-operator.ts';
+import { MemberPorts } from './authority/member-ports.ts';
 import type { HubLinks } from './desired.ts';
 import { FirewallWatch } from './firewall-watch.ts';
 import { hubCalls } from './hub-calls.ts';
@@ -29,7 +33,7 @@ export interface HubServiceDeps {
  * @throws PluginError if there is no hub yet, or if it cannot start.
  */
 export async function runHub(deps: HubServiceDeps): Promise<{ close(): Promise<void> }> {
-  const { stateDir, adminSocket, links, clock, log } = deps;
+  const { stateDir, adminSocket, clock, log } = deps;
   const files = new HubFiles(stateDir);
   const record = await files.readHub();
   if (record === undefined) {
@@ -39,10 +43,14 @@ export async function runHub(deps: HubServiceDeps): Promise<{ close(): Promise<v
     );
   }
   const onFailure = (err: unknown): void => log.error({ err }, 'hub: request failed unexpectedly');
+  const ports = new MemberPorts(log);
+  const links = withPorts(deps.links, ports);
   const hub = new HubState({ record, store: files, links, clock, log }, await files.load());
   await hub.start();
   const address = addressOf(record);
-  const registrar = createRegistrar(new HubAnswers(hub), onFailure);
+  const authority = new Authority(stateDir, record);
+  const answers = Object.assign(new HubAnswers(hub), { manage: new ManageAnswers(hub, authority) });
+  const registrar = createRegistrar(answers, onFailure);
   await new Promise<void>((resolve, reject) => {
     registrar.once('error', reject);
     registrar.listen(REGISTRAR_PORT, address, resolve);
@@ -59,17 +67,31 @@ export async function runHub(deps: HubServiceDeps): Promise<{ close(): Promise<v
   const firewall = new FirewallWatch({
     ...{ links, clock, log, turn: hub.turn, desired: () => hub.desired() },
   });
-  const admin = await serveAdmin(adminSocket, hubCalls(hub, new HubOperator(hub)), onFailure);
+  const calls = hubCalls(hub, new HubOperator(hub), new ManageOperator(hub, authority, ports));
+  const admin = await serveAdmin(adminSocket, calls, onFailure);
   log.info({ site: record.site, address, port: record.listenPort }, 'hub ready');
   return {
     async close() {
       await admin.close();
       firewall.close();
       hub.close();
+      ports.close();
       echo.close();
       const closed = closeServer(registrar);
       registrar.closeAllConnections();
       await closed;
+    },
+  };
+}
+
+/** Ports of the hub are a part of what is desired, and go with their members. */
+function withPorts(links: HubLinks, ports: MemberPorts): HubLinks {
+  return {
+    ...links,
+    async ensure(desired) {
+      // A VLAN that cannot be made does not hold up a port, and the other way round.
+      const both = await Promise.allSettled([links.ensure(desired), ports.ensure(desired)]);
+      for (const one of both) if (one.status === 'rejected') throw one.reason as Error;
     },
   };
 }

@@ -7,6 +7,7 @@ import { createQueue } from '../keyed-lock.ts';
 import type { Logger } from '../logger.ts';
 import { HELD_MS } from '../uplink/protocol/registrar-protocol.ts';
 import { publicKeyOf, type WgKey } from '../uplink/wireguard-key.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 import type { HubDesired, HubLinks, HubPeer } from './desired.ts';
 import type { HubContents, HubStore } from './hub-store.ts';
 import type { HubRecord, InviteRecord, MemberRecord } from './hub-records.ts';
@@ -216,6 +217,15 @@ export class HubState {
 
   find(name: string): MemberRecord | undefined {
     return [...this.#members.values()].find((member) => member.name === name && isLive(member));
+  }
+
+  /** @throws PluginError if there is no such member. */
+  named(name: string): MemberRecord {
+    const member = this.find(name);
+    if (member !== undefined) return member;
+    const names = [...this.#members.values()].filter(isLive).map((one) => one.name);
+    const known = names.length === 0 ? 'there is none yet' : `members are ${names.join(', ')}`;
+    throw new PluginError('INVALID_REQUEST', `there is no member ${name}; ${known}`);
   }
 
   /** Not yet used, and not late. */

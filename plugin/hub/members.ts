@@ -60,7 +60,21 @@ export function viewOf(hub: HubRecord, member: MemberRecord): MemberView {
   return {
     ...{ name, site: hub.site, address: addressOf(hub, number), vni: firstVniOf(hub) + number },
     ...{ vlans: held ? [] : vlans, mtu: hub.mtu, mesh: isInMesh(member), held, revision },
+    client: clientNameOf(hub, member),
   };
+}
+
+/**
+ * The name in the certificates of clients that may manage a member: a URI of one membership and of
+ * one number. So a certificate does not open a host that has the name or the address later, and a
+ * new number ends all that were made. Undefined if its Docker is not managed.
+ */
+export function clientNameOf(
+  { site }: HubRecord,
+  { name, inviteId, managed }: MemberRecord,
+): string | undefined {
+  if (managed?.isOn !== true) return undefined;
+  return `vlandhcp://${site}/${name}/${inviteId}/${managed.clients}`;
 }
 
 function firstVniOf(hub: HubRecord): number {
@@ -84,10 +98,11 @@ export function desiredOf(hub: HubRecord, contents: HubContents, at: WallTime): 
     trunk: hub.trunk,
     mtu: hub.mtu,
     members: live.map((member): HubMember => {
-      const { name, number, publicKey, nextKey, pathMtu } = member;
+      const { name, number, publicKey, nextKey, pathMtu, managed } = member;
       const { address, vni, vlans, mesh } = viewOf(hub, member);
       const peer = nextKey?.key ?? publicKey;
-      return { name, number, publicKey: peer, address, vni, vlans, mesh, pathMtu };
+      const manage = managed?.isOn === true ? { port: managed.port } : undefined;
+      return { name, number, publicKey: peer, address, vni, vlans, mesh, pathMtu, manage };
     }),
     guests: [
       ...contents.invites.filter((invite) => isHeard(invite, at)),

@@ -28,6 +28,8 @@ export interface CommandOptions {
   /** Text for the program's standard input. */
   readonly input?: string;
   readonly timeoutMs?: Ms;
+  /** In place of the minimal one, for what it names. */
+  readonly environment?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
 
@@ -85,7 +87,7 @@ interface Ended {
 
 function run(file: string, args: readonly string[], options: CommandOptions): Promise<Ended> {
   const settings = {
-    env: { ...COMMAND_ENVIRONMENT },
+    env: { ...COMMAND_ENVIRONMENT, ...options.environment },
     encoding: 'utf8',
     timeout: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     maxBuffer: LONGEST_OUTPUT_BYTES,

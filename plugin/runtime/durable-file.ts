@@ -15,7 +15,7 @@ const WRITE = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;
  * Adds or replaces the file, with mode 0600. Writes to one path must take turns.
  * @throws PluginError STATE_UNWRITABLE. The earlier file is then still there.
  */
-export async function writeFile(path: string, text: string): Promise<void> {
+export async function writeFile(path: string, text: string | Uint8Array): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
     const file = await open(temporary, WRITE, 0o600);

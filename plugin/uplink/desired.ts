@@ -6,8 +6,6 @@ import type { WgKey } from './wireguard-key.ts';
 
 /** TCP: the registrar. UDP: the hub sends back what it gets; that is the word of a member. */
 export const REGISTRAR_PORT = 51_821;
-/** Docker of a member, if the member lets the hub manage it (U11). */
-export const MANAGEMENT_PORT = 2_376;
 /** Docker's overlay networks have 4789 (U12). */
 export const VXLAN_PORT = 4_790;
 /** The MTU of the tunnel's link: what fits an underlay of 1500 is IPv6 40, UDP 8, WireGuard 32. */
@@ -37,6 +35,8 @@ export interface MemberDesired {
   readonly pathMtu?: number | undefined;
   /** True if other members of the mesh, and the hub, may reach this host's address there (U15). */
   readonly mesh?: boolean;
+  /** The hub may reach Docker of this host (U11). */
+  readonly isManaged?: boolean;
   /** Undefined while it joins or is on hold: there is only WireGuard then, and no `uplink0`. */
   readonly trunk: Trunk | undefined;
 }

@@ -5,6 +5,7 @@ import type { Logger } from '../logger.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import { serveAdmin, type AdminCalls } from './admin-socket.ts';
 import type { MemberLinks } from './desired.ts';
+import { openManagement } from './manage/management.ts';
 import { UplinkFiles } from './member/member-record.ts';
 import type { RegistrarClient } from './member/registrar-client.ts';
 import { Uplinks, type UplinksDeps } from './uplinks.ts';
@@ -19,6 +20,8 @@ export interface UplinkServiceDeps {
   readonly clash: UplinksDeps['clash'];
   readonly hostName: string;
   readonly watchPath: UplinksDeps['watchPath'];
+  /** What members that are managed pass bytes to. */
+  readonly dockerSocket: string;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -29,10 +32,11 @@ export interface UplinkServiceDeps {
  * @throws PluginError if it cannot start.
  */
 export async function runUplinks(deps: UplinkServiceDeps): Promise<{ close(): Promise<void> }> {
-  const { stateDir, adminSocket, log, ...rest } = deps;
+  const { stateDir, adminSocket, log, dockerSocket, ...rest } = deps;
   const store = new UplinkFiles(stateDir);
   const records = await store.load();
-  const uplinks = new Uplinks({ ...rest, log, store });
+  const management = openManagement(deps, stateDir, dockerSocket);
+  const uplinks = new Uplinks({ ...rest, log, store, management });
   const onFailure = (err: unknown): void => log.error({ err }, 'uplink: call failed unexpectedly');
   // The socket first: a second process learns there that it may not run.
   const admin = await serveAdmin(adminSocket, callsOf(uplinks), onFailure);
@@ -42,18 +46,28 @@ export async function runUplinks(deps: UplinkServiceDeps): Promise<{ close(): Pr
     async close() {
       await admin.close();
       uplinks.close();
+      await management.close();
     },
   };
 }
 
-const joinBody = v.object({ token: v.string(), device: v.string() });
+const joinBody = v.object({
+  token: v.string(),
+  device: v.string(),
+  manage: v.optional(v.boolean(), false),
+});
+const manageBody = v.object({ device: v.optional(v.string()), on: v.boolean() });
 const deviceBody = v.object({ device: v.optional(v.string()) });
 
 function callsOf(uplinks: Uplinks): AdminCalls {
   return {
     async join(body) {
-      const { token, device } = checked(joinBody, body);
-      return uplinks.join(token, device);
+      const { token, device, manage } = checked(joinBody, body);
+      return uplinks.join(token, device, manage);
+    },
+    async manage(body) {
+      const { device, on } = checked(manageBody, body);
+      return uplinks.manage(device, on);
     },
     async status() {
       return { uplinks: await uplinks.status() };

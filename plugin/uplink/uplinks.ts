@@ -2,13 +2,23 @@
 import { createQueue } from '../keyed-lock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import type { TunnelStatus } from './desired.ts';
+import type { ManagementStatus } from './manage/managed-uplink.ts';
 import { Member, type MemberDeps } from './member/member.ts';
 import { DEVICE, type UplinkRecord } from './member/member-record.ts';
 import { problemText } from './member/problem-text.ts';
+import type { StateName } from './member/states.ts';
 import { parseToken, tokenId, type Token } from './protocol/token.ts';
 import { fingerprintOf, generateKey, publicKeyOf } from './wireguard-key.ts';
 
+/** The management of Docker over uplinks. */
+interface Managing {
+  update(record: UplinkRecord, state: StateName): Promise<void>;
+  forget(device: string): Promise<void>;
+  status(device: string): ManagementStatus | undefined;
+}
+
 export interface UplinksDeps extends MemberDeps {
+  readonly management?: Managing;
   /** What on this host has addresses of that tunnel network: a sentence. Undefined: nothing. */
   readonly clash: (address: string, device: string) => Promise<string | undefined>;
 }
@@ -31,6 +41,8 @@ export interface UplinkStatus {
   readonly roundTripMs: number | undefined;
   readonly silentMs: number | undefined;
   readonly tunnel: TunnelStatus | undefined;
+  /** Undefined if its Docker is not managed. */
+  readonly managed: ManagementStatus | undefined;
 }
 
 export class Uplinks {
@@ -72,14 +84,18 @@ export class Uplinks {
    * Joins with a token that was pasted, and resolves when the trunk is there.
    * @throws PluginError with one sentence. Nothing is left of a join that failed.
    */
-  async join(typed: string, device: string): Promise<UplinkStatus & { readonly ms: number }> {
+  async join(
+    typed: string,
+    device: string,
+    isManaged = false,
+  ): Promise<UplinkStatus & { readonly ms: number }> {
     const { clock } = this.#deps;
     const from = clock.now();
     const token = parseToken(typed, clock.wall());
     const member = await this.#turn(async () => {
       await this.#refuseIfTaken(token, device);
       const known = this.#failed.get(tokenId(token));
-      const record = recordOf(token, device, known);
+      const record = { ...recordOf(token, device, known), isManaged };
       await this.#deps.store.save(record); // its key is on disk before the hub hears of it
       this.#failed.delete(tokenId(token));
       if (known !== undefined && known.device !== device) await this.#removeFailed(known.device);
@@ -104,6 +120,7 @@ export class Uplinks {
       const member = this.#one(device);
       const isTold = await member.leave();
       this.#members.delete(member.record.device);
+      await this.#deps.management?.forget(member.record.device);
       return { device: member.record.device, isTold };
     });
   }
@@ -125,8 +142,18 @@ export class Uplinks {
     return this.#statusOf(member);
   }
 
+  /** Docker of this host may be managed by that uplink, or not any more. */
+  async manage(device: string | undefined, isManaged: boolean): Promise<UplinkStatus> {
+    const member = this.#one(device);
+    await member.manage(isManaged);
+    await this.#deps.management?.update(member.record, member.state.name);
+    return this.#statusOf(member);
+  }
+
   #make(record: UplinkRecord): Member {
-    const member = new Member(this.#deps, record);
+    const onChange = ({ record: now, state }: Member): void =>
+      void this.#deps.management?.update(now, state.name);
+    const member = new Member({ ...this.#deps, onChange }, record);
     this.#members.set(record.device, member);
     return member;
   }
@@ -213,6 +240,7 @@ export class Uplinks {
       endpoint: tunnel?.endpoint ?? seen.endpoint,
       ...{ roundTripMs: seen.roundTripMs, silentMs: seen.silentMs, tunnel },
       pathMtu: seen.pathMtu,
+      managed: this.#deps.management?.status(device),
       ...(state.name === 'IDLE' && { state: 'joining' as const }),
     };
   }

@@ -151,6 +151,17 @@ export class UplinkSite {
     rmSync(join(this.#folder, name), { recursive: true, force: true });
   }
 
+  /** A file of the state of that host. */
+  file(name: string, path: string): string {
+    return join(this.#folder, name, path);
+  }
+
+  /** Packets that a named counter of nft has counted. */
+  counter(name: string, family: string, table: string, counter: string): number {
+    const said = this.exec(name, `nft list counter ${family} ${table} ${counter}`);
+    return Number(/packets (\d+)/.exec(said)?.[1]);
+  }
+
   /** A DHCP client that leases once and takes nothing. Returns the address; undefined: none. */
   lease(name: string, link: string): string | undefined {
     const words = `busybox udhcpc -f -n -q -t 6 -T 1 -s /bin/true -i ${link}`;

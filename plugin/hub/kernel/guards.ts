@@ -9,6 +9,7 @@
 import { REGISTRAR_PORT, VXLAN_PORT } from '../../uplink/desired.ts';
 import type { NftTable } from '../../uplink/kernel/nft-tables.ts';
 import { wholeRules } from '../../uplink/path/path-rules.ts';
+import { MANAGE_PORT } from '../../uplink/protocol/manage-protocol.ts';
 import type { HubDesired, HubMember } from '../desired.ts';
 import { clampChains, clampJumps } from './clamps.ts';
 import { meshForwarding, meshInput } from './mesh-rules.ts';
@@ -46,11 +47,13 @@ function inetBody({ device, address, listenPort, members, guests }: HubDesired):
   const tunnel = `"${device}"`;
   const bound = members.filter(({ vlans }) => vlans.length > 0);
   const speakers = [...members, ...guests].map((one) => one.address);
+  const managed = members.filter((one) => one.manage !== undefined).map((one) => one.address);
   const vnis = bound.map(({ vni }) => vni);
   const counters = [
     'binding',
     'outside',
     'registrar',
+    'managed',
     'refused',
     'between',
     'mesh',
@@ -82,6 +85,12 @@ function inetBody({ device, address, listenPort, members, guests }: HubDesired):
           (protocol) =>
             `ip saddr { ${speakers.join(', ')} } ip daddr ${address} ${protocol} dport ${REGISTRAR_PORT} counter name registrar accept`,
         )),
+    // Answers of Docker alone: a member opens no connection from that port.
+    ...(managed.length === 0
+      ? []
+      : [
+          `ip saddr { ${managed.join(', ')} } ip daddr ${address} tcp sport ${MANAGE_PORT} ct state established counter name managed accept`,
+        ]),
     ...meshInput(address, members),
     'counter name refused drop',
     '}',

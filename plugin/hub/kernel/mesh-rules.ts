@@ -3,7 +3,8 @@
  * what a Swarm needs of the hub. For frames of VLANs nothing changes: the binding rule comes before
  * these rules.
  */
-import { MANAGEMENT_PORT, VXLAN_PORT } from '../../uplink/desired.ts';
+import { VXLAN_PORT } from '../../uplink/desired.ts';
+import { MANAGE_PORT } from '../../uplink/protocol/manage-protocol.ts';
 import type { HubMember } from '../desired.ts';
 
 /** Docker's Swarm: managers, gossip of nodes, overlay networks. */
@@ -33,7 +34,7 @@ export function meshForwarding(device: string, members: readonly HubMember[]): r
   const between = `iifname "${device}" oifname "${device}"`;
   return [
     `${between} udp dport ${VXLAN_PORT} counter name between drop`,
-    `${between} tcp dport ${MANAGEMENT_PORT} counter name between drop`,
+    `${between} tcp dport ${MANAGE_PORT} counter name between drop`,
     `${between} ip saddr ${mesh} ip daddr ${mesh} counter name mesh accept`,
   ];
 }

@@ -12,11 +12,17 @@ import {
   LONGEST_REQUEST,
   pathRequest,
 } from '../../uplink/protocol/registrar-protocol.ts';
+import { certificateRequest } from '../../uplink/protocol/manage-protocol.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { failure, type Answer, type HubAnswers } from './hub-answers.ts';
 
 /** What the registrar needs of the hub. */
-type Answers = Pick<HubAnswers, 'admit' | 'self' | 'leave' | 'rotate' | 'path' | 'others'>;
+type Answers = Pick<HubAnswers, 'admit' | 'self' | 'leave' | 'rotate' | 'path' | 'others'> & {
+  readonly manage?: {
+    certify(from: string, request: string): Promise<Answer>;
+    withdraw(from: string): Promise<Answer>;
+  };
+};
 
 const LIMITS = { longestBody: LONGEST_REQUEST, mostConnections: 1_024, mostFromOne: 8 };
 
@@ -60,9 +66,20 @@ async function route(hub: Answers, call: JsonCall): Promise<Answer> {
       const asked = v.safeParse(pathRequest, body);
       return asked.success ? hub.path(from, asked.output.mtu) : misfit(asked.issues[0]);
     }
+    case 'PUT /v1/self/request': {
+      const asked = v.safeParse(certificateRequest, body);
+      if (!asked.success) return misfit(asked.issues[0]);
+      return hub.manage?.certify(from, asked.output.request) ?? unknown();
+    }
+    case 'DELETE /v1/self/request':
+      return hub.manage?.withdraw(from) ?? unknown();
     default:
-      return failure(404, 'the registrar has no such call; its protocol has version 1');
+      return unknown();
   }
+}
+
+function unknown(): Answer {
+  return failure(404, 'the registrar has no such call; its protocol has version 1');
 }
 
 function misfit(issue: v.BaseIssue<unknown>): Answer {

@@ -1,5 +1,5 @@
 /** `vlandhcp uplink …`: the commands of a host that is not beside the trunk. */
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import { TUNNEL_MTU } from '../desired.ts';
 import type { UplinkStatus } from '../uplinks.ts';
 import { ago, columns, vlanWords, type Terminal } from './words.ts';
@@ -24,10 +24,13 @@ export function addUplinkCommands(uplink: Command, { terminal, ask, run }: Uplin
       'Join the site that gave you a token; the token is asked for, or read from standard input',
     )
     .option('--dev <LINK>', 'the name of the link that carries the trunk', 'uplink0')
-    .action(async ({ dev }: { dev: string }) => {
+    .option('--manage', 'the site may manage Docker of this host: whoever it lets in is root here')
+    .action(async ({ dev, manage }: { dev: string; manage?: true }) => {
       const token = await terminal.readSecret('One-time token (it is not shown): ');
-      const joined = (await ask('join', { token, device: dev })) as UplinkStatus & { ms: number };
-      print(joinedText(joined));
+      const joined = (await ask('join', { token, device: dev, manage })) as UplinkStatus & {
+        ms: number;
+      };
+      print(joinedText(joined, manage === true));
     });
   uplink
     .command('status')
@@ -63,22 +66,23 @@ export function addUplinkCommands(uplink: Command, { terminal, ask, run }: Uplin
       print(`${link} has a new key, ${fingerprint}`);
     });
   uplink
+    .command('manage')
+    .description(
+      'Let the site manage Docker of this host, or end it; who manages Docker is root here',
+    )
+    .addArgument(new Argument('<STATE>').choices(['on', 'off']))
+    .argument('[LINK]', DEVICE_HELP)
+    .action(async (state: string, device?: string) => {
+      print(managedText((await ask('manage', { device, on: state === 'on' })) as UplinkStatus));
+    });
+  uplink
     .command('run')
     .description('Run the service of this host (vlandhcp-uplink.service does it)')
     .action(run);
 }
 
-function joinedText({
-  site,
-  address,
-  ms,
-  device,
-  vlans,
-  mtu,
-  state,
-  fingerprint,
-  name,
-}: UplinkStatus & { ms: number }): string {
+function joinedText(status: UplinkStatus & { ms: number }, isManaged: boolean): string {
+  const { site, address, ms, device, vlans, mtu, state, fingerprint, name } = status;
   const joined = `joined "${site}" as ${address ?? '?'} over UDP in ${(ms / 1000).toFixed(1)} s`;
   if (state === 'held') {
     return `${joined}; an operator must approve it: vlandhcp hub approve ${name ?? 'NAME'}   (compare the key: ${fingerprint})`;
@@ -88,7 +92,15 @@ function joinedText({
     return `${joined}; it has no VLAN yet: vlandhcp hub vlans ${name ?? 'NAME'} 500`;
   const carries = `${device} carries VLANs ${vlanWords(vlans)} (${mtu ?? 1500} bytes)`;
   return `${joined}; ${carries}
-docker network create -d vlandhcp --ipam-driver null -o parent=${device} -o vlan=${first} fw${first}`;
+docker network create -d vlandhcp --ipam-driver null -o parent=${device} -o vlan=${first} fw${first}${isManaged ? '\nDocker of this host may be managed by the site' : ''}`;
+}
+
+function managedText({ device, name, managed }: UplinkStatus): string {
+  if (managed === undefined) return `Docker of this host is not managed by ${device}`;
+  const next = `for a client, at the hub: vlandhcp hub context ${name ?? 'NAME'}`;
+  return managed.problem === undefined
+    ? `Docker of this host may be managed by ${device}; ${next}`
+    : `Docker of this host is to be managed by ${device}, but not yet: ${managed.problem}`;
 }
 
 const STATE_WORDS: Readonly<Record<UplinkStatus['state'], string>> = {
@@ -105,7 +117,8 @@ function isNarrow({ pathMtu = TUNNEL_MTU }: UplinkStatus): boolean {
 }
 
 function statusRow(status: UplinkStatus, now: number): string[] {
-  const { device, site, state, since, endpoint, silentMs, roundTripMs, vlans, tunnel } = status;
+  const { device, site, state, since, endpoint, silentMs, roundTripMs, vlans, tunnel, managed } =
+    status;
   return [
     device,
     site,
@@ -114,7 +127,13 @@ function statusRow(status: UplinkStatus, now: number): string[] {
     silentMs === undefined ? 'no word yet' : `last word ${ago(silentMs)} ago`,
     roundTripMs === undefined ? '-' : `${roundTripMs.toFixed(roundTripMs < 10 ? 1 : 0)} ms`,
     `VLANs ${vlanWords(vlans)}`,
+    ...(managed === undefined ? [] : [managedWord(managed)]),
     tunnel?.kind === 'wireguard-go' ? 'wireguard-go' : 'kernel WireGuard',
     ...(isNarrow(status) ? [`narrow way, packets of ${status.pathMtu}`] : []),
   ];
+}
+
+function managedWord({ isServed, problem }: NonNullable<UplinkStatus['managed']>): string {
+  if (problem !== undefined) return `managed, but ${problem}`;
+  return isServed ? 'managed' : 'to be managed';
 }

@@ -1,10 +1,11 @@
 /**
  * The rules of nftables at a member (pure). The kernel hands a frame of a VXLAN to the link with
  * that number, whoever sent it. So frames count only if they come out of the tunnel, from the hub.
- * The hub reaches nothing else of this host or behind it.
+ * The hub reaches nothing else of this host or behind it, but Docker if this host is managed (U11).
  */
-import { MANAGEMENT_PORT, VXLAN_PORT, type MemberDesired } from '../desired.ts';
+import { VXLAN_PORT, type MemberDesired } from '../desired.ts';
 import { wholeRules } from '../path/path-rules.ts';
+import { MANAGE_PORT } from '../protocol/manage-protocol.ts';
 import { parseEndpoint } from '../protocol/value-schemas.ts';
 import type { NftTable } from './nft-tables.ts';
 
@@ -12,11 +13,12 @@ import type { NftTable } from './nft-tables.ts';
 const PRIORITY = -10;
 
 export function memberTable(desired: MemberDesired): NftTable {
-  const { device, address, hub, trunk } = desired;
+  const { device, address, hub, trunk, isManaged = false } = desired;
   const tunnel = `"${tunnelName(device)}"`;
   const port = parseEndpoint(hub.endpoint ?? '')?.port;
   const frames = trunk && `udp dport ${VXLAN_PORT} @th,96,24 ${trunk.vni}`;
-  const names = ['frames', 'outside', 'mesh', 'refused', 'routed', 'pieces'];
+  const names = ['frames', 'outside', 'managed', 'mesh', 'refused', 'routed', 'pieces'];
+  const managed = `iifname ${tunnel} tcp dport ${MANAGE_PORT}`;
   const rules = [
     ...names.map((name) => `counter ${name} {}`),
     'chain input {',
@@ -28,6 +30,11 @@ export function memberTable(desired: MemberDesired): NftTable {
           `${frames} counter name outside drop`,
         ]),
     `iifname != { ${tunnel}, "lo" } ip daddr ${address} counter name outside drop`,
+    ...(isManaged
+      ? [`${managed} ip saddr ${hub.address} ip daddr ${address} counter name managed accept`]
+      : []),
+    // Nobody else, whatever other rules let in.
+    `${managed} counter name refused drop`,
     `iifname ${tunnel} ct state established,related accept`,
     ...meshRules(desired),
     `iifname ${tunnel} counter name refused drop`,
@@ -48,7 +55,6 @@ function meshRules({ device, address, prefixLength, mesh }: MemberDesired): stri
   const from = `iifname "${tunnelName(device)}" ip saddr ${networkOf(address, prefixLength)} ip daddr ${address}`;
   return [
     `${from} udp dport ${VXLAN_PORT} counter name refused drop`,
-    `${from} tcp dport ${MANAGEMENT_PORT} counter name refused drop`,
     `${from} counter name mesh accept`,
   ];
 }

@@ -10,7 +10,7 @@ import type { Identity, StateName } from './states.ts';
  * @param view undefined while it joins.
  */
 export function desiredOf(
-  { device, privateKey, nextKey, oneTime, hub }: UplinkRecord,
+  { device, privateKey, nextKey, oneTime, hub, isManaged = false }: UplinkRecord,
   identity: Identity,
   endpoint: string | undefined,
   view: MemberView | undefined,
@@ -26,6 +26,7 @@ export function desiredOf(
     address: view?.address ?? oneTime?.address ?? '',
     hub: { publicKey, address: hubAddress, endpoint },
     mesh: view?.mesh === true,
+    isManaged,
     trunk: hasTrunk
       ? { site, vni: view.vni, vlans: view.vlans, mtu: view.mtu, carrier }
       : undefined,

@@ -27,6 +27,8 @@ const uplinkRecord = v.object({
   /** Undefined until the hub has answered. */
   view: v.optional(memberView),
   joinedAt: v.optional(count),
+  /** Its Docker may be managed over this uplink (U11). Undefined: no. */
+  isManaged: v.optional(v.boolean()),
   /** A join that failed. Its key is kept while the token is valid: the hub may know it. */
   hasFailed: v.optional(v.boolean()),
 });

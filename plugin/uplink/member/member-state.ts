@@ -7,6 +7,7 @@
  * Every question and answer may be lost, late or doubled: the hub gives the same key the same
  * answer, and an answer counts only if it is to the last question.
  */
+import type { Machine } from '../../runtime/machine-runner.ts';
 import type { Instant } from '../../vocabulary/time.ts';
 import { inConfirming, inJoining, joining } from './joining.ts';
 import { inRotating } from './rotating.ts';
@@ -14,6 +15,7 @@ import { inSilent, inUp, running } from './running.ts';
 import {
   SILENT_AFTER,
   stay,
+  type MemberEffect,
   type MemberEnv,
   type MemberEvent,
   type MemberState,
@@ -74,3 +76,9 @@ export function nextDeadline(state: MemberState): Instant {
 function dueOf({ wordAt, askAt, linksAt }: Running): Instant {
   return Math.min(wordAt, askAt, linksAt);
 }
+
+export const memberMachine: Machine<MemberState, MemberEvent, MemberEffect, MemberEnv> = {
+  initial: () => ({ name: 'IDLE' }),
+  step,
+  nextDeadline,
+};

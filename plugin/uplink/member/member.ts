@@ -5,7 +5,7 @@
 import type { Clock } from '../../clock.ts';
 import { createQueue } from '../../keyed-lock.ts';
 import type { Logger } from '../../logger.ts';
-import { MachineRunner, type Machine } from '../../runtime/machine-runner.ts';
+import { MachineRunner, type RunnerOf } from '../../runtime/machine-runner.ts';
 import type { Instant } from '../../vocabulary/time.ts';
 import type { MemberLinks } from '../desired.ts';
 import type { PathWatch } from '../path/path-probe.ts';
@@ -13,11 +13,12 @@ import { PROTOCOL_VERSION } from '../protocol/registrar-protocol.ts';
 import { publicKeyOf } from '../wireguard-key.ts';
 import type { Resolve } from './tunnel/hub-addresses.ts';
 import { LOG_WORDS } from './member-desired.ts';
-import { nextDeadline, step } from './member-state.ts';
+import { memberMachine } from './member-state.ts';
 import { MemberTunnel } from './tunnel/member-tunnel.ts';
 import type { UplinkRecord, UplinkStore } from './member-record.ts';
+import { messageOf } from './problem-text.ts';
 import type { RegistrarClient, Reply, Way, WordSocket } from './registrar-client.ts';
-import type { MemberEffect, MemberEnv, MemberEvent, MemberState } from './states.ts';
+import type { MemberEffect, MemberEvent, MemberState } from './states.ts';
 import { StoredRecord } from './stored-record.ts';
 import { WayWatch, type Ways } from './tunnel/way-watch.ts';
 
@@ -33,17 +34,12 @@ export interface MemberDeps {
   readonly hostName: string;
   /** Probes what passes the tunnel of that device. */
   readonly watchPath: (device: string) => PathWatch;
+  readonly onChange?: (member: Member) => void;
 }
-
-const machine: Machine<MemberState, MemberEvent, MemberEffect, MemberEnv> = {
-  initial: () => ({ name: 'IDLE' }),
-  step,
-  nextDeadline,
-};
 
 export class Member {
   readonly #deps: MemberDeps;
-  readonly #runner: MachineRunner<MemberState, MemberEvent, MemberEffect, MemberEnv>;
+  readonly #runner: RunnerOf<typeof memberMachine>;
   /** The kernel, the disk and the start of questions take turns, in the order of the effects. */
   readonly #turn = createQueue();
   readonly #stored: StoredRecord;
@@ -67,7 +63,7 @@ export class Member {
     const path = (this.#path = deps.watchPath(record.device));
     this.#tunnel = new MemberTunnel(deps.links, deps.resolve, () => this.record, path);
     this.#stateSince = deps.clock.wall();
-    this.#runner = new MachineRunner(machine, {
+    this.#runner = new MachineRunner(memberMachine, {
       clock: deps.clock,
       env: (now) => ({
         ...{ now, addresses: this.#tunnel.addresses.all.length },
@@ -118,6 +114,15 @@ export class Member {
 
   rotate(): void {
     this.#dispatch({ type: 'rotate' });
+  }
+
+  /** Docker may be managed by this uplink, or not any more. @throws PluginError. */
+  manage(isManaged: boolean): Promise<void> {
+    return this.#turn(async () => {
+      await this.#stored.setManaged(isManaged);
+      const carrier = !['SILENT', 'REVOKED'].includes(this.state.name);
+      await this.#tunnel.ensureAgain(this.#attempt, carrier);
+    });
   }
 
   /** Resolves when it is joined, failed or revoked, and what was begun in the kernel is done. */
@@ -180,6 +185,7 @@ export class Member {
       else if (this.record.nextKey !== undefined) this.#keepKey('own');
     }
     this.#release();
+    this.#deps.onChange?.(this);
   }
 
   #release(): void {
@@ -212,7 +218,8 @@ export class Member {
       case 'say-word':
         return this.#sayWord();
       case 'save':
-        return this.#stored.take(effect.view);
+        this.#stored.take(effect.view);
+        return this.#deps.onChange?.(this);
       case 'post-key':
         return this.#postKey();
       case 'keep-key':
@@ -293,8 +300,4 @@ export class Member {
     this.#stored.keepKey(which);
     this.#tunnel.identity = 'own';
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -45,3 +45,7 @@ export function problemText(
     }
   }
 }
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -39,6 +39,12 @@ export class StoredRecord {
     return nextKey;
   }
 
+  /** @throws PluginError. It is as before then. */
+  async setManaged(isManaged: boolean): Promise<void> {
+    await this.#deps.store.save({ ...this.#record, isManaged });
+    this.#record = { ...this.#record, isManaged };
+  }
+
   /** Ends a rotation. Nothing is done if there was none. */
   keepKey(which: 'next' | 'own'): void {
     const { nextKey, ...rest } = this.#record;

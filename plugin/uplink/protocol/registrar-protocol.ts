@@ -3,6 +3,7 @@
  * Fields that are not known are ignored, so that a later version can add some.
  */
 import * as v from 'valibot';
+import { clientName } from './manage-protocol.ts';
 import { count, key, mtu, pathMtu, siteName, tunnelAddress, vlans, vni } from './value-schemas.ts';
 
 export const PROTOCOL_VERSION = 1;
@@ -42,6 +43,8 @@ export const memberView = v.object({
   mesh: v.boolean(),
   /** True until an operator approves it. It has no VLAN until then. */
   held: v.boolean(),
+  /** Undefined if its Docker is not managed. Who has a certificate with it may manage it (U11). */
+  client: v.optional(clientName),
   /** Grows with each change. */
   revision: count,
 });

@@ -99,10 +99,16 @@ uplink_reboot() {
   uplink_up
 }
 
-# in-lab member NAME VLANS [--mesh]    invites this machine, and joins: uplink0 then carries these VLANs
+# in-lab member NAME VLANS [OPTION...] invites this machine, and joins: uplink0 then carries these VLANs; `--mesh` goes to the
+#                                     invitation, the other options to the join
 member() {
+  local option invite=() join=()
   uplink_up
-  hub_program hub invite "$1" --vlans "${@:2}" | grep -o 'vuj1[.][^ ]*' | command node "$uplink_program" uplink join
+  for option in "${@:3}"; do
+    if [ "$option" = --mesh ]; then invite+=("$option"); else join+=("$option"); fi
+  done
+  hub_program hub invite "$1" --vlans "$2" ${invite[@]+"${invite[@]}"} | grep -o 'vuj1[.][^ ]*' |
+    command node "$uplink_program" uplink join ${join[@]+"${join[@]}"}
 }
 
 # in-lab internet-cut [mend]           nothing passes between NATs and Internet; `mend`: all passes again

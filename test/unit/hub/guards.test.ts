@@ -36,6 +36,15 @@ it('only members of the mesh may be forwarded to each other', () => {
   expect(inet).toContain('ip saddr { 10.83.41.2, 10.83.41.4 } ip daddr { 10.83.41.2, 10.83.41.4 }');
 });
 
+it('members of the mesh do not reach Docker of each other, and a member answers from it alone', () => {
+  const managed = { ...member(2, [500], true), manage: { port: undefined } };
+  const [inet = ''] = bodies(hub([managed, member(3, [500], true)]));
+  expect(inet).toContain('ip saddr { 10.83.41.2 } ip daddr 10.83.41.1 tcp sport 2376 ct state');
+  const stopped = inet.indexOf('tcp dport 2376 counter name between drop');
+  expect(stopped).toBeGreaterThan(0);
+  expect(stopped).toBeLessThan(inet.lastIndexOf('counter name mesh accept'));
+});
+
 it('segments of TCP fill one packet of WireGuard: 1420 - 54 - 40, and 60 for IPv6', () => {
   const [, bridge = ''] = bodies(hub([member(2, [500])]));
   expect([...bridge.matchAll(/maxseg size set (\d+)/g)].map(([, size]) => size)).toEqual([

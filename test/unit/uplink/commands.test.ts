@@ -26,6 +26,8 @@ async function typed(words: string, answer: unknown) {
       return Promise.resolve(answer);
     },
     run: () => Promise.resolve(),
+    stateDir: '/nowhere',
+    docker: () => Promise.resolve(),
     init: (wanted: InitWanted): Promise<HubRecord> =>
       Promise.resolve(hubRecord({ site: wanted.site, endpoints: [...wanted.endpoints] })),
   };

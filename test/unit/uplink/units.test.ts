@@ -15,3 +15,12 @@ it.each(['hub', 'uplink'])(
     expect(unit).toMatch(/^KillMode=process$/m);
   },
 );
+
+it('the uplink sees the socket of Docker only with the file for the management', () => {
+  const textOf = (name: string) =>
+    readFileSync(new URL(`../../../scripts/${name}`, import.meta.url), 'utf8');
+  const hidden = /^InaccessiblePaths=(.*)$/m;
+  expect(hidden.exec(textOf('vlandhcp-uplink.service'))?.[1]).toBe('-/run/docker.sock');
+  // An empty value ends the list.
+  expect(hidden.exec(textOf('vlandhcp-uplink-manage.conf'))?.[1]).toBe('');
+});

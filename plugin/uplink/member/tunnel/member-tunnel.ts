@@ -57,6 +57,12 @@ export class MemberTunnel {
     await this.#links.ensure(this.#desired(wanted));
   }
 
+  /** Links and rules for what the record says now. */
+  async ensureAgain(attempt: number, carrier: boolean): Promise<void> {
+    const { view } = this.#record();
+    if (view !== undefined) await this.ensure({ identity: this.identity, attempt, view, carrier });
+  }
+
   /**
    * Begins a handshake with new sessions. The links are looked at only where that fails: on a busy
    * host a look takes as long as the rest of the way back.
