@@ -115,7 +115,7 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   pino: /^logger\.ts$/,
   koffi: /^net\/libc\.ts$/,
   valibot:
-    /^(state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)|dockerapi\/container-names|uplink\/(protocol\/[a-z-]+|state-file|uplink-service|member\/(member-record|registrar-client))|hub\/(hub-records|hub-calls|registrar\/registrar))\.ts$/,
+    /^(state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)|dockerapi\/container-(names|services)|uplink\/(protocol\/[a-z-]+|state-file|uplink-service|member\/(member-record|registrar-client))|hub\/(hub-records|hub-calls|registrar\/registrar))\.ts$/,
   commander: /^((uplink\/cli|hub)\/(commands|cli)|uplink-main)\.ts$/,
   'prom-client': /^metrics\/[a-z-]+\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
