@@ -118,7 +118,7 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   '@peculiar/x509': /^uplink\/manage\/x509\.ts$/,
   'reflect-metadata': /^uplink\/manage\/x509\.ts$/,
   valibot:
-    /^(state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)|dockerapi\/container-names|uplink\/(protocol\/[a-z-]+|state-file|uplink-service|manage\/(credentials|certificate-client)|member\/(member-record|registrar-client))|hub\/(hub-records|hub-calls|registrar\/registrar|authority\/authority))\.ts$/,
+    /^(state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)|dockerapi\/container-(names|services)|uplink\/(protocol\/[a-z-]+|state-file|uplink-service|manage\/(credentials|certificate-client)|member\/(member-record|registrar-client))|hub\/(hub-records|hub-calls|registrar\/registrar|authority\/authority))\.ts$/,
   commander:
     /^((uplink\/cli|hub)\/(commands|cli)|hub\/authority\/context-command|uplink-main)\.ts$/,
   'prom-client': /^metrics\/[a-z-]+\.ts$/,

@@ -38,7 +38,7 @@ function factsOf(lease: LeaseEntry, names: Names, now: number): string {
     ['Address', lease.address ?? (lease.isIpv6Only === true ? undefined : 'none')],
     ['IPv6', ipv6?.address === undefined ? undefined : `${ipv6.address} (${ipv6.from ?? ''})`],
     ['Container', holder],
-    ['Service', container?.service],
+    ['Service', container?.service ?? lease.service],
     ['Network', `${names.network(lease.network, lease)}, ${lease.segment}`],
     ['MAC', lease.mac],
     ['State', lost === undefined ? lease.state : `${lease.state} since ${localTime(lost.at)}: ${lost.cause}`], // prettier-ignore

@@ -90,7 +90,7 @@ function leaseRow(lease: LeaseEntry, names: Names, now: number): Row {
     Network: names.network(lease.network, lease),
     Container:
       lease.holder === 'container' ? (container?.name ?? lease.endpoint.slice(0, 12)) : nobody,
-    Service: container?.service ?? '',
+    Service: container?.service ?? lease.service ?? '',
     Address: lease.address ?? (lease.isIpv6Only === true ? '' : 'none'),
     IPv6: lease.ipv6 === undefined ? '' : (lease.ipv6.address ?? 'none'),
     MAC: lease.mac,

@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Instant, Ms } from '../vocabulary/time.ts';
+import { ContainerServices } from './container-services.ts';
 import type { DockerApi } from './docker-api.ts';
 
 export interface NamedContainer {
@@ -72,9 +73,11 @@ export class ContainerNames {
   /** By container: when it was restarted, and the restart that waits. Dropped when it is over. */
   readonly #restarted = new Map<string, { readonly at: Instant; cancel: () => void }>();
   #isTold = false;
+  readonly #services: ContainerServices;
 
   constructor(deps: ContainerNamesDeps) {
     this.#deps = deps;
+    this.#services = new ContainerServices(deps.api);
   }
 
   networkName(networkId: string): string | undefined {
@@ -84,6 +87,12 @@ export class ContainerNames {
   /** The container that has the endpoint, as far as is known. */
   nameOf(endpointId: string): NamedContainer | undefined {
     return this.#names.get(endpointId);
+  }
+
+  /** Its service of Compose or Swarm. Undefined if it has none, or if that is not known. */
+  serviceOf(endpointId: string): string | undefined {
+    const container = this.#names.get(endpointId);
+    return container && this.#services.of(container.id);
   }
 
   /**
@@ -219,6 +228,8 @@ export class ContainerNames {
       for (const [endpointId, own] of this.#restarts) {
         if (own === networkId) this.#restarts.delete(endpointId); // it is gone
       }
+      this.#services.keep(new Set([...this.#names.values()].map(({ id }) => id)));
+      await this.#services.learn(containers.map(([id]) => id));
     } catch (err) {
       log.debug({ err, network: networkId.slice(0, 12) }, 'container names could not be read');
       this.#askSoon([networkId], ASK_AGAIN_AFTER);

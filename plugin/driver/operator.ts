@@ -27,7 +27,7 @@ export interface OperatorDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   /** What Docker's API has told. Undefined if its socket was not given. */
-  readonly names: Pick<ContainerNames, 'nameOf' | 'networkName'> | undefined;
+  readonly names: Pick<ContainerNames, 'nameOf' | 'serviceOf' | 'networkName'> | undefined;
   readonly frames: Pick<FrameWatch, 'watch'>;
   readonly leases: Pick<LeaseService, 'renew'> & SegmentsSeen;
   readonly held: Pick<HeldLeases, 'giveBack'>;
@@ -152,7 +152,8 @@ export class Operator {
     const stored = record?.holder.is === 'endpoint' ? record.holder.containerName : undefined;
     const byDocker = names?.nameOf(endpoint)?.name ?? stored;
     if (byDocker !== undefined) {
-      return { name: byDocker, nameFrom: 'docker', networkName, identity };
+      const service = names?.serviceOf(endpoint);
+      return { name: byDocker, nameFrom: 'docker', service, networkName, identity };
     }
     const told = record?.hostName;
     if (told !== undefined) return { name: told, nameFrom: 'hostname', networkName, identity };

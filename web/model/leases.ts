@@ -101,8 +101,8 @@ export function found(rows: readonly Row[], query: string, network: string | und
   return rows.filter(({ lease, name, state }) => {
     if (network !== undefined && lease.network !== network) return false;
     if (words.length === 0) return true;
-    const { address, ipv6, mac, segment, networkName, server, endpoint } = lease;
-    const texts = [name, address, ipv6?.address, mac, segment, networkName, server, state];
+    const { service, address, ipv6, mac, segment, networkName, server, endpoint } = lease;
+    const texts = [name, service, address, ipv6?.address, mac, segment, networkName, server, state];
     const text = texts.join('\n').toLowerCase();
     const digits = mac.replaceAll(':', '');
     return words.every((word) => {

@@ -54,11 +54,12 @@ export function LeaseDetails({ lease, events, now }: LeaseDetailsProps) {
 
 function factsOf(lease: Lease, now: number): [string, string][] {
   const { gateway, ipv6, server, renewsAt, rebindsAt, expiresAt, heldSince, conflict } = lease;
-  const { lost, segment, network, networkName, endpoint } = lease;
+  const { lost, segment, network, networkName, endpoint, service } = lease;
   const time = (iso: string | undefined) =>
     iso === undefined || iso === 'infinite' ? iso : `${localTime(iso)} (${timeLeft(iso, now)})`;
   const facts: [string, string | undefined][] = [
     ['Network', [networkName, segment, network.slice(0, 12)].filter(Boolean).join(', ')],
+    ['Service', service],
     ['Gateway', gateway],
     ['IPv6', ipv6 && (ipv6.address ?? 'none')],
     ['DHCP server', server],

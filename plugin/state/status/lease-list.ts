@@ -40,6 +40,8 @@ export interface LeaseEntry {
   /** The best name that the plugin has for its user. Only Docker's is what `docker ps` shows. */
   readonly name?: string | undefined;
   readonly nameFrom?: NameSource | undefined;
+  /** Of Compose or Swarm, as Docker's API told it. */
+  readonly service?: string | undefined;
   /** As Docker's API told it. */
   readonly networkName?: string | undefined;
   /** Undefined while the lease is made. */
@@ -50,7 +52,10 @@ export interface LeaseEntry {
 export type NameSource = 'docker' | 'hostname' | 'id';
 
 /** What an operator is told of the user of a lease. */
-export type LeaseUser = Pick<LeaseEntry, 'name' | 'nameFrom' | 'networkName' | 'identity'>;
+export type LeaseUser = Pick<
+  LeaseEntry,
+  'name' | 'nameFrom' | 'service' | 'networkName' | 'identity'
+>;
 
 /** The fields by which the user of a lease is found. */
 export type LeaseKeys = Pick<LeaseEntry, 'network' | 'holder' | 'endpoint'>;
@@ -92,7 +97,7 @@ type Present = Omit<EndpointStatus, 'endpoint' | 'state' | 'sandbox' | 'gateway'
 function present(
   { network, segment, holder, endpoint }: LeaseKeys & Pick<LeaseEntry, 'segment'>,
   status: Present,
-  { name, nameFrom, networkName, identity }: LeaseUser,
+  { name, nameFrom, service, networkName, identity }: LeaseUser,
 ): LeaseEntry {
   const { mac, address, isIpv6Only, ipv6, gateway, state, renewal, lost, conflict } = status;
   const terms = isIpv6Only === true ? ipv6?.lease : status.lease;
@@ -118,6 +123,7 @@ function present(
     heldSince: undefined,
     name,
     nameFrom,
+    service,
     networkName,
     identity,
   };

@@ -14,6 +14,9 @@ let folder: string;
 let server: Server;
 let streams: ServerResponse[];
 let asked: string[];
+/** The labels of containers, and how often they were asked for. */
+let labels: Record<string, Record<string, string>>;
+let askedLabels: string[][];
 let containers: Record<string, { Name: string; EndpointID: string }>;
 let names: ContainerNames;
 let heard: [string, string][];
@@ -23,13 +26,19 @@ const path = () => join(folder, 'docker.sock');
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'names-'));
-  [streams, asked, heard] = [[], [], []];
+  [streams, asked, heard, askedLabels] = [[], [], [], []];
+  labels = {};
   containers = { c1: { Name: 'pbx', EndpointID: 'e1' } };
   [clock, log] = [new FakeClock(), new MemoryLogger()];
   server = createServer((request, response) => {
     if (request.url?.startsWith('/events') === true) {
       streams.push(response);
       response.writeHead(200).flushHeaders();
+    } else if (request.url?.startsWith('/containers/json') === true) {
+      const { searchParams } = new URL(request.url, 'http://docker');
+      const { id } = JSON.parse(searchParams.get('filters') ?? '') as { id: string[] };
+      askedLabels.push(id);
+      response.end(JSON.stringify(id.map((Id) => ({ Id, Labels: labels[Id] ?? null }))));
     } else {
       asked.push(request.url ?? '');
       response.end(JSON.stringify({ Name: 'fw500', Containers: containers }));
@@ -77,6 +86,29 @@ test('containers that run already are named; a burst of starts is one question',
   await vi.waitFor(() => expect(names.nameOf('e2')).toMatchObject({ id: 'c2', name: 'web' }));
   expect(asked).toEqual([`/networks/${OURS}`, `/networks/${OURS}`]);
   expect(heard.length).toBe(2);
+});
+
+test('services of Compose and Swarm: each container is asked about once, and forgotten when it is gone', async () => {
+  containers = Object.fromEntries(
+    Array.from({ length: 60 }, (_, n) => [`c${n}`, { Name: `box-${n}`, EndpointID: `e${n}` }]),
+  );
+  labels = {
+    c1: { 'com.docker.compose.service': 'web', 'com.docker.compose.project': 'shop' },
+    c2: { 'com.docker.swarm.service.name': 'queue' },
+    c3: { 'com.docker.compose.service': '' },
+  };
+  names.start();
+  await opened();
+  await askedTimes(1);
+  await vi.waitFor(() => expect(askedLabels.map(({ length }) => length)).toEqual([50, 10]));
+  await vi.waitFor(() => expect(names.serviceOf('e1')).toBe('web'));
+  const services = ['e0', 'e2', 'e3', 'none'].map((id) => names.serviceOf(id));
+  expect(services).toEqual([undefined, 'queue', undefined, undefined]);
+  containers = { c1: containers['c1']!, c99: { Name: 'new', EndpointID: 'e99' } };
+  event('network', OURS, { container: 'c99' });
+  await askedTimes(2);
+  await vi.waitFor(() => expect(askedLabels.slice(2)).toEqual([['c99']]));
+  expect([names.serviceOf('e1'), names.serviceOf('e2')]).toEqual(['web', undefined]);
 });
 
 test('a thousand times docker rename is one question; who left is forgotten', async () => {
