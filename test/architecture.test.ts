@@ -116,7 +116,8 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   koffi: /^net\/libc\.ts$/,
   valibot:
     /^(state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)|dockerapi\/container-names|uplink\/(protocol\/[a-z-]+|state-file|uplink-service|member\/(member-record|registrar-client))|hub\/(hub-records|hub-calls|registrar\/registrar))\.ts$/,
-  commander: /^((uplink\/cli|hub)\/(commands|cli)|uplink-main)\.ts$/,
+  commander: /^((uplink\/cli|hub)\/(commands|cli)|hub\/streams\/stream-commands|uplink-main)\.ts$/,
+  ws: /^(uplink\/streams\/web-socket|hub\/streams\/tls-server)\.ts$/,
   'prom-client': /^metrics\/[a-z-]+\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
 };

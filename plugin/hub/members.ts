@@ -60,6 +60,7 @@ export function viewOf(hub: HubRecord, member: MemberRecord): MemberView {
   return {
     ...{ name, site: hub.site, address: addressOf(hub, number), vni: firstVniOf(hub) + number },
     ...{ vlans: held ? [] : vlans, mtu: hub.mtu, mesh: isInMesh(member), held, revision },
+    ...(hub.tls && { tlsUrl: hub.tls.url }),
   };
 }
 

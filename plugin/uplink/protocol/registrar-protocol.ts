@@ -3,7 +3,17 @@
  * Fields that are not known are ignored, so that a later version can add some.
  */
 import * as v from 'valibot';
-import { count, key, mtu, pathMtu, siteName, tunnelAddress, vlans, vni } from './value-schemas.ts';
+import {
+  count,
+  key,
+  mtu,
+  pathMtu,
+  siteName,
+  tlsUrl,
+  tunnelAddress,
+  vlans,
+  vni,
+} from './value-schemas.ts';
 
 export const PROTOCOL_VERSION = 1;
 /** A request of a member has some hundred bytes. */
@@ -44,6 +54,8 @@ export const memberView = v.object({
   held: v.boolean(),
   /** Grows with each change. */
   revision: count,
+  /** Where the hub is to be reached over TLS. It is no part of the revision. */
+  tlsUrl: v.optional(tlsUrl),
 });
 export type MemberView = v.InferOutput<typeof memberView>;
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { addHubCommands } from '../../../plugin/hub/cli.ts';
 import type { InitWanted } from '../../../plugin/hub/hub-init.ts';
 import type { HubRecord } from '../../../plugin/hub/hub-records.ts';
+import { tlsOf, type TlsWanted } from '../../../plugin/hub/streams/tls-wanted.ts';
 import { addUplinkCommands } from '../../../plugin/uplink/cli/commands.ts';
 import { ago, parseDuration } from '../../../plugin/uplink/cli/words.ts';
 import { hubRecord } from '../../support/uplink-world.ts';
@@ -28,6 +29,9 @@ async function typed(words: string, answer: unknown) {
     run: () => Promise.resolve(),
     init: (wanted: InitWanted): Promise<HubRecord> =>
       Promise.resolve(hubRecord({ site: wanted.site, endpoints: [...wanted.endpoints] })),
+    setTls: (wanted: TlsWanted | undefined): Promise<HubRecord> =>
+      Promise.resolve(hubRecord({ ...(wanted && { tls: tlsOf(wanted, ['a:51820']) }) })),
+    relay: (port: number) => Promise.resolve(void printed.push(`relay ${port}`)),
   };
   const program = new Command().exitOverride();
   addHubCommands(program.command('hub'), around);
@@ -93,6 +97,23 @@ describe('hub', () => {
     expect(text)
       .toBe(`hub of "hq": trunk eth1, UDP port 51820, tunnel network 10.83.41.0/24, members dial a or b:443
 start it: systemctl enable --now vlandhcp-hub   (the firewall must let UDP 51820 in)`);
+  });
+
+  it('tls says what members dial, and what makes it so', async () => {
+    const told = async (words: string) => (await typed(words, {})).text.split('\n')[0];
+    expect(await told('hub tls 443')).toBe('the hub has TCP port 443, members dial wss://a/');
+    expect(await told('hub tls 8443 --tls-url wss://www.example.net/x')).toBe(
+      'the hub has TCP port 8443, members dial wss://www.example.net/x',
+    );
+    expect(await told('hub tls off')).toBe('the hub has UDP alone');
+    await expect(typed('hub tls 0', {})).rejects.toThrow('--tls 0 is no TCP port from 1 to 65535');
+    await expect(typed('hub tls 443 --tls-url https://a/', {})).rejects.toThrow('no such URL');
+  });
+
+  it('relay takes a port and nothing else', async () => {
+    expect((await typed('hub relay', {})).text).toBe('relay 51820');
+    await expect(typed('hub relay sh', {})).rejects.toThrow(/too many arguments/);
+    await expect(typed('hub relay --port 0', {})).rejects.toThrow('a UDP port from 1 to 65535');
   });
 
   it('invite tells the token once, with what to type there', async () => {
