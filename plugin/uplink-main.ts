@@ -30,6 +30,7 @@ import { ways } from './uplink/kernel/ways.ts';
 import { registrarClient } from './uplink/member/registrar-client.ts';
 import { PathProbe } from './uplink/path/path-probe.ts';
 import { parseEndpoint } from './uplink/protocol/value-schemas.ts';
+import { carrierOpener } from './uplink/streams/open-carrier.ts';
 import { subnetClash } from './uplink/tunnel-subnet.ts';
 import { runUplinks } from './uplink/uplink-service.ts';
 import { PluginError } from './vocabulary/errors.ts';
@@ -183,6 +184,7 @@ function makeProgram(): Command {
           runUplinks({
             ...deps,
             ...{ links: memberLinks, registrar: registrarClient, resolve: resolveEndpoint, ways },
+            openCarrier: carrierOpener(deps.clock),
             clash: (address, device) => subnetClash(address, [`wg-${device}`]),
             watchPath: (device) =>
               new PathProbe({

@@ -16,6 +16,7 @@ export interface UplinkServiceDeps {
   readonly registrar: RegistrarClient;
   readonly resolve: UplinksDeps['resolve'];
   readonly ways: UplinksDeps['ways'];
+  readonly openCarrier: UplinksDeps['openCarrier'];
   readonly clash: UplinksDeps['clash'];
   readonly hostName: string;
   readonly watchPath: UplinksDeps['watchPath'];
@@ -46,14 +47,18 @@ export async function runUplinks(deps: UplinkServiceDeps): Promise<{ close(): Pr
   };
 }
 
-const joinBody = v.object({ token: v.string(), device: v.string() });
+const joinBody = v.object({
+  token: v.string(),
+  device: v.string(),
+  via: v.optional(v.string()),
+});
 const deviceBody = v.object({ device: v.optional(v.string()) });
 
 function callsOf(uplinks: Uplinks): AdminCalls {
   return {
     async join(body) {
-      const { token, device } = checked(joinBody, body);
-      return uplinks.join(token, device);
+      const { token, device, via } = checked(joinBody, body);
+      return uplinks.join(token, device, via);
     },
     async status() {
       return { uplinks: await uplinks.status() };

@@ -6,6 +6,7 @@ import { Member, type MemberDeps } from './member/member.ts';
 import { DEVICE, type UplinkRecord } from './member/member-record.ts';
 import { problemText } from './member/problem-text.ts';
 import { parseToken, tokenId, type Token } from './protocol/token.ts';
+import { checkSshWay } from './streams/ssh-way.ts';
 import { fingerprintOf, generateKey, publicKeyOf } from './wireguard-key.ts';
 
 export interface UplinksDeps extends MemberDeps {
@@ -27,6 +28,9 @@ export interface UplinkStatus {
   readonly pathMtu?: number | undefined;
   readonly fingerprint: string;
   readonly hubAddress: string;
+  /** By which way it speaks now. */
+  readonly way: 'udp' | 'tls' | 'ssh';
+  /** Of the hub: `203.0.113.10:51820`, `hub.example.net:443`, `user@hub by a, b`. */
   readonly endpoint: string;
   readonly roundTripMs: number | undefined;
   readonly silentMs: number | undefined;
@@ -72,14 +76,19 @@ export class Uplinks {
    * Joins with a token that was pasted, and resolves when the trunk is there.
    * @throws PluginError with one sentence. Nothing is left of a join that failed.
    */
-  async join(typed: string, device: string): Promise<UplinkStatus & { readonly ms: number }> {
+  async join(
+    typed: string,
+    device: string,
+    via?: string,
+  ): Promise<UplinkStatus & { readonly ms: number }> {
     const { clock } = this.#deps;
     const from = clock.now();
     const token = parseToken(typed, clock.wall());
+    if (via !== undefined) checkSshWay(via);
     const member = await this.#turn(async () => {
       await this.#refuseIfTaken(token, device);
       const known = this.#failed.get(tokenId(token));
-      const record = recordOf(token, device, known);
+      const record: UplinkRecord = { ...recordOf(token, device, known), via };
       await this.#deps.store.save(record); // its key is on disk before the hub hears of it
       this.#failed.delete(tokenId(token));
       if (known !== undefined && known.device !== device) await this.#removeFailed(known.device);
@@ -136,7 +145,7 @@ export class Uplinks {
     const state = await member.settled();
     if (state.name !== 'FAILED' && state.name !== 'REVOKED') return undefined;
     const { record } = member;
-    const problem = problemText(state, member.seen.addresses, record.hub.site);
+    const problem = problemText(state, member.seen.addresses, record.hub.site, member.seen.stream);
     return this.#turn(async () => {
       this.#members.delete(record.device);
       member.close();
@@ -210,7 +219,7 @@ export class Uplinks {
       ...{ name: view?.name, address: view?.address, vlans: view?.vlans ?? [], mtu: view?.mtu },
       fingerprint: fingerprintOf(publicKeyOf(record.privateKey)),
       hubAddress: hub.address,
-      endpoint: tunnel?.endpoint ?? seen.endpoint,
+      ...wayOf(member, tunnel?.endpoint),
       ...{ roundTripMs: seen.roundTripMs, silentMs: seen.silentMs, tunnel },
       pathMtu: seen.pathMtu,
       ...(state.name === 'IDLE' && { state: 'joining' as const }),
@@ -218,9 +227,17 @@ export class Uplinks {
   }
 }
 
+/** @param endpoint what the kernel has. By a stream that is a port of this host. */
+function wayOf({ seen }: Member, endpoint: string | undefined) {
+  const { isByStream, stream } = seen;
+  if (isByStream && stream) return { way: stream.is, endpoint: stream.words };
+  return { way: 'udp' as const, endpoint: endpoint ?? seen.endpoint };
+}
+
 function stateOf({ state, record }: Member): UplinkStatus['state'] {
   switch (state.name) {
     case 'UP':
+    case 'TRYING':
     case 'ROTATING':
       return record.view?.held === true ? 'held' : 'up';
     case 'SILENT':
@@ -243,6 +260,7 @@ function recordOf(token: Token, device: string, known: UplinkRecord | undefined)
     hub: {
       ...{ site: token.site, publicKey: token.hubKey, address: token.hubAddress },
       endpoints: [...endpoints],
+      tlsUrl: token.tlsUrl,
     },
     tokenId: tokenId(token),
     oneTime: { secret, address, expiresAt },

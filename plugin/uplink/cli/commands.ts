@@ -24,9 +24,15 @@ export function addUplinkCommands(uplink: Command, { terminal, ask, run }: Uplin
       'Join the site that gave you a token; the token is asked for, or read from standard input',
     )
     .option('--dev <LINK>', 'the name of the link that carries the trunk', 'uplink0')
-    .action(async ({ dev }: { dev: string }) => {
+    .option(
+      '--via <WAY>',
+      'reach the hub by ssh alone, over hosts on the way if there are some: ssh://USER@HUB?jump=A,B',
+    )
+    .action(async ({ dev, via }: { dev: string; via?: string }) => {
       const token = await terminal.readSecret('One-time token (it is not shown): ');
-      const joined = (await ask('join', { token, device: dev })) as UplinkStatus & { ms: number };
+      const joined = (await ask('join', { token, device: dev, via })) as UplinkStatus & {
+        ms: number;
+      };
       print(joinedText(joined));
     });
   uplink
@@ -78,8 +84,9 @@ function joinedText({
   state,
   fingerprint,
   name,
+  way,
 }: UplinkStatus & { ms: number }): string {
-  const joined = `joined "${site}" as ${address ?? '?'} over UDP in ${(ms / 1000).toFixed(1)} s`;
+  const joined = `joined "${site}" as ${address ?? '?'} over ${way === 'ssh' ? way : way.toUpperCase()} in ${(ms / 1000).toFixed(1)} s`;
   if (state === 'held') {
     return `${joined}; an operator must approve it: vlandhcp hub approve ${name ?? 'NAME'}   (compare the key: ${fingerprint})`;
   }
@@ -105,12 +112,13 @@ function isNarrow({ pathMtu = TUNNEL_MTU }: UplinkStatus): boolean {
 }
 
 function statusRow(status: UplinkStatus, now: number): string[] {
-  const { device, site, state, since, endpoint, silentMs, roundTripMs, vlans, tunnel } = status;
+  const { device, site, state, since, way, endpoint, silentMs, roundTripMs, vlans, tunnel } =
+    status;
   return [
     device,
     site,
     `${STATE_WORDS[state]} ${ago(now - since)}`,
-    `udp ${endpoint}`,
+    `${way} ${endpoint}`,
     silentMs === undefined ? 'no word yet' : `last word ${ago(silentMs)} ago`,
     roundTripMs === undefined ? '-' : `${roundTripMs.toFixed(roundTripMs < 10 ? 1 : 0)} ms`,
     `VLANs ${vlanWords(vlans)}`,

@@ -5,7 +5,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import type { Clock } from '../../clock.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
-import type { Ms } from '../../vocabulary/time.ts';
+import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { DatagramStream, OpenStream } from './datagram-stream.ts';
 import { TrafficMeter } from './traffic-meter.ts';
 import { messageTypeOf } from './wireguard-message.ts';
@@ -20,6 +20,8 @@ export interface CarrierDeps {
   /** A stream that ends is opened again after this. The delay doubles up to `longestDelay`. */
   readonly firstDelay: Ms;
   readonly longestDelay: Ms;
+  /** How long a stream is young, since it was begun and since it was open. */
+  readonly patience: Ms;
   /** Told when a stream opens, and when one ends or cannot be opened for another reason. */
   readonly told: (what: 'opened' | { readonly ended: string }) => void;
 }
@@ -28,6 +30,7 @@ export interface CarrierDeps {
 export interface LocalCarrier {
   /** What WireGuard is told to be the hub. */
   readonly endpoint: string;
+  readonly isOpen: boolean;
   /** Why the last stream ended. Undefined while one is open. */
   readonly trouble: string | undefined;
   /** True if next to nothing passes. */
@@ -39,7 +42,7 @@ export interface LocalCarrier {
    * elsewhere for a while.
    */
   mute(isMuted: boolean): void;
-  /** Opens a stream anew, unless one is being opened now. */
+  /** Opens a stream anew, unless the one that is there, or is being opened, is still young. */
   renew(): void;
   close(): void;
 }
@@ -50,6 +53,7 @@ export class Carrier implements LocalCarrier {
   readonly #traffic: TrafficMeter;
   #stream: DatagramStream | undefined;
   #isOpen = false;
+  #youngUntil: Instant = 0;
   #isMuted = false;
   #isClosed = false;
   #port: number | undefined;
@@ -91,6 +95,10 @@ export class Carrier implements LocalCarrier {
     return `${HERE}:${this.#socket.address().port}`;
   }
 
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
   get trouble(): string | undefined {
     return this.#trouble;
   }
@@ -108,7 +116,9 @@ export class Carrier implements LocalCarrier {
   }
 
   renew(): void {
-    if (this.#isClosed || (this.#stream !== undefined && !this.#isOpen)) return;
+    const { clock } = this.#deps;
+    if (this.#isClosed) return;
+    if (this.#stream !== undefined && clock.now() < this.#youngUntil) return;
     this.#cancel();
     const before = this.#stream;
     this.#stream = undefined;
@@ -132,6 +142,7 @@ export class Carrier implements LocalCarrier {
       opened: () => {
         if (!isCurrent()) return stream.close();
         this.#isOpen = true;
+        this.#startAge();
         this.#trouble = undefined;
         this.#deps.told('opened');
         for (const datagram of this.#waiting.splice(0)) stream.send(datagram);
@@ -144,6 +155,11 @@ export class Carrier implements LocalCarrier {
       },
     });
     this.#stream = stream;
+    this.#startAge();
+  }
+
+  #startAge(): void {
+    this.#youngUntil = this.#deps.clock.now() + this.#deps.patience;
   }
 
   #ended(why: string): void {

@@ -28,6 +28,7 @@ beforeEach(async () => {
     clock,
     firstDelay: 250,
     longestDelay: 1_000,
+    patience: 3_000,
     told: (what) => told.push(what),
     open: (events) => {
       const opened: Opened = { events, sent: [], isClosed: false };
@@ -109,12 +110,17 @@ it('that is muted passes nothing, so that WireGuard follows another way', async 
   expect(heard).toEqual([response(2)]);
 });
 
-it('renewed, it leaves an open stream for a new one, and one that is being opened in peace', () => {
+it('renewed, it leaves a stream of some seconds for a new one, and a young one in peace', async () => {
   carrier.renew();
   expect(streams).toHaveLength(1);
+  await clock.pass(2_000);
   stream().events.opened();
+  await clock.pass(2_999);
   carrier.renew();
-  expect([streams.length, stream().isClosed]).toEqual([2, true]);
+  expect(streams).toHaveLength(1);
+  await clock.pass(1);
+  carrier.renew();
+  expect([streams.length, stream().isClosed, carrier.isOpen]).toEqual([2, true, false]);
   stream().events.ended('closed'); // late word of the old one
   expect(carrier.trouble).toBeUndefined();
 });

@@ -43,14 +43,14 @@ async function typed(words: string, answer: unknown) {
 const status = {
   ...{ device: 'uplink0', site: 'hq', state: 'up', since: NOW - 3 * 86_400_000, name: 'laptop' },
   ...{ address: '10.83.41.3', vlans: [500, 600], mtu: 1500, fingerprint: 'aaaa-bbbb-cccc-dddd' },
-  ...{ hubAddress: '10.83.41.1', endpoint: '203.0.113.10:51820', roundTripMs: 12.3 },
-  ...{ silentMs: 1_900, tunnel: { kind: 'kernel' }, ms: 412 },
+  ...{ hubAddress: '10.83.41.1', way: 'udp', endpoint: '203.0.113.10:51820' },
+  ...{ roundTripMs: 12.3, silentMs: 1_900, tunnel: { kind: 'kernel' }, ms: 412 },
 };
 
 describe('uplink', () => {
   it('join reads the token from the prompt, never from the command line', async () => {
     const { asked, text } = await typed('uplink join', status);
-    expect(asked).toEqual([['join', { token: 'vuj1.token', device: 'uplink0' }]]);
+    expect(asked).toEqual([['join', { token: 'vuj1.token', device: 'uplink0', via: undefined }]]);
     expect(text)
       .toBe(`joined "hq" as 10.83.41.3 over UDP in 0.4 s; uplink0 carries VLANs 500,600 (1500 bytes)
 docker network create -d vlandhcp --ipam-driver null -o parent=uplink0 -o vlan=500 fw500`);
@@ -70,6 +70,9 @@ docker network create -d vlandhcp --ipam-driver null -o parent=uplink0 -o vlan=5
     ]);
     const narrow = await typed('uplink status', { uplinks: [{ ...status, pathMtu: 1196 }] });
     expect(narrow.text).toMatch(/kernel WireGuard {3}narrow way, packets of 1196$/);
+    const tls = { ...status, way: 'tls', endpoint: 'hub.example.net:443' };
+    const overTls = await typed('uplink status', { uplinks: [tls] });
+    expect(overTls.text).toContain('   tls hub.example.net:443   ');
     const both = [status, { ...status, device: 'uplink1', state: 'silent' }];
     const down = await typed('uplink status --json', { uplinks: both });
     expect([down.exit, JSON.parse(down.text)]).toEqual([2, both]);
