@@ -15,3 +15,10 @@ it.each(['hub', 'uplink'])(
     expect(unit).toMatch(/^KillMode=process$/m);
   },
 );
+
+it('the hub may listen on TCP 443, and the member may read the keys of ssh', () => {
+  const unit = (role: string) =>
+    readFileSync(new URL(`../../../scripts/vlandhcp-${role}.service`, import.meta.url), 'utf8');
+  expect(unit('hub')).toMatch(/^CapabilityBoundingSet=.*\bCAP_NET_BIND_SERVICE\b/m);
+  expect(unit('uplink')).toMatch(/^ProtectHome=read-only$/m);
+});
