@@ -211,6 +211,11 @@ export class HostSim {
     this.boot();
   }
 
+  /** True while a stream is open or being opened. */
+  get hasStream(): boolean {
+    return this.#stream !== undefined;
+  }
+
   get publicKey(): string | undefined {
     return this.kernel && publicKeyOf(this.kernel.privateKey);
   }

@@ -190,6 +190,8 @@ export class Member {
   }
 
   #moved(state: MemberState, before: MemberState): void {
+    const byStream = state.name === 'UP' ? isByStream(state.attempt) : undefined;
+    if (byStream !== undefined) this.#stored.keepWay(byStream);
     if (state.name === before.name) return;
     this.#stateSince = this.#deps.clock.wall();
     const { device, hub } = this.record;
@@ -197,7 +199,7 @@ export class Member {
       { link: device, site: hub.site, before: before.name },
       LOG_WORDS[state.name],
     );
-    if (state.name === 'UP') this.#keepWay(isByStream(state.attempt));
+    if (byStream === false) this.#kernel(() => this.#stream.leave());
     // The hub knows the new key: it was heard under it.
     if (state.name === 'UP' && before.name === 'SILENT') {
       if (this.#tunnel.identity === 'next') this.#keepKey('next');
@@ -221,6 +223,8 @@ export class Member {
         return this.#begin(() => this.#tunnel.tryUdp(effect.attempt));
       case 'renew-stream':
         return this.#kernel(() => this.#stream.renew());
+      case 'leave-stream':
+        return this.#kernel(() => this.#stream.leave());
       case 'carrier':
         return this.#kernel(() => this.#tunnel.setCarrier(effect.up));
       case 'post':
@@ -270,12 +274,6 @@ export class Member {
       await work();
       this.#dispatch({ type: 'revived' });
     });
-  }
-
-  /** A stream that is not in use is closed. */
-  #keepWay(byStream: boolean): void {
-    this.#stored.keepWay(byStream);
-    if (!byStream) this.#kernel(() => Promise.resolve(this.#stream.close()));
   }
 
   /** After the links are made: a handshake that begins throws away what waits for an older one. */

@@ -43,6 +43,7 @@ export function running(
       ...{ name: 'UP', view, attempt, serial, lastWordAt: now, wordAt: now + WORD_EVERY },
       ...{ askAt: Infinity, linksAt: Infinity, reviveAt: now + REVIVE_AFTER },
       udpAt: isToTry ? (udpAt ?? now + UDP_SOON) : Infinity,
+      isPrepared: false,
     },
     effects: [
       ...(isChanged ? changed(view, attempt) : []),
@@ -77,7 +78,10 @@ export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step 
   const { now } = env;
   switch (event.type) {
     case 'word':
-      return stay({ ...state, lastWordAt: now, reviveAt: now + REVIVE_AFTER });
+      return {
+        state: { ...state, lastWordAt: now, reviveAt: now + REVIVE_AFTER, isPrepared: false },
+        effects: state.isPrepared ? [{ type: 'leave-stream' }] : [],
+      };
     case 'view':
       if (event.serial !== state.serial) return stay(state);
       return running({ ...state, view: event.view }, env, state.view);
@@ -123,10 +127,11 @@ export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step 
 }
 
 function silent({ view, lastWordAt, serial, ...state }: Of<'UP'>, env: MemberEnv): Step {
+  const wasByUdp = !isByStream(state.attempt) || state.udpAt <= env.now + UDP_SOON;
   const silence: Of<'SILENT'> = {
     ...{ name: 'SILENT', view, attempt: state.attempt, serial, lastWordAt, askAt: Infinity },
     ...{ linksAt: state.linksAt, since: env.now, wordAt: env.now, nextAt: state.reviveAt },
-    udpAfter: isByStream(state.attempt) ? UDP_EVERY : UDP_SOON,
+    udpAfter: wasByUdp ? UDP_SOON : UDP_EVERY,
   };
   const attempt = nextAttempt(state.attempt, env);
   const next = revive(silence, attempt, env);
@@ -196,11 +201,21 @@ export function byUdp(state: Of<'TRYING'>, { now }: MemberEnv): Step {
   };
 }
 
-/** By the way that is in use. A stream may be dead without a word. */
+/**
+ * By the way that is in use. Beside UDP the stream is opened, and is the next way if the hub stays
+ * silent. A stream that is in use may be dead without a word.
+ */
 function reviveUp(state: Of<'UP'>, env: MemberEnv): Step {
-  const { state: next, effects } = revive(state, state.attempt, env);
-  const isRenewed = isByStream(state.attempt) && state.reviveAt < Infinity;
-  return { state: next, effects: [...(isRenewed ? [RENEW] : []), ...effects] };
+  if (state.reviveAt === Infinity || env.streams === 'none') {
+    return revive(state, state.attempt, env);
+  }
+  if (state.isPrepared && env.isStreamOpen) {
+    const udpAt = env.now + UDP_SOON;
+    return revive({ ...state, isPrepared: false, udpAt }, nextAttempt(state.attempt, env), env);
+  }
+  const isPrepared = !isByStream(state.attempt);
+  const { state: next, effects } = revive({ ...state, isPrepared }, state.attempt, env);
+  return { state: next, effects: [RENEW, ...effects] };
 }
 
 /** By the next way. A stream that was of no use is opened anew, for its next turn. */

@@ -71,6 +71,8 @@ interface Up extends Running {
   readonly reviveAt: Instant;
   /** When to try UDP. Infinity while UDP is in use, or if there is no other way than a stream. */
   readonly udpAt: Instant;
+  /** True if UDP is in use and the hub was silent, so that the stream is opened beside it. */
+  readonly isPrepared: boolean;
 }
 
 interface Silent extends Running {
@@ -168,6 +170,7 @@ export type MemberEffect =
   | { readonly type: 'try-udp'; readonly attempt: number }
   /** Open the stream, or a new one if the hub is not heard by the old one. */
   | { readonly type: 'renew-stream' }
+  | { readonly type: 'leave-stream' }
   | { readonly type: 'carrier'; readonly up: boolean }
   /** `POST /v1/members`. It takes the place of a question that is under way. */
   | { readonly type: 'post'; readonly serial: number }

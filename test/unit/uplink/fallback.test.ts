@@ -78,12 +78,34 @@ describe('a member by UDP', () => {
   it('goes over TLS when UDP is blocked, and back soon after it opens', async () => {
     const { world, host } = await joined(() => undefined);
     host.isUdpBlocked = true;
-    await world.clock.pass(14_500);
-    expect([await wayOf({ host }), host.carrier]).toEqual([TLS, true]);
+    for (let ms = 0; ms < 10_000; ms += 100) {
+      await world.clock.pass(100);
+      expect(host.carrier).toBe(true);
+    }
+    expect(await wayOf({ host })).toBe(TLS);
     host.isUdpBlocked = false;
-    await world.clock.pass(10_000);
+    await world.clock.pass(12_000);
     expect([await wayOf({ host }), host.carrier]).toEqual([UDP, true]);
     expect(host.disk.get('uplink0')).toMatchObject({ isByStream: false });
+  });
+
+  it('that has a gap of some seconds stays on UDP, and leaves no stream behind', async () => {
+    const { world, host } = await joined(() => undefined);
+    host.isUdpBlocked = true;
+    await world.clock.pass(6_500);
+    host.isUdpBlocked = false;
+    await world.clock.pass(20_000);
+    expect([await wayOf({ host }), host.carrier, host.hasStream]).toEqual([UDP, true, false]);
+  });
+
+  it('is over TLS within 5 s in another network where UDP is blocked', async () => {
+    const { world, host } = await joined(() => undefined);
+    await world.clock.pass(500);
+    host.isUdpBlocked = true;
+    host.way = 'cafe';
+    host.networkChanged();
+    await world.clock.pass(5_000);
+    expect([await wayOf({ host }), host.carrier]).toEqual([TLS, true]);
   });
 
   it('comes back by UDP within 2 s after a cut of both, as without TLS', async () => {

@@ -75,6 +75,12 @@ export class MemberStream {
     else this.#carrier.renew();
   }
 
+  /** UDP is in use. */
+  leave(): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
   close(): void {
     this.#carrier?.close();
     this.#carrier = undefined;
