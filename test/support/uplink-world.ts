@@ -232,7 +232,7 @@ export class HostSim {
         this.kernel = desired;
         this.carrier = desired.trunk?.carrier;
       },
-      revive: async () => {
+      revive: async (desired) => {
         if (this.kernel === undefined) throw new PluginError('IP_COMMAND_FAILED', 'no wg-uplink0');
         // What waited for the handshake before it is thrown away.
         for (const cancel of this.#words.splice(0)) cancel();
@@ -240,6 +240,7 @@ export class HostSim {
           await new Promise<void>((done) => clock.at(clock.now() + this.reviveMs, done));
         }
         this.revived += 1;
+        if (this.kernel) this.kernel = { ...this.kernel, hub: desired.hub };
       },
       setCarrier: async (_, up) => void (this.carrier = up),
       remove: async () => {

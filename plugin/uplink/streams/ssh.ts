@@ -5,8 +5,10 @@ import { PrefaceReader } from './framing.ts';
 import { passOverPipes } from './pipe-stream.ts';
 import { sshArguments } from './ssh-way.ts';
 
-/** Of what `ssh` says the end is kept. */
-const SAID_KEPT = 600;
+/** Of what `ssh` says the beginning is kept: the first line tells why. */
+const SAID_KEPT = 1_000;
+/** What the other processes of a chain of jumps say after it, and what is no trouble. */
+const ECHOES = /UNKNOWN port|kex_exchange_identification|^Warning: Permanently added/;
 
 /** @param program `ssh`; a test has another one. */
 export function openSsh(via: string, events: StreamEvents, program = 'ssh'): DatagramStream {
@@ -32,7 +34,7 @@ export function openSsh(via: string, events: StreamEvents, program = 'ssh'): Dat
     events.ended(text);
   };
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said = `${said}${text}`.slice(-SAID_KEPT);
+    said = `${said}${text}`.slice(0, SAID_KEPT);
   });
   child.on('error', (error: NodeJS.ErrnoException) =>
     end(
@@ -69,6 +71,6 @@ export function openSsh(via: string, events: StreamEvents, program = 'ssh'): Dat
 /** One line, and nothing that a terminal would obey. */
 function lastWords(text: string): string {
   const lines = text.split(/\r?\n/).map((line) => line.replace(/[^\x20-\x7e]/g, '?').trim());
-  const told = lines.filter((line) => line !== '').slice(-3);
+  const told = lines.filter((line) => line !== '' && !ECHOES.test(line)).slice(0, 3);
   return told.length === 0 ? '' : `ssh says: ${told.join(' / ')}`;
 }
