@@ -80,7 +80,9 @@ export function inJoining(state: Of<'JOINING'>, event: MemberEvent, env: MemberE
 
 function nextWay(state: Of<'JOINING'>, env: MemberEnv): Step {
   const attempt = nextAttempt(state.attempt, env);
-  const most = env.streams === 'only' ? STREAM_ROUNDS : env.addresses * JOIN_ROUNDS;
+  // A stream that is still being opened has more time than one that cannot be opened.
+  const isSlow = env.streams === 'only' && !env.hasStreamFailed;
+  const most = isSlow ? STREAM_ROUNDS : (env.streams === 'only' ? 1 : env.addresses) * JOIN_ROUNDS;
   if (addressOf(attempt) >= most) {
     return failed({ is: 'silent', tried: state.tried, ms: env.now - state.since });
   }

@@ -82,10 +82,10 @@ export class Member {
     this.#runner = new MachineRunner(machine, {
       clock: deps.clock,
       env: (now) => {
-        const { streams, isOpen: isStreamOpen, isIdle } = this.#stream;
+        const { streams, isOpen: isStreamOpen, hasFailed: hasStreamFailed, isIdle } = this.#stream;
         const addresses = this.#tunnel.addresses.all.length;
-        const seen = { streams, isStreamOpen, isIdle, roundTripMs: this.#roundTripMs };
-        return { now, addresses, ...seen };
+        const seen = { streams, isStreamOpen, hasStreamFailed, isIdle };
+        return { now, addresses, ...seen, roundTripMs: this.#roundTripMs };
       },
       perform: (effect) => this.#perform(effect),
       performed: (state, before) => this.#moved(state, before),

@@ -13,6 +13,8 @@ export interface WaysSeen {
   readonly streams: Streams;
   /** True if the hub's end of the stream is there. */
   readonly isStreamOpen: boolean;
+  /** True if it could not be opened the last time. */
+  readonly hasStreamFailed: boolean;
 }
 
 export function isByStream(attempt: number): boolean {

@@ -42,6 +42,10 @@ export class MemberStream {
     return this.#carrier?.isOpen === true;
   }
 
+  get hasFailed(): boolean {
+    return this.#carrier?.trouble !== undefined;
+  }
+
   get isIdle(): boolean {
     return this.#carrier?.isIdle !== false;
   }
