@@ -11,7 +11,7 @@ import { TrafficMeter } from './traffic-meter.ts';
 import { messageTypeOf } from './wireguard-message.ts';
 
 const HERE = '127.0.0.1';
-/** The first handshake comes before the stream is open. Older datagrams are of no use. */
+/** The first handshake and its answer come before both ends are known. Others are of no use. */
 const MOST_WAITING = 8;
 
 export interface CarrierDeps {
@@ -57,7 +57,10 @@ export class Carrier implements LocalCarrier {
   #isMuted = false;
   #isClosed = false;
   #port: number | undefined;
+  /** For the hub, until the stream is open. */
   readonly #waiting: Buffer[] = [];
+  /** For WireGuard, until its port is known. */
+  readonly #answers: Buffer[] = [];
   #delay: Ms;
   #cancel: () => void = () => undefined;
   #trouble: string | undefined;
@@ -109,6 +112,7 @@ export class Carrier implements LocalCarrier {
 
   serve(port: number): void {
     this.#port = port;
+    for (const datagram of this.#answers.splice(0)) this.#fromHub(datagram);
   }
 
   mute(isMuted: boolean): void {
@@ -176,15 +180,20 @@ export class Carrier implements LocalCarrier {
     if (this.#isMuted || (this.#port !== undefined && port !== this.#port)) return;
     if (messageTypeOf(datagram) === undefined) return;
     this.#traffic.add(datagram.length);
-    if (this.#isOpen) return this.#stream?.send(datagram);
-    if (this.#waiting.length >= MOST_WAITING) this.#waiting.shift();
-    this.#waiting.push(datagram);
+    if (this.#isOpen) this.#stream?.send(datagram);
+    else keep(this.#waiting, datagram);
   }
 
   #fromHub(datagram: Buffer): void {
-    if (this.#isMuted || this.#port === undefined || messageTypeOf(datagram) === undefined) return;
+    if (this.#isMuted || messageTypeOf(datagram) === undefined) return;
     this.#delay = this.#deps.firstDelay;
     this.#traffic.add(datagram.length);
-    this.#socket.send(datagram, this.#port, HERE, () => undefined);
+    if (this.#port === undefined) keep(this.#answers, datagram);
+    else this.#socket.send(datagram, this.#port, HERE, () => undefined);
   }
+}
+
+function keep(waiting: Buffer[], datagram: Buffer): void {
+  if (waiting.length >= MOST_WAITING) waiting.shift();
+  waiting.push(datagram);
 }
