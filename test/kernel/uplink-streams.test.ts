@@ -109,7 +109,8 @@ test.each([
 
 test('leave tells the hub over TLS, too, and leaves nothing', async () => {
   move('eth1', 'eth0', '192.168.7.1'); // where UDP is dropped
-  await until('it speaks by TLS', speaksBy('tls'));
+  await until('frames pass', () => site.pings('site', '10.50.0.201'));
+  expect(status()).toContain('   tls ');
   expect(site.vlandhcp('remote', 'uplink leave').stdout).toBe(
     'uplink0 is gone, here and at the hub\n',
   );

@@ -49,12 +49,14 @@ export function inJoining(state: Of<'JOINING'>, event: MemberEvent, env: MemberE
       const { status, error, usedBy, usedAt } = event;
       return failed({ is: 'refused', status, error, usedBy, usedAt });
     }
-    case 'unanswered':
+    case 'unanswered': {
       // UDP may be blocked. The stream is opened, to be there when its turn comes.
+      const isToOpen = env.streams === 'also' && !isByStream(state.attempt) && !env.isStreamOpen;
       return {
         state: { ...state, askAt: env.now + ASK_AGAIN_AFTER },
-        effects: env.streams === 'also' ? [{ type: 'renew-stream' }] : [],
+        effects: isToOpen ? [{ type: 'renew-stream' }] : [],
       };
+    }
     case 'links-failed':
       return failed({ is: 'links', error: event.error });
     case 'tick': {

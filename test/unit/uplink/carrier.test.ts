@@ -61,9 +61,9 @@ it('keeps the first handshake until the stream is open, and passes both ways', a
     return stream().sent.length > 0;
   });
   expect(stream().sent).toEqual([initiation(7)]);
-  carrier.serve(wireguard.address().port);
   stream().events.datagram(Buffer.from('no message of WireGuard'));
-  stream().events.datagram(response(8));
+  stream().events.datagram(response(8)); // before the port of WireGuard is known
+  carrier.serve(wireguard.address().port);
   await until('the answer comes', () => heard.length > 0);
   expect(heard).toEqual([response(8)]);
   expect(told).toContain('opened');

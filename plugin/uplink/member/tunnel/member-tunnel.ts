@@ -68,10 +68,10 @@ export class MemberTunnel {
     this.identity = wanted.identity;
     const desired = await this.#desired(wanted);
     await this.#deps.links.ensure(desired);
-    // WireGuard itself would begin no handshake within 5 s after the last one.
-    if (wanted.identity === 'one-time' && wanted.attempt > 0)
-      await this.#deps.links.revive(desired);
     await this.#taken(wanted.attempt);
+    // WireGuard itself would begin no handshake within 5 s after the last one.
+    const isAnew = wanted.identity === 'one-time' && wanted.attempt > 0;
+    if (isAnew) await this.#deps.links.revive(desired);
   }
 
   /**
