@@ -81,12 +81,10 @@ export class Member {
     this.#stateSince = deps.clock.wall();
     this.#runner = new MachineRunner(machine, {
       clock: deps.clock,
-      env: (now) => {
-        const { streams, isOpen: isStreamOpen, hasFailed: hasStreamFailed, isIdle } = this.#stream;
-        const addresses = this.#tunnel.addresses.all.length;
-        const seen = { streams, isStreamOpen, hasStreamFailed, isIdle };
-        return { now, addresses, ...seen, roundTripMs: this.#roundTripMs };
-      },
+      env: (now) => ({
+        ...{ now, addresses: this.#tunnel.addresses.all.length, ...this.#stream.ways },
+        roundTripMs: this.#roundTripMs,
+      }),
       perform: (effect) => this.#perform(effect),
       performed: (state, before) => this.#moved(state, before),
     });

@@ -7,7 +7,7 @@ import type { LocalCarrier } from '../../streams/carrier.ts';
 import type { OpenCarrier, StreamWay } from '../../streams/open-carrier.ts';
 import { sshWords } from '../../streams/ssh-way.ts';
 import type { UplinkRecord } from '../member-record.ts';
-import type { Streams } from './attempts.ts';
+import type { Streams, WaysSeen } from './attempts.ts';
 
 export interface StreamSeen {
   readonly is: StreamWay['is'];
@@ -32,22 +32,19 @@ export class MemberStream {
     this.#log = log;
   }
 
-  get streams(): Streams {
+  get #streams(): Streams {
     const { via } = this.#record();
     if (via !== undefined) return 'only';
     return this.#wanted === undefined ? 'none' : 'also';
   }
 
-  get isOpen(): boolean {
-    return this.#carrier?.isOpen === true;
-  }
-
-  get hasFailed(): boolean {
-    return this.#carrier?.trouble !== undefined;
-  }
-
-  get isIdle(): boolean {
-    return this.#carrier?.isIdle !== false;
+  /** What the machine of the member is to know of it. */
+  get ways(): WaysSeen & { readonly isIdle: boolean } {
+    const { isOpen: isStreamOpen = false, trouble, isIdle = true } = this.#carrier ?? {};
+    return {
+      ...{ streams: this.#streams, isStreamOpen, isIdle },
+      hasStreamFailed: trouble !== undefined,
+    };
   }
 
   /** Undefined if there is only UDP. */
