@@ -114,7 +114,7 @@ export class Member {
 
   get #attempt(): number {
     const { state } = this;
-    return 'attempt' in state ? state.attempt : 0;
+    return state.name === 'TRYING' ? state.back : 'attempt' in state ? state.attempt : 0;
   }
 
   /** Goes on from what the disk has. */
