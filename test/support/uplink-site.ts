@@ -151,7 +151,7 @@ export class UplinkSite {
   /** As if its folder was moved away. The links stay. */
   async forget(name: string): Promise<void> {
     await this.kill(name);
-    rmSync(join(this.#folder, name), { recursive: true, force: true });
+    rmSync(join(this.folder, name), { recursive: true, force: true });
   }
 
   /** A DHCP client that leases once and takes nothing. Returns the address; undefined: none. */

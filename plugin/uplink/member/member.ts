@@ -10,7 +10,6 @@ import type { Instant } from '../../vocabulary/time.ts';
 import type { MemberLinks } from '../desired.ts';
 import type { PathWatch } from '../path/path-probe.ts';
 import type { OpenCarrier } from '../streams/open-carrier.ts';
-import { PROTOCOL_VERSION } from '../protocol/registrar-protocol.ts';
 import { publicKeyOf } from '../wireguard-key.ts';
 import type { Resolve } from './tunnel/hub-addresses.ts';
 import { LOG_WORDS } from './member-desired.ts';
@@ -74,10 +73,10 @@ export class Member {
     const own = () => this.record;
     this.#stream = new MemberStream(deps.openCarrier, own, deps.log);
     this.#tunnel = new MemberTunnel({ ...deps, stream: this.#stream, record: own, path });
-    this.#question = new Question(
-      (work) => this.#inTurn(work, () => undefined),
-      (event) => this.#dispatch(event),
-    );
+    this.#question = new Question({
+      ...{ ...deps, record: own, inTurn: (work) => this.#inTurn(work, () => undefined) },
+      dispatch: (event) => this.#dispatch(event),
+    });
     this.#stateSince = deps.clock.wall();
     this.#runner = new MachineRunner(machine, {
       clock: deps.clock,
@@ -193,10 +192,8 @@ export class Member {
     if (state.name === before.name) return;
     this.#stateSince = this.#deps.clock.wall();
     const { device, hub } = this.record;
-    this.#deps.log.info(
-      { link: device, site: hub.site, before: before.name },
-      LOG_WORDS[state.name],
-    );
+    const fields = { link: device, site: hub.site, before: before.name };
+    this.#deps.log.info(fields, LOG_WORDS[state.name]);
     if (byStream === false) this.#kernel(() => this.#stream.leave());
     // The hub knows the new key: it was heard under it.
     if (state.name === 'UP' && before.name === 'SILENT') {
@@ -218,6 +215,7 @@ export class Member {
         this.#path.doubt();
         return this.#begin(() => this.#tunnel.revive(effect.attempt, this.state.name !== 'SILENT'));
       case 'try-udp':
+        this.#path.doubt();
         return this.#begin(() => this.#tunnel.tryUdp(effect.attempt));
       case 'renew-stream':
         return this.#kernel(() => this.#stream.renew());
@@ -226,17 +224,9 @@ export class Member {
       case 'carrier':
         return this.#kernel(() => this.#tunnel.setCarrier(effect.up));
       case 'post':
-        return this.#question.ask(effect.serial, (signal) => {
-          const key = publicKeyOf(this.record.privateKey);
-          const request = { version: PROTOCOL_VERSION, key, name: this.#deps.hostName } as const;
-          const { oneTime } = this.record;
-          return this.#deps.registrar.post(this.#way(oneTime?.address ?? ''), request, signal);
-        });
+        return this.#question.post(effect.serial);
       case 'ask':
-        return this.#question.ask(effect.serial, (signal) => {
-          const way = this.#way(this.record.view?.address ?? '');
-          return this.#deps.registrar.ask(way, effect.revision, signal);
-        });
+        return this.#question.ask(effect.serial, effect.revision);
       case 'hang-up':
         return this.#question.hangUp();
       case 'say-word':
