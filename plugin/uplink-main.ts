@@ -15,6 +15,8 @@ import { runHub } from './hub/hub-service.ts';
 import { HubFiles } from './hub/hub-store.ts';
 import { hubLinks } from './hub/kernel/hub-links.ts';
 import { HUB_DEVICE } from './hub/members.ts';
+import { relayPipes } from './hub/streams/relay-command.ts';
+import { setTls } from './hub/streams/tls-wanted.ts';
 import { surviveUncaughtErrors } from './last-resort.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { boottime } from './net/boottime.ts';
@@ -29,6 +31,7 @@ import { ways } from './uplink/kernel/ways.ts';
 import { registrarClient } from './uplink/member/registrar-client.ts';
 import { PathProbe } from './uplink/path/path-probe.ts';
 import { parseEndpoint } from './uplink/protocol/value-schemas.ts';
+import { carrierOpener } from './uplink/streams/open-carrier.ts';
 import { subnetClash } from './uplink/tunnel-subnet.ts';
 import { runUplinks } from './uplink/uplink-service.ts';
 import { PluginError } from './vocabulary/errors.ts';
@@ -114,6 +117,13 @@ async function resolveEndpoint(endpoint: string): Promise<readonly string[]> {
   );
 }
 
+/** Ends when ssh does, or when WireGuard does not answer. The reason goes to the user of ssh. */
+async function relay(port: number): Promise<void> {
+  const clock = createClock(boottime);
+  const why = await relayPipes({ input: process.stdin, output: process.stdout }, port, clock);
+  process.stderr.write(`vlandhcp: the relay ends: ${why}\n`, () => process.exit(0));
+}
+
 const terminal: Terminal = {
   print: (text) => void process.stdout.write(`${text}\n`),
   now: () => Date.now(),
@@ -164,6 +174,8 @@ function makeProgram(): Command {
           },
           wanted,
         ),
+      setTls: (wanted) => setTls(new HubFiles(hub.stateDir), wanted),
+      relay,
     },
   );
   addUplinkCommands(
@@ -177,6 +189,7 @@ function makeProgram(): Command {
             ...deps,
             dockerSocket: process.env['DOCKER_SOCKET'] || DOCKER_SOCKET,
             ...{ links: memberLinks, registrar: registrarClient, resolve: resolveEndpoint, ways },
+            openCarrier: carrierOpener(deps.clock),
             clash: (address, device) => subnetClash(address, [`wg-${device}`]),
             watchPath: (device) =>
               new PathProbe({

@@ -120,7 +120,8 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   valibot:
     /^(state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)|dockerapi\/container-(names|services)|uplink\/(protocol\/[a-z-]+|state-file|uplink-service|manage\/(credentials|certificate-client)|member\/(member-record|registrar-client))|hub\/(hub-records|hub-calls|registrar\/registrar|authority\/authority))\.ts$/,
   commander:
-    /^((uplink\/cli|hub)\/(commands|cli)|hub\/authority\/context-command|uplink-main)\.ts$/,
+    /^((uplink\/cli|hub)\/(commands|cli)|hub\/authority\/context-command|hub\/streams\/stream-commands|uplink-main)\.ts$/,
+  ws: /^(uplink\/streams\/web-socket|hub\/streams\/tls-server)\.ts$/,
   'prom-client': /^metrics\/[a-z-]+\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
 };

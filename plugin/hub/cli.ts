@@ -1,12 +1,21 @@
 /** `vlandhcp hub …`: the commands of the host beside the trunk. */
 import type { Command } from 'commander';
 import { ago, clockTime, columns, parseDuration, vlanWords } from '../uplink/cli/words.ts';
+import { PluginError } from '../vocabulary/errors.ts';
 import { addContextCommand, type ContextCommands } from './authority/context-command.ts';
 import type { HubEntry } from './hub-calls.ts';
 import type { InitWanted } from './hub-init.ts';
 import type { HubRecord } from './hub-records.ts';
+import {
+  addStreamCommands,
+  TLS_HELP,
+  TLS_URL_HELP,
+  type StreamCommands,
+} from './streams/stream-commands.ts';
 
-export interface HubCommands extends ContextCommands {
+export interface HubCommands extends ContextCommands, StreamCommands {
+  /** Asks the service of this host. @throws PluginError. */
+  readonly ask: (call: string, body: object) => Promise<unknown>;
   /** Runs the service until it is stopped. */
   readonly run: () => Promise<void>;
   readonly init: (wanted: InitWanted) => Promise<HubRecord>;
@@ -14,8 +23,8 @@ export interface HubCommands extends ContextCommands {
 
 const NAME = 'the name that the invitation gave it';
 
-export function addHubCommands(hub: Command, around: HubCommands): void {
-  const { terminal, ask, run, init } = around;
+export function addHubCommands(hub: Command, commands: HubCommands): void {
+  const { terminal, ask, run, init } = commands;
   const { print } = terminal;
   hub
     .command('init')
@@ -29,13 +38,24 @@ export function addHubCommands(hub: Command, around: HubCommands): void {
     )
     .option('--listen <PORT>', 'the UDP port to listen on', '51820')
     .option('--subnet <NETWORK>', 'the /24 of the tunnel; by default one is derived from the key')
+    .option('--tls <PORT>', TLS_HELP)
+    .option('--tls-url <URL>', TLS_URL_HELP)
     .action(async (typed: Typed) => {
-      const { site, trunk, endpoint, listen, subnet } = typed;
-      const wanted = { site, trunk, endpoints: endpoint, listenPort: Number(listen), subnet };
+      const { site, trunk, endpoint, listen, subnet, tls: port, tlsUrl: url } = typed;
+      if (port === undefined && url !== undefined) {
+        throw new PluginError(
+          'INVALID_OPTION',
+          '--tls-url is of use with --tls only; name the port',
+        );
+      }
+      const tls = port === undefined ? undefined : { port, url };
+      const wanted = { site, trunk, endpoints: endpoint, listenPort: Number(listen), subnet, tls };
       const made = await init(wanted);
+      const dialled = [...made.endpoints, ...(made.tls ? [made.tls.url] : [])];
+      const ports = `UDP ${made.listenPort}${made.tls ? ` and TCP ${made.tls.port}` : ''}`;
       print(
-        `hub of "${made.site}": trunk ${made.trunk}, UDP port ${made.listenPort}, tunnel network ${made.subnet}/24, members dial ${made.endpoints.join(' or ')}
-start it: systemctl enable --now vlandhcp-hub   (the firewall must let UDP ${made.listenPort} in)`,
+        `hub of "${made.site}": trunk ${made.trunk}, UDP port ${made.listenPort}, tunnel network ${made.subnet}/24, members dial ${dialled.join(' or ')}
+start it: systemctl enable --now vlandhcp-hub   (the firewall must let ${ports} in)`,
       );
     });
   hub
@@ -97,11 +117,12 @@ ${made.token}`,
       const { vlans, fingerprint } = (await ask('approve', { name })) as Changed;
       print(`${name} is a member, with VLANs ${vlanWords(vlans)} and the key ${fingerprint}`);
     });
-  addContextCommand(hub, around);
+  addContextCommand(hub, commands);
   hub
     .command('run')
     .description('Run the service of the hub (vlandhcp-hub.service does it)')
     .action(run);
+  addStreamCommands(hub, commands);
 }
 
 interface Typed {
@@ -110,6 +131,8 @@ interface Typed {
   readonly endpoint: readonly string[];
   readonly listen: string;
   readonly subnet?: string;
+  readonly tls?: string;
+  readonly tlsUrl?: string;
 }
 
 interface Invited {

@@ -29,6 +29,7 @@ export interface HubEntry {
   readonly joinedAt: number | undefined;
   /** When an invitation ends. */
   readonly expiresAt: number | undefined;
+  /** `198.51.100.7:40000`, or `tls 198.51.100.7`, or `ssh`. */
   readonly endpoint: string | undefined;
   readonly handshakeAt: number | undefined;
   readonly rxBytes: number | undefined;
@@ -84,7 +85,13 @@ const client = v.object({
   ),
 });
 
-export function hubCalls(hub: HubState, operator: HubOperator, manage: ManageOperator): AdminCalls {
+/** @param whence where a member is that WireGuard knows by a port of this host. */
+export function hubCalls(
+  hub: HubState,
+  operator: HubOperator,
+  manage: ManageOperator,
+  whence: (endpoint: string) => string,
+): AdminCalls {
   return {
     async invite(body) {
       const { record, token } = await operator.invite(checked(invitation, body));
@@ -92,7 +99,7 @@ export function hubCalls(hub: HubState, operator: HubOperator, manage: ManageOpe
       return { name: of, vlans, mesh, expiresAt, token };
     },
     async list() {
-      return { site: hub.record.site, members: await entriesOf(hub) };
+      return { site: hub.record.site, members: await entriesOf(hub, whence) };
     },
     async vlans(body) {
       const wanted = checked(v.object({ name, vlans: vlanText }), body);
@@ -117,7 +124,7 @@ function told({ name: of, vlans, publicKey }: MemberRecord): object {
   return { name: of, vlans, fingerprint: fingerprintOf(publicKey) };
 }
 
-async function entriesOf(hub: HubState): Promise<HubEntry[]> {
+async function entriesOf(hub: HubState, whence: (endpoint: string) => string): Promise<HubEntry[]> {
   const peers = await hub.peers();
   const { members, invites } = hub.contents;
   const used = new Set(members.map(({ inviteId }) => inviteId));
@@ -130,7 +137,8 @@ async function entriesOf(hub: HubState): Promise<HubEntry[]> {
         ...{ name: of, state: phase === 'held' ? 'held' : 'member', vlans, mesh, host: hostName },
         ...{ address: addressOf(hub.record, number), fingerprint: fingerprintOf(publicKey) },
         ...{ managed: managed?.isOn === true, managePort: managed?.port },
-        ...{ joinedAt, expiresAt: undefined, endpoint: peer?.endpoint, pathMtu },
+        ...{ joinedAt, expiresAt: undefined, pathMtu },
+        endpoint: peer?.endpoint === undefined ? undefined : whence(peer.endpoint),
         ...{ handshakeAt: peer?.handshakeAt, rxBytes: peer?.rxBytes, txBytes: peer?.txBytes },
       };
     }),

@@ -7,6 +7,7 @@ import { PluginError } from '../vocabulary/errors.ts';
 import { parseIpv4 } from '../wire/address.ts';
 import type { HubFiles } from './hub-store.ts';
 import type { HubRecord } from './hub-records.ts';
+import { tlsOf, type TlsWanted } from './streams/tls-wanted.ts';
 
 export interface InitWanted {
   readonly site: string;
@@ -16,6 +17,8 @@ export interface InitWanted {
   readonly listenPort: number;
   /** `10.83.41.0`. Undefined: derived from the hub's key. */
   readonly subnet: string | undefined;
+  /** Undefined: UDP alone. */
+  readonly tls: TlsWanted | undefined;
 }
 
 export interface InitHost {
@@ -36,7 +39,7 @@ const MOST_ENDPOINTS = 8;
 export async function initHub(
   files: HubFiles,
   host: InitHost,
-  { site, trunk, endpoints, listenPort, subnet }: InitWanted,
+  { site, trunk, endpoints, listenPort, subnet, tls }: InitWanted,
 ): Promise<HubRecord> {
   const existing = await files.readHub();
   if (existing !== undefined) {
@@ -57,6 +60,7 @@ export async function initHub(
     throw wrong(`--endpoint may be given ${MOST_ENDPOINTS} times at most`);
   }
   const dialled = endpoints.map((typed) => endpointOf(typed, listenPort));
+  const byTls = tls && tlsOf(tls, dialled);
   const mtu = await host.mtuOf(trunk);
   if (mtu === undefined) {
     throw new PluginError(
@@ -72,6 +76,7 @@ export async function initHub(
     ...{ site, trunk, endpoints: dialled, listenPort, mtu, privateKey },
     subnet: await freeSubnet(host, publicKeyOf(privateKey), subnet),
     createdAt: host.now(),
+    ...(byTls && { tls: byTls }),
   };
   await files.saveHub(record);
   return record;

@@ -8,6 +8,7 @@ import {
   mtu,
   pathMtu,
   siteName,
+  tlsUrl,
   tunnelAddress,
   vlans,
 } from '../uplink/protocol/value-schemas.ts';
@@ -29,6 +30,8 @@ export const hubRecord = v.object({
   mtu,
   privateKey: key,
   createdAt: time,
+  /** Members reach it over TLS, too: the port here, and what they dial. Earlier hubs have none. */
+  tls: v.optional(v.object({ port, url: tlsUrl })),
 });
 export type HubRecord = v.InferOutput<typeof hubRecord>;
 

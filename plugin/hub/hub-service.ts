@@ -19,6 +19,7 @@ import { addressOf } from './members.ts';
 import { openEcho } from './registrar/echo.ts';
 import { HubAnswers } from './registrar/hub-answers.ts';
 import { createRegistrar } from './registrar/registrar.ts';
+import { openHubStreams } from './streams/hub-streams.ts';
 
 export interface HubServiceDeps {
   readonly stateDir: string;
@@ -67,13 +68,20 @@ export async function runHub(deps: HubServiceDeps): Promise<{ close(): Promise<v
   const firewall = new FirewallWatch({
     ...{ links, clock, log, turn: hub.turn, desired: () => hub.desired() },
   });
-  const calls = hubCalls(hub, new HubOperator(hub), new ManageOperator(hub, authority, ports));
+  const streams = await openHubStreams(record, { clock, log });
+  const calls = hubCalls(
+    hub,
+    new HubOperator(hub),
+    new ManageOperator(hub, authority, ports),
+    (endpoint) => streams.whence(endpoint),
+  );
   const admin = await serveAdmin(adminSocket, calls, onFailure);
   log.info({ site: record.site, address, port: record.listenPort }, 'hub ready');
   return {
     async close() {
       await admin.close();
       firewall.close();
+      await streams.close();
       hub.close();
       ports.close();
       echo.close();

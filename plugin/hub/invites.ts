@@ -24,6 +24,7 @@ export function makeInvite(
   const secret = generateKey();
   const token: Token = {
     endpoints: hub.endpoints,
+    tlsUrl: hub.tls?.url,
     hubKey: publicKeyOf(hub.privateKey),
     secret,
     address: addressOf(hub, number),

@@ -61,6 +61,7 @@ export function viewOf(hub: HubRecord, member: MemberRecord): MemberView {
     ...{ name, site: hub.site, address: addressOf(hub, number), vni: firstVniOf(hub) + number },
     ...{ vlans: held ? [] : vlans, mtu: hub.mtu, mesh: isInMesh(member), held, revision },
     client: clientNameOf(hub, member),
+    ...(hub.tls && { tlsUrl: hub.tls.url }),
   };
 }
 

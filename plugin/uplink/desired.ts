@@ -70,6 +70,8 @@ export interface TunnelStatus {
   /** Wall time. Undefined if there was none. */
   readonly handshakeAt: number | undefined;
   readonly endpoint: string | undefined;
+  /** The UDP port of WireGuard on this host. */
+  readonly listenPort: number;
   readonly rxBytes: number;
   readonly txBytes: number;
   readonly kind: 'kernel' | 'wireguard-go';

@@ -17,6 +17,7 @@ export interface UplinkServiceDeps {
   readonly registrar: RegistrarClient;
   readonly resolve: UplinksDeps['resolve'];
   readonly ways: UplinksDeps['ways'];
+  readonly openCarrier: UplinksDeps['openCarrier'];
   readonly clash: UplinksDeps['clash'];
   readonly hostName: string;
   readonly watchPath: UplinksDeps['watchPath'];
@@ -54,6 +55,7 @@ export async function runUplinks(deps: UplinkServiceDeps): Promise<{ close(): Pr
 const joinBody = v.object({
   token: v.string(),
   device: v.string(),
+  via: v.optional(v.string()),
   manage: v.optional(v.boolean(), false),
 });
 const manageBody = v.object({ device: v.optional(v.string()), on: v.boolean() });
@@ -62,8 +64,8 @@ const deviceBody = v.object({ device: v.optional(v.string()) });
 function callsOf(uplinks: Uplinks): AdminCalls {
   return {
     async join(body) {
-      const { token, device, manage } = checked(joinBody, body);
-      return uplinks.join(token, device, manage);
+      const { token, device, via, manage } = checked(joinBody, body);
+      return uplinks.join(token, device, { via, isManaged: manage });
     },
     async manage(body) {
       const { device, on } = checked(manageBody, body);

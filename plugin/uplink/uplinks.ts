@@ -1,14 +1,15 @@
 /** All uplinks of this host: join, leave, and what an operator sees of them. */
 import { createQueue } from '../keyed-lock.ts';
 import { PluginError } from '../vocabulary/errors.ts';
-import type { TunnelStatus } from './desired.ts';
 import type { ManagementStatus } from './manage/managed-uplink.ts';
 import { Member, type MemberDeps } from './member/member.ts';
 import { DEVICE, type UplinkRecord } from './member/member-record.ts';
 import { problemText } from './member/problem-text.ts';
 import type { StateName } from './member/states.ts';
 import { parseToken, tokenId, type Token } from './protocol/token.ts';
-import { fingerprintOf, generateKey, publicKeyOf } from './wireguard-key.ts';
+import { checkSshWay } from './streams/ssh-way.ts';
+import { statusOf, type UplinkStatus } from './uplink-status.ts';
+import { generateKey } from './wireguard-key.ts';
 
 /** The management of Docker over uplinks. */
 interface Managing {
@@ -17,32 +18,17 @@ interface Managing {
   status(device: string): ManagementStatus | undefined;
 }
 
+interface JoinOptions {
+  /** The way by ssh, as it was typed. Undefined: UDP, and TLS where the hub has it. */
+  readonly via?: string | undefined;
+  /** Docker of this host may be managed by the site. */
+  readonly isManaged?: boolean | undefined;
+}
+
 export interface UplinksDeps extends MemberDeps {
   readonly management?: Managing;
   /** What on this host has addresses of that tunnel network: a sentence. Undefined: nothing. */
   readonly clash: (address: string, device: string) => Promise<string | undefined>;
-}
-
-/** One line of `vlandhcp uplink status`. */
-export interface UplinkStatus {
-  readonly device: string;
-  readonly site: string;
-  readonly state: 'joining' | 'up' | 'held' | 'silent' | 'revoked';
-  readonly since: number;
-  readonly name: string | undefined;
-  readonly address: string | undefined;
-  readonly vlans: readonly number[];
-  readonly mtu: number | undefined;
-  /** The largest packet that passes the tunnel. Undefined: not known yet. */
-  readonly pathMtu?: number | undefined;
-  readonly fingerprint: string;
-  readonly hubAddress: string;
-  readonly endpoint: string;
-  readonly roundTripMs: number | undefined;
-  readonly silentMs: number | undefined;
-  readonly tunnel: TunnelStatus | undefined;
-  /** Undefined if its Docker is not managed. */
-  readonly managed: ManagementStatus | undefined;
 }
 
 export class Uplinks {
@@ -87,15 +73,17 @@ export class Uplinks {
   async join(
     typed: string,
     device: string,
-    isManaged = false,
+    { via, isManaged = false }: JoinOptions = {},
   ): Promise<UplinkStatus & { readonly ms: number }> {
     const { clock } = this.#deps;
     const from = clock.now();
     const token = parseToken(typed, clock.wall());
+    if (via !== undefined) checkSshWay(via);
     const member = await this.#turn(async () => {
       await this.#refuseIfTaken(token, device);
       const known = this.#failed.get(tokenId(token));
-      const record = { ...recordOf(token, device, known), isManaged };
+      const own = recordOf(token, device, known);
+      const record: UplinkRecord = { ...own, via, isManaged };
       await this.#deps.store.save(record); // its key is on disk before the hub hears of it
       this.#failed.delete(tokenId(token));
       if (known !== undefined && known.device !== device) await this.#removeFailed(known.device);
@@ -163,7 +151,7 @@ export class Uplinks {
     const state = await member.settled();
     if (state.name !== 'FAILED' && state.name !== 'REVOKED') return undefined;
     const { record } = member;
-    const problem = problemText(state, member.seen.addresses, record.hub.site);
+    const problem = problemText(state, member.seen.addresses, record.hub.site, member.seen.stream);
     return this.#turn(async () => {
       this.#members.delete(record.device);
       member.close();
@@ -218,6 +206,12 @@ export class Uplinks {
     if (!isReused) await this.#deps.store.remove(device);
   }
 
+  async #statusOf(member: Member): Promise<UplinkStatus> {
+    const { device } = member.record;
+    const tunnel = await this.#deps.links.status(device);
+    return statusOf(member, tunnel, this.#deps.management?.status(device));
+  }
+
   #one(device: string | undefined): Member {
     const all = [...this.#members.values()];
     const names = all.map(({ record }) => record.device).join(', ');
@@ -226,40 +220,6 @@ export class Uplinks {
     if (second !== undefined) throw refused(`this host has several uplinks; name one of ${names}`);
     if (first === undefined) throw refused(`there is no uplink ${device}; there is ${names}`);
     return first;
-  }
-
-  async #statusOf(member: Member): Promise<UplinkStatus> {
-    const { record, state, seen } = member;
-    const tunnel = await this.#deps.links.status(record.device);
-    const { view, hub, device } = record;
-    return {
-      ...{ device, site: hub.site, state: stateOf(member), since: seen.since },
-      ...{ name: view?.name, address: view?.address, vlans: view?.vlans ?? [], mtu: view?.mtu },
-      fingerprint: fingerprintOf(publicKeyOf(record.privateKey)),
-      hubAddress: hub.address,
-      endpoint: tunnel?.endpoint ?? seen.endpoint,
-      ...{ roundTripMs: seen.roundTripMs, silentMs: seen.silentMs, tunnel },
-      pathMtu: seen.pathMtu,
-      managed: this.#deps.management?.status(device),
-      ...(state.name === 'IDLE' && { state: 'joining' as const }),
-    };
-  }
-}
-
-function stateOf({ state, record }: Member): UplinkStatus['state'] {
-  switch (state.name) {
-    case 'UP':
-    case 'ROTATING':
-      return record.view?.held === true ? 'held' : 'up';
-    case 'SILENT':
-      return 'silent';
-    case 'REVOKED':
-      return 'revoked';
-    case 'IDLE':
-    case 'JOINING':
-    case 'CONFIRMING':
-    case 'FAILED':
-      return 'joining';
   }
 }
 
@@ -271,6 +231,7 @@ function recordOf(token: Token, device: string, known: UplinkRecord | undefined)
     hub: {
       ...{ site: token.site, publicKey: token.hubKey, address: token.hubAddress },
       endpoints: [...endpoints],
+      tlsUrl: token.tlsUrl,
     },
     tokenId: tokenId(token),
     oneTime: { secret, address, expiresAt },

@@ -29,8 +29,11 @@ interface SeenLink {
 }
 
 export class UplinkSite {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'vlandhcp-uplink-'));
-  readonly #bundle = join(this.#folder, 'vlandhcp-uplink.cjs');
+  readonly folder = mkdtempSync(join(tmpdir(), 'vlandhcp-uplink-'));
+  /** The programs of hub and uplink. */
+  readonly bundle = join(this.folder, 'vlandhcp-uplink.cjs');
+  /** Where the services and commands look for programs. */
+  path = process.env['PATH'] ?? '';
   readonly #children = new Set<ChildProcess>();
   readonly #services = new Map<string, ChildProcess>();
   readonly #prefix = `vu${process.pid}`;
@@ -41,7 +44,7 @@ export class UplinkSite {
     buildSync({
       entryPoints: [join(root, 'plugin/uplink-main.ts')],
       ...{ bundle: true, platform: 'node', format: 'cjs', external: ['koffi'] },
-      ...{ outfile: this.#bundle, logLevel: 'error', define: { VLANDHCP_VERSION: '"test"' } },
+      ...{ outfile: this.bundle, logLevel: 'error', define: { VLANDHCP_VERSION: '"test"' } },
     });
     for (const name of ['site', 'hub', 'inet', 'nat', 'remote', 'other']) this.#addNamespace(name);
     this.#cable('site', 'trunk', 'hub', 'eth1');
@@ -62,7 +65,7 @@ export class UplinkSite {
     for (const vlan of vlans) {
       this.ip('site', `link add link trunk name trunk.${vlan} type vlan id ${vlan}`);
       this.#address('site', `trunk.${vlan}`, `${this.subnet(vlan)}.1/24`);
-      this.#start(
+      this.start(
         'site',
         'dnsmasq',
         ...['--keep-in-foreground', '--conf-file=/dev/null', '--port=0', '--no-ping'],
@@ -120,7 +123,7 @@ export class UplinkSite {
 
   /** A command of ours on that host, with what is typed into it. */
   vlandhcp(name: string, words: string, input = ''): Said {
-    const args = ['netns', 'exec', this.ns(name), process.execPath, this.#bundle];
+    const args = ['netns', 'exec', this.ns(name), process.execPath, this.bundle];
     const options = { encoding: 'utf8', input, env: this.#env(name) } as const;
     const { status, stdout, stderr } = spawnSync('ip', [...args, ...words.split(' ')], options);
     return { status, stdout, stderr };
@@ -129,7 +132,7 @@ export class UplinkSite {
   /** Starts the service of that host, and waits until it says that it is ready. */
   async service(name: string, role: 'hub' | 'uplink'): Promise<void> {
     const before = this.log.length;
-    const child = this.#start(name, process.execPath, this.#bundle, role, 'run');
+    const child = this.start(name, process.execPath, this.bundle, role, 'run');
     this.#services.set(name, child);
     await until(`${name} serves`, () => {
       if (child.exitCode !== null) throw new Error(`${role} ended: ${this.log.slice(before)}`);
@@ -148,12 +151,12 @@ export class UplinkSite {
   /** As if its folder was moved away. The links stay. */
   async forget(name: string): Promise<void> {
     await this.kill(name);
-    rmSync(join(this.#folder, name), { recursive: true, force: true });
+    rmSync(join(this.folder, name), { recursive: true, force: true });
   }
 
   /** A file of the state of that host. */
   file(name: string, path: string): string {
-    return join(this.#folder, name, path);
+    return join(this.folder, name, path);
   }
 
   /** Packets that a named counter of nft has counted. */
@@ -195,13 +198,14 @@ export class UplinkSite {
   dispose(): void {
     for (const child of this.#children) child.kill('SIGKILL');
     for (const name of this.#namespaces) spawnSync('ip', ['netns', 'del', this.ns(name)]);
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** What the services have logged, for a test that fails. */
   log = '';
 
-  #start(name: string, ...command: string[]): ChildProcess {
+  /** A program on that host, which ends with the site. What it says is in `log`. */
+  start(name: string, ...command: string[]): ChildProcess {
     const child = spawn('ip', ['netns', 'exec', this.ns(name), ...command], {
       env: this.#env(name),
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -216,9 +220,10 @@ export class UplinkSite {
   #env(name: string): NodeJS.ProcessEnv {
     return {
       ...process.env,
+      PATH: this.path,
       NODE_PATH: join(root, 'node_modules'),
-      STATE_DIR: join(this.#folder, name),
-      RUN_DIR: join(this.#folder, name, 'run'),
+      STATE_DIR: join(this.folder, name),
+      RUN_DIR: join(this.folder, name, 'run'),
     };
   }
 

@@ -15,6 +15,7 @@ import type { MemberDesired, MemberLinks } from '../../plugin/uplink/desired.ts'
 import type { UplinkRecord, UplinkStore } from '../../plugin/uplink/member/member-record.ts';
 import type { RegistrarClient, Reply, Way } from '../../plugin/uplink/member/registrar-client.ts';
 import type { MemberView } from '../../plugin/uplink/protocol/registrar-protocol.ts';
+import type { LocalCarrier } from '../../plugin/uplink/streams/carrier.ts';
 import { Uplinks } from '../../plugin/uplink/uplinks.ts';
 import { generateKey, publicKeyOf } from '../../plugin/uplink/wireguard-key.ts';
 import { PluginError } from '../../plugin/vocabulary/errors.ts';
@@ -22,6 +23,7 @@ import { FakeClock } from './fake-clock.ts';
 import { MemoryLogger } from './memory-logger.ts';
 
 export const ENDPOINT = '203.0.113.10:51820';
+const STREAM = '127.0.0.1:40000';
 
 /** What happens to one question. A number: both ways together take so many ms. */
 export type Fate = 'ok' | 'question-lost' | 'answer-lost' | number;
@@ -163,6 +165,11 @@ export class UplinkWorld {
 
 const noop = (): void => undefined;
 
+interface FakeStream {
+  isMuted: boolean;
+  isOpen: boolean;
+}
+
 /** A host with the uplink's service. */
 export class HostSim {
   readonly #world: UplinkWorld;
@@ -180,6 +187,14 @@ export class HostSim {
   posts = 0;
   asks = 0;
   addresses: readonly string[] = [ENDPOINT];
+  /** True while no datagram passes by UDP, and by TLS. */
+  isUdpBlocked = false;
+  isTlsBlocked = false;
+  /** Much passes. */
+  isBusy = false;
+  /** Streams that were opened. */
+  streams = 0;
+  #stream: FakeStream | undefined;
   /** How it reaches the hub. */
   way: string | undefined = 'home';
   /** Says that a route or an address of it has changed. */
@@ -194,6 +209,11 @@ export class HostSim {
   constructor(world: UplinkWorld) {
     this.#world = world;
     this.boot();
+  }
+
+  /** True while a stream is open or being opened. */
+  get hasStream(): boolean {
+    return this.#stream !== undefined;
   }
 
   get publicKey(): string | undefined {
@@ -212,7 +232,7 @@ export class HostSim {
         this.kernel = desired;
         this.carrier = desired.trunk?.carrier;
       },
-      revive: async () => {
+      revive: async (desired) => {
         if (this.kernel === undefined) throw new PluginError('IP_COMMAND_FAILED', 'no wg-uplink0');
         // What waited for the handshake before it is thrown away.
         for (const cancel of this.#words.splice(0)) cancel();
@@ -220,6 +240,7 @@ export class HostSim {
           await new Promise<void>((done) => clock.at(clock.now() + this.reviveMs, done));
         }
         this.revived += 1;
+        if (this.kernel) this.kernel = { ...this.kernel, hub: desired.hub };
       },
       setCarrier: async (_, up) => void (this.carrier = up),
       remove: async () => {
@@ -241,9 +262,43 @@ export class HostSim {
           return { close: () => undefined };
         },
       },
+      openCarrier: async () => this.#openCarrier(),
       clash: async () => undefined,
       watchPath: () => ({ mtu: undefined, doubt: noop, heard: noop, close: noop }),
     });
+  }
+
+  /** A stream that is open after 50 ms, unless it is blocked. */
+  #openCarrier(): LocalCarrier {
+    const { clock } = this.#world;
+    const stream: FakeStream = { isMuted: false, isOpen: false };
+    this.#stream = stream;
+    const isBlocked = () => this.isTlsBlocked || this.#world.isCut;
+    const open = (): void => {
+      this.streams += 1;
+      stream.isOpen = false;
+      clock.at(clock.now() + 50, () => (stream.isOpen = !isBlocked()));
+    };
+    const isBusy = () => this.isBusy;
+    open();
+    return {
+      endpoint: STREAM,
+      get isOpen() {
+        return stream.isOpen;
+      },
+      get trouble() {
+        return stream.isOpen ? undefined : 'connect ECONNREFUSED';
+      },
+      get isIdle() {
+        return !isBusy();
+      },
+      serve: () => undefined,
+      mute: (isMuted) => (stream.isMuted = isMuted),
+      renew: open,
+      close: () => {
+        if (this.#stream === stream) this.#stream = undefined;
+      },
+    };
   }
 
   start(): Promise<void> {
@@ -255,7 +310,11 @@ export class HostSim {
     const { isCut, tunnel, record } = this.#world;
     if (isCut || tunnel === undefined || this.kernel?.address !== own) return false;
     if (this.kernel.hub.publicKey !== publicKeyOf(record.privateKey)) return false;
-    if (!record.endpoints.includes(this.kernel.hub.endpoint ?? '')) return false;
+    const { endpoint = '' } = this.kernel.hub;
+    const isByTls = endpoint === STREAM;
+    if (isByTls && (this.isTlsBlocked || !this.#stream?.isOpen || this.#stream.isMuted))
+      return false;
+    if (!isByTls && (this.isUdpBlocked || !record.endpoints.includes(endpoint))) return false;
     return [...tunnel.members, ...tunnel.guests].some(
       ({ publicKey, address }) => publicKey === this.publicKey && address === own,
     );

@@ -154,7 +154,9 @@ export class HubAnswers {
     const members = this.#hub.contents.members
       .filter((other) => isInMesh(other) && other.number !== member.number)
       .map(({ name, number, publicKey }): OtherMember => {
-        const endpoint = peers.get(publicKey)?.endpoint;
+        const seen = peers.get(publicKey)?.endpoint;
+        // A member that comes by a stream has a port of the hub itself. It is of no use to others.
+        const endpoint = seen?.startsWith('127.') === true ? undefined : seen;
         return { name, key: publicKey, address: addressOf(this.#hub.record, number), endpoint };
       });
     return { status: 200, body: { members } };

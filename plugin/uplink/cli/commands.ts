@@ -1,7 +1,7 @@
 /** `vlandhcp uplink …`: the commands of a host that is not beside the trunk. */
 import { Argument, type Command } from 'commander';
 import { TUNNEL_MTU } from '../desired.ts';
-import type { UplinkStatus } from '../uplinks.ts';
+import type { UplinkStatus } from '../uplink-status.ts';
 import { ago, columns, vlanWords, type Terminal } from './words.ts';
 
 export interface UplinkCommands {
@@ -24,12 +24,15 @@ export function addUplinkCommands(uplink: Command, { terminal, ask, run }: Uplin
       'Join the site that gave you a token; the token is asked for, or read from standard input',
     )
     .option('--dev <LINK>', 'the name of the link that carries the trunk', 'uplink0')
+    .option(
+      '--via <WAY>',
+      'reach the hub by ssh alone, over hosts on the way if there are some: ssh://USER@HUB?jump=A,B',
+    )
     .option('--manage', 'the site may manage Docker of this host: whoever it lets in is root here')
-    .action(async ({ dev, manage }: { dev: string; manage?: true }) => {
+    .action(async ({ dev, via, manage }: { dev: string; via?: string; manage?: true }) => {
       const token = await terminal.readSecret('One-time token (it is not shown): ');
-      const joined = (await ask('join', { token, device: dev, manage })) as UplinkStatus & {
-        ms: number;
-      };
+      const body = { token, device: dev, via, manage };
+      const joined = (await ask('join', body)) as UplinkStatus & { ms: number };
       print(joinedText(joined, manage === true));
     });
   uplink
@@ -82,8 +85,9 @@ export function addUplinkCommands(uplink: Command, { terminal, ask, run }: Uplin
 }
 
 function joinedText(status: UplinkStatus & { ms: number }, isManaged: boolean): string {
-  const { site, address, ms, device, vlans, mtu, state, fingerprint, name } = status;
-  const joined = `joined "${site}" as ${address ?? '?'} over UDP in ${(ms / 1000).toFixed(1)} s`;
+  const { site, address, ms, device, vlans, mtu, state, fingerprint, name, way } = status;
+  const over = way === 'ssh' ? way : way.toUpperCase();
+  const joined = `joined "${site}" as ${address ?? '?'} over ${over} in ${(ms / 1000).toFixed(1)} s`;
   if (state === 'held') {
     return `${joined}; an operator must approve it: vlandhcp hub approve ${name ?? 'NAME'}   (compare the key: ${fingerprint})`;
   }
@@ -117,13 +121,13 @@ function isNarrow({ pathMtu = TUNNEL_MTU }: UplinkStatus): boolean {
 }
 
 function statusRow(status: UplinkStatus, now: number): string[] {
-  const { device, site, state, since, endpoint, silentMs, roundTripMs, vlans, tunnel, managed } =
-    status;
+  const { device, site, state, since, way, endpoint, silentMs, roundTripMs, vlans } = status;
+  const { tunnel, managed } = status;
   return [
     device,
     site,
     `${STATE_WORDS[state]} ${ago(now - since)}`,
-    `udp ${endpoint}`,
+    `${way} ${endpoint}`,
     silentMs === undefined ? 'no word yet' : `last word ${ago(silentMs)} ago`,
     roundTripMs === undefined ? '-' : `${roundTripMs.toFixed(roundTripMs < 10 ? 1 : 0)} ms`,
     `VLANs ${vlanWords(vlans)}`,

@@ -69,8 +69,10 @@ export const memberLinks: MemberLinks = {
     const name = tunnelName(device);
     const link = await readLink(name);
     if (link === undefined) return undefined;
-    const [hub] = (await readWireguard(name)).peers;
+    const { listenPort, peers } = await readWireguard(name);
+    const [hub] = peers;
     return {
+      listenPort,
       handshakeAt: hub?.handshakeAt,
       endpoint: hub?.endpoint,
       rxBytes: hub?.rxBytes ?? 0,

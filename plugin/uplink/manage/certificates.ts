@@ -9,6 +9,9 @@ const load = (): Promise<typeof x509> => import('./x509.ts');
 export const makeAuthority: typeof x509.makeAuthority = async (...words) =>
   (await load()).makeAuthority(...words);
 
+export const makeSelfSigned: typeof x509.makeSelfSigned = async (...words) =>
+  (await load()).makeSelfSigned(...words);
+
 export const makeRequest: typeof x509.makeRequest = async () => (await load()).makeRequest();
 
 export const publicKeyOfRequest: typeof x509.publicKeyOfRequest = async (...words) =>

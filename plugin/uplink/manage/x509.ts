@@ -1,6 +1,6 @@
 /**
- * Certificates of the management over the uplink: keys of EC P-256, requests, and what an authority
- * signs. All texts are PEM. This is the only file that knows the package.
+ * Certificates of the uplink: keys of EC P-256, requests, and what an authority signs. All texts
+ * are PEM. This is the only file that knows the package.
  */
 // The package needs it before itself: its parts find each other by metadata.
 import 'reflect-metadata';
@@ -47,6 +47,16 @@ export async function makeAuthority(subject: string, { from, until }: Validity):
       ),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
+  });
+  return { privateKey: await privateText(keys.privateKey), certificate: pemOf(certificate) };
+}
+
+/** For a TLS port that nobody checks. It signs nothing else. */
+export async function makeSelfSigned(name: string, { from, until }: Validity): Promise<Identity> {
+  const keys = await makeKeys();
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    ...{ name: nameOf(name), notBefore: new Date(from), notAfter: new Date(until) },
+    ...{ keys, signingAlgorithm: ALGORITHM },
   });
   return { privateKey: await privateText(keys.privateKey), certificate: pemOf(certificate) };
 }

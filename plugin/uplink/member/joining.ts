@@ -7,6 +7,9 @@ import {
   JOIN_ROUNDS,
   SILENT_AFTER,
   stay,
+  STREAM_ROUNDS,
+  UDP_EVERY,
+  UDP_SOON,
   type Asking,
   type MemberEnv,
   type MemberEvent,
@@ -14,13 +17,20 @@ import {
   type Problem,
   type Step,
 } from './states.ts';
+import { addressOf, isByStream, nextAttempt } from './tunnel/attempts.ts';
 
 type At = Pick<Asking, 'attempt' | 'serial'>;
 
-export function joining({ attempt, serial: before }: At, { now }: MemberEnv): Step {
+export function joining(
+  { attempt, serial: before, since, tried }: Pick<Of<'JOINING'>, keyof At | 'since' | 'tried'>,
+  { now }: MemberEnv,
+): Step {
   const serial = before + 1;
   return {
-    state: { name: 'JOINING', attempt, serial, nextAt: now + ENDPOINT_FOR, askAt: Infinity },
+    state: {
+      ...{ name: 'JOINING', attempt, serial, since, tried: tried + 1 },
+      ...{ nextAt: now + ENDPOINT_FOR, askAt: Infinity },
+    },
     effects: [
       { type: 'links', identity: 'one-time', attempt, carrier: false },
       { type: 'post', serial },
@@ -39,16 +49,18 @@ export function inJoining(state: Of<'JOINING'>, event: MemberEvent, env: MemberE
       const { status, error, usedBy, usedAt } = event;
       return failed({ is: 'refused', status, error, usedBy, usedAt });
     }
-    case 'unanswered':
-      return stay({ ...state, askAt: env.now + ASK_AGAIN_AFTER });
+    case 'unanswered': {
+      // UDP may be blocked. The stream is opened, to be there when its turn comes.
+      const isToOpen = env.streams === 'also' && !isByStream(state.attempt) && !env.isStreamOpen;
+      return {
+        state: { ...state, askAt: env.now + ASK_AGAIN_AFTER },
+        effects: isToOpen ? [{ type: 'renew-stream' }] : [],
+      };
+    }
     case 'links-failed':
       return failed({ is: 'links', error: event.error });
     case 'tick': {
-      if (env.now >= state.nextAt) {
-        const tried = state.attempt + 1;
-        if (tried < env.addresses * JOIN_ROUNDS) return joining({ ...state, attempt: tried }, env);
-        return failed({ is: 'silent', tried, ms: tried * ENDPOINT_FOR });
-      }
+      if (env.now >= state.nextAt) return nextWay(state, env);
       if (env.now < state.askAt) return stay(state);
       const serial = state.serial + 1;
       return {
@@ -66,6 +78,19 @@ export function inJoining(state: Of<'JOINING'>, event: MemberEvent, env: MemberE
     case 'resume':
       return stay(state);
   }
+}
+
+function nextWay(state: Of<'JOINING'>, env: MemberEnv): Step {
+  const attempt = nextAttempt(state.attempt, env);
+  // A stream that is still being opened has more time than one that cannot be opened.
+  const isSlow = env.streams === 'only' && !env.hasStreamFailed;
+  const most = isSlow ? STREAM_ROUNDS : (env.streams === 'only' ? 1 : env.addresses) * JOIN_ROUNDS;
+  if (addressOf(attempt) >= most) {
+    return failed({ is: 'silent', tried: state.tried, ms: env.now - state.since });
+  }
+  const { state: next, effects } = joining({ ...state, attempt }, env);
+  if (!isByStream(state.attempt)) return { state: next, effects };
+  return { state: next, effects: [{ type: 'renew-stream' }, ...effects] };
 }
 
 /** The hub knows our key. From now on we speak under it. */
@@ -86,7 +111,7 @@ export function inConfirming(state: Of<'CONFIRMING'>, event: MemberEvent, env: M
   if (isOld(state, event)) return stay(state);
   switch (event.type) {
     case 'view':
-      return running({ ...state, view: event.view }, env, state.view);
+      return joined(state, event.view, env);
     case 'refused':
       if (event.status === 403) return revoked(state.view, env);
       return stay({ ...state, askAt: env.now + ASK_AGAIN_AFTER });
@@ -96,7 +121,7 @@ export function inConfirming(state: Of<'CONFIRMING'>, event: MemberEvent, env: M
       return failed({ is: 'links', error: event.error });
     case 'tick': {
       // It is a member all the same: the hub has written it, and so has this host.
-      if (env.now >= state.giveUpAt) return running(state, env, state.view);
+      if (env.now >= state.giveUpAt) return joined(state, state.view, env);
       if (env.now < state.askAt) return stay(state);
       const serial = state.serial + 1;
       return {
@@ -114,6 +139,12 @@ export function inConfirming(state: Of<'CONFIRMING'>, event: MemberEvent, env: M
     case 'resume':
       return stay(state);
   }
+}
+
+/** The first address was tried just now. Others may be open. */
+function joined(state: Of<'CONFIRMING'>, view: MemberView, env: MemberEnv): Step {
+  const udpAt = env.now + (env.addresses > 1 ? UDP_SOON : UDP_EVERY);
+  return running({ ...state, view, udpAt }, env, state.view);
 }
 
 /** True for an answer to an earlier question. */

@@ -39,6 +39,7 @@ export const LOG_WORDS: Readonly<Record<StateName, string>> = {
   CONFIRMING: 'uplink: the hub has taken the token',
   UP: 'uplink up',
   SILENT: 'uplink down: the hub is silent',
+  TRYING: 'uplink: trying whether UDP is open again',
   ROTATING: 'uplink: changing over to a new key',
   REVOKED: 'uplink down: the hub has revoked this host',
   FAILED: 'uplink: not joined',

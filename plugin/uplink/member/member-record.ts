@@ -2,8 +2,16 @@
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { memberView } from '../protocol/registrar-protocol.ts';
+import { isSshWay } from '../streams/ssh-way.ts';
 import { makeFolder, readFolder, removeState, writeState } from '../state-file.ts';
-import { count, endpointText, key, siteName, tunnelAddress } from '../protocol/value-schemas.ts';
+import {
+  count,
+  endpointText,
+  key,
+  siteName,
+  tlsUrl,
+  tunnelAddress,
+} from '../protocol/value-schemas.ts';
 
 export const DEVICE = /^[a-z][a-z0-9-]{0,11}$/;
 
@@ -19,7 +27,13 @@ const uplinkRecord = v.object({
     publicKey: key,
     address: tunnelAddress,
     endpoints: v.pipe(v.array(endpointText), v.minLength(1)),
+    /** Of the token. What the hub says later counts more. */
+    tlsUrl: v.optional(tlsUrl),
   }),
+  /** `ssh://user@hub?jump=a,b`: a person has chosen this way, and no other one is tried. */
+  via: v.optional(v.pipe(v.string(), v.check(isSshWay, 'a way by ssh'))),
+  /** True if it spoke by a stream last. After a restart it begins there. */
+  isByStream: v.optional(v.boolean()),
   /** By which the same token is known when it is pasted again. */
   tokenId: v.string(),
   /** Until the hub has answered. */

@@ -1,7 +1,7 @@
 /**
  * The life of a member as a pure machine. `member.ts` is the shell that performs the effects.
  *
- *   JOINING ─▶ CONFIRMING ─▶ UP ◀─▶ SILENT          UP ─▶ ROTATING ─▶ UP
+ *   JOINING ─▶ CONFIRMING ─▶ UP ◀─▶ SILENT          UP ─▶ ROTATING ─▶ UP    UP ─▶ TRYING ─▶ UP
  *      └────────────┴─▶ FAILED                      CONFIRMING, UP ─▶ REVOKED
  *
  * Every question and answer may be lost, late or doubled: the hub gives the same key the same
@@ -22,6 +22,8 @@ import {
   type Running,
   type Step,
 } from './states.ts';
+import { inTrying } from './trying.ts';
+import { firstAttempt } from './tunnel/attempts.ts';
 
 export function step(state: MemberState, event: MemberEvent, env: MemberEnv): Step {
   switch (state.name) {
@@ -38,6 +40,8 @@ export function step(state: MemberState, event: MemberEvent, env: MemberEnv): St
       return inUp(state, event, env);
     case 'SILENT':
       return inSilent(state, event, env);
+    case 'TRYING':
+      return inTrying(state, event, env);
     case 'ROTATING':
       return inRotating(state, event, env);
   }
@@ -45,11 +49,15 @@ export function step(state: MemberState, event: MemberEvent, env: MemberEnv): St
 
 /** With a token, or with what the disk has: then the links are made and nobody is waited for. */
 function begun(state: MemberState, event: MemberEvent, env: MemberEnv): Step {
-  if (event.type === 'join') return joining({ attempt: 0, serial: 0 }, env);
+  if (event.type === 'join') {
+    const attempt = firstAttempt(env, false);
+    return joining({ attempt, serial: 0, since: env.now, tried: 0 }, env);
+  }
   if (event.type !== 'resume') return stay(state);
-  const { view } = event;
-  const { state: next, effects } = running({ view, attempt: 0, serial: 0 }, env, undefined);
-  const links = { type: 'links', identity: 'own', attempt: 0, view, carrier: true } as const;
+  const { view, byStream = false } = event;
+  const attempt = firstAttempt(env, byStream);
+  const { state: next, effects } = running({ view, attempt, serial: 0 }, env, undefined);
+  const links = { type: 'links', identity: 'own', attempt, view, carrier: true } as const;
   return { state: next, effects: [links, ...effects] };
 }
 
@@ -65,9 +73,11 @@ export function nextDeadline(state: MemberState): Instant {
     case 'CONFIRMING':
       return Math.min(state.askAt, state.giveUpAt);
     case 'UP':
-      return Math.min(dueOf(state), state.reviveAt, state.lastWordAt + SILENT_AFTER);
+      return Math.min(dueOf(state), state.reviveAt, state.udpAt, state.lastWordAt + SILENT_AFTER);
     case 'SILENT':
       return Math.min(dueOf(state), state.nextAt);
+    case 'TRYING':
+      return Math.min(state.wordAt, state.giveUpAt);
     case 'ROTATING':
       return Math.min(dueOf(state), state.giveUpAt);
   }

@@ -9,15 +9,17 @@ import { MachineRunner, type RunnerOf } from '../../runtime/machine-runner.ts';
 import type { Instant } from '../../vocabulary/time.ts';
 import type { MemberLinks } from '../desired.ts';
 import type { PathWatch } from '../path/path-probe.ts';
-import { PROTOCOL_VERSION } from '../protocol/registrar-protocol.ts';
-import { publicKeyOf } from '../wireguard-key.ts';
+import type { OpenCarrier } from '../streams/open-carrier.ts';
 import type { Resolve } from './tunnel/hub-addresses.ts';
 import { LOG_WORDS } from './member-desired.ts';
 import { memberMachine } from './member-state.ts';
+import { addressOf, isByStream } from './tunnel/attempts.ts';
 import { MemberTunnel } from './tunnel/member-tunnel.ts';
+import { Question } from './tunnel/question.ts';
+import { MemberStream } from './tunnel/member-stream.ts';
 import type { UplinkRecord, UplinkStore } from './member-record.ts';
 import { messageOf } from './problem-text.ts';
-import type { RegistrarClient, Reply, Way, WordSocket } from './registrar-client.ts';
+import type { RegistrarClient, Way, WordSocket } from './registrar-client.ts';
 import type { MemberEffect, MemberEvent, MemberState } from './states.ts';
 import { StoredRecord } from './stored-record.ts';
 import { WayWatch, type Ways } from './tunnel/way-watch.ts';
@@ -31,6 +33,7 @@ export interface MemberDeps {
   /** All `ADDRESS:PORT` of a `HOST:PORT`. Empty if the name is not known now. */
   readonly resolve: Resolve;
   readonly ways: Ways;
+  readonly openCarrier: OpenCarrier;
   readonly hostName: string;
   /** Probes what passes the tunnel of that device. */
   readonly watchPath: (device: string) => PathWatch;
@@ -44,9 +47,10 @@ export class Member {
   readonly #turn = createQueue();
   readonly #stored: StoredRecord;
   #isEnded = false;
-  #question: AbortController | undefined;
+  readonly #question: Question;
   #word: WordSocket | undefined;
   #ways: WayWatch | undefined;
+  readonly #stream: MemberStream;
   readonly #tunnel: MemberTunnel;
   readonly #path: PathWatch;
   #roundTripMs: number | undefined;
@@ -61,12 +65,18 @@ export class Member {
       inTurn: (...work) => this.#inTurn(...work),
     });
     const path = (this.#path = deps.watchPath(record.device));
-    this.#tunnel = new MemberTunnel(deps.links, deps.resolve, () => this.record, path);
+    const own = () => this.record;
+    this.#stream = new MemberStream(deps.openCarrier, own, deps.log);
+    this.#tunnel = new MemberTunnel({ ...deps, stream: this.#stream, record: own, path });
+    this.#question = new Question({
+      ...{ ...deps, record: own, inTurn: (work) => this.#inTurn(work, () => undefined) },
+      dispatch: (event) => this.#dispatch(event),
+    });
     this.#stateSince = deps.clock.wall();
     this.#runner = new MachineRunner(memberMachine, {
       clock: deps.clock,
       env: (now) => ({
-        ...{ now, addresses: this.#tunnel.addresses.all.length },
+        ...{ now, addresses: this.#tunnel.addresses.all.length, ...this.#stream.ways },
         roundTripMs: this.#roundTripMs,
       }),
       perform: (effect) => this.#perform(effect),
@@ -85,7 +95,9 @@ export class Member {
   get seen() {
     return {
       since: this.#stateSince,
-      endpoint: this.#tunnel.addresses.at(this.#attempt),
+      stream: this.#stream.seen,
+      isByStream: isByStream(this.#attempt),
+      endpoint: this.#tunnel.addresses.at(addressOf(this.#attempt)),
       roundTripMs: this.#roundTripMs,
       silentMs:
         this.#lastWordAt === undefined ? undefined : this.#deps.clock.now() - this.#lastWordAt,
@@ -96,20 +108,20 @@ export class Member {
 
   get #attempt(): number {
     const { state } = this;
-    return 'attempt' in state ? state.attempt : 0;
+    return state.name === 'TRYING' ? state.back : 'attempt' in state ? state.attempt : 0;
   }
 
   /** Goes on from what the disk has. */
   start(): void {
     const { view } = this.record;
-    const { ways, clock, log } = this.#deps;
     this.#ways ??= new WayWatch({
-      ...{ ways, clock, log, moved: () => this.#dispatch({ type: 'moved' }) },
-      endpoint: () => this.#tunnel.addresses.reachable(this.#attempt),
+      ...{ ...this.#deps, moved: () => this.#dispatch({ type: 'moved' }) },
+      endpoint: () => this.#tunnel.addressAt(this.#attempt),
     });
-    this.#tunnel.watch(() => this.#dispatch({ type: 'links-gone' }), log);
+    this.#tunnel.watch(() => this.#dispatch({ type: 'links-gone' }), this.#deps.log);
     this.#word ??= this.#deps.registrar.openWord((ms) => this.#heard(ms));
-    this.#dispatch(view === undefined ? { type: 'join' } : { type: 'resume', view });
+    const byStream = this.record.isByStream === true;
+    this.#dispatch(view === undefined ? { type: 'join' } : { type: 'resume', view, byStream });
   }
 
   rotate(): void {
@@ -136,9 +148,14 @@ export class Member {
 
   /** Stops speaking. The links stay (U5). */
   close(): void {
+    this.#end();
+    this.#stream.close();
+  }
+
+  #end(): void {
     this.#isEnded = true;
     this.#runner.reset();
-    this.#question?.abort();
+    this.#question.hangUp();
     this.#word?.close();
     this.#ways?.close();
     this.#tunnel.close();
@@ -150,9 +167,10 @@ export class Member {
   async leave(): Promise<boolean> {
     const { view, device } = this.record;
     const isAsked = view !== undefined && this.state.name !== 'REVOKED';
-    this.close();
+    this.#end();
     return this.#turn(async () => {
       const isTold = isAsked && (await this.#deps.registrar.leave(this.#way(view.address)));
+      this.#stream.close();
       await this.#deps.links.remove(device);
       await this.#deps.store.remove(device);
       return isTold;
@@ -166,19 +184,21 @@ export class Member {
   #heard(roundTripMs: number): void {
     this.#lastWordAt = this.#deps.clock.now();
     if (!Number.isNaN(roundTripMs)) this.#roundTripMs = roundTripMs;
-    this.#dispatch({ type: 'word' });
+    const isFresh = this.#lastWordAt - roundTripMs >= this.#tunnel.changedAt;
+    this.#dispatch({ type: 'word', isFresh });
     const { view } = this.record;
     if (view !== undefined && !this.#isEnded) this.#path.heard(this.#way(view.address));
   }
 
   #moved(state: MemberState, before: MemberState): void {
+    const byStream = state.name === 'UP' ? isByStream(state.attempt) : undefined;
+    if (byStream !== undefined) this.#stored.keepWay(byStream);
     if (state.name === before.name) return;
     this.#stateSince = this.#deps.clock.wall();
     const { device, hub } = this.record;
-    this.#deps.log.info(
-      { link: device, site: hub.site, before: before.name },
-      LOG_WORDS[state.name],
-    );
+    const fields = { link: device, site: hub.site, before: before.name };
+    this.#deps.log.info(fields, LOG_WORDS[state.name]);
+    if (byStream === false) this.#kernel(() => this.#stream.leave());
     // The hub knows the new key: it was heard under it.
     if (state.name === 'UP' && before.name === 'SILENT') {
       if (this.#tunnel.identity === 'next') this.#keepKey('next');
@@ -198,23 +218,22 @@ export class Member {
         return this.#kernel(() => this.#tunnel.ensure(effect));
       case 'revive':
         this.#path.doubt();
-        return this.#kernel(() => this.#revive(effect.attempt));
+        return this.#begin(() => this.#tunnel.revive(effect.attempt, this.state.name !== 'SILENT'));
+      case 'try-udp':
+        this.#path.doubt();
+        return this.#begin(() => this.#tunnel.tryUdp(effect.attempt));
+      case 'renew-stream':
+        return this.#kernel(() => this.#stream.renew());
+      case 'leave-stream':
+        return this.#kernel(() => this.#stream.leave());
       case 'carrier':
         return this.#kernel(() => this.#tunnel.setCarrier(effect.up));
       case 'post':
-        return this.#ask(effect.serial, (signal) => {
-          const key = publicKeyOf(this.record.privateKey);
-          const request = { version: PROTOCOL_VERSION, key, name: this.#deps.hostName } as const;
-          const { oneTime } = this.record;
-          return this.#deps.registrar.post(this.#way(oneTime?.address ?? ''), request, signal);
-        });
+        return this.#question.post(effect.serial);
       case 'ask':
-        return this.#ask(effect.serial, (signal) => {
-          const way = this.#way(this.record.view?.address ?? '');
-          return this.#deps.registrar.ask(way, effect.revision, signal);
-        });
+        return this.#question.ask(effect.serial, effect.revision);
       case 'hang-up':
-        return this.#question?.abort();
+        return this.#question.hangUp();
       case 'say-word':
         return this.#sayWord();
       case 'save':
@@ -243,9 +262,11 @@ export class Member {
     });
   }
 
-  async #revive(attempt: number): Promise<void> {
-    await this.#tunnel.revive(attempt, this.state.name !== 'SILENT');
-    this.#dispatch({ type: 'revived' });
+  #begin(work: () => Promise<void>): void {
+    this.#kernel(async () => {
+      await work();
+      this.#dispatch({ type: 'revived' });
+    });
   }
 
   /** After the links are made: a handshake that begins throws away what waits for an older one. */
@@ -256,37 +277,13 @@ export class Member {
     );
   }
 
-  /** Begins after the links are made. One question at a time: a new one takes its place. */
-  #ask(serial: number, question: (signal: AbortSignal) => Promise<Reply>): void {
-    this.#question?.abort();
-    const ended = (this.#question = new AbortController());
-    this.#inTurn(
-      async () => {
-        if (ended.signal.aborted) return;
-        void question(ended.signal).then((reply) => {
-          if (ended.signal.aborted) return;
-          if (reply.is === 'none') this.#dispatch({ type: 'unanswered', serial });
-          else if (reply.is === 'view') this.#dispatch({ type: 'view', view: reply.view, serial });
-          else this.#dispatch({ ...reply, type: 'refused', serial });
-        });
-        return Promise.resolve();
-      },
-      () => undefined,
-    );
-  }
-
   #way(own: string): Way {
     return { own, hub: this.record.hub.address };
   }
 
   #postKey(): void {
     this.#inTurn(
-      async () => {
-        const key = publicKeyOf(await this.#stored.makeNextKey());
-        const way = this.#way(this.record.view?.address ?? '');
-        const isTaken = await this.#deps.registrar.putKey(way, key);
-        this.#dispatch({ type: 'key-posted', isTaken });
-      },
+      async () => this.#question.postKey(await this.#stored.makeNextKey()),
       (err) => {
         const fields = { link: this.record.device, err };
         this.#deps.log.error(fields, 'new key of the uplink not written');

@@ -1,13 +1,18 @@
 /** Why a join failed, in one sentence: what was seen, and what to do. */
 import { PluginError } from '../../vocabulary/errors.ts';
 import { isAddress } from './tunnel/hub-addresses.ts';
+import type { StreamSeen } from './tunnel/member-stream.ts';
 import type { Of } from './states.ts';
 
-/** @param tried the addresses of the hub. */
+/**
+ * @param tried the addresses of the hub.
+ * @param stream undefined if there is only UDP.
+ */
 export function problemText(
   state: Of<'FAILED'> | Of<'REVOKED'>,
   tried: readonly string[],
   site: string,
+  stream?: StreamSeen,
 ): PluginError {
   if (state.name === 'REVOKED') {
     return new PluginError(
@@ -18,7 +23,7 @@ export function problemText(
   const { problem } = state;
   switch (problem.is) {
     case 'silent':
-      if (!tried.some(isAddress)) {
+      if (stream === undefined && !tried.some(isAddress)) {
         return new PluginError(
           'HUB_SILENT',
           `the hub of "${site}" was not asked: no name server here knows ${tried.join(' and ')}; see that this host has a name server, and that the hub's name is right`,
@@ -26,7 +31,7 @@ export function problemText(
       }
       return new PluginError(
         'HUB_SILENT',
-        `the hub of "${site}" does not answer on UDP ${tried.join(' and ')} (${problem.tried} tries, ${problem.ms / 1000} s); see that the hub runs, and that no firewall between here and there stops this port`,
+        `the hub of "${site}" does not answer ${waysText(tried, stream)} (${problem.tried} tries, ${Math.round(problem.ms / 1000)} s); see that the hub runs, and that no firewall between here and there stops ${stream === undefined ? 'this port' : 'it'}`,
       );
     case 'links':
       return new PluginError('IP_COMMAND_FAILED', `the tunnel cannot be made: ${problem.error}`);
@@ -48,4 +53,12 @@ export function problemText(
 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+function waysText(addresses: readonly string[], stream: StreamSeen | undefined): string {
+  const udp = `on UDP ${addresses.join(' and ')}`;
+  if (stream === undefined) return udp;
+  const { is, words, trouble = 'it is open, but WireGuard does not answer there' } = stream;
+  if (is === 'ssh') return `by ssh to ${words} (${trouble})`;
+  return `${udp}, and not over TLS on ${words} (${trouble})`;
 }

@@ -1,4 +1,5 @@
 /** Part of the member's machine: the tunnel is up, or the hub is silent. */
+import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { MemberView } from '../protocol/registrar-protocol.ts';
 import {
   ASK_AGAIN_AFTER,
@@ -9,6 +10,9 @@ import {
   ROTATE_FOR,
   SILENT_AFTER,
   stay,
+  UDP_EVERY,
+  UDP_LATER,
+  UDP_SOON,
   WORD_EVERY,
   type Asking,
   type MemberEffect,
@@ -19,22 +23,27 @@ import {
   type Running,
   type Step,
 } from './states.ts';
+import { isByStream, nextAttempt } from './tunnel/attempts.ts';
 
 /**
  * The hub is there, or is thought to be.
  * @param before what was made so far. Undefined: the links are made by the caller.
  */
 export function running(
-  { view, attempt, serial: last }: Pick<Asking, 'attempt' | 'serial'> & { view: MemberView },
-  { now }: MemberEnv,
+  { view, attempt, serial: last, udpAt }: From,
+  { now, streams }: MemberEnv,
   before: MemberView | undefined,
 ): Step<Of<'UP'>> {
   const serial = last + 1;
-  const isChanged = before !== undefined && before.revision !== view.revision;
+  const isChanged =
+    before !== undefined && (before.revision !== view.revision || before.tlsUrl !== view.tlsUrl);
+  const isToTry = isByStream(attempt) && streams === 'also';
   return {
     state: {
       ...{ name: 'UP', view, attempt, serial, lastWordAt: now, wordAt: now + WORD_EVERY },
       ...{ askAt: Infinity, linksAt: Infinity, reviveAt: now + REVIVE_AFTER },
+      udpAt: isToTry ? (udpAt ?? now + UDP_SOON) : Infinity,
+      isPrepared: false,
     },
     effects: [
       ...(isChanged ? changed(view, attempt) : []),
@@ -43,6 +52,12 @@ export function running(
     ],
   };
 }
+
+type From = Pick<Asking, 'attempt' | 'serial'> & {
+  readonly view: MemberView;
+  /** Undefined: soon. */
+  readonly udpAt?: Instant;
+};
 
 function changed(view: MemberView, attempt: number): MemberEffect[] {
   return [
@@ -61,10 +76,12 @@ export function revoked(view: MemberView, { now }: MemberEnv): Step {
 
 export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step {
   const { now } = env;
-  const { attempt } = state;
   switch (event.type) {
     case 'word':
-      return stay({ ...state, lastWordAt: now, reviveAt: now + REVIVE_AFTER });
+      return {
+        state: { ...state, lastWordAt: now, reviveAt: now + REVIVE_AFTER, isPrepared: false },
+        effects: state.isPrepared ? [{ type: 'leave-stream' }] : [],
+      };
     case 'view':
       if (event.serial !== state.serial) return stay(state);
       return running({ ...state, view: event.view }, env, state.view);
@@ -84,7 +101,9 @@ export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step 
     case 'links-gone':
       return stay({ ...state, linksAt: Math.min(state.linksAt, now + LINKS_GONE_FOR) });
     case 'moved':
-      return revive(state, attempt, env);
+      // In another network UDP may be open. The stream is of the old network.
+      if (state.udpAt < Infinity) return trying(state, env, [RENEW]);
+      return reviveUp(state, env);
     case 'revived':
       return stay({ ...state, reviveAt: nextHandshake(env) });
     case 'rotate': {
@@ -96,7 +115,9 @@ export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step 
     }
     case 'tick': {
       if (now >= state.lastWordAt + SILENT_AFTER) return silent(state, env);
-      return now >= state.reviveAt ? revive(state, attempt, env) : due(state, env);
+      if (now >= state.reviveAt) return reviveUp(state, env);
+      if (now < state.udpAt) return due(state, env);
+      return env.isIdle ? trying(state, env, []) : stay({ ...state, udpAt: now + UDP_LATER });
     }
     case 'key-posted':
     case 'join':
@@ -106,14 +127,17 @@ export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step 
 }
 
 function silent({ view, lastWordAt, serial, ...state }: Of<'UP'>, env: MemberEnv): Step {
+  const wasByUdp = !isByStream(state.attempt) || state.udpAt <= env.now + UDP_SOON;
   const silence: Of<'SILENT'> = {
     ...{ name: 'SILENT', view, attempt: state.attempt, serial, lastWordAt, askAt: Infinity },
     ...{ linksAt: state.linksAt, since: env.now, wordAt: env.now, nextAt: state.reviveAt },
+    udpAfter: wasByUdp ? UDP_SOON : UDP_EVERY,
   };
-  const attempt = state.attempt + 1;
+  const attempt = nextAttempt(state.attempt, env);
   const next = revive(silence, attempt, env);
   const effects: readonly MemberEffect[] = [
     ...[{ type: 'hang-up' } as const, { type: 'carrier', up: false } as const],
+    ...(env.streams === 'none' ? [] : [{ type: 'renew-stream' } as const]),
     // Somebody here may have changed the links.
     { type: 'links', identity: 'own', attempt, view, carrier: false },
   ];
@@ -124,7 +148,8 @@ export function inSilent(state: Of<'SILENT'>, event: MemberEvent, env: MemberEnv
   const { now } = env;
   switch (event.type) {
     case 'word': {
-      const { state: next, effects } = running(state, env, state.view);
+      const udpAt = now + state.udpAfter;
+      const { state: next, effects } = running({ ...state, udpAt }, env, state.view);
       return {
         state: { ...next, linksAt: state.linksAt },
         effects: [{ type: 'carrier', up: true }, ...effects],
@@ -134,12 +159,14 @@ export function inSilent(state: Of<'SILENT'>, event: MemberEvent, env: MemberEnv
       return stay({ ...state, linksAt: now + LINKS_AGAIN_AFTER, nextAt: now + LINKS_AGAIN_AFTER });
     case 'links-gone':
       return stay({ ...state, linksAt: Math.min(state.linksAt, now + LINKS_GONE_FOR) });
-    case 'moved':
-      return revive(state, state.attempt, env);
+    case 'moved': {
+      const { state: next, effects } = revive(state, state.attempt, env);
+      return { state: next, effects: [...(env.streams === 'none' ? [] : [RENEW]), ...effects] };
+    }
     case 'revived':
       return stay({ ...state, nextAt: nextHandshake(env) });
     case 'tick':
-      return now < state.nextAt ? due(state, env) : revive(state, state.attempt + 1, env);
+      return now < state.nextAt ? due(state, env) : reviveNext(state, env);
     case 'view':
     case 'refused':
     case 'unanswered':
@@ -150,6 +177,55 @@ export function inSilent(state: Of<'SILENT'>, event: MemberEvent, env: MemberEnv
       return stay(state);
   }
 }
+
+/** Of the words by UDP one may be lost. */
+export const WORD_AGAIN: Ms = 1_000;
+
+/** @param more effects that come first. */
+function trying(state: Of<'UP'>, env: MemberEnv, more: readonly MemberEffect[]): Step {
+  const { view, attempt: back, serial, lastWordAt, linksAt } = state;
+  const { state: next, effects } = byUdp(
+    {
+      ...{ name: 'TRYING', view, attempt: 0, back, serial, lastWordAt, linksAt },
+      ...{ askAt: Infinity, wordAt: Infinity, giveUpAt: Infinity },
+    },
+    env,
+  );
+  return { state: next, effects: [{ type: 'hang-up' }, ...more, ...effects] };
+}
+
+export function byUdp(state: Of<'TRYING'>, { now }: MemberEnv): Step {
+  return {
+    state: { ...state, wordAt: now + WORD_AGAIN, giveUpAt: Infinity },
+    effects: [{ type: 'try-udp', attempt: state.attempt }, { type: 'say-word' }],
+  };
+}
+
+/**
+ * By the way that is in use. Beside UDP the stream is opened, and is the next way if the hub stays
+ * silent. A stream that is in use may be dead without a word.
+ */
+function reviveUp(state: Of<'UP'>, env: MemberEnv): Step {
+  if (state.reviveAt === Infinity || env.streams === 'none') {
+    return revive(state, state.attempt, env);
+  }
+  if (state.isPrepared && env.isStreamOpen) {
+    const udpAt = env.now + UDP_SOON;
+    return revive({ ...state, isPrepared: false, udpAt }, nextAttempt(state.attempt, env), env);
+  }
+  const isPrepared = !isByStream(state.attempt);
+  const { state: next, effects } = revive({ ...state, isPrepared }, state.attempt, env);
+  return { state: next, effects: [RENEW, ...effects] };
+}
+
+/** By the next way. A stream that was of no use is opened anew, for its next turn. */
+function reviveNext(state: Of<'SILENT'>, env: MemberEnv): Step {
+  const { state: next, effects } = revive(state, nextAttempt(state.attempt, env), env);
+  const isRenewed = env.streams !== 'none' && (isByStream(state.attempt) || !env.isStreamOpen);
+  return { state: next, effects: [...(isRenewed ? [RENEW] : []), ...effects] };
+}
+
+const RENEW: MemberEffect = { type: 'renew-stream' };
 
 /**
  * Begins a handshake. The word after it goes through as soon as the handshake is done. One at a

@@ -1,6 +1,7 @@
 /** The words of the member's machine: its states, what happens to it, and what it wants done. */
 import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { MemberView, Refusal } from '../protocol/registrar-protocol.ts';
+import type { WaysSeen } from './tunnel/attempts.ts';
 
 /** U9: after this much silence `uplink0` loses its carrier. */
 export const SILENT_AFTER: Ms = 10_000;
@@ -12,8 +13,18 @@ export const ENDPOINT_FOR: Ms = 5_000;
 /** How long a handshake has while the hub is silent. WireGuard itself waits for 5 s. */
 const HANDSHAKE_FOR: Ms = 1_500;
 const SLOWEST_HANDSHAKE_FOR: Ms = 5_000;
+/** U2: while a stream is in use UDP is tried this often, when next to nothing passes. */
+export const UDP_EVERY: Ms = 3_600_000;
+/** UDP was open just now, or was not tried yet. */
+export const UDP_SOON: Ms = 10_000;
+/** While much passes it is looked again after this whether UDP can be tried. */
+export const UDP_LATER: Ms = 60_000;
+/** How long a word by UDP may take. */
+export const TRY_UDP_FOR: Ms = 2_500;
 /** How often the list of addresses is tried before a join gives up. */
 export const JOIN_ROUNDS = 2;
+/** As often a stream is tried that is the only way: ssh over jump hosts takes its time. */
+export const STREAM_ROUNDS = 6;
 /** A question that failed is asked again after this. */
 export const ASK_AGAIN_AFTER: Ms = 1_000;
 /** Links that could not be made are tried again after this. */
@@ -43,6 +54,8 @@ export interface Running extends Asking {
 
 interface Joining extends Asking {
   readonly name: 'JOINING';
+  readonly since: Instant;
+  readonly tried: number;
   readonly nextAt: Instant;
 }
 
@@ -56,6 +69,10 @@ interface Up extends Running {
   readonly name: 'UP';
   /** When to begin a handshake if the hub stays silent. Infinity while one is being begun. */
   readonly reviveAt: Instant;
+  /** When to try UDP. Infinity while UDP is in use, or if there is no other way than a stream. */
+  readonly udpAt: Instant;
+  /** True if UDP is in use and the hub was silent, so that the stream is opened beside it. */
+  readonly isPrepared: boolean;
 }
 
 interface Silent extends Running {
@@ -63,10 +80,21 @@ interface Silent extends Running {
   readonly since: Instant;
   /** When to begin the next handshake. Infinity while one is being begun. */
   readonly nextAt: Instant;
+  /** If it comes back by a stream, UDP is tried after this. */
+  readonly udpAfter: Ms;
+}
+
+interface Trying extends Running {
+  readonly name: 'TRYING';
+  /** The attempt of the stream. `attempt` is the one by UDP. */
+  readonly back: number;
+  /** Infinity until the kernel speaks by UDP. */
+  readonly giveUpAt: Instant;
 }
 
 interface Rotating extends Running {
   readonly name: 'ROTATING';
+  readonly udpAt: Instant;
   readonly giveUpAt: Instant;
   /** True once the new key is in use. */
   readonly isSwitched: boolean;
@@ -78,6 +106,7 @@ export type MemberState =
   | Confirming
   | Up
   | Silent
+  | Trying
   | Rotating
   | { readonly name: 'REVOKED'; readonly view: MemberView; readonly since: Instant }
   | { readonly name: 'FAILED'; readonly problem: Problem };
@@ -89,8 +118,9 @@ export const TRANSITIONS: Readonly<Record<StateName, readonly StateName[]>> = {
   IDLE: ['JOINING', 'UP'],
   JOINING: ['CONFIRMING', 'FAILED'],
   CONFIRMING: ['UP', 'REVOKED', 'FAILED'],
-  UP: ['SILENT', 'ROTATING', 'REVOKED'],
+  UP: ['SILENT', 'TRYING', 'ROTATING', 'REVOKED'],
   SILENT: ['UP'],
+  TRYING: ['UP'],
   ROTATING: ['UP'],
   REVOKED: [],
   FAILED: [],
@@ -104,10 +134,10 @@ export type Problem =
 export type MemberEvent =
   | { readonly type: 'tick' }
   | { readonly type: 'join' }
-  /** Begins with what the disk has. */
-  | { readonly type: 'resume'; readonly view: MemberView }
-  /** The hub sent a word back. */
-  | { readonly type: 'word' }
+  /** Begins with what the disk has. `byStream`: so it spoke last. */
+  | { readonly type: 'resume'; readonly view: MemberView; readonly byStream?: boolean }
+  /** The hub sent a word back. `isFresh`: one that was said since the way was changed. */
+  | { readonly type: 'word'; readonly isFresh?: boolean }
   /** The registrar answered. */
   | { readonly type: 'view'; readonly view: MemberView; readonly serial: number }
   | ({ readonly type: 'refused'; readonly status: number; readonly serial: number } & Refusal)
@@ -117,7 +147,7 @@ export type MemberEvent =
   | { readonly type: 'moved' }
   /** Somebody has removed one of the links, or we did to make it anew. */
   | { readonly type: 'links-gone' }
-  /** The kernel has begun a handshake. */
+  /** The kernel has begun a handshake, or speaks by UDP. */
   | { readonly type: 'revived' }
   | { readonly type: 'rotate' }
   /** The hub took the new key; or it refused, or was not heard. */
@@ -136,6 +166,11 @@ export type MemberEffect =
     }
   /** Begin a handshake. A word that is said after it waits for its end. */
   | { readonly type: 'revive'; readonly attempt: number }
+  /** Speak by UDP, with the sessions of now. */
+  | { readonly type: 'try-udp'; readonly attempt: number }
+  /** Open the stream, or a new one if the hub is not heard by the old one. */
+  | { readonly type: 'renew-stream' }
+  | { readonly type: 'leave-stream' }
   | { readonly type: 'carrier'; readonly up: boolean }
   /** `POST /v1/members`. It takes the place of a question that is under way. */
   | { readonly type: 'post'; readonly serial: number }
@@ -148,12 +183,14 @@ export type MemberEffect =
   /** The key that stays after a rotation. */
   | { readonly type: 'keep-key'; readonly which: 'next' | 'own' };
 
-export interface MemberEnv {
+export interface MemberEnv extends WaysSeen {
   readonly now: Instant;
   /** How many addresses the hub has, as far as is known. At least 1. */
   readonly addresses: number;
   /** Of the last word. Undefined: none was answered yet. */
   readonly roundTripMs?: Ms | undefined;
+  /** True if next to nothing passes by the stream. */
+  readonly isIdle: boolean;
 }
 
 /** When to give up a handshake that is begun now. On a slow way an answer needs its time. */

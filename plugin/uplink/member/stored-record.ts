@@ -31,6 +31,13 @@ export class StoredRecord {
     this.#write();
   }
 
+  /** By which way it speaks. */
+  keepWay(isByStream: boolean): void {
+    if ((this.#record.isByStream ?? false) === isByStream) return;
+    this.#record = { ...this.#record, isByStream };
+    this.#write();
+  }
+
   /** Makes the next key. It is on disk before the hub hears of it. @throws PluginError. */
   async makeNextKey(): Promise<WgKey> {
     const nextKey = generateKey();

@@ -4,7 +4,17 @@
  */
 import * as v from 'valibot';
 import { clientName } from './manage-protocol.ts';
-import { count, key, mtu, pathMtu, siteName, tunnelAddress, vlans, vni } from './value-schemas.ts';
+import {
+  count,
+  key,
+  mtu,
+  pathMtu,
+  siteName,
+  tlsUrl,
+  tunnelAddress,
+  vlans,
+  vni,
+} from './value-schemas.ts';
 
 export const PROTOCOL_VERSION = 1;
 /** A request of a member has some hundred bytes. */
@@ -47,6 +57,8 @@ export const memberView = v.object({
   client: v.optional(clientName),
   /** Grows with each change. */
   revision: count,
+  /** Where the hub is to be reached over TLS. It is no part of the revision. */
+  tlsUrl: v.optional(tlsUrl),
 });
 export type MemberView = v.InferOutput<typeof memberView>;
 

@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { PluginError } from '../../vocabulary/errors.ts';
 import type { WallTime } from '../../vocabulary/time.ts';
-import { endpointText, key, siteName, tunnelAddress } from './value-schemas.ts';
+import { endpointText, key, siteName, tlsUrl, tunnelAddress } from './value-schemas.ts';
 import type { WgKey } from '../wireguard-key.ts';
 
 const VERSION = 1;
@@ -20,6 +20,8 @@ const LONGEST = 4_096;
 export interface Token {
   /** `hub.example.net:51820`, in the order in which to try them. */
   readonly endpoints: readonly string[];
+  /** What to dial where UDP is blocked. Undefined if the hub listens on UDP alone. */
+  readonly tlsUrl: string | undefined;
   readonly hubKey: WgKey;
   /** The one-time private key. The hub does not keep it. */
   readonly secret: WgKey;
@@ -32,6 +34,7 @@ export interface Token {
 
 const payload = v.strictObject({
   e: v.pipe(v.array(endpointText), v.minLength(1), v.maxLength(8)),
+  w: v.optional(tlsUrl),
   k: key,
   s: key,
   a: tunnelAddress,
@@ -41,8 +44,9 @@ const payload = v.strictObject({
 });
 
 export function formatToken(token: Token): string {
-  const { endpoints, hubKey, secret, address, hubAddress, site, expiresAt } = token;
+  const { endpoints, tlsUrl: url, hubKey, secret, address, hubAddress, site, expiresAt } = token;
   const fields: v.InferOutput<typeof payload> = {
+    ...(url === undefined ? {} : { w: url }),
     ...{ e: [...endpoints], k: hubKey, s: secret, a: address, h: hubAddress, n: site },
     x: Math.floor(expiresAt / 1000),
   };
@@ -109,9 +113,9 @@ function decoded(body: string): Token {
     const path = v.getDotPath(read.issues[0]) ?? 'its content';
     throw invalid(`the token makes no sense (${path}); ask for a new one at the hub`);
   }
-  const { e, k, s, a, h, n, x } = read.output;
+  const { e, w, k, s, a, h, n, x } = read.output;
   return {
-    ...{ endpoints: e, hubKey: k, secret: s, address: a, hubAddress: h, site: n },
+    ...{ endpoints: e, tlsUrl: w, hubKey: k, secret: s, address: a, hubAddress: h, site: n },
     expiresAt: x * 1000,
   };
 }

@@ -42,6 +42,19 @@ export function parseEndpoint(
   return { host: bracketed ?? plain ?? '', port: number };
 }
 
+/** What members dial over TLS: `wss://hub.example.net/`. */
+export const tlsUrl = v.custom<string>(
+  (value) => typeof value === 'string' && isTlsUrl(value),
+  'a URL with wss://',
+);
+
+export function isTlsUrl(text: string): boolean {
+  if (text.length > 256 || !/^wss:\/\/[\x21-\x7e]+$/.test(text) || !URL.canParse(text))
+    return false;
+  const { username, password, hash } = new URL(text);
+  return username === '' && password === '' && hash === '';
+}
+
 export const vlans = v.pipe(
   v.array(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(4094))),
   v.maxLength(4094),

@@ -8,7 +8,7 @@ demo_packages=(
   libdevmapper1.02.1 libseccomp2 libsystemd0 patchelf                      # what the engines are linked with
   busybox-static                                                           # image
 )
-lab_packages=("${demo_packages[@]}" dnsmasq-base kea-common systemd python3 wireguard-tools wireguard-go chromium fonts-dejavu-core) # and DHCP servers, a system manager, the uplink and firewalls to be started in a lab machine; a browser with a font for test/page
+lab_packages=("${demo_packages[@]}" dnsmasq-base kea-common systemd python3 wireguard-tools wireguard-go openssh-client chromium fonts-dejavu-core) # and DHCP servers, a system manager, the uplink and firewalls to be started in a lab machine; a browser with a font for test/page
 kernel_packages=(gcc libc6-dev make flex bison bc perl python3 xz-utils) # to compile the guest kernel
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }

@@ -61,3 +61,20 @@ have_promtool() {
   mv "$part" "$LAB/promtool"
   stamp promtool "$recipe"
 }
+
+# sshd, for the way to a hub over jump hosts. Its package would start it on this machine.
+have_sshd() {
+  local recipe='sshd recipe 1' part=$LAB/sshd.partial
+  if is_stamped sshd "$recipe" && [ -x "$LAB/sshd/bin/sshd" ]; then reused+=(sshd); return 0; fi
+  unstamp sshd
+  say 'servers: sshd'
+  rm -rf "$part" "$LAB/sshd"
+  suite_unpack bookworm "$part/root" openssh-server libwrap0
+  mkdir -p "$part/bin"
+  # Beside its one library that a bare Debian lacks.
+  mv "$part/root/usr/sbin/sshd" "$part"/root/usr/lib/*/libwrap.so.0* "$part/bin/"
+  patchelf --set-rpath '$ORIGIN' "$part/bin/sshd"
+  rm -rf "$part/root"
+  mv "$part" "$LAB/sshd"
+  stamp sshd "$recipe"
+}

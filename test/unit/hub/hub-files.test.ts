@@ -21,7 +21,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const wanted: InitWanted = {
   ...{ site: 'hq', trunk: 'eth1', endpoints: ['hub.example.net'], listenPort: 51820 },
-  subnet: undefined,
+  ...{ subnet: undefined, tls: undefined },
 };
 const host = {
   mtuOf: (link: string) => Promise.resolve(link === 'eth1' ? 1500 : undefined),

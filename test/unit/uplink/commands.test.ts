@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { addHubCommands } from '../../../plugin/hub/cli.ts';
 import type { InitWanted } from '../../../plugin/hub/hub-init.ts';
 import type { HubRecord } from '../../../plugin/hub/hub-records.ts';
+import { tlsOf, type TlsWanted } from '../../../plugin/hub/streams/tls-wanted.ts';
 import { addUplinkCommands } from '../../../plugin/uplink/cli/commands.ts';
 import { ago, parseDuration } from '../../../plugin/uplink/cli/words.ts';
 import { hubRecord } from '../../support/uplink-world.ts';
@@ -30,6 +31,9 @@ async function typed(words: string, answer: unknown) {
     docker: () => Promise.resolve(),
     init: (wanted: InitWanted): Promise<HubRecord> =>
       Promise.resolve(hubRecord({ site: wanted.site, endpoints: [...wanted.endpoints] })),
+    setTls: (wanted: TlsWanted | undefined): Promise<HubRecord> =>
+      Promise.resolve(hubRecord({ ...(wanted && { tls: tlsOf(wanted, ['a:51820']) }) })),
+    relay: (port: number) => Promise.resolve(void printed.push(`relay ${port}`)),
   };
   const program = new Command().exitOverride();
   addHubCommands(program.command('hub'), around);
@@ -41,14 +45,14 @@ async function typed(words: string, answer: unknown) {
 const status = {
   ...{ device: 'uplink0', site: 'hq', state: 'up', since: NOW - 3 * 86_400_000, name: 'laptop' },
   ...{ address: '10.83.41.3', vlans: [500, 600], mtu: 1500, fingerprint: 'aaaa-bbbb-cccc-dddd' },
-  ...{ hubAddress: '10.83.41.1', endpoint: '203.0.113.10:51820', roundTripMs: 12.3 },
-  ...{ silentMs: 1_900, tunnel: { kind: 'kernel' }, ms: 412 },
+  ...{ hubAddress: '10.83.41.1', way: 'udp', endpoint: '203.0.113.10:51820' },
+  ...{ roundTripMs: 12.3, silentMs: 1_900, tunnel: { kind: 'kernel' }, ms: 412 },
 };
 
 describe('uplink', () => {
   it('join reads the token from the prompt, never from the command line', async () => {
     const { asked, text } = await typed('uplink join', status);
-    expect(asked).toEqual([['join', { token: 'vuj1.token', device: 'uplink0' }]]);
+    expect(asked).toEqual([['join', { token: 'vuj1.token', device: 'uplink0', via: undefined }]]);
     expect(text)
       .toBe(`joined "hq" as 10.83.41.3 over UDP in 0.4 s; uplink0 carries VLANs 500,600 (1500 bytes)
 docker network create -d vlandhcp --ipam-driver null -o parent=uplink0 -o vlan=500 fw500`);
@@ -68,6 +72,9 @@ docker network create -d vlandhcp --ipam-driver null -o parent=uplink0 -o vlan=5
     ]);
     const narrow = await typed('uplink status', { uplinks: [{ ...status, pathMtu: 1196 }] });
     expect(narrow.text).toMatch(/kernel WireGuard {3}narrow way, packets of 1196$/);
+    const tls = { ...status, way: 'tls', endpoint: 'hub.example.net:443' };
+    const overTls = await typed('uplink status', { uplinks: [tls] });
+    expect(overTls.text).toContain('   tls hub.example.net:443   ');
     const both = [status, { ...status, device: 'uplink1', state: 'silent' }];
     const down = await typed('uplink status --json', { uplinks: both });
     expect([down.exit, JSON.parse(down.text)]).toEqual([2, both]);
@@ -95,6 +102,23 @@ describe('hub', () => {
     expect(text)
       .toBe(`hub of "hq": trunk eth1, UDP port 51820, tunnel network 10.83.41.0/24, members dial a or b:443
 start it: systemctl enable --now vlandhcp-hub   (the firewall must let UDP 51820 in)`);
+  });
+
+  it('tls says what members dial, and what makes it so', async () => {
+    const told = async (words: string) => (await typed(words, {})).text.split('\n')[0];
+    expect(await told('hub tls 443')).toBe('the hub has TCP port 443, members dial wss://a/');
+    expect(await told('hub tls 8443 --tls-url wss://www.example.net/x')).toBe(
+      'the hub has TCP port 8443, members dial wss://www.example.net/x',
+    );
+    expect(await told('hub tls off')).toBe('the hub has UDP alone');
+    await expect(typed('hub tls 0', {})).rejects.toThrow('--tls 0 is no TCP port from 1 to 65535');
+    await expect(typed('hub tls 443 --tls-url https://a/', {})).rejects.toThrow('no such URL');
+  });
+
+  it('relay takes a port and nothing else', async () => {
+    expect((await typed('hub relay', {})).text).toBe('relay 51820');
+    await expect(typed('hub relay sh', {})).rejects.toThrow(/too many arguments/);
+    await expect(typed('hub relay --port 0', {})).rejects.toThrow('a UDP port from 1 to 65535');
   });
 
   it('invite tells the token once, with what to type there', async () => {

@@ -19,7 +19,8 @@ const view: MemberView = {
 const serial = fc.integer({ min: 0, max: 12 });
 const event: fc.Arbitrary<MemberEvent> = fc.oneof(
   { weight: 12, arbitrary: fc.constant({ type: 'tick' } as const) },
-  { weight: 4, arbitrary: fc.constant({ type: 'word' } as const) },
+  { weight: 3, arbitrary: fc.constant({ type: 'word' } as const) },
+  { weight: 2, arbitrary: fc.constant({ type: 'word', isFresh: true } as const) },
   {
     weight: 6,
     arbitrary: fc.record({
@@ -51,6 +52,9 @@ const event: fc.Arbitrary<MemberEvent> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ type: 'resume', view } as const) },
 );
 
+const env = { addresses: 1, streams: 'none', isStreamOpen: false } as const;
+const quiet = { hasStreamFailed: false, isIdle: true } as const;
+
 describe('the machine of a member', () => {
   it('keeps its rules, whatever comes in whatever order', () => {
     const steps = fc.array(fc.tuple(event, fc.integer({ min: 0, max: 12_000 })), {
@@ -61,7 +65,13 @@ describe('the machine of a member', () => {
         steps,
         fc.integer({ min: 1, max: 3 }),
         fc.boolean(),
-        (events, addresses, isNew) => {
+        fc.record({
+          streams: fc.constantFrom('none' as const, 'also' as const, 'only' as const),
+          isStreamOpen: fc.boolean(),
+          hasStreamFailed: fc.boolean(),
+          isIdle: fc.boolean(),
+        }),
+        (events, addresses, isNew, ways) => {
           let state: MemberState = { name: 'IDLE' };
           let now = 1_000;
           let asked = 0;
@@ -69,7 +79,9 @@ describe('the machine of a member', () => {
           for (const [next, wait] of [[first, 0] as const, ...events]) {
             now += wait;
             const before = state;
-            const { state: after, effects }: Step = step(before, next, { now, addresses });
+            const { state: after, effects }: Step = step(before, next, {
+              ...{ now, addresses, ...ways },
+            });
             expect(
               after.name === before.name || TRANSITIONS[before.name].includes(after.name),
             ).toBe(true);
@@ -83,7 +95,7 @@ describe('the machine of a member', () => {
           // Ticks alone come to an end: no deadline stays in the past.
           for (let ticks = 0; nextDeadline(state) <= now; ticks += 1) {
             expect(ticks).toBeLessThan(5);
-            state = step(state, { type: 'tick' }, { now, addresses }).state;
+            state = step(state, { type: 'tick' }, { now, addresses, ...ways }).state;
           }
         },
       ),
@@ -94,16 +106,16 @@ describe('the machine of a member', () => {
     let state: MemberState = step(
       { name: 'IDLE' },
       { type: 'resume', view },
-      { now: 0, addresses: 1 },
+      { now: 0, ...env, ...quiet },
     ).state;
     for (let now = 0; now < 60_000; now += 500) {
       if (now < nextDeadline(state)) {
-        expect(step(state, { type: 'tick' }, { now, addresses: 1 })).toEqual({
+        expect(step(state, { type: 'tick' }, { now, ...env, ...quiet })).toEqual({
           state,
           effects: [],
         });
       } else {
-        ({ state } = step(state, { type: 'tick' }, { now, addresses: 1 }));
+        ({ state } = step(state, { type: 'tick' }, { now, ...env, ...quiet }));
       }
     }
     expect(state.name).toBe('SILENT');

@@ -21,6 +21,7 @@ import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 const NOW = Date.UTC(2026, 10, 29, 14);
 const token: Token = {
   endpoints: ['hub.example.net:51820'],
+  tlsUrl: undefined,
   hubKey: publicKeyOf(generateKey()),
   secret: generateKey(),
   address: '10.83.41.2',
@@ -44,6 +45,8 @@ describe('a token', () => {
     expect(parseToken(text, NOW)).toEqual(token);
     expect(parseToken(`  ${text}\n`, NOW)).toEqual(token);
     expect(text.length).toBeLessThan(300);
+    const both = { ...token, tlsUrl: 'wss://hub.example.net/' };
+    expect(parseToken(formatToken(both), NOW)).toEqual(both);
   });
 
   it('has a name that does not tell it, and that stays', () => {

@@ -17,10 +17,18 @@ it.each(['hub', 'uplink'])(
 );
 
 it('the uplink sees the socket of Docker only with the file for the management', () => {
-  const textOf = (name: string) =>
-    readFileSync(new URL(`../../../scripts/${name}`, import.meta.url), 'utf8');
   const hidden = /^InaccessiblePaths=(.*)$/m;
   expect(hidden.exec(textOf('vlandhcp-uplink.service'))?.[1]).toBe('-/run/docker.sock');
   // An empty value ends the list.
   expect(hidden.exec(textOf('vlandhcp-uplink-manage.conf'))?.[1]).toBe('');
 });
+
+it('the hub may listen on TCP 443, and the member may read the keys of ssh', () => {
+  const hub = textOf('vlandhcp-hub.service');
+  expect(hub).toMatch(/^CapabilityBoundingSet=.*\bCAP_NET_BIND_SERVICE\b/m);
+  expect(textOf('vlandhcp-uplink.service')).toMatch(/^ProtectHome=read-only$/m);
+});
+
+function textOf(name: string): string {
+  return readFileSync(new URL(`../../../scripts/${name}`, import.meta.url), 'utf8');
+}

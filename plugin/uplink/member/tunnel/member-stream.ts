@@ -1,0 +1,117 @@
+/**
+ * The stream of a member, beside UDP: which one there is, and the carrier while it is in use. The
+ * carrier listens to WireGuard alone.
+ */
+import type { Logger } from '../../../logger.ts';
+import type { LocalCarrier } from '../../streams/carrier.ts';
+import type { OpenCarrier, StreamWay } from '../../streams/open-carrier.ts';
+import { sshWords } from '../../streams/ssh-way.ts';
+import type { UplinkRecord } from '../member-record.ts';
+import type { Streams, WaysSeen } from './attempts.ts';
+
+export interface StreamSeen {
+  readonly is: StreamWay['is'];
+  /** To show: `hub.example.net:443`, `user@hub by a, b`. */
+  readonly words: string;
+  /** Why there is no stream now. Undefined if one is open, or was never opened. */
+  readonly trouble: string | undefined;
+}
+
+/** Its methods are not called while one of them runs. */
+export class MemberStream {
+  readonly #open: OpenCarrier;
+  readonly #record: () => UplinkRecord;
+  readonly #log: Logger;
+  #carrier: LocalCarrier | undefined;
+  /** Of the carrier. */
+  #way: string | undefined;
+
+  constructor(open: OpenCarrier, record: () => UplinkRecord, log: Logger) {
+    this.#open = open;
+    this.#record = record;
+    this.#log = log;
+  }
+
+  get #streams(): Streams {
+    const { via } = this.#record();
+    if (via !== undefined) return 'only';
+    return this.#wanted === undefined ? 'none' : 'also';
+  }
+
+  /** What the machine of the member is to know of it. */
+  get ways(): WaysSeen & { readonly isIdle: boolean } {
+    const { isOpen: isStreamOpen = false, trouble, isIdle = true } = this.#carrier ?? {};
+    return {
+      ...{ streams: this.#streams, isStreamOpen, isIdle },
+      hasStreamFailed: trouble !== undefined,
+    };
+  }
+
+  /** Undefined if there is only UDP. */
+  get seen(): StreamSeen | undefined {
+    const way = this.#wanted;
+    return way && { is: way.is, words: wordsOf(way), trouble: this.#carrier?.trouble };
+  }
+
+  /** For WireGuard to speak by. Undefined if there is only UDP. @throws PluginError. */
+  async use(): Promise<string | undefined> {
+    const carrier = await this.#opened();
+    carrier?.mute(false);
+    return carrier?.endpoint;
+  }
+
+  /** WireGuard speaks by UDP now, and is not to follow what comes by the stream. */
+  mute(): void {
+    this.#carrier?.mute(true);
+  }
+
+  /** @param port of WireGuard on this host. */
+  serve(port: number | undefined): void {
+    if (port !== undefined) this.#carrier?.serve(port);
+  }
+
+  /** Opens it if it is not open, and anew if it is of no use. @throws PluginError. */
+  async renew(): Promise<void> {
+    if (this.#carrier === undefined) await this.#opened();
+    else this.#carrier.renew();
+  }
+
+  /** UDP is in use. */
+  leave(): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.#carrier?.close();
+    this.#carrier = undefined;
+  }
+
+  async #opened(): Promise<LocalCarrier | undefined> {
+    const way = this.#wanted;
+    const key = JSON.stringify(way);
+    if (key !== this.#way) this.close();
+    this.#way = key;
+    if (way === undefined) return undefined;
+    const link = this.#record().device;
+    this.#carrier ??= await this.#open(way, (what) => {
+      const fields = { link, way: wordsOf(way) };
+      if (what === 'opened') this.#log.info(fields, 'uplink: stream open');
+      else this.#log.info({ ...fields, why: what.ended }, 'uplink: no stream');
+    });
+    return this.#carrier;
+  }
+
+  get #wanted(): StreamWay | undefined {
+    const { via, view, hub } = this.#record();
+    if (via !== undefined) return { is: 'ssh', via };
+    const url = view?.tlsUrl ?? hub.tlsUrl;
+    return url === undefined ? undefined : { is: 'tls', url };
+  }
+}
+
+function wordsOf(way: StreamWay): string {
+  if (way.is === 'ssh') return sshWords(way.via);
+  const { hostname, port, pathname } = new URL(way.url);
+  return `${hostname}:${port || 443}${pathname === '/' ? '' : pathname}`;
+}

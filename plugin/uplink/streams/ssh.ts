@@ -1,0 +1,76 @@
+/** Datagrams through `ssh`, over jump hosts if they are named (U3). */
+import { spawn } from 'node:child_process';
+import type { DatagramStream, StreamEvents } from './datagram-stream.ts';
+import { PrefaceReader } from './framing.ts';
+import { passOverPipes } from './pipe-stream.ts';
+import { sshArguments } from './ssh-way.ts';
+
+/** Of what `ssh` says the beginning is kept: the first line tells why. */
+const SAID_KEPT = 1_000;
+/** What the other processes of a chain of jumps say after it, and what is no trouble. */
+const ECHOES = /UNKNOWN port|kex_exchange_identification|^Warning: Permanently added/;
+
+/** @param program `ssh`; a test has another one. */
+export function openSsh(via: string, events: StreamEvents, program = 'ssh'): DatagramStream {
+  // A session of its own: `ssh` must not ask on a terminal, and its jumps end with it.
+  const child = spawn(program, [...sshArguments(via)], {
+    ...{ detached: true, stdio: ['pipe', 'pipe', 'pipe'] },
+  });
+  let why: string | undefined;
+  let said = '';
+  let isEnded = false;
+  const kill = (): void => {
+    if (child.pid === undefined) return;
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+  };
+  const end = (text: string): void => {
+    if (isEnded) return;
+    isEnded = true;
+    kill();
+    events.ended(text);
+  };
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said = `${said}${text}`.slice(0, SAID_KEPT);
+  });
+  child.on('error', (error: NodeJS.ErrnoException) =>
+    end(
+      error.code === 'ENOENT'
+        ? 'the program ssh is not installed; install openssh-client'
+        : error.message,
+    ),
+  );
+  // After its pipes have been read to their end, so that its words are complete.
+  child.on('close', (code) => end(why ?? (lastWords(said) || `ssh ended (${code ?? 'killed'})`)));
+  const preface = new PrefaceReader();
+  let isOpen = false;
+  const stream = passOverPipes(
+    { input: child.stdout, output: child.stdin },
+    events.datagram,
+    (text) => {
+      // `ssh` itself knows better why its pipes ended.
+      if (!text.startsWith('the other end closed')) why ??= text;
+      if (why !== undefined) kill();
+      else child.stdin.destroy();
+    },
+    (chunk) => {
+      const rest = preface.take(chunk);
+      if (rest !== undefined && !isOpen) {
+        isOpen = true;
+        events.opened();
+      }
+      return rest;
+    },
+  );
+  return { send: stream.send, close: () => end('closed here') };
+}
+
+/** One line, and nothing that a terminal would obey. */
+function lastWords(text: string): string {
+  const lines = text.split(/\r?\n/).map((line) => line.replace(/[^\x20-\x7e]/g, '?').trim());
+  const told = lines.filter((line) => line !== '' && !ECHOES.test(line)).slice(0, 3);
+  return told.length === 0 ? '' : `ssh says: ${told.join(' / ')}`;
+}
