@@ -17,8 +17,8 @@ export interface TlsIdentity {
 
 /** @param name what the certificate calls the hub: the host that members dial. */
 export async function makeCertificate(name: string, now: WallTime): Promise<TlsIdentity> {
-  const from = (now - YEAR_MS);
-  const until = (now + VALID_YEARS * YEAR_MS);
+  const from = now - YEAR_MS;
+  const until = now + VALID_YEARS * YEAR_MS;
   const { privateKey: key, certificate: cert } = await makeSelfSigned(name, { from, until });
   return { key, cert };
 }
