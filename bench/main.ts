@@ -9,6 +9,7 @@ import { report } from './figures/report.ts';
 import { guard } from './parts/guard.ts';
 import { operator } from './parts/operator.ts';
 import { scale } from './parts/scale.ts';
+import { uplink } from './parts/uplink.ts';
 import { responder } from './site/responder.ts';
 
 type Command = (args: readonly string[]) => void | Promise<void>;
@@ -23,6 +24,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   guard,
   operator,
   scale,
+  uplink,
   responder,
   report: ([folder = '', output = '', ...parts]) => report(folder, output, parts),
 };
