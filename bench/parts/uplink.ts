@@ -136,6 +136,8 @@ async function throughput(network: string, report: PartReport): Promise<void> {
       `link set ${joined.link} name eth0`,
       `address add ${joined.address} dev eth0`,
       'link set eth0 up',
+      // The DHCP server gives out a /24 that it is not in itself.
+      `route add ${OFFICE.overUplink} dev eth0`,
     ],
     'box',
   );
