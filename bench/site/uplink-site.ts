@@ -27,7 +27,7 @@ export const inside = (namespace: string, ...command: string[]) => [
   ...command,
 ];
 
-/** Makes the networks, the office with a DHCP server in both VLANs, and the box of the container. */
+/** Makes networks, the office with a DHCP server in both VLANs, and the box of the container. */
 export async function placesUp(): Promise<Program> {
   for (const name of ['fw', 'hub', 'inet', 'box']) execFileSync('ip', ['netns', 'add', name]);
   ipBatch([
