@@ -10,7 +10,7 @@ import { guard } from './parts/guard.ts';
 import { operator } from './parts/operator.ts';
 import { scale } from './parts/scale.ts';
 import { uplink } from './parts/uplink.ts';
-import { responder } from './site/responder.ts';
+import { responder } from './site/server/responder.ts';
 
 type Command = (args: readonly string[]) => void | Promise<void>;
 

@@ -179,7 +179,11 @@ async function iperf(
   return result.end;
 }
 
-export async function gigabits(enter: readonly string[], to: string, ...more: string[]): Promise<number> {
+export async function gigabits(
+  enter: readonly string[],
+  to: string,
+  ...more: string[]
+): Promise<number> {
   return (await iperf(enter, to, ...more)).sum_received.bits_per_second / 1e9;
 }
 

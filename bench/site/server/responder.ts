@@ -2,10 +2,10 @@
  * `responder LEASE-SECONDS T1-SECONDS|- LINK=PREFIX...`: the fast DHCP server on links of its
  * namespace. Prints `ready`, then a line `renewals MS...` (wall time) whenever some came.
  */
-import type { BpfInstruction } from '../../plugin/net/bpf-assembler.ts';
-import { BPF } from '../../plugin/net/sockets/filter.ts';
-import { openPacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
-import { askKernel, linkMac } from '../../plugin/net/netlink/interface-request.ts';
+import type { BpfInstruction } from '../../../plugin/net/bpf-assembler.ts';
+import { BPF } from '../../../plugin/net/sockets/filter.ts';
+import { openPacketSocket } from '../../../plugin/net/sockets/packet-socket.ts';
+import { askKernel, linkMac } from '../../../plugin/net/netlink/interface-request.ts';
 import { createAnswering } from './answering.ts';
 
 const REPORT_EVERY_MS = 100;

@@ -2,9 +2,9 @@
  * A DHCP server as fast as it can be made, so that the client is what is measured. It has two ready
  * frames, OFFER and ACK, and fills in only the client's own fields. Every client keeps its address.
  */
-import { encodeFrame } from '../../plugin/dhcp4/frame.ts';
-import { parseIpv4, type Ipv4, type Mac } from '../../plugin/wire/address.ts';
-import { ack, offer, type ReplyParts } from '../../test/support/messages.ts';
+import { encodeFrame } from '../../../plugin/dhcp4/frame.ts';
+import { parseIpv4, type Ipv4, type Mac } from '../../../plugin/wire/address.ts';
+import { ack, offer, type ReplyParts } from '../../../test/support/messages.ts';
 
 /** Positions in an Ethernet frame with IPv4 (no options), UDP and DHCP (RFC 2131 §2). */
 const AT = { checksum: 40, xid: 46, ciaddr: 54, yiaddr: 58, chaddr: 70, options: 282 } as const;
