@@ -38,7 +38,7 @@ export interface HubEntry {
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
-/** What browsers and Go take of a certificate for a server; a habit for clients. */
+/** The limit of browsers for certificates of servers. Clients have the same limit here. */
 const LONGEST_CLIENT_MS = 397 * 86_400_000;
 
 const name = v.custom<string>(isName, `a name has ${NAME_RULE}`);

@@ -97,7 +97,7 @@ function withPorts(links: HubLinks, ports: MemberPorts): HubLinks {
   return {
     ...links,
     async ensure(desired) {
-      // A VLAN that cannot be made does not hold up a port, and the other way round.
+      // A VLAN that cannot be made holds up no port. A port that cannot be made holds up no VLAN.
       const both = await Promise.allSettled([links.ensure(desired), ports.ensure(desired)]);
       for (const one of both) if (one.status === 'rejected') throw one.reason as Error;
     },

@@ -28,7 +28,7 @@ export function addStreamCommands(hub: Command, { terminal, setTls, relay }: Str
       const { tls } = await setTls(port === 'off' ? undefined : { port, url });
       const now = tls ? `TCP port ${tls.port}, members dial ${tls.url}` : 'UDP alone';
       print(`the hub has ${now}
-make it so: systemctl restart vlandhcp-hub   (no frame of the members is lost)`);
+make it so: systemctl restart vlandhcp-hub   (members over UDP lose no frame)`);
     });
   hub
     .command('relay')

@@ -33,7 +33,7 @@ export function memberTable(desired: MemberDesired): NftTable {
     ...(isManaged
       ? [`${managed} ip saddr ${hub.address} ip daddr ${address} counter name managed accept`]
       : []),
-    // Nobody else, whatever other rules let in.
+    // Nobody else may, even if rules of others accept it.
     `${managed} counter name refused drop`,
     `iifname ${tunnel} ct state established,related accept`,
     ...meshRules(desired),

@@ -29,7 +29,7 @@ export const STREAM_ROUNDS = 6;
 export const ASK_AGAIN_AFTER: Ms = 1_000;
 /** Links that could not be made are tried again after this. */
 export const LINKS_AGAIN_AFTER: Ms = 5_000;
-/** Links that somebody removed are made again after this: often it is both. */
+/** Links that somebody removed are made again after this: often both links are removed. */
 export const LINKS_GONE_FOR: Ms = 200;
 /** U16: how long a new key may take to be heard. */
 export const ROTATE_FOR: Ms = 10_000;

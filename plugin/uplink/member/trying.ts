@@ -18,6 +18,7 @@ import { addressOf } from './tunnel/attempts.ts';
 
 /** How many addresses are tried at a time. Each may cost some seconds of frames. */
 const MOST_ADDRESSES = 3;
+
 export function inTrying(state: Of<'TRYING'>, event: MemberEvent, env: MemberEnv): Step {
   const { now } = env;
   switch (event.type) {
