@@ -92,14 +92,16 @@ export async function runHub(deps: HubServiceDeps): Promise<{ close(): Promise<v
   };
 }
 
-/** Ports of the hub are a part of what is desired, and go with their members. */
+/**
+ * Ports of the hub are a part of what is desired, and go with their members. A port that cannot be
+ * opened fails no command about another member.
+ */
 function withPorts(links: HubLinks, ports: MemberPorts): HubLinks {
   return {
     ...links,
     async ensure(desired) {
-      // A VLAN that cannot be made holds up no port. A port that cannot be made holds up no VLAN.
-      const both = await Promise.allSettled([links.ensure(desired), ports.ensure(desired)]);
-      for (const one of both) if (one.status === 'rejected') throw one.reason as Error;
+      await ports.ensure(desired);
+      await links.ensure(desired);
     },
   };
 }

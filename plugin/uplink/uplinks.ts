@@ -132,8 +132,12 @@ export class Uplinks {
 
   /** Docker of this host may be managed by that uplink, or not any more. */
   async manage(device: string | undefined, isManaged: boolean): Promise<UplinkStatus> {
-    const member = this.#one(device);
-    await member.manage(isManaged);
+    // A `leave` that is under way ends first. Nothing of the uplink is made again then.
+    const member = await this.#turn(async () => {
+      const one = this.#one(device);
+      await one.manage(isManaged);
+      return one;
+    });
     await this.#deps.management?.update(member.record, member.state.name);
     return this.#statusOf(member);
   }
@@ -155,6 +159,7 @@ export class Uplinks {
     return this.#turn(async () => {
       this.#members.delete(record.device);
       member.close();
+      await this.#deps.management?.forget(record.device);
       await this.#deps.links.remove(record.device);
       // Refused for good: the same token never works again from here.
       const isFinal = state.name === 'REVOKED' || state.problem.is === 'refused';

@@ -107,7 +107,8 @@ export class ManageOperator {
   ): Promise<MemberRecord> {
     const changed = { ...member, managed, revision: member.revision + 1 };
     await this.#hub.save(changed);
-    await this.#ports.ensure(this.#hub.desired());
+    const failure = (await this.#ports.ensure(this.#hub.desired())).get(member.number);
+    if (failure !== undefined) throw failure;
     return changed;
   }
 }

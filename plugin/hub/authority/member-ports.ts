@@ -13,6 +13,7 @@ import type { HubDesired, HubMember } from '../desired.ts';
 
 const MOST_CONNECTIONS = 128;
 const KEEPALIVE_MS = 60_000;
+const TRIED_AGAIN_MS = 10_000;
 /** A member that is silent. */
 const CONNECTED_WITHIN_MS = 10_000;
 
@@ -27,14 +28,24 @@ export class MemberPorts {
   readonly #log: Logger;
   /** By the number of the member. */
   readonly #open = new Map<number, Open>();
+  /** Failures that are in the log, so that a try every 10 s does not fill it. */
+  #told = new Set<string>();
+  #again: NodeJS.Timeout | undefined;
 
   constructor(log: Logger) {
     this.#log = log;
   }
 
-  /** Closes ports that nobody is to have, and cuts what came by them. @throws PluginError. */
-  async ensure({ members }: Pick<HubDesired, 'members'>): Promise<void> {
+  /**
+   * Closes ports that nobody is to have, and cuts what came by them. A port that cannot be opened
+   * holds up no other, is told in the log, and is tried again.
+   * @returns why ports are not open, by the number of the member.
+   */
+  async ensure({
+    members,
+  }: Pick<HubDesired, 'members'>): Promise<ReadonlyMap<number, PluginError>> {
     const wanted = members.filter(({ manage }) => manage?.port !== undefined);
+    clearTimeout(this.#again);
     for (const [number, open] of this.#open) {
       const isWanted = wanted.some(
         (one) =>
@@ -42,34 +53,49 @@ export class MemberPorts {
       );
       if (!isWanted) this.#close(number, open);
     }
-    for (const member of wanted) if (!this.#open.has(member.number)) await this.#listen(member);
+    const failures = new Map<number, PluginError>();
+    for (const member of wanted) {
+      if (this.#open.has(member.number)) continue;
+      const failure = await this.#listen(member);
+      if (failure !== undefined) failures.set(member.number, failure);
+    }
+    for (const err of failures.values()) {
+      if (!this.#told.has(err.message)) this.#log.error({ err }, 'port of a member is not open');
+    }
+    this.#told = new Set([...failures.values()].map(({ message }) => message));
+    if (failures.size > 0) {
+      this.#again = setTimeout(() => void this.ensure({ members }), TRIED_AGAIN_MS).unref();
+    }
+    return failures;
   }
 
   close(): void {
+    clearTimeout(this.#again);
     for (const [number, open] of this.#open) this.#close(number, open);
   }
 
-  async #listen({ number, name, address, manage }: HubMember): Promise<void> {
+  async #listen({ number, name, address, manage }: HubMember): Promise<PluginError | undefined> {
     const port = manage?.port ?? 0;
     const sockets = new Set<Socket>();
     const server = createServer({ allowHalfOpen: true }, (socket) =>
       pass(socket, address, sockets),
     );
     server.maxConnections = MOST_CONNECTIONS;
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, resolve);
-    }).catch((cause: unknown) => {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new PluginError(
+    const cause = await new Promise<Error | undefined>((resolve) => {
+      server.once('error', resolve);
+      server.listen(port, () => resolve(undefined));
+    });
+    if (cause !== undefined) {
+      return new PluginError(
         'SOCKET_FAILED',
-        `the hub cannot listen on TCP port ${port} for ${name}: ${reason}; choose another port: vlandhcp hub context ${name} --export FILE --port PORT`,
+        `the hub cannot listen on TCP port ${port} for ${name}: ${cause.message}; choose another port: vlandhcp hub context ${name} --export FILE --port PORT`,
         { cause },
       );
-    });
+    }
     server.on('error', (err) => this.#log.error({ err, port }, 'port of a member failed'));
     this.#open.set(number, { server, sockets, port, address });
     this.#log.info({ member: name, port }, 'port that leads to Docker of a member opened');
+    return undefined;
   }
 
   #close(number: number, { server, sockets }: Open): void {

@@ -7,17 +7,24 @@ import { ensureBridgeAccept, removeBridgeAccept } from '../../net/firewall/firew
 import { readSetting, writeSetting } from '../../net/sysctl.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 
+/** Links whose rule was looked for and removed by this process, which is a process of iptables. */
+const withoutRule = new Set<string>();
+
 const settingOf = (link: string) => `ipv4/conf/${link}/forwarding`;
 
 /** Does nothing if it is so already. @throws PluginError IP_COMMAND_FAILED. */
 export async function ensureMesh(device: string, isWanted: boolean): Promise<void> {
   if (isWanted) {
+    withoutRule.delete(device);
     set(device, '1');
     await ensureBridgeAccept([device]);
-  } else if (isOn(device) && !isOn('default')) {
-    set(device, '0');
-    await removeBridgeAccept(device);
+    return;
   }
+  // A host that is a router for others, as Docker makes it, has it on for every link.
+  if (isOn(device) && !isOn('default')) set(device, '0');
+  if (withoutRule.has(device)) return;
+  await removeBridgeAccept(device);
+  withoutRule.add(device);
 }
 
 /** To be called while the link is there. Its setting goes with it. */

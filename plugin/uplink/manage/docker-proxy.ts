@@ -187,7 +187,9 @@ function tlsOf({ privateKey, certificate, authority }: Credentials) {
 function answer(socket: TLSSocket, status: number, message: string): void {
   const body = `${JSON.stringify({ message })}\n`;
   const words = status === 403 ? 'Forbidden' : 'Bad Gateway';
-  socket.setTimeout(REFUSED_MS, () => socket.destroy());
+  // Not a limit of silence: a client that sends an octet now and then would keep its place.
+  const timer = setTimeout(() => socket.destroy(), REFUSED_MS);
+  socket.once('close', () => clearTimeout(timer));
   socket.resume();
   socket.end(
     `HTTP/1.1 ${status} ${words}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,

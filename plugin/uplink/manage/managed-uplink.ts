@@ -121,6 +121,11 @@ export class ManagedUplink {
     const now = this.#deps.clock.wall();
     const age = this.#age();
     const isMissing = age === undefined || view.client === undefined;
+    // Clients from before the end must not come back. The hub's next view begins it anew.
+    if (this.#record.isEnding === true) {
+      await this.#stop();
+      return this.#withdraw(view);
+    }
     const isDue = isMissing || now >= age.renewAt || now < age.from;
     if (isDue && this.#state === 'UP') await this.#renew(view);
     await this.#serve(view);
@@ -134,9 +139,13 @@ export class ManagedUplink {
       this.#credentials = undefined;
       this.#isLoaded = true;
     }
-    if (view?.client !== undefined && this.#state === 'UP') {
-      await this.#deps.hub.withdraw(this.#way(view));
-    }
+    if (view?.client !== undefined) await this.#withdraw(view);
+  }
+
+  /** Certificates of clients are valid until the hub has heard it. */
+  async #withdraw(view: MemberView): Promise<void> {
+    const isTold = this.#state === 'UP' && (await this.#deps.hub.withdraw(this.#way(view)));
+    if (!isTold) throw new Error('the hub has not heard yet that the management has ended');
   }
 
   /** A new key each time. The old one is used until the new one is on disk. */
@@ -175,7 +184,8 @@ export class ManagedUplink {
 
   #arm(): void {
     const { clock } = this.#deps;
-    const isWaiting = this.#record.isManaged === true && this.#record.view?.client === undefined;
+    const { isManaged = false, view } = this.#record;
+    const isWaiting = isManaged !== (view?.client !== undefined);
     const isUnmade = this.#problem !== undefined || isWaiting;
     const delay = isUnmade ? TRIED_AGAIN_AFTER : LOOKED_AT_EVERY;
     this.#cancelTimer = clock.at(clock.now() + delay, () => void this.#look());

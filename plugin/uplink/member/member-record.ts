@@ -43,6 +43,8 @@ const uplinkRecord = v.object({
   joinedAt: v.optional(count),
   /** Its Docker may be managed over this uplink (U11). Undefined: no. */
   isManaged: v.optional(v.boolean()),
+  /** The management was ended, and the hub has not heard it: clients are still known there. */
+  isEnding: v.optional(v.boolean()),
   /** A join that failed. Its key is kept while the token is valid: the hub may know it. */
   hasFailed: v.optional(v.boolean()),
 });

@@ -69,7 +69,7 @@ export class Member {
     this.#stream = new MemberStream(deps.openCarrier, own, deps.log);
     this.#tunnel = new MemberTunnel({ ...deps, stream: this.#stream, record: own, path });
     this.#question = new Question({
-      ...{ ...deps, record: own, inTurn: (work) => this.#inTurn(work, () => undefined) },
+      ...{ ...deps, record: own, inTurn: (...work) => this.#inTurn(...work) },
       dispatch: (event) => this.#dispatch(event),
     });
     this.#stateSince = deps.clock.wall();
@@ -96,7 +96,7 @@ export class Member {
     return {
       since: this.#stateSince,
       stream: this.#stream.seen,
-      isByStream: isByStream(this.#attempt),
+      isByStream: this.#isByStream,
       endpoint: this.#tunnel.addresses.at(addressOf(this.#attempt)),
       roundTripMs: this.#roundTripMs,
       silentMs:
@@ -104,6 +104,12 @@ export class Member {
       addresses: this.#tunnel.addresses.all,
       pathMtu: this.#path.mtu,
     };
+  }
+
+  /** Who is revoked speaks no more. Its record has the way by which it spoke last. */
+  get #isByStream(): boolean {
+    if (this.state.name === 'REVOKED') return this.record.isByStream === true;
+    return isByStream(this.#attempt);
   }
 
   get #attempt(): number {
@@ -132,8 +138,10 @@ export class Member {
   manage(isManaged: boolean): Promise<void> {
     return this.#turn(async () => {
       await this.#stored.setManaged(isManaged);
-      const carrier = !['SILENT', 'REVOKED'].includes(this.state.name);
-      await this.#tunnel.ensureAgain(this.#attempt, carrier);
+      const { state } = this;
+      const carrier = !['SILENT', 'REVOKED'].includes(state.name);
+      // While UDP is tried, the kernel speaks by UDP, and not by the way that `#attempt` tells.
+      await this.#tunnel.ensureAgain('attempt' in state ? state.attempt : 0, carrier);
     });
   }
 
@@ -205,7 +213,12 @@ export class Member {
       else if (this.record.nextKey !== undefined) this.#keepKey('own');
     }
     this.#release();
-    this.#deps.onChange?.(this);
+    this.#tellChange();
+  }
+
+  /** After the links are made: who listens inside the tunnel needs its address. */
+  #tellChange(): void {
+    this.#inTurn(() => Promise.resolve(this.#deps.onChange?.(this)));
   }
 
   #release(): void {
@@ -238,9 +251,9 @@ export class Member {
         return this.#sayWord();
       case 'save':
         this.#stored.take(effect.view);
-        return this.#deps.onChange?.(this);
+        return this.#tellChange();
       case 'post-key':
-        return this.#postKey();
+        return this.#question.postKey(() => this.#stored.makeNextKey());
       case 'keep-key':
         return this.#keepKey(effect.which);
     }
@@ -254,11 +267,11 @@ export class Member {
     });
   }
 
-  #inTurn(work: () => Promise<void>, onFailure: (error: unknown) => void): void {
+  #inTurn(work: () => Promise<void>, onFailure?: (error: unknown) => void): void {
     this.#turn(async () => {
       if (!this.#isEnded) await work();
     }).catch((error: unknown) => {
-      if (!this.#isEnded) onFailure(error);
+      if (!this.#isEnded) onFailure?.(error);
     });
   }
 
@@ -271,25 +284,11 @@ export class Member {
 
   /** After the links are made: a handshake that begins throws away what waits for an older one. */
   #sayWord(): void {
-    this.#inTurn(
-      () => Promise.resolve(this.#word?.say(this.record.hub.address)),
-      () => undefined,
-    );
+    this.#inTurn(() => Promise.resolve(this.#word?.say(this.record.hub.address)));
   }
 
   #way(own: string): Way {
     return { own, hub: this.record.hub.address };
-  }
-
-  #postKey(): void {
-    this.#inTurn(
-      async () => this.#question.postKey(await this.#stored.makeNextKey()),
-      (err) => {
-        const fields = { link: this.record.device, err };
-        this.#deps.log.error(fields, 'new key of the uplink not written');
-        this.#dispatch({ type: 'key-posted', isTaken: false });
-      },
-    );
   }
 
   #keepKey(which: 'next' | 'own'): void {

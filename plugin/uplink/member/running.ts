@@ -70,7 +70,7 @@ function changed(view: MemberView, attempt: number): MemberEffect[] {
 export function revoked(view: MemberView, { now }: MemberEnv): Step {
   return {
     state: { name: 'REVOKED', view, since: now },
-    effects: [{ type: 'hang-up' }, { type: 'carrier', up: false }],
+    effects: [{ type: 'hang-up' }, { type: 'carrier', up: false }, { type: 'leave-stream' }],
   };
 }
 

@@ -27,7 +27,10 @@ export class StoredRecord {
   /** The hub has said what this member is. */
   take(view: MemberView): void {
     const joinedAt = this.#record.joinedAt ?? this.#deps.wall();
-    this.#record = { ...this.#record, oneTime: undefined, view, joinedAt };
+    const { isEnding, ...rest } = this.#record;
+    this.#record = { ...rest, oneTime: undefined, view, joinedAt };
+    if (isEnding === true && view.client !== undefined)
+      this.#record = { ...this.#record, isEnding };
     this.#write();
   }
 
@@ -48,8 +51,11 @@ export class StoredRecord {
 
   /** @throws PluginError. It is as before then. */
   async setManaged(isManaged: boolean): Promise<void> {
-    await this.#deps.store.save({ ...this.#record, isManaged });
-    this.#record = { ...this.#record, isManaged };
+    const { isEnding, view } = this.#record;
+    const isBegun = isEnding === true || (!isManaged && view?.client !== undefined);
+    const changed = { ...this.#record, isManaged, isEnding: isBegun || undefined };
+    await this.#deps.store.save(changed);
+    this.#record = changed;
   }
 
   /** Ends a rotation. Nothing is done if there was none. */

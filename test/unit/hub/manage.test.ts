@@ -39,8 +39,9 @@ beforeEach(async () => {
   operator = new ManageOperator(world.hub, authority, {
     ensure: (desired) => {
       ports = desired as HubDesired;
-      if (portFault === undefined) return Promise.resolve();
-      return Promise.reject(new PluginError('SOCKET_FAILED', portFault));
+      if (portFault === undefined) return Promise.resolve(new Map());
+      const failure = new PluginError('SOCKET_FAILED', portFault);
+      return Promise.resolve(new Map(desired.members.map(({ number }) => [number, failure])));
     },
   });
   address = await joined('laptop');
@@ -217,7 +218,39 @@ describe('what follows from it', () => {
   });
 });
 
+it('a member that changes its mind all the time does not replace the rules all the time', async () => {
+  for (let turn = 0; turn < 2; turn += 1) {
+    await certified();
+    expect((await manage.withdraw(address)).status).toBe(204);
+  }
+  const { request } = await makeRequest();
+  expect((await manage.certify(address, request)).status).toBe(429);
+  await world.clock.pass(10_000);
+  await certified();
+});
+
 describe('a port of the hub', () => {
+  it('that is taken holds up no port of another member', async () => {
+    const listener = createServer();
+    await new Promise<void>((resolve) => listener.listen(0, resolve));
+    const { port } = listener.address() as AddressInfo;
+    const log = new MemoryLogger();
+    const opened = new MemberPorts(log);
+    const first = { ...world.hub.desired().members[0]!, manage: { port } };
+    const second = { ...first, number: first.number + 1, manage: { port: 0 } };
+    for (let again = 0; again < 2; again += 1) {
+      const failures = await opened.ensure({ members: [first, second] });
+      expect([...failures.keys()]).toEqual([first.number]);
+    }
+    const lines = log.lines.map(({ message }) => message);
+    expect(lines).toEqual([
+      'port that leads to Docker of a member opened',
+      'port of a member is not open',
+    ]);
+    opened.close();
+    listener.close();
+  });
+
   it('says if it is taken, is opened once, and is free again when nobody is to have it', async () => {
     const listener = createServer({ allowHalfOpen: true });
     await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
@@ -225,7 +258,8 @@ describe('a port of the hub', () => {
     const opened = new MemberPorts(new MemoryLogger());
     const member = { ...world.hub.desired().members[0]!, address: '127.0.0.1', manage: { port } };
     // The port is taken: the sentence names it.
-    await expect(opened.ensure({ members: [member] })).rejects.toThrow(
+    const failure = (await opened.ensure({ members: [member] })).get(member.number);
+    expect(failure?.message).toMatch(
       /the hub cannot listen on TCP port \d+ for laptop: .*EADDRINUSE.*choose another port/,
     );
     listener.close();

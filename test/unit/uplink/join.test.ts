@@ -266,6 +266,18 @@ describe('a member', () => {
     );
   });
 
+  it('comes back by no command that is typed while it leaves', async () => {
+    const { world, host } = await joinedWorld();
+    const leaving = host.uplinks.leave('uplink0');
+    const managing = host.uplinks.manage('uplink0', true);
+    const both = Promise.allSettled([leaving, managing]);
+    expect((await world.until(both)).map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+    ]);
+    expect([host.kernel, host.disk.size]).toEqual([undefined, 0]);
+  });
+
   it('leaves nothing when it leaves, and the token does not work again', async () => {
     const { world, host, token } = await joinedWorld();
     const left = await world.until(host.uplinks.leave(undefined));

@@ -146,3 +146,16 @@ it('a clock that is wrong by more than ten minutes is said, with how much', asyn
   );
   expect(log.messages('warn')).toEqual(['clock of this host is wrong']);
 });
+
+it('clients from before an end that the hub did not hear are ended before others are served', async () => {
+  await managed.update(record({ isEnding: true }), 'SILENT');
+  expect([withdrawn, served, managed.status?.problem]).toEqual([
+    ...[0, undefined, 'the hub has not heard yet that the management has ended'],
+  ]);
+  await managed.update(record({ isEnding: true }), 'UP');
+  expect([withdrawn, asked, served]).toEqual([1, 0, undefined]);
+  const [other] = [CLIENT.replace(/1$/, '2')];
+  await managed.update(withView({ client: undefined }), 'UP');
+  await managed.update(withView({ client: other }), 'UP');
+  expect([withdrawn, asked, served?.client]).toEqual([1, 1, other]);
+});

@@ -105,7 +105,7 @@ export class MemberStream {
   get #wanted(): StreamWay | undefined {
     const { via, view, hub } = this.#record();
     if (via !== undefined) return { is: 'ssh', via };
-    const url = view?.tlsUrl ?? hub.tlsUrl;
+    const url = view === undefined ? hub.tlsUrl : view.tlsUrl;
     return url === undefined ? undefined : { is: 'tls', url };
   }
 }

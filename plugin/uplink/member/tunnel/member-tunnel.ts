@@ -64,7 +64,9 @@ export class MemberTunnel {
   }
 
   async ensure(wanted: Wanted): Promise<void> {
-    if (!isByStream(wanted.attempt)) await this.addresses.lookUp();
+    // By a stream nobody waits for the name. The way to the hub is watched by its address.
+    const found = this.addresses.lookUp();
+    if (!isByStream(wanted.attempt)) await found;
     this.identity = wanted.identity;
     const desired = await this.#desired(wanted);
     await this.#deps.links.ensure(desired);

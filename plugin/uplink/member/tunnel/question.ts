@@ -1,6 +1,7 @@
 /** The question to the registrar that is under way. One at a time: a new one takes its place. */
 import { PROTOCOL_VERSION } from '../../protocol/registrar-protocol.ts';
 import { publicKeyOf, type WgKey } from '../../wireguard-key.ts';
+import type { Logger } from '../../../logger.ts';
 import type { UplinkRecord } from '../member-record.ts';
 import type { RegistrarClient, Reply } from '../registrar-client.ts';
 import type { MemberEvent } from '../states.ts';
@@ -11,7 +12,8 @@ export interface QuestionDeps {
   /** As it is when the question begins. */
   readonly record: () => UplinkRecord;
   /** Begins the work after the links are made. */
-  readonly inTurn: (work: () => Promise<void>) => void;
+  readonly inTurn: (work: () => Promise<void>, onFailure?: (error: unknown) => void) => void;
+  readonly log: Logger;
   readonly dispatch: (event: MemberEvent) => void;
 }
 
@@ -43,13 +45,21 @@ export class Question {
     });
   }
 
-  /** Tells the hub the next key, under the one of now. */
-  async postKey(nextPrivateKey: WgKey): Promise<void> {
-    const { registrar, record, dispatch } = this.#deps;
-    const { view, hub } = record();
-    const way = { own: view?.address ?? '', hub: hub.address };
-    const isTaken = await registrar.putKey(way, publicKeyOf(nextPrivateKey));
-    dispatch({ type: 'key-posted', isTaken });
+  /** Tells the hub the next key, under the one of now. @param make puts it on disk first. */
+  postKey(make: () => Promise<WgKey>): void {
+    const { registrar, record, dispatch, inTurn, log } = this.#deps;
+    inTurn(
+      async () => {
+        const key = publicKeyOf(await make());
+        const { view, hub } = record();
+        const isTaken = await registrar.putKey({ own: view?.address ?? '', hub: hub.address }, key);
+        dispatch({ type: 'key-posted', isTaken });
+      },
+      (err) => {
+        log.error({ link: record().device, err }, 'new key of the uplink not written');
+        dispatch({ type: 'key-posted', isTaken: false });
+      },
+    );
   }
 
   hangUp(): void {
