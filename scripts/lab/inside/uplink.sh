@@ -65,6 +65,8 @@ internet_down() {
   ! daemon_runs uplink || command node "$uplink_program" uplink leave >/dev/null 2>&1 || true
   daemon_stop uplink
   daemon_stop hub
+  # The next site begins anew: a hub that is there is not made again.
+  rm -rf /var/lib/vlandhcp/hub /var/lib/vlandhcp/uplink
   for name in wg-uplink0 uplink0 home cafe; do ip link delete "$name" 2>/dev/null || true; done
   [ ! -e /run/netns/hub ] || ip -n hub link set eth1 netns 1 2>/dev/null || true
   for name in nat1 nat2 inet hub; do [ ! -e "/run/netns/$name" ] || ip netns delete "$name"; done
