@@ -34,7 +34,7 @@ import { parseEndpoint } from './uplink/protocol/value-schemas.ts';
 import { carrierOpener } from './uplink/streams/open-carrier.ts';
 import { subnetClash } from './uplink/tunnel-subnet.ts';
 import { runUplinks } from './uplink/uplink-service.ts';
-import { PluginError } from './vocabulary/errors.ts';
+import { messageOf, PluginError } from './vocabulary/errors.ts';
 
 /** The bundler fills this in from package.json. */
 declare const VLANDHCP_VERSION: string;
@@ -213,10 +213,6 @@ function ofUser(): Record<string, string> {
   const { PATH, HOME, DOCKER_CONFIG } = process.env;
   const given = Object.entries({ PATH, HOME, DOCKER_CONFIG });
   return Object.fromEntries(given.filter((one): one is [string, string] => one[1] !== undefined));
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 async function main(): Promise<void> {

@@ -12,7 +12,7 @@ import express, {
 } from 'express';
 import type { Clock } from '../clock.ts';
 import type { Emit } from '../events/events.ts';
-import { PluginError, type ErrorCode } from '../vocabulary/errors.ts';
+import { messageOf, PluginError, type ErrorCode } from '../vocabulary/errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import { CALLS_WITHOUT_BODY, type Handler, type Handlers } from './handler.ts';
@@ -132,7 +132,7 @@ async function answer(
     const code = codeOf(error);
     if (code !== undefined) log.warn({ call, ms: ms(), code, err: error }, 'request failed');
     else log.error({ call, ms: ms(), err: error }, 'request failed unexpectedly');
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     emit?.(callFinished(call, body, ms(), message));
     fail(response, code === undefined ? 500 : 200, message);
   } finally {

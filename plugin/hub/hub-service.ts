@@ -4,7 +4,7 @@ import type { Logger } from '../logger.ts';
 import { closeServer } from '../runtime/unix-socket.ts';
 import { REGISTRAR_PORT } from '../uplink/desired.ts';
 import { serveAdmin } from '../uplink/admin-socket.ts';
-import { PluginError } from '../vocabulary/errors.ts';
+import { messageOf, PluginError } from '../vocabulary/errors.ts';
 import { Authority } from './authority/authority.ts';
 import { ManageAnswers } from './authority/manage-answers.ts';
 import { ManageOperator } from './authority/manage-operator.ts';
@@ -56,7 +56,7 @@ export async function runHub(deps: HubServiceDeps): Promise<{ close(): Promise<v
     registrar.once('error', reject);
     registrar.listen(REGISTRAR_PORT, address, resolve);
   }).catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new PluginError(
       'SOCKET_FAILED',
       `the registrar cannot listen on ${address}:${REGISTRAR_PORT}: ${reason}`,

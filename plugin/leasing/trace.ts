@@ -9,6 +9,7 @@ import type { Instant } from '../vocabulary/time.ts';
 import { ipv4Of, OPTION } from '../dhcp4/options.ts';
 import { defectOf, type IgnoredMessage } from './reply-defect.ts';
 import type { Ipv4, Mac } from '../wire/address.ts';
+import { messageOf } from '../vocabulary/errors.ts';
 
 const TYPE_NAMES: Readonly<Record<number, string>> = {
   1: 'DISCOVER',
@@ -158,7 +159,7 @@ export class Trace {
   }
 
   sendFailed(error: unknown): void {
-    this.#sendError = error instanceof Error ? error.message : String(error);
+    this.#sendError = messageOf(error);
   }
 
   get wasRefused(): boolean {

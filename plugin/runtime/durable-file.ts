@@ -5,7 +5,7 @@
 import { constants } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { PluginError } from '../vocabulary/errors.ts';
+import { messageOf, PluginError } from '../vocabulary/errors.ts';
 
 /** If a FIFO has the place of a file to write, this is an error. The process does not wait. */
 const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -49,7 +49,7 @@ export function unwritable(path: string, cause: unknown): PluginError {
     code === 'EMFILE' || code === 'ENFILE'
       ? "raise the limit of open files (LimitNOFILE=) of the service, or of Docker's"
       : 'free space or mend permissions there';
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   return new PluginError(
     'STATE_UNWRITABLE',
     `state cannot be written to ${path}: ${reason}; ${remedy}`,

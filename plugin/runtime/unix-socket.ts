@@ -6,7 +6,7 @@ import { chmod, mkdir, rm, stat } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import { PluginError } from '../vocabulary/errors.ts';
+import { messageOf, PluginError } from '../vocabulary/errors.ts';
 
 /**
  * unix(7): sun_path has 108 bytes, and the last one is zero. libuv cuts a longer path without an
@@ -34,7 +34,7 @@ export async function listen(make: () => Server, path: string): Promise<Server> 
     return server;
   } catch (error) {
     if (error instanceof PluginError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PluginError('SOCKET_FAILED', `cannot listen on ${path}: ${reason}`, { cause: error });
   }
 }

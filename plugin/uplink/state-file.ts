@@ -8,7 +8,7 @@ import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { removeFile, unwritable, writeFile } from '../runtime/durable-file.ts';
-import { PluginError } from '../vocabulary/errors.ts';
+import { messageOf, PluginError } from '../vocabulary/errors.ts';
 
 const VERSION = 1;
 const LARGEST_BYTES = 1024 * 1024;
@@ -91,7 +91,7 @@ async function textOf(path: string): Promise<string | undefined> {
   } catch (error) {
     if (error instanceof PluginError) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw unusable(path, error instanceof Error ? error.message : String(error));
+    throw unusable(path, messageOf(error));
   }
 }
 

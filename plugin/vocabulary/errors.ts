@@ -53,6 +53,11 @@ export class PluginError extends Error {
   }
 }
 
+/** What to print of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Marks code that a complete `switch` never reaches. It fails one request and not the process. */
 export function assertNever(value: never): never {
   throw new Error(`unexpected value ${JSON.stringify(value)}`);

@@ -1,6 +1,6 @@
 /** Opens the TCP port for operators if the settings ask for it and may. */
 import { readFile } from 'node:fs/promises';
-import { PluginError } from '../../vocabulary/errors.ts';
+import { messageOf, PluginError } from '../../vocabulary/errors.ts';
 import type { AdminDeps } from '../operator/admin-server.ts';
 import { serveWeb, type WebServer } from './web-server.ts';
 
@@ -23,7 +23,7 @@ export async function openWeb(
     log.info({ listen }, 'HTTP port for operators is open');
     return server;
   } catch (err) {
-    const why = err instanceof Error ? err.message : String(err);
+    const why = messageOf(err);
     log.error({ listen }, `no HTTP port for operators: ${why}`);
     return undefined;
   }

@@ -1,5 +1,5 @@
 /** The links of a hub: `vdhub`, its peers, its rules, and the ports of its members (U1, U5, U7). */
-import { PluginError } from '../../vocabulary/errors.ts';
+import { messageOf, PluginError } from '../../vocabulary/errors.ts';
 import { watchBridgeAccept } from '../../net/firewall/firewall.ts';
 import { readLink } from '../../net/links/link-info.ts';
 import { ensureTables, removeTables } from '../../uplink/kernel/nft-tables.ts';
@@ -75,7 +75,7 @@ async function ensureTunnel(desired: HubDesired): Promise<void> {
 function throwAll(failures: Failures): void {
   if (failures.length === 1) throw failures[0];
   if (failures.length === 0) return;
-  const messages = failures.map((one) => (one instanceof Error ? one.message : String(one)));
+  const messages = failures.map((one) => messageOf(one));
   const code = failures.find((one) => one instanceof PluginError)?.code ?? 'IP_COMMAND_FAILED';
   throw new PluginError(code, messages.join('; '), { cause: new AggregateError(failures) });
 }

@@ -5,7 +5,7 @@
  * at all: by that a member finds what passes.
  */
 import { openWholeSocket } from '../../uplink/path/whole-socket.ts';
-import { PluginError } from '../../vocabulary/errors.ts';
+import { messageOf, PluginError } from '../../vocabulary/errors.ts';
 
 export async function openEcho(
   address: string,
@@ -13,7 +13,7 @@ export async function openEcho(
   onFailure: (error: unknown) => void,
 ): Promise<{ close(): void }> {
   const socket = await openWholeSocket(address, port).catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new PluginError('SOCKET_FAILED', `cannot answer on UDP ${address}:${port}: ${reason}`, {
       cause,
     });

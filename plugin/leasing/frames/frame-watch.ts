@@ -11,6 +11,7 @@ import type { Mac } from '../../wire/address.ts';
 import type { OpenRouterSocket } from '../ipv6/segment-routers.ts';
 import type { OpenArpSocket } from '../segment/conflict-watch.ts';
 import type { FrameSocket, OpenSocket } from '../sockets/frame-socket.ts';
+import { messageOf } from '../../vocabulary/errors.ts';
 
 export interface WatchedFrame {
   readonly at: WallTime;
@@ -130,7 +131,7 @@ export class FrameWatch {
     try {
       send();
     } catch (error) {
-      failed = error instanceof Error ? error.message : String(error);
+      failed = messageOf(error);
       throw error;
     } finally {
       const [at, client] = [this.#clock.wall(), whose()];

@@ -5,7 +5,7 @@
  */
 import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PluginError } from '../../vocabulary/errors.ts';
+import { messageOf, PluginError } from '../../vocabulary/errors.ts';
 import { FORMER_KINDS, leaseOfFormer, type FormerKind } from './migrations.ts';
 import { formerRecord } from './read-record.ts';
 import { NotARecordError, readRecordFile } from './record-file.ts';
@@ -35,7 +35,7 @@ export async function moveFormerFiles(
       await rm(folder, { recursive: true, force: true });
     } catch (error) {
       if (error instanceof PluginError) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw new PluginError(
         'STATE_UNREADABLE',
         `state folder ${folder} of an earlier version cannot be taken over: ${reason}; mend the disk or its permissions, or move the folder away to start without it`,

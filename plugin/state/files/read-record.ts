@@ -9,6 +9,7 @@ import { migrated, stepsOf, versionOf } from './migrations.ts';
 import { complete, readable } from './record-schemas.ts';
 import type { Records } from '../stored-records.ts';
 import { isId } from './value-schemas.ts';
+import { messageOf } from '../../vocabulary/errors.ts';
 
 /**
  * Options and leases have a depth of four. Writing a value with a depth of thousands would overflow
@@ -35,7 +36,7 @@ export function readRecord<K extends keyof Records>(
   try {
     stored = JSON.parse(text, readInfinity);
   } catch (error) {
-    return { is: 'useless', reason: error instanceof Error ? error.message : String(error) };
+    return { is: 'useless', reason: messageOf(error) };
   }
   const { version, record: written } = isObject(stored) ? stored : {};
   if (typeof version === 'number' && version > versionOf(kind)) {

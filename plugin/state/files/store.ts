@@ -12,7 +12,7 @@
 import { link, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { PluginError } from '../../vocabulary/errors.ts';
+import { messageOf, PluginError } from '../../vocabulary/errors.ts';
 import { KeyedLock } from '../../keyed-lock.ts';
 import { removeFile, unwritable, writeFile } from '../../runtime/durable-file.ts';
 import { moveFormerFiles } from './former-files.ts';
@@ -138,7 +138,7 @@ export class Store {
       file = readRecordFile(path);
     } catch (error) {
       const fate = error instanceof NotARecordError ? await setAside(path) : LEFT;
-      problems.push(unreadable(path, reasonOf(error), fate));
+      problems.push(unreadable(path, messageOf(error), fate));
       return undefined;
     }
     const reading = readRecord(kind, file.text, { id, writtenAt: file.writtenAt });
@@ -170,7 +170,7 @@ export class Store {
       await this.#write(kind, path, record);
       return 'what can be read is used, a lease that cannot is asked for anew; the file as it was is kept as .damaged';
     } catch (error) {
-      return `what can be read is used; ${LEFT}: ${reasonOf(error)}`;
+      return `what can be read is used; ${LEFT}: ${messageOf(error)}`;
     }
   }
 
@@ -199,7 +199,7 @@ async function list(folder: string): Promise<string[]> {
   } catch (error) {
     throw new PluginError(
       'STATE_UNREADABLE',
-      `state folder ${folder} cannot be read: ${reasonOf(error)}; mend the disk or its permissions, or move the folder away to start afresh`,
+      `state folder ${folder} cannot be read: ${messageOf(error)}; mend the disk or its permissions, or move the folder away to start afresh`,
       { cause: error },
     );
   }
@@ -214,8 +214,4 @@ function unreadable(path: string, reason: string, fate: string): PluginError {
     'STATE_UNREADABLE',
     `state file ${path} is not usable: ${reason}; ${fate}`,
   );
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -8,7 +8,6 @@ import { createQueue } from '../../keyed-lock.ts';
 import type { Logger } from '../../logger.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import type { UplinkRecord } from '../member/member-record.ts';
-import { messageOf } from '../member/problem-text.ts';
 import type { Way } from '../member/registrar-client.ts';
 import type { StateName } from '../member/states.ts';
 import type { MemberView } from '../protocol/registrar-protocol.ts';
@@ -16,6 +15,7 @@ import type { CertificateClient } from './certificate-client.ts';
 import { ageOf, type Credentials, type CredentialStore } from './credentials.ts';
 import type { DockerProxy, ProxyTrust } from './docker-proxy.ts';
 import { makeRequest } from './certificates.ts';
+import { messageOf } from '../../vocabulary/errors.ts';
 
 const LOOKED_AT_EVERY: Ms = 3_600_000;
 const TRIED_AGAIN_AFTER: Ms = 15_000;

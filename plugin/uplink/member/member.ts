@@ -18,11 +18,11 @@ import { MemberTunnel } from './tunnel/member-tunnel.ts';
 import { Question } from './tunnel/question.ts';
 import { MemberStream } from './tunnel/member-stream.ts';
 import type { UplinkRecord, UplinkStore } from './member-record.ts';
-import { messageOf } from './problem-text.ts';
 import type { RegistrarClient, Way, WordSocket } from './registrar-client.ts';
 import type { MemberEffect, MemberEvent, MemberState } from './states.ts';
 import { StoredRecord } from './stored-record.ts';
 import { WayWatch, type Ways } from './tunnel/way-watch.ts';
+import { messageOf } from '../../vocabulary/errors.ts';
 
 export interface MemberDeps {
   readonly clock: Pick<Clock, 'now' | 'wall' | 'at'>;

@@ -51,10 +51,6 @@ export function problemText(
   }
 }
 
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 function waysText(addresses: readonly string[], stream: StreamSeen | undefined): string {
   const udp = `on UDP ${addresses.join(' and ')}`;
   if (stream === undefined) return udp;

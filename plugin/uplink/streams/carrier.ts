@@ -4,7 +4,7 @@
  */
 import { createSocket, type Socket } from 'node:dgram';
 import type { Clock } from '../../clock.ts';
-import { PluginError } from '../../vocabulary/errors.ts';
+import { messageOf, PluginError } from '../../vocabulary/errors.ts';
 import type { Instant, Ms } from '../../vocabulary/time.ts';
 import type { DatagramStream, OpenStream } from './datagram-stream.ts';
 import { TrafficMeter } from './traffic-meter.ts';
@@ -85,7 +85,7 @@ export class Carrier implements LocalCarrier {
       socket.once('error', reject);
       socket.bind(0, HERE, resolve);
     }).catch((cause: unknown) => {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       throw new PluginError('SOCKET_FAILED', `no UDP port on ${HERE} for a stream: ${reason}`, {
         cause,
       });

@@ -2,6 +2,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { MOST_UNSENT, type DatagramStream } from './datagram-stream.ts';
 import { framed, Unframer } from './framing.ts';
+import { messageOf } from '../../vocabulary/errors.ts';
 
 export interface Pipes {
   readonly input: Readable;
@@ -31,7 +32,7 @@ export function passOverPipes(
       const rest = from(chunk);
       if (rest !== undefined) unframer.take(rest).forEach(datagram);
     } catch (error) {
-      end(error instanceof Error ? error.message : String(error));
+      end(messageOf(error));
     }
   });
   input.on('end', () => end('the other end closed it'));
