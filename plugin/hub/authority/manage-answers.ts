@@ -4,14 +4,12 @@ import { publicKeyOfRequest } from '../../uplink/manage/certificates.ts';
 import type { MemberRecord } from '../hub-records.ts';
 import type { HubState } from '../hub-state.ts';
 import { isLive } from '../members.ts';
+import { ChangeLimit } from '../registrar/change-limit.ts';
 import { failure, type Answer } from '../registrar/hub-answers.ts';
-import type { Ms, WallTime } from '../../vocabulary/time.ts';
+import type { Ms } from '../../vocabulary/time.ts';
 import type { Authority } from './authority.ts';
 
-/**
- * A change replaces the rules of the hub, and limits and counters in them begin anew. A member may
- * change its mind, and must not do that all the time.
- */
+/** A person may change their mind. */
 const MOST_CHANGES = 4;
 const CHANGES_WITHIN: Ms = 10_000;
 const TOO_OFTEN = failure(429, 'the management changes too often; try again in 10 s');
@@ -19,8 +17,7 @@ const TOO_OFTEN = failure(429, 'the management changes too often; try again in 1
 export class ManageAnswers {
   readonly #hub: HubState;
   readonly #authority: Authority;
-  /** When it changed last, by number, so it is bounded by the addresses of the tunnel network. */
-  readonly #changes = new Map<number, readonly WallTime[]>();
+  readonly #changes = new ChangeLimit(MOST_CHANGES, CHANGES_WITHIN);
 
   constructor(hub: HubState, authority: Authority) {
     this.#hub = hub;
@@ -39,7 +36,7 @@ export class ManageAnswers {
       }
       const now = this.#hub.now();
       const isOn = member.managed?.isOn === true;
-      if (!isOn && this.#isTooOften(member, now)) return TOO_OFTEN;
+      if (!isOn && !this.#changes.allows(member.number, now)) return TOO_OFTEN;
       const certificate = await this.#authority.signServer(member, publicKey, now);
       const authority = await this.#authority.certificate(now);
       if (!isOn) await this.#set(member, { isOn: true });
@@ -55,20 +52,11 @@ export class ManageAnswers {
       if (member === undefined || !isLive(member)) return failure(403, 'only a member is managed');
       const { managed } = member;
       if (managed?.isOn === true) {
-        if (this.#isTooOften(member, this.#hub.now())) return TOO_OFTEN;
+        if (!this.#changes.allows(member.number, this.#hub.now())) return TOO_OFTEN;
         await this.#set(member, { isOn: false, clients: managed.clients + 1, port: undefined });
       }
       return { status: 204 };
     });
-  }
-
-  #isTooOften({ number }: MemberRecord, now: WallTime): boolean {
-    const recent = (this.#changes.get(number) ?? []).filter(
-      (at) => at <= now && now - at < CHANGES_WITHIN,
-    );
-    const isTooOften = recent.length >= MOST_CHANGES;
-    this.#changes.set(number, isTooOften ? recent : [...recent, now]);
-    return isTooOften;
   }
 
   async #set(

@@ -11,6 +11,7 @@ import { fingerprintOf, type WgKey } from '../../uplink/wireguard-key.ts';
 import type { MemberRecord } from '../hub-records.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 import type { HubState } from '../hub-state.ts';
+import { ChangeLimit } from './change-limit.ts';
 import { addressOf, freeNumber, isInMesh, isLive, viewOf } from '../members.ts';
 
 export interface Answer {
@@ -21,10 +22,6 @@ export interface Answer {
   readonly end?: () => void;
 }
 
-/**
- * A new way replaces the rules of the hub, and limits and counters in them begin anew. A member
- * must not do that all the time.
- */
 const PATH_PAUSE: Ms = 5_000;
 
 export class HubAnswers {
@@ -32,8 +29,7 @@ export class HubAnswers {
   /** Members whose word waits to be noted. More words of them say nothing new. */
   readonly #confirming = new Set<number>();
 
-  /** By number, so it is bounded by the addresses of the tunnel network. */
-  readonly #pathSetAt = new Map<number, number>();
+  readonly #paths = new ChangeLimit(1, PATH_PAUSE);
 
   constructor(hub: HubState) {
     this.#hub = hub;
@@ -133,10 +129,9 @@ export class HubAnswers {
       const member = this.#hub.memberAt(from);
       if (member === undefined || !isLive(member)) return failure(403, 'only a member has a way');
       if ((member.pathMtu ?? TUNNEL_MTU) === mtu) return { status: 204 };
-      const now = this.#hub.now();
-      const since = Math.abs(now - (this.#pathSetAt.get(member.number) ?? -Infinity));
-      if (since < PATH_PAUSE) return failure(429, 'the way has changed just now; ask later');
-      this.#pathSetAt.set(member.number, now);
+      if (!this.#paths.allows(member.number, this.#hub.now())) {
+        return failure(429, 'the way has changed just now; ask later');
+      }
       await this.#hub.save({ ...member, pathMtu: mtu });
       await this.#hub.ensureTunnel();
       this.#hub.log.info({ member: member.name, mtu }, 'member has another way');
