@@ -4,6 +4,7 @@
  * by it. If all places are taken, the oldest one that is not proven has to go: so nobody can keep a
  * member out with idle connections.
  */
+import { formatSubnet6, parseIpv6, subnet6Of } from '../../wire/address6.ts';
 
 export interface AdmissionLimits {
   readonly all: number;
@@ -77,13 +78,8 @@ export class Admission {
 function sourceOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;
-  if (!address.includes(':')) return address;
-  const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];
-  const groups = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : 8 - groups.length - after.length;
-  const all = [...groups, ...Array.from({ length: Math.max(0, zeros) }, () => '0'), ...after];
-  return `${all.slice(0, 4).join(':')}::/64`;
+  const own = parseIpv6(address.replace(/%.*/, ''));
+  return own === undefined ? address : formatSubnet6(subnet6Of(own, 64));
 }
 
 /** True for an address of this host itself. */
