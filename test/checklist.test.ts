@@ -3,8 +3,8 @@
  * rule without proof says why.
  */
 import { expect, it } from 'vitest';
-import { isThere, testsNamedIn } from './support/proofs.ts';
-import { PAGES } from './support/readme.ts';
+import { isThere, testsNamedIn } from './support/pages/proofs.ts';
+import { PAGES } from './support/pages/readme.ts';
 
 const rows = (PAGES.get('docs/dhcp-checklist.md') ?? '')
   .split('\n')

@@ -3,7 +3,7 @@
  * spread goes from the 10th to the 90th percentile. Ratios of interleaved runs get an interval by
  * resampling.
  */
-import { seededRandom } from '../../test/support/seeded-random.ts';
+import { seededRandom } from '../../test/support/time/seeded-random.ts';
 
 export interface Summary {
   readonly n: number;

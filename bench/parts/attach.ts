@@ -4,7 +4,7 @@
  * dockerd's own work.
  */
 import { chmodSync, writeFileSync } from 'node:fs';
-import { docker, lab, run } from '../../test/support/lab.ts';
+import { docker, lab, run } from '../../test/support/lab/lab.ts';
 import { atMost, PartReport } from '../figures/result.ts';
 import { inTurn, timed, warmed, way, type Way } from '../figures/turns.ts';
 import { FIREWALLS, lacks, OPEN, setFirewall, type HostFirewall } from '../site/firewall.ts';

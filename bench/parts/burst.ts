@@ -3,7 +3,7 @@
  * static addresses, and on Docker's bridge. Also all containers of a host when its daemon starts,
  * and containers with a server that pings before it offers.
  */
-import { lab, labWith, run } from '../../test/support/lab.ts';
+import { lab, labWith, run } from '../../test/support/lab/lab.ts';
 import {
   countReady,
   create,

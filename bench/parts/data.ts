@@ -4,7 +4,7 @@
  * each firewall. `bare veth` has our links without our sockets: two namespaces on the same bridge.
  * It shows what the sockets' filters cost.
  */
-import { lab, run } from '../../test/support/lab.ts';
+import { lab, run } from '../../test/support/lab/lab.ts';
 import { atLeast, atMost, PartReport } from '../figures/result.ts';
 import { median } from '../figures/statistics.ts';
 import { ipBatch } from '../site/driver.ts';

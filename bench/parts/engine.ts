@@ -15,7 +15,7 @@ import { openLeaseSocket } from '../../plugin/net/sockets/lease-socket.ts';
 import type { Instant } from '../../plugin/vocabulary/time.ts';
 import type { Lease } from '../../plugin/vocabulary/lease.ts';
 import { parseMac, type Mac } from '../../plugin/wire/address.ts';
-import { clientConfig, SERVER_MAC } from '../../test/support/messages.ts';
+import { clientConfig, SERVER_MAC } from '../../test/support/frames/messages.ts';
 import { createAnswering } from '../site/server/answering.ts';
 import { inTurn, warmed, type Way } from '../figures/turns.ts';
 import { OPEN, setFirewall } from '../site/firewall.ts';

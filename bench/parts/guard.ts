@@ -2,7 +2,7 @@
  * Part `guard`: what port guard and host protection cost. The containers are on one network and
  * differ only in `guard=`. Two more hosts are on a bridge without any protection.
  */
-import { docker, lab, run } from '../../test/support/lab.ts';
+import { docker, lab, run } from '../../test/support/lab/lab.ts';
 import { atLeast, atMost, PartReport } from '../figures/result.ts';
 import { inTurn, timed, warmed, way } from '../figures/turns.ts';
 import { ipBatch } from '../site/driver.ts';

@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { post } from '../../test/support/unix-http.ts';
+import { post } from '../../test/support/lab/unix-http.ts';
 import { start, type Program } from './process.ts';
 
 const SOCKET = '/run/docker/plugins/vlandhcp.sock';

@@ -2,7 +2,7 @@
  * Makes two hosts of one kind to measure traffic between them: containers of a network, or
  * namespaces.
  */
-import { docker } from '../../test/support/lab.ts';
+import { docker } from '../../test/support/lab/lab.ts';
 import { ipBatch } from './driver.ts';
 import { firewallOf, subnetOf, type LinkNumber } from './site.ts';
 import type { Variant } from './variants.ts';

@@ -6,7 +6,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { request } from 'node:http';
-import { lab, run } from '../../test/support/lab.ts';
+import { lab, run } from '../../test/support/lab/lab.ts';
 import { ipBatch } from './driver.ts';
 import { start, type Program } from './process.ts';
 

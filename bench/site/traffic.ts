@@ -2,7 +2,7 @@
  * Measures traffic between two hosts of one kind, and between one of them and the firewall: iperf3
  * and sockperf, in turn, round by round.
  */
-import { run } from '../../test/support/lab.ts';
+import { run } from '../../test/support/lab/lab.ts';
 import type { PartReport } from '../figures/result.ts';
 import { failed, inTurn, warmed, way } from '../figures/turns.ts';
 import { lacks, setFirewall, type HostFirewall } from './firewall.ts';

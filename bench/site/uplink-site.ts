@@ -7,7 +7,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { post } from '../../test/support/unix-http.ts';
+import { post } from '../../test/support/lab/unix-http.ts';
 import { generateKey, publicKeyOf, type WgKey } from '../../plugin/uplink/wireguard-key.ts';
 import { ipBatch } from './driver.ts';
 import { SELF, start, type Program } from './process.ts';

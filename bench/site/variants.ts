@@ -2,7 +2,7 @@
  * The ways of attaching that are compared. Each is the network that it needs. An older plugin may
  * refuse to create a network. Its error text is then in the table.
  */
-import { run } from '../../test/support/lab.ts';
+import { run } from '../../test/support/lab/lab.ts';
 import { DUAL, staticRangeOf, subnetOf, type LinkNumber } from './site.ts';
 
 export interface Variant {

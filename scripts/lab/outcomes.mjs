@@ -1,4 +1,4 @@
-// Prints the table fault × outcome from the rows that test/support/outcomes.ts has left in the result folders.
+// Prints the table fault × outcome from the rows that test/support/lab/outcomes.ts has left in the result folders.
 // Usage: node outcomes.mjs RESULTS_FOLDER      Prints nothing if there are no rows.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

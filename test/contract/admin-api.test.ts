@@ -13,13 +13,13 @@ import type { Probe } from '../../plugin/api/operator/probe-stream.ts';
 import { FrameWatch, type FrameListener } from '../../plugin/leasing/frames/frame-watch.ts';
 import type { TrunkQuestion } from '../../plugin/leasing/segment/trunk-probe.ts';
 import { termsOf } from '../../plugin/state/records.ts';
-import { ip, lease, mac } from '../support/messages.ts';
+import { ip, lease, mac } from '../support/frames/messages.ts';
 import type { RecordedEvent } from '../../plugin/events/events.ts';
 import { PluginError } from '../../plugin/vocabulary/errors.ts';
-import { FakeClock } from '../support/fake-clock.ts';
-import { leaseEntry, networkEntry } from '../support/lease-entries.ts';
-import { MemoryLogger } from '../support/memory-logger.ts';
-import { dial, post } from '../support/unix-http.ts';
+import { FakeClock } from '../support/time/fake-clock.ts';
+import { leaseEntry, networkEntry } from '../support/fakes/lease-entries.ts';
+import { MemoryLogger } from '../support/fakes/memory-logger.ts';
+import { dial, post } from '../support/lab/unix-http.ts';
 
 const BOX = leaseEntry();
 const TWIN = leaseEntry({

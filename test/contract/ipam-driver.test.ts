@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { networkDriverHandlers } from '../../plugin/api/network-driver.ts';
 import { serve } from '../../plugin/api/server.ts';
 import { PluginError } from '../../plugin/vocabulary/errors.ts';
-import { post } from '../support/unix-http.ts';
+import { post } from '../support/lab/unix-http.ts';
 import { POOL_ID } from './recorded-ipam-driver.ts';
 import { ServerRig } from './server-rig.ts';
 

@@ -4,7 +4,7 @@
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PluginError } from '../../plugin/vocabulary/errors.ts';
-import { post } from '../support/unix-http.ts';
+import { post } from '../support/lab/unix-http.ts';
 import { RecordedDriver } from './recorded-driver.ts';
 import { methodsOf, readRecordings } from './recordings.ts';
 import { ServerRig } from './server-rig.ts';

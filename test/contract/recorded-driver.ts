@@ -1,7 +1,7 @@
 /** A driver that only notes the calls, and answers what a test tells it. */
 import type { NetworkDriver } from '../../plugin/api/network-driver.ts';
 import type { JoinAnswer } from '../../plugin/endpoints/answers.ts';
-import { ip, mac } from '../support/messages.ts';
+import { ip, mac } from '../support/frames/messages.ts';
 
 export const JOIN_ANSWER: JoinAnswer = {
   srcName: 'vdc0123456789ab',

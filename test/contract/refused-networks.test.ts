@@ -9,9 +9,9 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ipamDriverHandlers } from '../../plugin/api/ipam-driver.ts';
 import { networkDriverHandlers } from '../../plugin/api/network-driver.ts';
 import { serve, type PluginServer } from '../../plugin/api/server.ts';
-import { DriverRig, NOTHING_LEFT } from '../support/driver-rig.ts';
-import { FakeClock } from '../support/fake-clock.ts';
-import { post } from '../support/unix-http.ts';
+import { DriverRig, NOTHING_LEFT } from '../support/fakes/driver-rig.ts';
+import { FakeClock } from '../support/time/fake-clock.ts';
+import { post } from '../support/lab/unix-http.ts';
 import { goJson } from './server-rig.ts';
 
 const LOCAL = 'a1'.repeat(32);

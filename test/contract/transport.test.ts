@@ -16,8 +16,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { refusal } from '../support/driver-rig.ts';
-import { dial, post } from '../support/unix-http.ts';
+import { refusal } from '../support/fakes/driver-rig.ts';
+import { dial, post } from '../support/lab/unix-http.ts';
 import { ServerRig } from './server-rig.ts';
 
 const IDS = { NetworkID: 'a1'.repeat(32), EndpointID: 'b2'.repeat(32) };

@@ -9,9 +9,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openWeb, type WebSettings } from '../../plugin/api/web/open-web.ts';
 import type { WebServer } from '../../plugin/api/web/web-server.ts';
 import { EventBus } from '../../plugin/events/event-bus.ts';
-import { FakeClock } from '../support/fake-clock.ts';
-import { leaseEntry, networkEntry } from '../support/lease-entries.ts';
-import { MemoryLogger } from '../support/memory-logger.ts';
+import { FakeClock } from '../support/time/fake-clock.ts';
+import { leaseEntry, networkEntry } from '../support/fakes/lease-entries.ts';
+import { MemoryLogger } from '../support/fakes/memory-logger.ts';
 
 const TOKEN = 'a-token-of-some-length';
 const BOX = leaseEntry();

@@ -15,7 +15,7 @@ import {
   startNetwork,
   up,
   type Mode,
-} from '../support/addressing-modes.ts';
+} from '../support/modes/addressing-modes.ts';
 import {
   docker,
   dockerRefuses,
@@ -25,8 +25,8 @@ import {
   removeAllContainersAndNetworks,
   run,
   until,
-} from '../support/lab.ts';
-import { site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
 
 /**
  * The number of containers of each mode. All run at once, and are enough to disturb each other. How

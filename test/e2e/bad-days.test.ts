@@ -15,10 +15,10 @@ import {
   pingSteadily,
   startOnFirewall,
   until,
-} from '../support/lab.ts';
-import { createFw500, site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { createFw500, site } from '../support/lab/site.ts';
 
-const SERVER = fileURLToPath(new URL('../support/odd-dhcp-server.mjs', import.meta.url));
+const SERVER = fileURLToPath(new URL('../support/servers/odd-dhcp-server.mjs', import.meta.url));
 const serviceUp = () => labWith({ JOIN_TIMEOUT: '2' }, 'service-up');
 const vethsHere = async () =>
   (await ip('-br', 'link')).split('\n').filter((l) => /^vd[hc]/.test(l));

@@ -1,7 +1,7 @@
 /** Mistakes of a person. Each gets one clear sentence, and nothing is left behind. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { docker, dockerRefuses, ip, links, networkCommand } from '../support/lab.ts';
-import { site } from '../support/site.ts';
+import { docker, dockerRefuses, ip, links, networkCommand } from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
 
 site();
 

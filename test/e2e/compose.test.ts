@@ -5,7 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { leasesAtServer } from '../support/addressing-modes.ts';
+import { leasesAtServer } from '../support/modes/addressing-modes.ts';
 import {
   attachment,
   docker,
@@ -13,9 +13,9 @@ import {
   firewallReaches,
   lab,
   until,
-} from '../support/lab.ts';
-import { root } from '../support/readme.ts';
-import { site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { root } from '../support/pages/readme.ts';
+import { site } from '../support/lab/site.ts';
 
 const place = site({ server: ['dnsmasq-no-ping', '500', '600'] });
 beforeAll(async () => {

@@ -6,8 +6,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { docker, inspectContainer, lab, output, run, until } from '../support/lab.ts';
-import { createFw500, runBox, site } from '../support/site.ts';
+import { docker, inspectContainer, lab, output, run, until } from '../support/lab/lab.ts';
+import { createFw500, runBox, site } from '../support/lab/site.ts';
 
 /** Nobody answers there. */
 const HOST_SERVER = '10.99.0.53';

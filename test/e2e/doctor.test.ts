@@ -15,9 +15,9 @@ import {
   output,
   run,
   until,
-} from '../support/lab.ts';
-import { Pieces } from '../support/pieces.ts';
-import { createFw500, runBox, site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { Pieces } from '../support/lab/pieces.ts';
+import { createFw500, runBox, site } from '../support/lab/site.ts';
 
 interface Finding {
   readonly check: string;

@@ -16,8 +16,8 @@ import {
   output,
   run,
   until,
-} from '../support/lab.ts';
-import { site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
 
 // T1 is 8 s, so that renewals are seen.
 site({ server: ['dnsmasq-no-ping', '500', '--', '--dhcp-option-force=58,8'] });

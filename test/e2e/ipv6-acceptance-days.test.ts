@@ -12,7 +12,7 @@ import {
   OFFICE,
   reaches,
   shown,
-} from '../support/ipv6-acceptance.ts';
+} from '../support/modes/ipv6-acceptance.ts';
 import {
   captured,
   daemonLog,
@@ -23,9 +23,9 @@ import {
   removeAllContainersAndNetworks,
   run,
   until,
-} from '../support/lab.ts';
-import { outcome, recordOutcomes, type Outcome } from '../support/outcomes.ts';
-import { site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { outcome, recordOutcomes, type Outcome } from '../support/lab/outcomes.ts';
+import { site } from '../support/lab/site.ts';
 
 recordOutcomes();
 site({ server: ['dnsmasq-no-ping', '500'] });

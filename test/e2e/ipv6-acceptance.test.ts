@@ -9,7 +9,7 @@ import {
   removeAllContainersAndNetworks,
   removeContainer,
   startContainer,
-} from '../support/engine.ts';
+} from '../support/lab/engine.ts';
 import {
   createSix,
   ENGINE,
@@ -22,11 +22,11 @@ import {
   reportOf,
   shown,
   startReporter,
-} from '../support/ipv6-acceptance.ts';
-import { captured, daemonLog, docker, ip, lab, until } from '../support/lab.ts';
-import { outcome, recordOutcomes } from '../support/outcomes.ts';
-import { floodAdvertisements } from '../support/router-flood.ts';
-import { site } from '../support/site.ts';
+} from '../support/modes/ipv6-acceptance.ts';
+import { captured, daemonLog, docker, ip, lab, until } from '../support/lab/lab.ts';
+import { outcome, recordOutcomes } from '../support/lab/outcomes.ts';
+import { floodAdvertisements } from '../support/servers/router-flood.ts';
+import { site } from '../support/lab/site.ts';
 
 recordOutcomes();
 site({});

@@ -3,7 +3,7 @@
  * `--ipv4=false` makes the network, on others `-o ipv4=off`.
  */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { removeAllContainersAndNetworks } from '../support/engine.ts';
+import { removeAllContainersAndNetworks } from '../support/lab/engine.ts';
 import {
   callPlugin,
   docker,
@@ -12,14 +12,14 @@ import {
   networkCommand,
   run,
   until,
-} from '../support/lab.ts';
+} from '../support/lab/lab.ts';
 import {
   inside,
   OFFICE,
   reaches as reachesFrom,
   shown as shownOf,
-} from '../support/ipv6-acceptance.ts';
-import { site } from '../support/site.ts';
+} from '../support/modes/ipv6-acceptance.ts';
+import { site } from '../support/lab/site.ts';
 
 site({});
 

@@ -3,7 +3,7 @@
  * first instruction, the default route comes by the router's advertisement.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { removeAllContainersAndNetworks } from '../support/engine.ts';
+import { removeAllContainersAndNetworks } from '../support/lab/engine.ts';
 import {
   createSix,
   inside,
@@ -11,9 +11,9 @@ import {
   OFFICE,
   reaches as reachesFrom,
   shown,
-} from '../support/ipv6-acceptance.ts';
-import { callPlugin, docker, lab, output, until } from '../support/lab.ts';
-import { site } from '../support/site.ts';
+} from '../support/modes/ipv6-acceptance.ts';
+import { callPlugin, docker, lab, output, until } from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
 
 site({});
 

@@ -15,8 +15,8 @@ import {
   networkCommand,
   run,
   until,
-} from '../support/lab.ts';
-import { site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
 
 site({
   server: ['dnsmasq-no-ping', '10', '500', '600', 'lan'],

@@ -3,8 +3,8 @@
  * `docker` of the hub and of a workstation on the Internet know the member by a context alone.
  */
 import { afterEach, beforeAll, expect, it } from 'vitest';
-import { daemonLog, docker, lab, output, run, until } from '../support/lab.ts';
-import { site } from '../support/site.ts';
+import { daemonLog, docker, lab, output, run, until } from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
 
 site({ plugin: 'none', also: ['internet'], clearsAfterEach: false });
 

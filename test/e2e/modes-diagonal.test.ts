@@ -3,9 +3,9 @@
  * cells are run on engine 28, in modes.test.ts.
  */
 import { it } from 'vitest';
-import { runCell, withParents } from '../support/mode-cells.ts';
-import { recordOutcomes } from '../support/outcomes.ts';
-import { site } from '../support/site.ts';
+import { runCell, withParents } from '../support/modes/mode-cells.ts';
+import { recordOutcomes } from '../support/lab/outcomes.ts';
+import { site } from '../support/lab/site.ts';
 
 // With ipvlan no container has a MAC of its own, so our IPAM must not require one.
 site({

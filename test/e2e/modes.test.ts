@@ -12,11 +12,11 @@ import {
   lab,
   leases,
   until,
-} from '../support/lab.ts';
-import { recordOutcomes } from '../support/outcomes.ts';
-import { MODES, PARENTS, runCell, VLANS, withParents } from '../support/mode-cells.ts';
-import type { ParentKind } from '../support/mode-cells.ts';
-import { site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { recordOutcomes } from '../support/lab/outcomes.ts';
+import { MODES, PARENTS, runCell, VLANS, withParents } from '../support/modes/mode-cells.ts';
+import type { ParentKind } from '../support/modes/mode-cells.ts';
+import { site } from '../support/lab/site.ts';
 
 recordOutcomes();
 

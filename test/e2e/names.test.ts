@@ -3,8 +3,8 @@
  * and its own DNS has it for the office, forward and back.
  */
 import { beforeAll, expect, it } from 'vitest';
-import { attachment, docker, lab, output, run, until } from '../support/lab.ts';
-import { createFw500, site } from '../support/site.ts';
+import { attachment, docker, lab, output, run, until } from '../support/lab/lab.ts';
+import { createFw500, site } from '../support/lab/site.ts';
 
 site({
   server: [

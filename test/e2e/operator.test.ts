@@ -5,10 +5,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { attachment, docker, run, until } from '../support/lab.ts';
-import { commandsOf } from '../support/page-commands.ts';
-import { root } from '../support/readme.ts';
-import { createFw500, runBox, site } from '../support/site.ts';
+import { attachment, docker, run, until } from '../support/lab/lab.ts';
+import { commandsOf } from '../support/pages/page-commands.ts';
+import { root } from '../support/pages/readme.ts';
+import { createFw500, runBox, site } from '../support/lab/site.ts';
 
 /** All programs of this host but Node. */
 const PROGRAMS = '/run/lab/without-node';

@@ -12,10 +12,10 @@ import {
   lab,
   run,
   until,
-} from '../support/lab.ts';
-import { commandsOf } from '../support/page-commands.ts';
-import { PAGES, table } from '../support/readme.ts';
-import { createFw500, site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { commandsOf } from '../support/pages/page-commands.ts';
+import { PAGES, table } from '../support/pages/readme.ts';
+import { createFw500, site } from '../support/lab/site.ts';
 
 /** The folder is there: scripts/lab/prepare makes the same as `docker build` of the README. */
 const README = commandsOf('README.md').filter((command) => !command.includes('docker build'));

@@ -5,9 +5,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { readdir, readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { attachment, firewallComesToReach, ip, lab, labWith, run, until } from '../support/lab.ts';
-import { site } from '../support/site.ts';
-import { post } from '../support/unix-http.ts';
+import {
+  attachment,
+  firewallComesToReach,
+  ip,
+  lab,
+  labWith,
+  run,
+  until,
+} from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
+import { post } from '../support/lab/unix-http.ts';
 
 const STATE = '/var/lib/vlandhcp';
 const SOCKET = '/run/docker/plugins/vlandhcp.sock';

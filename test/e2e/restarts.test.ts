@@ -1,7 +1,7 @@
 /** A container that is known for certain keeps its MAC and address over restarts of every kind. */
 import { expect, it } from 'vitest';
-import { attachment, docker, output, until } from '../support/lab.ts';
-import { createFw500, site } from '../support/site.ts';
+import { attachment, docker, output, until } from '../support/lab/lab.ts';
+import { createFw500, site } from '../support/lab/site.ts';
 
 site({ server: ['dnsmasq-no-ping', '500'] });
 

@@ -3,7 +3,7 @@
  * The hub and the trunk are at the other end of the Internet. The tests are one story.
  */
 import { afterEach, expect, it } from 'vitest';
-import { outcome, recordOutcomes } from '../support/outcomes.ts';
+import { outcome, recordOutcomes } from '../support/lab/outcomes.ts';
 import {
   attachment,
   captured,
@@ -18,8 +18,8 @@ import {
   pingSteadily,
   run,
   until,
-} from '../support/lab.ts';
-import { site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
 
 recordOutcomes();
 const place = site({

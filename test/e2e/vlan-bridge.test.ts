@@ -11,9 +11,9 @@ import {
   output,
   removeAllContainersAndNetworks,
   until,
-} from '../support/lab.ts';
-import { outcome, recordOutcomes } from '../support/outcomes.ts';
-import { site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { outcome, recordOutcomes } from '../support/lab/outcomes.ts';
+import { site } from '../support/lab/site.ts';
 
 recordOutcomes();
 

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openPacketSocket } from '../../plugin/net/sockets/packet-socket.ts';
 import { macToBytes, parseIpv4, parseMac, ipv4ToNumber } from '../../plugin/wire/address.ts';
-import { dhcp } from '../support/guard-frames.ts';
+import { dhcp } from '../support/frames/guard-frames.ts';
 import {
   attachment,
   daemonLog,
@@ -19,9 +19,9 @@ import {
   removeAllContainersAndNetworks,
   run,
   until,
-} from '../support/lab.ts';
-import { site } from '../support/site.ts';
-import { outcome, recordOutcomes, type Outcome } from '../support/outcomes.ts';
+} from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
+import { outcome, recordOutcomes, type Outcome } from '../support/lab/outcomes.ts';
 
 recordOutcomes();
 

@@ -13,9 +13,9 @@ import {
   run,
   startOnFirewall,
   until,
-} from '../support/lab.ts';
-import { site } from '../support/site.ts';
-import { outcome, recordOutcomes, type Outcome } from '../support/outcomes.ts';
+} from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
+import { outcome, recordOutcomes, type Outcome } from '../support/lab/outcomes.ts';
 
 recordOutcomes();
 

@@ -12,9 +12,9 @@ import {
   networkCommand,
   removeAllContainersAndNetworks,
   until,
-} from '../support/lab.ts';
-import { site } from '../support/site.ts';
-import { outcome, recordOutcomes } from '../support/outcomes.ts';
+} from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
+import { outcome, recordOutcomes } from '../support/lab/outcomes.ts';
 
 recordOutcomes();
 

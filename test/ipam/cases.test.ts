@@ -14,10 +14,12 @@ import {
   run,
   startOnFirewall,
   until,
-} from '../support/lab.ts';
-import { site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
 
-const ODD_SERVER = fileURLToPath(new URL('../support/odd-dhcp-server.mjs', import.meta.url));
+const ODD_SERVER = fileURLToPath(
+  new URL('../support/servers/odd-dhcp-server.mjs', import.meta.url),
+);
 const MAC = '02:00:00:00:04:77';
 /** With this setting an address is known to be a container's after 2 s. */
 const SOON = { JOIN_TIMEOUT: '2' };

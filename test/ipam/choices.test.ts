@@ -13,7 +13,7 @@ import {
   startNetwork,
   up,
   type Mode,
-} from '../support/addressing-modes.ts';
+} from '../support/modes/addressing-modes.ts';
 import {
   attachment,
   docker,
@@ -21,8 +21,8 @@ import {
   lab,
   removeAllContainersAndNetworks,
   run,
-} from '../support/lab.ts';
-import { site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
 
 site({
   server: ['dnsmasq-no-ping', '10', '500', '600'],

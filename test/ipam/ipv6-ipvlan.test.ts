@@ -1,7 +1,7 @@
 /** IPv6 subnets of our IPAM driver on Docker's ipvlan, where containers share one MAC. */
 import { expect, it } from 'vitest';
-import { docker, lab, output, run, until } from '../support/lab.ts';
-import { site } from '../support/site.ts';
+import { docker, lab, output, run, until } from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
 
 site({ settings: { IPAM_REQUIRE_MAC: 'false' } });
 

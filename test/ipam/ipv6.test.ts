@@ -1,8 +1,8 @@
 /** IPv6 subnets with our IPAM driver: our networks, and Docker's macvlan, on a real engine. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { removeAllContainersAndNetworks } from '../support/engine.ts';
-import { docker, dockerRefuses, lab, output, run, until } from '../support/lab.ts';
-import { site } from '../support/site.ts';
+import { removeAllContainersAndNetworks } from '../support/lab/engine.ts';
+import { docker, dockerRefuses, lab, output, run, until } from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
 
 site({});
 

@@ -12,8 +12,8 @@ import {
   labWith,
   leases,
   until,
-} from '../support/lab.ts';
-import { createFw500, runBox, site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { createFw500, runBox, site } from '../support/lab/site.ts';
 
 site();
 

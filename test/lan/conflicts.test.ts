@@ -17,10 +17,12 @@ import {
   run,
   startOnFirewall,
   until,
-} from '../support/lab.ts';
-import { createFw500, site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { createFw500, site } from '../support/lab/site.ts';
 
-const ODD_SERVER = fileURLToPath(new URL('../support/odd-dhcp-server.mjs', import.meta.url));
+const ODD_SERVER = fileURLToPath(
+  new URL('../support/servers/odd-dhcp-server.mjs', import.meta.url),
+);
 const STRANGER_MAC = '02:00:00:00:99:99';
 
 site();

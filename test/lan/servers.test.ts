@@ -12,8 +12,8 @@ import {
   labWith,
   networkCommand,
   until,
-} from '../support/lab.ts';
-import { site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
 
 site();
 afterEach(async () => {

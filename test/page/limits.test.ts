@@ -1,6 +1,6 @@
 /** What the page must stand: hostile names, 500 leases, a narrow screen, and its own size. */
 import { expect, it } from 'vitest';
-import { eventOf, pageSite } from '../support/page-site.ts';
+import { eventOf, pageSite } from '../support/pages/page-site.ts';
 import { namesOf, visits } from './rig.ts';
 
 const { visit, files } = visits();

@@ -4,8 +4,8 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from 'p
 import { afterAll, beforeAll } from 'vitest';
 import { PAGE_FILES, type PageFile } from '../../plugin/web/page-files.ts';
 import { bundlePage } from '../../scripts/page-bundle.mjs';
-import { putIn, servePage, type PageServer } from '../support/page-server.ts';
-import { pageSite, type PageSite } from '../support/page-site.ts';
+import { putIn, servePage, type PageServer } from '../support/pages/page-server.ts';
+import { pageSite, type PageSite } from '../support/pages/page-site.ts';
 
 /** Debian's. scripts/lab/setup installs it. */
 const CHROMIUM = '/usr/bin/chromium';

@@ -1,7 +1,7 @@
 /** What a person does with the page: by mouse, by keyboard, while the plugin comes and goes. */
 import { expect, it } from 'vitest';
-import { servePage } from '../support/page-server.ts';
-import { pageSite } from '../support/page-site.ts';
+import { servePage } from '../support/pages/page-server.ts';
+import { pageSite } from '../support/pages/page-site.ts';
 import { namesOf, visits, type Visit } from './rig.ts';
 
 const { visit } = visits();

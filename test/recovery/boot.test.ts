@@ -12,8 +12,8 @@ import {
   removeAllContainersAndNetworks,
   run,
   until,
-} from '../support/lab.ts';
-import { site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { site } from '../support/lab/site.ts';
 import { isRunning, powerCut, runBox } from './rows.ts';
 
 site();

@@ -17,8 +17,8 @@ import {
   run,
   startOnFirewall,
   until,
-} from '../support/lab.ts';
-import { createFw500, site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { createFw500, site } from '../support/lab/site.ts';
 import {
   addressOf,
   survives,

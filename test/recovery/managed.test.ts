@@ -5,8 +5,8 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { docker, lab, run, until } from '../support/lab.ts';
-import { createFw500, site } from '../support/site.ts';
+import { docker, lab, run, until } from '../support/lab/lab.ts';
+import { createFw500, site } from '../support/lab/site.ts';
 import { addressOf, cleanUp, fault, printTable, runBox, survives, type Row } from './rows.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

@@ -16,8 +16,8 @@ import {
   removeAllContainersAndNetworks,
   run,
   until,
-} from '../support/lab.ts';
-import type { Site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import type { Site } from '../support/lab/site.ts';
 
 export const STATE = '/var/lib/vlandhcp';
 /** Short enough to notice that dockerd rebuilds its firewall chains, which takes some 10 ms. */

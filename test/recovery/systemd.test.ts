@@ -4,8 +4,8 @@
  */
 import { appendFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { afterEach, expect, it } from 'vitest';
-import { attachment, docker, firewallComesToReach, lab, run, until } from '../support/lab.ts';
-import { createFw500, runBox, site } from '../support/site.ts';
+import { attachment, docker, firewallComesToReach, lab, run, until } from '../support/lab/lab.ts';
+import { createFw500, runBox, site } from '../support/lab/site.ts';
 
 /** The folder in which scripts/lab/inside/systemd.sh keeps units and the app. */
 const FOLDER = '/run/lab/systemd';

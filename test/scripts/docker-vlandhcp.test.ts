@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeProgram } from '../../cli/program.ts';
-import { root } from '../support/readme.ts';
+import { root } from '../support/pages/readme.ts';
 
 const SCRIPT = join(root, 'cli/docker-vlandhcp');
 const SHOWS = '#!/bin/sh\necho "$VLANDHCP_CALLED_AS|$VLANDHCP_SOCKET|${DOCKER_HOST:-}|$*"\n';

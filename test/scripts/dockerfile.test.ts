@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { root } from '../support/readme.ts';
+import { root } from '../support/pages/readme.ts';
 
 const copied = [
   ...readFileSync(join(root, 'Dockerfile'), 'utf8').matchAll(/^COPY (?!-)(.+) \S+$/gm),

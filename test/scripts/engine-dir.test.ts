@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { root } from '../support/readme.ts';
+import { root } from '../support/pages/readme.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vlandhcp-'));
 afterAll(() => {

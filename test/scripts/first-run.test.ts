@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { root } from '../support/readme.ts';
+import { root } from '../support/pages/readme.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'first run-'));
 let lab = '';

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { root } from '../support/readme.ts';
+import { root } from '../support/pages/readme.ts';
 
 const shell = (script: string) =>
   spawnSync(

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseListen } from '../../plugin/api/web/listen-address.ts';
 import { parseSettings } from '../../plugin/settings.ts';
-import { DOCKER, fakeDocker, WITHOUT_PLUGIN, env } from '../support/fake-docker.ts';
-import { root } from '../support/readme.ts';
+import { DOCKER, fakeDocker, WITHOUT_PLUGIN, env } from '../support/fakes/fake-docker.ts';
+import { root } from '../support/pages/readme.ts';
 
 const fake = fakeDocker();
 const { file, operator, done } = fake;

@@ -4,8 +4,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { fakeDocker, WITHOUT_PLUGIN } from '../support/fake-docker.ts';
-import { root } from '../support/readme.ts';
+import { fakeDocker, WITHOUT_PLUGIN } from '../support/fakes/fake-docker.ts';
+import { root } from '../support/pages/readme.ts';
 
 const fake = fakeDocker();
 const { file, operator, done } = fake;

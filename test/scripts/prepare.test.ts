@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { SmallCheckout } from '../support/small-checkout.ts';
+import { SmallCheckout } from '../support/pages/small-checkout.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vlandhcp-'));
 afterAll(() => {

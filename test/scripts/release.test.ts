@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { root } from '../support/readme.ts';
+import { root } from '../support/pages/readme.ts';
 
 const temporary = mkdtempSync(join(tmpdir(), 'vlandhcp-'));
 const checkout = join(temporary, 'checkout');

@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { root } from '../support/readme.ts';
+import { root } from '../support/pages/readme.ts';
 
 const APP = '/usr/local/lib/vlandhcp/vlandhcp.cjs';
 const unit = readFileSync(join(root, 'scripts/vlandhcp.service'), 'utf8').replace(/\\\n/g, ' ');

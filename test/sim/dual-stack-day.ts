@@ -2,11 +2,11 @@
 import { ipv4Value, OPTION } from '../../plugin/dhcp4/options.ts';
 import { duidOfMac } from '../../plugin/vocabulary/ipv6/duid.ts';
 import { interfaceIdOf, joinAddress, subnet6Of } from '../../plugin/wire/address6.ts';
-import { ModelRouter } from '../support/model-router.ts';
-import { ModelServer6 } from '../support/model-server6.ts';
-import { ip, ip6, mac } from '../support/messages.ts';
-import { ScriptedServer } from '../support/scripted-server.ts';
-import { VirtualSegment } from '../support/virtual-segment.ts';
+import { ModelRouter } from '../support/lan/model-router.ts';
+import { ModelServer6 } from '../support/lan/model-server6.ts';
+import { ip, ip6, mac } from '../support/frames/messages.ts';
+import { ScriptedServer } from '../support/lan/scripted-server.ts';
+import { VirtualSegment } from '../support/lan/virtual-segment.ts';
 import { prefix } from '../unit/ndp/ndp-messages.ts';
 import { DualStackHost, type Box } from './dual-stack.ts';
 

@@ -17,9 +17,9 @@ import type { Lease } from '../../plugin/vocabulary/lease.ts';
 import { duidOfMac, iaidOfMac } from '../../plugin/vocabulary/ipv6/duid.ts';
 import type { Ipv6Mode } from '../../plugin/vocabulary/ipv6/addressing.ts';
 import { joinAddress, type Ipv6 } from '../../plugin/wire/address6.ts';
-import { MemoryLogger } from '../support/memory-logger.ts';
-import { ip6, mac } from '../support/messages.ts';
-import type { VirtualSegment } from '../support/virtual-segment.ts';
+import { MemoryLogger } from '../support/fakes/memory-logger.ts';
+import { ip6, mac } from '../support/frames/messages.ts';
+import type { VirtualSegment } from '../support/lan/virtual-segment.ts';
 
 const LINK_OF_SEGMENT = 'br500';
 const NOTHING: Ipv6Terms = { address: undefined, lease: undefined };

@@ -1,11 +1,11 @@
 // Days of leases in milliseconds: the machine on a wire that loses, delays, doubles and reorders
 // frames. VirtualLan checks the rules that must always be true after each step.
 import { describe, expect, it } from 'vitest';
-import { ip, mac, SERVER, SERVER_MAC } from '../support/messages.ts';
-import { ScriptedServer } from '../support/scripted-server.ts';
-import type { ServerSettings } from '../support/scripted-server.ts';
-import { FAIR, VirtualLan } from '../support/virtual-lan.ts';
-import type { SimulatedClient, Weather } from '../support/virtual-lan.ts';
+import { ip, mac, SERVER, SERVER_MAC } from '../support/frames/messages.ts';
+import { ScriptedServer } from '../support/lan/scripted-server.ts';
+import type { ServerSettings } from '../support/lan/scripted-server.ts';
+import { FAIR, VirtualLan } from '../support/lan/virtual-lan.ts';
+import type { SimulatedClient, Weather } from '../support/lan/virtual-lan.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

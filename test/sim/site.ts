@@ -4,10 +4,10 @@
  * REQUEST for a while. `VirtualLan` checks its rules after each step. The result is what must be
  * true of the day as a whole.
  */
-import type { SimulatedClient, Weather } from '../support/virtual-lan.ts';
-import { VirtualLan } from '../support/virtual-lan.ts';
-import { ip, mac, SERVER, SERVER_MAC } from '../support/messages.ts';
-import { ScriptedServer, type ServerSettings } from '../support/scripted-server.ts';
+import type { SimulatedClient, Weather } from '../support/lan/virtual-lan.ts';
+import { VirtualLan } from '../support/lan/virtual-lan.ts';
+import { ip, mac, SERVER, SERVER_MAC } from '../support/frames/messages.ts';
+import { ScriptedServer, type ServerSettings } from '../support/lan/scripted-server.ts';
 import { ipv4Value, OPTION } from '../../plugin/dhcp4/options.ts';
 import type { Ipv4 } from '../../plugin/wire/address.ts';
 

@@ -6,10 +6,10 @@
  */
 import { duidOfMac } from '../../plugin/vocabulary/ipv6/duid.ts';
 import { subnet6Of } from '../../plugin/wire/address6.ts';
-import { ip6, mac } from '../support/messages.ts';
-import { ModelServer6 } from '../support/model-server6.ts';
-import type { Weather } from '../support/virtual-lan.ts';
-import { VirtualLan6 } from '../support/virtual-lan6.ts';
+import { ip6, mac } from '../support/frames/messages.ts';
+import { ModelServer6 } from '../support/lan/model-server6.ts';
+import type { Weather } from '../support/lan/virtual-lan.ts';
+import { VirtualLan6 } from '../support/lan/virtual-lan6.ts';
 
 const MINUTE = 60_000;
 

@@ -1,9 +1,9 @@
 // A few stories, line by line, for people to read: test/sim/golden/*.txt. `vitest -u` writes them
 // anew.
 import { expect, it } from 'vitest';
-import { ADDRESS, ip, mac, SERVER, SERVER_MAC } from '../support/messages.ts';
-import { ScriptedServer } from '../support/scripted-server.ts';
-import { VirtualLan } from '../support/virtual-lan.ts';
+import { ADDRESS, ip, mac, SERVER, SERVER_MAC } from '../support/frames/messages.ts';
+import { ScriptedServer } from '../support/lan/scripted-server.ts';
+import { VirtualLan } from '../support/lan/virtual-lan.ts';
 
 const MINUTE = 60_000;
 const SETTINGS = { serverId: SERVER, mac: SERVER_MAC, pool: [ADDRESS, ip('192.0.2.51')] };

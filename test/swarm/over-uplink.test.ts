@@ -3,9 +3,9 @@
  * behind NAT. Nothing of the Swarm is open to the Internet.
  */
 import { beforeAll, afterAll, expect, it } from 'vitest';
-import { docker, lab, output, run, until } from '../support/lab.ts';
-import { Pieces } from '../support/pieces.ts';
-import { site } from '../support/site.ts';
+import { docker, lab, output, run, until } from '../support/lab/lab.ts';
+import { Pieces } from '../support/lab/pieces.ts';
+import { site } from '../support/lab/site.ts';
 
 site({ trunk: ['switch'], plugin: 'none', clearsAfterEach: false });
 

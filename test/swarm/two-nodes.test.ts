@@ -5,11 +5,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { leasesAtServer } from '../support/addressing-modes.ts';
-import { containersWith } from '../support/engine.ts';
-import { docker, firewallComesToReach, lab, run, until } from '../support/lab.ts';
-import { root } from '../support/readme.ts';
-import { site } from '../support/site.ts';
+import { leasesAtServer } from '../support/modes/addressing-modes.ts';
+import { containersWith } from '../support/lab/engine.ts';
+import { docker, firewallComesToReach, lab, run, until } from '../support/lab/lab.ts';
+import { root } from '../support/pages/readme.ts';
+import { site } from '../support/lab/site.ts';
 
 const SECOND = 'node2';
 /** The service of examples/stack.yaml. */

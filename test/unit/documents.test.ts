@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PAGES, root, table, withoutCode } from '../support/readme.ts';
+import { PAGES, root, table, withoutCode } from '../support/pages/readme.ts';
 
 const README = PAGES.get('README.md') ?? '';
 const DOCUMENTS = [...PAGES.keys()];

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { surviveUncaughtErrors } from '../../plugin/last-resort.ts';
-import { MemoryLogger } from '../support/memory-logger.ts';
+import { MemoryLogger } from '../support/fakes/memory-logger.ts';
 
 describe('what nobody has caught', () => {
   it('is told once a minute, with a count, and the process goes on (D17)', () => {

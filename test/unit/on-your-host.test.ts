@@ -14,9 +14,9 @@ import {
   vlanLinkName,
 } from '../../plugin/net/links/link-names.ts';
 import { parseSettings } from '../../plugin/settings.ts';
-import { FakeStore } from '../support/fake-store.ts';
-import { mac } from '../support/messages.ts';
-import { root } from '../support/readme.ts';
+import { FakeStore } from '../support/fakes/fake-store.ts';
+import { mac } from '../support/frames/messages.ts';
+import { root } from '../support/pages/readme.ts';
 
 const page = readFileSync(join(root, 'docs/on-your-host.md'), 'utf8');
 const MAC = mac('02:00:00:00:00:01');

@@ -5,9 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { commandsOf } from '../support/page-commands.ts';
-import { isThere, testsNamedIn } from '../support/proofs.ts';
-import { root } from '../support/readme.ts';
+import { commandsOf } from '../support/pages/page-commands.ts';
+import { isThere, testsNamedIn } from '../support/pages/proofs.ts';
+import { root } from '../support/pages/readme.ts';
 
 const [, section = ''] = readFileSync(join(root, 'test/README.md'), 'utf8').split(
   '## Which test runs the commands of a page',

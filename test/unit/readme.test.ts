@@ -9,7 +9,7 @@ import {
 } from '../../plugin/options/endpoint-options.ts';
 import { NETWORK_OPTIONS, parseNetworkOptions } from '../../plugin/options/options.ts';
 import { LOG_LEVELS, parseSettings } from '../../plugin/settings.ts';
-import { allPages, root, table } from '../support/readme.ts';
+import { allPages, root, table } from '../support/pages/readme.ts';
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 const config = JSON.parse(read('config.json')) as {

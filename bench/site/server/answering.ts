@@ -4,7 +4,7 @@
  */
 import { encodeFrame } from '../../../plugin/dhcp4/frame.ts';
 import { parseIpv4, type Ipv4, type Mac } from '../../../plugin/wire/address.ts';
-import { ack, offer, type ReplyParts } from '../../../test/support/messages.ts';
+import { ack, offer, type ReplyParts } from '../../../test/support/frames/messages.ts';
 
 /** Positions in an Ethernet frame with IPv4 (no options), UDP and DHCP (RFC 2131 §2). */
 const AT = { checksum: 40, xid: 46, ciaddr: 54, yiaddr: 58, chaddr: 70, options: 282 } as const;

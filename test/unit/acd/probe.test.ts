@@ -11,8 +11,8 @@ import {
 import { stepProbe, type ProbeEffect, type ProbeEvent } from '../../../plugin/acd/probe.ts';
 import { PROBE_PROFILES } from '../../../plugin/acd/profiles.ts';
 import { readFixture } from '../../fixtures/read-fixture.ts';
-import { ADDRESS, CLIENT_MAC, ip, mac } from '../../support/messages.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import { ADDRESS, CLIENT_MAC, ip, mac } from '../../support/frames/messages.ts';
+import { seededRandom } from '../../support/time/seeded-random.ts';
 
 const STRANGER = mac('02:00:00:00:00:99');
 const ANY = ip('0.0.0.0');

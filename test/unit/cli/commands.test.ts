@@ -5,9 +5,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { VlanAnswer } from '../../../plugin/leasing/segment/trunk-probe.ts';
 import { termsOf } from '../../../plugin/state/records.ts';
 import type { LeaseEntry } from '../../../plugin/state/status/lease-list.ts';
-import { cliSite, BOX, GONE, masked, ofBox, text } from '../../support/cli-site.ts';
-import { NETWORK_ID } from '../../support/lease-entries.ts';
-import { ip, lease, mac } from '../../support/messages.ts';
+import { cliSite, BOX, GONE, masked, ofBox, text } from '../../support/pages/cli-site.ts';
+import { NETWORK_ID } from '../../support/fakes/lease-entries.ts';
+import { ip, lease, mac } from '../../support/frames/messages.ts';
 
 const site = cliSite();
 const renewed = () =>

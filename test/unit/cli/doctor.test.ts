@@ -4,7 +4,7 @@ import { checkHost } from '../../../cli/doctor/check-host.ts';
 import { checkKernel, checkLinks, checkStale } from '../../../cli/doctor/check-links.ts';
 import { checkContainers, checkPlugin } from '../../../cli/doctor/check-plugin.ts';
 import type { Facts, HostFacts, LinkFact, NetworkFact } from '../../../cli/doctor/facts.ts';
-import { leaseEntry, NETWORK_ID } from '../../support/lease-entries.ts';
+import { leaseEntry, NETWORK_ID } from '../../support/fakes/lease-entries.ts';
 
 const link = (name: string, parts: Partial<LinkFact> = {}): LinkFact => ({
   ...{ name, isUp: true, hasCarrier: true, mtu: 1500, kind: undefined, alias: undefined },

@@ -4,8 +4,17 @@ import { describe, expect, it } from 'vitest';
 import { AdminClient } from '../../../cli/admin-client.ts';
 import type { RunDocker } from '../../../cli/docker.ts';
 import { cleanLines, escapeC1 } from '../../../cli/views/table.ts';
-import { cliSite, BOX, GONE, MAIL, knowing, masked, ofBox, text } from '../../support/cli-site.ts';
-import { NETWORK_ID } from '../../support/lease-entries.ts';
+import {
+  cliSite,
+  BOX,
+  GONE,
+  MAIL,
+  knowing,
+  masked,
+  ofBox,
+  text,
+} from '../../support/pages/cli-site.ts';
+import { NETWORK_ID } from '../../support/fakes/lease-entries.ts';
 
 const site = cliSite();
 const renewed = () =>

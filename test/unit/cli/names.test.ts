@@ -1,8 +1,8 @@
 /** Whom a word means: names that are also addresses, beginnings of ids, or of another network. */
 import { describe, expect, it } from 'vitest';
 import { readNames, type RunDocker } from '../../../cli/docker.ts';
-import { leaseEntry, NETWORK_ID } from '../../support/lease-entries.ts';
-import { cliSite, BOX, GONE, knowing, ofBox } from '../../support/cli-site.ts';
+import { leaseEntry, NETWORK_ID } from '../../support/fakes/lease-entries.ts';
+import { cliSite, BOX, GONE, knowing, ofBox } from '../../support/pages/cli-site.ts';
 
 const site = cliSite();
 const OTHER_ID = `b${'a'.repeat(63)}`;

@@ -10,8 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { leaseEntry } from '../../support/lease-entries.ts';
-import { root } from '../../support/readme.ts';
+import { leaseEntry } from '../../support/fakes/lease-entries.ts';
+import { root } from '../../support/pages/readme.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vlandhcp-cli-process-'));
 const program = join(folder, 'cli.cjs');

@@ -1,8 +1,8 @@
 /** `report`: nothing of what people or their hosts are called gets into the file. */
 import { expect, it } from 'vitest';
 import { redacted } from '../../../cli/redact.ts';
-import { leaseEntry, networkEntry } from '../../support/lease-entries.ts';
-import { cliSite, BOX, ofBox } from '../../support/cli-site.ts';
+import { leaseEntry, networkEntry } from '../../support/fakes/lease-entries.ts';
+import { cliSite, BOX, ofBox } from '../../support/pages/cli-site.ts';
 
 const site = cliSite();
 const hex = (text: string) =>

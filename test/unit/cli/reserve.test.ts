@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { RunDocker } from '../../../cli/docker.ts';
 import type { LeaseEntry } from '../../../plugin/state/status/lease-list.ts';
-import { cliSite, BOX, GONE, knowing, text } from '../../support/cli-site.ts';
-import { leaseEntry, NETWORK_ID } from '../../support/lease-entries.ts';
+import { cliSite, BOX, GONE, knowing, text } from '../../support/pages/cli-site.ts';
+import { leaseEntry, NETWORK_ID } from '../../support/fakes/lease-entries.ts';
 
 const site = cliSite();
 

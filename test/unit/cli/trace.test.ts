@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
-import { cliSite } from '../../support/cli-site.ts';
+import { cliSite } from '../../support/pages/cli-site.ts';
 
 const site = cliSite();
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseSubnet } from '../../../plugin/wire/subnet.ts';
-import { ADDRESS, ip, lease } from '../../support/messages.ts';
+import { ADDRESS, ip, lease } from '../../support/frames/messages.ts';
 import { ClientRig } from './client-rig.ts';
 
 const net = (text: string) => parseSubnet(text)!;

@@ -7,7 +7,7 @@ import { leaseTimesOf } from '../../../plugin/dhcp4/lease-times.ts';
 import { decodeMessage, encodeMessage } from '../../../plugin/dhcp4/message.ts';
 import { ipv4Of, messageTypeOf, OPTION, textOf } from '../../../plugin/dhcp4/options.ts';
 import { readFixture } from '../../fixtures/read-fixture.ts';
-import { CLIENT_MAC, SERVER, SERVER_MAC } from '../../support/messages.ts';
+import { CLIENT_MAC, SERVER, SERVER_MAC } from '../../support/frames/messages.ts';
 
 const options = { checksumReady: true };
 const SEARCH = ['lab.example', 'corp.example'];

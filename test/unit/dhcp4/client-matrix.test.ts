@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { TRANSITIONS } from '../../../plugin/dhcp4/client/client.ts';
 import type { Event, StateName } from '../../../plugin/dhcp4/client/client.ts';
-import { lease, SERVER } from '../../support/messages.ts';
+import { lease, SERVER } from '../../support/frames/messages.ts';
 import { ClientRig } from './client-rig.ts';
 
 const RFC_TIMING = { retransmit: 'rfc2131' } as const;

@@ -11,8 +11,8 @@ import {
 import type { Effect, Event, State } from '../../../plugin/dhcp4/client/client.ts';
 import { messageTypeOf } from '../../../plugin/dhcp4/options.ts';
 import type { Lease } from '../../../plugin/vocabulary/lease.ts';
-import * as support from '../../support/messages.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import * as support from '../../support/frames/messages.ts';
+import { seededRandom } from '../../support/time/seeded-random.ts';
 
 /** An event and its time: at the deadline, a little before or after it, or after another delay. */
 interface Move {

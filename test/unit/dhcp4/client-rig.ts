@@ -11,9 +11,16 @@ import type {
 } from '../../../plugin/dhcp4/client/client.ts';
 import type { Dhcp4Message } from '../../../plugin/dhcp4/message.ts';
 import { messageTypeOf } from '../../../plugin/dhcp4/options.ts';
-import { ack, clientConfig, nak, offer, SERVER, SERVER_MAC } from '../../support/messages.ts';
-import type { ReplyParts } from '../../support/messages.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import {
+  ack,
+  clientConfig,
+  nak,
+  offer,
+  SERVER,
+  SERVER_MAC,
+} from '../../support/frames/messages.ts';
+import type { ReplyParts } from '../../support/frames/messages.ts';
+import { seededRandom } from '../../support/time/seeded-random.ts';
 
 export class ClientRig {
   now = 0;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ipv4Of, OPTION } from '../../../plugin/dhcp4/options.ts';
-import { ADDRESS, ip, lease, mac, SERVER, SERVER_MAC } from '../../support/messages.ts';
-import type { ReplyParts } from '../../support/messages.ts';
+import { ADDRESS, ip, lease, mac, SERVER, SERVER_MAC } from '../../support/frames/messages.ts';
+import type { ReplyParts } from '../../support/frames/messages.ts';
 import { ClientRig } from './client-rig.ts';
 
 const OTHER_SERVER = ip('192.0.2.2');

@@ -9,8 +9,8 @@ import { leaseTimesOf } from '../../../plugin/dhcp4/lease-times.ts';
 import { durationOf, ipv4Value, OPTION } from '../../../plugin/dhcp4/options.ts';
 import type { Dhcp4Message } from '../../../plugin/dhcp4/message.ts';
 import type { LeaseTerms } from '../../../plugin/vocabulary/lease.ts';
-import { ack, ip, lease, mac, SERVER, SERVER_MAC } from '../../support/messages.ts';
-import type { ReplyParts } from '../../support/messages.ts';
+import { ack, ip, lease, mac, SERVER, SERVER_MAC } from '../../support/frames/messages.ts';
+import type { ReplyParts } from '../../support/frames/messages.ts';
 
 const times = (parts: ReplyParts, requestedAt = 0, roll = 0.5) => {
   const { options } = ack(parts);

@@ -7,7 +7,7 @@ import type { Dhcp4Message } from '../../../plugin/dhcp4/message.ts';
 import { ipv4FromNumber, macFromBytes } from '../../../plugin/wire/address.ts';
 import { MalformedError } from '../../../plugin/wire/malformed-error.ts';
 import { readFixture } from '../../fixtures/read-fixture.ts';
-import { ack, CLIENT_MAC, ip, offer, SERVER, SERVER_MAC } from '../../support/messages.ts';
+import { ack, CLIENT_MAC, ip, offer, SERVER, SERVER_MAC } from '../../support/frames/messages.ts';
 
 const OPTIONS = 240;
 const ACK_TYPE = [53, 1, 5];

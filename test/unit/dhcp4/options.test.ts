@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeNames } from '../../../plugin/dhcp4/domain-search.ts';
 import * as views from '../../../plugin/dhcp4/options.ts';
-import { ip } from '../../support/messages.ts';
+import { ip } from '../../support/frames/messages.ts';
 
 const one = (code: number, ...octets: number[]): views.Options =>
   new Map([[code, Uint8Array.from(octets)]]);

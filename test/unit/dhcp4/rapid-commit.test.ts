@@ -1,8 +1,8 @@
 // Rapid commit (RFC 4039): the lease in one round trip, if client and server both want it.
 import { describe, expect, it } from 'vitest';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
-import { ADDRESS, ip } from '../../support/messages.ts';
-import type { ReplyParts } from '../../support/messages.ts';
+import { ADDRESS, ip } from '../../support/frames/messages.ts';
+import type { ReplyParts } from '../../support/frames/messages.ts';
 import { ClientRig } from './client-rig.ts';
 
 const COMMITTED: ReplyParts = { options: [[OPTION.RAPID_COMMIT, new Uint8Array()]] };

@@ -10,7 +10,7 @@ import {
   clientConfig,
   lease,
   SERVER,
-} from '../../support/messages.ts';
+} from '../../support/frames/messages.ts';
 
 const identity = clientConfig({ broadcast: true });
 const exchange = { xid: 0x01020304, secs: 9 };

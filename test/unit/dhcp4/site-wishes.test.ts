@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { leaseTermsOf } from '../../../plugin/dhcp4/lease-terms.ts';
 import { OPTION, userClassValue } from '../../../plugin/dhcp4/options.ts';
 import { buildDiscover } from '../../../plugin/dhcp4/requests.ts';
-import { ack, clientConfig, ip, SERVER, SERVER_MAC } from '../../support/messages.ts';
+import { ack, clientConfig, ip, SERVER, SERVER_MAC } from '../../support/frames/messages.ts';
 import { ClientRig } from './client-rig.ts';
 
 const ascii = (text: string) => Array.from(text, (letter) => letter.charCodeAt(0));

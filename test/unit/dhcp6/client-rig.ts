@@ -12,8 +12,8 @@ import type {
 import type { Dhcp6Message, MessageType } from '../../../plugin/dhcp6/message.ts';
 import { decodeMessage, encodeMessage } from '../../../plugin/dhcp6/message.ts';
 import { optionOf, type Dhcp6Option } from '../../../plugin/dhcp6/options.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
-import { clientConfig6, reply6, type Reply6Parts } from '../../support/messages6.ts';
+import { seededRandom } from '../../support/time/seeded-random.ts';
+import { clientConfig6, reply6, type Reply6Parts } from '../../support/frames/messages6.ts';
 
 export class ClientRig6 {
   now = 0;

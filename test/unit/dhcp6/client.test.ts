@@ -1,8 +1,14 @@
 // The machine, rule by rule (RFC 9915 §18.2).
 import { describe, expect, it } from 'vitest';
 import { CODE } from '../../../plugin/dhcp6/options.ts';
-import { ip6 } from '../../support/messages.ts';
-import { ADDRESS6, CLIENT_DUID, lease6, OTHER_DUID, SERVER_DUID } from '../../support/messages6.ts';
+import { ip6 } from '../../support/frames/messages.ts';
+import {
+  ADDRESS6,
+  CLIENT_DUID,
+  lease6,
+  OTHER_DUID,
+  SERVER_DUID,
+} from '../../support/frames/messages6.ts';
 import { ClientRig6 } from './client-rig.ts';
 
 const OTHER6 = '2001:db8::99';

@@ -5,7 +5,7 @@ import { decodeMessage, encodeMessage } from '../../../plugin/dhcp6/message.ts';
 import type { Dhcp6Option } from '../../../plugin/dhcp6/options.ts';
 import { duidOfMac, iaidOfMac, parseDuid } from '../../../plugin/vocabulary/ipv6/duid.ts';
 import { MalformedError } from '../../../plugin/wire/malformed-error.ts';
-import { CLIENT_MAC, ip6, mac } from '../../support/messages.ts';
+import { CLIENT_MAC, ip6, mac } from '../../support/frames/messages.ts';
 
 const bytesOf = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(/\s/g, ''), 'hex'));
 const message = (options: string) => bytesOf(`07 abcdef ${options}`);

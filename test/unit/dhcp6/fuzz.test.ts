@@ -7,10 +7,10 @@ import { clientFrame, decodeFrame, encodeFrame } from '../../../plugin/dhcp6/fra
 import type { Dhcp6Message } from '../../../plugin/dhcp6/message.ts';
 import type { Dhcp6Option } from '../../../plugin/dhcp6/options.ts';
 import { readFixture } from '../../fixtures/read-fixture.ts';
-import { CLIENT_MAC } from '../../support/messages.ts';
-import { CLIENT_DUID, clientConfig6, reply6 } from '../../support/messages6.ts';
-import { valueOf } from '../../support/malformed.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import { CLIENT_MAC } from '../../support/frames/messages.ts';
+import { CLIENT_DUID, clientConfig6, reply6 } from '../../support/frames/messages6.ts';
+import { valueOf } from '../../support/frames/malformed.ts';
+import { seededRandom } from '../../support/time/seeded-random.ts';
 
 const INPUTS = Number(process.env['FUZZ_DHCP6'] ?? 2_000);
 const SEED = Number(process.env['FUZZ_SEED'] ?? 9915);

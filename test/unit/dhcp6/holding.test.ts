@@ -1,13 +1,13 @@
 // A lease in use: renewed, refused, taken back, ended; declined and released (RFC 9915 §18.2).
 import { describe, expect, it } from 'vitest';
-import { ip6 } from '../../support/messages.ts';
+import { ip6 } from '../../support/frames/messages.ts';
 import {
   ADDRESS6,
   lease6,
   OTHER_DUID,
   SERVER_DUID,
   type AddressParts,
-} from '../../support/messages6.ts';
+} from '../../support/frames/messages6.ts';
 import { ClientRig6 } from './client-rig.ts';
 
 const OTHER6 = '2001:db8::99';

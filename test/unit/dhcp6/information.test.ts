@@ -15,9 +15,9 @@ import { decodeFrame } from '../../../plugin/dhcp6/frame.ts';
 import { optionOf, type Dhcp6Option } from '../../../plugin/dhcp6/options.ts';
 import { duidOfMac } from '../../../plugin/vocabulary/ipv6/duid.ts';
 import { readFixture } from '../../fixtures/read-fixture.ts';
-import { mac } from '../../support/messages.ts';
-import { clientConfig6, DNS6, reply6, SERVER_DUID } from '../../support/messages6.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import { mac } from '../../support/frames/messages.ts';
+import { clientConfig6, DNS6, reply6, SERVER_DUID } from '../../support/frames/messages6.ts';
+import { seededRandom } from '../../support/time/seeded-random.ts';
 
 class Rig {
   now = 0;

@@ -11,9 +11,9 @@ import {
 import type { Effect, Event, State } from '../../../plugin/dhcp6/client/client.ts';
 import { decodeMessage, encodeMessage } from '../../../plugin/dhcp6/message.ts';
 import type { Lease6 } from '../../../plugin/vocabulary/ipv6/lease6.ts';
-import { ip6 } from '../../support/messages.ts';
-import * as support from '../../support/messages6.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import { ip6 } from '../../support/frames/messages.ts';
+import * as support from '../../support/frames/messages6.ts';
+import { seededRandom } from '../../support/time/seeded-random.ts';
 
 interface Move {
   readonly kind: 'start' | 'previous' | 'resume' | 'tick' | 'release' | 'up' | 'down' | 'free' | 'used' | 'ADVERTISE' | 'REPLY'; // prettier-ignore

@@ -1,7 +1,7 @@
 // RFC 9915 §15 with the numbers of §7.6.
 import { describe, expect, it } from 'vitest';
 import { maxRtOf, renewalTiming, timeoutAfter, TIMING } from '../../../plugin/dhcp6/retransmit.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import { seededRandom } from '../../support/time/seeded-random.ts';
 
 it('has the numbers of §7.6', () => {
   expect(

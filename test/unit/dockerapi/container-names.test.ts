@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ContainerNames } from '../../../plugin/dockerapi/container-names.ts';
 import { openDockerApi } from '../../../plugin/dockerapi/docker-api.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { MemoryLogger } from '../../support/memory-logger.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
 
 const OURS = 'a'.repeat(64);
 let folder: string;

@@ -4,10 +4,10 @@ import { Doctor, type DoctorDeps } from '../../../plugin/doctor/doctor.ts';
 import type { VlanAnswer } from '../../../plugin/leasing/segment/trunk-probe.ts';
 import type { NetworkRecord } from '../../../plugin/state/records.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
-import { NO_SIGHTS } from '../../support/no-sights.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
+import { NO_SIGHTS } from '../../support/fakes/no-sights.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
 import type { Mac } from '../../../plugin/wire/address.ts';
-import { ip, lease, mac } from '../../support/messages.ts';
+import { ip, lease, mac } from '../../support/frames/messages.ts';
 
 type Options = Partial<NetworkRecord['options']>;
 

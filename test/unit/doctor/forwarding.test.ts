@@ -1,6 +1,7 @@
 /**
- * What the doctor says of tables of nftables. test/kernel/doctor-firewall.test.ts compares it with
- * what a kernel does. Here is what no kernel shows: a circle of chains, a set that was not read.
+ * What the doctor says of tables of nftables. test/kernel/firewall/doctor-firewall.test.ts
+ * compares it with what a kernel does. Here is what no kernel shows: a circle of chains, a set
+ * that was not read.
  */
 import { expect, it } from 'vitest';
 import { judgeForwarding, type BridgeFact } from '../../../plugin/doctor/forwarding.ts';

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { judgeIpv6, type Ipv6SegmentFacts } from '../../../plugin/doctor/ipv6-segments.ts';
 import type { RouterFact, Server6Fact } from '../../../plugin/leasing/survey/ipv6-survey.ts';
 import { parseIpv6 } from '../../../plugin/wire/address6.ts';
-import { mac } from '../../support/messages.ts';
+import { mac } from '../../support/frames/messages.ts';
 
 const address = (text: string) => parseIpv6(text)!;
 const router = (parts: Partial<RouterFact> = {}): RouterFact => ({

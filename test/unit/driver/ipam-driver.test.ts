@@ -6,8 +6,8 @@ import {
   NETWORK,
   NOTHING_LEFT,
   refusal,
-} from '../../support/driver-rig.ts';
-import { settled } from '../../support/fake-clock.ts';
+} from '../../support/fakes/driver-rig.ts';
+import { settled } from '../../support/time/fake-clock.ts';
 
 const SUBNET = '192.0.2.0/24';
 const CIDR = '192.0.2.50/24';

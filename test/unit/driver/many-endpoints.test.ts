@@ -12,7 +12,7 @@ import {
   rigWithNetwork,
   SANDBOX,
   type DriverRig,
-} from '../../support/driver-rig.ts';
+} from '../../support/fakes/driver-rig.ts';
 
 const LISTS = ['endpoints', 'addresses', 'held', 'leases', 'holders'] as const;
 const SECOND = 'f'.repeat(64);

@@ -7,7 +7,7 @@ import {
   refusal,
   rigWithNetwork,
   type DriverRig,
-} from '../../support/driver-rig.ts';
+} from '../../support/fakes/driver-rig.ts';
 
 const MAC = '02:74:52:1f:fe:e0';
 /** The MAC of `id=asterisk` makes the lease one that is held. */

@@ -7,10 +7,10 @@ import { KeyedLock } from '../../../plugin/keyed-lock.ts';
 import { runEach, UndoList } from '../../../plugin/undo.ts';
 import type { LeaseTerms, Route } from '../../../plugin/vocabulary/lease.ts';
 import { ipv4FromNumber, networkOf, type Ipv4 } from '../../../plugin/wire/address.ts';
-import { FakeClock, settled } from '../../support/fake-clock.ts';
-import { FakeHost } from '../../support/fake-host.ts';
-import { MemoryLogger } from '../../support/memory-logger.ts';
-import { ip, lease } from '../../support/messages.ts';
+import { FakeClock, settled } from '../../support/time/fake-clock.ts';
+import { FakeHost } from '../../support/fakes/fake-host.ts';
+import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
+import { ip, lease } from '../../support/frames/messages.ts';
 
 const route = (text: string, via?: string): Route => {
   const [destination, prefixLength] = text.split('/');

@@ -1,8 +1,8 @@
 /** Calls of Docker are answered before every lease has its client again. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { BOX, ENDPOINT, NETWORK, rigWithNetwork, SANDBOX } from '../../support/driver-rig.ts';
-import type { DriverRig } from '../../support/driver-rig.ts';
-import { settled } from '../../support/fake-clock.ts';
+import { BOX, ENDPOINT, NETWORK, rigWithNetwork, SANDBOX } from '../../support/fakes/driver-rig.ts';
+import type { DriverRig } from '../../support/fakes/driver-rig.ts';
+import { settled } from '../../support/time/fake-clock.ts';
 
 const SECOND = 'f'.repeat(64);
 const THIRD = 'd'.repeat(64);

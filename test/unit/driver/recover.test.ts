@@ -3,7 +3,7 @@ import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 import { linkEnds } from '../../../plugin/options/endpoint-identity.ts';
 import { leaseOfEndpoint } from '../../../plugin/state/lease-records.ts';
 import { writeRecord } from '../../../plugin/state/files/read-record.ts';
-import type { DriverRig } from '../../support/driver-rig.ts';
+import type { DriverRig } from '../../support/fakes/driver-rig.ts';
 import {
   ENDPOINT,
   JOIN_TIMEOUT_MS,
@@ -11,8 +11,8 @@ import {
   NOTHING_LEFT,
   rigWithNetwork,
   SANDBOX,
-} from '../../support/driver-rig.ts';
-import { settled } from '../../support/fake-clock.ts';
+} from '../../support/fakes/driver-rig.ts';
+import { settled } from '../../support/time/fake-clock.ts';
 
 const SECOND = 'f'.repeat(64);
 const INSIDE = { netnsPath: SANDBOX, link: 'eth0', speaksVia: 'br500', defendsFrom: 'br500' };

@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { StreamHandlers } from '../../../plugin/dockerapi/docker-api.ts';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
-import { DriverRig, ENDPOINT } from '../../support/driver-rig.ts';
-import { ack, ip, offer } from '../../support/messages.ts';
+import { DriverRig, ENDPOINT } from '../../support/fakes/driver-rig.ts';
+import { ack, ip, offer } from '../../support/frames/messages.ts';
 
 const TIMES = { leaseSec: 100, t1Sec: 50, t2Sec: 80 };
 const CONTAINER = 'c'.repeat(64);

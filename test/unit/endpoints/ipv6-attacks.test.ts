@@ -7,7 +7,7 @@ import { Ipv6Changes, type Ipv6ChangesDeps } from '../../../plugin/endpoints/ipv
 import { KeyedLock } from '../../../plugin/keyed-lock.ts';
 import type { EndpointRecord } from '../../../plugin/state/lease-records.ts';
 import { NO_IPV6 } from '../../../plugin/state/stored-ipv6.ts';
-import { ip6 } from '../../support/messages.ts';
+import { ip6 } from '../../support/frames/messages.ts';
 import { PREFIX, SLAAC, Wire } from '../leasing/ipv6-wire.ts';
 import { frame } from '../ndp/ndp-messages.ts';
 

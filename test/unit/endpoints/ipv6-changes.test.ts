@@ -9,7 +9,7 @@ import type { NetworkRecord } from '../../../plugin/state/records.ts';
 import { NO_IPV6, restoreIpv6 } from '../../../plugin/state/stored-ipv6.ts';
 import { parseSubnet6 } from '../../../plugin/wire/address6.ts';
 import { advertisement, frame } from '../ndp/ndp-messages.ts';
-import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
+import { CLIENT_MAC, ip6 } from '../../support/frames/messages.ts';
 import { MANAGED, PREFIX, SLAAC, Wire } from '../leasing/ipv6-wire.ts';
 
 type Wanted = Parameters<Ipv6ChangesDeps['host']['setSandboxIpv6']>[1];

@@ -4,10 +4,16 @@ import { decodeArpFrame } from '../../../plugin/acd/frame.ts';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
 import { NO_IPV6 } from '../../../plugin/state/stored-ipv6.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
-import { DriverRig, ENDPOINT, NOTHING_LEFT, refusal, SANDBOX } from '../../support/driver-rig.ts';
-import { settled } from '../../support/fake-clock.ts';
-import { ack, ip, ip6, mac, nak, offer, type ReplyParts } from '../../support/messages.ts';
-import type { Server } from '../../support/memory-packet-socket.ts';
+import {
+  DriverRig,
+  ENDPOINT,
+  NOTHING_LEFT,
+  refusal,
+  SANDBOX,
+} from '../../support/fakes/driver-rig.ts';
+import { settled } from '../../support/time/fake-clock.ts';
+import { ack, ip, ip6, mac, nak, offer, type ReplyParts } from '../../support/frames/messages.ts';
+import type { Server } from '../../support/lan/memory-packet-socket.ts';
 
 const HOUR = 3_600_000;
 const OLD = { address: ip('192.0.2.50'), prefixLength: 24 };

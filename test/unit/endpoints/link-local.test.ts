@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeArpFrame } from '../../../plugin/acd/frame.ts';
 import { linkLocalCandidate } from '../../../plugin/acd/link-local.ts';
 import { macToBytes } from '../../../plugin/wire/address.ts';
-import { DriverRig, ENDPOINT } from '../../support/driver-rig.ts';
-import { ack, ip, mac, offer } from '../../support/messages.ts';
-import type { Server } from '../../support/memory-packet-socket.ts';
+import { DriverRig, ENDPOINT } from '../../support/fakes/driver-rig.ts';
+import { ack, ip, mac, offer } from '../../support/frames/messages.ts';
+import type { Server } from '../../support/lan/memory-packet-socket.ts';
 
 const OWN = mac('02:00:00:00:00:c1');
 const STRANGER = mac('02:00:00:00:00:99');

@@ -6,7 +6,7 @@ import { sandboxChanges, type LinkConfig } from '../../../plugin/endpoints/sandb
 import type { LeaseTerms, Route } from '../../../plugin/vocabulary/lease.ts';
 import type { SandboxChange } from '../../../plugin/vocabulary/sandbox-change.ts';
 import type { Ipv4 } from '../../../plugin/wire/address.ts';
-import { ip, lease } from '../../support/messages.ts';
+import { ip, lease } from '../../support/frames/messages.ts';
 
 const none: LinkConfig = { terms: undefined, mtu: 1500 };
 const config = (terms: Partial<LeaseTerms> = {}, mtu = 1500): LinkConfig => ({

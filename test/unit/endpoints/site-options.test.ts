@@ -7,7 +7,7 @@ import {
   ENDPOINT,
   refusal as refusalOf,
   SANDBOX,
-} from '../../support/driver-rig.ts';
+} from '../../support/fakes/driver-rig.ts';
 
 const OTHER = 'f'.repeat(64);
 const refusal = (work: Promise<unknown>) => refusalOf(work).then(({ message }) => message);

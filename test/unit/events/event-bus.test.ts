@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EventBus } from '../../../plugin/events/event-bus.ts';
 import type { PluginEvent, RecordedEvent } from '../../../plugin/events/events.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
 
 const started = (version: string): PluginEvent => ({ type: 'plugin.started', version });
 const versions = (events: readonly RecordedEvent[]) =>

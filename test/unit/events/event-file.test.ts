@@ -13,7 +13,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EventBus } from '../../../plugin/events/event-bus.ts';
 import { EventFile } from '../../../plugin/events/event-file.ts';
 import type { RecordedEvent } from '../../../plugin/events/events.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
 
 let folder: string;
 const clock = new FakeClock();

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { COUNTED_TYPES, EVENT_TYPES } from '../../../plugin/events/events.ts';
-import { root, table } from '../../support/readme.ts';
+import { root, table } from '../../support/pages/readme.ts';
 
 const TYPES = [...Object.keys(EVENT_TYPES), ...Object.keys(COUNTED_TYPES)];
 

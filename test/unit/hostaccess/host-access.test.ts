@@ -11,10 +11,10 @@ import {
   networkRequest,
   NOTHING_LEFT,
   refusal,
-} from '../../support/driver-rig.ts';
-import { settled } from '../../support/fake-clock.ts';
-import { ack, ip, mac, offer, type ReplyParts } from '../../support/messages.ts';
-import type { Server } from '../../support/memory-packet-socket.ts';
+} from '../../support/fakes/driver-rig.ts';
+import { settled } from '../../support/time/fake-clock.ts';
+import { ack, ip, mac, offer, type ReplyParts } from '../../support/frames/messages.ts';
+import type { Server } from '../../support/lan/memory-packet-socket.ts';
 
 const LINK = hostLinkName(NETWORK);
 const TYPED = { parent: 'eth1', vlan: '500', mode: 'macvlan', host_access: 'true', acd: 'off' };

@@ -1,7 +1,7 @@
 /** When the hub looks at its firewall, and what it says of it. */
 import { expect, it } from 'vitest';
 import { FirewallWatch } from '../../../plugin/hub/firewall-watch.ts';
-import { UplinkWorld } from '../../support/uplink-world.ts';
+import { UplinkWorld } from '../../support/uplink/uplink-world.ts';
 
 it('looks at a start and after changes, once a second at most, and says a warning once', async () => {
   const world = new UplinkWorld();

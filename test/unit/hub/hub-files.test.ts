@@ -9,7 +9,7 @@ import type { MemberRecord } from '../../../plugin/hub/hub-records.ts';
 import { askAdmin, serveAdmin } from '../../../plugin/uplink/admin-socket.ts';
 import { generateKey, publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
-import { UplinkWorld } from '../../support/uplink-world.ts';
+import { UplinkWorld } from '../../support/uplink/uplink-world.ts';
 
 let folder: string;
 let files: HubFiles;

@@ -1,6 +1,6 @@
 /** A hub that starts on a host where something is wrong: what works is served. */
 import { expect, it } from 'vitest';
-import { UplinkWorld } from '../../support/uplink-world.ts';
+import { UplinkWorld } from '../../support/uplink/uplink-world.ts';
 
 it('one port that cannot be made does not keep the others from their hub, and is tried again', async () => {
   const world = new UplinkWorld();

@@ -17,8 +17,8 @@ import { hubTables } from '../../../plugin/hub/kernel/guards.ts';
 import { makeRequest } from '../../../plugin/uplink/manage/certificates.ts';
 import type { SignedCertificate } from '../../../plugin/uplink/protocol/manage-protocol.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
-import { MemoryLogger } from '../../support/memory-logger.ts';
-import { UplinkWorld } from '../../support/uplink-world.ts';
+import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
+import { UplinkWorld } from '../../support/uplink/uplink-world.ts';
 
 const DAY = 86_400_000;
 let folder: string;

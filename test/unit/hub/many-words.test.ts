@@ -1,7 +1,7 @@
 /** A member that asks without end, against the queue in which an operator's revoke waits. */
 import { expect, it, vi } from 'vitest';
 import { generateKey, publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
-import { UplinkWorld } from '../../support/uplink-world.ts';
+import { UplinkWorld } from '../../support/uplink/uplink-world.ts';
 
 it('many words of a member that changes its key are one look at the kernel', async () => {
   const world = new UplinkWorld();

@@ -1,6 +1,6 @@
 /** Who is in the mesh: what the hub tells and what its kernel gets. */
 import { expect, it } from 'vitest';
-import { UplinkWorld } from '../../support/uplink-world.ts';
+import { UplinkWorld } from '../../support/uplink/uplink-world.ts';
 
 it('a member of the mesh that waits for approval reaches nobody, and is told to nobody', async () => {
   const world = new UplinkWorld();

@@ -1,7 +1,7 @@
 /** A member says what passes on the way to it, and the hub cuts what it sends there. */
 import { expect, it } from 'vitest';
 import { hubTables } from '../../../plugin/hub/kernel/guards.ts';
-import { UplinkWorld } from '../../support/uplink-world.ts';
+import { UplinkWorld } from '../../support/uplink/uplink-world.ts';
 
 const clampsOf = (world: UplinkWorld) => {
   const bridge = hubTables(world.tunnel!).find(({ family }) => family === 'bridge');

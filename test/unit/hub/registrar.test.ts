@@ -13,7 +13,7 @@ import { parseToken } from '../../../plugin/uplink/protocol/token.ts';
 import { generateKey, publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
 import { viewOf } from '../../../plugin/hub/members.ts';
 import type { MemberRecord } from '../../../plugin/hub/hub-records.ts';
-import { hubRecord, UplinkWorld } from '../../support/uplink-world.ts';
+import { hubRecord, UplinkWorld } from '../../support/uplink/uplink-world.ts';
 
 /** Loopback is a /8: each address of it is a host, as addresses in the tunnel are. */
 const SUBNET = '127.83.41.0';

@@ -15,9 +15,9 @@ import { ANSWERED_WITHIN } from '../../../plugin/hub/streams/relay.ts';
 import { TlsServer } from '../../../plugin/hub/streams/tls-server.ts';
 import type { DatagramStream } from '../../../plugin/uplink/streams/datagram-stream.ts';
 import { openWebSocket } from '../../../plugin/uplink/streams/web-socket.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { until } from '../../support/netns.ts';
-import { cookie, data, initiation, response } from '../../support/wireguard-messages.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { until } from '../../support/lab/netns.ts';
+import { cookie, data, initiation, response } from '../../support/frames/wireguard-messages.ts';
 
 let identity: TlsIdentity;
 let clock: FakeClock;

@@ -8,8 +8,8 @@ import {
   NETWORK,
   NOTHING_LEFT,
   refusal,
-} from '../../support/driver-rig.ts';
-import { ip, mac } from '../../support/messages.ts';
+} from '../../support/fakes/driver-rig.ts';
+import { ip, mac } from '../../support/frames/messages.ts';
 
 const SUBNET = '192.0.2.0/24';
 const OTHER = '02:42:00:00:00:02';

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ipv4Of, OPTION } from '../../../plugin/dhcp4/options.ts';
 import { statusTable } from '../../../plugin/state/status/status-table.ts';
-import { BOX, DriverRig, JOIN_TIMEOUT_MS, NOTHING_LEFT } from '../../support/driver-rig.ts';
-import { settled } from '../../support/fake-clock.ts';
-import { ack, ip, mac, nak } from '../../support/messages.ts';
+import { BOX, DriverRig, JOIN_TIMEOUT_MS, NOTHING_LEFT } from '../../support/fakes/driver-rig.ts';
+import { settled } from '../../support/time/fake-clock.ts';
+import { ack, ip, mac, nak } from '../../support/frames/messages.ts';
 
 const SUBNET = '192.0.2.0/24';
 const ADDRESS = '192.0.2.50';

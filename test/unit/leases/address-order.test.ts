@@ -7,8 +7,8 @@ import {
   ipamNetwork,
   NETWORK,
   NOTHING_LEFT,
-} from '../../support/driver-rig.ts';
-import { ip } from '../../support/messages.ts';
+} from '../../support/fakes/driver-rig.ts';
+import { ip } from '../../support/frames/messages.ts';
 
 let rig: DriverRig;
 beforeEach(() => void (rig = new DriverRig()));

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ipv4Of, ipv4Value, OPTION } from '../../../plugin/dhcp4/options.ts';
-import type { SentMessage } from '../../support/memory-packet-socket.ts';
+import type { SentMessage } from '../../support/lan/memory-packet-socket.ts';
 import {
   BOX,
   DriverRig,
@@ -9,9 +9,9 @@ import {
   NETWORK,
   NOTHING_LEFT,
   refusal,
-} from '../../support/driver-rig.ts';
-import { settled } from '../../support/fake-clock.ts';
-import { ack, ip, mac, nak, offer } from '../../support/messages.ts';
+} from '../../support/fakes/driver-rig.ts';
+import { settled } from '../../support/time/fake-clock.ts';
+import { ack, ip, mac, nak, offer } from '../../support/frames/messages.ts';
 
 const SUBNET = '192.0.2.0/24';
 const OTHER = '02:42:00:00:00:02';

@@ -4,9 +4,9 @@ import { Addresses6 } from '../../../plugin/leases/ipv6/addresses6.ts';
 import type { GuardedIpv6 } from '../../../plugin/leasing/ipv6/guarded-ipv6.ts';
 import { parsePool6Id } from '../../../plugin/pools/pool-id.ts';
 import { parseSubnet6 } from '../../../plugin/wire/address6.ts';
-import { settled } from '../../support/fake-clock.ts';
-import { ip6 } from '../../support/messages.ts';
-import { BOX, DriverRig, NETWORK, NOTHING_LEFT, refusal } from '../../support/driver-rig.ts';
+import { settled } from '../../support/time/fake-clock.ts';
+import { ip6 } from '../../support/frames/messages.ts';
+import { BOX, DriverRig, NETWORK, NOTHING_LEFT, refusal } from '../../support/fakes/driver-rig.ts';
 
 const SUBNET = '192.0.2.0/24';
 const SUBNET6 = '2001:db8:500::/64';

@@ -8,9 +8,9 @@ import {
   NOTHING_LEFT,
   refusal,
   SANDBOX,
-} from '../../support/driver-rig.ts';
-import { settled } from '../../support/fake-clock.ts';
-import { ip, mac } from '../../support/messages.ts';
+} from '../../support/fakes/driver-rig.ts';
+import { settled } from '../../support/time/fake-clock.ts';
+import { ip, mac } from '../../support/frames/messages.ts';
 
 const SUBNET = '192.0.2.0/24';
 const CIDR = '192.0.2.50/24';

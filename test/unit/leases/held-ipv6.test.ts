@@ -1,8 +1,8 @@
 /** Held leases of DHCPv6 servers: who must give way, and when they go back. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { DriverRig, ENDPOINT, refusal } from '../../support/driver-rig.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { MemoryIpv6 } from '../../support/memory-ipv6.ts';
+import { DriverRig, ENDPOINT, refusal } from '../../support/fakes/driver-rig.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { MemoryIpv6 } from '../../support/lan/memory-ipv6.ts';
 
 const SECOND = 'f'.repeat(64);
 

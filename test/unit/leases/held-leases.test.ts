@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ownEnd } from '../../../plugin/vocabulary/attachment.ts';
 import { ipv4Value, OPTION } from '../../../plugin/dhcp4/options.ts';
-import type { DriverRig } from '../../support/driver-rig.ts';
+import type { DriverRig } from '../../support/fakes/driver-rig.ts';
 import {
   ENDPOINT,
   JOIN_TIMEOUT_MS,
@@ -10,9 +10,9 @@ import {
   networkRequest,
   refusal,
   rigWithNetwork,
-} from '../../support/driver-rig.ts';
-import { settled } from '../../support/fake-clock.ts';
-import { ip } from '../../support/messages.ts';
+} from '../../support/fakes/driver-rig.ts';
+import { settled } from '../../support/time/fake-clock.ts';
+import { ip } from '../../support/frames/messages.ts';
 
 const SECOND = 'f'.repeat(64);
 const MINUTE = 60_000;

@@ -4,11 +4,11 @@
  */
 import { describe, expect, it } from 'vitest';
 import { optionOf } from '../../../plugin/dhcp6/options.ts';
-import { DriverRig, ENDPOINT, NETWORK } from '../../support/driver-rig.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { killedAfter } from '../../support/killed-after.ts';
-import { MemoryIpv6 } from '../../support/memory-ipv6.ts';
-import { problemsOf } from '../../support/state-invariants.ts';
+import { DriverRig, ENDPOINT, NETWORK } from '../../support/fakes/driver-rig.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { killedAfter } from '../../support/fakes/killed-after.ts';
+import { MemoryIpv6 } from '../../support/lan/memory-ipv6.ts';
+import { problemsOf } from '../../support/fakes/state-invariants.ts';
 
 const SECOND = 'f'.repeat(64);
 const ADDRESS = '2001:db8::50/128';

@@ -1,8 +1,8 @@
 /** What dockerd, the disk and the server can do to a lease at an inconvenient moment. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { BOX, DriverRig, ENDPOINT, NETWORK, rigWithNetwork } from '../../support/driver-rig.ts'; // prettier-ignore
-import { settled } from '../../support/fake-clock.ts';
-import { problemsOf } from '../../support/state-invariants.ts';
+import { BOX, DriverRig, ENDPOINT, NETWORK, rigWithNetwork } from '../../support/fakes/driver-rig.ts'; // prettier-ignore
+import { settled } from '../../support/time/fake-clock.ts';
+import { problemsOf } from '../../support/fakes/state-invariants.ts';
 
 const SECOND = 'f'.repeat(64);
 const OTHER = '02:42:00:00:00:02';

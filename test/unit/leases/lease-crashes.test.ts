@@ -3,10 +3,10 @@
  * two holders.
  */
 import { describe, expect, it } from 'vitest';
-import { BOX, DriverRig, ENDPOINT, NETWORK, rigWithNetwork } from '../../support/driver-rig.ts'; // prettier-ignore
+import { BOX, DriverRig, ENDPOINT, NETWORK, rigWithNetwork } from '../../support/fakes/driver-rig.ts'; // prettier-ignore
 import { macFromId } from '../../../plugin/options/endpoint-options.ts';
-import { killedAfter } from '../../support/killed-after.ts';
-import { problemsOf } from '../../support/state-invariants.ts';
+import { killedAfter } from '../../support/fakes/killed-after.ts';
+import { problemsOf } from '../../support/fakes/state-invariants.ts';
 
 type Step = readonly [string, (rig: DriverRig) => Promise<unknown>];
 

@@ -8,8 +8,8 @@ import {
   networkRequest,
   rigWithNetwork,
   type DriverRig,
-} from '../../support/driver-rig.ts';
-import { mac } from '../../support/messages.ts';
+} from '../../support/fakes/driver-rig.ts';
+import { mac } from '../../support/frames/messages.ts';
 
 const ADDRESS = '192.0.2.50';
 const SECOND = 'f'.repeat(64);

@@ -1,6 +1,6 @@
 /** `client_id` and `require_mac` where our IPAM leases the address before the endpoint is made. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BOX, DriverRig, ENDPOINT, refusal } from '../../support/driver-rig.ts';
+import { BOX, DriverRig, ENDPOINT, refusal } from '../../support/fakes/driver-rig.ts';
 
 const SUBNET = '192.0.2.0/24';
 const SECOND = 'f'.repeat(64);

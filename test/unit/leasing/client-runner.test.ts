@@ -4,11 +4,11 @@ import { messageTypeOf, OPTION } from '../../../plugin/dhcp4/options.ts';
 import { ClientRunner } from '../../../plugin/leasing/client-runner.ts';
 import { decodeEthernet } from '../../../plugin/wire/ethernet.ts';
 import { decodeIpv4 } from '../../../plugin/wire/ipv4.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { MemoryLogger } from '../../support/memory-logger.ts';
-import { replyFrame } from '../../support/memory-packet-socket.ts';
-import { ack, ADDRESS, CLIENT_MAC, clientConfig, offer, SERVER, SERVER_MAC } from '../../support/messages.ts'; // prettier-ignore
-import { seededRandom } from '../../support/seeded-random.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
+import { replyFrame } from '../../support/lan/memory-packet-socket.ts';
+import { ack, ADDRESS, CLIENT_MAC, clientConfig, offer, SERVER, SERVER_MAC } from '../../support/frames/messages.ts'; // prettier-ignore
+import { seededRandom } from '../../support/time/seeded-random.ts';
 
 /** A runner whose sent frames are kept. */
 function rig() {

@@ -5,9 +5,9 @@ import { decodeArpFrame } from '../../../plugin/acd/frame.ts';
 import { ipv4Of, OPTION } from '../../../plugin/dhcp4/options.ts';
 import type { LeaseSubject } from '../../../plugin/leasing/lease-service.ts';
 import type { Dhcp4Message } from '../../../plugin/dhcp4/message.ts';
-import { refusal } from '../../support/driver-rig.ts';
-import type { SentMessage } from '../../support/memory-packet-socket.ts';
-import { ack, ADDRESS, ip, lease, mac, offer } from '../../support/messages.ts';
+import { refusal } from '../../support/fakes/driver-rig.ts';
+import type { SentMessage } from '../../support/lan/memory-packet-socket.ts';
+import { ack, ADDRESS, ip, lease, mac, offer } from '../../support/frames/messages.ts';
 import { BRIDGE, FROM_BRIDGE, KEY, LeasingRig, LINK, subject } from './leasing-rig.ts';
 
 const STRANGER = mac('02:00:00:00:00:99');

@@ -1,8 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { scopeOfNetwork, subjectOf } from '../../../plugin/state/lease-scope.ts';
 import { restoreLease } from '../../../plugin/state/records.ts';
-import { ENDPOINT, NETWORK, rigWithNetwork, type DriverRig } from '../../support/driver-rig.ts';
-import { settled } from '../../support/fake-clock.ts';
+import {
+  ENDPOINT,
+  NETWORK,
+  rigWithNetwork,
+  type DriverRig,
+} from '../../support/fakes/driver-rig.ts';
+import { settled } from '../../support/time/fake-clock.ts';
 import { FROM_BRIDGE } from './leasing-rig.ts';
 
 const SECOND = 'f'.repeat(64);

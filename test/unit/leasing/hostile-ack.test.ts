@@ -10,8 +10,14 @@ import { leaseTermsOf } from '../../../plugin/dhcp4/lease-terms.ts';
 import { leaseTimesOf } from '../../../plugin/dhcp4/lease-times.ts';
 import { storeLease } from '../../../plugin/state/stored-lease.ts';
 import { lease as storedLease } from '../../../plugin/state/files/value-schemas.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { ack, ADDRESS, SERVER, SERVER_MAC, type ReplyParts } from '../../support/messages.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import {
+  ack,
+  ADDRESS,
+  SERVER,
+  SERVER_MAC,
+  type ReplyParts,
+} from '../../support/frames/messages.ts';
 
 type Sent = NonNullable<ReplyParts['options']>;
 

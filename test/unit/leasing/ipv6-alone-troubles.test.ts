@@ -1,9 +1,9 @@
 /** The lease service for a container without IPv4: what goes wrong during a start, and after it. */
 import { describe, expect, it } from 'vitest';
 import { encodeNdpFrame } from '../../../plugin/ndp/frame.ts';
-import { refusal } from '../../support/driver-rig.ts';
-import { ip6 } from '../../support/messages.ts';
-import { lease6 } from '../../support/messages6.ts';
+import { refusal } from '../../support/fakes/driver-rig.ts';
+import { ip6 } from '../../support/frames/messages.ts';
+import { lease6 } from '../../support/frames/messages6.ts';
 import {
   acquire,
   address,

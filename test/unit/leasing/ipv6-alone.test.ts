@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { encodeNdpFrame } from '../../../plugin/ndp/frame.ts';
 import type { Ipv6Subject } from '../../../plugin/leasing/ipv6/ipv6-subject.ts';
 import { parseToken } from '../../../plugin/vocabulary/ipv6/addressing.ts';
-import { refusal } from '../../support/driver-rig.ts';
-import { settled } from '../../support/fake-clock.ts';
-import { ip6 } from '../../support/messages.ts';
+import { refusal } from '../../support/fakes/driver-rig.ts';
+import { settled } from '../../support/time/fake-clock.ts';
+import { ip6 } from '../../support/frames/messages.ts';
 import { advertisement } from '../ndp/ndp-messages.ts';
 import {
   acquire,

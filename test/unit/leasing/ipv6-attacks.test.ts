@@ -12,8 +12,8 @@ import {
   type RouterTable,
 } from '../../../plugin/ndp/routers.ts';
 import { chooseSlaacAddress } from '../../../plugin/ndp/slaac.ts';
-import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
-import { ADDRESS6, lease6 } from '../../support/messages6.ts';
+import { CLIENT_MAC, ip6 } from '../../support/frames/messages.ts';
+import { ADDRESS6, lease6 } from '../../support/frames/messages6.ts';
 import { advertisement, frame, prefix } from '../ndp/ndp-messages.ts';
 import { MANAGED, PREFIX, SLAAC, Wire } from './ipv6-wire.ts';
 

@@ -4,9 +4,9 @@ import { optionOf } from '../../../plugin/dhcp6/options.ts';
 import { encodeNdpFrame } from '../../../plugin/ndp/frame.ts';
 import { MOST_ROUTERS } from '../../../plugin/ndp/routers.ts';
 import { linkLocalOf } from '../../../plugin/wire/address6.ts';
-import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
-import { ADDRESS6, statusOption } from '../../support/messages6.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import { CLIENT_MAC, ip6 } from '../../support/frames/messages.ts';
+import { ADDRESS6, statusOption } from '../../support/frames/messages6.ts';
+import { seededRandom } from '../../support/time/seeded-random.ts';
 import { advertisement, frame, OTHER_MAC, prefix } from '../ndp/ndp-messages.ts';
 import { MANAGED, PREFIX, SLAAC, Wire } from './ipv6-wire.ts';
 

@@ -3,8 +3,8 @@ import { expect, test, vi } from 'vitest';
 import { Ipv6Releases } from '../../../plugin/leasing/ipv6/ipv6-releases.ts';
 import type { LeaseSubject } from '../../../plugin/leasing/lease-subject.ts';
 import { linkLocalOf } from '../../../plugin/wire/address6.ts';
-import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
-import { ADDRESS6 } from '../../support/messages6.ts';
+import { CLIENT_MAC, ip6 } from '../../support/frames/messages.ts';
+import { ADDRESS6 } from '../../support/frames/messages6.ts';
 import { advertisement, frame } from '../ndp/ndp-messages.ts';
 import { MANAGED, PREFIX, SLAAC, Wire } from './ipv6-wire.ts';
 

@@ -1,9 +1,9 @@
 /** What metrics are told of a container's IPv6: how long it took, and what was asked again. */
 import { expect, test } from 'vitest';
-import { DriverRig } from '../../support/driver-rig.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { MemoryIpv6 } from '../../support/memory-ipv6.ts';
-import { ADDRESS6 } from '../../support/messages6.ts';
+import { DriverRig } from '../../support/fakes/driver-rig.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { MemoryIpv6 } from '../../support/lan/memory-ipv6.ts';
+import { ADDRESS6 } from '../../support/frames/messages6.ts';
 import { PREFIX, Wire } from './ipv6-wire.ts';
 
 const types = (wire: Wire) => wire.asked.map(({ type }) => type);

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import { NO_IPV6, restoreIpv6 } from '../../../plugin/state/stored-ipv6.ts';
 import { parseSubnet6 } from '../../../plugin/wire/address6.ts';
-import { ip6 } from '../../support/messages.ts';
-import { ADDRESS6 } from '../../support/messages6.ts';
+import { ip6 } from '../../support/frames/messages.ts';
+import { ADDRESS6 } from '../../support/frames/messages6.ts';
 import { advertisement, frame, OTHER_MAC, prefix } from '../ndp/ndp-messages.ts';
 import { MANAGED, PREFIX, SLAAC, Wire } from './ipv6-wire.ts';
 

@@ -8,11 +8,11 @@ import type { ConflictMode } from '../../../plugin/leasing/segment/conflict-watc
 import { decodeNdpFrame, encodeNdpFrame } from '../../../plugin/ndp/frame.ts';
 import { duidOfMac, iaidOfMac } from '../../../plugin/vocabulary/ipv6/duid.ts';
 import type { Ipv6, Subnet6 } from '../../../plugin/wire/address6.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { MemoryLogger } from '../../support/memory-logger.ts';
-import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
-import { reply6 } from '../../support/messages6.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
+import { CLIENT_MAC, ip6 } from '../../support/frames/messages.ts';
+import { reply6 } from '../../support/frames/messages6.ts';
+import { seededRandom } from '../../support/time/seeded-random.ts';
 import { advertisement, prefix, ROUTER_MAC } from '../ndp/ndp-messages.ts';
 
 export const SLAAC = '2001:db8:500::ff:fe00:c1';

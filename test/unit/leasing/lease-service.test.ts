@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ipv4Of, OPTION } from '../../../plugin/dhcp4/options.ts';
-import { replyFrame } from '../../support/memory-packet-socket.ts';
+import { replyFrame } from '../../support/lan/memory-packet-socket.ts';
 import {
   ack,
   ADDRESS,
@@ -12,9 +12,9 @@ import {
   nak,
   offer,
   SERVER,
-} from '../../support/messages.ts';
-import { refusal } from '../../support/driver-rig.ts';
-import { settled } from '../../support/fake-clock.ts';
+} from '../../support/frames/messages.ts';
+import { refusal } from '../../support/fakes/driver-rig.ts';
+import { settled } from '../../support/time/fake-clock.ts';
 import { BRIDGE, FROM_BRIDGE, KEY, LeasingRig, LINK, script, subject } from './leasing-rig.ts';
 
 let rig: LeasingRig;

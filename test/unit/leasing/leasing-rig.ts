@@ -1,15 +1,15 @@
 /** The lease service with a wire in memory and a stepped clock. */
-import { NO_IPV6_SOCKETS } from '../../support/ipv6-sockets.ts';
+import { NO_IPV6_SOCKETS } from '../../support/frames/ipv6-sockets.ts';
 import { LeaseService, type LeaseSubject } from '../../../plugin/leasing/lease-service.ts';
 import type { LeaseChange } from '../../../plugin/leasing/client-runner.ts';
 import type { SandboxProbe } from '../../../plugin/leasing/sockets/sandbox-socket.ts';
 import type { Lease } from '../../../plugin/vocabulary/lease.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { LeasingServer } from '../../support/leasing-server.ts';
-import { MemoryLogger } from '../../support/memory-logger.ts';
-import { MemoryWire, type SentMessage } from '../../support/memory-packet-socket.ts';
-import { CLIENT_ID, CLIENT_MAC } from '../../support/messages.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { LeasingServer } from '../../support/lan/leasing-server.ts';
+import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
+import { MemoryWire, type SentMessage } from '../../support/lan/memory-packet-socket.ts';
+import { CLIENT_ID, CLIENT_MAC } from '../../support/frames/messages.ts';
+import { seededRandom } from '../../support/time/seeded-random.ts';
 
 export const KEY = 'e'.repeat(64);
 export const LINK = 'vdc0';

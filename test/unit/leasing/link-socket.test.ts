@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { ADDRESS, ip, lease } from '../../support/messages.ts';
+import { ADDRESS, ip, lease } from '../../support/frames/messages.ts';
 import { BRIDGE, KEY, LeasingRig, subject } from './leasing-rig.ts';
 
 const PLACE = { link: 'eth1.500', promiscuous: true, shared: true };

@@ -2,10 +2,10 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { NearbyVlans, vlansNear } from '../../../plugin/leasing/segment/nearby-vlans.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 import type { Segment } from '../../../plugin/vocabulary/vlan-tags.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { FakeTrunk } from '../../support/fake-trunk.ts';
-import { MemoryLogger } from '../../support/memory-logger.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { FakeTrunk } from '../../support/lan/fake-trunk.ts';
+import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
+import { seededRandom } from '../../support/time/seeded-random.ts';
 
 const SILENCE = new PluginError('NO_OFFER', 'no DHCP server answered', {
   evidence: { isSilent: true },

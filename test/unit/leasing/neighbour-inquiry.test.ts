@@ -2,9 +2,9 @@
 import { beforeEach, expect, it } from 'vitest';
 import { NeighbourInquiry } from '../../../plugin/leasing/segment/neighbour-inquiry.ts';
 import { decodeNdpFrame, encodeNdpFrame } from '../../../plugin/ndp/frame.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { MemoryLogger } from '../../support/memory-logger.ts';
-import { ip6, mac } from '../../support/messages.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
+import { ip6, mac } from '../../support/frames/messages.ts';
 import { frame, OTHER_MAC } from '../ndp/ndp-messages.ts';
 
 const LINK_MAC = mac('02:00:00:00:00:b0');

@@ -2,8 +2,8 @@
 import { beforeEach, expect, test } from 'vitest';
 import { routerProbe } from '../../../plugin/leasing/segment/router-probe.ts';
 import { decodeNdpFrame, encodeNdpFrame } from '../../../plugin/ndp/frame.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { CLIENT_MAC } from '../../support/messages.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { CLIENT_MAC } from '../../support/frames/messages.ts';
 import { advertisement } from '../ndp/ndp-messages.ts';
 
 const FROM = { link: 'eth1.500', mac: CLIENT_MAC };

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { replyFrame } from '../../support/memory-packet-socket.ts';
-import { ack } from '../../support/messages.ts';
+import { replyFrame } from '../../support/lan/memory-packet-socket.ts';
+import { ack } from '../../support/frames/messages.ts';
 import { BRIDGE, KEY, LeasingRig, LINK, subject } from './leasing-rig.ts';
 
 const INSIDE = { netnsPath: '/netns/1', link: 'eth0', speaksVia: 'br500', defendsFrom: 'br500' };

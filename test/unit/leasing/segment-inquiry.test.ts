@@ -3,10 +3,10 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { decodeArpFrame } from '../../../plugin/acd/frame.ts';
 import { SegmentInquiry } from '../../../plugin/leasing/segment/segment-inquiry.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { MemoryLogger } from '../../support/memory-logger.ts';
-import { MemoryWire } from '../../support/memory-packet-socket.ts';
-import { ADDRESS, CLIENT_MAC, ip, mac } from '../../support/messages.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
+import { MemoryWire } from '../../support/lan/memory-packet-socket.ts';
+import { ADDRESS, CLIENT_MAC, ip, mac } from '../../support/frames/messages.ts';
 
 const LINK_MAC = mac('02:00:00:00:00:b0');
 const OTHER = ip('192.0.2.51');

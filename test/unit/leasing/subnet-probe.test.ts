@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
 import { probeSubnet } from '../../../plugin/leasing/segment/subnet-probe.ts';
-import { refusal } from '../../support/driver-rig.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { MemoryWire } from '../../support/memory-packet-socket.ts';
-import { ack, CLIENT_MAC, ip, mac, nak, offer, SERVER } from '../../support/messages.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import { refusal } from '../../support/fakes/driver-rig.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { MemoryWire } from '../../support/lan/memory-packet-socket.ts';
+import { ack, CLIENT_MAC, ip, mac, nak, offer, SERVER } from '../../support/frames/messages.ts';
+import { seededRandom } from '../../support/time/seeded-random.ts';
 import { subject } from './leasing-rig.ts';
 
 let clock: FakeClock;

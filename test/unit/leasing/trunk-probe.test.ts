@@ -1,9 +1,9 @@
 import { beforeEach, expect, it } from 'vitest';
 import { probeTrunk, type VlanAnswer } from '../../../plugin/leasing/segment/trunk-probe.ts';
-import { refusal } from '../../support/driver-rig.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { FakeTrunk } from '../../support/fake-trunk.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import { refusal } from '../../support/fakes/driver-rig.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { FakeTrunk } from '../../support/lan/fake-trunk.ts';
+import { seededRandom } from '../../support/time/seeded-random.ts';
 
 let clock: FakeClock;
 let trunk: FakeTrunk;

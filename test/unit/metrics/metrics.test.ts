@@ -1,10 +1,13 @@
-/** Metrics of made-up events and leases. test/kernel/metrics.test.ts has those of a real plugin. */
+/**
+ * Metrics of made-up events and leases. test/kernel/leases/metrics.test.ts has those of a real
+ * plugin.
+ */
 import { expect, it } from 'vitest';
 import { EventBus } from '../../../plugin/events/event-bus.ts';
 import { createMetrics } from '../../../plugin/metrics/metrics.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { networkEntry, NETWORK_ID } from '../../support/lease-entries.ts';
-import { table } from '../../support/readme.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { networkEntry, NETWORK_ID } from '../../support/fakes/lease-entries.ts';
+import { table } from '../../support/pages/readme.ts';
 
 const NOW = Date.UTC(2026, 10, 29, 3);
 const OF_LEASE = { endpoint: 'e1', network: 'n1', segment: 'VLAN 500 of eth1', mac: '02:00:00:00:00:01' }; // prettier-ignore

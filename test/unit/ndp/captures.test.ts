@@ -5,7 +5,7 @@ import { decodeListenerReport, encodeListenerReport } from '../../../plugin/ndp/
 import { duplicateAddressProbe, routerSolicitation } from '../../../plugin/ndp/packets.ts';
 import { IPV6_ANY, linkLocalOf, solicitedNodeOf } from '../../../plugin/wire/address6.ts';
 import { readFixture } from '../../fixtures/read-fixture.ts';
-import { CLIENT_MAC } from '../../support/messages.ts';
+import { CLIENT_MAC } from '../../support/frames/messages.ts';
 
 const ready = { checksumReady: true };
 const linkLocal = linkLocalOf(CLIENT_MAC);

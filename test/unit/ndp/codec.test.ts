@@ -7,7 +7,7 @@ import type { RouterAdvertisement } from '../../../plugin/ndp/message.ts';
 import { decodeOptions, encodeOptions } from '../../../plugin/ndp/options.ts';
 import { MalformedError } from '../../../plugin/wire/malformed-error.ts';
 import { readFixture } from '../../fixtures/read-fixture.ts';
-import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
+import { CLIENT_MAC, ip6 } from '../../support/frames/messages.ts';
 import { advertisement, frame } from './ndp-messages.ts';
 
 const ready = { checksumReady: true };

@@ -7,9 +7,9 @@ import { replayOf } from '../../../plugin/ndp/replay.ts';
 import { hearRouter, NO_ROUTERS, type RouterTable } from '../../../plugin/ndp/routers.ts';
 import { chooseSlaacAddress } from '../../../plugin/ndp/slaac.ts';
 import { readFixture } from '../../fixtures/read-fixture.ts';
-import { ip6 } from '../../support/messages.ts';
-import { valueOf } from '../../support/malformed.ts';
-import { seededRandom } from '../../support/seeded-random.ts';
+import { ip6 } from '../../support/frames/messages.ts';
+import { valueOf } from '../../support/frames/malformed.ts';
+import { seededRandom } from '../../support/time/seeded-random.ts';
 import { advertisement, prefix } from './ndp-messages.ts';
 
 const INPUTS = Number(process.env['FUZZ_NDP'] ?? 2_000);

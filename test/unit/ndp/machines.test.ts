@@ -25,7 +25,7 @@ import {
   stepSolicitation,
   type SolicitationEvent,
 } from '../../../plugin/ndp/solicitation.ts';
-import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
+import { CLIENT_MAC, ip6 } from '../../support/frames/messages.ts';
 import { advertisement, frame, OTHER_MAC } from './ndp-messages.ts';
 
 describe('router solicitation', () => {

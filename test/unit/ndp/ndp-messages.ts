@@ -3,7 +3,7 @@ import type { NdpFrame } from '../../../plugin/ndp/frame.ts';
 import type { NdpMessage, RouterAdvertisement } from '../../../plugin/ndp/message.ts';
 import type { PrefixOption } from '../../../plugin/ndp/options.ts';
 import { multicastMacOf, parseSubnet6 } from '../../../plugin/wire/address6.ts';
-import { ip6, mac } from '../../support/messages.ts';
+import { ip6, mac } from '../../support/frames/messages.ts';
 
 export const ROUTER_MAC = mac('02:00:00:00:00:01');
 export const OTHER_MAC = mac('02:00:00:00:00:e0');

@@ -16,7 +16,7 @@ import {
   type RouterTable,
 } from '../../../plugin/ndp/routers.ts';
 import type { NdpFrame } from '../../../plugin/ndp/frame.ts';
-import { ip6 } from '../../support/messages.ts';
+import { ip6 } from '../../support/frames/messages.ts';
 import { readFixture } from '../../fixtures/read-fixture.ts';
 import { advertisement, prefix, ROUTER_MAC } from './ndp-messages.ts';
 

@@ -5,7 +5,7 @@ import { hearRouter, NO_ROUTERS } from '../../../plugin/ndp/routers.ts';
 import { chooseSlaacAddress } from '../../../plugin/ndp/slaac.ts';
 import { parseToken } from '../../../plugin/vocabulary/ipv6/addressing.ts';
 import { interfaceIdOf } from '../../../plugin/wire/address6.ts';
-import { CLIENT_MAC, ip6 } from '../../support/messages.ts';
+import { CLIENT_MAC, ip6 } from '../../support/frames/messages.ts';
 import { advertisement, prefix } from './ndp-messages.ts';
 
 const id = interfaceIdOf(CLIENT_MAC);

@@ -1,7 +1,7 @@
 /** The parent of a network gets its carrier back: what is due is asked at once (U9). */
 import { afterEach, expect, it } from 'vitest';
 import type { HostLink } from '../../../plugin/host.ts';
-import { rigWithNetwork, type DriverRig } from '../../support/driver-rig.ts';
+import { rigWithNetwork, type DriverRig } from '../../support/fakes/driver-rig.ts';
 
 let rig: DriverRig;
 afterEach(() => rig.stop());

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { withLastingRemovals } from '../../../plugin/networks/link-removals.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { FakeHost } from '../../support/fake-host.ts';
-import { MemoryLogger } from '../../support/memory-logger.ts';
-import { mac } from '../../support/messages.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { FakeHost } from '../../support/fakes/fake-host.ts';
+import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
+import { mac } from '../../support/frames/messages.ts';
 
 const LINK: Parameters<FakeHost['ensureEndpointLink']>[0] = {
   ...{ hostEnd: 'vdh1', containerEnd: 'vdc1', mac: mac('02:00:00:00:00:aa') },

@@ -3,7 +3,7 @@
  * what is refused, what a restart finds, and what happens when the link below goes.
  */
 import { afterEach, describe, expect, it } from 'vitest';
-import { settled } from '../../support/fake-clock.ts';
+import { settled } from '../../support/time/fake-clock.ts';
 import { parseMac } from '../../../plugin/wire/address.ts';
 import {
   ENDPOINT,
@@ -12,7 +12,7 @@ import {
   rigWithNetwork,
   SANDBOX,
   type DriverRig,
-} from '../../support/driver-rig.ts';
+} from '../../support/fakes/driver-rig.ts';
 
 const mac = (text: string) => parseMac(text)!;
 let rig: DriverRig;

@@ -5,7 +5,7 @@ import {
   networkRequest,
   refusal,
   rigWithNetwork,
-} from '../../support/driver-rig.ts';
+} from '../../support/fakes/driver-rig.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 
 const OTHER = 'o'.repeat(25); // an id of a swarm network

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ownEnd } from '../../../plugin/vocabulary/attachment.ts';
-import { ENDPOINT, rigWithNetwork, SANDBOX } from '../../support/driver-rig.ts';
-import type { DriverRig } from '../../support/driver-rig.ts';
+import { ENDPOINT, rigWithNetwork, SANDBOX } from '../../support/fakes/driver-rig.ts';
+import type { DriverRig } from '../../support/fakes/driver-rig.ts';
 
 const SECOND = 'f'.repeat(64);
 

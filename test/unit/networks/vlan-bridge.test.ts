@@ -2,7 +2,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { onVlanBridge } from '../../../plugin/networks/vlan-bridge.ts';
 import { parseNetworkOptions } from '../../../plugin/options/options.ts';
-import { DriverRig, ENDPOINT, NETWORK, NOTHING_LEFT, refusal } from '../../support/driver-rig.ts';
+import {
+  DriverRig,
+  ENDPOINT,
+  NETWORK,
+  NOTHING_LEFT,
+  refusal,
+} from '../../support/fakes/driver-rig.ts';
 
 let rig: DriverRig;
 beforeEach(async () => {

@@ -5,7 +5,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ownEnd } from '../../../plugin/vocabulary/attachment.ts';
 import type { HostLink } from '../../../plugin/host.ts';
-import { rigWithNetwork, type DriverRig } from '../../support/driver-rig.ts';
+import { rigWithNetwork, type DriverRig } from '../../support/fakes/driver-rig.ts';
 
 let rig: DriverRig;
 beforeEach(async () => {

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { refuseLateWishes, refuseOtherFamily } from '../../../plugin/options/endpoint-fit.ts';
 import { parseEndpointOptions } from '../../../plugin/options/endpoint-options.ts';
 import { parseNetworkOptions } from '../../../plugin/options/options.ts';
-import { ip, mac } from '../../support/messages.ts';
+import { ip, mac } from '../../support/frames/messages.ts';
 
 const ALONE = { ipv4: 'off', ipv6: 'auto' };
 

@@ -8,7 +8,7 @@ import {
 } from '../../../plugin/options/endpoint-options.ts';
 import { NETWORK_OPTIONS, parseNetworkOptions } from '../../../plugin/options/options.ts';
 import { chooseMac, linkEnds } from '../../../plugin/options/endpoint-identity.ts';
-import { mac } from '../../support/messages.ts';
+import { mac } from '../../support/frames/messages.ts';
 
 const network = (options: Record<string, unknown>) =>
   parseNetworkOptions({ parent: 'eth1', ...options });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { clientIdFrom, type ClientFacts } from '../../../plugin/options/site/client-id-template.ts';
 import { parseEndpointOptions } from '../../../plugin/options/endpoint-options.ts';
 import { parseNetworkOptions } from '../../../plugin/options/options.ts';
-import { mac } from '../../support/messages.ts';
+import { mac } from '../../support/frames/messages.ts';
 
 const network = (given: Record<string, unknown>) =>
   parseNetworkOptions({ parent: 'eth1', ...given });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
 import { changedTerms } from '../../../plugin/pools/foreign-terms.ts';
-import { DriverRig, refusal } from '../../support/driver-rig.ts';
-import { ip, type ReplyParts } from '../../support/messages.ts';
+import { DriverRig, refusal } from '../../support/fakes/driver-rig.ts';
+import { ip, type ReplyParts } from '../../support/frames/messages.ts';
 
 const TERMS = { address: ip('192.0.2.50'), prefixLength: 24, gateway: ip('192.0.2.1'), mtu: 1500 };
 const GIVEN = {

@@ -5,7 +5,7 @@ import {
   NETWORK,
   NOTHING_LEFT,
   refusal,
-} from '../../support/driver-rig.ts';
+} from '../../support/fakes/driver-rig.ts';
 
 const SUBNET = '10.50.0.0/24';
 const SECOND = 'o'.repeat(64);

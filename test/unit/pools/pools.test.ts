@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OPTION } from '../../../plugin/dhcp4/options.ts';
-import { DriverRig, NETWORK, NOTHING_LEFT, refusal } from '../../support/driver-rig.ts';
-import { ip, mac } from '../../support/messages.ts';
+import { DriverRig, NETWORK, NOTHING_LEFT, refusal } from '../../support/fakes/driver-rig.ts';
+import { ip, mac } from '../../support/frames/messages.ts';
 
 const OPTIONS = { parent: 'eth1', vlan: '500' };
 const SUBNET = '192.0.2.0/24';

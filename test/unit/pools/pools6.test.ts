@@ -3,11 +3,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { formatPool6Id, parsePool6Id, parsePoolId } from '../../../plugin/pools/pool-id.ts';
 import { Pools6 } from '../../../plugin/pools/pools6.ts';
 import { parseSubnet6, type Ipv6 } from '../../../plugin/wire/address6.ts';
-import { PATIENT, refusal } from '../../support/driver-rig.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { FakeHost } from '../../support/fake-host.ts';
-import { MemoryLogger } from '../../support/memory-logger.ts';
-import { ip6 } from '../../support/messages.ts';
+import { PATIENT, refusal } from '../../support/fakes/driver-rig.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { FakeHost } from '../../support/fakes/fake-host.ts';
+import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
+import { ip6 } from '../../support/frames/messages.ts';
 
 const SUBNET = '2001:db8:500::/64';
 const ID = '0123456789abcdef';

@@ -1,6 +1,6 @@
 /**
  * Changes every field of every kind of record, and starts a plugin with it.
- * test/support/damaged-state.ts says what must hold then.
+ * test/support/fakes/damaged-state.ts says what must hold then.
  */
 import fc from 'fast-check';
 import { describe, it, vi } from 'vitest';
@@ -16,7 +16,7 @@ import {
   site,
   victim,
   WRONG,
-} from '../../support/damaged-state.ts';
+} from '../../support/fakes/damaged-state.ts';
 
 // Each test lives through dozens of lives of the plugin. A busy machine computes for minutes.
 vi.setConfig({ testTimeout: 240_000 });

@@ -10,7 +10,7 @@ import {
   placesOf,
   site,
   WRONG,
-} from '../../support/damaged-state.ts';
+} from '../../support/fakes/damaged-state.ts';
 
 const EVERY = 8;
 

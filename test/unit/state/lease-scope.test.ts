@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { parseNetworkOptions } from '../../../plugin/options/options.ts';
 import { scopeOfNetwork, subjectOf } from '../../../plugin/state/lease-scope.ts';
-import { mac } from '../../support/messages.ts';
+import { mac } from '../../support/frames/messages.ts';
 
 const subject = (options: Record<string, string>) => {
   const network = {

@@ -6,7 +6,7 @@ import type {
 } from '../../../plugin/state/lease-records.ts';
 import { Registry } from '../../../plugin/state/registry.ts';
 import type { Mac } from '../../../plugin/wire/address.ts';
-import { FakeStore } from '../../support/fake-store.ts';
+import { FakeStore } from '../../support/fakes/fake-store.ts';
 
 let store: FakeStore;
 let registry: Registry;

@@ -21,9 +21,9 @@ import type { PoolRecord } from '../../../plugin/state/pool-records.ts';
 import { storeMoment } from '../../../plugin/state/stored-lease.ts';
 import { parseSubnet } from '../../../plugin/wire/subnet.ts';
 import { Store } from '../../../plugin/state/files/store.ts';
-import { refusal } from '../../support/driver-rig.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { ip, lease, mac } from '../../support/messages.ts';
+import { refusal } from '../../support/fakes/driver-rig.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { ip, lease, mac } from '../../support/frames/messages.ts';
 import {
   endpointOf,
   isOfEndpoint,

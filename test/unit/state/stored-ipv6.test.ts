@@ -11,9 +11,9 @@ import {
   storeLease6,
   type StoredIpv6,
 } from '../../../plugin/state/stored-ipv6.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { ip6, lease, mac } from '../../support/messages.ts';
-import { ADDRESS6, lease6 } from '../../support/messages6.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { ip6, lease, mac } from '../../support/frames/messages.ts';
+import { ADDRESS6, lease6 } from '../../support/frames/messages6.ts';
 
 const now = 100_000_000;
 const clock = () => new FakeClock({ now });

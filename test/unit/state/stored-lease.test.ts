@@ -6,8 +6,8 @@ import {
   storeLease,
   storeMoment,
 } from '../../../plugin/state/stored-lease.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { lease } from '../../support/messages.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { lease } from '../../support/frames/messages.ts';
 
 const HOUR = 3_600_000;
 const now = 100_000_000;

@@ -1,9 +1,9 @@
 /**
- * The fake host of the unit tests passes the suite. test/kernel/host.test.ts runs it with the
+ * The fake host of the unit tests passes the suite. test/kernel/links/host.test.ts runs it with the
  * kernel.
  */
-import { FakeHost } from '../../support/fake-host.ts';
-import { describeHost } from '../../support/host-conformance.ts';
+import { FakeHost } from '../../support/fakes/fake-host.ts';
+import { describeHost } from '../../support/fakes/host-conformance.ts';
 
 describeHost('the fake host', () => {
   const fake = new FakeHost();

@@ -1,6 +1,6 @@
 /** The fixtures of engine tests rely on this: everything that was started is taken down. */
 import { expect, it } from 'vitest';
-import { Pieces } from '../../support/pieces.ts';
+import { Pieces } from '../../support/lab/pieces.ts';
 
 function site(failing: readonly string[]) {
   const done: string[] = [];

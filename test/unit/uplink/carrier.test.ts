@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Carrier } from '../../../plugin/uplink/streams/carrier.ts';
 import type { StreamEvents } from '../../../plugin/uplink/streams/datagram-stream.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { until } from '../../support/netns.ts';
-import { data, initiation, response } from '../../support/wireguard-messages.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { until } from '../../support/lab/netns.ts';
+import { data, initiation, response } from '../../support/frames/wireguard-messages.ts';
 
 interface Opened {
   readonly events: StreamEvents;

@@ -7,7 +7,7 @@ import type { HubRecord } from '../../../plugin/hub/hub-records.ts';
 import { tlsOf, type TlsWanted } from '../../../plugin/hub/streams/tls-wanted.ts';
 import { addUplinkCommands } from '../../../plugin/uplink/cli/commands.ts';
 import { ago, parseDuration } from '../../../plugin/uplink/cli/words.ts';
-import { hubRecord } from '../../support/uplink-world.ts';
+import { hubRecord } from '../../support/uplink/uplink-world.ts';
 
 const NOW = Date.UTC(2026, 10, 29, 14);
 

@@ -6,8 +6,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DockerProxy } from '../../../plugin/uplink/manage/docker-proxy.ts';
 import { makeClient } from '../../../plugin/uplink/manage/certificates.ts';
 import type { Identity } from '../../../plugin/uplink/manage/x509.ts';
-import { CLIENT, dial, FakeDocker, makeSite, soon, talk } from '../../support/manage-clients.ts';
-import { MemoryLogger } from '../../support/memory-logger.ts';
+import {
+  CLIENT,
+  dial,
+  FakeDocker,
+  makeSite,
+  soon,
+  talk,
+} from '../../support/uplink/manage-clients.ts';
+import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
 
 const HOUR = 3_600_000;
 let site: Awaited<ReturnType<typeof makeSite>>;

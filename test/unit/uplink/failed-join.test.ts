@@ -1,6 +1,6 @@
 /** What a join that failed leaves to the joins after it, in memory, under virtual time. */
 import { expect, it } from 'vitest';
-import { UplinkWorld } from '../../support/uplink-world.ts';
+import { UplinkWorld } from '../../support/uplink/uplink-world.ts';
 
 it('a token that failed before never costs another uplink its key', async () => {
   const world = new UplinkWorld();

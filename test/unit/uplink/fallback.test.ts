@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { nextDeadline, step } from '../../../plugin/uplink/member/member-state.ts';
 import type { MemberEnv, MemberEvent, MemberState } from '../../../plugin/uplink/member/states.ts';
 import type { MemberView } from '../../../plugin/uplink/protocol/registrar-protocol.ts';
-import { UplinkWorld } from '../../support/uplink-world.ts';
+import { UplinkWorld } from '../../support/uplink/uplink-world.ts';
 
 const HOUR = 3_600_000;
 const URL = 'wss://hub.example.net/';

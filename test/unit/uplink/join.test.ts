@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseToken } from '../../../plugin/uplink/protocol/token.ts';
 import { publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
-import { UplinkWorld, type Fate } from '../../support/uplink-world.ts';
+import { UplinkWorld, type Fate } from '../../support/uplink/uplink-world.ts';
 
 async function joinedWorld() {
   const world = new UplinkWorld();

@@ -9,9 +9,9 @@ import {
   sign,
 } from '../../../plugin/uplink/manage/certificates.ts';
 import { generateKey, publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { CLIENT } from '../../support/manage-clients.ts';
-import { MemoryLogger } from '../../support/memory-logger.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { CLIENT } from '../../support/uplink/manage-clients.ts';
+import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
 
 const DAY = 86_400_000;
 const ADDRESS = '10.83.41.3';

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { REGISTRAR_PORT } from '../../../plugin/uplink/desired.ts';
 import { PathProbe } from '../../../plugin/uplink/path/path-probe.ts';
 import { openWholeSocket } from '../../../plugin/uplink/path/whole-socket.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { MemoryLogger } from '../../support/memory-logger.ts';
+import { FakeClock } from '../../support/time/fake-clock.ts';
+import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
 
 const WAY = { own: '127.77.0.2', hub: '127.77.0.1' };
 let echo: Socket;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { HubAddresses } from '../../../plugin/uplink/member/tunnel/hub-addresses.ts';
 import { problemText } from '../../../plugin/uplink/member/problem-text.ts';
-import { UplinkWorld } from '../../support/uplink-world.ts';
+import { UplinkWorld } from '../../support/uplink/uplink-world.ts';
 
 async function joinedWorld() {
   const world = new UplinkWorld();

@@ -13,7 +13,7 @@ import { passOverPipes } from '../../../plugin/uplink/streams/pipe-stream.ts';
 import { MOST_UNSENT } from '../../../plugin/uplink/streams/datagram-stream.ts';
 import { checkSshWay, sshArguments, sshWords } from '../../../plugin/uplink/streams/ssh-way.ts';
 import { messageTypeOf } from '../../../plugin/uplink/streams/wireguard-message.ts';
-import { cookie, data, initiation, response } from '../../support/wireguard-messages.ts';
+import { cookie, data, initiation, response } from '../../support/frames/wireguard-messages.ts';
 
 describe('a message of WireGuard', () => {
   it('is told by its type, its zeros and its length', () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { redirectsFor } from '../../../plugin/vocabulary/dns-redirect.ts';
-import { ip, ip6 } from '../../support/messages.ts';
+import { ip, ip6 } from '../../support/frames/messages.ts';
 
 const A = ip('10.0.0.1');
 const B = ip('10.0.0.2');

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { found, keepSame, rowOf, sorted, type Lease } from '../../../web/model/leases.ts';
-import { leaseEntry } from '../../support/lease-entries.ts';
+import { leaseEntry } from '../../support/fakes/lease-entries.ts';
 
 const NOW = Date.parse('2026-11-28T03:00:00Z');
 const rows = (...leases: Lease[]) => leases.map((lease) => rowOf(lease, NOW));

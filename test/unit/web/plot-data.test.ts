@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { RecordedEvent } from '../../../plugin/events/events.ts';
 import { answerTimes, leasesOverTime, msText, summaryOf } from '../../../web/model/plot-data.ts';
-import { eventOf } from '../../support/page-site.ts';
-import { leaseEntry } from '../../support/lease-entries.ts';
+import { eventOf } from '../../support/pages/page-site.ts';
+import { leaseEntry } from '../../support/fakes/lease-entries.ts';
 
 const START = Date.parse('2026-11-28T03:00:00Z');
 const one = leaseEntry();

@@ -13,7 +13,7 @@ import {
   parseIpv4,
   parseMac,
 } from '../../../plugin/wire/address.ts';
-import { ip, mac } from '../../support/messages.ts';
+import { ip, mac } from '../../support/frames/messages.ts';
 
 describe('IPv4 addresses', () => {
   it.each(['0.0.0.0', '192.0.2.1', '255.255.255.255'])('accepts %s', (text) => {

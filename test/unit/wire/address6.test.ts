@@ -17,7 +17,7 @@ import {
   solicitedNodeOf,
   subnet6Has,
 } from '../../../plugin/wire/address6.ts';
-import { ip6, mac } from '../../support/messages.ts';
+import { ip6, mac } from '../../support/frames/messages.ts';
 
 describe('IPv6 addresses', () => {
   it.each([

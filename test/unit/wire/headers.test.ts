@@ -8,7 +8,7 @@ import { decodeIpv4, encodeIpv4, PROTOCOL_UDP } from '../../../plugin/wire/ipv4.
 import { MalformedError } from '../../../plugin/wire/malformed-error.ts';
 import { decodeUdp, encodeUdp } from '../../../plugin/wire/udp.ts';
 import { readFixture } from '../../fixtures/read-fixture.ts';
-import { ip, mac } from '../../support/messages.ts';
+import { ip, mac } from '../../support/frames/messages.ts';
 
 const addresses = { source: ip('192.0.2.1'), destination: ip('192.0.2.50') };
 const ready = { checksumReady: true };

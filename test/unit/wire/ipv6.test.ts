@@ -13,7 +13,7 @@ import {
 import { MalformedError } from '../../../plugin/wire/malformed-error.ts';
 import { decodeUdp, encodeUdp } from '../../../plugin/wire/udp.ts';
 import { readFixture } from '../../fixtures/read-fixture.ts';
-import { ip6 } from '../../support/messages.ts';
+import { ip6 } from '../../support/frames/messages.ts';
 
 const addresses = { family: 6, source: ip6('fe80::1'), destination: ip6('ff02::1') } as const;
 const ready = { checksumReady: true };

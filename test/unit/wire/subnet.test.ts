@@ -9,7 +9,7 @@ import {
   subnetHasAll,
   subnetsOverlap,
 } from '../../../plugin/wire/subnet.ts';
-import { ip } from '../../support/messages.ts';
+import { ip } from '../../support/frames/messages.ts';
 
 const net = (text: string) => {
   const subnet = parseSubnet(text);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Writer } from '../../../plugin/wire/writer.ts';
-import { ip, mac } from '../../support/messages.ts';
+import { ip, mac } from '../../support/frames/messages.ts';
 
 describe('Writer', () => {
   it('writes big-endian numbers, addresses and padding', () => {

@@ -6,9 +6,9 @@ import { limitedServer } from '../../../../plugin/api/operator/requests.ts';
 import { serveWeb, type WebServer } from '../../../../plugin/api/web/web-server.ts';
 import { EventBus } from '../../../../plugin/events/event-bus.ts';
 import { withTroubleEvents } from '../../../../plugin/events/trouble.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
-import { leaseEntry, networkEntry } from '../../../support/lease-entries.ts';
-import { MemoryLogger } from '../../../support/memory-logger.ts';
+import { FakeClock } from '../../../support/time/fake-clock.ts';
+import { leaseEntry, networkEntry } from '../../../support/fakes/lease-entries.ts';
+import { MemoryLogger } from '../../../support/fakes/memory-logger.ts';
 
 let bus: EventBus;
 let port: number;

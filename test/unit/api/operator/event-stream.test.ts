@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http';
 import { expect, it } from 'vitest';
 import { streamEvents } from '../../../../plugin/api/operator/event-stream.ts';
 import { EventBus } from '../../../../plugin/events/event-bus.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
+import { FakeClock } from '../../../support/time/fake-clock.ts';
 
 type Taken = (chunk: Buffer, encoding: string, done: () => void) => void;
 

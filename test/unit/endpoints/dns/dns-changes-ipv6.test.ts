@@ -6,9 +6,9 @@ import { KeyedLock } from '../../../../plugin/keyed-lock.ts';
 import type { EndpointRecord } from '../../../../plugin/state/lease-records.ts';
 import type { NetworkRecord } from '../../../../plugin/state/records.ts';
 import type { DnsRedirect, DnsServer } from '../../../../plugin/vocabulary/dns-redirect.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
-import { MemoryLogger } from '../../../support/memory-logger.ts';
-import { ip, ip6 } from '../../../support/messages.ts';
+import { FakeClock } from '../../../support/time/fake-clock.ts';
+import { MemoryLogger } from '../../../support/fakes/memory-logger.ts';
+import { ip, ip6 } from '../../../support/frames/messages.ts';
 
 const [ASKED, ASKED6] = [ip('10.99.0.53'), ip6('2001:db8:99::53')];
 const OF_SERVER = '2001:db8:500::1';

@@ -3,9 +3,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OPTION } from '../../../../plugin/dhcp4/options.ts';
 import { PluginError } from '../../../../plugin/vocabulary/errors.ts';
 import { ipv4ToBytes } from '../../../../plugin/wire/address.ts';
-import { DriverRig, ENDPOINT, JOIN_TIMEOUT_MS, SANDBOX } from '../../../support/driver-rig.ts';
-import { ack, ip, nak, offer } from '../../../support/messages.ts';
-import type { Server } from '../../../support/memory-packet-socket.ts';
+import {
+  DriverRig,
+  ENDPOINT,
+  JOIN_TIMEOUT_MS,
+  SANDBOX,
+} from '../../../support/fakes/driver-rig.ts';
+import { ack, ip, nak, offer } from '../../../support/frames/messages.ts';
+import type { Server } from '../../../support/lan/memory-packet-socket.ts';
 
 const TIMES = { leaseSec: 100, t1Sec: 50, t2Sec: 80 };
 const ASKED = '10.99.0.53';

@@ -5,9 +5,9 @@ import { FrameWatch, type WatchedFrame } from '../../../../plugin/leasing/frames
 import type { FrameSocket } from '../../../../plugin/leasing/sockets/frame-socket.ts';
 import { encodeFrame } from '../../../../plugin/dhcp4/frame.ts';
 import { OPTION, textValue } from '../../../../plugin/dhcp4/options.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
-import { NETWORK, rigWithNetwork, type DriverRig } from '../../../support/driver-rig.ts'; // prettier-ignore
-import { ip, mac, nak, offer } from '../../../support/messages.ts';
+import { FakeClock } from '../../../support/time/fake-clock.ts';
+import { NETWORK, rigWithNetwork, type DriverRig } from '../../../support/fakes/driver-rig.ts'; // prettier-ignore
+import { ip, mac, nak, offer } from '../../../support/frames/messages.ts';
 
 const ASTERISK = '02:74:52:1f:fe:e0';
 const SEGMENT = 'VLAN 500 of eth1';

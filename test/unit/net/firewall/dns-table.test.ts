@@ -1,4 +1,6 @@
-/** The bytes of the table of `dns=lease`. `kernel/sandbox-dns.test.ts` shows what they do. */
+/**
+ * The bytes of the table of `dns=lease`. `kernel/sandbox/sandbox-dns.test.ts` shows what they do.
+ */
 import { describe, expect, it } from 'vitest';
 import {
   dnsTableName,
@@ -12,7 +14,7 @@ import {
   joined,
   textIn,
 } from '../../../../plugin/net/netlink/netlink-messages.ts';
-import { ip } from '../../../support/messages.ts';
+import { ip } from '../../../support/frames/messages.ts';
 
 const KINDS: Readonly<Record<number, string>> = {
   ...{ 0x10: 'begin', 0x11: 'end', 0xa00: 'new table', 0xa02: 'delete table' },

@@ -9,9 +9,9 @@ import { duplicateAddressProbe } from '../../../../plugin/ndp/packets.ts';
 import { portProgram } from '../../../../plugin/net/guard/programs.ts';
 import type { PortRules } from '../../../../plugin/vocabulary/port-rules.ts';
 import { linkLocalOf, parseIpv6 } from '../../../../plugin/wire/address6.ts';
-import { runBpf } from '../../../support/bpf-interpreter.ts';
-import { MAC, OWN } from '../../../support/guard-frames.ts';
-import { reply6 } from '../../../support/messages6.ts';
+import { runBpf } from '../../../support/lan/bpf-interpreter.ts';
+import { MAC, OWN } from '../../../support/frames/guard-frames.ts';
+import { reply6 } from '../../../support/frames/messages6.ts';
 
 const FULL: PortRules = {
   ...{ mode: 'full', mac: MAC, addresses: [], leases: false, noServer: false },

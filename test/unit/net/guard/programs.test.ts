@@ -28,8 +28,8 @@ import {
   PASSING,
   PASSING_IPV6,
   udp,
-} from '../../../support/guard-frames.ts';
-import { kernelRefuses, runBpf } from '../../../support/bpf-interpreter.ts';
+} from '../../../support/frames/guard-frames.ts';
+import { kernelRefuses, runBpf } from '../../../support/lan/bpf-interpreter.ts';
 
 const RULES: PortRules = { mode: 'mac', mac: MAC, addresses: [], leases: false, noServer: false };
 const FULL: PortRules = { ...RULES, mode: 'full', addresses: [parseIpv4('10.50.0.23')!] };

@@ -8,7 +8,7 @@ import {
 } from '../../../../plugin/net/sockets/filter.ts';
 import { decodeArpFrame } from '../../../../plugin/acd/frame.ts';
 import { parseIpv4, parseMac } from '../../../../plugin/wire/address.ts';
-import { kernelRefuses, runBpf } from '../../../support/bpf-interpreter.ts';
+import { kernelRefuses, runBpf } from '../../../support/lan/bpf-interpreter.ts';
 import type { BpfInstruction } from '../../../../plugin/net/bpf-assembler.ts';
 
 const accepts = (program: readonly BpfInstruction[], frame: Uint8Array) =>

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { clientFrame, encodeFrame } from '../../../../plugin/dhcp6/frame.ts';
 import { encodeNdpFrame } from '../../../../plugin/ndp/frame.ts';
 import { addressingFilter, routerFilter } from '../../../../plugin/net/sockets/ipv6-filters.ts';
-import { kernelRefuses, runBpf } from '../../../support/bpf-interpreter.ts';
-import { CLIENT_MAC, ip6, mac } from '../../../support/messages.ts';
-import { reply6 } from '../../../support/messages6.ts';
+import { kernelRefuses, runBpf } from '../../../support/lan/bpf-interpreter.ts';
+import { CLIENT_MAC, ip6, mac } from '../../../support/frames/messages.ts';
+import { reply6 } from '../../../support/frames/messages6.ts';
 import { advertisement, frame, prefix } from '../../ndp/ndp-messages.ts';
 
 const OTHER = mac('02:00:00:00:00:99');

@@ -3,9 +3,9 @@ import { routerSeen } from '../../../../plugin/leasing/ipv6/ipv6-report.ts';
 import { hearRouter, NO_ROUTERS } from '../../../../plugin/ndp/routers.ts';
 import { ipv6Status, routerStatus } from '../../../../plugin/state/status/ipv6-status.ts';
 import { NO_IPV6, storeLease6 } from '../../../../plugin/state/stored-ipv6.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
-import { ip6 } from '../../../support/messages.ts';
-import { ADDRESS6, DNS6, lease6 } from '../../../support/messages6.ts';
+import { FakeClock } from '../../../support/time/fake-clock.ts';
+import { ip6 } from '../../../support/frames/messages.ts';
+import { ADDRESS6, DNS6, lease6 } from '../../../support/frames/messages6.ts';
 import { advertisement, prefix } from '../../ndp/ndp-messages.ts';
 
 const now = 100_000_000;

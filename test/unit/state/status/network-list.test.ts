@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { leaseOfEndpoint } from '../../../../plugin/state/lease-records.ts';
 import type { LeaseEntry } from '../../../../plugin/state/status/lease-list.ts';
-import { mac } from '../../../support/messages.ts';
-import { BOX, DriverRig, ENDPOINT, NETWORK } from '../../../support/driver-rig.ts';
+import { mac } from '../../../support/frames/messages.ts';
+import { BOX, DriverRig, ENDPOINT, NETWORK } from '../../../support/fakes/driver-rig.ts';
 
 const OTHER = 'b'.repeat(64);
 

@@ -7,9 +7,9 @@ import {
   networkStatus,
 } from '../../../../plugin/state/status/status.ts';
 import { statusTable } from '../../../../plugin/state/status/status-table.ts';
-import { DriverRig } from '../../../support/driver-rig.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
-import { ip, lease, mac } from '../../../support/messages.ts';
+import { DriverRig } from '../../../support/fakes/driver-rig.ts';
+import { FakeClock } from '../../../support/time/fake-clock.ts';
+import { ip, lease, mac } from '../../../support/frames/messages.ts';
 import type { EndpointRecord } from '../../../../plugin/state/lease-records.ts';
 
 const clock = new FakeClock();
