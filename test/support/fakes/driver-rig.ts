@@ -30,7 +30,7 @@ import type { Ipv4, Mac } from '../../../plugin/wire/address.ts';
 import type { Ipv6 } from '../../../plugin/wire/address6.ts';
 import type { SandboxProbe } from '../../../plugin/leasing/sockets/sandbox-socket.ts';
 import { FakeClock } from '../time/fake-clock.ts';
-import { FakeHost } from './fake-host.ts';
+import { FakeHost } from './fake-host/fake-host.ts';
 import { FakeStore } from './fake-store.ts';
 import { FakeTrunk } from '../lan/fake-trunk.ts';
 import { LeasingServer } from '../lan/leasing-server.ts';

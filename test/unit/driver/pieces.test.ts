@@ -8,7 +8,7 @@ import { runEach, UndoList } from '../../../plugin/undo.ts';
 import type { LeaseTerms, Route } from '../../../plugin/vocabulary/lease.ts';
 import { ipv4FromNumber, networkOf, type Ipv4 } from '../../../plugin/wire/address.ts';
 import { FakeClock, settled } from '../../support/time/fake-clock.ts';
-import { FakeHost } from '../../support/fakes/fake-host.ts';
+import { FakeHost } from '../../support/fakes/fake-host/fake-host.ts';
 import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
 import { ip, lease } from '../../support/frames/messages.ts';
 

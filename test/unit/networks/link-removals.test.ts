@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { withLastingRemovals } from '../../../plugin/networks/link-removals.ts';
 import { FakeClock } from '../../support/time/fake-clock.ts';
-import { FakeHost } from '../../support/fakes/fake-host.ts';
+import { FakeHost } from '../../support/fakes/fake-host/fake-host.ts';
 import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
 import { mac } from '../../support/frames/messages.ts';
 

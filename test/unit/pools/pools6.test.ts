@@ -5,7 +5,7 @@ import { Pools6 } from '../../../plugin/pools/pools6.ts';
 import { parseSubnet6, type Ipv6 } from '../../../plugin/wire/address6.ts';
 import { PATIENT, refusal } from '../../support/fakes/driver-rig.ts';
 import { FakeClock } from '../../support/time/fake-clock.ts';
-import { FakeHost } from '../../support/fakes/fake-host.ts';
+import { FakeHost } from '../../support/fakes/fake-host/fake-host.ts';
 import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
 import { ip6 } from '../../support/frames/messages.ts';
 

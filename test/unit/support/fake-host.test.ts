@@ -2,7 +2,7 @@
  * The fake host of the unit tests passes the suite. test/kernel/links/host.test.ts runs it with the
  * kernel.
  */
-import { FakeHost } from '../../support/fakes/fake-host.ts';
+import { FakeHost } from '../../support/fakes/fake-host/fake-host.ts';
 import { describeHost } from '../../support/fakes/host-conformance.ts';
 
 describeHost('the fake host', () => {
