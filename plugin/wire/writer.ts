@@ -7,11 +7,16 @@ import type { Ipv4, Mac } from './address.ts';
 import { ipv6ToBytes } from './address6.ts';
 import type { Ipv6 } from './address6.ts';
 
+/** What a header needs. V8 keeps typed arrays of at most 64 octets in its own heap. */
+const FIRST_ROOM = 64;
+
 export class Writer {
-  readonly #octets: number[] = [];
+  /** Octets from `#length` on are zero, and not yet written. */
+  #octets = new Uint8Array(FIRST_ROOM);
+  #length = 0;
 
   get length(): number {
-    return this.#octets.length;
+    return this.#length;
   }
 
   u8(value: number): this {
@@ -27,7 +32,8 @@ export class Writer {
   }
 
   bytes(bytes: Uint8Array): this {
-    for (const octet of bytes) this.#octets.push(octet);
+    const at = this.#extend(bytes.length);
+    this.#octets.set(bytes, at);
     return this;
   }
 
@@ -47,21 +53,34 @@ export class Writer {
    * Writes zero octets until there are `length` octets. Writes nothing if there are more already.
    */
   padTo(length: number): this {
-    while (this.#octets.length < length) this.#octets.push(0);
+    if (length > this.#length) this.#extend(length - this.#length);
     return this;
   }
 
   toBytes(): Uint8Array {
-    return Uint8Array.from(this.#octets);
+    return this.#octets.slice(0, this.#length);
   }
 
   #unsigned(value: number, width: number): this {
     if (!Number.isInteger(value) || value < 0 || value >= 2 ** (8 * width)) {
       throw new RangeError(`${value} does not fit a field of ${width} octets`);
     }
-    for (let shift = width - 1; shift >= 0; shift -= 1) {
-      this.#octets.push(Math.floor(value / 2 ** (8 * shift)) % 0x100);
+    let at = this.#extend(width);
+    for (let shift = width - 1; shift >= 0; shift -= 1, at += 1) {
+      this.#octets[at] = Math.floor(value / 2 ** (8 * shift)) % 0x100;
     }
     return this;
+  }
+
+  /** Makes room for `count` more octets. @returns where they begin. */
+  #extend(count: number): number {
+    const at = this.#length;
+    this.#length += count;
+    if (this.#length > this.#octets.length) {
+      const larger = new Uint8Array(Math.max(this.#length, 2 * this.#octets.length));
+      larger.set(this.#octets);
+      this.#octets = larger;
+    }
+    return at;
   }
 }

@@ -58,12 +58,21 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
+  /** The timer that fires first. Of two at one instant it is the one that was set first. */
+  #next(): Timer | undefined {
+    let first: Timer | undefined;
+    for (const timer of this.#timers) {
+      if (first === undefined || timer.dueAt < first.dueAt) first = timer;
+    }
+    return first;
+  }
+
   /** Lets `ms` pass. The work that a timer starts is done before the next timer fires. */
   async pass(ms: Ms): Promise<void> {
     const until = this.#now + ms;
     for (;;) {
       await settled();
-      const next = [...this.#timers].sort((a, b) => a.dueAt - b.dueAt)[0];
+      const next = this.#next();
       if (next === undefined || next.dueAt > until) break;
       this.#timers.delete(next);
       this.#now = Math.max(this.#now, next.dueAt);

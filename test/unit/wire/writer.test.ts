@@ -19,6 +19,16 @@ describe('Writer', () => {
     ]);
   });
 
+  it('writes more than it has room for at first, in one piece and in many', () => {
+    const octets = Uint8Array.from({ length: 1000 }, (_, index) => (index % 255) + 1);
+    const many = new Writer();
+    for (const octet of octets) many.u8(octet);
+    expect(many.toBytes()).toEqual(octets);
+    const whole = new Writer().u8(9).bytes(octets).padTo(1500).toBytes();
+    expect([whole.length, whole[0], whole[1000], whole[1001]]).toEqual([1500, 9, 235, 0]);
+    expect(whole.subarray(1, 1001)).toEqual(octets);
+  });
+
   it.each([
     ['u8', 256],
     ['u8', -1],
