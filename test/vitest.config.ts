@@ -16,6 +16,7 @@ export default defineConfig({
           isolate: false,
           // No test waits, but a busy machine computes for longer.
           testTimeout: 60_000,
+          expect: { poll: { interval: 2, timeout: 30_000 } },
           include: [
             'test/unit/**/*.test.ts',
             'test/sim/**/*.test.ts',

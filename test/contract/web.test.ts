@@ -5,13 +5,14 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openWeb, type WebSettings } from '../../plugin/api/web/open-web.ts';
 import type { WebServer } from '../../plugin/api/web/web-server.ts';
 import { EventBus } from '../../plugin/events/event-bus.ts';
 import { FakeClock } from '../support/time/fake-clock.ts';
 import { leaseEntry, networkEntry } from '../support/fakes/lease-entries.ts';
 import { MemoryLogger } from '../support/fakes/memory-logger.ts';
+import { soon } from '../support/time/soon.ts';
 
 const TOKEN = 'a-token-of-some-length';
 const BOX = leaseEntry();
@@ -190,7 +191,7 @@ describe('without a token', () => {
       socket.destroy();
       await once(socket, 'close');
     }
-    await vi.waitFor(async () => {
+    await soon(async () => {
       const response = await begin('/v1/events?follow=true');
       response.destroy();
       expect(response.statusCode).toBe(200);

@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ContainerNames } from '../../../plugin/dockerapi/container-names.ts';
 import { openDockerApi } from '../../../plugin/dockerapi/docker-api.ts';
 import { FakeClock } from '../../support/time/fake-clock.ts';
 import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
+import { soon } from '../../support/time/soon.ts';
 
 const OURS = 'a'.repeat(64);
 let folder: string;
@@ -68,22 +69,22 @@ const event = (type: string, id: string, attributes: Record<string, string> = {}
   tell({ Type: type, Action: 'x', Actor: { ID: id, Attributes: attributes } });
 /** Lets the plugin's time pass until the daemon has been asked that often. */
 const askedTimes = (times: number) =>
-  vi.waitFor(async () => {
+  soon(async () => {
     await clock.pass(100);
     expect(asked.length).toBe(times);
   });
-const opened = () => vi.waitFor(() => expect(streams.length).toBeGreaterThan(0));
+const opened = () => soon(() => expect(streams.length).toBeGreaterThan(0));
 
 test('containers that run already are named; a burst of starts is one question', async () => {
   names.start();
   await opened();
   await askedTimes(1);
-  await vi.waitFor(() => expect(heard).toEqual([['e1', 'pbx']]));
+  await soon(() => expect(heard).toEqual([['e1', 'pbx']]));
   containers = { ...containers, c2: { Name: 'web', EndpointID: 'e2' } };
   for (let count = 0; count < 20; count += 1) event('network', OURS, { container: 'c2' });
   event('network', 'b'.repeat(64));
   await askedTimes(2);
-  await vi.waitFor(() => expect(names.nameOf('e2')).toMatchObject({ id: 'c2', name: 'web' }));
+  await soon(() => expect(names.nameOf('e2')).toMatchObject({ id: 'c2', name: 'web' }));
   expect(asked).toEqual([`/networks/${OURS}`, `/networks/${OURS}`]);
   expect(heard.length).toBe(2);
 });
@@ -100,14 +101,14 @@ test('services of Compose and Swarm: each container is asked about once, and for
   names.start();
   await opened();
   await askedTimes(1);
-  await vi.waitFor(() => expect(askedLabels.map(({ length }) => length)).toEqual([50, 10]));
-  await vi.waitFor(() => expect(names.serviceOf('e1')).toBe('web'));
+  await soon(() => expect(askedLabels.map(({ length }) => length)).toEqual([50, 10]));
+  await soon(() => expect(names.serviceOf('e1')).toBe('web'));
   const services = ['e0', 'e2', 'e3', 'none'].map((id) => names.serviceOf(id));
   expect(services).toEqual([undefined, 'queue', undefined, undefined]);
   containers = { c1: containers['c1']!, c99: { Name: 'new', EndpointID: 'e99' } };
   event('network', OURS, { container: 'c99' });
   await askedTimes(2);
-  await vi.waitFor(() => expect(askedLabels.slice(2)).toEqual([['c99']]));
+  await soon(() => expect(askedLabels.slice(2)).toEqual([['c99']]));
   expect([names.serviceOf('e1'), names.serviceOf('e2')]).toEqual(['web', undefined]);
 });
 
@@ -115,28 +116,28 @@ test('a thousand times docker rename is one question; who left is forgotten', as
   names.start();
   await opened();
   await askedTimes(1);
-  await vi.waitFor(() => expect(heard.length).toBe(1));
+  await soon(() => expect(heard.length).toBe(1));
   containers = { c1: { Name: 'phone', EndpointID: 'e1' } };
   for (let count = 0; count < 1_000; count += 1) {
     event('container', 'c1', { oldName: '/pbx', name: `phone-${count}` });
   }
   await askedTimes(2);
-  await vi.waitFor(() => expect(heard.at(-1)).toEqual(['e1', 'phone']));
+  await soon(() => expect(heard.at(-1)).toEqual(['e1', 'phone']));
   containers = {};
   event('network', OURS, { container: 'c1' });
   await askedTimes(3);
-  await vi.waitFor(() => expect(names.nameOf('e1')).toBeUndefined());
+  await soon(() => expect(names.nameOf('e1')).toBeUndefined());
 });
 
 test('the daemon restarts: one warning, and it is asked again', async () => {
   names.start();
   await opened();
   await hangUp();
-  await vi.waitFor(() => expect(log.messages('warn').length).toBe(1));
+  await soon(() => expect(log.messages('warn').length).toBe(1));
   await clock.pass(1_000); // nobody is there
   streams = [];
   await listen();
-  await vi.waitFor(async () => {
+  await soon(async () => {
     await clock.pass(1_000);
     expect(streams.length).toBe(1);
   });
@@ -151,7 +152,7 @@ test.each([
   names.start();
   await opened();
   streams.at(-1)?.write(bytes);
-  await vi.waitFor(() => expect(log.messages('warn').length).toBe(1));
+  await soon(() => expect(log.messages('warn').length).toBe(1));
 });
 
 test.each([
@@ -178,7 +179,7 @@ test('a daemon that opens the stream and ends it at once is tried ever more rare
   names.start();
   let opens = 0;
   for (let second = 0; second < 60; second += 1) {
-    await vi.waitFor(() => expect(log.messages('warn').length).toBeLessThan(2));
+    await soon(() => expect(log.messages('warn').length).toBeLessThan(2));
     const open = streams.splice(0);
     opens += open.length;
     for (const stream of open) stream.end();

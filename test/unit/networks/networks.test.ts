@@ -6,6 +6,7 @@ import {
   refusal,
   rigWithNetwork,
 } from '../../support/fakes/driver-rig.ts';
+import { soon } from '../../support/time/soon.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 
 const OTHER = 'o'.repeat(25); // an id of a swarm network
@@ -197,7 +198,7 @@ describe('a failure while creating leaves nothing behind', () => {
       return new Promise((_, reject) => (killed = () => reject(new Error('killed'))));
     });
     const creating = refusal(rig.createNetwork());
-    await vi.waitFor(() => expect(made).toHaveBeenCalled());
+    await soon(() => expect(made).toHaveBeenCalled());
     expect(rig.store.networks).toMatchObject([{ isUnfinished: true, uplinkPort: true }]);
     await rig.restart();
     expect([...rig.host.links]).toEqual(['eth1']);

@@ -1,7 +1,7 @@
 /** What strangers on the HTTP port may not do: push out the history, keep places of others. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limitedServer } from '../../../../plugin/api/operator/requests.ts';
 import { serveWeb, type WebServer } from '../../../../plugin/api/web/web-server.ts';
 import { EventBus } from '../../../../plugin/events/event-bus.ts';
@@ -9,6 +9,7 @@ import { withTroubleEvents } from '../../../../plugin/events/trouble.ts';
 import { FakeClock } from '../../../support/time/fake-clock.ts';
 import { leaseEntry, networkEntry } from '../../../support/fakes/lease-entries.ts';
 import { MemoryLogger } from '../../../support/fakes/memory-logger.ts';
+import { soon } from '../../../support/time/soon.ts';
 
 let bus: EventBus;
 let port: number;
@@ -116,7 +117,7 @@ it('a request that does not come in time is refused, and its place is free', asy
     }),
   );
   expect(slow[0]).toMatch(/^HTTP\/1.1 408 .*"the request did not come within 0.05 s"/s);
-  await vi.waitFor(() => expect(sockets.size).toBe(0));
+  await soon(() => expect(sockets.size).toBe(0));
   expect(memory.lines).toEqual([]);
   server.close();
 });
