@@ -90,29 +90,28 @@ const FARTHEST = 255;
  * in the program. The tests of the program find it.
  */
 export function assemble(steps: readonly Step[]): readonly BpfInstruction[] {
-  const places = new Map<string, number[]>();
-  let count = 0;
-  for (const step of steps) {
-    if (typeof step === 'string') places.set(step, [...(places.get(step) ?? []), count]);
-    else count += 1;
-  }
-  const distance = (label: string | undefined, from: number, most: number): number => {
+  let at = steps.reduce((count, step) => count + (typeof step === 'string' ? 0 : 1), 0);
+  const instructions = new Array<BpfInstruction>(at);
+  // From the end to the beginning: of a label's places, the map then has the next one.
+  const places = new Map<string, number>();
+  const distance = (label: string | undefined, most: number): number => {
     if (label === undefined) return 0;
-    const to = (places.get(label) ?? []).find((place) => place > from) ?? NaN;
-    if (!(to - from - 1 <= most)) throw new RangeError(`label ${label} cannot be reached`);
-    return to - from - 1;
+    const steps = (places.get(label) ?? NaN) - at - 1;
+    if (!(steps <= most)) throw new RangeError(`label ${label} cannot be reached`);
+    return steps;
   };
-  const instructions: BpfInstruction[] = [];
-  for (const step of steps) {
-    if (typeof step === 'string') continue;
-    const at = instructions.length;
-    const { then, otherwise }: Partial<Branch> = step;
-    if (step.code === JUMP_ALWAYS) {
-      instructions.push({ code: step.code, jt: 0, jf: 0, k: distance(then, at, Infinity) });
-    } else {
-      const [jt, jf] = [distance(then, at, FARTHEST), distance(otherwise, at, FARTHEST)];
-      instructions.push({ code: step.code, jt, jf, k: step.k });
+  for (let index = steps.length - 1; index >= 0; index -= 1) {
+    const step = steps[index]!;
+    if (typeof step === 'string') {
+      places.set(step, at);
+      continue;
     }
+    at -= 1;
+    const { code, k, then, otherwise }: Plain & Partial<Branch> = step;
+    instructions[at] =
+      code === JUMP_ALWAYS
+        ? { code, jt: 0, jf: 0, k: distance(then, Infinity) }
+        : { code, jt: distance(then, FARTHEST), jf: distance(otherwise, FARTHEST), k };
   }
   return instructions;
 }

@@ -54,9 +54,18 @@ export class SystemCallError extends Error {
  * it.
  */
 function errnoName(errno: number): string {
-  const found = Object.entries(koffi.os.errno).find(([, value]) => value === errno);
-  return found === undefined ? `errno ${errno}` : found[0];
+  return errnoNames.get(errno) ?? `errno ${errno}`;
 }
+
+/**
+ * Made once, because a call that fails is common: a link is looked for, and has gone. Of two names
+ * of one number it has the first.
+ */
+const errnoNames: ReadonlyMap<number, string> = new Map(
+  Object.entries(koffi.os.errno)
+    .reverse()
+    .map(([name, errno]) => [errno, name]),
+);
 
 function checked(call: string, result: number): number {
   if (result < 0) throw new SystemCallError(call, koffi.errno());

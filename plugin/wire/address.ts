@@ -15,6 +15,9 @@ export const IPV4_BROADCAST = '255.255.255.255' as Ipv4;
 export const MAC_BROADCAST = 'ff:ff:ff:ff:ff:ff' as Mac;
 export const MAC_ZERO = '00:00:00:00:00:00' as Mac;
 
+const MAC_OCTETS = 6;
+const [DOT, ZERO] = [0x2e, 0x30];
+
 /**
  * Parses a dotted quad without prefix length. Returns undefined for anything else, and for leading
  * zeros.
@@ -34,21 +37,32 @@ export function parseMac(text: string): Mac | undefined {
 
 /** `bytes` holds four octets from `offset`. */
 export function ipv4FromBytes(bytes: Uint8Array, offset = 0): Ipv4 {
-  return bytes.subarray(offset, offset + 4).join('.') as Ipv4;
+  const [a, b] = [bytes[offset]!, bytes[offset + 1]!];
+  const [c, d] = [bytes[offset + 2]!, bytes[offset + 3]!];
+  return `${a}.${b}.${c}.${d}` as Ipv4;
 }
 
 export function ipv4ToBytes(address: Ipv4): Uint8Array {
-  return Uint8Array.from(address.split('.'), Number);
+  const value = ipv4ToNumber(address);
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }
 
 /** `bytes` holds six octets from `offset`. */
 export function macFromBytes(bytes: Uint8Array, offset = 0): Mac {
-  const octets = Array.from(bytes.subarray(offset, offset + 6));
-  return octets.map((octet) => octet.toString(16).padStart(2, '0')).join(':') as Mac;
+  let text = '';
+  for (let at = offset; at < offset + MAC_OCTETS; at += 1) {
+    const octet = bytes[at]!;
+    text += `${at === offset ? '' : ':'}${octet < 0x10 ? '0' : ''}${octet.toString(16)}`;
+  }
+  return text as Mac;
 }
 
 export function macToBytes(mac: Mac): Uint8Array {
-  return Uint8Array.from(mac.split(':'), (pair) => Number.parseInt(pair, 16));
+  const bytes = new Uint8Array(MAC_OCTETS);
+  for (let index = 0; index < MAC_OCTETS; index += 1) {
+    bytes[index] = Number.parseInt(mac.slice(3 * index, 3 * index + 2), 16);
+  }
+  return bytes;
 }
 
 /** True for a group address: the lowest bit of the first octet (IEEE 802). */
@@ -58,24 +72,33 @@ export function isMulticastMac(mac: Mac): boolean {
 
 /** The address as an unsigned 32-bit number. */
 export function ipv4ToNumber(address: Ipv4): number {
-  return ipv4ToBytes(address).reduce((value, octet) => value * 256 + octet, 0);
+  // Digit by digit: addresses are compared for each frame that is heard, and this makes no object.
+  let [value, octet] = [0, 0];
+  for (let index = 0; index < address.length; index += 1) {
+    const code = address.charCodeAt(index);
+    if (code === DOT) [value, octet] = [value * 256 + octet, 0];
+    else octet = octet * 10 + (code - ZERO);
+  }
+  return value * 256 + octet;
 }
 
 export function ipv4FromNumber(value: number): Ipv4 {
-  return ipv4FromBytes(
-    Uint8Array.of(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255),
-  );
+  return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}` as Ipv4;
 }
 
 /** The address with its host bits cleared. @param prefixLength 0 to 32. */
 export function networkOf(address: Ipv4, prefixLength: number): Ipv4 {
+  return ipv4FromNumber(networkNumber(address, prefixLength));
+}
+
+function networkNumber(address: Ipv4, prefixLength: number): number {
   const mask = prefixLength === 0 ? 0 : (0xffffffff << (32 - prefixLength)) >>> 0;
-  return ipv4FromNumber((ipv4ToNumber(address) & mask) >>> 0);
+  return (ipv4ToNumber(address) & mask) >>> 0;
 }
 
 /** True if `address` lies in the subnet that `inside` and `prefixLength` name. */
 export function isInSubnet(address: Ipv4, inside: Ipv4, prefixLength: number): boolean {
-  return networkOf(address, prefixLength) === networkOf(inside, prefixLength);
+  return networkNumber(address, prefixLength) === networkNumber(inside, prefixLength);
 }
 
 /** True for 169.254.0.0/16 (RFC 3927). */
