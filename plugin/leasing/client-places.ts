@@ -43,7 +43,7 @@ export function followInto(
     deps.onEntered(subject.key, link);
   };
   client.follower = new SandboxSocket(
-    { ...target, seats, log, unreachable: tell, entered },
+    { seats, log, unreachable: tell, entered, ...target },
     { clock, probe: deps.probeSandbox },
   );
 }

@@ -58,7 +58,7 @@ export class Ipv4Client {
     const { acd, onConflict, isForeign, identity } = subject;
     this.#log = log;
     this.#clock = clock;
-    const of4 = { ...ofLease(subject), family: 4 } as const;
+    const of4 = { family: 4, ...ofLease(subject) } as const;
     const runner = new ClientRunner(clientConfig(subject), {
       clock,
       random,

@@ -165,7 +165,7 @@ export function makeIpv6Client(
   const { key, segment, identity, acd, rapidCommit, ipv6 } = subject;
   if (ipv6 === undefined) return undefined;
   const { clock, random, routers, declines, frames, emit } = deps;
-  const of6 = { ...ofLease(subject), family: 6 } as const;
+  const of6 = { family: 6, ...ofLease(subject) } as const;
   const openSocket =
     frames?.openSocket(deps.openIpv6Socket, () => watchedClient(subject)) ?? deps.openIpv6Socket;
   return new GuardedIpv6(ipv6, {

@@ -60,7 +60,7 @@ export function openSharedArpSocket(
   handlers: Handlers,
 ): { close(): void } {
   const shared = socketWithRoom(link);
-  const owner: Owner = { ...own, handlers };
+  const owner: Owner = { handlers, ...own };
   shared.owners.add(owner);
   try {
     applyFilter(shared); // at once: the next frame may be the claim
