@@ -349,14 +349,20 @@ describe('extending a lease (RFC 2131 §4.4.5)', () => {
     'keeps a lease of %i s that a renewal brought, for an hour',
     (leaseSec) => {
       const rig = new ClientRig().bound().tick();
+      const summaries = new Set<string>();
+      let latest = 0;
       while (rig.now < 2 * HOUR) {
         const asked = rig.now;
         rig.now += 50;
-        expect(rig.ack({ leaseSec }).summary).toEqual(['lease renewed']);
-        rig.tick();
-        expect(rig.summary).toEqual([`send REQUEST to ${SERVER}`]);
-        expect(rig.now).toBeLessThan(asked + leaseSec * 1000);
+        summaries.add(`at an answer: ${rig.ack({ leaseSec }).summary.join()}`);
+        summaries.add(`then: ${rig.tick().summary.join()}`);
+        latest = Math.max(latest, rig.now - asked);
       }
+      expect([...summaries]).toEqual([
+        'at an answer: lease renewed',
+        `then: send REQUEST to ${SERVER}`,
+      ]);
+      expect(latest).toBeLessThan(leaseSec * 1000);
     },
   );
 
