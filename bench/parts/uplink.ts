@@ -36,7 +36,11 @@ const REST_SEC = 30;
 /** As in the part `calls`: meanwhile the container would run. */
 const RUNS_MS = 600;
 const JOIN = 'join of a member';
-const WAYS = { plain: 'plain WireGuard', uplink: 'uplink' } as const;
+const WAYS = {
+  plain: 'plain WireGuard',
+  bridged: 'plain WireGuard, container behind a bridge',
+  uplink: 'uplink',
+} as const;
 const DIRECTIONS = [
   { name: 'container to office, TCP', more: [] },
   { name: 'office to container, TCP', more: ['-R'] },
@@ -145,9 +149,13 @@ async function throughput(network: string, report: PartReport): Promise<void> {
   const server = start(inside('fw', 'iperf3', '-s', '--forceflush'));
   try {
     await server.said('listening');
-    const to = { plain: OFFICE.overPlain, uplink: OFFICE.overUplink };
+    const to = {
+      plain: OFFICE.overPlain,
+      bridged: OFFICE.overBridged,
+      uplink: OFFICE.overUplink,
+    };
     const ways = DIRECTIONS.flatMap((direction) =>
-      (['plain', 'uplink'] as const).map((which) =>
+      (['plain', 'bridged', 'uplink'] as const).map((which) =>
         way(row(direction, WAYS[which]), 'Gbit/s', () =>
           gigabits(inside('box'), to[which], ...direction.more),
         ),
@@ -157,8 +165,10 @@ async function throughput(network: string, report: PartReport): Promise<void> {
   } finally {
     await server.stop();
   }
-  for (const direction of DIRECTIONS)
+  for (const direction of DIRECTIONS) {
     report.ratio(row(direction, WAYS.uplink), row(direction, WAYS.plain), atLeast(0.9));
+    report.ratio(row(direction, WAYS.uplink), row(direction, WAYS.bridged));
+  }
   ipBatch(['link set eth0 down', `link set eth0 name ${joined.link}`], 'box');
   await detach(joined, 'box');
 }

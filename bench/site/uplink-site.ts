@@ -17,9 +17,14 @@ const HUB_ADDRESS = '203.0.113.10';
 const PLAIN_PORT = 51_999;
 const HOUR_MS = 3_600_000;
 
-export const OFFICE = { overUplink: '10.100.0.1', overPlain: '10.63.0.1' } as const;
-/** In the namespace of the container: its way to plain WireGuard. */
-const PLAIN_BOX = '10.62.0.2';
+/** `overBridged` is the same plain WireGuard, from behind a bridge as Docker makes it. */
+export const OFFICE = {
+  overUplink: '10.100.0.1',
+  overPlain: '10.63.0.1',
+  overBridged: '10.63.0.2',
+} as const;
+/** In the namespace of the container: its ways to plain WireGuard. */
+const [PLAIN_BOX, BRIDGED_BOX] = ['10.62.0.2', '10.62.1.2'];
 export const VLAN = { uplink: 500, beside: 501, plain: 700 } as const;
 
 export const inside = (namespace: string, ...command: string[]) => [
@@ -50,6 +55,7 @@ export async function placesUp(): Promise<Program> {
       `address add ${OFFICE.overUplink}/16 dev ${to500}`,
       `address add 10.101.0.1/16 dev ${to501}`,
       `address add ${OFFICE.overPlain}/24 dev ${to700}`,
+      `address add ${OFFICE.overBridged}/24 dev ${to700}`,
     ],
     'fw',
   );
@@ -127,7 +133,7 @@ export function plainUp(): void {
     ipBatch(['link add plain type wireguard'], namespace);
     const words = [...(namespace === undefined ? [] : inside(namespace)), 'wg', 'set', 'plain'];
     const of = ['listen-port', String(PLAIN_PORT), 'private-key', file];
-    const to = ['peer', publicKeyOf(peer), 'allowed-ips', '10.62.0.0/24,10.63.0.0/24', ...more];
+    const to = ['peer', publicKeyOf(peer), 'allowed-ips', '10.62.0.0/23,10.63.0.0/24', ...more];
     execFileSync(words[0] ?? '', [...words.slice(1), ...of, ...to]);
     ipBatch(['link set plain mtu 1420 up'], namespace);
   };
@@ -138,12 +144,20 @@ export function plainUp(): void {
     'address add 10.62.0.1/24 dev tobox',
     'link set tobox up',
     'route add 10.63.0.0/24 dev plain',
+    'link add bridged type bridge',
+    'link add toport type veth peer name bridged netns box',
+    'link set toport master bridged up',
+    'address add 10.62.1.1/24 dev bridged',
+    'link set bridged up',
   ]);
   ipBatch(
     [
       `address add ${PLAIN_BOX}/24 dev plain`,
       'link set plain mtu 1420 up',
       'route add 10.63.0.0/24 via 10.62.0.1',
+      `address add ${BRIDGED_BOX}/24 dev bridged`,
+      'link set bridged mtu 1420 up',
+      `route add ${OFFICE.overBridged} via 10.62.1.1`,
     ],
     'box',
   );
@@ -153,10 +167,10 @@ export function plainUp(): void {
       `link add link trunk name ${toOffice} type vlan id ${VLAN.plain}`,
       `address add 10.63.0.254/24 dev ${toOffice}`,
       `link set ${toOffice} up`,
-      'route add 10.62.0.0/24 dev plain',
+      'route add 10.62.0.0/23 dev plain',
     ],
     'hub',
   );
-  ipBatch(['route add 10.62.0.0/24 via 10.63.0.254 mtu 1420'], 'fw');
+  ipBatch(['route add 10.62.0.0/23 via 10.63.0.254 mtu 1420'], 'fw');
   execFileSync('ip', inside('hub', 'sysctl', '-qw', 'net.ipv4.ip_forward=1').slice(1));
 }
