@@ -18,6 +18,11 @@ const HEAD_LIMIT = 4_096;
 const REQUEST_LIMIT_MS = 5_000;
 /** A client that takes nothing of its answer for this long is cut off. */
 const SILENT_CLIENT_MS = 60_000;
+/**
+ * After so much silence the kernel asks the kernel of the server whether it still has the
+ * connection. A server that was switched off and on has not, and is asked again.
+ */
+const VANISHED_AFTER_MS = 10_000;
 
 export interface JsonCall {
   readonly method: string;
@@ -180,6 +185,7 @@ export async function askJson(
   const headers = { 'Content-Length': Buffer.byteLength(text) };
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const call = request({ ...options, headers, agent: false }, resolve);
+    call.setSocketKeepAlive(true, VANISHED_AFTER_MS);
     call.on('error', reject);
     call.end(text);
   });

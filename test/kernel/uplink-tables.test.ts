@@ -80,7 +80,7 @@ test('limits and counters of a member go on when another one joins, leaves or ha
   await ensure(hub, member(2, { pathMtu: 1300 }), member(3), member(4));
   await ensure(hub, member(3), member(4));
   expect(handles('broadcast_3')).toEqual(before);
-  // The test can fail: what has changed is written anew, and so is all of a table made from nothing.
+  // The test can fail: what has changed is written anew. So is all of a table made from nothing.
   expect(handles('from_member')).not.toEqual(shared);
   await inside(hub, () => removeTables(hubTableNames('vdhub')));
   await ensure(hub, member(3), member(4));

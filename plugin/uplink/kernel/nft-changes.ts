@@ -6,8 +6,6 @@
  * A body is a list of objects: `counter NAME {}` in one line, or `chain NAME {`, its rules each in
  * a line, and `}`.
  */
-import type { NftTable } from './nft-tables.ts';
-
 interface NftObject {
   readonly kind: string;
   readonly name: string;
@@ -19,30 +17,29 @@ interface NftObject {
 const HOOK = /^type .* hook /;
 
 /**
- * @param table with its new body.
+ * @param table its family and name.
  * @returns undefined if the table must be replaced as a whole.
  */
-export function changesOf(table: NftTable, before: string): string | undefined {
-  const [old, wanted] = [objectsOf(before), objectsOf(table.body)];
+export function changesOf(table: string, before: string, after: string): string | undefined {
+  const [old, wanted] = [objectsOf(before), objectsOf(after)];
   const gone = [...old].filter(([key]) => !wanted.has(key)).map(([, one]) => one);
   const others = [...wanted].filter(([key, one]) => !isSame(old.get(key), one));
   const changed = others.map(([, one]) => one);
   const isHard = others.some(([key, one]) => !isEasy(one) || hookOf(old.get(key)) !== hookOf(one));
   if (isHard || gone.some((one) => !isEasy(one) || hookOf(one) !== '')) return undefined;
-  const name = `${table.family} ${table.name}`;
   const rewritten = others.filter(([key, { kind }]) => kind === 'chain' && old.has(key));
   const flushed = [...rewritten.map(([, one]) => one), ...gone.filter(isChain)];
   return [
-    ...flushed.map((one) => `flush chain ${name} ${one.name}`),
+    ...flushed.map((one) => `flush chain ${table} ${one.name}`),
     // Before the rules that refer to them.
     ...[...changed]
       .sort(chainsLast)
-      .map((one) => `add ${one.kind} ${name} ${one.name}${open(one)}`),
+      .map((one) => `add ${one.kind} ${table} ${one.name}${open(one)}`),
     ...changed
       .filter(isChain)
-      .flatMap((one) => rulesOf(one).map((rule) => `add rule ${name} ${one.name} ${rule}`)),
+      .flatMap((one) => rulesOf(one).map((rule) => `add rule ${table} ${one.name} ${rule}`)),
     // Rules refer to them until all chains are flushed.
-    ...[...gone].sort(chainsFirst).map((one) => `delete ${one.kind} ${name} ${one.name}`),
+    ...[...gone].sort(chainsFirst).map((one) => `delete ${one.kind} ${table} ${one.name}`),
     '',
   ].join('\n');
 }

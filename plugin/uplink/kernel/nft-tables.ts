@@ -7,9 +7,9 @@
  * somebody has is told by the generation of the rules, without a process. Where others change rules
  * of their own, as Docker does, the tables are listed and compared.
  */
-import { readlinkSync } from 'node:fs';
 import { commandEvidence, runCommand } from '../../net/command.ts';
 import { rulesGeneration } from '../../net/firewall/nft-generation.ts';
+import { ownNamespace } from '../../net/sandbox/netns.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { changesOf } from './nft-changes.ts';
 
@@ -91,7 +91,10 @@ async function look(table: NftTable, generation: number | undefined): Promise<Lo
 /** @param isInParts false if the tables must be replaced as a whole. */
 async function change(looks: readonly Look[], isInParts: boolean): Promise<void> {
   const texts = looks.map(({ table, there }) => {
-    const part = isInParts && there !== undefined ? changesOf(table, there.body) : undefined;
+    const part =
+      isInParts && there !== undefined
+        ? changesOf(nameOf(table), there.body, table.body)
+        : undefined;
     return { part, whole: replacement(table) };
   });
   const whole = texts.map((text) => text.whole).join('');
@@ -107,7 +110,7 @@ async function change(looks: readonly Look[], isInParts: boolean): Promise<void>
 
 /** Our own transaction has not touched the other tables of this namespace. */
 function carryOn(before: number, after: number | undefined): void {
-  const here = namespace();
+  const here = ownNamespace();
   for (const [key, one] of applied) {
     if (one.generation !== before || !key.startsWith(here)) continue;
     applied.set(key, { ...one, generation: after });
@@ -129,12 +132,7 @@ function nameOf({ family, name }: Omit<NftTable, 'body'>): string {
 }
 
 function keyOf(table: Omit<NftTable, 'body'>): string {
-  return `${namespace()} ${nameOf(table)}`;
-}
-
-/** `net:[4026531840]` */
-function namespace(): string {
-  return readlinkSync('/proc/thread-self/ns/net');
+  return `${ownNamespace()} ${nameOf(table)}`;
 }
 
 /** Without the values of counters. Undefined if there is no such table. */

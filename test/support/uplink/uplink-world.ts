@@ -18,7 +18,7 @@ import type {
   Reply,
   Way,
 } from '../../../plugin/uplink/member/registrar-client.ts';
-import type { MemberView } from '../../../plugin/uplink/protocol/registrar-protocol.ts';
+import { HELD_MS, type MemberView } from '../../../plugin/uplink/protocol/registrar-protocol.ts';
 import type { LocalCarrier } from '../../../plugin/uplink/streams/carrier.ts';
 import { Uplinks } from '../../../plugin/uplink/uplinks.ts';
 import { generateKey, publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
@@ -190,6 +190,8 @@ export class HostSim {
   fate: (what: 'post' | 'ask' | 'word' | 'leave' | 'key') => Fate = () => 'ok';
   posts = 0;
   asks = 0;
+  /** When words were said. */
+  readonly said: number[] = [];
   addresses: readonly string[] = [ENDPOINT];
   /** True while no datagram passes by UDP, and by TLS. */
   isUdpBlocked = false;
@@ -268,7 +270,13 @@ export class HostSim {
       },
       openCarrier: async () => this.#openCarrier(),
       clash: async () => undefined,
-      watchPath: () => ({ mtu: undefined, doubt: noop, heard: noop, close: noop }),
+      watchPath: () => ({
+        mtu: undefined,
+        doubt: noop,
+        heard: noop,
+        check: () => false,
+        close: noop,
+      }),
     });
   }
 
@@ -334,7 +342,7 @@ export class HostSim {
       },
       ask: (way, revision, signal) => {
         this.asks += 1;
-        return this.#asked('ask', way, 25_000, signal, (gone) =>
+        return this.#asked('ask', way, HELD_MS + 5_000, signal, (gone) =>
           answers().self(way.own, revision, gone),
         );
       },
@@ -351,6 +359,7 @@ export class HostSim {
         this.#onWord = onWord;
         return {
           say: () => {
+            this.said.push(clock.now());
             const fate = this.fate('word');
             const own = this.kernel?.address ?? '';
             if (typeof fate === 'string' && fate !== 'ok') return;
