@@ -80,6 +80,8 @@ export class UplinkWorld {
   ports: HubDesired | undefined;
   /** If set, the hub's kernel refuses. */
   kernelFault: string | undefined;
+  /** How often all links of a part of the hub were looked at. */
+  looks = 0;
   /** If set, a port of a member cannot be made. The tunnel can. */
   portFault: string | undefined;
   hub!: HubState;
@@ -100,14 +102,16 @@ export class UplinkWorld {
   startHub(): void {
     const { record, store, clock, log } = this;
     const links: HubLinks = {
-      ensureTunnel: async (desired) => {
+      ensureTunnel: async (desired, made) => {
+        this.#compare(made, this.tunnel);
         if (this.kernelFault !== undefined) {
           throw new PluginError('IP_COMMAND_FAILED', this.kernelFault);
         }
         this.tunnel = desired;
       },
-      ensure: async (desired) => {
-        await links.ensureTunnel(desired);
+      ensure: async (desired, made = {}) => {
+        this.#compare(made.ports, this.ports);
+        await links.ensureTunnel(desired, made.tunnel);
         if (this.portFault !== undefined) {
           throw new PluginError('LINK_CONFLICT', this.portFault);
         }
@@ -135,6 +139,12 @@ export class UplinkWorld {
     this.hub = new HubState({ record, store, links, clock, log }, store.contents);
     this.answers = new HubAnswers(this.hub);
     this.operator = new HubOperator(this.hub);
+  }
+
+  /** The hub may leave a look out only if it knows what the kernel has. */
+  #compare(made: HubDesired | undefined, there: HubDesired | undefined): void {
+    if (made === undefined) this.looks += 1;
+    else if (made !== there) throw new Error('the kernel has something else than the hub thinks');
   }
 
   async invite(name = 'laptop', more: object = {}): Promise<string> {
