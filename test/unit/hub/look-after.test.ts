@@ -1,6 +1,6 @@
 /** A change costs what has changed. All of it is looked at soon after. */
 import { expect, it } from 'vitest';
-import { UplinkWorld } from '../../support/uplink-world.ts';
+import { UplinkWorld } from '../../support/uplink/uplink-world.ts';
 
 async function started(): Promise<UplinkWorld> {
   const world = new UplinkWorld();

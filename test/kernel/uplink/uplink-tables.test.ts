@@ -1,11 +1,11 @@
 /** The rules of a hub, changed in parts: what they are then, and what goes on while they change. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { HubDesired, HubMember } from '../../plugin/hub/desired.ts';
-import { hubTableNames, hubTables } from '../../plugin/hub/kernel/guards.ts';
-import { ensureTables, removeTables } from '../../plugin/uplink/kernel/nft-tables.ts';
-import { generateKey, publicKeyOf } from '../../plugin/uplink/wireguard-key.ts';
-import { enterSandbox, run, type Sandbox, type TestNamespace } from '../support/netns.ts';
-import { inside } from '../support/tunnel-site.ts';
+import type { HubDesired, HubMember } from '../../../plugin/hub/desired.ts';
+import { hubTableNames, hubTables } from '../../../plugin/hub/kernel/guards.ts';
+import { ensureTables, removeTables } from '../../../plugin/uplink/kernel/nft-tables.ts';
+import { generateKey, publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
+import { enterSandbox, run, type Sandbox, type TestNamespace } from '../../support/lab/netns.ts';
+import { inside } from '../../support/uplink/tunnel-site.ts';
 
 let sandbox: Sandbox;
 let hub: TestNamespace;
