@@ -4,12 +4,12 @@
  * found by the look at all, which the hub takes soon after a change (hub-state.ts).
  */
 import { SystemCallError } from '../../net/libc.ts';
-import { readLinksIf, type MarkedTableLink } from '../../net/netlink/rtnetlink.ts';
+import { vlanLinkName } from '../../net/links/link-names.ts';
+import { findLinkEntry, findMaster } from '../../net/netlink/rtnetlink.ts';
 import { ensureHostMtus } from '../../uplink/kernel/path-routes.ts';
 import { changePeers, type PeersChange } from '../../uplink/kernel/wireguard.ts';
 import type { WireguardPeer } from '../../uplink/kernel/wireguard-text.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
-import { isMemberMark } from '../../vocabulary/uplink/uplink-alias.ts';
 import type { HubDesired, HubMember } from '../desired.ts';
 import { isNarrow } from './clamps.ts';
 import { ensureMember, type Failures } from './member-ports.ts';
@@ -76,7 +76,7 @@ export async function addMembers(made: HubDesired, desired: HubDesired): Promise
   if (!isOnlyMore) return false;
   if (fresh.every(({ vlans }) => vlans.length === 0)) return true;
   return isDone(async () => {
-    const bridges = bridgesFor(made, fresh, await readLinksIf(() => true));
+    const bridges = await bridgesFor(made, fresh);
     const failures: Failures = [];
     for (const member of fresh) {
       if (member.vlans.length === 0) continue;
@@ -94,29 +94,33 @@ function hasMesh({ members }: HubDesired): boolean {
   return members.some(({ mesh }) => mesh);
 }
 
-/** Bridges that other members have already, so that the firewall knows them. @throws NotAsMade. */
-function bridgesFor(
+/**
+ * Bridges that other members have already, so that the firewall knows them. Single links are asked
+ * for: with many members a list of all links is long.
+ * @throws NotAsMade; SystemCallError.
+ */
+async function bridgesFor(
   made: HubDesired,
   fresh: readonly HubMember[],
-  links: readonly MarkedTableLink[],
-): ReadonlyMap<number, string> {
-  // The VXLAN of somebody else may have our port.
-  if (links.some(({ kind, alias }) => kind === 'vxlan' && !isMemberMark(alias))) {
-    throw new NotAsMade();
-  }
+): Promise<ReadonlyMap<number, string>> {
   const there = new Set(made.members.flatMap(({ vlans }) => vlans));
-  const trunk = links.find(({ name }) => name === made.trunk)?.index;
-  return new Map(
-    [...new Set(fresh.flatMap(({ vlans }) => vlans))].map((id) => {
-      const uplink = links.find(
-        ({ lower, vlan }) => lower === trunk && vlan?.id === id && vlan.protocol === '802.1Q',
-      );
-      const bridge = links.find(({ index }) => index === uplink?.master);
-      const isRight = bridge?.kind === 'bridge' && bridge.isUp && uplink?.isUp === true;
-      if (!there.has(id) || trunk === undefined || !isRight) throw new NotAsMade();
-      return [id, bridge.name];
-    }),
-  );
+  const trunk = await findLinkEntry(made.trunk);
+  const bridges = new Map<number, string>();
+  for (const id of new Set(fresh.flatMap(({ vlans }) => vlans))) {
+    const name = vlanLinkName(made.trunk, id);
+    const uplink = await findLinkEntry(name);
+    const isUplink =
+      trunk !== undefined &&
+      uplink?.lower === trunk.index &&
+      uplink.vlan?.id === id &&
+      uplink.vlan.protocol === '802.1Q' &&
+      uplink.isUp;
+    const bridge = isUplink ? await findLinkEntry((await findMaster(name)) ?? '') : undefined;
+    const isBridge = bridge?.kind === 'bridge' && bridge.isUp;
+    if (!there.has(id) || !isBridge) throw new NotAsMade();
+    bridges.set(id, bridge.name);
+  }
+  return bridges;
 }
 
 class NotAsMade extends Error {}
