@@ -191,9 +191,9 @@ function makeProgram(): Command {
             ...{ links: memberLinks, registrar: registrarClient, resolve: resolveEndpoint, ways },
             openCarrier: carrierOpener(deps.clock),
             clash: (address, device) => subnetClash(address, [`wg-${device}`]),
-            watchPath: (device) =>
+            watchPath: (device, onWord) =>
               new PathProbe({
-                ...deps,
+                ...{ ...deps, onWord },
                 limit: () => memberPath.limit(device),
                 use: (mtu) => memberPath.use(device, mtu),
                 tell: (way, mtu) => registrarClient.putPath(way, mtu),

@@ -50,11 +50,23 @@ export interface HubPeer {
   readonly txBytes: number;
 }
 
+/** What this process has made the kernel equal to, part by part. Undefined: a look is needed. */
+export interface HubMade {
+  readonly tunnel?: HubDesired | undefined;
+  readonly ports?: HubDesired | undefined;
+}
+
 export interface HubLinks {
-  /** The WireGuard link, its peers and the guards. Fast, because a registrar's answer waits. */
-  ensureTunnel(desired: HubDesired): Promise<void>;
-  /** That, and the ports of the members. Removes other ports of ours. @throws PluginError. */
-  ensure(desired: HubDesired): Promise<void>;
+  /**
+   * The WireGuard link, its peers and the guards. Fast, because a registrar's answer waits.
+   * @param made if it is given, only what differs from it is changed. The rest is not looked at.
+   */
+  ensureTunnel(desired: HubDesired, made?: HubDesired): Promise<void>;
+  /**
+   * That, and the ports of the members. Removes other ports of ours.
+   * @param made as for `ensureTunnel`. @throws PluginError.
+   */
+  ensure(desired: HubDesired, made?: HubMade): Promise<void>;
   /** Removes all that `ensure` makes. */
   remove(device: string): Promise<void>;
   peers(device: string): Promise<ReadonlyMap<WgKey, HubPeer>>;

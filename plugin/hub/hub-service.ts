@@ -99,9 +99,9 @@ export async function runHub(deps: HubServiceDeps): Promise<{ close(): Promise<v
 function withPorts(links: HubLinks, ports: MemberPorts): HubLinks {
   return {
     ...links,
-    async ensure(desired) {
+    async ensure(desired, made) {
       await ports.ensure(desired);
-      await links.ensure(desired);
+      await links.ensure(desired, made);
     },
   };
 }

@@ -8,7 +8,7 @@ import type { Logger } from '../logger.ts';
 import { HELD_MS } from '../uplink/protocol/registrar-protocol.ts';
 import { publicKeyOf, type WgKey } from '../uplink/wireguard-key.ts';
 import { PluginError } from '../vocabulary/errors.ts';
-import type { HubDesired, HubLinks, HubPeer } from './desired.ts';
+import type { HubDesired, HubLinks, HubMade, HubPeer } from './desired.ts';
 import type { HubContents, HubStore } from './hub-store.ts';
 import type { HubRecord, InviteRecord, MemberRecord } from './hub-records.ts';
 import {
@@ -24,6 +24,11 @@ import {
 
 /** After which a part that the kernel refused is tried again. */
 const TRY_AGAIN_MS = 10_000;
+
+/** A change is made alone. What others have changed is looked for after it, this much later. */
+const LOOK_AFTER = 10_000;
+/** Changes that follow each other put the look off, but not for longer than this. */
+const LOOK_WITHIN = 300_000;
 
 export interface HubDeps {
   readonly record: HubRecord;
@@ -45,6 +50,11 @@ export class HubState {
   #cancelTimer: () => void = () => undefined;
   /** True if the kernel refused a part of what is stored. */
   #isUnmade = false;
+  /** What the kernel has, as far as we know. */
+  #made: HubMade = {};
+  /** When the first change was made after the last look. Infinity if there was none. */
+  #changedAt = Infinity;
+  #lookAt = Infinity;
 
   constructor(deps: HubDeps, { members, invites }: HubContents) {
     this.#deps = deps;
@@ -97,8 +107,12 @@ export class HubState {
   }
 
   /** The peer alone: an answer waits for it. */
-  ensureTunnel(): Promise<void> {
-    return this.#deps.links.ensureTunnel(this.desired());
+  async ensureTunnel(): Promise<void> {
+    const [desired, { tunnel, ports }] = [this.desired(), this.#made];
+    this.#made = { ports };
+    await this.#deps.links.ensureTunnel(desired, tunnel);
+    this.#made = { tunnel: desired, ports };
+    if (tunnel !== undefined) this.#lookSoon();
   }
 
   member(number: number): MemberRecord | undefined {
@@ -127,14 +141,36 @@ export class HubState {
     this.#invites.delete(invite.number);
   }
 
-  async ensure(): Promise<void> {
+  /** Makes the kernel equal to the records, where they have changed. */
+  ensure(): Promise<void> {
+    return this.#ensure(this.#made);
+  }
+
+  /** Looks at all of it. */
+  #mend(): Promise<void> {
+    this.#changedAt = this.#lookAt = Infinity;
+    return this.#ensure({});
+  }
+
+  async #ensure(made: HubMade): Promise<void> {
+    const desired = this.desired();
     this.#isUnmade = true;
+    this.#made = {};
     try {
-      await this.#deps.links.ensure(this.desired());
+      await this.#deps.links.ensure(desired, made);
       this.#isUnmade = false;
+      this.#made = { tunnel: desired, ports: desired };
+      if (made.ports !== undefined) this.#lookSoon();
     } finally {
       this.#arm();
     }
+  }
+
+  #lookSoon(): void {
+    const now = this.#deps.clock.now();
+    this.#changedAt = Math.min(this.#changedAt, now);
+    this.#lookAt = Math.min(now + LOOK_AFTER, this.#changedAt + LOOK_WITHIN);
+    this.#arm();
   }
 
   desired(): HubDesired {
@@ -174,12 +210,15 @@ export class HubState {
     const { clock } = this.#deps;
     this.#cancelTimer();
     const end = nextEnd(this.contents) - clock.wall();
-    const left = this.#isUnmade ? Math.min(end, TRY_AGAIN_MS) : end;
+    const again = this.#isUnmade ? TRY_AGAIN_MS : this.#lookAt - clock.now();
+    const left = Math.min(end, again);
     // At most each hour, and at least each second, however the wall clock is set.
     const delay = Math.min(Math.max(left, 1_000), GUEST_KEPT_MS);
     this.#cancelTimer = clock.at(left === Infinity ? Infinity : clock.now() + delay, () =>
       this.inBackground(async () => {
-        if ((await this.#endWhatIsOver()) || this.#isUnmade) await this.ensure();
+        const isOver = await this.#endWhatIsOver();
+        if (this.#isUnmade || clock.now() >= this.#lookAt) await this.#mend();
+        else if (isOver) await this.ensure();
         else this.#arm();
       }),
     );

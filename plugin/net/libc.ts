@@ -23,6 +23,9 @@ const native = {
   // Declared with three fixed arguments. On x64 and arm64 Linux a variadic call passes them alike.
   ioctl: bind('int ioctl(int fd, unsigned long request, void *argument)'),
   send: bind('long send(int fd, void *bytes, unsigned long length, int flags)'),
+  sendto: bind(
+    'long sendto(int fd, void *bytes, unsigned long length, int flags, void *to, unsigned int size)',
+  ),
   recvmsg: bind('long recvmsg(int fd, void *message, int flags)'),
   setns: bind('int setns(int fd, int kind)'),
   clock_gettime: bind('int clock_gettime(int clock, void *result)'),
@@ -134,6 +137,15 @@ export function controlDevice(fd: number, request: number, argument: Bytes): voi
 
 export function sendBytes(fd: number, bytes: Uint8Array): number {
   return checked('send', native.send(fd, bytes, bytes.length, 0));
+}
+
+/**
+ * Sends one datagram, or drops it if the kernel does not take it now.
+ * @param to a struct sockaddr.
+ * @returns false if it was dropped.
+ */
+export function sendOrDrop(fd: number, bytes: Uint8Array, to: Bytes): boolean {
+  return native.sendto(fd, bytes, bytes.length, 0, to, to.length) >= 0;
 }
 
 /**

@@ -18,6 +18,11 @@ const HEAD_LIMIT = 4_096;
 const REQUEST_LIMIT_MS = 5_000;
 /** A client that takes nothing of its answer for this long is cut off. */
 const SILENT_CLIENT_MS = 60_000;
+/**
+ * An answer may be held for minutes. After so much silence the kernel asks that of the server
+ * whether it still has the connection. A server that was switched off and on has not.
+ */
+const VANISHED_AFTER_MS = 30_000;
 
 export interface JsonCall {
   readonly method: string;
@@ -52,7 +57,11 @@ export function createJsonServer(
   onFailure: (error: unknown) => void,
 ): Server {
   const times = { requestTimeout: REQUEST_LIMIT_MS, headersTimeout: REQUEST_LIMIT_MS };
-  const settings = { maxHeaderSize: HEAD_LIMIT, ...times, connectionsCheckingInterval: 1_000 };
+  const settings = {
+    ...{ maxHeaderSize: HEAD_LIMIT, ...times, connectionsCheckingInterval: 1_000 },
+    // Of a client that has vanished while its answer is held.
+    ...{ keepAlive: true, keepAliveInitialDelay: SILENT_CLIENT_MS },
+  };
   /** Calls in work. A client that hangs up, or sends many at once, leaves its calls in a queue. */
   const inWork = new Counts();
   const bounded = async (call: JsonCall): Promise<JsonAnswer> => {
@@ -107,7 +116,6 @@ async function serve(
   answer: (call: JsonCall) => Promise<JsonAnswer>,
   { longestBody }: JsonLimits,
 ): Promise<void> {
-  response.setTimeout(SILENT_CLIENT_MS, () => response.destroy());
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   let text: string | undefined;
@@ -136,6 +144,7 @@ async function serve(
 
 function send(response: ServerResponse, { status, body, end }: JsonAnswer): void {
   if (response.headersSent || response.destroyed) return void response.destroy();
+  response.setTimeout(SILENT_CLIENT_MS, () => response.destroy());
   // What follows the answer may cut the connection, so the client is told not to use it again.
   if (end !== undefined) response.setHeader('Connection', 'close');
   if (body === undefined) return void response.writeHead(status).end();
@@ -180,6 +189,7 @@ export async function askJson(
   const headers = { 'Content-Length': Buffer.byteLength(text) };
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const call = request({ ...options, headers, agent: false }, resolve);
+    call.setSocketKeepAlive(true, VANISHED_AFTER_MS);
     call.on('error', reject);
     call.end(text);
   });

@@ -135,6 +135,12 @@ function bridgeBody({ members }: HubDesired): string {
   return text([
     ...[...counters, ...broadcasts].map((name) => `counter ${name} {}`),
     ...clampChains(ports),
+    // Each limit in a chain of its own: it does not begin anew when another member comes or goes.
+    ...ports.flatMap(({ number }) => [
+      `chain broadcast_${number} {`,
+      `limit rate over ${BROADCASTS}/second burst ${BROADCASTS} packets counter name broadcast_${number} drop`,
+      '}',
+    ]),
     'chain from_member {',
     'ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter name bpdu drop',
     'ether daddr { 01:00:0c:cc:cc:cc, 01:00:0c:cc:cc:cd } counter name cisco drop',
@@ -145,10 +151,15 @@ function bridgeBody({ members }: HubDesired): string {
     'ether type ip6 udp sport 547 counter name dhcp6_server drop',
     'ether type ip6 udp dport 546 counter name dhcp6_server drop',
     'ether type ip6 icmpv6 type { nd-router-advert, nd-redirect } counter name router_advert drop',
-    ...ports.map(
-      (member) =>
-        `ether daddr ff:ff:ff:ff:ff:ff iifname "${portName(member)}.*" limit rate over ${BROADCASTS}/second burst ${BROADCASTS} packets counter name broadcast_${member.number} drop`,
-    ),
+    ...(ports.length === 0
+      ? []
+      : [
+          `ether daddr ff:ff:ff:ff:ff:ff iifname vmap { ${ports
+            .flatMap(({ number, vlans }) =>
+              vlans.map((vlan) => `"${portName({ number })}.${vlan}" : jump broadcast_${number}`),
+            )
+            .join(', ')} }`,
+        ]),
     ...clampJumps('iifname', ports, portName),
     '}',
     'chain prerouting {',

@@ -6,18 +6,19 @@ import { ensureTables, removeTables } from '../../uplink/kernel/nft-tables.ts';
 import { ensureHostMtus } from '../../uplink/kernel/path-routes.ts';
 import { ensureWireguard, readWireguard, removeWireguard } from '../../uplink/kernel/wireguard.ts';
 import type { HubDesired, HubLinks } from '../desired.ts';
-import { isNarrow } from './clamps.ts';
 import { hubTableNames, hubTables } from './guards.ts';
 import { acceptMembers, attempt, ensurePorts, removePorts, type Failures } from './member-ports.ts';
 import { ensureMesh, removeMesh } from './mesh-links.ts';
+import { addMembers, changeTunnel, mtusOf, peersOf } from './new-members.ts';
 
 export const hubLinks: HubLinks = {
   ensureTunnel,
   acceptMembers,
   watchFirewall: watchBridgeAccept,
 
-  async ensure(desired) {
-    await ensureTunnel(desired);
+  async ensure(desired, made = {}) {
+    await ensureTunnel(desired, made.tunnel);
+    if (made.ports !== undefined && (await addMembers(made.ports, desired))) return;
     const failures: Failures = [];
     await ensurePorts(desired, failures);
     await attempt(failures, () =>
@@ -52,28 +53,19 @@ export const hubLinks: HubLinks = {
 };
 
 /** The rules come first, so that no member is there without them. */
-async function ensureTunnel(desired: HubDesired): Promise<void> {
+async function ensureTunnel(desired: HubDesired, made?: HubDesired): Promise<void> {
   const { device: name, address, prefixLength, privateKey, listenPort } = desired;
   await ensureTables(hubTables(desired));
+  if (made !== undefined && (await changeTunnel(made, desired))) return;
   await ensureWireguard({
     ...{ name, address, prefixLength, privateKey, listenPort },
-    peers: [...desired.members, ...desired.guests].map((one) => ({
-      publicKey: one.publicKey,
-      allowedIps: [`${one.address}/32`],
-    })),
+    peers: peersOf(desired),
   });
-  await ensureHostMtus(
-    name,
-    new Map(
-      desired.members.flatMap((member) =>
-        isNarrow(member) ? [[member.address, member.pathMtu] as const] : [],
-      ),
-    ),
-  );
+  await ensureHostMtus(name, mtusOf(desired));
 }
 
 function throwAll(failures: Failures): void {
-  if (failures.length === 1) throw failures[0];
+  if (failures.length === 1 && failures[0] instanceof PluginError) throw failures[0];
   if (failures.length === 0) return;
   const messages = failures.map((one) => messageOf(one));
   const code = failures.find((one) => one instanceof PluginError)?.code ?? 'IP_COMMAND_FAILED';

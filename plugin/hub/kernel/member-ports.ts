@@ -8,11 +8,13 @@ import { protectLinks } from '../../net/guard/protection.ts';
 import { ipBatch } from '../../net/ip.ts';
 import { makeLink, removeLink } from '../../net/links/link-changes.ts';
 import { linkWithTags, readAllLinks, readPorts, type Link } from '../../net/links/link-info.ts';
+import { changeLinks } from '../../net/netlink/rtnetlink.ts';
 import { ensureNetworkLinks } from '../../net/links/links.ts';
 import { removeNetworkLinks } from '../../net/links/remove-links.ts';
 import { UndoList } from '../../undo.ts';
 import { isMemberMark, memberMark } from '../../vocabulary/uplink/uplink-alias.ts';
-import { ensureVxlan, readVxlans, type VxlanLink } from '../../uplink/kernel/vxlan-link.ts';
+import { readVxlans, type VxlanLink } from '../../uplink/kernel/tunnel-table.ts';
+import { ensureVxlan } from '../../uplink/kernel/vxlan-link.ts';
 import type { HubDesired, HubMember } from '../desired.ts';
 import { portName } from './guards.ts';
 
@@ -137,7 +139,8 @@ interface Ground {
   readonly links: readonly Link[];
 }
 
-async function ensureMember(
+/** The kernel is not asked: what is there is in the ground. */
+export async function ensureMember(
   { desired, bridges, vxlans, links }: Ground,
   member: HubMember,
   failures: Failures,
@@ -180,10 +183,7 @@ async function ensurePort(port: Port, links: readonly Link[]): Promise<void> {
     }
     await protectLinks([{ link: name, as: 'uplink', isMacClosed: true }]);
     // Isolated before it is up: no frame reaches another member.
-    await ipBatch([
-      `link set dev ${name} type bridge_slave isolated on`,
-      `link set dev ${name} up`,
-    ]);
+    await changeLinks([{ name, isIsolated: true, isUp: true }]);
   } catch (error) {
     throw await undo.run(error);
   }

@@ -1,6 +1,6 @@
 /**
  * How often a member may change what the rules of the hub say of it. Each change is a process of
- * `nft` and a write, and counters of the table begin anew. So a member must not do it all the time.
+ * `nft` and a write, and other changes wait for it. So a member must not do it all the time.
  */
 import type { Ms, WallTime } from '../../vocabulary/time.ts';
 

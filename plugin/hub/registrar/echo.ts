@@ -4,7 +4,7 @@
  * answer is as long as the question. So it is no help in an attack. The answer comes whole, or not
  * at all: by that a member finds what passes.
  */
-import { openWholeSocket } from '../../uplink/path/whole-socket.ts';
+import { openWholeEcho } from '../../uplink/path/whole-socket.ts';
 import { messageOf, PluginError } from '../../vocabulary/errors.ts';
 
 export async function openEcho(
@@ -12,15 +12,11 @@ export async function openEcho(
   port: number,
   onFailure: (error: unknown) => void,
 ): Promise<{ close(): void }> {
-  const socket = await openWholeSocket(address, port).catch((cause: unknown) => {
+  const socket = await openWholeEcho(address, port).catch((cause: unknown) => {
     const reason = messageOf(cause);
     throw new PluginError('SOCKET_FAILED', `cannot answer on UDP ${address}:${port}: ${reason}`, {
       cause,
     });
-  });
-  socket.on('message', (message, { address: to, port: toPort }) => {
-    // A peer that went meanwhile is no failure of ours.
-    socket.send(message, toPort, to, () => undefined);
   });
   socket.on('error', onFailure);
   return { close: () => void socket.close() };

@@ -5,13 +5,18 @@
  * here is synchronous. A process that cannot return to its own namespace must end at once. Else it
  * would serve Docker from inside a container's network.
  */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readlinkSync } from 'node:fs';
 
 import { PluginError } from '../../vocabulary/errors.ts';
 import { enterNetworkNamespace, fileSystemMagic, SystemCallError } from '../libc.ts';
 
 const NSFS_MAGIC = 0x6e736673; // linux/magic.h
 const OWN_NAMESPACE = '/proc/thread-self/ns/net';
+
+/** Names the network namespace in which this thread is now: `net:[4026531840]`. */
+export function ownNamespace(): string {
+  return readlinkSync(OWN_NAMESPACE);
+}
 
 /** Why a namespace could not be entered. It is in `PluginError.evidence.reason`. */
 export type NamespaceTrouble =

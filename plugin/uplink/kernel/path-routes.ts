@@ -4,12 +4,11 @@
  * encrypts it. So no fragment is on the Internet, and `uplink0` keeps its 1500 bytes (U8).
  */
 import { ipBatch, ipJson } from '../../net/ip.ts';
-import { readLink } from '../../net/links/link-info.ts';
 import { TUNNEL_MTU } from '../desired.ts';
+import { mtuOfLink, wayTo } from './route-query.ts';
 
 interface Route {
   readonly dst?: string;
-  readonly dev?: string;
   readonly protocol?: string;
   readonly prefsrc?: string;
   readonly metrics?: readonly { readonly mtu?: number }[];
@@ -63,9 +62,8 @@ const AROUND = { 4: 60, 6: 80 } as const;
 export async function underlayLimit(endpoint: string): Promise<number> {
   const address = endpoint.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
   const around = AROUND[address.includes(':') ? 6 : 4];
-  const [route] = (await ipJson(['route', 'get', address])) as readonly Route[];
-  if (route?.dev === undefined) return Infinity;
-  const said = route.metrics?.find(({ mtu }) => mtu !== undefined)?.mtu ?? Infinity;
-  const link = await readLink(route.dev);
-  return Math.min(said, link?.mtu ?? Infinity) - around;
+  const way = await wayTo(address);
+  if (way === undefined) return Infinity;
+  const { mtu = Infinity, link } = way;
+  return Math.min(mtu, (await mtuOfLink(link)) ?? Infinity) - around;
 }

@@ -1,8 +1,8 @@
 /** The links of a member: `wg-uplink0`, and on top of it the trunk `uplink0` (U1, U8, U9, U10). */
 import { ipBatch, isAlreadyGone } from '../../net/ip.ts';
 import { removeLink } from '../../net/links/link-changes.ts';
-import { readLink } from '../../net/links/link-info.ts';
 import { watchLinks } from '../../net/netlink/link-events.ts';
+import { findLink } from '../../net/netlink/rtnetlink.ts';
 import { isLinkName, LINK_NAME_RULE } from '../../vocabulary/link-name.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { formatUplinkAlias, parseUplinkAlias } from '../../vocabulary/uplink/uplink-alias.ts';
@@ -10,7 +10,8 @@ import type { MemberDesired, MemberLinks, Trunk } from '../desired.ts';
 import { formatVlans } from '../vlan-list.ts';
 import { memberTable, memberTableName, networkOf, tunnelName } from './member-guards.ts';
 import { ensureTables, removeTables } from './nft-tables.ts';
-import { ensureVxlan, readVxlans } from './vxlan-link.ts';
+import { readTunnel, readVxlans } from './tunnel-table.ts';
+import { ensureVxlan } from './vxlan-link.ts';
 import { ensureNetworkMtu, underlayLimit } from './path-routes.ts';
 import { addPeerAnew, ensureWireguard, readWireguard, removeWireguard } from './wireguard.ts';
 
@@ -41,7 +42,7 @@ export const memberLinks: MemberLinks = {
   },
 
   async setCarrier(device, up) {
-    const link = await readLink(device);
+    const link = await findLink(device);
     const said = parseUplinkAlias(link?.alias);
     if (said === undefined) return;
     await changeCarrier(device, formatUplinkAlias({ ...said, downSince: sinceWhen(said, up) }), up);
@@ -67,7 +68,7 @@ export const memberLinks: MemberLinks = {
 
   async status(device) {
     const name = tunnelName(device);
-    const link = await readLink(name);
+    const link = await readTunnel(name);
     if (link === undefined) return undefined;
     const { listenPort, peers } = await readWireguard(name);
     const [hub] = peers;
@@ -99,7 +100,8 @@ async function ensureTrunk({ device, address, hub }: MemberDesired, trunk: Trunk
   const spec = { name: device, vni, local: address, remote: hub.address, mtu, mark };
   const isMade = await ensureVxlan(spec, known, (alias) => parseUplinkAlias(alias) !== undefined);
   const isDown = said?.downSince !== undefined;
-  if (isMade || isDown === carrier) await changeCarrier(device, mark, carrier);
+  // A new link has its alias, and a carrier.
+  if (isMade ? !carrier : isDown === carrier) await changeCarrier(device, mark, carrier);
 }
 
 /** The first moment of the silence stays. */
@@ -132,6 +134,6 @@ export const memberPath = {
 
 /** VLAN links on it go with it. */
 async function removeTrunk(device: string): Promise<void> {
-  const link = await readLink(device);
+  const link = await findLink(device);
   if (parseUplinkAlias(link?.alias) !== undefined) await removeLink(device);
 }

@@ -5,14 +5,15 @@
  */
 import { createHash } from 'node:crypto';
 
-import { ipBatch, ipJson } from '../../net/ip.ts';
+import { ipBatch } from '../../net/ip.ts';
 import { protectLinks } from '../../net/guard/protection.ts';
 import { makeLink, removeLink } from '../../net/links/link-changes.ts';
-import { decodeLinks, type Link } from '../../net/links/link-info.ts';
+import { changeLinks } from '../../net/netlink/rtnetlink.ts';
 import { UndoList } from '../../undo.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { macFromBytes } from '../../wire/address.ts';
 import { VXLAN_PORT } from '../desired.ts';
+import { endsOf, type VxlanLink } from './tunnel-table.ts';
 
 export interface VxlanSpec {
   readonly name: string;
@@ -21,31 +22,6 @@ export interface VxlanSpec {
   readonly remote: string;
   readonly mtu: number;
   readonly mark: string;
-}
-
-/** All VXLAN links of this host. `port` and `ends` are undefined if the kernel did not say. */
-export interface VxlanLink extends Link {
-  readonly port: number | undefined;
-  /** VNI and both ends in the tunnel. */
-  readonly ends: string;
-}
-
-export async function readVxlans(): Promise<readonly VxlanLink[]> {
-  const entries = await ipJson(['-d', 'link', 'show', 'type', 'vxlan']);
-  return decodeLinks(entries).map((link, index) => {
-    const data = (entries[index] as { linkinfo?: { info_data?: Record<string, unknown> } }).linkinfo
-      ?.info_data;
-    const port = data?.['port'];
-    return {
-      ...link,
-      port: typeof port === 'number' ? port : undefined,
-      ends: endsOf({ vni: data?.['id'], local: data?.['local'], remote: data?.['remote'] }),
-    };
-  });
-}
-
-function endsOf({ vni, local, remote }: Record<'vni' | 'local' | 'remote', unknown>): string {
-  return `${String(vni)} ${String(local)} ${String(remote)}`;
 }
 
 /**
@@ -91,7 +67,7 @@ export async function ensureVxlan(
       undo,
     );
     await protectLinks([{ link: name, as: 'outer' }]);
-    await ipBatch([`link set dev ${name} up`]);
+    await changeLinks([{ name, isUp: true }]);
     return true;
   } catch (error) {
     throw await undo.run(error);

@@ -13,7 +13,8 @@ export interface WireguardPeer {
 
 export interface WireguardConfig {
   readonly privateKey: WgKey;
-  readonly listenPort: number;
+  /** Undefined: any port. */
+  readonly listenPort: number | undefined;
   readonly peers: readonly WireguardPeer[];
 }
 
@@ -32,7 +33,8 @@ export interface WireguardSeen {
 }
 
 export function configText({ privateKey, listenPort, peers }: WireguardConfig): string {
-  const lines = ['[Interface]', `PrivateKey = ${privateKey}`, `ListenPort = ${listenPort}`];
+  const lines = ['[Interface]', `PrivateKey = ${privateKey}`];
+  if (listenPort !== undefined) lines.push(`ListenPort = ${listenPort}`);
   for (const { publicKey, allowedIps, endpoint, keepalive } of peers) {
     lines.push('', '[Peer]', `PublicKey = ${publicKey}`);
     lines.push(`AllowedIPs = ${allowedIps.join(', ')}`);

@@ -8,19 +8,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { commandEvidence, runCommand } from '../../net/command.ts';
-import { failedLine, ipBatch, ipJson, isNotSupported } from '../../net/ip.ts';
+import { failedLine, ipBatch, isNotSupported } from '../../net/ip.ts';
 import { removeLink } from '../../net/links/link-changes.ts';
 import { describe } from '../../net/links/link-checks.ts';
-import { readLink, type Link } from '../../net/links/link-info.ts';
+import { readLink } from '../../net/links/link-info.ts';
+import { changeLinks } from '../../net/netlink/rtnetlink.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { TUNNEL_MARK } from '../../vocabulary/uplink/uplink-alias.ts';
 import { TUNNEL_MTU } from '../desired.ts';
+import type { WgKey } from '../wireguard-key.ts';
 import { ensureNetworkMtu } from './path-routes.ts';
+import { hasLastRoute, readTunnel, type TunnelSeen } from './tunnel-table.ts';
 import {
   configText,
   isAsWanted,
   parseDump,
   type WireguardConfig,
+  type WireguardPeer,
   type WireguardSeen,
 } from './wireguard-text.ts';
 
@@ -39,28 +43,38 @@ export interface WireguardLink {
 /** Makes the kernel equal to it. Changes nothing that is equal. @throws PluginError. */
 export async function ensureWireguard(wanted: WireguardLink): Promise<void> {
   const { name } = wanted;
-  const link = (await readLink(name)) ?? (await makeWireguard(name));
-  if (link.alias !== TUNNEL_MARK) {
-    throw new PluginError(
-      'LINK_CONFLICT',
-      `link ${name} exists and is ${describe(link)} of somebody else; rename or remove it`,
-    );
-  }
+  const link = await readTunnel(name);
+  if (link === undefined) await makeWireguard(wanted);
+  else if (link.alias === TUNNEL_MARK) await correct(wanted, link);
+  else throw await conflict(name);
+  if (wanted.pathMtu !== undefined) await ensureNetworkMtu(name, wanted.pathMtu);
+}
+
+async function correct(wanted: WireguardLink, link: TunnelSeen): Promise<void> {
+  const { name } = wanted;
   const seen = await readWireguard(name);
   const config = { ...wanted, listenPort: wanted.listenPort ?? seen.listenPort };
   if (!isAsWanted(seen, config)) await syncConfig(name, config);
-  const address = `${wanted.address}/${wanted.prefixLength}`;
-  const addresses = await readAddresses(name);
+  const address = addressOf(wanted);
+  const hasRoute = await hasLastRoute(networkOf(wanted), LAST_METRIC);
   await ipBatch([
     ...(link.mtu === TUNNEL_MTU ? [] : [`link set dev ${name} mtu ${TUNNEL_MTU}`]),
-    ...addresses
+    ...link.addresses
       .filter((other) => other !== address)
       .map((other) => `address del ${other} dev ${name}`),
-    ...(addresses.includes(address) ? [] : [`address add ${address} dev ${name}`]),
+    ...(link.addresses.includes(address) ? [] : [`address add ${address} dev ${name}`]),
     ...(link.isUp ? [] : [`link set dev ${name} up`]),
-    `route replace ${lastRoute(wanted)}`,
+    ...(hasRoute ? [] : [`route replace ${lastRoute(wanted)}`]),
   ]);
-  if (wanted.pathMtu !== undefined) await ensureNetworkMtu(name, wanted.pathMtu);
+}
+
+async function conflict(name: string): Promise<PluginError> {
+  const link = await readLink(name);
+  const what = link === undefined ? 'a link' : describe(link);
+  return new PluginError(
+    'LINK_CONFLICT',
+    `link ${name} exists and is ${what} of somebody else; rename or remove it`,
+  );
 }
 
 /** Behind every other route. The network of a tunnel is a private one, so others may have it. */
@@ -68,8 +82,15 @@ const LAST_METRIC = 4_278_198_272;
 
 /** Without the tunnel its packets would follow the default route, and nobody would encrypt them. */
 function lastRoute({ address, prefixLength }: TunnelAddress): string {
-  const network = address.replace(/\d+$/, '0');
-  return `blackhole ${network}/${prefixLength} metric ${LAST_METRIC}`;
+  return `blackhole ${networkOf({ address, prefixLength })} metric ${LAST_METRIC}`;
+}
+
+function networkOf({ address, prefixLength }: TunnelAddress): string {
+  return `${address.replace(/\d+$/, '0')}/${prefixLength}`;
+}
+
+function addressOf({ address, prefixLength }: TunnelAddress): string {
+  return `${address}/${prefixLength}`;
 }
 
 type TunnelAddress = Pick<WireguardLink, 'address' | 'prefixLength'>;
@@ -91,12 +112,29 @@ export async function addPeerAnew(
   await wg(['set', name, 'peer', publicKey, 'remove', ...again]);
 }
 
+export interface PeersChange {
+  readonly gone: readonly WgKey[];
+  /** New ones, and those with other addresses. */
+  readonly changed: readonly WireguardPeer[];
+}
+
+/** Changes these peers, and looks at no other. No process is started if there are none. */
+export async function changePeers(name: string, { gone, changed }: PeersChange): Promise<void> {
+  if (gone.length + changed.length === 0) return;
+  await wg([
+    ...['set', name],
+    // First: a peer that is gone may have had the address of another one.
+    ...gone.flatMap((key) => ['peer', key, 'remove']),
+    ...changed.flatMap((one) => ['peer', one.publicKey, 'allowed-ips', one.allowedIps.join(',')]),
+  ]);
+}
+
 /** A link that is gone is no error. `wireguard-go` ends with its link. */
 export async function removeWireguard(name: string): Promise<void> {
-  if ((await readLink(name))?.alias !== TUNNEL_MARK) return;
-  const addresses = await readAddresses(name);
+  const link = await readTunnel(name);
+  if (link?.alias !== TUNNEL_MARK) return;
   await removeLink(name);
-  for (const one of addresses) {
+  for (const one of link.addresses) {
     const [address = '', length] = one.split('/');
     await dropRoute(lastRoute({ address, prefixLength: Number(length) }));
   }
@@ -111,21 +149,25 @@ async function dropRoute(route: string): Promise<void> {
   }
 }
 
-async function makeWireguard(name: string): Promise<Link> {
-  const marked = [
+/** Its keys and peers are there before it is up. */
+async function makeWireguard(wanted: WireguardLink): Promise<void> {
+  const { name } = wanted;
+  const settings = [
     `link set dev ${name} alias "${TUNNEL_MARK}"`,
     `link set dev ${name} addrgenmode none`,
+    `link set dev ${name} mtu ${TUNNEL_MTU}`,
+    `address add ${addressOf(wanted)} dev ${name}`,
+    `route replace ${lastRoute(wanted)}`,
   ];
   try {
-    await ipBatch([`link add name ${name} type wireguard`, ...marked]);
+    await ipBatch([`link add name ${name} type wireguard`, ...settings]);
   } catch (error) {
     if (failedLine(error) !== 1 || !isNotSupported(error)) throw error;
     await startWireguardGo(name, error);
-    await ipBatch(marked);
+    await ipBatch(settings);
   }
-  const link = await readLink(name);
-  if (link !== undefined) return link;
-  throw new PluginError('IP_COMMAND_FAILED', `link ${name} was removed while it was made`);
+  await syncConfig(name, wanted);
+  await changeLinks([{ name, isUp: true }]);
 }
 
 /** It goes into the background by itself once the link is there. */
@@ -165,13 +207,4 @@ async function wg(args: readonly string[]): Promise<{ readonly stdout: string }>
       { cause: error },
     );
   }
-}
-
-async function readAddresses(name: string): Promise<readonly string[]> {
-  const entries = await ipJson(['address', 'show', 'dev', name]);
-  return entries.flatMap((entry) =>
-    (
-      (entry as { addr_info?: readonly { local?: string; prefixlen?: number }[] }).addr_info ?? []
-    ).map(({ local, prefixlen }) => `${local}/${prefixlen}`),
-  );
 }

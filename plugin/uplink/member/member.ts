@@ -36,7 +36,7 @@ export interface MemberDeps {
   readonly openCarrier: OpenCarrier;
   readonly hostName: string;
   /** Probes what passes the tunnel of that device. */
-  readonly watchPath: (device: string) => PathWatch;
+  readonly watchPath: (device: string, onWord: () => void) => PathWatch;
   readonly onChange?: (member: Member) => void;
 }
 
@@ -64,7 +64,7 @@ export class Member {
       ...{ store: deps.store, log: deps.log, wall: () => deps.clock.wall() },
       inTurn: (...work) => this.#inTurn(...work),
     });
-    const path = (this.#path = deps.watchPath(record.device));
+    const path = (this.#path = deps.watchPath(record.device, () => this.#heard(NaN)));
     const own = () => this.record;
     this.#stream = new MemberStream(deps.openCarrier, own, deps.log);
     this.#tunnel = new MemberTunnel({ ...deps, stream: this.#stream, record: own, path });
@@ -190,10 +190,9 @@ export class Member {
   }
 
   #heard(roundTripMs: number): void {
-    this.#lastWordAt = this.#deps.clock.now();
+    const now = (this.#lastWordAt = this.#deps.clock.now());
     if (!Number.isNaN(roundTripMs)) this.#roundTripMs = roundTripMs;
-    const isFresh = this.#lastWordAt - roundTripMs >= this.#tunnel.changedAt;
-    this.#dispatch({ type: 'word', isFresh });
+    this.#dispatch({ type: 'word', isFresh: now - roundTripMs >= this.#tunnel.changedAt });
     const { view } = this.record;
     if (view !== undefined && !this.#isEnded) this.#path.heard(this.#way(view.address));
   }
@@ -284,7 +283,8 @@ export class Member {
 
   /** After the links are made: a handshake that begins throws away what waits for an older one. */
   #sayWord(): void {
-    this.#inTurn(() => Promise.resolve(this.#word?.say(this.record.hub.address)));
+    const { address } = this.record.hub;
+    this.#inTurn(() => Promise.resolve(this.#path.check() ? undefined : this.#word?.say(address)));
   }
 
   #way(own: string): Way {

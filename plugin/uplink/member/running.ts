@@ -1,5 +1,5 @@
 /** Part of the member's machine: the tunnel is up, or the hub is silent. */
-import type { Instant, Ms } from '../../vocabulary/time.ts';
+import type { Instant } from '../../vocabulary/time.ts';
 import type { MemberView } from '../protocol/registrar-protocol.ts';
 import {
   ASK_AGAIN_AFTER,
@@ -13,7 +13,9 @@ import {
   UDP_EVERY,
   UDP_LATER,
   UDP_SOON,
+  WORD_AGAIN,
   WORD_EVERY,
+  WORD_IN_SILENCE,
   type Asking,
   type MemberEffect,
   type MemberEnv,
@@ -40,7 +42,7 @@ export function running(
   const isToTry = isByStream(attempt) && streams === 'also';
   return {
     state: {
-      ...{ name: 'UP', view, attempt, serial, lastWordAt: now, wordAt: now + WORD_EVERY },
+      ...{ name: 'UP', view, attempt, serial, lastWordAt: now, wordAt: now + WORD_AGAIN },
       ...{ askAt: Infinity, linksAt: Infinity, reviveAt: now + REVIVE_AFTER },
       udpAt: isToTry ? (udpAt ?? now + UDP_SOON) : Infinity,
       isPrepared: false,
@@ -79,7 +81,10 @@ export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step 
   switch (event.type) {
     case 'word':
       return {
-        state: { ...state, lastWordAt: now, reviveAt: now + REVIVE_AFTER, isPrepared: false },
+        state: {
+          ...{ ...state, lastWordAt: now, wordAt: now + WORD_EVERY, isPrepared: false },
+          reviveAt: now + REVIVE_AFTER,
+        },
         effects: state.isPrepared ? [{ type: 'leave-stream' }] : [],
       };
     case 'view':
@@ -178,9 +183,6 @@ export function inSilent(state: Of<'SILENT'>, event: MemberEvent, env: MemberEnv
   }
 }
 
-/** Of the words by UDP one may be lost. */
-export const WORD_AGAIN: Ms = 1_000;
-
 /** @param more effects that come first. */
 function trying(state: Of<'UP'>, env: MemberEnv, more: readonly MemberEffect[]): Step {
   const { view, attempt: back, serial, lastWordAt, linksAt } = state;
@@ -258,7 +260,7 @@ export function due<State extends MemberState & Running>(
   }
   if (now >= state.wordAt) {
     effects.push({ type: 'say-word' });
-    next = { ...next, wordAt: now + WORD_EVERY };
+    next = { ...next, wordAt: now + (state.name === 'SILENT' ? WORD_IN_SILENCE : WORD_AGAIN) };
   }
   if (now >= state.askAt) {
     const serial = state.serial + 1;

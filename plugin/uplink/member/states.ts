@@ -7,7 +7,12 @@ import type { WaysSeen } from './tunnel/attempts.ts';
 export const SILENT_AFTER: Ms = 10_000;
 /** WireGuard itself notices a hub that lost its sessions only after 15 s. */
 export const REVIVE_AFTER: Ms = 6_000;
-export const WORD_EVERY: Ms = 2_000;
+/** While each word is answered. Two may be lost before REVIVE_AFTER. */
+export const WORD_EVERY: Ms = 4_000;
+/** While a word is not answered. One may be lost. */
+export const WORD_AGAIN: Ms = 1_000;
+/** While the hub is silent. A handshake that is begun brings a word of its own. */
+export const WORD_IN_SILENCE: Ms = 2_000;
 /** How long each address of the hub is tried. */
 export const ENDPOINT_FOR: Ms = 5_000;
 /** How long a handshake has while the hub is silent. WireGuard itself waits for 5 s. */

@@ -3,12 +3,13 @@
  * The sessions stay, so what is sent meanwhile is lost only if UDP is closed. If the hub is not
  * heard by UDP, the stream comes back with a new handshake.
  */
-import { byUdp, running, WORD_AGAIN } from './running.ts';
+import { byUdp, running } from './running.ts';
 import {
   LINKS_GONE_FOR,
   stay,
   TRY_UDP_FOR,
   UDP_EVERY,
+  WORD_AGAIN,
   type MemberEnv,
   type MemberEvent,
   type Of,

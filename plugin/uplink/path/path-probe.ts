@@ -16,8 +16,8 @@ import {
 } from './path-state.ts';
 import { openWholeSocket } from './whole-socket.ts';
 
-/** How often one packet is sent to see that the way is as it was. */
-const CHECK_EVERY: Ms = 10_000;
+/** How often the word is as long as what passes, to see that the way is as it was. */
+const CHECK_EVERY: Ms = 8_000;
 /** Headers of IPv4 and UDP. */
 const HEADERS = 28;
 
@@ -29,10 +29,18 @@ export interface PathWatch {
   doubt(): void;
   /** The hub was heard. */
   heard(way: Way): void;
+  /**
+   * Sends a packet as long as what passes, if it is time for it. Its answer is a word of the hub.
+   * So no other word is needed now.
+   * @returns false if nothing was sent.
+   */
+  check(): boolean;
   close(): void;
 }
 
 interface PathDeps {
+  /** The hub has sent back the packet of `check`. */
+  readonly onWord: () => void;
   readonly clock: Pick<Clock, 'now' | 'at'>;
   readonly log: Logger;
   /** The longest packet that the kernel would not cut, as far as it knows. */
@@ -58,6 +66,8 @@ export class PathProbe implements PathWatch {
   /** True if a packet of this run passed. */
   #isFound = false;
   #checkAt: Instant = Infinity;
+  /** True until the packet of `check` is back. Other answers are many at once. */
+  #isChecking = false;
   #way: Way | undefined;
   #socket: Promise<Socket> | undefined;
 
@@ -84,18 +94,23 @@ export class PathProbe implements PathWatch {
   }
 
   heard(way: Way): void {
+    if (!this.#isDoubted) return;
+    this.#isDoubted = this.#isFound = this.#isChecking = false;
+    this.#hangUp();
+    this.#way = way;
+    this.#checkAt = this.#deps.clock.now() + CHECK_EVERY;
+    this.#runner.dispatch({ type: 'begin' });
+  }
+
+  check(): boolean {
     const now = this.#deps.clock.now();
     const size = this.#mtu;
-    if (this.#isDoubted) {
-      this.#isDoubted = this.#isFound = false;
-      this.#hangUp();
-      this.#way = way;
-      this.#checkAt = now + CHECK_EVERY;
-      this.#runner.dispatch({ type: 'begin' });
-    } else if (size !== undefined && now >= this.#checkAt) {
-      this.#checkAt = now + CHECK_EVERY;
-      this.#runner.dispatch({ type: 'check', size });
-    }
+    const isIdle = this.#runner.state.name === 'IDLE';
+    if (this.#isDoubted || size === undefined || !isIdle || now < this.#checkAt) return false;
+    this.#checkAt = now + CHECK_EVERY;
+    this.#isChecking = true;
+    this.#runner.dispatch({ type: 'check', size });
+    return true;
   }
 
   close(): void {
@@ -166,6 +181,9 @@ export class PathProbe implements PathWatch {
       const size = message.length + HEADERS;
       this.#isFound = true;
       this.#runner.dispatch({ type: 'answered', serial: Number(serial), size });
+      const isWord = this.#isChecking;
+      this.#isChecking = false;
+      if (isWord) this.#deps.onWord();
     });
     socket.unref();
     return socket;

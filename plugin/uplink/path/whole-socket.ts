@@ -6,7 +6,7 @@
 import { closeSync } from 'node:fs';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { bindSocket, fixedBytes, openSocket, setSocketOption } from '../../net/libc.ts';
+import { bindSocket, fixedBytes, openSocket, sendOrDrop, setSocketOption } from '../../net/libc.ts';
 
 const AF_INET = 2;
 const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0o4000 | 0o2000000;
@@ -24,6 +24,23 @@ const ECT_1 = 1;
  * @throws SystemCallError
  */
 export async function openWholeSocket(address: string, port: number): Promise<Socket> {
+  return (await openWhole(address, port)).socket;
+}
+
+/**
+ * Sends each datagram back as it came. What the kernel does not take now is dropped. It is sent
+ * without Node, whose own way costs more than half as much again.
+ * @throws SystemCallError
+ */
+export async function openWholeEcho(address: string, port: number): Promise<Socket> {
+  const { socket, fd } = await openWhole(address, port);
+  socket.on('message', (message, from) => {
+    sendOrDrop(fd, message, sockaddrOf(from.address, from.port));
+  });
+  return socket;
+}
+
+async function openWhole(address: string, port: number): Promise<{ socket: Socket; fd: number }> {
   const fd = openSocket(AF_INET, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0);
   try {
     setSocketOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, int32(IP_PMTUDISC_PROBE));
@@ -37,7 +54,7 @@ export async function openWholeSocket(address: string, port: number): Promise<So
   const bound = once(socket, 'listening'); // Node may say it before bind returns
   socket.bind({ fd });
   await bound;
-  return socket;
+  return { socket, fd };
 }
 
 function int32(value: number) {

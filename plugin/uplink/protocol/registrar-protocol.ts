@@ -21,8 +21,11 @@ export const PROTOCOL_VERSION = 1;
 export const LONGEST_REQUEST = 4_096;
 /** A view with all VLANs, one by one. */
 export const LONGEST_ANSWER = 65_536;
-/** The registrar holds a question this long if nothing has changed. */
-export const HELD_MS = 20_000;
+/**
+ * The registrar holds a question this long if nothing has changed. Words and TCP tell whether both
+ * ends are still there.
+ */
+export const HELD_MS = 300_000;
 
 const text = v.pipe(v.string(), v.maxLength(300));
 const time = v.pipe(v.number(), v.integer());

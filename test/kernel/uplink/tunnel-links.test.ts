@@ -107,6 +107,44 @@ test('ensuring what is there already changes nothing, and mending the rules cost
   expect(received).toBe(sent);
 });
 
+test('a member that joins is made as a look at all makes it, and nothing else is looked at', async () => {
+  await site.up({ laptop: [500] });
+  const made = site.hubDesired({ laptop: [500] });
+  const desired = site.hubDesired({ laptop: [500], cloud: [500] });
+  const shown = (name: string) =>
+    site.hub.run(() => run('ip', ['-d', '-o', 'link', 'show', 'dev', name]));
+  batch(site.hub, ['link set vdu2 mtu 1400']);
+  await inside(site.hub, () => hubLinks.ensure(desired, { tunnel: made, ports: made }));
+  expect(shown('vdu2')).toContain(' mtu 1400 ');
+  await site.ensureMember('cloud', [500]);
+  await site.handshake('cloud');
+  const container = await site.container('cloud', 500, '10.50.0.110');
+  expect(pings(container, '10.50.0.1')).toBe(3);
+  // The look finds what somebody else has changed, and nothing that the join has left.
+  batch(site.hub, ['link set vdu2 mtu 1500']);
+  const seen = watchKernel(site.hub);
+  await inside(site.hub, () => hubLinks.ensure(desired));
+  expect(seen.stop()).toBe('');
+  batch(site.hub, ['link set vdu2 mtu 1400']);
+  await inside(site.hub, () => hubLinks.ensure(desired));
+  expect(shown('vdu2')).toContain(' mtu 1500 ');
+});
+
+test('where the kernel is not as it was made, a change looks at all of it', async () => {
+  await site.up({ laptop: [500] });
+  const made = site.hubDesired({ laptop: [500] });
+  const desired = site.hubDesired({ laptop: [500], cloud: [500] });
+  batch(site.hub, ['link set eth1.500 nomaster', 'link del vdhub']);
+  await inside(site.hub, () => hubLinks.ensure(desired, { tunnel: made, ports: made }));
+  for (const name of ['laptop', 'cloud'] as const) {
+    await site.ensureMember(name, [500]);
+    await inside(site.members[name], () => memberLinks.revive(site.memberDesired(name, [500])));
+    await site.handshake(name);
+  }
+  const container = await site.container('cloud', 500, '10.50.0.110');
+  expect(pings(container, '10.50.0.1')).toBe(3);
+});
+
 test('a revoked member sends no frame any more, and a VLAN that is taken away is gone; others are unharmed', async () => {
   await site.up({ laptop: [500, 600], cloud: [500] });
   const on500 = await site.container('laptop', 500, '10.50.0.100');

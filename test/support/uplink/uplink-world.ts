@@ -18,7 +18,7 @@ import type {
   Reply,
   Way,
 } from '../../../plugin/uplink/member/registrar-client.ts';
-import type { MemberView } from '../../../plugin/uplink/protocol/registrar-protocol.ts';
+import { HELD_MS, type MemberView } from '../../../plugin/uplink/protocol/registrar-protocol.ts';
 import type { LocalCarrier } from '../../../plugin/uplink/streams/carrier.ts';
 import { Uplinks } from '../../../plugin/uplink/uplinks.ts';
 import { generateKey, publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
@@ -80,6 +80,8 @@ export class UplinkWorld {
   ports: HubDesired | undefined;
   /** If set, the hub's kernel refuses. */
   kernelFault: string | undefined;
+  /** How often all links of a part of the hub were looked at. */
+  looks = 0;
   /** If set, a port of a member cannot be made. The tunnel can. */
   portFault: string | undefined;
   hub!: HubState;
@@ -100,14 +102,16 @@ export class UplinkWorld {
   startHub(): void {
     const { record, store, clock, log } = this;
     const links: HubLinks = {
-      ensureTunnel: async (desired) => {
+      ensureTunnel: async (desired, made) => {
+        this.#compare(made, this.tunnel);
         if (this.kernelFault !== undefined) {
           throw new PluginError('IP_COMMAND_FAILED', this.kernelFault);
         }
         this.tunnel = desired;
       },
-      ensure: async (desired) => {
-        await links.ensureTunnel(desired);
+      ensure: async (desired, made = {}) => {
+        this.#compare(made.ports, this.ports);
+        await links.ensureTunnel(desired, made.tunnel);
         if (this.portFault !== undefined) {
           throw new PluginError('LINK_CONFLICT', this.portFault);
         }
@@ -135,6 +139,12 @@ export class UplinkWorld {
     this.hub = new HubState({ record, store, links, clock, log }, store.contents);
     this.answers = new HubAnswers(this.hub);
     this.operator = new HubOperator(this.hub);
+  }
+
+  /** The hub may leave a look out only if it knows what the kernel has. */
+  #compare(made: HubDesired | undefined, there: HubDesired | undefined): void {
+    if (made === undefined) this.looks += 1;
+    else if (made !== there) throw new Error('the kernel has something else than the hub thinks');
   }
 
   async invite(name = 'laptop', more: object = {}): Promise<string> {
@@ -190,6 +200,8 @@ export class HostSim {
   fate: (what: 'post' | 'ask' | 'word' | 'leave' | 'key') => Fate = () => 'ok';
   posts = 0;
   asks = 0;
+  /** When words were said. */
+  readonly said: number[] = [];
   addresses: readonly string[] = [ENDPOINT];
   /** True while no datagram passes by UDP, and by TLS. */
   isUdpBlocked = false;
@@ -268,7 +280,13 @@ export class HostSim {
       },
       openCarrier: async () => this.#openCarrier(),
       clash: async () => undefined,
-      watchPath: () => ({ mtu: undefined, doubt: noop, heard: noop, close: noop }),
+      watchPath: () => ({
+        mtu: undefined,
+        doubt: noop,
+        heard: noop,
+        check: () => false,
+        close: noop,
+      }),
     });
   }
 
@@ -334,7 +352,7 @@ export class HostSim {
       },
       ask: (way, revision, signal) => {
         this.asks += 1;
-        return this.#asked('ask', way, 25_000, signal, (gone) =>
+        return this.#asked('ask', way, HELD_MS + 5_000, signal, (gone) =>
           answers().self(way.own, revision, gone),
         );
       },
@@ -351,6 +369,7 @@ export class HostSim {
         this.#onWord = onWord;
         return {
           say: () => {
+            this.said.push(clock.now());
             const fate = this.fate('word');
             const own = this.kernel?.address ?? '';
             if (typeof fate === 'string' && fate !== 'ok') return;

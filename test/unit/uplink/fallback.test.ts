@@ -167,6 +167,10 @@ describe('a member over TLS', () => {
     const { world, host } = await joined(() => undefined);
     const moved = 'wss://www.example.net/vlandhcp';
     Object.assign(world.record, { tls: { port: 8443, url: moved } });
+    // As an operator does it: the hub reads its record when it starts.
+    world.hub.close();
+    world.startHub();
+    await world.hub.start();
     await world.clock.pass(45_000);
     expect(host.disk.get('uplink0')?.view).toMatchObject({ tlsUrl: moved, revision: 1 });
   });

@@ -15,11 +15,12 @@ let used: number[];
 let told: number[];
 let isHeard: boolean;
 let sent: number;
+let words: number;
 let probe: PathProbe;
 
 beforeEach(async () => {
   longest = 1500;
-  [used, told, isHeard, sent] = [[], [], true, 0];
+  [used, told, isHeard, sent, words] = [[], [], true, 0, 0];
   clock = new FakeClock();
   echo = await openWholeSocket(WAY.hub, REGISTRAR_PORT);
   echo.on('message', (message, { address, port }) => {
@@ -28,6 +29,7 @@ beforeEach(async () => {
   });
   probe = new PathProbe({
     ...{ clock, log: new MemoryLogger(), limit: () => Promise.resolve(Infinity) },
+    onWord: () => (words += 1),
     use: (mtu) => Promise.resolve(void used.push(mtu)),
     tell: (_, mtu) => {
       told.push(mtu);
@@ -76,6 +78,22 @@ it('a way that becomes narrow is noticed by one packet that does not come back',
   await hears(1420);
   longest = 1280;
   await clock.pass(10_000);
+  expect(probe.check()).toBe(true);
   await hears(1276);
   expect(used).toEqual([1420, 1276]);
+});
+
+it('each 8 s a packet takes the place of the word, and its answer is one', async () => {
+  expect(probe.check()).toBe(false);
+  await hears(1420);
+  await expect.poll(() => told).toEqual([1420]);
+  expect(probe.check()).toBe(false);
+  await clock.pass(8_000);
+  const before = sent;
+  expect([probe.check(), probe.check()]).toEqual([true, false]);
+  await expect.poll(() => words).toBe(1);
+  expect(sent).toBe(before + 1);
+  probe.doubt();
+  await clock.pass(10_000);
+  expect(probe.check()).toBe(false);
 });
