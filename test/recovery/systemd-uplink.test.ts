@@ -5,6 +5,7 @@
  */
 import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, expect, it } from 'vitest';
+import { proves, secondsSince } from '../support/acceptance.ts';
 import {
   attachment,
   docker,
@@ -14,7 +15,6 @@ import {
   leases,
   networkCommand,
   onFirewall,
-  output,
   pingSteadily,
   removeAllContainersAndNetworks,
   run,
@@ -110,9 +110,9 @@ it('each has the capabilities that it needs, and no other', async () => {
     const pid = await property(unit, 'MainPID');
     return /^CapEff:\s*0*(\w+)$/m.exec(await type(`cat /proc/${pid}/status`))?.[1];
   };
-  const [BIND, ADMIN, RAW] = [1 << 10, 1 << 12, 1 << 13];
-  expect(await held(HUB)).toBe((BIND! | ADMIN! | RAW!).toString(16));
-  expect(await held(UPLINK)).toBe((ADMIN! | RAW!).toString(16));
+  const [BIND, ADMIN, RAW] = [1 << 10, 1 << 12, 1 << 13] as const;
+  expect(await held(HUB)).toBe((BIND | ADMIN | RAW).toString(16));
+  expect(await held(UPLINK)).toBe((ADMIN | RAW).toString(16));
   const listens = () => type(`${IN_HUB} ss -Hltn sport = :443`);
   await type('vlandhcp hub tls 443');
   await edit(HUB, 'control', 'CapabilityBoundingSet=~CAP_NET_BIND_SERVICE');
@@ -140,10 +140,10 @@ const reaches = async (address: string) =>
   (await onFirewall('ping', '-c', '1', '-W', '2', address)).status === 0;
 
 it('kill -9 of both: systemd starts them again, no link changes, and no ping is lost', async () => {
-  const { address } = await attachment('box', 'fw500');
+  const box = await attachment('box', 'fw500');
   const seen = async () => [await linkLines(), await linkLines('-n', 'hub')];
   const before = await seen();
-  const pings = pingSteadily(address);
+  const pings = pingSteadily(box.address);
   await until('a ping is answered', () => pings.replies() > 0);
   for (const unit of [HUB, UPLINK]) {
     const pid = await property(unit, 'MainPID');
@@ -154,8 +154,11 @@ it('kill -9 of both: systemd starts them again, no link changes, and no ping is 
     });
     expect(await property(unit, 'NRestarts')).toBe('1');
   }
-  expect(await pings.stop()).toMatchObject({ lost: 0 });
+  const { sent, lost } = await pings.stop();
+  expect(lost).toBe(0);
   expect(await seen()).toEqual(before);
+  expect(await attachment('box', 'fw500')).toEqual(box);
+  proves('shows-kill-9', 'lease, address, MAC and links as before', `0 of ${sent} pings lost`);
 });
 
 it('systemctl stop leaves the links of both, and frames go on', async () => {
@@ -204,32 +207,29 @@ it('a boot with the hub off: Docker starts after uplink0 is there, containers sa
   expect((await run('ip', ['link', 'show', 'uplink0'])).status).not.toBe(0);
   const from = performance.now();
   await boot();
-  const bootMs = performance.now() - from;
+  const bootTook = secondsSince(from);
   expect(await wordsOf('docker')).toBe('active');
   expect(await property('docker', 'NRestarts')).toBe('0');
   await until('box runs with its address', async () => (await addressIn('box')) === box.address);
-  await until('the hub is silent', async () =>
-    (await ip('link', 'show', 'uplink0')).includes('NO-CARRIER'),
-  );
-  const why = /the uplink to hq has been down since .* UTC; vlandhcp uplink status says why/;
-  expect(await dockerRefuses('run', '--net=fw500', '--name', 'no', 'bb')).toMatch(why);
+  proves('shows-boot-docker', 'Docker and box run, the hub is off', bootTook);
+  const isSilent = async () => (await ip('link', 'show', 'uplink0')).includes('NO-CARRIER');
+  await until('the hub is silent', isSilent);
+  const why = /the uplink to hq has been down since [-\d: ]+ UTC; vlandhcp uplink status says why/;
+  const refusal = await dockerRefuses('run', '--net=fw500', '--name', 'no', 'bb');
+  expect(refusal).toMatch(why);
   await docker('rm', 'no');
   await docker('run', '-d', '--name', 'late', '--net=fw600', 'bb');
   expect(await addressIn('late')).toBe('none');
   expect(await journal('vlandhcp')).toMatch(why);
+  proves('shows-boot-why', why.exec(refusal)?.[0] ?? '?');
   await systemctl('start', HUB);
   const back = performance.now();
-  await until(
-    'the late container has its address',
-    async () => (await addressIn('late')) !== 'none',
-  );
-  const leaseMs = performance.now() - back;
+  const hasLease = async () => (await addressIn('late')) !== 'none';
+  await until('the late container has its address', hasLease);
+  const leaseTook = secondsSince(back);
   await until('box is reached', () => reaches(box.address));
-  const boxMs = performance.now() - back;
   expect(await attachment('box', 'fw500')).toEqual(box);
-  process.stdout.write(
-    `boot ${Math.round(bootMs)} ms, lease ${Math.round(leaseMs)} ms and box ${Math.round(boxMs)} ms after the hub\n`,
-  );
+  proves('shows-boot-lease', 'a late container leases; box as before', leaseTook);
 });
 
 async function addressIn(name: string): Promise<string> {

@@ -106,6 +106,14 @@ uplink_forget() {
   rm -f /run/vlandhcp/uplink.sock
 }
 
+# in-lab hub-reboot                    the same for the hub, which is started by hub-up
+hub_reboot() {
+  daemon_stop hub KILL
+  hub_forget
+  daemon_start hub ip netns exec hub node "$uplink_program" hub run
+  daemon_ready hub 30 hub_program hub list
+}
+
 # in-lab hub-forget                    the kernel of the hub has nothing but its cables any more, as after a boot
 hub_forget() {
   local name
