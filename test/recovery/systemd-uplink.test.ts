@@ -172,7 +172,7 @@ it('systemctl stop leaves the links of both, and frames go on', async () => {
   expect([await linkLines(), await linkLines('-n', 'hub')]).toEqual(before);
 });
 
-it("the uplink sees Docker's socket with the file of docs/manage-over-uplink.md, and only then", async () => {
+it('the uplink sees the socket of Docker with the file of docs/manage-over-uplink.md, and only then', async () => {
   const inService = async () => {
     const pid = await property(UPLINK, 'MainPID');
     const words = `curl -s --unix-socket /run/docker.sock http://docker/_ping`;
