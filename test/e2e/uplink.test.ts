@@ -36,7 +36,10 @@ const officeReaches = async (address: string) =>
   0;
 /** What join makes at both ends. Of a member that was revoked the hub keeps only its record. */
 const ofTheUplink = async () => ({
-  hub: (await atHub('ip', '-br', 'link')).split('\n').map((line) => line.split(/[ @]/)[0]),
+  hub: (await atHub('ip', '-br', 'link'))
+    .split('\n')
+    .map((line) => line.split(/[ @]/)[0])
+    .sort(),
   routes: await ip('route', 'show', 'type', 'blackhole'),
   tables: (await output('nft', ['list', 'tables'])).match(/.* vlandhcp_\S+/g),
   files: (await run('find', ['/var/lib/vlandhcp/uplink', '-type', 'f'])).stdout,
