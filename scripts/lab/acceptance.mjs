@@ -1,12 +1,12 @@
-// Prints the table "uplink acceptance". Its rows are test/support/acceptance-rows.json. What was seen comes from the
-// reports of vitest in the result folders: the test that proves a row has left it there (test/support/acceptance.ts).
+// Prints the table "uplink acceptance". Its rows are test/support/uplink/acceptance-rows.json. What was seen comes from the
+// reports of vitest in the result folders: the test that proves a row has left it there (test/support/uplink/acceptance.ts).
 // A row is proven, failed, or missing. A row whose tier was not to run is "not run", which is no failure.
 // Usage: node acceptance.mjs RESULTS_FOLDER NAME...     NAME: the runs that were expected. Exit 1 unless all rows are proven.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const [results, ...names] = process.argv.slice(2);
-const list = new URL('../../test/support/acceptance-rows.json', import.meta.url);
+const list = new URL('../../test/support/uplink/acceptance-rows.json', import.meta.url);
 const rows = JSON.parse(readFileSync(list, 'utf8'));
 
 const proofs = readdirSync(results).flatMap((name) => {

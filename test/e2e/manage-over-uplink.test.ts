@@ -3,7 +3,7 @@
  * `docker` of the hub and of a workstation on the Internet know the member by a context alone.
  */
 import { afterEach, beforeAll, expect, it } from 'vitest';
-import { proves } from '../support/acceptance.ts';
+import { proves } from '../support/uplink/acceptance.ts';
 import { daemonLog, docker, lab, output, run, until } from '../support/lab/lab.ts';
 import { site } from '../support/lab/site.ts';
 

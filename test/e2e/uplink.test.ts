@@ -3,7 +3,7 @@
  * The hub and the trunk are at the other end of the Internet. The tests are one story.
  */
 import { afterEach, expect, it } from 'vitest';
-import { proves, secondsSince } from '../support/acceptance.ts';
+import { proves, secondsSince } from '../support/uplink/acceptance.ts';
 import { outcome, recordOutcomes } from '../support/lab/outcomes.ts';
 import {
   attachment,

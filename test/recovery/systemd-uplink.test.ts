@@ -5,7 +5,7 @@
  */
 import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, expect, it } from 'vitest';
-import { proves, secondsSince } from '../support/acceptance.ts';
+import { proves, secondsSince } from '../support/uplink/acceptance.ts';
 import {
   attachment,
   docker,
@@ -19,10 +19,10 @@ import {
   removeAllContainersAndNetworks,
   run,
   until,
-} from '../support/lab.ts';
-import { commandsOf } from '../support/page-commands.ts';
-import { root } from '../support/readme.ts';
-import { site } from '../support/site.ts';
+} from '../support/lab/lab.ts';
+import { commandsOf } from '../support/pages/page-commands.ts';
+import { root } from '../support/pages/readme.ts';
+import { site } from '../support/lab/site.ts';
 
 site({
   server: ['dnsmasq-no-ping', '500', '600'],

@@ -3,7 +3,7 @@
  * behind NAT. Nothing of the Swarm is open to the Internet.
  */
 import { beforeAll, afterAll, expect, it } from 'vitest';
-import { proves } from '../support/acceptance.ts';
+import { proves } from '../support/uplink/acceptance.ts';
 import { docker, lab, output, run, until } from '../support/lab/lab.ts';
 import { Pieces } from '../support/lab/pieces.ts';
 import { site } from '../support/lab/site.ts';

@@ -8,7 +8,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { proves } from '../support/acceptance.ts';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { FakeDocker } from '../../support/uplink/manage-clients.ts';
 import { until } from '../../support/lab/netns.ts';
 import { HUB_ADDRESS, UplinkSite } from '../../support/uplink/uplink-site.ts';

@@ -4,7 +4,7 @@
  * the rule away, too, and the frames arrive.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { proves } from '../support/acceptance.ts';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { openPacketSocket, type PacketSocket } from '../../../plugin/net/sockets/packet-socket.ts';
 import {
   broadcast,

@@ -1,6 +1,6 @@
 /** The tunnel between a hub and its members, on real WireGuard and VXLAN: what it carries. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { proves } from '../support/acceptance.ts';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { hubLinks } from '../../../plugin/hub/kernel/hub-links.ts';
 import { memberLinks } from '../../../plugin/uplink/kernel/tunnel-links.ts';
 import { existsSync } from 'node:fs';

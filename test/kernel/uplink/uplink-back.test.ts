@@ -6,8 +6,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { proves } from '../support/acceptance.ts';
-import {} from '../support/acceptance.ts';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { until } from '../../support/lab/netns.ts';
 import { outcome, recordOutcomes, type Outcome } from '../../support/lab/outcomes.ts';
 import { UplinkSite } from '../../support/uplink/uplink-site.ts';

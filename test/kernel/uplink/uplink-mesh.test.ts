@@ -4,7 +4,7 @@
  * is the hub of the second site.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { proves } from '../support/acceptance.ts';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { until } from '../../support/lab/netns.ts';
 import { outcome, recordOutcomes } from '../../support/lab/outcomes.ts';
 import { UplinkSite } from '../../support/uplink/uplink-site.ts';

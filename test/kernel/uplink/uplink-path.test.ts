@@ -4,7 +4,7 @@
  * the encryption, and `uplink0` keeps its 1500 bytes.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { proves } from '../support/acceptance.ts';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { outcome, recordOutcomes } from '../../support/lab/outcomes.ts';
 import { until } from '../../support/lab/netns.ts';
 import { transfer } from '../../support/uplink/tunnel-traffic.ts';

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { proves } from '../support/acceptance.ts';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { JumpHosts } from '../../support/uplink/jump-hosts.ts';
 import { until } from '../../support/lab/netns.ts';
 import { UplinkSite } from '../../support/uplink/uplink-site.ts';

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { proves, secondsSince } from '../support/acceptance.ts';
+import { proves, secondsSince } from '../../support/uplink/acceptance.ts';
 import { UplinkSite } from '../../support/uplink/uplink-site.ts';
 import { until } from '../../support/lab/netns.ts';
 

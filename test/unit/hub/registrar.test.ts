@@ -4,7 +4,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { proves } from '../../support/acceptance.ts';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { createRegistrar } from '../../../plugin/hub/registrar/registrar.ts';
 import {
   LONGEST_REQUEST,

@@ -9,7 +9,7 @@ import { request } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { proves } from '../../support/acceptance.ts';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { WebSocket } from 'ws';
 import { makeCertificate, type TlsIdentity } from '../../../plugin/hub/streams/certificate.ts';
 import { ANSWERED_WITHIN } from '../../../plugin/hub/streams/relay.ts';

@@ -7,8 +7,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import rows from '../../support/acceptance-rows.json' with { type: 'json' };
-import { root } from '../../support/readme.ts';
+import rows from '../../support/uplink/acceptance-rows.json' with { type: 'json' };
+import { root } from '../../support/pages/readme.ts';
 
 /** What the design of the uplink promises to show, claim by claim, with the rows of each. */
 const PROMISED: Readonly<Record<string, readonly string[]>> = {

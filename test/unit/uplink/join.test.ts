@@ -1,6 +1,6 @@
 /** Join, silence, revocation and rotation: hub and members in memory, under virtual time. */
 import { describe, expect, it } from 'vitest';
-import { proves } from '../../support/acceptance.ts';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { parseToken } from '../../../plugin/uplink/protocol/token.ts';
 import { publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
 import { UplinkWorld, type Fate } from '../../support/uplink/uplink-world.ts';

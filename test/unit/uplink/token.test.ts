@@ -1,7 +1,7 @@
 /** Tokens, keys, VLAN lists and endpoints: what people paste and type. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { proves } from '../../support/acceptance.ts';
+import { proves } from '../../support/uplink/acceptance.ts';
 import {
   formatToken,
   parseToken,

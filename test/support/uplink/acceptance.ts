@@ -28,7 +28,7 @@ export function proves(key: string, seen: string, figure = '-'): void {
   const test = TestRunner.getCurrentTest();
   if (test === undefined) throw new Error(`no test runs that could prove ${key}`);
   if (!rows.some((row) => row.key === key)) {
-    throw new Error(`there is no row ${key}; add it to test/support/acceptance-rows.json`);
+    throw new Error(`there is no row ${key}; add it to test/support/uplink/acceptance-rows.json`);
   }
   (test.meta.proves ??= []).push({ key, seen, figure });
 }

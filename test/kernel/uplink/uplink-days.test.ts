@@ -5,11 +5,11 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { parseToken } from '../../plugin/uplink/protocol/token.ts';
-import { publicKeyOf } from '../../plugin/uplink/wireguard-key.ts';
-import { proves, secondsSince } from '../support/acceptance.ts';
-import { run, until } from '../support/netns.ts';
-import { HUB_ADDRESS, UplinkSite, type Said } from '../support/uplink-site.ts';
+import { parseToken } from '../../../plugin/uplink/protocol/token.ts';
+import { publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
+import { proves, secondsSince } from '../../support/uplink/acceptance.ts';
+import { run, until } from '../../support/lab/netns.ts';
+import { HUB_ADDRESS, UplinkSite, type Said } from '../../support/uplink/uplink-site.ts';
 
 let site: UplinkSite;
 /** The state of the hub has a disk of its own, which is small. */
