@@ -53,6 +53,7 @@ systemd_start_script='
   set -e
   echo 0 >"$1/cgroup.procs"
   exec unshare --cgroup --uts /bin/bash -ec "
+    mount --make-rshared / # as on a host: services see the namespaces that an engine in here makes
     mount -t proc proc /proc
     umount --recursive /sys/fs/cgroup # the kernel refuses the same file system on top
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
