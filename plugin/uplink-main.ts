@@ -62,6 +62,15 @@ function placeOf(role: 'hub' | 'uplink'): Place {
 
 type Service = (deps: Place & { clock: Clock; log: Logger }) => Promise<{ close(): Promise<void> }>;
 
+/** Ends the wait of `systemctl start`, and of the units that start after this one. */
+async function tellSystemd(log: Logger): Promise<void> {
+  const { NOTIFY_SOCKET } = process.env;
+  if (NOTIFY_SOCKET === undefined) return; // systemd did not start this process
+  await runCommand('systemd-notify', ['--ready'], { environment: { NOTIFY_SOCKET } }).catch(
+    (err: unknown) => log.error({ err }, 'systemd is not told that the service is ready'),
+  );
+}
+
 /** Runs until a signal comes. The links stay. */
 async function serve(role: 'hub' | 'uplink', start: Service): Promise<void> {
   const level = LOG_LEVELS.find((known) => known === process.env['LOG_LEVEL']) ?? 'info';
@@ -84,6 +93,7 @@ async function serve(role: 'hub' | 'uplink', start: Service): Promise<void> {
     const isTheirs = err instanceof PluginError && err.code === 'STATE_UNREADABLE';
     process.exit(isTheirs ? EXIT_CONFIGURATION : 1);
   }
+  await tellSystemd(log);
   log.info({ signal: await stopped }, 'stopping; links stay');
   await service.close();
   process.exit(0);

@@ -18,7 +18,14 @@ import type { Host } from '../host.ts';
 import { attachmentOf } from '../state/attachments/attachments.ts';
 import { ownEnd } from '../vocabulary/attachment.ts';
 import { scopeOfNetwork } from '../state/lease-scope.ts';
-import { restoreLease, storeLease, termsOf, type NetworkRecord } from '../state/records.ts';
+import {
+  restoreLease,
+  segmentOf,
+  storeLease,
+  termsOf,
+  type NetworkRecord,
+} from '../state/records.ts';
+import { reasonOfSilence } from '../networks/uplink-silence.ts';
 import { rulesBeforeJoin } from '../networks/port-guard.ts';
 import type { Registry } from '../state/registry.ts';
 import { takeIpv6, takeLease, type LeaseTaken, type TakeLeaseDeps } from '../leases/take-lease.ts';
@@ -174,10 +181,21 @@ function refuseGivenAddress({ interface: { address, addressIpv6 } }: CreateEndpo
 /** Only a name from Docker or from a person says for certain which container comes back. */
 const ANOTHER_ADDRESS = 'another MAC and address; driver-opt id=NAME keeps both';
 
-export function tellCreated(log: Logger, record: EndpointRecord, segment: string, took: Ms): void {
+export async function tellCreated(
+  { log, host }: Pick<EndpointSetupDeps, 'log' | 'host'>,
+  record: EndpointRecord,
+  { options }: NetworkRecord,
+  took: Ms,
+): Promise<void> {
   const { lease, ipv6, family } = record;
-  const fields = { ...endpointContext(record), segment, address: lease?.address };
+  const fields = {
+    ...endpointContext(record),
+    ...{ segment: segmentOf(options), address: lease?.address },
+  };
   const isEmpty = addressShown(record) === undefined;
+  const why =
+    (isEmpty ? await reasonOfSilence(host, options.parent) : undefined) ??
+    `no ${family === 6 ? 'router or ' : ''}server answers yet`;
   const acquired = family === 6 ? 'IPv6 address acquired' : 'lease acquired';
   log.info(
     {
@@ -187,8 +205,6 @@ export function tellCreated(log: Logger, record: EndpointRecord, segment: string
       ...(record.isStable ? {} : { onRestart: ANOTHER_ADDRESS }),
       ms: Math.round(took),
     },
-    isEmpty
-      ? `endpoint created without an address: no ${family === 6 ? 'router or ' : ''}server answers yet`
-      : `endpoint created, ${acquired}`,
+    isEmpty ? `endpoint created without an address: ${why}` : `endpoint created, ${acquired}`,
   );
 }

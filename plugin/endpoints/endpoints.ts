@@ -100,8 +100,7 @@ export class Endpoints {
         asking: (leaseId) => this.#making.set(leaseId, request.endpointId),
       }).finally(() => this.#made(request.endpointId));
       this.#joinTimers.arm(record.id);
-      const segment = segmentOf(network.options);
-      tellCreated(this.#deps.log, record, segment, this.#deps.clock.now() - startedAt);
+      await tellCreated(this.#deps, record, network, this.#deps.clock.now() - startedAt);
       return createAnswer(record);
     });
   }

@@ -21,7 +21,7 @@ import type { LeaseReturns } from './lease-returns.ts';
 import { subjectOf, type LeaseScope } from '../state/lease-scope.ts';
 import { restoreIpv6, type Ipv6Identity } from '../state/stored-ipv6.ts';
 import type { UndoList } from '../undo.ts';
-import { refuseIfSilent } from '../networks/uplink-silence.ts';
+import { reasonOfSilence, refuseIfSilent } from '../networks/uplink-silence.ts';
 import { chainTroubles } from '../state/link-chain.ts';
 
 export interface TakeLeaseDeps {
@@ -75,6 +75,11 @@ async function withReasonOnHost(
   const code = error instanceof PluginError ? error.code : undefined;
   if (code !== 'NO_OFFER' && code !== 'NO_ACK') return error;
   const { parent, vlan, bridge } = options;
+  // An uplink without a carrier has no cable to look at.
+  const silence = await reasonOfSilence(host, parent);
+  if (silence !== undefined) {
+    return new PluginError(code, `no lease on ${segment}: ${silence}`, { cause: error });
+  }
   const chain = isForeign ? { parent, vlan } : { parent, vlan, bridge };
   const troubles = chainTroubles(await host.readLinks().catch(() => []), chain);
   if (troubles.length === 0) return error;

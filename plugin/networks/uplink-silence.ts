@@ -1,4 +1,4 @@
-/** Fails a start at once while the uplink below its network is down (U9). */
+/** What a start says while the uplink below its network is down. It fails at once (U9). */
 import type { Host } from '../host.ts';
 import type { LeaseScope } from '../state/lease-scope.ts';
 import { PluginError } from '../vocabulary/errors.ts';
@@ -15,10 +15,21 @@ export async function refuseIfSilent(
   if (hasLease || options.onNoServer !== 'fail') return;
   const uplink = await host.silentUplink(options.parent);
   if (uplink === undefined) return;
-  const since = uplink.downSince.replace('T', ' ').replace('Z', ' UTC');
-  throw new PluginError(
-    'NO_OFFER',
-    `no lease on ${segment}: the uplink to ${uplink.site} has been down since ${since}; vlandhcp uplink status says why`,
-    { evidence: { segment, ...uplink } },
-  );
+  throw new PluginError('NO_OFFER', `no lease on ${segment}: ${sentence(uplink)}`, {
+    evidence: { segment, ...uplink },
+  });
+}
+
+/** @returns why no server is heard there, for the log. Undefined if it is no uplink, or up. */
+export async function reasonOfSilence(
+  host: Pick<Host, 'silentUplink'>,
+  parent: string,
+): Promise<string | undefined> {
+  const uplink = await host.silentUplink(parent).catch(() => undefined);
+  return uplink && sentence(uplink);
+}
+
+function sentence({ site, downSince }: { site: string; downSince: string }): string {
+  const since = downSince.replace('T', ' ').replace('Z', ' UTC');
+  return `the uplink to ${site} has been down since ${since}; vlandhcp uplink status says why`;
 }

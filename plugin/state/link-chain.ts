@@ -44,9 +44,12 @@ export function chainTroubles(links: readonly HostLink[], chain: Chain): readonl
       `parent link ${parent.name} is down; bring it up with: ip link set ${parent.name} up`,
     );
   } else if (!parent.hasCarrier) {
-    troubles.push(
-      `parent link ${parent.name} has no carrier; look at its cable and its switch port`,
-    );
+    // An uplink is a VXLAN. It has no cable.
+    const where =
+      parent.kind === 'vxlan'
+        ? 'type: vlandhcp uplink status'
+        : 'look at its cable and its switch port';
+    troubles.push(`parent link ${parent.name} has no carrier; ${where}`);
   }
   troubles.push(...uplinkTroubles(links, chain, parent));
   const outer = outerLinkOf(links, chain, parent);

@@ -28,8 +28,8 @@ export interface UplinkServiceDeps {
 }
 
 /**
- * Resolves when the uplinks of the disk have begun. It never waits for a hub. The links stay when
- * it is closed (U5).
+ * Resolves when the links of the uplinks that the disk has are there. It never waits for a hub. The
+ * links stay when it is closed (U5).
  * @throws PluginError if it cannot start.
  */
 export async function runUplinks(deps: UplinkServiceDeps): Promise<{ close(): Promise<void> }> {

@@ -46,7 +46,12 @@ export class Uplinks {
     this.#deps = deps;
   }
 
+  /**
+   * Resolves when the kernel has the links of those that have joined, or has refused them once. It
+   * waits for no hub.
+   */
   async start(records: readonly UplinkRecord[]): Promise<void> {
+    const joined: Promise<unknown>[] = [];
     for (const record of records) {
       const { device, tokenId: id, view, oneTime, hasFailed } = record;
       if (view === undefined && (oneTime?.expiresAt ?? 0) <= this.#deps.clock.wall()) {
@@ -58,8 +63,10 @@ export class Uplinks {
         const member = this.#make(record);
         member.start();
         if (view === undefined) void this.#watchJoin(member);
+        else joined.push(member.settled());
       }
     }
+    await Promise.all(joined);
   }
 
   close(): void {

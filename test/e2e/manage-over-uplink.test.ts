@@ -3,6 +3,7 @@
  * `docker` of the hub and of a workstation on the Internet know the member by a context alone.
  */
 import { afterEach, beforeAll, expect, it } from 'vitest';
+import { proves } from '../support/uplink/acceptance.ts';
 import { daemonLog, docker, lab, output, run, until } from '../support/lab/lab.ts';
 import { site } from '../support/lab/site.ts';
 
@@ -60,6 +61,7 @@ it('docker --context at the hub: ps, run, logs -f, and exec -i with the end of i
   );
   expect(followed).toBe('up\nup');
   await docker('rm', '-f', 'box');
+  proves('shows-context-hub', 'ps, run, logs -f, exec -i with 300,000 bytes and the end of input');
 });
 
 it('without a certificate docker prints why it is refused', async () => {
@@ -79,6 +81,7 @@ it('without a certificate docker prints why it is refused', async () => {
     1,
     expect.stringContaining('vlandhcp on laptop: the client has no certificate'),
   ]);
+  proves('shows-no-certificate', 'the client has no certificate');
 });
 
 it('a workstation imports a context, reaches the member by a port of the hub, and is ended there', async () => {
@@ -96,6 +99,7 @@ it('a workstation imports a context, reaches the member by a port of the hub, an
   expect(said.stderr).toContain('was ended at the hub');
   await hub('context', 'laptop'); // the context that is there is replaced
   expect(await managed('hub', 'version', '--format', '{{.Server.Os}}')).toBe('linux');
+  proves('shows-context-bundle', 'run from the Internet, by a port of the hub; ended with --end');
 });
 
 it('after uplink manage off nobody at the hub reaches Docker', async () => {

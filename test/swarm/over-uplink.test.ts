@@ -3,6 +3,7 @@
  * behind NAT. Nothing of the Swarm is open to the Internet.
  */
 import { beforeAll, afterAll, expect, it } from 'vitest';
+import { proves } from '../support/uplink/acceptance.ts';
 import { docker, lab, output, run, until } from '../support/lab/lab.ts';
 import { Pieces } from '../support/lab/pieces.ts';
 import { site } from '../support/lab/site.ts';
@@ -54,7 +55,21 @@ it('a worker behind NAT is ready, and containers of an overlay network reach eac
   const ping = ['ping', '-c', '3', '-W', '5', '-s', '1272'];
   expect(await docker('exec', 'far', ...ping, 'near')).toContain('3 packets received');
   expect(await dockerAtHub('exec', 'near', ...ping, 'far')).toContain('3 packets received');
+  proves('shows-swarm-overlay', 'worker to manager, and manager to worker, by name', '1300 bytes');
   // They came by the tunnel, and by the rule of the mesh.
   const counter = await atHub('nft', 'list', 'counter', 'inet', 'vlandhcp_vdhub', 'mesh');
   expect(Number(/packets (\d+)/.exec(counter)?.[1])).toBeGreaterThan(6);
+  // A task of a service, on the worker alone.
+  await dockerAtHub(
+    ...['service', 'create', '--detach', '--name', 'web', '--network', 'app', '--no-resolve-image'],
+    ...['--constraint', 'node.role==worker', 'bb'],
+  );
+  const tasks = () => dockerAtHub('service', 'ps', 'web', '--format', '{{.CurrentState}}');
+  await until('the task runs', async () => (await tasks()).startsWith('Running'));
+  const web = ['ping', '-c', '1', '-W', '2', 'tasks.web'];
+  await until('the service is reached', async () => {
+    const said = await lab('node', 'docker', 'exec', 'near', ...web).catch(String);
+    return said.includes('1 packets received');
+  });
+  proves('shows-swarm-service', 'a task on the worker, reached by its name from the manager');
 });

@@ -22,14 +22,20 @@ import { addressOf, isByStream, nextAttempt } from './tunnel/attempts.ts';
 type At = Pick<Asking, 'attempt' | 'serial'>;
 
 export function joining(
-  { attempt, serial: before, since, tried }: Pick<Of<'JOINING'>, keyof At | 'since' | 'tried'>,
+  {
+    attempt,
+    serial: before,
+    since,
+    tried,
+    trouble,
+  }: At & Pick<Of<'JOINING'>, 'since' | 'tried'> & { readonly trouble?: string | undefined },
   { now }: MemberEnv,
 ): Step {
   const serial = before + 1;
   return {
     state: {
       ...{ name: 'JOINING', attempt, serial, since, tried: tried + 1 },
-      ...{ nextAt: now + ENDPOINT_FOR, askAt: Infinity },
+      ...{ nextAt: now + ENDPOINT_FOR, askAt: Infinity, trouble },
     },
     effects: [
       { type: 'links', identity: 'one-time', attempt, carrier: false },
@@ -45,8 +51,10 @@ export function inJoining(state: Of<'JOINING'>, event: MemberEvent, env: MemberE
       return confirming(event.view, state, env);
     case 'refused': {
       // The hub cannot now, for example because its disk is full. It may be able to later.
-      if (event.status >= 500) return stay({ ...state, askAt: env.now + ASK_AGAIN_AFTER });
       const { status, error, usedBy, usedAt } = event;
+      if (status >= 500) {
+        return stay({ ...state, askAt: env.now + ASK_AGAIN_AFTER, trouble: error });
+      }
       return failed({ is: 'refused', status, error, usedBy, usedAt });
     }
     case 'unanswered': {
@@ -86,6 +94,7 @@ function nextWay(state: Of<'JOINING'>, env: MemberEnv): Step {
   const isSlow = env.streams === 'only' && !env.hasStreamFailed;
   const most = isSlow ? STREAM_ROUNDS : (env.streams === 'only' ? 1 : env.addresses) * JOIN_ROUNDS;
   if (addressOf(attempt) >= most) {
+    if (state.trouble !== undefined) return failed({ is: 'unable', error: state.trouble });
     return failed({ is: 'silent', tried: state.tried, ms: env.now - state.since });
   }
   const { state: next, effects } = joining({ ...state, attempt }, env);

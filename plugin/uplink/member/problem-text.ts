@@ -33,6 +33,11 @@ export function problemText(
         'HUB_SILENT',
         `the hub of "${site}" does not answer ${waysText(tried, stream)} (${problem.tried} tries, ${Math.round(problem.ms / 1000)} s); see that the hub runs, and that no firewall between here and there stops ${stream === undefined ? 'this port' : 'it'}`,
       );
+    case 'unable':
+      return new PluginError(
+        'HUB_REFUSED',
+        `the hub of "${site}" answers, and cannot make this host a member: ${problem.error}; mend that at the hub, then join again with the same token`,
+      );
     case 'links':
       return new PluginError('IP_COMMAND_FAILED', `the tunnel cannot be made: ${problem.error}`);
     case 'refused': {

@@ -62,6 +62,8 @@ interface Joining extends Asking {
   readonly since: Instant;
   readonly tried: number;
   readonly nextAt: Instant;
+  /** What the hub said if it answered, and could not do it. */
+  readonly trouble: string | undefined;
 }
 
 interface Confirming extends Asking {
@@ -132,6 +134,7 @@ export const TRANSITIONS: Readonly<Record<StateName, readonly StateName[]>> = {
 };
 
 export type Problem =
+  | { readonly is: 'unable'; readonly error: string }
   | { readonly is: 'silent'; readonly tried: number; readonly ms: Ms }
   | ({ readonly is: 'refused'; readonly status: number } & Refusal)
   | { readonly is: 'links'; readonly error: string };

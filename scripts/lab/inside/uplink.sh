@@ -92,13 +92,33 @@ uplink_up() {
 
 # in-lab uplink-reboot                 kill -9, and its links go, as when this machine is rebooted; then starts it anew
 uplink_reboot() {
-  local name
   daemon_stop uplink KILL
+  uplink_forget
+  uplink_up
+}
+
+# in-lab uplink-forget                 the kernel of this machine has nothing of its uplinks any more, as after a boot
+uplink_forget() {
+  local name
   for name in uplink0 wg-uplink0; do ip link delete "$name"; done
   for name in $(nft list tables | awk '$3 ~ /^vlandhcp_uplink/ { print $2 "," $3 }'); do nft delete table "${name%,*}" "${name#*,}"; done
   ip route flush type blackhole
   rm -f /run/vlandhcp/uplink.sock
-  uplink_up
+}
+
+# in-lab hub-reboot                    the same for the hub, which is started by hub-up
+hub_reboot() {
+  daemon_stop hub KILL
+  hub_forget
+  daemon_start hub ip netns exec hub node "$uplink_program" hub run
+  daemon_ready hub 30 hub_program hub list
+}
+
+# in-lab hub-forget                    the kernel of the hub has nothing but its cables any more, as after a boot
+hub_forget() {
+  local name
+  for name in $(ip -n hub -o link | awk -F'[ :@]+' '$2 !~ /^(lo|eth1|wan)$/ { print $2 }'); do ip -n hub link delete "$name" 2>/dev/null || true; done
+  ip netns exec hub nft flush ruleset
 }
 
 # in-lab member NAME VLANS [OPTION...] invites this machine, and joins: uplink0 then carries these VLANs; `--mesh` goes to the

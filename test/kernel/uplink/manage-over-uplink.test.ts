@@ -8,6 +8,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { FakeDocker } from '../../support/uplink/manage-clients.ts';
 import { until } from '../../support/lab/netns.ts';
 import { HUB_ADDRESS, UplinkSite } from '../../support/uplink/uplink-site.ts';
@@ -85,6 +86,7 @@ test('a host that joined without --manage is not managed, and says how it can be
   expect(await say('hub', '10.83.41.3', folder, { own: '' }).catch(String)).toMatch(
     /ENOENT|SILENT/,
   );
+  proves('attack-not-managed', 'hub context is refused, and the port is silent');
 });
 
 test('join --manage: the hub reaches Docker with its certificate, and the end of input passes', async () => {
@@ -97,6 +99,11 @@ test('join --manage: the hub reaches Docker with its certificate, and the end of
     expect([name, await say('hub', MEMBER, keys, { name })]).toEqual([name, '3 bytes']);
   }
   expect(await say('hub', MEMBER, keys, { name: 'cloud' })).toBe('!ERR_TLS_CERT_ALTNAME_INVALID');
+  proves(
+    'shows-certificate-names',
+    'laptop, localhost, the hub, 127.0.0.1, ::1; not cloud',
+    '5 names',
+  );
 });
 
 test('no certificate, and the certificate of the member itself, are refused with a reason', async () => {

@@ -4,6 +4,7 @@
  * the rule away, too, and the frames arrive.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { openPacketSocket, type PacketSocket } from '../../../plugin/net/sockets/packet-socket.ts';
 import {
   broadcast,
@@ -121,6 +122,7 @@ test('a member with the number of another one is stopped by the binding rule, an
   expect(await arrive(from, frames, seen)).toBe(3);
   row.seen = '3 frames sent, 0 arrived; without the rule 3';
   row.leftovers = 0;
+  proves('attack-binding', row.seen);
 });
 
 test('somebody on the Internet without a key gets no frame into a VLAN, at the hub or at a member', async () => {
@@ -144,6 +146,7 @@ test('somebody on the Internet without a key gets no frame into a VLAN, at the h
   await until('the rule of the member has counted it', () => atLaptop() >= 1);
   row.seen = '4 frames sent, 0 arrived; without the rule at the hub 3';
   row.leftovers = 0;
+  proves('attack-outside', row.seen);
 });
 
 test('a member outside its VLANs, untagged, or to the hub itself, has nowhere to go', async () => {
@@ -172,6 +175,8 @@ test('a member outside its VLANs, untagged, or to the hub itself, has nowhere to
   site.hub.run(() => run('nft', ['flush', 'chain', 'inet', 'vlandhcp_vdhub', 'input']));
   expect(pings(laptop, HUB_TUNNEL, 1)).toBe(1);
   expect(call(22)).toContain('refused');
+  proves('attack-refused', 'ping and port 22: no answer; without the rules both answer');
+  proves('attack-other-vlans', '3 frames of VLAN 600 and 3 without a tag: 0 arrived');
   batch(laptop, ['link del uplink0.600', 'link del uplink0.500']);
 });
 
@@ -205,6 +210,8 @@ test('two members of one VLAN do not reach each other, by the VLAN or by the tun
   expect(counted(cloud, 'inet', 'vlandhcp_uplink0', 'refused')).toBe(3);
   row.seen = 'ping by the VLAN 0 of 3, by the tunnel 0 of 3; not isolated 3 of 3';
   row.leftovers = 0;
+  proves('attack-isolated', 'ping 0 of 3; not isolated 3 of 3');
+  proves('attack-between', 'ping 0 of 3; without the rule 3 reach the rule of the member');
 });
 
 const BPDU = [0x01, 0x80, 0xc2, 0, 0, 0];
@@ -221,6 +228,12 @@ const FORBIDDEN: readonly (readonly [counter: string, frame: readonly number[]])
   ['bpdu', ethernet(0x0027, [0x42, 0x42, 3, ...new Array<number>(36).fill(0)], BPDU)],
   ['cisco', ethernet(0x0020, [0xaa, 0xaa, 3, 0, 0, 12, 0x20, 0], CDP)],
   ['tagged', ethernet(0x8100, [...half(0), ...half(0x0800), ...ipv4(17, udp(67, 68)).slice(14)])],
+];
+
+/** The rows that these frames prove. */
+const STOPPED = [
+  ...['attack-dhcp_server', 'attack-dhcp6_server', 'attack-router_advert', 'attack-hidden'],
+  ...['attack-bpdu', 'attack-cisco', 'attack-tagged'],
 ];
 
 test('what only servers, routers and switches send does not come from a member; a request of a client does', async () => {
@@ -246,6 +259,11 @@ test('what only servers, routers and switches send does not come from a member; 
   batch(laptop, ['link del uplink0.500']);
   row.seen = `${frames.length} kinds of frame sent, 0 arrived; without the rules ${frames.length}`;
   row.leftovers = 0;
+  for (const key of STOPPED) {
+    const sent = FORBIDDEN.filter(([counter]) => key === `attack-${counter}`).length;
+    expect([key, sent > 0]).toEqual([key, true]);
+    proves(key, `${sent} sent, 0 arrived; without the rule ${sent}`);
+  }
 });
 
 test('a member sends at most 1,000 broadcast frames a second, and other frames go on', async () => {
@@ -265,6 +283,12 @@ test('a member sends at most 1,000 broadcast frames a second, and other frames g
   from.send(quiet);
   await until('a frame to one host arrives', () =>
     seen.some((one) => one.startsWith(Buffer.from(quiet).toString('hex'))),
+  );
+  const dropped = `${ofPorts('broadcast_2')} dropped`;
+  proves(
+    'attack-broadcast',
+    'over 1,000 a second are dropped; a frame to one host arrives',
+    dropped,
   );
   batch(laptop, ['link del uplink0.500']);
 });

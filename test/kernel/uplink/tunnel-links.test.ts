@@ -1,5 +1,6 @@
 /** The tunnel between a hub and its members, on real WireGuard and VXLAN: what it carries. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { hubLinks } from '../../../plugin/hub/kernel/hub-links.ts';
 import { memberLinks } from '../../../plugin/uplink/kernel/tunnel-links.ts';
 import { existsSync } from 'node:fs';
@@ -44,6 +45,9 @@ test('a container behind NAT leases an address of the site, and both reach each 
   }
 });
 
+/** 100 MB. */
+const MEBIBYTES = 96;
+
 test('a bulk transfer is never cut: the hub clamps the segments of TCP', async () => {
   await site.up({ laptop: [500] });
   const container = await site.container('laptop', 500, '10.50.0.100');
@@ -53,13 +57,15 @@ test('a bulk transfer is never cut: the hub clamps the segments of TCP', async (
     [site.site, container, '10.50.0.1'],
     [container, site.site, '10.50.0.100'],
   ] as const) {
-    const copied = await transfer(server, client, address, 4);
-    expect(copied).toBe(4 * 1024 * 1024);
+    const copied = await transfer(server, client, address, MEBIBYTES);
+    expect(copied).toBe(MEBIBYTES * 1024 * 1024);
   }
-  expect(cut(site.hub) + cut(site.members.laptop) - before).toBe(0);
+  const pieces = cut(site.hub) + cut(site.members.laptop) - before;
+  expect(pieces).toBe(0);
   // The counter can count: a packet of 1500 bytes is cut at both ends.
   expect(pings(container, '10.50.0.1', 1, '-s', '1472')).toBe(1);
   expect(cut(site.hub) + cut(site.members.laptop) - before).toBeGreaterThanOrEqual(4);
+  proves('shows-100-mb', `${MEBIBYTES} MiB each way`, `${pieces} fragments`);
 });
 
 test('bulk data is divided only in front of WireGuard, and no checksum is made that WireGuard makes needless', async () => {
@@ -167,6 +173,11 @@ test('a revoked member sends no frame any more, and a VLAN that is taken away is
   expect(links(site.hub)).not.toMatch(/vdu2/);
   const { sent, received } = await steady.stop();
   expect(received).toBe(sent);
+  proves(
+    'shows-vlan-others',
+    'another member is pinged all the time',
+    `${sent - received} of ${sent} lost`,
+  );
 });
 
 test('removing the hub and a member leaves no link, rule, process or file behind', async () => {

@@ -6,6 +6,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { until } from '../../support/lab/netns.ts';
 import { outcome, recordOutcomes, type Outcome } from '../../support/lab/outcomes.ts';
 import { UplinkSite } from '../../support/uplink/uplink-site.ts';
@@ -70,6 +71,28 @@ async function broken(row: Outcome, breaks: () => unknown, mends: () => unknown)
 const hasCarrier = () => site.links('remote')['uplink0']?.up === true;
 const linksOf = (name: string) => Object.keys(site.links(name)).sort();
 
+/** What a reboot takes. The disk stays. */
+const POWER_CUT = {
+  hub: async (): Promise<void> => {
+    await site.kill('hub');
+    const own = linksOf('hub').filter((name) => !['lo', 'eth1', 'wan'].includes(name));
+    for (const name of own) site.tried('hub', `ip link del dev ${name}`);
+    site.exec('hub', 'nft flush ruleset');
+  },
+  remote: async (): Promise<void> => {
+    await site.kill('remote');
+    for (const name of ['uplink0', 'wg-uplink0']) site.ip('remote', `link del dev ${name}`);
+    site.exec('remote', 'nft flush ruleset');
+    site.ip('remote', 'route flush type blackhole');
+  },
+};
+
+async function remoteBoots(): Promise<void> {
+  await site.service('remote', 'uplink');
+  await until('there is a trunk', () => 'uplink0' in site.links('remote'));
+  addContainer();
+}
+
 test('after a cut the same links carry frames again', async () => {
   const before = site.links('remote');
   await broken(
@@ -120,36 +143,41 @@ test('links that somebody removed are made again', async () => {
 test('a member that was rebooted has the same links, from its own disk', async () => {
   const before = site.exec('remote', 'cat /sys/class/net/uplink0/address');
   const links = linksOf('remote');
-  await broken(
-    outcome('U', 'uplink: the member is rebooted'),
-    async () => {
-      await site.kill('remote');
-      for (const name of ['uplink0', 'wg-uplink0']) site.ip('remote', `link del dev ${name}`);
-      site.exec('remote', 'nft flush ruleset');
-      site.ip('remote', 'route flush type blackhole');
-    },
-    async () => {
-      await site.service('remote', 'uplink');
-      await until('there is a trunk', () => 'uplink0' in site.links('remote'));
-      addContainer();
-    },
-  );
+  await broken(outcome('U', 'uplink: the member is rebooted'), POWER_CUT.remote, remoteBoots);
   expect(site.exec('remote', 'cat /sys/class/net/uplink0/address')).toBe(before);
   expect(linksOf('remote')).toEqual(links);
 });
 
 test('a hub that was rebooted has its members again, who do nothing for it', async () => {
   const [before, links] = [site.links('remote'), linksOf('hub')];
-  await broken(
-    outcome('U', 'uplink: the hub is rebooted'),
-    async () => {
-      await site.kill('hub');
-      const own = links.filter((name) => !['lo', 'eth1', 'wan'].includes(name));
-      for (const name of own) site.tried('hub', `ip link del dev ${name}`);
-      site.exec('hub', 'nft flush ruleset');
-    },
-    () => site.service('hub', 'hub'),
+  await broken(outcome('U', 'uplink: the hub is rebooted'), POWER_CUT.hub, () =>
+    site.service('hub', 'hub'),
   );
   expect(linksOf('hub')).toEqual(links);
   expect(site.links('remote')).toEqual(before);
 });
+
+test.each([
+  ['hub', 'day-hub-first'],
+  ['member', 'day-member-first'],
+])(
+  'hub and member that were rebooted, the %s first, are back by themselves',
+  async (first, key) => {
+    const links = [linksOf('hub'), linksOf('remote')];
+    const starts = [() => site.service('hub', 'hub'), remoteBoots];
+    if (first === 'member') starts.reverse();
+    const row = outcome('U', `uplink: hub and member are rebooted, the ${first} first`);
+    await broken(
+      row,
+      async () => {
+        await POWER_CUT.hub();
+        await POWER_CUT.remote();
+      },
+      async () => {
+        for (const start of starts) await start();
+      },
+    );
+    expect([linksOf('hub'), linksOf('remote')]).toEqual(links);
+    proves(key, row.seen ?? '?', `${((row.mendMs ?? NaN) / 1000).toFixed(1)} s`);
+  },
+);

@@ -4,6 +4,7 @@
  * is the hub of the second site.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { until } from '../../support/lab/netns.ts';
 import { outcome, recordOutcomes } from '../../support/lab/outcomes.ts';
 import { UplinkSite } from '../../support/uplink/uplink-site.ts';
@@ -116,6 +117,7 @@ test('who is not in the mesh reaches nobody, and is reached by nobody', async ()
   expect(pings('inet', 'remote')).toBe(true);
   row.seen = 'ping to 2 members and the hub 0 of 3; without the rule 1 of 1';
   row.leftovers = 0;
+  proves('attack-mesh-outside', row.seen);
 });
 
 test('a member of the mesh has no frame in the VLANs of another one, and not its management', async () => {
@@ -155,6 +157,7 @@ test('a member of the mesh has no frame in the VLANs of another one, and not its
   row.seen =
     'to the hub: binding; to the member: between, and without that rule the rule of the member';
   row.leftovers = 0;
+  proves('attack-mesh-inside', row.seen);
 });
 
 test('who is revoked has left the mesh', async () => {

@@ -4,6 +4,7 @@
  * the encryption, and `uplink0` keeps its 1500 bytes.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { outcome, recordOutcomes } from '../../support/lab/outcomes.ts';
 import { until } from '../../support/lab/netns.ts';
 import { transfer } from '../../support/uplink/tunnel-traffic.ts';
@@ -112,6 +113,9 @@ test('1280 bytes, and no ICMP: the member finds it while it is up, and everythin
   row.seen =
     'ping of 1500 bytes with DF and 3 MiB by TCP, both ways, no fragment; without the probe no ping';
   row.leftovers = 0;
+  for (const key of ['shows-1280', 'day-1280']) {
+    proves(key, row.seen, '0 fragments');
+  }
   // The hub has kept it on its disk.
   await site.service('hub', 'hub');
   expect(routeMtus()).toEqual([0, 1196]);

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { JumpHosts } from '../../support/uplink/jump-hosts.ts';
 import { until } from '../../support/lab/netns.ts';
 import { UplinkSite } from '../../support/uplink/uplink-site.ts';
@@ -58,6 +59,8 @@ test('a host joins over two jump hosts with --via, and leases', () => {
     'ssh root@203.0.113.10 by root@192.168.7.1, root@198.51.100.1',
   );
   expect(site.vlandhcp('hub', 'hub list').stdout).toMatch(/ ssh /);
+  const took = /over ssh in ([\d.]+ s)/.exec(joined.stdout)?.[1];
+  proves('shows-jump-hosts', 'joined, leased, and 1500 bytes pass', took);
 });
 
 test('the key of a member may do nothing at the hub but that', () => {

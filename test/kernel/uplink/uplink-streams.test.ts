@@ -3,6 +3,7 @@
  * wholly or in one direction, and lets TCP pass.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { until } from '../../support/lab/netns.ts';
 import { outcome, recordOutcomes } from '../../support/lab/outcomes.ts';
 import { UplinkSite } from '../../support/uplink/uplink-site.ts';
@@ -55,6 +56,7 @@ test('a host whose UDP is dropped joins over TLS, without a word from the user, 
     /^joined "hq" as 10\.83\.41\.3 over TLS in \d+\.\d s; uplink0 carries/,
   );
   row.seen = /over TLS in [\d.]+ s/.exec(joined.stdout)?.[0] ?? '?';
+  proves('shows-tls-join', 'joined over TLS', row.seen.replace('over TLS in ', ''));
   site.ip('remote', 'link add link uplink0 name uplink0.500 type vlan id 500');
   site.ip('remote', 'link set dev uplink0.500 up');
   expect(site.lease('remote', 'uplink0.500')).toMatch(/^10\.50\.0\.1\d\d$/);
@@ -93,19 +95,24 @@ test('in a network where UDP is open the member is back on UDP', async () => {
 });
 
 test.each([
-  ['what the hub sends', INWARDS],
-  ['what the member sends', OUTWARDS],
-])('UDP that loses %s is left for TLS, and taken again when it opens', async (what, packets) => {
-  const row = outcome('U', `uplink: UDP loses ${what}`);
-  block('cafe', packets);
-  const from = Date.now();
-  await until('it speaks by TLS', speaksBy('tls'));
-  row.seen = `over TLS after ${((Date.now() - from) / 1000).toFixed(1)} s`;
-  await until('frames pass', () => site.pings('site', '10.50.0.201'));
-  open('cafe');
-  await until('it speaks by UDP', speaksBy('udp'));
-  expect(site.pings('site', '10.50.0.201')).toBe(true);
-});
+  ['what the hub sends', INWARDS, ['day-udp-in', 'shows-tls-back']],
+  ['what the member sends', OUTWARDS, ['day-udp-out']],
+])(
+  'UDP that loses %s is left for TLS, and taken again when it opens',
+  async (what, packets, keys) => {
+    const row = outcome('U', `uplink: UDP loses ${what}`);
+    block('cafe', packets);
+    const from = Date.now();
+    await until('it speaks by TLS', speaksBy('tls'));
+    const wayTook = `${((Date.now() - from) / 1000).toFixed(1)} s`;
+    row.seen = `over TLS after ${wayTook}`;
+    await until('frames pass', () => site.pings('site', '10.50.0.201'));
+    open('cafe');
+    await until('it speaks by UDP', speaksBy('udp'));
+    expect(site.pings('site', '10.50.0.201')).toBe(true);
+    for (const key of keys) proves(key, 'over TLS, and back by UDP when it opened', wayTook);
+  },
+);
 
 test('leave tells the hub over TLS, too, and leaves nothing', async () => {
   move('eth1', 'eth0', '192.168.7.1'); // where UDP is dropped

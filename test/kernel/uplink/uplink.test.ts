@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { proves, secondsSince } from '../../support/uplink/acceptance.ts';
 import { UplinkSite } from '../../support/uplink/uplink-site.ts';
 import { until } from '../../support/lab/netns.ts';
 
@@ -54,6 +55,7 @@ test('1500 bytes with DF pass both ways', () => {
   site.ip('remote', 'addr add 10.50.0.201/24 dev uplink0.500');
   expect(site.pings('remote', '10.50.0.1', '-M do -s 1472')).toBe(true);
   expect(site.pings('site', '10.50.0.201', '-M do -s 1472')).toBe(true);
+  proves('shows-1500-df', 'member to site, and site to member', '1500 bytes');
 });
 
 test('status and list show both ends', () => {
@@ -76,6 +78,7 @@ test('the token a second time is refused with who and when, and nothing is left 
     /^vlandhcp: the hub of "hq" refuses: the token was used already by \S+ \(key [0-9a-f-]{19}\) at \S+Z; if that host is not yours, revoke it at the hub; then ask for a new token\n$/,
   );
   expect(Object.keys(site.links('other')).sort()).toEqual(linksBefore);
+  proves('shows-token-again', 'refused: used already by whom, with which key, and when');
   expect(site.ip('other', 'route show type blackhole')).toBe('');
 });
 
@@ -102,12 +105,15 @@ test('a VLAN that is added works at once, and one that is taken away is gone whe
   site.ip('remote', 'link add link uplink0 name uplink0.600 type vlan id 600');
   site.ip('remote', 'link set dev uplink0.600 up');
   expect(site.lease('remote', 'uplink0.600')).toMatch(/^10\.60\.0\.1\d\d$/);
+  const from = performance.now();
   site.vlandhcp('hub', 'hub vlans laptop 600');
+  const tookAway = secondsSince(from);
   expect(site.pings('remote', '10.50.0.1')).toBe(false);
   expect(Object.keys(site.links('hub')).filter((name) => /500/.test(name))).toEqual([]);
   expect(site.lease('remote', 'uplink0.600')).toMatch(/^10\.60\.0\.1\d\d$/);
   site.vlandhcp('hub', 'hub vlans laptop 500,600');
   expect(site.pings('remote', '10.50.0.1')).toBe(true);
+  proves('shows-vlan-taken', 'no ping when the command returned', `command ${tookAway}`);
 });
 
 test('a new key is changed over to, at both ends, and the old one is gone', () => {
@@ -180,7 +186,9 @@ test('a hub that is a Docker host lets the frames of members through, whenever D
 });
 
 test('a member that is revoked has no frame through when the command returns, and says why', async () => {
+  const from = performance.now();
   expect(site.vlandhcp('hub', 'hub revoke laptop').stdout).toBe('laptop is no member any more\n');
+  const tookAway = secondsSince(from);
   expect(site.pings('remote', '10.50.0.1')).toBe(false);
   await until('the member knows', () => site.links('remote')['uplink0']?.up === false);
   const status = site.vlandhcp('remote', 'uplink status');
@@ -189,6 +197,7 @@ test('a member that is revoked has no frame through when the command returns, an
     expect.stringContaining('down, revoked by the hub'),
   ]);
   expect(Object.keys(site.links('hub')).sort()).toEqual(['eth1', 'lo', 'vdhub', 'wan']);
+  proves('shows-revoked', 'no ping when the command returned', `command ${tookAway}`);
 });
 
 test('uplink leave leaves nothing', () => {

@@ -129,6 +129,19 @@ export class UplinkSite {
     return { status, stdout, stderr };
   }
 
+  /** The same without waiting for it here: two hosts type at once. */
+  async typed(name: string, words: string, input: string): Promise<Said> {
+    const args = ['netns', 'exec', this.ns(name), process.execPath, this.bundle];
+    const child = spawn('ip', [...args, ...words.split(' ')], { env: this.#env(name) });
+    this.#children.add(child);
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.stdin.end(input);
+    const [status] = (await once(child, 'close')) as [number | null];
+    return { status, stdout, stderr };
+  }
+
   /** Starts the service of that host, and waits until it says that it is ready. */
   async service(name: string, role: 'hub' | 'uplink'): Promise<void> {
     const before = this.log.length;

@@ -191,6 +191,8 @@ export class HostSim {
   /** What its kernel has, by which WireGuard decides. */
   kernel: MemberDesired | undefined;
   carrier: boolean | undefined;
+  /** If set, its kernel refuses links. */
+  fault: string | undefined;
   revived = 0;
   /** What it measures with each word. */
   roundTripMs = 1;
@@ -245,6 +247,7 @@ export class HostSim {
     };
     const links: MemberLinks = {
       ensure: async (desired) => {
+        if (this.fault !== undefined) throw new PluginError('IP_COMMAND_FAILED', this.fault);
         this.kernel = desired;
         this.carrier = desired.trunk?.carrier;
       },

@@ -186,6 +186,32 @@ describe('a failure while creating leaves no link, lease, socket, timer or recor
     );
   });
 
+  it('the uplink is down with on_no_server=late: the log says so, and since when', async () => {
+    rig.stop();
+    rig = await rigWithNetwork({ options: { lease_timeout: '2s', on_no_server: 'late' } });
+    rig.wire.server = () => [];
+    rig.host.silentUplinks.set('eth1', { site: 'hq', downSince: '2026-11-28T14:02:00Z' });
+    const created = rig.createEndpoint();
+    await rig.clock.pass(2_000);
+    await created;
+    expect(rig.log.messages('info')).toContain(
+      'endpoint created without an address: the uplink to hq has been down since 2026-11-28 14:02:00 UTC; vlandhcp uplink status says why',
+    );
+  });
+
+  it('the uplink goes down while a server is asked: the error says so, and names no cable', async () => {
+    rig.stop();
+    rig = await rigWithNetwork({ options: { lease_timeout: '20s' } });
+    rig.wire.server = () => [];
+    const failed = refusal(rig.createEndpoint());
+    await rig.clock.pass(10_000);
+    rig.host.silentUplinks.set('eth1', { site: 'hq', downSince: '2026-11-28T14:02:00Z' });
+    await rig.clock.pass(10_000);
+    expect((await failed).message).toBe(
+      'no lease on VLAN 500 of eth1: the uplink to hq has been down since 2026-11-28 14:02:00 UTC; vlandhcp uplink status says why',
+    );
+  });
+
   it('the MTU of the lease cannot be set: the lease is given back, too', async () => {
     rig.stop();
     rig = await rigWithNetwork({ server: mtuOption(1400) });

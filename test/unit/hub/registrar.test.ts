@@ -4,6 +4,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { createRegistrar } from '../../../plugin/hub/registrar/registrar.ts';
 import {
   LONGEST_REQUEST,
@@ -268,6 +269,11 @@ describe('the registrar', () => {
       { numRuns: 200 },
     );
     expect(failures).toEqual([]);
+    proves(
+      'day-fuzz',
+      'no answer but 2xx and 4xx, and nothing of another member changed',
+      '200 requests',
+    );
   });
 
   it('closes the ninth connection of one member, and still serves the others', async () => {

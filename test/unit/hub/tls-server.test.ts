@@ -9,6 +9,7 @@ import { request } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { WebSocket } from 'ws';
 import { makeCertificate, type TlsIdentity } from '../../../plugin/hub/streams/certificate.ts';
 import { ANSWERED_WITHIN } from '../../../plugin/hub/streams/relay.ts';
@@ -134,12 +135,12 @@ describe('a member over TLS', () => {
 });
 
 describe('what is no member', () => {
-  it.each<[string, Buffer | string]>([
+  it.each<[string, Buffer | string, string?]>([
     ['text', 'hello'],
-    ['what is no message of WireGuard', Buffer.alloc(100, 7)],
+    ['what is no message of WireGuard', Buffer.alloc(100, 7), 'attack-tls-garbage'],
     ['a frame that is too long', data(2_049)],
     ['a frame of 10 MB', Buffer.alloc(10_000_000, 4)],
-  ])('%s ends the stream, and reaches nobody', async (_, sent) => {
+  ])('%s ends the stream, and reaches nobody', async (_, sent, key) => {
     const socket = new WebSocket(`wss://127.0.0.1:${port}/`, { rejectUnauthorized: false });
     socket.on('error', () => undefined);
     await once(socket, 'open');
@@ -147,6 +148,7 @@ describe('what is no member', () => {
     await once(socket, 'close');
     await until('its place is free', () => server.size === 0);
     expect(got).toEqual([]);
+    if (key !== undefined) proves(key, 'the stream is closed, and nothing reaches WireGuard');
   });
 
   it('a request gets 404, and nothing about what is here', async () => {

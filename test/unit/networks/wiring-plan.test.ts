@@ -174,6 +174,11 @@ describe('what is not ours is named, and left alone', () => {
       'parent link eth1 has no carrier; look at its cable and its switch port',
     ],
     [
+      'the parent is an uplink without a carrier',
+      but('eth1', { hasCarrier: false, kind: 'vxlan' }),
+      'parent link eth1 has no carrier; type: vlandhcp uplink status',
+    ],
+    [
       'an operator’s bridge is down',
       but('br500', { isUp: false, mark: undefined }),
       'bridge br500 is down; bring it up with: ip link set br500 up',

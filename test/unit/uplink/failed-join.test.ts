@@ -25,3 +25,17 @@ it('a token that failed and expired leaves no key on the disk after the next joi
   await world.until(host.uplinks.join(await world.invite(), 'uplink0'));
   expect([...host.disk.keys()]).toEqual(['uplink0']);
 });
+
+it('a hub that answers and cannot is named with its reason, and the same token joins later', async () => {
+  const world = new UplinkWorld();
+  const host = world.host();
+  const token = await world.invite();
+  world.store.isFull = true;
+  await expect(world.until(host.uplinks.join(token, 'uplink0'))).rejects.toThrow(
+    'the hub of "hq" answers, and cannot make this host a member: state cannot be written: ENOSPC; mend that at the hub, then join again with the same token',
+  );
+  expect([host.kernel, world.store.members.size]).toEqual([undefined, 0]);
+  world.store.isFull = false;
+  await world.until(host.uplinks.join(token, 'uplink0'));
+  expect(world.ports?.members).toHaveLength(1);
+});

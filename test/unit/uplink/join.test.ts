@@ -1,5 +1,6 @@
 /** Join, silence, revocation and rotation: hub and members in memory, under virtual time. */
 import { describe, expect, it } from 'vitest';
+import { proves } from '../../support/uplink/acceptance.ts';
 import { parseToken } from '../../../plugin/uplink/protocol/token.ts';
 import { publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
 import { UplinkWorld, type Fate } from '../../support/uplink/uplink-world.ts';
@@ -100,6 +101,7 @@ describe('join', () => {
     );
     expect([other.kernel, other.disk.size]).toEqual([undefined, 0]);
     expect(world.store.members.size).toBe(1);
+    proves('attack-token', 'refused, with who and when; one member at the hub');
   });
 
   it('gives a token that two hosts use at once to one of them', async () => {
@@ -125,6 +127,7 @@ describe('join', () => {
     await expect(world.until(late)).rejects.toThrow(
       `the hub of "hq" refuses: the token expired at ${new Date(expiresAt).toISOString()}, by the clock of the hub; ask for a new token at the hub: vlandhcp hub invite NAME`,
     );
+    proves('day-clock', 'a slow clock: refused, by the clock of the hub');
   });
 
   it('waits and goes on if the disk of the hub is full', async () => {
@@ -152,6 +155,7 @@ describe('join', () => {
     await world.hub.start();
     await world.until(joined);
     expect(world.ports?.members.map(({ publicKey }) => publicKey)).toEqual([host.publicKey]);
+    proves('day-hub-dies', 'the same key again, the same member');
   });
 
   it.each(['before the hub is asked', 'after the hub has written it', 'when it is done'])(

@@ -162,3 +162,21 @@ describe("the hub's name", () => {
     );
   });
 });
+
+it('a start is done when the links are there, and a kernel that refuses them does not hold it up', async () => {
+  const { world, host } = await joinedWorld();
+  const seen = [];
+  for (const fault of [undefined, 'no WireGuard']) {
+    host.uplinks.close();
+    host.kernel = undefined;
+    host.fault = fault;
+    host.boot();
+    world.isCut = true; // no hub is waited for
+    await host.start();
+    seen.push(host.kernel !== undefined);
+  }
+  expect(seen).toEqual([true, false]);
+  host.fault = undefined;
+  await world.clock.pass(5_000);
+  expect(host.kernel).toBeDefined();
+});

@@ -1,6 +1,7 @@
 /** Tokens, keys, VLAN lists and endpoints: what people paste and type. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { proves } from '../../support/uplink/acceptance.ts';
 import {
   formatToken,
   parseToken,
@@ -47,6 +48,7 @@ describe('a token', () => {
     expect(text.length).toBeLessThan(300);
     const both = { ...token, tlsUrl: 'wss://hub.example.net/' };
     expect(parseToken(formatToken(both), NOW)).toEqual(both);
+    proves('day-blanks-around', 'taken');
   });
 
   it('has a name that does not tell it, and that stays', () => {
@@ -54,18 +56,20 @@ describe('a token', () => {
     expect(text).not.toContain(tokenId(token));
   });
 
-  it.each<[string, string, string]>([
+  it.each<[string, string, string, string?]>([
     ['is missing', ' ', 'no token was given; paste the line that begins with vuj1.'],
     ['is something else', 'ssh-ed25519', '"ssh-ed25"… is no token; a token begins with vuj1.'],
     [
       'was pasted with blanks',
       `${text.slice(0, 40)} ${text.slice(40)}`,
       'the token has blanks or line breaks in it; copy it again, as one line without blanks',
+      'day-blanks-in',
     ],
     [
       'is of another version',
       text.replace('vuj1', 'vuj2'),
       'the token is of version 2, and this vlandhcp reads version 1; install the version of vlandhcp that the hub has',
+      'day-version',
     ],
     [
       'is cut',
@@ -82,8 +86,9 @@ describe('a token', () => {
       text.replace(/.(?=.{20}$)/, (one) => (one === 'A' ? 'B' : 'A')),
       'a character of the token is wrong or missing; copy the whole line again',
     ],
-  ])('is refused in one sentence if it %s', (_, typed, sentence) => {
+  ])('is refused in one sentence if it %s', (_, typed, sentence, key) => {
     expect(refusalOf(typed)).toBe(sentence);
+    if (key !== undefined) proves(key, sentence);
   });
 
   it('is refused when it is late, with both times', () => {
@@ -91,12 +96,14 @@ describe('a token', () => {
       'the token expired at 2026-11-29T15:00:00Z, and the clock of this host says 2026-11-29T15:00:00Z; ask for a new one at the hub: vlandhcp hub invite NAME, or set the clock',
     );
     expect(parseToken(text, NOW + 3_599_999)).toEqual(token);
+    proves('day-expired', 'refused with both clocks; a new one, or set the clock');
   });
 
   it('is refused wherever it is cut', () => {
     for (let end = 1; end < text.length; end += 1) {
       expect(refusalOf(text.slice(0, end))).toMatch(/is cut|is no token/);
     }
+    proves('day-cut', 'refused: is cut', `${text.length - 1} places`);
   });
 
   it('is taken or refused, and nothing else, whatever is pasted', () => {
