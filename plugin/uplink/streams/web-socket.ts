@@ -28,6 +28,10 @@ export function passDatagrams(socket: WebSocket, events: StreamEvents): Datagram
   let why: string | undefined;
   socket.binaryType = 'nodebuffer';
   socket.on('open', events.opened);
+  socket.on('unexpected-response', (_, { statusCode }) => {
+    why = `a web server answers there with status ${statusCode}, and passes no WebSocket to the hub`;
+    socket.terminate();
+  });
   socket.on('error', (error) => (why ??= error.message));
   socket.on('close', (code) => events.ended(why ?? `the other end closed it (${code})`));
   socket.on('message', (data, isBinary) => {
