@@ -34,6 +34,8 @@ export class UplinkSite {
   readonly bundle = join(this.folder, 'vlandhcp-uplink.cjs');
   /** Where the services and commands look for programs. */
   path = process.env['PATH'] ?? '';
+  /** What services and commands have in their environment beside it. */
+  environment: Readonly<Record<string, string>> = {};
   readonly #children = new Set<ChildProcess>();
   readonly #services = new Map<string, ChildProcess>();
   readonly #prefix = `vu${process.pid}`;
@@ -220,6 +222,7 @@ export class UplinkSite {
   #env(name: string): NodeJS.ProcessEnv {
     return {
       ...process.env,
+      ...this.environment,
       PATH: this.path,
       NODE_PATH: join(root, 'node_modules'),
       STATE_DIR: join(this.folder, name),

@@ -20,6 +20,7 @@ import type {
 } from '../../../plugin/uplink/member/registrar-client.ts';
 import type { MemberView } from '../../../plugin/uplink/protocol/registrar-protocol.ts';
 import type { LocalCarrier } from '../../../plugin/uplink/streams/carrier.ts';
+import { proxyChooser } from '../../../plugin/uplink/streams/proxy/proxy-way.ts';
 import { Uplinks } from '../../../plugin/uplink/uplinks.ts';
 import { generateKey, publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
@@ -267,6 +268,7 @@ export class HostSim {
         },
       },
       openCarrier: async () => this.#openCarrier(),
+      chooseProxy: proxyChooser({}, noop),
       clash: async () => undefined,
       watchPath: () => ({ mtu: undefined, doubt: noop, heard: noop, close: noop }),
     });

@@ -163,6 +163,17 @@ describe('a member over TLS', () => {
     expect([await wayOf({ host }), host.carrier]).toEqual([TLS, true]);
   });
 
+  it('that leaves while UDP is tried tells the hub over TLS', async () => {
+    const { world, host } = await overTls();
+    for (let ms = 0; ms < 2 * HOUR && !host.kernel?.hub.endpoint?.includes(':51820'); ms += 100) {
+      await world.clock.pass(100);
+    }
+    expect(host.kernel?.hub.endpoint).toBe('203.0.113.10:51820'); // the try has begun
+    const left = await world.until(host.uplinks.leave('uplink0'));
+    expect(left).toEqual({ device: 'uplink0', isTold: true });
+    expect([host.kernel, host.hasStream, host.disk.size]).toEqual([undefined, false, 0]);
+  });
+
   it('is told by the hub when TLS is to be reached elsewhere', async () => {
     const { world, host } = await joined(() => undefined);
     const moved = 'wss://www.example.net/vlandhcp';

@@ -5,6 +5,7 @@
 import type { Logger } from '../../../logger.ts';
 import type { LocalCarrier } from '../../streams/carrier.ts';
 import type { OpenCarrier, StreamWay } from '../../streams/open-carrier.ts';
+import { proxyWords, type ChooseProxy } from '../../streams/proxy/proxy-way.ts';
 import { sshWords } from '../../streams/ssh-way.ts';
 import type { UplinkRecord } from '../member-record.ts';
 import type { Streams, WaysSeen } from './attempts.ts';
@@ -17,19 +18,23 @@ export interface StreamSeen {
   readonly trouble: string | undefined;
 }
 
+export interface StreamDeps {
+  readonly openCarrier: OpenCarrier;
+  readonly chooseProxy: ChooseProxy;
+  readonly log: Logger;
+}
+
 /** Its methods are not called while one of them runs. */
 export class MemberStream {
-  readonly #open: OpenCarrier;
+  readonly #deps: StreamDeps;
   readonly #record: () => UplinkRecord;
-  readonly #log: Logger;
   #carrier: LocalCarrier | undefined;
   /** Of the carrier. */
   #way: string | undefined;
 
-  constructor(open: OpenCarrier, record: () => UplinkRecord, log: Logger) {
-    this.#open = open;
+  constructor(deps: StreamDeps, record: () => UplinkRecord) {
+    this.#deps = deps;
     this.#record = record;
-    this.#log = log;
   }
 
   get #streams(): Streams {
@@ -94,24 +99,27 @@ export class MemberStream {
     this.#way = key;
     if (way === undefined) return undefined;
     const link = this.#record().device;
-    this.#carrier ??= await this.#open(way, (what) => {
+    const { openCarrier, log } = this.#deps;
+    this.#carrier ??= await openCarrier(way, (what) => {
       const fields = { link, way: wordsOf(way) };
-      if (what === 'opened') this.#log.info(fields, 'uplink: stream open');
-      else this.#log.info({ ...fields, why: what.ended }, 'uplink: no stream');
+      if (what === 'opened') log.info(fields, 'uplink: stream open');
+      else log.info({ ...fields, why: what.ended }, 'uplink: no stream');
     });
     return this.#carrier;
   }
 
   get #wanted(): StreamWay | undefined {
-    const { via, view, hub } = this.#record();
+    const { via, view, hub, proxy } = this.#record();
     if (via !== undefined) return { is: 'ssh', via };
     const url = view === undefined ? hub.tlsUrl : view.tlsUrl;
-    return url === undefined ? undefined : { is: 'tls', url };
+    if (url === undefined) return undefined;
+    return { is: 'tls', url, proxy: this.#deps.chooseProxy(url, proxy) };
   }
 }
 
 function wordsOf(way: StreamWay): string {
   if (way.is === 'ssh') return sshWords(way.via);
   const { hostname, port, pathname } = new URL(way.url);
-  return `${hostname}:${port || 443}${pathname === '/' ? '' : pathname}`;
+  const by = way.proxy === undefined ? '' : ` by ${proxyWords(way.proxy)}`;
+  return `${hostname}:${port || 443}${pathname === '/' ? '' : pathname}${by}`;
 }

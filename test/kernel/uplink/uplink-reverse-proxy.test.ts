@@ -6,11 +6,11 @@ import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { until } from '../support/netns.ts';
-import { startNginx } from '../support/uplink-proxies.ts';
-import { UplinkSite } from '../support/uplink-site.ts';
+import { until } from '../../support/lab/netns.ts';
+import { startNginx } from '../../support/uplink/uplink-proxies.ts';
+import { UplinkSite } from '../../support/uplink/uplink-site.ts';
 
-const PAGE = readFileSync(join(import.meta.dirname, '../../docs/uplink-ways.md'), 'utf8');
+const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/uplink-ways.md'), 'utf8');
 const [, LOCATION = ''] = /```nginx\n([^]*?)```/.exec(PAGE) ?? [];
 let site: UplinkSite;
 let nginx: Awaited<ReturnType<typeof startNginx>>;

@@ -2,8 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { makeCertificate } from '../../plugin/hub/streams/certificate.ts';
-import { until } from './netns.ts';
+import { makeCertificate } from '../../../plugin/hub/streams/certificate.ts';
+import { until } from '../lab/netns.ts';
 import type { UplinkSite } from './uplink-site.ts';
 
 function folderOf(site: UplinkSite, name: string): (file: string) => string {
