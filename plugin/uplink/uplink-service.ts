@@ -18,6 +18,7 @@ export interface UplinkServiceDeps {
   readonly resolve: UplinksDeps['resolve'];
   readonly ways: UplinksDeps['ways'];
   readonly openCarrier: UplinksDeps['openCarrier'];
+  readonly sshHostName: UplinksDeps['sshHostName'];
   readonly chooseProxy: UplinksDeps['chooseProxy'];
   readonly clash: UplinksDeps['clash'];
   readonly hostName: string;

@@ -63,7 +63,7 @@ export class Member {
     });
     const path = (this.#path = deps.watchPath(record.device));
     const own = () => this.record;
-    this.#stream = new MemberStream(deps, own);
+    this.#stream = new MemberStream(deps, own, () => this.#ways?.look());
     this.#tunnel = new MemberTunnel({ ...deps, stream: this.#stream, record: own, path });
     this.#question = new Question({
       ...{ ...deps, record: own, inTurn: (...work) => this.#inTurn(...work) },
@@ -119,7 +119,7 @@ export class Member {
     const { view } = this.record;
     this.#ways ??= new WayWatch({
       ...{ ...this.#deps, moved: () => this.#dispatch({ type: 'moved' }) },
-      endpoint: () => this.#tunnel.addressAt(this.#attempt),
+      endpoints: () => this.#tunnel.dialled(this.#attempt),
     });
     this.#tunnel.watch(() => this.#dispatch({ type: 'links-gone' }), this.#deps.log);
     this.#word ??= this.#deps.registrar.openWord((ms) => this.#heard(ms));
@@ -236,7 +236,7 @@ export class Member {
         this.#path.doubt();
         return this.#begin(() => this.#tunnel.tryUdp(effect.attempt));
       case 'renew-stream':
-        return this.#kernel(() => this.#stream.renew());
+        return this.#kernel(() => this.#stream.renew(effect.hasMoved));
       case 'leave-stream':
         return this.#kernel(() => this.#stream.leave());
       case 'carrier':

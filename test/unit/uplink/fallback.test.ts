@@ -183,6 +183,44 @@ describe('a member over TLS', () => {
   });
 });
 
+describe('a member by ssh over jump hosts', () => {
+  const via = 'ssh://root@hub?jump=192.0.2.1,b';
+
+  async function overSsh() {
+    const { world, host } = worldWithTls();
+    const routes = new Map<string, string>();
+    host.wayTo = (endpoint) => routes.get(endpoint) ?? 'eth0';
+    await world.until(host.uplinks.join(await world.invite(), 'uplink0', { via }));
+    await world.clock.pass(1_000);
+    const [before, carriers] = [host.movedStreams, [] as (boolean | undefined)[]];
+    const change = async (endpoint: string) => {
+      routes.set(endpoint, 'eth1');
+      host.networkChanged();
+      for (let ms = 0; ms < 1_000; ms += 100) {
+        await world.clock.pass(100);
+        carriers.push(host.carrier);
+      }
+    };
+    return { host, change, carriers, moved: () => host.movedStreams - before };
+  }
+
+  it('opens a new stream as soon as the first jump host is reached by another link', async () => {
+    const { host, change, carriers, moved } = await overSsh();
+    await change('192.0.2.1:22');
+    expect([moved(), new Set(carriers), await wayOf({ host })]).toEqual([
+      1,
+      new Set([true]),
+      'up ssh root@hub by 192.0.2.1, b',
+    ]);
+  });
+
+  it('keeps its stream when the route to the hub itself changes', async () => {
+    const { change, moved } = await overSsh();
+    await change('203.0.113.10:51820');
+    expect(moved()).toBe(0);
+  });
+});
+
 /** The machine alone, over hours. Each word is answered, if UDP or the stream passes it. */
 function hours(count: number, env: Partial<MemberEnv>, isUdpOpen: (now: number) => boolean) {
   const view: MemberView = {

@@ -8,6 +8,7 @@ import type { OpenCarrier, StreamWay } from '../../streams/open-carrier.ts';
 import { proxyWords, type ChooseProxy } from '../../streams/proxy/proxy-way.ts';
 import { sshWords } from '../../streams/ssh-way.ts';
 import type { UplinkRecord } from '../member-record.ts';
+import { FirstHop, type FirstHopDeps } from './first-hop.ts';
 import type { Streams, WaysSeen } from './attempts.ts';
 
 export interface StreamSeen {
@@ -18,7 +19,7 @@ export interface StreamSeen {
   readonly trouble: string | undefined;
 }
 
-export interface StreamDeps {
+export interface StreamDeps extends FirstHopDeps {
   readonly openCarrier: OpenCarrier;
   readonly chooseProxy: ChooseProxy;
   readonly log: Logger;
@@ -28,13 +29,16 @@ export interface StreamDeps {
 export class MemberStream {
   readonly #deps: StreamDeps;
   readonly #record: () => UplinkRecord;
+  readonly #hop: FirstHop;
   #carrier: LocalCarrier | undefined;
   /** Of the carrier. */
   #way: string | undefined;
 
-  constructor(deps: StreamDeps, record: () => UplinkRecord) {
+  /** @param hopFound called when the first host of the way is known. */
+  constructor(deps: StreamDeps, record: () => UplinkRecord, hopFound: () => void) {
     this.#deps = deps;
     this.#record = record;
+    this.#hop = new FirstHop(deps, hopFound);
   }
 
   get #streams(): Streams {
@@ -58,6 +62,11 @@ export class MemberStream {
     return way && { is: way.is, words: wordsOf(way), trouble: this.#carrier?.trouble };
   }
 
+  /** `ADDRESS:PORT` of the first host of the way. Undefined: not known. */
+  get firstHop(): string | undefined {
+    return this.#hop.endpoint;
+  }
+
   /** For WireGuard to speak by. Undefined if there is only UDP. @throws PluginError. */
   async use(): Promise<string | undefined> {
     const carrier = await this.#opened();
@@ -75,10 +84,14 @@ export class MemberStream {
     if (port !== undefined) this.#carrier?.serve(port);
   }
 
-  /** Opens it if it is not open, and anew if it is of no use. @throws PluginError. */
-  async renew(): Promise<void> {
+  /**
+   * Opens it if it is not open, and anew if it is of no use.
+   * @param hasMoved the host has another way, so the stream is of no use however young it is.
+   * @throws PluginError.
+   */
+  async renew(hasMoved = false): Promise<void> {
     if (this.#carrier === undefined) await this.#opened();
-    else this.#carrier.renew();
+    else this.#carrier.renew(hasMoved);
   }
 
   /** UDP is in use. */
@@ -95,15 +108,19 @@ export class MemberStream {
   async #opened(): Promise<LocalCarrier | undefined> {
     const way = this.#wanted;
     const key = JSON.stringify(way);
-    if (key !== this.#way) this.close();
+    if (key !== this.#way) {
+      this.close();
+      this.#hop.forget();
+    }
     this.#way = key;
     if (way === undefined) return undefined;
     const link = this.#record().device;
     const { openCarrier, log } = this.#deps;
     this.#carrier ??= await openCarrier(way, (what) => {
       const fields = { link, way: wordsOf(way) };
-      if (what === 'opened') log.info(fields, 'uplink: stream open');
-      else log.info({ ...fields, why: what.ended }, 'uplink: no stream');
+      if (what !== 'opened') return log.info({ ...fields, why: what.ended }, 'uplink: no stream');
+      log.info(fields, 'uplink: stream open');
+      this.#hop.lookUp(way);
     });
     return this.#carrier;
   }
