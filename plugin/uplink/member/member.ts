@@ -4,7 +4,6 @@
  */
 import type { Clock } from '../../clock.ts';
 import { createQueue } from '../../keyed-lock.ts';
-import type { Logger } from '../../logger.ts';
 import { MachineRunner, type RunnerOf } from '../../runtime/machine-runner.ts';
 import type { Instant } from '../../vocabulary/time.ts';
 import type { MemberLinks } from '../desired.ts';

@@ -1,6 +1,6 @@
 /**
- * Hosts whose kernel has no WireGuard: `wireguard-go` makes the tunnel at both ends. It finds what a
- * narrow way carries, goes over TLS where UDP is blocked, and ends with its uplink.
+ * Hosts whose kernel has no WireGuard: `wireguard-go` makes the tunnel at both ends. It finds what
+ * a narrow way carries, goes over TLS where UDP is blocked, and ends with its uplink.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { run, until } from '../../support/lab/netns.ts';

@@ -1,6 +1,7 @@
 /**
- * Notices that this host reaches its hub, or the first host on the way to it, by another way: another network, another address, or a
- * network after none. The hub answers to the old way until it hears a word by the new one.
+ * Notices that this host reaches its hub, or the first host on the way to it, by another way:
+ * another network, another address, or a network after none. The hub answers to the old way until
+ * it hears a word by the new one.
  */
 import type { Clock } from '../../../clock.ts';
 import type { Logger } from '../../../logger.ts';
