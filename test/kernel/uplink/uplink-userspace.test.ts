@@ -19,7 +19,13 @@ beforeAll(async () => {
   await site.service('hub', 'hub');
   await site.service('remote', 'uplink');
 });
-afterAll(() => site.dispose());
+afterAll(() => {
+  // wireguard-go outlives a namespace, but not its link.
+  for (const name of ['hub', 'remote']) {
+    for (const link of ['vdhub', 'wg-uplink0']) site.tried(name, `ip link del ${link}`);
+  }
+  site.dispose();
+});
 afterEach(({ task }) => {
   if (task.result?.state === 'fail') process.stderr.write(`${site.log.slice(-8_000)}\n`);
 });
