@@ -64,6 +64,31 @@ describe('a join', () => {
     await expect(bad).rejects.toThrow('--via ssh://-oX@hub is no way');
   });
 
+  it('with --proxy keeps the proxy, and says by which one it goes', async () => {
+    const { world, host } = worldWithTls();
+    host.isUdpBlocked = true;
+    const proxy = 'http://me:secret@proxy.example.net:3128';
+    await world.until(host.uplinks.join(await world.invite(), 'uplink0', { proxy }));
+    expect(await wayOf({ host })).toBe(`${TLS} by proxy.example.net:3128`);
+    expect(host.disk.get('uplink0')).toMatchObject({ proxy });
+    host.uplinks.close();
+    host.boot();
+    await host.start();
+    await world.clock.pass(1_000);
+    expect(await wayOf({ host })).toBe(`${TLS} by proxy.example.net:3128`);
+  });
+
+  it('with a --proxy that is none, or with --via beside it, is refused and leaves nothing', async () => {
+    const { world, host } = worldWithTls();
+    const token = await world.invite();
+    const join = (options: object) => host.uplinks.join(token, 'uplink0', options);
+    await expect(join({ proxy: 'socks5://a:1' })).rejects.toThrow('is no HTTP proxy; write it as');
+    await expect(join({ proxy: 'a:1', via: 'ssh://hub' })).rejects.toThrow(
+      '--proxy is for the way over TLS, and --via for ssh',
+    );
+    expect([host.kernel, host.disk.size]).toEqual([undefined, 0]);
+  });
+
   it('with --via that fails says what ssh says', async () => {
     const { world, host } = worldWithTls();
     host.isTlsBlocked = true;
