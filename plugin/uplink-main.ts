@@ -31,7 +31,9 @@ import { ways } from './uplink/kernel/ways.ts';
 import { registrarClient } from './uplink/member/registrar-client.ts';
 import { PathProbe } from './uplink/path/path-probe.ts';
 import { parseEndpoint } from './uplink/protocol/value-schemas.ts';
+import { proxyChooser } from './uplink/streams/proxy/proxy-way.ts';
 import { carrierOpener } from './uplink/streams/open-carrier.ts';
+import { sshHostName } from './uplink/streams/ssh.ts';
 import { subnetClash } from './uplink/tunnel-subnet.ts';
 import { runUplinks } from './uplink/uplink-service.ts';
 import { messageOf, PluginError } from './vocabulary/errors.ts';
@@ -200,6 +202,8 @@ function makeProgram(): Command {
             dockerSocket: process.env['DOCKER_SOCKET'] || DOCKER_SOCKET,
             ...{ links: memberLinks, registrar: registrarClient, resolve: resolveEndpoint, ways },
             openCarrier: carrierOpener(deps.clock),
+            sshHostName,
+            chooseProxy: proxyChooser(process.env, (text) => deps.log.warn({}, text)),
             clash: (address, device) => subnetClash(address, [`wg-${device}`]),
             watchPath: (device, onWord) =>
               new PathProbe({

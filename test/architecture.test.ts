@@ -128,7 +128,7 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
 
 /** Only the store, the history, the interfaces of Linux and the APIs' sockets may use files. */
 const FILE_SYSTEM_HOMES =
-  /^(state\/files\/(store|record-file|former-files|disk-space)|runtime\/(unix-socket|durable-file)|api\/operator\/admin-server|api\/web\/open-web|dockerapi\/docker-api|events\/event-file|uplink\/(state-file|admin-socket|kernel\/wireguard|path\/whole-socket)|hub\/authority\/context-files|net\/[a-z0-9/-]+)\.ts$/;
+  /^(state\/files\/(store|record-file|former-files|disk-space)|runtime\/(unix-socket|durable-file)|api\/operator\/admin-server|api\/web\/open-web|dockerapi\/docker-api|events\/event-file|uplink\/(state-file|admin-socket|kernel\/wireguard|path\/whole-socket)|hub\/(authority\/context-files|streams\/tcp-port)|net\/[a-z0-9/-]+)\.ts$/;
 
 describe('the import rule', () => {
   it('a file imports only what its layer may', () => {

@@ -18,6 +18,8 @@ export interface UplinkServiceDeps {
   readonly resolve: UplinksDeps['resolve'];
   readonly ways: UplinksDeps['ways'];
   readonly openCarrier: UplinksDeps['openCarrier'];
+  readonly sshHostName: UplinksDeps['sshHostName'];
+  readonly chooseProxy: UplinksDeps['chooseProxy'];
   readonly clash: UplinksDeps['clash'];
   readonly hostName: string;
   readonly watchPath: UplinksDeps['watchPath'];
@@ -56,6 +58,7 @@ const joinBody = v.object({
   token: v.string(),
   device: v.string(),
   via: v.optional(v.string()),
+  proxy: v.optional(v.string()),
   manage: v.optional(v.boolean(), false),
 });
 const manageBody = v.object({ device: v.optional(v.string()), on: v.boolean() });
@@ -64,8 +67,8 @@ const deviceBody = v.object({ device: v.optional(v.string()) });
 function callsOf(uplinks: Uplinks): AdminCalls {
   return {
     async join(body) {
-      const { token, device, via, manage } = checked(joinBody, body);
-      return uplinks.join(token, device, { via, isManaged: manage });
+      const { token, device, via, proxy, manage } = checked(joinBody, body);
+      return uplinks.join(token, device, { via, proxy, isManaged: manage });
     },
     async manage(body) {
       const { device, on } = checked(manageBody, body);

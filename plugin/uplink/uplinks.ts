@@ -7,6 +7,7 @@ import { DEVICE, type UplinkRecord } from './member/member-record.ts';
 import { problemText } from './member/problem-text.ts';
 import type { StateName } from './member/states.ts';
 import { parseToken, tokenId, type Token } from './protocol/token.ts';
+import { checkProxy } from './streams/proxy/proxy-way.ts';
 import { checkSshWay } from './streams/ssh-way.ts';
 import { statusOf, type UplinkStatus } from './uplink-status.ts';
 import { generateKey } from './wireguard-key.ts';
@@ -21,6 +22,8 @@ interface Managing {
 interface JoinOptions {
   /** The way by ssh, as it was typed. Undefined: UDP, and TLS where the hub has it. */
   readonly via?: string | undefined;
+  /** The HTTP proxy for TLS, as it was typed. Undefined: what the environment names. */
+  readonly proxy?: string | undefined;
   /** Docker of this host may be managed by the site. */
   readonly isManaged?: boolean | undefined;
 }
@@ -80,17 +83,17 @@ export class Uplinks {
   async join(
     typed: string,
     device: string,
-    { via, isManaged = false }: JoinOptions = {},
+    { via, proxy, isManaged = false }: JoinOptions = {},
   ): Promise<UplinkStatus & { readonly ms: number }> {
     const { clock } = this.#deps;
     const from = clock.now();
     const token = parseToken(typed, clock.wall());
-    if (via !== undefined) checkSshWay(via);
+    checkWay({ via, proxy });
     const member = await this.#turn(async () => {
       await this.#refuseIfTaken(token, device);
       const known = this.#failed.get(tokenId(token));
       const own = recordOf(token, device, known);
-      const record: UplinkRecord = { ...own, via, isManaged };
+      const record: UplinkRecord = { ...own, via, proxy, isManaged };
       await this.#deps.store.save(record); // its key is on disk before the hub hears of it
       this.#failed.delete(tokenId(token));
       if (known !== undefined && known.device !== device) await this.#removeFailed(known.device);
@@ -233,6 +236,18 @@ export class Uplinks {
     if (first === undefined) throw refused(`there is no uplink ${device}; there is ${names}`);
     return first;
   }
+}
+
+/** @throws PluginError INVALID_OPTION. */
+function checkWay({ via, proxy }: JoinOptions): void {
+  if (via !== undefined) checkSshWay(via);
+  if (proxy === undefined) return;
+  checkProxy(proxy);
+  if (via === undefined) return;
+  throw new PluginError(
+    'INVALID_OPTION',
+    '--proxy is for the way over TLS, and --via for ssh; for a proxy before ssh write ProxyCommand in the settings of ssh',
+  );
 }
 
 function recordOf(token: Token, device: string, known: UplinkRecord | undefined): UplinkRecord {

@@ -13,6 +13,7 @@ import type { DatagramStream } from '../../uplink/streams/datagram-stream.ts';
 import { passDatagrams, SOCKET_OPTIONS } from '../../uplink/streams/web-socket.ts';
 import { Admission, isHere, type AdmissionLimits, type Place } from './admission.ts';
 import type { TlsIdentity } from './certificate.ts';
+import { openTcpPort } from './tcp-port.ts';
 import { ANSWERED_WITHIN, openRelay, type Relay } from './relay.ts';
 
 export interface TlsServerDeps {
@@ -65,11 +66,12 @@ export class TlsServer {
     this.#server.on('clientError', (_, socket) => socket.destroy());
   }
 
-  /** @throws the error of the socket. */
+  /** @throws SystemCallError, or the error of the socket. */
   async listen(port: number, address?: string): Promise<number> {
+    const fd = openTcpPort(port, address);
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(port, address, () => {
+      this.#server.listen({ fd }, () => {
         this.#server.off('error', reject);
         resolve();
       });

@@ -12,6 +12,13 @@ export interface UplinkCommands {
   readonly run: () => Promise<void>;
 }
 
+interface JoinTyped {
+  readonly dev: string;
+  readonly via?: string;
+  readonly proxy?: string;
+  readonly manage?: true;
+}
+
 /** A status has everything up (0), or not (2). */
 const EXIT_DOWN = 2;
 const DEVICE_HELP = 'needed only if this host has several';
@@ -28,10 +35,14 @@ export function addUplinkCommands(uplink: Command, { terminal, ask, run }: Uplin
       '--via <WAY>',
       'reach the hub by ssh alone, over hosts on the way if there are some: ssh://USER@HUB?jump=A,B',
     )
+    .option(
+      '--proxy <URL>',
+      'where UDP is blocked, reach the hub by TLS through this HTTP proxy: http://proxy.example.net:3128',
+    )
     .option('--manage', 'the site may manage Docker of this host: whoever it lets in is root here')
-    .action(async ({ dev, via, manage }: { dev: string; via?: string; manage?: true }) => {
+    .action(async ({ dev, via, proxy, manage }: JoinTyped) => {
       const token = await terminal.readSecret('One-time token (it is not shown): ');
-      const body = { token, device: dev, via, manage };
+      const body = { token, device: dev, via, proxy, manage };
       const joined = (await ask('join', body)) as UplinkStatus & { ms: number };
       print(joinedText(joined, manage === true));
     });

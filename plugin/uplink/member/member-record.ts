@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { memberView } from '../protocol/registrar-protocol.ts';
+import { isProxy } from '../streams/proxy/proxy-way.ts';
 import { isSshWay } from '../streams/ssh-way.ts';
 import { makeFolder, readFolder, removeState, writeState } from '../state-file.ts';
 import {
@@ -32,6 +33,8 @@ const uplinkRecord = v.object({
   }),
   /** `ssh://user@hub?jump=a,b`: a person has chosen this way, and no other one is tried. */
   via: v.optional(v.pipe(v.string(), v.check(isSshWay, 'a way by ssh'))),
+  /** The HTTP proxy for the way over TLS, as a person typed it. It may have a password. */
+  proxy: v.optional(v.pipe(v.string(), v.check(isProxy, 'an HTTP proxy'))),
   /** True if it spoke by a stream last. After a restart it begins there. */
   isByStream: v.optional(v.boolean()),
   /** By which the same token is known when it is pasted again. */

@@ -4,19 +4,17 @@
  */
 import type { Clock } from '../../clock.ts';
 import { createQueue } from '../../keyed-lock.ts';
-import type { Logger } from '../../logger.ts';
 import { MachineRunner, type RunnerOf } from '../../runtime/machine-runner.ts';
 import type { Instant } from '../../vocabulary/time.ts';
 import type { MemberLinks } from '../desired.ts';
 import type { PathWatch } from '../path/path-probe.ts';
-import type { OpenCarrier } from '../streams/open-carrier.ts';
 import type { Resolve } from './tunnel/hub-addresses.ts';
 import { LOG_WORDS } from './member-desired.ts';
 import { memberMachine } from './member-state.ts';
 import { addressOf, isByStream } from './tunnel/attempts.ts';
 import { MemberTunnel } from './tunnel/member-tunnel.ts';
 import { Question } from './tunnel/question.ts';
-import { MemberStream } from './tunnel/member-stream.ts';
+import { MemberStream, type StreamDeps } from './tunnel/member-stream.ts';
 import type { UplinkRecord, UplinkStore } from './member-record.ts';
 import type { RegistrarClient, Way, WordSocket } from './registrar-client.ts';
 import type { MemberEffect, MemberEvent, MemberState } from './states.ts';
@@ -24,16 +22,14 @@ import { StoredRecord } from './stored-record.ts';
 import { WayWatch, type Ways } from './tunnel/way-watch.ts';
 import { messageOf } from '../../vocabulary/errors.ts';
 
-export interface MemberDeps {
+export interface MemberDeps extends StreamDeps {
   readonly clock: Pick<Clock, 'now' | 'wall' | 'at'>;
-  readonly log: Logger;
   readonly links: MemberLinks;
   readonly registrar: RegistrarClient;
   readonly store: UplinkStore;
   /** All `ADDRESS:PORT` of a `HOST:PORT`. Empty if the name is not known now. */
   readonly resolve: Resolve;
   readonly ways: Ways;
-  readonly openCarrier: OpenCarrier;
   readonly hostName: string;
   /** Probes what passes the tunnel of that device. */
   readonly watchPath: (device: string, onWord: () => void) => PathWatch;
@@ -66,7 +62,7 @@ export class Member {
     });
     const path = (this.#path = deps.watchPath(record.device, () => this.#heard(NaN)));
     const own = () => this.record;
-    this.#stream = new MemberStream(deps.openCarrier, own, deps.log);
+    this.#stream = new MemberStream(deps, own, () => this.#ways?.look());
     this.#tunnel = new MemberTunnel({ ...deps, stream: this.#stream, record: own, path });
     this.#question = new Question({
       ...{ ...deps, record: own, inTurn: (...work) => this.#inTurn(...work) },
@@ -122,7 +118,7 @@ export class Member {
     const { view } = this.record;
     this.#ways ??= new WayWatch({
       ...{ ...this.#deps, moved: () => this.#dispatch({ type: 'moved' }) },
-      endpoint: () => this.#tunnel.addressAt(this.#attempt),
+      endpoints: () => this.#tunnel.dialled(this.#attempt),
     });
     this.#tunnel.watch(() => this.#dispatch({ type: 'links-gone' }), this.#deps.log);
     this.#word ??= this.#deps.registrar.openWord((ms) => this.#heard(ms));
@@ -174,9 +170,12 @@ export class Member {
   /** Removes all of it here, and tells the hub if it hears. @returns true if the hub was told. */
   async leave(): Promise<boolean> {
     const { view, device } = this.record;
-    const isAsked = view !== undefined && this.state.name !== 'REVOKED';
+    const { state } = this;
+    const isAsked = view !== undefined && state.name !== 'REVOKED';
     this.#end();
     return this.#turn(async () => {
+      // The kernel speaks by UDP, which may be blocked. The stream is still there.
+      if (state.name === 'TRYING') await this.#tunnel.revive(state.back, true).catch(() => {});
       const isTold = isAsked && (await this.#deps.registrar.leave(this.#way(view.address)));
       this.#stream.close();
       await this.#deps.links.remove(device);
@@ -235,7 +234,7 @@ export class Member {
         this.#path.doubt();
         return this.#begin(() => this.#tunnel.tryUdp(effect.attempt));
       case 'renew-stream':
-        return this.#kernel(() => this.#stream.renew());
+        return this.#kernel(() => this.#stream.renew(effect.hasMoved));
       case 'leave-stream':
         return this.#kernel(() => this.#stream.leave());
       case 'carrier':

@@ -107,8 +107,8 @@ export function inUp(state: Of<'UP'>, event: MemberEvent, env: MemberEnv): Step 
       return stay({ ...state, linksAt: Math.min(state.linksAt, now + LINKS_GONE_FOR) });
     case 'moved':
       // In another network UDP may be open. The stream is of the old network.
-      if (state.udpAt < Infinity) return trying(state, env, [RENEW]);
-      return reviveUp(state, env);
+      if (state.udpAt < Infinity) return trying(state, env, [MOVED]);
+      return movedUp(state, env);
     case 'revived':
       return stay({ ...state, reviveAt: nextHandshake(env) });
     case 'rotate': {
@@ -166,7 +166,7 @@ export function inSilent(state: Of<'SILENT'>, event: MemberEvent, env: MemberEnv
       return stay({ ...state, linksAt: Math.min(state.linksAt, now + LINKS_GONE_FOR) });
     case 'moved': {
       const { state: next, effects } = revive(state, state.attempt, env);
-      return { state: next, effects: [...(env.streams === 'none' ? [] : [RENEW]), ...effects] };
+      return { state: next, effects: [...(env.streams === 'none' ? [] : [MOVED]), ...effects] };
     }
     case 'revived':
       return stay({ ...state, nextAt: nextHandshake(env) });
@@ -220,6 +220,14 @@ function reviveUp(state: Of<'UP'>, env: MemberEnv): Step {
   return { state: next, effects: [RENEW, ...effects] };
 }
 
+/** The stream that is in use, or is to be opened, must not be one of the old way. */
+function movedUp(state: Of<'UP'>, env: MemberEnv): Step {
+  const { state: next, effects } = reviveUp(state, env);
+  const isWanted = effects.includes(RENEW) || ('attempt' in next && isByStream(next.attempt));
+  const others = effects.filter((effect) => effect !== RENEW);
+  return { state: next, effects: isWanted ? [MOVED, ...others] : others };
+}
+
 /** By the next way. A stream that was of no use is opened anew, for its next turn. */
 function reviveNext(state: Of<'SILENT'>, env: MemberEnv): Step {
   const { state: next, effects } = revive(state, nextAttempt(state.attempt, env), env);
@@ -228,6 +236,7 @@ function reviveNext(state: Of<'SILENT'>, env: MemberEnv): Step {
 }
 
 const RENEW: MemberEffect = { type: 'renew-stream' };
+const MOVED: MemberEffect = { type: 'renew-stream', hasMoved: true };
 
 /**
  * Begins a handshake. The word after it goes through as soon as the handshake is done. One at a

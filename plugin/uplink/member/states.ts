@@ -176,8 +176,8 @@ export type MemberEffect =
   | { readonly type: 'revive'; readonly attempt: number }
   /** Speak by UDP, with the sessions of now. */
   | { readonly type: 'try-udp'; readonly attempt: number }
-  /** Open the stream, or a new one if the hub is not heard by the old one. */
-  | { readonly type: 'renew-stream' }
+  /** Open the stream; a new one if the hub is not heard by the old one, or the host has moved. */
+  | { readonly type: 'renew-stream'; readonly hasMoved?: true }
   | { readonly type: 'leave-stream' }
   | { readonly type: 'carrier'; readonly up: boolean }
   /** `POST /v1/members`. It takes the place of a question that is under way. */

@@ -57,14 +57,14 @@ async function openWhole(address: string, port: number): Promise<{ socket: Socke
   return { socket, fd };
 }
 
-function int32(value: number) {
+export function int32(value: number) {
   const bytes = fixedBytes(4);
   new DataView(bytes.buffer).setInt32(0, value, true);
   return bytes;
 }
 
 /** struct sockaddr_in. */
-function sockaddrOf(address: string, port: number) {
+export function sockaddrOf(address: string, port: number) {
   const bytes = fixedBytes(16);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, AF_INET, true);

@@ -42,8 +42,11 @@ export interface LocalCarrier {
    * elsewhere for a while.
    */
   mute(isMuted: boolean): void;
-  /** Opens a stream anew, unless the one that is there, or is being opened, is still young. */
-  renew(): void;
+  /**
+   * Opens a stream anew, unless the one that is there, or is being opened, is still young.
+   * @param hasMoved the host has another way. However young it is, the stream is of the old one.
+   */
+  renew(hasMoved?: boolean): void;
   close(): void;
 }
 
@@ -119,10 +122,10 @@ export class Carrier implements LocalCarrier {
     this.#isMuted = isMuted;
   }
 
-  renew(): void {
+  renew(hasMoved = false): void {
     const { clock } = this.#deps;
     if (this.#isClosed) return;
-    if (this.#stream !== undefined && clock.now() < this.#youngUntil) return;
+    if (!hasMoved && this.#stream !== undefined && clock.now() < this.#youngUntil) return;
     this.#cancel();
     const before = this.#stream;
     this.#stream = undefined;

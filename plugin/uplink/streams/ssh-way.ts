@@ -47,6 +47,14 @@ export function sshWords(typed: string): string {
   return jumps.length === 0 ? at : `${at} by ${jumps.join(', ')}`;
 }
 
+/** The host that `ssh` dials first: the first jump, or the hub. Without brackets. */
+export function firstSshHost(typed: string): { readonly host: string; readonly port: number } {
+  const { host = '', port, jumps: [jump] = [] } = partsOf(typed) ?? {};
+  const [, , jumpHost = host, jumpPort] = PLACE.exec(jump ?? '') ?? [];
+  const [first, dialled = 22] = jump === undefined ? [host, port] : [jumpHost, jumpPort];
+  return { host: first.replace(/^\[|\]$/g, ''), port: Number(dialled) };
+}
+
 interface Parts {
   readonly user?: string | undefined;
   readonly host: string;

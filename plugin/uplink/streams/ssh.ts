@@ -1,5 +1,6 @@
 /** Datagrams through `ssh`, over jump hosts if they are named (U3). */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { promisify } from 'node:util';
 import type { DatagramStream, StreamEvents } from './datagram-stream.ts';
 import { PrefaceReader } from './framing.ts';
 import { passOverPipes } from './pipe-stream.ts';
@@ -66,6 +67,15 @@ export function openSsh(via: string, events: StreamEvents, program = 'ssh'): Dat
     },
   );
   return { send: stream.send, close: () => end('closed here') };
+}
+
+const ASKED_WITHIN_MS = 5_000;
+
+/** The host name or address that the settings of `ssh` have for a host. It needs no network. */
+export async function sshHostName(host: string): Promise<string> {
+  const words = ['-G', '--', host];
+  const said = await promisify(execFile)('ssh', words, { timeout: ASKED_WITHIN_MS });
+  return /^hostname (\S+)$/m.exec(said.stdout)?.[1] ?? host;
 }
 
 /** One line, and nothing that a terminal would obey. */

@@ -5,6 +5,8 @@
  */
 import { WebSocket } from 'ws';
 import { MOST_UNSENT, type DatagramStream, type StreamEvents } from './datagram-stream.ts';
+import { ProxyAgent } from './proxy/proxy-agent.ts';
+import type { Proxy } from './proxy/proxy-way.ts';
 import { LONGEST_MESSAGE } from './wireguard-message.ts';
 
 /** What both ends want of `ws`. Pings are not answered, because answers are kept in memory. */
@@ -16,10 +18,12 @@ export const SOCKET_OPTIONS = {
 /** Name, TCP, TLS and HTTP together. */
 const OPENED_WITHIN_MS = 8_000;
 
-export function openWebSocket(url: string, events: StreamEvents): DatagramStream {
+/** @param proxy undefined: the way is direct. */
+export function openWebSocket(url: string, events: StreamEvents, proxy?: Proxy): DatagramStream {
   const socket = new WebSocket(url, {
     ...{ ...SOCKET_OPTIONS, followRedirects: false, handshakeTimeout: OPENED_WITHIN_MS },
     rejectUnauthorized: false,
+    ...(proxy && { agent: new ProxyAgent(proxy) }),
   });
   return passDatagrams(socket, events);
 }
@@ -28,6 +32,10 @@ export function passDatagrams(socket: WebSocket, events: StreamEvents): Datagram
   let why: string | undefined;
   socket.binaryType = 'nodebuffer';
   socket.on('open', events.opened);
+  socket.on('unexpected-response', (_, { statusCode }) => {
+    why = `a web server answers there with status ${statusCode}, and passes no WebSocket to the hub`;
+    socket.terminate();
+  });
   socket.on('error', (error) => (why ??= error.message));
   socket.on('close', (code) => events.ended(why ?? `the other end closed it (${code})`));
   socket.on('message', (data, isBinary) => {

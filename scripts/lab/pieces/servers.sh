@@ -78,3 +78,18 @@ have_sshd() {
   mv "$part" "$LAB/sshd"
   stamp sshd "$recipe"
 }
+
+# nginx and tinyproxy, for an uplink behind a reverse proxy, and for a member behind a proxy. nginx's package would start it.
+have_proxies() {
+  local recipe='proxies recipe 1' part=$LAB/proxies.partial
+  if is_stamped proxies "$recipe" && [ -d "$LAB/proxies/bin" ]; then reused+=('nginx and tinyproxy'); return 0; fi
+  unstamp proxies
+  say 'servers: nginx, tinyproxy'
+  rm -rf "$part" "$LAB/proxies"
+  suite_unpack bookworm "$part/root" nginx tinyproxy-bin
+  mkdir -p "$part/bin"
+  mv "$part/root/usr/sbin/nginx" "$part/root/usr/bin/tinyproxy" "$part/bin/"
+  rm -rf "$part/root"
+  mv "$part" "$LAB/proxies"
+  stamp proxies "$recipe"
+}

@@ -17,6 +17,7 @@ let token = '';
 
 beforeAll(async () => {
   site = new UplinkSite([500]);
+  site.addCafe();
   hosts = new JumpHosts(site);
   const relay = `env NODE_PATH=${join(import.meta.dirname, '../../../node_modules')} ${process.execPath} ${site.bundle} hub relay`;
   await hosts.start('nat', '192.168.7.1', 'restrict,port-forwarding');
@@ -43,7 +44,7 @@ test('a join that ssh refuses says what ssh says, and leaves nothing', () => {
       /^vlandhcp: the hub of "hq" does not answer by ssh to root@203\.0\.113\.10 by root@192\.168\.7\.1, root@198\.51\.100\.1 \(ssh says: .*Permission denied \(publickey\).*\) \(2 tries, 10 s\); see that the hub runs/,
     ),
   ]);
-  expect(Object.keys(site.links('remote')).sort()).toEqual(['eth0', 'lo']);
+  expect(Object.keys(site.links('remote')).sort()).toEqual(['eth0', 'eth1', 'lo']);
 });
 
 test('a host joins over two jump hosts with --via, and leases', () => {
@@ -70,15 +71,41 @@ test('the key of a member may do nothing at the hub but that', () => {
   expect([forwarded.stdout, forwarded.status]).toEqual(['', 255]);
 });
 
-test('a stream whose sshd is killed, and a service that is killed, are back by themselves', async () => {
-  for (const line of site.exec('hub', 'ss -Htnp state established sport = :2022').split('\n')) {
+/** Kills what sshd has started on that host for a client. */
+function endSessions(name: string, client = ''): void {
+  const all = site.exec(name, `ss -Htnp state established sport = :2022 ${client}`.trim());
+  for (const line of all.split('\n')) {
     const pid = /sshd",pid=(\d+)/.exec(line)?.[1];
     if (pid !== undefined) process.kill(Number(pid), 'SIGKILL');
   }
+}
+
+test('a stream whose sshd is killed, and a service that is killed, are back by themselves', async () => {
+  endSessions('hub');
   await until('the tunnel is back', () => site.pings('site', '10.50.0.201'));
   await site.kill('remote');
   await site.service('remote', 'uplink');
   await until('the tunnel is back', () => site.pings('site', '10.50.0.201'));
+});
+
+test('a route to the first jump host by another link: the next stream goes by it at once', async () => {
+  const streams = (from: string) =>
+    site.exec('remote', `ss -Htn state established src ${from} dport = :2022`);
+  expect(streams('192.168.7.2')).not.toBe('');
+  // The old connection gets no answer any more, and hears of no end.
+  site.exec('cafe', 'nft insert rule ip filter forward ip saddr 192.168.7.2 drop');
+  site.ip('inet', 'route add 192.168.7.0/24 via 198.51.100.7');
+  site.ip('remote', 'link set dev eth1 up');
+  const before = site.log.length;
+  site.ip('remote', 'route add 192.168.7.1 via 192.168.9.1');
+  await until('the stream goes by eth1', () => streams('192.168.9.2') !== '');
+  await until('a word came by it', () => {
+    const { stdout } = site.vlandhcp('remote', 'uplink status');
+    return /uplink0 {3}hq {3}up .* ssh .* last word [01] s ago/.test(stdout);
+  });
+  expect(streams('192.168.7.2')).toBe('');
+  expect(site.log.slice(before)).not.toContain('the hub is silent');
+  endSessions('nat', 'dst 192.168.7.2'); // it would wait for hours
 });
 
 test('leave ends ssh and all its jumps', async () => {

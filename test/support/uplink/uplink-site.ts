@@ -34,6 +34,10 @@ export class UplinkSite {
   readonly bundle = join(this.folder, 'vlandhcp-uplink.cjs');
   /** Where the services and commands look for programs. */
   path = process.env['PATH'] ?? '';
+  /** A shell that starts the services: `sh -c SCRIPT`, with the service as its arguments. */
+  shell: readonly string[] = [];
+  /** What services and commands have in their environment beside it. */
+  environment: Readonly<Record<string, string>> = {};
   readonly #children = new Set<ChildProcess>();
   readonly #services = new Map<string, ChildProcess>();
   readonly #prefix = `vu${process.pid}`;
@@ -145,7 +149,8 @@ export class UplinkSite {
   /** Starts the service of that host, and waits until it says that it is ready. */
   async service(name: string, role: 'hub' | 'uplink'): Promise<void> {
     const before = this.log.length;
-    const child = this.start(name, process.execPath, this.bundle, role, 'run');
+    const shell = this.shell.length === 0 ? [] : [...this.shell, 'service'];
+    const child = this.start(name, ...shell, process.execPath, this.bundle, role, 'run');
     this.#services.set(name, child);
     await until(`${name} serves`, () => {
       if (child.exitCode !== null) throw new Error(`${role} ended: ${this.log.slice(before)}`);
@@ -233,6 +238,7 @@ export class UplinkSite {
   #env(name: string): NodeJS.ProcessEnv {
     return {
       ...process.env,
+      ...this.environment,
       PATH: this.path,
       NODE_PATH: join(root, 'node_modules'),
       STATE_DIR: join(this.folder, name),

@@ -20,7 +20,9 @@ import type {
 } from '../../../plugin/uplink/member/registrar-client.ts';
 import { HELD_MS, type MemberView } from '../../../plugin/uplink/protocol/registrar-protocol.ts';
 import type { LocalCarrier } from '../../../plugin/uplink/streams/carrier.ts';
+import { proxyChooser } from '../../../plugin/uplink/streams/proxy/proxy-way.ts';
 import { Uplinks } from '../../../plugin/uplink/uplinks.ts';
+import { isAddress } from '../../../plugin/uplink/member/tunnel/hub-addresses.ts';
 import { generateKey, publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 import { FakeClock } from '../time/fake-clock.ts';
@@ -212,9 +214,13 @@ export class HostSim {
   isBusy = false;
   /** Streams that were opened. */
   streams = 0;
+  /** Of these, opened because the host has another way. */
+  movedStreams = 0;
   #stream: FakeStream | undefined;
   /** How it reaches the hub. */
   way: string | undefined = 'home';
+  /** By which way it reaches a host: all by the same, unless a test says otherwise. */
+  wayTo: (endpoint: string) => string | undefined = () => this.way;
   /** Says that a route or an address of it has changed. */
   networkChanged: () => void = () => undefined;
   /** Says that a link of the uplink was removed. */
@@ -273,15 +279,20 @@ export class HostSim {
     };
     this.uplinks = new Uplinks({
       ...{ clock, log, store, links, registrar: this.#registrar(), hostName: 'laptop.example' },
-      resolve: async () => this.addresses,
+      resolve: async (endpoint) => {
+        const isHub = this.#world.record.endpoints.includes(endpoint) || !isAddress(endpoint);
+        return isHub ? this.addresses : [endpoint];
+      },
       ways: {
-        to: async () => this.way,
+        to: async (endpoint) => this.wayTo(endpoint),
         watch: (onChange) => {
           this.networkChanged = onChange;
           return { close: () => undefined };
         },
       },
-      openCarrier: async () => this.#openCarrier(),
+      openCarrier: async (_, told) => this.#openCarrier(() => told('opened')),
+      sshHostName: async (host) => host,
+      chooseProxy: proxyChooser({}, noop),
       clash: async () => undefined,
       watchPath: () => ({
         mtu: undefined,
@@ -294,7 +305,7 @@ export class HostSim {
   }
 
   /** A stream that is open after 50 ms, unless it is blocked. */
-  #openCarrier(): LocalCarrier {
+  #openCarrier(opened: () => void): LocalCarrier {
     const { clock } = this.#world;
     const stream: FakeStream = { isMuted: false, isOpen: false };
     this.#stream = stream;
@@ -302,7 +313,10 @@ export class HostSim {
     const open = (): void => {
       this.streams += 1;
       stream.isOpen = false;
-      clock.at(clock.now() + 50, () => (stream.isOpen = !isBlocked()));
+      clock.at(clock.now() + 50, () => {
+        stream.isOpen = !isBlocked();
+        if (stream.isOpen) opened();
+      });
     };
     const isBusy = () => this.isBusy;
     open();
@@ -319,7 +333,10 @@ export class HostSim {
       },
       serve: () => undefined,
       mute: (isMuted) => (stream.isMuted = isMuted),
-      renew: open,
+      renew: (hasMoved) => {
+        if (hasMoved === true) this.movedStreams += 1;
+        open();
+      },
       close: () => {
         if (this.#stream === stream) this.#stream = undefined;
       },

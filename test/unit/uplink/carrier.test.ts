@@ -125,6 +125,12 @@ it('renewed, it leaves a stream of some seconds for a new one, and a young one i
   expect(carrier.trouble).toBeUndefined();
 });
 
+it('renewed because the host has another way, it leaves a young stream, too', () => {
+  stream().events.opened();
+  carrier.renew(true);
+  expect([streams.length, stream().isClosed, carrier.isOpen]).toEqual([2, true, false]);
+});
+
 it('knows by the bytes of the last seconds whether a pause would harm', async () => {
   carrier.serve(wireguard.address().port);
   stream().events.opened();

@@ -59,6 +59,12 @@ docker network create -d vlandhcp --ipam-driver null -o parent=uplink0 -o vlan=5
     await expect(typed('uplink join vuj1.token', status)).rejects.toThrow(/too many arguments/);
   });
 
+  it('join passes on the way that was typed', async () => {
+    const words = 'uplink join --via ssh://hub --proxy http://a:1';
+    const { asked } = await typed(words, status);
+    expect(asked[0]?.[1]).toMatchObject({ via: 'ssh://hub', proxy: 'http://a:1' });
+  });
+
   it('join says who must approve, and which key to compare', async () => {
     const { text } = await typed('uplink join', { ...status, state: 'held', vlans: [] });
     expect(text).toContain('vlandhcp hub approve laptop   (compare the key: aaaa-bbbb-cccc-dddd)');

@@ -64,6 +64,31 @@ describe('a join', () => {
     await expect(bad).rejects.toThrow('--via ssh://-oX@hub is no way');
   });
 
+  it('with --proxy keeps the proxy, and says by which one it goes', async () => {
+    const { world, host } = worldWithTls();
+    host.isUdpBlocked = true;
+    const proxy = 'http://me:secret@proxy.example.net:3128';
+    await world.until(host.uplinks.join(await world.invite(), 'uplink0', { proxy }));
+    expect(await wayOf({ host })).toBe(`${TLS} by proxy.example.net:3128`);
+    expect(host.disk.get('uplink0')).toMatchObject({ proxy });
+    host.uplinks.close();
+    host.boot();
+    await host.start();
+    await world.clock.pass(1_000);
+    expect(await wayOf({ host })).toBe(`${TLS} by proxy.example.net:3128`);
+  });
+
+  it('with a --proxy that is none, or with --via beside it, is refused and leaves nothing', async () => {
+    const { world, host } = worldWithTls();
+    const token = await world.invite();
+    const join = (options: object) => host.uplinks.join(token, 'uplink0', options);
+    await expect(join({ proxy: 'socks5://a:1' })).rejects.toThrow('is no HTTP proxy; write it as');
+    await expect(join({ proxy: 'a:1', via: 'ssh://hub' })).rejects.toThrow(
+      '--proxy is for the way over TLS, and --via for ssh',
+    );
+    expect([host.kernel, host.disk.size]).toEqual([undefined, 0]);
+  });
+
   it('with --via that fails says what ssh says', async () => {
     const { world, host } = worldWithTls();
     host.isTlsBlocked = true;
@@ -163,6 +188,17 @@ describe('a member over TLS', () => {
     expect([await wayOf({ host }), host.carrier]).toEqual([TLS, true]);
   });
 
+  it('that leaves while UDP is tried tells the hub over TLS', async () => {
+    const { world, host } = await overTls();
+    for (let ms = 0; ms < 2 * HOUR && !host.kernel?.hub.endpoint?.includes(':51820'); ms += 100) {
+      await world.clock.pass(100);
+    }
+    expect(host.kernel?.hub.endpoint).toBe('203.0.113.10:51820'); // the try has begun
+    const left = await world.until(host.uplinks.leave('uplink0'));
+    expect(left).toEqual({ device: 'uplink0', isTold: true });
+    expect([host.kernel, host.hasStream, host.disk.size]).toEqual([undefined, false, 0]);
+  });
+
   it('is told by the hub when TLS is to be reached elsewhere', async () => {
     const { world, host } = await joined(() => undefined);
     const moved = 'wss://www.example.net/vlandhcp';
@@ -173,6 +209,44 @@ describe('a member over TLS', () => {
     await world.hub.start();
     await world.clock.pass(45_000);
     expect(host.disk.get('uplink0')?.view).toMatchObject({ tlsUrl: moved, revision: 1 });
+  });
+});
+
+describe('a member by ssh over jump hosts', () => {
+  const via = 'ssh://root@hub?jump=192.0.2.1,b';
+
+  async function overSsh() {
+    const { world, host } = worldWithTls();
+    const routes = new Map<string, string>();
+    host.wayTo = (endpoint) => routes.get(endpoint) ?? 'eth0';
+    await world.until(host.uplinks.join(await world.invite(), 'uplink0', { via }));
+    await world.clock.pass(1_000);
+    const [before, carriers] = [host.movedStreams, [] as (boolean | undefined)[]];
+    const change = async (endpoint: string) => {
+      routes.set(endpoint, 'eth1');
+      host.networkChanged();
+      for (let ms = 0; ms < 1_000; ms += 100) {
+        await world.clock.pass(100);
+        carriers.push(host.carrier);
+      }
+    };
+    return { host, change, carriers, moved: () => host.movedStreams - before };
+  }
+
+  it('opens a new stream as soon as the first jump host is reached by another link', async () => {
+    const { host, change, carriers, moved } = await overSsh();
+    await change('192.0.2.1:22');
+    expect([moved(), new Set(carriers), await wayOf({ host })]).toEqual([
+      1,
+      new Set([true]),
+      'up ssh root@hub by 192.0.2.1, b',
+    ]);
+  });
+
+  it('keeps its stream when the route to the hub itself changes', async () => {
+    const { change, moved } = await overSsh();
+    await change('203.0.113.10:51820');
+    expect(moved()).toBe(0);
   });
 });
 

@@ -11,7 +11,12 @@ import {
 } from '../../../plugin/uplink/streams/framing.ts';
 import { passOverPipes } from '../../../plugin/uplink/streams/pipe-stream.ts';
 import { MOST_UNSENT } from '../../../plugin/uplink/streams/datagram-stream.ts';
-import { checkSshWay, sshArguments, sshWords } from '../../../plugin/uplink/streams/ssh-way.ts';
+import {
+  checkSshWay,
+  firstSshHost,
+  sshArguments,
+  sshWords,
+} from '../../../plugin/uplink/streams/ssh-way.ts';
 import { messageTypeOf } from '../../../plugin/uplink/streams/wireguard-message.ts';
 import { cookie, data, initiation, response } from '../../support/frames/wireguard-messages.ts';
 
@@ -117,6 +122,15 @@ describe('a way by ssh', () => {
     checkSshWay(typed);
     expect(sshArguments(typed)).toEqual(['-T', ...options, ...args]);
     expect(sshWords(typed)).toBe(words);
+  });
+
+  it.each<[string, string, number]>([
+    ['ssh://root@hub', 'hub', 22],
+    ['ssh://hub:2222', 'hub', 2222],
+    ['ssh://hub:2222?jump=me@a,b', 'a', 22],
+    ['ssh://hub?jump=me@[2001:db8::1]:23,b', '2001:db8::1', 23],
+  ])('%s dials %s first', (typed, host, port) => {
+    expect(firstSshHost(typed)).toEqual({ host, port });
   });
 
   it.each([

@@ -5,8 +5,10 @@
 import type { Logger } from '../../../logger.ts';
 import type { LocalCarrier } from '../../streams/carrier.ts';
 import type { OpenCarrier, StreamWay } from '../../streams/open-carrier.ts';
+import { proxyWords, type ChooseProxy } from '../../streams/proxy/proxy-way.ts';
 import { sshWords } from '../../streams/ssh-way.ts';
 import type { UplinkRecord } from '../member-record.ts';
+import { FirstHop, type FirstHopDeps } from './first-hop.ts';
 import type { Streams, WaysSeen } from './attempts.ts';
 
 export interface StreamSeen {
@@ -17,19 +19,26 @@ export interface StreamSeen {
   readonly trouble: string | undefined;
 }
 
+export interface StreamDeps extends FirstHopDeps {
+  readonly openCarrier: OpenCarrier;
+  readonly chooseProxy: ChooseProxy;
+  readonly log: Logger;
+}
+
 /** Its methods are not called while one of them runs. */
 export class MemberStream {
-  readonly #open: OpenCarrier;
+  readonly #deps: StreamDeps;
   readonly #record: () => UplinkRecord;
-  readonly #log: Logger;
+  readonly #hop: FirstHop;
   #carrier: LocalCarrier | undefined;
   /** Of the carrier. */
   #way: string | undefined;
 
-  constructor(open: OpenCarrier, record: () => UplinkRecord, log: Logger) {
-    this.#open = open;
+  /** @param hopFound called when the first host of the way is known. */
+  constructor(deps: StreamDeps, record: () => UplinkRecord, hopFound: () => void) {
+    this.#deps = deps;
     this.#record = record;
-    this.#log = log;
+    this.#hop = new FirstHop(deps, hopFound);
   }
 
   get #streams(): Streams {
@@ -53,6 +62,11 @@ export class MemberStream {
     return way && { is: way.is, words: wordsOf(way), trouble: this.#carrier?.trouble };
   }
 
+  /** `ADDRESS:PORT` of the first host of the way. Undefined: not known. */
+  get firstHop(): string | undefined {
+    return this.#hop.endpoint;
+  }
+
   /** For WireGuard to speak by. Undefined if there is only UDP. @throws PluginError. */
   async use(): Promise<string | undefined> {
     const carrier = await this.#opened();
@@ -70,10 +84,14 @@ export class MemberStream {
     if (port !== undefined) this.#carrier?.serve(port);
   }
 
-  /** Opens it if it is not open, and anew if it is of no use. @throws PluginError. */
-  async renew(): Promise<void> {
+  /**
+   * Opens it if it is not open, and anew if it is of no use.
+   * @param hasMoved the host has another way, so the stream is of no use however young it is.
+   * @throws PluginError.
+   */
+  async renew(hasMoved = false): Promise<void> {
     if (this.#carrier === undefined) await this.#opened();
-    else this.#carrier.renew();
+    else this.#carrier.renew(hasMoved);
   }
 
   /** UDP is in use. */
@@ -90,28 +108,35 @@ export class MemberStream {
   async #opened(): Promise<LocalCarrier | undefined> {
     const way = this.#wanted;
     const key = JSON.stringify(way);
-    if (key !== this.#way) this.close();
+    if (key !== this.#way) {
+      this.close();
+      this.#hop.forget();
+    }
     this.#way = key;
     if (way === undefined) return undefined;
     const link = this.#record().device;
-    this.#carrier ??= await this.#open(way, (what) => {
+    const { openCarrier, log } = this.#deps;
+    this.#carrier ??= await openCarrier(way, (what) => {
       const fields = { link, way: wordsOf(way) };
-      if (what === 'opened') this.#log.info(fields, 'uplink: stream open');
-      else this.#log.info({ ...fields, why: what.ended }, 'uplink: no stream');
+      if (what !== 'opened') return log.info({ ...fields, why: what.ended }, 'uplink: no stream');
+      log.info(fields, 'uplink: stream open');
+      this.#hop.lookUp(way);
     });
     return this.#carrier;
   }
 
   get #wanted(): StreamWay | undefined {
-    const { via, view, hub } = this.#record();
+    const { via, view, hub, proxy } = this.#record();
     if (via !== undefined) return { is: 'ssh', via };
     const url = view === undefined ? hub.tlsUrl : view.tlsUrl;
-    return url === undefined ? undefined : { is: 'tls', url };
+    if (url === undefined) return undefined;
+    return { is: 'tls', url, proxy: this.#deps.chooseProxy(url, proxy) };
   }
 }
 
 function wordsOf(way: StreamWay): string {
   if (way.is === 'ssh') return sshWords(way.via);
   const { hostname, port, pathname } = new URL(way.url);
-  return `${hostname}:${port || 443}${pathname === '/' ? '' : pathname}`;
+  const by = way.proxy === undefined ? '' : ` by ${proxyWords(way.proxy)}`;
+  return `${hostname}:${port || 443}${pathname === '/' ? '' : pathname}${by}`;
 }

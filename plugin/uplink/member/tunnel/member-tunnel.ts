@@ -50,6 +50,12 @@ export class MemberTunnel {
     return this.addresses.reachable(addressOf(attempt));
   }
 
+  /** The hub and the first host of the stream, if they are known. The one in use comes first. */
+  dialled(attempt: number): readonly (string | undefined)[] {
+    const [hub, hop] = [this.addressAt(attempt), this.#deps.stream.firstHop];
+    return isByStream(attempt) && hop !== undefined ? [hop, hub] : [hub, hop];
+  }
+
   /** Calls back when a link was removed. Without it the links are looked at in a silence only. */
   watch(onGone: () => void, log: Logger): void {
     try {

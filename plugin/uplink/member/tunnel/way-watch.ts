@@ -1,9 +1,11 @@
 /**
- * Notices that this host reaches its hub by another way: another network, another address, or a
- * network after none. The hub answers to the old way until it hears a word by the new one.
+ * Notices that this host reaches its hub, or the first host on the way to it, by another way:
+ * another network, another address, or a network after none. The hub answers to the old way until
+ * it hears a word by the new one.
  */
 import type { Clock } from '../../../clock.ts';
 import type { Logger } from '../../../logger.ts';
+import { parseEndpoint } from '../../protocol/value-schemas.ts';
 import type { Ms } from '../../../vocabulary/time.ts';
 
 export interface Ways {
@@ -23,8 +25,11 @@ export interface WayWatchDeps {
   readonly ways: Ways;
   readonly clock: Pick<Clock, 'now' | 'at'>;
   readonly log: Logger;
-  /** The address of the hub that is in use. Undefined: none is known. */
-  readonly endpoint: () => string | undefined;
+  /**
+   * What is dialled: the address of the hub, or the first host of a stream. The one in use comes
+   * first. The others are looked at, too, to know their ways before they are in use.
+   */
+  readonly endpoints: () => readonly (string | undefined)[];
   /** There is a way, and it is another than before, or there was none. */
   readonly moved: () => void;
 }
@@ -34,10 +39,9 @@ export class WayWatch {
   #events: { close(): void } | undefined;
   #cancelLook: (() => void) | undefined;
   #isLooking = false;
-  #hasLooked = false;
   #isClosed = false;
-  #endpoint: string | undefined;
-  #way: string | undefined;
+  /** By host, of the last look. Undefined: there was no way. */
+  #seen: ReadonlyMap<string, string | undefined> = new Map();
 
   constructor(deps: WayWatchDeps) {
     this.#deps = deps;
@@ -49,6 +53,11 @@ export class WayWatch {
         'changes of the network are not told; the hub is asked when it is silent',
       );
     }
+    this.#soon();
+  }
+
+  /** Another host is dialled. */
+  look(): void {
     this.#soon();
   }
 
@@ -72,16 +81,27 @@ export class WayWatch {
   }
 
   async #look(): Promise<void> {
-    const { ways, endpoint: current, moved } = this.#deps;
-    const endpoint = current();
-    const way = endpoint === undefined ? undefined : await ways.to(endpoint);
+    const { ways, endpoints, moved } = this.#deps;
+    const [inUse, ...others] = endpoints();
+    const hosts = new Map(
+      [inUse, ...others]
+        .filter((endpoint) => endpoint !== undefined)
+        .map((endpoint) => [hostOf(endpoint), endpoint]),
+    );
+    const found = [...hosts].map(
+      async ([host, endpoint]) => [host, await ways.to(endpoint)] as const,
+    );
+    const seen = new Map(await Promise.all(found));
     if (this.#isClosed) return;
-    const isOther = way !== undefined && way !== this.#way;
-    // Another address of the hub is another way, too. A handshake with it has begun already.
-    const isToTell = isOther && this.#hasLooked && endpoint === this.#endpoint;
-    this.#hasLooked = true;
-    this.#endpoint = endpoint;
-    this.#way = way;
+    const host = inUse === undefined ? '' : hostOf(inUse);
+    const way = seen.get(host);
+    // Another host is another way, too. A handshake with it has begun already.
+    const isToTell = way !== undefined && this.#seen.has(host) && way !== this.#seen.get(host);
+    this.#seen = seen;
     if (isToTell) moved();
   }
+}
+
+function hostOf(endpoint: string): string {
+  return parseEndpoint(endpoint)?.host ?? endpoint;
 }
