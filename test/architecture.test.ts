@@ -55,9 +55,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   acd: ['wire', 'vocabulary'],
   ndp: ['wire', 'vocabulary'],
   net: ['wire', 'vocabulary', 'undo.ts', 'keyed-lock.ts'],
-  runtime: ['vocabulary', 'clock.ts'],
-  metrics: ['vocabulary', 'events', 'state'],
-  events: ['vocabulary', 'clock.ts', 'logger.ts'],
+  runtime: ['vocabulary', 'clock.ts', 'logger.ts'],
+  metrics: ['vocabulary', 'events', 'state', 'runtime'],
+  events: ['vocabulary', 'clock.ts', 'logger.ts', 'runtime'],
   leasing: ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp', 'events', ...SHELL_VOCABULARY],
   ...rooms(),
   dockerapi: ['vocabulary', 'clock.ts', 'logger.ts'],
@@ -122,13 +122,13 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   commander:
     /^((uplink\/cli|hub)\/(commands|cli)|hub\/authority\/context-command|hub\/streams\/stream-commands|uplink-main)\.ts$/,
   ws: /^(uplink\/streams\/web-socket|hub\/streams\/tls-server)\.ts$/,
-  'prom-client': /^metrics\/[a-z-]+\.ts$/,
+  'prom-client': /^(metrics\/[a-z-]+|runtime\/telling\/process-metrics)\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
 };
 
 /** Only the store, the history, the interfaces of Linux and the APIs' sockets may use files. */
 const FILE_SYSTEM_HOMES =
-  /^(state\/files\/(store|record-file|former-files|disk-space)|runtime\/(unix-socket|durable-file)|api\/operator\/admin-server|api\/web\/open-web|dockerapi\/docker-api|events\/event-file|uplink\/(state-file|admin-socket|kernel\/wireguard|path\/whole-socket)|hub\/authority\/context-files|net\/[a-z0-9/-]+)\.ts$/;
+  /^(state\/files\/(store|record-file|former-files|disk-space)|runtime\/(unix-socket|durable-file|telling\/open-port|history\/history-file)|api\/operator\/admin-server|dockerapi\/docker-api|uplink\/(state-file|admin-socket|kernel\/wireguard|path\/whole-socket)|hub\/authority\/context-files|net\/[a-z0-9/-]+)\.ts$/;
 
 describe('the import rule', () => {
   it('a file imports only what its layer may', () => {

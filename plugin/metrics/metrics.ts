@@ -9,7 +9,7 @@ import type { NetworkEntry } from '../state/status/network-list.ts';
 import type { WallTime } from '../vocabulary/time.ts';
 import { EventMetrics } from './event-metrics.ts';
 import { LeaseMetrics } from './lease-metrics.ts';
-import { ProcessMetrics } from './process-metrics.ts';
+import { ProcessMetrics } from '../runtime/telling/process-metrics.ts';
 
 interface MetricsDeps {
   readonly bus: Pick<EventBus, 'count'>;

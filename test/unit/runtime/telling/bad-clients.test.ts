@@ -2,17 +2,18 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { limitedServer } from '../../../../plugin/api/operator/requests.ts';
-import { serveWeb, type WebServer } from '../../../../plugin/api/web/web-server.ts';
+import { limitedServer } from '../../../../plugin/runtime/telling/requests.ts';
+import { serveWeb } from '../../../../plugin/api/web/web-server.ts';
+import type { TellingPort } from '../../../../plugin/runtime/telling/open-port.ts';
 import { EventBus } from '../../../../plugin/events/event-bus.ts';
-import { withTroubleEvents } from '../../../../plugin/events/trouble.ts';
+import { withTroubleEvents } from '../../../../plugin/runtime/history/trouble.ts';
 import { FakeClock } from '../../../support/time/fake-clock.ts';
 import { leaseEntry, networkEntry } from '../../../support/fakes/lease-entries.ts';
 import { MemoryLogger } from '../../../support/fakes/memory-logger.ts';
 
 let bus: EventBus;
 let port: number;
-let web: WebServer;
+let web: TellingPort;
 const memory = new MemoryLogger();
 
 async function freePort(): Promise<number> {
