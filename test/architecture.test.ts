@@ -120,9 +120,10 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   valibot:
     /^(state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)|dockerapi\/container-(names|services)|uplink\/(protocol\/[a-z-]+|state-file|uplink-service|manage\/(credentials|certificate-client)|member\/(member-record|registrar-client))|hub\/(hub-records|hub-calls|registrar\/registrar|authority\/authority))\.ts$/,
   commander:
-    /^((uplink\/cli|hub)\/(commands|cli)|hub\/authority\/context-command|hub\/streams\/stream-commands|uplink-main)\.ts$/,
+    /^((uplink\/cli|hub)\/(commands|telling-commands|cli)|hub\/authority\/context-command|hub\/streams\/stream-commands|uplink-main)\.ts$/,
   ws: /^(uplink\/streams\/web-socket|hub\/streams\/tls-server)\.ts$/,
-  'prom-client': /^(metrics\/[a-z-]+|runtime\/telling\/process-metrics)\.ts$/,
+  'prom-client':
+    /^(metrics\/[a-z-]+|runtime\/telling\/process-metrics|uplink\/watch\/metrics-set)\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
 };
 

@@ -29,7 +29,7 @@ export function createMetrics({ bus, wall, operator, version }: MetricsDeps): Me
   const registry = new Registry();
   const events = new EventMetrics(registry, wall);
   const leases = new LeaseMetrics(registry);
-  const ofProcess = new ProcessMetrics(registry, version);
+  const ofProcess = new ProcessMetrics(registry, version, 'plugin');
   bus.count((event) => events.count(event));
   return {
     type: registry.contentType,

@@ -11,6 +11,7 @@ export async function openEcho(
   address: string,
   port: number,
   onFailure: (error: unknown) => void,
+  onWord: (from: string) => void = () => undefined,
 ): Promise<{ close(): void }> {
   const socket = await openWholeSocket(address, port).catch((cause: unknown) => {
     const reason = messageOf(cause);
@@ -19,6 +20,7 @@ export async function openEcho(
     });
   });
   socket.on('message', (message, { address: to, port: toPort }) => {
+    onWord(to);
     // A peer that went meanwhile is no failure of ours.
     socket.send(message, toPort, to, () => undefined);
   });
