@@ -127,7 +127,7 @@ function statusGauges(set: MetricsSet, deps: HubMetricsDeps): (seen: Seen) => vo
   );
   const age = set.gauge(
     metricName('member_last_word_age_seconds'),
-    'Time since a member was heard last; absent until the hub has heard it since its start',
+    'Time since a member was heard last, or since the start of the hub',
     'member',
   );
   const handshake = set.gauge(

@@ -13,9 +13,8 @@ const SILENT_AFTER: Ms = 15_000;
 
 interface Heard {
   readonly name: string;
+  /** Until it is heard: when this process began, or when the member joined. */
   at: Instant;
-  /** False: not since this process has begun. */
-  isHeard: boolean;
   /** Undefined: it is not silent. */
   silentSince: WallTime | undefined;
 }
@@ -61,7 +60,7 @@ export class MemberSilence {
     if (!isLive(member)) return void this.#heard.delete(address);
     if (this.#heard.get(address)?.name === member.name) return;
     const at = this.#deps.clock.now();
-    this.#heard.set(address, { name: member.name, at, isHeard: false, silentSince: undefined });
+    this.#heard.set(address, { name: member.name, at, silentSince: undefined });
     this.#arm();
   }
 
@@ -71,7 +70,6 @@ export class MemberSilence {
     if (heard === undefined) return;
     const { clock, emit } = this.#deps;
     heard.at = clock.now();
-    heard.isHeard = true;
     const { silentSince } = heard;
     if (silentSince === undefined) return;
     heard.silentSince = undefined;
@@ -80,11 +78,10 @@ export class MemberSilence {
     this.#arm();
   }
 
-  /** How long ago each member was heard. Those that were not heard by this process are left out. */
+  /** How long ago each member was heard, or this process began. */
   ages(): ReadonlyMap<string, Ms> {
     const now = this.#deps.clock.now();
-    const heard = [...this.#heard.values()].filter(({ isHeard }) => isHeard);
-    return new Map(heard.map(({ name, at }) => [name, now - at]));
+    return new Map([...this.#heard.values()].map(({ name, at }) => [name, now - at]));
   }
 
   /** Words are many, so they move no timer. It looks when the first one could be silent. */
