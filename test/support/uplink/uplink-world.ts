@@ -20,7 +20,7 @@ import type {
 } from '../../../plugin/uplink/member/registrar-client.ts';
 import type { MemberView } from '../../../plugin/uplink/protocol/registrar-protocol.ts';
 import type { LocalCarrier } from '../../../plugin/uplink/streams/carrier.ts';
-import { Uplinks } from '../../../plugin/uplink/uplinks.ts';
+import { Uplinks, type UplinksDeps } from '../../../plugin/uplink/uplinks.ts';
 import { generateKey, publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
 import { FakeClock } from '../time/fake-clock.ts';
@@ -206,6 +206,8 @@ export class HostSim {
   /** Says that a link of the uplink was removed. */
   linkGone: () => void = () => undefined;
   uplinks!: Uplinks;
+  /** Puts something between the uplinks and what they use. It holds from the next boot on. */
+  watched: (deps: Pick<UplinksDeps, 'store' | 'links'>) => Partial<UplinksDeps> = () => ({});
   /** Words under way. */
   readonly #words: (() => void)[] = [];
   #onWord: ((ms: number) => void) | undefined;
@@ -269,6 +271,7 @@ export class HostSim {
       openCarrier: async () => this.#openCarrier(),
       clash: async () => undefined,
       watchPath: () => ({ mtu: undefined, doubt: noop, heard: noop, close: noop }),
+      ...this.watched({ store, links }),
     });
   }
 
