@@ -88,8 +88,8 @@ describe('docs/watch-an-uplink.md', () => {
   const told = (heading: string) => table(heading).map(([type, what]) => [type?.replaceAll('`', ''), what]); // prettier-ignore
 
   it('has each event of a member and of the hub with the text of the code, in its order, and no other', () => {
-    expect(told('Events of a member')).toEqual(Object.entries(UPLINK_EVENTS));
-    expect(told('Events of the hub')).toEqual(Object.entries(HUB_EVENTS));
+    expect(told('What a member tells')).toEqual(Object.entries(UPLINK_EVENTS));
+    expect(told('What the hub tells')).toEqual(Object.entries(HUB_EVENTS));
   });
 
   it('has each metric with its labels and the text that Prometheus shows, and no other', async () => {
