@@ -8,8 +8,8 @@ import { WatchedStore } from '../../../../plugin/hub/watch/record-changes.ts';
 import { refusals } from '../../../../plugin/hub/watch/refusals.ts';
 import type { Recorded } from '../../../../plugin/runtime/history/recorded.ts';
 import { generateKey, publicKeyOf } from '../../../../plugin/uplink/wireguard-key.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
-import { hubRecord, MemoryHubStore } from '../../../support/uplink-world.ts';
+import { FakeClock } from '../../../support/time/fake-clock.ts';
+import { hubRecord, MemoryHubStore } from '../../../support/uplink/uplink-world.ts';
 
 const record = hubRecord();
 const LAPTOP: MemberRecord = {

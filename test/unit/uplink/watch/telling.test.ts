@@ -22,9 +22,9 @@ import { ServiceTelling } from '../../../../plugin/uplink/watch/service-telling.
 import { UPLINK_EVENTS } from '../../../../plugin/uplink/watch/uplink-events.ts';
 import { uplinkMetrics } from '../../../../plugin/uplink/watch/uplink-metrics.ts';
 import { generateKey, publicKeyOf } from '../../../../plugin/uplink/wireguard-key.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
-import { MemoryLogger } from '../../../support/memory-logger.ts';
-import { table } from '../../../support/readme.ts';
+import { FakeClock } from '../../../support/time/fake-clock.ts';
+import { MemoryLogger } from '../../../support/fakes/memory-logger.ts';
+import { table } from '../../../support/pages/readme.ts';
 
 const NOW = Date.UTC(2026, 10, 29, 3);
 const KEY = publicKeyOf(generateKey());

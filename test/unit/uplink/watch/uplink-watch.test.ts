@@ -10,7 +10,7 @@ import { uplinkSentence } from '../../../../plugin/uplink/cli/uplink-sentences.t
 import { observeUplinks } from '../../../../plugin/uplink/watch/observed-uplinks.ts';
 import { ServiceTelling } from '../../../../plugin/uplink/watch/service-telling.ts';
 import { UPLINK_EVENTS, type UplinkEvent } from '../../../../plugin/uplink/watch/uplink-events.ts';
-import { type HostSim, UplinkWorld } from '../../../support/uplink-world.ts';
+import { type HostSim, UplinkWorld } from '../../../support/uplink/uplink-world.ts';
 
 const SETTINGS = { eventsKept: 100, listen: undefined, token: undefined, tokenFile: undefined };
 

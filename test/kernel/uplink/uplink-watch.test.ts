@@ -7,9 +7,9 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { until } from '../support/netns.ts';
-import { root } from '../support/readme.ts';
-import { UplinkSite } from '../support/uplink-site.ts';
+import { until } from '../../support/lab/netns.ts';
+import { root } from '../../support/pages/readme.ts';
+import { UplinkSite } from '../../support/uplink/uplink-site.ts';
 
 interface Told {
   readonly id: number;
