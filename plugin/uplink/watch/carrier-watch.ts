@@ -9,7 +9,7 @@ import type { MemberLinks } from '../desired.ts';
 import type { UplinkEmit, UplinkEvent } from './uplink-events.ts';
 
 /** The kernel tells of a link that we remove ourselves some moments later. */
-const OWN_CHANGES: Ms = 1_000;
+const OWN_CHANGES: Ms = 200;
 
 export interface CarrierWatchDeps {
   readonly clock: Pick<Clock, 'now'>;
