@@ -4,7 +4,7 @@
  * judges the metrics.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { until } from '../../support/lab/netns.ts';
@@ -131,6 +131,14 @@ test('the alerts of examples/prometheus are right, and name only metrics that th
   expect(named.size).toBeGreaterThan(4);
   const has = metrics('hub') + metrics('remote');
   expect([...named].filter((name) => !has.includes(`\n${name}{`))).toEqual([]);
+  // Each fires when it should, and not before.
+  const cases = readFileSync(join(root, 'test/fixtures/uplink-alerts.test.yaml'), 'utf8');
+  const file = site.file('hub', 'alerts.test.yaml');
+  writeFileSync(file, cases.replace('[RULES]', `[${rules}]`));
+  const tested = spawnSync('promtool', ['test', 'rules', file], { encoding: 'utf8' });
+  expect([tested.status, tested.stdout.includes('SUCCESS')]).toEqual([0, true]);
+  const alerts = text.match(/(?<=- alert: )\w+/g) ?? [];
+  expect(alerts.filter((alert) => !cases.includes(`alertname: ${alert}\n        exp_alerts`))).toEqual([]); // prettier-ignore
 });
 
 test('a rule that drops is counted: a DHCP server at a member, and who asks the hub for more', async () => {
