@@ -20,10 +20,10 @@ export async function openEcho(
     });
   });
   socket.on('message', (message, { address: to, port: toPort }) => {
-    onWord(to);
     // A peer that went meanwhile is no failure of ours.
     socket.send(message, toPort, to, () => undefined);
   });
   socket.on('error', onFailure);
+  socket.on('message', (_, { address: from }) => onWord(from));
   return { close: () => void socket.close() };
 }
