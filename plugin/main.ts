@@ -13,7 +13,7 @@ import { createClock, type Clock } from './clock.ts';
 import { createPlugin, type Plugin } from './driver/plugin.ts';
 import { EventBus } from './events/event-bus.ts';
 import { EventFile } from './events/event-file.ts';
-import { withTroubleEvents } from './events/trouble.ts';
+import { withTroubleEvents } from './runtime/history/trouble.ts';
 import { openDockerApi } from './dockerapi/docker-api.ts';
 import { Registry } from './state/registry.ts';
 import { Store } from './state/files/store.ts';

@@ -93,10 +93,7 @@ export function parseSettings(
     problems.push(`IPAM_REQUIRE_MAC=${requireMac} is not true or false`);
   }
 
-  const eventsKept = env['EVENTS_KEPT'] || String(EVENTS_KEPT);
-  if (!/^[1-9]\d{2,5}$/.test(eventsKept)) {
-    problems.push(`EVENTS_KEPT=${eventsKept} is not a number of events from 100 to 999999`);
-  }
+  const eventsKept = parseEventsKept(env['EVENTS_KEPT'], problems);
 
   const stateDir = path('STATE_DIR', base.stateDir);
   const sockets = env['SOCKET'] ? [path('SOCKET', '')] : base.sockets;
@@ -110,7 +107,7 @@ export function parseSettings(
       : managed
         ? MANAGED_ADMIN
         : adminSocketBeside(sockets),
-    eventsKept: Number(eventsKept),
+    eventsKept,
     httpListen: env['HTTP_LISTEN'] || undefined,
     httpTokenFile: env['HTTP_TOKEN_FILE'] ? path('HTTP_TOKEN_FILE', '') : undefined,
     dockerRunDir: path('DOCKER_RUN_DIR', base.dockerRunDir),
@@ -120,6 +117,32 @@ export function parseSettings(
   };
   if (problems.length > 0) throw new PluginError('INVALID_OPTION', problems.join('; '));
   return settings;
+}
+
+/** @param problems gets a sentence if it is wrong. */
+function parseEventsKept(text: string | undefined, problems: string[]): number {
+  const kept = text || String(EVENTS_KEPT);
+  if (!/^[1-9]\d{2,5}$/.test(kept)) {
+    problems.push(`EVENTS_KEPT=${kept} is not a number of events from 100 to 999999`);
+  }
+  return Number(kept);
+}
+
+/**
+ * What the services of hub and uplink tell operators, and where.
+ * @param env HTTP_LISTEN, HTTP_TOKEN, HTTP_TOKEN_FILE, EVENTS_KEPT. An empty value counts as unset.
+ * @throws PluginError INVALID_OPTION.
+ */
+export function parseTellingSettings(env: Readonly<Record<string, string | undefined>>) {
+  const problems: string[] = [];
+  const eventsKept = parseEventsKept(env['EVENTS_KEPT'], problems);
+  if (problems.length > 0) throw new PluginError('INVALID_OPTION', problems.join('; '));
+  return {
+    eventsKept,
+    listen: env['HTTP_LISTEN'] || undefined,
+    token: env['HTTP_TOKEN'] || undefined,
+    tokenFile: env['HTTP_TOKEN_FILE'] || undefined,
+  };
 }
 
 /**

@@ -15,6 +15,8 @@ import { runHub } from './hub/hub-service.ts';
 import { HubFiles } from './hub/hub-store.ts';
 import { hubLinks } from './hub/kernel/hub-links.ts';
 import { HUB_DEVICE } from './hub/members.ts';
+import { HUB_EVENTS, hubSentence, type HubCounted, type HubEvent } from './hub/watch/hub-events.ts';
+import { readHubCounters } from './hub/kernel/hub-counters.ts';
 import { relayPipes } from './hub/streams/relay-command.ts';
 import { setTls } from './hub/streams/tls-wanted.ts';
 import { surviveUncaughtErrors } from './last-resort.ts';
@@ -22,7 +24,7 @@ import { createLogger, type Logger } from './logger.ts';
 import { boottime } from './net/boottime.ts';
 import { runCommand } from './net/command.ts';
 import { linuxHost } from './net/host.ts';
-import { LOG_LEVELS } from './settings.ts';
+import { LOG_LEVELS, parseTellingSettings } from './settings.ts';
 import { askAdmin } from './uplink/admin-socket.ts';
 import { addUplinkCommands } from './uplink/cli/commands.ts';
 import type { Terminal } from './uplink/cli/words.ts';
@@ -34,6 +36,13 @@ import { parseEndpoint } from './uplink/protocol/value-schemas.ts';
 import { proxyChooser } from './uplink/streams/proxy/proxy-way.ts';
 import { carrierOpener } from './uplink/streams/open-carrier.ts';
 import { sshHostName } from './uplink/streams/ssh.ts';
+import { readCounters } from './uplink/kernel/nft-counters.ts';
+import { memberTableName } from './uplink/kernel/member-guards.ts';
+import { readTelling } from './uplink/watch/read-telling.ts';
+import { ServiceTelling } from './uplink/watch/service-telling.ts';
+import { addTellingCommands } from './uplink/cli/telling-commands.ts';
+import { uplinkSentence } from './uplink/cli/uplink-sentences.ts';
+import { UPLINK_EVENTS, type UplinkEvent } from './uplink/watch/uplink-events.ts';
 import { subnetClash } from './uplink/tunnel-subnet.ts';
 import { runUplinks } from './uplink/uplink-service.ts';
 import { messageOf, PluginError } from './vocabulary/errors.ts';
@@ -62,7 +71,19 @@ function placeOf(role: 'hub' | 'uplink'): Place {
   };
 }
 
-type Service = (deps: Place & { clock: Clock; log: Logger }) => Promise<{ close(): Promise<void> }>;
+interface Typed {
+  readonly type: string;
+}
+
+interface Around extends Place {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly version: string;
+}
+
+type Service<Telling> = (
+  deps: Around & { readonly telling: Telling },
+) => Promise<{ close(): Promise<void> }>;
 
 /** Ends the wait of `systemctl start`, and of the units that start after this one. */
 async function tellSystemd(log: Logger): Promise<void> {
@@ -74,9 +95,14 @@ async function tellSystemd(log: Logger): Promise<void> {
 }
 
 /** Runs until a signal comes. The links stay. */
-async function serve(role: 'hub' | 'uplink', start: Service): Promise<void> {
+async function serve<Event extends Typed, Counted extends Typed = never>(
+  role: 'hub' | 'uplink',
+  types: Readonly<Record<string, string>>,
+  start: Service<ServiceTelling<Event, Counted>>,
+): Promise<void> {
   const level = LOG_LEVELS.find((known) => known === process.env['LOG_LEVEL']) ?? 'info';
-  const log = createLogger(level);
+  const plain = createLogger(level);
+  let log: Logger = plain;
   surviveUncaughtErrors(
     process,
     () => log,
@@ -87,17 +113,24 @@ async function serve(role: 'hub' | 'uplink', start: Service): Promise<void> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
   });
   log.info({ version: VLANDHCP_VERSION, node: process.version }, `${role} starting`);
-  let service;
+  let service, telling;
   try {
-    service = await start({ ...placeOf(role), clock, log });
+    const settings = parseTellingSettings(process.env);
+    const place = { ...placeOf(role), clock, version: VLANDHCP_VERSION };
+    telling = new ServiceTelling<Event, Counted>(types, { ...place, settings, log: plain });
+    log = telling.log;
+    await telling.open();
+    service = await start({ ...place, telling, log });
   } catch (err) {
     log.fatal({ err }, `${role} cannot start: ${messageOf(err)}`);
-    const isTheirs = err instanceof PluginError && err.code === 'STATE_UNREADABLE';
+    const isTheirs =
+      err instanceof PluginError && ['STATE_UNREADABLE', 'INVALID_OPTION'].includes(err.code);
     process.exit(isTheirs ? EXIT_CONFIGURATION : 1);
   }
   await tellSystemd(log);
   log.info({ signal: await stopped }, 'stopping; links stay');
   await service.close();
+  await telling.close();
   process.exit(0);
 }
 
@@ -167,58 +200,67 @@ function makeProgram(): Command {
     .helpCommand(false)
     .showHelpAfterError(`Type ${name} --help for the commands.`);
   const [hub, uplink] = [placeOf('hub'), placeOf('uplink')];
-  addHubCommands(
-    program.command('hub').description('The hub of a site: invite hosts, and say what they may do'),
-    {
-      terminal,
-      ask: (call, body) => askAdmin(hub.adminSocket, 'vlandhcp-hub', call, body),
-      stateDir: hub.stateDir,
-      docker: (args) => runCommand('docker', args, { environment: ofUser() }),
-      run: () => serve('hub', (deps) => runHub({ ...deps, links: hubLinks })),
-      init: (wanted) =>
-        initHub(
-          new HubFiles(hub.stateDir),
-          {
-            mtuOf: async (link) =>
-              (await linuxHost.readLinks()).find((one) => one.name === link)?.mtu,
-            clash: (subnet) => subnetClash(subnet, [HUB_DEVICE]),
-            now: () => Date.now(),
-          },
-          wanted,
-        ),
-      setTls: (wanted) => setTls(new HubFiles(hub.stateDir), wanted),
-      relay,
-    },
-  );
-  addUplinkCommands(
-    program.command('uplink').description('This host as a member of a site that is elsewhere'),
-    {
-      terminal,
-      ask: (call, body) => askAdmin(uplink.adminSocket, 'vlandhcp-uplink', call, body),
-      run: () =>
-        serve('uplink', (deps) =>
-          runUplinks({
-            ...deps,
-            dockerSocket: process.env['DOCKER_SOCKET'] || DOCKER_SOCKET,
-            ...{ links: memberLinks, registrar: registrarClient, resolve: resolveEndpoint, ways },
-            openCarrier: carrierOpener(deps.clock),
-            sshHostName,
-            chooseProxy: proxyChooser(process.env, (text) => deps.log.warn({}, text)),
-            clash: (address, device) => subnetClash(address, [`wg-${device}`]),
-            watchPath: (device, onWord) =>
-              new PathProbe({
-                ...{ ...deps, onWord },
-                limit: () => memberPath.limit(device),
-                use: (mtu) => memberPath.use(device, mtu),
-                tell: (way, mtu) => registrarClient.putPath(way, mtu),
-              }),
-            hostName: hostname()
-              .slice(0, 64)
-              .replace(/[^\x20-\x7e]/g, '?'),
-          }),
-        ),
-    },
-  );
+  const ofHub = program.command('hub');
+  addHubCommands(ofHub.description('The hub of a site: invite hosts, and say what they may do'), {
+    terminal,
+    ask: (call, body) => askAdmin(hub.adminSocket, 'vlandhcp-hub', call, body),
+    stateDir: hub.stateDir,
+    docker: (args) => runCommand('docker', args, { environment: ofUser() }),
+    run: () =>
+      serve<HubEvent, HubCounted>('hub', HUB_EVENTS, (deps) =>
+        runHub({ ...deps, links: hubLinks, counters: () => readHubCounters(HUB_DEVICE) }),
+      ),
+    init: (wanted) =>
+      initHub(
+        new HubFiles(hub.stateDir),
+        {
+          mtuOf: async (link) =>
+            (await linuxHost.readLinks()).find((one) => one.name === link)?.mtu,
+          clash: (subnet) => subnetClash(subnet, [HUB_DEVICE]),
+          now: () => Date.now(),
+        },
+        wanted,
+      ),
+    setTls: (wanted) => setTls(new HubFiles(hub.stateDir), wanted),
+    relay,
+  });
+  addTellingCommands(ofHub, {
+    ...{ terminal, types: HUB_EVENTS, read: readTelling(hub.adminSocket, 'vlandhcp-hub') },
+    sentence: hubSentence,
+  });
+  const ofUplink = program.command('uplink');
+  addTellingCommands(ofUplink, {
+    ...{ terminal, types: UPLINK_EVENTS },
+    read: readTelling(uplink.adminSocket, 'vlandhcp-uplink'),
+    sentence: uplinkSentence,
+  });
+  addUplinkCommands(ofUplink.description('This host as a member of a site that is elsewhere'), {
+    terminal,
+    ask: (call, body) => askAdmin(uplink.adminSocket, 'vlandhcp-uplink', call, body),
+    run: () =>
+      serve<UplinkEvent>('uplink', UPLINK_EVENTS, (deps) =>
+        runUplinks({
+          ...deps,
+          counters: (device) => readCounters(memberTableName(device)),
+          dockerSocket: process.env['DOCKER_SOCKET'] || DOCKER_SOCKET,
+          ...{ links: memberLinks, registrar: registrarClient, resolve: resolveEndpoint, ways },
+          openCarrier: carrierOpener(deps.clock),
+          sshHostName,
+          chooseProxy: proxyChooser(process.env, (text) => deps.log.warn({}, text)),
+          clash: (address, device) => subnetClash(address, [`wg-${device}`]),
+          watchPath: (device, onWord) =>
+            new PathProbe({
+              ...{ ...deps, onWord },
+              limit: () => memberPath.limit(device),
+              use: (mtu) => memberPath.use(device, mtu),
+              tell: (way, mtu) => registrarClient.putPath(way, mtu),
+            }),
+          hostName: hostname()
+            .slice(0, 64)
+            .replace(/[^\x20-\x7e]/g, '?'),
+        }),
+      ),
+  });
   return program;
 }
 

@@ -55,9 +55,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   acd: ['wire', 'vocabulary'],
   ndp: ['wire', 'vocabulary'],
   net: ['wire', 'vocabulary', 'undo.ts', 'keyed-lock.ts'],
-  runtime: ['vocabulary', 'clock.ts'],
-  metrics: ['vocabulary', 'events', 'state'],
-  events: ['vocabulary', 'clock.ts', 'logger.ts'],
+  runtime: ['vocabulary', 'clock.ts', 'logger.ts'],
+  metrics: ['vocabulary', 'events', 'state', 'runtime'],
+  events: ['vocabulary', 'clock.ts', 'logger.ts', 'runtime'],
   leasing: ['wire', 'vocabulary', 'dhcp4', 'dhcp6', 'acd', 'ndp', 'events', ...SHELL_VOCABULARY],
   ...rooms(),
   dockerapi: ['vocabulary', 'clock.ts', 'logger.ts'],
@@ -120,15 +120,16 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   valibot:
     /^(state\/files\/(value-schemas|ipv6-schemas|holder-schemas|record-schemas|read-record)|dockerapi\/container-(names|services)|uplink\/(protocol\/[a-z-]+|state-file|uplink-service|manage\/(credentials|certificate-client)|member\/(member-record|registrar-client))|hub\/(hub-records|hub-calls|registrar\/registrar|authority\/authority))\.ts$/,
   commander:
-    /^((uplink\/cli|hub)\/(commands|cli)|hub\/authority\/context-command|hub\/streams\/stream-commands|uplink-main)\.ts$/,
+    /^((uplink\/cli|hub)\/(commands|telling-commands|cli)|hub\/authority\/context-command|hub\/streams\/stream-commands|uplink-main)\.ts$/,
   ws: /^(uplink\/streams\/web-socket|hub\/streams\/tls-server)\.ts$/,
-  'prom-client': /^metrics\/[a-z-]+\.ts$/,
+  'prom-client':
+    /^(metrics\/[a-z-]+|runtime\/telling\/process-metrics|uplink\/watch\/metrics-set)\.ts$/,
   'ip-address': /^wire\/address\.ts$/,
 };
 
 /** Only the store, the history, the interfaces of Linux and the APIs' sockets may use files. */
 const FILE_SYSTEM_HOMES =
-  /^(state\/files\/(store|record-file|former-files|disk-space)|runtime\/(unix-socket|durable-file)|api\/operator\/admin-server|api\/web\/open-web|dockerapi\/docker-api|events\/event-file|uplink\/(state-file|admin-socket|kernel\/wireguard|path\/whole-socket)|hub\/(authority\/context-files|streams\/tcp-port)|net\/[a-z0-9/-]+)\.ts$/;
+  /^(state\/files\/(store|record-file|former-files|disk-space)|runtime\/(unix-socket|durable-file|telling\/open-port|history\/history-file)|api\/operator\/admin-server|dockerapi\/docker-api|uplink\/(state-file|admin-socket|kernel\/wireguard|path\/whole-socket)|hub\/(authority\/context-files|streams\/tcp-port)|net\/[a-z0-9/-]+)\.ts$/;
 
 describe('the import rule', () => {
   it('a file imports only what its layer may', () => {

@@ -1,84 +1,11 @@
-/**
- * Numbers events, keeps the last of them in memory, and hands each to the subscribers. To emit
- * costs the emitter no waiting, and no subscriber can make it fail.
- */
+/** The bus of the plugin's events, with its closed list. */
 import type { Clock } from '../clock.ts';
-import { isCounted, type Emit, type RecordedEvent } from './events.ts';
+import { HistoryBus } from '../runtime/history/history-bus.ts';
+import { isCounted, type CountedEvent, type PluginEvent } from './events.ts';
 
-export type Subscriber = (event: RecordedEvent) => void;
-
-export class EventBus {
-  readonly #clock: Pick<Clock, 'wall'>;
-  readonly #size: number;
-  /** Oldest first. At most twice `#size`, so that the oldest are cut off in one go. */
-  #events: RecordedEvent[] = [];
-  readonly #subscribers = new Set<Subscriber>();
-  readonly #counters = new Set<Emit>();
-  #lastId = 0;
-
+export class EventBus extends HistoryBus<PluginEvent, CountedEvent> {
   /** @param size how many events are kept. */
   constructor(clock: Pick<Clock, 'wall'>, size: number) {
-    this.#clock = clock;
-    this.#size = size;
+    super(clock, size, isCounted);
   }
-
-  /**
-   * Takes over what happened before a restart. To be called once, before anything subscribes.
-   * @returns what has happened since the start, with its numbers as they are now.
-   */
-  adopt(former: readonly RecordedEvent[]): readonly RecordedEvent[] {
-    const shift = former.at(-1)?.id ?? 0;
-    const early = this.#events.map((event) => ({ ...event, id: event.id + shift }));
-    this.#events = [...former, ...early];
-    this.#lastId += shift;
-    this.#cut();
-    return early;
-  }
-
-  readonly emit: Emit = (event) => {
-    tell(this.#counters, event);
-    if (isCounted(event)) return;
-    this.#lastId += 1;
-    const recorded = { id: this.#lastId, at: isoTime(this.#clock.wall()), ...event };
-    this.#events.push(recorded);
-    if (this.#events.length >= this.#size * 2) this.#cut();
-    tell(this.#subscribers, recorded);
-  };
-
-  /** The last events, oldest first. At most `size`. */
-  list(): readonly RecordedEvent[] {
-    return this.#events.slice(-this.#size);
-  }
-
-  /** @returns a function that ends it. */
-  subscribe(subscriber: Subscriber): () => void {
-    this.#subscribers.add(subscriber);
-    return () => void this.#subscribers.delete(subscriber);
-  }
-
-  /** The counter is told of everything, also of what is only counted. */
-  count(counter: Emit): void {
-    this.#counters.add(counter);
-  }
-
-  #cut(): void {
-    this.#events = this.#events.slice(-this.#size);
-  }
-}
-
-/** A subscriber that fails is told no more. A log line would be the next event. */
-function tell<Event>(subscribers: Set<(event: Event) => void>, event: Event): void {
-  for (const subscriber of subscribers) {
-    try {
-      subscriber(event);
-    } catch {
-      subscribers.delete(subscriber);
-    }
-  }
-}
-
-/** `Date` refuses a time that no calendar has. */
-function isoTime(wall: number): string {
-  const date = new Date(wall);
-  return Number.isNaN(date.getTime()) ? 'unknown' : date.toISOString();
 }

@@ -3,6 +3,8 @@
  * read it. docs/events.md describes each type, and test/unit/events/events.test.ts holds the two
  * together.
  */
+import type { Recorded } from '../runtime/history/recorded.ts';
+import type { TroubleEvent } from '../runtime/history/trouble.ts';
 
 /** Which lease an event is about. */
 interface OfLease {
@@ -77,17 +79,7 @@ export type PluginEvent =
       /** What dockerd was told. Undefined if the call succeeded. */
       readonly error?: string | undefined;
     }
-  | {
-      readonly type: 'trouble';
-      readonly level: 'warn' | 'error' | 'fatal';
-      readonly message: string;
-      /** The first 12 characters of Docker's IDs, and the MAC, where the line has them. */
-      readonly network?: string | undefined;
-      readonly endpoint?: string | undefined;
-      readonly mac?: string | undefined;
-      /** All others. */
-      readonly fields: Readonly<Record<string, unknown>>;
-    }
+  | TroubleEvent
   | { readonly type: 'plugin.started' | 'plugin.stopped'; readonly version: string };
 
 /**
@@ -105,12 +97,7 @@ export type EventType = PluginEvent['type'];
 /** Told of what happens. Never throws. */
 export type Emit = (event: PluginEvent | CountedEvent) => void;
 
-/** Numbered in the order in which they happened. Numbers go on after a restart. */
-export type RecordedEvent = PluginEvent & {
-  readonly id: number;
-  /** ISO time. */
-  readonly at: string;
-};
+export type RecordedEvent = Recorded<PluginEvent>;
 
 /** Each type, and what it tells. */
 export const EVENT_TYPES: Readonly<Record<EventType, string>> = {

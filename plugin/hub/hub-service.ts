@@ -4,6 +4,7 @@ import type { Logger } from '../logger.ts';
 import { closeServer } from '../runtime/unix-socket.ts';
 import { REGISTRAR_PORT } from '../uplink/desired.ts';
 import { serveAdmin } from '../uplink/admin-socket.ts';
+import type { NftCounters } from '../uplink/kernel/nft-counters.ts';
 import { messageOf, PluginError } from '../vocabulary/errors.ts';
 import { Authority } from './authority/authority.ts';
 import { ManageAnswers } from './authority/manage-answers.ts';
@@ -20,6 +21,7 @@ import { openEcho } from './registrar/echo.ts';
 import { HubAnswers } from './registrar/hub-answers.ts';
 import { createRegistrar } from './registrar/registrar.ts';
 import { openHubStreams } from './streams/hub-streams.ts';
+import { observeHub, type HubTelling } from './watch/observed-hub.ts';
 
 export interface HubServiceDeps {
   readonly stateDir: string;
@@ -27,6 +29,11 @@ export interface HubServiceDeps {
   readonly links: HubLinks;
   readonly clock: Clock;
   readonly log: Logger;
+  /** What operators are told. */
+  readonly telling: HubTelling;
+  /** Packets that the rules of the hub have counted. */
+  readonly counters: () => Promise<NftCounters>;
+  readonly version: string;
 }
 
 /**
@@ -46,12 +53,15 @@ export async function runHub(deps: HubServiceDeps): Promise<{ close(): Promise<v
   const onFailure = (err: unknown): void => log.error({ err }, 'hub: request failed unexpectedly');
   const ports = new MemberPorts(log);
   const links = withPorts(deps.links, ports);
-  const hub = new HubState({ record, store: files, links, clock, log }, await files.load());
+  const contents = await files.load();
+  const observed = observeHub({ ...deps, record, contents, store: files });
+  const { store } = observed;
+  const hub = new HubState({ record, store, links, clock, log }, contents);
   await hub.start();
   const address = addressOf(record);
   const authority = new Authority(stateDir, record);
   const answers = Object.assign(new HubAnswers(hub), { manage: new ManageAnswers(hub, authority) });
-  const registrar = createRegistrar(answers, onFailure);
+  const registrar = createRegistrar(answers, onFailure, observed.answered);
   await new Promise<void>((resolve, reject) => {
     registrar.once('error', reject);
     registrar.listen(REGISTRAR_PORT, address, resolve);
@@ -64,7 +74,7 @@ export async function runHub(deps: HubServiceDeps): Promise<{ close(): Promise<v
     );
   });
   registrar.on('error', onFailure);
-  const echo = await openEcho(address, REGISTRAR_PORT, onFailure);
+  const echo = await openEcho(address, REGISTRAR_PORT, onFailure, observed.word);
   const firewall = new FirewallWatch({
     ...{ links, clock, log, turn: hub.turn, desired: () => hub.desired() },
   });
@@ -75,7 +85,9 @@ export async function runHub(deps: HubServiceDeps): Promise<{ close(): Promise<v
     new ManageOperator(hub, authority, ports),
     (endpoint) => streams.whence(endpoint),
   );
-  const admin = await serveAdmin(adminSocket, calls, onFailure);
+  const tells = deps.telling.tells(observed.metrics(hub, streams));
+  const admin = await serveAdmin(adminSocket, calls, onFailure, tells);
+  await deps.telling.openPort(tells);
   log.info({ site: record.site, address, port: record.listenPort }, 'hub ready');
   return {
     async close() {
@@ -83,6 +95,7 @@ export async function runHub(deps: HubServiceDeps): Promise<{ close(): Promise<v
       firewall.close();
       await streams.close();
       hub.close();
+      observed.close();
       ports.close();
       echo.close();
       const closed = closeServer(registrar);

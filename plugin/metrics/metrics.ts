@@ -9,7 +9,7 @@ import type { NetworkEntry } from '../state/status/network-list.ts';
 import type { WallTime } from '../vocabulary/time.ts';
 import { EventMetrics } from './event-metrics.ts';
 import { LeaseMetrics } from './lease-metrics.ts';
-import { ProcessMetrics } from './process-metrics.ts';
+import { ProcessMetrics } from '../runtime/telling/process-metrics.ts';
 
 interface MetricsDeps {
   readonly bus: Pick<EventBus, 'count'>;
@@ -29,7 +29,7 @@ export function createMetrics({ bus, wall, operator, version }: MetricsDeps): Me
   const registry = new Registry();
   const events = new EventMetrics(registry, wall);
   const leases = new LeaseMetrics(registry);
-  const ofProcess = new ProcessMetrics(registry, version);
+  const ofProcess = new ProcessMetrics(registry, version, 'plugin');
   bus.count((event) => events.count(event));
   return {
     type: registry.contentType,

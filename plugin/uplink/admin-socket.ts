@@ -4,6 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { ServerResponse } from 'node:http';
 import { closeServer, listen } from '../runtime/unix-socket.ts';
 import { PluginError } from '../vocabulary/errors.ts';
 import { askJson, createJsonServer, type JsonAnswer, type JsonCall } from './json-http.ts';
@@ -16,14 +17,23 @@ const ANSWERED_WITHIN_MS = 120_000;
 /** By name. What a call gets is not checked yet. */
 export type AdminCalls = Readonly<Record<string, (body: unknown) => Promise<object>>>;
 
+/** What a GET gets, such as `/metrics`. */
+export interface Telling {
+  has(path: string): boolean;
+  answer(path: string, query: URLSearchParams, response: ServerResponse): Promise<void>;
+}
+
+const TELLS_NOTHING: Telling = { has: () => false, answer: () => Promise.resolve() };
+
 /** @throws PluginError SOCKET_FAILED. */
 export async function serveAdmin(
   path: string,
   calls: AdminCalls,
   onFailure: (error: unknown) => void,
+  telling = TELLS_NOTHING,
 ): Promise<{ close(): Promise<void> }> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch(() => undefined);
-  const make = () => createJsonServer((call) => answerTo(calls, call), LIMITS, onFailure);
+  const make = () => createJsonServer((call) => answerTo(calls, telling, call), LIMITS, onFailure);
   const server = await listen(make, path);
   return {
     close() {
@@ -34,7 +44,14 @@ export async function serveAdmin(
   };
 }
 
-async function answerTo(calls: AdminCalls, { method, path, body }: JsonCall): Promise<JsonAnswer> {
+async function answerTo(
+  calls: AdminCalls,
+  telling: Telling,
+  { method, path, query, body }: JsonCall,
+): Promise<JsonAnswer> {
+  if (method === 'GET' && telling.has(path)) {
+    return { status: 200, write: (response) => telling.answer(path, query, response) };
+  }
   const [, name = ''] = /^\/v1\/([a-z-]+)$/.exec(path) ?? [];
   const call = Object.hasOwn(calls, name) ? calls[name] : undefined;
   if (method !== 'POST' || call === undefined) {
@@ -71,7 +88,7 @@ export async function askAdmin(
   throw new PluginError('INVALID_REQUEST', said);
 }
 
-function unreachable(path: string, service: string, cause: unknown): PluginError {
+export function unreachable(path: string, service: string, cause: unknown): PluginError {
   const { code, message } = cause as NodeJS.ErrnoException;
   if (code === 'ENOENT' || code === 'ECONNREFUSED') {
     return new PluginError(

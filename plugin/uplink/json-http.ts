@@ -41,6 +41,8 @@ export interface JsonAnswer {
   readonly status: number;
   readonly body?: object;
   readonly end?: () => void;
+  /** Writes the whole answer, in place of all that. */
+  readonly write?: (response: ServerResponse) => Promise<void>;
 }
 
 export interface JsonLimits {
@@ -138,6 +140,7 @@ async function serve(
     from: addressOf(incoming.socket),
     gone: gone.signal,
   });
+  if (found.write !== undefined) return found.write(response);
   if (found.end !== undefined) response.once('close', found.end);
   send(response, found);
 }

@@ -6,8 +6,12 @@ import { PluginError } from '../vocabulary/errors.ts';
 import { serveAdmin, type AdminCalls } from './admin-socket.ts';
 import type { MemberLinks } from './desired.ts';
 import { openManagement } from './manage/management.ts';
+import type { NftCounters } from './kernel/nft-counters.ts';
 import { UplinkFiles } from './member/member-record.ts';
 import type { RegistrarClient } from './member/registrar-client.ts';
+import { observeUplinks } from './watch/observed-uplinks.ts';
+import type { ServiceTelling } from './watch/service-telling.ts';
+import type { UplinkEvent } from './watch/uplink-events.ts';
 import { Uplinks, type UplinksDeps } from './uplinks.ts';
 
 export interface UplinkServiceDeps {
@@ -25,6 +29,11 @@ export interface UplinkServiceDeps {
   readonly watchPath: UplinksDeps['watchPath'];
   /** What members that are managed pass bytes to. */
   readonly dockerSocket: string;
+  /** What operators are told. */
+  readonly telling: ServiceTelling<UplinkEvent>;
+  /** Packets that the rules of that uplink have counted. */
+  readonly counters: (device: string) => Promise<NftCounters>;
+  readonly version: string;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -39,10 +48,13 @@ export async function runUplinks(deps: UplinkServiceDeps): Promise<{ close(): Pr
   const store = new UplinkFiles(stateDir);
   const records = await store.load();
   const management = openManagement(deps, stateDir, dockerSocket);
-  const uplinks = new Uplinks({ ...rest, log, store, management });
+  const observed = observeUplinks({ ...deps, store, records });
+  const uplinks = new Uplinks({ ...rest, log, management, ...observed.deps });
+  const tells = deps.telling.tells(observed.metrics(() => uplinks.status()));
   const onFailure = (err: unknown): void => log.error({ err }, 'uplink: call failed unexpectedly');
   // The socket first: a second process learns there that it may not run.
-  const admin = await serveAdmin(adminSocket, callsOf(uplinks), onFailure);
+  const admin = await serveAdmin(adminSocket, callsOf(uplinks), onFailure, tells);
+  await deps.telling.openPort(tells);
   await uplinks.start(records);
   log.info({ uplinks: records.length }, 'uplink service ready');
   return {

@@ -5,9 +5,9 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openWeb, type WebSettings } from '../../plugin/api/web/open-web.ts';
-import type { WebServer } from '../../plugin/api/web/web-server.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openWeb } from '../../plugin/api/web/open-web.ts';
+import type { PortSettings, TellingPort } from '../../plugin/runtime/telling/open-port.ts';
 import { EventBus } from '../../plugin/events/event-bus.ts';
 import { FakeClock } from '../support/time/fake-clock.ts';
 import { leaseEntry, networkEntry } from '../support/fakes/lease-entries.ts';
@@ -20,7 +20,7 @@ const log = new MemoryLogger();
 const acted: string[] = [];
 let bus: EventBus;
 let port: number;
-let web: WebServer | undefined;
+let web: TellingPort | undefined;
 let folder: string;
 
 const operator = {
@@ -33,7 +33,7 @@ const operator = {
   doctor: () => Promise.resolve((acted.push('doctor'), [])),
 };
 
-async function open(settings: Partial<WebSettings> = {}): Promise<WebServer | undefined> {
+async function open(settings: Partial<PortSettings> = {}): Promise<TellingPort | undefined> {
   web = await openWeb(
     { listen: `127.0.0.1:${port}`, token: undefined, tokenFile: undefined, ...settings },
     {

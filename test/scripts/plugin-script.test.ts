@@ -6,7 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseListen } from '../../plugin/api/web/listen-address.ts';
+import { parseListen } from '../../plugin/runtime/telling/listen-address.ts';
 import { parseSettings } from '../../plugin/settings.ts';
 import { DOCKER, fakeDocker, WITHOUT_PLUGIN, env } from '../support/fakes/fake-docker.ts';
 import { root } from '../support/pages/readme.ts';

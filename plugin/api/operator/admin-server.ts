@@ -12,10 +12,10 @@ import type { Logger } from '../../logger.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
 import { closeServer, listen } from '../../runtime/unix-socket.ts';
-import { streamEvents } from './event-stream.ts';
-import { Followers } from './followers.ts';
+import { streamEvents } from '../../runtime/telling/event-stream.ts';
+import { Followers } from '../../runtime/telling/followers.ts';
 import { streamProbe } from './probe-stream.ts';
-import { fail, limitedServer, send, sendText } from './requests.ts';
+import { fail, limitedServer, send, sendText } from '../../runtime/telling/requests.ts';
 import { streamTrace, type Watch } from './trace-stream.ts';
 import { answerTo, type Operator } from './routes.ts';
 

@@ -8,7 +8,8 @@ import { EVENT_TYPES, type RecordedEvent } from '../../events/events.ts';
 import type { LeaseEntry } from '../../state/status/lease-list.ts';
 import type { NetworkEntry } from '../../state/status/network-list.ts';
 import { PluginError } from '../../vocabulary/errors.ts';
-import type { EventsWanted } from './event-stream.ts';
+import type { EventsWanted } from '../../runtime/telling/event-stream.ts';
+import { eventsWanted } from '../../runtime/telling/events-wanted.ts';
 import { probeWanted, type Probe, type ProbeWanted } from './probe-stream.ts';
 import { traceWanted, type TraceWanted, type Watch } from './trace-stream.ts';
 import { findLeases, historyOf, type LeaseKey, parseKey } from './lease-key.ts';
@@ -36,7 +37,7 @@ export interface Asked {
 
 export type Answer =
   | { readonly kind: 'json'; readonly status: number; readonly body: object }
-  | ({ readonly kind: 'events' } & EventsWanted)
+  | ({ readonly kind: 'events' } & EventsWanted<RecordedEvent>)
   | ({ readonly kind: 'probe' } & ProbeWanted)
   | ({ readonly kind: 'trace' } & TraceWanted);
 
@@ -67,7 +68,7 @@ export async function answerTo(
       case 'POST leases/KEY/release':
         return act(plugin, parseKey(key ?? ''), (lease) => plugin.release(lease));
       case 'GET events':
-        return { kind: 'events', ...eventsWanted(query, bus) };
+        return { kind: 'events', ...eventsWanted(query, bus, EVENT_TYPES) };
       case 'GET trace':
         return { kind: 'trace', ...traceWanted(query) };
       case 'GET doctor':
@@ -121,45 +122,6 @@ async function act(
   }
   await work(lease);
   return json(202, { lease });
-}
-
-function eventsWanted(query: URLSearchParams, bus: Pick<EventBus, 'list'>): EventsWanted {
-  const since = sinceWanted(query.get('since'), bus);
-  const types = query.get('type')?.split(',');
-  const unknown = types?.find((type) => !Object.hasOwn(EVENT_TYPES, type));
-  if (unknown !== undefined) {
-    throw new PluginError(
-      'INVALID_REQUEST',
-      `type=${unknown.slice(0, 100)} is not a type of event; there are ${Object.keys(EVENT_TYPES).join(', ')}`,
-    );
-  }
-  const follow = query.get('follow') ?? 'false';
-  if (!['', 'true', 'false'].includes(follow)) {
-    throw new PluginError('INVALID_REQUEST', `follow=${follow.slice(0, 100)} is not true or false`);
-  }
-  return {
-    follow: follow !== 'false',
-    wants: (event) => since(event) && (types === undefined || types.includes(event.type)),
-  };
-}
-
-/** @param since the number of an event (those after it are wanted), an ISO time, or `now`. */
-function sinceWanted(
-  since: string | null,
-  bus: Pick<EventBus, 'list'>,
-): (event: RecordedEvent) => boolean {
-  if (since === null || since === '') return () => true;
-  if (since === 'now') {
-    const last = bus.list().at(-1)?.id ?? 0;
-    return ({ id }) => id > last;
-  }
-  if (/^\d{1,15}$/.test(since)) return ({ id }) => id > Number(since);
-  const from = /^\d{4}-\d\d-\d\d/.test(since) ? Date.parse(since) : NaN;
-  if (!Number.isNaN(from)) return ({ at }) => Date.parse(at) >= from;
-  throw new PluginError(
-    'INVALID_REQUEST',
-    `since=${since.slice(0, 100)} is not the number of an event or an ISO time, such as 2026-11-28T03:00:00Z`,
-  );
 }
 
 function json(status: number, body: object): Answer {

@@ -3,9 +3,14 @@
  * back and names the last event that it has.
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import type { EventBus } from '../../events/event-bus.ts';
+import type { RecordedEvent } from '../../events/events.ts';
+import {
+  streamEvents,
+  type EventForm,
+  type EventSource,
+  type EventsWanted,
+} from '../../runtime/telling/event-stream.ts';
 import type { Ms } from '../../vocabulary/time.ts';
-import { streamEvents, type EventForm, type EventsWanted } from '../operator/event-stream.ts';
 
 /** How soon a browser comes back. */
 const RETRY: Ms = 1_000;
@@ -33,8 +38,8 @@ export function resumed(target: string, { 'last-event-id': last }: IncomingHttpH
 
 export async function streamServerSentEvents(
   response: ServerResponse,
-  bus: Pick<EventBus, 'list' | 'subscribe'>,
-  wanted: EventsWanted,
+  bus: EventSource<RecordedEvent>,
+  wanted: EventsWanted<RecordedEvent>,
 ): Promise<void> {
   const timer = setInterval(() => response.write(':\n\n'), SIGN_OF_LIFE);
   response.once('close', () => clearInterval(timer));

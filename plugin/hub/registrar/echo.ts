@@ -11,6 +11,7 @@ export async function openEcho(
   address: string,
   port: number,
   onFailure: (error: unknown) => void,
+  onWord: (from: string) => void = () => undefined,
 ): Promise<{ close(): void }> {
   const socket = await openWholeEcho(address, port).catch((cause: unknown) => {
     const reason = messageOf(cause);
@@ -19,5 +20,6 @@ export async function openEcho(
     });
   });
   socket.on('error', onFailure);
+  socket.on('message', (_, { address: from }) => onWord(from));
   return { close: () => void socket.close() };
 }

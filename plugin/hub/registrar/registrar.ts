@@ -26,8 +26,18 @@ type Answers = Pick<HubAnswers, 'admit' | 'self' | 'leave' | 'rotate' | 'path' |
 
 const LIMITS = { longestBody: LONGEST_REQUEST, mostConnections: 1_024, mostFromOne: 8 };
 
-export function createRegistrar(hub: Answers, onFailure: (error: unknown) => void): Server {
-  return createJsonServer((call) => answerTo(hub, call), LIMITS, onFailure);
+/** @param onAnswer told of each call and its answer. */
+export function createRegistrar(
+  hub: Answers,
+  onFailure: (error: unknown) => void,
+  onAnswer: (call: JsonCall, answer: Answer) => void = () => undefined,
+): Server {
+  const told = async (call: JsonCall): Promise<Answer> => {
+    const answer = await answerTo(hub, call);
+    onAnswer(call, answer);
+    return answer;
+  };
+  return createJsonServer(told, LIMITS, onFailure);
 }
 
 /** A disk that is full and a kernel that refuses are told; the member asks again. */

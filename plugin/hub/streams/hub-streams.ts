@@ -18,6 +18,8 @@ export interface HubStreams {
    * `ssh`. Every other endpoint is as it was.
    */
   whence(endpoint: string): string;
+  /** Connections to the TCP port. */
+  readonly connections: number;
   close(): Promise<void>;
 }
 
@@ -52,6 +54,9 @@ export async function openHubStreams(
       if (port === undefined) return endpoint;
       const client = server?.clientAt(Number(port));
       return client === undefined ? 'ssh' : `tls ${client}`;
+    },
+    get connections() {
+      return server?.size ?? 0;
     },
     async close() {
       isClosed = true;

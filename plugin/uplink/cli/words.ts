@@ -50,6 +50,15 @@ export function clockTime(at: number, now: number): string {
   return isToday ? time : `${day} ${time}`;
 }
 
+/** `2026-11-28 03:00:12`, in the time zone of this process. A text that is no time stays. */
+export function localTime(iso: string): string {
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return iso;
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
+  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`;
+}
+
 /** Columns as wide as their widest cell. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];

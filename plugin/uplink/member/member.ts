@@ -34,6 +34,7 @@ export interface MemberDeps extends StreamDeps {
   /** Probes what passes the tunnel of that device. */
   readonly watchPath: (device: string, onWord: () => void) => PathWatch;
   readonly onChange?: (member: Member) => void;
+  readonly onMove?: (member: Member, state: MemberState) => void;
 }
 
 export class Member {
@@ -201,9 +202,9 @@ export class Member {
     if (byStream !== undefined) this.#stored.keepWay(byStream);
     if (state.name === before.name) return;
     this.#stateSince = this.#deps.clock.wall();
-    const { device, hub } = this.record;
-    const fields = { link: device, site: hub.site, before: before.name };
-    this.#deps.log.info(fields, LOG_WORDS[state.name]);
+    const { device: link, hub } = this.record;
+    this.#deps.log.info({ link, site: hub.site, before: before.name }, LOG_WORDS[state.name]);
+    this.#deps.onMove?.(this, state);
     if (byStream === false) this.#kernel(() => this.#stream.leave());
     // The hub knows the new key: it was heard under it.
     if (state.name === 'UP' && before.name === 'SILENT') {

@@ -21,7 +21,7 @@ import type {
 import { HELD_MS, type MemberView } from '../../../plugin/uplink/protocol/registrar-protocol.ts';
 import type { LocalCarrier } from '../../../plugin/uplink/streams/carrier.ts';
 import { proxyChooser } from '../../../plugin/uplink/streams/proxy/proxy-way.ts';
-import { Uplinks } from '../../../plugin/uplink/uplinks.ts';
+import { Uplinks, type UplinksDeps } from '../../../plugin/uplink/uplinks.ts';
 import { isAddress } from '../../../plugin/uplink/member/tunnel/hub-addresses.ts';
 import { generateKey, publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
 import { PluginError } from '../../../plugin/vocabulary/errors.ts';
@@ -226,6 +226,8 @@ export class HostSim {
   /** Says that a link of the uplink was removed. */
   linkGone: () => void = () => undefined;
   uplinks!: Uplinks;
+  /** Puts something between the uplinks and what they use. It holds from the next boot on. */
+  watched: (deps: Pick<UplinksDeps, 'store' | 'links'>) => Partial<UplinksDeps> = () => ({});
   /** Words under way. */
   readonly #words: (() => void)[] = [];
   #onWord: ((ms: number) => void) | undefined;
@@ -301,6 +303,7 @@ export class HostSim {
         check: () => false,
         close: noop,
       }),
+      ...this.watched({ store, links }),
     });
   }
 

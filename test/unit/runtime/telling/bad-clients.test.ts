@@ -1,11 +1,12 @@
 /** What strangers on the HTTP port may not do: push out the history, keep places of others. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { limitedServer } from '../../../../plugin/api/operator/requests.ts';
-import { serveWeb, type WebServer } from '../../../../plugin/api/web/web-server.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { limitedServer } from '../../../../plugin/runtime/telling/requests.ts';
+import { serveWeb } from '../../../../plugin/api/web/web-server.ts';
+import type { TellingPort } from '../../../../plugin/runtime/telling/open-port.ts';
 import { EventBus } from '../../../../plugin/events/event-bus.ts';
-import { withTroubleEvents } from '../../../../plugin/events/trouble.ts';
+import { withTroubleEvents } from '../../../../plugin/runtime/history/trouble.ts';
 import { FakeClock } from '../../../support/time/fake-clock.ts';
 import { leaseEntry, networkEntry } from '../../../support/fakes/lease-entries.ts';
 import { MemoryLogger } from '../../../support/fakes/memory-logger.ts';
@@ -13,7 +14,7 @@ import { soon } from '../../../support/time/soon.ts';
 
 let bus: EventBus;
 let port: number;
-let web: WebServer;
+let web: TellingPort;
 const memory = new MemoryLogger();
 
 async function freePort(): Promise<number> {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Writable } from 'node:stream';
 import type { ServerResponse } from 'node:http';
 import { expect, it } from 'vitest';
-import { streamEvents } from '../../../../plugin/api/operator/event-stream.ts';
+import { streamEvents } from '../../../../plugin/runtime/telling/event-stream.ts';
 import { EventBus } from '../../../../plugin/events/event-bus.ts';
 import { FakeClock } from '../../../support/time/fake-clock.ts';
 

@@ -5,8 +5,6 @@
  */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import type { EventBus } from '../../events/event-bus.ts';
-import type { RecordedEvent } from '../../events/events.ts';
 
 /** Lines that are written at once, between two looks at what the client takes. */
 const LINES_AT_ONCE = 200;
@@ -14,9 +12,19 @@ const MOST_WAITING_BYTES = 1_000_000;
 /** Events that come while the past is written. */
 const MOST_SINCE = 2_000;
 
-export interface EventsWanted {
+interface Numbered {
+  readonly id: number;
+}
+
+/** What a stream needs of the history. */
+export interface EventSource<Event> {
+  list(): readonly Event[];
+  subscribe(subscriber: (event: Event) => void): () => void;
+}
+
+export interface EventsWanted<Event> {
   /** True for each event that the client wants. */
-  readonly wants: (event: RecordedEvent) => boolean;
+  readonly wants: (event: Event) => boolean;
   readonly follow: boolean;
 }
 
@@ -25,7 +33,7 @@ export interface EventForm {
   readonly type: string;
   /** Written before the first event. */
   readonly head?: string;
-  readonly text: (event: RecordedEvent) => string;
+  readonly text: (event: Numbered) => string;
 }
 
 const LINES: EventForm = {
@@ -33,19 +41,19 @@ const LINES: EventForm = {
   text: (event) => `${JSON.stringify(event)}\n`,
 };
 
-export async function streamEvents(
+export async function streamEvents<Event extends Numbered>(
   response: ServerResponse,
-  bus: Pick<EventBus, 'list' | 'subscribe'>,
-  { wants, follow }: EventsWanted,
+  bus: EventSource<Event>,
+  { wants, follow }: EventsWanted<Event>,
   form: EventForm = LINES,
 ): Promise<void> {
   if (response.destroyed) return;
-  const lines = (events: readonly RecordedEvent[]) => events.map(form.text).join('');
+  const lines = (events: readonly Event[]) => events.map(form.text).join('');
   response.writeHead(200, { 'Content-Type': form.type });
   if (follow) response.setTimeout(0); // nothing may happen for days
   const past = bus.list().filter(wants);
   // What happens while the past is written comes after it.
-  const since: RecordedEvent[] = [];
+  const since: Event[] = [];
   let isLive = false;
   const unsubscribe = follow
     ? bus.subscribe((event) => {

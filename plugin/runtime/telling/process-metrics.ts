@@ -14,27 +14,28 @@ export class ProcessMetrics {
   #before: EventLoopUtilization = performance.eventLoopUtilization();
   #cpuBefore = 0;
 
-  constructor(registry: Registry, version: string) {
+  /** @param whose for the texts: `plugin`. */
+  constructor(registry: Registry, version: string, whose: string) {
     const registers = [registry];
     const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
     this.#cpu = new Counter({
       name: 'process_cpu_seconds_total',
-      help: 'Processor time of the plugin',
+      help: `Processor time of the ${whose}`,
       registers,
     });
-    this.#resident = gauge('process_resident_memory_bytes', 'Memory of the plugin');
+    this.#resident = gauge('process_resident_memory_bytes', `Memory of the ${whose}`);
     this.#heap = gauge('nodejs_heap_size_used_bytes', 'Memory of its objects');
-    this.#lag = gauge('nodejs_eventloop_lag_seconds', 'How late the plugin did what was due now');
+    this.#lag = gauge('nodejs_eventloop_lag_seconds', `How late the ${whose} did what was due now`);
     this.#utilization = gauge(
       'nodejs_eventloop_utilization_ratio',
-      'Share of the time since the last look in which the plugin was busy',
+      `Share of the time since the last look in which the ${whose} was busy`,
     );
-    gauge('process_start_time_seconds', 'When the plugin started').set(
+    gauge('process_start_time_seconds', `When the ${whose} started`).set(
       Math.round(performance.timeOrigin / 1000),
     );
     new Gauge({
       name: 'vlandhcp_build_info',
-      help: 'Version of the plugin and of Node',
+      help: `Version of the ${whose} and of Node`,
       labelNames: ['version', 'node'],
       registers,
     }).set({ version, node: process.version }, 1);

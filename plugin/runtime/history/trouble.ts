@@ -2,13 +2,28 @@
  * Makes an event of each log line that needs an operator: level warn, error and fatal. The lines
  * themselves stay as they are.
  */
-import type { Logger } from '../logger.ts';
-import type { Emit } from './events.ts';
+import type { Logger } from '../../logger.ts';
+
+export interface TroubleEvent {
+  readonly type: 'trouble';
+  readonly level: 'warn' | 'error' | 'fatal';
+  readonly message: string;
+  /** The first 12 characters of Docker's IDs, and the MAC, where the line has them. */
+  readonly network?: string | undefined;
+  readonly endpoint?: string | undefined;
+  readonly mac?: string | undefined;
+  /** All others. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
 
 /** A line can carry what a server or a kernel said. One event must not grow without a limit. */
 const LONGEST_TEXT = 300;
 
-export function withTroubleEvents(log: Logger, emit: Emit, bound: object = {}): Logger {
+export function withTroubleEvents(
+  log: Logger,
+  emit: (event: TroubleEvent) => void,
+  bound: object = {},
+): Logger {
   const told =
     (level: 'warn' | 'error' | 'fatal') =>
     (fields: object, message: string): void => {

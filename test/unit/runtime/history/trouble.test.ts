@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import type { Emit } from '../../../plugin/events/events.ts';
-import { withTroubleEvents } from '../../../plugin/events/trouble.ts';
-import { MemoryLogger } from '../../support/fakes/memory-logger.ts';
+import type { Emit } from '../../../../plugin/events/events.ts';
+import { withTroubleEvents } from '../../../../plugin/runtime/history/trouble.ts';
+import { MemoryLogger } from '../../../support/fakes/memory-logger.ts';
 
 it('a line from warn up is an event with the fields of its logger, and the log has every line as before', () => {
   const log = new MemoryLogger();

@@ -36,7 +36,7 @@ export function limitedServer(
     response.shouldKeepAlive = false;
     answerWithin(request, response, answer).catch((err: unknown) => {
       log.error({ path: pathOf(request).slice(0, 100), err }, 'admin request failed unexpectedly');
-      fail(response, 500, 'the plugin failed to answer; see its log');
+      fail(response, 500, 'no answer, because something failed here; see the log');
     });
   };
   const server = createServer({ maxHeaderSize: HEAD_LIMIT, ...times }, onRequest);
