@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openWeb } from '../../plugin/api/web/open-web.ts';
 import type { PortSettings, TellingPort } from '../../plugin/runtime/telling/open-port.ts';
 import { EventBus } from '../../plugin/events/event-bus.ts';

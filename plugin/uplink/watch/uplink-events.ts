@@ -63,7 +63,7 @@ export type UplinkEmit = (event: UplinkEvent) => void;
 export const UPLINK_EVENTS: Readonly<Record<UplinkEvent['type'], string>> = {
   'uplink.joined': 'This host joined a site. `held` is true while an operator must approve it.',
   'uplink.join-failed':
-    'A join failed. `reason` is `silent`, `refused`, `links` or `revoked`; `message` says more.',
+    'A join failed. `reason` is `silent`, `refused`, `unable`, `links` or `revoked`; `message` says more.',
   'uplink.approved': 'An operator at the hub approved this host.',
   'uplink.silent': 'The hub has not answered for 10 seconds.',
   'uplink.back': 'The hub answers again. `silentMs` says how long it was silent.',

@@ -50,7 +50,7 @@ function countEvents(
   const joins = set.counter(name('joins_total'), 'Joins that came to their end');
   const failures = set.counter(
     name('join_failures_total'),
-    'Joins that failed: the hub was silent or refused, or links could not be made',
+    'Joins that failed: the hub was silent, refused or was unable, or links could not be made',
     'reason',
   );
   for (const reason of PROBLEMS) failures.inc({ reason }, 0);

@@ -1,7 +1,7 @@
 /** What strangers on the HTTP port may not do: push out the history, keep places of others. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limitedServer } from '../../../../plugin/runtime/telling/requests.ts';
 import { serveWeb } from '../../../../plugin/api/web/web-server.ts';
 import type { TellingPort } from '../../../../plugin/runtime/telling/open-port.ts';
