@@ -27,6 +27,9 @@ export const REFUSALS: readonly Refused[] = Object.values(REASONS);
 /** The calls that the registrar has. What else somebody asks is one call. */
 const CALL = /^(GET|POST|PUT|DELETE) \/v1\/(members|self(\/(key|path|request))?)$/;
 
+/** By a refusal of this call a member learns that it was revoked. That is as it should be. */
+const HEARS_ITS_END = 'GET /v1/self';
+
 export interface RefusalsDeps {
   readonly clock: Pick<Clock, 'now'>;
   readonly emit: (event: HubEvent | HubCounted) => void;
@@ -43,9 +46,9 @@ export function refusals({
   const told = new Map<string, Instant>();
   return ({ method, path, from }, { status, body }) => {
     const reason = REASONS[status];
-    if (reason === undefined) return;
-    emit({ type: 'refusal', reason });
     const asked = `${method} ${path}`;
+    if (reason === undefined || (status === 403 && asked === HEARS_ITS_END)) return;
+    emit({ type: 'refusal', reason });
     const call = CALL.test(asked) ? asked : 'another call';
     const key = `${from} ${call} ${reason}`;
     const now = clock.now();

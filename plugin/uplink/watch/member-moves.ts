@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import type { WallTime } from '../../vocabulary/time.ts';
 import type { Member } from '../member/member.ts';
 import { problemText } from '../member/problem-text.ts';
-import type { MemberState } from '../member/states.ts';
+import { SILENT_AFTER, type MemberState } from '../member/states.ts';
 import { ofUplink } from './record-changes.ts';
 import type { UplinkEmit } from './uplink-events.ts';
 
@@ -16,7 +16,7 @@ export function memberMoves(emit: UplinkEmit, clock: Pick<Clock, 'wall'>): OnMov
     const of = ofUplink(record);
     switch (state.name) {
       case 'SILENT':
-        silences.set(of.uplink, clock.wall());
+        silences.set(of.uplink, clock.wall() - SILENT_AFTER);
         return emit({ type: 'uplink.silent', ...of });
       case 'UP': {
         const since = silences.get(of.uplink);

@@ -186,6 +186,8 @@ describe('of refusals', () => {
     }
     told(call, { status: 200, body: {} });
     told(call, { status: 204 });
+    // By this a member learns that it was revoked.
+    told({ ...call, method: 'GET', path: '/v1/self' }, { status: 403, body: { error: 'revoked' } });
     expect(events.filter(({ type }) => type === 'call.refused')).toEqual([
       expect.objectContaining({ call: 'another call', reason: 'no-such-call', member: 'laptop' }),
     ]);
