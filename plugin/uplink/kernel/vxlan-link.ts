@@ -98,9 +98,10 @@ export async function ensureVxlan(
   }
 }
 
+/** Without a UDP checksum (RFC 7348 §5): WireGuard authenticates every byte. */
 function words({ vni, local, remote, mtu, mark }: VxlanSpec) {
-  const kind = `vxlan id ${vni} local ${local} remote ${remote} dstport ${VXLAN_PORT} nolearning`;
-  return { kind, mark, mtu, set: `mtu ${mtu}` };
+  const ends = `id ${vni} local ${local} remote ${remote} dstport ${VXLAN_PORT}`;
+  return { kind: `vxlan ${ends} nolearning noudpcsum`, mark, mtu, set: `mtu ${mtu}` };
 }
 
 function isMarkedVxlan(alias: string | undefined): boolean {
