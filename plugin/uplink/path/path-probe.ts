@@ -17,7 +17,7 @@ import {
 import { openWholeSocket } from './whole-socket.ts';
 
 /** How often the word is as long as what passes, to see that the way is as it was. */
-const CHECK_EVERY: Ms = 8_000;
+const CHECK_EVERY: Ms = 7_500;
 /** Headers of IPv4 and UDP. */
 const HEADERS = 28;
 

@@ -216,14 +216,14 @@ describe('a member', () => {
     expect(host.disk.get('uplink0')?.view?.vlans).toEqual([600]);
   });
 
-  it('asks every five minutes, and says a word every 4 s, while nothing happens', async () => {
+  it('asks every five minutes, and says a word every 2.5 s, while nothing happens', async () => {
     const { world, host } = await joinedWorld();
     const [asks, words] = [host.asks, host.said.length];
     await world.clock.pass(900_000);
     expect(host.asks - asks).toBeGreaterThanOrEqual(2);
     expect(host.asks - asks).toBeLessThanOrEqual(3);
-    expect(host.said.length - words).toBeGreaterThanOrEqual(220);
-    expect(host.said.length - words).toBeLessThanOrEqual(225);
+    expect(host.said.length - words).toBeGreaterThanOrEqual(350);
+    expect(host.said.length - words).toBeLessThanOrEqual(362);
   });
 
   it('says a word again after 1 s if it is not answered, so that one lost word begins no handshake', async () => {
@@ -232,11 +232,11 @@ describe('a member', () => {
     const [last = 0, revived] = [host.said.at(-1), host.revived];
     const before = host.said.length;
     world.isCut = true;
-    await world.clock.pass(last + 4_500 - world.clock.now());
+    await world.clock.pass(last + 3_000 - world.clock.now());
     world.isCut = false;
     await world.clock.pass(5_000);
     const after = host.said.slice(before).map((at) => Math.round((at - last) / 100) / 10);
-    expect(after).toEqual([4, 5, 9]);
+    expect(after).toEqual([2.5, 3.5, 6]);
     expect(host.revived).toBe(revived);
   });
 

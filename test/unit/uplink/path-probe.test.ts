@@ -83,12 +83,12 @@ it('a way that becomes narrow is noticed by one packet that does not come back',
   expect(used).toEqual([1420, 1276]);
 });
 
-it('each 8 s a packet takes the place of the word, and its answer is one', async () => {
+it('each 7.5 s a packet takes the place of the word, and its answer is one', async () => {
   expect(probe.check()).toBe(false);
   await hears(1420);
   await expect.poll(() => told).toEqual([1420]);
   expect(probe.check()).toBe(false);
-  await clock.pass(8_000);
+  await clock.pass(7_500);
   const before = sent;
   expect([probe.check(), probe.check()]).toEqual([true, false]);
   await expect.poll(() => words).toBe(1);
