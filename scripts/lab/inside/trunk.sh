@@ -62,9 +62,10 @@ IP
   ip netns exec fw sysctl -qw net.ipv4.ip_forward=1
 }
 
-# in-lab trunk-down                   removes all of it (stop the servers first)
+# in-lab trunk-down                   removes all of it, and what servers have leased there (stop the servers first)
 trunk_down() {
   local name
+  rm -f "$lab_state"/{dnsmasq,dhcpd,kea,dhcpd6,kea6}.leases* "$lab_state"/udhcpd-*.leases
   for name in fw office; do [ ! -e "/run/netns/$name" ] || ip netns delete "$name"; done
   for name in eth1 eth2; do ip link delete "$name" 2>/dev/null || true; done
 }
