@@ -30,6 +30,8 @@ export class HubAnswers {
   readonly #confirming = new Set<number>();
 
   readonly #paths = new ChangeLimit(1, PATH_PAUSE);
+  /** Members that were answered by this process. By number, so it is bounded by the addresses. */
+  readonly #answered = new Set<number>();
 
   constructor(hub: HubState) {
     this.#hub = hub;
@@ -80,7 +82,8 @@ export class HubAnswers {
 
   /**
    * `GET /v1/self`. If the member has that revision already, the answer waits for a change, at most
-   * for HELD_MS.
+   * for HELD_MS. The first question after a start of the hub is answered at once: the TLS port
+   * changes with a start only, and is no part of the revision.
    */
   async self(from: string, revision: number | undefined, gone: AbortSignal): Promise<Answer> {
     const first = this.#hub.memberAt(from);
@@ -89,7 +92,9 @@ export class HubAnswers {
     if (first.confirmedAt === undefined || first.nextKey !== undefined) this.#confirm(first);
     // The links of a new member are made by then, so a join is done when it says so.
     if (first.confirmedAt === undefined) await this.#hub.turn(() => Promise.resolve());
-    if (first.revision === revision) await this.#hub.changeOf(first.number, gone);
+    const isNew = !this.#answered.has(first.number);
+    this.#answered.add(first.number);
+    if (first.revision === revision && !isNew) await this.#hub.changeOf(first.number, gone);
     const member = this.#hub.memberAt(from);
     if (member === undefined || !isLive(member)) return failure(403, `${first.name} was revoked`);
     return { status: 200, body: viewOf(this.#hub.record, member) };

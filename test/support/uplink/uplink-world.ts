@@ -76,7 +76,7 @@ export class UplinkWorld {
   readonly clock = new FakeClock();
   readonly log = new MemoryLogger();
   readonly store = new MemoryHubStore();
-  readonly record: HubRecord;
+  record: HubRecord;
   /** What the hub's kernel has: peers at once, ports with the next `ensure`. */
   tunnel: HubDesired | undefined;
   ports: HubDesired | undefined;
