@@ -9,7 +9,7 @@ import type { DatagramStream } from '../../uplink/streams/datagram-stream.ts';
 import { messageTypeOf } from '../../uplink/streams/wireguard-message.ts';
 import type { Ms } from '../../vocabulary/time.ts';
 
-/** A member says a word every 2 s, and the hub answers each. */
+/** A member says a word every 2.5 s, and the hub answers each. */
 export const ANSWERED_WITHIN: Ms = 30_000;
 /** WireGuard begins a handshake every 5 s at most. Each costs the hub some work. */
 const MOST_INITIATIONS = 4;

@@ -1,6 +1,6 @@
 /**
- * Which members are silent. A member says a word every 2 s, inside the tunnel, by whichever way it
- * has. A member that is silent for longer than this has no carrier any more, or is off.
+ * Which members are silent. A member says a word every 2.5 s, inside the tunnel, by whichever way
+ * it has. A member that is silent for longer than this has no carrier any more, or is off.
  */
 import type { Clock } from '../../clock.ts';
 import type { Recorded } from '../../runtime/history/recorded.ts';
