@@ -40,6 +40,8 @@ describe('a proxy', () => {
 
   it('that is wrong is named without its password', () => {
     expect(() => checkProxy('http://me:secret@proxy/path')).toThrow('--proxy http://…@proxy/path');
+    expect(() => checkProxy('me:secret@proxy/path')).toThrow('--proxy …@proxy/path');
+    expect(() => checkProxy('me:sec\nret@proxy')).toThrow('--proxy …@proxy is');
   });
 });
 

@@ -66,7 +66,7 @@ function openTunnel(proxy: Proxy, target: string): Promise<Socket> {
         return resolve(socket);
       }
       socket.destroy();
-      reject(new Error(refusal(words, target, statusCode, credentials !== undefined)));
+      reject(new Error(refusal(proxy, target, statusCode)));
     });
     call.on('error', ({ message }) => {
       clearTimeout(timer);
@@ -76,12 +76,13 @@ function openTunnel(proxy: Proxy, target: string): Promise<Socket> {
   });
 }
 
-function refusal(proxy: string, target: string, status: number, hasPassword: boolean): string {
-  if (status === 407 && hasPassword) {
+function refusal({ isTls, credentials, ...at }: Proxy, target: string, status: number): string {
+  const proxy = proxyWords(at);
+  if (status === 407 && credentials !== undefined) {
     return `the proxy ${proxy} does not take the user and password that it got, status 407`;
   }
   if (status === 407) {
-    return `the proxy ${proxy} wants a user and a password, status 407; write them as http://USER:PASSWORD@${proxy}`;
+    return `the proxy ${proxy} wants a user and a password, status 407; write them as ${isTls ? 'https' : 'http'}://USER:PASSWORD@${proxy}`;
   }
   if (status === 403) {
     return `the proxy ${proxy} does not let this host reach ${target}, status 403; who runs the proxy must allow it`;

@@ -62,8 +62,9 @@ export function checkProxy(typed: string): void {
   );
 }
 
+/** The scheme may be missing, as in what may be typed. */
 function withoutPassword(typed: string): string {
-  return typed.replace(/\/\/.*@/, '//…@').slice(0, 100);
+  return typed.replace(/^([a-z0-9]+:\/\/)?.*@/is, '$1…@').slice(0, 100);
 }
 
 /** `HOST:PORT`; an IPv6 address is in brackets. */
