@@ -34,8 +34,10 @@ export function memberMoves(emit: UplinkEmit, clock: Pick<Clock, 'wall'>): OnMov
           ...{ type: 'uplink.join-failed', ...of, reason: state.problem.is },
           message: problemText(state, seen.addresses, of.site, seen.stream).message,
         });
-      case 'IDLE':
       case 'JOINING':
+        // An uplink of that name may have left while its hub was silent.
+        return void silences.delete(of.uplink);
+      case 'IDLE':
       case 'CONFIRMING':
       case 'TRYING':
       case 'ROTATING':

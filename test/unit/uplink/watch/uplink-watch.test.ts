@@ -132,6 +132,17 @@ it('a link that somebody removed is told when it was made again, and one that we
   expect(types().filter((type) => type === 'links.repaired')).toHaveLength(1);
 });
 
+it('an uplink that leaves in a silence, and joins again, has no return to tell', async () => {
+  await joined();
+  world.isCut = true;
+  await world.clock.pass(30_000);
+  await world.until(host.uplinks.leave(undefined));
+  world.isCut = false;
+  await world.operator.revoke('laptop');
+  await joined();
+  expect(types()).not.toContain('uplink.back');
+});
+
 it('a join that fails says why, and leaves no uplink', async () => {
   const token = await world.invite();
   world.isHubAway = true;
