@@ -12,15 +12,18 @@ export interface MetricsSetDeps {
   readonly whose: string;
   /** Sets what is the case now. */
   readonly look: () => Promise<void>;
-  /** Told of a look that failed. What it had not set yet is left out then. */
+  /** Told of a look that failed. What is the case is left out then: what was seen before is old. */
   readonly onFailure: (error: unknown) => void;
 }
 
 export class MetricsSet {
   readonly #registry = new Registry();
+  readonly #gauges: { reset(): void }[] = [];
 
   gauge<Label extends string>(name: string, help: string, ...labelNames: Label[]): Gauge<Label> {
-    return new Gauge({ name, help, labelNames, registers: [this.#registry] });
+    const gauge = new Gauge({ name, help, labelNames, registers: [this.#registry] });
+    this.#gauges.push(gauge);
+    return gauge;
   }
 
   counter<Label extends string>(
@@ -36,7 +39,10 @@ export class MetricsSet {
     const ofProcess = new ProcessMetrics(this.#registry, version, whose);
     let running: Promise<string> | undefined;
     const read = async (): Promise<string> => {
-      await look().catch(onFailure);
+      await look().catch((error: unknown) => {
+        for (const gauge of this.#gauges) gauge.reset();
+        onFailure(error);
+      });
       await ofProcess.take();
       return this.#registry.metrics();
     };
