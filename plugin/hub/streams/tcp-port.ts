@@ -18,6 +18,8 @@ const SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const IPPROTO_TCP = 6;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
 const TCP_MAXSEG = 2;
 /** Every way of IPv6 carries 1280 bytes (RFC 8200 §5). The headers have 60 of them. */
 const SEGMENT = 1_220;
@@ -45,6 +47,8 @@ function opened(family: number, address: ReturnType<typeof fixedBytes>): number 
   try {
     setSocketOption(fd, SOL_SOCKET, SO_REUSEADDR, int32(1));
     setSocketOption(fd, IPPROTO_TCP, TCP_MAXSEG, int32(SEGMENT));
+    // Else a host with net.ipv6.bindv6only=1 would not be reached by IPv4.
+    if (family === AF_INET6) setSocketOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, int32(0));
     bindSocket(fd, address);
     return fd;
   } catch (error) {
