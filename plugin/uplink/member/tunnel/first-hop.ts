@@ -17,8 +17,8 @@ export class FirstHop {
   readonly #deps: FirstHopDeps;
   readonly #found: () => void;
   #endpoint: string | undefined;
-  /** One at a time. A name server may be away. */
-  #isLooking = false;
+  /** One at a time. A name server may be away. Undefined: nothing is looked up. */
+  #search: object | undefined;
 
   /** @param found called when it is known, or known anew. */
   constructor(deps: FirstHopDeps, found: () => void) {
@@ -31,24 +31,30 @@ export class FirstHop {
     return this.#endpoint;
   }
 
+  /** There is another way. What is still being looked up is of the old one. */
   forget(): void {
-    this.#endpoint = undefined;
+    this.#endpoint = this.#search = undefined;
   }
 
   /** A stream is open by that way. Nobody waits for the name. */
   lookUp(way: StreamWay): void {
-    if (this.#isLooking) return;
-    this.#isLooking = true;
+    if (this.#search !== undefined) return;
+    const search = (this.#search = {});
     this.#find(way)
       .catch(() => undefined) // its way is not watched, as if there was no name
-      .finally(() => (this.#isLooking = false));
+      .then((first) => {
+        if (this.#search !== search) return;
+        this.#search = undefined;
+        if (first === undefined) return;
+        this.#endpoint = first;
+        this.#found();
+      })
+      .catch(() => undefined);
   }
 
-  async #find(way: StreamWay): Promise<void> {
+  async #find(way: StreamWay): Promise<string | undefined> {
     const [first] = await this.#deps.resolve(await this.#named(way));
-    if (first === undefined) return;
-    this.#endpoint = first;
-    this.#found();
+    return first;
   }
 
   async #named(way: StreamWay): Promise<string> {
