@@ -22,7 +22,7 @@ import {
   nextEnd,
 } from './members.ts';
 
-/** After which a part that the kernel refused is tried again. */
+/** After which a part that the kernel refused is tried again, and what the disk refused. */
 const TRY_AGAIN_MS = 10_000;
 
 /** A change is made alone. What others have changed is looked for after it, this much later. */
@@ -55,6 +55,8 @@ export class HubState {
   /** When the first change was made after the last look. Infinity if there was none. */
   #changedAt = Infinity;
   #lookAt = Infinity;
+  /** Not before: the disk has refused the end of what is over. */
+  #endAt = -Infinity;
 
   constructor(deps: HubDeps, { members, invites }: HubContents) {
     this.#deps = deps;
@@ -69,10 +71,7 @@ export class HubState {
    */
   start(): Promise<void> {
     return this.turn(async () => {
-      // A disk that is full: what is over ends later.
-      await this.#endWhatIsOver().catch((err: unknown) =>
-        this.#deps.log.error({ err }, 'hub: what is over could not be ended'),
-      );
+      await this.#endIfPossible();
       await this.ensureTunnel();
       await this.ensure().catch((err: unknown) =>
         this.#deps.log.error({ err }, 'hub: not all links are made; they are tried again'),
@@ -177,6 +176,17 @@ export class HubState {
     return desiredOf(this.record, this.contents, this.#deps.clock.wall());
   }
 
+  /** If the disk is full, what is over ends later. @returns true if something may have ended. */
+  #endIfPossible(): Promise<boolean> {
+    const { clock, log } = this.#deps;
+    if (clock.now() < this.#endAt) return Promise.resolve(false);
+    return this.#endWhatIsOver().catch((err: unknown) => {
+      this.#endAt = clock.now() + TRY_AGAIN_MS;
+      log.error({ err }, 'hub: what is over could not be ended; it is tried again');
+      return true;
+    });
+  }
+
   async #endWhatIsOver(): Promise<boolean> {
     const now = this.#deps.clock.wall();
     const lateInvites = [...this.#invites.values()].filter(
@@ -209,14 +219,14 @@ export class HubState {
   #arm(): void {
     const { clock } = this.#deps;
     this.#cancelTimer();
-    const end = nextEnd(this.contents) - clock.wall();
+    const end = Math.max(nextEnd(this.contents) - clock.wall(), this.#endAt - clock.now());
     const again = this.#isUnmade ? TRY_AGAIN_MS : this.#lookAt - clock.now();
     const left = Math.min(end, again);
     // At most each hour, and at least each second, however the wall clock is set.
     const delay = Math.min(Math.max(left, 1_000), GUEST_KEPT_MS);
     this.#cancelTimer = clock.at(left === Infinity ? Infinity : clock.now() + delay, () =>
       this.inBackground(async () => {
-        const isOver = await this.#endWhatIsOver();
+        const isOver = await this.#endIfPossible();
         if (this.#isUnmade || clock.now() >= this.#lookAt) await this.#mend();
         else if (isOver) await this.ensure();
         else this.#arm();

@@ -26,7 +26,7 @@ it('without a tunnel nobody can be served, so the hub does not start', async () 
   await expect(world.hub.start()).rejects.toThrow('no WireGuard');
 });
 
-it('a disk that is full does not keep members from their hub', async () => {
+it('a disk that is full does not keep members from their hub, and what is over ends when it has room', async () => {
   const world = new UplinkWorld();
   const host = world.host();
   await world.until(host.uplinks.join(await world.invite(), 'uplink0'));
@@ -39,5 +39,12 @@ it('a disk that is full does not keep members from their hub', async () => {
   world.tunnel = undefined;
   await world.hub.start();
   expect(world.tunnel).toMatchObject({ members: [{ name: 'laptop' }] });
+  await world.clock.pass(60_000);
+  const told = () =>
+    world.log.lines.filter(({ message }) => message.includes('could not be ended'));
+  expect(told().length).toBeLessThan(10); // each 10 s, and not each second
+  world.store.isFull = false;
+  await world.clock.pass(10_000);
+  expect(world.store.members.get(member.number)?.nextKey).toBeUndefined();
   world.hub.close();
 });
