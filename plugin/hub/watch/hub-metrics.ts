@@ -76,7 +76,7 @@ function countEvents(
   for (const reason of REFUSALS) refused.inc({ reason }, 0);
   const silences = set.counter(
     metricName('member_silences_total'),
-    'How often the hub did not hear a member for 15 seconds',
+    'How often the hub did not hear a member for 15 seconds, 60 times an hour at most',
     'member',
   );
   const trouble = set.counter(

@@ -27,7 +27,7 @@ interface Typed {
 }
 
 export function addTellingCommands<Event>(parent: Command, commands: TellingCommands<Event>): void {
-  const { terminal, read, types, sentence } = commands;
+  const { terminal, read, types } = commands;
   const { print } = terminal;
   const longest = Math.max(...Object.keys(types).map((type) => type.length));
   parent
@@ -49,7 +49,7 @@ export function addTellingCommands<Event>(parent: Command, commands: TellingComm
       const all: ToldEvent[] = [];
       for await (const line of read(`/v1/events?${query.toString()}`)) {
         const event = JSON.parse(line) as ToldEvent;
-        const told = { ...event, text: sentence(event as unknown as Event) };
+        const told = { ...event, text: textOf(event, commands) };
         if (json === true && follow === true) print(JSON.stringify(told));
         else if (json === true) all.push(told);
         else print(eventLine(told, longest));
@@ -62,6 +62,15 @@ export function addTellingCommands<Event>(parent: Command, commands: TellingComm
     .action(async () => {
       for await (const line of read('/metrics')) print(line);
     });
+}
+
+/** A line of a damaged history, or of another version, does not hide the others. */
+function textOf<Event>(event: ToldEvent, { sentence }: TellingCommands<Event>): string {
+  try {
+    return sentence(event as unknown as Event);
+  } catch {
+    return 'This line of the history is damaged, or of another version; --json shows it.';
+  }
 }
 
 /** Wide as it is: lines that follow cannot be aligned. */

@@ -87,5 +87,5 @@ function refusal({ isTls, credentials, ...at }: Proxy, target: string, status: n
   if (status === 403) {
     return `the proxy ${proxy} does not let this host reach ${target}, status 403; who runs the proxy must allow it`;
   }
-  return `the proxy ${proxy} does not reach ${target}, status ${status}`;
+  return `the proxy ${proxy} does not reach ${target}, status ${status}; its log says why`;
 }

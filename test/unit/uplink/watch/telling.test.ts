@@ -200,6 +200,16 @@ describe('the commands', () => {
     await admin.close();
   });
 
+  it('a line of the history that lacks what its type needs does not hide the others', async () => {
+    const admin = await served();
+    telling.emit({ type: 'member.joined', member: 'old' } as unknown as HubEvent);
+    telling.emit({ type: 'member.left', member: 'laptop' });
+    const lines = await typed('events --since 1');
+    expect(lines[0]).toMatch(/ member\.joined +old {2}This line of the history is damaged, /);
+    expect(lines[1]).toContain('member.left');
+    await admin.close();
+  });
+
   it('events --follow goes on until the service ends, and says so then', async () => {
     const admin = await served();
     const lines: string[] = [];
