@@ -185,6 +185,24 @@ export function remountWritable(target: string): void {
   checked('mount', native.mount('none', target, 'none', MS_REMOUNT_BIND, null));
 }
 
+/** For `setSocketOption`: an int of this machine. */
+export function int32(value: number) {
+  const bytes = fixedBytes(4);
+  new DataView(bytes.buffer).setInt32(0, value, true);
+  return bytes;
+}
+
+/** struct sockaddr_in (ip(7)). @param address of IPv4, as text. */
+export function sockaddrIn(address: string, port: number) {
+  const AF_INET = 2;
+  const bytes = fixedBytes(16);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, AF_INET, true);
+  view.setUint16(2, port); // in network order
+  bytes.set(address.split('.').map(Number), 4);
+  return bytes;
+}
+
 /** A watch over a descriptor, on Node's own event loop. */
 export interface ReadinessWatch {
   close(): void;

@@ -1,6 +1,7 @@
-/** Looks for routes of this host that a tunnel network would take traffic from (U12). */
+/** The tunnel network, and routes of this host that it would take traffic from (U12). */
 import { decodeRoutes } from '../net/host-subnets.ts';
 import { ipJson } from '../net/ip.ts';
+import { networkOf, type Ipv4 } from '../wire/address.ts';
 import { TUNNEL_PREFIX } from './desired.ts';
 
 /** A site that routes all of 10.0.0.0/8 leaves no room but inside of that. */
@@ -20,12 +21,15 @@ export async function subnetClash(
     ({ destination, prefixLength, link }) =>
       prefixLength >= WIDEST_PREFIX &&
       !own.includes(link ?? '') &&
-      networkOf(destination, Math.min(prefixLength, TUNNEL_PREFIX)) ===
-        networkOf(address, Math.min(prefixLength, TUNNEL_PREFIX)),
+      tunnelNetwork(destination, Math.min(prefixLength, TUNNEL_PREFIX)) ===
+        tunnelNetwork(address, Math.min(prefixLength, TUNNEL_PREFIX)),
   )?.what;
 }
 
-function networkOf(address: string, prefixLength: number): number {
-  const bits = address.split('.').reduce((all, part) => all * 256 + Number(part), 0);
-  return Math.floor(bits / 2 ** (32 - prefixLength));
+/**
+ * The tunnel network in CIDR form.
+ * @param address any address of it, as a schema has checked it.
+ */
+export function tunnelNetwork(address: string, prefixLength: number): string {
+  return `${networkOf(address as Ipv4, prefixLength)}/${prefixLength}`;
 }

@@ -6,11 +6,12 @@ import { closeSync } from 'node:fs';
 import {
   bindSocket,
   fixedBytes,
+  int32,
   openSocket,
   setSocketOption,
+  sockaddrIn,
   SystemCallError,
 } from '../../net/libc.ts';
-import { int32, sockaddrOf } from '../../uplink/path/whole-socket.ts';
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -32,13 +33,13 @@ const SEGMENT = 1_220;
  * @throws SystemCallError
  */
 export function openTcpPort(port: number, address?: string): number {
-  if (address !== undefined) return opened(AF_INET, sockaddrOf(address, port));
+  if (address !== undefined) return opened(AF_INET, sockaddrIn(address, port));
   try {
     return opened(AF_INET6, anyOf(port));
   } catch (error) {
     const hasNoIpv6 = error instanceof SystemCallError && error.code === 'EAFNOSUPPORT';
     if (!hasNoIpv6) throw error;
-    return opened(AF_INET, sockaddrOf('0.0.0.0', port));
+    return opened(AF_INET, sockaddrIn('0.0.0.0', port));
   }
 }
 

@@ -7,6 +7,7 @@ import { VXLAN_PORT, type MemberDesired } from '../desired.ts';
 import { wholeRules } from '../path/path-rules.ts';
 import { MANAGE_PORT } from '../protocol/manage-protocol.ts';
 import { parseEndpoint } from '../protocol/value-schemas.ts';
+import { tunnelNetwork } from '../tunnel-subnet.ts';
 import type { NftTable } from './nft-tables.ts';
 
 /** Before the rules of others. Connection tracking has run, so answers are known. */
@@ -52,16 +53,11 @@ export function memberTable(desired: MemberDesired): NftTable {
 /** Who is in the mesh is up to the hub. Frames and the management of this host are for no other. */
 function meshRules({ device, address, prefixLength, mesh }: MemberDesired): string[] {
   if (mesh !== true) return [];
-  const from = `iifname "${tunnelName(device)}" ip saddr ${networkOf(address, prefixLength)} ip daddr ${address}`;
+  const from = `iifname "${tunnelName(device)}" ip saddr ${tunnelNetwork(address, prefixLength)} ip daddr ${address}`;
   return [
     `${from} udp dport ${VXLAN_PORT} counter name refused drop`,
     `${from} counter name mesh accept`,
   ];
-}
-
-/** Every tunnel network is as long as its prefix says, and ends in zeros. */
-export function networkOf(address: string, prefixLength: number): string {
-  return `${address.replace(/\d+$/, '0')}/${prefixLength}`;
 }
 
 export function memberTableName(device: string): Omit<NftTable, 'body'> {

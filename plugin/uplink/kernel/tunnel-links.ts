@@ -8,7 +8,8 @@ import { PluginError } from '../../vocabulary/errors.ts';
 import { formatUplinkAlias, parseUplinkAlias } from '../../vocabulary/uplink/uplink-alias.ts';
 import type { MemberDesired, MemberLinks, Trunk } from '../desired.ts';
 import { formatVlans } from '../vlan-list.ts';
-import { memberTable, memberTableName, networkOf, tunnelName } from './member-guards.ts';
+import { tunnelNetwork } from '../tunnel-subnet.ts';
+import { memberTable, memberTableName, tunnelName } from './member-guards.ts';
 import { ensureTables, removeTables } from './nft-tables.ts';
 import { readTunnel, readVxlans } from './tunnel-table.ts';
 import { ensureVxlan } from './vxlan-link.ts';
@@ -86,7 +87,7 @@ export const memberLinks: MemberLinks = {
 function hubOf({ hub, prefixLength, mesh }: MemberDesired) {
   const { publicKey, endpoint, address } = hub;
   // What comes from another member of the mesh comes by the hub.
-  const from = mesh === true ? networkOf(address, prefixLength) : `${address}/32`;
+  const from = mesh === true ? tunnelNetwork(address, prefixLength) : `${address}/32`;
   return { publicKey, endpoint, allowedIps: [from], keepalive: KEEPALIVE };
 }
 

@@ -17,6 +17,7 @@ import { PluginError } from '../../vocabulary/errors.ts';
 import { TUNNEL_MARK } from '../../vocabulary/uplink/uplink-alias.ts';
 import { TUNNEL_MTU } from '../desired.ts';
 import type { WgKey } from '../wireguard-key.ts';
+import { tunnelNetwork } from '../tunnel-subnet.ts';
 import { ensureNetworkMtu } from './path-routes.ts';
 import { hasLastRoute, readTunnel, type TunnelSeen } from './tunnel-table.ts';
 import {
@@ -56,7 +57,10 @@ async function correct(wanted: WireguardLink, link: TunnelSeen): Promise<void> {
   const config = { ...wanted, listenPort: wanted.listenPort ?? seen.listenPort };
   if (!isAsWanted(seen, config)) await syncConfig(name, config);
   const address = addressOf(wanted);
-  const hasRoute = await hasLastRoute(networkOf(wanted), LAST_METRIC);
+  const hasRoute = await hasLastRoute(
+    tunnelNetwork(wanted.address, wanted.prefixLength),
+    LAST_METRIC,
+  );
   await ipBatch([
     ...(link.mtu === TUNNEL_MTU ? [] : [`link set dev ${name} mtu ${TUNNEL_MTU}`]),
     ...link.addresses
@@ -82,11 +86,7 @@ const LAST_METRIC = 4_278_198_272;
 
 /** Without the tunnel its packets would follow the default route, and nobody would encrypt them. */
 function lastRoute({ address, prefixLength }: TunnelAddress): string {
-  return `blackhole ${networkOf({ address, prefixLength })} metric ${LAST_METRIC}`;
-}
-
-function networkOf({ address, prefixLength }: TunnelAddress): string {
-  return `${address.replace(/\d+$/, '0')}/${prefixLength}`;
+  return `blackhole ${tunnelNetwork(address, prefixLength)} metric ${LAST_METRIC}`;
 }
 
 function addressOf({ address, prefixLength }: TunnelAddress): string {

@@ -6,7 +6,14 @@
 import { closeSync } from 'node:fs';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { bindSocket, fixedBytes, openSocket, sendOrDrop, setSocketOption } from '../../net/libc.ts';
+import {
+  bindSocket,
+  int32,
+  openSocket,
+  sendOrDrop,
+  setSocketOption,
+  sockaddrIn,
+} from '../../net/libc.ts';
 
 const AF_INET = 2;
 const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0o4000 | 0o2000000;
@@ -35,7 +42,7 @@ export async function openWholeSocket(address: string, port: number): Promise<So
 export async function openWholeEcho(address: string, port: number): Promise<Socket> {
   const { socket, fd } = await openWhole(address, port);
   socket.on('message', (message, from) => {
-    sendOrDrop(fd, message, sockaddrOf(from.address, from.port));
+    sendOrDrop(fd, message, sockaddrIn(from.address, from.port));
   });
   return socket;
 }
@@ -45,7 +52,7 @@ async function openWhole(address: string, port: number): Promise<{ socket: Socke
   try {
     setSocketOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, int32(IP_PMTUDISC_PROBE));
     setSocketOption(fd, IPPROTO_IP, IP_TOS, int32(ECT_1));
-    bindSocket(fd, sockaddrOf(address, port));
+    bindSocket(fd, sockaddrIn(address, port));
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -55,20 +62,4 @@ async function openWhole(address: string, port: number): Promise<{ socket: Socke
   socket.bind({ fd });
   await bound;
   return { socket, fd };
-}
-
-export function int32(value: number) {
-  const bytes = fixedBytes(4);
-  new DataView(bytes.buffer).setInt32(0, value, true);
-  return bytes;
-}
-
-/** struct sockaddr_in. */
-export function sockaddrOf(address: string, port: number) {
-  const bytes = fixedBytes(16);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, AF_INET, true);
-  view.setUint16(2, port); // in network order
-  bytes.set(address.split('.').map(Number), 4);
-  return bytes;
 }
