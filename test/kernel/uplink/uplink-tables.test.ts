@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { HubDesired, HubMember } from '../../../plugin/hub/desired.ts';
 import { hubTableNames, hubTables } from '../../../plugin/hub/kernel/guards.ts';
+import { hubLinks } from '../../../plugin/hub/kernel/hub-links.ts';
 import { ensureTables, removeTables } from '../../../plugin/uplink/kernel/nft-tables.ts';
 import { generateKey, publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
 import { enterSandbox, run, type Sandbox, type TestNamespace } from '../../support/lab/netns.ts';
@@ -102,6 +103,24 @@ test('rules that somebody else has changed are made right with the next change, 
     await ensure(hub, member(2));
     expect(objects(hub)).toEqual(right);
   }
+});
+
+test('rules that a flush of all rules took away are told, and made again without a change', async () => {
+  const wanted = desired(member(2), member(3));
+  await ensure(hub, member(2), member(3));
+  const right = objects(hub);
+  await inside(hub, async () => {
+    const told = new Promise<void>((resolve) => {
+      const watch = hubLinks.watchFirewall('vdhub', () => {
+        watch.close();
+        resolve();
+      });
+    });
+    run('nft', ['flush', 'ruleset']);
+    await told;
+    await hubLinks.guard(wanted);
+  });
+  expect(objects(hub)).toEqual(right);
 });
 
 test('where others change rules of their own, those of the hub stay as they are', async () => {
