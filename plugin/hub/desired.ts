@@ -75,6 +75,11 @@ export interface HubLinks {
    * @returns sentences for the log: what may stop frames, and what would mend it.
    */
   acceptMembers(desired: HubDesired): Promise<readonly string[]>;
-  /** Calls back when the firewall may have changed where it decides that. */
-  watchFirewall(onChange: () => void): { close(): void };
+  /** Makes the guards anew if somebody has changed or removed them. @throws PluginError. */
+  guard(desired: HubDesired): Promise<void>;
+  /**
+   * Calls back when the firewall may have changed where it decides that, and when the tables of the
+   * guards are removed.
+   */
+  watchFirewall(device: string, onChange: () => void): { close(): void };
 }

@@ -1,12 +1,14 @@
 /**
- * Keeps the firewall of the hub from dropping the frames of members (D6). A hub that is a Docker
- * host has a firewall that Docker makes after the hub has started, and a reload may flush it. The
+ * Keeps the firewall of the hub from dropping the frames of members (D6), and the guards in it. A
+ * hub that is a Docker host has a firewall that Docker makes after the hub has started. A reload
+ * may flush it, and `nftables.service` of Debian flushes all rules, also those of the hub. The
  * plugin, too, takes its rule for a bridge back when its last network on the VLAN is removed.
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import type { Ms } from '../vocabulary/time.ts';
 import type { HubDesired, HubLinks } from './desired.ts';
+import { HUB_DEVICE } from './members.ts';
 
 /** Many changes come together. Our own rules are changes, too. The look after them adds none. */
 const GATHERED_FOR: Ms = 100;
@@ -14,7 +16,7 @@ const GATHERED_FOR: Ms = 100;
 const LEAST_PAUSE: Ms = 1_000;
 
 export interface FirewallWatchDeps {
-  readonly links: Pick<HubLinks, 'acceptMembers' | 'watchFirewall'>;
+  readonly links: Pick<HubLinks, 'guard' | 'acceptMembers' | 'watchFirewall'>;
   readonly desired: () => HubDesired;
   /** Runs a change of the kernel after all changes before it. */
   readonly turn: (work: () => Promise<void>) => Promise<void>;
@@ -32,7 +34,7 @@ export class FirewallWatch {
 
   constructor(deps: FirewallWatchDeps) {
     this.#deps = deps;
-    this.#events = deps.links.watchFirewall(() => this.#soon());
+    this.#events = deps.links.watchFirewall(HUB_DEVICE, () => this.#soon());
     this.#soon();
   }
 
@@ -57,7 +59,10 @@ export class FirewallWatch {
 
   async #look(): Promise<void> {
     if (this.#isClosed) return;
-    const warnings = await this.#deps.links.acceptMembers(this.#deps.desired());
+    const { links, desired } = this.#deps;
+    // Without the guards a member reaches more than its own VLANs.
+    await links.guard(desired());
+    const warnings = await links.acceptMembers(desired());
     const text = warnings.join('\n');
     const isNew = text !== this.#warned;
     this.#warned = text;

@@ -85,9 +85,9 @@ export async function runHub(deps: HubServiceDeps): Promise<{ close(): Promise<v
     new ManageOperator(hub, authority, ports),
     (endpoint) => streams.whence(endpoint),
   );
-  const tells = deps.telling.tells(observed.metrics(hub, streams));
-  const admin = await serveAdmin(adminSocket, calls, onFailure, tells);
-  await deps.telling.openPort(tells);
+  const metrics = observed.metrics(hub, streams);
+  const admin = await serveAdmin(adminSocket, calls, onFailure, deps.telling.tells(metrics));
+  await deps.telling.openPort(metrics);
   log.info({ site: record.site, address, port: record.listenPort }, 'hub ready');
   return {
     async close() {

@@ -60,7 +60,10 @@ export interface MemberLinks {
   setCarrier(device: string, up: boolean): Promise<void>;
   /** Removes both links, and what of ours lies on them. A link that is gone is no error. */
   remove(device: string): Promise<void>;
-  /** Calls back when one of both links is removed, also if we do it. @throws SystemCallError. */
+  /**
+   * Calls back when one of both links or the guards are removed, also if we do it.
+   * @throws SystemCallError
+   */
   watchGone(device: string, onGone: () => void): { close(): void };
   /** Undefined if there is no such link. */
   status(device: string): Promise<TunnelStatus | undefined>;

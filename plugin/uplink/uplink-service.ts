@@ -50,11 +50,12 @@ export async function runUplinks(deps: UplinkServiceDeps): Promise<{ close(): Pr
   const management = openManagement(deps, stateDir, dockerSocket);
   const observed = observeUplinks({ ...deps, store, records });
   const uplinks = new Uplinks({ ...rest, log, management, ...observed.deps });
-  const tells = deps.telling.tells(observed.metrics(() => uplinks.status()));
+  const metrics = observed.metrics(() => uplinks.status());
+  const tells = deps.telling.tells(metrics);
   const onFailure = (err: unknown): void => log.error({ err }, 'uplink: call failed unexpectedly');
   // The socket first: a second process learns there that it may not run.
   const admin = await serveAdmin(adminSocket, callsOf(uplinks), onFailure, tells);
-  await deps.telling.openPort(tells);
+  await deps.telling.openPort(metrics);
   await uplinks.start(records);
   log.info({ uplinks: records.length }, 'uplink service ready');
   return {

@@ -14,7 +14,14 @@ import { addMembers, changeTunnel, mtusOf, peersOf } from './new-members.ts';
 export const hubLinks: HubLinks = {
   ensureTunnel,
   acceptMembers,
-  watchFirewall: watchBridgeAccept,
+
+  guard: (desired) => ensureTables(hubTables(desired)),
+
+  watchFirewall(device, onChange) {
+    // Changes within a table are our own. A flush of all rules removes the table.
+    const tables = hubTableNames(device).map(({ name: table }) => ({ table, chains: [] }));
+    return watchBridgeAccept(onChange, tables);
+  },
 
   async ensure(desired, made = {}) {
     await ensureTunnel(desired, made.tunnel);

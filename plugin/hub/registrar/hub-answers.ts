@@ -23,6 +23,9 @@ export interface Answer {
 }
 
 const PATH_PAUSE: Ms = 5_000;
+/** A key that is not heard is a line of the log, and so an event. */
+const MOST_KEYS = 10;
+const KEYS_WITHIN: Ms = 3_600_000;
 
 export class HubAnswers {
   readonly #hub: HubState;
@@ -30,6 +33,7 @@ export class HubAnswers {
   readonly #confirming = new Set<number>();
 
   readonly #paths = new ChangeLimit(1, PATH_PAUSE);
+  readonly #keys = new ChangeLimit(MOST_KEYS, KEYS_WITHIN);
   /** Members that were answered by this process. By number, so it is bounded by the addresses. */
   readonly #answered = new Set<number>();
 
@@ -123,6 +127,9 @@ export class HubAnswers {
       if (!isKnown && this.#hub.isTaken(key))
         return failure(400, 'this key belongs to somebody else');
       if (member.publicKey === key) return { status: 204 };
+      if (!isKnown && !this.#keys.allows(member.number, this.#hub.now())) {
+        return failure(429, `a member has ${MOST_KEYS} new keys in an hour; ask later`);
+      }
       await this.#hub.save({ ...member, nextKey: { key, since: this.#hub.now() } });
       return { status: 204, end: () => this.#hub.inBackground(() => this.#hub.ensure()) };
     });

@@ -10,8 +10,9 @@ import type { HubCounted, HubEvent } from './hub-events.ts';
 const MOST = 60;
 const WITHIN: Ms = 3_600_000;
 
-/** What a member causes by itself. A refusal has a limit of its own. */
+/** What a member causes by itself. A token that comes again has a limit of its own. */
 const BY_MEMBER: readonly HubEvent['type'][] = [
+  'call.refused',
   ...(['member.silent', 'member.back', 'key.changed', 'path.changed'] as const),
   ...(['management.on', 'management.off'] as const),
 ];

@@ -35,11 +35,12 @@ const NFNLGRP_NFTABLES = 7;
 const NFNL_SUBSYS_NFTABLES = 10;
 const ATTRIBUTES_AT = 4;
 const NAME = 1;
+const NFT_MSG_DELTABLE = 2;
 
 /** For each message type: the attribute that names the chain. */
 const CHAIN_ATTRIBUTE: ReadonlyMap<number, number | undefined> = new Map([
   [0, undefined], // NFT_MSG_NEWTABLE
-  [2, undefined], // NFT_MSG_DELTABLE
+  [NFT_MSG_DELTABLE, undefined],
   [3, 3], // NFT_MSG_NEWCHAIN
   [5, 3], // NFT_MSG_DELCHAIN
   [6, 2], // NFT_MSG_NEWRULE
@@ -99,6 +100,23 @@ export function watchFirewall(
       events = undefined;
     },
   };
+}
+
+/**
+ * Calls back when a table of nf_tables is removed, also if we do it, and also by a flush of all
+ * rules. The callback comes too if notifications were lost.
+ * @throws SystemCallError, with code EPROTONOSUPPORT if the kernel has no nf_tables.
+ */
+export function watchTableGone(table: string, onGone: () => void): NetlinkEvents {
+  return openNetlinkEvents({
+    protocol: NETLINK_NETFILTER,
+    groups: [NFNLGRP_NFTABLES],
+    onMessage: ({ type, body }) => {
+      const isGone = type === ((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_DELTABLE);
+      if (isGone && textIn(body, ATTRIBUTES_AT, NAME) === table) onGone();
+    },
+    onOverflow: onGone,
+  });
 }
 
 /** If the tables cannot be read, the error text stands for their content. */

@@ -20,7 +20,7 @@
  */
 import { PluginError } from '../../vocabulary/errors.ts';
 import { commandEvidence, runCommand } from '../command.ts';
-import { watchFirewall, type FirewallWatch } from './firewall-changes.ts';
+import { watchFirewall, type FirewallWatch, type WatchedChains } from './firewall-changes.ts';
 import { hasLegacyFilter, LEGACY_IPV4, LEGACY_IPV6 } from './legacy-tables.ts';
 import { CHAIN, isForwardClosed, placesOf, ruleFor, type Place } from './filter-rules.ts';
 import { SystemCallError } from '../libc.ts';
@@ -60,10 +60,14 @@ const oneAtATime = createQueue();
 /**
  * Reports when a chain may have changed that has our rules, or should have them. Also reports our
  * own changes.
+ * @param more what else is reported.
  */
-export function watchBridgeAccept(onChange: () => void): FirewallWatch {
+export function watchBridgeAccept(
+  onChange: () => void,
+  more: readonly WatchedChains[] = [],
+): FirewallWatch {
   const iptables = { table: 'filter', chains: [CHAIN, 'FORWARD'] };
-  return watchFirewall([iptables, ...WATCHED_TABLES], onChange);
+  return watchFirewall([iptables, ...WATCHED_TABLES, ...more], onChange);
 }
 
 /**

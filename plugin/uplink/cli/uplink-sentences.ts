@@ -38,7 +38,7 @@ export function uplinkSentence(event: UplinkEvent): string {
     case 'management.off':
       return `"${event.site}" may not manage Docker of this host any more.`;
     case 'links.repaired':
-      return `A link of ${event.uplink} was missing. It was made again.`;
+      return `A link or the rules of ${event.uplink} were missing. They were made again.`;
     case 'trouble':
     case 'service.started':
     case 'service.stopped':

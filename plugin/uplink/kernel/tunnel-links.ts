@@ -1,6 +1,7 @@
 /** The links of a member: `wg-uplink0`, and on top of it the trunk `uplink0` (U1, U8, U9, U10). */
 import { ipBatch, isAlreadyGone } from '../../net/ip.ts';
 import { removeLink } from '../../net/links/link-changes.ts';
+import { watchTableGone } from '../../net/firewall/firewall-changes.ts';
 import { watchLinks } from '../../net/netlink/link-events.ts';
 import { findLink } from '../../net/netlink/rtnetlink.ts';
 import { isLinkName, LINK_NAME_RULE } from '../../vocabulary/link-name.ts';
@@ -58,13 +59,25 @@ export const memberLinks: MemberLinks = {
 
   watchGone(device, onGone) {
     const names = [device, tunnelName(device)];
-    return watchLinks({
+    const links = watchLinks({
       onLink: ({ name }, isGone) => {
         if (isGone && names.includes(name)) onGone();
       },
       onFilterGone: () => undefined,
       onLost: onGone,
     });
+    try {
+      const guards = watchTableGone(memberTableName(device).name, onGone);
+      return {
+        close() {
+          links.close();
+          guards.close();
+        },
+      };
+    } catch (error) {
+      links.close();
+      throw error;
+    }
   },
 
   async status(device) {

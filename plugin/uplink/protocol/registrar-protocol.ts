@@ -27,7 +27,12 @@ export const LONGEST_ANSWER = 65_536;
  */
 export const HELD_MS = 300_000;
 
-const text = v.pipe(v.string(), v.maxLength(300));
+/** It is shown on a terminal, which must not obey it. */
+const text = v.pipe(
+  v.string(),
+  v.maxLength(300),
+  v.transform((said) => said.replace(/\p{Cc}/gu, '?')),
+);
 const time = v.pipe(v.number(), v.integer());
 
 /** The body of `POST /v1/members`. */

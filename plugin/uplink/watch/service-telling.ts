@@ -95,7 +95,7 @@ export class ServiceTelling<
     this.#bus.count(counter);
   }
 
-  /** What the admin socket and the TCP port tell. */
+  /** What the admin socket or the TCP port tells. Who follows one takes no place of the other. */
   tells(metrics: MetricsText): Telling {
     const followers = new Followers(MOST_FOLLOWERS);
     return {
@@ -108,8 +108,9 @@ export class ServiceTelling<
   }
 
   /** Opens the TCP port, if there is to be one. Never fails. */
-  async openPort(tells: Telling): Promise<void> {
+  async openPort(metrics: MetricsText): Promise<void> {
     const { settings } = this.#deps;
+    const tells = this.tells(metrics);
     const port = await openPort(settings, this.log, (listen, token) =>
       servePort(listen, token, this.log, async ({ url = '' }, response) => {
         const [path = '', query] = url.split('?');

@@ -76,6 +76,6 @@ export const UPLINK_EVENTS: Readonly<Record<UplinkEvent['type'], string>> = {
   'key.changed': 'The uplink has a new key. `fingerprint` is what the hub shows of it.',
   'management.on': 'The site may manage Docker of this host.',
   'management.off': 'The site may not manage Docker of this host any more.',
-  'links.repaired': 'A link of the uplink was missing. The service made it again.',
+  'links.repaired': 'A link or the rules of the uplink were missing. The service made them again.',
   ...COMMON_EVENTS,
 };

@@ -2,9 +2,18 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { HubDesired, HubMember } from '../../../plugin/hub/desired.ts';
 import { hubTableNames, hubTables } from '../../../plugin/hub/kernel/guards.ts';
+import { hubLinks } from '../../../plugin/hub/kernel/hub-links.ts';
+import { memberTableName } from '../../../plugin/uplink/kernel/member-guards.ts';
 import { ensureTables, removeTables } from '../../../plugin/uplink/kernel/nft-tables.ts';
+import { memberLinks } from '../../../plugin/uplink/kernel/tunnel-links.ts';
 import { generateKey, publicKeyOf } from '../../../plugin/uplink/wireguard-key.ts';
-import { enterSandbox, run, type Sandbox, type TestNamespace } from '../../support/lab/netns.ts';
+import {
+  enterSandbox,
+  run,
+  until,
+  type Sandbox,
+  type TestNamespace,
+} from '../../support/lab/netns.ts';
 import { inside } from '../../support/uplink/tunnel-site.ts';
 
 let sandbox: Sandbox;
@@ -102,6 +111,43 @@ test('rules that somebody else has changed are made right with the next change, 
     await ensure(hub, member(2));
     expect(objects(hub)).toEqual(right);
   }
+});
+
+test('rules that a flush of all rules took away are told, and made again without a change', async () => {
+  const wanted = desired(member(2), member(3));
+  await ensure(hub, member(2), member(3));
+  const right = objects(hub);
+  await inside(hub, async () => {
+    const told = new Promise<void>((resolve) => {
+      const watch = hubLinks.watchFirewall('vdhub', () => {
+        watch.close();
+        resolve();
+      });
+    });
+    run('nft', ['flush', 'ruleset']);
+    await told;
+    await hubLinks.guard(wanted);
+  });
+  expect(objects(hub)).toEqual(right);
+});
+
+test('a member is told that its rules are gone, and of no other change of rules', async () => {
+  const table = (rule: string) => ({
+    ...memberTableName('uplink0'),
+    body: `counter frames {}\nchain input {\ntype filter hook input priority 0; policy accept;\n${rule}\n}\n`,
+  });
+  let told = 0;
+  await inside(hub, async () => {
+    await ensureTables([table('accept')]);
+    const watch = memberLinks.watchGone('uplink0', () => (told += 1));
+    await ensureTables([table('drop')]);
+    run('nft', ['add', 'table', 'ip', 'others']);
+    run('nft', ['delete', 'table', 'ip', 'others']);
+    run('nft', ['flush', 'ruleset']);
+    await until('it is told', () => told > 0);
+    watch.close();
+  });
+  expect(told).toBe(1);
 });
 
 test('where others change rules of their own, those of the hub stay as they are', async () => {

@@ -122,6 +122,7 @@ export class UplinkWorld {
       remove: async () => {
         this.tunnel = this.ports = undefined;
       },
+      guard: async () => undefined,
       acceptMembers: async () => [],
       watchFirewall: () => ({ close: () => undefined }),
       peers: async () =>

@@ -6,16 +6,20 @@ import { UplinkWorld } from '../../support/uplink/uplink-world.ts';
 it('looks at a start and after changes, once a second at most, and says a warning once', async () => {
   const world = new UplinkWorld();
   const { clock, log } = world;
-  let [looks, warnings] = [0, ['iptables is not installed']];
+  let [guards, looks, warnings] = [0, 0, ['iptables is not installed']];
   let changed = (): void => undefined;
   const watch = new FirewallWatch({
     links: {
+      guard: () => {
+        guards += 1;
+        return Promise.resolve();
+      },
       acceptMembers: () => {
-        looks += 1;
+        expect(guards).toBe((looks += 1));
         changed(); // its own rules
         return Promise.resolve(warnings);
       },
-      watchFirewall: (onChange) => {
+      watchFirewall: (_, onChange) => {
         changed = onChange;
         return { close: () => (changed = () => undefined) };
       },
@@ -45,6 +49,7 @@ it('a look that fails is told, and does not end the hub', async () => {
   const { clock, log } = world;
   const watch = new FirewallWatch({
     links: {
+      guard: () => Promise.resolve(),
       acceptMembers: () => Promise.reject(new Error('EMFILE')),
       watchFirewall: () => ({ close: () => undefined }),
     },

@@ -1,5 +1,7 @@
-/** What a join that failed leaves to the joins after it, in memory, under virtual time. */
+/** What a join that failed says, and leaves to the joins after it, under virtual time. */
+import * as v from 'valibot';
 import { expect, it } from 'vitest';
+import { refusal } from '../../../plugin/uplink/protocol/registrar-protocol.ts';
 import { UplinkWorld } from '../../support/uplink/uplink-world.ts';
 
 it('a token that failed before never costs another uplink its key', async () => {
@@ -38,4 +40,9 @@ it('a hub that answers and cannot is named with its reason, and the same token j
   world.store.isFull = false;
   await world.until(host.uplinks.join(token, 'uplink0'));
   expect(world.ports?.members).toHaveLength(1);
+});
+
+it('what a hub says when it refuses moves no cursor of a terminal', () => {
+  const said = { error: 'no\u001b[2J\u009b1A\r\n', usedBy: 'a\u0007' };
+  expect(v.parse(refusal, said)).toEqual({ error: 'no?[2J?1A??', usedBy: 'a?' });
 });

@@ -82,6 +82,9 @@ describe('which proxy', () => {
     ['203.0.113.0/33,203.0.112.0/24', 'wss://203.0.113.10/', false],
     ['2001:db8::/32', 'wss://[2001:db8::1]/', true],
     ['[2001:db8::1]', 'wss://[2001:db8::1]/', true],
+    ['2001:DB8::1', 'wss://[2001:db8::1]/', true],
+    ['[2001:db8:0::1]:443', 'wss://[2001:db8::1]/', true],
+    ['2001:db8::2', 'wss://[2001:db8::1]/', false],
     ['0.113.10', 'wss://203.0.113.10/', false],
     ['', HUB, false],
   ])('NO_PROXY=%s: is %s reached directly? %s', (list, url, isDirect) => {

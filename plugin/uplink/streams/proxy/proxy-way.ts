@@ -107,11 +107,17 @@ function isDirect({ hostname, port: typed }: URL, list: string): boolean {
       if (one === '*' || isInSubnet(host, one)) return true;
       const [, bracketed, plain = '', onlyPort] =
         /^(?:\[([0-9a-f:.]+)\]|(.*?))(?::(\d+))?$/i.exec(one) ?? [];
-      if (isIP(one) !== 0) return one === host;
+      if (isIP(one) !== 0) return isInSubnet(host, alone(one));
       const name = (bracketed ?? plain).toLowerCase().replace(/^\*?\./, '');
       if (name === '' || (onlyPort !== undefined && onlyPort !== port)) return false;
-      return host === name || (isIP(host) === 0 && host.endsWith(`.${name}`));
+      if (isIP(host) !== 0) return isInSubnet(host, alone(name));
+      return host === name || host.endsWith(`.${name}`);
     });
+}
+
+/** An address as a subnet. So each spelling of an address of IPv6 is the same one. */
+function alone(address: string): string {
+  return `${address}/${isIP(address) === 6 ? 128 : 32}`;
 }
 
 function isInSubnet(host: string, one: string): boolean {

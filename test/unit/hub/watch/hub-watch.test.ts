@@ -9,7 +9,7 @@ import { refusals } from '../../../../plugin/hub/watch/refusals.ts';
 import type { Recorded } from '../../../../plugin/runtime/history/recorded.ts';
 import { generateKey, publicKeyOf } from '../../../../plugin/uplink/wireguard-key.ts';
 import { FakeClock } from '../../../support/time/fake-clock.ts';
-import { hubRecord, MemoryHubStore } from '../../../support/uplink/uplink-world.ts';
+import { hubRecord, MemoryHubStore, UplinkWorld } from '../../../support/uplink/uplink-world.ts';
 
 const record = hubRecord();
 const LAPTOP: MemberRecord = {
@@ -207,4 +207,40 @@ it('a member has 60 events in an hour, and cannot push out those of others or of
   await clock.pass(3_600_000);
   limited({ type: 'member.silent', member: 'laptop' });
   expect(events).toHaveLength(63);
+});
+
+it('a member that is refused in every way has 60 events in an hour, too', async () => {
+  const limited = withEventLimit(emit, clock);
+  const told = refusals({ clock, emit: limited, nameAt: () => 'laptop' });
+  const paths = ['/v1/members', '/v1/self', '/v1/self/key', '/v1/self/path', '/v1/self/request'];
+  for (let time = 0; time < 5; time += 1) {
+    for (const method of ['GET', 'POST', 'PUT', 'DELETE']) {
+      for (const path of paths) {
+        told({ method, path, from: '10.83.41.3' }, { status: 400, body: { error: 'wrong' } });
+      }
+    }
+    await clock.pass(600_000);
+  }
+  expect(types().filter((type) => type !== 'refusal')).toHaveLength(60);
+  expect(types().filter((type) => type === 'refusal')).toHaveLength(100);
+});
+
+it('a member whose keys are not heard again and again does not fill the history', async () => {
+  const world = new UplinkWorld();
+  const host = world.host();
+  await world.until(host.uplinks.join(await world.invite(), 'uplink0'));
+  const from = host.kernel?.address ?? '';
+  const answers = [];
+  for (let time = 0; time < 30; time += 1) {
+    answers.push((await world.answers.rotate(from, publicKeyOf(generateKey()))).status);
+    await world.clock.pass(12_000);
+  }
+  const warned = world.log.lines.filter(({ message }) => message.startsWith('new key of a member'));
+  expect(warned).toHaveLength(10);
+  expect(answers.slice(0, 10)).toEqual(Array.from({ length: 10 }, () => 204));
+  expect(answers.at(-1)).toBe(429);
+  await world.clock.pass(3_600_000);
+  expect((await world.answers.rotate(from, publicKeyOf(generateKey()))).status).toBe(204);
+  host.uplinks.close();
+  world.hub.close();
 });

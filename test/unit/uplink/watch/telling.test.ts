@@ -276,7 +276,7 @@ describe('the commands', () => {
 it('the TCP port is closed unless it is asked for, and a token is needed beyond loopback', async () => {
   await telling.close();
   await opened('0.0.0.0:9326');
-  await telling.openPort(telling.tells(ofHub()));
+  await telling.openPort(ofHub());
   const [line] = telling.history.filter(({ type }) => type === 'trouble');
   expect(line).toMatchObject({
     message: expect.stringContaining('HTTP_LISTEN with 0.0.0.0 needs a token') as string,
@@ -287,10 +287,20 @@ it('the TCP port is closed unless it is asked for, and a token is needed beyond 
   await new Promise((resolve) => free.close(resolve));
   await telling.close();
   await opened(`127.0.0.1:${port}`);
-  await telling.openPort(telling.tells(ofHub()));
+  const metrics = ofHub();
+  const admin = await serveAdmin(path(), {}, () => undefined, telling.tells(metrics));
+  await telling.openPort(metrics);
   const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
   expect([answer.status, await answer.text()]).toEqual([
     200,
     expect.stringContaining('vlandhcp_hub_members{state="member"} 1'),
   ]);
+  // Who follows there takes no place of root.
+  const follow = () => fetch(`http://127.0.0.1:${port}/v1/events?follow=true`);
+  const followers = await Promise.all(Array.from({ length: 20 }, follow));
+  expect(followers.filter(({ status }) => status === 200)).toHaveLength(16);
+  const lines = readTelling(path(), 'vlandhcp-hub')('/v1/events?follow=true');
+  for await (const first of lines) if (first.includes('service.started')) break;
+  await telling.close();
+  await admin.close();
 });
