@@ -15,7 +15,7 @@ export const SOCKET_OPTIONS = {
   autoPong: false,
 } as const;
 
-/** Name, TCP, TLS and HTTP together. */
+/** Name, TCP, TLS and HTTP together. Through a proxy it is TLS and HTTP, after the CONNECT. */
 const OPENED_WITHIN_MS = 8_000;
 
 /** @param proxy undefined: the way is direct. */

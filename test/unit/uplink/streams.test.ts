@@ -10,6 +10,7 @@ import {
   Unframer,
 } from '../../../plugin/uplink/streams/framing.ts';
 import { passOverPipes } from '../../../plugin/uplink/streams/pipe-stream.ts';
+import { sshEnvironment } from '../../../plugin/uplink/streams/ssh.ts';
 import { MOST_UNSENT } from '../../../plugin/uplink/streams/datagram-stream.ts';
 import {
   checkSshWay,
@@ -102,6 +103,12 @@ describe('frames', () => {
 });
 
 describe('a way by ssh', () => {
+  it('gives ssh its agent and its home, and no secret of the service', () => {
+    const secrets = { HTTP_TOKEN: 's3cret', HTTPS_PROXY: 'http://me:x@p', NOTIFY_SOCKET: '/run/n' };
+    const own = { PATH: '/bin', HOME: '/root', SSH_AUTH_SOCK: '/run/agent' };
+    expect(sshEnvironment({ ...secrets, ...own })).toEqual(own);
+  });
+
   const options = ['-o', 'BatchMode=yes', '-o', 'ConnectTimeout=15', '-o', 'ServerAliveInterval=5'];
   const relay = ['vlandhcp', 'hub', 'relay'].join(' ');
 
