@@ -35,7 +35,7 @@ import { PathProbe } from './uplink/path/path-probe.ts';
 import { parseEndpoint } from './uplink/protocol/value-schemas.ts';
 import { proxyChooser } from './uplink/streams/proxy/proxy-way.ts';
 import { carrierOpener } from './uplink/streams/open-carrier.ts';
-import { sshHostName } from './uplink/streams/ssh.ts';
+import { sshEnvironment, sshHostName } from './uplink/streams/ssh.ts';
 import { readCounters } from './uplink/kernel/nft-counters.ts';
 import { memberTableName } from './uplink/kernel/member-guards.ts';
 import { readTelling } from './uplink/watch/read-telling.ts';
@@ -244,8 +244,8 @@ function makeProgram(): Command {
           counters: (device) => readCounters(memberTableName(device)),
           dockerSocket: process.env['DOCKER_SOCKET'] || DOCKER_SOCKET,
           ...{ links: memberLinks, registrar: registrarClient, resolve: resolveEndpoint, ways },
-          openCarrier: carrierOpener(deps.clock),
-          sshHostName,
+          openCarrier: carrierOpener(deps.clock, sshEnvironment(process.env)),
+          sshHostName: (host) => sshHostName(host, sshEnvironment(process.env)),
           chooseProxy: proxyChooser(process.env, (text) => deps.log.warn({}, text)),
           clash: (address, device) => subnetClash(address, [`wg-${device}`]),
           watchPath: (device, onWord) =>

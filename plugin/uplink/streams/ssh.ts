@@ -11,11 +11,11 @@ const SAID_KEPT = 1_000;
 /** What the other processes of a chain of jumps say after it, and what is no trouble. */
 const ECHOES = /UNKNOWN port|kex_exchange_identification|^Warning: Permanently added/;
 
-/** @param program `ssh`; a test has another one. */
-export function openSsh(via: string, events: StreamEvents, program = 'ssh'): DatagramStream {
+/** @param env see `sshEnvironment`. */
+export function openSsh(via: string, events: StreamEvents, env: Environment): DatagramStream {
   // A session of its own: `ssh` must not ask on a terminal, and its jumps end with it.
-  const child = spawn(program, [...sshArguments(via)], {
-    ...{ detached: true, stdio: ['pipe', 'pipe', 'pipe'], env: sshEnvironment(process.env) },
+  const child = spawn('ssh', [...sshArguments(via)], {
+    ...{ detached: true, stdio: ['pipe', 'pipe', 'pipe'], env },
   });
   let why: string | undefined;
   let said = '';
@@ -69,6 +69,8 @@ export function openSsh(via: string, events: StreamEvents, program = 'ssh'): Dat
   return { send: stream.send, close: () => end('closed here') };
 }
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** What `ssh` reads, its agent and tickets. What else the service knows is not for its children. */
 const OF_SSH = /^(PATH|HOME|USER|LOGNAME|LANG|LC_.+|SSH_.+|KRB5.+|XDG_RUNTIME_DIR|DISPLAY)$/;
 
@@ -76,17 +78,20 @@ const OF_SSH = /^(PATH|HOME|USER|LOGNAME|LANG|LC_.+|SSH_.+|KRB5.+|XDG_RUNTIME_DI
  * The environment of the service without its secrets (HTTP_TOKEN, a proxy with a password) and
  * without NOTIFY_SOCKET: `SendEnv` in the settings of `ssh` could send them to the other host.
  */
-export function sshEnvironment(of: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function sshEnvironment(of: Environment): Environment {
   return Object.fromEntries(Object.entries(of).filter(([name]) => OF_SSH.test(name)));
 }
 
 const ASKED_WITHIN_MS = 5_000;
 
-/** The host name or address that the settings of `ssh` have for a host. It needs no network. */
-export async function sshHostName(host: string): Promise<string> {
+/**
+ * The host name or address that the settings of `ssh` have for a host. It needs no network.
+ * @param env see `sshEnvironment`.
+ */
+export async function sshHostName(host: string, env: Environment): Promise<string> {
   const words = ['-G', '--', host];
   const said = await promisify(execFile)('ssh', words, {
-    ...{ timeout: ASKED_WITHIN_MS, env: sshEnvironment(process.env) },
+    ...{ timeout: ASKED_WITHIN_MS, env },
   });
   return /^hostname (\S+)$/m.exec(said.stdout)?.[1] ?? host;
 }
