@@ -100,8 +100,9 @@ async function mended(disturb: () => Promise<unknown>, isCut = true): Promise<vo
   const { status, stderr } = await run('docker', ['run', '--rm', '--net=fw500', 'bb', 'true']);
   expect([status, stderr]).toEqual([0, '']);
   row.seen = `${row.mendMs} ms without traffic; the next container starts`;
-  // The plugin waits until a crowd of changes ends. A shorter gap means that nothing was cut.
-  if (isCut) expect(row.mendMs).toBeGreaterThanOrEqual(CROWD_MS);
+  // The plugin waits until a crowd of changes ends, so a gap of a few pings means that nothing was
+  // cut. The last answer before the cut may have come late.
+  if (isCut) expect(row.mendMs).toBeGreaterThanOrEqual(CROWD_MS - 3 * PING_INTERVAL_MS);
   row.leftovers = await surplusRules();
   expect(row.leftovers).toBe(0);
 }
