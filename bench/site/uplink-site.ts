@@ -9,7 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { post } from '../../test/support/lab/unix-http.ts';
 import { generateKey, publicKeyOf, type WgKey } from '../../plugin/uplink/wireguard-key.ts';
-import { ipBatch } from './driver.ts';
+import { ipBatch, NODE_OPTION } from './driver.ts';
 import { SELF, start, type Program } from './process.ts';
 
 const PROGRAM = 'dist/vlandhcp-uplink.cjs';
@@ -76,7 +76,7 @@ function cable(namespace: string | undefined, link: string, address: string): vo
 
 export async function hubUp(): Promise<Program> {
   const init = ['--site', 'hq', '--trunk', 'trunk', '--endpoint', HUB_ADDRESS];
-  const words = inside('hub', process.execPath, PROGRAM, 'hub');
+  const words = inside('hub', process.execPath, NODE_OPTION, PROGRAM, 'hub');
   execFileSync(words[0] ?? '', [...words.slice(1), 'init', ...init, '--subnet', '10.83.41.0/24']);
   const hub = start([...words, 'run']);
   await hub.said('"hub ready"');
@@ -98,7 +98,7 @@ export async function hostUp(number: number): Promise<Host> {
     ipBatch(['link set lo up'], name);
     cable(name, 'eth0', `203.0.113.${20 + number}/24`);
   }
-  const command = [process.execPath, PROGRAM, 'uplink', 'run'];
+  const command = [process.execPath, NODE_OPTION, PROGRAM, 'uplink', 'run'];
   const service = start(isElsewhere ? inside(name, ...command) : command, {
     RUN_DIR: runDir,
     STATE_DIR: `/var/lib/bench/${name}`,
