@@ -79,12 +79,7 @@ function countEvents(
     'How often the hub did not hear a member for 15 seconds, 60 times an hour at most',
     'member',
   );
-  const trouble = set.counter(
-    metricName('trouble_total'),
-    'Lines of the log of level warn, error or fatal',
-    'level',
-  );
-  for (const level of ['warn', 'error', 'fatal']) trouble.inc({ level }, 0);
+  const trouble = set.trouble(metricName('trouble_total'));
   telling.count((event) => {
     switch (event.type) {
       case 'member.joined':
@@ -169,9 +164,7 @@ function statusGauges(set: MetricsSet, deps: HubMetricsDeps): (seen: Seen) => vo
     metricName('tls_connections'),
     'Connections to the TCP port of the hub',
   );
-  const gauges = [members, age, handshake, way, pathMtu];
   return ({ contents, peers, drops }) => {
-    for (const gauge of gauges) gauge.reset();
     const live = contents.members.filter(isLive);
     const used = new Set(contents.members.map(({ inviteId }) => inviteId));
     const invited = contents.invites.filter(

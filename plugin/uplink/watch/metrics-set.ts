@@ -10,7 +10,7 @@ export interface MetricsSetDeps {
   readonly version: string;
   /** Whose process it is, for the texts: `hub`. */
   readonly whose: string;
-  /** Sets what is the case now. */
+  /** Sets what is the case now. The gauges are empty when it begins. */
   readonly look: () => Promise<void>;
   /** Told of a look that failed. What is the case is left out then: what was seen before is old. */
   readonly onFailure: (error: unknown) => void;
@@ -34,13 +34,21 @@ export class MetricsSet {
     return new Counter({ name, help, labelNames, registers: [this.#registry] });
   }
 
+  /** Counts the lines of the log that tell of trouble. */
+  trouble(name: string): Counter<'level'> {
+    const lines = this.counter(name, 'Lines of the log of level warn, error or fatal', 'level');
+    for (const level of ['warn', 'error', 'fatal']) lines.inc({ level }, 0);
+    return lines;
+  }
+
   /** To be called once, after the metrics are made. */
   text({ version, whose, look, onFailure }: MetricsSetDeps): MetricsText {
     const ofProcess = new ProcessMetrics(this.#registry, version, whose);
     let running: Promise<string> | undefined;
     const read = async (): Promise<string> => {
+      this.#forget();
       await look().catch((error: unknown) => {
-        for (const gauge of this.#gauges) gauge.reset();
+        this.#forget();
         onFailure(error);
       });
       await ofProcess.take();
@@ -50,6 +58,10 @@ export class MetricsSet {
       type: this.#registry.contentType,
       text: () => (running ??= read().finally(() => (running = undefined))),
     };
+  }
+
+  #forget(): void {
+    for (const gauge of this.#gauges) gauge.reset();
   }
 }
 

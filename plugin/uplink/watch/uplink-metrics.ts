@@ -65,12 +65,7 @@ function countEvents(
     'How often links were made again that somebody had removed',
     'uplink',
   );
-  const trouble = set.counter(
-    name('trouble_total'),
-    'Lines of the log of level warn, error or fatal',
-    'level',
-  );
-  for (const level of ['warn', 'error', 'fatal']) trouble.inc({ level }, 0);
+  const trouble = set.trouble(name('trouble_total'));
   /** Series begin with 0: Prometheus does not see the growth of one that begins with 1. */
   const begun = new Set<string>();
   const begin = (uplink: string): void => {
@@ -170,9 +165,7 @@ function statusGauges(
     'Packets that a rule of the uplink has dropped',
     ...(['uplink', 'rule'] as const),
   );
-  const gauges = [state, carrier, way, info, wordAge, handshake, roundTrip, pathMtu, vlans];
   return (all, drops) => {
-    for (const gauge of gauges) gauge.reset();
     for (const one of all) {
       const uplink = one.device;
       const known = <Name extends typeof wordAge>(gauge: Name, value: number | undefined) =>
