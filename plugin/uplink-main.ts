@@ -200,6 +200,7 @@ function makeProgram(): Command {
     .helpCommand(false)
     .showHelpAfterError(`Type ${name} --help for the commands.`);
   const [hub, uplink] = [placeOf('hub'), placeOf('uplink')];
+  const ofSsh = sshEnvironment(process.env);
   const ofHub = program.command('hub');
   addHubCommands(ofHub.description('The hub of a site: invite hosts, and say what they may do'), {
     terminal,
@@ -244,8 +245,8 @@ function makeProgram(): Command {
           counters: (device) => readCounters(memberTableName(device)),
           dockerSocket: process.env['DOCKER_SOCKET'] || DOCKER_SOCKET,
           ...{ links: memberLinks, registrar: registrarClient, resolve: resolveEndpoint, ways },
-          openCarrier: carrierOpener(deps.clock, sshEnvironment(process.env)),
-          sshHostName: (host) => sshHostName(host, sshEnvironment(process.env)),
+          openCarrier: carrierOpener(deps.clock, ofSsh),
+          sshHostName: (host) => sshHostName(host, ofSsh),
           chooseProxy: proxyChooser(process.env, (text) => deps.log.warn({}, text)),
           clash: (address, device) => subnetClash(address, [`wg-${device}`]),
           watchPath: (device, onWord) =>

@@ -59,10 +59,11 @@ export class FirewallWatch {
 
   async #look(): Promise<void> {
     if (this.#isClosed) return;
-    const { links, desired } = this.#deps;
+    const { links } = this.#deps;
+    const desired = this.#deps.desired();
     // Without the guards a member reaches more than its own VLANs.
-    await links.guard(desired());
-    const warnings = await links.acceptMembers(desired());
+    await links.guard(desired);
+    const warnings = await links.acceptMembers(desired);
     const text = warnings.join('\n');
     const isNew = text !== this.#warned;
     this.#warned = text;
