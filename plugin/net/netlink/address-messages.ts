@@ -12,7 +12,7 @@
  */
 import { ipv4FromBytes, ipv4ToBytes, type Ipv4 } from '../../wire/address.ts';
 import { IPV6_ANY, ipv6FromBytes, ipv6ToBytes, type Ipv6 } from '../../wire/address6.ts';
-import { linkHeader } from './link-messages.ts';
+import { LINK_LENGTH, linkHeader } from './link-messages.ts';
 import { attribute, bytesOf, findAttribute, message, number } from './netlink-messages.ts';
 
 /** How the kernel writes the addresses of one family. */
@@ -98,8 +98,8 @@ const IFLA_AF_SPEC = 26;
 const IFLA_INET6_TOKEN = 7;
 
 const ADDRESS_LENGTH = 8;
-const LINK_LENGTH = 16;
-const ROUTE_LENGTH = 12;
+/** Of struct rtmsg. */
+export const ROUTE_LENGTH = 12;
 
 /** Asks for all addresses of that family, of all links. */
 export function aboutAllAddresses<Address>(family: AddressFamily<Address>): Uint8Array {

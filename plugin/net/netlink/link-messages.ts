@@ -114,7 +114,8 @@ const TAG_PROTOCOLS: ReadonlyMap<number, TagProtocol> = new Map([
 
 const INDEX_AT = 4;
 const FLAGS_AT = 8;
-const LINK_LENGTH = 16;
+/** Of struct ifinfomsg. */
+export const LINK_LENGTH = 16;
 
 /** Asks for all links. */
 export function aboutAllLinks(): Uint8Array {

@@ -9,13 +9,12 @@
 import { readFileSync } from 'node:fs';
 import { isLinkName } from '../../vocabulary/link-name.ts';
 import { askKernel, linkIndex, linkMac } from './interface-request.ts';
-import { aboutLink, IFLA_LINK, linkBody } from './link-messages.ts';
+import { aboutLink, IFLA_LINK, LINK_LENGTH, linkBody } from './link-messages.ts';
 import { findAttribute } from './netlink-messages.ts';
 import { askNow } from './netlink-socket.ts';
 
 /** In struct ifinfomsg. */
 const INDEX_AT = 4;
-const LINK_LENGTH = 16;
 
 /**
  * Returns the index that the other end has in its namespace. Undefined if there is no such link

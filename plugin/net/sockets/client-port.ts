@@ -10,7 +10,14 @@
 import { closeSync } from 'node:fs';
 import { linkName } from '../netlink/interface-request.ts';
 import { inNetns } from '../sandbox/netns.ts';
-import { bindSocket, fixedBytes, openSocket, setSocketOption, SystemCallError } from '../libc.ts';
+import {
+  bindSocket,
+  int32,
+  openSocket,
+  setSocketOption,
+  sockaddrIn,
+  SystemCallError,
+} from '../libc.ts';
 
 const AF_INET = 2;
 const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0o4000 | 0o2000000;
@@ -28,14 +35,10 @@ const DHCP_CLIENT_PORT = 68;
 export function holdClientPort(netnsPath: string, linkIndex: number): (() => void) | undefined {
   const fd = inNetns(netnsPath, () => openSocket(AF_INET, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0));
   try {
-    setSocketOption(fd, SOL_SOCKET, SO_RCVBUF, fixedBytes(4)); // the kernel raises 0 to its minimum
+    setSocketOption(fd, SOL_SOCKET, SO_RCVBUF, int32(0)); // the kernel raises 0 to its minimum
     const link = linkName(fd, linkIndex);
     setSocketOption(fd, SOL_SOCKET, SO_BINDTODEVICE, new TextEncoder().encode(`${link}\0`));
-    const address = fixedBytes(16); // struct sockaddr_in: any address
-    const view = new DataView(address.buffer);
-    view.setUint16(0, AF_INET, true);
-    view.setUint16(2, DHCP_CLIENT_PORT);
-    bindSocket(fd, address);
+    bindSocket(fd, sockaddrIn('0.0.0.0', DHCP_CLIENT_PORT));
   } catch (error) {
     closeSync(fd);
     if (error instanceof SystemCallError && error.code === 'EADDRINUSE') return undefined;

@@ -5,6 +5,7 @@ import {
   addressOf,
   bindSocket,
   fixedBytes,
+  int32,
   openSocket,
   setSocketOption,
   SystemCallError,
@@ -34,10 +35,8 @@ export function openRawSocket(netnsPath?: string): number {
   const open = () => openSocket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, NO_PROTOCOL);
   if (netnsPath !== undefined) return inNetns(netnsPath, open);
   const fd = open();
-  const mark = fixedBytes(4);
-  new DataView(mark.buffer).setInt32(0, OWN_MARK, true);
   try {
-    setSocketOption(fd, SOL_SOCKET, SO_MARK, mark);
+    setSocketOption(fd, SOL_SOCKET, SO_MARK, int32(OWN_MARK));
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -93,10 +92,8 @@ export function hearAll(fd: number, index: number, what: keyof typeof MEMBERSHIP
  * @throws SystemCallError
  */
 export function ignoreOutgoing(fd: number): void {
-  const yes = fixedBytes(4);
-  yes[0] = 1;
   try {
-    setSocketOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, yes);
+    setSocketOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(1));
   } catch (error) {
     // Linux before 4.20 does not have the option.
     if (!(error instanceof SystemCallError && error.code === 'ENOPROTOOPT')) throw error;

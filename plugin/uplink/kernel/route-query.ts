@@ -8,7 +8,7 @@
  */
 import { isIP } from 'node:net';
 import { SystemCallError } from '../../net/libc.ts';
-import { INET, INET6 } from '../../net/netlink/address-messages.ts';
+import { INET, INET6, ROUTE_LENGTH } from '../../net/netlink/address-messages.ts';
 import { aboutLink, decodeLink, linkBody } from '../../net/netlink/link-messages.ts';
 import {
   attribute,
@@ -29,7 +29,6 @@ const RTA_PREFSRC = 7;
 const RTA_METRICS = 8;
 const RTA_VIA = 18;
 const RTAX_MTU = 2;
-const ROUTE_LENGTH = 12;
 
 export interface Way {
   /** Index of the link. */

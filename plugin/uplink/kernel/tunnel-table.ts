@@ -20,6 +20,7 @@ import {
   decodeLink,
   IFLA_INFO_DATA,
   IFLA_LINKINFO,
+  LINK_LENGTH,
   linkBody,
 } from '../../net/netlink/link-messages.ts';
 import { bytesOf, findAttribute } from '../../net/netlink/netlink-messages.ts';
@@ -38,8 +39,6 @@ export interface TunnelSeen {
   /** Of both families, with their prefix lengths: `10.83.41.2/24`. */
   readonly addresses: readonly string[];
 }
-
-const LINK_LENGTH = 16;
 
 /** Undefined if there is no link of that name. @throws SystemCallError */
 export async function readTunnel(name: string): Promise<TunnelSeen | undefined> {
