@@ -52,6 +52,12 @@ wait_until() {
   done
 }
 
+# allowed_cores: the numbers of the cores that this process may use
+allowed_cores() {
+  local range
+  for range in $(sed -n 's/^Cpus_allowed_list:\s*//p' /proc/self/status | tr , ' '); do seq "${range%-*}" "${range#*-}"; done
+}
+
 process_is_gone() { ! kill -0 "$1" 2>/dev/null; }
 
 # A stamp says that a piece was finished by the recipe given; no stamp, or another recipe: build it again.
