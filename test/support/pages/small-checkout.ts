@@ -37,7 +37,7 @@ export class SmallCheckout {
 
   env(more: Record<string, string> = {}): NodeJS.ProcessEnv {
     return {
-      ...process.env,
+      ...ownEnvironment(),
       PATH: `${this.bin}:${process.env['PATH'] ?? ''}`,
       VLANDHCP_LAB: this.lab,
       XDG_CACHE_HOME: this.lab,
@@ -48,4 +48,14 @@ export class SmallCheckout {
   read(path: string): string {
     return readFileSync(join(this.folder, path), 'utf8');
   }
+}
+
+/**
+ * Leaves out what npm gives to the scripts that it runs. An npm below it would take its settings
+ * from there.
+ */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')),
+  );
 }
