@@ -1,7 +1,7 @@
 /**
  * The table "uplink acceptance": what the uplink must show, the attacks that it must stop, and bad
  * days. `acceptance-rows.json` has the rows. The test that proves a row says here what it saw.
- * `scripts/lab/acceptance.mjs` prints the table from the reports of a run.
+ * `scripts/results/acceptance.mjs` prints the table from the reports of a run.
  */
 import { TestRunner } from 'vitest';
 import rows from './acceptance-rows.json' with { type: 'json' };

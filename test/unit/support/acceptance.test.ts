@@ -109,7 +109,7 @@ describe('the printed table', () => {
       testResults: [{ assertionResults: [{ status: 'passed' }] }, { assertionResults }],
     };
     writeFileSync(join(results, 'kernel-1/report.json'), JSON.stringify(report));
-    const program = join(root, 'scripts/lab/acceptance.mjs');
+    const program = join(root, 'scripts/results/acceptance.mjs');
     const { status, stdout } = spawnSync(process.execPath, [program, results, ...names], {
       encoding: 'utf8',
     });
