@@ -35,10 +35,10 @@ as_typed() {
   printf '%s\n' "$line"
 }
 
-# pause: 20 ms without a process of its own (on the one core of a guest a `sleep` would cost what is waited for).
+# pause [SECONDS]: 20 ms without a process of its own (on the one core of a guest a `sleep` would cost what is waited for).
 pause() {
   [ -n "${lab_silence:-}" ] || exec {lab_silence}<> <(:)
-  read -r -t 0.02 -u "$lab_silence" || true
+  read -r -t "${1:-0.02}" -u "$lab_silence" || true
 }
 
 # wait_until SECONDS COMMAND...: polls until COMMAND succeeds; fails when the deadline has passed.

@@ -139,7 +139,8 @@ export function callPlugin(call: string, body: object): Promise<Record<string, u
 
 /**
  * Waits for a condition. The error shows the last failure. The limit only detects a test that
- * hangs.
+ * hangs. A look that takes long (it runs docker) is followed by as long a pause: on the one core of
+ * a lab machine it would hold up what is waited for.
  */
 export async function until(
   what: string,
@@ -148,9 +149,11 @@ export async function until(
 ): Promise<void> {
   const by = performance.now() + withinMs;
   for (;;) {
+    const from = performance.now();
     if (await isTrue()) return;
-    if (performance.now() > by) throw new Error(`waited ${withinMs} ms in vain until ${what}`);
-    await delay(50);
+    const now = performance.now();
+    if (now > by) throw new Error(`waited ${withinMs} ms in vain until ${what}`);
+    await delay(Math.max(50, now - from));
   }
 }
 
