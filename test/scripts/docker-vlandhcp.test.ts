@@ -137,12 +137,14 @@ describe("Docker's completion asks with the words so far", () => {
   });
 });
 
-it('hub and uplink are no part of the plugin, and need no engine', () => {
+it('hub and uplink are no part of the plugin, and need no engine; the one of another host is no matter', () => {
   rmSync(file('docker'));
   for (const word of ['hub', 'uplink']) {
-    expect(run(['vlandhcp', word, 'list'], {}, SCRIPT).failure).toBe(
-      'vlandhcp: there is no /usr/local/lib/vlandhcp/vlandhcp-uplink.cjs; make it in a checkout: scripts/build-rootfs --app-only /usr/local/lib/vlandhcp',
-    );
+    for (const env of [{}, { DOCKER_HOST: 'tcp://far:2376' }, { DOCKER_CONTEXT: 'far' }]) {
+      expect(run(['vlandhcp', word, 'list'], env, SCRIPT).failure).toBe(
+        'vlandhcp: there is no /usr/local/lib/vlandhcp/vlandhcp-uplink.cjs; make it in a checkout: scripts/build-rootfs --app-only /usr/local/lib/vlandhcp',
+      );
+    }
   }
 });
 
