@@ -1,7 +1,7 @@
 # Places for lab machines on the cores of this machine, for a script that starts many of them in the background.
 # Source it after common.sh; it starts nothing.
-# A machine has a core to itself. Two on one core take longer than one after the other: the tests of both ask more often
-# for what is not there yet, and each call of a guest's kernel changes between two processes.
+# A machine has a core to itself. Two on one core end some tenth sooner than one after the other (bench/NOTES.md), but each takes
+# nearly twice as long, and a test that measures a pause in traffic would measure the other machine.
 # shellcheck shell=bash
 
 declare -A core_of_job=() # by pid
