@@ -19,10 +19,9 @@ export default defineConfig({
           maxWorkers: Math.max(2, availableParallelism() - 1),
           // A tenth of a worker's time went into collecting garbage that a larger nursery spares.
           execArgv: ['--max-semi-space-size=64', '--min-semi-space-size=16'],
-          // No test waits, but a busy machine computes for longer. In scripts/test they get the
-          // time that lab machines leave.
-          testTimeout: 180_000,
-          expect: { poll: { interval: 2, timeout: 90_000 } },
+          // No test waits, but a busy machine computes for longer.
+          testTimeout: 60_000,
+          expect: { poll: { interval: 2, timeout: 30_000 } },
           include: [
             'test/unit/**/*.test.ts',
             'test/sim/**/*.test.ts',
